@@ -1,0 +1,295 @@
+"""
+What a backend is asked to compute, and nothing about what is expected of it.
+
+A `Call` is data; its fields bear the names of the case format.
+Its methods only rearrange: they bring arrays into the axis order of a framework, padding words into pairs,
+and depthwise and separable convolutions into grouped ones.
+
+Needs the standard library and NumPy, for it is also used by workers in other environments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from . import storage as memory
+
+Array: TypeAlias = "np.ndarray[Any, Any]"
+#: [low, high] for each spatial axis.
+Pairs: TypeAlias = tuple[tuple[int, int], ...]
+#: The names of the spatial axes by rank, always in this order in strides, padding and dilations.
+SPATIAL = {1: "W", 2: "HW", 3: "DHW"}
+#: The arrays that a call may have, in the order of the case format.
+ARRAYS = ("input", "kernel", "depthwise_kernel", "pointwise_kernel", "bias")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerArray:
+    """
+    One text for each array of a call, None where the call has no such array.
+
+    Holds layouts (`NWC`, `WIO`), dtypes (`float32`) and storages (`contiguous`, `broadcast:N`).
+    """
+
+    input: str
+    kernel: str | None = None
+    depthwise_kernel: str | None = None
+    pointwise_kernel: str | None = None
+    bias: str | None = None
+    output: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variation:
+    """
+    Another way of making the same call, with the same result.
+
+    `kernel_constant`: the kernel is captured by the compiled function, not an argument.
+    `dynamic_shape`: compiled once, called with this size after one that is larger by one in each spatial axis.
+    `inside_graph`: identity operations stand before and behind, in the same graph.
+    `threads`: called from that many threads at once.
+    """
+
+    kernel_constant: bool = False
+    dynamic_shape: bool = False
+    inside_graph: bool = False
+    threads: int = 1
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether only a compiled target can show it."""
+        return self.kernel_constant or self.dynamic_shape or self.inside_graph
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Call:
+    """
+    One convolution: an operation, its arrays and its parameters.
+
+    `input` has the axes of `layout.input`, and so on; `bias` has one element for each output channel.
+    `strides`, `dilations`, `input_dilations` and `output_padding` have one entry for each spatial axis,
+    in the order D, H, W, whatever the layouts.
+    `padding` is a word (`valid`, `same`, `same_lower`, `causal`, `full`) or one (low, high) for each spatial axis;
+    for `conv_transpose` it is the padding of the forward convolution.
+    """
+
+    op: str
+    input: Array
+    layout: PerArray
+    dtype: PerArray
+    strides: tuple[int, ...]
+    kernel: Array | None = None
+    depthwise_kernel: Array | None = None
+    pointwise_kernel: Array | None = None
+    bias: Array | None = None
+    padding: str | Pairs = "valid"
+    padding_mode: str = "zeros"
+    dilations: tuple[int, ...]
+    input_dilations: tuple[int, ...]
+    groups: int = 1
+    output_padding: tuple[int, ...]
+    accumulate: str | None = None
+    storage: PerArray = PerArray(input="contiguous")
+    before: Pairs | None = None
+    variation: Variation = Variation()
+    #: What `place` gave out, with its bytes at that time, so that a worker can tell whether it was written to.
+    placed: list[tuple[Array, bytes]] = field(default_factory=list, repr=False, compare=False)
+
+    @property
+    def rank(self) -> int:
+        """The number of spatial axes: 1, 2 or 3."""
+        return len(self.layout.input) - 2
+
+    @property
+    def spatial(self) -> str:
+        """The letters of the spatial axes, such as `HW`."""
+        return SPATIAL[self.rank]
+
+    @cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        """
+        The same call as one grouped convolution, or as two if it is separable.
+        """
+        if self.op in ("conv", "conv_transpose"):
+            return (self._stage("kernel", self.groups),)
+        channels = self.extent("input", "C")
+        if self.op == "depthwise_conv":
+            return (self._stage("kernel", channels),)
+        ones = (1,) * self.rank
+        pointwise = Stage(
+            call=self, kernel="pointwise_kernel", groups=1, strides=ones, padding="valid", dilations=ones
+        )
+        return (self._stage("depthwise_kernel", channels), pointwise)
+
+    def _stage(self, kernel: str, groups: int) -> Stage:
+        return Stage(
+            call=self,
+            kernel=kernel,
+            groups=groups,
+            strides=self.strides,
+            padding=self.padding,
+            dilations=self.dilations,
+        )
+
+    def array(self, name: str) -> Array:
+        """
+        Return the array called `name`, in the call's own layout.
+        """
+        array: Array | None = getattr(self, name)
+        if array is None:
+            raise KeyError(name)
+        return array
+
+    def letters(self, name: str) -> str:
+        """
+        Return the axis letters of an array in the call's own layout, such as `NWC`.
+        """
+        letters: str | None = "O" if name == "bias" else getattr(self.layout, name)
+        if letters is None:
+            raise KeyError(name)
+        return letters
+
+    def extent(self, name: str, letter: str) -> int:
+        """
+        Return the size of one axis of an array.
+        """
+        return int(self.array(name).shape[self.letters(name).index(letter)])
+
+    def extents(self, name: str) -> tuple[int, ...]:
+        """
+        Return the spatial sizes of an array, in the order D, H, W.
+        """
+        return tuple(self.extent(name, letter) for letter in self.spatial)
+
+    def arranged(self, name: str, letters: str) -> Array:
+        """
+        Return an array with its axes in the order of `letters`; no copy is made.
+        """
+        return permuted(self.array(name), self.letters(name), letters)
+
+    def place(self, name: str, letters: str) -> Array:
+        """
+        Return an array for a framework: axes in the order of `letters`, memory as the call's `storage` says.
+        """
+        return self._store(self.arranged(name, letters), name, letters)
+
+    def _store(self, array: Array, name: str, letters: str) -> Array:
+        placed = memory.stored(array, getattr(self.storage, name) or "contiguous", letters)
+        owner = placed if placed.base is None else placed.base
+        self.placed.append((owner, owner.tobytes()))
+        return placed
+
+    def deliver(self, output: Array, letters: str) -> Array:
+        """
+        Return a framework's output (axes `letters`) with its axes in the call's own order.
+        """
+        assert self.layout.output is not None
+        return permuted(output, letters, self.layout.output)
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """
+        The padding as (low, high) for each spatial axis, of the forward convolution if the call is transposed.
+        """
+        return self.stages[0].pairs
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stage:
+    """
+    One grouped convolution of a call.
+
+    Its kernel has the letters I (channels contracted in each group) and O (channels produced),
+    except for a grouped `conv_transpose`, where I counts all input channels and O those of one group.
+    """
+
+    call: Call
+    kernel: str
+    groups: int
+    strides: tuple[int, ...]
+    padding: str | Pairs
+    dilations: tuple[int, ...]
+
+    def arranged_kernel(self, letters: str) -> Array:
+        """
+        Return the kernel with its axes in the order of `letters`, such as `OIW`.
+
+        A depthwise kernel (…, C, M) becomes (…, 1, C * M), output channel c * M + m.
+        """
+        call = self.call
+        if "M" not in call.letters(self.kernel):
+            return call.arranged(self.kernel, letters)
+        kernel = call.arranged(self.kernel, call.spatial + "CM")
+        merged = kernel.reshape(*kernel.shape[:-2], 1, kernel.shape[-2] * kernel.shape[-1])
+        return permuted(merged, call.spatial + "IO", letters)
+
+    def place_kernel(self, letters: str) -> Array:
+        """
+        Return the kernel for a framework: axes in the order of `letters`, memory as the call's `storage` says.
+        """
+        return self.call._store(self.arranged_kernel(letters), self.kernel, letters)
+
+    @property
+    def window(self) -> tuple[int, ...]:
+        """The extent of the dilated kernel in each spatial axis, (K - 1) * dilation + 1, or 0 if it is empty."""
+        sizes = self.call.extents(self.kernel)
+        return tuple((k - 1) * d + 1 if k else 0 for k, d in zip(sizes, self.dilations, strict=True))
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """
+        The padding as (low, high) for each spatial axis.
+        """
+        if not isinstance(self.padding, str):
+            return self.padding
+        if self.call.op == "conv_transpose":
+            return tuple(
+                _crop(self.padding, window, stride) for window, stride in zip(self.window, self.strides, strict=True)
+            )
+        lengths = (
+            dilated(w, q) for w, q in zip(self.call.extents("input"), self.call.input_dilations, strict=True)
+        )
+        return tuple(
+            _pad(self.padding, length, window, stride)
+            for length, window, stride in zip(lengths, self.window, self.strides, strict=True)
+        )
+
+
+def permuted(array: Array, letters: str, wanted: str) -> Array:
+    """
+    Return a view of `array` (axes `letters`) with its axes in the order of `wanted`.
+    """
+    if letters == wanted:
+        return array
+    return array.transpose([letters.index(letter) for letter in wanted])
+
+
+def dilated(length: int, dilation: int) -> int:
+    """
+    Return the length of an axis with dilation - 1 zeros between neighbours.
+    """
+    return (length - 1) * dilation + 1 if length else 0
+
+
+def _pad(word: str, length: int, window: int, stride: int) -> tuple[int, int]:
+    if word == "valid":
+        return (0, 0)
+    if word == "causal":
+        return (window - 1, 0)
+    if word == "full":
+        return (window - 1, window - 1)
+    total = max((-(-length // stride) - 1) * stride + window - length, 0)
+    low = total // 2 if word == "same" else total - total // 2
+    return (low, total - low)
+
+
+def _crop(word: str, window: int, stride: int) -> tuple[int, int]:
+    if word == "valid":
+        return (0, 0)
+    excess = max(window - stride, 0)
+    low = excess // 2 if word == "same" else excess - excess // 2
+    return (low, window - stride - low)

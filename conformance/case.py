@@ -1,0 +1,58 @@
+"""
+A case: a call, what is expected of it, and what it is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from .call import Call
+from .expectation import Expectation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """
+    A source: a link and what it says.
+    """
+
+    link: str
+    says: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Case:
+    """
+    One case of the corpus, literal or a point of a sweep.
+
+    Its call and expectation are built when first asked for, so that listing a corpus costs no arrays.
+    `call` is None where `expectation` is Deferred and the call cannot be said yet (`op: fit`).
+    """
+
+    id: str
+    title: str
+    clauses: tuple[str, ...]
+    catches: tuple[str, ...] = ()
+    why: str = ""
+    references: tuple[Reference, ...] = ()
+    since: str = ""
+    superseded_by: str = ""
+    #: The id of the sweep that this is a point of, empty for a literal case.
+    sweep: str = ""
+    #: Where it is written: path (relative to the corpus, or as the user gave it) and line.
+    path: str = ""
+    line: int = 0
+    build_call: Callable[[], Call | None] = field(repr=False)
+    build_expectation: Callable[[], Expectation] = field(repr=False)
+
+    @cached_property
+    def call(self) -> Call | None:
+        """The call, its arrays in the call's own layouts."""
+        return self.build_call()
+
+    @cached_property
+    def expectation(self) -> Expectation:
+        """What is expected of the call."""
+        return self.build_expectation()

@@ -1,0 +1,85 @@
+"""
+The dtypes of the case format: their names, NumPy types, precision and range.
+
+Needs NumPy alone.
+The narrow floats come from `ml_dtypes` where it is installed; elsewhere an array of theirs is held as raw bits,
+and its dtype's name stands beside it (`Call.dtype`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+try:
+    import ml_dtypes
+except ImportError:  # a worker in a stranger's environment
+    ml_dtypes = None  # type: ignore[assignment]
+
+#: Narrow floats that NumPy itself lacks, with the unsigned integer that carries their bits.
+NARROW = {"bfloat16": "uint16", "float8_e4m3fn": "uint8", "float8_e5m2": "uint8"}
+
+FLOATS = ("float16", "bfloat16", "float32", "float64", "float8_e4m3fn", "float8_e5m2")
+INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+COMPLEX = ("complex64", "complex128")
+NAMES = FLOATS + INTEGERS + COMPLEX
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """
+    A binary floating-point format.
+
+    A finite number is m * 2**e with abs(m) < 2**`bits`; the smallest normal number is 2**`min_exponent`
+    and the largest finite one is `largest`.
+    `has_infinity` is false for float8_e4m3fn, where an overflow is a NaN.
+    """
+
+    bits: int
+    min_exponent: int
+    largest: float
+    has_infinity: bool = True
+
+    @property
+    def unit(self) -> float:
+        """The unit roundoff, u = 2**-bits."""
+        return 2.0**-self.bits
+
+
+FORMATS = {
+    "float8_e5m2": Format(bits=3, min_exponent=-14, largest=57344.0),
+    "float8_e4m3fn": Format(bits=4, min_exponent=-6, largest=448.0, has_infinity=False),
+    "bfloat16": Format(bits=8, min_exponent=-126, largest=(2 - 2.0**-7) * 2.0**127),
+    "float16": Format(bits=11, min_exponent=-14, largest=65504.0),
+    "float32": Format(bits=24, min_exponent=-126, largest=(2 - 2.0**-23) * 2.0**127),
+    "float64": Format(bits=53, min_exponent=-1022, largest=float(np.finfo(np.float64).max)),
+}
+
+#: The real format of each part of a complex number.
+PARTS = {"complex64": "float32", "complex128": "float64"}
+
+
+@cache
+def numpy_type(name: str) -> np.dtype:
+    """
+    Return the NumPy dtype that holds the elements of `name`, raw bits where NumPy has no such float.
+    """
+    if name in NARROW:
+        return np.dtype(NARROW[name] if ml_dtypes is None else getattr(ml_dtypes, name))
+    return np.dtype(name)
+
+
+def is_integer(name: str) -> bool:
+    """
+    Say whether `name` is an integer dtype, whose results wrap modulo 2**n.
+    """
+    return name in INTEGERS
+
+
+def is_complex(name: str) -> bool:
+    """
+    Say whether `name` is a complex dtype.
+    """
+    return name in COMPLEX

@@ -1,0 +1,67 @@
+"""
+What is expected of a call: exactly one of these values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from .call import Array, Call
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Output:
+    """
+    The call returns this array, in the layout and dtype of the call's output.
+
+    `precision` names the class of rounding that the case asks for, `signed_zero` makes -0.0 differ from 0.0.
+    """
+
+    array: Array
+    precision: str | None = None
+    signed_zero: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """
+    The call returns an array of this shape and dtype, whatever its values.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Refusal:
+    """
+    The call is refused, while its `twin`, the same call one step away, is accepted.
+
+    `name` is how the case names the twin: an id or a patch, as text.
+    """
+
+    twin: Call
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AnyOf:
+    """
+    One of these, by the name of the alternative: implementation-defined.
+    """
+
+    alternatives: Mapping[str, Expectation]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deferred:
+    """
+    The format has words for it, this version of the suite does not execute it yet.
+    """
+
+    reason: str
+
+
+Expectation: TypeAlias = Output | Shape | Refusal | AnyOf | Deferred

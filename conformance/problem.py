@@ -1,0 +1,48 @@
+"""
+Something wrong with what a user wrote, said in one line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Problem:
+    """
+    One fault in one place of a file; line and column count from 1, 0 where there is none.
+    """
+
+    path: str
+    line: int = 0
+    column: int = 0
+    message: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.path}:{self.line}:{self.column}" if self.line else self.path
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{place}: {self.message}{hint}"
+
+
+class Invalid(Exception):
+    """
+    What a user gave cannot be used; holds every problem found, at least one.
+    """
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__(*problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.problems))
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """
+    Return "did you mean 'x'?" for the nearest known word, or an empty text.
+    """
+    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"did you mean {near[0]!r}?" if near else ""
