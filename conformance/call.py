@@ -165,6 +165,14 @@ class Call:
         """
         return tuple(self.extent(name, letter) for letter in self.spatial)
 
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The spatial sizes that the convolution itself receives: the input's, after `before`; none is below 0."""
+        extents = self.extents("input")
+        if self.before is None:
+            return extents
+        return tuple(max(w + low + high, 0) for w, (low, high) in zip(extents, self.before, strict=True))
+
     def arranged(self, name: str, letters: str) -> Array:
         """
         Return an array with its axes in the order of `letters`; no copy is made.
@@ -251,7 +259,7 @@ class Stage:
                 _crop(self.padding, window, stride) for window, stride in zip(self.window, self.strides, strict=True)
             )
         lengths = (
-            dilated(w, q) for w, q in zip(self.call.extents("input"), self.call.input_dilations, strict=True)
+            dilated(w, q) for w, q in zip(self.call.lengths, self.call.input_dilations, strict=True)
         )
         return tuple(
             _pad(self.padding, length, window, stride)
@@ -262,8 +270,10 @@ class Stage:
 def permuted(array: Array, letters: str, wanted: str) -> Array:
     """
     Return a view of `array` (axes `letters`) with its axes in the order of `wanted`.
+
+    An array of another rank than its layout is returned as it is: what to do with it is the framework's question.
     """
-    if letters == wanted:
+    if letters == wanted or array.ndim != len(letters):
         return array
     return array.transpose([letters.index(letter) for letter in wanted])
 
