@@ -1,0 +1,149 @@
+"""
+NumPy as a target: an implementation of its own of every operation, by windows and matrix products.
+
+Floats up to float32 are summed in float32, float64 in float64, complex numbers likewise;
+integers are computed in the dtype of the output, where they wrap modulo 2**n.
+A window longer than the input gives an empty output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from .. import dtypes
+from ..adapter import Limit, Outputs, Refused, Target, Unavailable
+from ..call import Array, Call, Stage
+from .numpy_refusals import crops, objections
+from .numpy_sums import convolve, convolve_transposed, extend
+
+
+class NumPy:
+    """
+    NumPy on the CPU; refuses a call that has no meaning, can say every other one.
+    """
+
+    framework = "numpy"
+    requires = ("numpy",)
+    version = np.__version__
+    limits = (
+        Limit("eager: nothing is compiled", lambda call: call.variation.is_compiled),
+        Limit("no narrow floats where ml_dtypes is not installed", lambda call: _lacks_types(call)),
+    )
+
+    def __init__(self, target: Target | None = None) -> None:
+        """
+        Make the target; raises Unavailable for a mode or device other than none and `cpu`.
+        """
+        target = target or Target(name="numpy")
+        if target.mode or target.device != "cpu":
+            raise Unavailable(f"numpy has no modes and one device, cpu; {target} was asked for")
+        self.settings = {"accumulator": "float32 for floats up to float32, else the dtype itself", "blas": _blas()}
+
+    def prepare(self, call: Call) -> Callable[[], Outputs]:
+        """
+        Return the closure that checks and computes the call; it places the arrays itself, once their ranks are known.
+        """
+        return lambda: _answer(call)
+
+
+def _answer(call: Call) -> Outputs:
+    for objection in objections(call):
+        raise Refused(objection)
+    with np.errstate(all="ignore"):
+        output = _evaluate(call).astype(dtypes.numpy_type(_output_type(call)))
+    return Outputs({"output": call.deliver(output, "NC" + call.spatial)}, _text(call))
+
+
+def _evaluate(call: Call) -> Array:
+    work = _work_type(call)
+    x = call.place("input", "NC" + call.spatial).astype(work, copy=False)
+    if call.before is not None:
+        x = extend(x, call.before)
+    for stage in call.stages:
+        x = _convolve(stage, x, work)
+    if call.bias is None:
+        return x
+    bias = call.place("bias", "O").astype(work, copy=False)
+    sums: Array = x + bias.reshape(-1, *(1,) * call.rank)
+    return sums
+
+
+def _convolve(stage: Stage, x: Array, work: np.dtype) -> Array:
+    kernel = stage.place_kernel(_kernel_letters(stage.call)).astype(work, copy=False)
+    function, parameters = _function(stage)
+    return function(x, kernel, **parameters)
+
+
+def _kernel_letters(call: Call) -> str:
+    return ("IO" if call.op == "conv_transpose" else "OI") + call.spatial
+
+
+def _function(stage: Stage) -> tuple[Callable[..., Array], dict[str, Any]]:
+    call = stage.call
+    common = {"strides": stage.strides, "dilations": stage.dilations, "groups": stage.groups}
+    if call.op == "conv_transpose":
+        return convolve_transposed, {"crops": crops(stage), **common}
+    if stage is not call.stages[0]:
+        return convolve, {"pairs": stage.pairs, **common}
+    first = {"pairs": stage.pairs, "mode": call.padding_mode, "input_dilations": call.input_dilations}
+    return convolve, {**first, **common}
+
+
+def _output_type(call: Call) -> str:
+    return call.dtype.output or call.dtype.input
+
+
+def _work_type(call: Call) -> np.dtype:
+    names = {name for name in vars(call.dtype).values() if name}
+    if all(map(dtypes.is_integer, names)):
+        return np.dtype(_output_type(call))
+    wide = ("float32" if name in dtypes.NARROW else name for name in names)
+    return reduce(np.promote_types, wide, np.dtype("float32"))
+
+
+def _lacks_types(call: Call) -> bool:
+    narrow = dtypes.NARROW.keys() & set(vars(call.dtype).values())
+    return any(dtypes.numpy_type(name).kind == "u" for name in narrow)
+
+
+def _blas() -> str:
+    try:
+        found = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    except (TypeError, KeyError):  # NumPy before 1.25, or built by other means
+        return "unknown"
+    return f"{found['name']} {found['version']}"
+
+
+def _text(call: Call) -> str:
+    canonical = "NC" + call.spatial
+    text = _permuted(f"input.astype({_work_type(call).name!r})", call.letters("input"), canonical)
+    if call.before is not None:
+        text = f"{__name__}.extend({text}, {call.before})"
+    for stage in call.stages:
+        text = _stage_text(stage, text)
+    if call.bias is not None:
+        text = f"({text} + bias.reshape({(-1, *(1,) * call.rank)}))"
+    text = _permuted(text, canonical, call.layout.output or call.layout.input)
+    return f"{text}.astype({_output_type(call)!r})"
+
+
+def _stage_text(stage: Stage, text: str) -> str:
+    call = stage.call
+    kernel = f"{stage.kernel}.astype({_work_type(call).name!r})"
+    if "M" in call.letters(stage.kernel):
+        merged = (*call.extents(stage.kernel), 1, -1)
+        kernel = _permuted(kernel, call.letters(stage.kernel), call.spatial + "CM") + f".reshape({merged})"
+        kernel = _permuted(kernel, call.spatial + "IO", _kernel_letters(call))
+    else:
+        kernel = _permuted(kernel, call.letters(stage.kernel), _kernel_letters(call))
+    name, parameters = _function(stage)
+    words = ", ".join(f"{key}={value!r}" for key, value in parameters.items())
+    return f"{__name__}.{name.__name__}({text}, {kernel}, {words})"
+
+
+def _permuted(text: str, letters: str, wanted: str) -> str:
+    return text if letters == wanted else f"{text}.transpose({[letters.index(letter) for letter in wanted]})"
