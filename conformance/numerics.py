@@ -1,0 +1,123 @@
+"""
+How near a result must be.
+
+A call about structure has small integers (times a power of two): its exact results lie on a grid, and so must what
+is returned.
+Any other call is about rounding: an error bound that holds for every order of summation judges it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import dtypes
+from .call import Array, Call
+
+#: Residues off the grid stay below half of it while S / grid is at most this, also under Winograd and FFT.
+STRUCTURE_LIMIT = {
+    "float8_e5m2": 2.0**3,
+    "float8_e4m3fn": 2.0**4,
+    "bfloat16": 2.0**8,
+    "float16": 2.0**11,
+    "float32": 2.0**12,
+    "float64": 2.0**41,
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tolerance:
+    """
+    How to judge the elements of one output.
+
+    With a `grid`, a finite element must round to the expected multiple of it.
+    Otherwise abs(got - expected) may be at most `bound`, element by element; `unit` is u * S, for reports.
+    """
+
+    grid: float | None = None
+    bound: Array | None = None
+    coarse: Array | None = None
+    unit: Array | None = None
+
+
+def tolerance(call: Call, expected: Array, dtype: str, *, composed: bool) -> Tolerance:
+    """
+    Return the tolerance for a result of `dtype` (as the target returns it, which may be narrower than the call's).
+    """
+    from . import reference
+
+    real = dtypes.PARTS.get(dtype, dtype)
+    magnitude = reference.magnitude(call)
+    grid = _grid(call)
+    largest = float(magnitude.max(initial=0.0)) if np.isfinite(magnitude).all() else np.inf
+    if grid and largest / grid <= STRUCTURE_LIMIT[real]:
+        return Tolerance(grid=grid)
+    return _rounding(call, expected, real, magnitude, composed=composed)
+
+
+def _grid(call: Call) -> float:
+    """
+    Return the largest power of two that divides every product and the bias, 0.0 where there is none.
+    """
+    names = [stage.kernel for stage in call.stages]
+    quanta = [_quantum(call.input), *(_quantum(call.array(name)) for name in names)]
+    grid = float(np.prod(quanta))
+    return min(grid, _quantum(call.bias)) if call.bias is not None else grid
+
+
+def _quantum(array: Array) -> float:
+    """
+    Return the largest power of two that divides every finite element, 1.0 for zeros alone, 0.0 below 2**-60.
+    """
+    parts = np.stack([array.real, array.imag]) if np.iscomplexobj(array) else array
+    values = np.abs(parts.astype(np.float64))
+    values = values[np.isfinite(values) & (values != 0)]
+    if not values.size:
+        return 1.0
+    mantissa, exponent = np.frexp(values)
+    scaled = (mantissa * 2.0**53).astype(np.int64)
+    zeros = np.frexp((scaled & -scaled).astype(np.float64))[1] - 1
+    least = int((exponent - 53 + zeros).min())
+    return 2.0**least if least >= -60 else 0.0
+
+
+def _rounding(call: Call, expected: Array, dtype: str, magnitude: Array, *, composed: bool) -> Tolerance:
+    """
+    Return abs(got - y) <= K * u * S + u_out * (abs(y) + abs(y - b)), plus underflow, for any order of summation.
+
+    u belongs to the accumulator: the one the case names, else float32, float64 for float64.
+    """
+    from . import reference
+
+    out = dtypes.FORMATS[dtype]
+    wide = "float64" if dtype == "float64" else "float32"
+    accumulator = dtypes.FORMATS[dtype if composed else call.accumulate or wide]
+    count = reference.products(call)
+    size = np.abs(wide(expected))
+    underflow = count * 2.0**accumulator.min_exponent + 2.0**out.min_exponent
+    # A product of complex numbers is four real ones; the expectation itself is y rounded once: one more u_out * abs(y).
+    factor = 4.0 if np.iscomplexobj(expected) else 1.0
+    outer = 2 * size + _before_bias(call, expected)
+    bound = factor * (count * accumulator.unit * magnitude + out.unit * outer + underflow)
+    coarse = bound + factor * count * dtypes.FORMATS["bfloat16"].unit * magnitude
+    return Tolerance(bound=bound, coarse=coarse, unit=accumulator.unit * magnitude)
+
+
+def _before_bias(call: Call, expected: Array) -> Any:
+    """
+    Return abs(y - b), which a framework rounds if it adds the bias in a step of its own; 0 without a bias.
+    """
+    if call.bias is None:
+        return 0.0
+    letters = call.layout.output or call.layout.input
+    shape = [-1 if letter == "C" else 1 for letter in letters]
+    return np.abs(wide(expected) - wide(call.bias).reshape(shape))
+
+
+def wide(array: Array) -> Any:
+    """
+    Return an array as float64, or complex128, in which every element of a narrower dtype is exact.
+    """
+    return array.astype(np.complex128 if np.iscomplexobj(array) else np.float64)

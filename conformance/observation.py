@@ -1,0 +1,59 @@
+"""
+What became of one call in a worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .call import Array
+from .wire import Message
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Observation:
+    """
+    One call of one target: what it returned, or how it failed.
+
+    `outcome` is `returned`, `raised` (the framework refused), `unsupported` (the API has no words for it),
+    `suite-error`, `crash`, `timeout` or `not-run`.
+    `arrays` and `dtypes` are keyed by where (`output`); `message` says why, where nothing was returned.
+    """
+
+    outcome: str
+    arrays: Mapping[str, Array] = field(default_factory=dict)
+    dtypes: Mapping[str, str] = field(default_factory=dict)
+    message: str = ""
+    #: prepare, call or fetch.
+    phase: str = ""
+    #: The call as an expression that can be pasted.
+    call: str = ""
+    composed: bool = False
+    #: The same call, made again, gave other bits.
+    unsteady: bool = False
+    inputs_changed: bool = False
+    #: It raised for want of memory or of a module, which is no refusal.
+    environment: bool = False
+    traceback: str = ""
+    seconds: float = 0.0
+
+
+def from_message(message: Message, arrays: Mapping[str, Array]) -> Observation:
+    """
+    Return the observation that a worker's message describes.
+    """
+    return Observation(
+        outcome=message["outcome"],
+        arrays=arrays,
+        dtypes={described[0]: described[1] for described in message.get("arrays", ())},
+        message=message.get("message", ""),
+        phase=message.get("phase", ""),
+        call=message.get("call", ""),
+        composed="composed" in message,
+        unsteady="unsteady" in message,
+        inputs_changed="inputs_changed" in message,
+        environment="environment" in message,
+        traceback=message.get("traceback", ""),
+        seconds=message.get("seconds", 0.0),
+    )

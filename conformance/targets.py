@@ -1,0 +1,137 @@
+"""
+Targets by name: `name[+mode][@device]` to the adapter that serves it.
+
+An adapter is found by short name through the entry-point group `conformance.backends`, else by import string
+`package.module:Class`, by file `path.py:Class`, or, in another language, by command `cmd:node worker.js`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
+
+from .adapter import Target, attribute
+from .problem import Invalid, Problem, suggestion
+
+GROUP = "conformance.backends"
+
+#: What `run` takes without -b: the eager surfaces, where their framework is installed.
+DEFAULTS = ("numpy", "torch", "torch+layer", "jax", "tensorflow", "keras-tensorflow", "keras-jax", "keras-torch")
+
+#: What --all adds: compiled and other surfaces.
+OTHERS = (
+    "torch+compile",
+    "torch+autocast",
+    "jax+jit",
+    "tensorflow+graph",
+    "keras-tensorflow+ops",
+    "keras-jax+ops",
+    "keras-torch+ops",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adapter:
+    """
+    A target and where its adapter is: `module:Class`, `path.py:Class`, or a command with its arguments.
+    """
+
+    target: Target
+    locator: str = ""
+    command: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return str(self.target)
+
+    @property
+    def is_exclusive(self) -> bool:
+        """Whether no other worker may use its device at the same time."""
+        return self.target.device != "cpu"
+
+
+@cache
+def known() -> Mapping[str, str]:
+    """
+    Return the adapters that are installed: short name -> `module:Class`.
+    """
+    return {point.name: point.value for point in sorted(entry_points(group=GROUP))}
+
+
+def resolve(text: str) -> Adapter:
+    """
+    Return the adapter of a target as the user wrote it.
+
+    Raises:
+        Invalid: if there is no such adapter or mode, with the nearest name.
+
+    """
+    if text.startswith("cmd:"):
+        import shlex
+
+        return Adapter(target=Target(name=text), command=tuple(shlex.split(text.removeprefix("cmd:"))))
+    name, mode, device = _split(text)
+    target = Target(name=name, mode=mode, device=device)
+    if ":" in name:
+        return Adapter(target=target, locator=_located(name))
+    if name not in known():
+        _fail(text, f"no backend named {name!r}", suggestion(name, known()) or f"known are {', '.join(known())}")
+    modes = modes_of(known()[name])
+    if mode and mode not in modes:
+        _fail(text, f"{name} has no mode {mode!r}", suggestion(mode, modes) or f"it has {', '.join(modes) or 'none'}")
+    return Adapter(target=target, locator=known()[name])
+
+
+def _split(text: str) -> tuple[str, str, str]:
+    rest, at, device = text.rpartition("@")
+    if not at or "/" in device:
+        rest, device = text, ""
+    name, plus, mode = rest.rpartition("+")
+    if not plus or "/" in mode or ":" in mode:
+        name, mode = rest, ""
+    return name, mode, device or "cpu"
+
+
+def _located(name: str) -> str:
+    place, _, made = name.rpartition(":")
+    if not place.endswith(".py"):
+        return name
+    if not Path(place).is_file():
+        _fail(name, "no such file", "a backend in a file is written path.py:Class")
+    return f"{Path(place).resolve()}:{made}"
+
+
+def _fail(text: str, message: str, hint: str) -> None:
+    raise Invalid(Problem(path=text, message=message, hint=hint))
+
+
+@cache
+def modes_of(locator: str) -> Mapping[str, str]:
+    """
+    Return the modes of an installed adapter; the framework is not imported for it.
+    """
+    modes: Mapping[str, str] = attribute(resolve_name(locator), "modes")
+    return modes
+
+
+def missing(name: str) -> list[str]:
+    """
+    Return the modules that the adapter called `name` needs and that are not installed.
+    """
+    adapter: Any = resolve_name(known()[name])
+    needed = getattr(adapter, "engines", {}).get(name) or attribute(adapter, "requires")
+    return [module for module in needed if find_spec(module) is None]
+
+
+def default(*, every: bool = False) -> list[Adapter]:
+    """
+    Return the targets that `run` takes when none is named: those whose framework is installed.
+    """
+    names = DEFAULTS + OTHERS if every else DEFAULTS
+    adapters = [resolve(name) for name in names if _split(name)[0] in known()]
+    return [adapter for adapter in adapters if not missing(adapter.target.name)]

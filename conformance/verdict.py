@@ -1,0 +1,96 @@
+"""
+The verdict on one case and one target: a value, counted and reported, never an exception.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+#: Every verdict, in the order in which tables show them.
+VERDICTS = (
+    "agree",
+    "disagree",
+    "known",
+    "fixed",
+    "unsupported",
+    "not-run",
+    "crash",
+    "timeout",
+    "suite-error",
+)
+
+#: Every kind of disagreement; of several, the first that holds.
+KINDS = (
+    "refused",
+    "not-refused",
+    "layout",
+    "shape",
+    "dtype",
+    "nonfinite",
+    "values",
+    "precision",
+    "nondeterministic",
+    "inputs-changed",
+)
+
+#: Silent faults come first in every report: a wrong result without an error.
+SEVERITIES = ("silent", "loud", "precision")
+
+#: What makes a run end with exit code 1, unless the ledger knows of it.
+UNEXPECTED = ("disagree", "crash", "timeout")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """
+    How an observation departs from an expectation.
+
+    `first_index` is the first differing element in row-major order, `expected` and `got` its values;
+    `differing` counts such elements; `max_error_uS` is the largest error in units of u * S, S = sum abs(x * w).
+    """
+
+    kind: str
+    message: str
+    where: str = "output"
+    first_index: tuple[int, ...] | None = None
+    expected: Any = None
+    got: Any = None
+    differing: int | None = None
+    max_error_uS: float | None = None  # noqa: N815 - the record's name, in the field's notation
+
+    @property
+    def severity(self) -> str:
+        """`silent`, `loud` or `precision`."""
+        if self.kind == "refused":
+            return "loud"
+        return "precision" if self.kind == "precision" else "silent"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """
+    What is said about one case on one target, as the record holds it.
+    """
+
+    case: str
+    target: str
+    verdict: str
+    message: str = ""
+    finding: Finding | None = None
+    #: The alternative of an implementation-defined clause that was followed.
+    alternative: str | None = None
+    precision: str | None = None
+    phase: str = ""
+    call: str = ""
+    output_sha256: str | None = None
+    #: The ledger's entry, where the verdict is `known` or `fixed`.
+    known: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def severity(self) -> str | None:
+        """`silent`, `loud` or `precision`, None where nothing is wrong."""
+        if self.finding is not None:
+            return self.finding.severity
+        return "loud" if self.verdict in ("crash", "timeout") else None

@@ -1,0 +1,186 @@
+"""
+How calls and observations are written: a JSON line for each message, then the raw bytes of its arrays.
+
+The same format in both directions, for a worker in any language; see docs/reference/protocol.md.
+Needs the standard library and NumPy.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from .call import ARRAYS, Array, Call, PerArray, Variation
+from .dtypes import numpy_type
+
+#: The version of the format; a worker that reads another says so and stops.
+PROTOCOL = "conv-conformance-worker/1"
+
+Message = dict[str, Any]
+
+_dumps = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
+_NAMES = tuple(PerArray.__dataclass_fields__)
+#: (dtype, shape) descriptions are few; their NumPy types are looked up once.
+_TYPES: dict[str, np.dtype[Any]] = {}
+
+
+class Malformed(ValueError):
+    """
+    What came over the wire is not a message.
+    """
+
+
+def pack(message: Message, arrays: Mapping[str, tuple[str, Array]] | None = None) -> bytes:
+    """
+    Write a message and its arrays, name -> (dtype name, array), little-endian and row-major.
+    """
+    if not arrays:
+        return _dumps(message).encode() + b"\n"
+    blobs = [array.tobytes() for _, array in arrays.values()]
+    message["arrays"] = [
+        [name, dtype, array.shape, len(blob)]
+        for (name, (dtype, array)), blob in zip(arrays.items(), blobs, strict=True)
+    ]
+    return b"".join([_dumps(message).encode(), b"\n", *blobs])
+
+
+def unpack(line: bytes) -> tuple[Message, int]:
+    """
+    Read the JSON line of a message; return it with the number of bytes that its arrays take behind it.
+
+    Raises:
+        Malformed: if it is no JSON object, or its arrays are not described as they must be.
+
+    """
+    try:
+        message = json.loads(line)
+        return message, sum([described[3] for described in message.get("arrays", ())])
+    except (ValueError, AttributeError, LookupError, TypeError) as error:
+        raise Malformed(f"not a message: {line[:80]!r}") from error
+
+
+def arrays_of(message: Message, buffer: Any, offset: int) -> dict[str, Array]:
+    """
+    Return the arrays of a message as views of `buffer`, in which they begin at `offset`.
+
+    Raises:
+        Malformed: if a shape does not fit the number of bytes.
+
+    """
+    arrays = {}
+    for name, dtype, shape, size in message.get("arrays", ()):
+        kind = _TYPES.get(dtype) or _TYPES.setdefault(dtype, numpy_type(dtype))
+        try:
+            arrays[name] = np.frombuffer(buffer, kind, size // kind.itemsize, offset).reshape(shape)
+        except ValueError as error:
+            raise Malformed(f"{name}: {size} bytes do not make {dtype}{list(shape)}") from error
+        offset += size
+    return arrays
+
+
+def pack_call(index: int, call: Call, *, repeat: bool = False) -> bytes:
+    """
+    Write a call as the message number `index`; with `repeat` it is to be made twice and compared with itself.
+    """
+    message: Message = {
+        "case": index,
+        "op": call.op,
+        "strides": call.strides,
+        "padding": call.padding,
+        "padding_mode": call.padding_mode,
+        "dilations": call.dilations,
+        "input_dilations": call.input_dilations,
+        "groups": call.groups,
+        "output_padding": call.output_padding,
+        "accumulate": call.accumulate,
+        "layout": _named(call.layout),
+        "dtype": _named(call.dtype),
+        "storage": _named(call.storage),
+        "before": call.before,
+    }
+    if call.variation != Variation():
+        message["variation"] = vars(call.variation)
+    if repeat:
+        message["repeat"] = True
+    present = [name for name in ARRAYS if getattr(call, name) is not None]
+    return pack(message, {name: (getattr(call.dtype, _dtype_slot(name)), call.array(name)) for name in present})
+
+
+def read_call(message: Message, arrays: Mapping[str, Array]) -> Call:
+    """
+    Return the call of a message.
+    """
+    padding, before = message["padding"], message["before"]
+    return Call(
+        op=message["op"],
+        strides=tuple(message["strides"]),
+        padding=padding if isinstance(padding, str) else tuple(map(tuple, padding)),
+        padding_mode=message["padding_mode"],
+        dilations=tuple(message["dilations"]),
+        input_dilations=tuple(message["input_dilations"]),
+        groups=message["groups"],
+        output_padding=tuple(message["output_padding"]),
+        accumulate=message["accumulate"],
+        layout=_per_array(message["layout"]),
+        dtype=_per_array(message["dtype"]),
+        storage=_per_array(message["storage"]),
+        before=before and tuple(map(tuple, before)),
+        variation=Variation(**message["variation"]) if "variation" in message else _PLAIN,
+        **arrays,
+    )
+
+
+_PLAIN = Variation()
+_SEEN: dict[tuple[tuple[str, str], ...], PerArray] = {}
+
+
+def _named(values: PerArray) -> dict[str, str]:
+    pairs = ((name, getattr(values, name)) for name in _NAMES)
+    return {name: value for name, value in pairs if value is not None}
+
+
+def _per_array(named: dict[str, str]) -> PerArray:
+    key = tuple(named.items())
+    return _SEEN.get(key) or _SEEN.setdefault(key, PerArray(**named))
+
+
+def _dtype_slot(name: str) -> str:
+    return name if name in ("input", "bias") else "kernel"
+
+
+class Stream:
+    """
+    Cuts what arrives in pieces of any length into messages.
+    """
+
+    def __init__(self) -> None:
+        self._pending = bytearray()
+
+    def feed(self, piece: bytes) -> Iterator[tuple[Message, dict[str, Array]]]:
+        """
+        Add what arrived; yield each message that is complete, with its arrays.
+
+        Raises:
+            Malformed: at the first line that is no message.
+
+        """
+        self._pending += piece
+        start = 0
+        try:
+            while (end := self._pending.find(b"\n", start)) >= 0:
+                message, size = unpack(bytes(self._pending[start:end]))
+                if len(self._pending) < end + 1 + size:
+                    break
+                payload = bytes(self._pending[end + 1 : end + 1 + size])
+                start = end + 1 + size
+                yield message, arrays_of(message, payload, 0)
+        finally:
+            del self._pending[:start]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left over of a message that was cut short."""
+        return not self._pending

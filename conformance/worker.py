@@ -1,0 +1,320 @@
+"""
+The process in which one target makes its calls.
+
+Reads a file of calls, writes a one-way stream of observations, and marks in a small memory-mapped file
+which case it has just begun; see docs/reference/protocol.md.
+Needs the standard library and NumPy, for it runs inside any environment with Python 3.10 or later.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import importlib.util
+import mmap
+import os
+import signal
+import struct
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from time import monotonic, perf_counter
+from typing import Any
+
+import numpy as np
+
+from . import wire
+from .adapter import Outputs, Raised, Refused, Target, Unavailable, attribute
+from .call import Array, Call
+from .dtypes import NARROW, numpy_type
+
+#: Phases of a case, as the progress file holds them.
+IDLE, PREPARE, CALL, FETCH = range(4)
+PHASES = ("idle", "prepare", "call", "fetch")
+PROGRESS = struct.Struct("<qq")
+
+#: Observations are sent when this many wait, or when the oldest is this many seconds old.
+CHUNK, AGE = 64, 0.05
+
+#: After an error that says one of these, on a device that is not the CPU, the process is not to be trusted any more.
+DEVICE_ERRORS = ("CUDA error", "cudaError", "CUDNN_STATUS", "HIP error", "device-side assert", "an illegal memory access")
+
+
+class Progress:
+    """
+    Marks which case has begun, and its phase, where the parent still reads it when this process has died.
+    """
+
+    def __init__(self, path: str) -> None:
+        with open(path, "r+b") as file:
+            self._map = mmap.mmap(file.fileno(), PROGRESS.size)
+
+    def mark(self, case: int, phase: int) -> None:
+        PROGRESS.pack_into(self._map, 0, case, phase)
+
+
+class Outbox:
+    """
+    Collects observations and sends them in chunks.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._waiting: list[bytes] = []
+        self._since = 0.0
+
+    def put(self, message: bytes) -> None:
+        if not self._waiting:
+            self._since = monotonic()
+        self._waiting.append(message)
+        if len(self._waiting) >= CHUNK or monotonic() - self._since > AGE:
+            self.flush()
+
+    def flush(self) -> None:
+        rest = memoryview(b"".join(self._waiting))
+        while rest:
+            rest = rest[os.write(self._descriptor, rest) :]
+        self._waiting.clear()
+
+
+def main(calls: str, progress: str, descriptor: str) -> None:
+    """
+    Make the calls in the file `calls`; write observations to the open file `descriptor`.
+    """
+    _stay_with_parent()
+    outbox = Outbox(_guarded(int(descriptor)))
+    marks = Progress(progress)
+    messages = _messages(calls)
+    header, _, _ = next(messages)
+    backend, ready = _start(header)
+    outbox.put(wire.pack(ready))
+    outbox.flush()
+    if backend is None:
+        return
+    for message, buffer, offset in messages:
+        observation, is_device_lost = _observed(backend, header, message, buffer, offset, marks)
+        outbox.put(observation)
+        if is_device_lost:
+            break
+    outbox.put(wire.pack({"done": True}))
+    outbox.flush()
+    # Interpreters with a framework inside may hang or crash while they are taken down; nothing is left to be said.
+    os._exit(0)
+
+
+def _stay_with_parent() -> None:
+    """
+    End with the parent, even if it is killed: by the kernel's doing on Linux, else when its end of our stdin closes.
+    """
+    if sys.platform == "linux":
+        set_death_signal = 1
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
+    threading.Thread(target=_watch_lifeline, args=(os.dup(0),), daemon=True).start()
+
+
+def _watch_lifeline(descriptor: int) -> None:
+    with suppress(OSError):
+        while os.read(descriptor, 1):
+            pass
+    os._exit(1)
+
+
+def _guarded(descriptor: int) -> int:
+    """
+    Move the stream to a high descriptor, and what a framework prints to stderr, so that neither disturbs the other.
+    """
+    moved = os.dup(descriptor)
+    os.close(descriptor)
+    os.dup2(2, 1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return moved
+
+
+def _messages(path: str) -> Iterator[tuple[wire.Message, Any, int]]:
+    with open(path, "rb") as file:
+        buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    at = 0
+    while (end := buffer.find(b"\n", at)) >= 0:
+        message, size = wire.unpack(buffer[at:end])
+        yield message, buffer, end + 1
+        at = end + 1 + size
+
+
+def _start(header: wire.Message) -> tuple[Any, wire.Message]:
+    """
+    Make the backend; return it (None if that failed) and what to tell the parent.
+    """
+    began = perf_counter()
+    try:
+        if header["protocol"] != wire.PROTOCOL:
+            raise Unavailable(f"this worker speaks {wire.PROTOCOL}, the suite {header['protocol']}")
+        sys.path.extend(path for path in header["path"] if path not in sys.path)
+        for module in header["preload"]:
+            importlib.import_module(module)
+        target = Target(name=header["name"], mode=header["mode"], device=header["device"])
+        backend = _backend(header["adapter"], target)
+        return backend, {"ready": _described(backend), "seconds": perf_counter() - began}
+    except (Unavailable, ImportError) as error:
+        return None, {"unavailable": said(error)}
+    except Exception as error:
+        return None, {"broken": said(error), "traceback": traceback.format_exc()}
+
+
+def _backend(adapter: str, target: Target) -> Any:
+    place, _, name = adapter.rpartition(":")
+    module = _module_at(place) if place.endswith(".py") else importlib.import_module(place)
+    made = getattr(module, name)
+    if target.mode and target.mode not in attribute(made, "modes"):
+        raise Unavailable(f"{target.name} has no mode {target.mode!r}")
+    return made() if made.__init__ is object.__init__ else made(target)
+
+
+def _module_at(path: str) -> Any:
+    name = os.path.basename(path).removesuffix(".py")
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None or not os.path.exists(path):
+        raise Unavailable(f"{path}: no such file")
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _described(backend: Any) -> wire.Message:
+    return {
+        "framework": backend.framework,
+        "version": str(attribute(backend, "version")),
+        "settings": {name: str(value) for name, value in attribute(backend, "settings").items()},
+        "result_dtypes": dict(attribute(backend, "result_dtypes")),
+        "python": sys.version.split()[0],
+        "numpy": np.__version__,
+    }
+
+
+def _observed(
+    backend: Any, header: wire.Message, message: wire.Message, buffer: Any, offset: int, marks: Progress
+) -> tuple[bytes, bool]:
+    """
+    Make one call; return the packed observation, and whether the device is lost to this process.
+    """
+    case = message["case"]
+    marks.mark(case, PREPARE)
+    phase = PREPARE
+    began = perf_counter()
+    try:
+        call = wire.read_call(message, wire.arrays_of(message, buffer, offset))
+        unsaid = [] if header["audit"] else [limit for limit in attribute(backend, "limits") if limit.holds(call)]
+        if unsaid:
+            return wire.pack({"case": case, "outcome": "unsupported", "message": unsaid[0].reason}), False
+        run = backend.prepare(call)
+        marks.mark(case, phase := CALL)
+        began = perf_counter()
+        outputs, steady = _repeated(run, call, message)
+        seconds = perf_counter() - began
+        marks.mark(case, phase := FETCH)
+        return _returned(case, call, outputs, steady, seconds), False
+    except (Raised, Refused) as error:
+        return _raised(case, error, phase), header["device"] != "cpu" and _is_device_error(error)
+    except Exception as error:
+        report = {"case": case, "outcome": "suite-error", "phase": PHASES[phase]}
+        return wire.pack({**report, "message": said(error), "traceback": traceback.format_exc()[-4000:]}), False
+    finally:
+        marks.mark(case, IDLE)
+
+
+def _repeated(run: Callable[[], Outputs], call: Call, message: wire.Message) -> tuple[Outputs, bool]:
+    """
+    Make the call as often as it is to be made; return the first outputs, and whether the others have the same bits.
+    """
+    count = call.variation.threads
+    if count > 1:
+        outputs = _at_once(run, count)
+    else:
+        outputs = [run(), run()] if "repeat" in message else [run()]
+    return outputs[0], all(_same_bits(outputs[0], other) for other in outputs[1:])
+
+
+def _at_once(run: Callable[[], Outputs], count: int) -> list[Outputs]:
+    barrier = threading.Barrier(count)
+    outputs: list[Outputs] = []
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            barrier.wait()
+            outputs.append(run())
+        except BaseException as error:  # carried to the caller's thread
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+    return outputs
+
+
+def _same_bits(one: Outputs, other: Outputs) -> bool:
+    return all(np.asarray(array).tobytes() == np.asarray(other.arrays[at]).tobytes() for at, array in one.arrays.items())
+
+
+def _returned(case: int, call: Call, outputs: Outputs, steady: bool, seconds: float) -> bytes:
+    if not isinstance(outputs, Outputs):
+        raise TypeError(f"prepare's closure must return Outputs, not {type(outputs).__name__}")
+    message = {"case": case, "outcome": "returned", "call": outputs.call, "seconds": round(seconds, 7)}
+    if outputs.composed:
+        message["composed"] = True
+    if not steady:
+        message["unsteady"] = True
+    if any(array.tobytes() != before for array, before in call.placed):
+        message["inputs_changed"] = True
+    return wire.pack(message, {at: _fetched(at, array, call) for at, array in outputs.arrays.items()})
+
+
+def _fetched(at: str, array: Any, call: Call) -> tuple[str, Array]:
+    if array is None:
+        raise TypeError(f"{at} is None")
+    fetched = np.asarray(array)
+    if fetched.dtype.kind in "OSUMm":
+        raise TypeError(f"{at} has dtype {fetched.dtype}, which is none of the case format's")
+    name = fetched.dtype.name
+    wanted = call.dtype.output or ""
+    # Without ml_dtypes a narrow float is held as raw bits, and only its name tells.
+    held_as_bits = wanted in NARROW and name == numpy_type(wanted).name
+    return (wanted if held_as_bits else name), fetched
+
+
+def _raised(case: int, error: Exception, phase: int) -> bytes:
+    cause = _cause(error)
+    text = said(cause)
+    message = {"case": case, "outcome": "raised", "phase": PHASES[phase], "message": text}
+    if isinstance(cause, (MemoryError, ImportError)) or "out of memory" in text.lower() or "RESOURCE_EXHAUSTED" in text:
+        message["environment"] = True
+    return wire.pack(message)
+
+
+def _is_device_error(error: Exception) -> bool:
+    text = said(_cause(error))
+    return any(mark in text for mark in DEVICE_ERRORS)
+
+
+def _cause(error: Exception) -> BaseException:
+    return error.__cause__ if isinstance(error, Raised) and error.__cause__ else error
+
+
+def said(error: BaseException) -> str:
+    """
+    Return an error's type and text, at most 2,000 characters, also where its `__str__` raises.
+    """
+    name = type(error).__name__
+    try:
+        text = str(error)
+    except Exception:
+        return f"{name}: (its text cannot be had)"
+    return f"{name}: {text}"[:2000]
