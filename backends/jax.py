@@ -1,0 +1,154 @@
+"""
+JAX: `jax.lax`, called as it is or compiled by `jax.jit`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from importlib import import_module
+from inspect import signature
+from typing import Any
+
+import numpy as np
+
+from ..adapter import Limit, Outputs, Target, Unavailable, ask
+from ..call import ARRAYS, Call
+from . import lax
+
+#: JAX keeps what it compiled for each shape, about 1.4 MB.
+SHAPES_KEPT = 300
+
+LIMITS = (
+    Limit("padding_mode: jax.lax pads with zeros", lambda call: call.padding_mode != "zeros"),
+    Limit(
+        "groups: jax.lax.conv_transpose has no feature_group_count",
+        lambda call: call.op == "conv_transpose" and call.groups != 1,
+    ),
+    Limit(
+        "storage: the conversion copies, the difference in memory is lost",
+        lambda call: any(getattr(call.storage, name) not in (None, "contiguous") for name in ARRAYS),
+    ),
+    Limit(
+        "dtype.output: preferred_element_type is of one convolution, a separable one takes two",
+        lambda call: call.op == "separable_conv" and call.dtype.output != call.dtype.input,
+    ),
+    Limit(
+        "dtype.bias: jax.lax has no bias, and adding one of another dtype promotes the output",
+        lambda call: call.bias is not None and call.dtype.bias not in (call.dtype.input, call.dtype.output),
+    ),
+)
+EAGER = Limit("variation: eager, nothing is compiled", lambda call: call.variation.is_compiled)
+
+
+class Jax:
+    """
+    `jax.lax.conv_general_dilated` and `jax.lax.conv_transpose`, in any layout by their dimension numbers.
+
+    Its numbers are of the default precision; 64-bit types are enabled only for calls that have one.
+    """
+
+    framework = "jax"
+    requires = ("jax",)
+    modes = {
+        "": "jax.lax, operation by operation",
+        "jit": "the whole call inside one jax.jit, which compiles anew for each size",
+    }
+
+    def __init__(self, target: Target) -> None:
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+        self._jax: Any = import_module("jax")
+        self._device = self._find(target.device)
+        self._compiles = target.mode == "jit"
+        self._seen: set[tuple[Any, ...]] = set()
+        self._is_consistent = "use_consistent_padding" in signature(self._jax.lax.conv_transpose).parameters
+        self.version = str(self._jax.__version__)
+        self.limits = LIMITS if self._compiles else (*LIMITS, EAGER)
+        self.settings = self._settings()
+
+    def _find(self, device: str) -> Any:
+        platform, _, index = device.partition(":")
+        try:
+            return self._jax.devices(platform)[int(index or 0)]
+        except (RuntimeError, IndexError, ValueError) as error:
+            raise Unavailable(f"jax has no device {device!r}: {error}") from error
+
+    def _settings(self) -> dict[str, str]:
+        found = {name: os.environ[name] for name in ("XLA_FLAGS", "JAX_PLATFORMS") if name in os.environ}
+        return {
+            "jaxlib": import_module("jaxlib").__version__,
+            "device": str(self._device.device_kind),
+            "default_matmul_precision": str(self._jax.config.jax_default_matmul_precision),
+            "x64": "for calls with a 64-bit type only",
+            **found,
+        }
+
+    def prepare(self, call: Call) -> Callable[[], Outputs]:
+        """
+        Place the arrays in the call's own layouts; return the closure that convolves them.
+        """
+        steps = [lax.step(stage, is_consistent=self._is_consistent) for stage in call.stages]
+        arrays = [
+            call.place("input", call.layout.input),
+            *(stage.place_kernel(lax.kernel_letters(stage)) for stage in call.stages),
+            *([call.place("bias", "O").reshape(lax.bias_shape(call))] if call.bias is not None else []),
+        ]
+        written = lax.written(call, steps)
+        self._remember((written, *(array.shape for array in arrays)))
+        compute = self._function(call, steps)
+
+        def run() -> Outputs:
+            with self._x64(call):
+                placed = [ask(self._jax.device_put, array, self._device) for array in arrays]
+                output = self._jitted(call, compute, placed) if self._compiles else ask(compute, *placed)
+                return Outputs({"output": ask(np.asarray, output)}, written, len(steps) > 1 or call.bias is not None)
+
+        return run
+
+    def _remember(self, shapes: tuple[Any, ...]) -> None:
+        self._seen.add(shapes)
+        if len(self._seen) > SHAPES_KEPT:
+            self._jax.clear_caches()
+            self._seen.clear()
+
+    def _x64(self, call: Call) -> AbstractContextManager[Any]:
+        if not lax.is_wide(call):
+            return nullcontext()
+        home = self._jax if hasattr(self._jax, "enable_x64") else import_module("jax.experimental")
+        context: AbstractContextManager[Any] = home.enable_x64(True)
+        return context
+
+    def _function(self, call: Call, steps: Sequence[lax.Step]) -> Callable[..., Any]:
+        library, is_inside = self._jax.lax, call.variation.inside_graph
+
+        def compute(signal: Any, *others: Any) -> Any:
+            signal = signal.T.T if is_inside else signal
+            if call.before is not None:
+                signal = library.pad(signal, np.zeros((), signal.dtype), lax.before(call))
+            for step, kernel in zip(steps, others, strict=False):
+                signal = getattr(library, step.name)(signal, kernel, **step.keywords)
+            if call.bias is not None:
+                signal = signal + others[-1]
+            return signal.T.T if is_inside else signal
+
+        return compute
+
+    def _jitted(self, call: Call, compute: Callable[..., Any], placed: Sequence[Any]) -> Any:
+        traced: list[bool] = []
+
+        def noted(*arrays: Any) -> Any:
+            traced.append(isinstance(arrays[0], self._jax.core.Tracer))
+            return compute(*arrays, *(placed[1:] if call.variation.kernel_constant else ()))
+
+        function = self._jax.jit(noted)
+        arguments = placed[:1] if call.variation.kernel_constant else placed
+        if call.variation.dynamic_shape:
+            ask(function, ask(self._larger, call, placed[0]), *arguments[1:])
+        output = ask(function, *arguments)
+        if traced != [True] * (1 + call.variation.dynamic_shape):
+            raise RuntimeError("jax.jit did not compile this call; is JAX_DISABLE_JIT set?")
+        return output
+
+    def _larger(self, call: Call, signal: Any) -> Any:
+        return self._jax.numpy.pad(signal, [(0, int(letter in call.spatial)) for letter in call.layout.input])

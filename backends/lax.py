@@ -1,0 +1,131 @@
+"""
+A call in the words of `jax.lax`: functions, keywords, text.
+
+Imports no JAX.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from ..call import Call, Stage
+from . import text
+
+#: The padding words of `jax.lax.conv_general_dilated`.
+WORDS = {"valid": "VALID", "same": "SAME", "same_lower": "SAME_LOWER"}
+#: The padding words of `jax.lax.conv_transpose`.
+TRANSPOSED_WORDS = {"valid": "VALID", "same": "SAME"}
+#: Dtypes that JAX narrows unless it is told not to.
+WIDE = {"float64", "int64", "uint64", "complex128"}
+
+T = TypeVar("T")
+
+
+class Step(NamedTuple):
+    """
+    One call of `jax.lax`: the function's name, its keywords, and the kernel as text.
+    """
+
+    name: str
+    keywords: Mapping[str, Any]
+    kernel: str
+
+
+def is_wide(call: Call) -> bool:
+    """
+    Say whether a call has a 64-bit type (128 if complex).
+    """
+    return not WIDE.isdisjoint(vars(call.dtype).values())
+
+
+def kernel_letters(stage: Stage) -> str:
+    """
+    Return the axes of a kernel as JAX is to receive it: the call's own, a depthwise `WCM` as `WIO`.
+    """
+    letters = stage.call.letters(stage.kernel)
+    return letters.replace("C", "I").replace("M", "O") if "M" in letters else letters
+
+
+def step(stage: Stage, *, is_consistent: bool) -> Step:
+    """
+    Return one convolution; `is_consistent` says that `conv_transpose` takes the padding of the forward one.
+    """
+    call, letters = stage.call, kernel_letters(stage)
+    source = call.layout.input if stage is call.stages[0] else call.layout.output
+    shared: dict[str, Any] = {"rhs_dilation": _ordered(stage.dilations, call, letters)}
+    if stage is call.stages[-1] and call.dtype.output != call.dtype.input:
+        shared["preferred_element_type"] = call.dtype.output
+    written = text.kernel(stage, letters)
+    strides = _ordered(stage.strides, call, letters)
+    if call.op == "conv_transpose":
+        keywords = {"strides": strides, **_cropping(stage, letters, is_consistent), **shared}
+        # transpose_kernel flips the kernel and swaps its I and O: given the forward kernel, the adjoint results.
+        numbers = (source, letters.translate(str.maketrans("IO", "OI")), call.layout.output)
+        return Step("conv_transpose", {**keywords, "dimension_numbers": numbers, "transpose_kernel": True}, written)
+    numbers = (source, letters, call.layout.output)
+    keywords = {"window_strides": strides, **_padding(stage, letters), **shared, "dimension_numbers": numbers}
+    return Step("conv_general_dilated", keywords, written)
+
+
+def _padding(stage: Stage, letters: str) -> dict[str, Any]:
+    call, keywords = stage.call, {}
+    is_dilated = stage is call.stages[0] and any(dilation != 1 for dilation in call.input_dilations)
+    if is_dilated:
+        keywords["lhs_dilation"] = _ordered(call.input_dilations, call, letters)
+    if stage.groups != 1:
+        keywords["feature_group_count"] = stage.groups
+    # JAX defines its words for an undilated input only; its message asks for pairs there.
+    if isinstance(stage.padding, str) and stage.padding in WORDS and not is_dilated:
+        return {"padding": WORDS[stage.padding], **keywords}
+    return {"padding": _ordered(stage.pairs, call, letters), **keywords}
+
+
+def _cropping(stage: Stage, letters: str, is_consistent: bool) -> dict[str, Any]:
+    call = stage.call
+    if isinstance(stage.padding, str) and stage.padding in TRANSPOSED_WORDS:
+        return {"padding": TRANSPOSED_WORDS[stage.padding]}
+    pairs = [(low, high - more) for (low, high), more in zip(stage.pairs, call.output_padding, strict=True)]
+    if is_consistent:
+        return {"padding": _ordered(tuple(pairs), call, letters), "use_consistent_padding": True}
+    # Older versions take the padding of the dilated input.
+    around = [(size - 1 - low, size - 1 - high) for size, (low, high) in zip(stage.window, pairs, strict=True)]
+    return {"padding": _ordered(tuple(around), call, letters)}
+
+
+def _ordered(values: tuple[T, ...], call: Call, letters: str) -> tuple[T, ...]:
+    # JAX reads what is spatial in the order of the kernel's letters.
+    order = [letter for letter in letters if letter in call.spatial]
+    if order == list(call.spatial) or len(values) != len(order):
+        return values
+    return tuple(values[call.spatial.index(letter)] for letter in order)
+
+
+def before(call: Call) -> tuple[tuple[int, int, int], ...]:
+    """
+    Return what `jax.lax.pad` is to do ahead of the convolution: (low, high, interior) for each axis of the input.
+    """
+    assert call.before is not None
+    pairs = dict(zip(call.spatial, call.before, strict=True))
+    return tuple((*pairs.get(letter, (0, 0)), 0) for letter in call.layout.input)
+
+
+def bias_shape(call: Call) -> tuple[int, ...]:
+    """
+    Return the shape in which a bias is added to the output.
+    """
+    return tuple(call.extent("bias", "O") if letter == "C" else 1 for letter in call.letters("output"))
+
+
+def written(call: Call, steps: Sequence[Step]) -> str:
+    """
+    Return a call as text.
+    """
+    signal = "input"
+    if call.before is not None:
+        signal = f"jax.lax.pad(input, input.dtype.type(0), {before(call)!r})"
+    for one in steps:
+        signal = text.function(f"jax.lax.{one.name}", signal, one.kernel, **one.keywords)
+    if call.bias is not None:
+        signal = f"{signal} + bias.reshape{bias_shape(call)!r}"
+    return f"{signal}  # jax.enable_x64(True)" if is_wide(call) else signal

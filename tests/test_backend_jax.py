@@ -1,0 +1,125 @@
+"""
+The JAX adapter, each mode against results known by hand.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conv_conformance.adapter import Raised, Target, Unavailable
+from conv_conformance.backends.jax import Jax
+from conv_conformance.call import Variation
+
+from .builders import call_of
+from .handwritten import CALLS, PLAIN, arrays, line, taps
+
+jax = pytest.importorskip("jax")
+
+#: Calls that jax.lax has no words for.
+UNSUPPORTED = {"reflect", "transposed-groups", "broadcast"}
+
+
+@pytest.fixture(scope="module", params=["", "jit"])
+def backend(request: pytest.FixtureRequest) -> Jax:
+    return Jax(Target(name="jax", mode=request.param))
+
+
+@pytest.mark.parametrize("name", sorted(CALLS.keys() - UNSUPPORTED))
+def test_result_is_that_of_the_definition(backend: Jax, name: str) -> None:
+    """
+    The result has the values, shape and dtype of the definition, exactly.
+    """
+    asked, expected = CALLS[name]
+    output = backend.prepare(asked)().arrays["output"]
+    assert (output.dtype.name, output.shape) == (asked.dtype.output, np.shape(expected))
+    assert output.tolist() == np.asarray(expected).tolist()
+
+
+@pytest.mark.parametrize("name", ["window", "before", "bias", "separable-1d", "transposed-pairs", "plane-swapped"])
+def test_text_makes_the_same_call(name: str) -> None:
+    """
+    The recorded text, pasted where the arrays of the case are, gives the same result.
+    """
+    asked, _ = CALLS[name]
+    outputs = Jax(Target(name="jax")).prepare(asked)()
+    pasted = eval(outputs.call, {"jax": jax, **arrays(asked)})  # noqa: S307 - our own text
+    assert np.asarray(pasted).tolist() == outputs.arrays["output"].tolist()
+
+
+def test_limits_hold_for_what_the_api_cannot_say(backend: Jax) -> None:
+    """
+    Limits name exactly the calls that jax.lax has no words for.
+    """
+    held = {name for name, (asked, _) in CALLS.items() if any(limit.holds(asked) for limit in backend.limits)}
+    assert held == UNSUPPORTED
+
+
+@pytest.mark.parametrize("parameters", [{"dilations": 0}, {"groups": 0}, {"strides": (1, 1)}])
+def test_refusals_are_the_frameworks(backend: Jax, parameters: dict[str, object]) -> None:
+    """
+    What JAX refuses is raised inside the closure, as JAX's doing.
+    """
+    run = backend.prepare(call_of("conv", *PLAIN, **parameters))
+    with pytest.raises(Raised):
+        run()
+
+
+@pytest.mark.parametrize("varied", [{"kernel_constant": True}, {"dynamic_shape": True}, {"inside_graph": True}])
+def test_variations_are_for_jit(varied: dict[str, bool]) -> None:
+    """
+    A variation of the compiled call gives the same result, and is a limit where nothing is compiled.
+    """
+    asked = call_of("conv", *PLAIN, variation=Variation(**varied))
+    assert [limit.reason for limit in Jax(Target(name="jax")).limits if limit.holds(asked)] == [
+        "variation: eager, nothing is compiled"
+    ]
+    assert Jax(Target(name="jax", mode="jit")).prepare(asked)().arrays["output"].tolist() == line(6, 11, 14)
+
+
+def test_jit_proves_that_it_compiled() -> None:
+    """
+    A jit that silently runs eagerly is an error of the suite, not a result.
+    """
+    run = Jax(Target(name="jax", mode="jit")).prepare(call_of("conv", line(1, 2), taps(1)))
+    with jax.disable_jit(), pytest.raises(RuntimeError, match="did not compile"):
+        run()
+
+
+def test_64_bits_do_not_leak() -> None:
+    """
+    A call with a 64-bit type leaves the next one as it was: JAX narrows by default.
+    """
+    backend = Jax(Target(name="jax"))
+    backend.prepare(CALLS["float64"][0])()
+    assert not jax.config.jax_enable_x64
+
+
+def test_caches_are_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    After some hundreds of different calls what JAX compiled is dropped, for it keeps every one.
+    """
+    backend = Jax(Target(name="jax"))
+    cleared: list[bool] = []
+    monkeypatch.setattr(jax, "clear_caches", lambda: cleared.append(True))
+    for length in range(1, 302):
+        backend.prepare(call_of("conv", np.ones((1, length, 1)), taps(1)))
+    assert cleared == [True]
+
+
+def test_missing_device_is_unavailable() -> None:
+    """
+    A device that is not there is said while the backend is made.
+    """
+    with pytest.raises(Unavailable, match="no device 'tpu:7'"):
+        Jax(Target(name="jax", device="tpu:7"))
+
+
+def test_importing_the_adapter_imports_no_jax() -> None:
+    """
+    The module loads without JAX, so that targets can be listed without it.
+    """
+    code = "import sys, conv_conformance.backends.jax; sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603 - ourselves
