@@ -69,7 +69,8 @@ def step(stage: Stage, *, is_consistent: bool) -> Step:
 
 
 def _padding(stage: Stage, letters: str) -> dict[str, Any]:
-    call, keywords = stage.call, {}
+    call = stage.call
+    keywords: dict[str, Any] = {}
     is_dilated = stage is call.stages[0] and any(dilation != 1 for dilation in call.input_dilations)
     if is_dilated:
         keywords["lhs_dilation"] = _ordered(call.input_dilations, call, letters)

@@ -1,0 +1,167 @@
+"""
+A call in the words of `tf.nn`: function, keywords, text.
+
+Imports no TensorFlow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ..adapter import Limit
+from ..call import ARRAYS, Call
+from . import text, words
+
+#: Values of `data_format`, the default first.
+FORMATS = {1: ("NWC", "NCW"), 2: ("NHWC", "NCHW"), 3: ("NDHWC", "NCDHW")}
+#: The padding words of `tf.nn`.
+WORDS = {"valid": "VALID", "same": "SAME"}
+
+
+class Step(NamedTuple):
+    """
+    One call of `tf.nn`: the function's name, the axes of its kernels, its keywords.
+
+    `data_format` is the order of the axes of its input and output.
+    """
+
+    name: str
+    kernels: Mapping[str, str]
+    keywords: Mapping[str, Any]
+    data_format: str
+
+
+def step(call: Call) -> Step:
+    """
+    Return the single operation of `tf.nn` that says a call, bias and `before` aside.
+    """
+    layout = data_format(call)
+    shared = {"padding": _padding(call, layout), "data_format": layout}
+    return _STEPS[call.op](call, layout, shared)
+
+
+def data_format(call: Call) -> str:
+    """
+    Return the `data_format` that is nearest to the layouts of a call.
+    """
+    formats = FORMATS[call.rank]
+    return next((one for one in (call.layout.input, call.layout.output or "") if one in formats), formats[0])
+
+
+def _conv(call: Call, layout: str, shared: dict[str, Any]) -> Step:
+    strides, dilations = list(call.strides), list(call.dilations)
+    keywords: dict[str, Any] = {"strides": strides, **shared, "dilations": dilations}
+    if call.rank == 1:
+        keywords = {"stride": strides, **shared, "dilations": dilations}
+    if call.rank == 3:
+        keywords = {"strides": _full(strides, layout), **shared, "dilations": _full(dilations, layout)}
+    return Step(f"conv{call.rank}d", {"kernel": call.spatial + "IO"}, keywords, layout)
+
+
+def _depthwise(call: Call, layout: str, shared: dict[str, Any]) -> Step:
+    kernels = {"kernel": "HWCM"}
+    if call.op == "separable_conv":
+        kernels = {"depthwise_kernel": "HWCM", "pointwise_kernel": "HWIO"}
+    keywords = {"strides": _full(list(call.strides), layout), **shared, "dilations": list(call.dilations)}
+    return Step("depthwise_conv2d" if len(kernels) == 1 else "separable_conv2d", kernels, keywords, layout)
+
+
+def _transposed(call: Call, layout: str, shared: dict[str, Any]) -> Step:
+    keywords = {"output_shape": _output_shape(call, layout), "strides": list(call.strides), **shared}
+    return Step(
+        f"conv{call.rank}d_transpose",
+        {"kernel": call.spatial + "OI"},
+        {**keywords, "dilations": list(call.dilations)},
+        layout,
+    )
+
+
+_STEPS = {
+    "conv": _conv,
+    "depthwise_conv": _depthwise,
+    "separable_conv": _depthwise,
+    "conv_transpose": _transposed,
+}
+
+
+def _full(values: list[int], layout: str) -> list[int]:
+    return [1, 1, *values] if layout[1] == "C" else [1, *values, 1]
+
+
+def _padding(call: Call, layout: str) -> Any:
+    stage = call.stages[0]
+    if call.rank == 2 and call.padding not in WORDS:
+        pairs = dict(zip(call.spatial, stage.pairs, strict=True))
+        return [list(pairs.get(letter, (0, 0))) for letter in layout]
+    word = words.meaning(stage, WORDS)
+    return WORDS[word] if word else stage.pairs
+
+
+def _output_shape(call: Call, layout: str) -> list[int]:
+    stage = call.stages[0]
+    sizes = {"N": call.extent("input", "N"), "C": call.extent("kernel", "O") * call.groups}
+    around = zip(call.lengths, stage.strides, stage.window, stage.pairs, call.output_padding, strict=True)
+    lengths = [(size - 1) * stride + window - sum(pair) + more for size, stride, window, pair, more in around]
+    sizes |= dict(zip(call.spatial, lengths, strict=True))
+    return [sizes[letter] for letter in layout]
+
+
+def before(call: Call, layout: str) -> tuple[tuple[slice, ...], list[list[int]]]:
+    """
+    Return what is to be cut from the input and what is then to be added, for each axis: `tf.pad` takes no crops.
+    """
+    assert call.before is not None
+    pairs = dict(zip(call.spatial, call.before, strict=True))
+    ordered = [pairs.get(letter, (0, 0)) for letter in layout]
+    cut = tuple(slice(max(-low, 0), min(high, 0) or None) for low, high in ordered)
+    return cut, [[max(low, 0), max(high, 0)] for low, high in ordered]
+
+
+def written(call: Call, one: Step) -> str:
+    """
+    Return a call as text.
+    """
+    signal = text.array(call, "input", one.data_format)
+    if call.before is not None:
+        cut, added = before(call, one.data_format)
+        signal = f"tf.pad({signal}[{', '.join(_slice(part) for part in cut)}], {added!r})"
+    kernels = [text.array(call, name, letters) for name, letters in one.kernels.items()]
+    signal = text.function(f"tf.nn.{one.name}", signal, *kernels, **one.keywords)
+    if call.bias is not None:
+        signal = text.function("tf.nn.bias_add", signal, "bias", data_format=one.data_format)
+    if call.layout.output == one.data_format:
+        return signal
+    return f"tf.transpose({signal}, {[one.data_format.index(letter) for letter in call.letters('output')]!r})"
+
+
+def _slice(part: slice) -> str:
+    return f"{part.start or ''}:{part.stop or ''}"
+
+
+def _is_group_count_unsaid(call: Call) -> bool:
+    if call.op != "conv" or call.array("kernel").ndim != call.array("input").ndim or not call.extent("kernel", "I"):
+        return False
+    inferred, rest = divmod(call.extent("input", "C"), call.extent("kernel", "I"))
+    return not rest and inferred != call.groups
+
+
+def _is_padding_unsaid(call: Call) -> bool:
+    return call.rank != 2 and words.meaning(call.stages[0], WORDS) is None
+
+
+LIMITS = (
+    Limit("padding_mode: tf.nn pads with zeros", lambda call: call.padding_mode != "zeros"),
+    Limit("input_dilations: tf.nn has none", lambda call: any(one != 1 for one in call.input_dilations)),
+    Limit(
+        "rank: tf.nn has depthwise_conv2d and separable_conv2d only",
+        lambda call: call.op in ("depthwise_conv", "separable_conv") and call.rank != 2,
+    ),
+    Limit("padding: tf.nn takes pairs in rank 2 only, words elsewhere", _is_padding_unsaid),
+    Limit("groups: tf.nn infers them from the shapes", _is_group_count_unsaid),
+    Limit("dtype.output: tf.nn has no parameter for it", lambda call: call.dtype.output != call.dtype.input),
+    Limit(
+        "storage: the conversion copies, the difference in memory is lost",
+        lambda call: any(getattr(call.storage, name) not in (None, "contiguous") for name in ARRAYS),
+    ),
+)

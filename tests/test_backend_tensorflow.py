@@ -1,0 +1,169 @@
+"""
+The TensorFlow adapter, each mode against results known by hand.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conv_conformance.adapter import Raised, Target, Unavailable
+from conv_conformance.backends.tensorflow import TensorFlow
+from conv_conformance.call import Variation
+
+from .builders import call_of
+from .handwritten import CALLS, PLAIN, arrays, line, taps
+
+tf = pytest.importorskip("tensorflow")
+
+#: Calls that tf.nn has no words for.
+UNSUPPORTED = {
+    *("input-dilations", "same-lower", "causal", "full", "pairs", "negative", "transposed-pairs", "reflect"),
+    *("depthwise-1d", "depthwise-3d", "separable-1d", "int8-widened", "broadcast"),
+}
+#: Calls that it refuses: it has no kernels for these dtypes.
+REFUSED = {"int8-wraps", "complex64"}
+#: With oneDNN the output of an empty batch has the spatial sizes of the input; without, those of the definition.
+WRONG_WITH_ONEDNN = {"no-batch"}
+
+
+@pytest.fixture(scope="module", params=["", "graph"])
+def backend(request: pytest.FixtureRequest) -> TensorFlow:
+    return TensorFlow(Target(name="tensorflow", mode=request.param))
+
+
+@pytest.mark.parametrize("name", sorted(CALLS.keys() - UNSUPPORTED - REFUSED - WRONG_WITH_ONEDNN))
+def test_result_is_that_of_the_definition(backend: TensorFlow, name: str) -> None:
+    """
+    The result has the values, shape and dtype of the definition, exactly.
+    """
+    asked, expected = CALLS[name]
+    output = backend.prepare(asked)().arrays["output"]
+    assert (output.dtype.name, output.shape) == (asked.dtype.output, np.shape(expected))
+    assert output.tolist() == np.asarray(expected).tolist()
+
+
+@pytest.mark.parametrize("name", ["window", "before", "bias", "separable-2d", "transposed", "permuted"])
+def test_text_makes_the_same_call(name: str) -> None:
+    """
+    The recorded text, pasted where the arrays of the case are, gives the same result.
+    """
+    asked, _ = CALLS[name]
+    outputs = TensorFlow(Target(name="tensorflow")).prepare(asked)()
+    pasted = eval(outputs.call, {"tf": tf, **arrays(asked)})  # noqa: S307 - our own text
+    assert np.asarray(pasted).tolist() == outputs.arrays["output"].tolist()
+
+
+def test_limits_hold_for_what_the_api_cannot_say(backend: TensorFlow) -> None:
+    """
+    Limits name exactly the calls that tf.nn has no words for.
+    """
+    held = {name for name, (asked, _) in CALLS.items() if any(limit.holds(asked) for limit in backend.limits)}
+    assert held == UNSUPPORTED
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED))
+def test_refusals_are_the_frameworks(backend: TensorFlow, name: str) -> None:
+    """
+    What TensorFlow refuses is raised inside the closure, as TensorFlow's doing.
+    """
+    run = backend.prepare(CALLS[name][0])
+    with pytest.raises(Raised):
+        run()
+
+
+@pytest.mark.parametrize(
+    ("padding", "said"),
+    [("same_lower", [[0, 0], [1, 0], [0, 0], [0, 0]]), (((1, 2), (0, 3)), [[0, 0], [1, 2], [0, 3], [0, 0]])],
+)
+def test_rank_2_takes_pairs(padding: object, said: list[list[int]]) -> None:
+    """
+    conv2d is told its padding as pairs where it has no word; the output says where they stand.
+    """
+    asked = call_of("conv", np.ones((1, 1, 1, 1)), np.arange(1, 3).reshape(2, 1, 1, 1), padding=padding)
+    outputs = TensorFlow(Target(name="tensorflow")).prepare(asked)()
+    assert f"padding={said}" in outputs.call
+    assert outputs.arrays["output"][0, :2, 0, 0].tolist() == [2, 1][: outputs.arrays["output"].shape[1]]
+
+
+def test_padding_that_a_word_means_is_said_as_the_word() -> None:
+    """
+    One element on both sides of three taps is `SAME`, so conv1d can say it.
+    """
+    asked = call_of("conv", line(1, 2, 3), taps(1, 2, 3), padding=((1, 1),))
+    outputs = TensorFlow(Target(name="tensorflow")).prepare(asked)()
+    assert ("'SAME'" in outputs.call, outputs.arrays["output"].tolist()) == (True, line(8, 14, 8))
+
+
+def test_groups_that_the_shapes_do_not_show_are_unsupported() -> None:
+    """
+    tf.nn reads the number of groups off the shapes, so that it cannot be told another one.
+    """
+    asked = call_of("conv", np.ones((1, 3, 4)), np.ones((1, 2, 4)), groups=1)
+    reasons = [limit.reason for limit in TensorFlow(Target(name="tensorflow")).limits if limit.holds(asked)]
+    assert reasons == ["groups: tf.nn infers them from the shapes"]
+
+
+@pytest.mark.parametrize("parameters", [{"strides": 0}, {"strides": (1, 1)}])
+@pytest.mark.parametrize("padding", ["same", "same_lower", ((1, 1),)])
+def test_limits_can_be_asked_of_calls_without_meaning(parameters: dict[str, object], padding: object) -> None:
+    """
+    A limit answers for a call that is there to be refused, whose padding cannot be computed.
+    """
+    asked = call_of("conv", *PLAIN, padding=padding, **parameters)
+    held = [limit.reason for limit in TensorFlow(Target(name="tensorflow")).limits if limit.holds(asked)]
+    assert held == ([] if padding == "same" else ["padding: tf.nn takes pairs in rank 2 only, words elsewhere"])
+
+
+@pytest.mark.parametrize("varied", [{"kernel_constant": True}, {"dynamic_shape": True}, {"inside_graph": True}])
+def test_variations_are_for_graphs(varied: dict[str, bool]) -> None:
+    """
+    A variation of the compiled call gives the same result, and is a limit where nothing is compiled.
+    """
+    asked = call_of("conv", *PLAIN, variation=Variation(**varied))
+    assert [limit.reason for limit in TensorFlow(Target(name="tensorflow")).limits if limit.holds(asked)] == [
+        "variation: eager, nothing is compiled"
+    ]
+    assert TensorFlow(Target(name="tensorflow", mode="graph")).prepare(asked)().arrays["output"].tolist() == line(
+        6, 11, 14
+    )
+
+
+def test_open_sizes_reach_the_output_shape() -> None:
+    """
+    A transposed convolution in one graph for two sizes grows its output with its input.
+    """
+    asked = call_of("conv_transpose", line(1, 2, 3), taps(1, 2, 3), strides=2, variation=Variation(dynamic_shape=True))
+    output = TensorFlow(Target(name="tensorflow", mode="graph")).prepare(asked)().arrays["output"]
+    assert output.tolist() == line(1, 2, 5, 4, 9, 6, 9)
+
+
+def test_graph_proves_that_it_was_built() -> None:
+    """
+    A tf.function that silently runs eagerly is an error of the suite, not a result.
+    """
+    run = TensorFlow(Target(name="tensorflow", mode="graph")).prepare(call_of("conv", line(1, 2), taps(1)))
+    tf.config.run_functions_eagerly(True)
+    try:
+        with pytest.raises(RuntimeError, match="did not build one graph"):
+            run()
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+def test_missing_device_is_unavailable() -> None:
+    """
+    A device that is not there is said while the backend is made.
+    """
+    with pytest.raises(Unavailable, match="no device 'GPU:7'"):
+        TensorFlow(Target(name="tensorflow", device="GPU:7"))
+
+
+def test_importing_the_adapter_imports_no_tensorflow() -> None:
+    """
+    The module loads without TensorFlow, so that targets can be listed without it.
+    """
+    code = "import sys, conv_conformance.backends.tensorflow; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603 - ourselves
