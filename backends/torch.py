@@ -1,0 +1,139 @@
+"""
+PyTorch as a target: functions, layers, compiled and under autocast.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..adapter import Limit, Outputs, Target, Unavailable, ask
+from ..call import Array, Call
+from ..dtypes import NARROW, numpy_type
+from . import torch_words as words
+from .torch_compiled import Compiled
+from .torch_functional import Autocast, Functional, deterministic, tf32
+from .torch_layer import Layer
+
+SURFACES: Mapping[str, Callable[[Any, str], Any]] = {
+    "": Functional,
+    "layer": Layer,
+    "compile": Compiled,
+    "autocast": Autocast,
+    "deterministic": deterministic,
+    "tf32": tf32,
+}
+
+
+class Torch:
+    """
+    PyTorch in one mode on one device; axes are permuted, for torch has no parameter for a layout.
+    """
+
+    framework = "torch"
+    requires = ("torch",)
+    modes: Mapping[str, str] = {
+        "": "torch.nn.functional, torch's own defaults",
+        "layer": "the layers of torch.nn",
+        "compile": "torch.compile of the functions, one graph for each call",
+        "autocast": "the functions under torch.autocast to bfloat16",
+        "deterministic": "the functions under torch.use_deterministic_algorithms",
+        "tf32": "the functions with TF32 allowed for convolutions and matrix products",
+    }
+
+    def __init__(self, target: Target) -> None:
+        """
+        Import torch and set what the mode pins; raises Unavailable where mode or device is not there.
+        """
+        import torch
+
+        if target.mode not in self.modes:
+            raise Unavailable(f"torch has no mode {target.mode!r}; it has {', '.join(filter(None, self.modes))}")
+        self.torch = torch
+        self.version = torch.__version__
+        self.device = "cuda" if target.device == "gpu" else target.device
+        self._check_device()
+        self.surface = SURFACES[target.mode](torch, self.device)
+        self.limits: Sequence[Limit] = (*words.LIMITS, *self.surface.limits)
+        self.result_dtypes: Mapping[str, str] = self.surface.result_dtypes
+        self.settings = settings(torch, self.device)
+        self._narrow = {getattr(torch, name): numpy_type(name) for name in NARROW if hasattr(torch, name)}
+
+    def _check_device(self) -> None:
+        try:
+            self.torch.empty(1, device=self.device)
+        except Exception as error:
+            reason = str(error).partition("\n")[0]
+            raise Unavailable(f"torch {self.version} has no device {self.device!r} here: {reason}") from error
+
+    def prepare(self, call: Call) -> Callable[[], Outputs]:
+        """
+        Return the closure that makes the tensors, asks torch for the call and fetches the result.
+        """
+        plan = words.steps(call)
+        arrays = [(call.place("input", "NC" + call.spatial), call.dtype.input)]
+        arrays += [(s.stage.place_kernel(s.letters), getattr(call.dtype, s.stage.kernel)) for s in plan]
+        arrays += [] if call.bias is None else [(call.place("bias", "O"), call.dtype.bias)]
+        written = self._write(call, plan)
+
+        def run() -> Outputs:
+            tensors = [ask(self._tensor, array, dtype) for array, dtype in arrays]
+            if call.bias is None:
+                tensors.append(None)
+            result = ask(self._fetch, self.surface.compute(call, plan, tensors))
+            return Outputs({"output": call.deliver(result, "NC" + call.spatial)}, written, len(plan) > 1)
+
+        return run
+
+    def _write(self, call: Call, plan: Sequence[words.Step]) -> str:
+        computed = self.surface.write(call, plan, words.tensors(call, plan, self.device))
+        return words.fetched(call, computed, self.result_dtypes.get(call.dtype.input, call.dtype.input))
+
+    def _tensor(self, array: Array, dtype: str) -> Any:
+        torch = self.torch
+        if dtype in NARROW:
+            tensor = torch.from_numpy(array.view(f"int{8 * array.itemsize}")).view(getattr(torch, dtype))
+        else:
+            tensor = torch.from_numpy(array)
+        return tensor if self.device == "cpu" else moved(torch, tensor, self.device)
+
+    def _fetch(self, result: Any) -> Array:
+        narrow = self._narrow.get(result.dtype)
+        if narrow is None:
+            array: Array = result.numpy(force=True)
+            return array
+        bits = getattr(self.torch, f"int{8 * narrow.itemsize}")
+        return result.detach().view(bits).numpy(force=True).view(narrow)
+
+
+def moved(torch: Any, tensor: Any, device: str) -> Any:
+    """
+    Return a tensor on a device with the strides that it has here; `to` alone would pack what is not dense.
+    """
+    memory = torch.empty(0, dtype=tensor.dtype).set_(tensor.untyped_storage())
+    return memory.to(device).as_strided(tensor.shape, tensor.stride())
+
+
+def settings(torch: Any, device: str) -> dict[str, str]:
+    """
+    Return what decides the numbers, as torch has it now.
+    """
+    found = {
+        "threads": torch.get_num_threads(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "onednn": _onednn(torch),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+    }
+    if torch.device(device).type == "cuda":
+        found["device"] = torch.cuda.get_device_name(device)
+        found["cudnn"] = torch.backends.cudnn.version()
+        found["tf32.conv"] = torch.backends.cudnn.allow_tf32
+        found["tf32.matmul"] = torch.backends.cuda.matmul.allow_tf32
+    return {name: str(value) for name, value in found.items()}
+
+
+def _onednn(torch: Any) -> str:
+    built = re.search(r"MKL-DNN v([0-9.]+)", torch.__config__.show())
+    version = built.group(1) if built else "none"
+    return version if torch.backends.mkldnn.enabled else f"{version}, off"

@@ -1,0 +1,123 @@
+"""
+PyTorch's functions under `torch.compile`, as a surface of the torch target.
+
+One graph for each call, counted: torch's cache of compiled functions falls back to eager without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..adapter import Limit, Unavailable, ask
+from ..call import Call
+from . import torch_words as words
+from .torch_words import Step
+
+
+class Compiled:
+    """
+    `before`, convolutions and bias in one graph, compiled anew for every call.
+    """
+
+    limits: Sequence[Limit] = (words.NO_PADDING_MODE, words.SPECIALISED)
+    result_dtypes: Mapping[str, str] = {}
+
+    def __init__(self, torch: Any, device: str) -> None:
+        """
+        Take torch and its compiler; raises Unavailable where there is no C++ compiler for it.
+        """
+        self._torch = torch
+        self._inductor = _inductor(torch)
+        self.graphs = 0
+
+    def compute(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> Any:
+        """
+        Return the result for the tensors: input, kernels, bias or None.
+
+        Raises:
+            RuntimeError: if torch made none or more than one graph, which no result may hide.
+
+        """
+        self._torch.compiler.reset()
+        self.graphs = 0
+        run = self._compile(call, plan, tensors)
+        if call.variation.dynamic_shape:
+            run(ask(self._torch.nn.functional.pad, tensors[0], (0, 1) * call.rank))
+        result = run(tensors[0])
+        if self.graphs != 1:
+            raise RuntimeError(f"torch.compile made {self.graphs} graphs where one was due")
+        return result
+
+    def _compile(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> Callable[[Any], Any]:
+        function = _function(self._torch.nn.functional, call, plan)
+        options = {"fullgraph": True, "dynamic": call.variation.dynamic_shape, "backend": self._counted}
+        if call.variation.kernel_constant:
+            compiled = self._torch.compile(lambda x: function(x, *tensors[1:]), **options)
+            return lambda x: ask(compiled, x)
+        compiled = self._torch.compile(function, **options)
+        return lambda x: ask(compiled, x, *tensors[1:])
+
+    def _counted(self, graph: Any, inputs: Any) -> Any:
+        self.graphs += 1
+        return self._inductor(graph, inputs)
+
+    def write(self, call: Call, plan: Sequence[Step], operands: Sequence[str]) -> str:
+        """
+        Return the text of what `compute` does with operands of these texts.
+        """
+        first, *others = operands
+        function, arguments = _written(call, plan), f", {', '.join(others)}"
+        if call.variation.kernel_constant:
+            function, arguments = f"(lambda {', '.join(_names(plan))}: {function})({', '.join(others)})", ""
+        if not call.variation.dynamic_shape:
+            return f"torch.compile({function}, fullgraph=True, dynamic=False)({first}{arguments})"
+        larger = f"torch.nn.functional.pad({first}, {(0, 1) * call.rank})"
+        compiled = f"f := torch.compile({function}, fullgraph=True, dynamic=True)"
+        return f"[({compiled})({larger}{arguments}), f({first}{arguments})][-1]"
+
+
+def _function(functional: Any, call: Call, plan: Sequence[Step]) -> Callable[..., Any]:
+    """
+    Return the function to compile, with everything but tensors captured as constants.
+    """
+    pads = words.pads(call)
+    convolutions = [(getattr(functional, step.name), dict(step.keywords)) for step in plan]
+
+    def compute(x: Any, *operands: Any) -> Any:
+        *kernels, bias = operands
+        if pads:
+            x = functional.pad(x, pads)
+        for n, (convolve, keywords) in enumerate(convolutions):
+            x = convolve(x, kernels[n], bias if n == len(kernels) - 1 else None, **keywords)
+        return x
+
+    return (lambda x, *operands: -(-compute(-(-x), *operands))) if call.variation.inside_graph else compute
+
+
+def _names(plan: Sequence[Step]) -> list[str]:
+    return [*(step.stage.kernel for step in plan), "bias"]
+
+
+def _written(call: Call, plan: Sequence[Step]) -> str:
+    x = "-(-input)" if call.variation.inside_graph else "input"
+    body = words.expression(call, plan, [x, *_names(plan)], words.functional)
+    arguments = ["input"] if call.variation.kernel_constant else ["input", *_names(plan)]
+    return f"lambda {', '.join(arguments)}: {f'-(-{body})' if call.variation.inside_graph else body}"
+
+
+def _inductor(torch: Any) -> Callable[[Any, Any], Any]:
+    """
+    Return torch's default compiler, which needs a C++ compiler on this machine for what it does not call ready-made.
+    """
+    from torch._inductor import config
+    from torch._inductor.cpp_builder import get_cpp_compiler
+
+    try:
+        get_cpp_compiler()
+    except Exception as error:
+        raise Unavailable(f"torch+compile needs a C++ compiler: {str(error).partition(chr(10))[0]}") from error
+    # Its pool of compiling processes would outlive a worker that is killed.
+    config.compile_threads = 1
+    compiler: Callable[[Any, Any], Any] = torch._dynamo.lookup_backend("inductor")
+    return compiler

@@ -1,0 +1,99 @@
+"""
+PyTorch's functions, `torch.nn.functional`, as a surface of the torch target.
+
+A surface has limits of its own, what it does to the result's dtype, `compute` and the text of what it computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..adapter import Limit, Unavailable, ask
+from ..call import Call
+from . import torch_words as words
+from .torch_words import Step
+
+
+class Functional:
+    """
+    The functions as they are.
+    """
+
+    limits: Sequence[Limit] = (words.NO_PADDING_MODE, words.NOT_COMPILED)
+    result_dtypes: Mapping[str, str] = {}
+
+    def __init__(self, torch: Any, device: str) -> None:
+        """
+        Take torch; the device is where the tensors are.
+        """
+        self._functional = torch.nn.functional
+
+    def compute(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> Any:
+        """
+        Return the result for the tensors: input, kernels, bias or None.
+        """
+        x, *kernels, bias = tensors
+        if call.before is not None:
+            x = ask(self._functional.pad, x, words.pads(call))
+        for step, kernel in zip(plan, kernels, strict=True):
+            function = getattr(self._functional, step.name)
+            x = ask(function, x, kernel, bias if step is plan[-1] else None, **step.keywords)
+        return x
+
+    def write(self, call: Call, plan: Sequence[Step], operands: Sequence[str]) -> str:
+        """
+        Return the text of what `compute` does with operands of these texts.
+        """
+        return words.expression(call, plan, operands, words.functional)
+
+
+class Autocast:
+    """
+    The functions under autocast: every float but float64 is computed in bfloat16 and comes back so.
+    """
+
+    limits = Functional.limits
+    result_dtypes: Mapping[str, str] = dict.fromkeys(
+        ("float32", "float16", "float8_e4m3fn", "float8_e5m2"), "bfloat16"
+    )
+
+    def __init__(self, torch: Any, device: str) -> None:
+        """
+        Take torch and the kind of device that autocast is for.
+        """
+        self._functional = Functional(torch, device)
+        self._kind = torch.device(device).type
+        self._autocast = lambda: torch.autocast(self._kind, torch.bfloat16)
+
+    def compute(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> Any:
+        """
+        Return the result for the tensors: input, kernels, bias or None.
+        """
+        with ask(self._autocast):
+            return self._functional.compute(call, plan, tensors)
+
+    def write(self, call: Call, plan: Sequence[Step], operands: Sequence[str]) -> str:
+        """
+        Return the text of what `compute` does with operands of these texts.
+        """
+        return f"torch.autocast({self._kind!r}, torch.bfloat16)(lambda: {self._functional.write(call, plan, operands)})()"
+
+
+def deterministic(torch: Any, device: str) -> Functional:
+    """
+    Return the functions with deterministic algorithms, for the whole process.
+    """
+    torch.use_deterministic_algorithms(True)
+    return Functional(torch, device)
+
+
+def tf32(torch: Any, device: str) -> Functional:
+    """
+    Return the functions with TF32 allowed, for the whole process; raises Unavailable off CUDA, where it means nothing.
+    """
+    if torch.device(device).type != "cuda":
+        raise Unavailable(f"torch+tf32 needs a CUDA device, not {device!r}")
+    torch.backends.cuda.matmul.allow_tf32 = True
+    torch.backends.cudnn.allow_tf32 = True
+    return Functional(torch, device)
