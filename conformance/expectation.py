@@ -17,11 +17,13 @@ class Output:
     The call returns this array, in the layout and dtype of the call's output.
 
     `precision` names the class of rounding that the case asks for, `signed_zero` makes -0.0 differ from 0.0.
+    `switches` are those of the reference under which it computes this array.
     """
 
     array: Array
     precision: str | None = None
     signed_zero: bool = False
+    switches: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -85,18 +85,15 @@ def _judged(expectation: Expectation, observation: Observation, context: Context
 
 def _judge_any(expectation: AnyOf, observation: Observation, context: Context) -> Judgement:
     """
-    Return the first alternative that agrees, else what the first says that expects the same sort of outcome.
+    Return the first alternative that agrees; if none does, what the first says that expects the same sort of outcome.
     """
-    refused = observation.outcome == "raised"
-    nearest: Judgement | None = None
-    for name, alternative in expectation.alternatives.items():
-        judgement = _judged(alternative, observation, context)
+    judged = {name: _judged(each, observation, context) for name, each in expectation.alternatives.items()}
+    for name, judgement in judged.items():
         if judgement.verdict == "agree":
             return Judgement(verdict="agree", alternative=name)
-        if nearest is None or isinstance(alternative, Refusal) == refused:
-            nearest = nearest if nearest and isinstance(alternative, Refusal) != refused else judgement
-    assert nearest is not None
-    return nearest
+    refused = observation.outcome == "raised"
+    same_sort = [name for name, each in expectation.alternatives.items() if isinstance(each, Refusal) == refused]
+    return judged[same_sort[0]] if same_sort else next(iter(judged.values()))
 
 
 def _judge_refusal(expectation: Refusal, observation: Observation, context: Context) -> Judgement:
@@ -257,7 +254,17 @@ def _at(
     wanted, seen = _plain(expected[index]), _plain(got[index])
     place = f"output{list(index)} is {seen}, expected {wanted}; {count} of {expected.size} elements differ"
     text = f"{message}: {place}" if message else place
-    return _disagree(kind, text, first_index=index, expected=wanted, got=seen, differing=count, **details)
+    near = {"expected_near": _near(expected, index), "got_near": _near(got, index)}
+    return _disagree(kind, text, first_index=index, expected=wanted, got=seen, differing=count, **near, **details)
+
+
+def _near(array: Array, index: tuple[int, ...]) -> tuple[Any, ...]:
+    """
+    Return up to eight elements in memory order, beginning at most two before `index`.
+    """
+    flat = array.reshape(-1)
+    start = max(int(np.ravel_multi_index(index, array.shape)) - 2, 0)
+    return tuple(_plain(value) for value in flat[start : start + 8])
 
 
 def _plain(value: Any) -> Any:

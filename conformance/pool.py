@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -102,6 +103,12 @@ class Seen:
 Event: TypeAlias = "Ready | Failed | Seen"
 
 
+class Interrupted(Exception):
+    """
+    The run was stopped from outside.
+    """
+
+
 class Died(Exception):
     """
     A worker ended, or was stopped, before it had done what it was asked.
@@ -124,6 +131,13 @@ class Pool:
     #: Whether the adapters' own limits are ignored.
     audit: bool = False
     python: str = sys.executable
+    _stopped: threading.Event = field(default_factory=threading.Event)
+
+    def stop(self) -> None:
+        """
+        End every worker soon; what was not yet seen is lost.
+        """
+        self._stopped.set()
 
     def observe(self, adapter: Adapter, smoke: bytes, calls: Sequence[bytes]) -> Iterator[Event]:
         """
@@ -191,6 +205,7 @@ class Worker:
 
     def __init__(self, pool: Pool, adapter: Adapter, messages: Sequence[bytes]) -> None:
         self._limits = pool.limits
+        self._stopped = pool._stopped
         self._folder = tempfile.TemporaryDirectory(prefix="conv-conformance-")
         calls, progress = (Path(self._folder.name, name) for name in ("calls", "progress"))
         calls.write_bytes(b"".join([_header(pool, adapter), *messages]))
@@ -292,6 +307,8 @@ class Worker:
             raise Died("suite-error", f"the worker's stream is broken: {error}") from error
 
     def _stop_if_due(self, watch: Watch) -> None:
+        if self._stopped.is_set():
+            raise Interrupted
         reason = watch.overdue(PROGRESS.unpack(self._progress), self.is_ready)
         outcome = "timeout"
         if not reason and (reason := watch.swollen(self._process.pid)):

@@ -58,6 +58,9 @@ class Finding:
     got: Any = None
     differing: int | None = None
     max_error_uS: float | None = None  # noqa: N815 - the record's name, in the field's notation
+    #: The row in which the first difference stands, near it: as expected, and as returned.
+    expected_near: tuple[Any, ...] | None = None
+    got_near: tuple[Any, ...] | None = None
 
     @property
     def severity(self) -> str:

@@ -1,0 +1,150 @@
+"""
+Arrays from their plain description: literals, fills, one-hot arrays and generated ones.
+
+The generators draw with x <- 16807 * x mod (2**31 - 1) from a seed, whose first draw is discarded.
+Elements are drawn in canonical order, whatever the layout: batch, spatial axes, channels; of a kernel spatial axes,
+channels contracted, channels produced.
+A complex element draws its real part, then its imaginary part.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .call import Array
+from .dtypes import FORMATS, PARTS, numpy_type
+from .numbers import Number, Unfit, fit
+from .reading_arrays import MODULUS, Spec
+
+#: Every axis letter of the format, in canonical order.
+CANONICAL = "NDHWCIOM"
+MULTIPLIER = 16807
+
+
+def build(spec: Spec, letters: str = "", dtype: str = "") -> Array:
+    """
+    Return the array that `spec` describes, read-only, its axes in the order of `letters`, as elements of `dtype`.
+
+    Both are the spec's own unless given.
+    Another dtype rounds once; a complex number becomes its real part in a real dtype.
+
+    Raises:
+        Unfit: if `dtype` cannot hold a value.
+
+    """
+    array = _as_written(recast(spec, dtype or spec["dtype"]))
+    written = spec["letters"]
+    if letters and written and sorted(letters) == sorted(written) and letters != written:
+        array = np.ascontiguousarray(array.transpose([written.index(letter) for letter in letters]))
+    array.setflags(write=False)
+    return array
+
+
+def recast(spec: Spec, dtype: str) -> Spec:
+    """
+    Return the spec of the same array in another dtype.
+
+    Raises:
+        Unfit: if it cannot hold a value.
+
+    """
+    if dtype == spec["dtype"]:
+        return spec
+    again: Spec = {**spec, "dtype": dtype}
+    if "values" in spec:
+        again["values"] = tuple(_converted(value, dtype) for value in spec["values"])
+    elif "fill" in spec:
+        again["fill"] = _converted(spec["fill"], dtype)
+    elif "lcg" in spec:
+        _converted(spec["low"], dtype), _converted(spec["high"], dtype)
+    elif "normal" in spec and PARTS.get(dtype, dtype) not in FORMATS:
+        raise Unfit(f"normal numbers are no {dtype}", "use lcg")
+    return again
+
+
+def _converted(value: Number, dtype: str) -> Number:
+    if isinstance(value, complex) and dtype not in PARTS:
+        value = value.real
+    if isinstance(value, int) and dtype in FORMATS:
+        value = float(value)
+    return fit(value, dtype)
+
+
+def _as_written(spec: Spec) -> Array:
+    shape, kind = spec["shape"], numpy_type(spec["dtype"])
+    if "values" in spec:
+        return _typed(spec["values"], spec["dtype"]).reshape(shape)
+    if "fill" in spec:
+        return np.full(shape, _typed((spec["fill"],), spec["dtype"])[0])
+    if "one_hot" in spec:
+        array = np.zeros(shape, kind)
+        array[spec["one_hot"]] = _typed((1,), spec["dtype"])[0]
+        return array
+    return _generated(spec)
+
+
+def _typed(values: tuple[Number, ...], dtype: str) -> Array:
+    return np.array(values, numpy_type(dtype))
+
+
+def _generated(spec: Spec) -> Array:
+    letters = spec["letters"] or CANONICAL[: len(spec["shape"])]
+    order = sorted(range(len(letters)), key=lambda axis: CANONICAL.index(letters[axis]))
+    flat = _uniform(spec) if "lcg" in spec else _normal(spec)
+    canonical = flat.reshape([spec["shape"][axis] for axis in order])
+    return np.ascontiguousarray(canonical.transpose(np.argsort(order)))
+
+
+def _uniform(spec: Spec) -> Array:
+    count, parts = math.prod(spec["shape"]), 2 if spec["dtype"] in PARTS else 1
+    span = spec["high"] - spec["low"] + 1
+    has_density = "density" in spec
+    draws = sequence(spec["lcg"], count * (parts + has_density)).reshape(count, parts + has_density)
+    values = spec["low"] + draws[:, has_density:] * span // MODULUS
+    if has_density:
+        above, below = spec["density"]
+        values[draws[:, 0] >= -(-MODULUS * above // below)] = 0
+    return _joined(values, spec["dtype"])
+
+
+def _normal(spec: Spec) -> Array:
+    count, parts = math.prod(spec["shape"]), 2 if spec["dtype"] in PARTS else 1
+    sums = sequence(spec["normal"], count * parts * 12).reshape(count, parts, 12).sum(axis=2) - 6 * MODULUS
+    # Both factors are powers of two and the sums have 35 bits, so that nothing is rounded before the dtype.
+    exact = sums.astype(np.float64) * (spec["scale"] * 2.0**-31)
+    return _joined(_rounded(exact, PARTS.get(spec["dtype"], spec["dtype"])), spec["dtype"])
+
+
+def _joined(values: Array, dtype: str) -> Array:
+    kind = numpy_type(dtype)
+    if dtype not in PARTS:
+        return values[:, 0].astype(kind)
+    whole = np.empty(len(values), kind)
+    whole.real, whole.imag = values[:, 0], values[:, 1]
+    return whole
+
+
+def _rounded(values: Array, dtype: str) -> Array:
+    """Round doubles to a narrower format, ties to even; a cast through float32 would round twice."""
+    form = FORMATS[dtype]
+    exponents = np.maximum(np.frexp(values)[1], form.min_exponent + 1) - form.bits
+    rounded: Array = np.ldexp(np.rint(np.ldexp(values, -exponents)), exponents)
+    return rounded
+
+
+def sequence(seed: int, count: int) -> Array:
+    """
+    Return `count` draws of the generator as int64, after the one that is discarded.
+
+    Computed by doubling: a block of n draws times 16807**n is the next block.
+    """
+    draws = np.empty(max(count, 1), np.int64)
+    draws[0] = seed * MULTIPLIER % MODULUS * MULTIPLIER % MODULUS
+    known = 1
+    while known < count:
+        more = min(known, count - known)
+        draws[known : known + more] = draws[:more] * pow(MULTIPLIER, known, MODULUS) % MODULUS
+        known += more
+    return draws[:count]

@@ -1,0 +1,168 @@
+"""
+A run as a person asks for it: which cases, shown while it goes, written down, and what there is to say at the end.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from io import StringIO
+from pathlib import Path
+from typing import IO, Any
+
+from rich.console import Console
+
+from . import __version__, platforms
+from .corpus import Corpus, load
+from .ledger import matches
+from .problem import Invalid, Problem, suggestion
+from .record import Record, TargetInfo, Writer
+from .reports.progress import following
+from .run import Run, Runner, Tell
+from .targets import Adapter
+from .verdict import Verdict
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Outcome:
+    """
+    A finished run, its record, and notes for the user.
+    """
+
+    run: Run
+    record: Record
+    notes: Sequence[str]
+
+
+def cores() -> int:
+    """
+    Return how many cores this process may use.
+    """
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def corpus(what: Sequence[str], sweeps: Any) -> Corpus:
+    """
+    Return the cases that paths and id patterns name: of the files, else of the shipped corpus.
+
+    Raises:
+        Invalid: if a file is wrong or missing, or a pattern fits no case.
+
+    """
+    paths = [Path(word) for word in what if _is_path(word)]
+    patterns = [word for word in what if not _is_path(word)]
+    loaded = load(paths or None, sweeps=sweeps)
+    return _selected(loaded, patterns) if patterns else loaded
+
+
+def _is_path(word: str) -> bool:
+    return word.endswith((".yaml", ".yml")) or os.sep in word or Path(word).exists()
+
+
+def _selected(loaded: Corpus, patterns: Sequence[str]) -> Corpus:
+    ids = [case.id for case in loaded.cases]
+    unmatched = [pattern for pattern in patterns if not any(matches([pattern], each) for each in ids)]
+    if unmatched:
+        hint = "see `conv-conformance list`"
+        problems = [
+            Problem(path=pattern, message="no case has such an id", hint=suggestion(pattern, ids) or hint)
+            for pattern in unmatched
+        ]
+        raise Invalid(*problems)
+    return replace(loaded, cases=tuple(case for case in loaded.cases if matches(patterns, case.id)))
+
+
+def choose(
+    loaded: Corpus, *, ops: Sequence[str] = (), dtypes: Sequence[str] = (), profile: str | None = None
+) -> Corpus:
+    """
+    Return the cases with one of the operations, input dtypes and the clauses of a profile.
+
+    Raises:
+        Invalid: if there is no such profile, or nothing is left.
+
+    """
+    clauses = _profile_clauses(loaded, profile)
+    chosen = tuple(
+        case
+        for case in loaded.cases
+        if (not clauses or any(matches(clauses, clause) for clause in case.clauses))
+        and (not ops or (case.call is not None and case.call.op in ops))
+        and (not dtypes or (case.call is not None and case.call.dtype.input in dtypes))
+    )
+    if not chosen:
+        raise Invalid(Problem(path="cases", message="none is left", hint="widen --ops, --dtypes or --profile"))
+    return replace(loaded, cases=chosen)
+
+
+def _profile_clauses(loaded: Corpus, profile: str | None) -> Sequence[str]:
+    if profile is None:
+        return ()
+    if profile not in loaded.profiles:
+        hint = suggestion(profile, loaded.profiles) or f"known: {', '.join(loaded.profiles)}"
+        raise Invalid(Problem(path="--profile", message=f"no profile named {profile!r}", hint=hint))
+    return loaded.profiles[profile].clauses
+
+
+def perform(
+    runner: Runner,
+    chosen: Corpus,
+    adapters: Sequence[Adapter],
+    console: Console,
+    stack: ExitStack,
+    path: Path | None,
+) -> Outcome:
+    """
+    Run, showing progress on `console` and writing the record to `path` as it goes.
+    """
+    file: IO[str] = stack.enter_context(_opened(path)) if path is not None else StringIO()
+    header = _header(chosen)
+    writer = Writer(file, header)
+    names = [str(adapter) for adapter in adapters]
+    show = stack.enter_context(following(console, names, len(chosen.cases)))
+    made = runner.run(chosen.cases, adapters, _both(writer, show))
+    stack.close()
+    record = Record(
+        header=header,
+        targets=[target.info for target in made.targets],
+        verdicts=list(made.verdicts),
+        is_complete=True,
+    )
+    return Outcome(run=made, record=record, notes=_notes(made))
+
+
+def _opened(path: Path) -> IO[str]:
+    try:
+        return path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise Invalid(Problem(path=str(path), message=f"cannot be written: {error.strerror}")) from error
+
+
+def _both(writer: Writer, show: Tell) -> Tell:
+    def tell(said: TargetInfo | Verdict) -> None:
+        if isinstance(said, Verdict):
+            writer.verdict(said)
+        else:
+            writer.target(said)
+        show(said)
+
+    return tell
+
+
+def _header(chosen: Corpus) -> dict[str, Any]:
+    return {
+        "suite": {"version": __version__, "spec": "draft", "corpus": chosen.digest},
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "platform": platforms.describe(),
+    }
+
+
+def _notes(made: Run) -> list[str]:
+    stale = [entry for target in made.targets for entry in target.stale]
+    notes = [f"stale: nothing that was run bears out the ledger's entry {entry.id} ({entry.path}:{entry.line})" for entry in stale]
+    return list(dict.fromkeys(notes)) + [
+        f"{target.info.name}: {target.traceback}" for target in made.targets if target.traceback
+    ]

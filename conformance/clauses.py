@@ -1,0 +1,184 @@
+"""
+The glossaries beside the cases: clauses of the specification, faults, profiles.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import rules
+from .problem import Problem, suggestion
+from .reading import Reader, Wrong, mapping, sequence, text, word
+from .reading_calls import KEYS, ARRAYS, Plain, read_keys
+from .reading_cases import read_id
+from .reading_expectations import NAME
+from .tree import Mapping as Tree
+from .tree import Node, Scalar, parse
+
+LEVELS = ("required", "implementation-defined")
+#: Switches of the reference, each a named way to differ from it.
+SWITCHES = ("trailing-zeros", "padding-skipped", "zero-start", "flush-subnormals")
+CLAUSE = re.compile(r"[A-Z][A-Z0-9]*(-[A-Z0-9]+)+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alternative:
+    """
+    One thing that an implementation may do where a clause leaves the choice.
+
+    `switch` is how the reference computes it, empty for the reference as it is.
+    A refusal has a `twin` instead: the id of a case, or a patch of call keys as plain data.
+    """
+
+    switch: str = ""
+    is_refusal: bool = False
+    twin: str | Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clause:
+    """
+    One numbered clause: a normative sentence.
+
+    An implementation-defined one has alternatives by name, for the calls in which every rule of `when` holds.
+    """
+
+    id: str
+    level: str
+    sentence: str
+    when: tuple[str, ...] = ()
+    alternatives: Mapping[str, Alternative] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """
+    One way of being wrong: a sentence, what it does, and links to real instances.
+    """
+
+    id: str
+    sentence: str
+    effect: str = ""
+    links: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """
+    What a framework promises: a target under it must be able to say every case of these clauses (patterns).
+    """
+
+    id: str
+    about: str
+    clauses: tuple[str, ...]
+
+
+def read_clauses(content: bytes, path: str) -> tuple[dict[str, Clause], list[Problem]]:
+    """
+    Return the clauses of a file by id, and everything wrong with it.
+    """
+    return _read(content, path, _clause)
+
+
+def read_faults(content: bytes, path: str) -> tuple[dict[str, Fault], list[Problem]]:
+    """
+    Return the faults of a file by name, and everything wrong with it.
+    """
+    return _read(content, path, _fault)
+
+
+def read_profiles(content: bytes, path: str) -> tuple[dict[str, Profile], list[Problem]]:
+    """
+    Return the profiles of a file by name, and everything wrong with it.
+    """
+    return _read(content, path, _profile)
+
+
+def _read(content: bytes, path: str, entry: Any) -> tuple[dict[str, Any], list[Problem]]:
+    root, problems = parse(content, path)
+    reader = Reader(path)
+    if root is None:
+        return {}, problems or [Problem(path=path, line=1, column=1, message="the file is empty")]
+    tree = reader.attempt(mapping, root)
+    keys = tree.keys if tree else {}
+    found = {name: reader.attempt(entry, reader, key, tree.entries[name]) for name, key in keys.items() if tree}
+    return {name: value for name, value in found.items() if value is not None}, [*problems, *reader.problems]
+
+
+def _clause(reader: Reader, key: Scalar, node: Node) -> Clause:
+    if not CLAUSE.fullmatch(key.text):
+        raise Wrong(key, f"{key.text!r} is no clause", "capitals and a number, such as SAME-4")
+    tree = mapping(node)
+    level = word(_needed(tree, "level"), LEVELS, "level")
+    chosen = ("when", "alternatives") if level == LEVELS[1] else ()
+    reader.keys(tree, ("level", "sentence", *chosen), chosen)
+    return Clause(
+        id=key.text,
+        level=level,
+        sentence=text(_needed(tree, "sentence")),
+        when=tuple(word(item, rules.RULES, "rule") for item in sequence(tree.entries["when"])) if chosen else (),
+        alternatives=_alternatives(reader, mapping(tree.entries["alternatives"])) if chosen else {},
+    )
+
+
+def _needed(tree: Tree, key: str) -> Node:
+    if key not in tree.entries:
+        raise Wrong(tree, f"no {key!r} here")
+    return tree.entries[key]
+
+
+def _alternatives(reader: Reader, tree: Tree) -> dict[str, Alternative]:
+    for name, key in tree.keys.items():
+        if not NAME.fullmatch(name):
+            reader.note(key, f"{name!r} is no name of an alternative", "kebab-case")
+    if len(tree.entries) < 2:
+        reader.note(tree, "fewer than two alternatives")
+    return {name: _alternative(reader, mapping(node)) for name, node in tree.entries.items()}
+
+
+def _alternative(reader: Reader, tree: Tree) -> Alternative:
+    reader.keys(tree, ("switch", "refusal"))
+    if len(tree.entries) > 1:
+        raise Wrong(tree, "an alternative is {}, {switch: NAME} or {refusal: {twin: …}}")
+    if "switch" in tree.entries:
+        return Alternative(switch=word(tree.entries["switch"], SWITCHES, "switch"))
+    if "refusal" not in tree.entries:
+        return Alternative()
+    refusal = mapping(tree.entries["refusal"])
+    reader.keys(refusal, ("twin",), ["twin"])
+    return Alternative(is_refusal=True, twin=_twin(reader, _needed(refusal, "twin")))
+
+
+def _twin(reader: Reader, node: Node) -> str | Plain:
+    if isinstance(node, Scalar):
+        return read_id(node)
+    patch = mapping(node)
+    reader.keys(patch, [key for key in KEYS if key not in ARRAYS])
+    return read_keys(reader, patch.entries)
+
+
+def _fault(reader: Reader, key: Scalar, node: Node) -> Fault:
+    if not NAME.fullmatch(key.text):
+        raise Wrong(key, f"{key.text!r} is no name of a fault", "kebab-case")
+    tree = mapping(node)
+    reader.keys(tree, ("sentence", "effect", "links"))
+    links = tuple(text(item) for item in sequence(tree.entries["links"])) if "links" in tree.entries else ()
+    effect = text(tree.entries["effect"]) if "effect" in tree.entries else ""
+    return Fault(id=key.text, sentence=text(_needed(tree, "sentence")), effect=effect, links=links)
+
+
+def _profile(reader: Reader, key: Scalar, node: Node) -> Profile:
+    tree = mapping(node)
+    reader.keys(tree, ("about", "clauses"))
+    patterns = tuple(text(item) for item in sequence(_needed(tree, "clauses")))
+    return Profile(id=key.text, about=text(_needed(tree, "about")), clauses=patterns)
+
+
+def unknown(word: str, known: Mapping[str, Any], what: str) -> tuple[str, str]:
+    """
+    Return message and hint for a name that a glossary does not have.
+    """
+    return f"unknown {what} {word!r}", suggestion(word, known) or f"cases/{what}s.yaml lists them"

@@ -1,0 +1,271 @@
+"""
+The command line. Holds no logic of its own: it reads options, calls the engine and shows what came of it.
+
+The engine is imported inside the commands, so that `--help` costs no NumPy.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from . import __version__
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from .corpus import Corpus
+    from .ledger import Ledger
+    from .targets import Adapter
+
+UNUSABLE, NOT_RUN, OUR_FAULT, INTERRUPTED = 2, 3, 4, 130
+
+_PATH = click.Path(path_type=Path, dir_okay=False)
+
+_sweeps = click.option(
+    "--sweeps",
+    type=click.Choice(["none", "quick", "full"]),
+    default="quick",
+    show_default=True,
+    help="Which sweeps to take besides the literal cases.",
+)
+
+
+def main() -> NoReturn:
+    """
+    Run the command line and exit with its code.
+    """
+    is_debug = "--debug" in sys.argv
+    try:
+        sys.exit(commands(standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(UNUSABLE)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        from .problem import Invalid
+
+        if is_debug:
+            raise
+        if isinstance(error, Invalid):
+            _complain(error)
+            sys.exit(UNUSABLE)
+        click.echo(f"fault in the suite: {type(error).__name__}: {error} (--debug shows where)", err=True)
+        sys.exit(OUR_FAULT)
+
+
+def _complain(error: Exception) -> None:
+    for line in str(error).splitlines():
+        click.echo(line, err=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="conv-conformance")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def commands(debug: bool) -> None:
+    """A conformance suite for convolution layers: who computes something else, what, and why."""
+
+
+@commands.command()
+@click.argument("what", nargs=-1, metavar="[PATH|ID-PATTERN]...")
+@click.option("-b", "--backend", "backends", multiple=True, metavar="TARGET", help="A target, name[+mode][@device].")
+@click.option("--all", "every", is_flag=True, help="Take the compiled and other surfaces as well.")
+@_sweeps
+@click.option("--ops", metavar="OP,...", help="Only these operations.")
+@click.option("--dtypes", metavar="DTYPE,...", help="Only calls whose input has one of these dtypes.")
+@click.option("--profile", help="Only cases of this profile's clauses.")
+@click.option("--jobs", type=click.IntRange(1), help="Targets at once.  [default: number of cores]")
+@click.option("--timeout", type=click.FloatRange(0.01), default=60.0, show_default=True, help="Seconds for one call.")
+@click.option("--preload", multiple=True, metavar="MODULE", help="Import this first, such as a device plugin.")
+@click.option("--audit", is_flag=True, help="Ask also what the adapters say cannot be said.")
+@click.option("--known", "ledgers", multiple=True, type=_PATH, help="A ledger of your own, besides the shipped one.")
+@click.option("--no-known", is_flag=True, help="Leave the shipped ledger out.")
+@click.option("--strict-known", is_flag=True, help="Exit 1 if the ledger says what is no longer so.")
+@click.option("--record", type=_PATH, help="Write the record (JSON Lines) here.")
+@click.option("--junit", type=_PATH, help="Write JUnit XML here.")
+@click.option("--markdown", type=_PATH, help="Write Markdown here, for $GITHUB_STEP_SUMMARY.")
+def run(
+    what: Sequence[str],
+    backends: Sequence[str],
+    every: bool,
+    sweeps: str,
+    ops: str | None,
+    dtypes: str | None,
+    profile: str | None,
+    jobs: int | None,
+    timeout: float,
+    preload: Sequence[str],
+    audit: bool,
+    ledgers: Sequence[Path],
+    no_known: bool,
+    strict_known: bool,
+    record: Path | None,
+    junit: Path | None,
+    markdown: Path | None,
+) -> int:
+    """Run cases on targets and report every disagreement.
+
+    Without -b, every installed framework; without a path or pattern, the whole corpus.
+
+    Exit codes: 0 nothing unexpected; 1 an unexpected disagreement, crash or timeout; 2 invalid usage or file;
+    3 a target could not run; 4 a fault of the suite or an adapter; 130 interrupted.
+    """
+    from . import campaign
+    from .pool import Limits, Pool
+    from .problem import Invalid
+    from .run import Runner
+
+    corpus = campaign.choose(_corpus(what, sweeps), ops=_split(ops), dtypes=_split(dtypes), profile=profile)
+    ledger = _ledger(ledgers, shipped=not no_known)
+    try:
+        adapters = _adapters(backends, every)
+    except Invalid as error:
+        _complain(error)
+        return NOT_RUN
+    pool = Pool(limits=Limits(timeout=timeout), preload=tuple(preload), audit=audit)
+    runner = Runner(pool=pool, ledger=ledger, jobs=jobs or campaign.cores())
+    with ExitStack() as stack:
+        made = campaign.perform(runner, corpus, adapters, _console(stderr=True), stack, record)
+    _show(made.record, corpus, ledger, junit=junit, markdown=markdown)
+    for note in made.notes:
+        click.echo(note)
+    return made.run.exit_code(strict_known=strict_known)
+
+
+@commands.command()
+def targets() -> None:
+    """List the targets: installed or not, with their modes."""
+    from . import targets as all_targets
+
+    for name, locator in all_targets.known().items():
+        missing = all_targets.missing(name)
+        state = f"not installed (no {', '.join(missing)})" if missing else "installed"
+        click.echo(f"{name:<18} {state}")
+        for mode, about in all_targets.modes_of(locator).items():
+            click.echo(f"  +{mode:<15} {about}")
+
+
+@commands.command("list")
+@click.argument("what", nargs=-1, metavar="[PATH|ID-PATTERN]...")
+@click.option("--sweeps", type=click.Choice(["none", "quick", "full"]), default="none", show_default=True)
+def list_(what: Sequence[str], sweeps: str) -> None:
+    """List case ids, with their titles on a terminal."""
+    cases = _corpus(what, sweeps).cases
+    if not sys.stdout.isatty():
+        click.echo("".join(f"{case.id}\n" for case in cases), nl=False)
+        return
+    for case in cases:
+        click.echo(f"{click.style(case.id, bold=True)}\n  {case.title} [{', '.join(case.clauses)}]")
+
+
+@commands.command()
+@click.argument("what", nargs=-1, metavar="[PATH|ID-PATTERN]...")
+@_sweeps
+def validate(what: Sequence[str], sweeps: str) -> int:
+    """Check case files, and recompute every expectation twice."""
+    from .problem import Invalid
+    from .validation import check
+
+    corpus = _corpus(what, sweeps)
+    problems = list(check(corpus.cases))
+    if problems:
+        raise Invalid(*problems)
+    literal = sum(not case.sweep for case in corpus.cases)
+    click.echo(f"{literal} literal cases and {len(corpus.cases) - literal} sweep points: every expectation holds, twice")
+    return 0
+
+
+@commands.command()
+@click.option("--record", type=_PATH, help="Draft entries for what is unexpected in this record.")
+@click.option("--write", type=_PATH, metavar="FILE", help="Where to write the draft (- for standard output).")
+def known(record: Path | None, write: Path | None) -> None:
+    """List what the ledger knows to be wrong, or draft entries for it."""
+    if write is None:
+        for entry in _ledger((), shipped=True).entries:
+            versions = str(entry.versions) or "every version"
+            click.echo(f"{click.style(entry.id, bold=True)}  {', '.join(entry.targets)} {versions}")
+            click.echo(f"  {entry.reason}\n  {entry.link}")
+        return
+    if record is None:
+        raise click.UsageError("--write needs --record FILE, the record of a run")
+    from datetime import date
+
+    from .entries import draft
+    from .record import read
+
+    read_record = read(record)
+    text = draft(read_record.verdicts, read_record.targets, date.today().isoformat())
+    with click.open_file(str(write), "w") as file:
+        file.write(text)
+
+
+@commands.command()
+@click.argument("record", type=_PATH)
+@click.option("--junit", type=_PATH, help="Write JUnit XML here.")
+@click.option("--markdown", type=_PATH, help="Write Markdown here, for $GITHUB_STEP_SUMMARY.")
+def report(record: Path, junit: Path | None, markdown: Path | None) -> None:
+    """Show a record again, on the terminal or as a file."""
+    from .record import read
+
+    read_record = read(record)
+    corpus = _corpus((), "full")
+    _show(read_record, corpus, _ledger((), shipped=True), junit=junit, markdown=markdown)
+
+
+def _show(record: Any, corpus: Corpus, ledger: Ledger, *, junit: Path | None, markdown: Path | None) -> None:
+    cases = {case.id: case for case in corpus.cases}
+    if junit is not None:
+        from .reports.junit import render as junit_text
+
+        _write(junit, lambda: junit_text(record))
+    if markdown is not None:
+        from .reports.markdown import render as markdown_text
+
+        _write(markdown, lambda: markdown_text(record, cases, ledger))
+    from .reports.terminal import show
+
+    show(_console(stderr=False), record, cases, ledger)
+
+
+def _write(path: Path, text: Callable[[], str]) -> None:
+    from .problem import Invalid, Problem
+
+    try:
+        path.write_text(text(), encoding="utf-8")
+    except OSError as error:
+        raise Invalid(Problem(path=str(path), message=f"cannot be written: {error.strerror}")) from error
+
+
+def _corpus(what: Sequence[str], sweeps: str) -> Corpus:
+    from . import campaign
+
+    return campaign.corpus(what, sweeps)
+
+
+def _ledger(paths: Sequence[Path], *, shipped: bool) -> Ledger:
+    from . import entries
+
+    return entries.load([*(entries.shipped() if shipped else []), *paths])
+
+
+def _adapters(backends: Sequence[str], every: bool) -> list[Adapter]:
+    from . import targets as all_targets
+
+    named = [all_targets.resolve(name) for name in dict.fromkeys(backends)]
+    return named or all_targets.default(every=every)
+
+
+def _console(*, stderr: bool) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False)
+
+
+def _split(text: str | None) -> tuple[str, ...]:
+    return tuple(text.split(",")) if text else ()

@@ -1,0 +1,214 @@
+"""
+The ledger's files: read strictly, and drafted from what a run found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from . import reading, tree
+from .ledger import Entry, Ledger
+from .problem import Invalid, Problem
+from .reading import Reader, Wrong
+from .record import TargetInfo
+from .verdict import KINDS, UNEXPECTED, Verdict
+
+_KEYS = ("id", "cases", "targets", "versions", "when", "intermittent", "is", "reason", "link", "since", "triage")
+_REQUIRED = ("id", "cases", "targets", "versions", "is", "reason", "link", "since", "triage")
+_IS = ("verdict", "kind", "where", "outputs")
+_WHEN = ("cpu", "not_cpu", "device", "environment", "settings")
+
+#: Stands in a draft where a person has to write.
+TODO = "to be written by a person"
+
+
+def shipped() -> list[Path]:
+    """
+    Return the files of the ledger that comes with the suite.
+    """
+    from . import cases
+
+    return sorted(Path(path) for folder in cases.__path__ for path in Path(folder, "known").glob("*.yaml"))
+
+
+def load(paths: Iterable[Path]) -> Ledger:
+    """
+    Return the entries of ledger files, in order.
+
+    Raises:
+        Invalid: with everything wrong in all files.
+
+    """
+    problems: list[Problem] = []
+    entries: list[Entry] = []
+    for path in paths:
+        reader = Reader(str(path))
+        entries += _read_file(path, reader)
+        problems += reader.problems
+    problems += _twice(entries)
+    if problems:
+        raise Invalid(*problems)
+    return Ledger(entries=tuple(entries))
+
+
+def _read_file(path: Path, reader: Reader) -> list[Entry]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        reader.problems.append(Problem(path=str(path), message=f"cannot be read: {error.strerror}"))
+        return []
+    root, problems = tree.parse(content, str(path))
+    reader.problems += problems
+    if root is None:
+        if not problems:
+            reader.problems.append(Problem(path=str(path), message="the file is empty", hint="write `entries: []`"))
+        return []
+    return reader.attempt(_entries, root, reader) or []
+
+
+def _entries(root: tree.Node, reader: Reader) -> list[Entry]:
+    top = reading.mapping(root)
+    reader.keys(top, ("about", "entries"), ("entries",))
+    nodes = reading.sequence(top.entries["entries"]) if "entries" in top.entries else []
+    found = (reader.attempt(_entry, node, reader) for node in nodes)
+    return [entry for entry in found if entry is not None]
+
+
+def _entry(node: tree.Node, reader: Reader) -> Entry | None:
+    top = reading.mapping(node)
+    before = len(reader.problems)
+    reader.keys(top, _KEYS, _REQUIRED)
+    if len(reader.problems) > before:
+        return None
+    says = reading.mapping(top.entries["is"])
+    reader.keys(says, _IS, ("verdict",))
+    outputs = reading.mapping(says.entries["outputs"]).entries if "outputs" in says.entries else {}
+    texts = {name: reading.text(top.entries[name]) for name in ("id", "reason", "link", "since", "triage")}
+    return Entry(
+        **texts,
+        cases=_texts(top.entries["cases"]),
+        targets=_texts(top.entries["targets"]),
+        versions=_versions(top.entries["versions"]),
+        verdict=reading.word(says.entries["verdict"], UNEXPECTED, "verdict"),
+        kind=reading.word(says.entries["kind"], KINDS, "kind") if "kind" in says.entries else None,
+        where=reading.text(says.entries["where"]) if "where" in says.entries else "output",
+        outputs={case: reading.text(value) for case, value in outputs.items()},
+        when=_when(top.entries["when"], reader) if "when" in top.entries else {},
+        intermittent=_how_often(top.entries.get("intermittent")),
+        path=reader.path,
+        line=node.line,
+    )
+
+
+def _texts(node: tree.Node) -> tuple[str, ...]:
+    return tuple(map(reading.text, reading.sequence(node)))
+
+
+def _versions(node: tree.Node) -> SpecifierSet:
+    # A single version such as ==3.15.1 is a text; nothing that a version specifier may begin with is a number.
+    try:
+        return SpecifierSet(reading.text(node))
+    except InvalidSpecifier as error:
+        raise Wrong(node, str(error), 'a range of versions, such as ">=2.13,<2.15"') from error
+
+
+def _when(node: tree.Node, reader: Reader) -> dict[str, Any]:
+    top = reading.mapping(node)
+    reader.keys(top, _WHEN)
+    return {name: _condition(value) for name, value in top.entries.items() if name in _WHEN}
+
+
+def _condition(node: tree.Node) -> str | dict[str, str]:
+    if isinstance(node, tree.Mapping):
+        return {name: value.text if isinstance(value, tree.Scalar) else "" for name, value in node.entries.items()}
+    return reading.text(node)
+
+
+def _how_often(node: tree.Node | None) -> bool:
+    """
+    Say whether a fault is intermittent: then `{seen: 3, of: 10}` says in how many of how many runs it showed.
+    """
+    if node is None:
+        return False
+    counts = reading.mapping(node).entries
+    if set(counts) != {"seen", "of"}:
+        raise Wrong(node, "expected how often it was seen", "{seen: 3, of: 10}")
+    return reading.integer(counts["seen"]) <= reading.integer(counts["of"])
+
+
+def _twice(entries: Sequence[Entry]) -> list[Problem]:
+    seen: dict[str, Entry] = {}
+    problems = []
+    for entry in entries:
+        first = seen.setdefault(entry.id, entry)
+        if first is not entry:
+            where = f"first in {first.path}:{first.line}"
+            problems.append(Problem(path=entry.path, line=entry.line, column=1, message=f"id {entry.id!r} twice", hint=where))
+    return problems
+
+
+def draft(verdicts: Iterable[Verdict], targets: Sequence[TargetInfo], today: str) -> str:
+    """
+    Return a ledger file with an entry for each kind of unexpected verdict on each target.
+
+    A person has to write the reason, the link and the script; until then the file says so.
+    """
+    by_name = {target.name: target for target in targets}
+    found = sorted((verdict for verdict in verdicts if verdict.verdict in UNEXPECTED), key=_group)
+    groups = (list(group) for _, group in groupby(found, key=_group))
+    blocks = [_drafted(group, by_name[group[0].target], today) for group in groups]
+    return "about: Drafted from a run; every entry needs a reason, a link and a script.\nentries:\n" + "".join(blocks)
+
+
+def _group(verdict: Verdict) -> tuple[str, str, str, str]:
+    kind, where = (verdict.finding.kind, verdict.finding.where) if verdict.finding else ("", "output")
+    return verdict.target, verdict.verdict, kind, where
+
+
+def _drafted(group: Sequence[Verdict], target: TargetInfo, today: str) -> str:
+    name, verdict, kind, where = _group(group[0])
+    lines = [
+        f"  - id: {_slug(name)}.{kind or verdict}",
+        "    cases:",
+        *(f"      - {_quoted(each.case)}" for each in group),
+        f"    targets: [{_quoted(name)}]",
+        f"    versions: {_quoted(f'=={target.version}')}",
+        *_said("is", _is(group, verdict, kind, where)),
+        f"    reason: {_quoted(f'{TODO}; the first said: {group[0].message[:160]}')}",
+        f"    link: {TODO}",
+        f"    since: {_quoted(today)}",
+        f"    triage: {TODO}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _is(group: Sequence[Verdict], verdict: str, kind: str, where: str) -> dict[str, Any]:
+    said: dict[str, Any] = {"verdict": verdict}
+    if kind:
+        said |= {"kind": kind, "where": where}
+    outputs = {each.case: each.output_sha256 for each in group if each.output_sha256}
+    return said | ({"outputs": outputs} if outputs else {})
+
+
+def _said(name: str, values: Mapping[str, Any]) -> list[str]:
+    lines = [f"    {name}:"]
+    for key, value in values.items():
+        if isinstance(value, dict):
+            lines += [f"      {key}:", *(f"        {_quoted(inner)}: {_quoted(text)}" for inner, text in value.items())]
+        else:
+            lines.append(f"      {key}: {value}")
+    return lines
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+    return f'"{escaped}"'
+
+
+def _slug(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in name).strip("-").lower()

@@ -1,0 +1,141 @@
+"""
+What is known to be wrong: the entries of cases/known/, and how a verdict is held against them.
+
+An entry hides a fault only if the ledger says exactly so: the case, the target, its version, the conditions,
+and the verdict with its kind, place and, where it is given, the bits of the output.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import translate
+from functools import cache
+from typing import Any
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from .record import TargetInfo
+from .verdict import UNEXPECTED, Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """
+    One known fault.
+
+    `cases` are id patterns (only `*` and `?` are special), `targets` are patterns of target names,
+    `versions` a version specifier of the framework, such as `>=2.13,<2.15`.
+    `when` holds conditions, all of which must hold: `cpu` and `not_cpu` name a CPU flag, `device` a device,
+    `environment` maps variables to their values (empty: not set).
+    `verdict`, `kind` and `where` are what is known; `outputs` maps a case to the sha256 of its wrong output.
+    """
+
+    id: str
+    cases: tuple[str, ...]
+    targets: tuple[str, ...]
+    versions: SpecifierSet
+    verdict: str
+    reason: str
+    link: str
+    since: str
+    triage: str
+    kind: str | None = None
+    where: str = "output"
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    when: Mapping[str, Any] = field(default_factory=dict)
+    intermittent: bool = False
+    path: str = ""
+    line: int = 0
+
+    def speaks_of(self, target: TargetInfo, flags: Sequence[str]) -> bool:
+        """
+        Say whether the entry speaks of this target under these conditions.
+        """
+        return (
+            matches(self.targets, target.name)
+            and _is_version(self.versions, target.version)
+            and _holds(self.when, target, flags)
+        )
+
+    def says(self, verdict: Verdict) -> bool:
+        """
+        Say whether a verdict is exactly what is known.
+        """
+        if verdict.verdict != self.verdict:
+            return False
+        if verdict.finding is not None and (verdict.finding.kind, verdict.finding.where) != (self.kind, self.where):
+            return False
+        wanted = self.outputs.get(verdict.case)
+        return wanted is None or wanted == verdict.output_sha256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ledger:
+    """
+    Every entry, in the order of the files; the first that speaks of a verdict decides.
+    """
+
+    entries: tuple[Entry, ...] = ()
+
+    def of(self, target: TargetInfo, flags: Sequence[str]) -> Ledger:
+        """
+        Return the entries that speak of one target under these conditions.
+        """
+        return Ledger(entries=tuple(entry for entry in self.entries if entry.speaks_of(target, flags)))
+
+    def apply(self, verdict: Verdict) -> Verdict:
+        """
+        Return the verdict as the ledger (of its target) sees it: `known`, `fixed`, or as it was.
+        """
+        for entry in self.entries:
+            if not matches(entry.cases, verdict.case):
+                continue
+            if verdict.verdict in UNEXPECTED and entry.says(verdict):
+                return replace(verdict, verdict="known", known=entry.id)
+            if verdict.verdict == "agree" and not entry.intermittent:
+                message = f"the ledger's entry {entry.id} says that it would not agree"
+                return replace(verdict, verdict="fixed", known=entry.id, message=message)
+        return verdict
+
+    def stale(self, verdicts: Iterable[Verdict]) -> list[Entry]:
+        """
+        Return the entries (of one target) that speak of something that was run, and that nothing run bears out.
+        """
+        ran = [verdict for verdict in verdicts if verdict.verdict not in ("not-run", "unsupported")]
+        borne_out = {verdict.known for verdict in ran if verdict.verdict == "known"}
+        unproven = (entry for entry in self.entries if entry.id not in borne_out and not entry.intermittent)
+        return [entry for entry in unproven if any(matches(entry.cases, verdict.case) for verdict in ran)]
+
+
+def matches(patterns: Iterable[str], text: str) -> bool:
+    """
+    Say whether one of the patterns fits the whole text; only `*` and `?` are special.
+    """
+    return any(_compiled(pattern).fullmatch(text) for pattern in patterns)
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(translate(pattern.replace("[", "[[]")))
+
+
+def _is_version(versions: SpecifierSet, version: str) -> bool:
+    try:
+        return versions.contains(Version(version), prereleases=True)
+    except InvalidVersion:
+        return not versions
+
+
+def _holds(when: Mapping[str, Any], target: TargetInfo, flags: Sequence[str]) -> bool:
+    tests = {
+        "cpu": lambda flag: flag in flags,
+        "not_cpu": lambda flag: flag not in flags,
+        "device": lambda device: target.device == device,
+        "environment": lambda wanted: all(os.environ.get(name, "") == value for name, value in wanted.items()),
+        "settings": lambda wanted: all(target.settings.get(name, "") == value for name, value in wanted.items()),
+    }
+    return all(tests[name](value) for name, value in when.items())

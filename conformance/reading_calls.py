@@ -1,0 +1,231 @@
+"""
+Calls as they are written in case files, made plain: a mapping of the format's keys to values without places.
+
+A plain call keeps scalars as they are written; `geometry.settled` spreads them over the spatial axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from . import dtypes
+from .reading import Reader, Wrong, integer, integers, mapping, said, sequence, word
+from .reading_arrays import Spec, read_array
+from .tree import Mapping as Tree
+from .tree import Node, Scalar, Sequence
+
+#: A call as plain data, by the keys of the format; `arrays` maps names to specs.
+Plain: TypeAlias = dict[str, Any]
+
+#: The arrays of each op, beside the bias, with the letters of their axes; S stands for the spatial ones.
+OPS = {
+    "conv": {"input": "NSC", "kernel": "SIO"},
+    "depthwise_conv": {"input": "NSC", "kernel": "SCM"},
+    "separable_conv": {"input": "NSC", "depthwise_kernel": "SCM", "pointwise_kernel": "SIO"},
+    "conv_transpose": {"input": "NSC", "kernel": "SIO"},
+    "fit": {"input": "NSC", "kernel": "SIO", "target": "NSC"},
+}
+ARRAYS = ("input", "kernel", "depthwise_kernel", "pointwise_kernel", "bias", "target")
+PADDINGS = ("valid", "same", "same_lower", "causal", "full")
+PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
+STORAGES = ("contiguous", "channels_last", "transposed", "offset", "strided", "broadcast", "reversed", "readonly")
+VARIATIONS = ("kernel_constant", "dynamic_shape", "inside_graph", "threads")
+#: The letters of the spatial axes by rank.
+SPATIAL = ("W", "HW", "DHW")
+
+
+def _per_axis(node: Node) -> int | tuple[int, ...]:
+    return integers(node) if isinstance(node, Sequence) else integer(node)
+
+
+def _pairs(node: Node) -> int | tuple[tuple[int, int], ...]:
+    if isinstance(node, Scalar):
+        return integer(node)
+    return tuple(_pair(item) for item in sequence(node))
+
+
+def _pair(node: Node) -> tuple[int, int]:
+    if not isinstance(node, Sequence) or len(node.items) != 2:
+        raise Wrong(node, f"expected [low, high], not {said(node)}", "one pair for each spatial axis, such as [[1, 1]]")
+    low, high = integers(node)
+    return low, high
+
+
+def _padding(node: Node) -> str | int | tuple[tuple[int, int], ...]:
+    if isinstance(node, Scalar) and not node.text.lstrip("-").isdigit():
+        return word(node, PADDINGS, "padding")
+    return _pairs(node)
+
+
+def _dtype(node: Node) -> dict[str, str]:
+    if isinstance(node, Tree):
+        return _dtypes(node)
+    return {"input": word(node, dtypes.NAMES, "dtype")}
+
+
+def _dtypes(node: Tree) -> dict[str, str]:
+    known = (*ARRAYS[:-1], "output")
+    names = {word(key, known, "array"): word(node.entries[name], dtypes.NAMES, "dtype") for name, key in node.keys.items()}
+    if "input" not in names:
+        raise Wrong(node, "no dtype of the input", "the others follow it")
+    return names
+
+
+def _layout(node: Node) -> dict[str, str]:
+    known = (*ARRAYS[:4], "output")
+    entries = mapping(node)
+    return {word(key, known, "layout"): _letters(entries.entries[name]) for name, key in entries.keys.items()}
+
+
+def _letters(node: Node) -> str:
+    if not isinstance(node, Scalar) or not set(node.text) <= set("NDHWCIOM") or len(set(node.text)) != len(node.text):
+        raise Wrong(node, f"{said(node)} is not a layout", "one letter for each axis, such as NWC or WIO")
+    return node.text
+
+
+def _storage(node: Node) -> dict[str, str]:
+    if isinstance(node, Tree) and "broadcast" not in node.entries:
+        return {word(key, ARRAYS[:5], "array"): _stored(node.entries[name]) for name, key in node.keys.items()}
+    return {"all": _stored(node)}
+
+
+def _stored(node: Node) -> str:
+    if isinstance(node, Tree):
+        if set(node.entries) != {"broadcast"}:
+            raise Wrong(node, "expected a storage", "a word, or {broadcast: N} with the letter of an axis")
+        return f"broadcast:{word(node.entries['broadcast'], 'NDHWCIOM', 'axis')}"
+    if word(node, STORAGES, "storage") == "broadcast":
+        raise Wrong(node, "broadcast along which axis?", "write {broadcast: N}")
+    return word(node, STORAGES, "storage")
+
+
+def _before(node: Node) -> int | tuple[tuple[int, int], ...]:
+    entries = mapping(node).entries
+    if set(entries) != {"pad"}:
+        raise Wrong(node, "expected {pad: [[low, high], ...]}")
+    return _pairs(entries["pad"])
+
+
+def _variation(node: Node) -> dict[str, int]:
+    if not isinstance(node, Sequence):
+        return _varied(node)
+    return {name: value for item in node.items for name, value in _varied(item).items()}
+
+
+def _varied(node: Node) -> dict[str, int]:
+    if isinstance(node, Tree) and set(node.entries) == {"threads"}:
+        threads = integer(node.entries["threads"])
+        if not 1 <= threads <= 64:
+            raise Wrong(node.entries["threads"], f"{threads} threads", "1 to 64")
+        return {"threads": threads}
+    name = word(node, VARIATIONS, "variation")
+    if name == "threads":
+        raise Wrong(node, "how many threads?", "write {threads: 4}")
+    return {name: 1}
+
+
+#: How each key of a call is read, arrays apart.
+READERS: Mapping[str, Callable[[Node], Any]] = {
+    "op": lambda node: word(node, OPS, "op"),
+    "layout": _layout,
+    "dtype": _dtype,
+    "strides": _per_axis,
+    "padding": _padding,
+    "padding_mode": lambda node: word(node, PADDING_MODES, "padding mode"),
+    "dilations": _per_axis,
+    "input_dilations": _per_axis,
+    "groups": integer,
+    "output_padding": _per_axis,
+    "accumulate": lambda node: word(node, dtypes.NAMES, "dtype"),
+    "storage": _storage,
+    "before": _before,
+    "variation": _variation,
+}
+#: Every key of a call that is not `fit`.
+KEYS = (*READERS, *ARRAYS[:-1])
+
+
+def read_call(
+    reader: Reader, nodes: Mapping[str, Node], at: Node, *, base: Plain | None = None, is_free: bool = False
+) -> Plain | None:
+    """
+    Return the plain call that `nodes` describe by key, as changes of `base` if one is given; None where it is wrong.
+
+    `is_free` checks types alone: of a call that must be refused.
+    """
+    before = len(reader.problems)
+    call: Plain = dict(base or {"dtype": {"input": "float32"}})
+    call |= read_keys(reader, nodes)
+    _require(reader, call, at)
+    if len(reader.problems) > before:
+        return None
+    layout = reader.attempt(_checked_layout, call, nodes.get("layout", at))
+    if layout is None:
+        return None
+    call["layout"] = layout
+    _read_arrays(reader, nodes, call, at, is_free=is_free)
+    return call if len(reader.problems) == before else None
+
+
+def read_keys(reader: Reader, nodes: Mapping[str, Node]) -> Plain:
+    """
+    Return what the keys say that are not arrays.
+    """
+    read = {key: reader.attempt(READERS[key], node) for key, node in nodes.items() if key in READERS}
+    return {key: value for key, value in read.items() if value is not None}
+
+
+def _require(reader: Reader, call: Plain, at: Node) -> None:
+    for key, hint in (("op", "conv, for example"), ("layout", "such as {input: NWC, kernel: WIO}")):
+        if key not in call:
+            reader.note(at, f"no {key!r} here", hint)
+
+
+def _checked_layout(call: Plain, at: Node) -> dict[str, str]:
+    letters = OPS[call["op"]]
+    layout = {"output": call["layout"].get("input", ""), **call["layout"]}
+    spatial = SPATIAL[min(max(len(layout.get("input", "")) - 3, 0), 2)]
+    for name, pattern in {**letters, "output": "NSC"}.items():
+        wanted = pattern.replace("S", spatial)
+        if name == "target":
+            continue
+        if name not in layout:
+            raise Wrong(at, f"no layout of the {name}", f"such as {wanted}")
+        if sorted(layout[name]) != sorted(wanted):
+            raise Wrong(at, f"{layout[name]} is no layout of the {name} here", f"an order of {wanted}")
+    if surplus := layout.keys() - letters.keys() - {"output"}:
+        raise Wrong(at, f"a layout of {min(surplus)}, which {call['op']} does not have")
+    return layout
+
+
+def _read_arrays(reader: Reader, nodes: Mapping[str, Node], call: Plain, at: Node, *, is_free: bool) -> None:
+    arrays: dict[str, Spec] = dict(call.get("arrays", {}))
+    letters = OPS[call["op"]]
+    for name in ARRAYS:
+        if name not in nodes:
+            if name in letters and name not in arrays:
+                reader.note(at, f"no {name!r} here", f"{call['op']} needs it")
+        elif name not in letters and name != "bias":
+            reader.note(nodes[name], f"{call['op']} has no {name}", f"it has {', '.join(letters)} and bias")
+        elif spec := read_array(reader, nodes[name], letters_of(call, name), dtype_of(call, name), is_free=is_free):
+            arrays[name] = spec
+    call["arrays"] = arrays
+
+
+def letters_of(call: Plain, name: str) -> str:
+    """
+    Return the letters of an array's axes in the call's layout.
+    """
+    if name == "bias":
+        return "O"
+    letters: str = call["layout"]["output" if name == "target" else name]
+    return letters
+
+
+def dtype_of(call: Plain, name: str) -> str:
+    """
+    Return the dtype of an array of the call, or of its output.
+    """
+    dtype: str = call["dtype"].get(name, call["dtype"]["input"])
+    return dtype

@@ -1,0 +1,235 @@
+"""
+A case file, read and checked as far as it can be by itself.
+
+The result is plain data (see `Document`), so that it can be kept in a cache.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from . import geometry
+from .problem import Problem
+from .reading import Reader, Wrong, integer, mapping, sequence, text, word
+from .reading_arrays import ELEMENTS
+from .reading_calls import KEYS, Plain, read_call
+from .reading_expectations import ID, Subject, is_refusal, read_expectation, read_fit, text_of_number
+from .tree import Mapping as Tree
+from .tree import Node, Scalar, parse
+
+#: A file as plain data: {"cases": [...], "sweeps": [...]}.
+Document: TypeAlias = dict[str, Any]
+
+CLAUSES = 3
+ABOUT = ("id", "title", "clauses", "catches", "why", "references", "since", "superseded_by")
+FIT = ("loss", "optimizer", "schedule", "steps", "target")
+OPTIMIZERS = {
+    "sgd": ("learning_rate", "momentum"),
+    "adam": ("learning_rate", "beta_1", "beta_2", "epsilon"),
+}
+
+
+def read_file(content: bytes, path: str) -> tuple[Document, list[Problem]]:
+    """
+    Return what a case file holds, and everything wrong with it.
+    """
+    root, problems = parse(content, path)
+    reader = Reader(path)
+    document: Document = {"cases": [], "sweeps": []}
+    if root is None:
+        return document, problems or [Problem(path=path, line=1, column=1, message="the file is empty", hint="about, cases")]
+    tree = reader.attempt(mapping, root)
+    if tree is not None:
+        _read_root(reader, tree, document)
+    return document, list(dict.fromkeys([*problems, *reader.problems]))
+
+
+def _read_root(reader: Reader, tree: Tree, document: Document) -> None:
+    reader.keys(tree, ("about", "defaults", "cases", "sweeps"), ["about"])
+    if "about" in tree.entries:
+        reader.attempt(text, tree.entries["about"])
+    defaults = reader.attempt(_defaults, reader, tree) or {}
+    if not {"cases", "sweeps"} & tree.entries.keys():
+        reader.note(tree, "neither cases nor sweeps here")
+    for node in _items(reader, tree, "cases"):
+        if (case := reader.attempt(read_case, reader, node, defaults)) is not None:
+            document["cases"].append(case)
+    if "sweeps" in tree.entries:
+        from .reading_sweeps import read_sweep
+
+        for node in _items(reader, tree, "sweeps"):
+            if (sweep := reader.attempt(read_sweep, reader, node, defaults)) is not None:
+                document["sweeps"].append(sweep)
+
+
+def _items(reader: Reader, tree: Tree, key: str) -> list[Node]:
+    if key not in tree.entries:
+        return []
+    return reader.attempt(sequence, tree.entries[key]) or []
+
+
+def _defaults(reader: Reader, tree: Tree) -> dict[str, Node]:
+    if "defaults" not in tree.entries:
+        return {}
+    defaults = mapping(tree.entries["defaults"])
+    reader.keys(defaults, (*KEYS, "clauses", "catches", "references", "since"))
+    return defaults.entries
+
+
+def read_case(reader: Reader, node: Node, defaults: dict[str, Node]) -> Plain | None:
+    """
+    Return one case as plain data; None where its call or its expectation is wrong.
+    """
+    tree = mapping(node)
+    nodes = {**defaults, **tree.entries}
+    is_fit = isinstance(nodes.get("op"), Scalar) and nodes["op"].text == "fit"  # type: ignore[union-attr]
+    reader.keys(tree, (*ABOUT, *KEYS, "expect", *(FIT if is_fit else ())), ["id", "title", "expect"])
+    case = read_about(reader, tree, nodes)
+    is_free = is_refusal(nodes.get("expect"))
+    call = read_call(reader, nodes, node, is_free=is_free)
+    if call is None or "expect" not in nodes:
+        return None
+    if is_fit:
+        _read_training(reader, nodes, node)
+        return {**case, "call": None, "expect": read_fit(reader, nodes["expect"], call)}
+    return _with_expectation(reader, nodes, node, case, call, is_free=is_free)
+
+
+def _with_expectation(
+    reader: Reader, nodes: dict[str, Node], at: Node, case: Plain, call: Plain, *, is_free: bool
+) -> Plain | None:
+    settled = None if is_free else check(reader, nodes, at, call)
+    if settled is None and not is_free:
+        return None
+    subject = Subject(call=call, settled=settled)
+    expect = read_expectation(reader, nodes["expect"], subject)
+    if expect is None:
+        return None
+    return {**case, "call": call, "expect": expect, "twins": subject.twins, "alternatives": subject.alternatives}
+
+
+def check(reader: Reader, nodes: dict[str, Node], at: Node, call: Plain) -> Plain | None:
+    """
+    Return the call with all its parameters; None, and notes, where they contradict each other.
+    """
+    settled = geometry.settled(call)
+    complaints = geometry.complaints(settled)
+    for complaint in complaints:
+        reader.note(nodes.get(complaint.key, at), complaint.message, complaint.hint)
+    if complaints:
+        return None
+    if geometry.size_out(settled) > ELEMENTS:
+        reader.note(at, f"an output of shape {list(geometry.shape_out(settled))}", f"at most {ELEMENTS} elements")
+        return None
+    return settled
+
+
+def read_about(reader: Reader, tree: Tree, nodes: dict[str, Node]) -> Plain:
+    """
+    Return what a case or a sweep says about itself; `places` has line and column of its keys.
+    """
+    about: Plain = {"line": tree.line, "places": {}}
+    for key in ABOUT:
+        if key in nodes:
+            about["places"][key] = (nodes[key].line, nodes[key].column)
+            value = reader.attempt(_ABOUT[key], reader, nodes[key])
+            about[key] = value if value is not None else _EMPTY.get(key, "")
+    return about
+
+
+_EMPTY: dict[str, Any] = {"clauses": (), "catches": (), "references": ()}
+
+
+def read_id(node: Node) -> str:
+    """
+    Return an id: words in kebab-case, with dots between.
+    """
+    found = text(node)
+    if not ID.fullmatch(found):
+        raise Wrong(node, f"{found!r} is no id", "dotted kebab-case, such as conv1d.valid.window-slides")
+    return found
+
+
+def _title(_: Reader, node: Node) -> str:
+    title = text(node)
+    if "\n" in title:
+        raise Wrong(node, "a title of several lines", "one sentence; the rest belongs under why")
+    return title
+
+
+def _clauses(_: Reader, node: Node) -> tuple[str, ...]:
+    clauses = tuple(text(item) for item in sequence(node))
+    if not 1 <= len(clauses) <= CLAUSES:
+        raise Wrong(node, f"{len(clauses)} clauses", f"1 to {CLAUSES}")
+    return _once(node, clauses)
+
+
+def _catches(_: Reader, node: Node) -> tuple[str, ...]:
+    return _once(node, tuple(text(item) for item in sequence(node)))
+
+
+def _once(node: Node, words: tuple[str, ...]) -> tuple[str, ...]:
+    for again in {word for word in words if words.count(word) > 1}:
+        raise Wrong(node, f"{again} twice")
+    return words
+
+
+def _references(reader: Reader, node: Node) -> tuple[tuple[str, str], ...]:
+    return tuple(_reference(reader, mapping(item)) for item in sequence(node))
+
+
+def _reference(reader: Reader, entry: Tree) -> tuple[str, str]:
+    reader.keys(entry, ("link", "says"), ["link"])
+    link = text(entry.entries["link"]) if "link" in entry.entries else ""
+    if link and not link.startswith(("https://", "http://")):
+        reader.note(entry.entries["link"], f"{link!r} is no link", "https://…")
+    return link, text(entry.entries["says"]) if "says" in entry.entries else ""
+
+
+_ABOUT: dict[str, Any] = {
+    "id": lambda _, node: read_id(node),
+    "title": _title,
+    "clauses": _clauses,
+    "catches": _catches,
+    "why": lambda _, node: text(node),
+    "references": _references,
+    "since": lambda _, node: text(node),
+    "superseded_by": lambda _, node: read_id(node),
+}
+
+
+def _read_training(reader: Reader, nodes: dict[str, Node], at: Node) -> None:
+    for key in ("target", "loss", "optimizer", "steps"):
+        if key not in nodes:
+            reader.note(at, f"no {key!r} here", "op: fit needs it")
+    for key, read in (("loss", _loss), ("optimizer", _optimizer), ("schedule", _schedule), ("steps", _steps)):
+        if key in nodes:
+            reader.attempt(read, reader, nodes[key])
+
+
+def _loss(_: Reader, node: Node) -> None:
+    word(node, ("mae", "mse"), "loss")
+
+
+def _optimizer(reader: Reader, node: Node) -> None:
+    entries = mapping(node)
+    for name, key in entries.keys.items():
+        settings = mapping(entries.entries[word(key, OPTIMIZERS, "optimizer") and name])
+        reader.keys(settings, OPTIMIZERS[name], ["learning_rate"])
+        for value in settings.entries.values():
+            reader.attempt(text_of_number, value)
+    if len(entries.entries) != 1:
+        raise Wrong(node, "an optimizer is one of sgd, adam")
+
+
+def _schedule(reader: Reader, node: Node) -> None:
+    entries = mapping(node)
+    for step, key in entries.keys.items():
+        if not step.isdigit():
+            reader.note(key, f"{step!r} is no step", "a whole number, with the learning rate from there on")
+        reader.attempt(text_of_number, entries.entries[step])
+
+
+def _steps(_: Reader, node: Node) -> None:
+    if integer(node) < 1:
+        raise Wrong(node, "no steps")

@@ -1,0 +1,234 @@
+"""
+Expectations as they are written in case files, made plain.
+
+A plain expectation is a mapping with `kind`: output, shape, refusal, any_of or deferred.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import geometry, numbers
+from .reading import Reader, Wrong, mapping, said, word, written
+from .reading_arrays import Spec, read_array, read_shape
+from .reading_calls import KEYS, Plain, dtype_of, read_call
+from .tree import Mapping as Tree
+from .tree import Node, Scalar
+
+KINDS = ("output", "shape", "refusal", "any_of")
+BESIDE = ("gradients", "second_order", "compare", "precision")
+PRECISIONS = (
+    "exact",
+    "float32",
+    "tf32-like",
+    "bfloat16-like",
+    "float16-like",
+    "float16-accumulation",
+    "bfloat16-accumulation",
+    "reassociated",
+)
+ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)+")
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Subject:
+    """
+    The call that an expectation speaks of, and what the cross-file checks will ask about.
+    """
+
+    call: Plain
+    #: Settled, None where types alone were checked.
+    settled: Plain | None
+    twins: list[tuple[str, int, int]] = field(default_factory=list)
+    alternatives: list[tuple[str, int, int]] = field(default_factory=list)
+
+
+def is_refusal(node: Node | None) -> bool:
+    """
+    Say whether an expectation is a refusal and nothing else.
+    """
+    return isinstance(node, Tree) and "refusal" in node.entries
+
+
+def read_expectation(reader: Reader, node: Node, subject: Subject, *, is_alternative: bool = False) -> Plain | None:
+    """
+    Return the plain expectation at a node; None, and notes, where it is wrong.
+    """
+    return reader.attempt(_read, reader, node, subject, is_alternative=is_alternative)
+
+
+def _read(reader: Reader, node: Node, subject: Subject, *, is_alternative: bool) -> Plain | None:
+    entries = mapping(node)
+    kinds = [kind for kind in KINDS if kind in entries.entries]
+    known = KINDS[:-1] if is_alternative else KINDS
+    reader.keys(entries, (*known, *BESIDE) if kinds == ["output"] else known)
+    if len(kinds) != 1:
+        raise Wrong(node, "expect needs exactly one of output, shape, refusal, any_of")
+    found = _READERS[kinds[0]](reader, entries.entries[kinds[0]], subject, is_alternative)
+    if kinds == ["output"]:
+        return _beside(reader, entries, subject, found)
+    return found
+
+
+def _output(reader: Reader, node: Node, subject: Subject, is_alternative: bool) -> Plain | None:
+    if isinstance(node, Scalar) and node.text == "reference":
+        if not geometry.is_generated(subject.call):
+            raise Wrong(node, "output: reference where every array is written out", "write the output out too")
+        return {"kind": "output", "array": "reference"}
+    spec = read_array(reader, node, subject.call["layout"]["output"], dtype_of(subject.call, "output"))
+    if spec is None:
+        return None
+    if not is_alternative:
+        _check_shape(node, spec["shape"], subject)
+    return {"kind": "output", "array": spec}
+
+
+def _shape(_: Reader, node: Node, subject: Subject, is_alternative: bool) -> Plain:
+    shape = read_shape(node)
+    if len(shape) != len(layout := subject.call["layout"]["output"]):
+        raise Wrong(node, f"a shape of {len(shape)} axes", f"the layout of the output is {layout}")
+    if not is_alternative:
+        _check_shape(node, shape, subject)
+    return {"kind": "shape", "shape": shape}
+
+
+def _check_shape(node: Node, shape: tuple[int, ...], subject: Subject) -> None:
+    if subject.settled is None:
+        return
+    if shape != (right := geometry.shape_out(subject.settled)):
+        layout = subject.call["layout"]["output"]
+        raise Wrong(node, f"an output of shape {list(shape)}", f"the shape rule gives {list(right)} ({layout})")
+
+
+def _refusal(reader: Reader, node: Node, subject: Subject, _: bool) -> Plain | None:
+    entries = mapping(node)
+    reader.keys(entries, ("twin",), ["twin"])
+    if "twin" not in entries.entries:
+        return None
+    twin = entries.entries["twin"]
+    if isinstance(twin, Scalar):
+        if not ID.fullmatch(twin.text):
+            raise Wrong(twin, f"{said(twin)} is no id", "the id of a case, or changes of this call: {strides: 1}")
+        subject.twins.append((twin.text, twin.line, twin.column))
+        return {"kind": "refusal", "name": twin.text, "twin": twin.text}
+    patched = _patched(reader, mapping(twin), subject.call)
+    return None if patched is None else {"kind": "refusal", "name": written(twin), "twin": patched}
+
+
+def _patched(reader: Reader, patch: Tree, call: Plain) -> Plain | None:
+    reader.keys(patch, KEYS)
+    if not patch.entries:
+        raise Wrong(patch, "a twin that changes nothing")
+    twin = read_call(reader, patch.entries, patch, base=call)
+    if twin is None:
+        return None
+    for complaint in geometry.complaints(geometry.settled(twin)):
+        at = patch.entries.get(complaint.key, patch)
+        reader.note(at, f"the twin must be accepted: {complaint.key}: {complaint.message}", complaint.hint)
+    return twin
+
+
+def _any_of(reader: Reader, node: Node, subject: Subject, _: bool) -> Plain | None:
+    entries = mapping(node)
+    if len(entries.entries) < 2:
+        raise Wrong(node, "fewer than two alternatives")
+    found: dict[str, Any] = {}
+    for name, key in entries.keys.items():
+        if not NAME.fullmatch(name):
+            reader.note(key, f"{name!r} is no name of an alternative", "kebab-case, from cases/clauses.yaml")
+        subject.alternatives.append((name, key.line, key.column))
+        found[name] = read_expectation(reader, entries.entries[name], subject, is_alternative=True)
+    return {"kind": "any_of", "alternatives": found}
+
+
+_READERS = {"output": _output, "shape": _shape, "refusal": _refusal, "any_of": _any_of}
+
+
+def _beside(reader: Reader, entries: Tree, subject: Subject, found: Plain | None) -> Plain | None:
+    nodes = entries.entries
+    deferred = [key for key in ("gradients", "second_order") if key in nodes]
+    for key in deferred:
+        _read_gradients(reader, mapping(nodes[key]), subject.call)
+    if found is None:
+        return None
+    if "precision" in nodes:
+        found["precision"] = word(nodes["precision"], PRECISIONS, "precision")
+    if "compare" in nodes:
+        found["signed_zero"] = word(nodes["compare"], ("signed-zero",), "comparison") == "signed-zero"
+    return {"kind": "deferred", "reason": f"{deferred[0]} are not executed yet"} if deferred else found
+
+
+def _read_gradients(reader: Reader, entries: Tree, call: Plain) -> None:
+    arrays = {"cotangent": "output", **{name: name for name in call["arrays"]}}
+    reader.keys(entries, arrays, ["cotangent"])
+    for key, name in arrays.items():
+        if key in entries.entries:
+            _read_gradient(reader, entries.entries[key], call, name)
+
+
+def _read_gradient(reader: Reader, node: Node, call: Plain, name: str) -> Spec | None:
+    if isinstance(node, Scalar) and node.text == "reference":
+        return None
+    letters = "O" if name == "bias" else call["layout"][name]
+    return read_array(reader, node, letters, dtype_of(call, name))
+
+
+def read_fit(reader: Reader, node: Node, call: Plain) -> Plain | None:
+    """
+    Return the plain expectation of a training: kernels and losses at steps, and where it ends.
+    """
+    entries = reader.attempt(mapping, node)
+    if entries is None:
+        return None
+    reader.keys(entries, ("checkpoints", "outcome"))
+    if not entries.entries:
+        reader.note(node, "expect of a fit needs checkpoints or outcome")
+    for key, read in (("checkpoints", _checkpoints), ("outcome", _outcome)):
+        if key in entries.entries:
+            reader.attempt(read, reader, entries.entries[key], call)
+    return {"kind": "deferred", "reason": "op: fit is not executed yet"}
+
+
+def _checkpoints(reader: Reader, node: Node, call: Plain) -> None:
+    entries = mapping(node)
+    for step, key in entries.keys.items():
+        if not re.fullmatch(r"0|[1-9]\d{0,8}", step):
+            reader.note(key, f"{step!r} is no step", "a whole number")
+        at = mapping(entries.entries[step])
+        reader.keys(at, ("kernel", "loss"))
+        _numbers(reader, at.entries, {"kernel": call["layout"]["kernel"], "loss": ""}, call)
+
+
+def _outcome(reader: Reader, node: Node, call: Plain) -> None:
+    entries = mapping(node)
+    reader.keys(entries, ("loss_below", "kernel_near"))
+    if len(entries.entries) != 1:
+        raise Wrong(node, "outcome is either loss_below or kernel_near")
+    _numbers(reader, entries.entries, {"kernel_near": call["layout"]["kernel"], "loss_below": ""}, call)
+
+
+def _numbers(reader: Reader, nodes: Mapping[str, Node], letters: Mapping[str, str], call: Plain) -> None:
+    for key, node in nodes.items():
+        if key not in letters:
+            continue
+        if letters[key]:
+            read_array(reader, node, letters[key], dtype_of(call, "kernel"))
+        else:
+            reader.attempt(text_of_number, node)
+
+
+def text_of_number(node: Node) -> str:
+    """
+    Return the text of a number that is read as a float64.
+    """
+    if not isinstance(node, Scalar) or not node.is_plain:
+        raise Wrong(node, f"expected a number, not {said(node)}")
+    try:
+        numbers.read(node.text, "float64")
+    except numbers.Unfit as unfit:
+        raise Wrong(node, unfit.message, unfit.hint) from None
+    return node.text

@@ -1,0 +1,93 @@
+"""
+One exact number at a time: a Fraction, or a float where it is NaN, infinite or -0.0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+import ml_dtypes
+import numpy as np
+
+from ..call import Array
+
+Number: TypeAlias = Fraction | float
+
+
+def number(value: Any) -> Number:
+    """
+    Read a Python or NumPy scalar.
+    """
+    if isinstance(value, int | np.integer):
+        return Fraction(int(value))
+    value = float(value)
+    if not math.isfinite(value) or (value == 0 and math.copysign(1, value) < 0):
+        return value
+    return Fraction(value)
+
+
+def numbers(array: Array) -> Array:
+    """
+    Read an array, element by element, into an object array.
+    """
+    result = np.empty(array.shape, object)
+    result.flat = [value if isinstance(value, Fraction) else number(value) for value in array.flat]
+    return result
+
+
+def product(left: Number, right: Number) -> Number:
+    """
+    Return the exact product; zeros, NaN and infinities as IEEE 754 says.
+    """
+    if isinstance(left, Fraction) and isinstance(right, Fraction):
+        exact = left * right
+        return exact if exact or (left >= 0) == (right >= 0) else -0.0
+    return number(_sign(left) * _sign(right))
+
+
+def _sign(value: Number) -> float:
+    return value if isinstance(value, float) else float((value > 0) - (value < 0))
+
+
+def total(terms: Iterable[Number], *, zero_start: bool = False) -> Number:
+    """
+    Return the exact sum; of no terms, 0.
+    """
+    terms = list(terms)
+    floats = [term for term in terms if isinstance(term, float)]
+    if any(floats):  # more than zeros
+        return sum(floats)
+    if terms and len(floats) == len(terms) and not zero_start:
+        return -0.0
+    return sum((term for term in terms if isinstance(term, Fraction)), Fraction(0))
+
+
+def nearest(value: Number, dtype: np.dtype[Any]) -> float:
+    """
+    Return the element of a floating dtype nearest to `value`, of two the one with the even significand.
+    """
+    if isinstance(value, float):
+        return value
+    form = ml_dtypes.finfo(dtype)
+    unit = Fraction(2) ** max(_exponent(value) - form.nmant, form.minexp - form.nmant)
+    multiple = round(value / unit) * unit
+    if abs(multiple) > Fraction(float(form.max)):
+        return math.copysign(math.inf, _sign(value))
+    return math.copysign(float(multiple), _sign(value))
+
+
+def _exponent(value: Fraction) -> int:
+    # the largest e with 2**e <= abs(value)
+    guess = abs(value.numerator).bit_length() - value.denominator.bit_length()
+    return guess if abs(value) >= Fraction(2) ** guess else guess - 1
+
+
+def wrapped(value: Number, dtype: np.dtype[Any]) -> int:
+    """
+    Return the integer that is congruent to `value` modulo the size of an integer dtype.
+    """
+    form = np.iinfo(dtype)
+    return (int(value) - form.min) % 2**form.bits + form.min

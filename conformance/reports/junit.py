@@ -1,0 +1,61 @@
+"""
+The report as JUnit XML: a test suite for each target, a test case for each verdict.
+"""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+from ..record import Record
+from ..verdict import UNEXPECTED, Verdict
+
+# What XML 1.0 cannot hold, even escaped.
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def render(record: Record) -> str:
+    """
+    Return the XML text.
+    """
+    root = ElementTree.Element("testsuites", name="conv-conformance")
+    for target in record.targets:
+        mine = [verdict for verdict in record.verdicts if verdict.target == target.name]
+        counts = record.counts(target.name)
+        suite = ElementTree.SubElement(
+            root,
+            "testsuite",
+            name=clean(f"{target.name} ({target.framework} {target.version})"),
+            tests=str(len(mine)),
+            failures=str(sum(counts[name] for name in UNEXPECTED)),
+            errors=str(counts["suite-error"]),
+            skipped=str(counts["unsupported"] + counts["not-run"] + counts["known"]),
+        )
+        for verdict in mine:
+            _add(suite, verdict)
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _add(suite: ElementTree.Element, verdict: Verdict) -> None:
+    test = ElementTree.SubElement(
+        suite, "testcase", classname=verdict.target, name=verdict.case, time=f"{verdict.seconds:.6f}"
+    )
+    message = clean(verdict.message)
+    if verdict.verdict in UNEXPECTED:
+        kind = verdict.finding.kind if verdict.finding else verdict.verdict
+        failure = ElementTree.SubElement(test, "failure", type=kind, message=message)
+        failure.text = clean(f"{verdict.message}\n{verdict.call}")
+    elif verdict.verdict == "suite-error":
+        ElementTree.SubElement(test, "error", type="suite-error", message=message)
+    elif verdict.verdict not in ("agree", "fixed"):
+        ElementTree.SubElement(test, "skipped", message=f"{verdict.verdict}: {message}")
+    elif verdict.verdict == "fixed":
+        ElementTree.SubElement(test, "system-out").text = f"fixed: {message}"
+
+
+def clean(text: str) -> str:
+    """
+    Return a text without the characters that XML cannot hold.
+    """
+    return _FORBIDDEN.sub("\ufffd", text)

@@ -1,0 +1,94 @@
+"""
+The report as Markdown, for a job's summary page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..case import Case
+from ..ledger import Ledger
+from ..record import Record
+from ..verdict import VERDICTS
+from .blocks import Block, block, unexpected
+from .terminal import reasons
+
+#: GitHub refuses a step's summary above 1 MiB; the report stays below it and says what was left out.
+SIZE = 900_000
+
+
+def render(record: Record, cases: Mapping[str, Case], ledger: Ledger) -> str:
+    """
+    Return the whole report, cut to `SIZE` bytes.
+    """
+    parts = ["# Convolution conformance\n", _platform(record), _table(record), *_failures(record)]
+    found = unexpected(record.verdicts)
+    if found:
+        parts.append(f"## Unexpected: {len(found)}\n")
+    size = sum(len(part.encode()) for part in parts)
+    for number, verdict in enumerate(found):
+        text = _block(block(verdict, cases.get(verdict.case), ledger))
+        size += len(text.encode())
+        if size > SIZE:
+            parts.append(f"… and {len(found) - number} more; the record holds all of them.\n")
+            break
+        parts.append(text)
+    return "\n".join([*parts, _unsupported(record)])
+
+
+def _platform(record: Record) -> str:
+    suite, machine = record.header["suite"], record.header["platform"]
+    return (
+        f"conv-conformance {suite['version']}, corpus `{suite['corpus'][:19]}`, {record.header.get('date', '')}, "
+        f"{escaped(machine['cpu'])} ({', '.join(machine['flags'])}), Python {machine['python']}\n"
+    )
+
+
+def _table(record: Record) -> str:
+    counts = {target.name: record.counts(target.name) for target in record.targets}
+    shown = [name for name in VERDICTS if name == "agree" or any(counts[target][name] for target in counts)]
+    rows = [["target", "version", *shown], ["---", "---", *["---:"] * len(shown)]]
+    for target in record.targets:
+        rows.append([target.name, target.version, *(str(counts[target.name][name]) for name in shown)])
+    return "\n".join("| " + " | ".join(map(escaped, row)) + " |" for row in rows) + "\n"
+
+
+def _failures(record: Record) -> list[str]:
+    return [f"**{t.name} could not run:** {escaped(t.failed)}\n" for t in record.targets if t.failed is not None]
+
+
+def _block(shown: Block) -> str:
+    verdict = shown.verdict
+    lines = [f"### {verdict.severity or verdict.verdict}: `{verdict.case}` on `{verdict.target}`: {shown.label}\n"]
+    if shown.title:
+        lines.append(f"{escaped(shown.title)} ({', '.join(shown.clauses)})  ")
+        lines.append(f"{escaped(shown.parameters)}  ")
+    lines.append(f"{escaped(verdict.message)}\n")
+    if shown.details:
+        lines.append("```python")
+        lines += [_detail(name, text) for name, text in shown.details]
+        lines.append("```\n")
+    return "\n".join(lines)
+
+
+def _detail(name: str, text: str) -> str:
+    if name in ("expected", "got"):
+        return f"# {name:>8}  {text}"
+    return text if name == "call" else f"{name} = {text}"
+
+
+def _unsupported(record: Record) -> str:
+    lines = ["<details><summary>What could not be said, and why</summary>\n"]
+    for target in record.targets:
+        mine = [verdict for verdict in record.verdicts if verdict.target == target.name]
+        lines += [f"- {target.name}: {count} × {escaped(reason)}" for reason, count in reasons(mine).items()]
+    return "\n".join([*lines, "\n</details>\n"]) if len(lines) > 1 else ""
+
+
+def escaped(text: str) -> str:
+    """
+    Return a text that Markdown shows as it is, on one line.
+    """
+    for special in "\\`*_[]<>|#":
+        text = text.replace(special, f"\\{special}")
+    return " ".join(text.split())

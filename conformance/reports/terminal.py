@@ -1,0 +1,123 @@
+"""
+The report on a terminal, or in a log: a table of targets and verdicts, then a block for each disagreement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from ..case import Case
+from ..ledger import Ledger
+from ..record import Record, TargetInfo
+from ..verdict import VERDICTS, Verdict
+from .blocks import Block, block, unexpected
+
+#: More blocks than this are counted, not shown: a person reads the first ones, a program reads the record.
+SHOWN = 25
+
+STYLES = {
+    "agree": "green",
+    "disagree": "bold red",
+    "known": "yellow",
+    "fixed": "cyan",
+    "unsupported": "dim",
+    "not-run": "dim",
+    "crash": "bold red",
+    "timeout": "bold red",
+    "suite-error": "bold magenta",
+}
+_SEVERITY = {"silent": "bold red", "loud": "red", "precision": "yellow"}
+
+
+def show(console: Console, record: Record, cases: Mapping[str, Case], ledger: Ledger) -> None:
+    """
+    Print the whole report.
+    """
+    found = unexpected(record.verdicts)
+    for verdict in found[:SHOWN]:
+        _show_block(console, block(verdict, cases.get(verdict.case), ledger))
+    if len(found) > SHOWN:
+        console.print(f"… and {len(found) - SHOWN} more, all of them in the record (--record FILE)\n", style="bold")
+    console.print(table(record))
+    _show_notes(console, record)
+
+
+def table(record: Record) -> Table:
+    """
+    Return the table of targets and verdicts; columns that nobody needs are left out.
+    """
+    counts = {target.name: record.counts(target.name) for target in record.targets}
+    always = ("agree", "disagree")
+    shown = [name for name in VERDICTS if name in always or any(counts[target][name] for target in counts)]
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    made.add_column("target", no_wrap=True)
+    made.add_column("version", no_wrap=True)
+    for name in shown:
+        made.add_column(name, justify="right", no_wrap=True)
+    for target in record.targets:
+        cells = [_count(name, counts[target.name][name]) for name in shown]
+        made.add_row(target.name, target.version if target.failed is None else "could not run", *cells)
+    return made
+
+
+def _count(name: str, count: int) -> Text:
+    return Text(str(count), style=STYLES[name] if count else "dim")
+
+
+def _show_block(console: Console, shown: Block) -> None:
+    verdict = shown.verdict
+    severity = verdict.severity or "the suite's own fault"
+    head = Text.assemble(
+        (severity, _SEVERITY.get(severity, "bold magenta")), "  ", (verdict.case, "bold"), "  ", verdict.target, "  "
+    )
+    head.append(shown.label, _SEVERITY.get(severity, "bold magenta"))
+    console.print(head, soft_wrap=not console.is_terminal)
+    body = [f"{shown.title} [{', '.join(shown.clauses)}]"] if shown.title else []
+    body += [shown.parameters] if shown.parameters else []
+    body += [verdict.message]
+    for line in body:
+        console.print(Padding(Text(line), (0, 0, 0, 2)))
+    for name, text in shown.details:
+        line = Text.assemble((f"{name:>8}", "dim"), "  ", text)
+        console.print(Padding(line, (0, 0, 0, 2)) if name in ("expected", "got") else line, soft_wrap=True)
+    if shown.link:
+        console.print(Padding(Text(shown.link, "dim"), (0, 0, 0, 2)))
+    console.print()
+
+
+def _show_notes(console: Console, record: Record) -> None:
+    for target in record.targets:
+        if target.failed is not None:
+            console.print(Text(f"{target.name} could not run: {target.failed}", "bold red"))
+    fixed = [verdict for verdict in record.verdicts if verdict.verdict == "fixed"]
+    for verdict in fixed:
+        console.print(Text(f"fixed: {verdict.case} on {verdict.target}: {verdict.message}", "cyan"))
+    if not record.is_complete:
+        console.print(Text("the run did not come to its end", "bold yellow"))
+
+
+def line(said: TargetInfo | Verdict) -> str:
+    """
+    Return what to print in a log when a target starts.
+    """
+    if isinstance(said, Verdict):
+        return ""
+    if said.failed is not None:
+        return f"{said.name}: could not run: {said.failed}"
+    return f"{said.name}: {said.framework} {said.version} on {said.device}"
+
+
+def reasons(verdicts: Sequence[Verdict]) -> Mapping[str, int]:
+    """
+    Return why calls were unsupported or not run, with counts, the commonest first.
+    """
+    counted: dict[str, int] = {}
+    for verdict in verdicts:
+        if verdict.verdict in ("unsupported", "not-run"):
+            counted[verdict.message] = counted.get(verdict.message, 0) + 1
+    return dict(sorted(counted.items(), key=lambda item: -item[1]))

@@ -1,0 +1,69 @@
+"""
+Hold every expectation of a corpus against the exact reference, in both its formulations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from . import reference
+from .call import Array, Call
+from .case import Case
+from .expectation import AnyOf, Expectation, Output, Refusal, Shape
+from .problem import Problem
+
+#: The evaluators, by what a message calls them.
+ROUTES = {"the reference": reference.evaluate, "the second formulation": reference.evaluate_again}
+
+
+def check(cases: Iterable[Case]) -> Iterator[Problem]:
+    """
+    Yield what is wrong with the expectations of `cases`.
+    """
+    for case in cases:
+        if case.call is not None:
+            for message in _wrong(case.call, case.expectation, frozenset()):
+                yield Problem(path=case.path, line=case.line, column=1, message=f"{case.id}: {message}")
+
+
+def _wrong(call: Call, expectation: Expectation, switches: frozenset[str]) -> Iterator[str]:
+    match expectation:
+        case Output():
+            for route, evaluate in ROUTES.items():
+                yield from _differs(expectation, evaluate(call, switches | expectation.switches), route)
+        case Shape():
+            output = reference.evaluate(call)
+            if (output.shape, output.dtype.name) != (expectation.shape, expectation.dtype):
+                yield f"the reference gives shape {list(output.shape)} and dtype {output.dtype.name}"
+        case AnyOf():
+            for each in expectation.alternatives.values():
+                yield from _wrong(call, each, switches)
+        case Refusal():
+            yield from _untwinned(expectation)
+
+
+def _differs(expectation: Output, computed: Array, route: str) -> Iterator[str]:
+    array = expectation.array
+    if computed.shape != array.shape:
+        yield f"{route} gives shape {list(computed.shape)}, the case {list(array.shape)}"
+        return
+    wrong = ~_same(array, computed, signed_zero=expectation.signed_zero)
+    if wrong.any():
+        index = tuple(int(at) for at in np.unravel_index(int(np.argmax(wrong)), wrong.shape))
+        yield f"{route} gives {computed[index]} at {list(index)}, the case {array[index]}"
+
+
+def _same(one: Array, other: Array, *, signed_zero: bool) -> Array:
+    equal = (one == other) | ((one != one) & (other != other))
+    if signed_zero:
+        equal &= np.signbit(one.astype(np.float64)) == np.signbit(other.astype(np.float64))
+    return np.asarray(equal)
+
+
+def _untwinned(refusal: Refusal) -> Iterator[str]:
+    try:
+        reference.evaluate(refusal.twin)
+    except reference.Undefined as error:
+        yield f"the twin ({refusal.name}) has no meaning: {error}"
