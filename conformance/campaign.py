@@ -17,7 +17,7 @@ from rich.console import Console
 
 from . import __version__, platforms
 from .corpus import Corpus, load
-from .ledger import matches
+from .patterns import matches
 from .problem import Invalid, Problem, suggestion
 from .record import Record, TargetInfo, Writer
 from .reports.progress import following
@@ -55,24 +55,11 @@ def corpus(what: Sequence[str], sweeps: Any) -> Corpus:
     paths = [Path(word) for word in what if _is_path(word)]
     patterns = [word for word in what if not _is_path(word)]
     loaded = load(paths or None, sweeps=sweeps)
-    return _selected(loaded, patterns) if patterns else loaded
+    return loaded.select(patterns)
 
 
 def _is_path(word: str) -> bool:
     return word.endswith((".yaml", ".yml")) or os.sep in word or Path(word).exists()
-
-
-def _selected(loaded: Corpus, patterns: Sequence[str]) -> Corpus:
-    ids = [case.id for case in loaded.cases]
-    unmatched = [pattern for pattern in patterns if not any(matches([pattern], each) for each in ids)]
-    if unmatched:
-        hint = "see `conv-conformance list`"
-        problems = [
-            Problem(path=pattern, message="no case has such an id", hint=suggestion(pattern, ids) or hint)
-            for pattern in unmatched
-        ]
-        raise Invalid(*problems)
-    return replace(loaded, cases=tuple(case for case in loaded.cases if matches(patterns, case.id)))
 
 
 def choose(
@@ -89,7 +76,7 @@ def choose(
     chosen = tuple(
         case
         for case in loaded.cases
-        if (not clauses or any(matches(clauses, clause) for clause in case.clauses))
+        if (not clauses or any(matches(each, clause) for each in clauses for clause in case.clauses))
         and (not ops or (case.call is not None and case.call.op in ops))
         and (not dtypes or (case.call is not None and case.call.dtype.input in dtypes))
     )

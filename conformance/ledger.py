@@ -8,16 +8,14 @@ and the verdict with its kind, place and, where it is given, the bits of the out
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import translate
-from functools import cache
 from typing import Any
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from .patterns import matches
 from .record import TargetInfo
 from .verdict import UNEXPECTED, Verdict
 
@@ -56,10 +54,16 @@ class Entry:
         Say whether the entry speaks of this target under these conditions.
         """
         return (
-            matches(self.targets, target.name)
+            any(matches(pattern, target.name) for pattern in self.targets)
             and _is_version(self.versions, target.version)
             and _holds(self.when, target, flags)
         )
+
+    def covers(self, case: str) -> bool:
+        """
+        Say whether the entry speaks of this case.
+        """
+        return any(matches(pattern, case) for pattern in self.cases)
 
     def says(self, verdict: Verdict) -> bool:
         """
@@ -92,7 +96,7 @@ class Ledger:
         Return the verdict as the ledger (of its target) sees it: `known`, `fixed`, or as it was.
         """
         for entry in self.entries:
-            if not matches(entry.cases, verdict.case):
+            if not entry.covers(verdict.case):
                 continue
             if verdict.verdict in UNEXPECTED and entry.says(verdict):
                 return replace(verdict, verdict="known", known=entry.id)
@@ -108,19 +112,7 @@ class Ledger:
         ran = [verdict for verdict in verdicts if verdict.verdict not in ("not-run", "unsupported")]
         borne_out = {verdict.known for verdict in ran if verdict.verdict == "known"}
         unproven = (entry for entry in self.entries if entry.id not in borne_out and not entry.intermittent)
-        return [entry for entry in unproven if any(matches(entry.cases, verdict.case) for verdict in ran)]
-
-
-def matches(patterns: Iterable[str], text: str) -> bool:
-    """
-    Say whether one of the patterns fits the whole text; only `*` and `?` are special.
-    """
-    return any(_compiled(pattern).fullmatch(text) for pattern in patterns)
-
-
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(translate(pattern.replace("[", "[[]")))
+        return [entry for entry in unproven if any(entry.covers(verdict.case) for verdict in ran)]
 
 
 def _is_version(versions: SpecifierSet, version: str) -> bool:
