@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from inspect import signature
 from typing import Any
@@ -14,11 +13,10 @@ from typing import Any
 import numpy as np
 
 from ..adapter import Limit, Outputs, Target, Unavailable, ask
-from ..call import ARRAYS, Call
+from ..call import Call
 from . import lax
-
-#: JAX keeps what it compiled for each shape, about 1.4 MB.
-SHAPES_KEPT = 300
+from .jax_state import State
+from .words import COPIES, EAGER
 
 LIMITS = (
     Limit("padding_mode: jax.lax pads with zeros", lambda call: call.padding_mode != "zeros"),
@@ -26,10 +24,7 @@ LIMITS = (
         "groups: jax.lax.conv_transpose has no feature_group_count",
         lambda call: call.op == "conv_transpose" and call.groups != 1,
     ),
-    Limit(
-        "storage: the conversion copies, the difference in memory is lost",
-        lambda call: any(getattr(call.storage, name) not in (None, "contiguous") for name in ARRAYS),
-    ),
+    COPIES,
     Limit(
         "dtype.output: preferred_element_type is of one convolution, a separable one takes two",
         lambda call: call.op == "separable_conv" and call.dtype.output != call.dtype.input,
@@ -39,7 +34,6 @@ LIMITS = (
         lambda call: call.bias is not None and call.dtype.bias not in (call.dtype.input, call.dtype.output),
     ),
 )
-EAGER = Limit("variation: eager, nothing is compiled", lambda call: call.variation.is_compiled)
 
 
 class Jax:
@@ -61,7 +55,7 @@ class Jax:
         self._jax: Any = import_module("jax")
         self._device = self._find(target.device)
         self._compiles = target.mode == "jit"
-        self._seen: set[tuple[Any, ...]] = set()
+        self._state = State(self._jax)
         self._is_consistent = "use_consistent_padding" in signature(self._jax.lax.conv_transpose).parameters
         self.version = str(self._jax.__version__)
         self.limits = LIMITS if self._compiles else (*LIMITS, EAGER)
@@ -94,30 +88,17 @@ class Jax:
             *(stage.place_kernel(lax.kernel_letters(stage)) for stage in call.stages),
             *([call.place("bias", "O").reshape(lax.bias_shape(call))] if call.bias is not None else []),
         ]
-        written = lax.written(call, steps)
-        self._remember((written, *(array.shape for array in arrays)))
+        written = lax.written(call, steps) + self._state.comment(call)
+        self._state.remember(call, written)
         compute = self._function(call, steps)
 
         def run() -> Outputs:
-            with self._x64(call):
+            with self._state.x64(call):
                 placed = [ask(self._jax.device_put, array, self._device) for array in arrays]
                 output = self._jitted(call, compute, placed) if self._compiles else ask(compute, *placed)
                 return Outputs({"output": ask(np.asarray, output)}, written, len(steps) > 1 or call.bias is not None)
 
         return run
-
-    def _remember(self, shapes: tuple[Any, ...]) -> None:
-        self._seen.add(shapes)
-        if len(self._seen) > SHAPES_KEPT:
-            self._jax.clear_caches()
-            self._seen.clear()
-
-    def _x64(self, call: Call) -> AbstractContextManager[Any]:
-        if not lax.is_wide(call):
-            return nullcontext()
-        home = self._jax if hasattr(self._jax, "enable_x64") else import_module("jax.experimental")
-        context: AbstractContextManager[Any] = home.enable_x64(True)
-        return context
 
     def _function(self, call: Call, steps: Sequence[lax.Step]) -> Callable[..., Any]:
         library, is_inside = self._jax.lax, call.variation.inside_graph

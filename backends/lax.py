@@ -16,8 +16,6 @@ from . import text
 WORDS = {"valid": "VALID", "same": "SAME", "same_lower": "SAME_LOWER"}
 #: The padding words of `jax.lax.conv_transpose`.
 TRANSPOSED_WORDS = {"valid": "VALID", "same": "SAME"}
-#: Dtypes that JAX narrows unless it is told not to.
-WIDE = {"float64", "int64", "uint64", "complex128"}
 
 T = TypeVar("T")
 
@@ -30,13 +28,6 @@ class Step(NamedTuple):
     name: str
     keywords: Mapping[str, Any]
     kernel: str
-
-
-def is_wide(call: Call) -> bool:
-    """
-    Say whether a call has a 64-bit type (128 if complex).
-    """
-    return not WIDE.isdisjoint(vars(call.dtype).values())
 
 
 def kernel_letters(stage: Stage) -> str:
@@ -129,4 +120,4 @@ def written(call: Call, steps: Sequence[Step]) -> str:
         signal = text.function(f"jax.lax.{one.name}", signal, one.kernel, **one.keywords)
     if call.bias is not None:
         signal = f"{signal} + bias.reshape{bias_shape(call)!r}"
-    return f"{signal}  # jax.enable_x64(True)" if is_wide(call) else signal
+    return signal

@@ -9,13 +9,12 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
-from ..adapter import Limit, Outputs, Target, Unavailable, ask
+from ..adapter import Outputs, Target, Unavailable, ask
 from ..call import Array, Call
-from . import tf_nn
+from . import tf_nn, words
 
 #: The words for devices, in TensorFlow's own.
 DEVICES = {"cpu": "CPU:0", "gpu": "GPU:0"}
-EAGER = Limit("variation: eager, nothing is compiled", lambda call: call.variation.is_compiled)
 
 
 class TensorFlow:
@@ -37,7 +36,7 @@ class TensorFlow:
         self._compiles = target.mode == "graph"
         self._tf.get_logger().setLevel("ERROR")  # it warns of one graph a call, which is what is wanted here
         self.version = str(self._tf.__version__)
-        self.limits = tf_nn.LIMITS if self._compiles else (*tf_nn.LIMITS, EAGER)
+        self.limits = tf_nn.LIMITS if self._compiles else (*tf_nn.LIMITS, words.EAGER)
         self.settings = self._settings()
 
     def _find(self, device: str) -> str:
@@ -88,7 +87,7 @@ class TensorFlow:
         def compute(signal: Any, *others: Any) -> Any:
             signal = tf.transpose(tf.transpose(signal)) if is_inside else signal
             if call.before is not None:
-                cut, added = tf_nn.before(call, step.data_format)
+                cut, added = words.before(call, step.data_format)
                 signal = tf.pad(signal[cut], added)
             signal = operation(signal, *others[: len(step.kernels)], **self._keywords(call, step, signal))
             if call.bias is not None:

@@ -10,11 +10,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..adapter import Limit
-from ..call import ARRAYS, Call
+from ..call import Call
 from . import text, words
 
-#: Values of `data_format`, the default first.
-FORMATS = {1: ("NWC", "NCW"), 2: ("NHWC", "NCHW"), 3: ("NDHWC", "NCDHW")}
 #: The padding words of `tf.nn`.
 WORDS = {"valid": "VALID", "same": "SAME"}
 
@@ -36,17 +34,9 @@ def step(call: Call) -> Step:
     """
     Return the single operation of `tf.nn` that says a call, bias and `before` aside.
     """
-    layout = data_format(call)
+    layout = words.data_format(call)
     shared = {"padding": _padding(call, layout), "data_format": layout}
     return _STEPS[call.op](call, layout, shared)
-
-
-def data_format(call: Call) -> str:
-    """
-    Return the `data_format` that is nearest to the layouts of a call.
-    """
-    formats = FORMATS[call.rank]
-    return next((one for one in (call.layout.input, call.layout.output or "") if one in formats), formats[0])
 
 
 def _conv(call: Call, layout: str, shared: dict[str, Any]) -> Step:
@@ -107,25 +97,13 @@ def _output_shape(call: Call, layout: str) -> list[int]:
     return [sizes[letter] for letter in layout]
 
 
-def before(call: Call, layout: str) -> tuple[tuple[slice, ...], list[list[int]]]:
-    """
-    Return what is to be cut from the input and what is then to be added, for each axis: `tf.pad` takes no crops.
-    """
-    assert call.before is not None
-    pairs = dict(zip(call.spatial, call.before, strict=True))
-    ordered = [pairs.get(letter, (0, 0)) for letter in layout]
-    cut = tuple(slice(max(-low, 0), min(high, 0) or None) for low, high in ordered)
-    return cut, [[max(low, 0), max(high, 0)] for low, high in ordered]
-
-
 def written(call: Call, one: Step) -> str:
     """
     Return a call as text.
     """
     signal = text.array(call, "input", one.data_format)
     if call.before is not None:
-        cut, added = before(call, one.data_format)
-        signal = f"tf.pad({signal}[{', '.join(_slice(part) for part in cut)}], {added!r})"
+        signal = words.before_text(call, one.data_format, "tf.pad", signal)
     kernels = [text.array(call, name, letters) for name, letters in one.kernels.items()]
     signal = text.function(f"tf.nn.{one.name}", signal, *kernels, **one.keywords)
     if call.bias is not None:
@@ -133,17 +111,6 @@ def written(call: Call, one: Step) -> str:
     if call.layout.output == one.data_format:
         return signal
     return f"tf.transpose({signal}, {[one.data_format.index(letter) for letter in call.letters('output')]!r})"
-
-
-def _slice(part: slice) -> str:
-    return f"{part.start or ''}:{part.stop or ''}"
-
-
-def _is_group_count_unsaid(call: Call) -> bool:
-    if call.op != "conv" or call.array("kernel").ndim != call.array("input").ndim or not call.extent("kernel", "I"):
-        return False
-    inferred, rest = divmod(call.extent("input", "C"), call.extent("kernel", "I"))
-    return not rest and inferred != call.groups
 
 
 def _is_padding_unsaid(call: Call) -> bool:
@@ -158,10 +125,7 @@ LIMITS = (
         lambda call: call.op in ("depthwise_conv", "separable_conv") and call.rank != 2,
     ),
     Limit("padding: tf.nn takes pairs in rank 2 only, words elsewhere", _is_padding_unsaid),
-    Limit("groups: tf.nn infers them from the shapes", _is_group_count_unsaid),
+    Limit("groups: tf.nn infers them from the shapes", words.infers_other_groups),
     Limit("dtype.output: tf.nn has no parameter for it", lambda call: call.dtype.output != call.dtype.input),
-    Limit(
-        "storage: the conversion copies, the difference in memory is lost",
-        lambda call: any(getattr(call.storage, name) not in (None, "contiguous") for name in ARRAYS),
-    ),
+    words.COPIES,
 )

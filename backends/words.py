@@ -1,5 +1,5 @@
 """
-Padding words, for frameworks that know nothing else.
+What a call says to frameworks of few words: two layouts, two or three padding words, shapes instead of groups.
 """
 
 from __future__ import annotations
@@ -7,7 +7,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ..call import Pairs, Stage
+from ..adapter import Limit
+from ..call import ARRAYS, Call, Pairs, Stage
+
+#: The layouts that a `data_format` can name, channels last first.
+FORMATS = {1: ("NWC", "NCW"), 2: ("NHWC", "NCHW"), 3: ("NDHWC", "NCDHW")}
+
+EAGER = Limit("variation: eager, nothing is compiled", lambda call: call.variation.is_compiled)
+COPIES = Limit(
+    "storage: the conversion copies, the difference in memory is lost",
+    lambda call: any(getattr(call.storage, name) not in (None, "contiguous") for name in ARRAYS),
+)
+
+
+def data_format(call: Call) -> str:
+    """
+    Return the layout among FORMATS that is nearest to the layouts of a call.
+    """
+    formats = FORMATS[call.rank]
+    return next((one for one in (call.layout.input, call.layout.output or "") if one in formats), formats[0])
 
 
 def meaning(stage: Stage, words: Iterable[str]) -> str | None:
@@ -28,3 +46,33 @@ def _pairs(stage: Stage) -> Pairs | None:
         return stage.pairs
     except (ValueError, ZeroDivisionError):  # strides of 0 or too few of them: there to be refused, and no padding
         return None
+
+
+def infers_other_groups(call: Call) -> bool:
+    """
+    Say whether the shapes of a grouped convolution show another number of groups than the call has.
+    """
+    if call.op != "conv" or call.array("kernel").ndim != call.array("input").ndim or not call.extent("kernel", "I"):
+        return False
+    inferred, rest = divmod(call.extent("input", "C"), call.extent("kernel", "I"))
+    return not rest and inferred != call.groups
+
+
+def before(call: Call, layout: str) -> tuple[tuple[slice, ...], list[list[int]]]:
+    """
+    Return what to cut from the input and what to add then, for each axis of `layout`, where a pad takes no crops.
+    """
+    assert call.before is not None
+    pairs = dict(zip(call.spatial, call.before, strict=True))
+    ordered = [pairs.get(letter, (0, 0)) for letter in layout]
+    cut = tuple(slice(max(-low, 0), min(high, 0) or None) for low, high in ordered)
+    return cut, [[max(low, 0), max(high, 0)] for low, high in ordered]
+
+
+def before_text(call: Call, layout: str, pad: str, signal: str) -> str:
+    """
+    Return the text of `before`, done to the array `signal` by the function `pad`.
+    """
+    cut, added = before(call, layout)
+    parts = ", ".join(f"{part.start or ''}:{part.stop or ''}" for part in cut)
+    return f"{pad}({signal}[{parts}], {added!r})"

@@ -1,0 +1,128 @@
+"""
+Keras on each of its engines, by its layers or by `keras.ops`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from importlib import import_module
+from operator import getitem
+from typing import Any
+
+from ..adapter import Outputs, Target, Unavailable, ask
+from ..call import Array, Call
+from . import keras_words, words
+from .jax_state import State
+
+#: The words for devices, in Keras' own.
+DEVICES = {"cpu": "cpu:0", "gpu": "gpu:0"}
+
+
+class Keras:
+    """
+    Keras, whose engine is the end of the target's name; a process has one engine.
+    """
+
+    framework = "keras"
+    requires = ("keras",)
+    #: The modules that each target needs.
+    engines = {
+        "keras-tensorflow": ("keras", "tensorflow"),
+        "keras-jax": ("keras", "jax"),
+        "keras-torch": ("keras", "torch"),
+    }
+    modes = {"": "the layers of keras.layers, their weights set", "ops": "the functions of keras.ops"}
+
+    def __init__(self, target: Target) -> None:
+        engine = target.name.removeprefix("keras-")
+        os.environ["KERAS_BACKEND"] = engine
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+        self._engine: Any = self._import(engine)
+        self._keras: Any = self._import("keras")
+        if self._keras.backend.backend() != engine:
+            raise Unavailable(
+                f"keras was imported with {self._keras.backend.backend()} before; a process has one engine"
+            )
+        self._state = State(self._engine) if engine == "jax" else None
+        self._device = DEVICES.get(target.device, target.device)
+        self._check_device()
+        self._is_layer = target.mode != "ops"
+        self.version = str(self._keras.__version__)
+        self.limits = keras_words.LAYER_LIMITS if self._is_layer else keras_words.OPERATION_LIMITS
+        self.settings = self._settings(engine)
+
+    def _import(self, name: str) -> Any:
+        try:
+            return import_module(name)
+        except ImportError as error:
+            raise Unavailable(f"{name} cannot be imported: {error}") from error
+
+    def _check_device(self) -> None:
+        try:
+            with self._keras.device(self._device):
+                there = str(self._keras.ops.zeros(1).device).lower()
+        except Exception as error:
+            raise Unavailable(f"keras has no device {self._device!r} here: {error}") from error
+        # TensorFlow falls back to the CPU without a word.
+        kind = self._device.partition(":")[0].lower()
+        if not any(word in there for word in {"gpu": ("gpu", "cuda")}.get(kind, (kind,))):
+            raise Unavailable(f"keras has no device {self._device!r} here, it took {there!r}")
+
+    def _settings(self, engine: str) -> dict[str, str]:
+        names = ("TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS")
+        return {
+            "engine": f"{engine} {self._engine.__version__}",
+            "device": self._device,
+            **({"x64": "for calls with a 64-bit type only"} if self._state else {}),
+            **{name: os.environ[name] for name in names if name in os.environ},
+        }
+
+    def prepare(self, call: Call) -> Callable[[], Outputs]:
+        """
+        Bring the arrays into the order of a `data_format`; return the closure that convolves them.
+        """
+        step = keras_words.layer(call) if self._is_layer else keras_words.operation(call)
+        signal = call.place("input", step.layout)
+        weights = [call.place(name, letters) for name, letters in step.kernels.items()]
+        weights += [call.place("bias", "O")] if call.bias is not None else []
+        written = keras_words.written(call, step, is_layer=self._is_layer)
+        if self._state:
+            self._state.remember(call, written)
+            written += self._state.comment(call)
+        make = self._layer if self._is_layer else self._operation
+
+        def run() -> Outputs:
+            with self._x64(call), self._keras.device(self._device):
+                output = make(call, step, self._before(call, step, signal), weights)
+                output = ask(self._keras.ops.convert_to_numpy, output)
+            is_composed = call.bias is not None and not self._is_layer
+            return Outputs({"output": call.deliver(output, step.layout)}, written, is_composed)
+
+        return run
+
+    def _x64(self, call: Call) -> AbstractContextManager[Any]:
+        return self._state.x64(call) if self._state else nullcontext()
+
+    def _before(self, call: Call, step: keras_words.Step, signal: Array) -> Any:
+        tensor = ask(self._keras.ops.convert_to_tensor, signal)
+        if call.before is None:
+            return tensor
+        cut, added = words.before(call, step.layout)
+        return ask(self._keras.ops.pad, ask(getitem, tensor, cut), added)
+
+    def _layer(self, call: Call, step: keras_words.Step, signal: Any, weights: Sequence[Array]) -> Any:
+        layer = ask(getattr(self._keras.layers, step.name), **step.keywords)
+        ask(layer.build, signal.shape)
+        ask(layer.set_weights, weights)
+        return ask(layer, signal)
+
+    def _operation(self, call: Call, step: keras_words.Step, signal: Any, weights: Sequence[Array]) -> Any:
+        ops = self._keras.ops
+        tensors = [ask(ops.convert_to_tensor, weight) for weight in weights]
+        output = ask(getattr(ops, step.name), signal, *tensors[: len(step.kernels)], **step.keywords)
+        if call.bias is None:
+            return output
+        return ask(ops.add, output, ask(ops.reshape, tensors[-1], keras_words.bias_shape(call, step.layout)))

@@ -1,0 +1,147 @@
+"""
+A call in the words of Keras: layer or operation, keywords, text.
+
+Imports no Keras.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ..adapter import Limit
+from ..call import Call
+from . import text, words
+
+
+class Step(NamedTuple):
+    """
+    One layer or operation of Keras: its name, the axes of its kernels by name, its keywords.
+
+    `layout` is the order of the axes of its input and output.
+    """
+
+    name: str
+    kernels: Mapping[str, str]
+    keywords: Mapping[str, Any]
+    layout: str
+
+
+#: The layers by operation, and the names of their initializers.
+LAYERS = {
+    "conv": ("Conv", ("kernel_initializer",)),
+    "depthwise_conv": ("DepthwiseConv", ("depthwise_initializer",)),
+    "separable_conv": ("SeparableConv", ("depthwise_initializer", "pointwise_initializer")),
+    "conv_transpose": ("Conv", ("kernel_initializer",)),
+}
+
+
+def layer(call: Call) -> Step:
+    """
+    Return the layer that says a call; its weights are set after it is built.
+    """
+    name, initializers = LAYERS[call.op]
+    step = operation(call)
+    kernel = call.stages[0].kernel
+    keywords = {"kernel_size": call.extents(kernel), **step.keywords, "use_bias": call.bias is not None}
+    if call.op in ("depthwise_conv", "separable_conv"):
+        keywords["depth_multiplier"] = call.extent(kernel, "M")
+    if call.op != "depthwise_conv":
+        keywords["filters"] = call.extent(call.stages[-1].kernel, "O")
+    if call.groups != 1:
+        keywords["groups"] = call.groups
+    # Keras' own initializer costs ten times as much and refuses integers.
+    keywords |= {"dtype": call.dtype.input, **dict.fromkeys(initializers, "zeros")}
+    suffix = "Transpose" if call.op == "conv_transpose" else ""
+    return step._replace(name=f"{name}{call.rank}D{suffix}", keywords=keywords)
+
+
+def operation(call: Call) -> Step:
+    """
+    Return the operation of `keras.ops` that says a call, bias and `before` aside.
+    """
+    layout = words.data_format(call)
+    keywords = {
+        "strides": call.strides,
+        "padding": words.meaning(call.stages[0], _padding_words(call)) or call.padding,
+        "data_format": "channels_first" if layout[1] == "C" else "channels_last",
+        "dilation_rate": call.dilations,
+    }
+    if call.op == "conv_transpose" and not isinstance(call.padding, str) and keywords["padding"] == "valid":
+        keywords["output_padding"] = call.output_padding
+    return Step(call.op, _kernels(call), keywords, layout)
+
+
+def _padding_words(call: Call) -> tuple[str, ...]:
+    return ("valid", "same", "causal") if call.op == "conv" and call.rank == 1 else ("valid", "same")
+
+
+def _kernels(call: Call) -> dict[str, str]:
+    if call.op == "separable_conv":
+        return {"depthwise_kernel": call.spatial + "CM", "pointwise_kernel": call.spatial + "IO"}
+    axes = {"conv": "IO", "depthwise_conv": "CM", "conv_transpose": "OI"}
+    return {"kernel": call.spatial + axes[call.op]}
+
+
+def written(call: Call, step: Step, *, is_layer: bool) -> str:
+    """
+    Return a call as text.
+    """
+    signal = text.array(call, "input", step.layout)
+    if call.before is not None:
+        signal = words.before_text(call, step.layout, "keras.ops.pad", signal)
+    kernels = [text.array(call, name, letters) for name, letters in step.kernels.items()]
+    said = _layer_text(call, step, signal, kernels) if is_layer else _operation_text(call, step, signal, kernels)
+    if call.layout.output == step.layout:
+        return said
+    return f"keras.ops.transpose({said}, {tuple(step.layout.index(letter) for letter in call.letters('output'))!r})"
+
+
+def _layer_text(call: Call, step: Step, signal: str, kernels: list[str]) -> str:
+    layer = text.function(f"keras.layers.{step.name}", **step.keywords)
+    weights = ", ".join([*kernels, *(["bias"] if call.bias is not None else [])])
+    return f"(x := {signal}, f := {layer}, f.build(x.shape), f.set_weights([{weights}]), f(x))[-1]"
+
+
+def _operation_text(call: Call, step: Step, signal: str, kernels: list[str]) -> str:
+    said = text.function(f"keras.ops.{step.name}", signal, *kernels, **step.keywords)
+    return said if call.bias is None else f"keras.ops.add({said}, bias.reshape{bias_shape(call, step.layout)!r})"
+
+
+def bias_shape(call: Call, layout: str) -> tuple[int, ...]:
+    """
+    Return the shape in which a bias is added to an output.
+    """
+    return tuple(call.extent("bias", "O") if letter == "C" else 1 for letter in layout)
+
+
+def _is_padding_unsaid(call: Call) -> bool:
+    word = words.meaning(call.stages[0], _padding_words(call))
+    return word is None or (call.op == "conv_transpose" and word == "same" and any(call.output_padding))
+
+
+LIMITS = (
+    Limit("padding_mode: Keras pads with zeros", lambda call: call.padding_mode != "zeros"),
+    Limit("input_dilations: Keras has none", lambda call: any(one != 1 for one in call.input_dilations)),
+    Limit(
+        "rank: Keras has depthwise and separable convolutions in rank 1 and 2 only",
+        lambda call: call.op in ("depthwise_conv", "separable_conv") and call.rank == 3,
+    ),
+    Limit("padding: it is a word", _is_padding_unsaid),
+    Limit("groups: transposed convolutions have none", lambda call: call.op == "conv_transpose" and call.groups != 1),
+    Limit("dtype.output: Keras has no parameter for it", lambda call: call.dtype.output != call.dtype.input),
+    words.COPIES,
+    words.EAGER,
+)
+LAYER_LIMITS = (
+    *LIMITS,
+    Limit(
+        "dtype: a layer has one for all of its weights",
+        lambda call: any(one not in (None, call.dtype.input) for one in vars(call.dtype).values()),
+    ),
+)
+OPERATION_LIMITS = (
+    *LIMITS,
+    Limit("padding: keras.ops.conv has no causal", lambda call: operation(call).keywords["padding"] == "causal"),
+    Limit("groups: keras.ops.conv infers them from the shapes", words.infers_other_groups),
+)

@@ -1,0 +1,97 @@
+"""
+The Keras adapter on each engine, by layers and operations, against results known by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conv_conformance.backends.keras import Keras
+
+from .handwritten import CALLS
+
+ROOT = Path(__file__).parent.parent
+
+#: Calls that neither layers nor operations have words for.
+UNSUPPORTED = {
+    *("input-dilations", "same-lower", "full", "negative", "reflect", "transposed-pairs", "transposed-groups"),
+    *("depthwise-3d", "int8-widened", "broadcast"),
+}
+#: Calls that only layers have words for.
+UNSUPPORTED_BY = {"": set[str](), "ops": {"causal", "pairs"}}
+#: Calls that are refused: layers by Keras itself, others by the engine.
+REFUSED = {
+    ("keras-tensorflow", ""): {"strides-and-dilations", "int8-wraps", "complex64"},
+    ("keras-tensorflow", "ops"): {"strides-and-dilations", "int8-wraps", "complex64"},
+    ("keras-jax", ""): {"strides-and-dilations", "int8-wraps"},
+    ("keras-jax", "ops"): set[str](),
+    ("keras-torch", ""): {"strides-and-dilations", "int8-wraps", "int32"},
+    ("keras-torch", "ops"): set[str](),
+}
+#: With oneDNN the output of an empty batch has the spatial sizes of the input; without, those of the definition.
+WRONG_WITH_ONEDNN = {"keras-tensorflow": {"no-batch"}}
+
+
+@cache
+def observed(engine: str) -> dict[str, Any]:
+    """
+    Return what a process with this engine observed.
+    """
+    missing = [name for name in Keras.engines[engine] if find_spec(name) is None]
+    if missing:
+        pytest.skip(f"{', '.join(missing)} not installed")
+    command = [sys.executable, "-m", "tests.keras_process", engine]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603 - ourselves
+    read: dict[str, Any] = json.loads(found.stdout)
+    return read
+
+
+@pytest.fixture(params=sorted(Keras.engines))
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.mark.parametrize("mode", Keras.modes)
+@pytest.mark.parametrize("name", CALLS)
+def test_result_is_that_of_the_definition(engine: str, mode: str, name: str) -> None:
+    """
+    Each call gives the values, shape and dtype of the definition, is refused or has no words, as listed.
+    """
+    asked, expected = CALLS[name]
+    got = observed(engine)["results"][mode][name]
+    if name in UNSUPPORTED | UNSUPPORTED_BY[mode]:
+        assert got == "unsupported"
+    elif name in REFUSED[engine, mode]:
+        assert got == "raised"
+    elif name not in WRONG_WITH_ONEDNN.get(engine, ()):
+        assert got == [asked.dtype.output, list(np.shape(expected)), np.asarray(expected).real.tolist()]
+
+
+def test_missing_device_is_unavailable(engine: str) -> None:
+    """
+    Without an accelerator `@gpu` is not there, even on an engine that would fall back to the CPU.
+    """
+    assert observed(engine)["device"].startswith("keras has no device 'gpu:0' here")
+
+
+def test_second_engine_is_unavailable(engine: str) -> None:
+    """
+    A process that has one engine says so when it is asked for another.
+    """
+    assert observed(engine)["engine"] == f"keras was imported with {engine[6:]} before; a process has one engine"
+
+
+def test_importing_the_adapter_imports_no_keras() -> None:
+    """
+    The module loads without Keras, so that targets can be listed without it.
+    """
+    code = "import sys, conv_conformance.backends.keras; sys.exit('keras' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603 - ourselves
