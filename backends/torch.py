@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..adapter import Limit, Outputs, Target, Unavailable, ask
 from ..call import Array, Call
@@ -24,6 +24,11 @@ SURFACES: Mapping[str, Callable[[Any, str], Any]] = {
     "deterministic": deterministic,
     "tf32": tf32,
 }
+
+#: The steps of a call and its text.
+Plan: TypeAlias = tuple[tuple[words.Step, ...], str]
+#: How many forms of calls are remembered: writing a call down costs more than making it.
+MOST_PLANS = 4096
 
 
 class Torch:
@@ -58,6 +63,7 @@ class Torch:
         self.limits: Sequence[Limit] = (*words.LIMITS, *self.surface.limits)
         self.result_dtypes: Mapping[str, str] = self.surface.result_dtypes
         self.settings = settings(torch, self.device)
+        self._plans: dict[Any, Plan] = {}
         self._narrow = {getattr(torch, name): numpy_type(name) for name in NARROW if hasattr(torch, name)}
 
     def _check_device(self) -> None:
@@ -71,11 +77,8 @@ class Torch:
         """
         Return the closure that makes the tensors, asks torch for the call and fetches the result.
         """
-        plan = words.steps(call)
-        arrays = [(call.place("input", "NC" + call.spatial), call.dtype.input)]
-        arrays += [(s.stage.place_kernel(s.letters), getattr(call.dtype, s.stage.kernel)) for s in plan]
-        arrays += [] if call.bias is None else [(call.place("bias", "O"), call.dtype.bias)]
-        written = self._write(call, plan)
+        plan, written = self._planned(call)
+        arrays = words.place(call, plan)
 
         def run() -> Outputs:
             tensors = [ask(self._tensor, array, dtype) for array, dtype in arrays]
@@ -86,14 +89,23 @@ class Torch:
 
         return run
 
-    def _write(self, call: Call, plan: Sequence[words.Step]) -> str:
+    def _planned(self, call: Call) -> Plan:
+        form = words.form(call)
+        if form not in self._plans:
+            if len(self._plans) >= MOST_PLANS:
+                self._plans.clear()
+            self._plans[form] = self._plan(call)
+        return self._plans[form]
+
+    def _plan(self, call: Call) -> Plan:
+        plan = words.steps(call)
         computed = self.surface.write(call, plan, words.tensors(call, plan, self.device))
-        return words.fetched(call, computed, self.result_dtypes.get(call.dtype.input, call.dtype.input))
+        return plan, words.fetched(call, computed, self.result_dtypes.get(call.dtype.input, call.dtype.input))
 
     def _tensor(self, array: Array, dtype: str) -> Any:
         torch = self.torch
         if dtype in NARROW:
-            tensor = torch.from_numpy(array.view(f"int{8 * array.itemsize}")).view(getattr(torch, dtype))
+            tensor = torch.from_numpy(array.view(words.SIGNED[dtype])).view(getattr(torch, dtype))
         else:
             tensor = torch.from_numpy(array)
         return tensor if self.device == "cpu" else moved(torch, tensor, self.device)
@@ -103,8 +115,9 @@ class Torch:
         if narrow is None:
             array: Array = result.numpy(force=True)
             return array
-        bits = getattr(self.torch, f"int{8 * narrow.itemsize}")
-        return result.detach().view(bits).numpy(force=True).view(narrow)
+        bits = self.torch.int16 if narrow.itemsize == 2 else self.torch.int8
+        carried: Array = result.detach().view(bits).numpy(force=True).view(narrow)
+        return carried
 
 
 def moved(torch: Any, tensor: Any, device: str) -> Any:

@@ -43,20 +43,26 @@ class Compiled:
         self.graphs = 0
         run = self._compile(call, plan, tensors)
         if call.variation.dynamic_shape:
-            run(ask(self._torch.nn.functional.pad, tensors[0], (0, 1) * call.rank))
+            run(ask(self._larger, tensors[0], call.rank))
         result = run(tensors[0])
         if self.graphs != 1:
             raise RuntimeError(f"torch.compile made {self.graphs} graphs where one was due")
         return result
 
     def _compile(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> Callable[[Any], Any]:
-        function = _function(self._torch.nn.functional, call, plan)
-        options = {"fullgraph": True, "dynamic": call.variation.dynamic_shape, "backend": self._counted}
+        function = _function(self._torch, call, plan)
+        dynamic = None if call.variation.dynamic_shape else False
+        options = {"fullgraph": True, "dynamic": dynamic, "backend": self._counted}
         if call.variation.kernel_constant:
             compiled = self._torch.compile(lambda x: function(x, *tensors[1:]), **options)
             return lambda x: ask(compiled, x)
         compiled = self._torch.compile(function, **options)
         return lambda x: ask(compiled, x, *tensors[1:])
+
+    def _larger(self, x: Any, rank: int) -> Any:
+        larger = self._torch.nn.functional.pad(x, (0, 1) * rank)
+        self._torch._dynamo.mark_dynamic(larger, list(range(2, 2 + rank)))
+        return larger
 
     def _counted(self, graph: Any, inputs: Any) -> Any:
         self.graphs += 1
@@ -72,16 +78,19 @@ class Compiled:
             function, arguments = f"(lambda {', '.join(_names(plan))}: {function})({', '.join(others)})", ""
         if not call.variation.dynamic_shape:
             return f"torch.compile({function}, fullgraph=True, dynamic=False)({first}{arguments})"
-        larger = f"torch.nn.functional.pad({first}, {(0, 1) * call.rank})"
-        compiled = f"f := torch.compile({function}, fullgraph=True, dynamic=True)"
-        return f"[({compiled})({larger}{arguments}), f({first}{arguments})][-1]"
+        larger = f"x := torch.nn.functional.pad({first}, {(0, 1) * call.rank})"
+        marked = f"torch._dynamo.mark_dynamic(x, {list(range(2, 2 + call.rank))})"
+        compiled = f"f := torch.compile({function}, fullgraph=True)"
+        return f"({larger}, {marked}, {compiled}, f(x{arguments}), f({first}{arguments}))[-1]"
 
 
-def _function(functional: Any, call: Call, plan: Sequence[Step]) -> Callable[..., Any]:
+def _function(torch: Any, call: Call, plan: Sequence[Step]) -> Callable[..., Any]:
     """
     Return the function to compile, with everything but tensors captured as constants.
+
+    Negating twice is the identity that stands around it for `inside_graph`.
     """
-    pads = words.pads(call)
+    functional, pads = torch.nn.functional, words.pads(call)
     convolutions = [(getattr(functional, step.name), dict(step.keywords)) for step in plan]
 
     def compute(x: Any, *operands: Any) -> Any:
@@ -92,18 +101,21 @@ def _function(functional: Any, call: Call, plan: Sequence[Step]) -> Callable[...
             x = convolve(x, kernels[n], bias if n == len(kernels) - 1 else None, **keywords)
         return x
 
-    return (lambda x, *operands: -(-compute(-(-x), *operands))) if call.variation.inside_graph else compute
+    def compute_inside(x: Any, *operands: Any) -> Any:
+        return torch.neg(torch.neg(compute(torch.neg(torch.neg(x)), *operands)))
+
+    return compute_inside if call.variation.inside_graph else compute
 
 
 def _names(plan: Sequence[Step]) -> list[str]:
-    return [*(step.stage.kernel for step in plan), "bias"]
+    return [*(step.kernel for step in plan), "bias"]
 
 
 def _written(call: Call, plan: Sequence[Step]) -> str:
-    x = "-(-input)" if call.variation.inside_graph else "input"
-    body = words.expression(call, plan, [x, *_names(plan)], words.functional)
+    twice = "torch.neg(torch.neg({}))" if call.variation.inside_graph else "{}"
+    body = words.expression(call, plan, [twice.format("input"), *_names(plan)], words.functional)
     arguments = ["input"] if call.variation.kernel_constant else ["input", *_names(plan)]
-    return f"lambda {', '.join(arguments)}: {f'-(-{body})' if call.variation.inside_graph else body}"
+    return f"lambda {', '.join(arguments)}: {twice.format(body)}"
 
 
 def _inductor(torch: Any) -> Callable[[Any, Any], Any]:

@@ -54,9 +54,7 @@ class Autocast:
     """
 
     limits = Functional.limits
-    result_dtypes: Mapping[str, str] = dict.fromkeys(
-        ("float32", "float16", "float8_e4m3fn", "float8_e5m2"), "bfloat16"
-    )
+    result_dtypes: Mapping[str, str] = dict.fromkeys(("float32", "float16", "float8_e4m3fn", "float8_e5m2"), "bfloat16")
 
     def __init__(self, torch: Any, device: str) -> None:
         """
@@ -77,7 +75,9 @@ class Autocast:
         """
         Return the text of what `compute` does with operands of these texts.
         """
-        return f"torch.autocast({self._kind!r}, torch.bfloat16)(lambda: {self._functional.write(call, plan, operands)})()"
+        return (
+            f"torch.autocast({self._kind!r}, torch.bfloat16)(lambda: {self._functional.write(call, plan, operands)})()"
+        )
 
 
 def deterministic(torch: Any, device: str) -> Functional:

@@ -9,7 +9,8 @@ from typing import Any
 
 from ..adapter import Limit, ask
 from ..call import Call
-from . import text, torch_words as words
+from . import text
+from . import torch_words as words
 from .torch_words import Step
 
 
@@ -40,9 +41,9 @@ class Layer:
         return x
 
     def _layer(self, step: Step, kernel: Any, bias: Any) -> Any:
-        build = getattr(self._torch.nn, _name(step))
+        build: Any = getattr(self._torch.nn, _name(step))
         options = {"bias": bias is not None, "device": self._device, "dtype": kernel.dtype}
-        layer = ask(build, *_sizes(step, kernel.shape), **step.keywords, **options)
+        layer = ask(lambda: build(*step.sizes, **step.keywords, **options))
         ask(setattr, layer.weight, "data", kernel)
         if bias is not None:
             ask(setattr, layer.bias, "data", bias)
@@ -52,27 +53,16 @@ class Layer:
         """
         Return the text of what `compute` does with operands of these texts.
         """
-        return words.expression(call, plan, operands, self._written)
+        return words.expression(call, plan, operands, lambda *step: self._written(call, *step))
 
-    def _written(self, step: Step, x: str, kernel: str, bias: str) -> str:
-        call = step.stage.call
-        shape = step.stage.arranged_kernel(step.letters).shape
-        dtype = f"dtype=torch.{getattr(call.dtype, step.stage.kernel)}, device={self._device!r}"
-        options = [*text.named({**step.keywords, "bias": bias != "None"}), dtype]
-        layer = f"torch.nn.{_name(step)}({', '.join([*map(str, _sizes(step, shape)), *options])})"
-        weights = f"'weight': {kernel}" + (f", 'bias': {bias}" if bias != "None" else "")
+    def _written(self, call: Call, step: Step, x: str, kernel: str, bias: str) -> str:
+        dtype = getattr(call.dtype, step.kernel)
+        has_bias = bias != "None"
+        options = [*map(str, step.sizes), *text.named({**step.keywords, "bias": has_bias, "device": self._device})]
+        layer = f"torch.nn.{_name(step)}({', '.join(options)}, dtype=torch.{dtype})"
+        weights = f"'weight': {kernel}" + (f", 'bias': {bias}" if has_bias else "")
         return f"torch.func.functional_call({layer}, {{{weights}}}, ({x},))"
 
 
 def _name(step: Step) -> str:
     return "".join(part.capitalize() for part in step.name.split("_"))
-
-
-def _sizes(step: Step, shape: Sequence[int]) -> tuple[int, int, tuple[int, ...]]:
-    """
-    Return the input channels, output channels and kernel size of a layer whose weights have this shape.
-    """
-    contracted, produced = (shape[step.letters.index(letter)] for letter in "IO")
-    if step.name.startswith("conv_transpose"):
-        return contracted, produced * step.stage.groups, tuple(shape[2:])
-    return contracted * step.stage.groups, produced, tuple(shape[2:])

@@ -8,28 +8,45 @@ where the limits are not asked first; nothing is dropped on the way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..adapter import Limit
-from ..call import ARRAYS, Call, Stage
+from ..call import Array, Call, Stage
 from ..dtypes import NARROW
 from . import text
 
 #: The padding words of torch's `conv`; its `conv_transpose` has none.
 WORDS = ("valid", "same")
+#: The integers that carry the bits of narrow floats, the kinds that every torch has.
+SIGNED = {name: bits.removeprefix("u") for name, bits in NARROW.items()}
 
 
 class Step(NamedTuple):
     """
-    One convolution: the function's name (`conv1d`), its keywords, and the kernel's name, axes and size.
+    One convolution: the function's name (`conv1d`), its keywords, and its kernel.
+
+    `kernel` is the array's name, `letters` its axes for torch, `source` its text; `sizes` are the input channels,
+    output channels and kernel size that it is for.
     """
 
     name: str
     keywords: Mapping[str, Any]
-    stage: Stage
+    kernel: str
     letters: str
+    source: str
+    sizes: tuple[int, int, tuple[int, ...]]
+
+
+def form(call: Call) -> tuple[Any, ...]:
+    """
+    Return all of a call but its values: calls of one form have the same steps and text.
+    """
+    kernels = (call.kernel, call.depthwise_kernel, call.pointwise_kernel)
+    shapes = [None if kernel is None else kernel.shape for kernel in kernels]
+    step = (call.strides, call.padding, call.dilations, call.groups, call.output_padding)
+    area = (call.padding_mode, call.input_dilations, call.before, call.variation, call.bias is None)
+    return (call.op, call.layout, call.dtype, call.storage, call.input.shape, *shapes, *step, *area)
 
 
 def steps(call: Call) -> tuple[Step, ...]:
@@ -39,7 +56,33 @@ def steps(call: Call) -> tuple[Step, ...]:
     transposed = call.op == "conv_transpose"
     name = f"{'conv_transpose' if transposed else 'conv'}{call.rank}d"
     letters = ("IO" if transposed else "OI") + call.spatial
-    return tuple(Step(name, _keywords(stage), stage, letters) for stage in call.stages)
+    return tuple(
+        Step(name, _keywords(stage), stage.kernel, letters, text.kernel(stage, letters), _sizes(stage, letters))
+        for stage in call.stages
+    )
+
+
+def _sizes(stage: Stage, letters: str) -> tuple[int, int, tuple[int, ...]]:
+    shape = stage.arranged_kernel(letters).shape
+    contracted, produced = (shape[letters.index(letter)] for letter in "IO")
+    if stage.call.op == "conv_transpose":
+        return contracted, produced * stage.groups, shape[2:]
+    return contracted * stage.groups, produced, shape[2:]
+
+
+def place(call: Call, plan: Sequence[Step]) -> list[tuple[Array, str]]:
+    """
+    Return the arrays of a call for torch, each with its dtype's name: input, kernels, bias if it has one.
+    """
+    arrays = [(call.place("input", "NC" + call.spatial), call.dtype.input)]
+    for n, step in enumerate(plan):
+        # Only a depthwise kernel needs its stage, and stages cost more than the rest of this.
+        own = "M" not in call.letters(step.kernel)
+        placed = call.place(step.kernel, step.letters) if own else call.stages[n].place_kernel(step.letters)
+        arrays.append((placed, getattr(call.dtype, step.kernel)))
+    if call.bias is not None:
+        arrays.append((call.place("bias", "O"), call.dtype.bias or call.dtype.input))
+    return arrays
 
 
 def pads(call: Call) -> tuple[int, ...]:
@@ -86,7 +129,7 @@ def _foreign(call: Call) -> dict[str, Any]:
     foreign: dict[str, Any] = {}
     if call.padding_mode != "zeros":
         foreign["padding_mode"] = call.padding_mode
-    if any(q != 1 for q in call.input_dilations):
+    if set(call.input_dilations) != {1}:
         foreign["input_dilation"] = call.input_dilations
     if call.op != "conv_transpose" and any(call.output_padding):
         foreign["output_padding"] = call.output_padding
@@ -106,12 +149,27 @@ def _crops_more_at_the_end(call: Call) -> bool:
 
 
 def _mismatches_depthwise(call: Call) -> bool:
+    if call.op not in ("depthwise_conv", "separable_conv"):
+        return False
     stage = call.stages[0]
-    return "M" in call.letters(stage.kernel) and call.extent(stage.kernel, "C") != stage.groups
+    return call.extent(stage.kernel, "C") != stage.groups
 
 
 def _lies(call: Call, storage: str) -> bool:
-    return any(getattr(call.storage, name) == storage for name in ARRAYS)
+    return storage in vars(call.storage).values()
+
+
+def _results(call: Call) -> Iterator[int]:
+    """
+    Yield the spatial sizes of the output.
+    """
+    stage = call.stages[0]
+    sizes = zip(call.lengths, stage.window, stage.strides, stage.pairs, call.output_padding, strict=True)
+    for w, k, s, (low, high), extra in sizes:
+        if call.op == "conv_transpose":
+            yield (w - 1) * s + k - low - high + extra
+        else:
+            yield (w + low + high - k) // s + 1
 
 
 #: What torch has no words for in any mode.
@@ -122,7 +180,7 @@ LIMITS = (
         "torch's conv_transposeNd has no padding words",
         lambda call: call.op == "conv_transpose" and call.padding in ("causal", "full"),
     ),
-    Limit("torch's convNd has no input dilation", lambda call: any(q != 1 for q in call.input_dilations)),
+    Limit("torch's convNd has no input dilation", lambda call: set(call.input_dilations) != {1}),
     Limit(
         "torch's convNd has no output_padding",
         lambda call: call.op != "conv_transpose" and any(call.output_padding),
@@ -141,7 +199,7 @@ NOT_COMPILED = Limit("eager: nothing is compiled", lambda call: call.variation.i
 #: Torch compiles again for a size of 0 or 1, by design, so one graph cannot serve both calls.
 SPECIALISED = Limit(
     "torch.compile specialises sizes 0 and 1",
-    lambda call: call.variation.dynamic_shape and min(call.extents("input")) < 2,
+    lambda call: call.variation.dynamic_shape and min(*call.extents("input"), *call.lengths, *_results(call)) < 2,
 )
 
 
@@ -151,24 +209,19 @@ def tensors(call: Call, plan: Sequence[Step], device: str) -> list[str]:
     """
     canonical = "NC" + call.spatial
     texts = [_tensor(call, "input", text.array(call, "input", canonical), canonical, device)]
-    for step in plan:
-        texts.append(_tensor(call, step.stage.kernel, text.kernel(step.stage, step.letters), step.letters, device))
+    texts += [_tensor(call, step.kernel, step.source, step.letters, device) for step in plan]
     texts.append("None" if call.bias is None else _tensor(call, "bias", "bias", "O", device))
     return texts
 
 
 def _tensor(call: Call, name: str, array: str, letters: str, device: str) -> str:
-    return _tensor_text(array, letters, getattr(call.storage, name), getattr(call.dtype, name), device)
-
-
-@lru_cache(maxsize=1024)
-def _tensor_text(array: str, letters: str, storage: str | None, dtype: str, device: str) -> str:
+    storage, dtype = getattr(call.storage, name), getattr(call.dtype, name)
     if storage not in (None, "contiguous"):
         array = f"conv_conformance.storage.stored({array}, {storage!r}, {letters!r})"
     elif not array.isidentifier():
         array += ".copy()"
     if dtype in NARROW:
-        tensor = f"torch.from_numpy({array}.view({NARROW[dtype]!r})).view(torch.{dtype})"
+        tensor = f"torch.from_numpy({array}.view({SIGNED[dtype]!r})).view(torch.{dtype})"
     else:
         tensor = f"torch.from_numpy({array})"
     return tensor if device == "cpu" else f"{tensor}.to({device!r})"
