@@ -17,6 +17,7 @@ from .clauses import Clause, Fault, Profile
 from .problem import Invalid, Problem, suggestion
 from .reading_calls import Plain
 from .reading_cases import Document, read_file
+from .sweeps import Contradiction, Point, expectation, points
 
 if TYPE_CHECKING:
     from .call import Array, Call
@@ -197,7 +198,8 @@ class _Assembly:
                 self._check(source.path, entry)
         literal = [self._case(source.path, entry) for source, document in documents for entry in document["cases"]]
         self.built |= {case.id: case for case in literal}
-        return tuple(literal)
+        points = (self._points(source.path, entry, sweeps) for source, document in documents for entry in document["sweeps"])
+        return (*literal, *(point for each in points for point in each))
 
     def _enter(self, path: str, entry: Plain) -> None:
         name = entry.get("id", "")
@@ -248,6 +250,27 @@ class _Assembly:
             build_call=partial(_build_call, entry["call"]),
             build_expectation=partial(self._expectation, entry),
         )
+
+    def _points(self, path: str, entry: Plain, tier: Sweeps) -> list[Case]:
+        if tier == "none" or (tier == "quick" and entry["tier"] == "full"):
+            return []
+        try:
+            found = [self._point(path, entry, point) for point in points(entry, self.known.clauses)]
+        except Contradiction as wrong:
+            self._note(path, entry, "id", str(wrong), "leave such points out with a rule under where")
+            return []
+        if not found:
+            self._note(path, entry, "id", "no point left", "the rules under where leave all out")
+        return found
+
+    def _point(self, path: str, entry: Plain, point: Point) -> Case:
+        def expected() -> Expectation:
+            assert case.call is not None
+            return expectation(point, case.call, self._twin)
+
+        said = {**about(entry, path), "id": point.id, "sweep": entry["id"]}
+        case = Case(**said, build_call=partial(_build_call, point.call), build_expectation=expected)
+        return case
 
     def _expectation(self, entry: Plain) -> Expectation:
         from .building import build_expectation

@@ -52,9 +52,13 @@ class Refusal:
 class AnyOf:
     """
     One of these, by the name of the alternative: implementation-defined.
+
+    `clauses` are the clauses that leave the choice; where a sweep's point has several, a name says which it follows,
+    such as `SAME-4:computes, DTYPE-INT8:computes`.
     """
 
     alternatives: Mapping[str, Expectation]
+    clauses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

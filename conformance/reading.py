@@ -61,10 +61,16 @@ class Reader:
         Note the keys of a mapping that are unknown, and those that it lacks.
         """
         for key in node.keys.keys() - known:
-            self.note(node.keys[key], f"unknown key {key!r}", suggestion(key, known) or f"known: {listed(known)}")
+            self.note(node.keys[key], f"unknown key {key!r}", _hint(key, known))
         for key in required:
             if key not in node.entries:
                 self.note(node, f"no {key!r} here")
+
+
+def _hint(key: str, known: Collection[str]) -> str:
+    if " " in key or not key.isidentifier():
+        return "a text with a comma inside braces needs quotes"
+    return suggestion(key, known) or f"known: {listed(known)}"
 
 
 def listed(words: Iterable[str]) -> str:

@@ -1,0 +1,97 @@
+"""
+Sweeps as they are written in case files, made plain: a base call, axes with their values, rules.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from . import rules
+from .reading import Reader, Wrong, integer, integers, mapping, sequence, word
+from .reading_calls import KEYS, READERS, Plain, read_call
+from .reading_cases import ABOUT, read_about
+from .tree import Mapping as Tree
+from .tree import Node, Scalar, Sequence
+
+TIERS = ("quick", "full")
+#: Axes that set sizes of generated arrays; the others bear the keys of a call.
+SHAPES = ("batch", "length", "channels", "filters", "kernel_size", "multiplier")
+#: Every axis of the format. An op and an array cannot vary: what else is needed would vary with them.
+AXES = (*SHAPES, *(key for key in READERS if key != "op"))
+#: How many points a sweep may have before its rules.
+POINTS = 200_000
+
+
+def read_sweep(reader: Reader, node: Node, defaults: dict[str, Node]) -> Plain | None:
+    """
+    Return one sweep as plain data; None where its base or its axes are wrong.
+
+    `axes` is a list of (name, values, their texts in ids).
+    """
+    tree = mapping(node)
+    needed = ("id", "title", "base", "axes")
+    reader.keys(tree, (*ABOUT, "tier", "base", "axes", "where"), needed)
+    sweep = read_about(reader, tree, {**defaults, **tree.entries})
+    if not {"base", "axes"} <= tree.entries.keys():
+        return None
+    base = reader.attempt(_base, reader, tree.entries["base"], defaults)
+    axes = reader.attempt(_axes, reader, tree.entries["axes"])
+    where = reader.attempt(_where, tree.entries["where"]) if "where" in tree.entries else ()
+    tier = reader.attempt(word, tree.entries["tier"], TIERS, "tier") if "tier" in tree.entries else "quick"
+    if base is None or axes is None or where is None or tier is None:
+        return None
+    return {**sweep, "base": base, "axes": axes, "where": where, "tier": tier}
+
+
+def _base(reader: Reader, node: Node, defaults: dict[str, Node]) -> Plain | None:
+    tree = mapping(node)
+    reader.keys(tree, KEYS)
+    return read_call(reader, {**defaults, **tree.entries}, node)
+
+
+def _axes(reader: Reader, node: Node) -> list[tuple[str, list[Any], list[str]]] | None:
+    tree = mapping(node)
+    reader.keys(tree, AXES)
+    noted = len(reader.problems)
+    axes = [(name, tree.entries[name]) for name in tree.entries if name in AXES]
+    found = [(name, reader.attempt(_values, name, values)) for name, values in axes]
+    if not found:
+        raise Wrong(node, "a sweep without an axis")
+    if math.prod(len(values[0]) for _, values in found if values) > POINTS:
+        raise Wrong(node, f"more than {POINTS} points")
+    return [(name, *values) for name, values in found if values] if len(reader.problems) == noted else None
+
+
+def _values(name: str, node: Node) -> tuple[list[Any], list[str]]:
+    read = _size if name in SHAPES else READERS[name]
+    items = sequence(node)
+    if not items:
+        raise Wrong(node, f"no values of {name}")
+    texts = [label(item) for item in items]
+    for item, text in zip(items, texts, strict=True):
+        if texts.count(text) > 1:
+            raise Wrong(item, f"{name}={text} twice")
+    return [read(item) for item in items], texts
+
+
+def _size(node: Node) -> int | tuple[int, ...]:
+    sizes = integers(node) if isinstance(node, Sequence) else integer(node)
+    if min(sizes if isinstance(sizes, tuple) and sizes else (sizes,)) < 0:  # type: ignore[type-var]
+        raise Wrong(node, "a negative size")
+    return sizes
+
+
+def _where(node: Node) -> tuple[str, ...]:
+    return tuple(word(item, rules.RULES, "rule") for item in sequence(node))
+
+
+def label(node: Node, between: str = "x") -> str:
+    """
+    Return the value of an axis as it stands in ids: `3`, `2x1`, `1:2x0:1`, `NWC.WIO`.
+    """
+    if isinstance(node, Scalar):
+        return node.text
+    if isinstance(node, Tree):
+        return ".".join(label(value, ":") for value in node.entries.values())
+    return between.join(label(item, ":") for item in node.items)
