@@ -4,7 +4,8 @@ What a call evaluates to, exactly, by two formulations that share no indexing.
 
 from __future__ import annotations
 
+from .again import evaluate_again
 from .direct import evaluate, magnitude, products
 from .undefined import Undefined
 
-__all__ = ["Undefined", "evaluate", "magnitude", "products"]
+__all__ = ["Undefined", "evaluate", "evaluate_again", "magnitude", "products"]

@@ -38,7 +38,8 @@ class Layer:
         """
         Return values with their channels in groups, (group, batch, spatial…, in), and slots where taps may miss.
         """
-        groups = np.moveaxis(x.reshape(*x.shape[:-1], self.groups, x.shape[-1] // self.groups), -2, 0)
+        width = x.shape[-1] // self.groups if self.groups else 1
+        groups = np.moveaxis(x.reshape(*x.shape[:-1], self.groups, width), -2, 0)
         return _slotted(groups) if isinstance(self.sums, Gather) else groups
 
     def join(self, y: Array) -> Array:

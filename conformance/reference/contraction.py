@@ -1,0 +1,132 @@
+"""
+Sums of products between linear maps and a dense kernel, by matrix products or term by term.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import product as combinations
+from typing import TypeAlias
+
+import numpy as np
+
+from ..call import Array
+from . import terms
+
+Index: TypeAlias = tuple[int, ...]
+
+#: Below this float64 holds every integer.
+_LIMIT = 2.0**53
+_ZERO = terms.number(0)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Contraction:
+    """
+    A convolution as a contraction.
+
+    `maps` holds (outputs, taps, length) for each spatial axis, `kernel` (tap…, in, out),
+    `connected` (in, out) says which channels meet at all.
+    A tap that reads nothing is a zero in a convolution (`pads`), and no term in a transposed one.
+    """
+
+    maps: tuple[Array, ...]
+    kernel: Array
+    connected: Array
+    pads: bool
+    zero_start: bool
+
+    def __call__(self, x: Array) -> Array:
+        """
+        Return the exact sums for values (batch, spatial…, in): float64, or an object array of numbers.
+        """
+        unit, kernel_unit = _unit(x), _unit(self.kernel)
+        if not unit or not kernel_unit:
+            return self._by_terms(x)
+        scaled = replace(self, kernel=self.kernel / kernel_unit)
+        if not scaled._fits(x / unit):
+            return self._by_terms(x)
+        return scaled._by_matrices(x / unit) * (unit * kernel_unit)
+
+    def _fits(self, x: Array) -> bool:
+        size, kernel_size = np.abs(x), np.abs(self.kernel)
+        if size.max(initial=0) * kernel_size.max(initial=0) * kernel_size.size < _LIMIT:
+            return True
+        return bool(self._products(size, kernel_size).max(initial=0) < _LIMIT)
+
+    def _products(self, x: Array, kernel: Array, *, padding: float = 0.0) -> Array:
+        patches = self._patches(x)
+        if padding:
+            patches = patches + padding * (1 - self._patches(np.ones_like(x)))
+        rank = len(self.maps)
+        return np.tensordot(patches, kernel, ([*range(3, 2 * rank + 2, 2), 1], [*range(rank), rank]))
+
+    def _patches(self, x: Array) -> Array:
+        for matrix in self.maps:
+            x = np.tensordot(x, matrix, ([1], [2]))
+        return x
+
+    def _by_matrices(self, x: Array) -> Array:
+        sums = self._products(x, self.kernel) + 0.0
+        if not self.zero_start and (np.signbit(x).any() or np.signbit(self.kernel).any()) and not sums.all():
+            sums[self._minus_zeros(x)] = -0.0
+        return sums
+
+    def _minus_zeros(self, x: Array) -> Array:
+        # There are terms, all of them are zeros, and none of them has factors of one sign.
+        zeros = self._products(np.abs(x), np.abs(self.kernel)) == 0
+        if not zeros.any():
+            return zeros
+        minus, kernel_minus = 1.0 * np.signbit(x), np.signbit(self.kernel) * self.connected * 1.0
+        plus, kernel_plus = 1.0 - minus, self.connected - kernel_minus
+        padding = 1.0 * self.pads
+        below = self._products(minus, kernel_plus) + self._products(plus, kernel_minus, padding=padding)
+        above = self._products(minus, kernel_minus) + self._products(plus, kernel_plus, padding=padding)
+        return zeros & (below > 0) & (above == 0)
+
+    def _by_terms(self, x: Array) -> Array:
+        x, kernel = terms.numbers(x), terms.numbers(self.kernel)
+        extents = [len(matrix) for matrix in self.maps]
+        sums = np.empty((len(x), *extents, kernel.shape[-1]), object)
+        for position in combinations(*map(range, extents)):
+            reads = self._reads(position)
+            for batch, channel in combinations(range(len(x)), range(kernel.shape[-1])):
+                sums[(batch, *position, channel)] = self._sum(x[batch], kernel[..., channel], channel, reads)
+        return sums
+
+    def _reads(self, position: tuple[int, ...]) -> list[tuple[Index, Index | None]]:
+        rows = [_reads(matrix[at], pads=self.pads) for matrix, at in zip(self.maps, position, strict=True)]
+        return [_joined(reads) for reads in combinations(*rows)]
+
+    def _sum(self, x: Array, kernel: Array, channel: int, reads: list[tuple[Index, Index | None]]) -> terms.Number:
+        inputs = np.flatnonzero(self.connected[:, channel])
+        products = (
+            terms.product(_ZERO if element is None else x[(*element, c)], kernel[(*tap, c)])
+            for tap, element in reads
+            for c in inputs
+        )
+        return terms.total(products, zero_start=self.zero_start)
+
+
+def _unit(values: Array) -> float:
+    # A power of two of which all values are multiples below 2**53, or 0.
+    if values.dtype == object or not np.isfinite(values).all():
+        return 0.0
+    units = (2.0**-bits for bits in (0, 8, 16))
+    return next((unit for unit in units if _counts(values / unit)), 0.0)
+
+
+def _counts(values: Array) -> bool:
+    return bool((np.rint(values) == values).all() and (np.abs(values) < _LIMIT).all())
+
+
+def _reads(row: Array, *, pads: bool) -> list[tuple[int, int | None]]:
+    # (tap, element) of one output along one axis; None is a zero.
+    reads: list[tuple[int, int | None]] = [(int(tap), int(element)) for tap, element in np.argwhere(row)]
+    missing = np.flatnonzero(~row.any(1)) if pads else ()
+    return reads + [(int(tap), None) for tap in missing]
+
+
+def _joined(reads: tuple[tuple[int, int | None], ...]) -> tuple[Index, Index | None]:
+    elements = tuple(element for _, element in reads if element is not None)
+    return tuple(tap for tap, _ in reads), elements if len(elements) == len(reads) else None
