@@ -10,6 +10,7 @@ Needs the standard library and NumPy, for it is also used by workers in other en
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -97,7 +98,21 @@ class Call:
     before: Pairs | None = None
     variation: Variation = Variation()
     #: What `place` gave out, with its bytes at that time, so that a worker can tell whether it was written to.
-    placed: list[tuple[Array, bytes]] = field(default_factory=list, repr=False, compare=False)
+    placed: list[tuple[Array, bytes]] = field(default_factory=list, repr=False)
+    #: The form, where whoever made the call knows it already; see `form`.
+    known_form: Hashable = field(default=None, repr=False)
+
+    @property
+    def form(self) -> Hashable:
+        """
+        All of the call but its values: what an adapter works out once holds for every call of one form.
+        """
+        if self.known_form is not None:
+            return self.known_form
+        kept = (name for name in self.__dataclass_fields__ if name not in ("placed", "known_form"))
+        return tuple(
+            value.shape if isinstance(value := getattr(self, name), np.ndarray) else value for name in kept
+        )
 
     @property
     def rank(self) -> int:

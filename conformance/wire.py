@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -106,49 +107,92 @@ def pack_call(index: int, call: Call, *, repeat: bool = False) -> bytes:
     if repeat:
         message["repeat"] = True
     present = [name for name in ARRAYS if getattr(call, name) is not None]
-    return pack(message, {name: (getattr(call.dtype, _dtype_slot(name)), call.array(name)) for name in present})
+    return pack(message, {name: (_dtype(call, name), call.array(name)) for name in present})
 
 
-def read_call(message: Message, arrays: Mapping[str, Array]) -> Call:
+def _dtype(call: Call, name: str) -> str:
+    # Both kernels of a separable convolution have the dtype of `kernel`, unless they have one of their own.
+    return getattr(call.dtype, name) or (call.dtype.kernel if "kernel" in name else None) or call.dtype.input
+
+
+#: The name of a NumPy dtype takes NumPy longer than all the rest here.
+name_of = cache(lambda dtype: str(dtype.name))
+
+
+class Form(NamedTuple):
     """
-    Return the call of a message.
+    What calls of one form have in common: everything but their number and the values of their arrays.
     """
+
+    #: The description itself, by which calls of one form are known to each other.
+    key: bytes
+    fields: dict[str, Any]
+    #: Name, NumPy type, element count, shape and size in bytes of each array.
+    arrays: tuple[tuple[str, np.dtype[Any], int, tuple[int, ...], int], ...]
+    #: Bytes behind the line.
+    size: int
+    is_repeated: bool
+
+    def call(self, buffer: Any, offset: int) -> Call:
+        """
+        Return the call whose arrays lie in `buffer` from `offset` on; they are views.
+        """
+        arrays = {}
+        for name, kind, count, shape, size in self.arrays:
+            arrays[name] = np.frombuffer(buffer, kind, count, offset).reshape(shape)
+            offset += size
+        return Call(**self.fields, **arrays, known_form=self.key)
+
+
+def unpack_call(line: bytes) -> tuple[int, Form]:
+    """
+    Read the JSON line of a call; return its number and its form.
+
+    Raises:
+        Malformed: if it is not such a line.
+
+    """
+    try:
+        head, rest = line.split(b",", 1)
+        return int(head.removeprefix(b'{"case":')), _form(rest)
+    except (ValueError, LookupError, TypeError) as error:
+        raise Malformed(f"not a call: {line[:80]!r}") from error
+
+
+@lru_cache(maxsize=4096)
+def _form(description: bytes) -> Form:
+    message = json.loads(b"{" + description)
+    arrays = [
+        (name, numpy_type(dtype), size // numpy_type(dtype).itemsize, tuple(shape), size)
+        for name, dtype, shape, size in message["arrays"]
+    ]
+    size = sum(described[-1] for described in arrays)
+    return Form(description, _fields(message), tuple(arrays), size, "repeat" in message)
+
+
+def _fields(message: Message) -> dict[str, Any]:
     padding, before = message["padding"], message["before"]
-    return Call(
-        op=message["op"],
-        strides=tuple(message["strides"]),
-        padding=padding if isinstance(padding, str) else tuple(map(tuple, padding)),
-        padding_mode=message["padding_mode"],
-        dilations=tuple(message["dilations"]),
-        input_dilations=tuple(message["input_dilations"]),
-        groups=message["groups"],
-        output_padding=tuple(message["output_padding"]),
-        accumulate=message["accumulate"],
-        layout=_per_array(message["layout"]),
-        dtype=_per_array(message["dtype"]),
-        storage=_per_array(message["storage"]),
-        before=before and tuple(map(tuple, before)),
-        variation=Variation(**message["variation"]) if "variation" in message else _PLAIN,
-        **arrays,
-    )
-
-
-_PLAIN = Variation()
-_SEEN: dict[tuple[tuple[str, str], ...], PerArray] = {}
+    return {
+        "op": message["op"],
+        "strides": tuple(message["strides"]),
+        "padding": padding if isinstance(padding, str) else tuple(map(tuple, padding)),
+        "padding_mode": message["padding_mode"],
+        "dilations": tuple(message["dilations"]),
+        "input_dilations": tuple(message["input_dilations"]),
+        "groups": message["groups"],
+        "output_padding": tuple(message["output_padding"]),
+        "accumulate": message["accumulate"],
+        "layout": PerArray(**message["layout"]),
+        "dtype": PerArray(**message["dtype"]),
+        "storage": PerArray(**message["storage"]),
+        "before": before and tuple(map(tuple, before)),
+        "variation": Variation(**message.get("variation", {})),
+    }
 
 
 def _named(values: PerArray) -> dict[str, str]:
     pairs = ((name, getattr(values, name)) for name in _NAMES)
     return {name: value for name, value in pairs if value is not None}
-
-
-def _per_array(named: dict[str, str]) -> PerArray:
-    key = tuple(named.items())
-    return _SEEN.get(key) or _SEEN.setdefault(key, PerArray(**named))
-
-
-def _dtype_slot(name: str) -> str:
-    return name if name in ("input", "bias") else "kernel"
 
 
 class Stream:

@@ -18,7 +18,7 @@ import struct
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic, perf_counter
 from typing import Any
@@ -86,18 +86,23 @@ def main(calls: str, progress: str, descriptor: str) -> None:
     _stay_with_parent()
     outbox = Outbox(_guarded(int(descriptor)))
     marks = Progress(progress)
-    messages = _messages(calls)
-    header, _, _ = next(messages)
+    with open(calls, "rb") as file:
+        buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    at = buffer.find(b"\n")
+    header = wire.unpack(buffer[:at])[0]
     backend, ready = _start(header)
     outbox.put(wire.pack(ready))
     outbox.flush()
     if backend is None:
         return
-    for message, buffer, offset in messages:
-        observation, is_device_lost = _observed(backend, header, message, buffer, offset, marks)
+    bench = Bench(backend, header, marks)
+    while (end := buffer.find(b"\n", at + 1)) >= 0:
+        number, form = wire.unpack_call(buffer[at + 1 : end])
+        observation, is_device_lost = bench.observe(number, form, buffer, end + 1)
         outbox.put(observation)
         if is_device_lost:
             break
+        at = end + form.size
     outbox.put(wire.pack({"done": True}))
     outbox.flush()
     # Interpreters with a framework inside may hang or crash while they are taken down; nothing is left to be said.
@@ -133,16 +138,6 @@ def _guarded(descriptor: int) -> int:
     os.dup2(nothing, 0)
     os.close(nothing)
     return moved
-
-
-def _messages(path: str) -> Iterator[tuple[wire.Message, Any, int]]:
-    with open(path, "rb") as file:
-        buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-    at = 0
-    while (end := buffer.find(b"\n", at)) >= 0:
-        message, size = wire.unpack(buffer[at:end])
-        yield message, buffer, end + 1
-        at = end + 1 + size
 
 
 def _start(header: wire.Message) -> tuple[Any, wire.Message]:
@@ -195,38 +190,52 @@ def _described(backend: Any) -> wire.Message:
     }
 
 
-def _observed(
-    backend: Any, header: wire.Message, message: wire.Message, buffer: Any, offset: int, marks: Progress
-) -> tuple[bytes, bool]:
+class Bench:
     """
-    Make one call; return the packed observation, and whether the device is lost to this process.
+    Where one backend makes its calls.
     """
-    case = message["case"]
-    marks.mark(case, PREPARE)
-    phase = PREPARE
-    began = perf_counter()
-    try:
-        call = wire.read_call(message, wire.arrays_of(message, buffer, offset))
-        unsaid = [] if header["audit"] else [limit for limit in attribute(backend, "limits") if limit.holds(call)]
-        if unsaid:
-            return wire.pack({"case": case, "outcome": "unsupported", "message": unsaid[0].reason}), False
-        run = backend.prepare(call)
-        marks.mark(case, phase := CALL)
-        began = perf_counter()
-        outputs, steady = _repeated(run, call, message)
-        seconds = perf_counter() - began
-        marks.mark(case, phase := FETCH)
-        return _returned(case, call, outputs, steady, seconds), False
-    except (Raised, Refused) as error:
-        return _raised(case, error, phase), header["device"] != "cpu" and _is_device_error(error)
-    except Exception as error:
-        report = {"case": case, "outcome": "suite-error", "phase": PHASES[phase]}
-        return wire.pack({**report, "message": said(error), "traceback": traceback.format_exc()[-4000:]}), False
-    finally:
-        marks.mark(case, IDLE)
+
+    def __init__(self, backend: Any, header: wire.Message, marks: Progress) -> None:
+        self._backend = backend
+        self._limits = () if header["audit"] else tuple(attribute(backend, "limits"))
+        self._is_device = header["device"] != "cpu"
+        self._marks = marks
+        #: By form: why calls of this form cannot be said, empty where they can.
+        self._unsaid: dict[bytes, str] = {}
+
+    def observe(self, number: int, form: wire.Form, buffer: Any, offset: int) -> tuple[bytes, bool]:
+        """
+        Make one call; return the packed observation, and whether the device is lost to this process.
+        """
+        phase = PREPARE
+        self._marks.mark(number, phase)
+        try:
+            call = form.call(buffer, offset)
+            if reason := self._why_unsaid(call, form):
+                return wire.pack({"case": number, "outcome": "unsupported", "message": reason}), False
+            run = self._backend.prepare(call)
+            self._marks.mark(number, phase := CALL)
+            began = perf_counter()
+            outputs, is_steady = _repeated(run, call, form)
+            seconds = perf_counter() - began
+            self._marks.mark(number, phase := FETCH)
+            return _returned(number, call, outputs, is_steady, seconds), False
+        except (Raised, Refused) as error:
+            return _raised(number, error, phase), self._is_device and _is_device_error(error)
+        except Exception as error:
+            report = {"case": number, "outcome": "suite-error", "phase": PHASES[phase]}
+            return wire.pack({**report, "message": said(error), "traceback": traceback.format_exc()[-4000:]}), False
+        finally:
+            self._marks.mark(number, IDLE)
+
+    def _why_unsaid(self, call: Call, form: wire.Form) -> str:
+        if form.key not in self._unsaid:
+            reasons = [limit.reason for limit in self._limits if limit.holds(call)]
+            self._unsaid[form.key] = reasons[0] if reasons else ""
+        return self._unsaid[form.key]
 
 
-def _repeated(run: Callable[[], Outputs], call: Call, message: wire.Message) -> tuple[Outputs, bool]:
+def _repeated(run: Callable[[], Outputs], call: Call, form: wire.Form) -> tuple[Outputs, bool]:
     """
     Make the call as often as it is to be made; return the first outputs, and whether the others have the same bits.
     """
@@ -234,7 +243,7 @@ def _repeated(run: Callable[[], Outputs], call: Call, message: wire.Message) -> 
     if count > 1:
         outputs = _at_once(run, count)
     else:
-        outputs = [run(), run()] if "repeat" in message else [run()]
+        outputs = [run(), run()] if form.is_repeated else [run()]
     return outputs[0], all(_same_bits(outputs[0], other) for other in outputs[1:])
 
 
@@ -283,10 +292,10 @@ def _fetched(at: str, array: Any, call: Call) -> tuple[str, Array]:
     fetched = np.asarray(array)
     if fetched.dtype.kind in "OSUMm":
         raise TypeError(f"{at} has dtype {fetched.dtype}, which is none of the case format's")
-    name = fetched.dtype.name
+    name = wire.name_of(fetched.dtype)
     wanted = call.dtype.output or ""
     # Without ml_dtypes a narrow float is held as raw bits, and only its name tells.
-    held_as_bits = wanted in NARROW and name == numpy_type(wanted).name
+    held_as_bits = wanted in NARROW and name == wire.name_of(numpy_type(wanted))
     return (wanted if held_as_bits else name), fetched
 
 

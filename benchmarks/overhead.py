@@ -1,0 +1,194 @@
+"""
+What the engine costs beside the framework, on small calls.
+
+Prints `ratio R` last: the wall time of 1,000 small conv1d calls through the engine (decode, transport, call, fetch,
+judge, record; the worker is ready before) over that of a bare loop of the same 1,000 calls in the same process
+(tensors made from the same arrays, called, fetched to NumPy), interleaved in one run; the median over the rounds.
+`addend_us A` is the difference for one call, in microseconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from conv_conformance import Call, Outputs, Target, platforms
+from conv_conformance.case import Case
+from conv_conformance.expectation import Output
+from conv_conformance.record import TargetInfo, Writer
+from conv_conformance.reference import evaluate
+from conv_conformance.run import Runner
+from conv_conformance.run import _SMOKE as TEMPLATE
+from conv_conformance.targets import known, resolve
+from conv_conformance.verdict import Verdict
+
+CALLS, ROUNDS = 1000, 9
+
+#: A call with this many strides asks the backend below for its bare loop instead.
+MARK = 97
+
+Bare = Callable[[np.ndarray[Any, Any], np.ndarray[Any, Any]], Any]
+
+
+def bare_torch() -> Bare:
+    import torch
+
+    conv1d = torch.nn.functional.conv1d
+
+    def bare(x: Any, k: Any) -> Any:
+        placed = torch.from_numpy(x).permute(0, 2, 1), torch.from_numpy(k).permute(2, 1, 0)
+        return conv1d(*placed).permute(0, 2, 1).numpy()
+
+    return bare
+
+
+def bare_jax() -> Bare:
+    import jax
+
+    conv = jax.lax.conv_general_dilated
+
+    def bare(x: Any, k: Any) -> Any:
+        placed = jax.numpy.asarray(x), jax.numpy.asarray(k)
+        return np.asarray(conv(*placed, (1,), "VALID", dimension_numbers=("NWC", "WIO", "NWC")))
+
+    return bare
+
+
+def bare_tensorflow() -> Bare:
+    import tensorflow as tf
+
+    def bare(x: Any, k: Any) -> Any:
+        return tf.nn.conv1d(tf.constant(x), tf.constant(k), 1, "VALID").numpy()
+
+    return bare
+
+
+BARE = {"torch": bare_torch, "jax": bare_jax, "tensorflow": bare_tensorflow}
+
+
+class Timed:
+    """
+    A backend that passes every call on to the real one, and on a marked call times the bare loop.
+    """
+
+    def __init__(self, target: Target) -> None:
+        place, _, name = known()[target.mode].partition(":")
+        self._real = getattr(import_module(place), name)(Target(name=target.mode))
+        self.framework = self._real.framework
+        self.version = self._real.version
+        self.limits = self._real.limits
+        self._bare = BARE[target.mode]()
+        self._arrays: list[tuple[Any, Any]] = []
+
+    modes = dict.fromkeys(BARE, "the target that is measured")
+
+    def prepare(self, call: Call) -> Callable[[], Outputs]:
+        if call.strides == (MARK,):
+            return self._loop
+        if len(self._arrays) < CALLS:
+            self._arrays.append((np.array(call.input), np.array(call.array("kernel"))))
+        prepared: Callable[[], Outputs] = self._real.prepare(call)
+        return prepared
+
+    def _loop(self) -> Outputs:
+        began = perf_counter()
+        for x, k in self._arrays:
+            self._bare(x, k)
+        return Outputs({"output": np.array([[[perf_counter() - began]]])})
+
+
+def cases() -> list[Case]:
+    """
+    Return the rounds: 1,000 calls of eight shapes and their own values, then a marked one.
+    """
+    made = [_case(number) for number in range(CALLS)]
+    mark = _mark()
+    return [case for _ in range(ROUNDS + 1) for case in (*made, mark)]
+
+
+def _case(number: int) -> Case:
+    width, filters = 4 + number % 4, 1 + number // 4 % 2
+    x = (np.arange(3 * width * 3) * (number + 3) % 7 - 3).reshape(3, width, 3).astype(np.float32)
+    k = (np.arange(2 * 3 * filters) * (number + 5) % 5 - 2).reshape(2, 3, filters).astype(np.float32)
+    call = replace(TEMPLATE, input=x, kernel=k, placed=[])
+    expected = Output(array=evaluate(call))
+    return Case(
+        id=f"overhead.{number}", title="", clauses=(), build_call=lambda: call, build_expectation=lambda: expected
+    )
+
+
+def _mark() -> Case:
+    call = replace(TEMPLATE, strides=(MARK,), placed=[])
+    nothing = Output(array=np.zeros((1, 1, 1), np.float32))
+    return Case(id="mark", title="", clauses=(), build_call=lambda: call, build_expectation=lambda: nothing)
+
+
+def measure(target: str) -> dict[str, float]:
+    """
+    Return the medians over the rounds, the first left out: seconds of both loops, their ratio and addend.
+    """
+    runner = Runner(jobs=1)
+    adapter = resolve(f"{Path(__file__).resolve()}:Timed")
+    adapter = replace(adapter, target=replace(adapter.target, mode=target))
+    every = cases()
+    for case in every:
+        assert case.call is not None and case.expectation is not None
+    rounds: list[tuple[float, float]] = []
+    with tempfile.TemporaryFile("w") as file:
+        writer = Writer(file, {})
+        since = 0.0
+
+        def tell(said: TargetInfo | Verdict) -> None:
+            nonlocal since
+            if isinstance(said, TargetInfo):
+                assert said.failed is None, said.failed
+                return
+            writer.verdict(said)
+            if said.case == "mark":
+                assert said.finding is not None
+                now = perf_counter()
+                rounds.append((now - since - said.seconds, said.seconds))
+                since = now
+            else:
+                assert said.verdict == "agree", said
+
+        runner.run(every, [adapter], tell)
+    warm = rounds[1:]
+    engine, bare = (statistics.median(side) for side in zip(*warm, strict=True))
+    ratio = statistics.median(engine / bare for engine, bare in warm)
+    return {"engine_s": engine, "bare_s": bare, "addend_us": (engine - bare) / CALLS * 1e6, "ratio": ratio}
+
+
+def main() -> None:
+    """
+    Measure one target and print its figures.
+    """
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--target", choices=sorted(BARE), required=True)
+    parser.add_argument("--json", type=Path, help="add the figures to this file")
+    options = parser.parse_args()
+    figures = measure(options.target)
+    if options.json:
+        kept = json.loads(options.json.read_text()) if options.json.exists() else {}
+        kept["platform"] = platforms.describe()
+        kept[options.target] = {name: round(value, 6) for name, value in figures.items()}
+        options.json.write_text(json.dumps(kept, indent=2) + "\n")
+    print(f"engine_us {figures['engine_s'] / CALLS * 1e6:.1f}")
+    print(f"bare_us {figures['bare_s'] / CALLS * 1e6:.1f}")
+    print(f"addend_us {figures['addend_us']:.1f}")
+    print(f"ratio {figures['ratio']:.2f}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
