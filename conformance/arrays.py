@@ -15,8 +15,9 @@ import numpy as np
 
 from .call import Array
 from .dtypes import FORMATS, PARTS, numpy_type
-from .numbers import Number, Unfit, fit
-from .reading_arrays import MODULUS, Spec
+from .numbers import Number
+from .reading_arrays import MODULUS
+from .specs import Spec, recast
 
 #: Every axis letter of the format, in canonical order.
 CANONICAL = "NDHWCIOM"
@@ -40,36 +41,6 @@ def build(spec: Spec, letters: str = "", dtype: str = "") -> Array:
         array = np.ascontiguousarray(array.transpose([written.index(letter) for letter in letters]))
     array.setflags(write=False)
     return array
-
-
-def recast(spec: Spec, dtype: str) -> Spec:
-    """
-    Return the spec of the same array in another dtype.
-
-    Raises:
-        Unfit: if it cannot hold a value.
-
-    """
-    if dtype == spec["dtype"]:
-        return spec
-    again: Spec = {**spec, "dtype": dtype}
-    if "values" in spec:
-        again["values"] = tuple(_converted(value, dtype) for value in spec["values"])
-    elif "fill" in spec:
-        again["fill"] = _converted(spec["fill"], dtype)
-    elif "lcg" in spec:
-        _converted(spec["low"], dtype), _converted(spec["high"], dtype)
-    elif "normal" in spec and PARTS.get(dtype, dtype) not in FORMATS:
-        raise Unfit(f"normal numbers are no {dtype}", "use lcg")
-    return again
-
-
-def _converted(value: Number, dtype: str) -> Number:
-    if isinstance(value, complex) and dtype not in PARTS:
-        value = value.real
-    if isinstance(value, int) and dtype in FORMATS:
-        value = float(value)
-    return fit(value, dtype)
 
 
 def _as_written(spec: Spec) -> Array:
@@ -106,7 +77,8 @@ def _uniform(spec: Spec) -> Array:
     if has_density:
         above, below = spec["density"]
         values[draws[:, 0] >= -(-MODULUS * above // below)] = 0
-    return _joined(values, spec["dtype"])
+    real = PARTS.get(spec["dtype"], spec["dtype"])
+    return _joined(_rounded(values, real) if real in FORMATS else values, spec["dtype"])
 
 
 def _normal(spec: Spec) -> Array:
@@ -127,8 +99,9 @@ def _joined(values: Array, dtype: str) -> Array:
 
 
 def _rounded(values: Array, dtype: str) -> Array:
-    """Round doubles to a narrower format, ties to even; a cast through float32 would round twice."""
+    """Round to a narrower format, ties to even, as doubles; a cast through float32 would round twice."""
     form = FORMATS[dtype]
+    values = values.astype(np.float64)
     exponents = np.maximum(np.frexp(values)[1], form.min_exponent + 1) - form.bits
     rounded: Array = np.ldexp(np.rint(np.ldexp(values, -exponents)), exponents)
     return rounded

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from typing import Any
 
 from . import arrays, geometry
 from .call import Array, Call, PerArray, Variation
 from .expectation import AnyOf, Deferred, Expectation, Output, Refusal, Shape
-from .reading_arrays import Spec
 from .reading_calls import Plain, dtype_of, letters_of
+from .specs import Spec
 
 #: How a case is found by its id, for twins.
 Find = Callable[[str], "Call | None"]
@@ -24,9 +25,9 @@ def build_call(plain: Plain, make: Callable[[Spec, str, str], Array] = arrays.bu
     call = geometry.settled(plain)
     built = {name: make(spec, letters_of(call, name), dtype_of(call, name)) for name, spec in call["arrays"].items()}
     kept = ("op", "strides", "padding", "padding_mode", "dilations", "input_dilations", "groups", "output_padding")
+    fields: dict[str, Any] = {**{key: call[key] for key in kept}, **built}
     return Call(
-        **{key: call[key] for key in kept},
-        **built,
+        **fields,
         layout=PerArray(**{name: call["layout"][name] for name in call["layout"]}),
         dtype=_per_array({name: dtype_of(call, name) for name in (*built, "output")}),
         accumulate=call.get("accumulate"),
@@ -86,8 +87,8 @@ def _twin(twin: str | Plain, find: Find) -> Call:
 def _output(plain: Plain, call: Plain, evaluate: Callable[[], Array]) -> Output:
     written = plain["array"]
     array = (
-        evaluate() if written == "reference" else arrays.build(written, call["layout"]["output"], dtype_of(call, "output"))
+        evaluate()
+        if written == "reference"
+        else arrays.build(written, call["layout"]["output"], dtype_of(call, "output"))
     )
-    return Output(
-        array=array, precision=plain.get("precision"), signed_zero=plain.get("signed_zero", False)
-    )
+    return Output(array=array, precision=plain.get("precision"), signed_zero=plain.get("signed_zero", False))

@@ -7,9 +7,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from .call import Call
-from .expectation import Expectation
+if TYPE_CHECKING:  # NumPy comes with the first call that is built, not with a list of ids
+    from .call import Call
+    from .expectation import Expectation
 
 
 @dataclass(frozen=True, kw_only=True)

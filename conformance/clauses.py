@@ -12,7 +12,7 @@ from typing import Any
 from . import rules
 from .problem import Problem, suggestion
 from .reading import Reader, Wrong, mapping, sequence, text, word
-from .reading_calls import KEYS, ARRAYS, Plain, read_keys
+from .reading_calls import ARRAYS, KEYS, Plain, read_keys
 from .reading_cases import read_id
 from .reading_expectations import NAME
 from .tree import Mapping as Tree

@@ -198,7 +198,9 @@ class _Assembly:
                 self._check(source.path, entry)
         literal = [self._case(source.path, entry) for source, document in documents for entry in document["cases"]]
         self.built |= {case.id: case for case in literal}
-        points = (self._points(source.path, entry, sweeps) for source, document in documents for entry in document["sweeps"])
+        points = (
+            self._points(source.path, entry, sweeps) for source, document in documents for entry in document["sweeps"]
+        )
         return (*literal, *(point for each in points for point in each))
 
     def _enter(self, path: str, entry: Plain) -> None:
@@ -285,10 +287,19 @@ def about(entry: Plain, path: str) -> dict[str, Any]:
     """
     Return what a plain case says about itself, as the fields of `Case`.
     """
-    said = {key: entry[key] for key in ("id", "title", "clauses", "catches", "why", "since") if key in entry}
+    said: dict[str, Any] = {
+        key: entry[key] for key in ("id", "title", "clauses", "catches", "why", "since") if key in entry
+    }
     references = tuple(Reference(link=link, says=says) for link, says in entry.get("references", ()))
     superseded = entry.get("superseded_by", "")
-    return {"clauses": (), **said, "references": references, "superseded_by": superseded, "path": path, "line": entry["line"]}
+    return {
+        "clauses": (),
+        **said,
+        "references": references,
+        "superseded_by": superseded,
+        "path": path,
+        "line": entry["line"],
+    }
 
 
 def _build_call(plain: Plain | None) -> Call | None:

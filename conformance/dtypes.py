@@ -1,22 +1,21 @@
 """
 The dtypes of the case format: their names, NumPy types, precision and range.
 
-Needs NumPy alone.
+Needs NumPy alone, and that only for `numpy_type`, so that a corpus can be listed without it.
 The narrow floats come from `ml_dtypes` where it is installed; elsewhere an array of theirs is held as raw bits,
 and its dtype's name stands beside it (`Call.dtype`).
 """
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-try:
-    import ml_dtypes
-except ImportError:  # a worker in a stranger's environment
-    ml_dtypes = None  # type: ignore[assignment]
+if TYPE_CHECKING:
+    import numpy as np
 
 #: Narrow floats that NumPy itself lacks, with the unsigned integer that carries their bits.
 NARROW = {"bfloat16": "uint16", "float8_e4m3fn": "uint8", "float8_e5m2": "uint8"}
@@ -54,7 +53,7 @@ FORMATS = {
     "bfloat16": Format(bits=8, min_exponent=-126, largest=(2 - 2.0**-7) * 2.0**127),
     "float16": Format(bits=11, min_exponent=-14, largest=65504.0),
     "float32": Format(bits=24, min_exponent=-126, largest=(2 - 2.0**-23) * 2.0**127),
-    "float64": Format(bits=53, min_exponent=-1022, largest=float(np.finfo(np.float64).max)),
+    "float64": Format(bits=53, min_exponent=-1022, largest=sys.float_info.max),
 }
 
 #: The real format of each part of a complex number.
@@ -66,9 +65,15 @@ def numpy_type(name: str) -> np.dtype:
     """
     Return the NumPy dtype that holds the elements of `name`, raw bits where NumPy has no such float.
     """
-    if name in NARROW:
-        return np.dtype(NARROW[name] if ml_dtypes is None else getattr(ml_dtypes, name))
-    return np.dtype(name)
+    import numpy as np
+
+    if name not in NARROW:
+        return np.dtype(name)
+    try:
+        narrow: np.dtype = np.dtype(getattr(import_module("ml_dtypes"), name))
+    except ImportError:  # a worker in a stranger's environment
+        return np.dtype(NARROW[name])
+    return narrow
 
 
 def is_integer(name: str) -> bool:

@@ -10,8 +10,10 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .reading_arrays import Spec
-from .reading_calls import SPATIAL, Plain, letters_of
+from .dtypes import COMPLEX, INTEGERS
+from .numbers import Unfit
+from .reading_calls import SPATIAL, Plain, dtype_of, letters_of
+from .specs import Spec, recast
 
 
 class Complaint(NamedTuple):
@@ -77,18 +79,23 @@ def lengths_out(call: Plain) -> tuple[int, ...]:
 
 def _length_out(call: Plain, axis: int, letter: str) -> int:
     kernel = "depthwise_kernel" if call["op"] == "separable_conv" else "kernel"
-    taps, stride, padding = extents(call, kernel)[letter], call["strides"][axis], call["padding"]
+    taps, padding = extents(call, kernel)[letter], call["padding"]
+    stride = int(call["strides"][axis])
     window = (taps - 1) * call["dilations"][axis] + 1 if taps else 0
     length = extents(call, "input")[letter] + sum(call["before"][axis] if "before" in call else ())
     if call["op"] == "conv_transpose":
         return _transposed(max(length, 0), window, stride, padding, axis) + int(call["output_padding"][axis])
     dilation = call["input_dilations"][axis]
     padded = (length - 1) * dilation + 1 if length > 0 else 0
-    if padding in ("same", "same_lower"):
-        return -(-padded // stride)
-    total = {"valid": 0, "causal": window - 1, "full": 2 * (window - 1)}
-    padded += total[padding] if isinstance(padding, str) else sum(padding[axis])
-    return max((padded - window) // stride + 1, 0)
+    padded += _total(padding, padded, window, stride) if isinstance(padding, str) else sum(padding[axis])
+    return int(max((max(padded, 0) - window) // stride + 1, 0))
+
+
+def _total(word: str, length: int, window: int, stride: int) -> int:
+    """Return how much a padding word adds to an axis of a forward convolution."""
+    if word in ("same", "same_lower"):
+        return max((-(-length // stride) - 1) * stride + window - length, 0)
+    return {"valid": 0, "causal": window - 1, "full": 2 * (window - 1)}[word]
 
 
 def _transposed(length: int, window: int, stride: int, padding: str | tuple[tuple[int, int], ...], axis: int) -> int:
@@ -111,7 +118,7 @@ def complaints(call: Plain) -> list[Complaint]:
     Return everything that contradicts itself in a settled call; nothing where it has a meaning.
     """
     found = [*_ranks(call), *_sizes(call), *_padding(call), *_op(call)]
-    return found or [*_channels(call), *_storage(call), *_nothing_left(call)]
+    return found or [*_channels(call), *_storage(call), *_nothing_left(call), *_dtypes(call)]
 
 
 def _ranks(call: Plain) -> Iterator[Complaint]:
@@ -125,7 +132,9 @@ def _sizes(call: Plain) -> Iterator[Complaint]:
     for key in (*_ONES, "output_padding"):
         least = 0 if key == "output_padding" else 1
         if len(call[key]) != rank:
-            yield Complaint(key, f"{len(call[key])} entries for {rank} spatial axes", f"one for each of {spatial(call)}")
+            yield Complaint(
+                key, f"{len(call[key])} entries for {rank} spatial axes", f"one for each of {spatial(call)}"
+            )
         elif min(call[key]) < least:
             yield Complaint(key, f"{min(call[key])} is below {least}")
     for key in ("padding", "before"):
@@ -172,7 +181,7 @@ def _channels(call: Plain) -> Iterator[Complaint]:
     elif (contracted := extents(call, "kernel")["I"]) * (1 if op == "conv_transpose" else groups) != channels:
         beside = f" in {groups} groups" if groups > 1 else ""
         yield Complaint("kernel", f"I = {contracted} for {channels} input channels{beside}", "I is what is contracted")
-    if op == "conv_transpose" and channels % groups or op == "conv" and extents(call, "kernel")["O"] % groups:
+    if (op == "conv_transpose" and channels % groups) or (op == "conv" and extents(call, "kernel")["O"] % groups):
         yield Complaint("groups", f"{groups} groups do not divide the channels")
     if "bias" in call["arrays"] and extents(call, "bias")["O"] != channels_out(call):
         yield Complaint("bias", f"{extents(call, 'bias')['O']} elements for {channels_out(call)} output channels")
@@ -199,6 +208,19 @@ def _nothing_left(call: Plain) -> Iterator[Complaint]:
         yield Complaint("kernel", "an empty kernel for conv_transpose")
     elif any(length <= 0 for length in lengths_out(call)):
         yield Complaint("padding", f"an output of lengths {list(lengths_out(call))}", "expect a refusal")
+
+
+def _dtypes(call: Plain) -> Iterator[Complaint]:
+    output, names = dtype_of(call, "output"), [dtype_of(call, name) for name in call["arrays"]]
+    if output in INTEGERS and not all(name in INTEGERS for name in names):
+        yield Complaint("dtype", f"an output of {output} from {', '.join(names)}", "integers come from integers")
+    if output not in COMPLEX and any(name in COMPLEX for name in names):
+        yield Complaint("dtype", f"an output of {output} from {', '.join(names)}", "it is complex")
+    for name, dtype in zip(call["arrays"], names, strict=True):
+        try:
+            recast(call["arrays"][name], dtype)
+        except Unfit as unfit:
+            yield Complaint("dtype", f"{name}: {unfit.message}", unfit.hint)
 
 
 def _storage(call: Plain) -> Iterator[Complaint]:

@@ -42,9 +42,7 @@ class Reader:
         """
         Write down what is wrong at a node.
         """
-        self.problems.append(
-            Problem(path=self.path, line=node.line, column=node.column, message=message, hint=hint)
-        )
+        self.problems.append(Problem(path=self.path, line=node.line, column=node.column, message=message, hint=hint))
 
     def attempt(self, read: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T | None:
         """

@@ -7,41 +7,18 @@ from __future__ import annotations
 import math
 import re
 from fractions import Fraction
-from typing import TypedDict
 
 from . import numbers
 from .dtypes import FORMATS, INTEGERS, PARTS
 from .numbers import Number, Real, Unfit
 from .reading import Reader, Wrong, integer, integers, mapping, said
+from .specs import Spec
 from .tree import Mapping, Node, Scalar, Sequence
 
 #: How many elements an array may have.
 ELEMENTS = 2**26
 #: The modulus of the generator, 2**31 - 1.
 MODULUS = 2**31 - 1
-
-
-class Spec(TypedDict, total=False):
-    """
-    An array as plain data; it is built when the call is.
-
-    `letters` names the axes as they are written, empty where the layout does not fit.
-    Exactly one of `values` (flat, row-major), `fill`, `one_hot`, `lcg` (with `low`, `high`, `density` as a ratio)
-    and `normal` (with `scale`) is there.
-    """
-
-    letters: str
-    shape: tuple[int, ...]
-    dtype: str
-    values: tuple[Number, ...]
-    fill: Number
-    one_hot: tuple[int, ...]
-    lcg: int
-    low: int
-    high: int
-    density: tuple[int, int]
-    normal: int
-    scale: float
 
 
 def read_array(reader: Reader, node: Node, letters: str, dtype: str, *, is_free: bool = False) -> Spec | None:

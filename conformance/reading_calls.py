@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 
 from . import dtypes
 from .reading import Reader, Wrong, integer, integers, mapping, said, sequence, word
-from .reading_arrays import Spec, read_array
+from .reading_arrays import read_array
+from .specs import Spec
 from .tree import Mapping as Tree
 from .tree import Node, Scalar, Sequence
 
@@ -66,7 +67,9 @@ def _dtype(node: Node) -> dict[str, str]:
 
 def _dtypes(node: Tree) -> dict[str, str]:
     known = (*ARRAYS[:-1], "output")
-    names = {word(key, known, "array"): word(node.entries[name], dtypes.NAMES, "dtype") for name, key in node.keys.items()}
+    names = {
+        word(key, known, "array"): word(node.entries[name], dtypes.NAMES, "dtype") for name, key in node.keys.items()
+    }
     if "input" not in names:
         raise Wrong(node, "no dtype of the input", "the others follow it")
     return names

@@ -37,7 +37,9 @@ def read_file(content: bytes, path: str) -> tuple[Document, list[Problem]]:
     reader = Reader(path)
     document: Document = {"cases": [], "sweeps": []}
     if root is None:
-        return document, problems or [Problem(path=path, line=1, column=1, message="the file is empty", hint="about, cases")]
+        return document, problems or [
+            Problem(path=path, line=1, column=1, message="the file is empty", hint="about, cases")
+        ]
     tree = reader.attempt(mapping, root)
     if tree is not None:
         _read_root(reader, tree, document)

@@ -13,8 +13,9 @@ from typing import Any
 
 from . import geometry, numbers
 from .reading import Reader, Wrong, mapping, said, word, written
-from .reading_arrays import Spec, read_array, read_shape
+from .reading_arrays import read_array, read_shape
 from .reading_calls import KEYS, Plain, dtype_of, read_call
+from .specs import Spec
 from .tree import Mapping as Tree
 from .tree import Node, Scalar
 

@@ -76,10 +76,10 @@ def _values(name: str, node: Node) -> tuple[list[Any], list[str]]:
 
 
 def _size(node: Node) -> int | tuple[int, ...]:
-    sizes = integers(node) if isinstance(node, Sequence) else integer(node)
-    if min(sizes if isinstance(sizes, tuple) and sizes else (sizes,)) < 0:  # type: ignore[type-var]
+    sizes = integers(node) if isinstance(node, Sequence) else (integer(node),)
+    if any(size < 0 for size in sizes):
         raise Wrong(node, "a negative size")
-    return sizes
+    return sizes if isinstance(node, Sequence) else sizes[0]
 
 
 def _where(node: Node) -> tuple[str, ...]:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from . import geometry
 from .clauses import Alternative, Clause
-from .reading_arrays import Spec
 from .reading_calls import Plain
 from .rules import RULES
+from .specs import Spec
 
 if TYPE_CHECKING:
     from .building import Find
@@ -77,7 +77,9 @@ def _check_twins(plain: Plain, clauses: tuple[Clause, ...], text: str) -> None:
             if not isinstance(alternative.twin, Mapping):
                 continue
             for complaint in geometry.complaints(geometry.settled({**plain, **alternative.twin})):
-                raise Contradiction(f"at [{text}]: the twin of {clause.id}:{name}: {complaint.key}: {complaint.message}")
+                raise Contradiction(
+                    f"at [{text}]: the twin of {clause.id}:{name}: {complaint.key}: {complaint.message}"
+                )
 
 
 def _hollow(spec: Spec, letters: str, dtype: str) -> Array:

@@ -102,9 +102,7 @@ def _at(text: str, index: int, path: str, message: str, hint: str = "") -> Probl
 def _from_mark(error: yaml.MarkedYAMLError, path: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-    return Problem(
-        path=path, line=line, column=column, message=f"not YAML: {error.problem}", hint=error.context or ""
-    )
+    return Problem(path=path, line=line, column=column, message=f"not YAML: {error.problem}", hint=error.context or "")
 
 
 def _events(text: str) -> Iterator[Any]:

@@ -1,0 +1,73 @@
+"""
+Arrays as plain data, before they are built.
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from .dtypes import FORMATS, PARTS
+from .numbers import Number, Unfit, fit
+
+
+class Spec(TypedDict, total=False):
+    """
+    An array as plain data; it is built when the call is.
+
+    `letters` names the axes as they are written, empty where the layout does not fit.
+    Exactly one of `values` (flat, row-major), `fill`, `one_hot`, `lcg` (with `low`, `high`, `density` as a ratio)
+    and `normal` (with `scale`) is there.
+    """
+
+    letters: str
+    shape: tuple[int, ...]
+    dtype: str
+    values: tuple[Number, ...]
+    fill: Number
+    one_hot: tuple[int, ...]
+    lcg: int
+    low: int
+    high: int
+    density: tuple[int, int]
+    normal: int
+    scale: float
+
+
+def recast(spec: Spec, dtype: str) -> Spec:
+    """
+    Return the spec of the same array in another dtype, each number rounded once.
+
+    A complex number becomes its real part in a real dtype.
+
+    Raises:
+        Unfit: if the dtype cannot hold a number.
+
+    """
+    if dtype == spec["dtype"]:
+        return spec
+    again: Spec = {**spec, "dtype": dtype}
+    if "values" in spec:
+        again["values"] = tuple(converted(value, dtype) for value in spec["values"])
+    elif "fill" in spec:
+        again["fill"] = converted(spec["fill"], dtype)
+    elif "lcg" in spec:
+        for bound in (spec["low"], spec["high"]):
+            converted(bound, dtype)
+    elif "normal" in spec and PARTS.get(dtype, dtype) not in FORMATS:
+        raise Unfit(f"normal numbers are no {dtype}", "use lcg")
+    return again
+
+
+def converted(value: Number, dtype: str) -> Number:
+    """
+    Return a number in another dtype, rounded once to nearest.
+
+    Raises:
+        Unfit: if the dtype cannot hold it.
+
+    """
+    if isinstance(value, complex) and dtype not in PARTS:
+        value = value.real
+    if isinstance(value, int) and dtype in FORMATS:
+        value = float(value)
+    return fit(value, dtype)
