@@ -9,8 +9,8 @@ Complex ones are two such arrays, their real and their imaginary parts.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from ..call import Array, Call
@@ -21,6 +21,7 @@ from .maps import Axis, backward, forward
 from .undefined import check
 
 
+@np.errstate(all="ignore")  # signalling NaNs warn when they are read
 def evaluate_again(call: Call, switches: Collection[str] = frozenset()) -> Array:
     """
     Return the exact result of a call, rounded once, by another way than `evaluate`; the contract is the same.
@@ -52,8 +53,8 @@ def _parts(call: Call, name: str, letters: str, switches: Collection[str]) -> li
     return [_flushed(value, parts[0].dtype) for value in values] if "flush-subnormals" in switches else values
 
 
-def _flushed(values: Array, dtype: np.dtype) -> Array:
-    smallest = float(ml_dtypes.finfo(dtype).smallest_normal)
+def _flushed(values: Array, dtype: np.dtype[Any]) -> Array:
+    smallest = float(terms.finfo(dtype).smallest_normal)
     return np.where(np.abs(values) < smallest, np.copysign(0.0, values), values)
 
 
@@ -151,16 +152,13 @@ def _blocks(call: Call, name: str, kernel: Array) -> Iterator[tuple[slice, slice
 
 def _plus(value: Array, bias: Array) -> Array:
     if value.dtype != object and bias.dtype != object:
-        with np.errstate(all="ignore"):
-            added = value + bias
-            share = added - value
-            lost = np.abs(value - (added - share)) + np.abs(bias - share)
+        added = value + bias
+        share = added - value
+        lost = np.abs(value - (added - share)) + np.abs(bias - share)
         if (lost == 0).all():
             return added
     pairs = np.broadcast(terms.numbers(value), terms.numbers(bias))
-    added = np.empty(value.shape, object)
-    added.flat = [terms.total(pair) for pair in pairs]
-    return added
+    return np.array([terms.total(pair) for pair in pairs], object).reshape(value.shape)
 
 
 def _rounded(call: Call, values: list[Array], switches: Collection[str]) -> Array:
@@ -179,19 +177,16 @@ def _rounded(call: Call, values: list[Array], switches: Collection[str]) -> Arra
     return result
 
 
-def _wrapped(values: Array, dtype: np.dtype) -> Array:
-    result = np.empty(values.shape, dtype)
-    result.flat = [terms.wrapped(value, dtype) for value in values.flat]
-    return result
+def _wrapped(values: Array, dtype: np.dtype[Any]) -> Array:
+    return np.array([terms.wrapped(value, dtype) for value in values.flat], dtype).reshape(values.shape)
 
 
-def _nearest(values: Array, dtype: np.dtype) -> Array:
+def _nearest(values: Array, dtype: np.dtype[Any]) -> Array:
     if values.dtype != object and (np.rint(values) == values).all() and _held(values, dtype):
         return values
-    result = np.empty(values.shape, np.float64)
-    result.flat = [terms.nearest(value, dtype) for value in terms.numbers(values).flat]
-    return result
+    nearest = [terms.nearest(value, dtype) for value in terms.numbers(values).flat]
+    return np.array(nearest, np.float64).reshape(values.shape)
 
 
-def _held(values: Array, dtype: np.dtype) -> bool:
-    return bool((np.abs(values) <= 2.0 ** (ml_dtypes.finfo(dtype).nmant + 1)).all())
+def _held(values: Array, dtype: np.dtype[Any]) -> bool:
+    return bool((np.abs(values) <= 2.0 ** (terms.finfo(dtype).nmant + 1)).all())

@@ -67,14 +67,14 @@ class Contraction:
         return x
 
     def _by_matrices(self, x: Array) -> Array:
-        sums = self._products(x, self.kernel) + 0.0
+        sums: Array = self._products(x, self.kernel) + 0.0
         if not self.zero_start and (np.signbit(x).any() or np.signbit(self.kernel).any()) and not sums.all():
             sums[self._minus_zeros(x)] = -0.0
         return sums
 
     def _minus_zeros(self, x: Array) -> Array:
         # There are terms, all of them are zeros, and none of them has factors of one sign.
-        zeros = self._products(np.abs(x), np.abs(self.kernel)) == 0
+        zeros: Array = self._products(np.abs(x), np.abs(self.kernel)) == 0
         if not zeros.any():
             return zeros
         minus, kernel_minus = 1.0 * np.signbit(x), np.signbit(self.kernel) * self.connected * 1.0
@@ -82,7 +82,8 @@ class Contraction:
         padding = 1.0 * self.pads
         below = self._products(minus, kernel_plus) + self._products(plus, kernel_minus, padding=padding)
         above = self._products(minus, kernel_minus) + self._products(plus, kernel_plus, padding=padding)
-        return zeros & (below > 0) & (above == 0)
+        zeros &= (below > 0) & (above == 0)
+        return zeros
 
     def _by_terms(self, x: Array) -> Array:
         x, kernel = terms.numbers(x), terms.numbers(self.kernel)

@@ -49,6 +49,7 @@ class Layer:
         return np.moveaxis(y, 0, -2).reshape(*y.shape[1:-1], y.shape[0] * y.shape[-1])
 
 
+@np.errstate(all="ignore")  # signalling NaNs warn when they are read
 def evaluate(call: Call, switches: Collection[str] = frozenset()) -> Array:
     """
     Return the exact result of a call, rounded once.
@@ -71,6 +72,7 @@ def evaluate(call: Call, switches: Collection[str] = frozenset()) -> Array:
     return call.deliver(_rounded(value, _output(call), flush="flush-subnormals" in switches), f"N{call.spatial}C")
 
 
+@np.errstate(all="ignore")
 def magnitude(call: Call) -> Array:
     """
     Return S, the sum of abs(x * w) over the products behind each output, and abs(b), as float64.
@@ -82,12 +84,11 @@ def magnitude(call: Call) -> Array:
 
     """
     check(call)
-    with np.errstate(all="ignore"):
-        value = _size(_input(call))
-        for layer in _layers(call):
-            value = layer.join(layer.sums(layer.split(value), _size(_kernel(call, layer))))
-        if call.bias is not None:
-            value = value + _size(call.bias)
+    value = _size(_input(call))
+    for layer in _layers(call):
+        value = layer.join(layer.sums(layer.split(value), _size(_kernel(call, layer))))
+    if call.bias is not None:
+        value = value + _size(call.bias)
     return call.deliver(value, f"N{call.spatial}C")
 
 
@@ -221,10 +222,10 @@ def _slotted(x: Array) -> Array:
 
 def _parts(call: Call, name: str, array: Array, switches: Collection[str]) -> Parts:
     dtype = getattr(call.dtype, name) or call.dtype.input
-    parts = (array.real, array.imag) if is_complex(dtype) else (array,)
+    parts = [array.real, array.imag] if is_complex(dtype) else [array]
     if "flush-subnormals" in switches and not is_integer(dtype):
         form = FORMATS[PARTS.get(dtype, dtype)]
-        parts = tuple(flushed(part.astype(np.float64), form) for part in parts)
+        parts = [flushed(part.astype(np.float64), form) for part in parts]
     return tuple(map(exact, parts))
 
 

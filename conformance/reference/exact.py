@@ -77,7 +77,8 @@ class Exact:
         """
         Return where the elements are zeros, of either sign.
         """
-        return (self.integers == 0) & np.isin(self.codes, (ORDINARY, MINUS_ZERO))
+        zeros: Array = (self.integers == 0) & np.isin(self.codes, (ORDINARY, MINUS_ZERO))
+        return zeros
 
 
 def exact(array: Array) -> Exact:
@@ -170,7 +171,8 @@ def _minus_zeros(apply: Bilinear, left: Exact, right: Exact, candidates: Array) 
     if not candidates.any():
         return candidates
     terms = apply(np.abs(signs), np.abs(other_signs))
-    return candidates & (terms > 0) & (apply(signs, other_signs) == -terms)
+    found: Array = candidates & (terms > 0) & (apply(signs, other_signs) == -terms)
+    return found
 
 
 def _nonfinite(apply: Bilinear, left: Exact, right: Exact) -> Array:
@@ -209,7 +211,7 @@ def add(left: Exact, right: Exact) -> Exact:
 def _aligned(numbers: Exact, exponent: int) -> Array:
     integers, by = numbers.integers, numbers.exponent - exponent
     if integers.dtype != object and (np.abs(integers) < LIMIT * 2.0 ** -(by + 1)).all():
-        return integers * 2.0**by if by else integers
+        return np.ldexp(integers, by) if by else integers
     return _shifted(integers, by)
 
 

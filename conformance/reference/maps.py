@@ -87,7 +87,8 @@ def _windows(axis: Axis, ends: tuple[int, int], length: int) -> Array:
     last = len(sources) - axis.reach
     rows = [[sources[start + offset] for offset in axis.offsets] for start in range(0, last + 1, axis.stride)]
     chosen = np.array(rows, np.int64).reshape(len(rows), axis.taps, 1)
-    return (chosen == np.arange(length)).astype(np.float64)
+    reads: Array = chosen == np.arange(length)
+    return reads.astype(np.float64)
 
 
 def _ends(axis: Axis, length: int) -> tuple[int, int]:

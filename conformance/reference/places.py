@@ -80,8 +80,9 @@ def _source(position: Array, length: int, stuffing: int, mode: str) -> Array:
         return position.clip(0, length - 1)
     if mode == "circular" or length < 2:
         return position % max(length, 1)
-    folded = position % (2 * (length - 1))
-    return np.minimum(folded, 2 * (length - 1) - folded)
+    period = 2 * (length - 1)
+    folded: Array = np.minimum(position % period, -position % period)
+    return folded
 
 
 def written(*, length: int, taps: int, stride: int, dilation: int, low: int, outputs: int) -> Array:
@@ -140,4 +141,5 @@ def _each(places: tuple[Array, ...]) -> Iterator[tuple[tuple[slice | int, ...], 
 
 def _contracted(x: Array, w: Array) -> Array:
     flat = x.reshape(x.shape[0], math.prod(x.shape[1:-1]), x.shape[-1])
-    return np.matmul(flat, w).reshape(*x.shape[:-1], w.shape[-1])
+    sums: Array = np.matmul(flat, w)
+    return sums.reshape(*x.shape[:-1], w.shape[-1])

@@ -5,6 +5,7 @@ Exact numbers rounded once, to nearest with ties to even, or wrapped around.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ def rounded(numbers: Exact, dtype: str, *, flush: bool = False) -> Array:
     return _float(numbers, FORMATS[dtype], flush=flush).astype(numpy_type(dtype))
 
 
-def _wrapped(numbers: Exact, dtype: np.dtype) -> Array:
+def _wrapped(numbers: Exact, dtype: np.dtype[Any]) -> Array:
     if numbers.integers.dtype != object:
         return numbers.integers.astype(np.int64).astype(dtype)
     return (numbers.integers % 2**64).astype(np.uint64).astype(dtype)
@@ -34,8 +35,7 @@ def _wrapped(numbers: Exact, dtype: np.dtype) -> Array:
 def _float(numbers: Exact, form: Format, *, flush: bool) -> Array:
     nearest = _nearest_small if numbers.integers.dtype != object else _nearest_large
     values = nearest(numbers.integers, numbers.exponent, form)
-    with np.errstate(invalid="ignore"):
-        values = np.where(np.abs(values) > form.largest, np.copysign(np.inf, values), values)
+    values = np.where(np.abs(values) > form.largest, np.copysign(np.inf, values), values)
     for code, value in ((NAN, np.nan), (PLUS_INFINITY, np.inf), (MINUS_INFINITY, -np.inf), (MINUS_ZERO, -0.0)):
         values = np.where(numbers.codes == code, value, values)
     if flush:
@@ -53,8 +53,7 @@ def flushed(values: Array, form: Format) -> Array:
 def _nearest_small(integers: Array, exponent: int, form: Format) -> Array:
     _, exponents = np.frexp(integers)
     quantum = np.maximum(exponents + exponent - form.bits, form.min_exponent - form.bits + 1)
-    with np.errstate(over="ignore", under="ignore"):
-        values = np.ldexp(np.rint(np.ldexp(integers, exponent - quantum)), quantum)
+    values = np.ldexp(np.rint(np.ldexp(integers, exponent - quantum)), quantum)
     return np.where(integers == 0, 0.0, values)
 
 
@@ -65,14 +64,14 @@ def _nearest_large(integers: Array, exponent: int, form: Format) -> Array:
 
 def _nearest(integer: int, exponent: int, form: Format) -> float:
     quantum = max(integer.bit_length() + exponent - form.bits, form.min_exponent - form.bits + 1)
-    shift = quantum - exponent
+    shift, sign = quantum - exponent, -1 if integer < 0 else 1
     if shift <= 0:
-        return _power(integer, integer, exponent)
-    half, odd = 1 << (shift - 1), (integer >> shift) & 1
-    return _power((integer + half - 1 + odd) >> shift, integer, quantum)
+        return _power(abs(integer), exponent, sign)
+    half, odd = 1 << (shift - 1), (abs(integer) >> shift) & 1
+    return _power((abs(integer) + half - 1 + odd) >> shift, quantum, sign)
 
 
-def _power(integer: int, sign: int, exponent: int) -> float:
+def _power(integer: int, exponent: int, sign: int) -> float:
     try:
         return math.copysign(math.ldexp(integer, exponent), sign)
     except OverflowError:

@@ -17,15 +17,12 @@ from ..call import Array
 Number: TypeAlias = Fraction | float
 
 
-def number(value: Any) -> Number:
+def number(value: int | float) -> Number:
     """
     Read a Python or NumPy scalar.
     """
-    if isinstance(value, int | np.integer):
-        return Fraction(int(value))
-    value = float(value)
-    if not math.isfinite(value) or (value == 0 and math.copysign(1, value) < 0):
-        return value
+    if isinstance(value, float) and (not math.isfinite(value) or (value == 0 and math.copysign(1, value) < 0)):
+        return float(value)
     return Fraction(value)
 
 
@@ -33,9 +30,8 @@ def numbers(array: Array) -> Array:
     """
     Read an array, element by element, into an object array.
     """
-    result = np.empty(array.shape, object)
-    result.flat = [value if isinstance(value, Fraction) else number(value) for value in array.flat]
-    return result
+    read = [value if isinstance(value, Fraction) else number(value) for value in array.flat]
+    return np.array(read, object).reshape(array.shape)
 
 
 def product(left: Number, right: Number) -> Number:
@@ -65,13 +61,20 @@ def total(terms: Iterable[Number], *, zero_start: bool = False) -> Number:
     return sum((term for term in terms if isinstance(term, Fraction)), Fraction(0))
 
 
+def finfo(dtype: np.dtype[Any]) -> Any:
+    """
+    Return the limits of a floating dtype, those of `ml_dtypes` included.
+    """
+    return ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
+
+
 def nearest(value: Number, dtype: np.dtype[Any]) -> float:
     """
     Return the element of a floating dtype nearest to `value`, of two the one with the even significand.
     """
     if isinstance(value, float):
         return value
-    form = ml_dtypes.finfo(dtype)
+    form = finfo(dtype)
     unit = Fraction(2) ** max(_exponent(value) - form.nmant, form.minexp - form.nmant)
     multiple = round(value / unit) * unit
     if abs(multiple) > Fraction(float(form.max)):
@@ -89,5 +92,5 @@ def wrapped(value: Number, dtype: np.dtype[Any]) -> int:
     """
     Return the integer that is congruent to `value` modulo the size of an integer dtype.
     """
-    form = np.iinfo(dtype)
-    return (int(value) - form.min) % 2**form.bits + form.min
+    lowest, size = int(np.iinfo(dtype).min), 1 << 8 * dtype.itemsize
+    return (int(value) - lowest) % size + lowest

@@ -4,9 +4,9 @@ Calls without a meaning, told from the others before anything is computed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
-from ..call import Call
+from ..call import ARRAYS, Call
 from ..dtypes import is_complex, is_integer
 
 OPS = ("conv", "depthwise_conv", "separable_conv", "conv_transpose")
@@ -33,11 +33,29 @@ def check(call: Call) -> None:
 def _reasons(call: Call) -> Iterator[str]:
     if call.op not in OPS or call.rank not in (1, 2, 3):
         yield f"there is no {call.op} of rank {call.rank}"
+    for name, letters in _expected(call).items():
+        yield from _array(call, name, letters)
     yield from _parameters(call)
     yield from _padding(call)
     yield from _transposed(call) if call.op == "conv_transpose" else _forward(call)
     yield from _channels(call)
     yield from _dtypes(call)
+
+
+def _expected(call: Call) -> dict[str, str]:
+    # The axis letters of each array that the call must have.
+    expected = {"input": f"N{call.spatial}C"}
+    if call.op == "separable_conv":
+        return {**expected, "depthwise_kernel": f"{call.spatial}CM", "pointwise_kernel": f"{call.spatial}IO"}
+    return {**expected, "kernel": f"{call.spatial}{'CM' if call.op == 'depthwise_conv' else 'IO'}"}
+
+
+def _array(call: Call, name: str, letters: str) -> Iterator[str]:
+    array, layout = getattr(call, name), getattr(call.layout, name)
+    if array is None or layout is None:
+        yield f"a {call.op} without {name}"
+    elif sorted(layout) != sorted(letters) or array.ndim != len(letters):
+        yield f"{name} has the layout {layout} and {array.ndim} axes, not those of {letters}"
 
 
 def _parameters(call: Call) -> Iterator[str]:
@@ -86,15 +104,13 @@ def _transposed(call: Call) -> Iterator[str]:
 
 def _channels(call: Call) -> Iterator[str]:
     channels = call.extent("input", "C")
-    if call.op in ("depthwise_conv", "separable_conv"):
-        produced = yield from _depthwise(call, channels)
-    else:
-        produced = yield from _grouped(call, channels)
+    by_channel = call.op in ("depthwise_conv", "separable_conv")
+    produced = yield from _depthwise(call, channels) if by_channel else _grouped(call, channels)
     if call.bias is not None and call.bias.shape != (produced,):
         yield f"a bias of shape {call.bias.shape} for {produced} output channels"
 
 
-def _grouped(call: Call, channels: int) -> Iterator[str]:  # returns the channels produced
+def _grouped(call: Call, channels: int) -> Generator[str, None, int]:  # returns the channels produced
     groups, contracted, produced = call.groups, call.extent("kernel", "I"), call.extent("kernel", "O")
     transposed = call.op == "conv_transpose"
     if channels % groups or (not transposed and produced % groups):
@@ -104,7 +120,7 @@ def _grouped(call: Call, channels: int) -> Iterator[str]:  # returns the channel
     return produced * groups if transposed else produced
 
 
-def _depthwise(call: Call, channels: int) -> Iterator[str]:  # returns the channels produced
+def _depthwise(call: Call, channels: int) -> Generator[str, None, int]:  # returns the channels produced
     kernel = "kernel" if call.op == "depthwise_conv" else "depthwise_kernel"
     produced = channels * call.extent(kernel, "M")
     if call.groups != 1:
@@ -122,16 +138,9 @@ def _depthwise(call: Call, channels: int) -> Iterator[str]:  # returns the chann
 
 def _dtypes(call: Call) -> Iterator[str]:
     output = call.dtype.output or call.dtype.input
-    names = [getattr(call.dtype, name) or call.dtype.input for name in present(call)]
+    arrays = [name for name in ARRAYS if getattr(call, name) is not None]
+    names = [getattr(call.dtype, name) or call.dtype.input for name in arrays]
     if is_integer(output) and not all(map(is_integer, names)):
         yield f"an output of {output} from {', '.join(names)}"
     if not is_complex(output) and any(map(is_complex, names)):
         yield f"an output of {output} from {', '.join(names)}"
-
-
-def present(call: Call) -> list[str]:
-    """
-    Return the names of the arrays that a call has.
-    """
-    names = ("input", "kernel", "depthwise_kernel", "pointwise_kernel", "bias")
-    return [name for name in names if getattr(call, name) is not None]
