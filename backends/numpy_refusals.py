@@ -64,7 +64,7 @@ def _wrong_words(call: Call) -> Iterator[str]:
 
 def _wrong_mode(call: Call) -> Iterator[str]:
     for length, pair in zip(call.lengths, call.pairs, strict=True):
-        if length == 0 and any(pair):
+        if length == 0 and max(pair) > 0:
             yield f"padding_mode {call.padding_mode!r} has nothing to take from on an empty axis"
 
 
@@ -76,9 +76,11 @@ def _wrong_channels(call: Call) -> Iterator[str]:
         contracted, produced = _channels(stage)
         if contracted != channels:
             yield f"the input of {stage.kernel} has {channels} channels, the kernel takes {contracted}"
-        if channels % stage.groups or produced % stage.groups:
+        if stage.groups and (channels % stage.groups or produced % stage.groups):
             yield f"{stage.groups} groups do not divide {channels} input and {produced} output channels"
         channels = produced
+    if call.op == "separable_conv" and set(call.extents("pointwise_kernel")) != {1}:
+        yield "pointwise_kernel has more than one tap"
     if call.bias is not None and call.bias.size != channels:
         yield f"bias has {call.bias.size} elements for {channels} output channels"
 

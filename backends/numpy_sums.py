@@ -42,7 +42,8 @@ def convolve(
     rank = len(strides)
     space, taps = range(3, 3 + rank), range(3 + rank, 3 + 2 * rank)
     columns = split(patches, 1, groups).transpose(1, 0, *space, 2, *taps)
-    matrices = split(kernel, 0, groups).reshape(groups, kernel.shape[0] // groups, prod(kernel.shape[1:]))
+    matrices = split(kernel, 0, groups)
+    matrices = matrices.reshape(*matrices.shape[:2], prod(kernel.shape[1:]))
     rows = columns.reshape(groups, prod(columns.shape[1 : 2 + rank]), prod(kernel.shape[1:]))
     sums = (rows @ matrices.swapaxes(1, 2)).reshape(*columns.shape[: 2 + rank], matrices.shape[1])
     return merge(np.moveaxis(sums, (0, -1), (1, 2)))
@@ -59,9 +60,13 @@ def convolve_transposed(
     """
     elements, taps = split(x, 1, groups), split(kernel, 0, groups)
     lengths = [
-        max((w - 1) * s + (k - 1) * d + 1, 0)
+        (w - 1) * s + (k - 1) * d + 1
         for w, k, s, d in zip(x.shape[2:], kernel.shape[2:], strides, dilations, strict=True)
     ]
+    if 0 in x.shape[2:]:
+        # No element sends anything, and a length may be below 0 until the crops extend it.
+        cropped = (length - low - high for length, (low, high) in zip(lengths, crops, strict=True))
+        return np.zeros((x.shape[0], groups * kernel.shape[1], *cropped), x.dtype)
     sums = np.zeros((x.shape[0], groups, kernel.shape[1], *lengths), x.dtype)
     for tap in np.ndindex(kernel.shape[2:]):
         places = (
@@ -115,8 +120,10 @@ def windows(x: Array, sizes: Sequence[int], strides: Sequence[int], dilations: S
 def split(x: Array, axis: int, groups: int) -> Array:
     """
     Return `x` with one axis split into (groups, the rest), as groups of channels are stored.
+
+    No groups at all is what a depthwise convolution of no channels has.
     """
-    return x.reshape(*x.shape[:axis], groups, x.shape[axis] // groups, *x.shape[axis + 1 :])
+    return x.reshape(*x.shape[:axis], groups, x.shape[axis] // max(groups, 1), *x.shape[axis + 1 :])
 
 
 def merge(x: Array) -> Array:
