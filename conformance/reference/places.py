@@ -58,7 +58,9 @@ def cropping(word: str, extent: int, stride: int) -> tuple[int, int]:
     return low, extent - stride - low
 
 
-def read(*, length: int, taps: int, stride: int, dilation: int, stuffing: int, pair: tuple[int, int], mode: str) -> Array:
+def read(
+    *, length: int, taps: int, stride: int, dilation: int, stuffing: int, pair: tuple[int, int], mode: str
+) -> Array:
     """
     Return the input element that tap k reads for output n, as integers (taps, outputs).
 
