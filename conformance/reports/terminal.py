@@ -5,6 +5,7 @@ The report on a terminal, or in a log: a table of targets and verdicts, then a b
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from io import StringIO
 
 from rich.console import Console
 from rich.padding import Padding
@@ -45,6 +46,15 @@ def show(console: Console, record: Record, cases: Mapping[str, Case], ledger: Le
         console.print(f"… and {len(found) - SHOWN} more, all of them in the record (--record FILE)\n", style="bold")
     console.print(table(record))
     _show_notes(console, record)
+
+
+def text(verdict: Verdict, case: Case | None, ledger: Ledger) -> str:
+    """
+    Return one block as plain text, for reports that are no terminal.
+    """
+    file = StringIO()
+    _show_block(Console(file=file, width=100, no_color=True, highlight=False), block(verdict, case, ledger))
+    return file.getvalue().rstrip()
 
 
 def table(record: Record) -> Table:
