@@ -51,11 +51,11 @@ def main() -> NoReturn:
     except Exception as error:
         from .problem import Invalid
 
-        if is_debug:
-            raise
         if isinstance(error, Invalid):
             _complain(error)
             sys.exit(UNUSABLE)
+        if is_debug:
+            raise
         click.echo(f"fault in the suite: {type(error).__name__}: {error} (--debug shows where)", err=True)
         sys.exit(OUR_FAULT)
 

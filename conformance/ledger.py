@@ -8,7 +8,7 @@ and the verdict with its kind, place and, where it is given, the bits of the out
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -123,7 +123,7 @@ def _is_version(versions: SpecifierSet, version: str) -> bool:
 
 
 def _holds(when: Mapping[str, Any], target: TargetInfo, flags: Sequence[str]) -> bool:
-    tests = {
+    tests: dict[str, Callable[[Any], bool]] = {
         "cpu": lambda flag: flag in flags,
         "not_cpu": lambda flag: flag not in flags,
         "device": lambda device: target.device == device,

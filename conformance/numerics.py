@@ -92,8 +92,8 @@ def _rounding(call: Call, expected: Array, dtype: str, magnitude: Array, *, comp
     from . import reference
 
     out = dtypes.FORMATS[dtype]
-    wide = "float64" if dtype == "float64" else "float32"
-    accumulator = dtypes.FORMATS[dtype if composed else call.accumulate or wide]
+    usual = "float64" if dtype == "float64" else "float32"
+    accumulator = dtypes.FORMATS[dtype if composed else call.accumulate or usual]
     count = reference.products(call)
     size = np.abs(wide(expected))
     underflow = count * 2.0**accumulator.min_exponent + 2.0**out.min_exponent

@@ -58,7 +58,10 @@ def unpack(line: bytes) -> tuple[Message, int]:
     """
     try:
         message = json.loads(line)
-        return message, sum([described[3] for described in message.get("arrays", ())])
+        sizes = [described[3] for described in message.get("arrays", ())]
+        if sizes and min(sizes) < 0:
+            raise ValueError("an array of less than no bytes")
+        return message, sum(sizes)
     except (ValueError, AttributeError, LookupError, TypeError) as error:
         raise Malformed(f"not a message: {line[:80]!r}") from error
 
@@ -68,16 +71,16 @@ def arrays_of(message: Message, buffer: Any, offset: int) -> dict[str, Array]:
     Return the arrays of a message as views of `buffer`, in which they begin at `offset`.
 
     Raises:
-        Malformed: if a shape does not fit the number of bytes.
+        Malformed: if a dtype is unknown, or a shape does not fit the number of bytes.
 
     """
     arrays = {}
     for name, dtype, shape, size in message.get("arrays", ()):
-        kind = _TYPES.get(dtype) or _TYPES.setdefault(dtype, numpy_type(dtype))
         try:
+            kind = _TYPES.get(dtype) or _TYPES.setdefault(dtype, numpy_type(dtype))
             arrays[name] = np.frombuffer(buffer, kind, size // kind.itemsize, offset).reshape(shape)
-        except ValueError as error:
-            raise Malformed(f"{name}: {size} bytes do not make {dtype}{list(shape)}") from error
+        except (ValueError, TypeError) as error:
+            raise Malformed(f"{name}: {size} bytes do not make {dtype} {shape}") from error
         offset += size
     return arrays
 
@@ -137,7 +140,7 @@ class Form(NamedTuple):
         """
         Return the call whose arrays lie in `buffer` from `offset` on; they are views.
         """
-        arrays = {}
+        arrays: dict[str, Any] = {}
         for name, kind, count, shape, size in self.arrays:
             arrays[name] = np.frombuffer(buffer, kind, count, offset).reshape(shape)
             offset += size
@@ -208,7 +211,7 @@ class Stream:
         Add what arrived; yield each message that is complete, with its arrays.
 
         Raises:
-            Malformed: at the first line that is no message.
+            Malformed: at the first line that is no message, or does not fit its arrays.
 
         """
         self._pending += piece

@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 from io import StringIO
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from ..case import Case
 from ..ledger import Ledger
-from ..record import Record, TargetInfo
+from ..record import Record
 from ..verdict import VERDICTS, Verdict
 from .blocks import Block, block, unexpected
 
@@ -90,13 +89,12 @@ def _show_block(console: Console, shown: Block) -> None:
     body = [f"{shown.title} [{', '.join(shown.clauses)}]"] if shown.title else []
     body += [shown.parameters] if shown.parameters else []
     body += [verdict.message]
-    for line in body:
-        console.print(Padding(Text(line), (0, 0, 0, 2)))
+    for text in body:
+        console.print(Text(text), soft_wrap=not console.is_terminal)
     for name, text in shown.details:
-        line = Text.assemble((f"{name:>8}", "dim"), "  ", text)
-        console.print(Padding(line, (0, 0, 0, 2)) if name in ("expected", "got") else line, soft_wrap=True)
+        console.print(Text.assemble((f"{name:>8}", "dim"), "  ", text), soft_wrap=True)
     if shown.link:
-        console.print(Padding(Text(shown.link, "dim"), (0, 0, 0, 2)))
+        console.print(Text(f"    link  {shown.link}", "dim"), soft_wrap=True)
     console.print()
 
 
@@ -109,17 +107,6 @@ def _show_notes(console: Console, record: Record) -> None:
         console.print(Text(f"fixed: {verdict.case} on {verdict.target}: {verdict.message}", "cyan"))
     if not record.is_complete:
         console.print(Text("the run did not come to its end", "bold yellow"))
-
-
-def line(said: TargetInfo | Verdict) -> str:
-    """
-    Return what to print in a log when a target starts.
-    """
-    if isinstance(said, Verdict):
-        return ""
-    if said.failed is not None:
-        return f"{said.name}: could not run: {said.failed}"
-    return f"{said.name}: {said.framework} {said.version} on {said.device}"
 
 
 def reasons(verdicts: Sequence[Verdict]) -> Mapping[str, int]:
