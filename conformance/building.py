@@ -5,7 +5,9 @@ Calls and expectations from plain data, with their arrays.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from . import arrays, geometry
@@ -60,9 +62,18 @@ def _variation(words: Mapping[str, int]) -> Variation:
     return Variation(threads=words.get("threads", 1), **flags)
 
 
-def build_expectation(plain: Plain, call: Plain | None, find: Find, evaluate: Callable[[], Array]) -> Expectation:
+def build_expectation(
+    plain: Plain,
+    call: Plain | None,
+    find: Find,
+    evaluate: Callable[[], Array],
+    switches: Mapping[str, str] = MappingProxyType({}),
+) -> Expectation:
     """
-    Return the expectation that plain data describe; `find` returns the call of a twin, `evaluate` the reference's output.
+    Return the expectation that plain data describe.
+
+    `find` returns the call of a twin, `evaluate` the reference's output; `switches` are those of the reference,
+    by the names of the alternatives that they compute.
     """
     kind = plain["kind"]
     if kind == "deferred":
@@ -73,9 +84,15 @@ def build_expectation(plain: Plain, call: Plain | None, find: Find, evaluate: Ca
     if kind == "refusal":
         return Refusal(twin=_twin(plain["twin"], find), name=plain["name"])
     if kind == "any_of":
-        named = plain["alternatives"].items()
-        return AnyOf(alternatives={name: build_expectation(each, call, find, evaluate) for name, each in named})
+        built = {name: build_expectation(each, call, find, evaluate) for name, each in plain["alternatives"].items()}
+        return AnyOf(alternatives={name: _switched(each, switches.get(name, "")) for name, each in built.items()})
     return _output(plain, call, evaluate)
+
+
+def _switched(expectation: Expectation, switch: str) -> Expectation:
+    if not switch or not isinstance(expectation, Output):
+        return expectation
+    return replace(expectation, switches=frozenset([switch]))
 
 
 def _twin(twin: str | Plain, find: Find) -> Call:

@@ -277,7 +277,10 @@ class _Assembly:
     def _expectation(self, entry: Plain) -> Expectation:
         from .building import build_expectation
 
-        return build_expectation(entry["expect"], entry["call"], self._twin, lambda: _evaluate(self.built[entry["id"]]))
+        cited = [self.known.clauses[name] for name in entry.get("clauses", ()) if name in self.known.clauses]
+        switches = {name: each.switch for clause in cited for name, each in clause.alternatives.items()}
+        case = self.built[entry["id"]]
+        return build_expectation(entry["expect"], entry["call"], self._twin, lambda: _evaluate(case), switches)
 
     def _twin(self, name: str) -> Call | None:
         return self.built[name].call

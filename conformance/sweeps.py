@@ -168,7 +168,7 @@ def expectation(point: Point, call: Call, find: Find) -> Expectation:
         return Output(array=evaluate(call))
     found: dict[str, Expectation] = {}
     for name, switches in _computed(point):
-        found[name] = Output(array=evaluate(call, switches))
+        found[name] = Output(array=evaluate(call, switches), switches=switches)
     for name, twin in _refused(point):
         found[name] = Refusal(twin=_twin(point, twin, find), name=_written(twin))
     return AnyOf(alternatives=found, clauses=tuple(clause.id for clause in point.clauses))
