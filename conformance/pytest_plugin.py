@@ -8,6 +8,8 @@ imported where it is used.
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
@@ -17,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from xdist.scheduler import LoadGroupScheduling
+
     from .case import Case
     from .corpus import Corpus
     from .ledger import Ledger
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
     from .targets import Adapter
     from .verdict import Verdict
 
+#: What the ids of all our tests begin with.
+SUITE = "conformance"
 #: A sweep that fails shows as many disagreements, and counts the others.
 SHOWN = 3
 #: The user property of a test by which a notice reaches the end of the report, and JUnit XML.
@@ -81,6 +87,25 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
     return (yield)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadGroupScheduling | None:
+    """
+    Return what keeps the tests of one target together.
+
+    Marks for the groups would not do: https://github.com/pytest-dev/pytest-xdist/issues/1386.
+    """
+    if config.option.dist != "loadgroup" or not targets_of(config):
+        return None
+    from xdist.scheduler import LoadGroupScheduling
+
+    class ByTarget(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            suite, *inside = nodeid.split("::")
+            return f"{suite}::{inside[0]}" if suite == SUITE else super()._split_scope(nodeid)
+
+    return ByTarget(config, log)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """
@@ -88,7 +113,7 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, p
     """
     report = yield
     if isinstance(collector, pytest.Session) and report.passed and targets_of(collector.config):
-        report.result.append(Suite.from_parent(collector, name="conformance", nodeid="conformance"))
+        report.result.append(Suite.from_parent(collector, name=SUITE, nodeid=SUITE))
     return report
 
 
@@ -141,8 +166,6 @@ class Served(pytest.Collector):
         self._adapter = adapter
         self._corpus = corpus
         self.ledger = ledger
-        # pytest-xdist takes what follows the last @ for the name of the group.
-        self.add_marker(pytest.mark.xdist_group(self.name.replace("@", " on ")))
 
     def collect(self) -> Iterator[Test]:
         """
@@ -182,9 +205,10 @@ def _device(adapter: Adapter) -> AbstractContextManager[object]:
     if not adapter.is_exclusive:
         return nullcontext()
     from filelock import FileLock
-    from platformdirs import user_runtime_path
 
-    return FileLock(user_runtime_path("conv-conformance", ensure_exists=True) / "device.lock")
+    # One lock a user, for another's file cannot be opened; where there is no getuid, the folder is the user's own.
+    user = os.getuid() if hasattr(os, "getuid") else ""
+    return FileLock(Path(tempfile.gettempdir(), f"conv-conformance-device-{user}.lock"))
 
 
 class Test(pytest.Item):
@@ -261,4 +285,5 @@ class Test(pytest.Item):
         """
         Return what pytest calls the test in its report.
         """
-        return self.path, None, self.nodeid
+        # Not the end of the node's id, whose dots pytest would show as colons.
+        return self.path, None, f"{self.name} on {self.target.name}"

@@ -53,7 +53,7 @@ def text(verdict: Verdict, case: Case | None, ledger: Ledger) -> str:
     """
     file = StringIO()
     _show_block(Console(file=file, width=100, no_color=True, highlight=False), block(verdict, case, ledger))
-    return file.getvalue().rstrip()
+    return "\n".join(line.rstrip() for line in file.getvalue().rstrip().splitlines())
 
 
 def table(record: Record) -> Table:
