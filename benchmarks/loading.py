@@ -64,7 +64,8 @@ def write_corpus(folder: Path) -> int:
     Write the corpus into a folder and return its size in bytes.
     """
     draw = random.Random(1)
-    head = "about: Generated to be loaded.\ndefaults: {op: conv, layout: {input: NHWC, kernel: HWIO}, dtype: float32}\ncases:\n"
+    defaults = "{op: conv, layout: {input: NHWC, kernel: HWIO}, dtype: float32}"
+    head = f"about: Generated to be loaded.\ndefaults: {defaults}\ncases:\n"
     for file in range(FILES):
         numbers = range(file, CASES, FILES)
         (folder / f"generated-{file}.yaml").write_text(head + "".join(case(number, draw) for number in numbers))

@@ -171,8 +171,9 @@ def _catches(_: Reader, node: Node) -> tuple[str, ...]:
 
 
 def _once(node: Node, words: tuple[str, ...]) -> tuple[str, ...]:
-    for again in {word for word in words if words.count(word) > 1}:
-        raise Wrong(node, f"{again} twice")
+    for name in words:
+        if words.count(name) > 1:
+            raise Wrong(node, f"{name} twice")
     return words
 
 

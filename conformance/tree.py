@@ -232,9 +232,9 @@ _SURPRISES = [
     (r"[-+]?0\d[\d_]*", "{0} is octal in YAML 1.1", "write it without the leading zero"),
     (r"[-+]?\d[\d_]*_[\d_.]*([eE].*)?", "{0} has underscores", "write the digits alone"),
     (r"[-+]?\.(inf|Inf|INF|nan|NaN|NAN)", "{0} is not how the case format says it", "write nan, inf or -inf"),
-    (r"[-+]?(NaN|NAN|Nan|Inf|INF|Infinity|infinity)|\+inf|[-+]nan", "{0} is not a number here", "write nan, inf or -inf"),
+    (r"[-+]?(NaN|NAN|Nan|Inf|INF|Infinity|infinity)|\+inf|[-+]nan", "{0} is no number here", "write nan, inf or -inf"),
     (r"\+(\d+\.?\d*|\.\d+)([eE].*)?", "{0} has a plus sign", "leave it out"),
-    (r"-?(\d+|\d+\.|\d*\.\d+)[eE][-+]?\d+", "{0} is a text to YAML 1.1", "write it with a dot and a signed exponent: 1.0e-05"),
+    (r"-?(\d+|\d+\.|\d*\.\d+)[eE][-+]?\d+", "{0} is a text to YAML 1.1", "write a dot and a signed exponent: 1.0e-05"),
     (r"-?(\d+\.|\.\d+)", "{0} lacks a digit beside the dot", "write a digit on both sides"),
     (r"-0", "-0 is 0 as an integer", "write 0 or -0.0"),
 ]  # fmt: skip

@@ -1,0 +1,47 @@
+"""
+The glossaries of a corpus: what its cases may cite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import clauses
+from .clauses import Clause, Fault, Profile
+from .problem import Problem
+
+#: The files of a corpus folder that hold no cases.
+NAMES = ("clauses.yaml", "faults.yaml", "profiles.yaml")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Glossaries:
+    """
+    Clauses, faults and profiles by name.
+    """
+
+    clauses: dict[str, Clause] = field(default_factory=dict)
+    faults: dict[str, Fault] = field(default_factory=dict)
+    profiles: dict[str, Profile] = field(default_factory=dict)
+
+
+def read_glossaries(folders: Iterable[Path], problems: list[Problem]) -> Glossaries:
+    """
+    Return what the glossaries of some folders hold together; adds what is wrong to `problems`.
+    """
+    found = Glossaries()
+    readers: tuple[tuple[dict[str, Any], str, Any], ...] = (
+        (found.clauses, "clauses.yaml", clauses.read_clauses),
+        (found.faults, "faults.yaml", clauses.read_faults),
+        (found.profiles, "profiles.yaml", clauses.read_profiles),
+    )
+    for folder in dict.fromkeys(folder.resolve() for folder in folders):
+        for entries, name, read in readers:
+            if (folder / name).is_file():
+                more, wrong = read((folder / name).read_bytes(), name)
+                entries.update(more)
+                problems += wrong
+    return found
