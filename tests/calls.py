@@ -4,14 +4,10 @@ Calls drawn at random, every feature of the format among them, small enough to b
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
-from hypothesis import strategies as st
-
 from conv_conformance.call import SPATIAL, Array, Call, PerArray
 from conv_conformance.dtypes import COMPLEX, FLOATS, INTEGERS, is_complex, is_integer, numpy_type
-from conv_conformance.reference import Undefined
+from hypothesis import strategies as st
 
 SWITCHES = ("trailing-zeros", "padding-skipped", "zero-start", "flush-subnormals")
 MODES = ("zeros", "reflect", "replicate", "circular")
@@ -167,24 +163,3 @@ def _chosen(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype, v
     if dtype.kind in "iu":
         values = (0.0, 1.0, float(np.iinfo(dtype).max // 2))
     return rng.choice(values, shape).astype(dtype)
-
-
-def outcome(function: Callable[[Call, frozenset[str]], Array], call: Call, chosen: frozenset[str]) -> object:
-    """
-    Return what a formulation makes of a call, comparable by ==: shape, dtype and bits, any NaN as one, or "undefined".
-    """
-    try:
-        result = function(call, chosen)
-    except Undefined:
-        return "undefined"
-    return result.shape, result.dtype.name, bits(result)
-
-
-def bits(array: Array) -> bytes:
-    """
-    Return the bytes of an array with every NaN made the same.
-    """
-    parts = np.stack([array.real, array.imag]) if array.dtype.kind == "c" else np.array(array, order="C")
-    if array.dtype.kind not in "iu":
-        parts[np.isnan(parts)] = np.nan
-    return parts.tobytes()
