@@ -70,6 +70,11 @@ def judge(expectation: Expectation, observation: Observation, context: Context) 
 
 
 def _judged(expectation: Expectation, observation: Observation, context: Context) -> Judgement:
+    if observation.outcome == "returned" and set(observation.arrays) != {"output"}:
+        returned = ", ".join(observation.arrays) or "nothing"
+        return Judgement(
+            verdict="suite-error", message=f"the adapter returned {returned} where output alone was asked for"
+        )
     match expectation:
         case Output():
             return _judge_output(expectation, observation, context)
@@ -125,9 +130,7 @@ def _judge_shape(expectation: Shape, observation: Observation, context: Context)
 def _judge_output(expectation: Output, observation: Observation, context: Context) -> Judgement:
     if observation.outcome == "raised":
         return _refused(observation)
-    got = observation.arrays.get("output")
-    if got is None:
-        return Judgement(verdict="suite-error", message="the adapter returned no output")
+    got = observation.arrays["output"]
     expected = expectation.array
     name = context.call.dtype.output or ""
     dtype = context.result_dtypes.get(name, name)

@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .call import Array
-from .wire import Message
+from .wire import Malformed, Message
+
+#: What a worker may say of a call; a death is seen by the parent.
+OUTCOMES = ("returned", "raised", "unsupported", "suite-error")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,7 +45,13 @@ class Observation:
 def from_message(message: Message, arrays: Mapping[str, Array]) -> Observation:
     """
     Return the observation that a worker's message describes.
+
+    Raises:
+        Malformed: if it says no outcome, or one that is not a worker's to say.
+
     """
+    if message.get("outcome") not in OUTCOMES:
+        raise Malformed(f"an answer whose outcome is {message.get('outcome')!r}")
     return Observation(
         outcome=message["outcome"],
         arrays=arrays,

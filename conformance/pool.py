@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import psutil
 
@@ -165,7 +165,7 @@ class Pool:
                 is_first = False
             except Died as death:
                 deaths += 1
-                culprit = worker.culprit
+                culprit = worker.culprit(death)
                 if culprit == SMOKE or not worker.is_ready:
                     yield Failed(reason=f"{death.reason} {worker.last_words}".strip(), is_fault=False)
                     return
@@ -180,17 +180,18 @@ class Pool:
         observed = Observation(outcome=death.outcome, message=message, phase=worker.phase)
         if death.outcome == "suite-error":
             return observed
-        return replace(observed, message=f"{message}; {self._alone(adapter, call, worker.culprit)}")
+        return replace(observed, message=f"{message}; {self._alone(adapter, call, worker.culprit(death))}")
 
     def _alone(self, adapter: Adapter, call: bytes, number: int) -> str:
         worker = Worker(self, adapter, [call])
         try:
-            list(worker.events([number]))
+            events = list(worker.events([number]))
         except Died:
-            return "reproduces alone"
+            return "reproduces alone" if worker.is_ready else "could not be made alone"
         finally:
             worker.close()
-        return "did not happen again when made alone"
+        is_made = any(isinstance(event, Seen) for event in events)
+        return "did not happen again when made alone" if is_made else "could not be made alone"
 
 
 def _left(waiting: Iterable[int], reason: str) -> Iterator[Seen]:
@@ -239,36 +240,37 @@ class Worker:
         self._expected = deque(expected)
         ready: Ready | None = None
         for message, arrays in self._messages():
-            if "case" in message:
-                observation = from_message(message, arrays)
+            if "case" in message and ready is not None:
                 self._check_order(message["case"])
-                if message["case"] != SMOKE:
-                    yield Seen(number=message["case"], observation=observation)
-                elif observation.outcome in ("returned", "unsupported"):
-                    assert ready is not None
-                    yield ready
-                else:
-                    yield _smoke_failed(observation)
-            elif "ready" in message:
+                observation = _observation(message, arrays)
+                self._expected.popleft()
+                yield _event(message["case"], observation, ready)
+                if not self._expected:
+                    return
+            elif isinstance(message.get("ready"), dict) and "framework" in message["ready"]:
                 self.is_ready = True
                 ready = Ready(about=message["ready"], seconds=message.get("seconds", 0.0))
-            elif "done" in message:
+            elif "done" in message and self.is_ready:
                 if len(self._expected) == len(expected):
                     raise Died("suite-error", "the worker said that it was done, and had answered nothing")
                 return
             else:
                 yield _not_made(message)
+                return
 
     def _check_order(self, number: int) -> None:
         if not self._expected or number != self._expected[0]:
             raise Died("suite-error", f"the worker answered call {number} when another was its turn")
-        self._expected.popleft()
 
-    @property
-    def culprit(self) -> int:
-        """The call that was being made: the one last begun, if it was not answered, else the next in turn."""
+    def culprit(self, death: Died) -> int:
+        """
+        Return the call to blame: the one last begun, if it was not answered, else the next in turn.
+
+        A stream that breaks does so in the answer whose turn it was, whatever the worker has begun since.
+        """
         number, _ = PROGRESS.unpack(self._progress)
-        return number if number in self._expected else self._expected[0]
+        is_making = death.outcome != "suite-error" and number in self._expected
+        return number if is_making else self._expected[0]
 
     @property
     def phase(self) -> str:
@@ -309,7 +311,8 @@ class Worker:
     def _stop_if_due(self, watch: Watch) -> None:
         if self._stopped.is_set():
             raise Interrupted
-        reason = watch.overdue(PROGRESS.unpack(self._progress), self.is_ready)
+        number, _ = PROGRESS.unpack(self._progress)
+        reason = watch.overdue((number, len(self._expected)), self.is_ready)
         outcome = "timeout"
         if not reason and (reason := watch.swollen(self._process.pid)):
             outcome = "crash"
@@ -318,12 +321,27 @@ class Worker:
             raise Died(outcome, reason)
 
     def _ended(self) -> Died:
-        code = self._process.wait()
+        try:
+            code = self._process.wait(self._limits.timeout)
+        except subprocess.TimeoutExpired:
+            return Died("suite-error", "the worker closed its stream and did not end")
+        self._hear_out()
         if not self._stream.is_empty and code == 0:
             return Died("suite-error", "the worker's last message was cut short")
         if code < 0:
             return Died("crash", f"killed by {signal.Signals(-code).name}")
         return Died("crash", f"the process ended with exit code {code}")
+
+    def _hear_out(self) -> None:
+        """
+        Read what a process that has ended had still printed; one that it left behind may hold the pipe open.
+        """
+        assert self._process.stdout is not None
+        descriptor = self._process.stdout.fileno()
+        os.set_blocking(descriptor, False)
+        with suppress(BlockingIOError):
+            while piece := os.read(descriptor, 1 << 20):
+                self._printed = (self._printed + piece)[-4096:]
 
     def _stop(self) -> None:
         for how in (signal.SIGTERM, signal.SIGKILL):
@@ -358,18 +376,19 @@ class Watch:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._mark: tuple[Any, ...] = ()
+        self._mark: tuple[object, ...] = ()
         self._since = monotonic()
         self._weighed = monotonic()
 
-    def overdue(self, mark: tuple[Any, ...], is_ready: bool) -> str:
+    def overdue(self, mark: tuple[int, int], is_ready: bool) -> str:
         """
-        Return why the worker must be stopped, or an empty text; `mark` is what its progress file holds.
+        Return why the worker must be stopped, or an empty text; `mark` is the call it has begun, and how many it owes.
         """
         now = monotonic()
         limit = self._limits.timeout if is_ready else self._limits.start
-        if mark[:1] != self._mark:
-            self._mark, self._since = mark[:1], now
+        # To have become ready is a move too: the first call is not begun at the very instant.
+        if (*mark, is_ready) != self._mark:
+            self._mark, self._since = (*mark, is_ready), now
         return f"no end within {limit:g} s" if now - self._since > limit else ""
 
     def swollen(self, pid: int) -> str:
@@ -384,6 +403,19 @@ class Watch:
             if (size := psutil.Process(pid).memory_info().rss) > self._limits.memory:
                 return f"its memory grew to {size / 2**30:.1f} GiB"
         return ""
+
+
+def _observation(message: wire.Message, arrays: dict[str, Array]) -> Observation:
+    try:
+        return from_message(message, arrays)
+    except wire.Malformed as error:
+        raise Died("suite-error", f"the worker's stream is broken: {error}") from error
+
+
+def _event(number: int, observation: Observation, ready: Ready) -> Event:
+    if number != SMOKE:
+        return Seen(number=number, observation=observation)
+    return ready if observation.outcome in ("returned", "unsupported") else _smoke_failed(observation)
 
 
 def _smoke_failed(observation: Observation) -> Failed:

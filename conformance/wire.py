@@ -78,8 +78,11 @@ def arrays_of(message: Message, buffer: Any, offset: int) -> dict[str, Array]:
     for name, dtype, shape, size in message.get("arrays", ()):
         try:
             kind = _TYPES.get(dtype) or _TYPES.setdefault(dtype, numpy_type(dtype))
-            arrays[name] = np.frombuffer(buffer, kind, size // kind.itemsize, offset).reshape(shape)
-        except (ValueError, TypeError) as error:
+            count, rest = divmod(size, kind.itemsize)
+            if rest:
+                raise ValueError("a piece of an element")
+            arrays[name] = np.frombuffer(buffer, kind, count, offset).reshape(shape)
+        except (ValueError, TypeError, ZeroDivisionError) as error:
             raise Malformed(f"{name}: {size} bytes do not make {dtype} {shape}") from error
         offset += size
     return arrays

@@ -87,7 +87,7 @@ def main(calls: str, progress: str, descriptor: str) -> None:
     outbox = Outbox(_guarded(int(descriptor)))
     marks = Progress(progress)
     with open(calls, "rb") as file:
-        buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     at = buffer.find(b"\n")
     header = wire.unpack(buffer[:at])[0]
     backend, ready = _start(header)
@@ -99,6 +99,7 @@ def main(calls: str, progress: str, descriptor: str) -> None:
     while (end := buffer.find(b"\n", at + 1)) >= 0:
         number, form = wire.unpack_call(buffer[at + 1 : end])
         observation, is_device_lost = bench.observe(number, form, buffer, end + 1)
+        marks.mark(number, IDLE)
         outbox.put(observation)
         if is_device_lost:
             break
@@ -225,8 +226,6 @@ class Bench:
         except Exception as error:
             report = {"case": number, "outcome": "suite-error", "phase": PHASES[phase]}
             return wire.pack({**report, "message": said(error), "traceback": traceback.format_exc()[-4000:]}), False
-        finally:
-            self._marks.mark(number, IDLE)
 
     def _why_unsaid(self, call: Call, form: wire.Form) -> str:
         if form.key not in self._unsaid:

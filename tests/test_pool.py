@@ -1,0 +1,182 @@
+"""
+Workers that die, are killed, outlive their parent, share a device: what the pool makes of it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from itertools import groupby
+from pathlib import Path
+
+import psutil
+import pytest
+from conv_conformance import wire
+from conv_conformance.pool import Failed, Limits, Pool, Seen, Watch, Worker
+from conv_conformance.run import Runner, smoke
+
+from . import zoo
+
+CASES = zoo.cases()
+LIMITS = Limits(timeout=5.0, grace=0.2)
+
+
+@pytest.fixture
+def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "notes"
+    monkeypatch.setenv("MINIATURE_NOTES", str(path))
+    return path
+
+
+def waited_for(path: Path, seconds: float = 20.0) -> str:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if path.exists() and (text := path.read_text().strip()):
+            return text
+        time.sleep(0.02)
+    raise AssertionError(f"nothing in {path}")
+
+
+def is_gone(pid: int, seconds: float = 10.0) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_deaths_are_capped() -> None:
+    """
+    After 25 deaths the other cases of a target are not run, and every case has its verdict.
+    """
+    calls = [wire.pack_call(number, CASES[0].call) for number in range(30)]  # type: ignore[arg-type]
+    events = list(Pool(limits=LIMITS).observe(zoo.miniature("dies_of_everything"), smoke(), calls))
+    seen = {event.number: event.observation for event in events if isinstance(event, Seen)}
+    assert sorted(seen) == list(range(30))
+    assert Counter(observation.outcome for observation in seen.values()) == {"crash": 25, "not-run": 5}
+    assert seen[29].message == "the target died 25 times; the rest was not run"
+
+
+def test_worker_killed_from_outside_costs_one_verdict(notes: Path) -> None:
+    """
+    SIGKILL in the middle of a run is one crash, on the case that was being made, which does not happen again.
+    """
+
+    def kill() -> None:
+        os.kill(int(waited_for(notes)), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    made = Runner(pool=Pool(limits=Limits())).run(CASES, [zoo.miniature("waits_to_be_killed")])
+    killer.join()
+    found = {v.case: (v.verdict, v.severity, v.phase, v.message) for v in made.verdicts if v.verdict != "agree"}
+    message = "killed by SIGKILL; did not happen again when made alone"
+    assert found == {"marked": ("crash", "loud", "call", message)}
+    assert (len(list(made.verdicts)), made.exit_code()) == (len(CASES), 1)
+
+
+PARENT = """
+import sys
+from conv_conformance.run import Runner
+from tests import zoo
+Runner().run(zoo.cases(), [zoo.miniature("waits_to_be_killed")])
+"""
+
+
+def test_worker_ends_with_a_parent_that_is_killed(notes: Path) -> None:
+    """
+    A hanging worker is gone soon after its parent was killed with SIGKILL.
+    """
+    root = Path(__file__).parents[1]
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], cwd=root)
+    worker = int(waited_for(notes))
+    assert psutil.Process(worker).ppid() == parent.pid
+    parent.kill()
+    parent.wait()
+    assert is_gone(worker)
+
+
+def test_worker_ends_when_its_lifeline_is_cut(notes: Path) -> None:
+    """
+    Where the kernel does not end a worker with its parent, the closing of its standard input does.
+    """
+    call = wire.pack_call(0, CASES[1].call)  # type: ignore[arg-type]
+    worker = Worker(Pool(limits=LIMITS), zoo.miniature("waits_to_be_killed"), [call])
+    try:
+        pid = int(waited_for(notes))
+        assert worker._process.stdin is not None
+        worker._process.stdin.close()
+        assert is_gone(pid)
+    finally:
+        worker.close()
+
+
+def test_device_error_gets_a_new_process(notes: Path) -> None:
+    """
+    After an error of the device the next case is made in another process, and is right.
+    """
+    made = Runner(pool=Pool(limits=LIMITS)).run(CASES, [zoo.miniature("Device", "@gpu")])
+    found = {v.case: (v.verdict, v.finding and v.finding.kind) for v in made.verdicts if v.verdict != "agree"}
+    assert found == {"marked": ("disagree", "refused")}
+    processes = notes.read_text().split()
+    # Smoke, plain and marked in the first; everything behind in the second.
+    assert next(len(list(group)) for _, group in groupby(processes)) == 3
+    assert len(set(processes)) == 2
+
+
+def test_error_on_the_cpu_keeps_the_process(notes: Path) -> None:
+    """
+    The same error where there is no device does not cost a process: it is a wrong result of this process.
+    """
+    made = Runner(pool=Pool(limits=LIMITS)).run(CASES[:3], [zoo.miniature("Device")])
+    assert [v.verdict for v in made.verdicts] == ["agree", "disagree", "disagree"]
+    assert len(set(notes.read_text().split())) == 1
+
+
+@pytest.mark.parametrize(("devices", "turns"), [(("@gpu", "@cuda:1"), 2), (("", ""), None)])
+def test_targets_on_a_device_take_turns(notes: Path, devices: tuple[str, str], turns: int | None) -> None:
+    """
+    Two targets on an accelerator never work at the same time; two on the CPU do.
+    """
+    adapters = [zoo.miniature("Device", device) for device in devices]
+    made = Runner(pool=Pool(limits=LIMITS), jobs=2).run([CASES[0]] * 20, adapters)
+    assert {v.verdict for v in made.verdicts} == {"agree"}
+    found = len(list(groupby(notes.read_text().split())))
+    assert found == turns if turns else found > 2
+
+
+def test_device_words_are_passed_as_they_are(notes: Path) -> None:
+    """
+    What stands behind the @ reaches the adapter and the record unchanged.
+    """
+    made = Runner(pool=Pool(limits=LIMITS)).run(CASES[:1], [zoo.miniature("Device", "@npu:0")])
+    info = made.targets[0].info
+    assert (info.device, info.settings["device"], info.name.endswith(":Device@npu:0")) == ("npu:0", "npu:0", True)
+
+
+def test_first_device_error_of_all_stops_the_target(notes: Path) -> None:
+    """
+    A target whose smoke call fails could not run at all.
+    """
+    marked = wire.pack_call(-1, CASES[1].call)  # type: ignore[arg-type]
+    events = list(Pool(limits=LIMITS).observe(zoo.miniature("Device", "@gpu"), marked, []))
+    assert [type(event) for event in events] == [Failed]
+
+
+def test_watch_grants_the_time_anew_with_each_move() -> None:
+    """
+    A call begun, an answer received and becoming ready each begin the time again.
+    """
+    watch = Watch(Limits(timeout=0.2, start=0.2))
+    for mark, is_ready in [((-2, 9), False), ((-2, 9), True), ((0, 9), True), ((0, 8), True)]:
+        assert watch.overdue(mark, is_ready) == ""
+        time.sleep(0.12)
+        assert watch.overdue(mark, is_ready) == ""
+        time.sleep(0.12)
+    assert watch.overdue((0, 8), True) == "no end within 0.2 s"
