@@ -21,9 +21,10 @@ def number(value: int | float) -> Number:
     """
     Read a Python or NumPy scalar.
     """
-    if isinstance(value, float) and (not math.isfinite(value) or (value == 0 and math.copysign(1, value) < 0)):
-        return float(value)
-    return Fraction(value)
+    if not isinstance(value, float):
+        return Fraction(int(value))  # a NumPy integer would stay one, and overflow
+    special = not math.isfinite(value) or (value == 0 and math.copysign(1, value) < 0)
+    return float(value) if special else Fraction(value)
 
 
 def numbers(array: Array) -> Array:
