@@ -76,6 +76,12 @@ def _output_padding_past_the_window(call: Call) -> bool:
     return call.op == "conv_transpose" and any(extra and extra >= max(s, d) for extra, s, d in sizes)
 
 
+def _output_padding_past_the_stride(call: Call) -> bool:
+    """An output padding is not below its stride, and only its dilation is longer."""
+    sizes = zip(call.output_padding, call.strides, call.dilations, strict=True)
+    return not _output_padding_past_the_window(call) and any(extra and s <= extra < d for extra, s, d in sizes)
+
+
 def _past_the_input(call: Call, mode: str, spare: int) -> bool:
     longest = zip(call.pairs, call.lengths, strict=True)
     return call.padding_mode == mode and any(max(pair) > length - spare for pair, length in longest)
@@ -210,6 +216,7 @@ RULES: Mapping[str, Rule] = {
     "transposed-negative-padding": _transposed_negative_padding,
     "transposed-valid-with-gaps": _transposed_valid_with_gaps,
     "output-padding-past-the-window": _output_padding_past_the_window,
+    "output-padding-past-the-stride": _output_padding_past_the_stride,
     # Dtypes and values
     "mixed-dtypes": _mixed_dtypes,
     "integer-dtype": lambda call: is_integer(call.dtype.input),
