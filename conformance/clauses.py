@@ -114,13 +114,13 @@ def _clause(reader: Reader, key: Scalar, node: Node) -> Clause:
     tree = mapping(node)
     level = word(_needed(tree, "level"), LEVELS, "level")
     chosen = ("when", "alternatives") if level == LEVELS[1] else ()
-    reader.keys(tree, ("level", "sentence", *chosen), chosen)
+    reader.keys(tree, ("level", "sentence", *chosen))
     return Clause(
         id=key.text,
         level=level,
         sentence=text(_needed(tree, "sentence")),
-        when=tuple(word(item, rules.RULES, "rule") for item in sequence(tree.entries["when"])) if chosen else (),
-        alternatives=_alternatives(reader, mapping(tree.entries["alternatives"])) if chosen else {},
+        when=tuple(word(item, rules.RULES, "rule") for item in sequence(_needed(tree, "when"))) if chosen else (),
+        alternatives=_alternatives(reader, mapping(_needed(tree, "alternatives"))) if chosen else {},
     )
 
 
@@ -148,7 +148,7 @@ def _alternative(reader: Reader, tree: Tree) -> Alternative:
     if "refusal" not in tree.entries:
         return Alternative()
     refusal = mapping(tree.entries["refusal"])
-    reader.keys(refusal, ("twin",), ["twin"])
+    reader.keys(refusal, ("twin",))
     return Alternative(is_refusal=True, twin=_twin(reader, _needed(refusal, "twin")))
 
 

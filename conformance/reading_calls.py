@@ -160,7 +160,7 @@ def read_call(
     before = len(reader.problems)
     call: Plain = dict(base or {"dtype": {"input": "float32"}})
     call |= read_keys(reader, nodes)
-    _require(reader, call, at)
+    _require(reader, {**nodes, **call}, at)
     if len(reader.problems) > before:
         return None
     layout = reader.attempt(_checked_layout, call, nodes.get("layout", at))
@@ -179,9 +179,9 @@ def read_keys(reader: Reader, nodes: Mapping[str, Node]) -> Plain:
     return {key: value for key, value in read.items() if value is not None}
 
 
-def _require(reader: Reader, call: Plain, at: Node) -> None:
+def _require(reader: Reader, present: Mapping[str, Any], at: Node) -> None:
     for key, hint in (("op", "conv, for example"), ("layout", "such as {input: NWC, kernel: WIO}")):
-        if key not in call:
+        if key not in present:
             reader.note(at, f"no {key!r} here", hint)
 
 

@@ -36,10 +36,10 @@ def read_file(content: bytes, path: str) -> tuple[Document, list[Problem]]:
     root, problems = parse(content, path)
     reader = Reader(path)
     document: Document = {"cases": [], "sweeps": []}
-    if root is None:
-        return document, problems or [
-            Problem(path=path, line=1, column=1, message="the file is empty", hint="about, cases")
-        ]
+    if root is None and problems:
+        return document, problems
+    if root is None or (isinstance(root, Scalar) and not root.text):
+        return document, [Problem(path=path, line=1, column=1, message="the file is empty", hint="about, cases")]
     tree = reader.attempt(mapping, root)
     if tree is not None:
         _read_root(reader, tree, document)
