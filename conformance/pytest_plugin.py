@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from xdist.scheduler import LoadGroupScheduling
-
     from .case import Case
     from .corpus import Corpus
     from .ledger import Ledger
@@ -88,9 +86,9 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadGroupScheduling | None:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """
-    Return what keeps the tests of one target together.
+    Return what keeps the tests of one target together, or None to leave it to pytest-xdist.
 
     Marks for the groups would not do: https://github.com/pytest-dev/pytest-xdist/issues/1386.
     """
@@ -101,7 +99,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadGroupSch
     class ByTarget(LoadGroupScheduling):
         def _split_scope(self, nodeid: str) -> str:
             suite, *inside = nodeid.split("::")
-            return f"{suite}::{inside[0]}" if suite == SUITE else super()._split_scope(nodeid)
+            return inside[0] if suite == SUITE else str(super()._split_scope(nodeid))
 
     return ByTarget(config, log)
 
