@@ -5,6 +5,7 @@ PyTorch as a target: functions, layers, compiled and under autocast.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -105,10 +106,18 @@ class Torch:
     def _tensor(self, array: Array, dtype: str) -> Any:
         torch = self.torch
         if dtype in NARROW:
-            tensor = torch.from_numpy(array.view(words.SIGNED[dtype])).view(getattr(torch, dtype))
+            tensor = self._shared(array.view(words.SIGNED[dtype])).view(getattr(torch, dtype))
         else:
-            tensor = torch.from_numpy(array)
+            tensor = self._shared(array)
         return tensor if self.device == "cpu" else moved(torch, tensor, self.device)
+
+    def _shared(self, array: Array) -> Any:
+        if array.flags.writeable:
+            return self.torch.from_numpy(array)
+        # Broadcast memory is not writable; torch warns of that, and nothing here writes.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return self.torch.from_numpy(array)
 
     def _fetch(self, result: Any) -> Array:
         narrow = self._narrow.get(result.dtype)
