@@ -247,11 +247,11 @@ def test_ini_names_the_targets(repository: pytest.Pytester) -> None:
 
 
 def test_only_what_was_selected_is_made(repository: pytest.Pytester) -> None:
-    """The engine runs once for a target, with the cases of the tests that -k left."""
-    run(repository, "Right", more=("-k", "does-not-tell")).assert_outcomes(passed=1, deselected=2)
+    """The engine runs once for a target, with the cases of the tests that -k left of this target."""
+    run(repository, "Right", "Limited", more=("-k", "does-not-tell")).assert_outcomes(passed=2, deselected=3)
     made = repository.path.joinpath("calls.txt").read_text().splitlines()
-    # The smoke call has a kernel of two taps and comes first, once.
-    assert ["2", "1"] == [line.split()[1] for line in made]
+    # The smoke call has a kernel of two taps and comes first; Limited does not make it.
+    assert ["2", "1", "1"] == [line.split()[1] for line in made]
 
 
 def test_last_failed_runs_again(repository: pytest.Pytester) -> None:
