@@ -110,8 +110,8 @@ class Keras:
         tensor = ask(self._keras.ops.convert_to_tensor, signal)
         if call.before is None:
             return tensor
-        cut, added = words.before(call, step.layout)
-        return ask(self._keras.ops.pad, ask(getitem, tensor, cut), added)
+        added, cut = words.before(call, step.layout)
+        return ask(getitem, ask(self._keras.ops.pad, tensor, added), cut)
 
     def _layer(self, call: Call, step: keras_words.Step, signal: Any, weights: Sequence[Array]) -> Any:
         layer = ask(getattr(self._keras.layers, step.name), **step.keywords)

@@ -87,8 +87,8 @@ class TensorFlow:
         def compute(signal: Any, *others: Any) -> Any:
             signal = tf.transpose(tf.transpose(signal)) if is_inside else signal
             if call.before is not None:
-                cut, added = words.before(call, step.data_format)
-                signal = tf.pad(signal[cut], added)
+                added, cut = words.before(call, step.data_format)
+                signal = tf.pad(signal, added)[cut]
             signal = operation(signal, *others[: len(step.kernels)], **self._keywords(call, step, signal))
             if call.bias is not None:
                 signal = tf.nn.bias_add(signal, others[-1], data_format=step.data_format)

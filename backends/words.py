@@ -58,21 +58,23 @@ def infers_other_groups(call: Call) -> bool:
     return not rest and inferred != call.groups
 
 
-def before(call: Call, layout: str) -> tuple[tuple[slice, ...], list[list[int]]]:
+def before(call: Call, layout: str) -> tuple[list[list[int]], tuple[slice, ...]]:
     """
-    Return what to cut from the input and what to add then, for each axis of `layout`, where a pad takes no crops.
+    Return what to add to the input and what to cut from it then, for each axis of `layout`, where a pad takes no crops.
+
+    In this order a crop may reach into what was added.
     """
     assert call.before is not None
     pairs = dict(zip(call.spatial, call.before, strict=True))
     ordered = [pairs.get(letter, (0, 0)) for letter in layout]
     cut = tuple(slice(max(-low, 0), min(high, 0) or None) for low, high in ordered)
-    return cut, [[max(low, 0), max(high, 0)] for low, high in ordered]
+    return [[max(low, 0), max(high, 0)] for low, high in ordered], cut
 
 
 def before_text(call: Call, layout: str, pad: str, signal: str) -> str:
     """
     Return the text of `before`, done to the array `signal` by the function `pad`.
     """
-    cut, added = before(call, layout)
+    added, cut = before(call, layout)
     parts = ", ".join(f"{part.start or ''}:{part.stop or ''}" for part in cut)
-    return f"{pad}({signal}[{parts}], {added!r})"
+    return f"{pad}({signal}, {added!r})[{parts}]"

@@ -49,6 +49,7 @@ CALLS: dict[str, tuple[Call, Any]] = {
     "negative": (call_of("conv", *PLAIN, padding=((-1, 1),)), line(11, 14, 5)),
     "bias": (call_of("conv", PLAIN[0], [[[1, 3]], [[2, 4]]], bias=[100, 200]), [[[106, 212], [111, 225], [114, 232]]]),
     "before": (call_of("conv", *PLAIN, before=((-1, 1),)), line(11, 14, 5)),
+    "before-crops-all": (call_of("conv", line(3), taps(2), before=((-2, 3),)), line(0, 0)),
     "no-batch": (call_of("conv", np.zeros((0, 4, 1)), taps(1, 2)), np.zeros((0, 3, 1))),
     "groups": (
         call_of("conv", [[[1, 2, 3, 4]]], [[[1, 2, 3, 4], [10, 20, 30, 40]]], groups=2),
