@@ -47,7 +47,9 @@ def has_words(call: Call) -> bool:
 
 @pytest.fixture(scope="module")
 def literal() -> list[Case]:
-    return [case for case in corpus.load().cases if case.call is not None and case.call.op == "conv"]
+    calls = [(case, case.call) for case in corpus.load().cases if case.call is not None]
+    # Plain loops over more than this take seconds.
+    return [case for case, call in calls if call.op == "conv" and call.input.size < 100_000]
 
 
 def test_worker_in_javascript_agrees(literal: list[Case]) -> None:
