@@ -58,9 +58,9 @@ def unpack(line: bytes) -> tuple[Message, int]:
     """
     try:
         message = json.loads(line)
-        sizes = [described[3] for described in message.get("arrays", ())]
-        if sizes and min(sizes) < 0:
-            raise ValueError("an array of less than no bytes")
+        sizes = [size for _, _, _, size in message.get("arrays", ())]
+        if any(not isinstance(size, int) or size < 0 for size in sizes):
+            raise ValueError("a size that counts no bytes")
         return message, sum(sizes)
     except (ValueError, AttributeError, LookupError, TypeError) as error:
         raise Malformed(f"not a message: {line[:80]!r}") from error
