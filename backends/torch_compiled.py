@@ -12,6 +12,7 @@ from typing import Any
 from ..adapter import Limit, Unavailable, ask
 from ..call import Call
 from . import torch_words as words
+from .torch_functional import extended
 from .torch_words import Step
 
 
@@ -90,13 +91,13 @@ def _function(torch: Any, call: Call, plan: Sequence[Step]) -> Callable[..., Any
 
     Negating twice is the identity that stands around it for `inside_graph`.
     """
-    functional, pads = torch.nn.functional, words.pads(call)
+    functional, pads, cuts = torch.nn.functional, words.pads(call), words.cuts(call)
     convolutions = [(getattr(functional, step.name), dict(step.keywords)) for step in plan]
 
     def compute(x: Any, *operands: Any) -> Any:
         *kernels, bias = operands
         if pads:
-            x = functional.pad(x, pads)
+            x = extended(functional, x, pads, cuts)
         for n, (convolve, keywords) in enumerate(convolutions):
             x = convolve(x, kernels[n], bias if n == len(kernels) - 1 else None, **keywords)
         return x

@@ -35,7 +35,7 @@ class Functional:
         """
         x, *kernels, bias = tensors
         if call.before is not None:
-            x = ask(self._functional.pad, x, words.pads(call))
+            x = ask(extended, self._functional, x, words.pads(call), words.cuts(call))
         for step, kernel in zip(plan, kernels, strict=True):
             function = getattr(self._functional, step.name)
             x = ask(function, x, kernel, bias if step is plan[-1] else None, **step.keywords)
@@ -78,6 +78,14 @@ class Autocast:
         return (
             f"torch.autocast({self._kind!r}, torch.bfloat16)(lambda: {self._functional.write(call, plan, operands)})()"
         )
+
+
+def extended(functional: Any, x: Any, pads: Sequence[int], cuts: Sequence[slice]) -> Any:
+    """
+    Return a tensor after `before`: padded by torch's own function, then cut where that takes no such crop.
+    """
+    x = functional.pad(x, pads)
+    return x[(..., *cuts)] if cuts else x
 
 
 def deterministic(torch: Any, device: str) -> Functional:

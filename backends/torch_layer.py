@@ -11,6 +11,7 @@ from ..adapter import Limit, ask
 from ..call import Call
 from . import text
 from . import torch_words as words
+from .torch_functional import extended
 from .torch_words import Step
 
 
@@ -35,7 +36,7 @@ class Layer:
         """
         x, *kernels, bias = tensors
         if call.before is not None:
-            x = ask(self._torch.nn.functional.pad, x, words.pads(call))
+            x = ask(extended, self._torch.nn.functional, x, words.pads(call), words.cuts(call))
         for step, kernel in zip(plan, kernels, strict=True):
             x = ask(self._layer(step, kernel, bias if step is plan[-1] else None), x)
         return x

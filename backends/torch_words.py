@@ -88,8 +88,25 @@ def place(call: Call, plan: Sequence[Step]) -> list[tuple[Array, str]]:
 def pads(call: Call) -> tuple[int, ...]:
     """
     Return `before` as torch's `pad` takes it: low and high of the last axis first; empty where there is none.
+
+    Crops are negative pads, unless they have to be cuts.
     """
-    return tuple(amount for pair in reversed(call.before or ()) for amount in pair)
+    amounts = (amount for pair in reversed(call.before or ()) for amount in pair)
+    return tuple(max(amount, 0) for amount in amounts) if cuts(call) else tuple(amounts)
+
+
+def cuts(call: Call) -> tuple[slice, ...]:
+    """
+    Return what is left of each spatial axis after the positive pads, where torch's `pad` takes no such crop.
+
+    It takes none that is longer than the axis, even where pads make up for it.
+    """
+    if call.before is None:
+        return ()
+    axes = list(zip(call.extents("input"), call.before, strict=True))
+    if all(w + min(low, 0) + min(high, 0) >= 0 for w, (low, high) in axes):
+        return ()
+    return tuple(slice(max(-low, 0), max(w + max(low, 0) + high, 0)) for w, (low, high) in axes)
 
 
 def _keywords(stage: Stage) -> dict[str, Any]:
@@ -116,7 +133,7 @@ def _cropping(stage: Stage) -> dict[str, Any]:
     """
     Return the crop as torch has it: `padding` off both ends, `output_padding` given back at the high end.
 
-    So (low, high) is padding = low and output_padding = low - high; a larger high has no words.
+    So (low, high) is padding = low and output_padding = low - high, where torch takes that much.
     """
     if stage.padding in ("causal", "full"):
         return {"padding": stage.padding}
@@ -139,20 +156,28 @@ def _foreign(call: Call) -> dict[str, Any]:
 def _is_lopsided(call: Call) -> bool:
     if call.op == "conv_transpose" or call.padding in WORDS:
         return False
+    if call.padding == "causal" and call.rank > 1:
+        return True
     return any(low != high for low, high in call.pairs)
 
 
-def _crops_more_at_the_end(call: Call) -> bool:
+def _is_lopsided_crop(call: Call) -> bool:
+    """
+    Say whether a crop is beyond `padding` and `output_padding`, which must be below the stride or the dilation.
+
+    Equal crops are always said: an output padding that is too large is then the call's own.
+    """
     if call.op != "conv_transpose" or call.padding in ("causal", "full"):
         return False
-    return any(high - extra > low for (low, high), extra in zip(call.pairs, call.output_padding, strict=True))
+    axes = zip(call.pairs, call.output_padding, call.strides, call.dilations, strict=True)
+    return any(low != high and not 0 <= low - high + extra < max(s, d) for (low, high), extra, s, d in axes)
 
 
-def _mismatches_depthwise(call: Call) -> bool:
+def _is_other_depthwise(call: Call) -> bool:
     if call.op not in ("depthwise_conv", "separable_conv"):
         return False
     stage = call.stages[0]
-    return call.extent(stage.kernel, "C") != stage.groups
+    return call.groups != 1 or call.extent(stage.kernel, "C") != stage.groups
 
 
 def _lies(call: Call, storage: str) -> bool:
@@ -175,7 +200,9 @@ def _results(call: Call) -> Iterator[int]:
 #: What torch has no words for in any mode.
 LIMITS = (
     Limit("torch's convNd has one padding for both ends of an axis", _is_lopsided),
-    Limit("torch's conv_transposeNd cannot crop more at the high end than at the low one", _crops_more_at_the_end),
+    Limit(
+        "torch's conv_transposeNd has one padding for both ends, and gives back few at the high end", _is_lopsided_crop
+    ),
     Limit(
         "torch's conv_transposeNd has no padding words",
         lambda call: call.op == "conv_transpose" and call.padding in ("causal", "full"),
@@ -189,7 +216,7 @@ LIMITS = (
         "torch's convNd has no parameter for the result's dtype",
         lambda call: call.dtype.output not in (None, call.dtype.input),
     ),
-    Limit("a grouped kernel of torch's does not tell the channels of the input", _mismatches_depthwise),
+    Limit("torch's groups say of a depthwise convolution only how many channels the input has", _is_other_depthwise),
     Limit("torch's tensors have no negative strides", lambda call: _lies(call, "reversed")),
     Limit("torch's tensors have no read-only flag", lambda call: _lies(call, "readonly")),
 )
@@ -233,10 +260,15 @@ def expression(call: Call, plan: Sequence[Step], operands: Sequence[str], write:
     """
     x, *kernels, bias = operands
     if call.before is not None:
-        x = f"torch.nn.functional.pad({x}, {pads(call)})"
+        x = f"torch.nn.functional.pad({x}, {pads(call)}){_cut(call)}"
     for step, kernel in zip(plan, kernels, strict=True):
         x = write(step, x, kernel, bias if step is plan[-1] else "None")
     return x
+
+
+def _cut(call: Call) -> str:
+    kept = ", ".join(f"{cut.start}:{cut.stop}" for cut in cuts(call))
+    return f"[..., {kept}]" if kept else ""
 
 
 def functional(step: Step, x: str, kernel: str, bias: str) -> str:
