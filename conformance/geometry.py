@@ -78,17 +78,25 @@ def lengths_out(call: Plain) -> tuple[int, ...]:
 
 
 def _length_out(call: Plain, axis: int, letter: str) -> int:
-    kernel = "depthwise_kernel" if call["op"] == "separable_conv" else "kernel"
-    taps, padding = extents(call, kernel)[letter], call["padding"]
+    taps, padding = extents(call, _first_kernel(call))[letter], call["padding"]
     stride = int(call["strides"][axis])
     window = (taps - 1) * call["dilations"][axis] + 1 if taps else 0
-    length = extents(call, "input")[letter] + sum(call["before"][axis] if "before" in call else ())
+    length = _length_in(call, axis, letter)
     if call["op"] == "conv_transpose":
-        return _transposed(max(length, 0), window, stride, padding, axis) + int(call["output_padding"][axis])
+        return _transposed(length, window, stride, padding, axis) + int(call["output_padding"][axis])
     dilation = call["input_dilations"][axis]
     padded = (length - 1) * dilation + 1 if length > 0 else 0
     padded += _total(padding, padded, window, stride) if isinstance(padding, str) else sum(padding[axis])
     return int(max((max(padded, 0) - window) // stride + 1, 0))
+
+
+def _first_kernel(call: Plain) -> str:
+    return "depthwise_kernel" if call["op"] == "separable_conv" else "kernel"
+
+
+def _length_in(call: Plain, axis: int, letter: str) -> int:
+    """Return the length of an axis after `before`."""
+    return max(extents(call, "input")[letter] + sum(call["before"][axis] if "before" in call else ()), 0)
 
 
 def _total(word: str, length: int, window: int, stride: int) -> int:
@@ -118,7 +126,7 @@ def complaints(call: Plain) -> list[Complaint]:
     Return everything that contradicts itself in a settled call; nothing where it has a meaning.
     """
     found = [*_ranks(call), *_sizes(call), *_padding(call), *_op(call)]
-    return found or [*_channels(call), *_storage(call), *_nothing_left(call), *_dtypes(call)]
+    return found or [*_channels(call), *_storage(call), *_nothing_left(call), *_nothing_to_copy(call), *_dtypes(call)]
 
 
 def _ranks(call: Plain) -> Iterator[Complaint]:
@@ -188,7 +196,7 @@ def _channels(call: Plain) -> Iterator[Complaint]:
 
 
 def _depthwise(call: Plain, channels: int) -> Iterator[Complaint]:
-    name = "kernel" if call["op"] == "depthwise_conv" else "depthwise_kernel"
+    name = _first_kernel(call)
     kernel = extents(call, name)
     if kernel["C"] != channels:
         yield Complaint(name, f"C = {kernel['C']} for {channels} input channels")
@@ -208,6 +216,15 @@ def _nothing_left(call: Plain) -> Iterator[Complaint]:
         yield Complaint("kernel", "an empty kernel for conv_transpose")
     elif any(length <= 0 for length in lengths_out(call)):
         yield Complaint("padding", f"an output of lengths {list(lengths_out(call))}", "expect a refusal")
+
+
+def _nothing_to_copy(call: Plain) -> Iterator[Complaint]:
+    if call["padding_mode"] == "zeros":
+        return
+    taps = extents(call, _first_kernel(call))
+    for axis, (letter, length) in enumerate(zip(spatial(call), lengths_out(call), strict=True)):
+        if not _length_in(call, axis, letter) and taps[letter] and length:
+            yield Complaint("padding_mode", f"{call['padding_mode']} of an axis of length 0")
 
 
 def _dtypes(call: Plain) -> Iterator[Complaint]:

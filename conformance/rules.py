@@ -152,9 +152,10 @@ def _real(dtype: str) -> str:
 
 
 def _floats(call: Call, names: list[str]) -> Iterator[Array]:
-    """Yield the arrays that are not integers, complex ones as their two parts."""
+    """Yield the arrays that are not integers, complex ones as their two parts, what repeats in memory once."""
     for name in names:
         array = call.array(name)
+        array = array[tuple(slice(None if stride else 1) for stride in array.strides)]
         if array.dtype.kind == "c":
             yield array.real
             yield array.imag
