@@ -52,7 +52,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PATH|PATTERN",
         help="Only these cases: files, folders or id patterns. By default the whole corpus.",
     )
-    group.addoption("--conformance-sweeps", choices=["none", "quick", "full"], default="quick", help="Which sweeps to take.")
+    group.addoption(
+        "--conformance-sweeps", choices=["none", "quick", "full"], default="quick", help="Which sweeps to take."
+    )
     group.addoption(
         "--conformance-known",
         action="append",
@@ -61,9 +63,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="A ledger of your own, besides the shipped one.",
     )
-    group.addoption("--conformance-strict-known", action="store_true", help="Fail where the ledger says what is no longer so.")
+    group.addoption(
+        "--conformance-strict-known", action="store_true", help="Fail where the ledger says what is no longer so."
+    )
     group.addoption("--conformance-timeout", type=float, default=60.0, metavar="S", help="Seconds for one call.")
-    parser.addini("conformance_backends", "The targets, one a line, where --conformance-backend is not given.", "linelist", [])
+    parser.addini(
+        "conformance_backends", "The targets, one a line, where --conformance-backend is not given.", "linelist", []
+    )
 
 
 def targets_of(config: pytest.Config) -> Sequence[str]:
@@ -105,7 +111,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """
     Put the suite beside the files that pytest collects.
     """

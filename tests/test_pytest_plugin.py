@@ -15,7 +15,7 @@ pytest_plugins = ["pytester"]
 
 MINIATURES = Path(__file__).with_name("miniatures.py")
 
-BACKENDS = '''
+BACKENDS = """
 import os, time
 from conv_conformance import Limit, Outputs
 
@@ -55,7 +55,7 @@ class Slow:
             time.sleep(0.2)
             return serve(call, conv)()
         return make
-'''
+"""
 
 CASES = """
 about: Of this repository.
@@ -164,7 +164,9 @@ def test_a_disagreement_is_a_failure_with_its_block(repository: pytest.Pytester)
     """A disagreement fails with the report's own text: what was expected, what came, the call; without a traceback."""
     result = run(repository, "Flipped")
     result.assert_outcomes(passed=2, failed=1)
-    result.stdout.fnmatch_lines(["silent  mine.tells  backends.py:Flipped  values", "*expected  6 11 14  5", "*got  3 10 13 10"])
+    result.stdout.fnmatch_lines(
+        ["silent  mine.tells  backends.py:Flipped  values", "*expected  6 11 14  5", "*got  3 10 13 10"]
+    )
     result.stdout.no_fnmatch_line("*pytest_plugin.py*")
 
 
@@ -207,8 +209,9 @@ def test_miniatures_get_what_they_deserve(
     repository: pytest.Pytester, miniature: str, outcomes: dict[str, int], says: str
 ) -> None:
     """
-    A framework's fault is a failure of the test of that case alone, a fault of the adapter an error, what has no
-    words is skipped, and a target that cannot run is an error of each test, in one line.
+    A framework's fault is a failure of the test of that case alone, a fault of the adapter an error.
+
+    What has no words is skipped, and a target that cannot run is an error of each test, in one line.
     """
     result = repository.runpytest_subprocess(
         f"--conformance-backend={MINIATURES}:{miniature}",
