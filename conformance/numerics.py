@@ -34,6 +34,7 @@ class Tolerance:
 
     With a `grid`, a finite element must round to the expected multiple of it.
     Otherwise abs(got - expected) may be at most `bound`, element by element; `unit` is u * S, for reports.
+    Up to `coarse` a lower precision explains the error, beyond it only wrong values do.
     """
 
     grid: float | None = None
@@ -101,7 +102,8 @@ def _rounding(call: Call, expected: Array, dtype: str, magnitude: Array, *, comp
     factor = 4.0 if np.iscomplexobj(expected) else 1.0
     outer = 2 * size + _before_bias(call, expected)
     bound = factor * (count * accumulator.unit * magnitude + out.unit * outer + underflow)
-    coarse = bound + factor * count * dtypes.FORMATS["bfloat16"].unit * magnitude
+    # Inputs rounded to bfloat16 cost up to (2u + u^2) * S, random data summed in it hardly more, however many products.
+    coarse = bound + factor * 4 * dtypes.FORMATS["bfloat16"].unit * magnitude
     return Tolerance(bound=bound, coarse=coarse, unit=accumulator.unit * magnitude)
 
 

@@ -1,0 +1,515 @@
+"""
+The judge: which kind, in which order, how severe, and what is near enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from conv_conformance.call import Array, Call
+from conv_conformance.expectation import AnyOf, Deferred, Expectation, Output, Refusal, Shape
+from conv_conformance.judge import Context, Judgement, judge
+from conv_conformance.observation import Observation
+from conv_conformance.reference import evaluate
+from conv_conformance.verdict import KINDS, VERDICTS
+
+from .builders import call_of, ramp
+
+CALL = call_of("conv", [[[0], [3], [4], [5]]], [[[1]], [[2]]])
+EXPECTED = np.array([[[6], [11], [14]]], np.float32)
+TWO = call_of("conv", ramp(1, 4, 2), ramp(2, 2, 3))
+
+
+def returned(array: Any, **more: Any) -> Observation:
+    array = np.asarray(array)
+    return Observation(outcome="returned", arrays={"output": array}, dtypes={"output": array.dtype.name}, **more)
+
+
+def raised(message: str = "ValueError: no", **more: Any) -> Observation:
+    return Observation(outcome="raised", message=message, **more)
+
+
+def judged(
+    got: Array | Observation, expected: Array | Expectation, call: Call = CALL, **context: Any
+) -> tuple[str, str | None]:
+    judgement = full(got, expected, call, **context)
+    return judgement.verdict, judgement.finding and judgement.finding.kind
+
+
+def full(got: Array | Observation, expected: Array | Expectation, call: Call = CALL, **context: Any) -> Judgement:
+    observation = got if isinstance(got, Observation) else returned(got)
+    expectation = Output(array=expected) if isinstance(expected, np.ndarray) else expected
+    return judge(expectation, observation, Context(call=call, **context))
+
+
+def wrong(kind: str) -> tuple[str, str]:
+    return "disagree", kind
+
+
+AGREE = ("agree", None)
+
+# --- plain outcomes
+
+
+@pytest.mark.parametrize("outcome", ["unsupported", "not-run", "crash", "timeout", "suite-error"])
+@pytest.mark.parametrize("expected", [EXPECTED, Shape(shape=(1, 3, 1), dtype="float32"), AnyOf(alternatives={})])
+def test_some_outcomes_are_verdicts(outcome: str, expected: Array | Expectation) -> None:
+    """
+    Where nothing was returned and nothing refused, the outcome is the verdict, whatever was expected.
+    """
+    assert outcome in VERDICTS
+    assert judged(Observation(outcome=outcome), expected) == (outcome, None)
+
+
+def test_right_result_agrees() -> None:
+    """
+    The walk-through's result is right.
+    """
+    assert judged(EXPECTED, EXPECTED) == AGREE
+
+
+def test_deferred_case_is_not_run() -> None:
+    """
+    What the suite cannot judge yet counts for nobody.
+    """
+    assert judged(EXPECTED, Deferred(reason="later")) == ("not-run", None)
+
+
+def test_output_alone_is_asked_for() -> None:
+    """
+    A missing output, or one too many, is the adapter's fault, also where a shape alone is expected.
+    """
+    none = Observation(outcome="returned")
+    two = Observation(outcome="returned", arrays={"output": EXPECTED, "mask": EXPECTED}, dtypes={"output": "float32"})
+    for expected in (EXPECTED, Shape(shape=(1, 3, 1), dtype="float32")):
+        assert judged(none, expected) == ("suite-error", None)
+        assert judged(two, expected) == ("suite-error", None)
+
+
+# --- kinds and their order
+
+
+def kinds_in_order() -> dict[str, tuple[Observation, Array, Call]]:
+    """
+    Return, for each kind, an observation that is wrong in this way and in every later way that it can be as well.
+    """
+    wide = EXPECTED.astype(np.float64)
+    expected = evaluate(TWO)
+    nan = np.array([[[np.nan], [12], [14]]], np.float32)
+    unsteady = {"unsteady": True, "inputs_changed": True}
+    return {
+        "refused": (raised(), EXPECTED, CALL),
+        "layout": (returned(expected.swapaxes(1, 2).astype(np.float64), **unsteady), expected, TWO),
+        "shape": (returned(np.concatenate([wide, wide]) + 1, **unsteady), EXPECTED, CALL),
+        "dtype": (returned(wide + np.nan, **unsteady), EXPECTED, CALL),
+        "nonfinite": (returned(nan, **unsteady), EXPECTED, CALL),
+        "values": (returned(EXPECTED + 1, **unsteady), EXPECTED, CALL),
+        "precision": (returned(EXPECTED + np.float32(2.0**-10), **unsteady), EXPECTED, CALL),
+        "nondeterministic": (returned(EXPECTED, **unsteady), EXPECTED, CALL),
+        "inputs-changed": (returned(EXPECTED, inputs_changed=True), EXPECTED, CALL),
+    }
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "not-refused"])
+def test_first_kind_that_holds_is_named(kind: str) -> None:
+    """
+    Of several ways of being wrong, the first of the fixed order is reported, with its severity.
+    """
+    observation, expected, call = kinds_in_order()[kind]
+    finding = full(observation, expected, call).finding
+    assert finding is not None
+    severity = {"refused": "loud", "precision": "precision"}.get(kind, "silent")
+    assert (finding.kind, finding.where, finding.severity) == (kind, "output", severity)
+
+
+def test_finding_tells_the_first_difference() -> None:
+    """
+    A finding holds the first differing element in row-major order, both values, how many differ, and the row around.
+    """
+    got = EXPECTED.copy()
+    got[0, 1:, 0] += 1
+    finding = full(got, EXPECTED).finding
+    assert finding is not None
+    assert (finding.first_index, finding.expected, finding.got, finding.differing) == ((0, 1, 0), 11, 12, 2)
+    assert (finding.expected_near, finding.got_near) == ((6, 11, 14), (6, 12, 15))
+
+
+# --- layout
+
+
+def test_permuted_axes_are_layout_whatever_the_shape() -> None:
+    """
+    Channels first for channels last is `layout`, also where both shapes are the same by chance.
+    """
+    expected = evaluate(TWO)
+    assert expected.shape == (1, 3, 3)
+    assert judged(expected.swapaxes(1, 2), expected, TWO) == wrong("layout")
+    plane = call_of("conv", ramp(2, 3, 4, 2), ramp(2, 2, 2, 3))
+    output = evaluate(plane)
+    assert judged(output.transpose(0, 3, 1, 2), output, plane) == wrong("layout")
+    assert judged(output.transpose(0, 2, 1, 3), output, plane) == wrong("layout")
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_reversed_axis_is_values(axis: int) -> None:
+    """
+    Reversed positions or channels look like shifts and swaps: they are `values`, not `layout`.
+    """
+    expected = evaluate(TWO)
+    assert judged(np.flip(expected, axis), expected, TWO) == wrong("values")
+
+
+def test_constant_and_empty_results_tell_no_layout() -> None:
+    """
+    Where all elements are equal, or there are none, another order of extents is `shape`.
+    """
+    constant = np.full((1, 3, 2), 4, np.float32)
+    assert judged(constant.swapaxes(1, 2), constant, TWO) == wrong("shape")
+    empty = np.zeros((1, 0, 2), np.float32)
+    assert judged(empty.swapaxes(1, 2), empty, TWO) == wrong("shape")
+
+
+def test_permutation_that_is_right_in_part_is_shape() -> None:
+    """
+    Only a permutation that makes the result exactly right is `layout`.
+    """
+    expected = evaluate(call_of("conv", ramp(1, 5, 2), ramp(2, 2, 3)))
+    got = expected.swapaxes(1, 2).copy()
+    got[0, 0, 0] += 1
+    assert judged(got, expected, TWO) == wrong("shape")
+
+
+# --- shape and dtype
+
+
+def test_shape_expectation_judges_shape_and_dtype() -> None:
+    """
+    Where only a shape is expected, any values agree, and another shape or dtype does not.
+    """
+    expected = Shape(shape=(1, 3, 1), dtype="float32")
+    assert judged(EXPECTED + 5, expected) == AGREE
+    assert judged(EXPECTED[:, :2], expected) == wrong("shape")
+    assert judged(EXPECTED.astype(np.float64), expected) == wrong("dtype")
+    assert judged(raised(), expected) == wrong("refused")
+    assert judged(returned(EXPECTED, inputs_changed=True), expected) == wrong("inputs-changed")
+
+
+def test_result_dtype_of_the_mode_is_expected() -> None:
+    """
+    Where a mode returns bfloat16 for float32, that is right, rounded to it; float32 is then `dtype`.
+    """
+    import ml_dtypes
+
+    narrow = EXPECTED.astype(ml_dtypes.bfloat16)
+    modes = {"result_dtypes": {"float32": "bfloat16"}}
+    assert judged(narrow, EXPECTED, **modes) == AGREE
+    assert judged(narrow + narrow, EXPECTED, **modes) == wrong("values")
+    assert judged(EXPECTED, EXPECTED, **modes) == wrong("dtype")
+    assert judged(narrow, EXPECTED) == wrong("dtype")
+    assert judged(narrow, Shape(shape=(1, 3, 1), dtype="float32"), **modes) == AGREE
+
+
+# --- refusals and alternatives
+
+TWIN = Refusal(twin=CALL, name="{strides: 1}")
+
+
+@pytest.mark.parametrize(
+    ("observation", "twin", "verdict"),
+    [
+        (raised(), returned(EXPECTED), AGREE),
+        (raised(), raised(), wrong("refused")),
+        (raised(), Observation(outcome="unsupported"), ("unsupported", None)),
+        (raised(), Observation(outcome="crash"), ("not-run", None)),
+        (raised(), Observation(outcome="suite-error"), ("not-run", None)),
+        (raised(), None, ("not-run", None)),
+        (raised("MemoryError: ", environment=True), returned(EXPECTED), wrong("refused")),
+        (returned(EXPECTED), returned(EXPECTED), wrong("not-refused")),
+        (returned(EXPECTED), None, wrong("not-refused")),
+        (Observation(outcome="crash"), returned(EXPECTED), ("crash", None)),
+    ],
+)
+def test_refusal_needs_a_twin_that_is_accepted(
+    observation: Observation, twin: Observation | None, verdict: tuple[str, str | None]
+) -> None:
+    """
+    A refusal counts only beside its twin's result, and never for want of memory.
+    """
+    twins: Mapping[str, Observation] = {} if twin is None else {TWIN.name: twin}
+    assert judged(observation, TWIN, twins=twins) == verdict
+
+
+ANY = AnyOf(
+    alternatives={
+        "computes": Output(array=EXPECTED),
+        "refuses": TWIN,
+        "pads": Output(array=np.array([[[6], [11], [14], [5]]], np.float32)),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("observation", "alternative"),
+    [(returned(EXPECTED), "computes"), (returned(np.float32([[[6], [11], [14], [5]]])), "pads"), (raised(), "refuses")],
+)
+def test_any_alternative_agrees_and_is_named(observation: Observation, alternative: str) -> None:
+    """
+    Each alternative of an implementation-defined clause is right, and the verdict says which was followed.
+    """
+    judgement = full(observation, ANY, twins={TWIN.name: returned(EXPECTED)})
+    assert (judgement.verdict, judgement.alternative) == ("agree", alternative)
+
+
+@pytest.mark.parametrize(
+    ("observation", "kind"),
+    [
+        (returned(EXPECTED + 1), "values"),
+        (returned(EXPECTED[:, :1]), "shape"),
+        (raised(environment=True), "refused"),
+        (returned(EXPECTED, inputs_changed=True), "inputs-changed"),
+        (returned(EXPECTED, unsteady=True), "nondeterministic"),
+    ],
+)
+def test_no_alternative_that_agrees_is_a_disagreement(observation: Observation, kind: str) -> None:
+    """
+    A result that is none of the alternatives is judged by the first that expects a result.
+    """
+    assert judged(observation, ANY, twins={TWIN.name: returned(EXPECTED)}) == wrong(kind)
+
+
+def test_refusal_where_no_alternative_refuses_is_refused() -> None:
+    """
+    An implementation-defined result is still a result: refusing is no way out.
+    """
+    results = AnyOf(alternatives={"computes": Output(array=EXPECTED), "shape": Shape(shape=(1, 3, 1), dtype="float32")})
+    assert judged(raised(), results) == wrong("refused")
+
+
+def test_result_where_every_alternative_refuses_is_not_refused() -> None:
+    """
+    Where each alternative is a refusal, a result is none of them.
+    """
+    assert judged(returned(EXPECTED), AnyOf(alternatives={"one": TWIN}), twins={}) == wrong("not-refused")
+
+
+# --- zeros, NaN, infinities
+
+
+def signed(*values: float) -> Array:
+    return np.array(values, np.float32).reshape(1, -1, 1)
+
+
+def test_zeros_are_equal_unless_their_sign_is_asked_for() -> None:
+    """
+    0.0 equals -0.0, except under `compare: signed-zero`, where the first wrong sign is `values`.
+    """
+    assert judged(signed(-0.0, 1), signed(0.0, 1)) == AGREE
+    asked = Output(array=signed(0.0, -0.0), signed_zero=True)
+    assert judged(signed(0.0, -0.0), asked) == AGREE
+    assert judged(signed(0.0, 0.0), asked) == wrong("values")
+    assert judged(signed(0.0, 5.0), asked) == wrong("values")
+
+
+def test_any_nan_equals_any_nan() -> None:
+    """
+    Payload and sign of a NaN do not count, its place does.
+    """
+    odd = np.array([0xFFC00001, 0x3F800000], np.uint32).view(np.float32).reshape(1, 2, 1)
+    assert judged(odd, signed(np.nan, 1)) == AGREE
+    assert judged(signed(1, np.nan), signed(np.nan, 1)) == wrong("nonfinite")
+
+
+@pytest.mark.parametrize("got", [(1, 2), (np.nan, 2), (-np.inf, 2), (np.inf, np.inf)])
+def test_infinities_must_be_where_they_belong(got: tuple[float, float]) -> None:
+    """
+    An infinity of the other sign, a NaN or a number in its place, or one too many, is `nonfinite`.
+    """
+    assert judged(signed(*got), signed(np.inf, 2)) == wrong("nonfinite")
+
+
+def test_finite_elements_beside_a_nan_are_judged() -> None:
+    """
+    A NaN that is expected does not hide a wrong number beside it.
+    """
+    poisoned = call_of("conv", [[[np.nan], [1], [2]]], [[[1]]])
+    assert judged(signed(np.nan, 1, 2), signed(np.nan, 1, 2), poisoned) == AGREE
+    assert judged(signed(np.nan, 1, 9), signed(np.nan, 1, 2), poisoned) == wrong("values")
+
+
+# --- integers and complex numbers
+
+
+def test_integers_are_judged_exactly() -> None:
+    """
+    Integers must be equal, element by element, with the wrap-around of their dtype.
+    """
+    call = call_of("conv", [[[100], [100]]], [[[1]], [[1]]], dtype="int8")
+    wrapped = np.array([[[-56]]], np.int8)
+    assert evaluate(call).tolist() == wrapped.tolist()
+    assert judged(wrapped, wrapped, call) == AGREE
+    assert judged(np.array([[[127]]], np.int8), wrapped, call) == wrong("values")
+    large = np.array([[[2**62], [2**62 + 1]]], np.int64)
+    assert judged(large + np.array([[[0], [1]]]), large, call_of("conv", [[[1]]], [[[1]]], dtype="int64")) == wrong(
+        "values"
+    )
+
+
+def test_complex_numbers_are_judged_in_both_parts() -> None:
+    """
+    A wrong imaginary part is `values`, a NaN in one part alone `nonfinite` where the other was expected.
+    """
+    call = call_of("conv", [[[1 + 2j], [3 - 1j]]], [[[1j]]], dtype="complex64")
+    expected = evaluate(call)
+    assert expected.ravel().tolist() == [-2 + 1j, 1 + 3j]
+    assert judged(expected, expected, call) == AGREE
+    assert judged(expected.conj(), expected, call) == wrong("values")
+    assert judged(np.array([[[complex(-2, np.nan)], [1 + 3j]]], np.complex64), expected, call) == wrong("nonfinite")
+
+
+# --- structure: the grid
+
+
+def test_result_off_the_grid_rounds_to_it() -> None:
+    """
+    Small integers: less than half a grid step off is `precision`, half a step or more `values`.
+    """
+    assert judged(EXPECTED + np.float32(0.49), EXPECTED) == wrong("precision")
+    assert judged(EXPECTED + np.float32(0.5), EXPECTED) == wrong("values")
+
+
+def test_grid_scales_with_the_data() -> None:
+    """
+    Powers of two in the arrays make the grid finer: 2**-6 is a whole step of it.
+    """
+    call = call_of("conv", np.array([[[1], [3]]]) * 2.0**-3, np.array([[[1]]]) * 2.0**-3)
+    expected = evaluate(call)
+    assert judged(expected + np.float32(2.0**-6), expected, call) == wrong("values")
+    assert judged(expected + np.float32(2.0**-8), expected, call) == wrong("precision")
+
+
+def test_bias_belongs_to_the_grid() -> None:
+    """
+    A bias finer than the products makes the grid as fine as itself.
+    """
+    call = call_of("conv", [[[1], [2]]], [[[4]]], bias=[0.25])
+    expected = evaluate(call)
+    assert expected.ravel().tolist() == [4.25, 8.25]
+    assert judged(expected - np.float32(0.25), expected, call) == wrong("values")
+    assert judged(expected - np.float32(0.1), expected, call) == wrong("precision")
+
+
+# --- rounding: the bound
+
+
+def random_call(dtype: str = "float32", taps: int = 64, **more: Any) -> Call:
+    draw = np.random.default_rng(7).normal
+    return call_of("conv", draw(size=(2, 100, 8)), draw(size=(taps, 8, 4)), dtype=dtype, **more)
+
+
+def summed(call: Call, order: Any, dtype: Any = np.float32) -> Array:
+    """
+    Return the sums of products in a chosen order of taps and channels, each addition rounded to `dtype`.
+    """
+    assert call.kernel is not None
+    taps, channels, _ = call.kernel.shape
+    length = call.input.shape[1] - taps + 1
+    x, k = call.input.astype(dtype), call.kernel.astype(dtype)
+    sums = np.zeros((call.input.shape[0], length, call.kernel.shape[2]), dtype)
+    for at in order(range(taps * channels)):
+        tap, channel = divmod(at, channels)
+        sums = sums + x[:, tap : tap + length, channel, None] * k[tap, channel]
+    return sums
+
+
+def shuffled(places: Any) -> Any:
+    return np.random.default_rng(3).permutation(len(places)).tolist()
+
+
+@pytest.mark.parametrize(
+    "order", [list, lambda places: places[::-1], shuffled], ids=["forward", "backward", "shuffled"]
+)
+def test_every_order_of_summation_is_near_enough(order: Any) -> None:
+    """
+    A float32 sum in any order stays within the proven bound.
+    """
+    call = random_call()
+    expected = evaluate(call)
+    got = summed(call, order)
+    assert (got != expected).any()
+    assert judged(got, expected, call) == AGREE
+
+
+def test_dropped_tap_is_values() -> None:
+    """
+    One product of 512 left out is a wrong value, not rounding.
+    """
+    call = random_call()
+    assert judged(summed(call, lambda places: list(places)[:-1]), evaluate(call), call) == wrong("values")
+
+
+def test_nothing_at_all_is_values() -> None:
+    """
+    Zeros in place of long sums are wrong values, however many products the bound counts.
+    """
+    call = random_call()
+    expected = evaluate(call)
+    assert judged(np.zeros_like(expected), expected, call) == wrong("values")
+
+
+def test_narrow_inputs_are_precision() -> None:
+    """
+    Inputs rounded to bfloat16 on the way show as `precision`, with the error in units of u * S.
+    """
+    import ml_dtypes
+
+    call = random_call()
+    narrow = call_of(
+        "conv",
+        call.input.astype(ml_dtypes.bfloat16).astype(np.float32),
+        call.kernel.astype(ml_dtypes.bfloat16),  # type: ignore[union-attr]
+    )
+    finding = full(evaluate(narrow), evaluate(call), call).finding
+    assert finding is not None
+    assert (finding.kind, finding.severity) == ("precision", "precision")
+    assert finding.max_error_uS is not None
+    assert finding.max_error_uS > 1
+
+
+def test_result_rounded_to_a_narrow_output_is_near_enough() -> None:
+    """
+    float16 in and out, summed in float32, is within the bound; one more unit of float16 everywhere is not.
+    """
+    call = random_call("float16", taps=3)
+    expected = evaluate(call)
+    assert judged(summed(call, list, np.float32).astype(np.float16), expected, call) == AGREE
+    assert judged((expected.astype(np.float64) * (1 + 2.0**-7)).astype(np.float16), expected, call)[0] == "disagree"
+
+
+def test_float64_is_judged_as_float64() -> None:
+    """
+    A float64 convolution that was summed in float32 is found out.
+    """
+    call = random_call("float64")
+    assert judged(summed(call, list, np.float64), evaluate(call), call) == AGREE
+    assert judged(summed(call, list).astype(np.float64), evaluate(call), call)[0] == "disagree"
+
+
+def test_bias_added_in_a_step_of_its_own_is_near_enough() -> None:
+    """
+    Rounding before a large bias is added, and again behind it, is within the bound.
+    """
+    call = random_call("float16", taps=3, bias=[100.0, -100.0, 50.0, 0.125])
+    without = random_call("float16", taps=3)
+    got = (evaluate(without) + call.bias).astype(np.float16)  # type: ignore[operator]
+    assert judged(got, evaluate(call), call) == AGREE
+
+
+def test_unsteady_result_within_the_bound_is_nondeterministic() -> None:
+    """
+    Both results are near enough, and still they differ.
+    """
+    call = random_call()
+    assert judged(returned(summed(call, list), unsteady=True), evaluate(call), call) == wrong("nondeterministic")
