@@ -12,10 +12,12 @@ from typing import Any, TypeAlias
 from ..adapter import Limit, Outputs, Target, Unavailable, ask
 from ..call import Array, Call
 from ..dtypes import NARROW, numpy_type
+from . import torch_text as writing
 from . import torch_words as words
 from .torch_compiled import Compiled
 from .torch_functional import Autocast, Functional, deterministic, tf32
 from .torch_layer import Layer
+from .torch_limits import LIMITS
 
 SURFACES: Mapping[str, Callable[[Any, str], Any]] = {
     "": Functional,
@@ -61,7 +63,7 @@ class Torch:
         self.device = "cuda" if target.device == "gpu" else target.device
         self._check_device()
         self.surface = SURFACES[target.mode](torch, self.device)
-        self.limits: Sequence[Limit] = (*words.LIMITS, *self.surface.limits)
+        self.limits: Sequence[Limit] = (*LIMITS, *self.surface.limits)
         self.result_dtypes: Mapping[str, str] = self.surface.result_dtypes
         self.settings = settings(torch, self.device)
         self._plans: dict[Any, Plan] = {}
@@ -100,8 +102,8 @@ class Torch:
 
     def _plan(self, call: Call) -> Plan:
         plan = words.steps(call)
-        computed = self.surface.write(call, plan, words.tensors(call, plan, self.device))
-        return plan, words.fetched(call, computed, self.result_dtypes.get(call.dtype.input, call.dtype.input))
+        computed = self.surface.write(call, plan, writing.tensors(call, plan, self.device))
+        return plan, writing.fetched(call, computed, self.result_dtypes.get(call.dtype.input, call.dtype.input))
 
     def _tensor(self, array: Array, dtype: str) -> Any:
         torch = self.torch

@@ -11,8 +11,10 @@ from typing import Any
 
 from ..adapter import Limit, Unavailable, ask
 from ..call import Call
+from . import torch_text as writing
 from . import torch_words as words
 from .torch_functional import extended
+from .torch_limits import NO_PADDING_MODE, SPECIALISED
 from .torch_words import Step
 
 
@@ -21,7 +23,7 @@ class Compiled:
     `before`, convolutions and bias in one graph, compiled anew for every call.
     """
 
-    limits: Sequence[Limit] = (words.NO_PADDING_MODE, words.SPECIALISED)
+    limits: Sequence[Limit] = (NO_PADDING_MODE, SPECIALISED)
     result_dtypes: Mapping[str, str] = {}
 
     def __init__(self, torch: Any, device: str) -> None:
@@ -114,7 +116,7 @@ def _names(plan: Sequence[Step]) -> list[str]:
 
 def _written(call: Call, plan: Sequence[Step]) -> str:
     twice = "torch.neg(torch.neg({}))" if call.variation.inside_graph else "{}"
-    body = words.expression(call, plan, [twice.format("input"), *_names(plan)], words.functional)
+    body = writing.expression(call, plan, [twice.format("input"), *_names(plan)], writing.functional)
     arguments = ["input"] if call.variation.kernel_constant else ["input", *_names(plan)]
     return f"lambda {', '.join(arguments)}: {twice.format(body)}"
 

@@ -11,7 +11,9 @@ from typing import Any
 
 from ..adapter import Limit, Unavailable, ask
 from ..call import Call
+from . import torch_text as writing
 from . import torch_words as words
+from .torch_limits import NO_PADDING_MODE, NOT_COMPILED
 from .torch_words import Step
 
 
@@ -20,7 +22,7 @@ class Functional:
     The functions as they are.
     """
 
-    limits: Sequence[Limit] = (words.NO_PADDING_MODE, words.NOT_COMPILED)
+    limits: Sequence[Limit] = (NO_PADDING_MODE, NOT_COMPILED)
     result_dtypes: Mapping[str, str] = {}
 
     def __init__(self, torch: Any, device: str) -> None:
@@ -45,7 +47,7 @@ class Functional:
         """
         Return the text of what `compute` does with operands of these texts.
         """
-        return words.expression(call, plan, operands, words.functional)
+        return writing.expression(call, plan, operands, writing.functional)
 
 
 class Autocast:

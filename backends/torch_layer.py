@@ -10,8 +10,10 @@ from typing import Any
 from ..adapter import Limit, ask
 from ..call import Call
 from . import text
+from . import torch_text as writing
 from . import torch_words as words
 from .torch_functional import extended
+from .torch_limits import NOT_COMPILED
 from .torch_words import Step
 
 
@@ -20,7 +22,7 @@ class Layer:
     A layer for each convolution, its weights set to the call's; torch alone takes `padding_mode` here.
     """
 
-    limits: Sequence[Limit] = (words.NOT_COMPILED,)
+    limits: Sequence[Limit] = (NOT_COMPILED,)
     result_dtypes: Mapping[str, str] = {}
 
     def __init__(self, torch: Any, device: str) -> None:
@@ -54,7 +56,7 @@ class Layer:
         """
         Return the text of what `compute` does with operands of these texts.
         """
-        return words.expression(call, plan, operands, lambda *step: self._written(call, *step))
+        return writing.expression(call, plan, operands, lambda *step: self._written(call, *step))
 
     def _written(self, call: Call, step: Step, x: str, kernel: str, bias: str) -> str:
         dtype = getattr(call.dtype, step.kernel)

@@ -1,5 +1,5 @@
 """
-A call in the words of PyTorch: functions, keywords, limits, text.
+A call in the words of PyTorch: functions, keywords, arrays.
 
 Imports no torch.
 What torch has no word for is said all the same, under the format's own name or form, so that torch refuses it
@@ -8,10 +8,9 @@ where the limits are not asked first; nothing is dropped on the way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..adapter import Limit
 from ..call import Array, Call, Stage
 from ..dtypes import NARROW
 from . import text
@@ -151,136 +150,3 @@ def _foreign(call: Call) -> dict[str, Any]:
     if call.op != "conv_transpose" and any(call.output_padding):
         foreign["output_padding"] = call.output_padding
     return foreign
-
-
-def _is_lopsided(call: Call) -> bool:
-    if call.op == "conv_transpose" or call.padding in WORDS:
-        return False
-    if call.padding == "causal" and call.rank > 1:
-        return True
-    return any(low != high for low, high in call.pairs)
-
-
-def _is_lopsided_crop(call: Call) -> bool:
-    """
-    Say whether a crop is beyond `padding` and `output_padding`, which must be below the stride or the dilation.
-
-    Equal crops are always said: an output padding that is too large is then the call's own.
-    """
-    if call.op != "conv_transpose" or call.padding in ("causal", "full"):
-        return False
-    axes = zip(call.pairs, call.output_padding, call.strides, call.dilations, strict=True)
-    return any(low != high and not 0 <= low - high + extra < max(s, d) for (low, high), extra, s, d in axes)
-
-
-def _is_other_depthwise(call: Call) -> bool:
-    if call.op not in ("depthwise_conv", "separable_conv"):
-        return False
-    stage = call.stages[0]
-    return call.groups != 1 or call.extent(stage.kernel, "C") != stage.groups
-
-
-def _lies(call: Call, storage: str) -> bool:
-    return storage in vars(call.storage).values()
-
-
-def _results(call: Call) -> Iterator[int]:
-    """
-    Yield the spatial sizes of the output.
-    """
-    stage = call.stages[0]
-    sizes = zip(call.lengths, stage.window, stage.strides, stage.pairs, call.output_padding, strict=True)
-    for w, k, s, (low, high), extra in sizes:
-        if call.op == "conv_transpose":
-            yield (w - 1) * s + k - low - high + extra
-        else:
-            yield (w + low + high - k) // s + 1
-
-
-#: What torch has no words for in any mode.
-LIMITS = (
-    Limit("torch's convNd has one padding for both ends of an axis", _is_lopsided),
-    Limit(
-        "torch's conv_transposeNd has one padding for both ends, and gives back few at the high end", _is_lopsided_crop
-    ),
-    Limit(
-        "torch's conv_transposeNd has no padding words",
-        lambda call: call.op == "conv_transpose" and call.padding in ("causal", "full"),
-    ),
-    Limit("torch's convNd has no input dilation", lambda call: set(call.input_dilations) != {1}),
-    Limit(
-        "torch's convNd has no output_padding",
-        lambda call: call.op != "conv_transpose" and any(call.output_padding),
-    ),
-    Limit(
-        "torch's convNd has no parameter for the result's dtype",
-        lambda call: call.dtype.output not in (None, call.dtype.input),
-    ),
-    Limit("torch's groups say of a depthwise convolution only how many channels the input has", _is_other_depthwise),
-    Limit("torch's tensors have no negative strides", lambda call: _lies(call, "reversed")),
-    Limit("torch's tensors have no read-only flag", lambda call: _lies(call, "readonly")),
-)
-#: What functions lack and layers have.
-NO_PADDING_MODE = Limit("torch's convNd has no padding_mode", lambda call: call.padding_mode != "zeros")
-NOT_COMPILED = Limit("eager: nothing is compiled", lambda call: call.variation.is_compiled)
-#: Torch compiles again for a size of 0 or 1, by design, so one graph cannot serve both calls.
-SPECIALISED = Limit(
-    "torch.compile specialises sizes 0 and 1",
-    lambda call: call.variation.dynamic_shape and min(*call.extents("input"), *call.lengths, *_results(call)) < 2,
-)
-
-
-def tensors(call: Call, plan: Sequence[Step], device: str) -> list[str]:
-    """
-    Return the text of each tensor: input, kernels, bias (`None` without one).
-    """
-    canonical = "NC" + call.spatial
-    texts = [_tensor(call, "input", text.array(call, "input", canonical), canonical, device)]
-    texts += [_tensor(call, step.kernel, step.source, step.letters, device) for step in plan]
-    texts.append("None" if call.bias is None else _tensor(call, "bias", "bias", "O", device))
-    return texts
-
-
-def _tensor(call: Call, name: str, array: str, letters: str, device: str) -> str:
-    storage, dtype = getattr(call.storage, name), getattr(call.dtype, name)
-    if storage not in (None, "contiguous"):
-        array = f"conv_conformance.storage.stored({array}, {storage!r}, {letters!r})"
-    elif not array.isidentifier():
-        array += ".copy()"
-    if dtype in NARROW:
-        tensor = f"torch.from_numpy({array}.view({SIGNED[dtype]!r})).view(torch.{dtype})"
-    else:
-        tensor = f"torch.from_numpy({array})"
-    return tensor if device == "cpu" else f"{tensor}.to({device!r})"
-
-
-def expression(call: Call, plan: Sequence[Step], operands: Sequence[str], write: Callable[..., str]) -> str:
-    """
-    Return the text of the whole computation on tensors; `write(step, x, kernel, bias)` writes one step.
-    """
-    x, *kernels, bias = operands
-    if call.before is not None:
-        x = f"torch.nn.functional.pad({x}, {pads(call)}){_cut(call)}"
-    for step, kernel in zip(plan, kernels, strict=True):
-        x = write(step, x, kernel, bias if step is plan[-1] else "None")
-    return x
-
-
-def _cut(call: Call) -> str:
-    kept = ", ".join(f"{cut.start}:{cut.stop}" for cut in cuts(call))
-    return f"[..., {kept}]" if kept else ""
-
-
-def functional(step: Step, x: str, kernel: str, bias: str) -> str:
-    """
-    Return the text of a step as a call of `torch.nn.functional`.
-    """
-    return text.function(f"torch.nn.functional.{step.name}", x, kernel, bias, **step.keywords)
-
-
-def fetched(call: Call, computed: str, dtype: str) -> str:
-    """
-    Return the text that brings a result (of `dtype`) back to NumPy in the call's layout, narrow floats as float32.
-    """
-    widened = f"{computed}.float()" if dtype in NARROW else computed
-    return text.transposed(f"{widened}.numpy(force=True)", "NC" + call.spatial, call.layout.output or call.layout.input)

@@ -1,0 +1,88 @@
+"""
+What PyTorch has no words for, as data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..adapter import Limit
+from ..call import Call
+from .torch_words import WORDS
+
+
+def _is_lopsided(call: Call) -> bool:
+    if call.op == "conv_transpose" or call.padding in WORDS:
+        return False
+    if call.padding == "causal" and call.rank > 1:
+        return True
+    return any(low != high for low, high in call.pairs)
+
+
+def _is_lopsided_crop(call: Call) -> bool:
+    """
+    Say whether a crop is beyond `padding` and `output_padding`, which must be below the stride or the dilation.
+
+    Equal crops are always said: an output padding that is too large is then the call's own.
+    """
+    if call.op != "conv_transpose" or call.padding in ("causal", "full"):
+        return False
+    axes = zip(call.pairs, call.output_padding, call.strides, call.dilations, strict=True)
+    return any(low != high and not 0 <= low - high + extra < max(s, d) for (low, high), extra, s, d in axes)
+
+
+def _is_other_depthwise(call: Call) -> bool:
+    if call.op not in ("depthwise_conv", "separable_conv"):
+        return False
+    stage = call.stages[0]
+    return call.groups != 1 or call.extent(stage.kernel, "C") != stage.groups
+
+
+def _lies(call: Call, storage: str) -> bool:
+    return storage in vars(call.storage).values()
+
+
+def _results(call: Call) -> Iterator[int]:
+    """
+    Yield the spatial sizes of the output.
+    """
+    stage = call.stages[0]
+    sizes = zip(call.lengths, stage.window, stage.strides, stage.pairs, call.output_padding, strict=True)
+    for w, k, s, (low, high), extra in sizes:
+        if call.op == "conv_transpose":
+            yield (w - 1) * s + k - low - high + extra
+        else:
+            yield (w + low + high - k) // s + 1
+
+
+#: What torch has no words for in any mode.
+LIMITS = (
+    Limit("torch's convNd has one padding for both ends of an axis", _is_lopsided),
+    Limit(
+        "torch's conv_transposeNd has one padding for both ends, and gives back few at the high end", _is_lopsided_crop
+    ),
+    Limit(
+        "torch's conv_transposeNd has no padding words",
+        lambda call: call.op == "conv_transpose" and call.padding in ("causal", "full"),
+    ),
+    Limit("torch's convNd has no input dilation", lambda call: set(call.input_dilations) != {1}),
+    Limit(
+        "torch's convNd has no output_padding",
+        lambda call: call.op != "conv_transpose" and any(call.output_padding),
+    ),
+    Limit(
+        "torch's convNd has no parameter for the result's dtype",
+        lambda call: call.dtype.output not in (None, call.dtype.input),
+    ),
+    Limit("torch's groups say of a depthwise convolution only how many channels the input has", _is_other_depthwise),
+    Limit("torch's tensors have no negative strides", lambda call: _lies(call, "reversed")),
+    Limit("torch's tensors have no read-only flag", lambda call: _lies(call, "readonly")),
+)
+#: What functions lack and layers have.
+NO_PADDING_MODE = Limit("torch's convNd has no padding_mode", lambda call: call.padding_mode != "zeros")
+NOT_COMPILED = Limit("eager: nothing is compiled", lambda call: call.variation.is_compiled)
+#: Torch compiles again for a size of 0 or 1, by design, so one graph cannot serve both calls.
+SPECIALISED = Limit(
+    "torch.compile specialises sizes 0 and 1",
+    lambda call: call.variation.dynamic_shape and min(*call.extents("input"), *call.lengths, *_results(call)) < 2,
+)
