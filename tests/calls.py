@@ -57,12 +57,13 @@ def _letters(op: str, rank: int) -> dict[str, str]:
 
 @st.composite
 def _shapes(draw: st.DrawFn, op: str, rank: int) -> tuple[dict[str, dict[str, int]], int]:
-    few, longest = st.sampled_from((1, 1, 2, 2, 3, 0)), LONGEST[rank]
+    smallest, longest = draw(st.sampled_from((1, 1, 1, 0))), LONGEST[rank]
+    few = st.integers(smallest, 3)
     batch, inner, outer = draw(few), draw(few), draw(few)
     groups = draw(st.sampled_from((1, 1, 2, 3))) if op in ("conv", "conv_transpose") else 1
-    taps = st.integers(1 if op == "conv_transpose" else 0, min(longest, 4))
+    taps = st.integers(1 if op == "conv_transpose" else smallest, min(longest, 4))
     axes = {axis: draw(taps) for axis in SPATIAL[rank]}
-    lengths = {axis: draw(st.integers(0, longest)) for axis in SPATIAL[rank]}
+    lengths = {axis: draw(st.integers(smallest and axes[axis], longest + 1)) for axis in SPATIAL[rank]}
     shapes = {"input": {"N": batch, "C": inner * groups, **lengths}, **_kernels(op, axes, inner, outer, groups)}
     if op == "separable_conv":
         produced = draw(few)

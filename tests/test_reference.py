@@ -268,21 +268,28 @@ def test_complex_parts_agree_with_numpy(reference: Evaluate) -> None:
     [
         ((0, 4, 2), (3, 2, 5), {}, (0, 2, 5)),
         ((1, 0, 2), (3, 2, 5), {}, (1, 0, 5)),
-        ((1, 0, 2), (3, 2, 5), {"padding": ((2, 2),)}, (1, 2, 5)),
         ((1, 4, 0), (3, 0, 5), {}, (1, 2, 5)),
         ((1, 4, 2), (3, 2, 0), {}, (1, 2, 0)),
         ((1, 2, 2), (3, 2, 5), {}, (1, 0, 5)),
         ((1, 0, 2), (3, 2, 5), {"padding": "same"}, (1, 0, 5)),
         ((1, 4, 2), (0, 2, 5), {}, (1, 5, 5)),
+        ((1, 4, 2), (3, 2, 0), {"padding": ((1, 1),)}, (1, 4, 0)),
     ],
 )
 def test_empty_axes(
     reference: Evaluate, x: tuple[int, ...], w: tuple[int, ...], parameters: dict[str, Any], shape: tuple[int, ...]
 ) -> None:
     """Nothing to sum gives zeros, nothing to produce an empty array."""
-    result = reference(call_of("conv", np.ones(x), np.ones(w), **parameters))
+    result = reference(call_of("conv", np.ones(x), -np.ones(w), **parameters))
     assert shape == result.shape
     assert bits(np.zeros(shape, np.float32)) == bits(result)
+
+
+@each_formulation
+def test_padding_of_an_empty_axis(reference: Evaluate) -> None:
+    """Padding alone is convolved as well: zeros times negative taps are -0.0."""
+    result = reference(call_of("conv", np.ones((1, 0, 2)), -np.ones((3, 2, 5)), padding=2))
+    assert bits(np.full((1, 2, 5), -0.0, np.float32)) == bits(result)
 
 
 def _undefined() -> Iterator[tuple[str, Call]]:

@@ -5,6 +5,7 @@ The numbers of the exact reference: rounding, wrapping, special values, and the 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -44,8 +45,9 @@ def test_rounding_is_numpys(reference: Evaluate, dtype: str) -> None:
     copied = np.concatenate([_hard_values(dtype), np.random.default_rng(7).normal(size=200)])
     with np.errstate(over="ignore"):
         expected = copied.astype(dtype)
-    call = line(*copied, dtype={"input": "float64", "kernel": "float64", "output": dtype})
-    assert bits(expected) == bits(reference(call).ravel())
+    for part, wanted in _parts(copied, expected):
+        call = line(*part, dtype={"input": "float64", "kernel": "float64", "output": dtype})
+        assert bits(wanted) == bits(reference(call).ravel())
 
 
 @each_formulation
@@ -56,8 +58,17 @@ def test_rounding_is_that_of_ml_dtypes(reference: Evaluate, dtype: str) -> None:
     with np.errstate(over="ignore"):
         copied = copied.astype(np.float32)
     expected = copied.astype(getattr(ml_dtypes, dtype))
-    call = line(*copied, dtype={"input": "float32", "kernel": "float32", "output": dtype})
-    assert bits(expected) == bits(reference(call).ravel())
+    for part, wanted in _parts(copied, expected):
+        call = line(*part, dtype={"input": "float32", "kernel": "float32", "output": dtype})
+        assert bits(wanted) == bits(reference(call).ravel())
+
+
+def _parts(values: Array, results: Array) -> Iterator[tuple[Array, Array]]:
+    # All at once, their exponents far apart, and a few of nearly one size at a time: two ways of rounding.
+    yield values, results
+    order = np.argsort(np.abs(values))
+    for few in np.array_split(order, len(order) // 4):
+        yield values[few], results[few]
 
 
 def _hard_values(dtype: str) -> Array:
@@ -78,6 +89,8 @@ def test_rounding_happens_once(reference: Evaluate) -> None:
         1, 2.0**-11, 2.0**-60, taps=(1, 1, 1), dtype={"input": "float64", "kernel": "float64", "output": "float16"}
     )
     assert [1 + 2.0**-10] == reference(call).ravel().tolist()
+    biased = line(1, 2.0**-11, taps=(1, 1), bias=[2.0**-60], dtype={"input": "float64", "output": "float16"})
+    assert [1 + 2.0**-10] == reference(biased).ravel().tolist()
 
 
 @each_formulation
@@ -113,6 +126,7 @@ def test_a_finite_sum_does_not_overflow_on_the_way(reference: Evaluate) -> None:
         ((-0.0, -0.0), (1, 1), -0.0),
         ((-0.0, 0.0), (1, 1), 0.0),
         ((0.0, 0.0), (-1, -2), -0.0),
+        ((0.0, 0.0), (-0.3, -1e30), -0.0),
         ((1, 1), (1, -1), 0.0),
     ],
 )
@@ -121,6 +135,14 @@ def test_special_values(
 ) -> None:
     """NaN, infinities and zeros follow IEEE 754, term by term."""
     assert bits(np.float32([expected])) == bits(reference(line(*values, taps=taps)).ravel())
+
+
+@each_formulation
+def test_a_bias_of_minus_zero_is_added(reference: Evaluate) -> None:
+    """-0.0 + -0.0 is -0.0; an empty sum is 0.0, and 0.0 + -0.0 is 0.0."""
+    assert bits(np.float32([-0.0])) == bits(reference(line(0.0, taps=(-1,), bias=[-0.0])).ravel())
+    assert bits(np.float32([0.0])) == bits(reference(line(0.0, taps=(1,), bias=[-0.0])).ravel())
+    assert bits(np.float32([0.0, 0.0])) == bits(reference(line(-1, taps=(), bias=[-0.0])).ravel())
 
 
 @each_formulation

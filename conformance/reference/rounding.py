@@ -23,7 +23,8 @@ def rounded(numbers: Exact, dtype: str, *, flush: bool = False) -> Array:
     """
     if is_integer(dtype):
         return _wrapped(numbers, numpy_type(dtype))
-    return _float(numbers, FORMATS[dtype], flush=flush).astype(numpy_type(dtype))
+    values = _float(numbers, FORMATS[dtype], flush=flush)
+    return values.astype(numpy_type(dtype))  # nothing is left to round; what is beyond the largest overflows
 
 
 def _wrapped(numbers: Exact, dtype: np.dtype[Any]) -> Array:
@@ -35,12 +36,9 @@ def _wrapped(numbers: Exact, dtype: np.dtype[Any]) -> Array:
 def _float(numbers: Exact, form: Format, *, flush: bool) -> Array:
     nearest = _nearest_small if numbers.integers.dtype != object else _nearest_large
     values = nearest(numbers.integers, numbers.exponent, form)
-    values = np.where(np.abs(values) > form.largest, np.copysign(np.inf, values), values)
     for code, value in ((NAN, np.nan), (PLUS_INFINITY, np.inf), (MINUS_INFINITY, -np.inf), (MINUS_ZERO, -0.0)):
         values = np.where(numbers.codes == code, value, values)
-    if flush:
-        values = flushed(values, form)
-    return values if form.has_infinity else np.where(np.isinf(values), np.nan, values)
+    return flushed(values, form) if flush else values
 
 
 def flushed(values: Array, form: Format) -> Array:

@@ -84,9 +84,8 @@ def nearest(value: Number, dtype: np.dtype[Any]) -> float:
 
 
 def _exponent(value: Fraction) -> int:
-    # the largest e with 2**e <= abs(value)
-    guess = abs(value.numerator).bit_length() - value.denominator.bit_length()
-    return guess if abs(value) >= Fraction(2) ** guess else guess - 1
+    # The largest e with 2**e <= abs(value); the denominator is a power of two.
+    return abs(value.numerator).bit_length() - value.denominator.bit_length()
 
 
 def wrapped(value: Number, dtype: np.dtype[Any]) -> int:
