@@ -1,0 +1,189 @@
+"""
+A run: every case has one verdict on every target, and the exit code follows from them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from conv_conformance import run as running
+from conv_conformance.expectation import Deferred, Refusal
+from conv_conformance.ledger import Entry
+from conv_conformance.pool import Limits, Pool
+from conv_conformance.record import TargetInfo
+from conv_conformance.run import Run, Runner, TargetRun, make_plan
+from conv_conformance.targets import resolve
+from conv_conformance.verdict import Finding, Verdict
+from packaging.specifiers import SpecifierSet
+
+from . import zoo
+from .builders import call_of
+from .zoo import case_of, line, outputs, taps
+
+CASES = zoo.cases()
+NUMPY = resolve("numpy")
+
+
+def verdict(word: str, kind: str | None = None, known: str | None = None) -> Verdict:
+    finding = Finding(kind=kind, message="") if kind else None
+    return Verdict(case="c", target="t", verdict=word, finding=finding, known=known)
+
+
+def run_of(*verdicts: Verdict, failed: str | None = None, **more: Any) -> Run:
+    return Run(targets=[TargetRun(info=TargetInfo(name="t", failed=failed), verdicts=verdicts, **more)])
+
+
+STALE = Entry(
+    **dict.fromkeys(("id", "reason", "link", "since", "triage"), "x"),
+    cases=("c",),
+    targets=("t",),
+    versions=SpecifierSet(),
+    verdict="crash",
+)
+
+
+@pytest.mark.parametrize(
+    ("made", "code", "strict"),
+    [
+        (run_of(verdict("agree")), 0, 0),
+        (run_of(verdict("agree"), verdict("known"), verdict("unsupported"), verdict("not-run")), 0, 0),
+        (run_of(verdict("agree"), verdict("fixed")), 0, 1),
+        (run_of(verdict("agree"), stale=[STALE]), 0, 1),
+        (run_of(verdict("agree"), verdict("disagree", "values")), 1, 1),
+        (run_of(verdict("crash")), 1, 1),
+        (run_of(verdict("timeout")), 1, 1),
+        (run_of(verdict("unsupported")), 3, 3),
+        (run_of(verdict("not-run"), failed="no such device"), 3, 3),
+        (run_of(), 3, 3),
+        (run_of(verdict("crash"), verdict("suite-error")), 4, 4),
+        (run_of(verdict("not-run"), failed="misspelt", is_fault=True), 4, 4),
+    ],
+)
+def test_exit_code(made: Run, code: int, strict: int) -> None:
+    """
+    The highest of 4, 3 and 1 that applies, else 0; what is no longer so counts only under --strict-known.
+    """
+    assert (made.exit_code(), made.exit_code(strict_known=True)) == (code, strict)
+
+
+def test_highest_exit_code_of_all_targets_wins() -> None:
+    """
+    A target that could not run outweighs a disagreement of another, a fault of ours both.
+    """
+    one, three, four = (
+        run_of(verdict("crash")),
+        run_of(verdict("not-run"), failed="x"),
+        run_of(verdict("suite-error")),
+    )
+    assert Run(targets=[*one.targets, *three.targets]).exit_code() == 3
+    assert Run(targets=[*one.targets, *three.targets, *four.targets]).exit_code() == 4
+
+
+def test_verdicts_stand_in_the_order_of_cases_and_targets() -> None:
+    """
+    Whatever was seen first, verdicts come case by case, target by target.
+    """
+    made = Runner(jobs=2).run(CASES, [zoo.miniature("off_by_one"), NUMPY])
+    assert [(v.target, v.case) for v in made.verdicts] == [
+        (str(target), case.id) for target in (zoo.miniature("off_by_one"), NUMPY) for case in CASES
+    ]
+
+
+def test_everything_is_told_once() -> None:
+    """
+    A listener hears of each target, then of each of its verdicts.
+    """
+    heard: list[TargetInfo | Verdict] = []
+    made = Runner().run(CASES[:3], [NUMPY], heard.append)
+    assert [type(said).__name__ for said in heard] == ["TargetInfo", "Verdict", "Verdict", "Verdict"]
+    assert heard[1:] == list(made.verdicts)
+
+
+def test_lost_verdict_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Fewer verdicts than cases end the run in an error: none can be dropped on the way.
+    """
+    finish = running.Bench.finish
+    monkeypatch.setattr(running.Bench, "finish", lambda bench, failed: list(finish(bench, failed))[1:])
+    with pytest.raises(AssertionError, match="2 verdicts on 3 cases"):
+        Runner().run(CASES[:3], [NUMPY])
+
+
+def test_error_of_a_listener_stops_the_run() -> None:
+    """
+    A record that cannot be written ends the run with that error, and no worker stays behind.
+    """
+
+    def full_disk(said: TargetInfo | Verdict) -> None:
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space left"):
+        Runner(pool=Pool(limits=Limits(grace=0.1))).run(CASES, [NUMPY, zoo.miniature("hangs")], full_disk)
+
+
+def test_deferred_case_is_not_run_and_never_made() -> None:
+    """
+    A case that this version cannot execute has a verdict, and costs no call.
+    """
+    later = case_of("later", CASES[0].call, Deferred(reason="gradients are not executed yet"))  # type: ignore[arg-type]
+    assert (make_plan([later]).calls, make_plan([later]).numbers) == ([], [None])
+    made = Runner().run([later, CASES[0]], [NUMPY])
+    assert [(v.verdict, v.message) for v in made.verdicts] == [
+        ("not-run", "gradients are not executed yet"),
+        ("agree", ""),
+    ]
+
+
+def refused(id: str, groups: int) -> Any:
+    arrays = ([[[1, 2], [3, 4]]], [[[1, 1, 1], [1, 1, 1]]])
+    refusal = Refusal(twin=call_of("conv", *arrays), name="{groups: 1}")
+    return case_of(id, call_of("conv", *arrays, groups=groups), refusal)
+
+
+def test_twin_is_made_once_and_is_no_case() -> None:
+    """
+    Two refusals with one twin make it once; it has no verdict of its own.
+    """
+    cases = [refused("three", 3), refused("five", 5)]
+    plan = make_plan(cases)
+    assert (len(plan.calls), plan.numbers, plan.twins) == (3, [0, 1], [{"{groups: 1}": 2}, {"{groups: 1}": 2}])
+    made = Runner().run(cases, [NUMPY])
+    assert [(v.case, v.verdict) for v in made.verdicts] == [("three", "agree"), ("five", "agree")]
+
+
+def test_only_full_precision_floats_are_made_twice() -> None:
+    """
+    Sums of integers are exact in every order; only fractions can show that the order changes.
+    """
+    rounded = call_of("conv", [[[0.1], [0.7]]], taps([3]))
+    plan = make_plan([case_of("rounded", rounded, outputs([[[0.3], [2.1]]])), CASES[0]])
+    assert [b'"repeat":true' in call for call in plan.calls] == [True, False]
+
+
+def test_empty_and_nonfinite_inputs_have_a_plan() -> None:
+    """
+    An input without elements, or of NaN and infinity alone, is no obstacle to planning.
+    """
+    values = [np.zeros((1, 0, 1)), [[[np.nan], [np.inf]]]]
+    plan = make_plan([case_of("odd", call_of("conv", each, taps([1])), outputs(line([]))) for each in values])
+    assert len(plan.calls) == 2
+
+
+def test_ledger_reaches_the_verdicts() -> None:
+    """
+    What the ledger says exactly so is `known`; what it says of an agreeing case is `fixed`.
+    """
+    name = str(zoo.miniature("off_by_one"))
+    entry = replace(
+        STALE, id="e", cases=("marked",), targets=(name,), verdict="disagree", kind="values", versions=SpecifierSet()
+    )
+    ledger = running.Ledger(entries=(entry, replace(entry, id="f", cases=("plain",))))
+    made = Runner(ledger=ledger).run(CASES, [zoo.miniature("off_by_one")])
+    counts = Counter((v.verdict, v.known) for v in made.verdicts if v.verdict != "agree")
+    assert counts == {("known", "e"): 1, ("fixed", "f"): 1}
+    assert [stale.id for stale in made.targets[0].stale] == ["f"]
+    assert (made.exit_code(), made.exit_code(strict_known=True)) == (0, 1)
