@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
 
 from . import reading, tree
 from .ledger import Entry, Ledger
@@ -22,6 +23,9 @@ _KEYS = ("id", "cases", "targets", "versions", "when", "intermittent", "is", "re
 _REQUIRED = ("id", "cases", "targets", "versions", "is", "reason", "link", "since", "triage")
 _IS = ("verdict", "kind", "where", "outputs")
 _WHEN = ("cpu", "not_cpu", "device", "environment", "settings")
+
+#: Stands for every version, also of a framework that tells none.
+EVERY = "every"
 
 #: Stands in a draft where a person has to write.
 TODO = "to be written by a person"
@@ -87,6 +91,7 @@ def _entry(node: tree.Node, reader: Reader) -> Entry | None:
         return None
     says = reading.mapping(top.entries["is"])
     reader.keys(says, _IS, ("verdict",))
+    verdict, kind = _what(says)
     outputs = reading.mapping(says.entries["outputs"]).entries if "outputs" in says.entries else {}
     texts = {name: reading.text(top.entries[name]) for name in ("id", "reason", "link", "since", "triage")}
     return Entry(
@@ -94,8 +99,8 @@ def _entry(node: tree.Node, reader: Reader) -> Entry | None:
         cases=_texts(top.entries["cases"]),
         targets=_texts(top.entries["targets"]),
         versions=_versions(top.entries["versions"]),
-        verdict=reading.word(says.entries["verdict"], UNEXPECTED, "verdict"),
-        kind=reading.word(says.entries["kind"], KINDS, "kind") if "kind" in says.entries else None,
+        verdict=verdict,
+        kind=kind,
         where=reading.text(says.entries["where"]) if "where" in says.entries else "output",
         outputs={case: reading.text(value) for case, value in outputs.items()},
         when=_when(top.entries["when"], reader) if "when" in top.entries else {},
@@ -105,16 +110,30 @@ def _entry(node: tree.Node, reader: Reader) -> Entry | None:
     )
 
 
+def _what(says: tree.Mapping) -> tuple[str, str | None]:
+    """
+    Return verdict and kind; a disagreement has a kind, for otherwise the entry would know nothing.
+    """
+    verdict = reading.word(says.entries["verdict"], UNEXPECTED, "verdict")
+    if verdict != "disagree":
+        if "kind" in says.entries:
+            raise Wrong(says.entries["kind"], f"a {verdict} has no kind", "leave it out")
+        return verdict, None
+    if "kind" not in says.entries:
+        raise Wrong(says, "a disagreement without its kind", f"known: {reading.listed(KINDS)}")
+    return verdict, reading.word(says.entries["kind"], KINDS, "kind")
+
+
 def _texts(node: tree.Node) -> tuple[str, ...]:
     return tuple(map(reading.text, reading.sequence(node)))
 
 
 def _versions(node: tree.Node) -> SpecifierSet:
-    # A single version such as ==3.15.1 is a text; nothing that a version specifier may begin with is a number.
+    text = reading.text(node)
     try:
-        return SpecifierSet(reading.text(node))
+        return SpecifierSet("" if text == EVERY else text)
     except InvalidSpecifier as error:
-        raise Wrong(node, str(error), 'a range of versions, such as ">=2.13,<2.15"') from error
+        raise Wrong(node, str(error), f'a range of versions, such as ">=2.13,<2.15", or {EVERY}') from error
 
 
 def _when(node: tree.Node, reader: Reader) -> dict[str, Any]:
@@ -138,7 +157,10 @@ def _how_often(node: tree.Node | None) -> bool:
     counts = reading.mapping(node).entries
     if set(counts) != {"seen", "of"}:
         raise Wrong(node, "expected how often it was seen", "{seen: 3, of: 10}")
-    return reading.integer(counts["seen"]) <= reading.integer(counts["of"])
+    seen, of = (reading.integer(counts[name]) for name in ("seen", "of"))
+    if not 1 <= seen <= of:
+        raise Wrong(node, f"seen in {seen} of {of} runs", "seen at least once, and in no more than all")
+    return True
 
 
 def _twice(entries: Sequence[Entry]) -> list[Problem]:
@@ -148,7 +170,9 @@ def _twice(entries: Sequence[Entry]) -> list[Problem]:
         first = seen.setdefault(entry.id, entry)
         if first is not entry:
             where = f"first in {first.path}:{first.line}"
-            problems.append(Problem(path=entry.path, line=entry.line, column=1, message=f"id {entry.id!r} twice", hint=where))
+            problems.append(
+                Problem(path=entry.path, line=entry.line, column=1, message=f"id {entry.id!r} twice", hint=where)
+            )
     return problems
 
 
@@ -161,6 +185,8 @@ def draft(verdicts: Iterable[Verdict], targets: Sequence[TargetInfo], today: str
     by_name = {target.name: target for target in targets}
     found = sorted((verdict for verdict in verdicts if verdict.verdict in UNEXPECTED), key=_group)
     groups = (list(group) for _, group in groupby(found, key=_group))
+    if not found:
+        return "about: Drafted from a run in which nothing was unexpected.\nentries: []\n"
     blocks = [_drafted(group, by_name[group[0].target], today) for group in groups]
     return "about: Drafted from a run; every entry needs a reason, a link and a script.\nentries:\n" + "".join(blocks)
 
@@ -177,7 +203,7 @@ def _drafted(group: Sequence[Verdict], target: TargetInfo, today: str) -> str:
         "    cases:",
         *(f"      - {_quoted(each.case)}" for each in group),
         f"    targets: [{_quoted(name)}]",
-        f"    versions: {_quoted(f'=={target.version}')}",
+        f"    versions: {_exactly(target.version)}",
         *_said("is", _is(group, verdict, kind, where)),
         f"    reason: {_quoted(f'{TODO}; the first said: {group[0].message[:160]}')}",
         f"    link: {TODO}",
@@ -185,6 +211,13 @@ def _drafted(group: Sequence[Verdict], target: TargetInfo, today: str) -> str:
         f"    triage: {TODO}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _exactly(version: str) -> str:
+    try:
+        return _quoted(f"=={Version(version)}")
+    except InvalidVersion:
+        return EVERY
 
 
 def _is(group: Sequence[Verdict], verdict: str, kind: str, where: str) -> dict[str, Any]:

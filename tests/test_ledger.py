@@ -1,0 +1,340 @@
+"""
+The ledger: an entry hides exactly what it says, and its files are read strictly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conv_conformance.entries import TODO, draft, load, shipped
+from conv_conformance.ledger import Entry, Ledger
+from conv_conformance.problem import Invalid
+from conv_conformance.record import TargetInfo
+from conv_conformance.verdict import Finding, Verdict
+from packaging.specifiers import SpecifierSet
+
+TARGET = TargetInfo(name="torch+layer", framework="torch", version="2.13.0+cpu", settings={"tf32": "off"})
+WRONG = Verdict(
+    case="conv1d.same.even[length=5]",
+    target="torch+layer",
+    verdict="disagree",
+    finding=Finding(kind="values", message="6, expected 7"),
+    message="6, expected 7",
+    output_sha256="ab" * 32,
+)
+AGREES = replace(WRONG, verdict="agree", finding=None, message="")
+ENTRY = Entry(
+    id="torch.same",
+    cases=("conv1d.same.*",),
+    targets=("torch*",),
+    versions=SpecifierSet(">=2.10,<2.15"),
+    verdict="disagree",
+    kind="values",
+    reason="low and high pads change places",
+    link="https://example.org/1",
+    since="2026-01-01",
+    triage="print(1)",
+)
+
+
+def applied(entry: Entry, verdict: Verdict, target: TargetInfo = TARGET, flags: tuple[str, ...] = ("avx2",)) -> str:
+    return Ledger(entries=(entry,)).of(target, flags).apply(verdict).verdict
+
+
+def test_known_fault_is_known() -> None:
+    """
+    A verdict that is exactly what an entry says becomes `known`, keeps its finding, and names the entry.
+    """
+    known = Ledger(entries=(ENTRY,)).of(TARGET, ()).apply(WRONG)
+    assert known == replace(WRONG, verdict="known", known="torch.same")
+
+
+def test_fault_that_is_gone_is_fixed() -> None:
+    """
+    A case that agrees where the ledger says that it would not is `fixed`.
+    """
+    fixed = Ledger(entries=(ENTRY,)).of(TARGET, ()).apply(AGREES)
+    assert (fixed.verdict, fixed.known, fixed.message) == (
+        "fixed",
+        "torch.same",
+        "the ledger's entry torch.same says that it would not agree",
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "shape"},
+        {"kind": None},
+        {"where": "gradient.kernel"},
+        {"verdict": "crash", "kind": None},
+        {"outputs": {WRONG.case: "cd" * 32}},
+        {"cases": ("conv2d.same.*",)},
+        {"cases": ("conv1d.same.even[length=[5]]",)},
+        {"targets": ("torch",)},
+        {"versions": SpecifierSet("<2.13")},
+        {"when": {"cpu": "avx512f"}},
+        {"when": {"not_cpu": "avx2"}},
+        {"when": {"device": "cuda"}},
+        {"when": {"environment": {"CONV_TEST": "1"}}},
+        {"when": {"settings": {"tf32": "on"}}},
+        {"when": {"cpu": "avx2", "device": "cuda"}},
+    ],
+    ids=str,
+)
+def test_entry_that_says_something_else_hides_nothing(change: Mapping[str, Any]) -> None:
+    """
+    Another kind, place, verdict, output, case, target, version or condition leaves the fault in sight.
+    """
+    assert applied(replace(ENTRY, **change), WRONG) == "disagree"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"outputs": {WRONG.case: "ab" * 32}},
+        {"outputs": {"another.case": "cd" * 32}},
+        {"cases": ("other", "conv1d.same.even[length=?]")},
+        {"versions": SpecifierSet("==2.13.0")},
+        {"versions": SpecifierSet("")},
+        {"when": {"cpu": "avx2", "not_cpu": "amx_bf16", "device": "cpu"}},
+        {"when": {"environment": {"CONV_TEST": ""}}},
+        {"when": {"settings": {"tf32": "off"}}},
+    ],
+    ids=str,
+)
+def test_entry_that_says_so_in_other_words_is_known(change: Mapping[str, Any]) -> None:
+    """
+    Patterns, ranges and conditions that hold speak of the fault.
+    """
+    assert applied(replace(ENTRY, **change), WRONG) == "known"
+
+
+def test_environment_is_that_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A variable that is set decides which entries speak.
+    """
+    entry = replace(ENTRY, when={"environment": {"CONV_TEST": "1"}})
+    monkeypatch.setenv("CONV_TEST", "1")
+    assert applied(entry, WRONG) == "known"
+    monkeypatch.setenv("CONV_TEST", "0")
+    assert applied(entry, WRONG) == "disagree"
+
+
+@pytest.mark.parametrize(
+    ("version", "is_meant"),
+    [("2.9", False), ("2.10.0", True), ("2.14.0.dev20260101", True), ("2.15.0", False), ("?", False), ("trunk", False)],
+)
+def test_versions_are_a_range(version: str, is_meant: bool) -> None:
+    """
+    Nightly builds count as versions; what is no version is in no range.
+    """
+    assert ENTRY.speaks_of(replace(TARGET, version=version), ()) is is_meant
+    assert replace(ENTRY, versions=SpecifierSet()).speaks_of(replace(TARGET, version=version), ())
+
+
+@pytest.mark.parametrize("verdict", ["crash", "timeout"])
+def test_death_can_be_known(verdict: str) -> None:
+    """
+    A crash or timeout has no kind and no output, and is known by its verdict.
+    """
+    died = Verdict(case=WRONG.case, target="torch+layer", verdict=verdict)
+    assert applied(replace(ENTRY, verdict=verdict, kind=None), died) == "known"
+    assert applied(ENTRY, died) == verdict
+
+
+@pytest.mark.parametrize("verdict", ["unsupported", "not-run", "suite-error"])
+def test_some_verdicts_are_none_of_the_ledgers(verdict: str) -> None:
+    """
+    What is out of scope, or our own fault, is never known and never fixed.
+    """
+    assert applied(ENTRY, Verdict(case=WRONG.case, target="torch+layer", verdict=verdict)) == verdict
+
+
+def test_intermittent_fault_is_known_or_agrees() -> None:
+    """
+    What shows only sometimes is known when it does, and no news when it does not.
+    """
+    entry = replace(ENTRY, intermittent=True)
+    assert (applied(entry, WRONG), applied(entry, AGREES)) == ("known", "agree")
+    assert Ledger(entries=(entry,)).stale([AGREES]) == []
+
+
+def test_later_entry_may_know_what_the_first_does_not() -> None:
+    """
+    An entry that covers the case and says something else does not stand in the way of one that says so.
+    """
+    ledger = Ledger(entries=(replace(ENTRY, id="a", kind="shape"), replace(ENTRY, id="b")))
+    assert ledger.apply(WRONG).known == "b"
+
+
+def test_stale_entry_speaks_of_what_was_run() -> None:
+    """
+    Stale is what nothing bears out of all that was run; an entry about what was not run is not.
+    """
+    ledger = Ledger(entries=(ENTRY,))
+    assert ledger.stale([ledger.apply(WRONG)]) == []
+    assert ledger.stale([AGREES]) == [ENTRY]
+    assert ledger.stale([ledger.apply(WRONG), replace(AGREES, case="conv1d.same.odd")]) == []
+    assert ledger.stale([replace(AGREES, case="conv2d.valid")]) == []
+    assert ledger.stale([replace(AGREES, verdict="unsupported")]) == []
+    assert ledger.stale([replace(AGREES, verdict="not-run")]) == []
+
+
+# --- its files
+
+TEXT = """\
+about: What torch gets wrong.
+entries:
+  - id: torch.same
+    cases: ["conv1d.same.*"]
+    targets: ["torch*"]
+    versions: ">=2.10,<2.15"
+    when: {cpu: avx2, environment: {TF_ENABLE_ONEDNN_OPTS: "0"}}
+    intermittent: {seen: 3, of: 10}
+    is:
+      verdict: disagree
+      kind: values
+      outputs: {"conv1d.same.even[length=5]": abab}
+    reason: low and high pads change places
+    link: https://example.org/1
+    since: "2026-01-01"
+    triage: |
+      import torch
+      print(torch)
+"""
+
+
+def read(tmp_path: Path, text: str) -> Ledger:
+    path = tmp_path / "known.yaml"
+    path.write_text(text)
+    return load([path])
+
+
+def problems(tmp_path: Path, text: str) -> list[str]:
+    with pytest.raises(Invalid) as found:
+        read(tmp_path, text)
+    return [str(problem).removeprefix(f"{tmp_path}/") for problem in found.value.problems]
+
+
+def test_every_entry_of_a_file_is_read(tmp_path: Path) -> None:
+    """
+    A file says everything that an entry can hold.
+    """
+    [entry] = read(tmp_path, TEXT).entries
+    assert entry == replace(
+        ENTRY,
+        when={"cpu": "avx2", "environment": {"TF_ENABLE_ONEDNN_OPTS": "0"}},
+        outputs={"conv1d.same.even[length=5]": "abab"},
+        intermittent=True,
+        triage="import torch\nprint(torch)",
+        path=str(tmp_path / "known.yaml"),
+        line=3,
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("    reason: low and high pads change places\n", "", "known.yaml:3:5: no 'reason'"),
+        ("reason:", "raeson:", "known.yaml:13:5: unknown key 'raeson' (did you mean 'reason'?)"),
+        ("verdict: disagree", "verdict: agree", "known.yaml:10:16: "),
+        ("verdict: disagree", "verdict: disagre", "did you mean 'disagree'?"),
+        ("kind: values", "kind: value", "known.yaml:11:13: "),
+        ("      kind: values\n", "", "known.yaml:10:7: a disagreement without its kind"),
+        ('">=2.10,<2.15"', '"2.10 to 2.15"', "known.yaml:6:15: Invalid specifier"),
+        ("cpu: avx2", "gpu: avx2", "known.yaml:7:12: unknown key 'gpu'"),
+        ("{seen: 3, of: 10}", "{seen: 3}", "known.yaml:8:19: expected how often it was seen ({seen: 3, of: 10})"),
+        ("{seen: 3, of: 10}", "{seen: 11, of: 10}", "known.yaml:8:19: seen in 11 of 10 runs"),
+        ('["conv1d.same.*"]', "conv1d.same.*", "known.yaml:4:12: "),
+        ("- id: torch.same", "- id: torch.same\n    id: again", "known.yaml:4:5: "),
+        ("entries:", "entires:", "known.yaml:2:1: unknown key 'entires' (did you mean 'entries'?)"),
+        (TEXT, "", "known.yaml: the file is empty (write `entries: []`)"),
+        (TEXT, "entries: 3\n", "known.yaml:1:10: "),
+        (TEXT, "entries: [", "known.yaml:2:1: not YAML"),
+        ("verdict: disagree", "verdict: crash", "known.yaml:11:13: a crash has no kind"),
+    ],
+)
+def test_fault_of_a_file_is_reported_in_its_place(tmp_path: Path, old: str, new: str, problem: str) -> None:
+    """
+    Whatever is wrong with a ledger file is said with file, line and column.
+    """
+    assert old in TEXT
+    found = problems(tmp_path, TEXT.replace(old, new, 1))
+    assert [each for each in found if problem in each], found
+
+
+def test_all_faults_of_all_files_are_reported_at_once(tmp_path: Path) -> None:
+    """
+    A wrong entry does not hide the next one's faults, nor a wrong file those of another.
+    """
+    one, two, none = (tmp_path / name for name in ("one.yaml", "two.yaml", "none.yaml"))
+    one.write_text(
+        TEXT.replace("kind: values", "kind: value") + TEXT[TEXT.index("  - id") :].replace("id: torch.same", "di: x")
+    )
+    two.write_text(TEXT.replace("link:", "lnik:"))
+    with pytest.raises(Invalid) as found:
+        load([one, two, none])
+    places = {Path(problem.path).name for problem in found.value.problems}
+    assert places == {"one.yaml", "two.yaml", "none.yaml"}
+    assert len([problem for problem in found.value.problems if problem.path == str(one)]) >= 2
+
+
+def test_id_is_used_once(tmp_path: Path) -> None:
+    """
+    Two entries of one id are a fault, with the place of the first.
+    """
+    twice = TEXT + TEXT[TEXT.index("  - id") :]
+    [problem] = problems(tmp_path, twice)
+    assert problem == f"known.yaml:19:1: id 'torch.same' twice (first in {tmp_path}/known.yaml:3)"
+
+
+def test_draft_is_a_ledger_that_knows_the_run(tmp_path: Path) -> None:
+    """
+    A draft loads, makes everything of its run known, and asks a person for reason, link and script.
+    """
+    hostile = replace(WRONG, case='conv."quoted"\\[x=1]', message='said "no"\n: # {')
+    found = [
+        WRONG,
+        replace(WRONG, case="conv1d.same.odd", output_sha256="ef" * 32),
+        hostile,
+        replace(WRONG, case="d", verdict="crash", finding=None, output_sha256=None),
+        replace(WRONG, case="e", finding=Finding(kind="refused", message="no"), output_sha256=None),
+        AGREES,
+        replace(AGREES, verdict="unsupported"),
+    ]
+    text = draft(found, [TARGET], "2026-01-01")
+    ledger = read(tmp_path, text)
+    assert [entry.id for entry in ledger.entries] == ["torch-layer.crash", "torch-layer.refused", "torch-layer.values"]
+    mine = ledger.of(TARGET, ())
+    assert [mine.apply(verdict).verdict for verdict in found[:5]] == ["known"] * 5
+    assert mine.apply(replace(WRONG, output_sha256="00" * 32)).verdict == "disagree"
+    assert text.count(TODO) == 9
+
+
+def test_draft_speaks_of_a_framework_without_version(tmp_path: Path) -> None:
+    """
+    Where a framework tells no version, or none in the usual form, the draft is about every version.
+    """
+    for version in ("?", "trunk"):
+        target = replace(TARGET, version=version)
+        ledger = read(tmp_path, draft([WRONG], [target], "2026-01-01"))
+        assert ledger.of(target, ()).apply(WRONG).verdict == "known"
+
+
+def test_draft_of_nothing_is_an_empty_ledger(tmp_path: Path) -> None:
+    """
+    Where nothing is unexpected, the draft is a file without entries that loads.
+    """
+    assert read(tmp_path, draft([AGREES], [TARGET], "2026-01-01")).entries == ()
+
+
+def test_shipped_ledger_loads() -> None:
+    """
+    The entries that come with the suite are well written.
+    """
+    load(shipped())
