@@ -157,10 +157,9 @@ def test_what_is_no_message_is_malformed(name: str) -> None:
     """
     Whatever a worker may send that is no message ends in one kind of error, behind the messages before it.
     """
-    found = []
+    found: list[wire.Message] = []
     with pytest.raises(wire.Malformed):
-        for message, _ in wire.Stream().feed(b'{"case":0}\n' + BROKEN[name]):
-            found.append(message)
+        found.extend(message for message, _ in wire.Stream().feed(b'{"case":0}\n' + BROKEN[name]))
     assert found == [{"case": 0}]
 
 
