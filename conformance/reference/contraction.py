@@ -5,6 +5,7 @@ Sums of products between linear maps and a dense kernel, by matrix products or t
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import product as combinations
 from typing import TypeAlias
 
@@ -14,6 +15,8 @@ from ..call import Array
 from . import terms
 
 Index: TypeAlias = tuple[int, ...]
+#: The taps of one output with the element that each reads, None where it reads a zero.
+Reads: TypeAlias = list[tuple[Index, Index | None]]
 
 #: Below this float64 holds every integer.
 _LIMIT = 2.0**53
@@ -87,19 +90,23 @@ class Contraction:
 
     def _by_terms(self, x: Array) -> Array:
         x, kernel = terms.numbers(x), terms.numbers(self.kernel)
+        whole, kernel_whole = terms.integers(x), terms.integers(kernel)
         extents = [len(matrix) for matrix in self.maps]
         sums = np.empty((len(x), *extents, kernel.shape[-1]), object)
         for position in combinations(*map(range, extents)):
             reads = self._reads(position)
-            for batch, channel in combinations(range(len(x)), range(kernel.shape[-1])):
-                sums[(batch, *position, channel)] = self._sum(x[batch], kernel[..., channel], channel, reads)
+            totals = _totals(whole, kernel_whole, reads, (len(x), kernel.shape[-1]))
+            for batch, channel in combinations(*map(range, totals.shape)):
+                sums[(batch, *position, channel)] = totals[batch, channel] or self._sum(
+                    x[batch], kernel[..., channel], channel, reads
+                )
         return sums
 
-    def _reads(self, position: tuple[int, ...]) -> list[tuple[Index, Index | None]]:
+    def _reads(self, position: tuple[int, ...]) -> Reads:
         rows = [_reads(matrix[at], pads=self.pads) for matrix, at in zip(self.maps, position, strict=True)]
         return [_joined(reads) for reads in combinations(*rows)]
 
-    def _sum(self, x: Array, kernel: Array, channel: int, reads: list[tuple[Index, Index | None]]) -> terms.Number:
+    def _sum(self, x: Array, kernel: Array, channel: int, reads: Reads) -> terms.Number:
         inputs = np.flatnonzero(self.connected[:, channel])
         products = (
             terms.product(_ZERO if element is None else x[(*element, c)], kernel[(*tap, c)])
@@ -107,6 +114,19 @@ class Contraction:
             for c in inputs
         )
         return terms.total(products, zero_start=self.zero_start)
+
+
+def _totals(
+    x: tuple[Array, Fraction] | None, kernel: tuple[Array, Fraction] | None, reads: Reads, shape: tuple[int, int]
+) -> Array:
+    # The sums (batch, out) of one output position, 0 where only the terms, one by one, tell which zero or what else.
+    pairs = [(tap, element) for tap, element in reads if element is not None]
+    if x is None or kernel is None or not pairs:
+        return np.zeros(shape, object)
+    patches = np.stack([x[0][(slice(None), *element)] for _, element in pairs])
+    taps = np.stack([kernel[0][tap] for tap, _ in pairs])
+    totals: Array = np.tensordot(patches, taps, ([0, 2], [0, 1])) * (x[1] * kernel[1])
+    return totals
 
 
 def _unit(values: Array) -> float:

@@ -88,13 +88,14 @@ def exact(array: Array) -> Exact:
     values = array.astype(np.float64)
     if array.dtype.kind in "iu":
         return Exact(integers=values if _fits(values) else array.astype(object))
+    minus_zeros = (values == 0) & np.signbit(values)
+    if np.isfinite(values).all() and not minus_zeros.any():
+        return _scaled(values)
     codes = np.select(
-        [np.isnan(values), values == np.inf, values == -np.inf, (values == 0) & np.signbit(values)],
+        [np.isnan(values), values == np.inf, values == -np.inf, minus_zeros],
         [NAN, PLUS_INFINITY, MINUS_INFINITY, MINUS_ZERO],
         ORDINARY,
     ).astype(np.int8)
-    if not codes.any():
-        return _scaled(values)
     numbers = _scaled(np.where(codes == ORDINARY, values, 0.0))
     return Exact(integers=numbers.integers, exponent=numbers.exponent, special=codes)
 
@@ -164,8 +165,10 @@ def _integers(values: Array) -> Array:
 
 def _minus_zeros(apply: Bilinear, left: Exact, right: Exact, candidates: Array) -> Array:
     # Every term is a zero, and the signs of its factors differ in every term.
+    if not candidates.any():
+        return candidates
     signs, other_signs = left.signs(), right.signs()
-    if min(signs.min(initial=1), other_signs.min(initial=1)) > 0 or not candidates.any():
+    if min(signs.min(initial=1), other_signs.min(initial=1)) > 0:
         return np.zeros_like(candidates)
     candidates = candidates & (apply(np.abs(signs) * ~left.zeros(), 1.0 * ~right.zeros()) == 0)
     if not candidates.any():

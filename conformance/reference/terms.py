@@ -35,6 +35,18 @@ def numbers(array: Array) -> Array:
     return np.array(read, object).reshape(array.shape)
 
 
+def integers(array: Array) -> tuple[Array, Fraction] | None:
+    """
+    Return an array of numbers as integers and the unit that they count, or None if one is NaN or infinite.
+    """
+    if any(isinstance(value, float) and value for value in array.flat):
+        return None
+    fractions = [Fraction(value) for value in array.flat]
+    finest = max((value.denominator for value in fractions), default=1)
+    counts = [value.numerator * (finest // value.denominator) for value in fractions]
+    return np.array(counts, object).reshape(array.shape), Fraction(1, finest)
+
+
 def product(left: Number, right: Number) -> Number:
     """
     Return the exact product; zeros, NaN and infinities as IEEE 754 says.
