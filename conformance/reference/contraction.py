@@ -123,9 +123,10 @@ def _totals(
     pairs = [(tap, element) for tap, element in reads if element is not None]
     if x is None or kernel is None or not pairs:
         return np.zeros(shape, object)
-    patches = np.stack([x[0][(slice(None), *element)] for _, element in pairs])
+    places = np.moveaxis(x[0], 0, -1)
+    patches = np.stack([places[element] for _, element in pairs])
     taps = np.stack([kernel[0][tap] for tap, _ in pairs])
-    totals: Array = np.tensordot(patches, taps, ([0, 2], [0, 1])) * (x[1] * kernel[1])
+    totals: Array = np.tensordot(patches, taps, ([0, 1], [0, 1])) * (x[1] * kernel[1])
     return totals
 
 
