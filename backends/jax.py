@@ -24,6 +24,10 @@ LIMITS = (
         "groups: jax.lax.conv_transpose has no feature_group_count",
         lambda call: call.op == "conv_transpose" and call.groups != 1,
     ),
+    Limit(
+        "output_padding: jax.lax has pairs for it, which mean something else below 0",
+        lambda call: any(more < 0 for more in call.output_padding),
+    ),
     COPIES,
     Limit(
         "dtype.output: preferred_element_type is of one convolution, a separable one takes two",

@@ -120,6 +120,10 @@ def _is_padding_unsaid(call: Call) -> bool:
     return word is None or (call.op == "conv_transpose" and word == "same" and any(call.output_padding))
 
 
+def _has_other_rank(call: Call) -> bool:
+    return any(call.array(stage.kernel).ndim != call.rank + 2 for stage in call.stages)
+
+
 LIMITS = (
     Limit("padding_mode: Keras pads with zeros", lambda call: call.padding_mode != "zeros"),
     Limit("input_dilations: Keras has none", lambda call: any(one != 1 for one in call.input_dilations)),
@@ -134,6 +138,7 @@ LIMITS = (
     words.EAGER,
 )
 LAYER_LIMITS = (
+    Limit("kernel: a layer makes its own, of the rank that it has by name", _has_other_rank),
     *LIMITS,
     Limit(
         "dtype: a layer has one for all of its weights",

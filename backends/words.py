@@ -44,7 +44,7 @@ def meaning(stage: Stage, words: Iterable[str]) -> str | None:
 def _pairs(stage: Stage) -> Pairs | None:
     try:
         return stage.pairs
-    except (ValueError, ZeroDivisionError):  # strides of 0 or too few of them: there to be refused, and no padding
+    except (IndexError, ValueError, ZeroDivisionError):  # a call that is there to be refused may have no such thing
         return None
 
 

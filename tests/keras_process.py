@@ -32,7 +32,7 @@ def observe(backend: Keras, name: str) -> Any:
     if name in PASTED:
         import keras
 
-        pasted = keras.ops.convert_to_numpy(eval(outputs.call, {"keras": keras, **arrays(asked)}))  # noqa: S307
+        pasted = keras.ops.convert_to_numpy(eval(outputs.call, {"keras": keras, **arrays(asked)}))
         assert pasted.tolist() == output.tolist()
     return [
         output.dtype.name,

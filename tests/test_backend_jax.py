@@ -45,7 +45,7 @@ def test_text_makes_the_same_call(name: str) -> None:
     """
     asked, _ = CALLS[name]
     outputs = Jax(Target(name="jax")).prepare(asked)()
-    pasted = eval(outputs.call, {"jax": jax, **arrays(asked)})  # noqa: S307 - our own text
+    pasted = eval(outputs.call, {"jax": jax, **arrays(asked)})
     assert np.asarray(pasted).tolist() == outputs.arrays["output"].tolist()
 
 
@@ -109,6 +109,16 @@ def test_caches_are_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cleared == [True]
 
 
+def test_negative_output_padding_is_unsupported() -> None:
+    """
+    JAX is told an output padding as pairs, where a negative one would be a crop that nobody asked for.
+    """
+    asked = call_of("conv_transpose", line(1, 2), taps(1, 2), padding=((0, 0),), output_padding=-1)
+    assert [limit.reason.partition(":")[0] for limit in Jax(Target(name="jax")).limits if limit.holds(asked)] == [
+        "output_padding"
+    ]
+
+
 def test_missing_device_is_unavailable() -> None:
     """
     A device that is not there is said while the backend is made.
@@ -122,4 +132,4 @@ def test_importing_the_adapter_imports_no_jax() -> None:
     The module loads without JAX, so that targets can be listed without it.
     """
     code = "import sys, conv_conformance.backends.jax; sys.exit('jax' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603 - ourselves
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

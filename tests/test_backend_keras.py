@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conv_conformance.backends import keras_words
 from conv_conformance.backends.keras import Keras
 
 from .handwritten import CALLS
@@ -49,7 +51,7 @@ def observed(engine: str) -> dict[str, Any]:
     if missing:
         pytest.skip(f"{', '.join(missing)} not installed")
     command = [sys.executable, "-m", "tests.keras_process", engine]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603 - ourselves
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     read: dict[str, Any] = json.loads(found.stdout)
     return read
 
@@ -75,6 +77,15 @@ def test_result_is_that_of_the_definition(engine: str, mode: str, name: str) -> 
         assert got == [asked.dtype.output, list(np.shape(expected)), np.asarray(expected).real.tolist()]
 
 
+def test_layer_cannot_be_given_a_kernel_of_another_rank() -> None:
+    """
+    A layer makes its own kernel, so a call whose kernel lacks an axis has no words, and every other limit is asked.
+    """
+    asked = replace(CALLS["channels-first"][0], kernel=np.ones((1, 2), np.float32), padding=((0, 0),))
+    held = [limit.reason.partition(":")[0] for limit in keras_words.LAYER_LIMITS if limit.holds(asked)]
+    assert held == ["kernel", "padding"]
+
+
 def test_missing_device_is_unavailable(engine: str) -> None:
     """
     Without an accelerator `@gpu` is not there, even on an engine that would fall back to the CPU.
@@ -94,4 +105,4 @@ def test_importing_the_adapter_imports_no_keras() -> None:
     The module loads without Keras, so that targets can be listed without it.
     """
     code = "import sys, conv_conformance.backends.keras; sys.exit('keras' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603 - ourselves
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -52,7 +52,7 @@ def test_text_makes_the_same_call(name: str) -> None:
     """
     asked, _ = CALLS[name]
     outputs = TensorFlow(Target(name="tensorflow")).prepare(asked)()
-    pasted = eval(outputs.call, {"tf": tf, **arrays(asked)})  # noqa: S307 - our own text
+    pasted = eval(outputs.call, {"tf": tf, **arrays(asked)})
     assert np.asarray(pasted).tolist() == outputs.arrays["output"].tolist()
 
 
@@ -166,4 +166,4 @@ def test_importing_the_adapter_imports_no_tensorflow() -> None:
     The module loads without TensorFlow, so that targets can be listed without it.
     """
     code = "import sys, conv_conformance.backends.tensorflow; sys.exit('tensorflow' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603 - ourselves
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
