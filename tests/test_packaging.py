@@ -1,0 +1,143 @@
+"""
+What is installed, and what is said about installing it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from markdown_it import MarkdownIt
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+import conv_conformance
+
+ROOT = Path(__file__).parent.parent
+PROJECT: dict[str, Any] = tomllib.loads(ROOT.joinpath("pyproject.toml").read_text(encoding="utf-8"))
+
+IMPORT_THE_ENGINE = """
+import importlib, pkgutil, conv_conformance
+for module in pkgutil.walk_packages(conv_conformance.__path__, "conv_conformance."):
+    if not module.name.startswith(("conv_conformance.backends", "conv_conformance.cases", "conv_conformance.__main__")):
+        importlib.import_module(module.name)
+"""
+
+
+def loaded(program: str, folder: Path) -> set[str]:
+    """
+    Return the modules that a program has imported at its end.
+    """
+    program += "\nimport sys; print(*sys.modules, file=sys.stdout)"
+    made = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=True)
+    return set(made.stdout.split())
+
+
+def test_the_engine_imports_no_framework(tmp_path: Path) -> None:
+    """Every module of the engine can be imported, and none brings a framework or a backend with it."""
+    modules = loaded(IMPORT_THE_ENGINE, tmp_path)
+    assert {"conv_conformance.worker", "conv_conformance.cli", "conv_conformance.pytest_plugin"} <= modules
+    assert set() == modules & {"jax", "keras", "tensorflow", "torch"}
+    assert set() == {name for name in modules if name.startswith("conv_conformance.backends.")}
+
+
+def test_that_would_be_noticed(tmp_path: Path) -> None:
+    """A backend that is imported shows."""
+    assert "conv_conformance.backends.numpy" in loaded("import conv_conformance.backends.numpy", tmp_path)
+
+
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], list[str]]:
+    """
+    Build the source distribution from a copy of the checkout, and the wheel from that; return the names in both.
+    """
+    folder = tmp_path_factory.mktemp("build")
+    copy = folder / "checkout"
+    foreign = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
+    shutil.copytree(ROOT, copy, ignore=foreign)
+    for name in (".ci", ".pre-commit-config.yaml"):
+        shutil.copytree(ROOT / name, copy / name) if (ROOT / name).is_dir() else shutil.copy(ROOT / name, copy / name)
+    (sdist,) = _build("sdist", copy, folder)
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder / "unpacked", filter="data")
+    (unpacked,) = (folder / "unpacked").iterdir()
+    (wheel,) = _build("wheel", unpacked, folder)
+    with zipfile.ZipFile(wheel) as packed:
+        names = packed.namelist()
+    return [path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*")], names
+
+
+def _build(kind: str, source: Path, folder: Path) -> Iterator[Path]:
+    program = f"from setuptools import build_meta; build_meta.build_{kind}({str(folder / kind)!r})"
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], cwd=source, capture_output=True, check=True)
+    return (folder / kind).iterdir()
+
+
+def _files(folder: str, *suffixes: str) -> set[str]:
+    return {
+        path.relative_to(ROOT / folder).as_posix() for path in (ROOT / folder).rglob("*") if path.suffix in suffixes
+    }
+
+
+def test_the_wheel_holds_everything(distributions: tuple[list[str], list[str]]) -> None:
+    """A wheel has every module, the types' marker, all of the corpus, the schema, the ledger and the licences."""
+    _, wheel = distributions
+    expected = {f"conv_conformance/{name}" for name in _files("conformance", ".py", ".typed")}
+    expected |= {f"conv_conformance/backends/{name}" for name in _files("backends", ".py")}
+    expected |= {f"conv_conformance/cases/{name}" for name in _files("cases", ".py", ".yaml", ".json")}
+    expected |= {"conv_conformance/cases/LICENSE"}
+    inside = {name for name in wheel if name.startswith("conv_conformance/")}
+    assert expected == inside
+    assert {"conv_conformance/py.typed", "conv_conformance/cases/case.schema.json"} <= expected
+    licences = {name.partition("licenses/")[2] for name in wheel if "licenses/" in name}
+    assert {"LICENSE", "cases/LICENSE", "docs/spec/LICENSE"} == licences
+
+
+def test_the_source_distribution_holds_the_tests(distributions: tuple[list[str], list[str]]) -> None:
+    """Whoever packages the suite elsewhere can run its tests, build its pages and repeat its measurements."""
+    sdist, _ = distributions
+    expected = {"tox.ini", ".ci/run", "tests/test_packaging.py", "docs/spec/index.md", "benchmarks/overhead.py"}
+    assert expected <= set(sdist)
+
+
+def _quick_start() -> list[str]:
+    """
+    Return the commands of the README's quick start.
+    """
+    tokens = MarkdownIt().parse(ROOT.joinpath("README.md").read_text(encoding="utf-8"))
+    heading = next(at for at, token in enumerate(tokens) if token.content == "Quick start")
+    return [token.content.strip() for token in tokens[heading:] if token.type == "fence" and token.info == "sh"][:2]
+
+
+def test_ci_runs_the_command_of_the_readme() -> None:
+    """`.ci/run` runs the tests by the very command that the quick start gives, and style and types after it."""
+    whole_corpus, tests = _quick_start()
+    lines = ROOT.joinpath(".ci", "run").read_text(encoding="utf-8").splitlines()
+    assert whole_corpus.endswith(".venv/bin/conv-conformance run --sweeps full")
+    assert tests in lines
+    assert ".venv/bin/tox run -e lint,types,docs" in lines[lines.index(tests) :]
+
+
+def test_one_version() -> None:
+    """Package, metadata, citation and changelog speak of the same version."""
+    citation = yaml.safe_load(ROOT.joinpath("CITATION.cff").read_text(encoding="utf-8"))
+    assert [conv_conformance.__version__] * 2 == [PROJECT["project"]["version"], citation["version"]]
+    assert f"\n## {conv_conformance.__version__}" in ROOT.joinpath("CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_all_is_every_framework() -> None:
+    """The extra `all` is what the extras of the single frameworks are together."""
+    extras = dict(PROJECT["project"]["optional-dependencies"])
+    every = extras.pop("all")
+    assert sorted(every) == sorted(requirement for one in extras.values() for requirement in one)
