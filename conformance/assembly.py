@@ -36,6 +36,9 @@ class Assembly:
         self.built: dict[str, Case] = {}
 
     def cases(self, documents: Sequence[tuple[str, Document]], sweeps: Sweeps) -> tuple[Case, ...]:
+        """
+        Return the cases of documents by path, literal ones first, then the points of the sweeps of a tier.
+        """
         for path, document in documents:
             for entry in (*document["cases"], *document["sweeps"]):
                 self._enter(path, entry)
@@ -119,12 +122,17 @@ class Assembly:
         return case
 
     def _expectation(self, entry: Plain) -> Expectation:
-        from .building import build_expectation
+        from .building import Setting, build_expectation
 
-        cited = [self.known.clauses[name] for name in entry.get("clauses", ()) if name in self.known.clauses]
-        switches = {name: each.switch for clause in cited for name, each in clause.alternatives.items()}
-        case = self.built[entry["id"]]
-        return build_expectation(entry["expect"], entry["call"], self._twin, lambda: _evaluate(case), switches)
+        cited = [self.known.clauses[name] for name in entry.get("clauses", ())]
+        setting = Setting(
+            call=entry["call"],
+            find=self._twin,
+            evaluate=partial(_evaluate, self.built[entry["id"]]),
+            clauses=tuple(clause.id for clause in cited if clause.alternatives),
+            switches={name: each.switch for clause in cited for name, each in clause.alternatives.items()},
+        )
+        return build_expectation(entry["expect"], setting)
 
     def _twin(self, name: str) -> Call | None:
         return self.built[name].call
@@ -146,8 +154,8 @@ def _build_call(plain: Plain | None) -> Call | None:
     return None if plain is None else build_call(plain)
 
 
-def _evaluate(case: Case) -> Array:
+def _evaluate(case: Case, switches: frozenset[str]) -> Array:
     from .reference import evaluate
 
     assert case.call is not None
-    return evaluate(case.call)
+    return evaluate(case.call, switches)

@@ -5,9 +5,8 @@ Calls and expectations from plain data, with their arrays.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Any
 
 from . import arrays, geometry
@@ -62,50 +61,52 @@ def _variation(words: Mapping[str, int]) -> Variation:
     return Variation(threads=words.get("threads", 1), **flags)
 
 
-def build_expectation(
-    plain: Plain,
-    call: Plain | None,
-    find: Find,
-    evaluate: Callable[[], Array],
-    switches: Mapping[str, str] = MappingProxyType({}),
-) -> Expectation:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Setting:
+    """
+    What an expectation is built in.
+
+    `find` returns the call of a twin by its id, `evaluate` the reference's output under some of its switches.
+    `clauses` are those that leave a choice; `switches` are the reference's, by the alternatives that they compute.
+    """
+
+    call: Plain | None
+    find: Find
+    evaluate: Callable[[frozenset[str]], Array]
+    clauses: tuple[str, ...] = ()
+    switches: Mapping[str, str] = field(default_factory=dict)
+
+
+def build_expectation(plain: Plain, setting: Setting) -> Expectation:
     """
     Return the expectation that plain data describe.
-
-    `find` returns the call of a twin, `evaluate` the reference's output; `switches` are those of the reference,
-    by the names of the alternatives that they compute.
     """
-    kind = plain["kind"]
-    if kind == "deferred":
+    if plain["kind"] == "deferred":
         return Deferred(reason=plain["reason"])
-    assert call is not None
-    if kind == "shape":
-        return Shape(shape=tuple(plain["shape"]), dtype=dtype_of(call, "output"))
-    if kind == "refusal":
-        return Refusal(twin=_twin(plain["twin"], find), name=plain["name"])
-    if kind == "any_of":
-        built = {name: build_expectation(each, call, find, evaluate) for name, each in plain["alternatives"].items()}
-        return AnyOf(alternatives={name: _switched(each, switches.get(name, "")) for name, each in built.items()})
-    return _output(plain, call, evaluate)
+    if plain["kind"] != "any_of":
+        return _single(plain, setting, "")
+    named = plain["alternatives"].items()
+    built = {name: _single(each, setting, setting.switches.get(name, "")) for name, each in named}
+    return AnyOf(alternatives=built, clauses=setting.clauses)
 
 
-def _switched(expectation: Expectation, switch: str) -> Expectation:
-    if not switch or not isinstance(expectation, Output):
-        return expectation
-    return replace(expectation, switches=frozenset([switch]))
+def _single(plain: Plain, setting: Setting, switch: str) -> Expectation:
+    assert setting.call is not None
+    if plain["kind"] == "refusal":
+        return Refusal(twin=_twin(plain["twin"], setting.find), name=plain["name"])
+    if plain["kind"] == "shape":
+        return Shape(shape=tuple(plain["shape"]), dtype=dtype_of(setting.call, "output"))
+    switches = frozenset([switch] if switch else [])
+    written, said = plain["array"], {key: plain[key] for key in ("precision", "signed_zero") if key in plain}
+    array = setting.evaluate(switches) if written == "reference" else _written(written, setting.call)
+    return Output(array=array, switches=switches, **said)
+
+
+def _written(spec: Spec, call: Plain) -> Array:
+    return arrays.build(spec, call["layout"]["output"], dtype_of(call, "output"))
 
 
 def _twin(twin: str | Plain, find: Find) -> Call:
     found = find(twin) if isinstance(twin, str) else build_call(twin)
     assert found is not None
     return found
-
-
-def _output(plain: Plain, call: Plain, evaluate: Callable[[], Array]) -> Output:
-    written = plain["array"]
-    array = (
-        evaluate()
-        if written == "reference"
-        else arrays.build(written, call["layout"]["output"], dtype_of(call, "output"))
-    )
-    return Output(array=array, precision=plain.get("precision"), signed_zero=plain.get("signed_zero", False))

@@ -4,7 +4,7 @@ Case files into cases: what is checked, what it says, what it costs.
 
 from __future__ import annotations
 
-import os
+import hashlib
 import subprocess
 import sys
 import time
@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from conv_conformance import cache
 from conv_conformance.call import Variation
 from conv_conformance.case import Case, Reference
@@ -197,7 +196,7 @@ def test_alternatives_of_a_cited_clause(tmp_path: Path) -> None:
     expect = "    expect: {any_of: {computes: {output: [[[6], [14]]]}, refuses: {refusal: {twin: {strides: 1}}}}}\n"
     found = case_of(tmp_path, keys + expect).expectation
     assert isinstance(found, AnyOf)
-    assert ["computes", "refuses"] == list(found.alternatives)
+    assert (["computes", "refuses"], ("SAME-4",)) == (list(found.alternatives), found.clauses)
 
 
 def test_what_is_not_executed_yet_is_deferred(tmp_path: Path) -> None:
@@ -229,6 +228,24 @@ def test_the_reference_gives_the_output_of_generated_arrays(tmp_path: Path) -> N
     found = case_of(tmp_path, keys).expectation
     assert isinstance(found, Output)
     assert [[[2], [2], [2]]] == found.array.tolist()
+
+
+def test_the_reference_gives_the_output_of_an_alternative(tmp_path: Path) -> None:
+    """Under an alternative that a switch of the reference computes, `output: reference` is that result."""
+    keys = """\
+    op: conv_transpose
+    input: {shape: [1, 2, 1], fill: 2}
+    kernel: [[[1]]]
+    strides: 2
+    clauses: [CLAUSE]
+    expect: {any_of: {ends-with-the-last-product: {output: reference}, trailing-zeros: {output: reference}}}
+"""
+    clause = next(name for name, each in load().clauses.items() if "trailing-zeros" in each.alternatives)
+    found = case_of(tmp_path, keys.replace("CLAUSE", clause)).expectation
+    assert isinstance(found, AnyOf)
+    outputs = [each for each in found.alternatives.values() if isinstance(each, Output)]
+    assert [[2, 0, 2], [2, 0, 2, 0]] == [each.array.ravel().tolist() for each in outputs]
+    assert [frozenset(), frozenset(["trailing-zeros"])] == [each.switches for each in outputs]
 
 
 #: Keys of a case, and what the loader must say; the keys stand from line 6 on.
@@ -264,7 +281,10 @@ FAULTS: list[tuple[str, str]] = [
     ("    pointwise_kernel: [[[1]]]\n", "x.yaml:6:23: conv has no pointwise_kernel (it has input, kernel and bias)"),
     ("    dtype: {input: float32, output: int32}\n", "x.yaml:6:12: an output of int32 from float32, float32"),
     ("    dtype: {input: complex64, output: float32}\n", "x.yaml:6:12: an output of float32 from complex64"),
-    ("    storage: {broadcast: W}\n", "x.yaml:6:14: the values of input differ along W (under broadcast they must be equal)"),
+    (
+        "    storage: {broadcast: W}\n",
+        "x.yaml:6:14: the values of input differ along W (under broadcast they must be equal)",
+    ),
     ("    storage: {bias: offset}\n", "x.yaml:6:14: storage of bias, which is not there"),
     ("    storage: {kernel: {broadcast: N}}\n", "x.yaml:6:14: kernel has no axis N (its layout is WIO)"),
     ("    clauses: [CONV-999]\n", "x.yaml:6:14: unknown clause 'CONV-999' (did you mean"),
@@ -337,7 +357,9 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 
 def test_defaults_replace_whole_keys(tmp_path: Path) -> None:
     """A case's dtype takes the place of the default mapping, nothing is merged into it."""
-    defaults = "defaults: {op: conv, layout: {input: NWC, kernel: WIO}, dtype: {input: int8, output: int32}, strides: 2}\n"
+    defaults = (
+        "defaults: {op: conv, layout: {input: NWC, kernel: WIO}, dtype: {input: int8, output: int32}, strides: 2}\n"
+    )
     keys = EXAMPLE + "    dtype: int8\n    expect: {shape: [1, 2, 1]}\n"
     (case,) = load([write(tmp_path, one(keys), defaults=defaults)]).cases
     assert case.call is not None
@@ -392,7 +414,7 @@ def test_listing_ids_needs_no_numpy() -> None:
         "import sys; from conv_conformance.corpus import load; print(len([c.id for c in load().cases]));"
         "sys.exit('numpy' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=dict(os.environ))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (0, "") == (done.returncode, done.stderr)
     assert int(done.stdout) > 0
 
@@ -431,7 +453,9 @@ def test_a_broken_cache_is_harmless(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     loaded(path)
     kept = [file for file in (tmp_path / "cache").iterdir() if cache.key(path.read_bytes()) == file.name]
     assert 1 == len(kept)
-    kept[0].write_bytes(kept[0].read_bytes()[:-1] + b"x")
+    kept[0].write_bytes(kept[0].read_bytes().replace(b"A fact", b"A fake"))
+    assert ["A fact"] == [case.title for case in loaded(path).cases]
+    kept[0].write_bytes(hashlib.sha256(b"?" * 9).digest() + b"?" * 9)
     assert 1 == len(loaded(path).cases)
     kept[0].write_bytes(b"")
     assert 1 == len(loaded(path).cases)
@@ -466,6 +490,9 @@ def test_a_folder_brings_its_own_glossaries(tmp_path: Path) -> None:
         load([tmp_path])
 
 
+CHOICE = "OWN-1: {{level: implementation-defined, sentence: A., when: [same], alternatives: {{a: {{}}, {}}}}}\n"
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -478,7 +505,7 @@ def test_a_folder_brings_its_own_glossaries(tmp_path: Path) -> None:
             "unknown rule 'sam' (did you mean 'same'?)",
         ),
         (
-            "OWN-1: {level: implementation-defined, sentence: A., when: [same], alternatives: {a: {}, b: {switch: x}}}\n",
+            CHOICE.format("b: {switch: x}"),
             "unknown switch 'x'",
         ),
         (
@@ -486,8 +513,7 @@ def test_a_folder_brings_its_own_glossaries(tmp_path: Path) -> None:
             "fewer than two alternatives",
         ),
         (
-            "OWN-1: {level: implementation-defined, sentence: A., when: [same], "
-            "alternatives: {a: {}, b: {refusal: {twin: {stride: 1}}}}}\n",
+            CHOICE.format("b: {refusal: {twin: {stride: 1}}}"),
             "unknown key 'stride' (did you mean 'strides'?)",
         ),
     ],

@@ -8,7 +8,6 @@ import random
 from typing import Any
 
 import pytest
-
 from conv_conformance import geometry
 from conv_conformance.building import build_call
 from conv_conformance.reading_calls import OPS, SPATIAL, Plain
@@ -36,7 +35,10 @@ def drawn(draw: random.Random) -> Plain:
     """
     Return a call that may contradict itself.
     """
-    op, spatial = draw.choice(["conv", "conv", "depthwise_conv", "separable_conv", "conv_transpose"]), SPATIAL[draw.randrange(2)]
+    op, spatial = (
+        draw.choice(["conv", "conv", "depthwise_conv", "separable_conv", "conv_transpose"]),
+        SPATIAL[draw.randrange(2)],
+    )
     letters = {name: pattern.replace("S", spatial) for name, pattern in OPS[op].items()}
     call: Plain = {"op": op, "dtype": {"input": "int32"}, "layout": {**letters, "output": f"N{spatial}C"}}
     call |= {key: draw.choice(values) for key, values in CHOICES.items() if draw.random() < 0.5}
@@ -70,10 +72,10 @@ def test_shapes_and_contradictions_are_those_of_the_reference(seed: int) -> None
         complaints = geometry.complaints(settled)
         try:
             shape = evaluate(call).shape
-        except Undefined as undefined:
-            assert complaints, f"{undefined}: {plain}"
-        else:
-            assert [] == complaints, plain
+        except Undefined:
+            shape = None
+        assert (shape is None) == bool(complaints), plain
+        if shape is not None:
             assert geometry.shape_out(settled) == shape, plain
             defined += 1
     assert 50 < defined < 200

@@ -8,7 +8,6 @@ import time
 
 import pytest
 import yaml
-
 from conv_conformance import tree
 from conv_conformance.reading_cases import read_file
 from conv_conformance.tree import Mapping, Scalar, Sequence, parse
@@ -81,7 +80,9 @@ def test_surprises_of_yaml_are_flagged_with_a_hint(word: str, says: str) -> None
     assert [] == told(f'a:\n  b: "{word}"\n')
 
 
-@pytest.mark.parametrize("word", ["0", "-3", "2.5", "-0.0", "1.0e-05", "1.0e+05", "nan", "inf", "-inf", "N", "valid", "a b"])
+@pytest.mark.parametrize(
+    "word", ["0", "-3", "2.5", "-0.0", "1.0e-05", "1.0e+05", "nan", "inf", "-inf", "N", "valid", "a b"]
+)
 def test_what_all_readers_agree_on_passes(word: str) -> None:
     """Numbers with dot and signed exponent, words, and N, which names the batch axis."""
     assert [] == told(f"a: {word}\n")

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from conv_conformance.call import Call
 from conv_conformance.case import Case
 from conv_conformance.corpus import load
@@ -70,7 +69,9 @@ def test_shape_axes_set_sizes_and_others_follow(tmp_path: Path) -> None:
     """The kernel contracts channels / groups, the bias has one element for each output channel."""
     base = BASE + "      bias: {shape: [1], generate: {lcg: 3, low: 1, high: 9}}\n"
     axes = "batch: [3], length: [5], channels: [4, 6], filters: [2, 4], kernel_size: [3], groups: [1, 2]"
-    shapes = [(c.input.shape, c.array("kernel").shape, c.array("bias").shape) for c in calls(swept(tmp_path, axes, base=base))]
+    shapes = [
+        (c.input.shape, c.array("kernel").shape, c.array("bias").shape) for c in calls(swept(tmp_path, axes, base=base))
+    ]
     assert [((3, 5, 4), (3, 4, 2), (2,)), ((3, 5, 4), (3, 2, 2), (2,))] == shapes[:2]
     assert ((3, 5, 6), (3, 3, 4), (4,)) == shapes[-1]
 
@@ -85,7 +86,12 @@ def test_shape_axes_set_sizes_and_others_follow(tmp_path: Path) -> None:
             "channels: [5], multiplier: [2], filters: [7]",
             {"depthwise_kernel": (2, 5, 2), "pointwise_kernel": (1, 10, 7), "bias": (7,)},
         ),
-        ("conv_transpose", {"kernel": "WIO"}, "channels: [4], filters: [6], groups: [2]", {"kernel": (2, 4, 3), "bias": (6,)}),
+        (
+            "conv_transpose",
+            {"kernel": "WIO"},
+            "channels: [4], filters: [6], groups: [2]",
+            {"kernel": (2, 4, 3), "bias": (6,)},
+        ),
     ],
 )
 def test_sizes_follow_in_every_op(
@@ -132,7 +138,9 @@ def test_tiers(tmp_path: Path) -> None:
     """`quick` leaves the full sweeps out, `none` all."""
     for tier, counts in (("quick", (0, 2, 2)), ("full", (0, 0, 2))):
         more = f"    tier: {tier}\n"
-        found = [len(swept(tmp_path, "strides: [1, 2]", more=more, sweeps=sweeps)) for sweeps in ("none", "quick", "full")]
+        found = [
+            len(swept(tmp_path, "strides: [1, 2]", more=more, sweeps=sweeps)) for sweeps in ("none", "quick", "full")
+        ]
         assert list(counts) == found
 
 
@@ -172,7 +180,9 @@ def test_several_clauses_name_whom_each_alternative_follows(tmp_path: Path) -> N
         "SAME-4:refuses, DTYPE-INT8:refuses",
     ] == list(found.alternatives)
     twins = [each.twin for each in found.alternatives.values() if isinstance(each, Refusal)]
-    assert [((1,), "int8"), ((2,), "float32"), ((1,), "float32")] == [(twin.strides, twin.dtype.input) for twin in twins]
+    assert [((1,), "int8"), ((2,), "float32"), ((1,), "float32")] == [
+        (twin.strides, twin.dtype.input) for twin in twins
+    ]
 
 
 def test_a_switch_of_the_reference_is_an_alternative(tmp_path: Path) -> None:
@@ -183,6 +193,9 @@ def test_a_switch_of_the_reference_is_an_alternative(tmp_path: Path) -> None:
     assert isinstance(found, AnyOf)
     lengths = {name: each.array.shape[1] for name, each in found.alternatives.items() if isinstance(each, Output)}
     assert {"ends-with-the-last-product": 6 * 3 + 2, "trailing-zeros": 7 * 3} == lengths
+    switched = found.alternatives["trailing-zeros"]
+    assert isinstance(switched, Output)
+    assert {"trailing-zeros"} == switched.switches
 
 
 @pytest.mark.parametrize(
@@ -195,7 +208,12 @@ def test_a_switch_of_the_reference_is_an_alternative(tmp_path: Path) -> None:
         ("dtype: [uint8]", BASE, "", "x.yaml:3:9: at [dtype=uint8]: dtype: input: -3 is out of range for uint8"),
         ("width: [1]", BASE, "", "x.yaml:11:12: unknown key 'width'"),
         ("length: [-1]", BASE, "", "x.yaml:11:21: a negative size"),
-        ("strides: [1]", BASE, "    where: [window-fit]\n", "x.yaml:12:13: unknown rule 'window-fit' (did you mean 'window-fits'?)"),
+        (
+            "strides: [1]",
+            BASE,
+            "    where: [window-fit]\n",
+            "x.yaml:12:13: unknown rule 'window-fit' (did you mean 'window-fits'?)",
+        ),
         (
             f"batch: [{', '.join(map(str, range(500)))}], length: [{', '.join(map(str, range(500)))}]",
             BASE,
@@ -267,10 +285,16 @@ EXAMPLES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "mixed-dtypes": ({"dtype": {"input": "float32", "kernel": "float64"}}, {}),
     "integer-dtype": ({"dtype": "int8"}, {}),
-    "nonfinite-kernel-over-padding": ({"kernel": np.full((2, 1, 1), NAN), "padding": 1}, {"kernel": np.full((2, 1, 1), NAN)}),
+    "nonfinite-kernel-over-padding": (
+        {"kernel": np.full((2, 1, 1), NAN), "padding": 1},
+        {"kernel": np.full((2, 1, 1), NAN)},
+    ),
     "negative-zero": ({"input": np.full((1, 4, 1), -0.0)}, {"input": np.zeros((1, 4, 1))}),
     "subnormal": ({"input": np.full((1, 4, 1), 1e-40)}, {"input": np.zeros((1, 4, 1))}),
-    **{f"dtype-{name.replace('_', '-')}": ({"dtype": name}, {"dtype": "int32" if name != "int32" else "int8"}) for name in NAMES},
+    **{
+        f"dtype-{name.replace('_', '-')}": ({"dtype": name}, {"dtype": "int32" if name != "int32" else "int8"})
+        for name in NAMES
+    },
 }
 
 
