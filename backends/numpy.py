@@ -21,6 +21,11 @@ from .numpy_refusals import crops, objections
 from .numpy_sums import convolve, convolve_transposed, extend
 
 
+def _lacks_types(call: Call) -> bool:
+    narrow = dtypes.NARROW.keys() & set(vars(call.dtype).values())
+    return any(dtypes.numpy_type(name).kind == "u" for name in narrow)
+
+
 class NumPy:
     """
     NumPy on the CPU; refuses a call that has no meaning, can say every other one.
@@ -31,7 +36,7 @@ class NumPy:
     version = np.__version__
     limits = (
         Limit("eager: nothing is compiled", lambda call: call.variation.is_compiled),
-        Limit("no narrow floats where ml_dtypes is not installed", lambda call: _lacks_types(call)),
+        Limit("no narrow floats where ml_dtypes is not installed", _lacks_types),
     )
 
     def __init__(self, target: Target | None = None) -> None:
@@ -103,11 +108,6 @@ def _work_type(call: Call) -> np.dtype:
         return np.dtype(_output_type(call))
     wide = ("float32" if name in dtypes.NARROW else name for name in names)
     return reduce(np.promote_types, wide, np.dtype("float32"))
-
-
-def _lacks_types(call: Call) -> bool:
-    narrow = dtypes.NARROW.keys() & set(vars(call.dtype).values())
-    return any(dtypes.numpy_type(name).kind == "u" for name in narrow)
 
 
 def _blas() -> str:

@@ -5,19 +5,18 @@ PyTorch as a target: functions, layers, compiled and under autocast.
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from ..adapter import Limit, Outputs, Target, Unavailable, ask
-from ..call import Array, Call
-from ..dtypes import NARROW, numpy_type
+from ..call import Call
 from . import torch_text as writing
 from . import torch_words as words
 from .torch_compiled import Compiled
 from .torch_functional import Autocast, Functional, deterministic, tf32
 from .torch_layer import Layer
 from .torch_limits import LIMITS
+from .torch_tensors import fetched, tensor
 
 SURFACES: Mapping[str, Callable[[Any, str], Any]] = {
     "": Functional,
@@ -67,7 +66,6 @@ class Torch:
         self.result_dtypes: Mapping[str, str] = self.surface.result_dtypes
         self.settings = settings(torch, self.device)
         self._plans: dict[Any, Plan] = {}
-        self._narrow = {getattr(torch, name): numpy_type(name) for name in NARROW if hasattr(torch, name)}
 
     def _check_device(self) -> None:
         try:
@@ -84,10 +82,10 @@ class Torch:
         arrays = words.place(call, plan)
 
         def run() -> Outputs:
-            tensors = [ask(self._tensor, array, dtype) for array, dtype in arrays]
+            tensors = [ask(tensor, self.torch, array, dtype, self.device) for array, dtype in arrays]
             if call.bias is None:
                 tensors.append(None)
-            result = ask(self._fetch, self.surface.compute(call, plan, tensors))
+            result = ask(fetched, self.torch, self.surface.compute(call, plan, tensors))
             return Outputs({"output": call.deliver(result, "NC" + call.spatial)}, written, len(plan) > 1)
 
         return run
@@ -104,39 +102,6 @@ class Torch:
         plan = words.steps(call)
         computed = self.surface.write(call, plan, writing.tensors(call, plan, self.device))
         return plan, writing.fetched(call, computed, self.result_dtypes.get(call.dtype.input, call.dtype.input))
-
-    def _tensor(self, array: Array, dtype: str) -> Any:
-        torch = self.torch
-        if dtype in NARROW:
-            tensor = self._shared(array.view(words.SIGNED[dtype])).view(getattr(torch, dtype))
-        else:
-            tensor = self._shared(array)
-        return tensor if self.device == "cpu" else moved(torch, tensor, self.device)
-
-    def _shared(self, array: Array) -> Any:
-        if array.flags.writeable:
-            return self.torch.from_numpy(array)
-        # Broadcast memory is not writable; torch warns of that, and nothing here writes.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return self.torch.from_numpy(array)
-
-    def _fetch(self, result: Any) -> Array:
-        narrow = self._narrow.get(result.dtype)
-        if narrow is None:
-            array: Array = result.numpy(force=True)
-            return array
-        bits = self.torch.int16 if narrow.itemsize == 2 else self.torch.int8
-        carried: Array = result.detach().view(bits).numpy(force=True).view(narrow)
-        return carried
-
-
-def moved(torch: Any, tensor: Any, device: str) -> Any:
-    """
-    Return a tensor on a device with the strides that it has here; `to` alone would pack what is not dense.
-    """
-    memory = torch.empty(0, dtype=tensor.dtype).set_(tensor.untyped_storage())
-    return memory.to(device).as_strided(tensor.shape, tensor.stride())
 
 
 def settings(torch: Any, device: str) -> dict[str, str]:

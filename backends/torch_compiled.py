@@ -7,7 +7,10 @@ One graph for each call, counted: torch's cache of compiled functions falls back
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from ..adapter import Limit, Unavailable, ask
 from ..call import Call
@@ -15,6 +18,7 @@ from . import torch_text as writing
 from . import torch_words as words
 from .torch_functional import extended
 from .torch_limits import NO_PADDING_MODE, SPECIALISED
+from .torch_tensors import tensor
 from .torch_words import Step
 
 
@@ -31,6 +35,7 @@ class Compiled:
         Take torch and its compiler; raises Unavailable where there is no C++ compiler for it.
         """
         self._torch = torch
+        self._device = device
         self._inductor = _inductor(torch)
         self.graphs = 0
 
@@ -46,7 +51,7 @@ class Compiled:
         self.graphs = 0
         run = self._compile(call, plan, tensors)
         if call.variation.dynamic_shape:
-            run(ask(self._larger, tensors[0], call.rank))
+            run(ask(self._larger, call))
         result = run(tensors[0])
         if self.graphs != 1:
             raise RuntimeError(f"torch.compile made {self.graphs} graphs where one was due")
@@ -62,9 +67,12 @@ class Compiled:
         compiled = self._torch.compile(function, **options)
         return lambda x: ask(compiled, x, *tensors[1:])
 
-    def _larger(self, x: Any, rank: int) -> Any:
-        larger = self._torch.nn.functional.pad(x, (0, 1) * rank)
-        self._torch._dynamo.mark_dynamic(larger, list(range(2, 2 + rank)))
+    def _larger(self, call: Call) -> Any:
+        placed = replace(call, input=np.pad(call.input, _growth(call), "edge"), placed=[]).place(
+            "input", "NC" + call.spatial
+        )
+        larger = tensor(self._torch, placed, call.dtype.input, self._device)
+        self._torch._dynamo.mark_dynamic(larger, list(range(2, larger.ndim)))
         return larger
 
     def _counted(self, graph: Any, inputs: Any) -> Any:
@@ -81,10 +89,17 @@ class Compiled:
             function, arguments = f"(lambda {', '.join(_names(plan))}: {function})({', '.join(others)})", ""
         if not call.variation.dynamic_shape:
             return f"torch.compile({function}, fullgraph=True, dynamic=False)({first}{arguments})"
-        larger = f"x := torch.nn.functional.pad({first}, {(0, 1) * call.rank})"
+        larger = f"x := {first.replace('input', f'numpy.pad(input, {_growth(call)}, {chr(39)}edge{chr(39)})', 1)}"
         marked = f"torch._dynamo.mark_dynamic(x, {list(range(2, 2 + call.rank))})"
         compiled = f"f := torch.compile({function}, fullgraph=True)"
         return f"({larger}, {marked}, {compiled}, f(x{arguments}), f({first}{arguments}))[-1]"
+
+
+def _growth(call: Call) -> tuple[tuple[int, int], ...]:
+    """
+    Return how `numpy.pad` makes the input longer by one in each spatial axis.
+    """
+    return tuple((0, int(letter in call.spatial)) for letter in call.layout.input)
 
 
 def _function(torch: Any, call: Call, plan: Sequence[Step]) -> Callable[..., Any]:

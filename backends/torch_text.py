@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from ..call import Call
 from ..dtypes import NARROW
 from . import text
-from .torch_words import SIGNED, Step, cuts, pads
+from .torch_tensors import SIGNED
+from .torch_words import Step, cuts, pads
 
 
 def tensors(call: Call, plan: Sequence[Step], device: str) -> list[str]:

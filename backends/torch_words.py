@@ -12,13 +12,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..call import Array, Call, Stage
-from ..dtypes import NARROW
 from . import text
 
 #: The padding words of torch's `conv`; its `conv_transpose` has none.
 WORDS = ("valid", "same")
-#: The integers that carry the bits of narrow floats, the kinds that every torch has.
-SIGNED = {name: bits.removeprefix("u") for name, bits in NARROW.items()}
 
 
 class Step(NamedTuple):

@@ -7,17 +7,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import conv_conformance.backends.numpy
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
-
-import conv_conformance.backends.numpy
 from conv_conformance import reference
 from conv_conformance.adapter import Refused, Target, Unavailable
 from conv_conformance.backends.numpy import NumPy
 from conv_conformance.call import ARRAYS, Array, Call, PerArray, Variation
 from conv_conformance.dtypes import NAMES
 from conv_conformance.storage import NAMES as STORAGES
+from hypothesis import HealthCheck, assume, given, settings
 
 from .builders import call_of, ramp
 from .calls import calls
@@ -167,7 +166,7 @@ def test_other_modes_and_devices_are_unavailable(text: str) -> None:
 @given(calls())
 def test_result_equals_the_reference(drawn: Call) -> None:
     """
-    On whole numbers every order of summation is exact, and the result equals the reference's, in shape, dtype and value.
+    On whole numbers every order of summation is exact, and the result equals the reference's.
     """
     names = [name for name in ARRAYS if getattr(drawn, name) is not None]
     whole = {name: ramp(*getattr(drawn, name).shape).astype("int32") % 3 for name in names}

@@ -8,13 +8,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import conv_conformance.storage
 import numpy as np
 import pytest
-
-import conv_conformance.storage
 from conv_conformance.adapter import Raised, Target, Unavailable
-from conv_conformance.backends.torch import Torch, moved
+from conv_conformance.backends.torch import Torch
+from conv_conformance.backends.torch_tensors import moved, tensor
 from conv_conformance.call import Call, Variation
+from conv_conformance.dtypes import numpy_type
 
 from .builders import call_of, ramp
 from .handwritten import CALLS, PLAIN, arrays, line, taps
@@ -102,7 +103,7 @@ def test_autocast_returns_what_it_declares(name: str) -> None:
     if name == "float64":
         assert agrees(backend, asked, expected)
     else:
-        rounded = np.asarray(expected).astype("float32").astype(backend._narrow[torch.bfloat16])
+        rounded = np.asarray(expected).astype("float32").astype(numpy_type("bfloat16"))
         assert agrees(backend, asked, rounded, dtype)
 
 
@@ -117,6 +118,21 @@ def test_variations_are_for_compiled_targets(compiled: Torch, varied: dict[str, 
     assert reasons(compiled, asked) == []
     assert agrees(compiled, asked, line(6, 11, 14))
     assert compiled.surface.graphs == 1
+
+
+@pytest.mark.parametrize("storage", ["transposed", "offset", "strided"])
+def test_dynamic_shape_keeps_the_storage(compiled: Torch, storage: str) -> None:
+    """
+    The larger input lies in memory like the call's own, or torch would compile again for other strides.
+    """
+    asked = call_of(
+        "conv",
+        ramp(1, 4, 5, 2),
+        ramp(2, 2, 2, 1),
+        storage={"input": storage},
+        variation=Variation(dynamic_shape=True),
+    )
+    assert agrees(compiled, asked, target().prepare(call_of("conv", asked.input, asked.kernel))().arrays["output"])
 
 
 @pytest.mark.parametrize("kernel", [taps(1, 2, 3, 4), taps(1, 2, 3, 4, 5)])
@@ -251,7 +267,7 @@ def test_transposed_crops_become_padding_and_output_padding(
 @pytest.mark.parametrize(("padding", "output_padding"), [(((0, 1),), 0), (((2, 0),), 0), (((2, 1),), 1)])
 def test_crops_beyond_output_padding_are_a_limit(padding: object, output_padding: int) -> None:
     """
-    torch gives back between 0 and max(stride, dilation) - 1 elements at the high end, so other unequal crops have no words.
+    torch gives back fewer than max(stride, dilation) elements at the high end; other unequal crops have no words.
     """
     asked = call_of(
         "conv_transpose", line(1, 2, 3), taps(1, 2, 3), strides=2, padding=padding, output_padding=output_padding
@@ -272,15 +288,15 @@ def test_storage_reaches_torch_and_makes_no_difference(storage: str, dtype: str)
     plain = target().prepare(call_of("conv", x, kernel, dtype=dtype))().arrays["output"]
     assert agrees(target(), asked, plain)
     array = asked.place("input", "NCHW")
-    assert target()._tensor(array, dtype).stride() == tuple(step // array.itemsize for step in array.strides)
+    assert tensor(torch, array, dtype, "cpu").stride() == tuple(step // array.itemsize for step in array.strides)
 
 
 def test_strides_survive_the_way_to_a_device() -> None:
     """
     A tensor that is not dense keeps its strides on another device; torch's own `to` would pack it.
     """
-    tensor = torch.zeros(2, 3, 8)[:, :, ::2]
-    assert moved(torch, tensor, "meta").stride() == (24, 8, 2)
+    strided = torch.zeros(2, 3, 8)[:, :, ::2]
+    assert moved(torch, strided, "meta").stride() == (24, 8, 2)
 
 
 @pytest.mark.parametrize("mode", ["", "layer", "autocast"])
@@ -310,7 +326,7 @@ def test_text_compiles_the_same_call(compiled: Torch, varied: dict[str, bool]) -
 
 
 def pasted(text: str, asked: Call) -> object:
-    return eval(text, {"torch": torch, "conv_conformance": conv_conformance, **arrays(asked)}).tolist()
+    return eval(text, {"torch": torch, "numpy": np, "conv_conformance": conv_conformance, **arrays(asked)}).tolist()
 
 
 def test_only_separable_calls_are_composed() -> None:
@@ -359,7 +375,7 @@ def test_a_compiler_that_is_not_there_is_unavailable(monkeypatch: pytest.MonkeyP
         raise RuntimeError("No working C++ compiler found\nand more")
 
     monkeypatch.setattr(cpp_builder, "get_cpp_compiler", missing)
-    with pytest.raises(Unavailable, match="needs a C\\+\\+ compiler: No working C\\+\\+ compiler found$"):
+    with pytest.raises(Unavailable, match=r"needs a C\+\+ compiler: No working C\+\+ compiler found$"):
         target("compile")
 
 
