@@ -173,6 +173,13 @@ def test_subnormals_may_be_flushed(reference: Evaluate) -> None:
 
 
 @each_formulation
+def test_unknown_switches_are_refused(reference: Evaluate) -> None:
+    """A misspelt alternative never computes the ordinary one."""
+    with pytest.raises(ValueError, match="no switches of the reference: zero-stop"):
+        reference(line(1), {"zero-start", "zero-stop"})
+
+
+@each_formulation
 def test_zeros_may_trail(reference: Evaluate) -> None:
     """With `trailing-zeros` a valid transposed convolution has the length W * s where the window is shorter."""
     call = line(1, 2, taps=(7,), op="conv_transpose", strides=3)

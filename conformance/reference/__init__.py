@@ -6,6 +6,6 @@ from __future__ import annotations
 
 from .again import evaluate_again
 from .direct import evaluate, magnitude, products
-from .undefined import Undefined
+from .undefined import SWITCHES, Undefined
 
-__all__ = ["Undefined", "evaluate", "evaluate_again", "magnitude", "products"]
+__all__ = ["SWITCHES", "Undefined", "evaluate", "evaluate_again", "magnitude", "products"]

@@ -28,9 +28,10 @@ def evaluate_again(call: Call, switches: Collection[str] = frozenset()) -> Array
 
     Raises:
         Undefined: if the call has no meaning.
+        ValueError: for an unknown switch.
 
     """
-    check(call)
+    check(call, switches)
     values = [_ended(call, part) for part in _parts(call, "input", f"N{call.spatial}C", switches)]
     first = "depthwise_kernel" if call.op == "separable_conv" else "kernel"
     values = _convolved(call, first, values, _maps(call, first, values[0].shape[1:-1], switches), switches)

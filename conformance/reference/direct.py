@@ -55,14 +55,18 @@ def evaluate(call: Call, switches: Collection[str] = frozenset()) -> Array:
     Return the exact result of a call, rounded once.
 
     The array has the axes of `call.layout.output` and the dtype of `call.dtype.output`.
-    `switches` are the reference's names of alternatives: `trailing-zeros`, `padding-skipped`, `zero-start`,
-    `flush-subnormals`.
+    `switches` choose alternatives:
+    `trailing-zeros`, a valid transposed convolution whose window is shorter than its stride has W * stride outputs;
+    `padding-skipped`, zeros that the call adds are not multiplied (those of `before` are elements);
+    `zero-start`, sums start from 0.0, so that none of zeros is -0.0;
+    `flush-subnormals`, subnormal elements are read and written as zeros of their sign.
 
     Raises:
         Undefined: if the call has no meaning.
+        ValueError: for an unknown switch.
 
     """
-    check(call)
+    check(call, switches)
     value = _parts(call, "input", _input(call), switches)
     for layer in _layers(call, switches):
         kernel = _parts(call, layer.kernel, _kernel(call, layer), switches)

@@ -17,7 +17,7 @@ from ..call import Array
 Number: TypeAlias = Fraction | float
 
 
-def number(value: int | float) -> Number:
+def number(value: float) -> Number:
     """
     Read a Python or NumPy scalar.
     """

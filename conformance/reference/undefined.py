@@ -4,13 +4,15 @@ Calls without a meaning, told from the others before anything is computed.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 
 from ..call import ARRAYS, Call
 from ..dtypes import is_complex, is_integer
 
 OPS = ("conv", "depthwise_conv", "separable_conv", "conv_transpose")
 WORDS = ("valid", "same", "same_lower", "causal", "full")
+#: Alternatives of implementation-defined clauses that the reference computes.
+SWITCHES = frozenset({"trailing-zeros", "padding-skipped", "zero-start", "flush-subnormals"})
 MODES = ("zeros", "reflect", "replicate", "circular")
 
 
@@ -20,12 +22,19 @@ class Undefined(Exception):
     """
 
 
-def check(call: Call) -> None:
+def check(call: Call, switches: Collection[str] = frozenset()) -> None:
     """
     Raise `Undefined` unless the sizes, parameters and dtypes of a call go together.
 
     Extents that follow from the sizes are left to the formulations.
+
+    Raises:
+        Undefined: for a call without a meaning.
+        ValueError: for a switch that is none.
+
     """
+    if unknown := set(switches) - SWITCHES:
+        raise ValueError(f"no switches of the reference: {', '.join(sorted(unknown))}")
     for reason in _reasons(call):
         raise Undefined(reason)
 
