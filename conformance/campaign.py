@@ -29,12 +29,13 @@ from .verdict import Verdict
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Outcome:
     """
-    A finished run, its record, and notes for the user.
+    A finished run, its record, notes for the user, and where our own faults were raised.
     """
 
     run: Run
     record: Record
     notes: Sequence[str]
+    tracebacks: Sequence[str]
 
 
 def cores() -> int:
@@ -111,6 +112,7 @@ def perform(
     names = [str(adapter) for adapter in adapters]
     show = stack.enter_context(following(console, names, len(chosen.cases)))
     made = runner.run(chosen.cases, adapters, _both(writer, show))
+    writer.summary(made.verdicts)
     stack.close()
     record = Record(
         header=header,
@@ -118,12 +120,13 @@ def perform(
         verdicts=list(made.verdicts),
         is_complete=True,
     )
-    return Outcome(run=made, record=record, notes=_notes(made))
+    return Outcome(run=made, record=record, notes=_notes(made), tracebacks=_tracebacks(made))
 
 
 def _opened(path: Path) -> IO[str]:
     try:
-        return path.open("w", encoding="utf-8")
+        # Line by line, so that a run that is killed leaves what it has judged.
+        return path.open("w", encoding="utf-8", buffering=1)
     except OSError as error:
         raise Invalid(Problem(path=str(path), message=f"cannot be written: {error.strerror}")) from error
 
@@ -149,7 +152,18 @@ def _header(chosen: Corpus) -> dict[str, Any]:
 
 def _notes(made: Run) -> list[str]:
     stale = [entry for target in made.targets for entry in target.stale]
-    notes = [f"stale: nothing that was run bears out the ledger's entry {entry.id} ({entry.path}:{entry.line})" for entry in stale]
-    return list(dict.fromkeys(notes)) + [
-        f"{target.info.name}: {target.traceback}" for target in made.targets if target.traceback
+    notes = [
+        f"stale: nothing that was run bears out the ledger's entry {entry.id} ({entry.path}:{entry.line})"
+        for entry in stale
     ]
+    return list(dict.fromkeys(notes))
+
+
+def _tracebacks(made: Run) -> list[str]:
+    """
+    Return each traceback once, with the first target or case that it is of.
+    """
+    raised = [(target.traceback, target.info.name) for target in made.targets]
+    raised += [(verdict.traceback, f"{verdict.target}: {verdict.case}") for verdict in made.verdicts]
+    first = {traceback: where for traceback, where in reversed(raised) if traceback}
+    return [f"{where}: {traceback}" for traceback, where in reversed(first.items())]

@@ -133,7 +133,8 @@ def run(
     with ExitStack() as stack:
         made = campaign.perform(runner, corpus, adapters, _console(stderr=True), stack, record)
     _show(made.record, corpus, ledger, junit=junit, markdown=markdown)
-    for note in made.notes:
+    is_debug = click.get_current_context().find_root().params["debug"]
+    for note in [*made.notes, *(made.tracebacks if is_debug else ())]:
         click.echo(note)
     return made.run.exit_code(strict_known=strict_known)
 
@@ -177,7 +178,9 @@ def validate(what: Sequence[str], sweeps: str) -> int:
     if problems:
         raise Invalid(*problems)
     literal = sum(not case.sweep for case in corpus.cases)
-    click.echo(f"{literal} literal cases and {len(corpus.cases) - literal} sweep points: every expectation holds, twice")
+    click.echo(
+        f"{literal} literal cases and {len(corpus.cases) - literal} sweep points: every expectation holds, twice"
+    )
     return 0
 
 

@@ -4,6 +4,7 @@ What became of one call in a worker.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -42,6 +43,17 @@ class Observation:
     seconds: float = 0.0
 
 
+#: Control characters and halves of surrogate pairs: no terminal, file or report wants them.
+_UNWRITABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def readable(said: object) -> str:
+    """
+    Return what a worker said as a text that can be written anywhere.
+    """
+    return _UNWRITABLE.sub("\ufffd", str(said).replace("\r\n", "\n"))
+
+
 def from_message(message: Message, arrays: Mapping[str, Array]) -> Observation:
     """
     Return the observation that a worker's message describes.
@@ -56,13 +68,13 @@ def from_message(message: Message, arrays: Mapping[str, Array]) -> Observation:
         outcome=message["outcome"],
         arrays=arrays,
         dtypes={described[0]: described[1] for described in message.get("arrays", ())},
-        message=message.get("message", ""),
-        phase=message.get("phase", ""),
-        call=message.get("call", ""),
+        message=readable(message.get("message", "")),
+        phase=readable(message.get("phase", "")),
+        call=readable(message.get("call", "")),
         composed=bool(message.get("composed")),
         unsteady=bool(message.get("unsteady")),
         inputs_changed=bool(message.get("inputs_changed")),
         environment=bool(message.get("environment")),
-        traceback=message.get("traceback", ""),
+        traceback=readable(message.get("traceback", "")),
         seconds=message.get("seconds", 0.0),
     )

@@ -25,7 +25,7 @@ import psutil
 
 from . import wire
 from .call import Array
-from .observation import Observation, from_message
+from .observation import Observation, from_message, readable
 from .targets import Adapter
 from .worker import PHASES, PROGRESS
 
@@ -153,7 +153,11 @@ class Pool:
             if deaths >= self.limits.deaths:
                 yield from _left(waiting, f"the target died {deaths} times; the rest was not run")
                 return
-            worker = Worker(self, adapter, ([smoke] if is_first else []) + [calls[number] for number in waiting])
+            try:
+                worker = Worker(self, adapter, ([smoke] if is_first else []) + [calls[number] for number in waiting])
+            except OSError as error:
+                yield Failed(reason=f"its worker cannot be started: {error}")
+                return
             expected = [SMOKE, *waiting] if is_first else list(waiting)
             try:
                 for event in worker.events(expected):
@@ -214,16 +218,21 @@ class Worker:
         with progress.open("r+b") as file:
             self._progress = mmap.mmap(file.fileno(), PROGRESS.size, access=mmap.ACCESS_READ)
         self._observations, theirs = os.pipe()
-        self._process = subprocess.Popen(
-            [*_command(pool, adapter), str(calls), str(progress), str(theirs)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            pass_fds=[theirs],
-            env=_environment(adapter),
-            start_new_session=True,
-        )
-        os.close(theirs)
+        try:
+            self._process = subprocess.Popen(
+                [*_command(pool, adapter), str(calls), str(progress), str(theirs)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=[theirs],
+                env=_environment(adapter),
+                start_new_session=True,
+            )
+        except OSError:
+            self._forget()
+            raise
+        finally:
+            os.close(theirs)
         self._stream = wire.Stream()
         self._printed = b""
         self._expected: deque[int] = deque()
@@ -280,7 +289,7 @@ class Worker:
     @property
     def last_words(self) -> str:
         """The end of what the worker printed."""
-        text = self._printed[-600:].decode(errors="replace").strip()
+        text = readable(self._printed[-600:].decode(errors="replace")).strip()
         return f"[last output: {text.splitlines()[-1][-200:]}]" if text else ""
 
     def _messages(self) -> Iterator[tuple[wire.Message, dict[str, Array]]]:
@@ -364,6 +373,9 @@ class Worker:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
+        self._forget()
+
+    def _forget(self) -> None:
         os.close(self._observations)
         self._progress.close()
         self._folder.cleanup()
@@ -428,9 +440,9 @@ def _smoke_failed(observation: Observation) -> Failed:
 
 def _not_made(message: wire.Message) -> Failed:
     if "unavailable" in message:
-        return Failed(reason=message["unavailable"])
-    reason = message.get("broken", "the worker's first message is none of the protocol's")
-    return Failed(reason=reason, is_fault=True, traceback=message.get("traceback", ""))
+        return Failed(reason=readable(message["unavailable"]))
+    reason = readable(message.get("broken", "the worker's first message is none of the protocol's"))
+    return Failed(reason=reason, is_fault=True, traceback=readable(message.get("traceback", "")))
 
 
 def _header(pool: Pool, adapter: Adapter) -> bytes:

@@ -125,18 +125,32 @@ def read(path: Path) -> Record:
 
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise Invalid(Problem(path=str(path), message=f"cannot be read: {error}")) from error
+        # Not splitlines: a message may hold separators that JSON leaves as they are, such as U+2028.
+        lines = path.read_text(encoding="utf-8", errors="replace").removesuffix("\n").split("\n")
+    except OSError as error:
+        raise Invalid(Problem(path=str(path), message=f"cannot be read: {error.strerror}")) from error
     parsed = [_parsed(path, number, line, is_last=number == len(lines)) for number, line in enumerate(lines, 1)]
     _check_format(path, parsed)
-    body = [line for line in parsed[1:] if line]
-    return Record(
-        header=parsed[0],
-        targets=tuple({line["ready"]["name"]: TargetInfo(**line["ready"]) for line in body if "ready" in line}.values()),
-        verdicts=tuple(_from_line(line) for line in body if "case" in line),
-        is_complete=bool(body) and "summary" in body[-1],
-    )
+    targets: dict[str, TargetInfo] = {}
+    verdicts: list[Verdict] = []
+    for number, line in enumerate(parsed[1:], 2):
+        try:
+            _take(line, targets, verdicts)
+        except (TypeError, LookupError, ValueError) as error:
+            raise _no_line(path, number) from error
+    is_complete = len(parsed) > 1 and "summary" in parsed[-1]
+    return Record(header=parsed[0], targets=tuple(targets.values()), verdicts=tuple(verdicts), is_complete=is_complete)
+
+
+def _take(line: Mapping[str, Any], targets: dict[str, TargetInfo], verdicts: list[Verdict]) -> None:
+    if "ready" in line:
+        info = TargetInfo(**line["ready"])
+        targets[info.name] = info
+    elif "case" in line:
+        verdict = _from_line(line)
+        if verdict.target not in targets or verdict.verdict not in VERDICTS:
+            raise LookupError(verdict.target, verdict.verdict)
+        verdicts.append(verdict)
 
 
 def _parsed(path: Path, number: int, line: str, *, is_last: bool) -> dict[str, Any]:
@@ -147,14 +161,30 @@ def _parsed(path: Path, number: int, line: str, *, is_last: bool) -> dict[str, A
     except ValueError:
         if is_last and number > 1:
             return {}
-    raise Invalid(Problem(path=str(path), line=number, column=1, message="not a line of a record", hint="see `run --record`"))
+    raise _no_line(path, number)
+
+
+def _no_line(path: Path, number: int) -> Invalid:
+    hint = "see `run --record`"
+    return Invalid(Problem(path=str(path), line=number, column=1, message="not a line of a record", hint=hint))
 
 
 def _check_format(path: Path, parsed: Sequence[Mapping[str, Any]]) -> None:
     found = parsed[0].get("format") if parsed else None
     if found != FORMAT:
         hint = f"this version reads {FORMAT}"
-        raise Invalid(Problem(path=str(path), message=f"not a record of this format: {found or 'no header'}", hint=hint))
+        raise Invalid(
+            Problem(path=str(path), message=f"not a record of this format: {found or 'no header'}", hint=hint)
+        )
+    lacking = [
+        f"{part}.{name}" for part, names in _HEADER.items() for name in names if name not in parsed[0].get(part, ())
+    ]
+    if lacking:
+        raise Invalid(Problem(path=str(path), line=1, column=1, message=f"the header lacks {', '.join(lacking)}"))
+
+
+#: What reports draw from a header.
+_HEADER = {"suite": ("version", "corpus"), "platform": ("cpu", "flags", "python")}
 
 
 def _from_line(line: Mapping[str, Any]) -> Verdict:

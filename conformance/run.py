@@ -23,7 +23,7 @@ from .case import Case
 from .expectation import AnyOf, Deferred, Expectation, Refusal
 from .judge import Context, Judgement, judge
 from .ledger import Entry, Ledger
-from .observation import Observation
+from .observation import Observation, readable
 from .pool import Failed, Pool, Ready, Seen
 from .record import TargetInfo
 from .targets import Adapter
@@ -294,6 +294,7 @@ def _verdict(case: Case, target: str, observation: Observation, judgement: Judge
         call=observation.call,
         output_sha256=None if output is None else hashlib.sha256(output.tobytes()).hexdigest(),
         seconds=observation.seconds,
+        traceback=observation.traceback,
     )
 
 
@@ -301,11 +302,11 @@ def _info(adapter: Adapter, ready: Ready) -> TargetInfo:
     about = ready.about
     return TargetInfo(
         name=str(adapter),
-        framework=about["framework"],
-        version=about.get("version", "?"),
+        framework=readable(about["framework"]),
+        version=readable(about.get("version", "?")),
         device=adapter.target.device,
         mode=adapter.target.mode,
-        settings=about.get("settings", {}),
+        settings={readable(name): readable(value) for name, value in about.get("settings", {}).items()},
         result_dtypes=about.get("result_dtypes", {}),
         seconds={"import": round(ready.seconds, 6)},
     )

@@ -14,7 +14,7 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any
+from typing import Any, NoReturn
 
 from .adapter import Target, attribute
 from .problem import Invalid, Problem, suggestion
@@ -74,7 +74,13 @@ def resolve(text: str) -> Adapter:
     if text.startswith("cmd:"):
         import shlex
 
-        return Adapter(target=Target(name=text), command=tuple(shlex.split(text.removeprefix("cmd:"))))
+        try:
+            command = tuple(shlex.split(text.removeprefix("cmd:")))
+        except ValueError as error:
+            _fail(text, f"not a command: {error}", "quote its parts as in a shell")
+        if not command:
+            _fail(text, "no command", "a worker is written cmd:node worker.js")
+        return Adapter(target=Target(name=text), command=command)
     name, mode, device = _split(text)
     target = Target(name=name, mode=mode, device=device)
     if ":" in name:
@@ -106,7 +112,7 @@ def _located(name: str) -> str:
     return f"{Path(place).resolve()}:{made}"
 
 
-def _fail(text: str, message: str, hint: str) -> None:
+def _fail(text: str, message: str, hint: str) -> NoReturn:
     raise Invalid(Problem(path=text, message=message, hint=hint))
 
 

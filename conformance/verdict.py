@@ -90,6 +90,8 @@ class Verdict:
     #: The ledger's entry, where the verdict is `known` or `fixed`.
     known: str | None = None
     seconds: float = 0.0
+    #: Where a fault of ours was raised; not in the record.
+    traceback: str = ""
 
     @property
     def severity(self) -> str | None:

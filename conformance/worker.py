@@ -39,7 +39,14 @@ PROGRESS = struct.Struct("<qq")
 CHUNK, AGE = 64, 0.05
 
 #: After an error that says one of these, on a device that is not the CPU, the process is not to be trusted any more.
-DEVICE_ERRORS = ("CUDA error", "cudaError", "CUDNN_STATUS", "HIP error", "device-side assert", "an illegal memory access")
+DEVICE_ERRORS = (
+    "CUDA error",
+    "cudaError",
+    "CUDNN_STATUS",
+    "HIP error",
+    "device-side assert",
+    "an illegal memory access",
+)
 
 
 class Progress:
@@ -164,7 +171,9 @@ def _start(header: wire.Message) -> tuple[Any, wire.Message]:
 def _backend(adapter: str, target: Target) -> Any:
     place, _, name = adapter.rpartition(":")
     module = _module_at(place) if place.endswith(".py") else importlib.import_module(place)
-    made = getattr(module, name)
+    made = getattr(module, name, None)
+    if made is None:
+        raise Unavailable(f"{place} has no {name!r}")
     if target.mode and target.mode not in attribute(made, "modes"):
         raise Unavailable(f"{target.name} has no mode {target.mode!r}")
     return made() if made.__init__ is object.__init__ else made(target)
@@ -269,7 +278,9 @@ def _at_once(run: Callable[[], Outputs], count: int) -> list[Outputs]:
 
 
 def _same_bits(one: Outputs, other: Outputs) -> bool:
-    return all(np.asarray(array).tobytes() == np.asarray(other.arrays[at]).tobytes() for at, array in one.arrays.items())
+    return all(
+        np.asarray(array).tobytes() == np.asarray(other.arrays[at]).tobytes() for at, array in one.arrays.items()
+    )
 
 
 def _returned(case: int, call: Call, outputs: Outputs, steady: bool, seconds: float) -> bytes:

@@ -19,6 +19,7 @@ import pytest
 from conv_conformance import wire
 from conv_conformance.pool import Failed, Limits, Pool, Seen, Watch, Worker
 from conv_conformance.run import Runner, smoke
+from conv_conformance.targets import resolve
 
 from . import zoo
 
@@ -167,6 +168,15 @@ def test_first_device_error_of_all_stops_the_target(notes: Path) -> None:
     marked = wire.pack_call(-1, CASES[1].call)  # type: ignore[arg-type]
     events = list(Pool(limits=LIMITS).observe(zoo.miniature("Device", "@gpu"), marked, []))
     assert [type(event) for event in events] == [Failed]
+
+
+def test_worker_that_cannot_be_started_is_no_fault_of_ours() -> None:
+    """
+    A command that is not there leaves the target unable to run, and nothing behind.
+    """
+    [event] = Pool(limits=LIMITS).observe(resolve("cmd:no-such-program worker.js"), smoke(), [])
+    assert isinstance(event, Failed)
+    assert (event.is_fault, event.reason.split(":")[0]) == (False, "its worker cannot be started")
 
 
 def test_watch_grants_the_time_anew_with_each_move() -> None:

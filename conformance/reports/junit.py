@@ -34,12 +34,13 @@ def render(record: Record) -> str:
         for verdict in mine:
             _add(suite, verdict)
     ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+    # Its own declaration would name the encoding of the locale.
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 
 
 def _add(suite: ElementTree.Element, verdict: Verdict) -> None:
     test = ElementTree.SubElement(
-        suite, "testcase", classname=verdict.target, name=verdict.case, time=f"{verdict.seconds:.6f}"
+        suite, "testcase", classname=clean(verdict.target), name=clean(verdict.case), time=f"{verdict.seconds:.6f}"
     )
     message = clean(verdict.message)
     if verdict.verdict in UNEXPECTED:

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from io import StringIO
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from ..case import Case
 from ..ledger import Ledger
-from ..record import Record
+from ..record import Record, TargetInfo
 from ..verdict import VERDICTS, Verdict
 from .blocks import Block, block, unexpected
 
@@ -31,6 +32,14 @@ STYLES = {
     "timeout": "bold red",
     "suite-error": "bold magenta",
 }
+#: Headers of two lines, for a narrow terminal.
+BROKEN = {
+    "disagree": "dis-\nagree",
+    "unsupported": "unsup-\nported",
+    "not-run": "not-\nrun",
+    "timeout": "time-\nout",
+    "suite-error": "suite-\nerror",
+}
 _SEVERITY = {"silent": "bold red", "loud": "red", "precision": "yellow"}
 
 
@@ -43,7 +52,7 @@ def show(console: Console, record: Record, cases: Mapping[str, Case], ledger: Le
         _show_block(console, block(verdict, cases.get(verdict.case), ledger))
     if len(found) > SHOWN:
         console.print(f"… and {len(found) - SHOWN} more, all of them in the record (--record FILE)\n", style="bold")
-    console.print(table(record))
+    console.print(counted(console, record))
     _show_notes(console, record)
 
 
@@ -56,9 +65,23 @@ def text(verdict: Verdict, case: Case | None, ledger: Ledger) -> str:
     return "\n".join(line.rstrip() for line in file.getvalue().rstrip().splitlines())
 
 
-def table(record: Record) -> Table:
+def counted(console: Console, record: Record) -> Table | Text:
+    """
+    Return the table of targets and verdicts, with headers of two lines where it is too wide, else as lines of text.
+    """
+    wide = console.options.update(max_width=10_000)
+    for headers in ({}, BROKEN):
+        made = table(record, headers)
+        if Measurement.get(console, wide, made).maximum <= console.width:
+            return made
+    return Text("\n".join(_counts(record, target) for target in record.targets))
+
+
+def table(record: Record, headers: Mapping[str, str]) -> Table:
     """
     Return the table of targets and verdicts; columns that nobody needs are left out.
+
+    `headers` says which verdicts are headed by another text than their name.
     """
     counts = {target.name: record.counts(target.name) for target in record.targets}
     always = ("agree", "disagree")
@@ -67,11 +90,21 @@ def table(record: Record) -> Table:
     made.add_column("target", no_wrap=True)
     made.add_column("version", no_wrap=True)
     for name in shown:
-        made.add_column(name, justify="right", no_wrap=True)
+        made.add_column(headers.get(name, name), justify="right", no_wrap=True)
     for target in record.targets:
         cells = [_count(name, counts[target.name][name]) for name in shown]
-        made.add_row(target.name, target.version if target.failed is None else "could not run", *cells)
+        made.add_row(Text(target.name), Text(_version(target)), *cells)
     return made
+
+
+def _version(target: TargetInfo) -> str:
+    return target.version if target.failed is None else "could not run"
+
+
+def _counts(record: Record, target: TargetInfo) -> str:
+    counts = record.counts(target.name)
+    said = ", ".join(f"{name} {counts[name]}" for name in VERDICTS if counts[name])
+    return f"{target.name} {_version(target)}: {said}"
 
 
 def _count(name: str, count: int) -> Text:

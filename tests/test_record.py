@@ -1,0 +1,265 @@
+"""
+The record: what was written is read back, and what is no record is refused in one line.
+"""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from conv_conformance.ledger import Ledger
+from conv_conformance.problem import Invalid
+from conv_conformance.record import FORMAT, TargetInfo, Writer, read
+from conv_conformance.reports import junit, markdown, terminal
+from conv_conformance.verdict import VERDICTS, Finding, Verdict
+from rich.console import Console
+
+HEADER: dict[str, Any] = {
+    "suite": {"version": "0.1.0", "spec": "draft", "corpus": "sha256:00"},
+    "date": "2026-01-01T00:00:00+00:00",
+    "platform": {"machine": "x86_64", "cpu": "CPU", "flags": ["avx2"], "os": "Linux", "python": "3.11.7"},
+}
+#: What a framework or a user may put into a text.
+HOSTILE = "<b>&\"'`|]]>[/red][bold]*_\\\x00\r\n\x85\u2028\ufffe é"
+TARGETS = [
+    TargetInfo(name="torch", framework="torch", version="2.13.0", settings={"threads": "2"}, seconds={"import": 0.5}),
+    TargetInfo(name="jax@gpu", device="gpu", failed="no such device"),
+    TargetInfo(name=f"cmd:{HOSTILE}", framework=HOSTILE, version=HOSTILE, result_dtypes={"float32": "bfloat16"}),
+]
+FINDING = Finding(
+    kind="values",
+    message="output[0, 1, 0] is 2, expected 3",
+    first_index=(0, 1, 0),
+    expected=3,
+    got="nan",
+    differing=2,
+    max_error_uS=1.5,
+    expected_near=(1, 3),
+    got_near=(1, "nan"),
+)
+VERDICTS_GIVEN = [
+    Verdict(case="a", target="torch", verdict="agree", alternative="VALID-2:empty", seconds=0.25, output_sha256="ab"),
+    Verdict(case="b", target="torch", verdict="disagree", finding=FINDING, message=FINDING.message, call="f(x)"),
+    Verdict(case="c", target="torch", verdict="known", finding=FINDING, message=FINDING.message, known="torch.c"),
+    Verdict(case="d", target="torch", verdict="crash", message="killed by SIGSEGV", phase="call"),
+    Verdict(case="a", target="jax@gpu", verdict="not-run", message="the target could not run"),
+    Verdict(case=f"e{HOSTILE}", target=TARGETS[2].name, verdict="suite-error", message=HOSTILE, call=HOSTILE),
+    Verdict(case="f", target=TARGETS[2].name, verdict="unsupported", message=HOSTILE),
+    Verdict(case="g", target=TARGETS[2].name, verdict="fixed", message=HOSTILE, known="x"),
+    Verdict(
+        case="h",
+        target=TARGETS[2].name,
+        verdict="disagree",
+        message=HOSTILE,
+        finding=Finding(kind="refused", message=HOSTILE),
+    ),
+]
+
+
+def written(header: dict[str, Any] = HEADER) -> str:
+    file = StringIO()
+    writer = Writer(file, header)
+    for target in TARGETS:
+        writer.target(target)
+    for verdict in VERDICTS_GIVEN:
+        writer.verdict(verdict)
+    writer.summary(VERDICTS_GIVEN)
+    return file.getvalue()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "run.jsonl"
+    path.write_text(written(), encoding="utf-8")
+    return path
+
+
+def test_record_is_read_as_it_was_written(path: Path) -> None:
+    """
+    Targets, verdicts and header come back equal, whatever their texts hold.
+    """
+    record = read(path)
+    assert list(record.targets) == TARGETS
+    assert list(record.verdicts) == VERDICTS_GIVEN
+    assert (record.header, record.is_complete) == ({"format": FORMAT, **HEADER}, True)
+
+
+def test_summary_counts_every_verdict() -> None:
+    """
+    The last line counts each verdict of each target, also those that were not given.
+    """
+    summary = json.loads(written().strip().split("\n")[-1])["summary"]
+    assert summary["torch"] == {**dict.fromkeys(VERDICTS, 0), "agree": 1, "disagree": 1, "known": 1, "crash": 1}
+    assert sum(count for counts in summary.values() for count in counts.values()) == len(VERDICTS_GIVEN)
+
+
+def test_record_may_be_cut_anywhere(path: Path) -> None:
+    """
+    What a killed run left is read up to the last whole line, and is not complete.
+    """
+    whole = path.read_bytes()
+    first = whole.index(b"\n") + 1
+    for end in range(first, len(whole) - 1, 13):
+        path.write_bytes(whole[:end])
+        record = read(path)
+        assert len(record.verdicts) == whole[:end].count(b'\n{"case":') - (
+            whole[end - 1 :][:1] != b"\n" and is_cut(whole, end)
+        )
+        assert not record.is_complete
+
+
+def is_cut(whole: bytes, end: int) -> bool:
+    """
+    Say whether the line that was cut at `end` had begun with a case and is not yet whole JSON.
+    """
+    line = whole[:end].rpartition(b"\n")[2]
+    return line.startswith(b'{"case":') and not line.endswith(b"}")
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda text: "", ":1:1: not a line of a record"),
+        (lambda text: "hello\n", ":1:1: not a line of a record"),
+        (lambda text: "[]\n", ":1:1: not a line of a record"),
+        (
+            lambda text: "{}\n",
+            ": not a record of this format: no header (this version reads conv-conformance-record/1)",
+        ),
+        (
+            lambda text: text.replace("record/1", "record/2", 1),
+            "not a record of this format: conv-conformance-record/2",
+        ),
+        (lambda text: text.replace('"corpus"', '"corps"', 1), ":1:1: the header lacks suite.corpus"),
+        (lambda text: text.replace('"platform":{', '"platfrom":{', 1), "platform.cpu, platform.flags, platform.python"),
+        (lambda text: text.replace('{"case":"a"', '{"case":"a', 1), ":5:1: not a line of a record"),
+        (lambda text: text.replace('"verdict":"agree"', '"verdict":"agrees"', 1), ":5:1: not a line of a record"),
+        (lambda text: text.replace('"verdict":"agree"', '"verdicts":"agree"', 1), ":5:1: not a line of a record"),
+        (lambda text: text.replace('"target":"torch"', '"target":"tensorflow"', 1), ":5:1: not a line of a record"),
+        (lambda text: text.replace('"framework":', '"framewrok":', 1), ":2:1: not a line of a record"),
+        (lambda text: text.replace('"first_index":[0,1,0]', '"first_index":7', 1), ":6:1: not a line of a record"),
+    ],
+)
+def test_broken_record_is_refused_in_one_line(path: Path, change: Any, problem: str) -> None:
+    """
+    Another version, a broken header or line: said with its place, never a traceback.
+    """
+    path.write_text(change(written()), encoding="utf-8")
+    with pytest.raises(Invalid) as found:
+        read(path)
+    assert problem in str(found.value)
+    assert "\n" not in str(found.value)
+
+
+def test_missing_record_is_said_so(tmp_path: Path) -> None:
+    """
+    A record that is not there, or is a folder, is a problem of its path.
+    """
+    for name in ("none.jsonl", "."):
+        with pytest.raises(Invalid, match="cannot be read"):
+            read(tmp_path / name)
+
+
+# --- the reports that are drawn from it
+
+
+def test_junit_is_valid_whatever_the_texts(path: Path) -> None:
+    """
+    The XML parses, counts rightly, and maps each verdict to what JUnit knows.
+    """
+    root = ElementTree.fromstring(junit.render(read(path)))  # noqa: S314 - our own text
+    suites = [{name: suite.get(name) for name in ("tests", "failures", "errors", "skipped")} for suite in root]
+    assert suites == [
+        {"tests": "4", "failures": "2", "errors": "0", "skipped": "1"},
+        {"tests": "1", "failures": "0", "errors": "0", "skipped": "1"},
+        {"tests": "4", "failures": "1", "errors": "1", "skipped": "1"},
+    ]
+    tests = [[child.tag for child in test] for test in root.iter("testcase")]
+    expected = ["", "failure", "skipped", "failure", "skipped", "error", "skipped", "system-out", "failure"]
+    assert tests == [[tag] if tag else [] for tag in expected]
+
+
+def test_junit_names_its_own_encoding(path: Path) -> None:
+    """
+    The declaration says utf-8, in which the file is written, whatever the locale.
+    """
+    assert junit.render(read(path)).startswith('<?xml version="1.0" encoding="utf-8"?>\n<testsuites')
+
+
+def test_markdown_shows_texts_as_they_are(path: Path) -> None:
+    """
+    No text of a framework becomes markup or a second row of the table.
+    """
+    text = markdown.render(read(path), {}, Ledger())
+    rows = [line for line in text.split("\n") if line.startswith("| ")]
+    assert len(rows) == 2 + len(TARGETS)
+    assert {len(row.replace("\\|", "").split("|")) for row in rows} == {len(rows[0].split("|"))}
+    assert "<b>" not in "\n".join(rows)
+
+
+def test_markdown_keeps_within_what_a_summary_may_be(path: Path) -> None:
+    """
+    A thousand long disagreements are cut below a mebibyte, and it says how many are left out.
+    """
+    record = read(path)
+    many = [Verdict(case=f"c{n}", target="torch", verdict="crash", message="x" * 2000) for n in range(1000)]
+    text = markdown.render(
+        type(record)(header=record.header, targets=record.targets, verdicts=many, is_complete=True), {}, Ledger()
+    )
+    assert len(text.encode()) < 1 << 20
+    assert "more; the record holds all of them" in text
+
+
+def shown(path: Path, **options: Any) -> str:
+    file = StringIO()
+    terminal.show(Console(file=file, highlight=False, **options), read(path), {}, Ledger())
+    return file.getvalue()
+
+
+def test_terminal_shows_silent_faults_first(path: Path) -> None:
+    """
+    A fault of ours stands before all, then silent ones, then loud ones.
+    """
+    text = shown(path)
+    assert text.index("the suite's own fault") < text.index("silent  b") < text.index("loud  d")
+
+
+@pytest.mark.parametrize("width", [40, 80, 100, 200])
+def test_table_shows_every_count_in_every_width(path: Path, width: int) -> None:
+    """
+    However narrow the terminal, no count is left out and no line is too long.
+    """
+    record = read(path)
+    every = [
+        Verdict(case=f"c{n}", target="torch", verdict=word) for n, word in enumerate(VERDICTS) for _ in range(1000 + n)
+    ]
+    full = type(record)(header=HEADER, targets=TARGETS[:2], verdicts=every, is_complete=True)
+    file = StringIO()
+    console = Console(file=file, width=width, color_system=None)
+    console.print(terminal.counted(console, full))
+    lines = file.getvalue().splitlines()
+    assert {n for n in range(1000, 1000 + len(VERDICTS)) if not any(str(n) in line for line in lines)} == set()
+    assert max(map(len, lines)) <= width
+
+
+def test_no_color_means_none(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    With NO_COLOR a terminal gets no colour codes, without it some.
+    """
+    assert "\x1b[1;31m" in shown(path, force_terminal=True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    codes = shown(path, force_terminal=True).split("\x1b[")[1:]
+    assert {code.split("m")[0] for code in codes if code.split("m")[0] not in ("0", "1", "2")} == set()
+
+
+def test_record_that_was_cut_says_so(path: Path) -> None:
+    """
+    A report of an incomplete record says that the run did not come to its end.
+    """
+    assert "did not come to its end" not in shown(path)
+    path.write_text("\n".join(path.read_text(encoding="utf-8").split("\n")[:-2]), encoding="utf-8")
+    assert "the run did not come to its end" in shown(path)
