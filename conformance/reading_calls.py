@@ -163,7 +163,7 @@ def read_call(
     _require(reader, {**nodes, **call}, at)
     if len(reader.problems) > before:
         return None
-    layout = reader.attempt(_checked_layout, call, nodes.get("layout", at))
+    layout = reader.attempt(checked_layout, call, nodes.get("layout", at))
     if layout is None:
         return None
     call["layout"] = layout
@@ -185,7 +185,10 @@ def _require(reader: Reader, present: Mapping[str, Any], at: Node) -> None:
             reader.note(at, f"no {key!r} here", hint)
 
 
-def _checked_layout(call: Plain, at: Node) -> dict[str, str]:
+def checked_layout(call: Plain, at: Node) -> dict[str, str]:
+    """
+    Return the layouts of a call with that of the output, if they are those of its op.
+    """
     letters = OPS[call["op"]]
     layout = {"output": call["layout"].get("input", ""), **call["layout"]}
     spatial = SPATIAL[min(max(len(layout.get("input", "")) - 3, 0), 2)]

@@ -5,11 +5,12 @@ Sweeps as they are written in case files, made plain: a base call, axes with the
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 from . import rules
 from .reading import Reader, Wrong, integer, integers, mapping, sequence, word
-from .reading_calls import KEYS, READERS, Plain, read_call
+from .reading_calls import KEYS, READERS, Plain, checked_layout, read_call
 from .reading_cases import ABOUT, read_about
 from .tree import Mapping as Tree
 from .tree import Node, Scalar, Sequence
@@ -36,7 +37,7 @@ def read_sweep(reader: Reader, node: Node, defaults: dict[str, Node]) -> Plain |
     if not {"base", "axes"} <= tree.entries.keys():
         return None
     base = reader.attempt(_base, reader, tree.entries["base"], defaults)
-    axes = reader.attempt(_axes, reader, tree.entries["axes"])
+    axes = reader.attempt(_axes, reader, tree.entries["axes"], base)
     where = reader.attempt(_where, tree.entries["where"]) if "where" in tree.entries else ()
     tier = reader.attempt(word, tree.entries["tier"], TIERS, "tier") if "tier" in tree.entries else "quick"
     if base is None or axes is None or where is None or tier is None:
@@ -50,12 +51,12 @@ def _base(reader: Reader, node: Node, defaults: dict[str, Node]) -> Plain | None
     return read_call(reader, {**defaults, **tree.entries}, node)
 
 
-def _axes(reader: Reader, node: Node) -> list[tuple[str, list[Any], list[str]]] | None:
+def _axes(reader: Reader, node: Node, base: Plain | None) -> list[tuple[str, list[Any], list[str]]] | None:
     tree = mapping(node)
     reader.keys(tree, AXES)
     noted = len(reader.problems)
     axes = [(name, tree.entries[name]) for name in tree.entries if name in AXES]
-    found = [(name, reader.attempt(_values, name, values)) for name, values in axes]
+    found = [(name, reader.attempt(_values, name, values, base)) for name, values in axes]
     if not found:
         raise Wrong(node, "a sweep without an axis")
     if math.prod(len(values[0]) for _, values in found if values) > POINTS:
@@ -63,8 +64,10 @@ def _axes(reader: Reader, node: Node) -> list[tuple[str, list[Any], list[str]]] 
     return [(name, *values) for name, values in found if values] if len(reader.problems) == noted else None
 
 
-def _values(name: str, node: Node) -> tuple[list[Any], list[str]]:
+def _values(name: str, node: Node, base: Plain | None) -> tuple[list[Any], list[str]]:
     read = _size if name in SHAPES else READERS[name]
+    if name == "layout" and base is not None:
+        read = partial(_layout, base)
     items = sequence(node)
     if not items:
         raise Wrong(node, f"no values of {name}")
@@ -73,6 +76,10 @@ def _values(name: str, node: Node) -> tuple[list[Any], list[str]]:
         if texts.count(text) > 1:
             raise Wrong(item, f"{name}={text} twice")
     return [read(item) for item in items], texts
+
+
+def _layout(base: Plain, node: Node) -> dict[str, str]:
+    return checked_layout({**base, "layout": READERS["layout"](node)}, node)
 
 
 def _size(node: Node) -> int | tuple[int, ...]:

@@ -100,8 +100,6 @@ def at(base: Plain, values: Mapping[str, Any]) -> Plain:
     Return the plain call at one point; sizes that follow from others (I, the length of a bias) follow.
     """
     call = {**base, **{name: value for name, value in values.items() if name not in _SIZED}}
-    if "layout" in values:
-        call["layout"] = {"output": values["layout"]["input"], **values["layout"]}
     call["arrays"] = dict(base["arrays"])
     for name, value in values.items():
         if name in _SIZED:

@@ -207,6 +207,7 @@ def test_a_switch_of_the_reference_is_an_alternative(tmp_path: Path) -> None:
         ("strides: [1, 1]", BASE, "", "x.yaml:11:22: strides=1 twice"),
         ("dtype: [uint8]", BASE, "", "x.yaml:3:9: at [dtype=uint8]: dtype: input: -3 is out of range for uint8"),
         ("width: [1]", BASE, "", "x.yaml:11:12: unknown key 'width'"),
+        ("layout: [{input: NCW, kernel: WCM}]", BASE, "", "x.yaml:11:21: WCM is no layout of the kernel here"),
         ("length: [-1]", BASE, "", "x.yaml:11:21: a negative size"),
         (
             "strides: [1]",
