@@ -24,7 +24,8 @@ def conv(x, k):
 
 def serve(call, compute):
     def make():
-        return Outputs({"output": call.deliver(compute(call.arranged("input", "NWC"), call.arranged("kernel", "WIO")), "NWC")}, "conv(input, kernel)")
+        output = compute(call.arranged("input", "NWC"), call.arranged("kernel", "WIO"))
+        return Outputs({"output": call.deliver(output, "NWC")}, "conv(input, kernel)")
     return make
 
 class Right:
@@ -226,7 +227,7 @@ def test_miniatures_get_what_they_deserve(
 
 
 def test_a_wrong_name_is_said_once(repository: pytest.Pytester) -> None:
-    """A target that does not exist, and a wrong file, stop the collection with the message that the command line gives."""
+    """A target that does not exist, and a wrong file, stop the collection with the command line's message."""
     result = repository.runpytest_subprocess("--conformance-backend", "nunpy")
     result.stdout.fnmatch_lines(["nunpy: no backend named 'nunpy' (did you mean 'numpy'?)"])
     assert pytest.ExitCode.INTERRUPTED == result.ret
