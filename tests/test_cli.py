@@ -1,0 +1,619 @@
+"""
+The command line, as a person or a CI job uses it: exit codes, streams, files.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+import numpy as np
+import psutil
+import pytest
+from conv_conformance import cli, corpus, entries
+from conv_conformance.call import Call
+from conv_conformance.case import Case
+from conv_conformance.expectation import AnyOf, Expectation, Output
+from conv_conformance.reference import evaluate
+
+from . import zoo
+
+ROOT = Path(__file__).parents[1]
+
+CASES = """\
+about: Three cases of one's own.
+defaults: {op: conv, layout: {input: NWC, kernel: WIO, output: NWC}, dtype: float32, padding: valid}
+cases:
+  - id: mine.plain
+    title: The window slides without flipping
+    clauses: [CONV-1, VALID-1]
+    input: [[[0], [3], [4], [5]]]
+    kernel: [[[1]], [[2]]]
+    expect: {output: [[[6], [11], [14]]]}
+  - id: mine.marked
+    title: A window that steps by two
+    clauses: [CONV-1, VALID-1]
+    input: [[[2], [-1], [3], [4]]]
+    kernel: [[[1]], [[2]]]
+    strides: 2
+    expect: {output: [[[0], [11]]]}
+  - id: mine.symmetric
+    title: Flipped or not, it is the same
+    clauses: [CONV-1]
+    input: [[[1], [2], [3]]]
+    kernel: [[[2]], [[2]]]
+    expect: {output: [[[6], [10]]]}
+"""
+
+
+class Done(NamedTuple):
+    """
+    A command that has ended.
+    """
+
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Done]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """
+    Return a function that runs the command line in this process.
+    """
+
+    def run(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["conv-conformance", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        code = ended.value.code
+        assert isinstance(code, int)
+        return Done(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def cases(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.yaml"
+    path.write_text(CASES)
+    return path
+
+
+def lying(name: str) -> str:
+    return f"{zoo.MINIATURES}:{name}"
+
+
+def is_clean(done: Done) -> bool:
+    return "Traceback" not in done.out + done.err
+
+
+def verdicts(record: Path) -> dict[str, tuple[str, str | None, str | None]]:
+    lines = [json.loads(line) for line in record.read_text().splitlines()]
+    return {line["case"]: (line["verdict"], line.get("kind"), line.get("where")) for line in lines if "case" in line}
+
+
+# --- exit codes
+
+
+def test_agreement_exits_0(command: Command, cases: Path) -> None:
+    """
+    NumPy agrees, and the run ends in a table.
+    """
+    done = command("run", cases, "-b", "numpy")
+    assert done.code == 0
+    header, row = done.out.strip().splitlines()
+    assert (header.split(), row.split()) == (
+        ["target", "version", "agree", "disagree"],
+        ["numpy", np.__version__, "3", "0"],
+    )
+    assert "numpy: 3 cases judged, 0 unexpected" in done.err
+
+
+def test_disagreement_exits_1(command: Command, cases: Path) -> None:
+    """
+    A disagreement is shown with case, title, clauses, parameters and the numbers around it.
+    """
+    done = command("run", cases, "-b", lying("off_by_one"))
+    assert done.code == 1
+    for part in (
+        "silent  mine.marked  ",
+        "A window that steps by two [CONV-1, VALID-1]",
+        "conv, input 1x4x1 NWC, kernel 2x1x1 WIO, strides [2], padding valid, float32",
+        "output[0, 0, 0] is 1, expected 0; 2 of 2 elements differ",
+        "expected  0 11\n     got  1 12\n",
+        "miniature()",
+    ):
+        assert part in done.out
+    assert is_clean(done)
+
+
+def test_disagreement_of_one_case_alone_exits_1(command: Command, cases: Path) -> None:
+    """
+    One case that is picked by its id has the same verdict as among all.
+    """
+    assert command("run", cases, "mine.marked", "-b", lying("off_by_one")).code == 1
+    assert command("run", cases, "mine.plain", "-b", lying("off_by_one")).code == 0
+
+
+@pytest.mark.parametrize("name", ["leaves", "hangs"])
+def test_death_exits_1(command: Command, cases: Path, name: str) -> None:
+    """
+    A crash or a timeout is as unexpected as a disagreement.
+    """
+    done = command("run", cases, "-b", lying(name), "--timeout", "0.5")
+    assert (done.code, is_clean(done)) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("argument", "says"),
+    [
+        ("missing.yaml", "missing.yaml: no such file or folder"),
+        ("no.such.case*", "no.such.case*: no case fits"),
+        ("--profile=cor", "no profile named 'cor' (did you mean 'core'?)"),
+        ("--ops=pool", "none is left"),
+        ("--no-such-option", "No such option"),
+        ("--timeout=soon", "'soon' is not a valid float"),
+        ("--known=missing.yaml", "missing.yaml: cannot be read"),
+        ("--record=no/such/folder/r.jsonl", "cannot be written: No such file or directory"),
+        ("--junit=no/such/folder/r.xml", "cannot be written: No such file or directory"),
+        ("--markdown=no/such/folder/r.md", "cannot be written: No such file or directory"),
+    ],
+)
+def test_unusable_words_exit_2(command: Command, cases: Path, argument: str, says: str) -> None:
+    """
+    A missing file, an unknown word or option, a place that cannot be written to: said in a line, exit 2.
+    """
+    done = command("run", *([] if "such.case" in argument else [cases]), argument, "-b", "numpy")
+    assert (done.code, is_clean(done)) == (2, True)
+    assert says in done.err
+
+
+def test_wrong_file_runs_nothing(command: Command, cases: Path, tmp_path: Path) -> None:
+    """
+    With one wrong file among several, all its problems are said with their places, and nothing is run.
+    """
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(
+        CASES.replace("strides: 2", "stride: 2").replace("[[[2]], [[2]]]", "[[[2]], [2]]").replace("mine", "my")
+    )
+    record = tmp_path / "r.jsonl"
+    done = command("run", cases, wrong, "-b", "numpy", "--record", record)
+    assert (done.code, done.out, record.exists()) == (2, "", False)
+    assert {line.split(": ")[0].rsplit(":", 2)[1] for line in done.err.splitlines()} >= {"15", "21"}
+    assert "did you mean 'strides'?" in done.err
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        ("no-such-backend", "no backend named 'no-such-backend' (known are "),
+        ("torhc", "no backend named 'torhc' (did you mean 'torch'?)"),
+        ("torch+layers", "torch has no mode 'layers' (did you mean 'layer'?)"),
+        ("missing.py:Class", "missing.py:Class: no such file"),
+        ("no.such.module:Class", "No module named 'no"),
+        ("json:Class", "json has no 'Class'"),
+        ("numpy@cuda", "one device, cpu; numpy@cuda was asked for"),
+        ("cmd:no-such-program worker.js", "No such file or directory: 'no-such-program'"),
+        ("cmd:node 'worker.js", "not a command: No closing quotation"),
+        ("cmd:", "no command"),
+    ],
+)
+def test_target_that_cannot_run_exits_3(command: Command, cases: Path, target: str, says: str) -> None:
+    """
+    A target that was asked for and cannot run is an error, never a skip.
+    """
+    done = command("run", cases, "-b", target)
+    assert (done.code, is_clean(done)) == (3, True)
+    assert says in " ".join((done.out + done.err).split())
+
+
+def test_missing_device_exits_3(command: Command, cases: Path) -> None:
+    """
+    torch@cuda without a GPU could not run.
+    """
+    if find_spec("torch") is None:
+        pytest.skip("torch is not installed")
+    if Path("/dev/nvidiactl").exists():
+        pytest.skip("there is a GPU here")
+    done = command("run", cases, "-b", "torch@cuda", "-b", "numpy")
+    assert (done.code, is_clean(done)) == (3, True)
+    assert "torch@cuda could not run: Unavailable: " in done.out
+
+
+def test_target_without_a_word_for_any_case_exits_3(command: Command, cases: Path) -> None:
+    """
+    A run in which a target executed nothing proves nothing.
+    """
+    assert command("run", cases, "-b", lying("UnsupportedEverything")).code == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("raises", "KeyError: 'no such layer'"), ("Broken", "RuntimeError: misspelt")]
+)
+def test_fault_of_an_adapter_exits_4(command: Command, cases: Path, name: str, text: str) -> None:
+    """
+    An adapter's fault is ours, is said, and shows its traceback only under --debug.
+    """
+    done = command("run", cases, "-b", lying(name))
+    assert (done.code, is_clean(done)) == (4, True)
+    assert text in " ".join(done.out.split())
+    debug = command("--debug", "run", cases, "-b", lying(name))
+    assert debug.code == 4
+    assert debug.out.count("Traceback (most recent call last)") == 1
+    assert "miniatures.py" in debug.out
+
+
+def test_fault_of_the_suite_exits_4(command: Command, cases: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    An error that nobody foresaw is one line, and a traceback under --debug.
+    """
+
+    def fails(*_: object) -> None:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr("conv_conformance.run.make_plan", fails)
+    done = command("run", cases, "-b", "numpy")
+    assert (done.code, is_clean(done)) == (4, True)
+    assert done.err.endswith("fault in the suite: ZeroDivisionError: by zero (--debug shows where)\n")
+    monkeypatch.setattr(sys, "argv", ["conv-conformance", "--debug", "run", str(cases), "-b", "numpy"])
+    with pytest.raises(ZeroDivisionError):
+        cli.main()
+
+
+def test_interrupt_exits_130(tmp_path: Path, cases: Path) -> None:
+    """
+    An interrupted run ends its workers, exits 130, and leaves a record of what was judged.
+    """
+    notes, record = tmp_path / "notes", tmp_path / "r.jsonl"
+    words = ["-m", "conv_conformance", "run", str(cases), "-b", lying("waits_to_be_killed"), "--record", str(record)]
+    environment = {**os.environ, "MINIATURE_NOTES": str(notes)}
+    running = subprocess.Popen([sys.executable, *words], env=environment, stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 20
+    while not (notes.exists() and notes.read_text().strip()) and time.monotonic() < end:
+        time.sleep(0.02)
+    worker = int(notes.read_text())
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=20)
+    assert (running.returncode, "Traceback" in err) == (130, False)
+    assert not psutil.pid_exists(worker)
+    assert record.read_text().splitlines()[0].startswith('{"format":"conv-conformance-record/1"')
+
+
+# --- what stands where
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """
+    `--help` of the whole and of `run` loads neither NumPy nor a framework nor the engine.
+    """
+    code = (
+        "import sys; sys.argv[1:] = {!r}\n"
+        "from conv_conformance.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {{'numpy', 'torch', 'jax', 'tensorflow', 'keras', 'rich', 'yaml', 'psutil', 'conv_conformance.run'}}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    for words in (["--help"], ["run", "--help"], ["--version"]):
+        made = subprocess.run([sys.executable, "-c", code.format(words)], capture_output=True, text=True, check=True)
+        assert made.stdout.splitlines()[-1] == "[]"
+
+
+def test_engine_imports_no_framework(cases: Path) -> None:
+    """
+    A whole run loads no framework in the process that judges.
+    """
+    code = (
+        "import sys; sys.argv[1:] = {!r}\n"
+        "from conv_conformance.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(sorted({{'torch', 'jax', 'tensorflow', 'keras'}} & set(sys.modules)))"
+    )
+    words = ["run", str(cases), "-b", "numpy"]
+    made = subprocess.run([sys.executable, "-c", code.format(words)], capture_output=True, text=True, check=True)
+    assert made.stdout.splitlines()[-1] == "[]"
+
+
+def test_pipe_gets_plain_text(cases: Path) -> None:
+    """
+    Where the output is no terminal there are no colour codes and no progress bars, with NO_COLOR or without.
+    """
+    for extra in ({}, {"NO_COLOR": "1"}):
+        words = [sys.executable, "-m", "conv_conformance", "run", str(cases), "-b", lying("off_by_one")]
+        made = subprocess.run(words, capture_output=True, text=True, env={**os.environ, **extra}, check=False)
+        assert (made.returncode, "\x1b" in made.stdout + made.stderr) == (1, False)
+        assert "silent  mine.marked" in made.stdout
+
+
+def test_list_prints_whole_ids(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Piped, `list` prints one whole id a line, sweep points too, however narrow the terminal is said to be.
+    """
+    monkeypatch.setenv("COLUMNS", "20")
+    for sweeps in ("none", "quick"):
+        done = command("list", "conv1d.*", "--sweeps", sweeps)
+        loaded = corpus.load(sweeps=sweeps).select(["conv1d.*"])  # type: ignore[arg-type]
+        assert done.out.splitlines() == [case.id for case in loaded.cases]
+        assert max(len(case.id) for case in loaded.cases) > 20
+
+
+def test_targets_are_listed(command: Command) -> None:
+    """
+    `targets` names every adapter, whether its framework is installed, and its modes.
+    """
+    done = command("targets")
+    names = {line.split()[0] for line in done.out.splitlines() if not line.startswith(" ")}
+    assert names >= {"numpy", "torch", "jax", "tensorflow", "keras-jax", "keras-tensorflow", "keras-torch"}
+    assert done.code == 0
+
+
+def test_validate_finds_a_wrong_expectation(command: Command, cases: Path, tmp_path: Path) -> None:
+    """
+    `validate` recomputes every expectation, and names file and line of one that does not hold.
+    """
+    assert command("validate", cases).code == 0
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(CASES.replace("[11], [14]", "[11], [15]"))
+    done = command("validate", wrong)
+    assert done.code == 2
+    assert f"{wrong}:4" in done.err
+
+
+# --- the record and the reports that are drawn from it
+
+
+def test_report_shows_what_the_run_showed(command: Command, cases: Path, tmp_path: Path) -> None:
+    """
+    A record says the same as its run: on the terminal but for what stands in the case file, as Markdown and JUnit.
+    """
+    record, xml, page = (tmp_path / name for name in ("r.jsonl", "r.xml", "r.md"))
+    ran = command(
+        "run", cases, "-b", lying("off_by_one"), "-b", "numpy", "--record", record, "--junit", xml, "--markdown", page
+    )
+    assert verdicts(record)["mine.marked"] == ("agree", None, None)
+    first = xml.read_text()
+    done = command("report", record, "--junit", xml)
+    assert (ran.code, done.code) == (1, 0)
+    assert done.out.splitlines()[-3:] == ran.out.splitlines()[-3:]
+    assert "did not come to its end" not in done.out
+    assert xml.read_text() == first
+    assert [suite.get("failures") for suite in ElementTree.fromstring(first)] == ["1", "0"]  # noqa: S314 - our own text
+    assert "### silent: `mine.marked`" in page.read_text()
+
+
+@pytest.mark.parametrize("text", ["", "hello", '{"format":"conv-conformance-record/0"}\n'])
+def test_report_of_no_record_exits_2(command: Command, tmp_path: Path, text: str) -> None:
+    """
+    What is no record, or one of another version, is refused in one line.
+    """
+    path = tmp_path / "r.jsonl"
+    path.write_text(text)
+    done = command("report", path)
+    assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
+
+
+def test_report_of_a_cut_record_says_so(command: Command, cases: Path, tmp_path: Path) -> None:
+    """
+    What a killed run left behind is reported, and said to be incomplete.
+    """
+    record = tmp_path / "r.jsonl"
+    command("run", cases, "-b", "numpy", "--record", record)
+    record.write_bytes(record.read_bytes()[:-200])
+    done = command("report", record)
+    assert (done.code, done.out.splitlines()[-1]) == (0, "the run did not come to its end")
+
+
+# --- the ledger
+
+
+@pytest.fixture
+def drafted(command: Command, cases: Path, tmp_path: Path) -> Path:
+    """
+    Return a ledger that was drafted from a run of the flipped kernel: it is wrong on two cases of three.
+    """
+    record, ledger = tmp_path / "first.jsonl", tmp_path / "known.yaml"
+    assert command("run", cases, "-b", lying("flips_the_kernel"), "--record", record).code == 1
+    assert command("known", "--record", record, "--write", ledger).code == 0
+    return ledger
+
+
+def with_ledger(command: Command, cases: Path, ledger: Path, *more: str, target: str = "flips_the_kernel") -> Done:
+    return command("run", cases, "-b", lying(target), "--no-known", "--known", ledger, *more)
+
+
+def test_drafted_ledger_knows_everything(command: Command, cases: Path, drafted: Path) -> None:
+    """
+    With the drafted entries nothing is unexpected, also under --strict-known.
+    """
+    done = with_ledger(command, cases, drafted, "--strict-known")
+    assert done.code == 0
+    assert done.out.splitlines()[-1].split()[-3:] == ["1", "0", "2"]
+
+
+def test_deleted_entry_is_named(command: Command, cases: Path, drafted: Path) -> None:
+    """
+    A fault whose entry was deleted makes the run exit 1, and is named.
+    """
+    drafted.write_text(
+        "".join(line for line in drafted.read_text().splitlines(True) if line.strip() != '- "mine.marked"')
+    )
+    done = with_ledger(command, cases, drafted)
+    assert done.code == 1
+    assert [line.split()[1] for line in done.out.splitlines() if line.startswith("silent")] == ["mine.marked"]
+
+
+def test_false_entry_is_a_notice(command: Command, cases: Path, drafted: Path) -> None:
+    """
+    An entry about a case that agrees is a notice for a user, and exit 1 under --strict-known.
+    """
+    drafted.write_text(drafted.read_text().replace('- "mine.marked"', '- "mine.marked"\n      - "mine.symmetric"'))
+    done = with_ledger(command, cases, drafted)
+    assert done.code == 0
+    assert "fixed: mine.symmetric on " in done.out
+    assert with_ledger(command, cases, drafted, "--strict-known").code == 1
+
+
+def test_stale_entry_is_a_notice(command: Command, cases: Path, drafted: Path) -> None:
+    """
+    An entry that nothing run bears out is named with its place, and is exit 1 under --strict-known.
+    """
+    drafted.write_text(drafted.read_text().replace("flips_the_kernel", "negative_zero"))
+    done = with_ledger(command, cases, drafted, target="negative_zero")
+    assert done.code == 0
+    assert f"({drafted}:3)" in done.out
+    assert with_ledger(command, cases, drafted, "--strict-known", target="negative_zero").code == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("kind: values", "kind: shape"),
+        ('"mine.marked": "', '"mine.marked": "0'),
+        ("versions: every", 'versions: "==1.0"'),
+    ],
+)
+def test_entry_that_says_something_else_hides_nothing(
+    command: Command, cases: Path, drafted: Path, old: str, new: str
+) -> None:
+    """
+    A wrong kind, hash or version leaves the fault in sight.
+    """
+    assert drafted.read_text().count(old) == 1
+    drafted.write_text(drafted.read_text().replace(old, new))
+    assert with_ledger(command, cases, drafted).code == 1
+
+
+def test_wrong_ledger_runs_nothing(command: Command, cases: Path, drafted: Path) -> None:
+    """
+    A ledger that cannot be read is an error before anything is run.
+    """
+    drafted.write_text(drafted.read_text().replace("kind: values", "kind: value"))
+    done = with_ledger(command, cases, drafted)
+    assert (done.code, done.out) == (2, "")
+    assert "known.yaml:" in done.err
+
+
+def test_shipped_ledger_is_listed(command: Command) -> None:
+    """
+    `known` names every entry that comes with the suite.
+    """
+    done = command("known")
+    assert done.code == 0
+    assert all(entry.id in done.out for entry in entries.load(entries.shipped()).entries)
+
+
+# --- a stranger's backend
+
+STRANGER = """\
+from dataclasses import replace
+import numpy as np
+from conv_conformance.backends.numpy import NumPy
+
+class Flipped:
+    framework = "flipped"
+
+    def prepare(self, call):
+        axes = [call.letters("kernel").index(letter) for letter in call.spatial]
+        return NumPy().prepare(replace(call, kernel=np.flip(call.kernel, axes)))
+"""
+
+#: Literal cases of the corpus with finite results, and without refusals: what a flipped kernel does there is known.
+SOME = (
+    "conv1d.valid.*",
+    "conv1d.walkthrough.t*",
+    "conv1d.same.*",
+    "conv1d.window.*",
+    "conv2d.window.*",
+    "conv1d.channels.*",
+)
+
+
+def with_output(patterns: Sequence[str]) -> list[Case]:
+    cases = corpus.load().select(patterns).cases
+    return [case for case in cases if case.call is not None and isinstance(case.expectation, (Output, AnyOf))]
+
+
+def tells(case: Case) -> bool:
+    """
+    Say whether a flipped kernel gives another result than every one that is expected.
+    """
+    call = case.call
+    assert call is not None
+    assert call.kernel is not None
+    axes = [call.letters("kernel").index(letter) for letter in call.spatial]
+    flipped = evaluate(replace(call, kernel=np.flip(call.kernel, axes)))
+    return not any(np.array_equal(flipped, array) for array in arrays(case.expectation))
+
+
+def arrays(expectation: Expectation) -> list[np.ndarray]:
+    if isinstance(expectation, AnyOf):
+        return [array for each in expectation.alternatives.values() for array in arrays(each)]
+    return [expectation.array] if isinstance(expectation, Output) else []
+
+
+@pytest.mark.parametrize("way", ["file", "import"])
+def test_flipped_kernel_disagrees_where_it_tells(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """
+    Ten lines that flip the kernel disagree, by file and by import string, on exactly the cases that tell: `values`.
+    """
+    assert len(STRANGER.splitlines()) <= 10
+    (tmp_path / "stranger.py").write_text(STRANGER)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    target = {"file": f"{tmp_path}/stranger.py:Flipped", "import": "stranger:Flipped"}[way]
+    asked = with_output(SOME)
+    telling = {case.id for case in asked if tells(case)}
+    assert 10 < len(telling) < len(asked)
+    record = tmp_path / "r.jsonl"
+    done = command("run", *(case.id for case in asked), "--sweeps", "none", "-b", target, "--record", record)
+    found = verdicts(record)
+    assert done.code == 1
+    assert {case for case, (verdict, _, _) in found.items() if verdict == "disagree"} == telling
+    assert {said for said in found.values() if said[0] != "agree"} == {("disagree", "values", "output")}
+
+
+TRANSPOSING = STRANGER.replace("Flipped", "Transposing").replace(
+    STRANGER[STRANGER.index("        axes") :],
+    """\
+        run, last = NumPy().prepare(call), call.layout.output.index("C")
+        return lambda: Outputs({"output": np.moveaxis(run().arrays["output"], last, 1)})
+""",
+)
+
+
+def is_telling_layout(call: Call) -> bool:
+    """
+    Say whether an output's values show in which order its axes are.
+    """
+    output = evaluate(call)
+    return output.size > 0 and len(np.unique(output)) > 1
+
+
+def test_channels_first_for_channels_last_is_layout(command: Command, tmp_path: Path) -> None:
+    """
+    A backend that returns channels first where channels last are asked for is told so.
+    """
+    (tmp_path / "stranger.py").write_text("from conv_conformance import Outputs\n" + TRANSPOSING)
+    asked = [case for case in with_output(["conv1d.walkthrough.t*", "conv2d.window.*"]) if is_telling_layout(case.call)]  # type: ignore[arg-type]
+    assert len(asked) > 4
+    assert {case.call.layout.output[-1] for case in asked} == {"C"}  # type: ignore[union-attr, index]
+    record = tmp_path / "r.jsonl"
+    words = ("--sweeps", "none", "-b", f"{tmp_path}/stranger.py:Transposing", "--record", record)
+    assert command("run", *(case.id for case in asked), *words).code == 1
+    assert set(verdicts(record).values()) == {("disagree", "layout", "output")}
