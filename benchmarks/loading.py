@@ -1,7 +1,8 @@
 """
 Measure loading and checking of 1,500 generated cases, cold and from the cache, each in a fresh process.
 
-Prints `cold_s` and `cached_s` (the median of `--rounds` runs, imports of the loader excluded) and `import_s`;
+beside them the processor's time, which tells more on a busy machine: `cold_cpu_s`, `cached_cpu_s`.
+beside them the processor's time, which tells more on a busy machine: `cold_cpu_s`, `cached_cpu_s`.
 `--write` keeps them in `results/loading.json`.
 """
 
@@ -17,6 +18,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -29,12 +31,13 @@ TIMED = """
 import sys, time
 start = time.perf_counter()
 from conv_conformance.corpus import load
-imported = time.perf_counter()
+imported, busy = time.perf_counter(), time.process_time()
 corpus = load([sys.argv[1]])
 ids = [case.id for case in corpus.cases]
 loaded = time.perf_counter()
+busy = time.process_time() - busy
 assert "numpy" not in sys.modules
-print(imported - start, loaded - imported, len(ids))
+print(imported - start, loaded - imported, busy, len(ids))
 """
 
 
@@ -72,16 +75,16 @@ def write_corpus(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.iterdir())
 
 
-def timed(folder: Path, cache: Path) -> tuple[float, float]:
+def timed(folder: Path, cache: Path) -> tuple[float, float, float]:
     """
-    Return the seconds of the import and of the load in a fresh process.
+    Return the seconds of the import and of the load in a fresh process, and the processor's seconds of the load.
     """
     environment = {**os.environ, "CONV_CONFORMANCE_CACHE": str(cache)}
     command = [sys.executable, "-c", TIMED, str(folder)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, cwd=folder)
-    imported, loaded, count = done.stdout.split()
+    imported, loaded, busy, count = done.stdout.split()
     assert int(count) == CASES
-    return float(imported), float(loaded)
+    return float(imported), float(loaded), float(busy)
 
 
 def measure(rounds: int) -> dict[str, float]:
@@ -96,13 +99,23 @@ def measure(rounds: int) -> dict[str, float]:
         for index in range(rounds):
             cache = Path(name) / f"cache-{index}"
             pairs.append((timed(corpus, cache), timed(corpus, cache)))
+    cold, cached = zip(*pairs, strict=True)
     return {
         "cases": CASES,
         "bytes": size,
-        "import_s": round(statistics.median(cold[0] for cold, _ in pairs), 4),
-        "cold_s": round(statistics.median(cold[1] for cold, _ in pairs), 4),
-        "cached_s": round(statistics.median(cached[1] for _, cached in pairs), 4),
+        "import_s": median(cold, 0),
+        "cold_s": median(cold, 1),
+        "cached_s": median(cached, 1),
+        "cold_cpu_s": median(cold, 2),
+        "cached_cpu_s": median(cached, 2),
     }
+
+
+def median(runs: Sequence[tuple[float, ...]], index: int) -> float:
+    """
+    Return the median of one figure over runs.
+    """
+    return round(statistics.median(run[index] for run in runs), 4)
 
 
 def machine() -> dict[str, object]:

@@ -8,16 +8,49 @@ import random
 import re
 
 import pytest
-
 from conv_conformance.building import build_call
 from conv_conformance.reading_cases import read_file
 from conv_conformance.sweeps import Contradiction, points
 
 from .test_loading_schema import RIGHT
 
-WORDS = """\
-[ ] { } : , - 0 -1 1.5 nan [] {} '' "0x1p1" N valid 999999999 [[1,1]] reference fit depthwise_conv conv_transpose
-separable_conv int8 complex64 {re:1,im:2} same broadcast NHWC WCM &a *a !!x \x00""".split()
+WORDS = [
+    "[",
+    "]",
+    "{",
+    "}",
+    ":",
+    ",",
+    "-",
+    "0",
+    "-1",
+    "1.5",
+    "nan",
+    "[]",
+    "{}",
+    "''",
+    '"0x1p1"',
+    "N",
+    "valid",
+    "999999999",
+    "[[1,1]]",
+    "reference",
+    "fit",
+    "depthwise_conv",
+    "conv_transpose",
+    "separable_conv",
+    "int8",
+    "complex64",
+    "{re:1,im:2}",
+    "same",
+    "broadcast",
+    "NHWC",
+    "WCM",
+    "&a",
+    "*a",
+    "!!x",
+    "\x00",
+]
 TOKEN = re.compile(r"[\w.+-]+|[\[\]{},:]")
 
 
