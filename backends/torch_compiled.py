@@ -22,6 +22,26 @@ from .torch_tensors import tensor
 from .torch_words import Step
 
 
+class Counted:
+    """
+    A compiler of graphs that counts them; each call has one of its own, also where threads call at once.
+    """
+
+    def __init__(self, compiler: Callable[[Any, Any], Any]) -> None:
+        """
+        Take the compiler that does the work.
+        """
+        self._compiler = compiler
+        self.graphs = 0
+
+    def __call__(self, graph: Any, inputs: Any) -> Any:
+        """
+        Return the compiled graph.
+        """
+        self.graphs += 1
+        return self._compiler(graph, inputs)
+
+
 class Compiled:
     """
     `before`, convolutions and bias in one graph, compiled anew for every call.
@@ -47,20 +67,23 @@ class Compiled:
             RuntimeError: if torch made none or more than one graph, which no result may hide.
 
         """
+        counted = Counted(self._inductor)
         self._torch.compiler.reset()
-        self.graphs = 0
-        run = self._compile(call, plan, tensors)
+        run = self._compile(call, plan, tensors, counted)
         if call.variation.dynamic_shape:
             run(ask(self._larger, call))
         result = run(tensors[0])
-        if self.graphs != 1:
-            raise RuntimeError(f"torch.compile made {self.graphs} graphs where one was due")
+        self.graphs = counted.graphs
+        if counted.graphs != 1:
+            raise RuntimeError(f"torch.compile made {counted.graphs} graphs where one was due")
         return result
 
-    def _compile(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> Callable[[Any], Any]:
+    def _compile(
+        self, call: Call, plan: Sequence[Step], tensors: Sequence[Any], counted: Counted
+    ) -> Callable[[Any], Any]:
         function = _function(self._torch, call, plan)
         dynamic = None if call.variation.dynamic_shape else False
-        options = {"fullgraph": True, "dynamic": dynamic, "backend": self._counted}
+        options = {"fullgraph": True, "dynamic": dynamic, "backend": counted}
         if call.variation.kernel_constant:
             compiled = self._torch.compile(lambda x: function(x, *tensors[1:]), **options)
             return lambda x: ask(compiled, x)
@@ -74,10 +97,6 @@ class Compiled:
         larger = tensor(self._torch, placed, call.dtype.input, self._device)
         self._torch._dynamo.mark_dynamic(larger, list(range(2, larger.ndim)))
         return larger
-
-    def _counted(self, graph: Any, inputs: Any) -> Any:
-        self.graphs += 1
-        return self._inductor(graph, inputs)
 
     def write(self, call: Call, plan: Sequence[Step], operands: Sequence[str]) -> str:
         """

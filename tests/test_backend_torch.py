@@ -7,6 +7,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import conv_conformance.storage
 import numpy as np
@@ -118,6 +119,16 @@ def test_variations_are_for_compiled_targets(compiled: Torch, varied: dict[str, 
     assert reasons(compiled, asked) == []
     assert agrees(compiled, asked, line(6, 11, 14))
     assert compiled.surface.graphs == 1
+
+
+def test_threads_compile_each_its_own_graph(compiled: Torch) -> None:
+    """
+    Calls made at once from four threads are counted apart, and none goes without its graph.
+    """
+    run = compiled.prepare(CALLS["window"][0])
+    with ThreadPoolExecutor(4) as threads:
+        made = [threads.submit(run) for _ in range(4)]
+    assert [each.result().arrays["output"].tolist() for each in made] == [line(6, 11, 14)] * 4
 
 
 @pytest.mark.parametrize("storage", ["transposed", "offset", "strided"])
