@@ -4,7 +4,7 @@ Cases out of the documents of all files: what one file alone cannot know is chec
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -24,18 +24,25 @@ if TYPE_CHECKING:
 Sweeps: TypeAlias = Literal["none", "quick", "full"]
 
 
+#: What was read, with the path of each file.
+Documents: TypeAlias = Sequence[tuple[str, Document]]
+
+
 class Assembly:
     """
     Puts the documents of all files together: what one file alone cannot know is checked here.
+
+    `elsewhere` reads documents whose cases may be twins, and are no part of the corpus.
     """
 
-    def __init__(self, *, glossaries: Glossaries, problems: list[Problem]) -> None:
+    def __init__(self, *, glossaries: Glossaries, problems: list[Problem], elsewhere: Callable[[], Documents]) -> None:
         self.known = glossaries
         self.problems = problems
+        self.elsewhere = elsewhere
         self.plain: dict[str, Plain] = {}
         self.built: dict[str, Case] = {}
 
-    def cases(self, documents: Sequence[tuple[str, Document]], sweeps: Sweeps) -> tuple[Case, ...]:
+    def cases(self, documents: Documents, sweeps: Sweeps) -> tuple[Case, ...]:
         """
         Return the cases of documents by path, literal ones first, then the points of the sweeps of a tier.
         """
@@ -69,20 +76,34 @@ class Assembly:
             if name not in self.known.faults:
                 self._note(path, entry, "catches", *unknown(name, self.known.faults, "fault"))
         later = entry.get("superseded_by", "")
-        if later and later not in self.plain:
+        if later and self._find(later) is None:
             self._note(path, entry, "superseded_by", f"no case {later}", suggestion(later, self.plain))
         for twin, line, column in entry.get("twins", ()):
             self._check_twin(path, twin, line, column)
         self._check_alternatives(path, entry)
 
     def _check_twin(self, path: str, twin: str, line: int, column: int) -> None:
-        message, hint = "", ""
-        if twin not in self.plain or "expect" not in self.plain[twin]:
-            message, hint = f"no case {twin}", suggestion(twin, self.plain)
-        elif self.plain[twin]["expect"]["kind"] in ("refusal", "deferred"):
-            message, hint = f"{twin} is not expected to be accepted", "a twin must be"
-        if message:
+        if wrong := self._no_twin(twin):
+            message, hint = wrong
             self.problems.append(Problem(path=path, line=line, column=column, message=message, hint=hint))
+
+    def _no_twin(self, name: str) -> tuple[str, str] | None:
+        """Say why a case cannot be a twin."""
+        entry = self._find(name)
+        if entry is None or "expect" not in entry:
+            return f"no case {name}", suggestion(name, self.plain)
+        if entry["expect"]["kind"] in ("refusal", "deferred"):
+            return f"{name} is not expected to be accepted", "a twin must be"
+        return None
+
+    def _find(self, name: str) -> Plain | None:
+        if name not in self.plain:
+            for path, document in self.elsewhere():
+                for entry in document["cases"]:
+                    if self.plain.setdefault(entry["id"], entry) is entry:
+                        self.built[entry["id"]] = self._case(path, entry)
+            self.elsewhere = tuple
+        return self.plain.get(name)
 
     def _check_alternatives(self, path: str, entry: Plain) -> None:
         cited = [self.known.clauses[name] for name in entry.get("clauses", ()) if name in self.known.clauses]
@@ -104,15 +125,24 @@ class Assembly:
         if tier == "none" or (tier == "quick" and entry["tier"] == "full"):
             return []
         try:
-            found = [self._point(path, entry, point) for point in points(entry, self.known.clauses)]
+            found = list(points(entry, self.known.clauses))
         except Contradiction as wrong:
             self._note(path, entry, "id", str(wrong), "leave such points out with a rule under where")
             return []
         if not found:
             self._note(path, entry, "id", "no point left", "the rules under where leave all out")
-        return found
+        return [self._point(path, entry, point) for point in found]
+
+    def _check_clauses(self, path: str, entry: Plain, point: Point) -> None:
+        """Note the twins by id that the clauses of a point name in vain."""
+        for clause in point.clauses:
+            for name, each in clause.alternatives.items():
+                if isinstance(each.twin, str) and (wrong := self._no_twin(each.twin)):
+                    self._note(path, entry, "id", f"the twin of {clause.id}:{name}: {wrong[0]}", wrong[1])
 
     def _point(self, path: str, entry: Plain, point: Point) -> Case:
+        self._check_clauses(path, entry, point)
+
         def expected() -> Expectation:
             assert case.call is not None
             return expectation(point, case.call, self._twin)
@@ -135,6 +165,7 @@ class Assembly:
         return build_expectation(entry["expect"], setting)
 
     def _twin(self, name: str) -> Call | None:
+        self._find(name)
         return self.built[name].call
 
 

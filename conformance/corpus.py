@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from . import cache, patterns
-from .assembly import Assembly, Sweeps
+from .assembly import Assembly, Documents, Sweeps
 from .case import Case
 from .clauses import Clause, Fault, Profile
 from .glossaries import NAMES, read_glossaries
@@ -92,11 +92,22 @@ def load(paths: Sequence[Path | str] | None = None, *, sweeps: Sweeps = "none") 
     folders = [shipped(), *(path for path in map(Path, paths or ()) if path.is_dir())]
     glossaries = read_glossaries(folders, problems)
     documents = [(source.path, _document(content, source.path, problems)) for source, content in contents.items()]
-    assembly = Assembly(glossaries=glossaries, problems=problems)
+    elsewhere = _nothing if paths is None else _shipped_documents
+    assembly = Assembly(glossaries=glossaries, problems=problems, elsewhere=elsewhere)
     cases = assembly.cases(documents, sweeps)
     if problems:
         raise Invalid(*sorted(dict.fromkeys(problems)))
     return Corpus(cases=cases, **vars(glossaries), digest=_digest(contents))
+
+
+def _nothing() -> Documents:
+    return ()
+
+
+def _shipped_documents() -> Documents:
+    """Read the shipped cases, for twins that files of a user, or a few of our own, name."""
+    sources = _sources([shipped()], is_shipped=True, problems=[])
+    return [(source.path, _document(source.file.read_bytes(), source.path, [])) for source in sources]
 
 
 def _sources(paths: Sequence[Path | str], *, is_shipped: bool, problems: list[Problem]) -> Iterator[Source]:

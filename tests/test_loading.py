@@ -153,6 +153,18 @@ def test_a_refusal_has_a_twin_by_patch_or_by_id(tmp_path: Path) -> None:
     assert by_id.expectation.twin is twin.call
 
 
+def test_a_twin_may_stand_in_the_shipped_corpus(tmp_path: Path) -> None:
+    """A user's file, or one file of ours alone, may name it; it does not become a case of that corpus."""
+    shipped = next(case for case in load().cases if isinstance(case.expectation, Output))
+    corpus = load(
+        [write(tmp_path, one(EXAMPLE + f"    strides: 0\n    expect: {{refusal: {{twin: {shipped.id}}}}}\n"))]
+    )
+    (case,) = corpus.cases
+    assert isinstance(case.expectation, Refusal)
+    assert shipped.call is not None
+    assert shipped.call.input.tobytes() == case.expectation.twin.input.tobytes()
+
+
 @pytest.mark.parametrize(
     "keys",
     [

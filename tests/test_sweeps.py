@@ -198,6 +198,27 @@ def test_a_switch_of_the_reference_is_an_alternative(tmp_path: Path) -> None:
     assert {"trailing-zeros"} == switched.switches
 
 
+def test_a_twin_by_id_stands_in_the_corpus(tmp_path: Path) -> None:
+    """A clause whose choice has no twin one step away names a case; a sweep that meets it finds that case."""
+    (case,) = swept(tmp_path, "length: [0]", base=BASE + "      padding: [[1, 1]]\n")
+    found = case.expectation
+    assert isinstance(found, AnyOf)
+    refuses = found.alternatives["refuses"]
+    assert isinstance(refuses, Refusal)
+    assert "conv1d.empties.length-one" == refuses.name
+    assert (1, 1, 1) == refuses.twin.input.shape
+
+
+def test_a_clause_that_names_no_case_is_told(tmp_path: Path) -> None:
+    """Where a point falls under it."""
+    choice = "{a: {}, b: {refusal: {twin: no.such-case}}}"
+    clause = f"OWN-1: {{level: implementation-defined, sentence: A., when: [full], alternatives: {choice}}}\n"
+    (tmp_path / "clauses.yaml").write_text(clause)
+    swept(tmp_path, "strides: [1]", base=BASE + "      padding: full\n")
+    with pytest.raises(Invalid, match=r"the twin of OWN-1:b: no case no\.such-case"):
+        load([tmp_path], sweeps="full")
+
+
 @pytest.mark.parametrize(
     ("axes", "base", "more", "problem"),
     [
