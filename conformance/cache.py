@@ -39,7 +39,7 @@ def key(content: bytes) -> str:
 @lru_cache(maxsize=1)
 def _loader() -> str:
     """Name the loader so that another one, or this one after an edit, never sees what was kept here."""
-    newest = max(file.stat().st_mtime_ns for file in Path(__file__).parent.glob("*.py"))
+    newest = max((file.stat().st_mtime_ns for file in Path(__file__).parent.glob("*.py")), default=0)
     return f"{__version__} {newest} {sys.implementation.cache_tag} {marshal.version}\0"
 
 

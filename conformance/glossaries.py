@@ -4,14 +4,14 @@ The glossaries of a corpus: what its cases may cite.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import clauses
+from . import clauses, patterns
 from .clauses import Clause, Fault, Profile
-from .problem import Problem
+from .problem import Problem, suggestion
 
 #: The files of a corpus folder that hold no cases.
 NAMES = ("clauses.yaml", "faults.yaml", "profiles.yaml")
@@ -44,4 +44,14 @@ def read_glossaries(folders: Iterable[Path], problems: list[Problem]) -> Glossar
                 more, wrong = read((folder / name).read_bytes(), name)
                 entries.update(more)
                 problems += wrong
+    problems += _idle_patterns(found)
     return found
+
+
+def _idle_patterns(found: Glossaries) -> Iterator[Problem]:
+    """Yield a problem for each pattern of a profile that no clause fits."""
+    for profile in found.profiles.values():
+        for pattern in profile.clauses:
+            if not any(patterns.matches(pattern, clause) for clause in found.clauses):
+                message = f"{profile.id}: no clause fits {pattern!r}"
+                yield Problem(path="profiles.yaml", message=message, hint=suggestion(pattern, found.clauses))

@@ -502,6 +502,15 @@ def test_a_folder_brings_its_own_glossaries(tmp_path: Path) -> None:
         load([tmp_path])
 
 
+def test_a_profile_is_made_of_clauses_that_there_are(tmp_path: Path) -> None:
+    """A pattern that no clause fits is told; the shipped profiles are read."""
+    assert {"core", "mixed", "gradients", "full"} <= load().profiles.keys()
+    (tmp_path / "profiles.yaml").write_text("own: {about: Ours., clauses: [CONV-*, CONF-*]}\n")
+    write(tmp_path, one(EXAMPLE + "    expect: {shape: [1, 3, 1]}\n"))
+    with pytest.raises(Invalid, match=r"^profiles.yaml: own: no clause fits 'CONF-\*'"):
+        load([tmp_path])
+
+
 CHOICE = "OWN-1: {{level: implementation-defined, sentence: A., when: [same], alternatives: {{a: {{}}, {}}}}}\n"
 
 
