@@ -385,6 +385,26 @@ class Wavers:
         return Outputs({"output": np.nextafter(y, np.float32("inf")) if is_rounded and self._count % 2 else y})
 
 
+class IsNotReentrant:
+    """
+    Spoils the result of a call during which another is made.
+    """
+
+    framework = "miniature"
+
+    def prepare(self, call: Call) -> Callable[[], Outputs]:
+        inside: list[Call] = []
+        return lambda: self._answer(call, inside)
+
+    def _answer(self, call: Call, inside: list[Call]) -> Outputs:
+        inside.append(call)
+        if call.variation.threads > 1:
+            time.sleep(0.1)
+        y = result(call) + len(inside) - 1
+        inside.pop()
+        return Outputs({"output": y.astype(call.dtype.output)})
+
+
 class ReadsBesideTheInput:
     """
     Takes any input for a contiguous one.
@@ -546,6 +566,7 @@ ELSEWHERE = {
         "two-channels": Wrong("disagree", "shape", "shape [1, 2, 1], expected [1, 3, 1]"),
         "transposed": Wrong("disagree", "shape", "expected [1, 6, 1]"),
     },
+    "IsNotReentrant": {"threads": Wrong("disagree", "values", "is 7, expected 5")},
     "Wavers": {"rounding": Wrong("disagree", "nondeterministic", "gave other bits")},
     # It does not show where the kernel is symmetric or one tap, nor where no value is expected.
     "flips_the_kernel": dict.fromkeys(
@@ -557,6 +578,7 @@ ELSEWHERE = {
             "offset",
             "strided",
             "compiled",
+            "threads",
             "rounding",
             "plane",
             "transposed",
@@ -575,6 +597,7 @@ ELSEWHERE = {
                 "offset",
                 "strided",
                 "compiled",
+                "threads",
                 "plane",
                 "transposed",
             ),

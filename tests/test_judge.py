@@ -507,6 +507,21 @@ def test_bias_added_in_a_step_of_its_own_is_near_enough() -> None:
     assert judged(got, evaluate(call), call) == AGREE
 
 
+def test_bias_that_cancels_leaves_the_rounding_before_it() -> None:
+    """
+    Where a bias cancels the sum, what is left is the sum's own rounding: zero for it is near enough, twice it is not.
+    """
+    first = evaluate(random_call("float16", taps=3))[0, 0]
+    call = random_call("float16", taps=3, bias=-first)
+    expected = evaluate(call)
+    assert (expected[0, 0] != 0).all()
+    got = expected.copy()
+    got[0, 0] = 0
+    assert judged(got, expected, call) == AGREE
+    got[0, 0, 0] = abs(first[0]) * 2.0**-7
+    assert judged(got, expected, call)[0] == "disagree"
+
+
 def test_unsteady_result_within_the_bound_is_nondeterministic() -> None:
     """
     Both results are near enough, and still they differ.

@@ -170,6 +170,55 @@ def test_first_device_error_of_all_stops_the_target(notes: Path) -> None:
     assert [type(event) for event in events] == [Failed]
 
 
+@pytest.mark.parametrize(
+    ("text", "is_fault", "says"),
+    [
+        ("raise ImportError('no GPU driver')", False, "ImportError: no GPU driver"),
+        ("import no_such_framework", False, "No module named 'no_such_framework'"),
+        ("raise RuntimeError('misspelt')", True, "RuntimeError: misspelt"),
+        ("class Backend\n    pass", True, "SyntaxError: "),
+        ("import os; os.abort()", False, "killed by SIGABRT"),
+        ("class Backend:\n    def prepare(self, call):\n        return None", True, "has no attribute 'framework'"),
+    ],
+)
+def test_adapter_that_cannot_be_made(tmp_path: Path, text: str, is_fault: bool, says: str) -> None:
+    """
+    A missing framework is the machine's doing, any other error while an adapter is made its own fault.
+    """
+    (tmp_path / "adapter.py").write_text(text)
+    [event] = Pool(limits=LIMITS).observe(resolve(f"{tmp_path}/adapter.py:Backend"), smoke(), [])
+    assert isinstance(event, Failed)
+    assert (event.is_fault, says in event.reason) == (is_fault, True), event.reason
+
+
+def test_plugin_is_imported_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A plugin is imported before the adapter, and one that is not there leaves the target unable to run.
+    """
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "plugin.py").write_text("import numpy; numpy.is_plugged = True")
+    text = zoo.MINIATURES.read_text().replace(
+        'framework = "miniature"', 'framework = str(getattr(np, "is_plugged", False))'
+    )
+    (tmp_path / "adapter.py").write_text(text)
+    adapter = resolve(f"{tmp_path}/adapter.py:raises")
+    for preload, framework in [((), "False"), (("plugin",), "True")]:
+        made = Runner(pool=Pool(limits=LIMITS, preload=preload)).run(CASES[:1], [adapter])
+        assert made.targets[0].info.framework == framework
+    made = Runner(pool=Pool(limits=LIMITS, preload=("no_such_plugin",))).run(CASES[:1], [adapter])
+    assert made.targets[0].info.failed == "ModuleNotFoundError: No module named 'no_such_plugin'"
+
+
+def test_audit_asks_in_spite_of_the_limits() -> None:
+    """
+    Under an audit an adapter's limits are not asked, so that an untrue one shows.
+    """
+    adapter = zoo.miniature("UnsupportedEverything")
+    for audit, verdict in [(False, "unsupported"), (True, "agree")]:
+        made = Runner(pool=Pool(limits=LIMITS, audit=audit)).run(CASES[:1], [adapter])
+        assert [each.verdict for each in made.verdicts] == [verdict]
+
+
 def test_worker_that_cannot_be_started_is_no_fault_of_ours() -> None:
     """
     A command that is not there leaves the target unable to run, and nothing behind.

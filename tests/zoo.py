@@ -81,6 +81,11 @@ def cases() -> list[Case]:
         case_of("shape-alone", call_of("conv", line([1, 2]), taps([5])), Shape(shape=(1, 2, 1), dtype="float32")),
         case_of("plane", plane, outputs([[[[21]], [[43]], [[65]]]])),
         case_of("longer-than-the-input", *_longer()),
+        case_of(
+            "threads",
+            call_of("conv", line_of_four, taps([1, 2]), variation=Variation(threads=3)),
+            outputs(line([5, 8, 11])),
+        ),
         case_of("transposed", stretched, outputs(line([1, 10, 100, 2, 20, 200]), "int32")),
     ]
 
