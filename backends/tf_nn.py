@@ -117,6 +117,10 @@ def _is_padding_unsaid(call: Call) -> bool:
     return call.rank != 2 and words.meaning(call.stages[0], WORDS) is None
 
 
+def _is_grouped_in_three_axes(call: Call) -> bool:
+    return call.op == "conv" and call.rank == 3 and call.groups != 1
+
+
 LIMITS = (
     Limit("padding_mode: tf.nn pads with zeros", lambda call: call.padding_mode != "zeros"),
     Limit("input_dilations: tf.nn has none", lambda call: any(one != 1 for one in call.input_dilations)),
@@ -126,6 +130,7 @@ LIMITS = (
     ),
     Limit("padding: tf.nn takes pairs in rank 2 only, words elsewhere", _is_padding_unsaid),
     Limit("groups: tf.nn infers them from the shapes", words.infers_other_groups),
+    Limit("groups: tf.nn.conv3d has none, its in_channels must be the input's", _is_grouped_in_three_axes),
     Limit("dtype.output: tf.nn has no parameter for it", lambda call: call.dtype.output != call.dtype.input),
     words.COPIES,
 )

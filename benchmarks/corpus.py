@@ -77,7 +77,9 @@ def main() -> None:
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n")
     for name, parts in figures["targets"].items():
-        print(f"{name:<18} import {parts['import_s']:6.2f} s  calls {parts['calls_s']:6.2f} s  engine {parts['engine_s']:6.2f} s")
+        print(
+            f"{name:<18} import {parts['import_s']:6.2f} s  calls {parts['calls_s']:6.2f} s  engine {parts['engine_s']:6.2f} s"
+        )
     print(f"cases {figures['cases']}  wall_s {figures['wall_s']}  parent_peak_mb {figures['parent_peak_mb']}")
 
 

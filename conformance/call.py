@@ -110,9 +110,7 @@ class Call:
         if self.known_form is not None:
             return self.known_form
         kept = (name for name in self.__dataclass_fields__ if name not in ("placed", "known_form"))
-        return tuple(
-            value.shape if isinstance(value := getattr(self, name), np.ndarray) else value for name in kept
-        )
+        return tuple(value.shape if isinstance(value := getattr(self, name), np.ndarray) else value for name in kept)
 
     @property
     def rank(self) -> int:
@@ -135,9 +133,7 @@ class Call:
         if self.op == "depthwise_conv":
             return (self._stage("kernel", channels),)
         ones = (1,) * self.rank
-        pointwise = Stage(
-            call=self, kernel="pointwise_kernel", groups=1, strides=ones, padding="valid", dilations=ones
-        )
+        pointwise = Stage(call=self, kernel="pointwise_kernel", groups=1, strides=ones, padding="valid", dilations=ones)
         return (self._stage("depthwise_kernel", channels), pointwise)
 
     def _stage(self, kernel: str, groups: int) -> Stage:
@@ -273,9 +269,7 @@ class Stage:
             return tuple(
                 _crop(self.padding, window, stride) for window, stride in zip(self.window, self.strides, strict=True)
             )
-        lengths = (
-            dilated(w, q) for w, q in zip(self.call.lengths, self.call.input_dilations, strict=True)
-        )
+        lengths = (dilated(w, q) for w, q in zip(self.call.lengths, self.call.input_dilations, strict=True))
         return tuple(
             _pad(self.padding, length, window, stride)
             for length, window, stride in zip(lengths, self.window, self.strides, strict=True)

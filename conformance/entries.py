@@ -22,7 +22,7 @@ from .verdict import KINDS, UNEXPECTED, Verdict
 _KEYS = ("id", "cases", "targets", "versions", "when", "intermittent", "is", "reason", "link", "since", "triage")
 _REQUIRED = ("id", "cases", "targets", "versions", "is", "reason", "link", "since", "triage")
 _IS = ("verdict", "kind", "where", "outputs")
-_WHEN = ("cpu", "not_cpu", "device", "environment", "settings")
+_WHEN = ("cpu", "not_cpu", "device", "environment", "not_environment", "settings")
 
 #: Stands for every version, also of a framework that tells none.
 EVERY = "every"

@@ -72,7 +72,7 @@ def channels_out(call: Plain) -> int:
 
 def lengths_out(call: Plain) -> tuple[int, ...]:
     """
-    Return the spatial sizes of the output of a settled call, below 1 where `conv_transpose` has no meaning.
+    Return the spatial sizes of the output of a settled call.
     """
     return tuple(_length_out(call, axis, letter) for axis, letter in enumerate(spatial(call)))
 
@@ -83,7 +83,8 @@ def _length_out(call: Plain, axis: int, letter: str) -> int:
     window = (taps - 1) * call["dilations"][axis] + 1 if taps else 0
     length = _length_in(call, axis, letter)
     if call["op"] == "conv_transpose":
-        return _transposed(length, window, stride, padding, axis) + int(call["output_padding"][axis])
+        left = _transposed(length, window, stride, padding, axis) + int(call["output_padding"][axis])
+        return max(left, 0)
     dilation = call["input_dilations"][axis]
     padded = (length - 1) * dilation + 1 if length > 0 else 0
     padded += _total(padding, padded, window, stride) if isinstance(padding, str) else sum(padding[axis])
@@ -126,7 +127,7 @@ def complaints(call: Plain) -> list[Complaint]:
     Return everything that contradicts itself in a settled call; nothing where it has a meaning.
     """
     found = [*_ranks(call), *_sizes(call), *_padding(call), *_op(call)]
-    return found or [*_channels(call), *_storage(call), *_nothing_left(call), *_nothing_to_copy(call), *_dtypes(call)]
+    return found or [*_channels(call), *_storage(call), *_empty_kernel(call), *_nothing_to_copy(call), *_dtypes(call)]
 
 
 def _ranks(call: Plain) -> Iterator[Complaint]:
@@ -209,13 +210,9 @@ def _depthwise(call: Plain, channels: int) -> Iterator[Complaint]:
         yield Complaint("pointwise_kernel", "more than one tap", "its spatial sizes are 1")
 
 
-def _nothing_left(call: Plain) -> Iterator[Complaint]:
-    if call["op"] != "conv_transpose":
-        return
-    if any(extents(call, "kernel")[letter] == 0 for letter in spatial(call)):
+def _empty_kernel(call: Plain) -> Iterator[Complaint]:
+    if call["op"] == "conv_transpose" and any(extents(call, "kernel")[letter] == 0 for letter in spatial(call)):
         yield Complaint("kernel", "an empty kernel for conv_transpose")
-    elif any(length <= 0 for length in lengths_out(call)):
-        yield Complaint("padding", f"an output of lengths {list(lengths_out(call))}", "expect a refusal")
 
 
 def _nothing_to_copy(call: Plain) -> Iterator[Complaint]:

@@ -28,7 +28,7 @@ class Entry:
     `cases` are id patterns (only `*` and `?` are special), `targets` are patterns of target names,
     `versions` a version specifier of the framework, such as `>=2.13,<2.15`.
     `when` holds conditions, all of which must hold: `cpu` and `not_cpu` name a CPU flag, `device` a device,
-    `environment` maps variables to their values (empty: not set).
+    `environment` maps variables to their values (empty: not set), `not_environment` to values that they have not.
     `verdict`, `kind` and `where` are what is known; `outputs` maps a case to the sha256 of its wrong output.
     """
 
@@ -122,12 +122,17 @@ def _is_version(versions: SpecifierSet, version: str) -> bool:
         return not versions
 
 
+def _is_environment(wanted: Mapping[str, str]) -> bool:
+    return all(os.environ.get(name, "") == value for name, value in wanted.items())
+
+
 def _holds(when: Mapping[str, Any], target: TargetInfo, flags: Sequence[str]) -> bool:
     tests: dict[str, Callable[[Any], bool]] = {
         "cpu": lambda flag: flag in flags,
         "not_cpu": lambda flag: flag not in flags,
         "device": lambda device: target.device == device,
-        "environment": lambda wanted: all(os.environ.get(name, "") == value for name, value in wanted.items()),
+        "environment": _is_environment,
+        "not_environment": lambda unwanted: not _is_environment(unwanted),
         "settings": lambda wanted: all(target.settings.get(name, "") == value for name, value in wanted.items()),
     }
     return all(tests[name](value) for name, value in when.items())

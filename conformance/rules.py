@@ -214,6 +214,7 @@ RULES: Mapping[str, Rule] = {
     "equal-strides": lambda call: len(set(call.strides)) == 1,
     "depthwise-with-unequal-strides": _depthwise_with_unequal_strides,
     # Transposed
+    "transposed-nothing-left": lambda call: call.op == "conv_transpose" and min(_lengths_out(call)) <= 0,
     "transposed-negative-padding": _transposed_negative_padding,
     "transposed-valid-with-gaps": _transposed_valid_with_gaps,
     "output-padding-past-the-window": _output_padding_past_the_window,
