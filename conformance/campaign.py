@@ -107,9 +107,9 @@ def perform(
     Run, showing progress on `console` and writing the record to `path` as it goes.
     """
     file: IO[str] = stack.enter_context(_opened(path)) if path is not None else StringIO()
-    header = _header(chosen)
-    writer = Writer(file, header)
     names = [str(adapter) for adapter in adapters]
+    header = _header(chosen, names)
+    writer = Writer(file, header)
     show = stack.enter_context(following(console, names, len(chosen.cases)))
     made = runner.run(chosen.cases, adapters, _both(writer, show))
     writer.summary(made.verdicts)
@@ -142,11 +142,12 @@ def _both(writer: Writer, show: Tell) -> Tell:
     return tell
 
 
-def _header(chosen: Corpus) -> dict[str, Any]:
+def _header(chosen: Corpus, targets: Sequence[str]) -> dict[str, Any]:
     return {
         "suite": {"version": __version__, "spec": "draft", "corpus": chosen.digest},
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "platform": platforms.describe(),
+        "targets": targets,
     }
 
 

@@ -117,7 +117,8 @@ def run(
     3 a target could not run; 4 a fault of the suite or an adapter; 130 interrupted.
     """
     from . import campaign
-    from .pool import Limits, Pool
+    from .pool import Pool
+    from .process import Limits
     from .problem import Invalid
     from .run import Runner
 

@@ -1,123 +1,18 @@
 """
-The parent's side of the workers: one process for each target, watched, and started again when it dies.
+The workers of a run: one process for each target, and another when it dies.
 """
 
 from __future__ import annotations
 
-import json
-import mmap
-import os
-import selectors
-import signal
-import subprocess
 import sys
-import tempfile
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from time import monotonic
-from typing import TypeAlias
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
-import psutil
-
-from . import wire
-from .call import Array
-from .observation import Observation, from_message, readable
+from .observation import Observation
+from .process import SMOKE, Died, Event, Failed, Limits, Ready, Seen, Worker
 from .targets import Adapter
-from .worker import PHASES, PROGRESS
-
-#: The number of the smoke call, which goes ahead of every case.
-SMOKE = -1
-
-#: How often the parent looks whether a worker still moves, in seconds.
-TICK = 0.05
-
-#: Runs in the worker's interpreter, isolated: makes the engine and its backends importable, and nothing else of ours.
-BOOT = """
-import sys
-from importlib.util import spec_from_file_location as spec
-places = dict(zip(("conv_conformance", "conv_conformance.backends"), sys.argv[1:3]))
-class Finder:
-    @staticmethod
-    def find_spec(name, path=None, target=None):
-        at = places.get(name)
-        return at and spec(name, at + "/__init__.py", submodule_search_locations=[at])
-sys.meta_path.insert(0, Finder)
-from conv_conformance.worker import main
-main(*sys.argv[3:])
-"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """
-    What a worker may take before it is stopped.
-    """
-
-    #: Seconds for one call.
-    timeout: float = 60.0
-    #: Seconds for importing the framework and making the backend.
-    start: float = 300.0
-    #: Bytes of resident memory; by default half of the machine's.
-    memory: int = field(default_factory=lambda: psutil.virtual_memory().total // 2)
-    #: Deaths of one target, after which its other cases are not run.
-    deaths: int = 25
-    #: Seconds between SIGTERM and SIGKILL.
-    grace: float = 1.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ready:
-    """
-    The backend was made and its smoke call was completed; `about` is what it says of itself.
-    """
-
-    about: wire.Message
-    seconds: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Failed:
-    """
-    The target could not run at all; `is_fault` where the adapter is to blame, not the machine.
-    """
-
-    reason: str
-    is_fault: bool = False
-    traceback: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Seen:
-    """
-    What became of the call with this number.
-    """
-
-    number: int
-    observation: Observation
-
-
-Event: TypeAlias = "Ready | Failed | Seen"
-
-
-class Interrupted(Exception):
-    """
-    The run was stopped from outside.
-    """
-
-
-class Died(Exception):
-    """
-    A worker ended, or was stopped, before it had done what it was asked.
-    """
-
-    def __init__(self, outcome: str, reason: str) -> None:
-        super().__init__(reason)
-        self.outcome = outcome
-        self.reason = reason
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -146,48 +41,75 @@ class Pool:
         Yield `Ready`, then `Seen` for every call, in any order; or `Failed` alone.
         A call that kills its worker is seen as a crash or timeout, made once more alone, and never again.
         """
-        waiting = deque(range(len(calls)))
-        deaths = 0
-        is_first = True
-        while waiting or is_first:
-            if deaths >= self.limits.deaths:
-                yield from _left(waiting, f"the target died {deaths} times; the rest was not run")
-                return
-            try:
-                worker = Worker(self, adapter, ([smoke] if is_first else []) + [calls[number] for number in waiting])
-            except OSError as error:
-                yield Failed(reason=f"its worker cannot be started: {error}")
-                return
-            expected = [SMOKE, *waiting] if is_first else list(waiting)
-            try:
-                for event in worker.events(expected):
-                    if isinstance(event, Seen):
-                        waiting.popleft()
-                    yield event
-                    if isinstance(event, Failed):
-                        return
-                is_first = False
-            except Died as death:
-                deaths += 1
-                culprit = worker.culprit(death)
-                if culprit == SMOKE or not worker.is_ready:
-                    yield Failed(reason=f"{death.reason} {worker.last_words}".strip(), is_fault=False)
-                    return
-                is_first = False
-                waiting.remove(culprit)
-                yield Seen(number=culprit, observation=self._blamed(adapter, calls[culprit], death, worker))
-            finally:
-                worker.close()
+        return Service(self, adapter, smoke, calls).events()
 
-    def _blamed(self, adapter: Adapter, call: bytes, death: Died, worker: Worker) -> Observation:
+
+class Service:
+    """
+    One target being served: which calls it still owes, and which of them it died of.
+    """
+
+    def __init__(self, pool: Pool, adapter: Adapter, smoke: bytes, calls: Sequence[bytes]) -> None:
+        self._pool = pool
+        self._adapter = adapter
+        self._smoke = smoke
+        self._calls = calls
+        self._waiting = deque(range(len(calls)))
+        self._deaths: list[Seen] = []
+        self._is_ready = False
+
+    def events(self) -> Iterator[Event]:
+        """
+        Start worker after worker until nothing is owed any more, or the target has died too often.
+        """
+        has_failed = False
+        while (self._waiting or not self._is_ready) and not has_failed:
+            if len(self._deaths) >= self._pool.limits.deaths:
+                yield from self._left()
+                return
+            for event in self._from_one_worker():
+                yield event
+                has_failed = has_failed or isinstance(event, Failed)
+
+    def _from_one_worker(self) -> Iterator[Event]:
+        expected = [*([] if self._is_ready else [SMOKE]), *self._waiting]
+        try:
+            worker = Worker(self._pool, self._adapter, [self._call(number) for number in expected])
+        except OSError as error:
+            yield Failed(reason=f"its worker cannot be started: {error}")
+            return
+        try:
+            for event in worker.events(expected):
+                yield event
+                self._take(event)
+        except Died as death:
+            yield self._buried(worker, death)
+        finally:
+            worker.close()
+
+    def _call(self, number: int) -> bytes:
+        return self._smoke if number == SMOKE else self._calls[number]
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, Seen):
+            self._waiting.popleft()
+        elif isinstance(event, Ready):
+            self._is_ready = True
+
+    def _buried(self, worker: Worker, death: Died) -> Event:
+        culprit = worker.culprit(death)
         message = f"{death.reason} {worker.last_words}".strip()
-        observed = Observation(outcome=death.outcome, message=message, phase=worker.phase)
-        if death.outcome == "suite-error":
-            return observed
-        return replace(observed, message=f"{message}; {self._alone(adapter, call, worker.culprit(death))}")
+        if not self._is_ready:
+            return Failed(reason=message)
+        self._waiting.remove(culprit)
+        if death.outcome != "suite-error":
+            message = f"{message}; {self._alone(culprit)}"
+        observation = Observation(outcome=death.outcome, message=message, phase=worker.phase)
+        self._deaths.append(Seen(number=culprit, observation=observation))
+        return self._deaths[-1]
 
-    def _alone(self, adapter: Adapter, call: bytes, number: int) -> str:
-        worker = Worker(self, adapter, [call])
+    def _alone(self, number: int) -> str:
+        worker = Worker(self._pool, self._adapter, [self._calls[number]])
         try:
             events = list(worker.events([number]))
         except Died:
@@ -197,282 +119,7 @@ class Pool:
         is_made = any(isinstance(event, Seen) for event in events)
         return "did not happen again when made alone" if is_made else "could not be made alone"
 
-
-def _left(waiting: Iterable[int], reason: str) -> Iterator[Seen]:
-    for number in waiting:
-        yield Seen(number=number, observation=Observation(outcome="not-run", message=reason))
-
-
-class Worker:
-    """
-    One process, its files and its pipes.
-    """
-
-    def __init__(self, pool: Pool, adapter: Adapter, messages: Sequence[bytes]) -> None:
-        self._limits = pool.limits
-        self._stopped = pool._stopped
-        self._folder = tempfile.TemporaryDirectory(prefix="conv-conformance-")
-        calls, progress = (Path(self._folder.name, name) for name in ("calls", "progress"))
-        calls.write_bytes(b"".join([_header(pool, adapter), *messages]))
-        progress.write_bytes(PROGRESS.pack(SMOKE - 1, 0))
-        with progress.open("r+b") as file:
-            self._progress = mmap.mmap(file.fileno(), PROGRESS.size, access=mmap.ACCESS_READ)
-        self._observations, theirs = os.pipe()
-        try:
-            self._process = subprocess.Popen(
-                [*_command(pool, adapter), str(calls), str(progress), str(theirs)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                pass_fds=[theirs],
-                env=_environment(adapter),
-                start_new_session=True,
-            )
-        except OSError:
-            self._forget()
-            raise
-        finally:
-            os.close(theirs)
-        self._stream = wire.Stream()
-        self._printed = b""
-        self._expected: deque[int] = deque()
-        self.is_ready = False
-
-    def events(self, expected: Sequence[int]) -> Iterator[Event]:
-        """
-        Yield what the worker says, until it has done everything that is `expected` of it, in this order.
-
-        Raises:
-            Died: if it ends before.
-
-        """
-        self._expected = deque(expected)
-        ready: Ready | None = None
-        for message, arrays in self._messages():
-            if "case" in message and ready is not None:
-                self._check_order(message["case"])
-                observation = _observation(message, arrays)
-                self._expected.popleft()
-                yield _event(message["case"], observation, ready)
-                if not self._expected:
-                    return
-            elif isinstance(message.get("ready"), dict) and "framework" in message["ready"]:
-                self.is_ready = True
-                ready = Ready(about=message["ready"], seconds=message.get("seconds", 0.0))
-            elif "done" in message and self.is_ready:
-                if len(self._expected) == len(expected):
-                    raise Died("suite-error", "the worker said that it was done, and had answered nothing")
-                return
-            else:
-                yield _not_made(message)
-                return
-
-    def _check_order(self, number: int) -> None:
-        if not self._expected or number != self._expected[0]:
-            raise Died("suite-error", f"the worker answered call {number} when another was its turn")
-
-    def culprit(self, death: Died) -> int:
-        """
-        Return the call to blame: the one last begun, if it was not answered, else the next in turn.
-
-        A stream that breaks does so in the answer whose turn it was, whatever the worker has begun since.
-        """
-        number, _ = PROGRESS.unpack(self._progress)
-        is_making = death.outcome != "suite-error" and number in self._expected
-        return number if is_making else self._expected[0]
-
-    @property
-    def phase(self) -> str:
-        """The phase in which the worker stands or stood: prepare, call or fetch."""
-        return PHASES[PROGRESS.unpack(self._progress)[1]]
-
-    @property
-    def last_words(self) -> str:
-        """The end of what the worker printed."""
-        text = readable(self._printed[-600:].decode(errors="replace")).strip()
-        return f"[last output: {text.splitlines()[-1][-200:]}]" if text else ""
-
-    def _messages(self) -> Iterator[tuple[wire.Message, dict[str, Array]]]:
-        with selectors.DefaultSelector() as selector:
-            assert self._process.stdout is not None
-            selector.register(self._observations, selectors.EVENT_READ)
-            selector.register(self._process.stdout, selectors.EVENT_READ)
-            watch = Watch(self._limits)
-            while True:
-                for key, _ in selector.select(TICK):
-                    piece = os.read(key.fd, 1 << 20)
-                    if key.fd != self._observations:
-                        self._printed = (self._printed + piece)[-4096:]
-                        if not piece:
-                            selector.unregister(key.fileobj)
-                    elif piece:
-                        yield from self._cut(piece)
-                    else:
-                        raise self._ended()
-                self._stop_if_due(watch)
-
-    def _cut(self, piece: bytes) -> Iterator[tuple[wire.Message, dict[str, Array]]]:
-        try:
-            yield from self._stream.feed(piece)
-        except wire.Malformed as error:
-            raise Died("suite-error", f"the worker's stream is broken: {error}") from error
-
-    def _stop_if_due(self, watch: Watch) -> None:
-        if self._stopped.is_set():
-            raise Interrupted
-        number, _ = PROGRESS.unpack(self._progress)
-        reason = watch.overdue((number, len(self._expected)), self.is_ready)
-        outcome = "timeout"
-        if not reason and (reason := watch.swollen(self._process.pid)):
-            outcome = "crash"
-        if reason:
-            self._stop()
-            raise Died(outcome, reason)
-
-    def _ended(self) -> Died:
-        try:
-            code = self._process.wait(self._limits.timeout)
-        except subprocess.TimeoutExpired:
-            return Died("suite-error", "the worker closed its stream and did not end")
-        self._hear_out()
-        if not self._stream.is_empty and code == 0:
-            return Died("suite-error", "the worker's last message was cut short")
-        if code < 0:
-            return Died("crash", f"killed by {signal.Signals(-code).name}")
-        return Died("crash", f"the process ended with exit code {code}")
-
-    def _hear_out(self) -> None:
-        """
-        Read what a process that has ended had still printed; one that it left behind may hold the pipe open.
-        """
-        assert self._process.stdout is not None
-        descriptor = self._process.stdout.fileno()
-        os.set_blocking(descriptor, False)
-        with suppress(BlockingIOError):
-            while piece := os.read(descriptor, 1 << 20):
-                self._printed = (self._printed + piece)[-4096:]
-
-    def _stop(self) -> None:
-        for how in (signal.SIGTERM, signal.SIGKILL):
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, how)
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(self._limits.grace)
-                return
-
-    def close(self) -> None:
-        """
-        End the process, whatever it does, and remove its files.
-        """
-        if self._process.poll() is None:
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(self._limits.grace if not self._expected else 0)
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
-        self._forget()
-
-    def _forget(self) -> None:
-        os.close(self._observations)
-        self._progress.close()
-        self._folder.cleanup()
-
-
-class Watch:
-    """
-    Notices that a worker no longer moves, or has grown too large.
-    """
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._mark: tuple[object, ...] = ()
-        self._since = monotonic()
-        self._weighed = monotonic()
-
-    def overdue(self, mark: tuple[int, int], is_ready: bool) -> str:
-        """
-        Return why the worker must be stopped, or an empty text; `mark` is the call it has begun, and how many it owes.
-        """
-        now = monotonic()
-        limit = self._limits.timeout if is_ready else self._limits.start
-        # To have become ready is a move too: the first call is not begun at the very instant.
-        if (*mark, is_ready) != self._mark:
-            self._mark, self._since = (*mark, is_ready), now
-        return f"no end within {limit:g} s" if now - self._since > limit else ""
-
-    def swollen(self, pid: int) -> str:
-        """
-        Return why the worker must be stopped for the memory it takes, or an empty text.
-        """
-        now = monotonic()
-        if now - self._weighed < 2 * TICK:
-            return ""
-        self._weighed = now
-        with suppress(psutil.Error):
-            if (size := psutil.Process(pid).memory_info().rss) > self._limits.memory:
-                return f"its memory grew to {size / 2**30:.1f} GiB"
-        return ""
-
-
-def _observation(message: wire.Message, arrays: dict[str, Array]) -> Observation:
-    try:
-        return from_message(message, arrays)
-    except wire.Malformed as error:
-        raise Died("suite-error", f"the worker's stream is broken: {error}") from error
-
-
-def _event(number: int, observation: Observation, ready: Ready) -> Event:
-    if number != SMOKE:
-        return Seen(number=number, observation=observation)
-    return ready if observation.outcome in ("returned", "unsupported") else _smoke_failed(observation)
-
-
-def _smoke_failed(observation: Observation) -> Failed:
-    return Failed(
-        reason=f"its first call, a plain conv1d, failed: {observation.message}",
-        is_fault=observation.outcome == "suite-error",
-        traceback=observation.traceback,
-    )
-
-
-def _not_made(message: wire.Message) -> Failed:
-    if "unavailable" in message:
-        return Failed(reason=readable(message["unavailable"]))
-    reason = readable(message.get("broken", "the worker's first message is none of the protocol's"))
-    return Failed(reason=reason, is_fault=True, traceback=readable(message.get("traceback", "")))
-
-
-def _header(pool: Pool, adapter: Adapter) -> bytes:
-    header = {
-        "protocol": wire.PROTOCOL,
-        "target": str(adapter.target),
-        "name": adapter.target.name,
-        "mode": adapter.target.mode,
-        "device": adapter.target.device,
-        "adapter": adapter.locator,
-        "path": [str(Path(path or ".").resolve()) for path in ["", *sys.path]],
-        "preload": list(pool.preload),
-        "audit": pool.audit,
-    }
-    return json.dumps(header).encode() + b"\n"
-
-
-def _command(pool: Pool, adapter: Adapter) -> Sequence[str]:
-    if adapter.command:
-        return adapter.command
-    from . import backends
-
-    places = [str(Path(__file__).parent), str(Path(backends.__file__).parent)]
-    return [pool.python, "-I", "-c", BOOT, *places]
-
-
-def _environment(adapter: Adapter) -> dict[str, str]:
-    environment = dict(os.environ)
-    if adapter.is_exclusive:
-        # Otherwise these frameworks take nearly all of a GPU's memory, and the next worker gets none.
-        environment.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-        environment.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    return environment
+    def _left(self) -> Iterator[Seen]:
+        reason = f"the target died {len(self._deaths)} times; the rest was not run"
+        for number in self._waiting:
+            yield Seen(number=number, observation=Observation(outcome="not-run", message=reason))

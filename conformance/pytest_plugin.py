@@ -197,7 +197,8 @@ class Served(pytest.Collector):
         return {verdict.case: verdict for verdict in self.served.verdicts}
 
     def _runner(self) -> Runner:
-        from .pool import Limits, Pool
+        from .pool import Pool
+        from .process import Limits
         from .run import Runner
 
         limits = Limits(timeout=self.config.getoption("--conformance-timeout"))

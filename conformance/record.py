@@ -139,7 +139,10 @@ def read(path: Path) -> Record:
         except (TypeError, LookupError, ValueError) as error:
             raise _no_line(path, number) from error
     is_complete = len(parsed) > 1 and "summary" in parsed[-1]
-    return Record(header=parsed[0], targets=tuple(targets.values()), verdicts=tuple(verdicts), is_complete=is_complete)
+    # A record is written as targets become ready; the reader sees them in the order asked for.
+    asked = {name: at for at, name in enumerate(parsed[0].get("targets", ()))}
+    ordered = sorted(targets.values(), key=lambda target: asked.get(target.name, len(asked)))
+    return Record(header=parsed[0], targets=tuple(ordered), verdicts=tuple(verdicts), is_complete=is_complete)
 
 
 def _take(line: Mapping[str, Any], targets: dict[str, TargetInfo], verdicts: list[Verdict]) -> None:

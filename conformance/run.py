@@ -24,7 +24,8 @@ from .expectation import AnyOf, Deferred, Expectation, Refusal
 from .judge import Context, Judgement, judge
 from .ledger import Entry, Ledger
 from .observation import Observation, readable
-from .pool import Failed, Pool, Ready, Seen
+from .pool import Pool
+from .process import Failed, Ready, Seen
 from .record import TargetInfo
 from .targets import Adapter
 from .verdict import UNEXPECTED, Verdict
@@ -82,7 +83,7 @@ class Run:
 
     def exit_code(self, *, strict_known: bool = False) -> int:
         """
-        Return 4 for a fault of ours, else 3 if a target could not run or ran nothing, else 1 for the unexpected, else 0.
+        Return 4 for a fault of ours, else 3 if a target could not or did not run, else 1 for the unexpected, else 0.
         """
         verdicts = {verdict.verdict for verdict in self.verdicts}
         if "suite-error" in verdicts or any(target.is_fault for target in self.targets):

@@ -108,6 +108,8 @@ def main(calls: str, progress: str, descriptor: str) -> None:
         observation, is_device_lost = bench.observe(number, form, buffer, end + 1)
         marks.mark(number, IDLE)
         outbox.put(observation)
+        if number < 0:
+            outbox.flush()
         if is_device_lost:
             break
         at = end + form.size

@@ -17,7 +17,8 @@ from pathlib import Path
 import psutil
 import pytest
 from conv_conformance import wire
-from conv_conformance.pool import Failed, Limits, Pool, Seen, Watch, Worker
+from conv_conformance.pool import Pool
+from conv_conformance.process import Failed, Limits, Seen, Watch, Worker
 from conv_conformance.run import Runner, smoke
 from conv_conformance.targets import resolve
 
@@ -62,6 +63,14 @@ def test_deaths_are_capped() -> None:
     assert sorted(seen) == list(range(30))
     assert Counter(observation.outcome for observation in seen.values()) == {"crash": 25, "not-run": 5}
     assert seen[29].message == "the target died 25 times; the rest was not run"
+
+
+def test_target_that_dies_at_once_has_said_what_it_is() -> None:
+    """
+    Framework and version are known, and the ledger is that of the target, also where the first case kills the worker.
+    """
+    made = Runner(pool=Pool(limits=LIMITS)).run(CASES[1:2], [zoo.miniature("leaves")])
+    assert ([v.verdict for v in made.verdicts], made.targets[0].info.framework) == (["crash"], "miniature")
 
 
 def test_worker_killed_from_outside_costs_one_verdict(notes: Path) -> None:

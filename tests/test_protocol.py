@@ -14,7 +14,8 @@ from conv_conformance import corpus, wire
 from conv_conformance.call import Call, Variation
 from conv_conformance.case import Case
 from conv_conformance.observation import OUTCOMES
-from conv_conformance.pool import Pool, _header
+from conv_conformance.pool import Pool
+from conv_conformance.process import _header
 from conv_conformance.run import Runner
 from conv_conformance.targets import resolve
 from conv_conformance.worker import PHASES

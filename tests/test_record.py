@@ -88,6 +88,15 @@ def test_record_is_read_as_it_was_written(path: Path) -> None:
     assert (record.header, record.is_complete) == ({"format": FORMAT, **HEADER}, True)
 
 
+def test_targets_stand_in_the_order_asked_for(path: Path) -> None:
+    """
+    Whichever target was ready first, a report shows them as the run did.
+    """
+    names = [target.name for target in reversed(TARGETS)]
+    path.write_text(written({**HEADER, "targets": names}), encoding="utf-8")
+    assert [target.name for target in read(path).targets] == names
+
+
 def test_summary_counts_every_verdict() -> None:
     """
     The last line counts each verdict of each target, also those that were not given.

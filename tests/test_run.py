@@ -13,7 +13,8 @@ import pytest
 from conv_conformance import run as running
 from conv_conformance.expectation import Deferred, Refusal
 from conv_conformance.ledger import Entry
-from conv_conformance.pool import Limits, Pool
+from conv_conformance.pool import Pool
+from conv_conformance.process import Limits
 from conv_conformance.record import TargetInfo
 from conv_conformance.run import Run, Runner, TargetRun, make_plan
 from conv_conformance.targets import resolve

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Mapping
 
 import pytest
-from conv_conformance.pool import Limits, Pool
+from conv_conformance.pool import Pool
+from conv_conformance.process import Limits
 from conv_conformance.run import Run, Runner
 from conv_conformance.targets import Adapter, resolve
 from conv_conformance.verdict import Verdict
