@@ -141,3 +141,35 @@ def test_all_is_every_framework() -> None:
     extras = dict(PROJECT["project"]["optional-dependencies"])
     every = extras.pop("all")
     assert sorted(every) == sorted(requirement for one in extras.values() for requirement in one)
+
+
+def _check_pages(folder: Path) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, str(folder / "docs" / "check.py")]
+    return subprocess.run(program, capture_output=True, text=True, check=False)
+
+
+def test_pages_agree_and_links_lead_somewhere() -> None:
+    """The index of the clauses is what the corpus says, and no link inside the repository is dead."""
+    made = _check_pages(ROOT)
+    assert (0, "") == (made.returncode, made.stderr)
+
+
+def test_a_dead_link_and_a_stale_index_are_noticed(tmp_path: Path) -> None:
+    """A link to no file or heading, and an index that lacks a clause, are told; links in code are not."""
+    shutil.copytree(ROOT / "docs", tmp_path / "docs", ignore=shutil.ignore_patterns("*.md", "__pycache__"))
+    (tmp_path / "cases").mkdir()
+    (tmp_path / "cases" / "clauses.yaml").write_text(
+        "# About.\n\n# Area\n\nONE-1:\n  level: required\n  sentence: One.\n"
+    )
+    (tmp_path / "docs" / "spec" / "index.md").write_text("# The clauses\n")
+    (tmp_path / "page.md").write_text(
+        "# One heading\n[a](#one-heading) [b](#two) [c](docs/spec/index.md#the-clauses) [d](none.md) "
+        "[e](https://example.org) `[f](code.md)`\n"
+    )
+    made = _check_pages(tmp_path)
+    assert [
+        "docs/spec/index.md: not what cases/clauses.yaml says (run docs/spec/make_index.py)",
+        "page.md: #two: no such heading",
+        "page.md: none.md: no such file",
+    ] == made.stderr.splitlines()
+    assert 1 == made.returncode
