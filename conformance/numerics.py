@@ -89,6 +89,7 @@ def _rounding(call: Call, expected: Array, dtype: str, magnitude: Array, *, comp
     Return abs(got - y) <= K * u * S + u_out * (abs(y) + abs(y - b)), plus underflow, for any order of summation.
 
     u belongs to the accumulator: the one the case names, else float32, float64 for float64.
+    A mode that returns a narrower dtype (autocast) rounds both operands to it first: (2u + u**2) * S more, u of that dtype.
     """
     from . import reference
 
@@ -101,10 +102,17 @@ def _rounding(call: Call, expected: Array, dtype: str, magnitude: Array, *, comp
     # A product of complex numbers is four real ones; the expectation itself is y rounded once: one more u_out * abs(y).
     factor = 4.0 if np.iscomplexobj(expected) else 1.0
     outer = 2 * size + _before_bias(call, expected)
-    bound = factor * (count * accumulator.unit * magnitude + out.unit * outer + underflow)
+    sums = count * accumulator.unit * magnitude + _narrowing(call, out) * magnitude
+    bound = factor * (sums + out.unit * outer + underflow)
     # Inputs rounded to bfloat16 cost up to (2u + u^2) * S, random data summed in it hardly more, however many products.
     coarse = bound + factor * 4 * dtypes.FORMATS["bfloat16"].unit * magnitude
     return Tolerance(bound=bound, coarse=coarse, unit=accumulator.unit * magnitude)
+
+
+def _narrowing(call: Call, out: dtypes.Format) -> float:
+    own = call.dtype.output or call.dtype.input
+    is_narrower = out.bits < dtypes.FORMATS[dtypes.PARTS.get(own, own)].bits
+    return 2 * out.unit + out.unit**2 if is_narrower else 0.0
 
 
 def _before_bias(call: Call, expected: Array) -> Any:

@@ -528,3 +528,17 @@ def test_unsteady_result_within_the_bound_is_nondeterministic() -> None:
     """
     call = random_call()
     assert judged(returned(summed(call, list), unsteady=True), evaluate(call), call) == wrong("nondeterministic")
+
+
+def test_a_mode_that_narrows_is_allowed_the_rounding_of_its_operands_and_no_more() -> None:
+    """
+    Under autocast both operands are rounded to bfloat16 first; a lost tap is still seen.
+    """
+    rng = np.random.default_rng(11)
+    x, w = rng.standard_normal((1, 70, 3)).astype("float32"), rng.standard_normal((4, 3, 2)).astype("float32")
+    call, modes = call_of("conv", x, w), {"float32": "bfloat16"}
+    x, w = (array.astype("bfloat16").astype("float32") for array in (x, w))
+    assert judged(evaluate(call_of("conv", x, w)).astype("bfloat16"), evaluate(call), call, result_dtypes=modes) == AGREE
+    w[0, 0] = 0
+    lost = evaluate(call_of("conv", x, w)).astype("bfloat16")
+    assert judged(lost, evaluate(call), call, result_dtypes=modes) == wrong("values")
