@@ -18,7 +18,7 @@ import psutil
 import pytest
 from conv_conformance import wire
 from conv_conformance.pool import Pool
-from conv_conformance.process import Failed, Limits, Seen, Watch, Worker
+from conv_conformance.process import Event, Failed, Limits, Ready, Seen, Watch, Worker
 from conv_conformance.run import Runner, smoke
 from conv_conformance.targets import resolve
 
@@ -235,6 +235,79 @@ def test_worker_that_cannot_be_started_is_no_fault_of_ours() -> None:
     [event] = Pool(limits=LIMITS).observe(resolve("cmd:no-such-program worker.js"), smoke(), [])
     assert isinstance(event, Failed)
     assert (event.is_fault, event.reason.split(":")[0]) == (False, "its worker cannot be started")
+
+
+STRANGER = """
+import json, os, re, sys, time
+calls, progress, stream = sys.argv[1], sys.argv[2], int(sys.argv[3])
+numbers = [int(number) for number in re.findall(rb'{"case":(-?[0-9]+),', open(calls, "rb").read())]
+def say(message):
+    os.write(stream, json.dumps(message).encode() + b"\\n")
+def answer(number):
+    say({"case": number, "outcome": "unsupported", "message": str(os.getpid())})
+ready, done = {"ready": {"framework": "stranger"}}, {"done": True}
+"""
+
+
+def stranger(tmp_path: Path, body: str, timeout: float = 5.0) -> list[Event]:
+    """
+    Return what becomes of three calls under a worker of a few lines.
+    """
+    (tmp_path / "stranger.py").write_text(STRANGER + body)
+    calls = [wire.pack_call(number, CASES[0].call) for number in range(3)]  # type: ignore[arg-type]
+    adapter = resolve(f"cmd:{sys.executable} {tmp_path}/stranger.py")
+    return list(Pool(limits=Limits(timeout=timeout, grace=0.2)).observe(adapter, smoke(), calls))
+
+
+@pytest.mark.parametrize(
+    ("body", "workers"),
+    [
+        ("say(ready)\nfor number in numbers: answer(number)\nsay(done)", 1),
+        ("say(ready)\nfor number in numbers: answer(number)", 1),
+        ("say(ready)\nfor number in numbers: answer(number)\nos.abort()", 1),
+        ("say(ready)\nfor number in numbers[:2]: answer(number)\nsay(done)", 2),
+        ("say(ready)\nfor number in numbers: time.sleep(0.4); answer(number)\nsay(done)", 1),
+    ],
+    ids=["plain", "without-done", "dies-behind-the-last", "ends-early", "marks-no-progress"],
+)
+def test_every_call_is_answered(tmp_path: Path, body: str, workers: int) -> None:
+    """
+    What counts is that each call is answered: by how many workers, and how they end, does not.
+    """
+    first, *others = stranger(tmp_path, body, timeout=1.0)
+    assert isinstance(first, Ready)
+    seen = [(event.number, event.observation.outcome) for event in others if isinstance(event, Seen)]
+    assert seen == [(0, "unsupported"), (1, "unsupported"), (2, "unsupported")]
+    assert len({event.observation.message for event in others if isinstance(event, Seen)}) == workers
+
+
+@pytest.mark.parametrize(
+    ("body", "is_fault", "says"),
+    [
+        ("say({})", True, "first message is none of the protocol's"),
+        ("answer(-1)", True, "first message is none of the protocol's"),
+        ("say({'ready': True})", True, "first message is none of the protocol's"),
+        ("say({'ready': {}})", True, "first message is none of the protocol's"),
+        ("say({'unavailable': 'no device'})", False, "no device"),
+        ("say(ready); say(done)", False, "it was done, and had answered nothing"),
+        ("say(ready); os.close(stream); time.sleep(30)", False, "closed its stream and did not end"),
+        ("say(ready); time.sleep(30)", False, "no end within 0.5 s"),
+        ("sys.exit('no licence')", False, "the process ended with exit code 1 [last output: no licence]"),
+        ("say(ready); say({'case': -1, 'outcome': 'raised', 'message': 'no'})", False, "a plain conv1d, failed: no"),
+        (
+            "say(ready); say({'case': -1, 'outcome': 'suite-error', 'message': 'no'})",
+            True,
+            "a plain conv1d, failed: no",
+        ),
+    ],
+)
+def test_worker_that_never_runs_is_said_to(tmp_path: Path, body: str, is_fault: bool, says: str) -> None:
+    """
+    A worker that does not come as far as its smoke call leaves the target unable to run, and says why.
+    """
+    [event] = stranger(tmp_path, body, timeout=0.5)
+    assert isinstance(event, Failed)
+    assert (event.is_fault, says in event.reason) == (is_fault, True), event.reason
 
 
 def test_watch_grants_the_time_anew_with_each_move() -> None:

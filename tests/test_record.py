@@ -255,6 +255,23 @@ def test_table_shows_every_count_in_every_width(path: Path, width: int) -> None:
     assert max(map(len, lines)) <= width
 
 
+def test_narrow_table_has_headers_of_two_lines(path: Path) -> None:
+    """
+    A table that is too wide breaks its headers; one that still is too wide becomes lines of text.
+    """
+    every = [Verdict(case=word, target="torch", verdict=word) for word in VERDICTS]
+    full = type(read(path))(header=HEADER, targets=TARGETS[:1], verdicts=every, is_complete=True)
+    for width, begins in [
+        (100, "target  version  agree  disagree"),
+        (80, " " * 25 + "dis-"),
+        (40, "torch 2.13.0: agree 1,"),
+    ]:
+        file = StringIO()
+        console = Console(file=file, width=width, color_system=None)
+        console.print(terminal.counted(console, full))
+        assert file.getvalue().startswith(begins)
+
+
 def test_no_color_means_none(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     With NO_COLOR a terminal gets no colour codes, without it some.
