@@ -51,6 +51,8 @@ def readable(said: object) -> str:
     """
     Return what a worker said as a text that can be written anywhere.
     """
+    if isinstance(said, str) and said.isprintable():
+        return said
     return _UNWRITABLE.sub("\ufffd", str(said).replace("\r\n", "\n"))
 
 
