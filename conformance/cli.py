@@ -118,8 +118,8 @@ def run(
     """
     from . import campaign
     from .pool import Pool
-    from .process import Limits
     from .problem import Invalid
+    from .process import Limits
     from .run import Runner
 
     corpus = campaign.choose(_corpus(what, sweeps), ops=_split(ops), dtypes=_split(dtypes), profile=profile)

@@ -2,8 +2,7 @@
 A zoo of lying backends, each wrong in one way on a recognisable call, and honest on every other.
 
 A function below is what one of them does with a call that is marked (stride 2); `misbehaving` makes a backend of it.
-`EXPECTED` says what the suite must find: for each miniature, the verdicts that are not `agree`, by case.
-The cases are in test_zoo.py.
+The cases are in zoo.py, and what the suite must find on them in findings.py.
 """
 
 from __future__ import annotations
@@ -15,25 +14,14 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
-from conv_conformance import worker
 from conv_conformance.adapter import Limit, Outputs, Raised, Refused, Target, ask
 from conv_conformance.backends.numpy import NumPy
 from conv_conformance.call import Array, Call, Variation
 
 HONEST = NumPy()
-
-
-class Wrong(NamedTuple):
-    """
-    A verdict other than `agree`: its kind where it is a disagreement, and a part of its message.
-    """
-
-    verdict: str
-    kind: str | None = None
-    says: str = ""
 
 
 def honest(call: Call) -> Outputs:
@@ -463,170 +451,3 @@ def waits_to_be_killed(call: Call) -> Outputs:
     note(str(os.getpid()))
     time.sleep(30)
     return honest(call)
-
-
-# --- its worker lies: `python miniatures.py NAME CALLS PROGRESS DESCRIPTOR`
-
-
-def wrong_number(message: bytes) -> bytes:
-    return message.replace(b'{"case":1,', b'{"case":2,')
-
-
-def cut_short(message: bytes) -> bytes:
-    return message[:-3] if message.startswith(b'{"case":1,') else message
-
-
-def not_json(message: bytes) -> bytes:
-    return b"Traceback (most recent call last):\n" if message.startswith(b'{"case":1,') else message
-
-
-def no_outcome(message: bytes) -> bytes:
-    return message.replace(b'{"case":1,"outcome":"returned"', b'{"case":1,"outcome":"fine"')
-
-
-def unknown_dtype(message: bytes) -> bytes:
-    return message.replace(b'"float32"', b'"float23"') if message.startswith(b'{"case":1,') else message
-
-
-def too_few_bytes(message: bytes) -> bytes:
-    return message.replace(b"[1,2,1],8]", b"[1,2,1],4]") if message.startswith(b'{"case":1,') else message
-
-
-LIARS = (wrong_number, cut_short, not_json, no_outcome, unknown_dtype, too_few_bytes)
-
-
-def main(name: str, *files: str) -> None:
-    """
-    Run the Python worker with what it sends changed; one that is cut short ends there.
-    """
-    change = {liar.__name__: liar for liar in LIARS}[name]
-    put = worker.Outbox.put
-
-    def lie(outbox: worker.Outbox, message: bytes) -> None:
-        put(outbox, change(message))
-        if change is cut_short and change(message) != message:
-            outbox.flush()
-            os._exit(0)
-
-    worker.Outbox.put = lie  # type: ignore[method-assign]
-    worker._backend = lambda adapter, target: HONEST  # type: ignore[assignment]
-    worker.main(*files)
-
-
-# --- what the suite must find
-
-CRASH, TIMEOUT, FAULT = "crash", "timeout", "suite-error"
-
-#: On the case `marked` alone.
-ON_MARKED = {
-    "segfault": Wrong(CRASH, None, "killed by SIGSEGV; reproduces alone"),
-    "aborts": Wrong(CRASH, None, "killed by SIGABRT; reproduces alone"),
-    "leaves": Wrong(CRASH, None, "the process ended with exit code 3; reproduces alone"),
-    "says_goodbye": Wrong(CRASH, None, "the process ended with exit code 1 [last output: goodbye]; reproduces alone"),
-    "grows": Wrong(CRASH, None, "its memory grew to"),
-    "hangs": Wrong(TIMEOUT, None, "no end within 1 s; reproduces alone"),
-    "hangs_on": Wrong(TIMEOUT, None, "no end within 1 s; reproduces alone"),
-    "babbles": Wrong(TIMEOUT, None, "no end within 1 s [last output: l"),
-    "raises": Wrong(FAULT, None, "KeyError: 'no such layer'"),
-    "RaisesWhilePreparing": Wrong(FAULT, None, "IndexError: no such axis"),
-    "raises_unspeakably": Wrong(FAULT, None, "Unspeakable: (its text cannot be had)"),
-    "refuses_unspeakably": Wrong("disagree", "refused", "Unspeakable: (its text cannot be had)"),
-    "is_not_written": Wrong(FAULT, None, "NotImplementedError: strides"),
-    "has_no_kernel": Wrong("disagree", "refused", "NotImplementedError: strides"),
-    "refuses_from_c": Wrong("disagree", "refused", "ValueError: shapes (2,3) and (2,3) not aligned"),
-    "runs_out_of_memory": Wrong("disagree", "refused", "MemoryError: out of memory"),
-    "too_long": Wrong("disagree", "shape", "shape [1, 4, 1], expected [1, 2, 1]"),
-    "too_wide": Wrong("disagree", "dtype", "dtype float64, expected float32"),
-    "not_a_number": Wrong("disagree", "nonfinite", "output[0, 0, 0] is nan, expected 0"),
-    "nothing": Wrong(FAULT, None, "output is None"),
-    "words": Wrong(FAULT, None, "none of the case format's"),
-    "nothing_at_all": Wrong(FAULT, None, "must return Outputs, not NoneType"),
-    "no_outputs": Wrong(FAULT, None, "the adapter returned nothing where output alone was asked for"),
-    "two_outputs": Wrong(FAULT, None, "the adapter returned output, mask where output alone was asked for"),
-    "off_by_one": Wrong("disagree", "values", "output[0, 0, 0] is 1, expected 0; 2 of 2 elements differ"),
-    "off_the_grid": Wrong("disagree", "precision", "off the grid by up to 0.00024 of its spacing"),
-    "lazy": Wrong(FAULT, None, "RuntimeError: the computation failed"),
-    "lazy_in_the_framework": Wrong("disagree", "refused", "RuntimeError: the computation failed"),
-    "overwrites_its_input": Wrong("disagree", "inputs-changed", "had been written to"),
-    "overwrites_the_case": Wrong(FAULT, None, "read-only"),
-}
-
-_VALUES, _LAYOUT, _SHAPE = (Wrong("disagree", kind) for kind in ("values", "layout", "shape"))
-_NAN = Wrong("disagree", "nonfinite", "is nan")
-_NO_WORDS = Wrong("unsupported", None, "no convolutions")
-
-#: On other cases, or on several.
-ELSEWHERE = {
-    "complains": {},
-    "negative_zero": {},
-    "FailsUnderACompiler": {"compiled": Wrong("disagree", "refused", "the truth value of a traced array")},
-    "ReadsBesideTheInput": {"offset": _NAN, "strided": _NAN},
-    "RemembersStrides": {
-        "marked": Wrong("disagree", "shape", "shape [1, 3, 1], expected [1, 2, 1]"),
-        "two-channels": Wrong("disagree", "shape", "shape [1, 2, 1], expected [1, 3, 1]"),
-        "transposed": Wrong("disagree", "shape", "expected [1, 6, 1]"),
-    },
-    "IsNotReentrant": {"threads": Wrong("disagree", "values", "is 7, expected 5")},
-    "Wavers": {"rounding": Wrong("disagree", "nondeterministic", "gave other bits")},
-    # It does not show where the kernel is symmetric or one tap, nor where no value is expected.
-    "flips_the_kernel": dict.fromkeys(
-        (
-            "plain",
-            "marked",
-            "two-channels",
-            "two-filters",
-            "offset",
-            "strided",
-            "compiled",
-            "threads",
-            "rounding",
-            "plane",
-            "transposed",
-        ),
-        _VALUES,
-    ),
-    # A constant or empty output does not tell its axes apart, and where only a shape is expected, that is wrong.
-    "channels_first": {
-        **dict.fromkeys(
-            (
-                "plain",
-                "marked",
-                "two-channels",
-                "two-filters",
-                "symmetric",
-                "offset",
-                "strided",
-                "compiled",
-                "threads",
-                "plane",
-                "transposed",
-            ),
-            _LAYOUT,
-        ),
-        "rounding": _SHAPE,
-        **dict.fromkeys(("constant", "shape-alone", "longer-than-the-input"), _SHAPE),
-    },
-    "UnsupportedEverything": {"*": _NO_WORDS},
-    "refuses_everything_else": {
-        "*": Wrong("disagree", "refused", "Refused: not today"),
-        "groups": Wrong("disagree", "refused", "refused, but so is its twin ({groups: 1}), which must be accepted"),
-        "longer-than-the-input": Wrong("disagree", "refused", "refused, but so is its twin ({kernel: short})"),
-    },
-    "refuses_everything": {"*": Wrong("not-run", None, "its first call, a plain conv1d, failed: Refused: not today")},
-    "NotThere": {"*": Wrong("not-run", None, "ModuleNotFoundError: No module named 'no_such_framework'")},
-    "Broken": {"*": Wrong("not-run", None, "RuntimeError: misspelt")},
-}
-
-#: Of a worker that does not keep the protocol, on the case `marked` alone.
-LIES = {
-    "wrong_number": "the worker answered call 2 when another was its turn",
-    "cut_short": "the worker's last message was cut short",
-    "not_json": "the worker's stream is broken: not a message",
-    "no_outcome": "the worker's stream is broken: an answer whose outcome is 'fine'",
-    "unknown_dtype": "the worker's stream is broken: output: 8 bytes do not make float23 [1, 2, 1]",
-    "too_few_bytes": "the worker's stream is broken: output: 4 bytes do not make float32 [1, 2, 1]",
-}
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -15,7 +15,7 @@ from conv_conformance.targets import Adapter, resolve
 from conv_conformance.verdict import Verdict
 
 from . import miniatures, zoo
-from .miniatures import ELSEWHERE, LIES, ON_MARKED, Wrong
+from .findings import ELSEWHERE, LIES, ON_MARKED, Wrong
 
 CASES = zoo.cases()
 SEVERITY = {"refused": "loud", "precision": "precision"}
@@ -72,7 +72,7 @@ def test_worker_that_lies_is_a_fault_of_ours_on_one_case(name: str) -> None:
     """
     A worker that breaks the protocol costs one suite-error, on the case whose turn it was, and no other verdict.
     """
-    made = run(resolve(f"cmd:{sys.executable} {zoo.MINIATURES} {name}"))
+    made = run(resolve(f"cmd:{sys.executable} {zoo.LYING_WORKER} {name}"))
     found = {verdict.case: verdict.verdict for verdict in made.verdicts if verdict.verdict != "agree"}
     assert found == {"marked": "suite-error", "compiled": "unsupported"}
     assert LIES[name] in next(verdict.message for verdict in made.verdicts if verdict.case == "marked")

@@ -17,6 +17,7 @@ from conv_conformance.targets import Adapter, resolve
 from .builders import call_of
 
 MINIATURES = Path(__file__).with_name("miniatures.py")
+LYING_WORKER = Path(__file__).with_name("lying_worker.py")
 
 
 def miniature(name: str, device: str = "") -> Adapter:

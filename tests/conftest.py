@@ -1,0 +1,37 @@
+"""
+The command line in this process, and a case file of one's own, for the tests that run commands.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from conv_conformance import cli
+
+from .commands import CASES, Command, Done
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """
+    Return a function that runs the command line in this process.
+    """
+
+    def run(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["conv-conformance", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        code = ended.value.code
+        assert isinstance(code, int)
+        return Done(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def cases(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.yaml"
+    path.write_text(CASES)
+    return path

@@ -1,0 +1,130 @@
+"""
+What the suite must find: for each miniature, the verdicts that are not `agree`, by case.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Wrong(NamedTuple):
+    """
+    A verdict other than `agree`: its kind where it is a disagreement, and a part of its message.
+    """
+
+    verdict: str
+    kind: str | None = None
+    says: str = ""
+
+
+CRASH, TIMEOUT, FAULT = "crash", "timeout", "suite-error"
+
+#: On the case `marked` alone.
+ON_MARKED = {
+    "segfault": Wrong(CRASH, None, "killed by SIGSEGV; reproduces alone"),
+    "aborts": Wrong(CRASH, None, "killed by SIGABRT; reproduces alone"),
+    "leaves": Wrong(CRASH, None, "the process ended with exit code 3; reproduces alone"),
+    "says_goodbye": Wrong(CRASH, None, "the process ended with exit code 1 [last output: goodbye]; reproduces alone"),
+    "grows": Wrong(CRASH, None, "its memory grew to"),
+    "hangs": Wrong(TIMEOUT, None, "no end within 1 s; reproduces alone"),
+    "hangs_on": Wrong(TIMEOUT, None, "no end within 1 s; reproduces alone"),
+    "babbles": Wrong(TIMEOUT, None, "no end within 1 s [last output: l"),
+    "raises": Wrong(FAULT, None, "KeyError: 'no such layer'"),
+    "RaisesWhilePreparing": Wrong(FAULT, None, "IndexError: no such axis"),
+    "raises_unspeakably": Wrong(FAULT, None, "Unspeakable: (its text cannot be had)"),
+    "refuses_unspeakably": Wrong("disagree", "refused", "Unspeakable: (its text cannot be had)"),
+    "is_not_written": Wrong(FAULT, None, "NotImplementedError: strides"),
+    "has_no_kernel": Wrong("disagree", "refused", "NotImplementedError: strides"),
+    "refuses_from_c": Wrong("disagree", "refused", "ValueError: shapes (2,3) and (2,3) not aligned"),
+    "runs_out_of_memory": Wrong("disagree", "refused", "MemoryError: out of memory"),
+    "too_long": Wrong("disagree", "shape", "shape [1, 4, 1], expected [1, 2, 1]"),
+    "too_wide": Wrong("disagree", "dtype", "dtype float64, expected float32"),
+    "not_a_number": Wrong("disagree", "nonfinite", "output[0, 0, 0] is nan, expected 0"),
+    "nothing": Wrong(FAULT, None, "output is None"),
+    "words": Wrong(FAULT, None, "none of the case format's"),
+    "nothing_at_all": Wrong(FAULT, None, "must return Outputs, not NoneType"),
+    "no_outputs": Wrong(FAULT, None, "the adapter returned nothing where output alone was asked for"),
+    "two_outputs": Wrong(FAULT, None, "the adapter returned output, mask where output alone was asked for"),
+    "off_by_one": Wrong("disagree", "values", "output[0, 0, 0] is 1, expected 0; 2 of 2 elements differ"),
+    "off_the_grid": Wrong("disagree", "precision", "off the grid by up to 0.00024 of its spacing"),
+    "lazy": Wrong(FAULT, None, "RuntimeError: the computation failed"),
+    "lazy_in_the_framework": Wrong("disagree", "refused", "RuntimeError: the computation failed"),
+    "overwrites_its_input": Wrong("disagree", "inputs-changed", "had been written to"),
+    "overwrites_the_case": Wrong(FAULT, None, "read-only"),
+}
+
+_VALUES, _LAYOUT, _SHAPE = (Wrong("disagree", kind) for kind in ("values", "layout", "shape"))
+_NAN = Wrong("disagree", "nonfinite", "is nan")
+_NO_WORDS = Wrong("unsupported", None, "no convolutions")
+
+#: On other cases, or on several.
+ELSEWHERE = {
+    "complains": {},
+    "negative_zero": {},
+    "FailsUnderACompiler": {"compiled": Wrong("disagree", "refused", "the truth value of a traced array")},
+    "ReadsBesideTheInput": {"offset": _NAN, "strided": _NAN},
+    "RemembersStrides": {
+        "marked": Wrong("disagree", "shape", "shape [1, 3, 1], expected [1, 2, 1]"),
+        "two-channels": Wrong("disagree", "shape", "shape [1, 2, 1], expected [1, 3, 1]"),
+        "transposed": Wrong("disagree", "shape", "expected [1, 6, 1]"),
+    },
+    "IsNotReentrant": {"threads": Wrong("disagree", "values", "is 7, expected 5")},
+    "Wavers": {"rounding": Wrong("disagree", "nondeterministic", "gave other bits")},
+    # It does not show where the kernel is symmetric or one tap, nor where no value is expected.
+    "flips_the_kernel": dict.fromkeys(
+        (
+            "plain",
+            "marked",
+            "two-channels",
+            "two-filters",
+            "offset",
+            "strided",
+            "compiled",
+            "threads",
+            "rounding",
+            "plane",
+            "transposed",
+        ),
+        _VALUES,
+    ),
+    # A constant or empty output does not tell its axes apart, and where only a shape is expected, that is wrong.
+    "channels_first": {
+        **dict.fromkeys(
+            (
+                "plain",
+                "marked",
+                "two-channels",
+                "two-filters",
+                "symmetric",
+                "offset",
+                "strided",
+                "compiled",
+                "threads",
+                "plane",
+                "transposed",
+            ),
+            _LAYOUT,
+        ),
+        "rounding": _SHAPE,
+        **dict.fromkeys(("constant", "shape-alone", "longer-than-the-input"), _SHAPE),
+    },
+    "UnsupportedEverything": {"*": _NO_WORDS},
+    "refuses_everything_else": {
+        "*": Wrong("disagree", "refused", "Refused: not today"),
+        "groups": Wrong("disagree", "refused", "refused, but so is its twin ({groups: 1}), which must be accepted"),
+        "longer-than-the-input": Wrong("disagree", "refused", "refused, but so is its twin ({kernel: short})"),
+    },
+    "refuses_everything": {"*": Wrong("not-run", None, "its first call, a plain conv1d, failed: Refused: not today")},
+    "NotThere": {"*": Wrong("not-run", None, "ModuleNotFoundError: No module named 'no_such_framework'")},
+    "Broken": {"*": Wrong("not-run", None, "RuntimeError: misspelt")},
+}
+
+#: Of a worker that does not keep the protocol, on the case `marked` alone.
+LIES = {
+    "wrong_number": "the worker answered call 2 when another was its turn",
+    "cut_short": "the worker's last message was cut short",
+    "not_json": "the worker's stream is broken: not a message",
+    "no_outcome": "the worker's stream is broken: an answer whose outcome is 'fine'",
+    "unknown_dtype": "the worker's stream is broken: output: 8 bytes do not make float23 [1, 2, 1]",
+    "too_few_bytes": "the worker's stream is broken: output: 4 bytes do not make float32 [1, 2, 1]",
+}
