@@ -373,11 +373,22 @@ def _header(pool: Pool, adapter: Adapter) -> bytes:
         "mode": adapter.target.mode,
         "device": adapter.target.device,
         "adapter": adapter.locator,
-        "path": [str(Path(path or ".").resolve()) for path in ["", *sys.path]],
+        "path": _path(adapter),
         "preload": list(pool.preload),
         "audit": pool.audit,
     }
     return json.dumps(header).encode() + b"\n"
+
+
+def _path(adapter: Adapter) -> list[str]:
+    """
+    Return where a worker looks for modules besides its own interpreter's places.
+
+    The current folder only for a stranger's import string: a file there must not be taken for a framework's module.
+    """
+    here = Path.cwd()
+    places = [path for path in map(Path, filter(None, sys.path)) if path.resolve() != here]
+    return list(map(str, [here, *places] if adapter.is_foreign else places))
 
 
 def _command(pool: Pool, adapter: Adapter) -> Sequence[str]:

@@ -45,6 +45,8 @@ class Adapter:
     target: Target
     locator: str = ""
     command: tuple[str, ...] = ()
+    #: Whether it was given by import string, not found by its name.
+    is_foreign: bool = False
 
     def __str__(self) -> str:
         return str(self.target)
@@ -84,7 +86,7 @@ def resolve(text: str) -> Adapter:
     name, mode, device = _split(text)
     target = Target(name=name, mode=mode, device=device)
     if ":" in name:
-        return Adapter(target=target, locator=_located(name))
+        return Adapter(target=target, locator=_located(name), is_foreign=True)
     if name not in known():
         _fail(text, f"no backend named {name!r}", suggestion(name, known()) or f"known are {', '.join(known())}")
     modes = modes_of(known()[name])
