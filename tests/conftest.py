@@ -18,6 +18,8 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     """
     Return a function that runs the command line in this process.
     """
+    # Target names hold the path of the checkout, and a table that is too wide takes another form.
+    monkeypatch.setenv("COLUMNS", "200")
 
     def run(*arguments: object) -> Done:
         monkeypatch.setattr(sys, "argv", ["conv-conformance", *map(str, arguments)])
