@@ -65,7 +65,7 @@ def convolve_transposed(
     ]
     if 0 in x.shape[2:]:
         # No element sends anything, and a length may be below 0 until the crops extend it.
-        cropped = (length - low - high for length, (low, high) in zip(lengths, crops, strict=True))
+        cropped = (max(length - low - high, 0) for length, (low, high) in zip(lengths, crops, strict=True))
         return np.zeros((x.shape[0], groups * kernel.shape[1], *cropped), x.dtype)
     sums = np.zeros((x.shape[0], groups, kernel.shape[1], *lengths), x.dtype)
     for tap in np.ndindex(kernel.shape[2:]):

@@ -91,7 +91,7 @@ class Compiled:
         return lambda x: ask(compiled, x, *tensors[1:])
 
     def _larger(self, call: Call) -> Any:
-        placed = replace(call, input=np.pad(call.input, _growth(call), "edge"), placed=[]).place(
+        placed = replace(call, input=np.pad(call.input, _growth(call), "edge")).place(
             "input", "NC" + call.spatial
         )
         larger = tensor(self._torch, placed, call.dtype.input, self._device)

@@ -121,7 +121,7 @@ def _case(number: int) -> Case:
     width, filters = 4 + number % 4, 1 + number // 4 % 2
     x = (np.arange(3 * width * 3) * (number + 3) % 7 - 3).reshape(3, width, 3).astype(np.float32)
     k = (np.arange(2 * 3 * filters) * (number + 5) % 5 - 2).reshape(2, 3, filters).astype(np.float32)
-    call = replace(TEMPLATE, input=x, kernel=k, placed=[])
+    call = replace(TEMPLATE, input=x, kernel=k)
     expected = Output(array=evaluate(call))
     return Case(
         id=f"overhead.{number}", title="", clauses=(), build_call=lambda: call, build_expectation=lambda: expected
@@ -129,7 +129,7 @@ def _case(number: int) -> Case:
 
 
 def _mark() -> Case:
-    call = replace(TEMPLATE, strides=(MARK,), placed=[])
+    call = replace(TEMPLATE, strides=(MARK,))
     nothing = Output(array=np.zeros((1, 1, 1), np.float32))
     return Case(id="mark", title="", clauses=(), build_call=lambda: call, build_expectation=lambda: nothing)
 

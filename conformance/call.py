@@ -98,9 +98,9 @@ class Call:
     before: Pairs | None = None
     variation: Variation = Variation()
     #: What `place` gave out, with its bytes at that time, so that a worker can tell whether it was written to.
-    placed: list[tuple[Array, bytes]] = field(default_factory=list, repr=False)
+    placed: list[tuple[Array, bytes]] = field(default_factory=list, init=False, repr=False)
     #: The form, where whoever made the call knows it already; see `form`.
-    known_form: Hashable = field(default=None, repr=False)
+    known_form: Hashable = field(default=None, init=False, repr=False)
 
     @property
     def form(self) -> Hashable:

@@ -147,7 +147,9 @@ class Form(NamedTuple):
         for name, kind, count, shape, size in self.arrays:
             arrays[name] = np.frombuffer(buffer, kind, count, offset).reshape(shape)
             offset += size
-        return Call(**self.fields, **arrays, known_form=self.key)
+        call = Call(**self.fields, **arrays)
+        object.__setattr__(call, "known_form", self.key)
+        return call
 
 
 def unpack_call(line: bytes) -> tuple[int, Form]:

@@ -119,7 +119,6 @@ REFUSED: dict[str, Call] = {
     "transposed-full": call_of("conv_transpose", *PLAIN, padding="full"),
     "transposed-mode": call_of("conv_transpose", *PLAIN, padding_mode="reflect"),
     "transposed-input-dilation": call_of("conv_transpose", *PLAIN, input_dilations=2),
-    "transposed-nothing-left": call_of("conv_transpose", *PLAIN, padding=((3, 2),)),
     "transposed-empty-kernel": call_of("conv_transpose", PLAIN[0], np.zeros((0, 1, 1)), padding=((-2, -2),)),
     "float-into-integer": call_of("conv", *PLAIN, dtype={"input": "float32", "output": "int32"}),
     "complex-into-float": call_of("conv", *PLAIN, dtype={"input": "complex64", "output": "float32"}),

@@ -18,7 +18,7 @@ import psutil
 import pytest
 from conv_conformance import wire
 from conv_conformance.pool import Pool
-from conv_conformance.process import Event, Failed, Limits, Ready, Seen, Watch, Worker
+from conv_conformance.process import Event, Failed, Limits, Ready, Seen, Watch, Worker, _path
 from conv_conformance.run import Runner, smoke
 from conv_conformance.targets import resolve
 
@@ -321,3 +321,14 @@ def test_watch_grants_the_time_anew_with_each_move() -> None:
         assert watch.overdue(mark, is_ready) == ""
         time.sleep(0.12)
     assert watch.overdue((0, 8), True) == "no end within 0.2 s"
+
+
+def test_the_current_folder_is_for_strangers_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """
+    A file beside the user must not be taken for a module that a framework looks for and does not find.
+    """
+    (tmp_path / "mine.py").write_text("class Mine: pass\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert str(tmp_path) not in _path(resolve("numpy"))
+    assert str(tmp_path) == _path(resolve("mine:Mine"))[0]

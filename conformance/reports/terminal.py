@@ -5,6 +5,7 @@ The report on a terminal, or in a log: a table of targets and verdicts, then a b
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from io import StringIO
 
 from rich.console import Console
@@ -135,9 +136,11 @@ def _show_notes(console: Console, record: Record) -> None:
     for target in record.targets:
         if target.failed is not None:
             console.print(Text(f"{target.name} could not run: {target.failed}", "bold red"))
-    fixed = [verdict for verdict in record.verdicts if verdict.verdict == "fixed"]
-    for verdict in fixed:
-        console.print(Text(f"fixed: {verdict.case} on {verdict.target}: {verdict.message}", "cyan"))
+    fixed = [(verdict.target, verdict.known, verdict.case) for verdict in record.verdicts if verdict.verdict == "fixed"]
+    for (target, entry), group in groupby(sorted(fixed), key=lambda each: each[:2]):
+        cases = ", ".join(case for _, _, case in group)
+        text = f"fixed: {target} agrees, where the ledger's entry {entry} says that it would not: {cases}"
+        console.print(Text(text, "cyan"), soft_wrap=not console.is_terminal)
     if not record.is_complete:
         console.print(Text("the run did not come to its end", "bold yellow"))
 
