@@ -1,0 +1,52 @@
+"""
+What the targets have no words for is counted, and may not grow unseen.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conv_conformance.targets import missing
+
+ROOT = Path(__file__).parents[1]
+
+
+def _script() -> Any:
+    spec = importlib.util.spec_from_file_location("unsupported", ROOT / "benchmarks" / "unsupported.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+SCRIPT = _script()
+
+
+@pytest.mark.parametrize("target", SCRIPT.TARGETS)
+def test_no_target_loses_words(target: str) -> None:
+    """
+    Each reason of each target holds for at most as many cases as docs/results/unsupported.json says.
+    """
+    if lacking := missing(target.partition("+")[0]):
+        pytest.skip(f"not installed: {', '.join(lacking)}")
+    committed = json.loads(SCRIPT.COMMITTED.read_text(encoding="utf-8"))
+    assert SCRIPT.grown(SCRIPT.counted(target), committed[target]) == []
+
+
+def test_growth_is_seen() -> None:
+    """
+    One case more, and a reason that is new, are both told; fewer cases are not.
+    """
+    now = {"a": 3, "b": 1, "c": 1}
+    assert SCRIPT.grown(now, {"a": 2, "c": 5}) == ["2 -> 3 × a", "0 -> 1 × b"]
+
+
+def test_numpy_lacks_compiled_variations_alone() -> None:
+    """
+    The suite's own implementation can say every call that is not about a compiler.
+    """
+    assert list(SCRIPT.counted("numpy")) == ["eager: nothing is compiled"]
