@@ -5,7 +5,7 @@ JAX: `jax.lax`, called as it is or compiled by `jax.jit`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from importlib import import_module
 from inspect import signature
 from typing import Any
@@ -39,6 +39,9 @@ LIMITS = (
     ),
 )
 
+#: How many forms of calls are remembered.
+MOST_PLANS = 4096
+
 
 class Jax:
     """
@@ -60,6 +63,10 @@ class Jax:
         self._device = self._find(target.device)
         self._compiles = target.mode == "jit"
         self._state = State(self._jax)
+        #: What is worked out once for each form of call: its steps and its text.
+        self._plans: dict[Hashable, tuple[Sequence[lax.Step], str]] = {}
+        # Placing arrays on a device by name costs twice as much as making it the default of this process.
+        self._jax.config.update("jax_default_device", self._device)
         self._is_consistent = "use_consistent_padding" in signature(self._jax.lax.conv_transpose).parameters
         self.version = str(self._jax.__version__)
         self.limits = LIMITS if self._compiles else (*LIMITS, EAGER)
@@ -86,23 +93,29 @@ class Jax:
         """
         Place the arrays in the call's own layouts; return the closure that convolves them.
         """
-        steps = [lax.step(stage, is_consistent=self._is_consistent) for stage in call.stages]
-        arrays = [
-            call.place("input", call.layout.input),
-            *(stage.place_kernel(lax.kernel_letters(stage)) for stage in call.stages),
-            *([call.place("bias", "O").reshape(lax.bias_shape(call))] if call.bias is not None else []),
-        ]
-        written = lax.written(call, steps) + self._state.comment(call)
-        self._state.remember(call, written)
+        steps, written = self._planned(call)
+        arrays = [call.place("input", call.layout.input), *lax.kernels(call)]
+        if call.bias is not None:
+            arrays.append(call.place("bias", "O").reshape(lax.bias_shape(call)))
         compute = self._function(call, steps)
 
         def run() -> Outputs:
             with self._state.x64(call):
-                placed = [ask(self._jax.device_put, array, self._device) for array in arrays]
+                placed = [ask(self._jax.numpy.asarray, array) for array in arrays]
                 output = self._jitted(call, compute, placed) if self._compiles else ask(compute, *placed)
                 return Outputs({"output": ask(np.asarray, output)}, written, len(steps) > 1 or call.bias is not None)
 
         return run
+
+    def _planned(self, call: Call) -> tuple[Sequence[lax.Step], str]:
+        form = call.form
+        if form not in self._plans:
+            if len(self._plans) >= MOST_PLANS:
+                self._plans.clear()
+            self._state.remember(call)
+            steps = [lax.step(stage, is_consistent=self._is_consistent) for stage in call.stages]
+            self._plans[form] = steps, lax.written(call, steps) + self._state.comment(call)
+        return self._plans[form]
 
     def _function(self, call: Call, steps: Sequence[lax.Step]) -> Callable[..., Any]:
         library, is_inside = self._jax.lax, call.variation.inside_graph

@@ -4,6 +4,7 @@ What JAX keeps from one call to the next: its switch for 64 bits and what it com
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any
@@ -24,7 +25,7 @@ class State:
     def __init__(self, jax: Any) -> None:
         self._jax = jax
         self._home = jax if hasattr(jax, "enable_x64") else import_module("jax.experimental")
-        self._seen: set[tuple[Any, ...]] = set()
+        self._seen: set[Hashable] = set()
 
     def is_wide(self, call: Call) -> bool:
         """
@@ -45,12 +46,11 @@ class State:
         context: AbstractContextManager[Any] = self._home.enable_x64(True) if self.is_wide(call) else nullcontext()
         return context
 
-    def remember(self, call: Call, written: str) -> None:
+    def remember(self, call: Call) -> None:
         """
-        Count the shapes that JAX compiled for, and drop what it compiled when they become too many.
+        Count the forms of calls that JAX compiled for, and drop what it compiled when they become too many.
         """
-        shapes = (call.input.shape, *(call.array(stage.kernel).shape for stage in call.stages))
-        self._seen.add((written, call.dtype.input, shapes))
+        self._seen.add(call.form)
         if len(self._seen) > SHAPES_KEPT:
             self._jax.clear_caches()
             self._seen.clear()

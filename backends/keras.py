@@ -90,7 +90,7 @@ class Keras:
         weights += [call.place("bias", "O")] if call.bias is not None else []
         written = keras_words.written(call, step, is_layer=self._is_layer)
         if self._state:
-            self._state.remember(call, written)
+            self._state.remember(call)
             written += self._state.comment(call)
         make = self._layer if self._is_layer else self._operation
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from ..call import Call, Stage
+from ..call import Array, Call, Stage
 from . import text
 
 #: The padding words of `jax.lax.conv_general_dilated`.
@@ -36,6 +36,15 @@ def kernel_letters(stage: Stage) -> str:
     """
     letters = stage.call.letters(stage.kernel)
     return letters.replace("C", "I").replace("M", "O") if "M" in letters else letters
+
+
+def kernels(call: Call) -> list[Array]:
+    """
+    Return the kernels of a call as JAX is to receive them.
+    """
+    if call.kernel is not None and "M" not in call.letters("kernel"):
+        return [call.place("kernel", call.letters("kernel"))]
+    return [stage.place_kernel(kernel_letters(stage)) for stage in call.stages]
 
 
 def step(stage: Stage, *, is_consistent: bool) -> Step:
