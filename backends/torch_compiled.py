@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from .torch_words import Step
 
 class Counted:
     """
-    A compiler of graphs that counts them; each call has one of its own, also where threads call at once.
+    A compiler of graphs that counts them; each call has one of its own.
     """
 
     def __init__(self, compiler: Callable[[Any, Any], Any]) -> None:
@@ -58,6 +59,9 @@ class Compiled:
         self._device = device
         self._inductor = _inductor(torch)
         self.graphs = 0
+        #: The call that threads make at once, with what was compiled for it.
+        self._shared: tuple[Call, Callable[[Any], Any], Counted] | None = None
+        self._compiling = Lock()
 
     def compute(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> Any:
         """
@@ -67,9 +71,10 @@ class Compiled:
             RuntimeError: if torch made none or more than one graph, which no result may hide.
 
         """
-        counted = Counted(self._inductor)
-        self._torch.compiler.reset()
-        run = self._compile(call, plan, tensors, counted)
+        if call.variation.threads > 1:
+            run, counted = self._once(call, plan, tensors)
+        else:
+            run, counted = self._compile(call, plan, tensors)
         if call.variation.dynamic_shape:
             run(ask(self._larger, call))
         result = run(tensors[0])
@@ -78,17 +83,32 @@ class Compiled:
             raise RuntimeError(f"torch.compile made {counted.graphs} graphs where one was due")
         return result
 
+    def _once(
+        self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]
+    ) -> tuple[Callable[[Any], Any], Counted]:
+        """
+        Return what the first of several threads has compiled, by calling it; torch may crash where two compile at once.
+        """
+        with self._compiling:
+            if self._shared is None or self._shared[0] is not call:
+                run, counted = self._compile(call, plan, tensors)
+                run(tensors[0])
+                self._shared = call, run, counted
+            return self._shared[1:]
+
     def _compile(
-        self, call: Call, plan: Sequence[Step], tensors: Sequence[Any], counted: Counted
-    ) -> Callable[[Any], Any]:
+        self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]
+    ) -> tuple[Callable[[Any], Any], Counted]:
+        self._torch.compiler.reset()
+        counted = Counted(self._inductor)
         function = _function(self._torch, call, plan)
         dynamic = None if call.variation.dynamic_shape else False
         options = {"fullgraph": True, "dynamic": dynamic, "backend": counted}
         if call.variation.kernel_constant:
             compiled = self._torch.compile(lambda x: function(x, *tensors[1:]), **options)
-            return lambda x: ask(compiled, x)
+            return lambda x: ask(compiled, x), counted
         compiled = self._torch.compile(function, **options)
-        return lambda x: ask(compiled, x, *tensors[1:])
+        return lambda x: ask(compiled, x, *tensors[1:]), counted
 
     def _larger(self, call: Call) -> Any:
         placed = replace(call, input=np.pad(call.input, _growth(call), "edge")).place(
