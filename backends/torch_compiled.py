@@ -83,9 +83,7 @@ class Compiled:
             raise RuntimeError(f"torch.compile made {counted.graphs} graphs where one was due")
         return result
 
-    def _once(
-        self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]
-    ) -> tuple[Callable[[Any], Any], Counted]:
+    def _once(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> tuple[Callable[[Any], Any], Counted]:
         """
         Return what the first of several threads has compiled, by calling it; torch may crash where two compile at once.
         """
@@ -111,9 +109,7 @@ class Compiled:
         return lambda x: ask(compiled, x, *tensors[1:]), counted
 
     def _larger(self, call: Call) -> Any:
-        placed = replace(call, input=np.pad(call.input, _growth(call), "edge")).place(
-            "input", "NC" + call.spatial
-        )
+        placed = replace(call, input=np.pad(call.input, _growth(call), "edge")).place("input", "NC" + call.spatial)
         larger = tensor(self._torch, placed, call.dtype.input, self._device)
         self._torch._dynamo.mark_dynamic(larger, list(range(2, larger.ndim)))
         return larger

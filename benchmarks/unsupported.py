@@ -32,7 +32,9 @@ def count(target: str) -> dict[str, int]:
     backend = getattr(import_module(place), name)(adapter.target)
     calls = (case.call for case in corpus.load(sweeps="quick").cases)
     reasons = (
-        next((limit.reason for limit in backend.limits if limit.holds(call)), None) for call in calls if call is not None
+        next((limit.reason for limit in backend.limits if limit.holds(call)), None)
+        for call in calls
+        if call is not None
     )
     return dict(sorted(Counter(reason for reason in reasons if reason is not None).items()))
 

@@ -538,7 +538,9 @@ def test_a_mode_that_narrows_is_allowed_the_rounding_of_its_operands_and_no_more
     x, w = rng.standard_normal((1, 70, 3)).astype("float32"), rng.standard_normal((4, 3, 2)).astype("float32")
     call, modes = call_of("conv", x, w), {"float32": "bfloat16"}
     x, w = (array.astype("bfloat16").astype("float32") for array in (x, w))
-    assert judged(evaluate(call_of("conv", x, w)).astype("bfloat16"), evaluate(call), call, result_dtypes=modes) == AGREE
+    assert (
+        judged(evaluate(call_of("conv", x, w)).astype("bfloat16"), evaluate(call), call, result_dtypes=modes) == AGREE
+    )
     w[0, 0] = 0
     lost = evaluate(call_of("conv", x, w)).astype("bfloat16")
     assert judged(lost, evaluate(call), call, result_dtypes=modes) == wrong("values")

@@ -283,7 +283,10 @@ EXAMPLES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "full": ({"padding": "full"}, {"padding": "causal"}),
     "unequal-padding": ({"padding": ((1, 2),)}, {"padding": ((2, 2),)}),
     "negative-padding": ({"padding": ((-1, 2),)}, {"op": "conv_transpose", "padding": ((-1, 2),)}),
-    "transposed-nothing-left": ({"op": "conv_transpose", "padding": ((9, 2),)}, {"op": "conv_transpose", "padding": ((1, 0),)}),
+    "transposed-nothing-left": (
+        {"op": "conv_transpose", "padding": ((9, 2),)},
+        {"op": "conv_transpose", "padding": ((1, 0),)},
+    ),
     "transposed-negative-padding": ({"op": "conv_transpose", "padding": ((-1, 2),)}, {"padding": ((-1, 2),)}),
     "reflect-past-the-input": ({"padding": 4, "padding_mode": "reflect"}, {"padding": 3, "padding_mode": "reflect"}),
     "circular-past-the-input": ({"padding": 5, "padding_mode": "circular"}, {"padding": 4, "padding_mode": "circular"}),

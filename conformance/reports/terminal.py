@@ -5,8 +5,8 @@ The report on a terminal, or in a log: a table of targets and verdicts, then a b
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from io import StringIO
+from itertools import groupby
 
 from rich.console import Console
 from rich.measure import Measurement
