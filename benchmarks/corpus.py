@@ -41,7 +41,7 @@ def measure(sweeps: str) -> dict[str, Any]:
         "wall_s": round(ended - began, 2),
         "load_s": round(loaded - began, 2),
         "parent_peak_mb": round(peak / 1e6, 1),
-        "targets": {name: figures for name, figures in _targets(made)},
+        "targets": dict(_targets(made)),
         "exit_code": made.exit_code(),
     }
 
@@ -77,9 +77,8 @@ def main() -> None:
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n")
     for name, parts in figures["targets"].items():
-        print(
-            f"{name:<18} import {parts['import_s']:6.2f} s  calls {parts['calls_s']:6.2f} s  engine {parts['engine_s']:6.2f} s"
-        )
+        columns = "  ".join(f"{part} {parts[f'{part}_s']:6.2f} s" for part in ("import", "calls", "engine"))
+        print(f"{name:<18} {columns}")
     print(f"cases {figures['cases']}  wall_s {figures['wall_s']}  parent_peak_mb {figures['parent_peak_mb']}")
 
 

@@ -89,7 +89,7 @@ def _rounding(call: Call, expected: Array, dtype: str, magnitude: Array, *, comp
     Return abs(got - y) <= K * u * S + u_out * (abs(y) + abs(y - b)), plus underflow, for any order of summation.
 
     u belongs to the accumulator: the one the case names, else float32, float64 for float64.
-    A mode that returns a narrower dtype (autocast) rounds both operands to it first: (2u + u**2) * S more, u of that dtype.
+    A mode that returns a narrower dtype (autocast) rounds both operands to it first: (2u + u**2) * S more, of its u.
     """
     from . import reference
 

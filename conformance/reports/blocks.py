@@ -4,6 +4,7 @@ What a report says about one disagreement: lines of text, the same in every repo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -133,11 +134,14 @@ def _is_small(call: Call, name: str) -> bool:
 
 def _array(array: Array) -> str:
     kind = f'"{array.dtype.name}"' if array.dtype.isbuiltin == 1 else f"ml_dtypes.{array.dtype.name}"
-    return f"np.array({array.tolist()}, {kind})".replace(".0,", ".,").replace(".0]", ".]")
+    if not array.size:
+        return f"np.zeros({array.shape}, {kind})"
+    numbers = re.sub(r"\b(nan|inf)\b", r"np.\1", str(array.tolist()))
+    return f"np.array({numbers}, {kind})".replace(".0,", ".,").replace(".0]", ".]")
 
 
 def _link(verdict: Verdict, case: Case | None, ledger: Ledger) -> str:
     for entry in ledger.entries:
         if entry.id == verdict.known:
             return f"{entry.link} ({entry.path}:{entry.line})"
-    return f"docs/spec/ {', '.join(case.clauses)}" if case is not None else ""
+    return ", ".join(f"docs/spec/index.md#{clause.lower()}" for clause in case.clauses) if case is not None else ""
