@@ -170,7 +170,7 @@ def _layout(expected: Array, got: Array) -> Judgement | None:
 
 
 def _is_constant(array: Array) -> bool:
-    return not array.size or bool((array == array.flat[0]).all())
+    return not array.size or _equal(array, np.full_like(array, array.flat[0]))
 
 
 def _equal(one: Array, other: Array) -> bool:
@@ -230,17 +230,23 @@ def _out_of_bound(allowed: numerics.Tolerance, error: Array, expected: Array, go
 
 
 def _signs(array: Array) -> Any:
-    values = numerics.wide(array)
-    return np.signbit(values) & (values == 0)
+    """
+    Return 1 for a negative zero, else 0; of complex numbers both parts together.
+    """
+    parts = _parts(numerics.wide(array))
+    return sum((np.signbit(part) & (part == 0)) * 2**place for place, part in enumerate(parts))
 
 
 def _special(values: Array) -> Any:
     """
     Return 0 for a finite element, else 1 for NaN, 2 and 3 for infinities; of complex numbers both parts together.
     """
-    parts = (values.real, values.imag) if np.iscomplexobj(values) else (values,)
-    codes = [np.isnan(part) + 2 * np.isposinf(part) + 3 * np.isneginf(part) for part in parts]
+    codes = [np.isnan(part) + 2 * np.isposinf(part) + 3 * np.isneginf(part) for part in _parts(values)]
     return sum(code * 4**place for place, code in enumerate(codes))
+
+
+def _parts(values: Any) -> tuple[Any, ...]:
+    return (values.real, values.imag) if np.iscomplexobj(values) else (values,)
 
 
 def _differing(wrong: Any) -> tuple[tuple[int, ...], int] | None:

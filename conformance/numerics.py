@@ -52,7 +52,8 @@ def tolerance(call: Call, expected: Array, dtype: str, *, composed: bool) -> Tol
     real = dtypes.PARTS.get(dtype, dtype)
     magnitude = reference.magnitude(call)
     grid = _grid(call)
-    largest = float(magnitude.max(initial=0.0)) if np.isfinite(magnitude).all() else np.inf
+    # What a NaN or an infinity reaches is judged for being one; it loosens nothing for its neighbours.
+    largest = float(magnitude.max(initial=0.0, where=np.isfinite(magnitude)))
     if grid and largest / grid <= STRUCTURE_LIMIT[real]:
         return Tolerance(grid=grid)
     return _rounding(call, expected, real, magnitude, composed=composed)

@@ -544,3 +544,37 @@ def test_a_mode_that_narrows_is_allowed_the_rounding_of_its_operands_and_no_more
     w[0, 0] = 0
     lost = evaluate(call_of("conv", x, w)).astype("bfloat16")
     assert judged(lost, evaluate(call), call, result_dtypes=modes) == wrong("values")
+
+
+# --- found by lying backends
+
+
+def test_signed_zero_counts_in_both_parts_of_a_complex_number() -> None:
+    """
+    Where the sign of zero is asked for, it is so of real and imaginary parts.
+    """
+    call = call_of("conv", [[[1], [2]]], [[[1]]], dtype="complex64")
+    expected = np.array([[[complex(-0.0, 1.0)], [complex(1.0, -0.0)]]], np.complex64)
+    signed = Output(array=expected, signed_zero=True)
+    assert judged(expected, signed, call) == AGREE
+    assert judged(expected + np.complex64(0), signed, call) == wrong("values")
+    assert judged(expected + np.complex64(0), expected, call) == AGREE
+
+
+def test_nothing_but_nan_does_not_tell_its_axes_apart() -> None:
+    """
+    An output that is NaN throughout is constant: of another shape it is `shape`, not `layout`.
+    """
+    expected = np.full((1, 3, 1), np.nan, np.float32)
+    assert judged(expected.transpose(0, 2, 1), expected) == wrong("shape")
+
+
+def test_nan_loosens_nothing_for_its_neighbours() -> None:
+    """
+    Beside a NaN small integers are judged as exactly as without one, also in a composition in bfloat16.
+    """
+    call = call_of("conv", [[[np.nan], [21], [21], [21]]], [[[1]], [[2]]], dtype="bfloat16")
+    expected = evaluate(call)
+    assert judged(returned(expected, composed=True), expected, call) == AGREE
+    off = (expected.astype(np.float32) + 0.75).astype(expected.dtype)
+    assert judged(returned(off, composed=True), expected, call) == wrong("values")
