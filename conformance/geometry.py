@@ -127,7 +127,8 @@ def complaints(call: Plain) -> list[Complaint]:
     Return everything that contradicts itself in a settled call; nothing where it has a meaning.
     """
     found = [*_ranks(call), *_sizes(call), *_padding(call), *_op(call)]
-    return found or [*_channels(call), *_storage(call), *_empty_kernel(call), *_nothing_to_copy(call), *_dtypes(call)]
+    more = (_channels, _storage, _empty_kernel, _nothing_to_copy, _dtypes, _accumulator)
+    return found or [complaint for each in more for complaint in each(call)]
 
 
 def _ranks(call: Plain) -> Iterator[Complaint]:
@@ -235,6 +236,12 @@ def _dtypes(call: Plain) -> Iterator[Complaint]:
             recast(call["arrays"][name], dtype)
         except Unfit as unfit:
             yield Complaint("dtype", f"{name}: {unfit.message}", unfit.hint)
+
+
+def _accumulator(call: Plain) -> Iterator[Complaint]:
+    name, output = call.get("accumulate", ""), dtype_of(call, "output")
+    if name and ((name in INTEGERS) != (output in INTEGERS) or (name in COMPLEX and output not in COMPLEX)):
+        yield Complaint("accumulate", f"an output of {output} is not accumulated in {name}", "both are of one kind")
 
 
 def _storage(call: Plain) -> Iterator[Complaint]:

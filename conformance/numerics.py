@@ -96,7 +96,8 @@ def _rounding(call: Call, expected: Array, dtype: str, magnitude: Array, *, comp
 
     out = dtypes.FORMATS[dtype]
     usual = "float64" if dtype == "float64" else "float32"
-    accumulator = dtypes.FORMATS[dtype if composed else call.accumulate or usual]
+    assumed = dtype if composed else call.accumulate or usual
+    accumulator = dtypes.FORMATS[dtypes.PARTS.get(assumed, assumed)]
     count = reference.products(call)
     size = np.abs(wide(expected))
     underflow = count * 2.0**accumulator.min_exponent + 2.0**out.min_exponent

@@ -578,3 +578,15 @@ def test_nan_loosens_nothing_for_its_neighbours() -> None:
     assert judged(returned(expected, composed=True), expected, call) == AGREE
     off = (expected.astype(np.float32) + 0.75).astype(expected.dtype)
     assert judged(returned(off, composed=True), expected, call) == wrong("values")
+
+
+def test_complex_accumulator_is_as_precise_as_its_parts() -> None:
+    """
+    A case may name complex64 as its accumulator; float32 is what each part is then summed in.
+    """
+    numbers = np.random.default_rng(5).standard_normal((2, 1, 9, 1)).astype(np.float32)
+    for accumulate in ("complex64", "float32"):
+        call = call_of("conv", numbers[0], numbers[1, :, :3].reshape(3, 1, 1), dtype="complex64", accumulate=accumulate)
+        expected = evaluate(call)
+        assert judged((expected * (1 + 2.0**-23)).astype(np.complex64), expected, call) == AGREE
+        assert judged((expected * (1 + 2.0**-12)).astype(np.complex64), expected, call) == wrong("precision")

@@ -303,6 +303,9 @@ FAULTS: list[tuple[str, str]] = [
     ("    superseded_by: a.c\n", "x.yaml:6:20: no case a.c"),
     ("    clauses: [CONV-1, CONV-1]\n", "x.yaml:6:14: CONV-1 twice"),
     ("    since: 1.0\n", "x.yaml:6:12: expected a text, not the number 1.0 (quote it)"),
+    ("    accumulate: int32\n", "x.yaml:6:17: an output of float32 is not accumulated in int32 (both are of one kind)"),
+    ("    accumulate: complex64\n", "x.yaml:6:17: an output of float32 is not accumulated in complex64"),
+    ("    dtype: int8\n    accumulate: float32\n", "x.yaml:7:17: an output of int8 is not accumulated in float32"),
     ("    strides: inf\n", "x.yaml:6:14: expected an integer, not 'inf'"),
 ]
 
