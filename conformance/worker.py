@@ -48,6 +48,9 @@ DEVICE_ERRORS = (
     "an illegal memory access",
 )
 
+#: What an error says, in small letters, that is about the machine's memory and not about the call.
+MEMORY_ERRORS = ("out of memory", "allocate memory", "resource_exhausted", "resourceexhausted", "oom when allocating")
+
 
 class Progress:
     """
@@ -315,7 +318,7 @@ def _raised(case: int, error: Exception, phase: int) -> bytes:
     cause = _cause(error)
     text = said(cause)
     message = {"case": case, "outcome": "raised", "phase": PHASES[phase], "message": text}
-    if isinstance(cause, (MemoryError, ImportError)) or "out of memory" in text.lower() or "RESOURCE_EXHAUSTED" in text:
+    if isinstance(cause, (MemoryError, ImportError)) or any(mark in text.lower() for mark in MEMORY_ERRORS):
         message["environment"] = True
     return wire.pack(message)
 

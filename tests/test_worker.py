@@ -1,0 +1,34 @@
+"""
+What a worker makes of what is raised in it.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from conv_conformance import worker
+from conv_conformance.adapter import Raised, ask
+
+
+def refused(said: str) -> RuntimeError:
+    raise RuntimeError(said)
+
+
+@pytest.mark.parametrize(
+    ("said", "is_environment"),
+    [
+        ("CUDA out of memory. Tried to allocate 2.00 GiB", True),
+        ("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried to allocate 4", True),
+        ("RESOURCE_EXHAUSTED: Out of memory allocating 8796093022224 bytes.", True),
+        ("{{node Fill}} OOM when allocating tensor with shape[1048576,1048576,4] and type float", True),
+        ("expected stride to be greater than zero", False),
+    ],
+)
+def test_want_of_memory_is_no_refusal(said: str, is_environment: bool) -> None:
+    """
+    As PyTorch, JAX and TensorFlow say it, in an exception of any type; any other text refuses the call.
+    """
+    with pytest.raises(Raised) as raised:
+        ask(refused, said)
+    assert json.loads(worker._raised(0, raised.value, worker.CALL)).get("environment", False) == is_environment
