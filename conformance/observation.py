@@ -4,6 +4,7 @@ What became of one call in a worker.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -61,11 +62,13 @@ def from_message(message: Message, arrays: Mapping[str, Array]) -> Observation:
     Return the observation that a worker's message describes.
 
     Raises:
-        Malformed: if it says no outcome, or one that is not a worker's to say.
+        Malformed: if it says no outcome, or one that is not a worker's to say, or a time that is none.
 
     """
     if message.get("outcome") not in OUTCOMES:
         raise Malformed(f"an answer whose outcome is {message.get('outcome')!r}")
+    if not is_duration(seconds := message.get("seconds", 0.0)):
+        raise Malformed(f"an answer that took {seconds!r} seconds")
     return Observation(
         outcome=message["outcome"],
         arrays=arrays,
@@ -78,5 +81,12 @@ def from_message(message: Message, arrays: Mapping[str, Array]) -> Observation:
         inputs_changed=bool(message.get("inputs_changed")),
         environment=bool(message.get("environment")),
         traceback=readable(message.get("traceback", "")),
-        seconds=message.get("seconds", 0.0),
+        seconds=seconds,
     )
+
+
+def is_duration(seconds: object) -> bool:
+    """
+    Say whether what a worker gave is a number of seconds.
+    """
+    return isinstance(seconds, (int, float)) and 0 <= seconds < math.inf

@@ -24,7 +24,7 @@ import psutil
 
 from . import wire
 from .call import Array
-from .observation import Observation, from_message, readable
+from .observation import Observation, from_message, is_duration, readable
 from .targets import Adapter
 from .worker import PHASES, PROGRESS
 
@@ -176,7 +176,7 @@ class Worker:
                 yield event
                 if not self._expected or isinstance(event, Failed):
                     return
-            elif isinstance(message.get("ready"), dict) and "framework" in message["ready"]:
+            elif _is_ready(message):
                 self.is_ready = True
                 ready = Ready(about=message["ready"], seconds=message.get("seconds", 0.0))
             elif "done" in message and self.is_ready:
@@ -335,6 +335,13 @@ class Watch:
             if (size := psutil.Process(pid).memory_info().rss) > self._limits.memory:
                 return f"its memory grew to {size / 2**30:.1f} GiB"
         return ""
+
+
+def _is_ready(message: wire.Message) -> bool:
+    about, mappings = message.get("ready"), ("settings", "result_dtypes")
+    if not isinstance(about, dict) or "framework" not in about or not is_duration(message.get("seconds", 0.0)):
+        return False
+    return all(isinstance(about.get(name, {}), dict) for name in mappings)
 
 
 def _observation(message: wire.Message, arrays: dict[str, Array]) -> Observation:

@@ -79,8 +79,8 @@ def arrays_of(message: Message, buffer: Any, offset: int) -> dict[str, Array]:
         try:
             kind = _TYPES.get(dtype) or _TYPES.setdefault(dtype, numpy_type(dtype))
             count, rest = divmod(size, kind.itemsize)
-            if rest:
-                raise ValueError("a piece of an element")
+            if rest or min(shape, default=0) < 0:
+                raise ValueError("a piece of an element, or a shape below zero")
             arrays[name] = np.frombuffer(buffer, kind, count, offset).reshape(shape)
         except (ValueError, TypeError, ZeroDivisionError) as error:
             raise Malformed(f"{name}: {size} bytes do not make {dtype} {shape}") from error

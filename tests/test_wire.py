@@ -147,6 +147,7 @@ BROKEN: dict[str, Any] = {
     "unknown-dtype": b'{"arrays": [["output", "int7", [1], 1]]}\n\0',
     "objects": b'{"arrays": [["output", "object", [1], 8]]}\n\0\0\0\0\0\0\0\0',
     "no-bytes-an-element": b'{"arrays": [["output", "S0", [1], 1]]}\n\0',
+    "shape-below-zero": b'{"arrays": [["output", "int8", [-1], 1]]}\n\0',
     "shape-as-text": b'{"arrays": [["output", "int8", "x", 1]]}\n\0',
     "too-many-entries": b'{"arrays": [["output", "int8", [1], 1, 1]]}\n\0',
 }
@@ -179,6 +180,15 @@ def test_answer_says_one_of_four_outcomes(said: dict[str, Any]) -> None:
     """
     with pytest.raises(wire.Malformed):
         from_message({"case": 0, **said}, {})
+
+
+@pytest.mark.parametrize("seconds", ["0.1", None, [1], -1.0, float("nan"), float("inf")])
+def test_answer_took_a_number_of_seconds(seconds: Any) -> None:
+    """
+    What cannot be added up is the worker's fault on this case, and must not end the run.
+    """
+    with pytest.raises(wire.Malformed):
+        from_message({"case": 0, "outcome": "returned", "seconds": seconds}, {})
 
 
 def test_answer_that_says_false_means_it() -> None:

@@ -19,7 +19,7 @@ def refused(said: str) -> RuntimeError:
     ("said", "is_environment"),
     [
         ("CUDA out of memory. Tried to allocate 2.00 GiB", True),
-        ("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried to allocate 4", True),
+        ("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 4 bytes", True),
         ("RESOURCE_EXHAUSTED: Out of memory allocating 8796093022224 bytes.", True),
         ("{{node Fill}} OOM when allocating tensor with shape[1048576,1048576,4] and type float", True),
         ("expected stride to be greater than zero", False),
