@@ -5,7 +5,7 @@ A run as a person asks for it: which cases, shown while it goes, written down, a
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -17,8 +17,10 @@ from rich.console import Console
 
 from . import __version__, platforms
 from .corpus import Corpus, load
+from .dtypes import NAMES
 from .patterns import matches
 from .problem import Invalid, Problem, suggestion
+from .reading_calls import OPS
 from .record import Record, TargetInfo, Writer
 from .reports.progress import following
 from .run import Run, Runner, Tell
@@ -56,6 +58,9 @@ def corpus(what: Sequence[str], sweeps: Any) -> Corpus:
     paths = [Path(word) for word in what if _is_path(word)]
     patterns = [word for word in what if not _is_path(word)]
     loaded = load(paths or None, sweeps=sweeps)
+    if not loaded.cases:
+        said = ", ".join(map(str, paths)) or "cases"
+        raise Invalid(Problem(path=said, message="no case here", hint="a YAML file with cases, or a folder of them"))
     return loaded.select(patterns)
 
 
@@ -70,9 +75,11 @@ def choose(
     Return the cases with one of the operations, input dtypes and the clauses of a profile.
 
     Raises:
-        Invalid: if there is no such profile, or nothing is left.
+        Invalid: if there is no such operation, dtype or profile, or nothing is left.
 
     """
+    _check_words("--ops", ops, OPS)
+    _check_words("--dtypes", dtypes, NAMES)
     clauses = _profile_clauses(loaded, profile)
     chosen = tuple(
         case
@@ -84,6 +91,13 @@ def choose(
     if not chosen:
         raise Invalid(Problem(path="cases", message="none is left", hint="widen --ops, --dtypes or --profile"))
     return replace(loaded, cases=chosen)
+
+
+def _check_words(option: str, words: Sequence[str], known: Iterable[str]) -> None:
+    for word in words:
+        if word not in known:
+            hint = suggestion(word, known) or f"known: {', '.join(known)}"
+            raise Invalid(Problem(path=option, message=f"unknown {word!r}", hint=hint))
 
 
 def _profile_clauses(loaded: Corpus, profile: str | None) -> Sequence[str]:

@@ -205,8 +205,10 @@ def known(record: Path | None, write: Path | None) -> None:
 
     read_record = read(record)
     text = draft(read_record.verdicts, read_record.targets, date.today().isoformat())
-    with click.open_file(str(write), "w") as file:
-        file.write(text)
+    if str(write) == "-":
+        click.echo(text, nl=False)
+    else:
+        _write(write, lambda: text)
 
 
 @commands.command()
@@ -223,7 +225,10 @@ def report(record: Path, junit: Path | None, markdown: Path | None) -> None:
 
 
 def _show(record: Any, corpus: Corpus, ledger: Ledger, *, junit: Path | None, markdown: Path | None) -> None:
+    from .reports.terminal import show
+
     cases = {case.id: case for case in corpus.cases}
+    show(_console(stderr=False), record, cases, ledger)
     if junit is not None:
         from .reports.junit import render as junit_text
 
@@ -232,9 +237,6 @@ def _show(record: Any, corpus: Corpus, ledger: Ledger, *, junit: Path | None, ma
         from .reports.markdown import render as markdown_text
 
         _write(markdown, lambda: markdown_text(record, cases, ledger))
-    from .reports.terminal import show
-
-    show(_console(stderr=False), record, cases, ledger)
 
 
 def _write(path: Path, text: Callable[[], str]) -> None:
@@ -268,7 +270,8 @@ def _adapters(backends: Sequence[str], every: bool) -> list[Adapter]:
 def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False)
+    # Import strings and messages are said as they are: `:X:` in one is no emoji, brackets no markup.
+    return Console(stderr=stderr, highlight=False, emoji=False, markup=False)
 
 
 def _split(text: str | None) -> tuple[str, ...]:

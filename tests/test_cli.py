@@ -82,7 +82,10 @@ def test_death_exits_1(command: Command, cases: Path, name: str) -> None:
         ("missing.yaml", "missing.yaml: no such file or folder"),
         ("no.such.case*", "no.such.case*: no case fits"),
         ("--profile=cor", "no profile named 'cor' (did you mean 'core'?)"),
-        ("--ops=pool", "none is left"),
+        ("--ops=pool", "--ops: unknown 'pool' (known: conv, depthwise_conv, "),
+        ("--ops=conv,conv_transposed", "--ops: unknown 'conv_transposed' (did you mean 'conv_transpose'?)"),
+        ("--dtypes=flot32", "--dtypes: unknown 'flot32' (did you mean 'float32'?)"),
+        ("--dtypes=int8", "none is left"),
         ("--no-such-option", "No such option"),
         ("--timeout=soon", "'soon' is not a valid float"),
         ("--known=missing.yaml", "missing.yaml: cannot be read"),
@@ -98,6 +101,27 @@ def test_unusable_words_exit_2(command: Command, cases: Path, argument: str, say
     done = command("run", *([] if "such.case" in argument else [cases]), argument, "-b", "numpy")
     assert (done.code, is_clean(done)) == (2, True)
     assert says in done.err
+
+
+def test_nowhere_to_write_a_report_still_shows_it(command: Command, cases: Path) -> None:
+    """
+    A place that cannot be written to is found out at the end; what the run found is not lost with it.
+    """
+    done = command("run", cases, "-b", "numpy", "--junit", "no/such/folder/r.xml")
+    assert (done.code, done.out.splitlines()[0].split()[:2]) == (2, ["target", "version"])
+
+
+@pytest.mark.parametrize("words", [("run", "-b", "numpy"), ("validate",), ("list",)])
+def test_a_folder_without_cases_exits_2(command: Command, tmp_path: Path, words: tuple[str, ...]) -> None:
+    """
+    Nothing checked is no success: the folder may be the wrong one.
+    """
+    done = command(*words, tmp_path)
+    assert (done.code, done.out, done.err.splitlines()) == (
+        2,
+        "",
+        [f"{tmp_path}: no case here (a YAML file with cases, or a folder of them)"],
+    )
 
 
 def test_wrong_file_runs_nothing(command: Command, cases: Path, tmp_path: Path) -> None:
@@ -123,6 +147,7 @@ def test_wrong_file_runs_nothing(command: Command, cases: Path, tmp_path: Path) 
         ("torch+layers", "torch has no mode 'layers' (did you mean 'layer'?)"),
         ("missing.py:Class", "missing.py:Class: no such file"),
         ("no.such.module:Class", "No module named 'no"),
+        ("no_such_module:X", "no_such_module:X: ModuleNotFoundError: No module named 'no_such_module'"),
         ("json:Class", "json has no 'Class'"),
         ("numpy@cuda", "one device, cpu; numpy@cuda was asked for"),
         ("cmd:no-such-program worker.js", "No such file or directory: 'no-such-program'"),

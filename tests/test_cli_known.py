@@ -106,3 +106,13 @@ def test_shipped_ledger_is_listed(command: Command) -> None:
     done = command("known")
     assert done.code == 0
     assert all(entry.id in done.out for entry in entries.load(entries.shipped()).entries)
+
+
+def test_draft_that_cannot_be_written_exits_2(command: Command, cases: Path, tmp_path: Path) -> None:
+    """
+    A folder that is not there is the user's to make, no fault of the suite.
+    """
+    record, draft = tmp_path / "r.jsonl", tmp_path / "no" / "such.yaml"
+    command("run", cases, "-b", lying("off_by_one"), "--record", record)
+    done = command("known", "--record", record, "--write", draft)
+    assert (done.code, done.err) == (2, f"{draft}: cannot be written: No such file or directory\n")

@@ -24,7 +24,12 @@ def following(console: Console, targets: Sequence[str], cases: int) -> Iterator[
     if not console.is_terminal:
         yield _Lines(console, cases)
         return
-    columns = (TextColumn("{task.description:<22}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description:<22}", markup=False),
+        BarColumn(20),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, TextColumn("{task.fields[wrong]}"), console=console, transient=True) as bars:
         tasks = {name: bars.add_task(name, total=cases, start=False, wrong="") for name in targets}
         wrong: Counter[str] = Counter()
