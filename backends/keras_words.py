@@ -104,7 +104,9 @@ def _layer_text(call: Call, step: Step, signal: str, kernels: list[str]) -> str:
 
 
 def _operation_text(call: Call, step: Step, signal: str, kernels: list[str]) -> str:
-    said = text.function(f"keras.ops.{step.name}", signal, *kernels, **step.keywords)
+    # Keras on TensorFlow reads the shape of a tensor in a way that NumPy's arrays do not know.
+    arrays = (f"keras.ops.convert_to_tensor({array})" for array in (signal, *kernels))
+    said = text.function(f"keras.ops.{step.name}", *arrays, **step.keywords)
     return said if call.bias is None else f"keras.ops.add({said}, bias.reshape{bias_shape(call, step.layout)!r})"
 
 

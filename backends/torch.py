@@ -91,7 +91,7 @@ class Torch:
         return run
 
     def _planned(self, call: Call) -> Plan:
-        form = words.form(call)
+        form = call.form
         if form not in self._plans:
             if len(self._plans) >= MOST_PLANS:
                 self._plans.clear()

@@ -5,6 +5,7 @@ Between NumPy's arrays and PyTorch's tensors, memory as it is.
 from __future__ import annotations
 
 import warnings
+from functools import cache
 from typing import Any
 
 from ..call import Array
@@ -42,12 +43,17 @@ def moved(torch: Any, tensor: Any, device: str) -> Any:
     return memory.to(device).as_strided(tensor.shape, tensor.stride())
 
 
+@cache
+def _name_of(dtype: Any) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
 def fetched(torch: Any, tensor: Any) -> Array:
     """
     Return a tensor as an array, from any device; narrow floats by their bits.
     """
     array: Array
-    name = str(tensor.dtype).removeprefix("torch.")
+    name = _name_of(tensor.dtype)
     if name not in NARROW:
         array = tensor.numpy(force=True)
         return array

@@ -34,17 +34,6 @@ class Step(NamedTuple):
     sizes: tuple[int, int, tuple[int, ...]]
 
 
-def form(call: Call) -> tuple[Any, ...]:
-    """
-    Return all of a call but its values: calls of one form have the same steps and text.
-    """
-    kernels = (call.kernel, call.depthwise_kernel, call.pointwise_kernel)
-    shapes = [None if kernel is None else kernel.shape for kernel in kernels]
-    step = (call.strides, call.padding, call.dilations, call.groups, call.output_padding)
-    area = (call.padding_mode, call.input_dilations, call.before, call.variation, call.bias is None)
-    return (call.op, call.layout, call.dtype, call.storage, call.input.shape, *shapes, *step, *area)
-
-
 def steps(call: Call) -> tuple[Step, ...]:
     """
     Return the call as one convolution of torch, or two if it is separable.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -284,7 +284,12 @@ def permuted(array: Array, letters: str, wanted: str) -> Array:
     """
     if letters == wanted or array.ndim != len(letters):
         return array
-    return array.transpose([letters.index(letter) for letter in wanted])
+    return array.transpose(_order(letters, wanted))
+
+
+@cache
+def _order(letters: str, wanted: str) -> tuple[int, ...]:
+    return tuple(letters.index(letter) for letter in wanted)
 
 
 def dilated(length: int, dilation: int) -> int:

@@ -25,9 +25,9 @@ def stored(array: Array, storage: str, letters: str) -> Array:
     `broadcast:X` has stride 0 along axis X, along which the values must be equal; `reversed` has negative strides;
     `readonly` may not be written to.
     """
-    name, _, axis = storage.partition(":")
-    if name == "contiguous":
+    if storage == "contiguous":
         return np.array(array, order="C")
+    name, _, axis = storage.partition(":")
     return _LAYERS[name](array, letters, axis)
 
 
