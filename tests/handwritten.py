@@ -57,6 +57,7 @@ CALLS: dict[str, tuple[Call, Any]] = {
     ),
     "depthwise-1d": (call_of("depthwise_conv", [[[1, 10]]], [[[1, 2], [3, 4]]]), [[[1, 2, 30, 40]]]),
     "depthwise-2d": (call_of("depthwise_conv", [[[[1, 10]]]], [[[[1, 2], [3, 4]]]]), [[[[1, 2, 30, 40]]]]),
+    "no-length": (call_of("conv", np.zeros((1, 0, 1)), taps(1, 2), padding="same"), np.zeros((1, 0, 1))),
     "depthwise-3d": (call_of("depthwise_conv", [[[[[1, 10]]]]], [[[[[1, 2], [3, 4]]]]]), [[[[[1, 2, 30, 40]]]]]),
     "separable-1d": (
         call_of(

@@ -35,8 +35,8 @@ REFUSED = {
     ("keras-tensorflow", "ops"): {"strides-and-dilations", "int8-wraps", "complex64"},
     ("keras-jax", ""): {"strides-and-dilations", "int8-wraps"},
     ("keras-jax", "ops"): set[str](),
-    ("keras-torch", ""): {"strides-and-dilations", "int8-wraps", "int32"},
-    ("keras-torch", "ops"): set[str](),
+    ("keras-torch", ""): {"strides-and-dilations", "int8-wraps", "int32", "no-length"},
+    ("keras-torch", "ops"): {"no-length"},
 }
 #: With oneDNN the output of an empty batch has the spatial sizes of the input; without, those of the definition.
 WRONG_WITH_ONEDNN = {"keras-tensorflow": {"no-batch"}}

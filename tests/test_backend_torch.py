@@ -43,7 +43,10 @@ UNSUPPORTED = {
     "transposed-same",
 }
 #: Calls that torch has words for and refuses.
-RAISED = {"same": "padding='same' is not supported for strided convolutions"}
+RAISED = {
+    "same": "padding='same' is not supported for strided convolutions",
+    "no-length": "Kernel size can't be greater than actual input size",
+}
 COMPUTED = sorted(CALLS.keys() - UNSUPPORTED - RAISED.keys())
 #: What a compiled target makes in the tests; a compilation takes a second.
 COMPILED = ["window", "before", "before-crops-all", "bias", "separable-2d", "transposed-pairs", "plane-swapped"]
