@@ -60,7 +60,8 @@ def corpus(what: Sequence[str], sweeps: Any) -> Corpus:
     loaded = load(paths or None, sweeps=sweeps)
     if not loaded.cases:
         said = ", ".join(map(str, paths)) or "cases"
-        raise Invalid(Problem(path=said, message="no case here", hint="a YAML file with cases, or a folder of them"))
+        hint = "sweeps are left out" if sweeps == "none" else "a YAML file with cases, or a folder of them"
+        raise Invalid(Problem(path=said, message="no case here", hint=hint))
     return loaded.select(patterns)
 
 

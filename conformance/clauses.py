@@ -12,8 +12,8 @@ from typing import Any
 from . import rules
 from .problem import Problem, suggestion
 from .reading import Reader, Wrong, mapping, sequence, text, word
+from .reading_about import read_id
 from .reading_calls import ARRAYS, KEYS, Plain, read_keys
-from .reading_cases import read_id
 from .reading_expectations import NAME
 from .tree import Mapping as Tree
 from .tree import Node, Scalar, parse

@@ -117,10 +117,9 @@ def run(
     3 a target could not run; 4 a fault of the suite or an adapter; 130 interrupted.
     """
     from . import campaign
-    from .pool import Pool
     from .problem import Invalid
-    from .process import Limits
     from .run import Runner
+    from .terms import Limits, Terms
 
     corpus = campaign.choose(_corpus(what, sweeps), ops=_split(ops), dtypes=_split(dtypes), profile=profile)
     ledger = _ledger(ledgers, shipped=not no_known)
@@ -129,8 +128,8 @@ def run(
     except Invalid as error:
         _complain(error)
         return NOT_RUN
-    pool = Pool(limits=Limits(timeout=timeout), preload=tuple(preload), audit=audit)
-    runner = Runner(pool=pool, ledger=ledger, jobs=jobs or campaign.cores())
+    terms = Terms(limits=Limits(timeout=timeout), preload=tuple(preload), audit=audit)
+    runner = Runner(terms=terms, ledger=ledger, jobs=jobs or campaign.cores())
     with ExitStack() as stack:
         made = campaign.perform(runner, corpus, adapters, _console(stderr=True), stack, record)
     _show(made.record, corpus, ledger, junit=junit, markdown=markdown)

@@ -4,44 +4,23 @@ The workers of a run: one process for each target, and another when it dies.
 
 from __future__ import annotations
 
-import sys
-import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 from .observation import Observation
-from .process import SMOKE, Died, Event, Failed, Limits, Ready, Seen, Worker
+from .process import SMOKE, Died, Event, Failed, Ready, Seen, Worker
 from .targets import Adapter
+from .terms import Terms
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Pool:
+def observe(terms: Terms, adapter: Adapter, smoke: bytes, calls: Sequence[bytes]) -> Iterator[Event]:
     """
-    How workers are started: in which interpreter, with what limits.
+    Make the calls (packed messages, numbered by position) on one target.
+
+    Yield `Ready`, then `Seen` for every call, in any order; or `Failed` alone.
+    A call that kills its worker is seen as a crash or timeout, made once more alone, and never again.
     """
-
-    limits: Limits = field(default_factory=Limits)
-    preload: tuple[str, ...] = ()
-    #: Whether the adapters' own limits are ignored.
-    audit: bool = False
-    python: str = sys.executable
-    _stopped: threading.Event = field(default_factory=threading.Event)
-
-    def stop(self) -> None:
-        """
-        End every worker soon; what was not yet seen is lost.
-        """
-        self._stopped.set()
-
-    def observe(self, adapter: Adapter, smoke: bytes, calls: Sequence[bytes]) -> Iterator[Event]:
-        """
-        Make the calls (packed messages, numbered by position) on one target.
-
-        Yield `Ready`, then `Seen` for every call, in any order; or `Failed` alone.
-        A call that kills its worker is seen as a crash or timeout, made once more alone, and never again.
-        """
-        return Service(self, adapter, smoke, calls).events()
+    return Service(terms, adapter, smoke, calls).events()
 
 
 class Service:
@@ -49,8 +28,8 @@ class Service:
     One target being served: which calls it still owes, and which of them it died of.
     """
 
-    def __init__(self, pool: Pool, adapter: Adapter, smoke: bytes, calls: Sequence[bytes]) -> None:
-        self._pool = pool
+    def __init__(self, terms: Terms, adapter: Adapter, smoke: bytes, calls: Sequence[bytes]) -> None:
+        self._terms = terms
         self._adapter = adapter
         self._smoke = smoke
         self._calls = calls
@@ -64,7 +43,7 @@ class Service:
         """
         has_failed = False
         while (self._waiting or not self._is_ready) and not has_failed:
-            if len(self._deaths) >= self._pool.limits.deaths:
+            if len(self._deaths) >= self._terms.limits.deaths:
                 yield from self._left()
                 return
             for event in self._from_one_worker():
@@ -74,7 +53,7 @@ class Service:
     def _from_one_worker(self) -> Iterator[Event]:
         expected = [*([] if self._is_ready else [SMOKE]), *self._waiting]
         try:
-            worker = Worker(self._pool, self._adapter, [self._call(number) for number in expected])
+            worker = Worker(self._terms, self._adapter, [self._call(number) for number in expected])
         except OSError as error:
             yield Failed(reason=f"its worker cannot be started: {error}")
             return
@@ -109,7 +88,7 @@ class Service:
         return self._deaths[-1]
 
     def _alone(self, number: int) -> str:
-        worker = Worker(self._pool, self._adapter, [self._calls[number]])
+        worker = Worker(self._terms, self._adapter, [self._calls[number]])
         try:
             events = list(worker.events([number]))
         except Died:

@@ -15,10 +15,10 @@ import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import psutil
 
@@ -26,10 +26,8 @@ from . import wire
 from .call import Array
 from .observation import Observation, from_message, is_duration, readable
 from .targets import Adapter
+from .terms import Limits, Terms
 from .worker import PHASES, PROGRESS
-
-if TYPE_CHECKING:
-    from .pool import Pool
 
 #: The number of the smoke call, which goes ahead of every case.
 SMOKE = -1
@@ -51,24 +49,6 @@ sys.meta_path.insert(0, Finder)
 from conv_conformance.worker import main
 main(*sys.argv[3:])
 """
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """
-    What a worker may take before it is stopped.
-    """
-
-    #: Seconds for one call.
-    timeout: float = 60.0
-    #: Seconds for importing the framework and making the backend.
-    start: float = 300.0
-    #: Bytes of resident memory; by default half of the machine's.
-    memory: int = field(default_factory=lambda: psutil.virtual_memory().total // 2)
-    #: Deaths of one target, after which its other cases are not run.
-    deaths: int = 25
-    #: Seconds between SIGTERM and SIGKILL.
-    grace: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,19 +107,19 @@ class Worker:
     One process, its files and its pipes.
     """
 
-    def __init__(self, pool: Pool, adapter: Adapter, messages: Sequence[bytes]) -> None:
-        self._limits = pool.limits
-        self._stopped = pool._stopped
+    def __init__(self, terms: Terms, adapter: Adapter, messages: Sequence[bytes]) -> None:
+        self._limits = terms.limits
+        self._stopped = terms.stopped
         self._folder = tempfile.TemporaryDirectory(prefix="conv-conformance-")
         calls, progress = (Path(self._folder.name, name) for name in ("calls", "progress"))
-        calls.write_bytes(b"".join([_header(pool, adapter), *messages]))
+        calls.write_bytes(b"".join([_header(terms, adapter), *messages]))
         progress.write_bytes(PROGRESS.pack(SMOKE - 1, 0))
         with progress.open("r+b") as file:
             self._progress = mmap.mmap(file.fileno(), PROGRESS.size, access=mmap.ACCESS_READ)
         self._observations, theirs = os.pipe()
         try:
             self._process = subprocess.Popen(
-                [*_command(pool, adapter), str(calls), str(progress), str(theirs)],
+                [*_command(terms, adapter), str(calls), str(progress), str(theirs)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -372,7 +352,7 @@ def _not_made(message: wire.Message) -> Failed:
     return Failed(reason=reason, is_fault=True, traceback=readable(message.get("traceback", "")))
 
 
-def _header(pool: Pool, adapter: Adapter) -> bytes:
+def _header(terms: Terms, adapter: Adapter) -> bytes:
     header = {
         "protocol": wire.PROTOCOL,
         "target": str(adapter.target),
@@ -381,8 +361,8 @@ def _header(pool: Pool, adapter: Adapter) -> bytes:
         "device": adapter.target.device,
         "adapter": adapter.locator,
         "path": _path(adapter),
-        "preload": list(pool.preload),
-        "audit": pool.audit,
+        "preload": list(terms.preload),
+        "audit": terms.audit,
     }
     return json.dumps(header).encode() + b"\n"
 
@@ -398,13 +378,13 @@ def _path(adapter: Adapter) -> list[str]:
     return list(map(str, [here, *places] if adapter.is_foreign else places))
 
 
-def _command(pool: Pool, adapter: Adapter) -> Sequence[str]:
+def _command(terms: Terms, adapter: Adapter) -> Sequence[str]:
     if adapter.command:
         return adapter.command
     from . import backends
 
     places = [str(Path(__file__).parent), str(Path(backends.__file__).parent)]
-    return [pool.python, "-I", "-c", BOOT, *places]
+    return [terms.python, "-I", "-c", BOOT, *places]
 
 
 def _environment(adapter: Adapter) -> dict[str, str]:

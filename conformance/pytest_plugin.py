@@ -197,12 +197,11 @@ class Served(pytest.Collector):
         return {verdict.case: verdict for verdict in self.served.verdicts}
 
     def _runner(self) -> Runner:
-        from .pool import Pool
-        from .process import Limits
         from .run import Runner
+        from .terms import Limits, Terms
 
         limits = Limits(timeout=self.config.getoption("--conformance-timeout"))
-        return Runner(pool=Pool(limits=limits), ledger=self.ledger)
+        return Runner(terms=Terms(limits=limits), ledger=self.ledger)
 
 
 def _device(adapter: Adapter) -> AbstractContextManager[object]:

@@ -11,17 +11,17 @@ from typing import Any, TypeAlias
 from . import geometry
 from .problem import Problem
 from .reading import Reader, Wrong, integer, mapping, sequence, text, word
+from .reading_about import ABOUT, read_about
 from .reading_arrays import ELEMENTS
 from .reading_calls import KEYS, Plain, read_call
-from .reading_expectations import ID, Subject, is_refusal, read_expectation, read_fit, text_of_number
+from .reading_expectations import Subject, is_refusal, read_expectation, read_fit, text_of_number
+from .reading_sweeps import read_sweep
 from .tree import Mapping as Tree
 from .tree import Node, Scalar, parse
 
 #: A file as plain data: {"cases": [...], "sweeps": [...]}.
 Document: TypeAlias = dict[str, Any]
 
-CLAUSES = 3
-ABOUT = ("id", "title", "clauses", "catches", "why", "references", "since", "superseded_by")
 FIT = ("loss", "optimizer", "schedule", "steps", "target")
 OPTIMIZERS = {
     "sgd": ("learning_rate", "momentum"),
@@ -57,8 +57,6 @@ def _read_root(reader: Reader, tree: Tree, document: Document) -> None:
         if (case := reader.attempt(read_case, reader, node, defaults)) is not None:
             document["cases"].append(case)
     if "sweeps" in tree.entries:
-        from .reading_sweeps import read_sweep
-
         for node in _items(reader, tree, "sweeps"):
             if (sweep := reader.attempt(read_sweep, reader, node, defaults)) is not None:
                 document["sweeps"].append(sweep)
@@ -124,81 +122,6 @@ def check(reader: Reader, nodes: dict[str, Node], at: Node, call: Plain) -> Plai
         reader.note(at, f"an output of shape {list(geometry.shape_out(settled))}", f"at most {ELEMENTS} elements")
         return None
     return settled
-
-
-def read_about(reader: Reader, tree: Tree, nodes: dict[str, Node]) -> Plain:
-    """
-    Return what a case or a sweep says about itself; `places` has line and column of its keys.
-    """
-    about: Plain = {"line": tree.line, "places": {}}
-    for key in ABOUT:
-        if key in nodes:
-            about["places"][key] = (nodes[key].line, nodes[key].column)
-            value = reader.attempt(_ABOUT[key], reader, nodes[key])
-            about[key] = value if value is not None else _EMPTY.get(key, "")
-    return about
-
-
-_EMPTY: dict[str, Any] = {"clauses": (), "catches": (), "references": ()}
-
-
-def read_id(node: Node) -> str:
-    """
-    Return an id: words in kebab-case, with dots between.
-    """
-    found = text(node)
-    if not ID.fullmatch(found):
-        raise Wrong(node, f"{found!r} is no id", "dotted kebab-case, such as conv1d.valid.window-slides")
-    return found
-
-
-def _title(_: Reader, node: Node) -> str:
-    title = text(node)
-    if "\n" in title:
-        raise Wrong(node, "a title of several lines", "one sentence; the rest belongs under why")
-    return title
-
-
-def _clauses(_: Reader, node: Node) -> tuple[str, ...]:
-    clauses = tuple(text(item) for item in sequence(node))
-    if not 1 <= len(clauses) <= CLAUSES:
-        raise Wrong(node, f"{len(clauses)} clauses", f"1 to {CLAUSES}")
-    return _once(node, clauses)
-
-
-def _catches(_: Reader, node: Node) -> tuple[str, ...]:
-    return _once(node, tuple(text(item) for item in sequence(node)))
-
-
-def _once(node: Node, words: tuple[str, ...]) -> tuple[str, ...]:
-    for name in words:
-        if words.count(name) > 1:
-            raise Wrong(node, f"{name} twice")
-    return words
-
-
-def _references(reader: Reader, node: Node) -> tuple[tuple[str, str], ...]:
-    return tuple(_reference(reader, mapping(item)) for item in sequence(node))
-
-
-def _reference(reader: Reader, entry: Tree) -> tuple[str, str]:
-    reader.keys(entry, ("link", "says"), ["link"])
-    link = text(entry.entries["link"]) if "link" in entry.entries else ""
-    if link and not link.startswith(("https://", "http://")):
-        reader.note(entry.entries["link"], f"{link!r} is no link", "https://…")
-    return link, text(entry.entries["says"]) if "says" in entry.entries else ""
-
-
-_ABOUT: dict[str, Any] = {
-    "id": lambda _, node: read_id(node),
-    "title": _title,
-    "clauses": _clauses,
-    "catches": _catches,
-    "why": lambda _, node: text(node),
-    "references": _references,
-    "since": lambda _, node: text(node),
-    "superseded_by": lambda _, node: read_id(node),
-}
 
 
 def _read_training(reader: Reader, nodes: dict[str, Node], at: Node) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 from . import rules
 from .reading import Reader, Wrong, integer, integers, mapping, sequence, word
+from .reading_about import ABOUT, read_about
 from .reading_calls import KEYS, READERS, Plain, checked_layout, read_call
-from .reading_cases import ABOUT, read_about
 from .tree import Mapping as Tree
 from .tree import Node, Scalar, Sequence
 

@@ -24,10 +24,11 @@ from .expectation import AnyOf, Deferred, Expectation, Refusal
 from .judge import Context, Judgement, judge
 from .ledger import Entry, Ledger
 from .observation import Observation, readable
-from .pool import Pool
+from .pool import observe
 from .process import Failed, Ready, Seen
 from .record import TargetInfo
 from .targets import Adapter
+from .terms import Terms
 from .verdict import UNEXPECTED, Verdict
 
 #: What a run tells while it goes: a target has started or failed, a verdict was given.
@@ -97,10 +98,10 @@ class Run:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Runner:
     """
-    How to run: with which pool of workers, against which ledger, how many targets at once.
+    How to run: on which terms, against which ledger, how many targets at once.
     """
 
-    pool: Pool = field(default_factory=Pool)
+    terms: Terms = field(default_factory=Terms)
     ledger: Ledger = field(default_factory=Ledger)
     jobs: int = 2
 
@@ -119,7 +120,7 @@ class Runner:
             try:
                 return Run(targets=list(threads.map(serve, adapters)))
             except BaseException:
-                self.pool.stop()
+                self.terms.stopped.set()
                 raise
 
     def _serve(self, plan: Plan, adapter: Adapter, tell: Tell) -> TargetRun:
@@ -133,7 +134,7 @@ class Runner:
         began = perf_counter()
         bench = Bench(plan, str(adapter), self.ledger, tell)
         failed: Failed | None = None
-        for event in self.pool.observe(adapter, smoke(), plan.calls):
+        for event in observe(self.terms, adapter, smoke(), plan.calls):
             match event:
                 case Ready():
                     bench.begin(_info(adapter, event))

@@ -13,8 +13,9 @@ import pytest
 from conv_conformance.corpus import load, shipped
 from conv_conformance.glossaries import NAMES
 from conv_conformance.problem import Invalid
+from conv_conformance.reading_about import ABOUT
 from conv_conformance.reading_calls import KEYS
-from conv_conformance.reading_cases import ABOUT, FIT
+from conv_conformance.reading_cases import FIT
 from conv_conformance.reading_sweeps import AXES
 from conv_conformance.rules import RULES
 from conv_conformance.tree import Mapping, Node, Scalar, parse

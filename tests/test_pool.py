@@ -17,10 +17,11 @@ from pathlib import Path
 import psutil
 import pytest
 from conv_conformance import wire
-from conv_conformance.pool import Pool
-from conv_conformance.process import Event, Failed, Limits, Ready, Seen, Watch, Worker, _path
+from conv_conformance.pool import observe
+from conv_conformance.process import Event, Failed, Ready, Seen, Watch, Worker, _path
 from conv_conformance.run import Runner, smoke
 from conv_conformance.targets import resolve
+from conv_conformance.terms import Limits, Terms
 
 from . import zoo
 
@@ -58,7 +59,7 @@ def test_deaths_are_capped() -> None:
     After 25 deaths the other cases of a target are not run, and every case has its verdict.
     """
     calls = [wire.pack_call(number, CASES[0].call) for number in range(30)]  # type: ignore[arg-type]
-    events = list(Pool(limits=LIMITS).observe(zoo.miniature("dies_of_everything"), smoke(), calls))
+    events = list(observe(Terms(limits=LIMITS), zoo.miniature("dies_of_everything"), smoke(), calls))
     seen = {event.number: event.observation for event in events if isinstance(event, Seen)}
     assert sorted(seen) == list(range(30))
     assert Counter(observation.outcome for observation in seen.values()) == {"crash": 25, "not-run": 5}
@@ -69,7 +70,7 @@ def test_target_that_dies_at_once_has_said_what_it_is() -> None:
     """
     Framework and version are known, and the ledger is that of the target, also where the first case kills the worker.
     """
-    made = Runner(pool=Pool(limits=LIMITS)).run(CASES[1:2], [zoo.miniature("leaves")])
+    made = Runner(terms=Terms(limits=LIMITS)).run(CASES[1:2], [zoo.miniature("leaves")])
     assert ([v.verdict for v in made.verdicts], made.targets[0].info.framework) == (["crash"], "miniature")
 
 
@@ -83,7 +84,7 @@ def test_worker_killed_from_outside_costs_one_verdict(notes: Path) -> None:
 
     killer = threading.Thread(target=kill)
     killer.start()
-    made = Runner(pool=Pool(limits=Limits())).run(CASES, [zoo.miniature("waits_to_be_killed")])
+    made = Runner(terms=Terms(limits=Limits())).run(CASES, [zoo.miniature("waits_to_be_killed")])
     killer.join()
     found = {v.case: (v.verdict, v.severity, v.phase, v.message) for v in made.verdicts if v.verdict != "agree"}
     message = "killed by SIGKILL; did not happen again when made alone"
@@ -117,7 +118,7 @@ def test_worker_ends_when_its_lifeline_is_cut(notes: Path) -> None:
     Where the kernel does not end a worker with its parent, the closing of its standard input does.
     """
     call = wire.pack_call(0, CASES[1].call)  # type: ignore[arg-type]
-    worker = Worker(Pool(limits=LIMITS), zoo.miniature("waits_to_be_killed"), [call])
+    worker = Worker(Terms(limits=LIMITS), zoo.miniature("waits_to_be_killed"), [call])
     try:
         pid = int(waited_for(notes))
         assert worker._process.stdin is not None
@@ -131,7 +132,7 @@ def test_device_error_gets_a_new_process(notes: Path) -> None:
     """
     After an error of the device the next case is made in another process, and is right.
     """
-    made = Runner(pool=Pool(limits=LIMITS)).run(CASES, [zoo.miniature("Device", "@gpu")])
+    made = Runner(terms=Terms(limits=LIMITS)).run(CASES, [zoo.miniature("Device", "@gpu")])
     found = {v.case: (v.verdict, v.finding and v.finding.kind) for v in made.verdicts if v.verdict != "agree"}
     assert found == {"marked": ("disagree", "refused")}
     processes = notes.read_text().split()
@@ -144,7 +145,7 @@ def test_error_on_the_cpu_keeps_the_process(notes: Path) -> None:
     """
     The same error where there is no device does not cost a process: it is a wrong result of this process.
     """
-    made = Runner(pool=Pool(limits=LIMITS)).run(CASES[:3], [zoo.miniature("Device")])
+    made = Runner(terms=Terms(limits=LIMITS)).run(CASES[:3], [zoo.miniature("Device")])
     assert [v.verdict for v in made.verdicts] == ["agree", "disagree", "disagree"]
     assert len(set(notes.read_text().split())) == 1
 
@@ -155,7 +156,7 @@ def test_targets_on_a_device_take_turns(notes: Path, devices: tuple[str, str], t
     Two targets on an accelerator never work at the same time; two on the CPU do.
     """
     adapters = [zoo.miniature("Device", device) for device in devices]
-    made = Runner(pool=Pool(limits=LIMITS), jobs=2).run([CASES[0]] * 20, adapters)
+    made = Runner(terms=Terms(limits=LIMITS), jobs=2).run([CASES[0]] * 20, adapters)
     assert {v.verdict for v in made.verdicts} == {"agree"}
     found = len(list(groupby(notes.read_text().split())))
     assert found == turns if turns else found > 2
@@ -165,7 +166,7 @@ def test_device_words_are_passed_as_they_are(notes: Path) -> None:
     """
     What stands behind the @ reaches the adapter and the record unchanged.
     """
-    made = Runner(pool=Pool(limits=LIMITS)).run(CASES[:1], [zoo.miniature("Device", "@npu:0")])
+    made = Runner(terms=Terms(limits=LIMITS)).run(CASES[:1], [zoo.miniature("Device", "@npu:0")])
     info = made.targets[0].info
     assert (info.device, info.settings["device"], info.name.endswith(":Device@npu:0")) == ("npu:0", "npu:0", True)
 
@@ -175,7 +176,7 @@ def test_first_device_error_of_all_stops_the_target(notes: Path) -> None:
     A target whose smoke call fails could not run at all.
     """
     marked = wire.pack_call(-1, CASES[1].call)  # type: ignore[arg-type]
-    events = list(Pool(limits=LIMITS).observe(zoo.miniature("Device", "@gpu"), marked, []))
+    events = list(observe(Terms(limits=LIMITS), zoo.miniature("Device", "@gpu"), marked, []))
     assert [type(event) for event in events] == [Failed]
 
 
@@ -195,7 +196,7 @@ def test_adapter_that_cannot_be_made(tmp_path: Path, text: str, is_fault: bool, 
     A missing framework is the machine's doing, any other error while an adapter is made its own fault.
     """
     (tmp_path / "adapter.py").write_text(text)
-    [event] = Pool(limits=LIMITS).observe(resolve(f"{tmp_path}/adapter.py:Backend"), smoke(), [])
+    [event] = observe(Terms(limits=LIMITS), resolve(f"{tmp_path}/adapter.py:Backend"), smoke(), [])
     assert isinstance(event, Failed)
     assert (event.is_fault, says in event.reason) == (is_fault, True), event.reason
 
@@ -212,9 +213,9 @@ def test_plugin_is_imported_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "adapter.py").write_text(text)
     adapter = resolve(f"{tmp_path}/adapter.py:raises")
     for preload, framework in [((), "False"), (("plugin",), "True")]:
-        made = Runner(pool=Pool(limits=LIMITS, preload=preload)).run(CASES[:1], [adapter])
+        made = Runner(terms=Terms(limits=LIMITS, preload=preload)).run(CASES[:1], [adapter])
         assert made.targets[0].info.framework == framework
-    made = Runner(pool=Pool(limits=LIMITS, preload=("no_such_plugin",))).run(CASES[:1], [adapter])
+    made = Runner(terms=Terms(limits=LIMITS, preload=("no_such_plugin",))).run(CASES[:1], [adapter])
     assert made.targets[0].info.failed == "ModuleNotFoundError: No module named 'no_such_plugin'"
 
 
@@ -224,7 +225,7 @@ def test_audit_asks_in_spite_of_the_limits() -> None:
     """
     adapter = zoo.miniature("UnsupportedEverything")
     for audit, verdict in [(False, "unsupported"), (True, "agree")]:
-        made = Runner(pool=Pool(limits=LIMITS, audit=audit)).run(CASES[:1], [adapter])
+        made = Runner(terms=Terms(limits=LIMITS, audit=audit)).run(CASES[:1], [adapter])
         assert [each.verdict for each in made.verdicts] == [verdict]
 
 
@@ -232,7 +233,7 @@ def test_worker_that_cannot_be_started_is_no_fault_of_ours() -> None:
     """
     A command that is not there leaves the target unable to run, and nothing behind.
     """
-    [event] = Pool(limits=LIMITS).observe(resolve("cmd:no-such-program worker.js"), smoke(), [])
+    [event] = observe(Terms(limits=LIMITS), resolve("cmd:no-such-program worker.js"), smoke(), [])
     assert isinstance(event, Failed)
     assert (event.is_fault, event.reason.split(":")[0]) == (False, "its worker cannot be started")
 
@@ -256,7 +257,7 @@ def stranger(tmp_path: Path, body: str, timeout: float = 5.0) -> list[Event]:
     (tmp_path / "stranger.py").write_text(STRANGER + body)
     calls = [wire.pack_call(number, CASES[0].call) for number in range(3)]  # type: ignore[arg-type]
     adapter = resolve(f"cmd:{sys.executable} {tmp_path}/stranger.py")
-    return list(Pool(limits=Limits(timeout=timeout, grace=0.2)).observe(adapter, smoke(), calls))
+    return list(observe(Terms(limits=Limits(timeout=timeout, grace=0.2)), adapter, smoke(), calls))
 
 
 @pytest.mark.parametrize(

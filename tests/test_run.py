@@ -13,11 +13,10 @@ import pytest
 from conv_conformance import run as running
 from conv_conformance.expectation import Deferred, Refusal
 from conv_conformance.ledger import Entry
-from conv_conformance.pool import Pool
-from conv_conformance.process import Limits
 from conv_conformance.record import TargetInfo
 from conv_conformance.run import Run, Runner, TargetRun, make_plan
 from conv_conformance.targets import resolve
+from conv_conformance.terms import Limits, Terms
 from conv_conformance.verdict import Finding, Verdict
 from packaging.specifiers import SpecifierSet
 
@@ -123,7 +122,7 @@ def test_error_of_a_listener_stops_the_run() -> None:
         raise OSError("no space left")
 
     with pytest.raises(OSError, match="no space left"):
-        Runner(pool=Pool(limits=Limits(grace=0.1))).run(CASES, [NUMPY, zoo.miniature("hangs")], full_disk)
+        Runner(terms=Terms(limits=Limits(grace=0.1))).run(CASES, [NUMPY, zoo.miniature("hangs")], full_disk)
 
 
 def test_deferred_case_is_not_run_and_never_made() -> None:

@@ -8,10 +8,9 @@ import sys
 from collections.abc import Mapping
 
 import pytest
-from conv_conformance.pool import Pool
-from conv_conformance.process import Limits
 from conv_conformance.run import Run, Runner
 from conv_conformance.targets import Adapter, resolve
+from conv_conformance.terms import Limits, Terms
 from conv_conformance.verdict import Verdict
 
 from . import miniatures, zoo
@@ -26,7 +25,7 @@ ROOMY = Limits(timeout=20.0, grace=0.2, memory=150 << 20)
 
 
 def run(*adapters: Adapter, limits: Limits = LIMITS) -> Run:
-    return Runner(pool=Pool(limits=limits)).run(CASES, adapters)
+    return Runner(terms=Terms(limits=limits)).run(CASES, adapters)
 
 
 def seen(verdict: Verdict) -> tuple[str, str | None, str | None, str | None]:

@@ -1,0 +1,92 @@
+"""
+What a case or a sweep says about itself: id, title, clauses, sources.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .reading import Reader, Wrong, mapping, sequence, text
+from .reading_calls import Plain
+from .reading_expectations import ID
+from .tree import Mapping as Tree
+from .tree import Node
+
+#: How many clauses a case may cite.
+CLAUSES = 3
+ABOUT = ("id", "title", "clauses", "catches", "why", "references", "since", "superseded_by")
+
+
+def read_about(reader: Reader, tree: Tree, nodes: dict[str, Node]) -> Plain:
+    """
+    Return what a case or a sweep says about itself; `places` has line and column of its keys.
+    """
+    about: Plain = {"line": tree.line, "places": {}}
+    for key in ABOUT:
+        if key in nodes:
+            about["places"][key] = (nodes[key].line, nodes[key].column)
+            value = reader.attempt(_ABOUT[key], reader, nodes[key])
+            about[key] = value if value is not None else _EMPTY.get(key, "")
+    return about
+
+
+_EMPTY: dict[str, Any] = {"clauses": (), "catches": (), "references": ()}
+
+
+def read_id(node: Node) -> str:
+    """
+    Return an id: words in kebab-case, with dots between.
+    """
+    found = text(node)
+    if not ID.fullmatch(found):
+        raise Wrong(node, f"{found!r} is no id", "dotted kebab-case, such as conv1d.valid.window-slides")
+    return found
+
+
+def _title(_: Reader, node: Node) -> str:
+    title = text(node)
+    if "\n" in title:
+        raise Wrong(node, "a title of several lines", "one sentence; the rest belongs under why")
+    return title
+
+
+def _clauses(_: Reader, node: Node) -> tuple[str, ...]:
+    clauses = tuple(text(item) for item in sequence(node))
+    if not 1 <= len(clauses) <= CLAUSES:
+        raise Wrong(node, f"{len(clauses)} clauses", f"1 to {CLAUSES}")
+    return _once(node, clauses)
+
+
+def _catches(_: Reader, node: Node) -> tuple[str, ...]:
+    return _once(node, tuple(text(item) for item in sequence(node)))
+
+
+def _once(node: Node, words: tuple[str, ...]) -> tuple[str, ...]:
+    for name in words:
+        if words.count(name) > 1:
+            raise Wrong(node, f"{name} twice")
+    return words
+
+
+def _references(reader: Reader, node: Node) -> tuple[tuple[str, str], ...]:
+    return tuple(_reference(reader, mapping(item)) for item in sequence(node))
+
+
+def _reference(reader: Reader, entry: Tree) -> tuple[str, str]:
+    reader.keys(entry, ("link", "says"), ["link"])
+    link = text(entry.entries["link"]) if "link" in entry.entries else ""
+    if link and not link.startswith(("https://", "http://")):
+        reader.note(entry.entries["link"], f"{link!r} is no link", "https://…")
+    return link, text(entry.entries["says"]) if "says" in entry.entries else ""
+
+
+_ABOUT: dict[str, Any] = {
+    "id": lambda _, node: read_id(node),
+    "title": _title,
+    "clauses": _clauses,
+    "catches": _catches,
+    "why": lambda _, node: text(node),
+    "references": _references,
+    "since": lambda _, node: text(node),
+    "superseded_by": lambda _, node: read_id(node),
+}
