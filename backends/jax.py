@@ -114,7 +114,7 @@ class Jax:
                 self._plans.clear()
             self._state.remember(call)
             steps = [lax.step(stage, is_consistent=self._is_consistent) for stage in call.stages]
-            self._plans[form] = steps, lax.written(call, steps) + self._state.comment(call)
+            self._plans[form] = steps, lax.written(call, steps, is_jitted=self._compiles) + self._state.comment(call)
         return self._plans[form]
 
     def _function(self, call: Call, steps: Sequence[lax.Step]) -> Callable[..., Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from ..call import Array, Call, Stage
+from ..call import ARRAYS, Array, Call, Stage
 from . import text
 
 #: The padding words of `jax.lax.conv_general_dilated`.
@@ -118,10 +118,19 @@ def bias_shape(call: Call) -> tuple[int, ...]:
     return tuple(call.extent("bias", "O") if letter == "C" else 1 for letter in call.letters("output"))
 
 
-def written(call: Call, steps: Sequence[Step]) -> str:
+def written(call: Call, steps: Sequence[Step], *, is_jitted: bool) -> str:
     """
-    Return a call as text.
+    Return a call as text, `is_jitted` inside one `jax.jit`.
     """
+    body = _written(call, steps)
+    if not is_jitted:
+        return body
+    present = [name for name in ARRAYS if getattr(call, name) is not None]
+    given = ["input"] if call.variation.kernel_constant else present
+    return text.compiled("jax.jit", body, {name: name for name in given})
+
+
+def _written(call: Call, steps: Sequence[Step]) -> str:
     signal = "input"
     if call.before is not None:
         signal = f"jax.lax.pad(input, input.dtype.type(0), {before(call)!r})"

@@ -69,7 +69,7 @@ class TensorFlow:
             *(call.place(name, letters) for name, letters in step.kernels.items()),
             *([call.place("bias", "O")] if call.bias is not None else []),
         ]
-        written = tf_nn.written(call, step)
+        written = tf_nn.written(call, step, is_graph=self._compiles)
         compute = self._function(call, step)
         make = self._graphed if self._compiles else self._called
 

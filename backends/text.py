@@ -53,3 +53,11 @@ def named(keywords: Mapping[str, Any]) -> list[str]:
     Return `name=value` for each keyword.
     """
     return [f"{name}={value!r}" for name, value in keywords.items()]
+
+
+def compiled(compiler: str, body: str, operands: Mapping[str, str], **keywords: Any) -> str:
+    """
+    Return the text of `body`, compiled as a function of the names in `operands`, and called with their texts.
+    """
+    made = function(compiler, f"lambda {', '.join(operands)}: {body}", **keywords)
+    return f"{made}({', '.join(operands.values())})"

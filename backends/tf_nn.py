@@ -97,17 +97,27 @@ def _output_shape(call: Call, layout: str) -> list[int]:
     return [sizes[letter] for letter in layout]
 
 
-def written(call: Call, one: Step) -> str:
+def written(call: Call, one: Step, *, is_graph: bool) -> str:
     """
-    Return a call as text.
+    Return a call as text, `is_graph` inside a `tf.function`.
     """
-    signal = text.array(call, "input", one.data_format)
+    operands = {name: text.array(call, name, axes) for name, axes in {"input": one.data_format, **one.kernels}.items()}
+    operands |= {"bias": "bias"} if call.bias is not None else {}
+    if not is_graph:
+        return _written(call, one, operands)
+    given = {name: operands[name] for name in (["input"] if call.variation.kernel_constant else operands)}
+    body = _written(call, one, {**operands, **{name: name for name in given}})
+    return text.compiled("tf.function", body, given, autograph=False)
+
+
+def _written(call: Call, one: Step, operands: Mapping[str, str]) -> str:
+    signal = operands["input"]
     if call.before is not None:
         signal = words.before_text(call, one.data_format, "tf.pad", signal)
-    kernels = [text.array(call, name, letters) for name, letters in one.kernels.items()]
+    kernels = [operands[name] for name in one.kernels]
     signal = text.function(f"tf.nn.{one.name}", signal, *kernels, **one.keywords)
     if call.bias is not None:
-        signal = text.function("tf.nn.bias_add", signal, "bias", data_format=one.data_format)
+        signal = text.function("tf.nn.bias_add", signal, operands["bias"], data_format=one.data_format)
     if call.layout.output == one.data_format:
         return signal
     return f"tf.transpose({signal}, {[one.data_format.index(letter) for letter in call.letters('output')]!r})"

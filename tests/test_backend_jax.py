@@ -38,13 +38,15 @@ def test_result_is_that_of_the_definition(backend: Jax, name: str) -> None:
     assert output.tolist() == np.asarray(expected).tolist()
 
 
+@pytest.mark.parametrize("mode", ["", "jit"])
 @pytest.mark.parametrize("name", ["window", "before", "bias", "separable-1d", "transposed-pairs", "plane-swapped"])
-def test_text_makes_the_same_call(name: str) -> None:
+def test_text_makes_the_same_call(name: str, mode: str) -> None:
     """
     The recorded text, pasted where the arrays of the case are, gives the same result.
     """
     asked, _ = CALLS[name]
-    outputs = Jax(Target(name="jax")).prepare(asked)()
+    outputs = Jax(Target(name="jax", mode=mode)).prepare(asked)()
+    assert outputs.call.startswith("jax.jit(lambda input, ") == bool(mode)
     pasted = eval(outputs.call, {"jax": jax, **arrays(asked)})
     assert np.asarray(pasted).tolist() == outputs.arrays["output"].tolist()
 

@@ -45,13 +45,15 @@ def test_result_is_that_of_the_definition(backend: TensorFlow, name: str) -> Non
     assert output.tolist() == np.asarray(expected).tolist()
 
 
+@pytest.mark.parametrize("mode", ["", "graph"])
 @pytest.mark.parametrize("name", ["window", "before", "bias", "separable-2d", "transposed", "permuted"])
-def test_text_makes_the_same_call(name: str) -> None:
+def test_text_makes_the_same_call(name: str, mode: str) -> None:
     """
     The recorded text, pasted where the arrays of the case are, gives the same result.
     """
     asked, _ = CALLS[name]
-    outputs = TensorFlow(Target(name="tensorflow")).prepare(asked)()
+    outputs = TensorFlow(Target(name="tensorflow", mode=mode)).prepare(asked)()
+    assert outputs.call.startswith("tf.function(lambda input, ") == bool(mode)
     pasted = eval(outputs.call, {"tf": tf, **arrays(asked)})
     assert np.asarray(pasted).tolist() == outputs.arrays["output"].tolist()
 
