@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conv_conformance import run as running
+from conv_conformance import wire
 from conv_conformance.expectation import Deferred, Refusal
 from conv_conformance.ledger import Entry
 from conv_conformance.record import TargetInfo
@@ -187,3 +188,15 @@ def test_ledger_reaches_the_verdicts() -> None:
     assert counts == {("known", "e"): 1, ("fixed", "f"): 1}
     assert [stale.id for stale in made.targets[0].stale] == ["f"]
     assert (made.exit_code(), made.exit_code(strict_known=True)) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "weights", "is_repeated"), [(1, 1, False), (0.3, 1, True), (1, 0.3, True), (float("nan"), 1, False)]
+)
+def test_calls_whose_sums_round_are_made_twice(values: float, weights: float, is_repeated: bool) -> None:
+    """
+    Only where a sum is rounded does another order show; fractions of the kernel round it as well as the input's.
+    """
+    call = call_of("conv", np.full((1, 4, 1), values), np.full((2, 1, 1), weights))
+    [packed] = make_plan([case_of("c", call, outputs(line([0])))]).calls
+    assert wire.unpack_call(packed.split(b"\n")[0])[1].is_repeated == is_repeated
