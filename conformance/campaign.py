@@ -60,8 +60,9 @@ def corpus(what: Sequence[str], sweeps: Any) -> Corpus:
     loaded = load(paths or None, sweeps=sweeps)
     if not loaded.cases:
         said = ", ".join(map(str, paths)) or "cases"
-        hint = "sweeps are left out" if sweeps == "none" else "a YAML file with cases, or a folder of them"
-        raise Invalid(Problem(path=said, message="no case here", hint=hint))
+        without = ", sweeps left out" if sweeps == "none" else ""
+        hint = "a YAML file with cases, or a folder of them"
+        raise Invalid(Problem(path=said, message=f"no case here{without}", hint=hint))
     return loaded.select(patterns)
 
 
@@ -172,7 +173,12 @@ def _notes(made: Run) -> list[str]:
         f"stale: nothing that was run bears out the ledger's entry {entry.id} ({entry.path}:{entry.line})"
         for entry in stale
     ]
-    return list(dict.fromkeys(notes))
+    untrue = [
+        f"audit: {target.info.name}: {count} × computed rightly in spite of the limit: {reason}"
+        for target in made.targets
+        for reason, count in target.untrue.items()
+    ]
+    return [*dict.fromkeys(notes), *untrue]
 
 
 def _tracebacks(made: Run) -> list[str]:

@@ -40,6 +40,8 @@ class Observation:
     inputs_changed: bool = False
     #: It raised for want of memory or of a module, which is no refusal.
     environment: bool = False
+    #: The limit in spite of which an audit had it made.
+    limit: str = ""
     traceback: str = ""
     seconds: float = 0.0
 
@@ -80,6 +82,7 @@ def from_message(message: Message, arrays: Mapping[str, Array]) -> Observation:
         unsteady=bool(message.get("unsteady")),
         inputs_changed=bool(message.get("inputs_changed")),
         environment=bool(message.get("environment")),
+        limit=readable(message.get("limit", "")),
         traceback=readable(message.get("traceback", "")),
         seconds=seconds,
     )

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -58,6 +59,8 @@ class TargetRun:
     info: TargetInfo
     verdicts: Sequence[Verdict]
     stale: Sequence[Entry] = ()
+    #: Of an audit: limits in spite of which calls were computed rightly, and how many.
+    untrue: Mapping[str, int] = field(default_factory=dict)
     #: Whether the adapter is to blame that nothing ran.
     is_fault: bool = False
     traceback: str = ""
@@ -150,6 +153,7 @@ class Runner:
             info=bench.timed(perf_counter() - began),
             verdicts=verdicts,
             stale=bench.stale(),
+            untrue=bench.untrue,
             is_fault=failed is not None and failed.is_fault,
             traceback=failed.traceback if failed is not None else "",
         )
@@ -171,6 +175,7 @@ class Bench:
         self._position = {number: at for at, number in enumerate(plan.numbers) if number is not None}
         self._waiting: dict[int, Observation] = {}
         self._verdicts: dict[int, Verdict] = {}
+        self.untrue: Counter[str] = Counter()
 
     def begin(self, info: TargetInfo) -> None:
         """
@@ -226,6 +231,8 @@ class Bench:
         twins = {name: self._twins[number] for name, number in self._plan.twins[at].items() if number in self._twins}
         context = Context(call=case.call or _SMOKE, twins=twins, result_dtypes=self._info.result_dtypes)
         verdict = _verdict(case, self._target, observation, judge(case.expectation, observation, context))
+        if observation.limit and verdict.verdict == "agree":
+            self.untrue[observation.limit] += 1
         self._verdicts[at] = verdict = self._ledger.apply(verdict)
         self._tell(verdict)
 

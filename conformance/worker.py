@@ -212,7 +212,8 @@ class Bench:
 
     def __init__(self, backend: Any, header: wire.Message, marks: Progress) -> None:
         self._backend = backend
-        self._limits = () if header["audit"] else tuple(attribute(backend, "limits"))
+        self._limits = tuple(attribute(backend, "limits"))
+        self._is_audit = header["audit"]
         self._is_device = header["device"] != "cpu"
         self._marks = marks
         #: By form: why calls of this form cannot be said, empty where they can.
@@ -222,22 +223,24 @@ class Bench:
         """
         Make one call; return the packed observation, and whether the device is lost to this process.
         """
-        phase = PREPARE
+        phase, reason = PREPARE, ""
         self._marks.mark(number, phase)
         try:
             call = form.call(buffer, offset)
-            if reason := self._why_unsaid(call, form):
-                return wire.pack({"case": number, "outcome": "unsupported", "message": reason}), False
+            if (reason := self._why_unsaid(call, form)) and not self._is_audit:
+                return _unsupported(number, reason), False
             run = self._backend.prepare(call)
             self._marks.mark(number, phase := CALL)
             began = perf_counter()
             outputs, is_steady = _repeated(run, call, form)
             seconds = perf_counter() - began
             self._marks.mark(number, phase := FETCH)
-            return _returned(number, call, outputs, is_steady, seconds), False
+            return _returned(number, call, outputs, is_steady, seconds, reason), False
         except (Raised, Refused) as error:
             return _raised(number, error, phase), self._is_device and _is_device_error(error)
         except Exception as error:
+            if reason:  # an audit asked what the adapter said that it could not say
+                return _unsupported(number, reason), False
             report = {"case": number, "outcome": "suite-error", "phase": PHASES[phase]}
             return wire.pack({**report, "message": said(error), "traceback": traceback.format_exc()[-4000:]}), False
 
@@ -288,12 +291,18 @@ def _same_bits(one: Outputs, other: Outputs) -> bool:
     )
 
 
-def _returned(case: int, call: Call, outputs: Outputs, steady: bool, seconds: float) -> bytes:
+def _unsupported(case: int, reason: str) -> bytes:
+    return wire.pack({"case": case, "outcome": "unsupported", "message": reason})
+
+
+def _returned(case: int, call: Call, outputs: Outputs, steady: bool, seconds: float, limit: str) -> bytes:
     if not isinstance(outputs, Outputs):
         raise TypeError(f"prepare's closure must return Outputs, not {type(outputs).__name__}")
     message = {"case": case, "outcome": "returned", "call": outputs.call, "seconds": round(seconds, 7)}
     if outputs.composed:
         message["composed"] = True
+    if limit:
+        message["limit"] = limit
     if not steady:
         message["unsteady"] = True
     if any(array.tobytes() != before for array, before in call.placed):
