@@ -103,6 +103,15 @@ def test_unusable_words_exit_2(command: Command, cases: Path, argument: str, say
     assert says in done.err
 
 
+def test_audit_names_untrue_limits(command: Command, cases: Path) -> None:
+    """
+    The last lines of an audit say which limits of an adapter do not hold, and for how many calls.
+    """
+    done = command("run", cases, "-b", lying("UnsupportedEverything"), "--audit")
+    line = f"audit: {lying('UnsupportedEverything')}: 3 × computed rightly in spite of the limit: no convolutions"
+    assert (done.code, done.out.splitlines()[-1]) == (0, line)
+
+
 def test_nowhere_to_write_a_report_still_shows_it(command: Command, cases: Path) -> None:
     """
     A place that cannot be written to is found out at the end; what the run found is not lost with it.

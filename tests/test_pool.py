@@ -229,6 +229,30 @@ def test_audit_asks_in_spite_of_the_limits() -> None:
         assert [each.verdict for each in made.verdicts] == [verdict]
 
 
+HALF_TRUE = """
+from conv_conformance import Limit
+from conv_conformance.backends.numpy import NumPy
+
+class Backend:
+    framework = "half-true"
+    limits = (Limit("no strides", lambda call: call.strides != (1,)), Limit("no sums", lambda call: True))
+
+    def prepare(self, call):
+        return {(1,): NumPy().prepare}[call.strides](call)
+"""
+
+
+def test_audit_tells_untrue_limits_from_true_ones(tmp_path: Path) -> None:
+    """
+    A limit in spite of which calls agree is counted; where the adapter itself fails, the limit holds: no fault of ours.
+    """
+    (tmp_path / "half.py").write_text(HALF_TRUE)
+    made = Runner(terms=Terms(limits=LIMITS, audit=True)).run(CASES[:2], [resolve(f"{tmp_path}/half.py:Backend")])
+    found = [(each.case, each.verdict, each.message) for each in made.verdicts]
+    assert found == [("plain", "agree", ""), ("marked", "unsupported", "no strides")]
+    assert (made.targets[0].untrue, made.exit_code()) == ({"no sums": 1}, 0)
+
+
 def test_worker_that_cannot_be_started_is_no_fault_of_ours() -> None:
     """
     A command that is not there leaves the target unable to run, and nothing behind.
