@@ -119,7 +119,8 @@ def integer(node: Node) -> int:
     if not isinstance(node, Scalar):
         raise Wrong(node, f"expected an integer, not {said(node)}")
     if not node.is_plain or not _INTEGER.fullmatch(node.text):
-        raise Wrong(node, f"expected an integer, not {said(node)}", "" if node.is_plain else "remove the quotes")
+        hint = "remove the quotes" if not node.is_plain else "at most ten digits" if node.text.isdigit() else ""
+        raise Wrong(node, f"expected an integer, not {said(node)}", hint)
     return int(node.text)
 
 

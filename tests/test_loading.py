@@ -306,6 +306,7 @@ FAULTS: list[tuple[str, str]] = [
     ("    accumulate: int32\n", "x.yaml:6:17: an output of float32 is not accumulated in int32 (both are of one kind)"),
     ("    accumulate: complex64\n", "x.yaml:6:17: an output of float32 is not accumulated in complex64"),
     ("    dtype: int8\n    accumulate: float32\n", "x.yaml:7:17: an output of int8 is not accumulated in float32"),
+    ("    strides: 10000000000\n", "x.yaml:6:14: expected an integer, not '10000000000' (at most ten digits)"),
     ("    strides: inf\n", "x.yaml:6:14: expected an integer, not 'inf'"),
 ]
 
