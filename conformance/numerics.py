@@ -8,7 +8,7 @@ Any other call is about rounding: an error bound that holds for every order of s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,31 @@ STRUCTURE_LIMIT = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Precision:
+    """
+    A class of rounding that a case asks for at least.
+
+    The operands are rounded to `bits` significant bits, where that is given; the sum is kept in `accumulator`.
+    """
+
+    accumulator: str = "float32"
+    bits: int | None = None
+
+
+#: The classes that a case may ask for; `exact` and `reassociated` have bounds of their own.
+PRECISIONS = {
+    "float32": Precision(),
+    "tf32-like": Precision(bits=11),
+    "bfloat16-like": Precision(bits=8),
+    "float16-like": Precision(bits=11),
+    "float16-accumulation": Precision(accumulator="float16"),
+    "bfloat16-accumulation": Precision(accumulator="bfloat16"),
+}
+#: The bound of a transform (Winograd, FFT) in units of u times the largest S.
+REASSOCIATED = 1024
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tolerance:
     """
@@ -43,9 +68,11 @@ class Tolerance:
     unit: Array | None = None
 
 
-def tolerance(call: Call, expected: Array, dtype: str, *, composed: bool) -> Tolerance:
+def tolerance(call: Call, expected: Array, dtype: str, *, composed: bool, precision: str | None = None) -> Tolerance:
     """
     Return the tolerance for a result of `dtype` (as the target returns it, which may be narrower than the call's).
+
+    `precision` is the class that the case asks for, if it asks for one.
     """
     from . import reference
 
@@ -56,7 +83,23 @@ def tolerance(call: Call, expected: Array, dtype: str, *, composed: bool) -> Tol
     largest = float(magnitude.max(initial=0.0, where=np.isfinite(magnitude)))
     if grid and largest / grid <= STRUCTURE_LIMIT[real]:
         return Tolerance(grid=grid)
-    return _rounding(call, expected, real, magnitude, composed=composed)
+    allowed = _rounding(call, expected, real, magnitude, _precision(call, real, precision, composed=composed))
+    if precision == "exact":
+        return replace(allowed, bound=np.zeros_like(magnitude))
+    if precision == "reassociated":
+        return replace(allowed, bound=allowed.bound + REASSOCIATED * dtypes.FORMATS["float32"].unit * largest)
+    return allowed
+
+
+def _precision(call: Call, dtype: str, asked: str | None, *, composed: bool) -> Precision:
+    """
+    Return the class to judge by: the one that the case asks for, else that of the accumulator it assumes.
+
+    Without any, float32 is assumed, float64 for float64; a composition may round to its dtype between its steps.
+    """
+    usual = "float64" if dtype == "float64" else "float32"
+    assumed = dtype if composed else call.accumulate or usual
+    return PRECISIONS.get(asked or "", Precision(accumulator=dtypes.PARTS.get(assumed, assumed)))
 
 
 def _grid(call: Call) -> float:
@@ -85,36 +128,37 @@ def _quantum(array: Array) -> float:
     return 2.0**least if least >= -60 else 0.0
 
 
-def _rounding(call: Call, expected: Array, dtype: str, magnitude: Array, *, composed: bool) -> Tolerance:
+def _rounding(call: Call, expected: Array, dtype: str, magnitude: Array, precision: Precision) -> Tolerance:
     """
     Return abs(got - y) <= K * u * S + u_out * (abs(y) + abs(y - b)), plus underflow, for any order of summation.
 
-    u belongs to the accumulator: the one the case names, else float32, float64 for float64.
-    A mode that returns a narrower dtype (autocast) rounds both operands to it first: (2u + u**2) * S more, of its u.
+    u belongs to the accumulator.
+    A class of fewer bits, or a mode that returns a narrower dtype (autocast), rounds both operands first:
+    (2u + u**2) * S more, with u of that.
     """
     from . import reference
 
     out = dtypes.FORMATS[dtype]
-    usual = "float64" if dtype == "float64" else "float32"
-    assumed = dtype if composed else call.accumulate or usual
-    accumulator = dtypes.FORMATS[dtypes.PARTS.get(assumed, assumed)]
+    accumulator = dtypes.FORMATS[precision.accumulator]
     count = reference.products(call)
     size = np.abs(wide(expected))
     underflow = count * 2.0**accumulator.min_exponent + 2.0**out.min_exponent
     # A product of complex numbers is four real ones; the expectation itself is y rounded once: one more u_out * abs(y).
     factor = 4.0 if np.iscomplexobj(expected) else 1.0
     outer = 2 * size + _before_bias(call, expected)
-    sums = count * accumulator.unit * magnitude + _narrowing(call, out) * magnitude
+    sums = count * accumulator.unit * magnitude + _narrowing(call, out, precision) * magnitude
     bound = factor * (sums + out.unit * outer + underflow)
     # Inputs rounded to bfloat16 cost up to (2u + u^2) * S, random data summed in it hardly more, however many products.
     coarse = bound + factor * 4 * dtypes.FORMATS["bfloat16"].unit * magnitude
     return Tolerance(bound=bound, coarse=coarse, unit=accumulator.unit * magnitude)
 
 
-def _narrowing(call: Call, out: dtypes.Format) -> float:
+def _narrowing(call: Call, out: dtypes.Format, precision: Precision) -> float:
     own = call.dtype.output or call.dtype.input
-    is_narrower = out.bits < dtypes.FORMATS[dtypes.PARTS.get(own, own)].bits
-    return 2 * out.unit + out.unit**2 if is_narrower else 0.0
+    own_bits = dtypes.FORMATS[dtypes.PARTS.get(own, own)].bits
+    bits = min(out.bits, precision.bits or own_bits)
+    unit = 2.0**-bits
+    return 2 * unit + unit**2 if bits < own_bits else 0.0
 
 
 def _before_bias(call: Call, expected: Array) -> Any:

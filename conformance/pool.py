@@ -79,7 +79,7 @@ class Service:
         culprit = worker.culprit(death)
         message = f"{death.reason} {worker.last_words}".strip()
         if not self._is_ready:
-            return Failed(reason=message)
+            return Failed(reason=message, is_fault=death.outcome == "suite-error")
         self._waiting.remove(culprit)
         if death.outcome != "suite-error":
             message = f"{message}; {self._alone(culprit)}"

@@ -590,3 +590,35 @@ def test_complex_accumulator_is_as_precise_as_its_parts() -> None:
         expected = evaluate(call)
         assert judged((expected * (1 + 2.0**-23)).astype(np.complex64), expected, call) == AGREE
         assert judged((expected * (1 + 2.0**-12)).astype(np.complex64), expected, call) == wrong("precision")
+
+
+@pytest.mark.parametrize(
+    ("bits", "agrees"),
+    [
+        (24, {"exact", "float32", "tf32-like", "bfloat16-like", "float16-like", "reassociated"}),
+        (11, {"tf32-like", "bfloat16-like", "float16-like"}),
+        (8, {"bfloat16-like"}),
+    ],
+)
+def test_a_case_may_ask_for_a_class_of_rounding(bits: int, agrees: set[str]) -> None:
+    """
+    Operands rounded to fewer bits are within the classes of as few, and of no finer one.
+    """
+    rng = np.random.default_rng(3)
+    x, w = rng.standard_normal((1, 200, 3)).astype("float32"), rng.standard_normal((3, 3, 2)).astype("float32")
+    call = call_of("conv", x, w)
+    x, w = (np.ldexp(np.rint(np.ldexp(m, bits)), e - bits).astype("float32") for m, e in map(np.frexp, (x, w)))
+    got = evaluate(call_of("conv", x, w))
+    classes = ("exact", "float32", "tf32-like", "bfloat16-like", "float16-like", "reassociated")
+    expected = {name: Output(array=evaluate(call), precision=name) for name in classes}
+    assert {name for name in classes if judged(got, expected[name], call) == AGREE} == agrees
+
+
+def test_exact_asks_for_every_bit() -> None:
+    """
+    One unit in the last place is within the bound of float32, and not exact.
+    """
+    call = call_of("conv", np.full((1, 4, 1), 0.1), np.full((2, 1, 1), 0.3))
+    near = np.nextafter(evaluate(call), np.float32(1))
+    assert judged(near, Output(array=evaluate(call), precision="float32"), call) == AGREE
+    assert judged(near, Output(array=evaluate(call), precision="exact"), call) == wrong("precision")
