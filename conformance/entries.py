@@ -91,7 +91,7 @@ def _entry(node: tree.Node, reader: Reader) -> Entry | None:
         return None
     says = reading.mapping(top.entries["is"])
     reader.keys(says, _IS, ("verdict",))
-    verdict, kind = _what(says)
+    verdict, kinds = _what(says)
     outputs = reading.mapping(says.entries["outputs"]).entries if "outputs" in says.entries else {}
     texts = {name: reading.text(top.entries[name]) for name in ("id", "reason", "link", "since", "triage")}
     return Entry(
@@ -100,7 +100,7 @@ def _entry(node: tree.Node, reader: Reader) -> Entry | None:
         targets=_texts(top.entries["targets"]),
         versions=_versions(top.entries["versions"]),
         verdict=verdict,
-        kind=kind,
+        kinds=kinds,
         where=reading.text(says.entries["where"]) if "where" in says.entries else "output",
         outputs={case: reading.text(value) for case, value in outputs.items()},
         when=_when(top.entries["when"], reader) if "when" in top.entries else {},
@@ -110,18 +110,20 @@ def _entry(node: tree.Node, reader: Reader) -> Entry | None:
     )
 
 
-def _what(says: tree.Mapping) -> tuple[str, str | None]:
+def _what(says: tree.Mapping) -> tuple[str, tuple[str, ...]]:
     """
-    Return verdict and kind; a disagreement has a kind, for otherwise the entry would know nothing.
+    Return verdict and kinds; a disagreement has a kind, or a list of them, for otherwise the entry would know nothing.
     """
     verdict = reading.word(says.entries["verdict"], UNEXPECTED, "verdict")
     if verdict != "disagree":
         if "kind" in says.entries:
             raise Wrong(says.entries["kind"], f"a {verdict} has no kind", "leave it out")
-        return verdict, None
+        return verdict, ()
     if "kind" not in says.entries:
         raise Wrong(says, "a disagreement without its kind", f"known: {reading.listed(KINDS)}")
-    return verdict, reading.word(says.entries["kind"], KINDS, "kind")
+    kind = says.entries["kind"]
+    words = reading.sequence(kind) if isinstance(kind, tree.Sequence) else [kind]
+    return verdict, tuple(reading.word(word, KINDS, "kind") for word in words)
 
 
 def _texts(node: tree.Node) -> tuple[str, ...]:

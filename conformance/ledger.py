@@ -29,7 +29,8 @@ class Entry:
     `versions` a version specifier of the framework, such as `>=2.13,<2.15`.
     `when` holds conditions, all of which must hold: `cpu` and `not_cpu` name a CPU flag, `device` a device,
     `environment` maps variables to their values (empty: not set), `not_environment` to values that they have not.
-    `verdict`, `kind` and `where` are what is known; `outputs` maps a case to the sha256 of its wrong output.
+    `verdict`, `kinds` and `where` are what is known: memory that nobody wrote to is `values` at one time, `nonfinite` at
+    another. `outputs` maps a case to the sha256 of its wrong output.
     """
 
     id: str
@@ -41,7 +42,7 @@ class Entry:
     link: str
     since: str
     triage: str
-    kind: str | None = None
+    kinds: tuple[str, ...] = ()
     where: str = "output"
     outputs: Mapping[str, str] = field(default_factory=dict)
     when: Mapping[str, Any] = field(default_factory=dict)
@@ -71,7 +72,8 @@ class Entry:
         """
         if verdict.verdict != self.verdict:
             return False
-        if verdict.finding is not None and (verdict.finding.kind, verdict.finding.where) != (self.kind, self.where):
+        found = verdict.finding
+        if found is not None and (found.kind not in self.kinds or found.where != self.where):
             return False
         wanted = self.outputs.get(verdict.case)
         return wanted is None or wanted == verdict.output_sha256

@@ -13,6 +13,7 @@ import importlib
 import importlib.util
 import mmap
 import os
+import re
 import signal
 import struct
 import sys
@@ -341,6 +342,9 @@ def _cause(error: Exception) -> BaseException:
     return error.__cause__ if isinstance(error, Raised) and error.__cause__ else error
 
 
+_FRAME = re.compile(r'^ *File ".*", line \d+.*\n+', re.MULTILINE)
+
+
 def said(error: BaseException) -> str:
     """
     Return an error's type and text, at most 2,000 characters, also where its `__str__` raises.
@@ -350,4 +354,5 @@ def said(error: BaseException) -> str:
         text = str(error)
     except Exception:
         return f"{name}: (its text cannot be had)"
-    return f"{name}: {text}"[:2000]
+    # Frames that a framework writes into its message name files of this machine, and say nothing of the call.
+    return _FRAME.sub("", f"{name}: {text}")[:2000]

@@ -33,7 +33,7 @@ ENTRY = Entry(
     targets=("torch*",),
     versions=SpecifierSet(">=2.10,<2.15"),
     verdict="disagree",
-    kind="values",
+    kinds=("values",),
     reason="low and high pads change places",
     link="https://example.org/1",
     since="2026-01-01",
@@ -68,10 +68,10 @@ def test_fault_that_is_gone_is_fixed() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"kind": "shape"},
-        {"kind": None},
+        {"kinds": ("shape",)},
+        {"kinds": ()},
         {"where": "gradient.kernel"},
-        {"verdict": "crash", "kind": None},
+        {"verdict": "crash", "kinds": ()},
         {"outputs": {WRONG.case: "cd" * 32}},
         {"cases": ("conv2d.same.*",)},
         {"cases": ("conv1d.same.even[length=[5]]",)},
@@ -143,7 +143,7 @@ def test_death_can_be_known(verdict: str) -> None:
     A crash or timeout has no kind and no output, and is known by its verdict.
     """
     died = Verdict(case=WRONG.case, target="torch+layer", verdict=verdict)
-    assert applied(replace(ENTRY, verdict=verdict, kind=None), died) == "known"
+    assert applied(replace(ENTRY, verdict=verdict, kinds=()), died) == "known"
     assert applied(ENTRY, died) == verdict
 
 
@@ -168,7 +168,7 @@ def test_later_entry_may_know_what_the_first_does_not() -> None:
     """
     An entry that covers the case and says something else does not stand in the way of one that says so.
     """
-    ledger = Ledger(entries=(replace(ENTRY, id="a", kind="shape"), replace(ENTRY, id="b")))
+    ledger = Ledger(entries=(replace(ENTRY, id="a", kinds=("shape",)), replace(ENTRY, id="b")))
     assert ledger.apply(WRONG).known == "b"
 
 
@@ -245,6 +245,7 @@ def test_every_entry_of_a_file_is_read(tmp_path: Path) -> None:
         ("verdict: disagree", "verdict: agree", "known.yaml:10:16: "),
         ("verdict: disagree", "verdict: disagre", "did you mean 'disagree'?"),
         ("kind: values", "kind: value", "known.yaml:11:13: "),
+        ("kind: values", "kind: [values, value]", "known.yaml:11:22: "),
         ("      kind: values\n", "", "known.yaml:10:7: a disagreement without its kind"),
         ('">=2.10,<2.15"', '"2.10 to 2.15"', "known.yaml:6:15: Invalid specifier"),
         ("cpu: avx2", "gpu: avx2", "known.yaml:7:12: unknown key 'gpu'"),
@@ -338,3 +339,13 @@ def test_shipped_ledger_loads() -> None:
     The entries that come with the suite are well written.
     """
     load(shipped())
+
+
+@pytest.mark.parametrize(("kind", "verdict"), [("values", "known"), ("nonfinite", "known"), ("shape", "disagree")])
+def test_an_entry_may_know_several_kinds(kind: str, verdict: str) -> None:
+    """
+    Memory that nobody wrote to is a number at one time and NaN at another, and never another shape.
+    """
+    entry = replace(ENTRY, kinds=("values", "nonfinite"), outputs={})
+    wrong = replace(WRONG, finding=Finding(kind=kind, message="memory"))
+    assert applied(entry, wrong) == verdict

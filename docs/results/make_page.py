@@ -81,11 +81,12 @@ def _open(record: Record) -> Iterator[str]:
 
 
 def _rank(entry: Entry) -> tuple[bool, str]:
-    return entry.kind == "refused", entry.id
+    return "refused" in entry.kinds, entry.id
 
 
 def _entry(entry: Entry, every: Sequence[Verdict], cases: dict[str, Case]) -> str:
     known = [verdict for verdict in every if verdict.known == entry.id]
+    kinds = " or ".join(entry.kinds) or entry.verdict
     seen = sorted({verdict.case for verdict in known})
     clauses = dict.fromkeys(clause for case in seen if case in cases for clause in cases[case].clauses)
     links = ", ".join(f"[{clause}](../spec/index.md#{clause.lower()})" for clause in clauses)
@@ -93,7 +94,7 @@ def _entry(entry: Entry, every: Sequence[Verdict], cases: dict[str, Case]) -> st
     when = f", where {_conditions(entry)}" if entry.when else ""
     return (
         f"### {entry.id}\n\n"
-        f"{known[0].severity}: {entry.kind or entry.verdict}, on {targets}{when}; clauses {links}.\n\n"
+        f"{known[0].severity}: {kinds}, on {targets}{when}; clauses {links}.\n\n"
         f"{entry.reason}\n\n"
         f"Source: <{entry.link}>. Cases: {', '.join(f'`{case}`' for case in seen)}. For example: "
         f"{escaped(known[0].message[:300])}\n\n"
