@@ -29,8 +29,8 @@ class Entry:
     `versions` a version specifier of the framework, such as `>=2.13,<2.15`.
     `when` holds conditions, all of which must hold: `cpu` and `not_cpu` name a CPU flag, `device` a device,
     `environment` maps variables to their values (empty: not set), `not_environment` to values that they have not.
-    `verdict`, `kinds` and `where` are what is known: memory that nobody wrote to is `values` at one time, `nonfinite` at
-    another. `outputs` maps a case to the sha256 of its wrong output.
+    `verdict`, `kinds` and `where` are what is known: memory that nobody wrote to is `values` now and `nonfinite` then.
+    `outputs` maps a case to the sha256 of its wrong output.
     """
 
     id: str
