@@ -180,7 +180,13 @@ def test_ledger_reaches_the_verdicts() -> None:
     """
     name = str(zoo.miniature("off_by_one"))
     entry = replace(
-        STALE, id="e", cases=("marked",), targets=(name,), verdict="disagree", kind="values", versions=SpecifierSet()
+        STALE,
+        id="e",
+        cases=("marked",),
+        targets=(name,),
+        verdict="disagree",
+        kinds=("values",),
+        versions=SpecifierSet(),
     )
     ledger = running.Ledger(entries=(entry, replace(entry, id="f", cases=("plain",))))
     made = Runner(ledger=ledger).run(CASES, [zoo.miniature("off_by_one")])
