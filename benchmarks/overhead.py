@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timezone
 from importlib import import_module
 from pathlib import Path
 from time import perf_counter
@@ -133,9 +134,9 @@ def _mark() -> Case:
     return Case(id="mark", title="", clauses=(), build_call=lambda: call, build_expectation=lambda: nothing)
 
 
-def measure(target: str) -> dict[str, float]:
+def measure(target: str) -> tuple[str, dict[str, float]]:
     """
-    Return the medians over the rounds, the first left out: seconds of both loops, their ratio and addend.
+    Return the framework's version, and medians over the rounds but the first: both loops, their ratio and addend.
     """
     runner = Runner(jobs=1)
     adapter = resolve(f"{Path(__file__).resolve()}:Timed")
@@ -144,14 +145,16 @@ def measure(target: str) -> dict[str, float]:
     for case in every:
         assert case.call is not None and case.expectation is not None
     rounds: list[tuple[float, float]] = []
+    version = ""
     with tempfile.TemporaryFile("w") as file:
         writer = Writer(file, {})
         since = 0.0
 
         def tell(said: TargetInfo | Verdict) -> None:
-            nonlocal since
+            nonlocal since, version
             if isinstance(said, TargetInfo):
                 assert said.failed is None, said.failed
+                version = said.version
                 return
             writer.verdict(said)
             if said.case == "mark":
@@ -166,7 +169,7 @@ def measure(target: str) -> dict[str, float]:
     warm = rounds[1:]
     engine, bare = (statistics.median(side) for side in zip(*warm, strict=True))
     ratio = statistics.median(engine / bare for engine, bare in warm)
-    return {"engine_s": engine, "bare_s": bare, "addend_us": (engine - bare) / CALLS * 1e6, "ratio": ratio}
+    return version, {"engine_s": engine, "bare_s": bare, "addend_us": (engine - bare) / CALLS * 1e6, "ratio": ratio}
 
 
 def main() -> None:
@@ -177,11 +180,12 @@ def main() -> None:
     parser.add_argument("--target", choices=sorted(BARE), required=True)
     parser.add_argument("--json", type=Path, help="add the figures to this file")
     options = parser.parse_args()
-    figures = measure(options.target)
+    version, figures = measure(options.target)
     if options.json:
         kept = json.loads(options.json.read_text()) if options.json.exists() else {}
         kept["platform"] = platforms.describe()
-        kept[options.target] = {name: round(value, 6) for name, value in figures.items()}
+        kept["date"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        kept[options.target] = {"version": version, **{name: round(value, 6) for name, value in figures.items()}}
         options.json.write_text(json.dumps(kept, indent=2) + "\n")
     print(f"engine_us {figures['engine_s'] / CALLS * 1e6:.1f}")
     print(f"bare_us {figures['bare_s'] / CALLS * 1e6:.1f}")
