@@ -227,7 +227,7 @@ def _show(record: Any, corpus: Corpus, ledger: Ledger, *, junit: Path | None, ma
     from .reports.terminal import show
 
     cases = {case.id: case for case in corpus.cases}
-    show(_console(stderr=False), record, cases, ledger)
+    show(_console(stderr=False), record, cases, ledger, corpus.clauses)
     if junit is not None:
         from .reports.junit import render as junit_text
 
@@ -235,7 +235,7 @@ def _show(record: Any, corpus: Corpus, ledger: Ledger, *, junit: Path | None, ma
     if markdown is not None:
         from .reports.markdown import render as markdown_text
 
-        _write(markdown, lambda: markdown_text(record, cases, ledger))
+        _write(markdown, lambda: markdown_text(record, cases, ledger, corpus.clauses))
 
 
 def _write(path: Path, text: Callable[[], str]) -> None:

@@ -87,7 +87,8 @@ def tolerance(call: Call, expected: Array, dtype: str, *, composed: bool, precis
     if precision == "exact":
         return replace(allowed, bound=np.zeros_like(magnitude))
     if precision == "reassociated":
-        return replace(allowed, bound=allowed.bound + REASSOCIATED * dtypes.FORMATS["float32"].unit * largest)
+        wider = np.asarray(allowed.bound) + REASSOCIATED * dtypes.FORMATS["float32"].unit * largest
+        return replace(allowed, bound=wider)
     return allowed
 
 

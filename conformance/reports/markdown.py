@@ -5,19 +5,24 @@ The report as Markdown, for a job's summary page.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
+from ..alternatives import followed
 from ..case import Case
+from ..clauses import Clause
 from ..ledger import Ledger
 from ..record import Record
 from ..verdict import VERDICTS
 from .blocks import Block, block, unexpected
-from .terminal import reasons
+from .terminal import reasons, unsteady
 
 #: GitHub refuses a step's summary above 1 MiB; the report stays below it and says what was left out.
 SIZE = 900_000
 
 
-def render(record: Record, cases: Mapping[str, Case], ledger: Ledger) -> str:
+def render(
+    record: Record, cases: Mapping[str, Case], ledger: Ledger, clauses: Mapping[str, Clause] = MappingProxyType({})
+) -> str:
     """
     Return the whole report, cut to `SIZE` bytes.
     """
@@ -33,7 +38,7 @@ def render(record: Record, cases: Mapping[str, Case], ledger: Ledger) -> str:
             parts.append(f"… and {len(found) - number} more; the record holds all of them.\n")
             break
         parts.append(text)
-    return "\n".join([*parts, _unsupported(record)])
+    return "\n".join([*parts, _unsteady(record, cases, clauses), _unsupported(record)])
 
 
 def _platform(record: Record) -> str:
@@ -75,6 +80,11 @@ def _detail(name: str, text: str) -> str:
     if name in ("expected", "got"):
         return f"# {name:>8}  {text}"
     return text if name == "call" else f"{name} = {text}"
+
+
+def _unsteady(record: Record, cases: Mapping[str, Case], clauses: Mapping[str, Clause]) -> str:
+    lines = [f"- {escaped(line)}" for line in unsteady(followed(record.verdicts, cases, clauses))]
+    return "\n".join(["## Inconsistent\n", *lines, ""]) if lines else ""
 
 
 def _unsupported(record: Record) -> str:

@@ -4,16 +4,20 @@ The report on a terminal, or in a log: a table of targets and verdicts, then a b
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from itertools import groupby
+from types import MappingProxyType
 
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from ..alternatives import Followed, followed, inconsistent
 from ..case import Case
+from ..clauses import Clause
 from ..ledger import Ledger
 from ..record import Record, TargetInfo
 from ..verdict import VERDICTS, Verdict
@@ -44,7 +48,13 @@ BROKEN = {
 _SEVERITY = {"silent": "bold red", "loud": "red", "precision": "yellow"}
 
 
-def show(console: Console, record: Record, cases: Mapping[str, Case], ledger: Ledger) -> None:
+def show(
+    console: Console,
+    record: Record,
+    cases: Mapping[str, Case],
+    ledger: Ledger,
+    clauses: Mapping[str, Clause] = MappingProxyType({}),
+) -> None:
     """
     Print the whole report.
     """
@@ -55,6 +65,8 @@ def show(console: Console, record: Record, cases: Mapping[str, Case], ledger: Le
         console.print(f"… and {len(found) - SHOWN} more, all of them in the record (--record FILE)\n", style="bold")
     console.print(counted(console, record))
     _show_notes(console, record)
+    for line in unsteady(followed(record.verdicts, cases, clauses)):
+        console.print(Text(f"inconsistent: {line}", "yellow"), soft_wrap=not console.is_terminal)
 
 
 def text(verdict: Verdict, case: Case | None, ledger: Ledger) -> str:
@@ -143,6 +155,24 @@ def _show_notes(console: Console, record: Record) -> None:
         console.print(Text(text, "cyan"), soft_wrap=not console.is_terminal)
     if not record.is_complete:
         console.print(Text("the run did not come to its end", "bold yellow"))
+
+
+def unsteady(found: Followed) -> list[str]:
+    """
+    Return a line for each target that follows several alternatives of one clause: which, and how often each.
+    """
+    return [
+        f"{target} follows several alternatives: "
+        + "; ".join(f"{clause} {said(names)}" for clause, names in sorted(clauses.items()))
+        for target, clauses in inconsistent(found).items()
+    ]
+
+
+def said(names: Counter[str]) -> str:
+    """
+    Return alternatives with their counts, such as `computes 4, refuses 2`.
+    """
+    return ", ".join(f"{name} {count}" for name, count in names.most_common())
 
 
 def reasons(verdicts: Sequence[Verdict]) -> Mapping[str, int]:

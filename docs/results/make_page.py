@@ -7,15 +7,17 @@ Run it from the root of the repository: `python docs/results/make_page.py docs/r
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from conv_conformance import corpus, entries
+from conv_conformance.alternatives import followed
 from conv_conformance.case import Case
+from conv_conformance.clauses import Clause
 from conv_conformance.ledger import Entry
 from conv_conformance.record import Record, read
 from conv_conformance.reports.markdown import escaped
-from conv_conformance.reports.terminal import reasons
+from conv_conformance.reports.terminal import reasons, unsteady
 from conv_conformance.verdict import UNEXPECTED, VERDICTS, Verdict
 
 PAGE = Path("docs/results/index.md")
@@ -29,7 +31,9 @@ seen, and shows it in the bare framework. How to contest one: [disputes](../disp
 """
 
 
-def page(record: Record, path: Path, ledger: Sequence[Entry], cases: dict[str, Case]) -> str:
+def page(
+    record: Record, path: Path, ledger: Sequence[Entry], cases: Mapping[str, Case], clauses: Mapping[str, Clause]
+) -> str:
     """
     Return the page as Markdown.
     """
@@ -45,6 +49,9 @@ def page(record: Record, path: Path, ledger: Sequence[Entry], cases: dict[str, C
             _entry(entry, [each for each in known if each.known == entry.id], cases)
             for entry in sorted(shown, key=_rank)
         ),
+        "## Inconsistent\n",
+        "Who follows several alternatives of one implementation-defined clause, with the number of cases for each.\n",
+        *(f"- {escaped(line)}\n" for line in unsteady(followed(record.verdicts, cases, clauses))),
         "## What cannot be said\n",
         "A call is *unsupported* where the framework's API has no words for it; that is scope, not a fault.\n",
         *_unsupported(record),
@@ -84,7 +91,7 @@ def _rank(entry: Entry) -> tuple[bool, str]:
     return "refused" in entry.kinds, entry.id
 
 
-def _entry(entry: Entry, every: Sequence[Verdict], cases: dict[str, Case]) -> str:
+def _entry(entry: Entry, every: Sequence[Verdict], cases: Mapping[str, Case]) -> str:
     known = [verdict for verdict in every if verdict.known == entry.id]
     kinds = " or ".join(entry.kinds) or entry.verdict
     seen = sorted({verdict.case for verdict in known})
@@ -122,9 +129,10 @@ def main() -> None:
     Write the page for the record that is named.
     """
     path = Path(sys.argv[1])
-    cases = {case.id: case for case in corpus.load(sweeps="full").cases}
+    loaded = corpus.load(sweeps="full")
+    cases = {case.id: case for case in loaded.cases}
     ledger = entries.load(entries.shipped()).entries
-    PAGE.write_text(page(read(path), path, ledger, cases), encoding="utf-8")
+    PAGE.write_text(page(read(path), path, ledger, cases, loaded.clauses), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,57 @@
+"""
+Which alternatives of implementation-defined clauses a target was seen to follow.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeAlias
+
+from .case import Case
+from .clauses import Clause
+from .expectation import AnyOf
+from .verdict import Verdict
+
+#: By target and clause, how often each alternative was followed.
+Followed: TypeAlias = "dict[str, dict[str, Counter[str]]]"
+
+
+def followed(verdicts: Iterable[Verdict], cases: Mapping[str, Case], clauses: Mapping[str, Clause]) -> Followed:
+    """
+    Count the alternatives that the verdicts name; one that several cited clauses have says nothing about either.
+    """
+    found: Followed = {}
+    for verdict in verdicts:
+        case = cases.get(verdict.case)
+        if verdict.alternative and case is not None:
+            for clause, name in _named(verdict.alternative, case, clauses):
+                found.setdefault(verdict.target, {}).setdefault(clause, Counter())[name] += 1
+    return found
+
+
+def inconsistent(found: Followed) -> dict[str, dict[str, Counter[str]]]:
+    """
+    Return the targets that follow more than one alternative of a clause, with these clauses.
+    """
+    several = {
+        target: {clause: names for clause, names in clauses.items() if len(names) > 1}
+        for target, clauses in found.items()
+    }
+    return {target: clauses for target, clauses in several.items() if clauses}
+
+
+def _named(alternative: str, case: Case, clauses: Mapping[str, Clause]) -> Iterator[tuple[str, str]]:
+    """
+    Yield clause and alternative: of `computes` the one clause that has it, of `SAME-4:computes, DTYPE-1:refuses` both.
+    """
+    if ":" in alternative:
+        for pair in alternative.split(", "):
+            clause, _, name = pair.partition(":")
+            yield clause, name
+        return
+    expectation = case.expectation
+    cited = expectation.clauses if isinstance(expectation, AnyOf) and expectation.clauses else case.clauses
+    having = [clause for clause in cited if clause in clauses and alternative in clauses[clause].alternatives]
+    if len(having) == 1:
+        yield having[0], alternative
