@@ -96,11 +96,15 @@ def _precision(call: Call, dtype: str, asked: str | None, *, composed: bool) -> 
     """
     Return the class to judge by: the one that the case asks for, else that of the accumulator it assumes.
 
-    Without any, float32 is assumed, float64 for float64; a composition may round to its dtype between its steps.
+    Without any, float32 is assumed, float64 for float64.
+    A composition may round to its dtype between its steps, whatever class is asked for.
     """
-    usual = "float64" if dtype == "float64" else "float32"
-    assumed = dtype if composed else call.accumulate or usual
-    return PRECISIONS.get(asked or "", Precision(accumulator=dtypes.PARTS.get(assumed, assumed)))
+    assumed = call.accumulate or ("float64" if dtype == "float64" else "float32")
+    precision = PRECISIONS.get(asked or "", Precision(accumulator=dtypes.PARTS.get(assumed, assumed)))
+    if not composed:
+        return precision
+    coarser = min(dtype, precision.accumulator, key=lambda name: dtypes.FORMATS[name].bits)
+    return replace(precision, accumulator=coarser)
 
 
 def _grid(call: Call) -> float:

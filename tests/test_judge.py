@@ -622,3 +622,20 @@ def test_exact_asks_for_every_bit() -> None:
     near = np.nextafter(evaluate(call), np.float32(1))
     assert judged(near, Output(array=evaluate(call), precision="float32"), call) == AGREE
     assert judged(near, Output(array=evaluate(call), precision="exact"), call) == wrong("precision")
+
+
+def test_a_composition_may_round_between_its_steps_whatever_class_is_asked_for() -> None:
+    """
+    A separable convolution of two float16 steps is no finer than float16 between them; as one call it would be.
+    """
+    rng = np.random.default_rng(4)
+    x = rng.standard_normal((1, 40, 2)).astype("float16")
+    depthwise, pointwise = rng.standard_normal((3, 2, 2)), rng.standard_normal((1, 4, 1))
+    call = call_of(
+        "separable_conv", x, depthwise_kernel=depthwise, pointwise_kernel=pointwise, dtype={"input": "float16"}
+    )
+    between = evaluate(call_of("depthwise_conv", x, depthwise, dtype="float16"))
+    got = evaluate(call_of("conv", between, pointwise, dtype="float16"))
+    expected = Output(array=evaluate(call), precision="float32")
+    assert judged(returned(got, composed=True), expected, call) == AGREE
+    assert judged(returned(got), expected, call) == wrong("precision")
