@@ -149,7 +149,7 @@ def targets() -> None:
         state = f"not installed (no {', '.join(missing)})" if missing else "installed"
         click.echo(f"{name:<18} {state}")
         for mode, about in all_targets.modes_of(locator).items():
-            click.echo(f"  +{mode:<15} {about}")
+            click.echo(f"  {f'+{mode}' if mode else 'plain':<16} {about}")
 
 
 @commands.command("list")

@@ -44,7 +44,9 @@ class Corpus:
         chosen = [case for case in self.cases if any(_fits(pattern, case) for pattern in wanted)]
         if lost := [pattern for pattern in wanted if not any(_fits(pattern, case) for case in self.cases)]:
             ids = {case.id for case in self.cases} | {case.sweep for case in self.cases} - {""}
-            raise Invalid(*(Problem(path=each, message="no case fits", hint=suggestion(each, ids)) for each in lost))
+            hints = (suggestion(each, ids) or "`conv-conformance list` shows the ids" for each in lost)
+            wrong = zip(lost, hints, strict=True)
+            raise Invalid(*(Problem(path=each, message="no case fits", hint=hint) for each, hint in wrong))
         return replace(self, cases=tuple(chosen)) if wanted else self
 
 

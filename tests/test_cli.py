@@ -80,7 +80,7 @@ def test_death_exits_1(command: Command, cases: Path, name: str) -> None:
     ("argument", "says"),
     [
         ("missing.yaml", "missing.yaml: no such file or folder"),
-        ("no.such.case*", "no.such.case*: no case fits"),
+        ("no.such.case*", "no.such.case*: no case fits (`conv-conformance list` shows the ids)"),
         ("--profile=cor", "no profile named 'cor' (did you mean 'core'?)"),
         ("--ops=pool", "--ops: unknown 'pool' (known: conv, depthwise_conv, "),
         ("--ops=conv,conv_transposed", "--ops: unknown 'conv_transposed' (did you mean 'conv_transpose'?)"),
