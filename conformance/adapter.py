@@ -48,7 +48,8 @@ class Outputs(NamedTuple):
     """
     What a call returned.
 
-    `arrays` maps where (`output`) to a NumPy array in the call's own layout.
+    `arrays` maps where (`output`) to a NumPy array in the call's own layout;
+    a call with `variation.shape_inference` has also `inference`, of which only shape and dtype count.
     `call` is what was asked of the framework, as an expression that can be pasted; in it `input`, `kernel`, `bias`…
     are the NumPy arrays of the case.
     `composed` marks a composition of the framework's operations where it has no single call.

@@ -52,12 +52,14 @@ class Variation:
     `kernel_constant`: the kernel is captured by the compiled function, not an argument.
     `dynamic_shape`: compiled once, called with this size after one that is larger by one in each spatial axis.
     `inside_graph`: identity operations stand before and behind, in the same graph.
+    `shape_inference`: the framework states the result's shape and dtype before it computes, and both are returned.
     `threads`: called from that many threads at once.
     """
 
     kernel_constant: bool = False
     dynamic_shape: bool = False
     inside_graph: bool = False
+    shape_inference: bool = False
     threads: int = 1
 
     @property

@@ -62,6 +62,8 @@ def judge(expectation: Expectation, observation: Observation, context: Context) 
     judgement = _judged(expectation, observation, context)
     if judgement is not AGREE and judgement.verdict != "agree":
         return judgement
+    if context.call.variation.shape_inference and (wrong := _inference(observation)):
+        return wrong
     if observation.unsteady:
         return _disagree("nondeterministic", "the same call, made again, gave other bits")
     if observation.inputs_changed:
@@ -70,11 +72,8 @@ def judge(expectation: Expectation, observation: Observation, context: Context) 
 
 
 def _judged(expectation: Expectation, observation: Observation, context: Context) -> Judgement:
-    if observation.outcome == "returned" and set(observation.arrays) != {"output"}:
-        returned = ", ".join(observation.arrays) or "nothing"
-        return Judgement(
-            verdict="suite-error", message=f"the adapter returned {returned} where output alone was asked for"
-        )
+    if observation.outcome == "returned" and (surplus := _unasked(observation, context.call)):
+        return Judgement(verdict="suite-error", message=surplus)
     match expectation:
         case Output():
             return _judge_output(expectation, observation, context)
@@ -86,6 +85,35 @@ def _judged(expectation: Expectation, observation: Observation, context: Context
             return _judge_any(expectation, observation, context)
         case Deferred():
             return Judgement(verdict="not-run", message=expectation.reason)
+
+
+def _unasked(observation: Observation, call: Call) -> str:
+    """
+    Return what is wrong with the arrays that an adapter returned, by their names; empty where nothing is.
+    """
+    asked = {"output", "inference"} if call.variation.shape_inference else {"output"}
+    if observation.arrays.keys() == asked:
+        return ""
+    returned = ", ".join(observation.arrays) or "nothing"
+    wanted = "output and inference were" if len(asked) > 1 else "output alone was"
+    return f"the adapter returned {returned} where {wanted} asked for"
+
+
+def _inference(observation: Observation) -> Judgement | None:
+    """
+    Hold what the framework stated ahead of the call against what it returned, whatever was expected of that.
+    """
+    if observation.outcome == "raised":
+        return None
+    stated, got = (observation.arrays[name].shape for name in ("inference", "output"))
+    if stated != got:
+        message = f"the shape was inferred to be {list(stated)}, the result has {list(got)}"
+        return _disagree("shape", message, where="inference")
+    inferred, returned = (observation.dtypes[name] for name in ("inference", "output"))
+    if inferred != returned:
+        message = f"the dtype was inferred to be {inferred}, the result has {returned}"
+        return _disagree("dtype", message, where="inference")
+    return None
 
 
 def _judge_any(expectation: AnyOf, observation: Observation, context: Context) -> Judgement:

@@ -31,7 +31,7 @@ ARRAYS = ("input", "kernel", "depthwise_kernel", "pointwise_kernel", "bias", "ta
 PADDINGS = ("valid", "same", "same_lower", "causal", "full")
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 STORAGES = ("contiguous", "channels_last", "transposed", "offset", "strided", "broadcast", "reversed", "readonly")
-VARIATIONS = ("kernel_constant", "dynamic_shape", "inside_graph", "threads")
+VARIATIONS = ("kernel_constant", "dynamic_shape", "inside_graph", "shape_inference", "threads")
 #: The letters of the spatial axes by rank.
 SPATIAL = ("W", "HW", "DHW")
 

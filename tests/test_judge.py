@@ -5,11 +5,12 @@ The judge: which kind, in which order, how severe, and what is near enough.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from conv_conformance.call import Array, Call
+from conv_conformance.call import Array, Call, Variation
 from conv_conformance.expectation import AnyOf, Deferred, Expectation, Output, Refusal, Shape
 from conv_conformance.judge import Context, Judgement, judge
 from conv_conformance.observation import Observation
@@ -21,6 +22,7 @@ from .builders import call_of, ramp
 CALL = call_of("conv", [[[0], [3], [4], [5]]], [[[1]], [[2]]])
 EXPECTED = np.array([[[6], [11], [14]]], np.float32)
 TWO = call_of("conv", ramp(1, 4, 2), ramp(2, 2, 3))
+TWIN, RIGHT = Refusal(twin=CALL, name="{strides: 1}"), Output(array=EXPECTED)
 
 
 def returned(array: Any, **more: Any) -> Observation:
@@ -87,6 +89,66 @@ def test_output_alone_is_asked_for() -> None:
     for expected in (EXPECTED, Shape(shape=(1, 3, 1), dtype="float32")):
         assert judged(none, expected) == ("suite-error", None)
         assert judged(two, expected) == ("suite-error", None)
+
+
+# --- what is stated ahead of the call
+
+INFERRED = replace(CALL, variation=Variation(shape_inference=True))
+
+
+def inferring(output: Array, shape: tuple[int, ...], dtype: str, **more: Any) -> Observation:
+    arrays = {"output": output, "inference": np.zeros(shape, dtype)}
+    return Observation(
+        outcome="returned", arrays=arrays, dtypes={name: each.dtype.name for name, each in arrays.items()}, **more
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "kind"),
+    [
+        ((1, 3, 1), "float32", None),
+        ((1, 4, 1), "float32", "shape"),
+        ((3,), "float32", "shape"),
+        ((1, 3, 1), "float64", "dtype"),
+        ((1, 4, 1), "float64", "shape"),
+    ],
+)
+def test_inference_is_that_of_the_result(shape: tuple[int, ...], dtype: str, kind: str | None) -> None:
+    """
+    A right result whose shape or dtype was stated otherwise is wrong in `inference`, before what comes after values.
+    """
+    observation = inferring(EXPECTED, shape, dtype, unsteady=kind is not None)
+    for expected in (EXPECTED, Shape(shape=(1, 3, 1), dtype="float32"), AnyOf(alternatives={"a": TWIN, "b": RIGHT})):
+        finding = full(observation, expected, INFERRED).finding
+        assert (finding and (finding.kind, finding.where, finding.severity)) == (kind and (kind, "inference", "silent"))
+
+
+def test_inference_is_held_against_what_was_returned() -> None:
+    """
+    Under a mode with dtypes of its own the one that it returned must have been stated, not the one of the call.
+    """
+    narrow = EXPECTED.astype(np.float16)
+    modes = {"result_dtypes": {"float32": "float16"}}
+    assert judged(inferring(narrow, (1, 3, 1), "float16"), EXPECTED, INFERRED, **modes) == AGREE
+    assert judged(inferring(narrow, (1, 3, 1), "float32"), EXPECTED, INFERRED, **modes) == wrong("dtype")
+
+
+def test_wrong_result_is_told_before_its_inference() -> None:
+    """
+    Where the result is wrong, that is what is reported, whatever was stated of it; so is a refusal.
+    """
+    for observation, kind in ((inferring(EXPECTED + 1, (3,), "int8"), "values"), (raised(), "refused")):
+        finding = full(observation, EXPECTED, INFERRED).finding
+        assert finding is not None
+        assert (finding.kind, finding.where) == (kind, "output")
+
+
+def test_inference_is_asked_for_or_not() -> None:
+    """
+    An adapter that leaves out the inference that was asked for, or returns one that was not, is at fault.
+    """
+    assert judged(returned(EXPECTED), EXPECTED, INFERRED) == ("suite-error", None)
+    assert judged(inferring(EXPECTED, (1, 3, 1), "float32"), EXPECTED) == ("suite-error", None)
 
 
 # --- kinds and their order
@@ -213,8 +275,6 @@ def test_result_dtype_of_the_mode_is_expected() -> None:
 
 
 # --- refusals and alternatives
-
-TWIN = Refusal(twin=CALL, name="{strides: 1}")
 
 
 @pytest.mark.parametrize(

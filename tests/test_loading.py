@@ -136,6 +136,10 @@ def test_storage_and_variation(tmp_path: Path) -> None:
     assert call is not None
     assert ("broadcast:N", "contiguous") == (call.storage.input, call.storage.kernel)
     assert Variation(dynamic_shape=True) == call.variation
+    call = case_of(tmp_path, keys + "    variation: shape_inference\n").call
+    assert call is not None
+    assert Variation(shape_inference=True) == call.variation
+    assert not call.variation.is_compiled
 
 
 def test_a_refusal_has_a_twin_by_patch_or_by_id(tmp_path: Path) -> None:

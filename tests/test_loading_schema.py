@@ -74,7 +74,7 @@ RIGHT = {
     accumulate: float32
     storage: {input: {broadcast: N}, kernel: offset}
     before: {pad: [[0, 0]]}
-    variation: [kernel_constant, {threads: 2}]
+    variation: [kernel_constant, shape_inference, {threads: 2}]
     clauses: [CONV-1]
     catches: [kernel-flipped]
     why: Because.

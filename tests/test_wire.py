@@ -37,6 +37,7 @@ CALLS = {
     "empty": call_of("conv", np.zeros((0, 4, 1)), ramp(2, 1, 1)),
     "before": call_of("conv", ramp(1, 4, 1), ramp(2, 1, 1), before=((1, -1),), accumulate="float16"),
     "variation": call_of("conv", ramp(1, 4, 1), ramp(2, 1, 1), variation=Variation(kernel_constant=True, threads=3)),
+    "inference": call_of("conv", ramp(1, 4, 1), ramp(2, 1, 1), variation=Variation(shape_inference=True)),
     "stretched": call_of("conv", ramp(1, 4, 1), ramp(2, 1, 1), input_dilations=3),
     "wrong-lengths": call_of("conv", ramp(1, 4, 1), ramp(2, 1, 1), strides=(1, 0, -3)),
 }

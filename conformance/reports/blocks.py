@@ -35,8 +35,11 @@ class Block:
 
     @property
     def label(self) -> str:
-        """What is wrong in one or two words: the kind, else the verdict."""
-        return self.verdict.finding.kind if self.verdict.finding else self.verdict.verdict
+        """What is wrong in one or two words: the kind, with its place if that is not the output, else the verdict."""
+        finding = self.verdict.finding
+        if finding is None:
+            return self.verdict.verdict
+        return finding.kind if finding.where == "output" else f"{finding.where} {finding.kind}"
 
 
 def unexpected(verdicts: Iterable[Verdict]) -> list[Verdict]:
