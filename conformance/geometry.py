@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from .dtypes import COMPLEX, INTEGERS
 from .numbers import Unfit
-from .reading_calls import SPATIAL, Plain, dtype_of, letters_of
+from .problem import suggestion
+from .reading_calls import PADDING_MODES, PADDINGS, SPATIAL, Plain, dtype_of, letters_of
 from .specs import Spec, recast
 
 
@@ -126,7 +127,7 @@ def complaints(call: Plain) -> list[Complaint]:
     """
     Return everything that contradicts itself in a settled call; nothing where it has a meaning.
     """
-    found = [*_ranks(call), *_sizes(call), *_padding(call), *_op(call)]
+    found = [*_ranks(call), *_sizes(call), *_words(call), *_padding(call), *_op(call)]
     more = (_channels, _storage, _empty_kernel, _nothing_to_copy, _dtypes, _accumulator)
     return found or [complaint for each in more for complaint in each(call)]
 
@@ -154,6 +155,13 @@ def _sizes(call: Plain) -> Iterator[Complaint]:
         yield Complaint("groups", f"{call['groups']} groups")
 
 
+def _words(call: Plain) -> Iterator[Complaint]:
+    for key, known in (("padding", PADDINGS), ("padding_mode", PADDING_MODES)):
+        if isinstance(call[key], str) and call[key] not in known:
+            hint = suggestion(call[key], known) or f"known: {', '.join(known)}"
+            yield Complaint(key, f"unknown {key.replace('_', ' ')} {call[key]!r}", hint)
+
+
 def _padding(call: Plain) -> Iterator[Complaint]:
     padding, is_transposed = call["padding"], call["op"] == "conv_transpose"
     if padding == "causal" and len(spatial(call)) > 1:
@@ -162,7 +170,7 @@ def _padding(call: Plain) -> Iterator[Complaint]:
         yield Complaint("padding", f"{padding} for conv_transpose", "valid, same, same_lower or pairs")
     if any(call["output_padding"]) and isinstance(padding, str):
         yield Complaint("output_padding", f"output_padding beside padding {padding}", "write the padding as pairs")
-    if call["padding_mode"] == "zeros":
+    if call["padding_mode"] not in PADDING_MODES[1:]:
         return
     if any(q > 1 for q in call["input_dilations"]):
         yield Complaint("padding_mode", f"{call['padding_mode']} together with input_dilations")

@@ -15,6 +15,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _INTEGER = re.compile(r"0|-?[1-9]\d{0,9}")
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
 class Wrong(Exception):
@@ -140,6 +141,15 @@ def word(node: Node, known: Collection[str], what: str) -> str:
     if node.text not in known:
         hint = suggestion(node.text, known) or f"known: {listed(known)}"
         raise Wrong(node, f"unknown {what} {node.text!r}", hint)
+    return node.text
+
+
+def any_word(node: Node, what: str) -> str:
+    """
+    Return a word, known or not.
+    """
+    if not isinstance(node, Scalar) or not _WORD.fullmatch(node.text):
+        raise Wrong(node, f"expected {what}, not {said(node)}", "a word")
     return node.text
 
 

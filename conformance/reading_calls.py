@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from . import dtypes
-from .reading import Reader, Wrong, integer, integers, mapping, said, sequence, word
+from .reading import Reader, Wrong, any_word, integer, integers, mapping, said, sequence, word
 from .reading_arrays import read_array
 from .specs import Spec
 from .tree import Mapping as Tree
@@ -54,9 +54,15 @@ def _pair(node: Node) -> tuple[int, int]:
 
 
 def _padding(node: Node) -> str | int | tuple[tuple[int, int], ...]:
-    if isinstance(node, Scalar) and not node.text.lstrip("-").isdigit():
-        return word(node, PADDINGS, "padding")
-    return _pairs(node)
+    return word(node, PADDINGS, "padding") if _is_said_in_words(node) else _pairs(node)
+
+
+def _any_padding(node: Node) -> str | int | tuple[tuple[int, int], ...]:
+    return any_word(node, "padding") if _is_said_in_words(node) else _pairs(node)
+
+
+def _is_said_in_words(node: Node) -> bool:
+    return isinstance(node, Scalar) and not node.text.lstrip("-").isdigit()
 
 
 def _dtype(node: Node) -> dict[str, str]:
@@ -145,6 +151,12 @@ READERS: Mapping[str, Callable[[Node], Any]] = {
     "before": _before,
     "variation": _variation,
 }
+#: How the keys of a call that must be refused are read: an unknown word may be why.
+FREE_READERS: Mapping[str, Callable[[Node], Any]] = {
+    **READERS,
+    "padding": _any_padding,
+    "padding_mode": lambda node: any_word(node, "padding mode"),
+}
 #: Every key of a call that is not `fit`.
 KEYS = (*READERS, *ARRAYS[:-1])
 
@@ -159,7 +171,7 @@ def read_call(
     """
     before = len(reader.problems)
     call: Plain = dict(base or {"dtype": {"input": "float32"}})
-    call |= read_keys(reader, nodes)
+    call |= read_keys(reader, nodes, is_free=is_free)
     _require(reader, {**nodes, **call}, at)
     if len(reader.problems) > before:
         return None
@@ -171,11 +183,12 @@ def read_call(
     return call if len(reader.problems) == before else None
 
 
-def read_keys(reader: Reader, nodes: Mapping[str, Node]) -> Plain:
+def read_keys(reader: Reader, nodes: Mapping[str, Node], *, is_free: bool = False) -> Plain:
     """
-    Return what the keys say that are not arrays.
+    Return what the keys say that are not arrays; `is_free` takes any word of padding.
     """
-    read = {key: reader.attempt(READERS[key], node) for key, node in nodes.items() if key in READERS}
+    readers = FREE_READERS if is_free else READERS
+    read = {key: reader.attempt(readers[key], node) for key, node in nodes.items() if key in readers}
     return {key: value for key, value in read.items() if value is not None}
 
 

@@ -178,6 +178,18 @@ def test_a_twin_may_stand_in_the_shipped_corpus(tmp_path: Path) -> None:
         EXAMPLE + "    padding: [[1, 1], [1, 1]]\n    expect: {refusal: {twin: {padding: 1}}}\n",
         EXAMPLE + "    bias: [1, 2]\n    expect: {refusal: {twin: {bias: [1]}}}\n",
         EXAMPLE + "    output_padding: -1\n    expect: {refusal: {twin: {output_padding: 0}}}\n",
+        EXAMPLE + "    padding: SAME\n    expect: {refusal: {twin: {padding: same}}}\n",
+        EXAMPLE + "    padding: sideways\n    expect: {refusal: {twin: {padding: 1}}}\n",
+        EXAMPLE + "    padding_mode: mirror\n    expect: {refusal: {twin: {padding_mode: reflect}}}\n",
+        EXAMPLE + "    padding: []\n    expect: {refusal: {twin: {padding: valid}}}\n",
+        EXAMPLE + "    strides: []\n    expect: {refusal: {twin: {strides: 1}}}\n",
+        EXAMPLE + "    dilations: [1, 1, 1]\n    expect: {refusal: {twin: {dilations: 1}}}\n",
+        EXAMPLE + "    input_dilations: [1, 0]\n    expect: {refusal: {twin: {input_dilations: 1}}}\n",
+        EXAMPLE + "    output_padding: [0, 0]\n    expect: {refusal: {twin: {output_padding: 0}}}\n",
+        EXAMPLE + "    before: {pad: [[1, 1], [1, 1]]}\n    expect: {refusal: {twin: {before: {pad: 1}}}}\n",
+        EXAMPLE + "    bias: [[1]]\n    expect: {refusal: {twin: {bias: [1]}}}\n",
+        EXAMPLE + "    bias: {shape: [], values: [1]}\n    expect: {refusal: {twin: {bias: [1]}}}\n",
+        EXAMPLE + "    dtype: {input: float32, output: int32}\n    expect: {refusal: {twin: {dtype: float32}}}\n",
     ],
 )
 def test_under_a_refusal_types_alone_are_checked(keys: str, tmp_path: Path) -> None:
@@ -185,6 +197,34 @@ def test_under_a_refusal_types_alone_are_checked(keys: str, tmp_path: Path) -> N
     case = case_of(tmp_path, keys)
     assert case.call is not None
     assert isinstance(case.expectation, Refusal)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ("    padding: SAME\n    strides: 0\n", "the twin must be accepted: padding: unknown padding 'SAME'"),
+        ("    padding_mode: mirror\n    strides: 0\n", "the twin must be accepted: padding_mode: unknown padding mode 'mirror'"),
+    ],
+)
+def test_a_twin_keeps_no_unknown_word(keys: str, message: str, tmp_path: Path) -> None:
+    """A patch that leaves the word as it is makes no call that could be accepted."""
+    path = write(tmp_path, one(EXAMPLE + keys + "    expect: {refusal: {twin: {strides: 1}}}\n"))
+    (problem,) = told(path)
+    assert message in problem
+
+
+def test_a_twin_says_no_unknown_word(tmp_path: Path) -> None:
+    """In the patch, as everywhere outside the refused call, a misspelt word is told from a known one."""
+    path = write(tmp_path, one(EXAMPLE + "    padding: SAME\n    expect: {refusal: {twin: {padding: sane}}}\n"))
+    assert ["x.yaml:9:40: unknown padding 'sane' (did you mean 'same'?)"] == told(path)
+
+
+@pytest.mark.parametrize("word", ["1.5", "''", "two words", "[mirror]"])
+def test_under_a_refusal_a_word_is_a_word(word: str, tmp_path: Path) -> None:
+    """Any word may stand there, and only a word."""
+    keys = EXAMPLE + f"    padding_mode: {word}\n    expect: {{refusal: {{twin: {{padding_mode: zeros}}}}}}\n"
+    (problem,) = told(write(tmp_path, one(keys)))
+    assert "x.yaml:8:19: expected padding mode" in problem
 
 
 def test_a_twin_of_another_layout_has_the_same_values(tmp_path: Path) -> None:

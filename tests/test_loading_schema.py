@@ -86,6 +86,14 @@ RIGHT = {
     + ARRAYS
     + "    expect: {output: [[[6], [11], [14]]], gradients: {cotangent: [[[1], [1], [1]]], kernel: [[[7]], [[12]]]}}\n",
     "a refusal": HEAD + ARRAYS + "    strides: 0\n    expect: {refusal: {twin: {strides: 1}}}\n",
+    "a refusal of unknown words": HEAD
+    + ARRAYS
+    + "    padding: SAME\n    padding_mode: mirror\n"
+    + "    expect: {refusal: {twin: {padding: same, padding_mode: zeros}}}\n",
+    "a refusal of lists without end": HEAD
+    + ARRAYS
+    + "    padding: []\n    strides: [1, 1]\n    bias: [[[1]]]\n"
+    + "    expect: {refusal: {twin: {padding: same, strides: 1, bias: [1]}}}\n",
     "a training": HEAD
     + ARRAYS
     + """\
@@ -142,6 +150,16 @@ WRONG = {
     "a padding of three numbers": HEAD + ARRAYS + OUTPUT + "    padding: [[1, 1, 1]]\n",
     "a padding without inner brackets": HEAD + ARRAYS + OUTPUT + "    padding: [1, 1]\n",
     "an unknown padding mode": HEAD + ARRAYS + OUTPUT + "    padding_mode: mirror\n",
+    "an unknown padding of a twin": HEAD
+    + ARRAYS
+    + "    padding: SAME\n    expect: {refusal: {twin: {padding: Same}}}\n",
+    "a padding under a refusal that is no word": HEAD
+    + ARRAYS
+    + "    padding: 1.5\n    expect: {refusal: {twin: {padding: same}}}\n",
+    "an unknown padding of alternatives": HEAD
+    + ARRAYS
+    + "    padding: SAME\n"
+    + "    expect: {any_of: {a: {shape: [1, 3, 1]}, b: {refusal: {twin: {padding: same}}}}}\n",
     "groups as a list": HEAD + ARRAYS + OUTPUT + "    groups: [1]\n",
     "an unknown accumulator": HEAD + ARRAYS + OUTPUT + "    accumulate: fp32\n",
     "an unknown storage": HEAD + ARRAYS + OUTPUT + "    storage: fortran\n",
