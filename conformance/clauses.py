@@ -44,6 +44,7 @@ class Clause:
     One numbered clause: a normative sentence.
 
     An implementation-defined one has alternatives by name, for the calls in which every rule of `when` holds.
+    `line` is where it stands in its file.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Clause:
     sentence: str
     when: tuple[str, ...] = ()
     alternatives: Mapping[str, Alternative] = field(default_factory=dict)
+    line: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +119,7 @@ def _clause(reader: Reader, key: Scalar, node: Node) -> Clause:
     reader.keys(tree, ("level", "sentence", *chosen))
     return Clause(
         id=key.text,
+        line=key.line,
         level=level,
         sentence=text(_needed(tree, "sentence")),
         when=tuple(word(item, rules.RULES, "rule") for item in sequence(_needed(tree, "when"))) if chosen else (),

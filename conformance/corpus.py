@@ -17,6 +17,9 @@ from .glossaries import NAMES, read_glossaries
 from .problem import Invalid, Problem, suggestion
 from .reading_cases import Document, read_file
 
+#: The folders of a corpus that hold no cases: the ledger, the commentary on the clauses.
+BESIDE = ("known", "specification")
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Corpus:
@@ -118,7 +121,7 @@ def _sources(paths: Sequence[Path | str], *, is_shipped: bool, problems: list[Pr
         if path.is_dir():
             for file in sorted(path.rglob("*.yaml")):
                 inside = file.relative_to(path)
-                if file.name not in NAMES and inside.parts[0] != "known":
+                if file.name not in NAMES and inside.parts[0] not in BESIDE:
                     yield Source(file=file, path=inside.as_posix() if is_shipped else file.as_posix())
         elif path.is_file():
             yield Source(file=path, path=path.as_posix())

@@ -68,7 +68,10 @@ def _once(node: Node, words: tuple[str, ...]) -> tuple[str, ...]:
     return words
 
 
-def _references(reader: Reader, node: Node) -> tuple[tuple[str, str], ...]:
+def read_references(reader: Reader, node: Node) -> tuple[tuple[str, str], ...]:
+    """
+    Return links and what they say.
+    """
     return tuple(_reference(reader, mapping(item)) for item in sequence(node))
 
 
@@ -86,7 +89,7 @@ _ABOUT: dict[str, Any] = {
     "clauses": _clauses,
     "catches": _catches,
     "why": lambda _, node: text(node),
-    "references": _references,
+    "references": read_references,
     "since": lambda _, node: text(node),
     "superseded_by": lambda _, node: read_id(node),
 }

@@ -1,0 +1,189 @@
+"""
+The commentary on the clauses: why each is so, the case that shows it, how frameworks word it.
+
+One file of `cases/specification/` is one area of the specification; its clauses stand in reading order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .case import Reference
+from .clauses import unknown
+from .problem import Invalid, Problem, suggestion
+from .reading import Reader, listed, mapping, text
+from .reading_about import read_id, read_references
+from .tree import Mapping as Tree
+from .tree import Node, Scalar, parse
+
+if TYPE_CHECKING:
+    from .case import Case
+    from .clauses import Clause
+    from .corpus import Corpus
+
+#: The folder of a corpus that holds the commentary.
+FOLDER = "specification"
+#: Whose words a wording may give.
+FRAMEWORKS = ("keras", "torch", "jax", "tensorflow", "onnx", "numpy", "scipy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commentary:
+    """
+    What is said about one clause.
+
+    `example` is the id of the smallest literal case that shows it, `wording` is by framework.
+    `place` is line and column of the clause in its file, `example_place` those of the example.
+    """
+
+    clause: str
+    why: str
+    example: str
+    wording: Mapping[str, str] = field(default_factory=dict)
+    history: tuple[Reference, ...] = ()
+    place: tuple[int, int] = (0, 0)
+    example_place: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Area:
+    """
+    One page of the specification; `name` is that of its file, `path` is relative to the corpus.
+    """
+
+    name: str
+    title: str
+    about: str
+    path: str
+    commentaries: tuple[Commentary, ...]
+
+
+def load(corpus: Corpus, folder: Path | None = None) -> tuple[Area, ...]:
+    """
+    Return the areas in a folder, that of the shipped corpus if none is given, in the order of their first clauses.
+
+    Raises:
+        Invalid: with every problem of every file, and where clauses, commentary and literal cases do not fit together.
+
+    """
+    from .corpus import shipped
+
+    folder = folder or shipped() / FOLDER
+    read = [read_area(file.read_bytes(), f"{FOLDER}/{file.name}") for file in sorted(folder.glob("*.yaml"))]
+    areas = [area for area, _ in read if area is not None]
+    if problems := [*(each for _, found in read for each in found), *check(areas, corpus)]:
+        raise Invalid(*sorted(dict.fromkeys(problems)))
+    order = list(corpus.clauses)
+    return tuple(sorted(areas, key=lambda area: min(order.index(each.clause) for each in area.commentaries)))
+
+
+def read_area(content: bytes, path: str) -> tuple[Area | None, list[Problem]]:
+    """
+    Return what a file holds, None where nothing can be made of it, and everything wrong with it.
+    """
+    root, problems = parse(content, path)
+    reader = Reader(path)
+    if root is None:
+        return None, problems or [Problem(path=path, line=1, column=1, message="the file is empty")]
+    area = reader.attempt(_area, reader, root)
+    return area, [*problems, *reader.problems]
+
+
+def _area(reader: Reader, root: Node) -> Area:
+    tree = mapping(root)
+    reader.keys(tree, ("title", "about", "clauses"), ("title", "about", "clauses"))
+    clauses = reader.attempt(mapping, tree.entries["clauses"]) if "clauses" in tree.entries else None
+    if clauses is not None and not clauses.entries:
+        reader.note(clauses, "an area without clauses")
+    entries = ((key, clauses.entries[name]) for name, key in clauses.keys.items()) if clauses else ()
+    found = [reader.attempt(_commentary, reader, key, node) for key, node in entries]
+    return Area(
+        name=Path(reader.path).stem,
+        title=_text(reader, tree, "title"),
+        about=_text(reader, tree, "about"),
+        path=reader.path,
+        commentaries=tuple(each for each in found if each is not None),
+    )
+
+
+def _commentary(reader: Reader, key: Scalar, node: Node) -> Commentary:
+    tree = mapping(node)
+    reader.keys(tree, ("why", "example", "wording", "history"), ("why", "example"))
+    entries = tree.entries
+    example = entries.get("example", key)
+    return Commentary(
+        clause=key.text,
+        why=_text(reader, tree, "why"),
+        example=(reader.attempt(read_id, example) or "") if "example" in entries else "",
+        wording=(reader.attempt(_wording, reader, entries["wording"]) or {}) if "wording" in entries else {},
+        history=_history(reader, entries["history"]) if "history" in entries else (),
+        place=(key.line, key.column),
+        example_place=(example.line, example.column),
+    )
+
+
+def _text(reader: Reader, tree: Tree, key: str) -> str:
+    return (reader.attempt(text, tree.entries[key]) or "") if key in tree.entries else ""
+
+
+def _wording(reader: Reader, node: Node) -> Mapping[str, str]:
+    tree = mapping(node)
+    for name in tree.keys.keys() - FRAMEWORKS:
+        hint = suggestion(name, FRAMEWORKS) or f"known: {listed(FRAMEWORKS)}"
+        reader.note(tree.keys[name], f"unknown framework {name!r}", hint)
+    return {name: _text(reader, tree, name) for name in FRAMEWORKS if name in tree.entries}
+
+
+def _history(reader: Reader, node: Node) -> tuple[Reference, ...]:
+    found = reader.attempt(read_references, reader, node) or ()
+    return tuple(Reference(link=link, says=says) for link, says in found)
+
+
+def check(areas: Collection[Area], corpus: Corpus) -> Iterator[Problem]:
+    """
+    Yield where clauses, commentary and literal cases do not fit together.
+
+    Every clause has one commentary, whose example cites it; every required clause is cited by some literal case, be it
+    one that waits to be executed.
+    """
+    literal = {case.id: case for case in corpus.cases if not case.sweep}
+    first: dict[str, str] = {}
+    for area in areas:
+        for each in area.commentaries:
+            yield from _misplaced(area, each, corpus.clauses, first)
+            yield from _unshown(area, each, literal)
+    cited = {name for case in literal.values() for name in case.clauses}
+    for clause in corpus.clauses.values():
+        if clause.id not in first:
+            message, hint = f"{clause.id} has no commentary", f"a file of cases/{FOLDER}/ holds its area"
+            yield Problem(path="clauses.yaml", line=clause.line, column=1, message=message, hint=hint)
+        if clause.level == "required" and clause.id not in cited:
+            message, hint = f"no literal case cites {clause.id}", "write one that a fault against it fails"
+            yield Problem(path="clauses.yaml", line=clause.line, column=1, message=message, hint=hint)
+
+
+def _misplaced(area: Area, said: Commentary, clauses: Mapping[str, Clause], first: dict[str, str]) -> Iterator[Problem]:
+    """Yield what is wrong with where a commentary stands; enters it into `first`, the places by clause."""
+    line, column = said.place
+    if said.clause not in clauses:
+        message, hint = unknown(said.clause, clauses, "clause")
+        yield Problem(path=area.path, line=line, column=column, message=message, hint=hint)
+    elif said.clause in first:
+        hint = f"first in {first[said.clause]}"
+        yield Problem(path=area.path, line=line, column=column, message=f"{said.clause} twice", hint=hint)
+    first.setdefault(said.clause, f"{area.path}:{line}")
+
+
+def _unshown(area: Area, said: Commentary, literal: Mapping[str, Case]) -> Iterator[Problem]:
+    """Yield what is wrong with the example of a commentary, if it names one."""
+    line, column = said.example_place
+    if said.example and said.example not in literal:
+        message = f"no literal case {said.example!r}"
+        hint = suggestion(said.example, literal) or "`conv-conformance list` shows the ids"
+        yield Problem(path=area.path, line=line, column=column, message=message, hint=hint)
+    elif said.example and said.clause not in literal[said.example].clauses:
+        message = f"{said.example} does not cite {said.clause}"
+        yield Problem(path=area.path, line=line, column=column, message=message, hint="an example must")
