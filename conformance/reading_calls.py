@@ -179,6 +179,7 @@ def read_call(
     if layout is None:
         return None
     call["layout"] = layout
+    reader.attempt(_check_before, call, nodes.get("before", at))
     _read_arrays(reader, nodes, call, at, is_free=is_free)
     return call if len(reader.problems) == before else None
 
@@ -216,6 +217,12 @@ def checked_layout(call: Plain, at: Node) -> dict[str, str]:
     if surplus := layout.keys() - letters.keys() - {"output"}:
         raise Wrong(at, f"a layout of {min(surplus)}, which {call['op']} does not have")
     return layout
+
+
+def _check_before(call: Plain, node: Node) -> None:
+    letters = SPATIAL[len(call["layout"]["input"]) - 3]
+    if isinstance(pairs := call.get("before"), tuple) and len(pairs) != len(letters):
+        raise Wrong(node, f"{len(pairs)} pairs for {len(letters)} spatial axes", f"one for each of {letters}")
 
 
 def _read_arrays(reader: Reader, nodes: Mapping[str, Node], call: Plain, at: Node, *, is_free: bool) -> None:

@@ -186,7 +186,6 @@ def test_a_twin_may_stand_in_the_shipped_corpus(tmp_path: Path) -> None:
         EXAMPLE + "    dilations: [1, 1, 1]\n    expect: {refusal: {twin: {dilations: 1}}}\n",
         EXAMPLE + "    input_dilations: [1, 0]\n    expect: {refusal: {twin: {input_dilations: 1}}}\n",
         EXAMPLE + "    output_padding: [0, 0]\n    expect: {refusal: {twin: {output_padding: 0}}}\n",
-        EXAMPLE + "    before: {pad: [[1, 1], [1, 1]]}\n    expect: {refusal: {twin: {before: {pad: 1}}}}\n",
         EXAMPLE + "    bias: [[1]]\n    expect: {refusal: {twin: {bias: [1]}}}\n",
         EXAMPLE + "    bias: {shape: [], values: [1]}\n    expect: {refusal: {twin: {bias: [1]}}}\n",
         EXAMPLE + "    dtype: {input: float32, output: int32}\n    expect: {refusal: {twin: {dtype: float32}}}\n",
@@ -217,6 +216,12 @@ def test_a_twin_says_no_unknown_word(tmp_path: Path) -> None:
     """In the patch, as everywhere outside the refused call, a misspelt word is told from a known one."""
     path = write(tmp_path, one(EXAMPLE + "    padding: SAME\n    expect: {refusal: {twin: {padding: sane}}}\n"))
     assert ["x.yaml:9:40: unknown padding 'sane' (did you mean 'same'?)"] == told(path)
+
+
+def test_before_fits_also_under_a_refusal(tmp_path: Path) -> None:
+    """What comes ahead of the convolution is a step of the suite, not a parameter that a framework could refuse."""
+    keys = EXAMPLE + "    before: {pad: [[1, 1], [1, 1]]}\n    expect: {refusal: {twin: {before: {pad: 1}}}}\n"
+    assert ["x.yaml:8:13: 2 pairs for 1 spatial axes (one for each of W)"] == told(write(tmp_path, one(keys)))
 
 
 @pytest.mark.parametrize("word", ["1.5", "''", "two words", "[mirror]"])
