@@ -14,7 +14,7 @@ import numpy as np
 
 from ..adapter import Limit, Outputs, Target, Unavailable, ask
 from ..call import Call
-from . import lax
+from . import jax_function, lax
 from .jax_state import State
 from .words import COPIES, EAGER
 
@@ -97,15 +97,20 @@ class Jax:
         arrays = [call.place("input", call.layout.input), *lax.kernels(call)]
         if call.bias is not None:
             arrays.append(call.place("bias", "O").reshape(lax.bias_shape(call)))
-        compute = self._function(call, steps)
+        is_inferred = call.variation.shape_inference
+        compute = jax_function.function(self._jax.lax, call, steps)
 
         def run() -> Outputs:
             with self._state.x64(call):
                 placed = [ask(self._jax.numpy.asarray, array) for array in arrays]
-                output = self._jitted(call, compute, placed) if self._compiles else ask(compute, *placed)
-                return Outputs({"output": ask(np.asarray, output)}, written, len(steps) > 1 or call.bias is not None)
+                found = {"inference": jax_function.inferred(self._jax, compute, placed)} if is_inferred else {}
+                found["output"] = ask(np.asarray, self._compute(call, compute, placed))
+                return Outputs(found, written, len(steps) > 1 or call.bias is not None)
 
         return run
+
+    def _compute(self, call: Call, compute: jax_function.Function, placed: Sequence[Any]) -> Any:
+        return jax_function.jitted(self._jax, call, compute, placed) if self._compiles else ask(compute, *placed)
 
     def _planned(self, call: Call) -> tuple[Sequence[lax.Step], str]:
         form = call.form
@@ -116,37 +121,3 @@ class Jax:
             steps = [lax.step(stage, is_consistent=self._is_consistent) for stage in call.stages]
             self._plans[form] = steps, lax.written(call, steps, is_jitted=self._compiles) + self._state.comment(call)
         return self._plans[form]
-
-    def _function(self, call: Call, steps: Sequence[lax.Step]) -> Callable[..., Any]:
-        library, is_inside = self._jax.lax, call.variation.inside_graph
-
-        def compute(signal: Any, *others: Any) -> Any:
-            signal = signal.T.T if is_inside else signal
-            if call.before is not None:
-                signal = library.pad(signal, np.zeros((), signal.dtype), lax.before(call))
-            for step, kernel in zip(steps, others, strict=False):
-                signal = getattr(library, step.name)(signal, kernel, **step.keywords)
-            if call.bias is not None:
-                signal = signal + others[-1]
-            return signal.T.T if is_inside else signal
-
-        return compute
-
-    def _jitted(self, call: Call, compute: Callable[..., Any], placed: Sequence[Any]) -> Any:
-        traced: list[bool] = []
-
-        def noted(*arrays: Any) -> Any:
-            traced.append(isinstance(arrays[0], self._jax.core.Tracer))
-            return compute(*arrays, *(placed[1:] if call.variation.kernel_constant else ()))
-
-        function = self._jax.jit(noted)
-        arguments = placed[:1] if call.variation.kernel_constant else placed
-        if call.variation.dynamic_shape:
-            ask(function, ask(self._larger, call, placed[0]), *arguments[1:])
-        output = ask(function, *arguments)
-        if traced != [True] * (1 + call.variation.dynamic_shape):
-            raise RuntimeError("jax.jit did not compile this call; is JAX_DISABLE_JIT set?")
-        return output
-
-    def _larger(self, call: Call, signal: Any) -> Any:
-        return self._jax.numpy.pad(signal, [(0, int(letter in call.spatial)) for letter in call.layout.input])

@@ -5,15 +5,14 @@ Keras on each of its engines, by its layers or by `keras.ops`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
-from operator import getitem
 from typing import Any
 
 from ..adapter import Outputs, Target, Unavailable, ask
-from ..call import Array, Call
-from . import keras_words, words
+from ..call import Call
+from . import keras_function, keras_words
 from .jax_state import State
 
 #: The words for devices, in Keras' own.
@@ -92,37 +91,19 @@ class Keras:
         if self._state:
             self._state.remember(call)
             written += self._state.comment(call)
-        make = self._layer if self._is_layer else self._operation
+        make = keras_function.layer if self._is_layer else keras_function.operation
 
         def run() -> Outputs:
             with self._x64(call), self._keras.device(self._device):
-                output = make(call, step, self._before(call, step, signal), weights)
-                output = ask(self._keras.ops.convert_to_numpy, output)
-            is_composed = call.bias is not None and not self._is_layer
-            return Outputs({"output": call.deliver(output, step.layout)}, written, is_composed)
+                tensor = keras_function.before(self._keras, call, step, signal)
+                output, inferred = make(self._keras, call, step, tensor, weights)
+                found = {"output": ask(self._keras.ops.convert_to_numpy, output)}
+            if inferred is not None:
+                found["inference"] = inferred
+            delivered = {name: call.deliver(array, step.layout) for name, array in found.items()}
+            return Outputs(delivered, written, call.bias is not None and not self._is_layer)
 
         return run
 
     def _x64(self, call: Call) -> AbstractContextManager[Any]:
         return self._state.x64(call) if self._state else nullcontext()
-
-    def _before(self, call: Call, step: keras_words.Step, signal: Array) -> Any:
-        tensor = ask(self._keras.ops.convert_to_tensor, signal)
-        if call.before is None:
-            return tensor
-        added, cut = words.before(call, step.layout)
-        return ask(getitem, ask(self._keras.ops.pad, tensor, added), cut)
-
-    def _layer(self, call: Call, step: keras_words.Step, signal: Any, weights: Sequence[Array]) -> Any:
-        layer = ask(getattr(self._keras.layers, step.name), **step.keywords)
-        ask(layer.build, signal.shape)
-        ask(layer.set_weights, weights)
-        return ask(layer, signal)
-
-    def _operation(self, call: Call, step: keras_words.Step, signal: Any, weights: Sequence[Array]) -> Any:
-        ops = self._keras.ops
-        tensors = [ask(ops.convert_to_tensor, weight) for weight in weights]
-        output = ask(getattr(ops, step.name), signal, *tensors[: len(step.kernels)], **step.keywords)
-        if call.bias is None:
-            return output
-        return ask(ops.add, output, ask(ops.reshape, tensors[-1], keras_words.bias_shape(call, step.layout)))

@@ -92,9 +92,12 @@ def written(call: Call, step: Step, *, is_layer: bool) -> str:
         signal = words.before_text(call, step.layout, "keras.ops.pad", signal)
     kernels = [text.array(call, name, letters) for name, letters in step.kernels.items()]
     said = _layer_text(call, step, signal, kernels) if is_layer else _operation_text(call, step, signal, kernels)
-    if call.layout.output == step.layout:
+    if call.layout.output != step.layout:
+        order = tuple(step.layout.index(letter) for letter in call.letters("output"))
+        said = f"keras.ops.transpose({said}, {order!r})"
+    if not call.variation.shape_inference:
         return said
-    return f"keras.ops.transpose({said}, {tuple(step.layout.index(letter) for letter in call.letters('output'))!r})"
+    return f"({_inference_text(call, step, signal, kernels, is_layer=is_layer)}, {said})"
 
 
 def _layer_text(call: Call, step: Step, signal: str, kernels: list[str]) -> str:
@@ -107,6 +110,14 @@ def _operation_text(call: Call, step: Step, signal: str, kernels: list[str]) -> 
     # Keras on TensorFlow reads the shape of a tensor in a way that NumPy's arrays do not know.
     arrays = (f"keras.ops.convert_to_tensor({array})" for array in (signal, *kernels))
     said = text.function(f"keras.ops.{step.name}", *arrays, **step.keywords)
+    return said if call.bias is None else f"keras.ops.add({said}, bias.reshape{bias_shape(call, step.layout)!r})"
+
+
+def _inference_text(call: Call, step: Step, signal: str, kernels: list[str], *, is_layer: bool) -> str:
+    symbols = [f"keras.KerasTensor({array}.shape, {call.dtype.input!r})" for array in (signal, *kernels)]
+    if is_layer:
+        return f"{text.function(f'keras.layers.{step.name}', **step.keywords)}.compute_output_spec({symbols[0]})"
+    said = text.function(f"keras.ops.{step.name}", *symbols, **step.keywords)
     return said if call.bias is None else f"keras.ops.add({said}, bias.reshape{bias_shape(call, step.layout)!r})"
 
 

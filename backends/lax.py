@@ -123,11 +123,15 @@ def written(call: Call, steps: Sequence[Step], *, is_jitted: bool) -> str:
     Return a call as text, `is_jitted` inside one `jax.jit`.
     """
     body = _written(call, steps)
-    if not is_jitted:
+    if not is_jitted and not call.variation.shape_inference:
         return body
     present = [name for name in ARRAYS if getattr(call, name) is not None]
     given = ["input"] if call.variation.kernel_constant else present
-    return text.compiled("jax.jit", body, {name: name for name in given})
+    function = text.function_of(given, body)
+    compiled = f"jax.jit({function})" if is_jitted else function
+    if call.variation.shape_inference:
+        return text.inferred(compiled, "jax.eval_shape(f, {})", given)
+    return text.called(compiled, given)
 
 
 def _written(call: Call, steps: Sequence[Step]) -> str:

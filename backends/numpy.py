@@ -36,6 +36,7 @@ class NumPy:
     version = np.__version__
     limits = (
         Limit("eager: nothing is compiled", lambda call: call.variation.is_compiled),
+        Limit("nothing is inferred ahead of the call", lambda call: call.variation.shape_inference),
         Limit("no narrow floats where ml_dtypes is not installed", _lacks_types),
     )
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
-from ..adapter import Outputs, Target, Unavailable, ask
+from ..adapter import Outputs, Target, Unavailable
 from ..call import Array, Call
-from . import tf_nn, words
+from . import tf_function, tf_nn, words
 
 #: The words for devices, in TensorFlow's own.
 DEVICES = {"cpu": "CPU:0", "gpu": "GPU:0"}
@@ -36,7 +36,7 @@ class TensorFlow:
         self._compiles = target.mode == "graph"
         self._tf.get_logger().setLevel("ERROR")  # it warns of one graph a call, which is what is wanted here
         self.version = str(self._tf.__version__)
-        self.limits = tf_nn.LIMITS if self._compiles else (*tf_nn.LIMITS, words.EAGER)
+        self.limits = tf_nn.LIMITS if self._compiles else (*tf_nn.LIMITS, words.EAGER, words.NOT_INFERRED)
         self.settings = self._settings()
 
     def _find(self, device: str) -> str:
@@ -70,78 +70,19 @@ class TensorFlow:
             *([call.place("bias", "O")] if call.bias is not None else []),
         ]
         written = tf_nn.written(call, step, is_graph=self._compiles)
-        compute = self._function(call, step)
-        make = self._graphed if self._compiles else self._called
+        compute = tf_function.function(self._tf, call, step)
 
         def run() -> Outputs:
             with self._tf.device(self._device):
-                output = ask(make(call, step, compute, arrays).numpy)
-            return Outputs({"output": call.deliver(output, step.data_format)}, written, call.bias is not None)
+                found = self._compute(call, step, compute, arrays)
+            delivered = {name: call.deliver(array, step.data_format) for name, array in found.items()}
+            return Outputs(delivered, written, call.bias is not None)
 
         return run
 
-    def _function(self, call: Call, step: tf_nn.Step) -> Callable[..., Any]:
-        tf, is_inside = self._tf, call.variation.inside_graph
-        operation = getattr(tf.nn, step.name)
-
-        def compute(signal: Any, *others: Any) -> Any:
-            signal = tf.transpose(tf.transpose(signal)) if is_inside else signal
-            if call.before is not None:
-                added, cut = words.before(call, step.data_format)
-                signal = tf.pad(signal, added)[cut]
-            signal = operation(signal, *others[: len(step.kernels)], **self._keywords(call, step, signal))
-            if call.bias is not None:
-                signal = tf.nn.bias_add(signal, others[-1], data_format=step.data_format)
-            return tf.transpose(tf.transpose(signal)) if is_inside else signal
-
-        return compute
-
-    def _keywords(self, call: Call, step: tf_nn.Step, signal: Any) -> dict[str, Any]:
-        keywords = dict(step.keywords)
-        if call.op == "conv_transpose" and call.variation.dynamic_shape:
-            keywords["output_shape"] = self._open_shape(call, step, signal)
-        return keywords
-
-    def _open_shape(self, call: Call, step: tf_nn.Step, signal: Any) -> Any:
-        # An output grows with its input, by the stride.
-        sizes, strides = (
-            dict(zip(call.spatial, call.lengths, strict=True)),
-            dict(zip(call.spatial, call.strides, strict=True)),
-        )
-        now = self._tf.shape(signal)
-        return [
-            length + (now[axis] - sizes[letter]) * strides[letter] if letter in sizes else length
-            for axis, (letter, length) in enumerate(zip(step.data_format, step.keywords["output_shape"], strict=True))
-        ]
-
-    def _called(self, call: Call, step: tf_nn.Step, compute: Callable[..., Any], arrays: Sequence[Array]) -> Any:
-        return ask(compute, *(ask(self._tf.constant, array) for array in arrays))
-
-    def _graphed(self, call: Call, step: tf_nn.Step, compute: Callable[..., Any], arrays: Sequence[Array]) -> Any:
-        tf, traced = self._tf, list[bool]()
-        varied = call.variation
-        given, captured = (arrays[:1], arrays[1:]) if varied.kernel_constant else (arrays, ())
-
-        def noted(*tensors: Any) -> Any:
-            traced.append(not tf.executing_eagerly())
-            return compute(*tensors, *map(tf.constant, captured))
-
-        tensors = [ask(tf.constant, array) for array in given]
-        function = ask(tf.function, noted, autograph=False, input_signature=self._signature(call, step, tensors))
-        if varied.dynamic_shape:
-            ask(function, ask(self._larger, call, step, tensors[0]), *tensors[1:])
-        output = ask(function, *tensors)
-        if traced != [True]:
-            raise RuntimeError("tf.function did not build one graph; is run_functions_eagerly set?")
-        return output
-
-    def _signature(self, call: Call, step: tf_nn.Step, tensors: Sequence[Any]) -> list[Any]:
-        specs = [self._tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tensors]
-        if call.variation.dynamic_shape:
-            sizes = zip(step.data_format, tensors[0].shape, strict=True)
-            shape = [None if letter in call.spatial else size for letter, size in sizes]
-            specs[0] = self._tf.TensorSpec(shape, tensors[0].dtype)
-        return specs
-
-    def _larger(self, call: Call, step: tf_nn.Step, signal: Any) -> Any:
-        return self._tf.pad(signal, [[0, int(letter in call.spatial)] for letter in step.data_format])
+    def _compute(
+        self, call: Call, step: tf_nn.Step, compute: tf_function.Function, arrays: Sequence[Array]
+    ) -> dict[str, Array]:
+        if self._compiles:
+            return tf_function.graphed(self._tf, call, step, compute, arrays)
+        return tf_function.called(self._tf, compute, arrays)

@@ -6,7 +6,7 @@ In every text `input`, `kernel`, `bias`… are the NumPy arrays of the case, in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import prod
 from typing import Any
 
@@ -55,9 +55,25 @@ def named(keywords: Mapping[str, Any]) -> list[str]:
     return [f"{name}={value!r}" for name, value in keywords.items()]
 
 
-def compiled(compiler: str, body: str, operands: Mapping[str, str], **keywords: Any) -> str:
+def function_of(names: Iterable[str], body: str) -> str:
     """
-    Return the text of `body`, compiled as a function of the names in `operands`, and called with their texts.
+    Return the text of `body` as a function of these names.
     """
-    made = function(compiler, f"lambda {', '.join(operands)}: {body}", **keywords)
-    return f"{made}({', '.join(operands.values())})"
+    return f"lambda {', '.join(names)}: {body}"
+
+
+def called(made: str, operands: Iterable[str]) -> str:
+    """
+    Return the text of calling what `made` is the text of.
+    """
+    return f"{made}({', '.join(operands)})"
+
+
+def inferred(made: str, inference: str, operands: Iterable[str]) -> str:
+    """
+    Return the text of a pair: what is stated ahead of a call of the function `made`, and what the call returns.
+
+    In `inference` the function is `f`, and its operands stand where the braces are.
+    """
+    given = ", ".join(operands)
+    return f"(f := {made}, {inference.format(given)}, f({given}))[1:]"

@@ -107,7 +107,10 @@ def written(call: Call, one: Step, *, is_graph: bool) -> str:
         return _written(call, one, operands)
     given = {name: operands[name] for name in (["input"] if call.variation.kernel_constant else operands)}
     body = _written(call, one, {**operands, **{name: name for name in given}})
-    return text.compiled("tf.function", body, given, autograph=False)
+    function = text.function("tf.function", text.function_of(given, body), autograph=False)
+    if call.variation.shape_inference:
+        return text.inferred(function, "f.get_concrete_function({}).structured_outputs", given.values())
+    return text.called(function, given.values())
 
 
 def _written(call: Call, one: Step, operands: Mapping[str, str]) -> str:

@@ -14,6 +14,7 @@ from . import torch_text as writing
 from . import torch_words as words
 from .torch_compiled import Compiled
 from .torch_functional import Autocast, Functional, deterministic, tf32
+from .torch_inference import inference
 from .torch_layer import Layer
 from .torch_limits import LIMITS
 from .torch_tensors import fetched, tensor
@@ -62,6 +63,7 @@ class Torch:
         self.device = "cuda" if target.device == "gpu" else target.device
         self._check_device()
         self.surface = SURFACES[target.mode](torch, self.device)
+        self._inference = inference(torch, self.surface)
         self.limits: Sequence[Limit] = (*LIMITS, *self.surface.limits)
         self.result_dtypes: Mapping[str, str] = self.surface.result_dtypes
         self.settings = settings(torch, self.device)
@@ -79,14 +81,19 @@ class Torch:
         Return the closure that makes the tensors, asks torch for the call and fetches the result.
         """
         plan, written = self._planned(call)
-        arrays = words.place(call, plan)
+        placed = words.place(call, plan)
 
         def run() -> Outputs:
-            tensors = [ask(tensor, self.torch, array, dtype, self.device) for array, dtype in arrays]
+            tensors = [ask(tensor, self.torch, array, dtype, self.device) for array, dtype in placed]
             if call.bias is None:
                 tensors.append(None)
-            result = ask(fetched, self.torch, self.surface.compute(call, plan, tensors))
-            return Outputs({"output": call.deliver(result, "NC" + call.spatial)}, written, len(plan) > 1)
+            found = {"output": self.surface.compute(call, plan, tensors)}
+            if call.variation.shape_inference:
+                stated = self._inference.infer(call, plan, tensors)
+                found["inference"] = ask(self.torch.zeros, stated.shape, dtype=stated.dtype)
+            arrays = {name: ask(fetched, self.torch, each) for name, each in found.items()}
+            delivered = {name: call.deliver(array, "NC" + call.spatial) for name, array in arrays.items()}
+            return Outputs(delivered, written, len(plan) > 1)
 
         return run
 
@@ -100,8 +107,11 @@ class Torch:
 
     def _plan(self, call: Call) -> Plan:
         plan = words.steps(call)
-        computed = self.surface.write(call, plan, writing.tensors(call, plan, self.device))
-        return plan, writing.fetched(call, computed, self.result_dtypes.get(call.dtype.input, call.dtype.input))
+        tensors = writing.tensors(call, plan, self.device)
+        computed = self.surface.write(call, plan, tensors)
+        written = writing.fetched(call, computed, self.result_dtypes.get(call.dtype.input, call.dtype.input))
+        inferred = self._inference.write(call, plan, tensors) if call.variation.shape_inference else ""
+        return plan, f"({inferred}, {written})" if inferred else written
 
 
 def settings(torch: Any, device: str) -> dict[str, str]:

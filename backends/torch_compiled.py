@@ -18,14 +18,14 @@ from ..call import Call
 from . import torch_text as writing
 from . import torch_words as words
 from .torch_functional import extended
-from .torch_limits import NO_PADDING_MODE, SPECIALISED
+from .torch_limits import NO_PADDING_MODE, OPEN, SPECIALISED
 from .torch_tensors import tensor
 from .torch_words import Step
 
 
 class Counted:
     """
-    A compiler of graphs that counts them; each call has one of its own.
+    A compiler of graphs that counts them, and keeps what the last one states; each call has one of its own.
     """
 
     def __init__(self, compiler: Callable[[Any, Any], Any]) -> None:
@@ -34,12 +34,15 @@ class Counted:
         """
         self._compiler = compiler
         self.graphs = 0
+        self.stated: Any = None
 
     def __call__(self, graph: Any, inputs: Any) -> Any:
         """
         Return the compiled graph.
         """
         self.graphs += 1
+        *_, last = graph.graph.nodes
+        self.stated = last.args[0][0].meta["example_value"]
         return self._compiler(graph, inputs)
 
 
@@ -48,7 +51,7 @@ class Compiled:
     `before`, convolutions and bias in one graph, compiled anew for every call.
     """
 
-    limits: Sequence[Limit] = (NO_PADDING_MODE, SPECIALISED)
+    limits: Sequence[Limit] = (NO_PADDING_MODE, SPECIALISED, OPEN)
     result_dtypes: Mapping[str, str] = {}
 
     def __init__(self, torch: Any, device: str) -> None:
@@ -59,6 +62,8 @@ class Compiled:
         self._device = device
         self._inductor = _inductor(torch)
         self.graphs = 0
+        #: A tensor of the shape and dtype that the last graph states of its result.
+        self.stated: Any = None
         #: The call that threads make at once, with what was compiled for it.
         self._shared: tuple[Call, Callable[[Any], Any], Counted] | None = None
         self._compiling = Lock()
@@ -78,7 +83,7 @@ class Compiled:
         if call.variation.dynamic_shape:
             run(ask(self._larger, call))
         result = run(tensors[0])
-        self.graphs = counted.graphs
+        self.graphs, self.stated = counted.graphs, counted.stated
         if counted.graphs != 1:
             raise RuntimeError(f"torch.compile made {counted.graphs} graphs where one was due")
         return result

@@ -86,3 +86,8 @@ SPECIALISED = Limit(
     "torch.compile specialises sizes 0 and 1",
     lambda call: call.variation.dynamic_shape and min(*call.extents("input"), *call.lengths, *_results(call)) < 2,
 )
+#: The graph's fake tensors have expressions for extents then, made for the first call.
+OPEN = Limit(
+    "torch.compile infers no extent of an open size",
+    lambda call: call.variation.dynamic_shape and call.variation.shape_inference,
+)

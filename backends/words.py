@@ -14,6 +14,7 @@ from ..call import ARRAYS, Call, Pairs, Stage
 FORMATS = {1: ("NWC", "NCW"), 2: ("NHWC", "NCHW"), 3: ("NDHWC", "NCDHW")}
 
 EAGER = Limit("variation: eager, nothing is compiled", lambda call: call.variation.is_compiled)
+NOT_INFERRED = Limit("variation: nothing is inferred ahead of the call", lambda call: call.variation.shape_inference)
 COPIES = Limit(
     "storage: the conversion copies, the difference in memory is lost",
     lambda call: any(getattr(call.storage, name) not in (None, "contiguous") for name in ARRAYS),
