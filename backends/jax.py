@@ -14,9 +14,18 @@ import numpy as np
 
 from ..adapter import Limit, Outputs, Target, Unavailable, ask
 from ..call import Call
-from . import jax_function, lax
+from . import jax_function, lax, words
 from .jax_state import State
 from .words import COPIES, EAGER
+
+
+def _is_extra_unsaid(call: Call) -> bool:
+    """
+    Say whether an output padding is none that could be given back at the high end of pairs.
+    """
+    is_said = call.op == "conv_transpose" and len(call.output_padding) == call.rank and min(call.output_padding) >= 0
+    return words.has_output_padding(call) and not (is_said and not isinstance(call.padding, str))
+
 
 LIMITS = (
     Limit("padding_mode: jax.lax pads with zeros", lambda call: call.padding_mode != "zeros"),
@@ -24,10 +33,14 @@ LIMITS = (
         "groups: jax.lax.conv_transpose has no feature_group_count",
         lambda call: call.op == "conv_transpose" and call.groups != 1,
     ),
+    Limit("groups: jax.lax counts those of a depthwise convolution by its channels", words.is_grouped_by_channels),
     Limit(
-        "output_padding: jax.lax has pairs for it, which mean something else below 0",
-        lambda call: any(more < 0 for more in call.output_padding),
+        "input_dilations: jax.lax.conv_transpose has no lhs_dilation",
+        lambda call: call.op == "conv_transpose" and call.input_dilations != words.ones(call),
     ),
+    Limit("output_padding: jax.lax has pairs for it, which say no less and no other number of it", _is_extra_unsaid),
+    Limit("pointwise_kernel: jax.lax has no separable convolution, its second step is any", words.has_wide_pointwise),
+    Limit("bias: jax.lax has none, and adding this one would broadcast it", words.is_bias_broadcast),
     COPIES,
     Limit(
         "dtype.output: preferred_element_type is of one convolution, a separable one takes two",

@@ -67,7 +67,8 @@ def operation(call: Call) -> Step:
         "data_format": "channels_first" if layout[1] == "C" else "channels_last",
         "dilation_rate": call.dilations,
     }
-    if call.op == "conv_transpose" and not isinstance(call.padding, str) and keywords["padding"] == "valid":
+    is_in_pairs = not isinstance(call.padding, str) and keywords["padding"] == "valid"
+    if call.op == "conv_transpose" and (is_in_pairs or words.has_output_padding(call)):
         keywords["output_padding"] = call.output_padding
     return Step(call.op, _kernels(call), keywords, layout)
 
@@ -129,8 +130,11 @@ def bias_shape(call: Call, layout: str) -> tuple[int, ...]:
 
 
 def _is_padding_unsaid(call: Call) -> bool:
-    word = words.meaning(call.stages[0], _padding_words(call))
-    return word is None or (call.op == "conv_transpose" and word == "same" and any(call.output_padding))
+    known = _padding_words(call)
+    is_same = words.meaning(call.stages[0], known) == "same"
+    return words.is_unsaid(call.stages[0], known) or (
+        call.op == "conv_transpose" and is_same and not isinstance(call.padding, str) and any(call.output_padding)
+    )
 
 
 def _has_other_rank(call: Call) -> bool:
@@ -139,7 +143,11 @@ def _has_other_rank(call: Call) -> bool:
 
 LIMITS = (
     Limit("padding_mode: Keras pads with zeros", lambda call: call.padding_mode != "zeros"),
-    Limit("input_dilations: Keras has none", lambda call: any(one != 1 for one in call.input_dilations)),
+    Limit("input_dilations: Keras has none", lambda call: call.input_dilations != words.ones(call)),
+    Limit(
+        "output_padding: transposed convolutions alone have it",
+        lambda call: call.op != "conv_transpose" and words.has_output_padding(call),
+    ),
     Limit(
         "rank: Keras has depthwise and separable convolutions in rank 1 and 2 only",
         lambda call: call.op in ("depthwise_conv", "separable_conv") and call.rank == 3,
@@ -162,4 +170,6 @@ OPERATION_LIMITS = (
     *LIMITS,
     Limit("padding: keras.ops.conv has no causal", lambda call: operation(call).keywords["padding"] == "causal"),
     Limit("groups: keras.ops.conv infers them from the shapes", words.infers_other_groups),
+    Limit("groups: keras.ops counts those of a depthwise convolution by its channels", words.is_grouped_by_channels),
+    Limit("bias: keras.ops has none, and adding this one would broadcast it", words.is_bias_broadcast),
 )

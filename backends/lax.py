@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from ..call import ARRAYS, Array, Call, Stage
-from . import text
+from . import text, words
 
 #: The padding words of `jax.lax.conv_general_dilated`.
 WORDS = {"valid": "VALID", "same": "SAME", "same_lower": "SAME_LOWER"}
@@ -71,7 +71,7 @@ def step(stage: Stage, *, is_consistent: bool) -> Step:
 def _padding(stage: Stage, letters: str) -> dict[str, Any]:
     call = stage.call
     keywords: dict[str, Any] = {}
-    is_dilated = stage is call.stages[0] and any(dilation != 1 for dilation in call.input_dilations)
+    is_dilated = stage is call.stages[0] and call.input_dilations != words.ones(call)
     if is_dilated:
         keywords["lhs_dilation"] = _ordered(call.input_dilations, call, letters)
     if stage.groups != 1:
@@ -79,6 +79,8 @@ def _padding(stage: Stage, letters: str) -> dict[str, Any]:
     # JAX defines its words for an undilated input only; its message asks for pairs there.
     if isinstance(stage.padding, str) and stage.padding in WORDS and not is_dilated:
         return {"padding": WORDS[stage.padding], **keywords}
+    if stage.is_padding_senseless:
+        return {"padding": stage.padding, **keywords}
     return {"padding": _ordered(stage.pairs, call, letters), **keywords}
 
 
@@ -86,11 +88,15 @@ def _cropping(stage: Stage, letters: str, is_consistent: bool) -> dict[str, Any]
     call = stage.call
     if isinstance(stage.padding, str) and stage.padding in TRANSPOSED_WORDS:
         return {"padding": TRANSPOSED_WORDS[stage.padding]}
-    pairs = [(low, high - more) for (low, high), more in zip(stage.pairs, call.output_padding, strict=True)]
+    if stage.is_padding_senseless:
+        return {"padding": stage.padding}
+    more = call.output_padding if words.fits(call) else (0,) * len(stage.pairs)
+    pairs = [(low, high - extra) for (low, high), extra in zip(stage.pairs, more, strict=True)]
     if is_consistent:
         return {"padding": _ordered(tuple(pairs), call, letters), "use_consistent_padding": True}
-    # Older versions take the padding of the dilated input.
-    around = [(size - 1 - low, size - 1 - high) for size, (low, high) in zip(stage.window, pairs, strict=True)]
+    # Older versions take the padding of the dilated input; pairs of a wrong number stay so.
+    windows = (*stage.window, *(1,) * len(pairs))
+    around = [(size - 1 - low, size - 1 - high) for size, (low, high) in zip(windows, pairs, strict=False)]
     return {"padding": _ordered(tuple(around), call, letters)}
 
 

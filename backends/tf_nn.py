@@ -7,10 +7,11 @@ Imports no TensorFlow.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from ..adapter import Limit
-from ..call import Call
+from ..call import Call, Pairs
 from . import text, words
 
 #: The padding words of `tf.nn`.
@@ -81,9 +82,11 @@ def _full(values: list[int], layout: str) -> list[int]:
 
 def _padding(call: Call, layout: str) -> Any:
     stage = call.stages[0]
+    if stage.is_padding_senseless:
+        return stage.padding
     if call.rank == 2 and call.padding not in WORDS:
-        pairs = dict(zip(call.spatial, stage.pairs, strict=True))
-        return [list(pairs.get(letter, (0, 0))) for letter in layout]
+        pairs = [list(pair) for pair in stage.pairs]
+        return [[0, 0], [0, 0], *pairs] if layout[1] == "C" else [[0, 0], *pairs, [0, 0]]
     word = words.meaning(stage, WORDS)
     return WORDS[word] if word else stage.pairs
 
@@ -91,9 +94,12 @@ def _padding(call: Call, layout: str) -> Any:
 def _output_shape(call: Call, layout: str) -> list[int]:
     stage = call.stages[0]
     sizes = {"N": call.extent("input", "N"), "C": call.extent("kernel", "O") * call.groups}
-    around = zip(call.lengths, stage.strides, stage.window, stage.pairs, call.output_padding, strict=True)
-    lengths = [(size - 1) * stride + window - sum(pair) + more for size, stride, window, pair, more in around]
-    sizes |= dict(zip(call.spatial, lengths, strict=True))
+    pairs: Pairs = () if stage.is_padding_senseless else stage.pairs
+    # Where a list is of a wrong length, the output is that beside a fitting one: TensorFlow is to refuse the list.
+    given = (pairs, (*stage.strides, *words.ones(call)), call.output_padding)
+    around = zip(call.spatial, call.lengths, stage.window, zip_longest(*given, fillvalue=0), strict=False)
+    for letter, size, window, (pair, stride, more) in around:
+        sizes[letter] = (size - 1) * stride + window - sum(pair or (0,)) + more
     return [sizes[letter] for letter in layout]
 
 
@@ -127,7 +133,11 @@ def _written(call: Call, one: Step, operands: Mapping[str, str]) -> str:
 
 
 def _is_padding_unsaid(call: Call) -> bool:
-    return call.rank != 2 and words.meaning(call.stages[0], WORDS) is None
+    return call.rank != 2 and words.is_unsaid(call.stages[0], WORDS)
+
+
+def _is_extra_unsaid(call: Call) -> bool:
+    return words.has_output_padding(call) and (call.op != "conv_transpose" or len(call.output_padding) != call.rank)
 
 
 def _is_grouped_in_three_axes(call: Call) -> bool:
@@ -136,13 +146,19 @@ def _is_grouped_in_three_axes(call: Call) -> bool:
 
 LIMITS = (
     Limit("padding_mode: tf.nn pads with zeros", lambda call: call.padding_mode != "zeros"),
-    Limit("input_dilations: tf.nn has none", lambda call: any(one != 1 for one in call.input_dilations)),
+    Limit("input_dilations: tf.nn has none", lambda call: call.input_dilations != words.ones(call)),
+    Limit("output_padding: tf.nn has none, it is in the output_shape of a transposed convolution", _is_extra_unsaid),
     Limit(
         "rank: tf.nn has depthwise_conv2d and separable_conv2d only",
         lambda call: call.op in ("depthwise_conv", "separable_conv") and call.rank != 2,
     ),
     Limit("padding: tf.nn takes pairs in rank 2 only, words elsewhere", _is_padding_unsaid),
     Limit("groups: tf.nn infers them from the shapes", words.infers_other_groups),
+    Limit("groups: tf.nn counts those of a depthwise convolution by its channels", words.is_grouped_by_channels),
+    Limit(
+        "groups: tf.nn.convNd_transpose has none, they are in its output_shape",
+        lambda call: call.op == "conv_transpose" and call.groups < 1,
+    ),
     Limit("groups: tf.nn.conv3d has none, its in_channels must be the input's", _is_grouped_in_three_axes),
     Limit("dtype.output: tf.nn has no parameter for it", lambda call: call.dtype.output != call.dtype.input),
     words.COPIES,

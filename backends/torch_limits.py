@@ -8,14 +8,13 @@ from collections.abc import Iterator
 
 from ..adapter import Limit
 from ..call import Call
+from . import words
 from .torch_words import WORDS
 
 
 def _is_lopsided(call: Call) -> bool:
-    if call.op == "conv_transpose" or call.padding in WORDS:
+    if call.op == "conv_transpose" or call.padding in WORDS or call.stages[0].is_padding_senseless:
         return False
-    if call.padding == "causal" and call.rank > 1:
-        return True
     return any(low != high for low, high in call.pairs)
 
 
@@ -25,8 +24,10 @@ def _is_lopsided_crop(call: Call) -> bool:
 
     Equal crops are always said: an output padding that is too large is then the call's own.
     """
-    if call.op != "conv_transpose" or call.padding in ("causal", "full"):
+    if call.op != "conv_transpose" or call.stages[0].is_padding_senseless:
         return False
+    if not words.fits(call):
+        return any(low != high for low, high in call.pairs)
     axes = zip(call.pairs, call.output_padding, call.strides, call.dilations, strict=True)
     return any(low != high and not 0 <= low - high + extra < max(s, d) for (low, high), extra, s, d in axes)
 
@@ -63,18 +64,19 @@ LIMITS = (
     ),
     Limit(
         "torch's conv_transposeNd has no padding words",
-        lambda call: call.op == "conv_transpose" and call.padding in ("causal", "full"),
+        lambda call: call.op == "conv_transpose" and call.stages[0].is_padding_senseless,
     ),
-    Limit("torch's convNd has no input dilation", lambda call: set(call.input_dilations) != {1}),
+    Limit("torch's convNd has no input dilation", lambda call: call.input_dilations != words.ones(call)),
     Limit(
         "torch's convNd has no output_padding",
-        lambda call: call.op != "conv_transpose" and any(call.output_padding),
+        lambda call: call.op != "conv_transpose" and words.has_output_padding(call),
     ),
     Limit(
         "torch's convNd has no parameter for the result's dtype",
         lambda call: call.dtype.output not in (None, call.dtype.input),
     ),
     Limit("torch's groups say of a depthwise convolution only how many channels the input has", _is_other_depthwise),
+    Limit("torch has no separable convolution, its second step is any other", words.has_wide_pointwise),
     Limit("torch's tensors have no negative strides", lambda call: _lies(call, "reversed")),
     Limit("torch's tensors have no read-only flag", lambda call: _lies(call, "readonly")),
 )

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..call import Array, Call, Stage
-from . import text
+from . import text, words
 
 #: The padding words of torch's `conv`; its `conv_transpose` has none.
 WORDS = ("valid", "same")
@@ -49,7 +49,7 @@ def steps(call: Call) -> tuple[Step, ...]:
 
 def _sizes(stage: Stage, letters: str) -> tuple[int, int, tuple[int, ...]]:
     shape = stage.arranged_kernel(letters).shape
-    contracted, produced = (shape[letters.index(letter)] for letter in "IO")
+    contracted, produced = ((*shape, 1, 1)[letters.index(letter)] for letter in "IO")
     if stage.call.op == "conv_transpose":
         return contracted, produced * stage.groups, shape[2:]
     return contracted * stage.groups, produced, shape[2:]
@@ -109,7 +109,7 @@ def _keywords(stage: Stage) -> dict[str, Any]:
 
 
 def _padding(stage: Stage) -> Any:
-    if stage.padding in WORDS:
+    if stage.padding in WORDS or stage.is_padding_senseless:
         return stage.padding
     return tuple(low if low == high else (low, high) for low, high in stage.pairs)
 
@@ -120,19 +120,22 @@ def _cropping(stage: Stage) -> dict[str, Any]:
 
     So (low, high) is padding = low and output_padding = low - high, where torch takes that much.
     """
-    if stage.padding in ("causal", "full"):
-        return {"padding": stage.padding}
-    given = zip(stage.pairs, stage.call.output_padding, strict=True)
-    back = tuple(low - high + extra for (low, high), extra in given)
-    return {"padding": tuple(low for low, _ in stage.pairs), "output_padding": back}
+    extra = stage.call.output_padding
+    if stage.is_padding_senseless:
+        return {"padding": stage.padding, "output_padding": extra}
+    padding = tuple(low for low, _ in stage.pairs)
+    if len(padding) != len(extra):
+        return {"padding": padding, "output_padding": extra}
+    back = tuple(low - high + more for (low, high), more in zip(stage.pairs, extra, strict=True))
+    return {"padding": padding, "output_padding": back}
 
 
 def _foreign(call: Call) -> dict[str, Any]:
     foreign: dict[str, Any] = {}
     if call.padding_mode != "zeros":
         foreign["padding_mode"] = call.padding_mode
-    if set(call.input_dilations) != {1}:
+    if call.input_dilations != words.ones(call):
         foreign["input_dilation"] = call.input_dilations
-    if call.op != "conv_transpose" and any(call.output_padding):
+    if call.op != "conv_transpose" and words.has_output_padding(call):
         foreign["output_padding"] = call.output_padding
     return foreign

@@ -34,19 +34,77 @@ def meaning(stage: Stage, words: Iterable[str]) -> str | None:
     Return the first of `words` that means the padding of `stage`, None if none does.
 
     A word means itself, and every padding with the same pairs: (1, 1) is `same` to three taps without a stride.
+    A word without a meaning here means none.
     """
     words = tuple(words)
     if stage.padding in words:
         return str(stage.padding)
-    pairs = _pairs(stage)
-    return next((word for word in words if pairs is not None and _pairs(replace(stage, padding=word)) == pairs), None)
+    if stage.is_padding_senseless:
+        return None
+    return next((word for word in words if _pairs(replace(stage, padding=word)) == stage.pairs), None)
 
 
 def _pairs(stage: Stage) -> Pairs | None:
-    try:
-        return stage.pairs
-    except (IndexError, ValueError, ZeroDivisionError):  # a call that is there to be refused may have no such thing
-        return None
+    return None if stage.is_padding_senseless else stage.pairs
+
+
+def is_unsaid(stage: Stage, words: Iterable[str]) -> bool:
+    """
+    Say whether a padding is beyond `words`; a word without a meaning is said as it is, for the framework to refuse.
+    """
+    return meaning(stage, words) is None and not stage.is_padding_senseless
+
+
+def fits(call: Call) -> bool:
+    """
+    Say whether strides, dilations, padding and output padding have one entry for each spatial axis.
+    """
+    lists = [call.strides, call.dilations, call.output_padding]
+    lists += [] if isinstance(call.padding, str) else [call.padding]
+    return all(len(values) == call.rank for values in lists)
+
+
+def ones(call: Call) -> tuple[int, ...]:
+    """
+    Return what a parameter is that says nothing: 1 for each spatial axis.
+    """
+    return (1,) * call.rank
+
+
+def has_output_padding(call: Call) -> bool:
+    """
+    Say whether a call speaks of output padding.
+    """
+    return call.output_padding != (0,) * call.rank
+
+
+def is_bias_broadcast(call: Call) -> bool:
+    """
+    Say whether adding the bias would broadcast it: of another rank, or one element for several channels.
+    """
+    if call.bias is None:
+        return False
+    return call.bias.ndim != 1 or (call.bias.size == 1 and _channels_out(call) != 1)
+
+
+def _channels_out(call: Call) -> int:
+    last = call.stages[-1]
+    shape = last.arranged_kernel(call.spatial + "IO").shape
+    return int(shape[-1]) * (call.groups if call.op == "conv_transpose" else 1)
+
+
+def is_grouped_by_channels(call: Call) -> bool:
+    """
+    Say whether a depthwise or separable convolution is given groups, which its channels are already.
+    """
+    return call.op in ("depthwise_conv", "separable_conv") and call.groups != 1
+
+
+def has_wide_pointwise(call: Call) -> bool:
+    """
+    Say whether the second kernel of a separable convolution has more than one tap.
+    """
+    return call.op == "separable_conv" and any(size != 1 for size in call.extents("pointwise_kernel"))
 
 
 def infers_other_groups(call: Call) -> bool:

@@ -24,6 +24,10 @@ Array: TypeAlias = "np.ndarray[Any, Any]"
 Pairs: TypeAlias = tuple[tuple[int, int], ...]
 #: The names of the spatial axes by rank, always in this order in strides, padding and dilations.
 SPATIAL = {1: "W", 2: "HW", 3: "DHW"}
+#: The padding words that have a meaning for a forward convolution, `causal` along one axis alone.
+WORDS = ("valid", "same", "same_lower", "causal", "full")
+#: Those that have one for a transposed convolution.
+TRANSPOSED_WORDS = WORDS[:3]
 #: The arrays that a call may have, in the order of the case format.
 ARRAYS = ("input", "kernel", "depthwise_kernel", "pointwise_kernel", "bias")
 
@@ -168,9 +172,10 @@ class Call:
 
     def extent(self, name: str, letter: str) -> int:
         """
-        Return the size of one axis of an array.
+        Return the size of one axis of an array, 1 of an axis that an array of too few does not have.
         """
-        return int(self.array(name).shape[self.letters(name).index(letter)])
+        shape, at = self.array(name).shape, self.letters(name).index(letter)
+        return int(shape[at]) if at < len(shape) else 1
 
     def extents(self, name: str) -> tuple[int, ...]:
         """
@@ -215,6 +220,8 @@ class Call:
     def pairs(self) -> Pairs:
         """
         The padding as (low, high) for each spatial axis, of the forward convolution if the call is transposed.
+
+        Raises ValueError as `Stage.pairs` does.
         """
         return self.stages[0].pairs
 
@@ -242,7 +249,7 @@ class Stage:
         A depthwise kernel (…, C, M) becomes (…, 1, C * M), output channel c * M + m.
         """
         call = self.call
-        if "M" not in call.letters(self.kernel):
+        if "M" not in call.letters(self.kernel) or call.array(self.kernel).ndim != len(call.letters(self.kernel)):
             return call.arranged(self.kernel, letters)
         kernel = call.arranged(self.kernel, call.spatial + "CM")
         merged = kernel.reshape(*kernel.shape[:-2], 1, kernel.shape[-2] * kernel.shape[-1])
@@ -257,25 +264,46 @@ class Stage:
     @property
     def window(self) -> tuple[int, ...]:
         """The extent of the dilated kernel in each spatial axis, (K - 1) * dilation + 1, or 0 if it is empty."""
-        sizes = self.call.extents(self.kernel)
-        return tuple((k - 1) * d + 1 if k else 0 for k, d in zip(sizes, self.dilations, strict=True))
+        sizes = zip(self.call.extents(self.kernel), self._fitted(self.dilations), strict=True)
+        return tuple((k - 1) * d + 1 if k else 0 for k, d in sizes)
+
+    @property
+    def is_padding_senseless(self) -> bool:
+        """Whether the padding is a word that has no meaning for this operation in this rank."""
+        call = self.call
+        if not isinstance(self.padding, str):
+            return False
+        if self.padding == "causal" and call.rank > 1:
+            return True
+        return self.padding not in (TRANSPOSED_WORDS if call.op == "conv_transpose" else WORDS)
 
     @cached_property
     def pairs(self) -> Pairs:
         """
         The padding as (low, high) for each spatial axis.
+
+        Beside strides or dilations that do not fit, a word comes to what it would beside fitting ones.
+
+        Raises:
+            ValueError: for a word without a meaning here.
+
         """
         if not isinstance(self.padding, str):
             return self.padding
+        if self.is_padding_senseless:
+            raise ValueError(f"padding {self.padding} has no pairs here")
+        windows = zip(self.window, (max(stride, 1) for stride in self._fitted(self.strides)), strict=True)
         if self.call.op == "conv_transpose":
-            return tuple(
-                _crop(self.padding, window, stride) for window, stride in zip(self.window, self.strides, strict=True)
-            )
-        lengths = (dilated(w, q) for w, q in zip(self.call.lengths, self.call.input_dilations, strict=True))
+            return tuple(_crop(self.padding, window, stride) for window, stride in windows)
+        spread = zip(self.call.lengths, self._fitted(self.call.input_dilations), strict=True)
+        lengths = (dilated(w, q) for w, q in spread)
         return tuple(
             _pad(self.padding, length, window, stride)
-            for length, window, stride in zip(lengths, self.window, self.strides, strict=True)
+            for length, (window, stride) in zip(lengths, windows, strict=True)
         )
+
+    def _fitted(self, values: tuple[int, ...]) -> tuple[int, ...]:
+        return (*values, *(1,) * self.call.rank)[: self.call.rank]
 
 
 def permuted(array: Array, letters: str, wanted: str) -> Array:

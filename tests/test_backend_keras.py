@@ -83,7 +83,7 @@ def test_layer_cannot_be_given_a_kernel_of_another_rank() -> None:
     """
     A layer makes its own kernel, so a call whose kernel lacks an axis has no words, and every other limit is asked.
     """
-    asked = replace(CALLS["channels-first"][0], kernel=np.ones((1, 2), np.float32), padding=((0, 0),))
+    asked = replace(CALLS["channels-first"][0], kernel=np.ones((1, 2), np.float32), padding=((2, 5),))
     held = [limit.reason.partition(":")[0] for limit in keras_words.LAYER_LIMITS if limit.holds(asked)]
     assert held == ["kernel", "padding"]
 
