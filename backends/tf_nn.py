@@ -7,11 +7,10 @@ Imports no TensorFlow.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from ..adapter import Limit
-from ..call import Call, Pairs
+from ..call import Call
 from . import text, words
 
 #: The padding words of `tf.nn`.
@@ -94,12 +93,14 @@ def _padding(call: Call, layout: str) -> Any:
 def _output_shape(call: Call, layout: str) -> list[int]:
     stage = call.stages[0]
     sizes = {"N": call.extent("input", "N"), "C": call.extent("kernel", "O") * call.groups}
-    pairs: Pairs = () if stage.is_padding_senseless else stage.pairs
     # Where a list is of a wrong length, the output is that beside a fitting one: TensorFlow is to refuse the list.
-    given = (pairs, (*stage.strides, *words.ones(call)), call.output_padding)
-    around = zip(call.spatial, call.lengths, stage.window, zip_longest(*given, fillvalue=0), strict=False)
-    for letter, size, window, (pair, stride, more) in around:
-        sizes[letter] = (size - 1) * stride + window - sum(pair or (0,)) + more
+    pairs = () if stage.is_padding_senseless else stage.pairs
+    crops = (*map(sum, pairs), *(0,) * call.rank)
+    given = zip(crops, (*stage.strides, *words.ones(call)), (*call.output_padding, *(0,) * call.rank), strict=False)
+    for letter, size, window, (crop, stride, more) in zip(
+        call.spatial, call.lengths, stage.window, given, strict=False
+    ):
+        sizes[letter] = (size - 1) * stride + window - crop + more
     return [sizes[letter] for letter in layout]
 
 

@@ -59,9 +59,9 @@ def fits(call: Call) -> bool:
     """
     Say whether strides, dilations, padding and output padding have one entry for each spatial axis.
     """
-    lists = [call.strides, call.dilations, call.output_padding]
-    lists += [] if isinstance(call.padding, str) else [call.padding]
-    return all(len(values) == call.rank for values in lists)
+    lengths = [len(call.strides), len(call.dilations), len(call.output_padding)]
+    lengths += [] if isinstance(call.padding, str) else [len(call.padding)]
+    return set(lengths) == {call.rank}
 
 
 def ones(call: Call) -> tuple[int, ...]:
