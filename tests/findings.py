@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 class Wrong(NamedTuple):
     """
-    A verdict other than `agree`: its kind where it is a disagreement, and a part of its message.
+    A verdict other than `agree`: its kind and place where it is a disagreement, and a part of its message.
     """
 
     verdict: str
     kind: str | None = None
     says: str = ""
+    where: str = "output"
 
 
 CRASH, TIMEOUT, FAULT = "crash", "timeout", "suite-error"
@@ -68,6 +69,16 @@ ELSEWHERE = {
         "two-channels": Wrong("disagree", "shape", "shape [1, 2, 1], expected [1, 3, 1]"),
         "transposed": Wrong("disagree", "shape", "expected [1, 6, 1]"),
     },
+    "infers_no_window": {
+        "inferred": Wrong("disagree", "shape", "inferred to be [1, 4, 1], the result has [1, 3, 1]", "inference")
+    },
+    "infers_the_accumulator": {
+        "inferred": Wrong("disagree", "dtype", "inferred to be float64, the result has float32", "inference")
+    },
+    "infers_nothing": {
+        "inferred": Wrong(FAULT, None, "the adapter returned output where output and inference were asked for")
+    },
+    "refuses_to_infer": {"inferred": Wrong("disagree", "refused", "NotImplementedError: strides")},
     "IsNotReentrant": {"threads": Wrong("disagree", "values", "is 7, expected 5")},
     "Wavers": {"rounding": Wrong("disagree", "nondeterministic", "gave other bits")},
     # It does not show where the kernel is symmetric or one tap, nor where no value is expected.
@@ -81,6 +92,7 @@ ELSEWHERE = {
             "strided",
             "compiled",
             "threads",
+            "inferred",
             "rounding",
             "plane",
             "transposed",
@@ -100,6 +112,7 @@ ELSEWHERE = {
                 "strided",
                 "compiled",
                 "threads",
+                "inferred",
                 "plane",
                 "transposed",
             ),

@@ -26,9 +26,19 @@ HONEST = NumPy()
 
 def honest(call: Call) -> Outputs:
     """
-    Return what NumPy returns; compiled variations have the same result, and are taken as plain calls here.
+    Return what NumPy returns; variations have the same result, and are taken as plain calls here.
     """
-    return HONEST.prepare(replace(call, variation=Variation()))()
+    outputs = HONEST.prepare(replace(call, variation=Variation()))()
+    if not call.variation.shape_inference:
+        return outputs
+    return stating(outputs, np.zeros_like(outputs.arrays["output"]))
+
+
+def stating(outputs: Outputs, inference: Array) -> Outputs:
+    """
+    Return outputs with what was stated of them ahead of the call.
+    """
+    return outputs._replace(arrays={"output": outputs.arrays["output"], "inference": inference})
 
 
 def result(call: Call) -> Array:
@@ -70,7 +80,23 @@ def returning(change: Callable[[Array], Any], *, when: Callable[[Call], bool] = 
     """
     Return a backend that changes what it returns.
     """
-    return misbehaving(lambda call: Outputs({"output": change(result(call))}, "miniature()"), when=when)
+
+    def act(call: Call) -> Outputs:
+        return Outputs({**honest(call).arrays, "output": change(result(call))}, "miniature()")
+
+    return misbehaving(act, when=when)
+
+
+def inferring(infer: Callable[[Call, Array], Array]) -> type:
+    """
+    Return a backend that states `infer(call, output)` of its outputs.
+    """
+
+    def act(call: Call) -> Outputs:
+        outputs = honest(call)
+        return stating(outputs, infer(call, outputs.arrays["output"]))
+
+    return misbehaving(act, when=lambda call: call.variation.shape_inference)
 
 
 # --- it dies
@@ -298,6 +324,22 @@ off_the_grid = returning(lambda y: y + np.float32(2.0**-12))
 channels_first = returning(lambda y: np.moveaxis(y, -1, 1), when=lambda call: True)
 
 
+# --- it states something else ahead of the call
+
+infers_no_window = inferring(lambda call, y: np.zeros_like(call.input))
+infers_the_accumulator = inferring(lambda call, y: y.astype(np.float64))
+infers_nothing = misbehaving(
+    lambda call: Outputs({"output": result(call)}), when=lambda call: call.variation.shape_inference
+)
+
+
+def _hesitates(call: Call) -> Outputs:
+    return ask(_not_implemented)
+
+
+refuses_to_infer = misbehaving(_hesitates, when=lambda call: call.variation.shape_inference)
+
+
 class Lazy:
     """
     An array whose computation fails when it is wanted.
@@ -370,7 +412,8 @@ class Wavers:
         self._count += 1
         y = result(call)
         is_rounded = not np.array_equal(y, np.rint(y))
-        return Outputs({"output": np.nextafter(y, np.float32("inf")) if is_rounded and self._count % 2 else y})
+        wavering = np.nextafter(y, np.float32("inf")) if is_rounded and self._count % 2 else y
+        return Outputs({**honest(call).arrays, "output": wavering})
 
 
 class IsNotReentrant:
@@ -390,7 +433,7 @@ class IsNotReentrant:
             time.sleep(0.1)
         y = result(call) + len(inside) - 1
         inside.pop()
-        return Outputs({"output": y.astype(call.dtype.output)})
+        return Outputs({**honest(call).arrays, "output": y.astype(call.dtype.output)})
 
 
 class ReadsBesideTheInput:

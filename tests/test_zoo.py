@@ -37,7 +37,7 @@ def wanted(wrong: Wrong | None) -> tuple[str, str | None, str | None, str | None
     if wrong is None:
         return "agree", None, None, None
     if wrong.kind is not None:
-        return wrong.verdict, wrong.kind, "output", SEVERITY.get(wrong.kind, "silent")
+        return wrong.verdict, wrong.kind, wrong.where, SEVERITY.get(wrong.kind, "silent")
     return wrong.verdict, None, None, "loud" if wrong.verdict in ("crash", "timeout") else None
 
 
@@ -73,7 +73,7 @@ def test_worker_that_lies_is_a_fault_of_ours_on_one_case(name: str) -> None:
     """
     made = run(resolve(f"cmd:{sys.executable} {zoo.LYING_WORKER} {name}"))
     found = {verdict.case: verdict.verdict for verdict in made.verdicts if verdict.verdict != "agree"}
-    assert found == {"marked": "suite-error", "compiled": "unsupported"}
+    assert found == {"marked": "suite-error", "compiled": "unsupported", "inferred": "unsupported"}
     assert LIES[name] in next(verdict.message for verdict in made.verdicts if verdict.case == "marked")
 
 

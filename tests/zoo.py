@@ -63,6 +63,7 @@ def cases() -> list[Case]:
     two_filters = [[[1, 3]], [[2, 4]]]
     rounded = call_of("conv", _drawn(1, 9, 2), _drawn(3, 2, 1))
     in_graph = call_of("conv", line_of_four, taps([1, 2]), variation=Variation(inside_graph=True))
+    inferred = call_of("conv", line_of_four, taps([1, 2]), variation=Variation(shape_inference=True))
     plane = call_of("conv", [[[[1], [2]], [[3], [4]], [[5], [6]]]], [[[[1]], [[10]]]])
     stretched = call_of("conv_transpose", line([1, 2]), taps([1, 10, 100]), strides=3, dtype="int32")
     return [
@@ -87,6 +88,7 @@ def cases() -> list[Case]:
             call_of("conv", line_of_four, taps([1, 2]), variation=Variation(threads=3)),
             outputs(line([5, 8, 11])),
         ),
+        case_of("inferred", inferred, outputs(line([5, 8, 11]))),
         case_of("transposed", stretched, outputs(line([1, 10, 100, 2, 20, 200]), "int32")),
     ]
 
