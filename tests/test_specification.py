@@ -102,6 +102,7 @@ def test_areas_and_what_they_say(tmp_path: Path) -> None:
         ("example: a.two", "example: a.two\n    example: a.two", "10:5: key 'example' twice (first in line 9)"),
         ("example: a.two", "example: A.two", "9:14: 'A.two' is no id (dotted kebab-case, such as conv1d.valid."),
         ("example: a.two", "example: a.too", "9:14: no literal case 'a.too' (did you mean 'a.two'?)"),
+        ("example: a.two", "example: z.z", "9:14: no literal case 'z.z' (`conv-conformance list` shows the ids)"),
         ("example: a.two", "example: a.one", "9:14: a.one does not cite SAME-2 (an example must)"),
         ("    example: a.two\n", "", "5:5: no 'example' here"),
         ("why: So., ", "", "15:11: no 'why' here"),

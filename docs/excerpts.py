@@ -1,0 +1,94 @@
+"""
+A case as a short block of YAML, from the nodes that it is written in.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping
+
+from conv_conformance.reading import mapping, sequence, text, written
+from conv_conformance.tree import Mapping as Tree
+from conv_conformance.tree import Node, Scalar, Sequence, parse
+
+WIDTH = 112
+#: An array with more elements than this is cut after the first few.
+ELEMENTS, KEPT = 72, 12
+#: What an excerpt leaves out: it stands beside it, or belongs to the rest of the format.
+BESIDE = {"id", "title", "clauses", "catches", "why", "references", "since", "superseded_by", "expect"}
+#: The keys that come first; the others follow as they are written.
+FIRST = ("op", "layout", "dtype", "input", "kernel", "depthwise_kernel", "pointwise_kernel", "bias")
+
+
+def read(content: bytes, path: str) -> tuple[str, dict[str, str]]:
+    """
+    Return what a file of cases is about, and the excerpts of its literal cases by their ids.
+    """
+    root, _ = parse(content, path)
+    assert root is not None
+    tree = mapping(root)
+    defaults = mapping(tree.entries["defaults"]).entries if "defaults" in tree.entries else {}
+    cases = sequence(tree.entries["cases"]) if "cases" in tree.entries else []
+    written_out = ({**defaults, **mapping(node).entries} for node in cases)
+    return text(tree.entries["about"]), {text(entries["id"]): "\n".join(_lines(entries)) for entries in written_out}
+
+
+def _lines(entries: Mapping[str, Node]) -> Iterator[str]:
+    call = {key: node for key, node in entries.items() if key not in BESIDE}
+    for key in sorted(call, key=lambda key: FIRST.index(key) if key in FIRST else len(FIRST)):
+        yield _line(key, call[key], "")
+    yield from _expected(mapping(entries["expect"]))
+
+
+def _expected(expect: Tree) -> Iterator[str]:
+    if "any_of" not in expect.entries:
+        yield _line("expect", expect, "")
+        return
+    yield "expect:"
+    yield "  any_of:"
+    for name, node in mapping(expect.entries["any_of"]).entries.items():
+        yield _line(name, node, "    ")
+
+
+def _line(key: str, node: Node, indent: str) -> str:
+    return textwrap.fill(
+        f"{key}: {written(_cut(node))}",
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _cut(node: Node) -> Node:
+    """Return a node in which long arrays are cut; of a nested one shape and first elements remain."""
+    if isinstance(node, Tree):
+        return node._replace(entries={key: _cut(value) for key, value in node.entries.items()})
+    if not isinstance(node, Sequence):
+        return node
+    elements = list(_elements(node))
+    if len(elements) <= ELEMENTS:
+        return node
+    place = (node.line, node.column)
+    values = Sequence(*place, [*elements[:KEPT], Scalar(*place, "…", True)])
+    if not isinstance(node.items[0], Sequence):
+        return values
+    shape = Sequence(*place, [Scalar(*place, str(size), True) for size in _shape(node)])
+    return Tree(*place, {"shape": shape, "values": values}, {})
+
+
+def _elements(node: Node) -> Iterator[Node]:
+    if isinstance(node, Sequence):
+        for item in node.items:
+            yield from _elements(item)
+    else:
+        yield node
+
+
+def _shape(node: Node) -> Iterator[int]:
+    while isinstance(node, Sequence):
+        yield len(node.items)
+        if not node.items:
+            return
+        node = node.items[0]

@@ -1,0 +1,132 @@
+"""
+Write the pages of the specification and of the cases: run it after changing a clause, its commentary or a case.
+
+The pages are docs/spec/index.md, one for each area beside it, docs/cases/index.md and one for each file of cases.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import excerpts
+import jinja2
+import phrases
+from conv_conformance import __version__, corpus, specification
+from conv_conformance.case import Case
+from conv_conformance.corpus import Corpus
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Topic:
+    """
+    The literal cases of one file; `file` is its path in the corpus, `excerpts` are by id.
+    """
+
+    file: str
+    about: str
+    cases: tuple[Case, ...]
+    excerpts: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """Operation and topic."""
+        return self.file.removesuffix(".yaml").replace("/", ": ")
+
+    @property
+    def page(self) -> str:
+        """The page, from docs/cases."""
+        return page(self.file)
+
+
+def page(file: str) -> str:
+    """
+    Return the page of a file of cases, from docs/cases.
+    """
+    return f"{file.removesuffix('.yaml')}.md"
+
+
+def pages() -> Mapping[Path, str]:
+    """
+    Return the text of every page by its path from the root of the repository.
+    """
+    loaded = corpus.load()
+    areas = specification.load(loaded)
+    topics = tuple(_topics(loaded))
+    homes = {said.clause: area.name for area in areas for said in area.commentaries}
+    environment, spec, cases = _environment(homes), Path("docs/spec"), Path("docs/cases")
+    environment.globals.update(_facts(loaded, topics), areas=areas, topics=topics, homes=homes)
+    return {
+        spec / "index.md": _render(environment, "index"),
+        **{spec / f"{area.name}.md": _render(environment, "area", area=area) for area in areas},
+        cases / "index.md": _render(environment, "cases"),
+        **{cases / topic.page: _render(environment, "topic", topic=topic) for topic in topics},
+    }
+
+
+def _facts(loaded: Corpus, topics: Sequence[Topic]) -> dict[str, Any]:
+    """Return what templates may ask for."""
+    return {
+        "names": phrases.NAMES,
+        "version": __version__,
+        "clauses": loaded.clauses,
+        "required": sum(clause.level == "required" for clause in loaded.clauses.values()),
+        "cases": {case.id: case for case in loaded.cases},
+        "cited": {name: [case for case in loaded.cases if name in case.clauses] for name in loaded.clauses},
+        "excerpts": {name: text for topic in topics for name, text in topic.excerpts.items()},
+    }
+
+
+def _topics(loaded: Corpus) -> Iterator[Topic]:
+    for file in sorted({case.path for case in loaded.cases}):
+        about, written = excerpts.read((corpus.shipped() / file).read_bytes(), file)
+        cases = tuple(case for case in loaded.cases if case.path == file)
+        yield Topic(file=file, about=about, cases=cases, excerpts=written)
+
+
+def _environment(homes: Mapping[str, str]) -> jinja2.Environment:
+    loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
+    environment = jinja2.Environment(
+        loader=loader,
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 - the pages are Markdown
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= phrases.FILTERS
+    environment.filters |= {
+        "link": lambda case: f"{page(case.path)}#{case.id}",
+        "linked": partial(phrases.linked, homes=homes),
+    }
+    return environment
+
+
+def _render(environment: jinja2.Environment, name: str, **values: Any) -> str:
+    text = environment.get_template(f"{name}.md.j2").render(values)
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def stale(root: Path) -> Iterator[str]:
+    """
+    Yield the pages below a root that are not what the corpus says, also those that nothing stands behind.
+    """
+    wanted = pages()
+    for path, text in wanted.items():
+        if not (root / path).is_file() or (root / path).read_text(encoding="utf-8") != text:
+            yield f"{path.as_posix()}: not what the corpus says (run docs/make_pages.py)"
+    for file in sorted((root / "docs" / "cases").rglob("*.md")):
+        if (path := file.relative_to(root)) not in wanted:
+            yield f"{path.as_posix()}: there is no file of cases behind it"
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / path).write_text(text, encoding="utf-8")

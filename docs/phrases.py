@@ -1,0 +1,89 @@
+"""
+How pages say what is data in the corpus: the filters of the templates.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from conv_conformance import rules
+from conv_conformance.case import Reference
+from conv_conformance.clauses import CLAUSE, Alternative, Clause
+
+#: How frameworks are named in a sentence.
+NAMES = {
+    "keras": "Keras",
+    "torch": "PyTorch",
+    "jax": "JAX",
+    "tensorflow": "TensorFlow",
+    "onnx": "ONNX",
+    "numpy": "NumPy",
+    "scipy": "SciPy",
+}
+#: What an implementation does that follows an alternative, by the reference's switch.
+SWITCHED = {
+    "": "the result is what the definition gives",
+    "trailing-zeros": "zeros follow the last product up to W * stride",
+    "padding-skipped": "what reads padding is left out of the sum",
+    "zero-start": "the sum starts from +0.0",
+    "flush-subnormals": "subnormal numbers are taken for zero, as operands and as results",
+}
+
+
+def meaning(alternative: Alternative) -> str:
+    """
+    Return what an implementation does that follows an alternative.
+    """
+    if not alternative.is_refusal:
+        return SWITCHED[alternative.switch]
+    twin = alternative.twin
+    if isinstance(twin, str):
+        return f"the call is refused, `{twin}` is accepted"
+    # The dtype of a patch is that of the input, which the other arrays follow.
+    patch = ", ".join(f"{key}: {value['input'] if key == 'dtype' else value}" for key, value in twin.items())
+    return f"the call is refused, with `{patch}` it is accepted"
+
+
+def where(clause: Clause) -> str:
+    """
+    Return the condition under which a clause leaves a choice, as an apposition.
+    """
+    return f", where {' and '.join(map(_rule, clause.when))}"
+
+
+def _rule(name: str) -> str:
+    about = str(rules.RULES[name].__doc__ or "").strip().rstrip(".").replace(" (a value)", "")
+    return f"`{name}` holds ({about[0].lower()}{about[1:]})" if about else f"`{name}` holds"
+
+
+def reference(reference: Reference) -> str:
+    """
+    Return a source as its short name, linked, and what it says.
+    """
+    short = re.sub(r"https?://(www\.|github\.com/)?", "", reference.link)
+    short = re.sub(r"/(issues|pull|discussions)/(\d+).*", r"#\2", short)
+    return f"[{short}]({reference.link}): {reference.says}" if reference.says else f"[{short}]({reference.link})"
+
+
+def linked(text: str, folder: str = "", *, homes: Mapping[str, str]) -> str:
+    """
+    Return a text in which the clauses that it names are links; `homes` has the area of each, `folder` leads there.
+    """
+
+    def link(found: re.Match[str]) -> str:
+        name = found["clause"]
+        return f"[{name}]({folder}{homes[name]}.md#{name.lower()})" if name in homes else found[0]
+
+    return re.sub(rf"`[^`]*`|\b(?P<clause>{CLAUSE.pattern})\b", link, text)
+
+
+#: What templates call them.
+FILTERS: Mapping[str, Callable[..., str]] = {
+    "cell": lambda text: text.replace("\n", " ").replace("|", "\\|"),
+    "code": lambda word: f"`{word}`",
+    "meaning": meaning,
+    "paragraphs": lambda text: text.strip().replace("\n", "\n\n"),
+    "reference": reference,
+    "where": where,
+}
