@@ -59,10 +59,14 @@ class Clause:
 class Fault:
     """
     One way of being wrong: a sentence, what it does, and links to real instances.
+
+    `breaks` is the clause that it offends, `under` the conditions under which it is also tried alone.
     """
 
     id: str
     sentence: str
+    breaks: str = ""
+    under: tuple[str, ...] = ()
     effect: str = ""
     links: tuple[str, ...] = ()
 
@@ -167,10 +171,14 @@ def _fault(reader: Reader, key: Scalar, node: Node) -> Fault:
     if not NAME.fullmatch(key.text):
         raise Wrong(key, f"{key.text!r} is no name of a fault", "kebab-case")
     tree = mapping(node)
-    reader.keys(tree, ("sentence", "effect", "links"))
-    links = tuple(text(item) for item in sequence(tree.entries["links"])) if "links" in tree.entries else ()
-    effect = text(tree.entries["effect"]) if "effect" in tree.entries else ""
-    return Fault(id=key.text, sentence=text(_needed(tree, "sentence")), effect=effect, links=links)
+    reader.keys(tree, ("breaks", "sentence", "effect", "links", "under"))
+    texts = {name: text(tree.entries[name]) for name in ("breaks", "effect") if name in tree.entries}
+    lists = {name: _texts(tree.entries[name]) for name in ("links", "under") if name in tree.entries}
+    return Fault(id=key.text, sentence=text(_needed(tree, "sentence")), **texts, **lists)
+
+
+def _texts(node: Node) -> tuple[str, ...]:
+    return tuple(text(item) for item in sequence(node))
 
 
 def _profile(reader: Reader, key: Scalar, node: Node) -> Profile:

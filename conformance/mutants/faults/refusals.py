@@ -1,0 +1,206 @@
+"""
+Faults in what is refused: a senseless call accepted, a legal one refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ...adapter import Refused
+from ...call import Array, Call, PerArray
+from ..evaluator import Stages
+from ..objections import produced
+from .wraps import Edit
+
+#: The parameters that have one entry for each spatial axis.
+LISTS = ("strides", "dilations", "input_dilations", "output_padding")
+
+
+def _deaf(objection: str, repair: Callable[[Call], Call]) -> Edit:
+    """
+    Do not object for one reason: mend the call, without a word, and compute what is left.
+    """
+
+    def edit(do: Stages) -> Stages:
+        def mended(call: Call) -> Call:
+            return repair(call) if objection in set(_until_broken(do, call)) else call
+
+        return _seeing(do, mended)
+
+    return edit
+
+
+def _until_broken(do: Stages, call: Call) -> Iterator[str]:
+    try:
+        yield from do.object(call)
+    except (IndexError, KeyError, ValueError):
+        return
+
+
+def _seeing(do: Stages, mended: Callable[[Call], Call]) -> Stages:
+    return Stages(
+        object=lambda call: do.object(mended(call)),
+        read=lambda call, name: do.read(mended(call), name),
+        translate=lambda call: do.translate(mended(call)),
+        arrange=lambda call, name, array, said: do.arrange(mended(call), name, array, said),
+        step=lambda call, x: do.step(mended(call), x),
+        stuff=do.stuff,
+        measure=do.measure,
+        fill=do.fill,
+        contract=do.contract,
+        scatter=do.scatter,
+        shift=lambda call, y, bias: do.shift(mended(call), y, bias),
+        round=lambda call, y: do.round(mended(call), y),
+        deliver=lambda call, y: do.deliver(mended(call), y),
+        infer=lambda call, y: do.infer(mended(call), y),
+    )
+
+
+def _resized(array: Array, shape: Sequence[int]) -> Array:
+    return np.resize(array, shape) if array.size else np.zeros(shape, array.dtype)
+
+
+def _ranks(call: Call) -> Call:
+    changed = {}
+    for name in ("input", "kernel", "depthwise_kernel", "pointwise_kernel"):
+        array = getattr(call, name)
+        if array is None or array.ndim == len(call.letters(name)):
+            continue
+        more = len(call.letters(name)) - array.ndim
+        changed[name] = (
+            array.reshape((1,) * more + array.shape) if more > 0 else array.reshape(*array.shape[: -1 + more], -1)
+        )
+    return _fitting(replace(call, **changed))
+
+
+def _fitting(call: Call) -> Call:
+    """Give the kernel as many input channels as there are."""
+    if call.op == "separable_conv":
+        return _pointwise(_by_channel(call, "depthwise_kernel"))
+    if call.op == "depthwise_conv":
+        return _by_channel(call, "kernel")
+    channels = call.extent("input", "C")
+    share = channels if call.op == "conv_transpose" else max(channels // max(call.groups, 1), 1)
+    return replace(call, kernel=_along(call, "kernel", "I", share))
+
+
+def _by_channel(call: Call, name: str) -> Call:
+    return replace(call, **{name: _along(call, name, "C", call.extent("input", "C"))})
+
+
+def _along(call: Call, name: str, letter: str, count: int) -> Array:
+    array = call.array(name)
+    axis = call.letters(name).index(letter)
+    return array.take(np.arange(count) % max(array.shape[axis], 1), axis) if array.shape[axis] else array
+
+
+def _pointwise(call: Call) -> Call:
+    between = call.extent("input", "C") * call.extent("depthwise_kernel", "M")
+    first = replace(call, pointwise_kernel=_along(call, "pointwise_kernel", "I", between))
+    array = first.array("pointwise_kernel")
+    for letter in call.spatial:
+        array = array.take([0], first.letters("pointwise_kernel").index(letter))
+    return replace(first, pointwise_kernel=array)
+
+
+def _groups(call: Call) -> Call:
+    """Take the whole groups there are and leave out the rest."""
+    call = replace(call, groups=max(call.groups, 1) if call.op in ("conv", "conv_transpose") else 1)
+    if call.op not in ("conv", "conv_transpose"):
+        return call
+    channels, groups = call.extent("input", "C"), call.groups
+    if channels < groups or (call.op == "conv" and call.extent("kernel", "O") < groups):
+        return _fitting(replace(call, groups=1))
+    kept = channels // groups * groups
+    call = replace(call, input=_along(call, "input", "C", kept))
+    if call.op == "conv":
+        call = replace(call, kernel=_along(call, "kernel", "O", call.extent("kernel", "O") // groups * groups))
+    return _bias(_fitting(call))
+
+
+def _bias(call: Call) -> Call:
+    return call if call.bias is None else replace(call, bias=_resized(call.bias.reshape(-1), (produced(call),)))
+
+
+def _at_least(name: str, least: int) -> Callable[[Call], Call]:
+    return lambda call: replace(call, **{name: tuple(max(entry, least) for entry in getattr(call, name))})
+
+
+def _no_output_padding(call: Call) -> Call:
+    return replace(call, output_padding=(0,) * call.rank)
+
+
+def _entries(call: Call) -> Call:
+    """The last entry stands for every axis that has none; what is too many is left out."""
+    changed = {name: _spread(getattr(call, name), call.rank) for name in LISTS}
+    padding = call.padding if isinstance(call.padding, str) else _spread(call.padding, call.rank)
+    return replace(call, **changed, padding=padding)
+
+
+def _spread(entries, rank: int):  # type: ignore[no-untyped-def]
+    return (*entries, *(entries[-1:] * rank))[:rank] if entries else (1,) * rank
+
+
+def _kinds(call: Call) -> Call:
+    output = call.dtype.output or call.dtype.input
+    taken = {name: None if dtype is None else output for name, dtype in vars(call.dtype).items()}
+    arrays = {
+        name: array.astype(output)
+        for name in ("input", "kernel", "depthwise_kernel", "pointwise_kernel", "bias")
+        if (array := getattr(call, name)) is not None
+    }
+    with np.errstate(all="ignore"):
+        return replace(call, dtype=PerArray(**{**taken, "input": output}), **arrays)
+
+
+def _causal_everywhere(do: Stages) -> Stages:
+    """`causal` is taken in any rank, the low end of each axis padded."""
+
+    def objecting(call: Call) -> Iterator[str]:
+        return (each for each in do.object(call) if each != "causal-rank")
+
+    return replace(do, object=objecting)
+
+
+def _refusing(wanted: Callable[[Call], bool], reason: str) -> Edit:
+    """
+    Refuse a legal call.
+    """
+
+    def edit(do: Stages) -> Stages:
+        def objecting(call: Call) -> Iterator[str]:
+            yield from do.object(call)
+            if wanted(call):
+                yield reason
+
+        return replace(do, object=objecting)
+
+    return edit
+
+
+def _zero_bias(call: Call) -> Call:
+    return replace(call, bias=np.zeros(produced(call), call.array("bias").dtype))
+
+
+EDITS: dict[str, Edit] = {
+    "rank-mismatch-accepted": _deaf("rank", _ranks),
+    "channel-mismatch-accepted": _deaf("channels", _fitting),
+    "groups-mismatch-accepted": _deaf("groups", _groups),
+    "zero-stride-accepted": _deaf("stride", _at_least("strides", 1)),
+    "zero-dilation-accepted": _deaf("dilation", _at_least("dilations", 1)),
+    "zero-input-dilation-accepted": _deaf("input-dilation", _at_least("input_dilations", 1)),
+    "bias-mismatch-accepted": _deaf("bias", _bias),
+    "bias-mismatch-ignored": _deaf("bias", _zero_bias),
+    "bias-rank-accepted": _deaf("bias-rank", _bias),
+    "output-padding-accepted": _deaf("output-padding", _no_output_padding),
+    "entries-mismatch-accepted": _deaf("entries", _entries),
+    "unknown-padding-accepted": _deaf("word", lambda call: replace(call, padding="valid")),
+    "unknown-mode-accepted": _deaf("mode", lambda call: replace(call, padding_mode="zeros")),
+    "causal-in-any-rank": _causal_everywhere,
+    "pointwise-mismatch-accepted": _deaf("pointwise", _pointwise),
+    "kinds-mismatch-accepted": _deaf("kinds", _kinds),
+    "legal-call-refused": _refusing(lambda call: True, "refused for no reason"),
+}

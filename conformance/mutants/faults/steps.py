@@ -1,0 +1,299 @@
+"""
+Faults in strides, dilations and lengths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ...call import Array, Call
+from ..evaluator import Axis, Stages, Told, span
+from .wraps import Edit, finished, first, measured, per_axis, sums, told
+
+
+def _window(axis: Axis) -> int:
+    return span(axis.taps, axis.dilation)
+
+
+def _count(axis: Axis, room: int) -> int:
+    return room // axis.stride + 1 if room >= 0 else 0
+
+
+def _room(axis: Axis) -> int:
+    return axis.length + axis.low + axis.high - _window(axis)
+
+
+def _stride_is_kernel(do: Stages) -> Stages:
+    return replace(
+        do,
+        measure=lambda lengths, taps, said: do.measure(
+            lengths, taps, replace(said, strides=per_axis(taps, _at_least_1))
+        ),
+    )
+
+
+def _at_least_1(count: int) -> int:
+    return max(count, 1)
+
+
+def _strided_first(do: Stages) -> Stages:
+    """The input is strided, then padded and convolved without a stride."""
+
+    def translate(call: Call) -> tuple[Told, ...]:
+        head, *rest = do.translate(call)
+        if head.transposed:
+            return (head, *rest)
+        return (replace(head, strides=(1,) * call.rank), *rest)
+
+    def arrange(call: Call, name: str, array: Array, said: Told) -> Array:
+        x = do.arrange(call, name, array, said)
+        if name != "input" or call.op == "conv_transpose":
+            return x
+        return x[(..., *(slice(None, None, s) for s in call.strides))]
+
+    return replace(do, translate=translate, arrange=arrange)
+
+
+def _capped_stride(axis: Axis, said: Told) -> Axis:
+    if said.transposed or axis.stride <= _window(axis) or not axis.taps:
+        return axis
+    return replace(axis, stride=_window(axis), out=max(_room(axis) // _window(axis) + 1, 0))
+
+
+def _later_phase(axis: Axis, said: Told) -> Axis:
+    shift = (axis.stride - 1) // 2 or axis.stride - 1
+    if said.transposed or _room(axis) % axis.stride < shift:
+        return axis
+    return replace(axis, low=axis.low - shift)
+
+
+def _rounded_up(axis: Axis, said: Told) -> Axis:
+    return _with_remainder(axis, said, 1)
+
+
+def _to_nearest(axis: Axis, said: Told) -> Axis:
+    return _with_remainder(axis, said, (axis.stride + 1) // 2)
+
+
+def _with_remainder(axis: Axis, said: Told, least: int) -> Axis:
+    rest = _room(axis) % axis.stride
+    if said.transposed or _room(axis) < 0 or rest < least:
+        return axis
+    return replace(axis, high=axis.high + axis.stride - rest, out=axis.out + 1)
+
+
+def _one_more(y: Array, said: Told) -> Array:
+    return np.concatenate([y, np.zeros_like(y[..., :1])], axis=-1) if y.shape[-1] else y
+
+
+def _one_less(y: Array, said: Told) -> Array:
+    return y[..., :-1]
+
+
+def _last_window_zero(y: Array, said: Told) -> Array:
+    y = y.copy()
+    y[..., -1:] = 0
+    return y
+
+
+def _last_row_stale(y: Array, said: Told) -> Array:
+    y = y.copy()
+    if y.shape[2] > 1:
+        y[:, :, -1] = y[:, :, -2]
+    return y
+
+
+def _last_column_stale(y: Array, said: Told) -> Array:
+    y = y.copy()
+    if y.shape[-1] > 1:
+        y[..., -1] = y[..., -2]
+    return y
+
+
+def _short_window(axis: Axis, said: Told) -> Axis:
+    if said.transposed or _room(axis) >= 0 or not axis.length:
+        return axis
+    return replace(axis, high=axis.high - _room(axis), out=1)
+
+
+def _holes_read(do: Stages) -> Stages:
+    """Between two taps of a dilated kernel the first of them is read again at every element."""
+
+    def contract(x: Array, w: Array, axes: Sequence[Axis], said: Told) -> Array:
+        for at, axis in enumerate(axes, 2):
+            w = np.repeat(w, axis.dilation, at).take(range(_window(axis)), at)
+        dense = tuple(replace(axis, taps=_window(axis), dilation=1) for axis in axes)
+        return do.contract(x, w, dense, said)
+
+    return replace(do, contract=contract)
+
+
+def _gaps_read(do: Stages) -> Stages:
+    """The last tap is read again at the elements that a stride longer than the window steps over."""
+
+    def contract(x: Array, w: Array, axes: Sequence[Axis], said: Told) -> Array:
+        gaps = [max(axis.stride - axis.taps, 0) if axis.taps and axis.dilation == 1 else 0 for axis in axes]
+        w = np.pad(w, [(0, 0), (0, 0), *((0, gap) for gap in gaps)], mode="edge") if any(gaps) and w.size else w
+        x = np.pad(x, [(0, 0), (0, 0), *((0, gap) for gap in gaps)])
+        longer = tuple(replace(axis, taps=axis.taps + gap) for axis, gap in zip(axes, gaps, strict=True))
+        return do.contract(x, w, longer, said)
+
+    return replace(do, contract=contract)
+
+
+def _one_tap_window(axis: Axis, said: Told) -> Axis:
+    """The window of one tap is taken to be as long as its dilation."""
+    if said.transposed or axis.taps != 1:
+        return axis
+    room = axis.length + axis.low + axis.high - axis.dilation
+    return replace(axis, out=_count(axis, room))
+
+
+def _one_element_stuffed(do: Stages) -> Stages:
+    """An axis of one element is followed by zeros, as if it had a neighbour."""
+
+    def stuff(x: Array, said: Told) -> Array:
+        wide = do.stuff(x, said)
+        more = [(0, q - 1 if size == 1 else 0) for size, q in zip(x.shape[2:], said.input_dilations, strict=True)]
+        return np.pad(wide, [(0, 0), (0, 0), *more])
+
+    return replace(do, stuff=stuff)
+
+
+def _strided_before_stuffing(do: Stages) -> Stages:
+    """The stride counts elements of the input, not the zeros between them."""
+
+    def translate(call: Call) -> tuple[Told, ...]:
+        head, *rest = do.translate(call)
+        steps = tuple(s * q for s, q in zip(head.strides, head.input_dilations, strict=True))
+        return (head if head.transposed else replace(head, strides=steps), *rest)
+
+    return replace(do, translate=translate)
+
+
+def _two_for_none(axis: Axis, said: Told) -> Axis:
+    """Where no window fits, two are made."""
+    if said.transposed or _room(axis) >= 0 or not axis.length:
+        return axis
+    return replace(axis, high=axis.high - _room(axis) + axis.stride, out=2)
+
+
+def _first_only(values: Sequence[int]) -> tuple[int, ...]:
+    return (values[0],) * len(values)
+
+
+def _last_only(values: Sequence[int]) -> tuple[int, ...]:
+    return (values[-1],) * len(values)
+
+
+def _swapped(values: Sequence[int]) -> tuple[int, ...]:
+    return tuple(reversed(values))
+
+
+def _rolled(values: Sequence[int]) -> tuple[int, ...]:
+    return (*values[1:], values[0])
+
+
+def _strides(change: Callable[[Sequence[int]], tuple[int, ...]]) -> Edit:
+    return first(lambda said: replace(said, strides=change(said.strides)))
+
+
+def _dilations(change: Callable[[Sequence[int]], tuple[int, ...]]) -> Edit:
+    return first(lambda said: replace(said, dilations=change(said.dilations)))
+
+
+def _input_dilations(change: Callable[[Sequence[int]], tuple[int, ...]]) -> Edit:
+    return first(lambda said: replace(said, input_dilations=change(said.input_dilations)))
+
+
+def _trailing(do: Stages) -> Stages:
+    def stuff(x: Array, said: Told) -> Array:
+        x = do.stuff(x, said)
+        more = [
+            (0, 0),
+            (0, 0),
+            *((0, q - 1 if w else 0) for w, q in zip(x.shape[2:], said.input_dilations, strict=True)),
+        ]
+        return np.pad(x, more)
+
+    return replace(do, stuff=stuff)
+
+
+def _repeats(do: Stages) -> Stages:
+    """Elements are repeated where zeros belong between them."""
+
+    def stuff(x: Array, said: Told) -> Array:
+        for axis, q in enumerate(said.input_dilations, 2):
+            length = max((x.shape[axis] - 1) * q + 1, 0) if x.shape[axis] else 0
+            x = np.repeat(x, q, axis).take(range(length), axis)
+        return x
+
+    return replace(do, stuff=stuff)
+
+
+def _stuffed_after_padding(do: Stages) -> Stages:
+    """The input is padded first, and the padding dilated with it."""
+
+    def measure(lengths: Sequence[int], taps: Sequence[int], said: Told) -> tuple[Axis, ...]:
+        axes = do.measure(lengths, taps, said)
+        if said.transposed:
+            return axes
+        return tuple(_spread(axis, q) for axis, q in zip(axes, said.input_dilations, strict=True))
+
+    return replace(do, measure=measure)
+
+
+def _spread(axis: Axis, q: int) -> Axis:
+    wide = replace(axis, low=axis.low * q, high=axis.high * q)
+    return replace(wide, out=_count(wide, _room(wide)))
+
+
+EDITS: dict[str, Edit] = {
+    "stride-ignored": _strides(lambda s: (1,) * len(s)),
+    "stride-equals-kernel": _stride_is_kernel,
+    "stride-phase-shifted": measured(_later_phase),
+    "stride-before-padding": _strided_first,
+    "stride-capped-at-window": measured(_capped_stride),
+    "strides-swapped": _strides(_swapped),
+    "strides-rolled": _strides(_rolled),
+    "stride-first-axis-only": _strides(_first_only),
+    "stride-last-axis-only": _strides(_last_only),
+    "dilation-ignored": _dilations(lambda d: (1,) * len(d)),
+    "dilations-swapped": _dilations(_swapped),
+    "dilations-rolled": _dilations(_rolled),
+    "dilation-first-axis-only": _dilations(_first_only),
+    "dilation-last-axis-only": _dilations(_last_only),
+    "dilation-on-input": first(
+        lambda said: (
+            said if said.transposed else replace(said, input_dilations=said.dilations, dilations=said.input_dilations)
+        )
+    ),
+    "dilation-counts-holes": _dilations(lambda d: per_axis(d, lambda each: each + 1 if each > 1 else 1)),
+    "dilation-multiplies-stride": first(
+        lambda said: replace(said, strides=tuple(s * d for s, d in zip(said.strides, said.dilations, strict=True)))
+    ),
+    "dilation-from-stride": first(lambda said: replace(said, dilations=said.strides)),
+    "dilation-holes-read": _holes_read,
+    "dilation-of-one-tap-counts": measured(_one_tap_window),
+    "stride-gaps-read": _gaps_read,
+    "input-dilation-of-one-element": _one_element_stuffed,
+    "stride-before-input-dilation": _strided_before_stuffing,
+    "input-dilation-ignored": _input_dilations(lambda q: (1,) * len(q)),
+    "input-dilations-swapped": _input_dilations(_swapped),
+    "input-dilation-trailing": _trailing,
+    "input-dilation-repeats": _repeats,
+    "input-dilation-pads": _stuffed_after_padding,
+    "length-off-by-one": sums(_one_more),
+    "length-rounded-up": measured(_rounded_up),
+    "length-rounded-to-nearest": measured(_to_nearest),
+    "length-negative": measured(_two_for_none),
+    "tail-window-dropped": sums(_one_less),
+    "tail-window-zero": sums(_last_window_zero),
+    "last-row-stale": sums(_last_row_stale),
+    "last-column-stale": sums(_last_column_stale),
+    "window-longer-than-input-computed": measured(_short_window),
+    "places-reversed": finished(lambda call, y: y[..., ::-1]),
+}
