@@ -5,10 +5,10 @@ The points of sweeps: calls by value, with what the reference and the clauses ex
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from . import geometry
 from .clauses import Alternative, Clause
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from .building import Find
     from .call import Array, Call
     from .expectation import Expectation
+
+
+#: The twin of a refusal: the id of a case, or a patch of call keys as plain data.
+Twin: TypeAlias = "str | Mapping[str, Any]"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,15 +51,22 @@ def points(sweep: Plain, clauses: Mapping[str, Clause]) -> Iterator[Point]:
         Contradiction: if a wanted point contradicts itself.
 
     """
-    chosen = [clause for clause in clauses.values() if clause.when]
     for values in itertools.product(*(zip(values, texts, strict=True) for _, values, texts in sweep["axes"])):
         names = [name for name, _, _ in sweep["axes"]]
         text = ",".join(f"{name}={text}" for name, (_, text) in zip(names, values, strict=True))
         plain = at(sweep["base"], {name: value for name, (value, _) in zip(names, values, strict=True)})
         if (call := _wanted(plain, sweep["where"], text)) is not None:
-            applying = tuple(clause for clause in chosen if all(RULES[rule](call) for rule in clause.when))
+            applying = choices(call, clauses)
             _check_twins(plain, applying, text)
             yield Point(id=f"{sweep['id']}[{text}]", call=plain, clauses=applying)
+
+
+def choices(call: Call, clauses: Mapping[str, Clause]) -> tuple[Clause, ...]:
+    """
+    Return the clauses that leave a choice for a call: those of which every rule of `when` holds.
+    """
+    chosen = (clause for clause in clauses.values() if clause.when)
+    return tuple(clause for clause in chosen if all(RULES[rule](call) for rule in clause.when))
 
 
 def _wanted(plain: Plain, where: tuple[str, ...], text: str) -> Call | None:
@@ -159,57 +170,72 @@ def expectation(point: Point, call: Call, find: Find) -> Expectation:
 
     An alternative has its own name where one clause applies, else `CLAUSE:alternative` for each clause that it follows.
     """
-    from .expectation import AnyOf, Output, Refusal
+    return expectation_under(point.clauses, call, lambda twin: _twin(point, twin, find))
+
+
+def expectation_under(clauses: tuple[Clause, ...], call: Call, twin_of: Callable[[Twin], Call]) -> Expectation:
+    """
+    Return what is expected of a call under clauses that leave a choice; `twin_of` returns the twin of a refusal.
+    """
+    from .expectation import AnyOf, Output
     from .reference import evaluate
 
-    if not point.clauses:
+    if not clauses:
         return Output(array=evaluate(call))
     found: dict[str, Expectation] = {}
-    for name, switches in _computed(point):
+    for name, switches in _computed(clauses):
         found[name] = Output(array=evaluate(call, switches), switches=switches)
-    for name, twin in _refused(point):
-        found[name] = Refusal(twin=_twin(point, twin, find), name=_written(twin))
-    return AnyOf(alternatives=found, clauses=tuple(clause.id for clause in point.clauses))
+    found |= refusals_under(clauses, twin_of)
+    return AnyOf(alternatives=found, clauses=tuple(clause.id for clause in clauses))
 
 
-def _named(point: Point, followed: list[tuple[Clause, str]]) -> str:
-    if len(point.clauses) == 1:
+def refusals_under(clauses: tuple[Clause, ...], twin_of: Callable[[Twin], Call]) -> dict[str, Expectation]:
+    """
+    Return the ways to refuse a call that clauses leave, by their names.
+    """
+    from .expectation import Refusal
+
+    return {name: Refusal(twin=twin_of(twin), name=_written(twin)) for name, twin in _refused(clauses)}
+
+
+def _named(clauses: tuple[Clause, ...], followed: list[tuple[Clause, str]]) -> str:
+    if len(clauses) == 1:
         return followed[0][1]
     return ", ".join(f"{clause.id}:{name}" for clause, name in followed)
 
 
-def _computed(point: Point) -> Iterator[tuple[str, frozenset[str]]]:
-    """Yield the ways to compute the point: one alternative of each clause, with their switches."""
+def _computed(clauses: tuple[Clause, ...]) -> Iterator[tuple[str, frozenset[str]]]:
+    """Yield the ways to compute a call: one alternative of each clause, with their switches."""
     computing = [
         [(clause, name, each.switch) for name, each in clause.alternatives.items() if not each.is_refusal]
-        for clause in point.clauses
+        for clause in clauses
     ]
     for ways in itertools.product(*computing):
-        name = _named(point, [(clause, name) for clause, name, _ in ways])
+        name = _named(clauses, [(clause, name) for clause, name, _ in ways])
         yield name, frozenset(switch for _, _, switch in ways if switch)
 
 
-def _refused(point: Point) -> Iterator[tuple[str, str | Mapping[str, Any]]]:
+def _refused(clauses: tuple[Clause, ...]) -> Iterator[tuple[str, Twin]]:
     """
-    Yield the ways to refuse the point with their twins.
+    Yield the ways to refuse a call with their twins.
 
     Where several clauses may refuse, a target may do so for all of them at once: then the twin needs all their changes.
     """
-    refusing = [(clause, name, each) for clause in point.clauses for name, each in _refusals(clause)]
+    refusing = [(clause, name, each) for clause in clauses for name, each in _refusals(clause)]
     for clause, name, each in refusing:
-        yield _named(point, [(clause, name)]), each.twin
+        yield _named(clauses, [(clause, name)]), each.twin
     patches = [(clause, name, each.twin) for clause, name, each in refusing if isinstance(each.twin, Mapping)]
     for count in range(2, len(patches) + 1):
         for several in itertools.combinations(patches, count):
             together = {key: value for _, _, twin in reversed(several) for key, value in twin.items()}
-            yield _named(point, [(clause, name) for clause, name, _ in several]), together
+            yield _named(clauses, [(clause, name) for clause, name, _ in several]), together
 
 
 def _refusals(clause: Clause) -> Iterator[tuple[str, Alternative]]:
     return ((name, each) for name, each in clause.alternatives.items() if each.is_refusal)
 
 
-def _twin(point: Point, twin: str | Mapping[str, Any], find: Find) -> Call:
+def _twin(point: Point, twin: Twin, find: Find) -> Call:
     from .building import build_call
 
     found = find(twin) if isinstance(twin, str) else build_call({**point.call, **twin})
@@ -217,7 +243,7 @@ def _twin(point: Point, twin: str | Mapping[str, Any], find: Find) -> Call:
     return found
 
 
-def _written(twin: str | Mapping[str, Any]) -> str:
+def _written(twin: Twin) -> str:
     if isinstance(twin, str):
         return twin
     return f"{{{', '.join(f'{key}: {_flow(value)}' for key, value in twin.items())}}}"
