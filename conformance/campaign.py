@@ -47,9 +47,11 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def corpus(what: Sequence[str], sweeps: Any) -> Corpus:
+def corpus(what: Sequence[str], sweeps: Any, *, mutators: bool = False) -> Corpus:
     """
     Return the cases that paths and id patterns name: of the files, else of the shipped corpus.
+
+    `mutators` adds what they make of the literal cases, before the patterns choose.
 
     Raises:
         Invalid: if a file is wrong or missing, or a pattern fits no case.
@@ -63,6 +65,10 @@ def corpus(what: Sequence[str], sweeps: Any) -> Corpus:
         without = ", sweeps left out" if sweeps == "none" else ""
         hint = "a YAML file with cases, or a folder of them"
         raise Invalid(Problem(path=said, message=f"no case here{without}", hint=hint))
+    if mutators:
+        from .derivation import with_mutators
+
+        loaded = with_mutators(loaded)
     return loaded.select(patterns)
 
 

@@ -35,6 +35,8 @@ _sweeps = click.option(
     help="Which sweeps to take besides the literal cases.",
 )
 
+_mutators = click.option("--mutators", is_flag=True, help="Take also what mechanical mutators make of literal cases.")
+
 
 def main() -> NoReturn:
     """
@@ -77,6 +79,7 @@ def commands(debug: bool) -> None:
 @click.option("-b", "--backend", "backends", multiple=True, metavar="TARGET", help="A target, name[+mode][@device].")
 @click.option("--all", "every", is_flag=True, help="Take the compiled and other surfaces as well.")
 @_sweeps
+@_mutators
 @click.option("--ops", metavar="OP,...", help="Only these operations.")
 @click.option("--dtypes", metavar="DTYPE,...", help="Only calls whose input has one of these dtypes.")
 @click.option("--profile", help="Only cases of this profile's clauses.")
@@ -95,6 +98,7 @@ def run(
     backends: Sequence[str],
     every: bool,
     sweeps: str,
+    mutators: bool,
     ops: str | None,
     dtypes: str | None,
     profile: str | None,
@@ -121,7 +125,9 @@ def run(
     from .run import Runner
     from .terms import Limits, Terms
 
-    corpus = campaign.choose(_corpus(what, sweeps), ops=_split(ops), dtypes=_split(dtypes), profile=profile)
+    corpus = campaign.choose(
+        _corpus(what, sweeps, mutators=mutators), ops=_split(ops), dtypes=_split(dtypes), profile=profile
+    )
     ledger = _ledger(ledgers, shipped=not no_known)
     try:
         adapters = _adapters(backends, every)
@@ -155,9 +161,10 @@ def targets() -> None:
 @commands.command("list")
 @click.argument("what", nargs=-1, metavar="[PATH|ID-PATTERN]...")
 @click.option("--sweeps", type=click.Choice(["none", "quick", "full"]), default="none", show_default=True)
-def list_(what: Sequence[str], sweeps: str) -> None:
+@_mutators
+def list_(what: Sequence[str], sweeps: str, mutators: bool) -> None:
     """List case ids, with their titles on a terminal."""
-    cases = _corpus(what, sweeps).cases
+    cases = _corpus(what, sweeps, mutators=mutators).cases
     if not sys.stdout.isatty():
         click.echo("".join(f"{case.id}\n" for case in cases), nl=False)
         return
@@ -247,10 +254,10 @@ def _write(path: Path, text: Callable[[], str]) -> None:
         raise Invalid(Problem(path=str(path), message=f"cannot be written: {error.strerror}")) from error
 
 
-def _corpus(what: Sequence[str], sweeps: str) -> Corpus:
+def _corpus(what: Sequence[str], sweeps: str, *, mutators: bool = False) -> Corpus:
     from . import campaign
 
-    return campaign.corpus(what, sweeps)
+    return campaign.corpus(what, sweeps, mutators=mutators)
 
 
 def _ledger(paths: Sequence[Path], *, shipped: bool) -> Ledger:
