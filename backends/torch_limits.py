@@ -29,7 +29,10 @@ def _is_lopsided_crop(call: Call) -> bool:
     if not words.fits(call):
         return any(low != high for low, high in call.pairs)
     axes = zip(call.pairs, call.output_padding, call.strides, call.dilations, strict=True)
-    return any(low != high and not 0 <= low - high + extra < max(s, d) for (low, high), extra, s, d in axes)
+    # A negative output padding would be hidden in the difference.
+    return any(
+        low != high and (extra < 0 or not 0 <= low - high + extra < max(s, d)) for (low, high), extra, s, d in axes
+    )
 
 
 def _is_other_depthwise(call: Call) -> bool:

@@ -80,11 +80,12 @@ def has_output_padding(call: Call) -> bool:
 
 def is_bias_broadcast(call: Call) -> bool:
     """
-    Say whether adding the bias would broadcast it: of another rank, or one element for several channels.
+    Say whether adding the bias would broadcast one of them: it is of another rank, or either has one channel alone.
     """
     if call.bias is None:
         return False
-    return call.bias.ndim != 1 or (call.bias.size == 1 and _channels_out(call) != 1)
+    sizes = {call.bias.size, _channels_out(call)}
+    return call.bias.ndim != 1 or (1 in sizes and len(sizes) == 2)
 
 
 def _channels_out(call: Call) -> int:

@@ -170,4 +170,6 @@ def test_a_bias_that_would_be_broadcast_is_told(bias: Any, expected: bool) -> No
     Where a bias is added by hand, one element for all channels would pass unseen, and so would another rank.
     """
     assert expected == words.is_bias_broadcast(replace(PLAIN["conv1d"], bias=bias))
-    assert not words.is_bias_broadcast(call_of("conv", ramp(1, 4, 1), ramp(2, 1, 1), bias=[5]))
+    one = call_of("conv", ramp(1, 4, 1), ramp(2, 1, 1), bias=[5])
+    assert not words.is_bias_broadcast(one)
+    assert words.is_bias_broadcast(replace(one, bias=ramp(2)))
