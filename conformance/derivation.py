@@ -81,10 +81,16 @@ def _refused(case: Case, clauses: Mapping[str, Clause]) -> Expectation:
     assert case.call is not None
     refusal = Refusal(twin=case.call, name=case.id)
     left = choices(case.call, clauses)
-    found = refusals_under(left, _twins(case.call))
+    found = refusals_under(left, _twins(case.call)) | _refusals(case.expectation)
     if not found:
         return refusal
     return AnyOf(alternatives={"fault": refusal, **found}, clauses=tuple(clause.id for clause in left))
+
+
+def _refusals(expectation: Expectation) -> dict[str, Expectation]:
+    """Return the ways in which a case may be refused itself, with twins chosen for it."""
+    alternatives = expectation.alternatives if isinstance(expectation, AnyOf) else {}
+    return {name: each for name, each in alternatives.items() if isinstance(each, Refusal)}
 
 
 def _computed(left: tuple[Clause, ...], call: Call) -> Expectation:

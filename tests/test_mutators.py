@@ -105,6 +105,17 @@ def test_where_the_case_may_be_refused_so_may_what_is_made_of_it(corpus: Corpus)
     assert ((1,), (1,)) == (fault.twin.strides, refuses.twin.strides)
 
 
+def test_a_reason_that_the_case_gives_itself_is_kept(corpus: Corpus) -> None:
+    """
+    Rule 1: a case may have chosen a better twin than its clause has.
+    """
+    own = Refusal(twin=replace(PLAIN, padding="same"), name="{padding: same}")
+    expectation = AnyOf(alternatives={"computes": Output(array=reference.evaluate(PLAIN)), "refuses": own})
+    made = _made(PLAIN, "stride-zero", corpus, expectation)
+    assert isinstance(made.expectation, AnyOf)
+    assert made.expectation.alternatives["refuses"] is own
+
+
 def test_a_call_with_a_meaning_is_computed(corpus: Corpus) -> None:
     """
     Rule 2: two groups of a transposed convolution with a kernel of all input channels make twice as many channels.
