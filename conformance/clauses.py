@@ -172,13 +172,22 @@ def _fault(reader: Reader, key: Scalar, node: Node) -> Fault:
         raise Wrong(key, f"{key.text!r} is no name of a fault", "kebab-case")
     tree = mapping(node)
     reader.keys(tree, ("breaks", "sentence", "effect", "links", "under"))
-    texts = {name: text(tree.entries[name]) for name in ("breaks", "effect") if name in tree.entries}
-    lists = {name: _texts(tree.entries[name]) for name in ("links", "under") if name in tree.entries}
-    return Fault(id=key.text, sentence=text(_needed(tree, "sentence")), **texts, **lists)
+    return Fault(
+        id=key.text,
+        sentence=text(_needed(tree, "sentence")),
+        breaks=_text(tree, "breaks"),
+        effect=_text(tree, "effect"),
+        links=_texts(tree, "links"),
+        under=_texts(tree, "under"),
+    )
 
 
-def _texts(node: Node) -> tuple[str, ...]:
-    return tuple(text(item) for item in sequence(node))
+def _text(tree: Tree, key: str) -> str:
+    return text(tree.entries[key]) if key in tree.entries else ""
+
+
+def _texts(tree: Tree, key: str) -> tuple[str, ...]:
+    return tuple(text(item) for item in sequence(tree.entries[key])) if key in tree.entries else ()
 
 
 def _profile(reader: Reader, key: Scalar, node: Node) -> Profile:
