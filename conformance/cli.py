@@ -192,6 +192,46 @@ def validate(what: Sequence[str], sweeps: str) -> int:
 
 
 @commands.command()
+@click.argument("what", nargs=-1, metavar="[PATH|ID-PATTERN]...")
+@click.option("--all", "every", is_flag=True, help="Run every case on every mutant, also once it is noticed.")
+@click.option("--with", "strangers", type=_PATH, metavar="FILE.py", help="Score the mutants of this file instead.")
+@click.option("--json", "target", type=_PATH, help="Write the score here.")
+@click.option("--write", type=_PATH, help="Write which cases kill which mutants here (needs --all).")
+@click.option("--sweeps", type=click.Choice(["none", "quick", "full"]), default="none", show_default=True)
+@click.option("--jobs", type=click.IntRange(1), help="Mutants at once.  [default: number of cores]")
+def mutants(
+    what: Sequence[str],
+    every: bool,
+    strangers: Path | None,
+    target: Path | None,
+    write: Path | None,
+    sweeps: str,
+    jobs: int | None,
+) -> int:
+    """Score the corpus: which wrong implementations does it notice?
+
+    Each mutant is an evaluator with one fault, everywhere or under a condition; it runs as a target. One is left alone
+    once a case that cites the clause which it breaks has noticed it; --all runs everything.
+
+    --with FILE.py scores a stranger's: its dict `mutants` maps names to functions (call, honest) -> output.
+
+    Exit code 1 if a mutant survives, or a clause is not pinned by the cases that cite it.
+    """
+    from .mutants import audit, kills
+    from .reports import mutation
+
+    if write is not None and (not every or strangers is not None):
+        raise click.UsageError("--write needs --all, and no --with")
+    scored = audit.perform(_corpus(what, sweeps), _console(stderr=True), strangers=strangers, every=every, jobs=jobs)
+    mutation.show(_console(stderr=False), scored.kills, scored.clauses, scored.unpinned)
+    if target is not None:
+        _write(target, lambda: mutation.as_json(scored.kills, scored.unpinned))
+    if write is not None:
+        _write(write, lambda: kills.encoded(scored.kills))
+    return scored.exit_code
+
+
+@commands.command()
 @click.option("--record", type=_PATH, help="Draft entries for what is unexpected in this record.")
 @click.option("--write", type=_PATH, metavar="FILE", help="Where to write the draft (- for standard output).")
 def known(record: Path | None, write: Path | None) -> None:

@@ -89,7 +89,6 @@ def _as_signed(call: Call, name: str, array: Array) -> Array:
 
 def _wrapping_first(do: Stages) -> Stages:
     """Products wrap in the dtype of the input, then they are summed in that of the output."""
-
     narrow: list[np.dtype[Any]] = []
 
     def translate(call: Call) -> tuple[Told, ...]:

@@ -231,7 +231,6 @@ def _long_window_refused(axis: Axis, said: Told) -> Axis:
 
 def _step_folded(do: Stages) -> Stages:
     """The padding step ahead is merged into the convolution with its ends swapped."""
-
     return replace(do, step=lambda call, x: padded(x, tuple((high, low) for low, high in call.before or ()), "zeros"))
 
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...adapter import Refused
 from ...call import Array, Call, PerArray
 from ..evaluator import Stages
 from ..objections import produced
@@ -181,6 +180,11 @@ def _refusing(wanted: Callable[[Call], bool], reason: str) -> Edit:
     return edit
 
 
+def _is_more_than_plain(call: Call) -> bool:
+    """Say whether a call has more than one spatial axis, sample or channel."""
+    return call.rank > 1 or call.input.shape[0] > 1 or 1 not in call.input.shape
+
+
 def _zero_bias(call: Call) -> Call:
     return replace(call, bias=np.zeros(produced(call), call.array("bias").dtype))
 
@@ -202,5 +206,5 @@ EDITS: dict[str, Edit] = {
     "causal-in-any-rank": _causal_everywhere,
     "pointwise-mismatch-accepted": _deaf("pointwise", _pointwise),
     "kinds-mismatch-accepted": _deaf("kinds", _kinds),
-    "legal-call-refused": _refusing(lambda call: True, "refused for no reason"),
+    "legal-call-refused": _refusing(_is_more_than_plain, "refused for no reason"),
 }

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...call import Array, Call
 from ..evaluator import Axis, Stages, Told, span
-from .wraps import Edit, finished, first, measured, per_axis, sums, told
+from .wraps import Edit, finished, first, measured, per_axis, sums
 
 
 def _window(axis: Axis) -> int:

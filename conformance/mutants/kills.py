@@ -1,0 +1,86 @@
+"""
+Which cases kill which mutants: measured, kept beside the corpus, and read again.
+
+The file is JSON: the digest of the corpus, the ids of its literal cases in order, and for each mutant its kills as a
+hexadecimal number whose bit i stands for case i.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..problem import Invalid, Problem
+
+FILE = "kills.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kills:
+    """
+    The ids of the cases that notice each mutant, in the order of the corpus.
+
+    `is_whole` is false where a mutant was left alone once it had been noticed.
+    """
+
+    cases: Sequence[str]
+    by_mutant: Mapping[str, tuple[str, ...]]
+    corpus: str = ""
+    is_whole: bool = False
+
+    @property
+    def survivors(self) -> list[str]:
+        """The mutants that no case notices."""
+        return [name for name, ids in self.by_mutant.items() if not ids]
+
+    @property
+    def by_case(self) -> dict[str, frozenset[str]]:
+        """The mutants that each case notices."""
+        found: dict[str, set[str]] = {case: set() for case in self.cases}
+        for name, ids in self.by_mutant.items():
+            for case in ids:
+                found[case].add(name)
+        return {case: frozenset(names) for case, names in found.items()}
+
+    def alike(self) -> list[list[str]]:
+        """
+        Return the mutants that the same cases notice, in groups of two or more; such mutants count once.
+        """
+        groups: dict[tuple[str, ...], list[str]] = {}
+        for name, ids in self.by_mutant.items():
+            groups.setdefault(ids, []).append(name)
+        return [names for ids, names in groups.items() if ids and len(names) > 1]
+
+
+def encoded(kills: Kills) -> str:
+    """
+    Return the text of a file of kills.
+    """
+    bits = {case: 1 << at for at, case in enumerate(kills.cases)}
+    rows = {name: format(sum(bits[case] for case in ids), "x") for name, ids in kills.by_mutant.items()}
+    return json.dumps({"corpus": kills.corpus, "cases": list(kills.cases), "kills": rows}, indent=0) + "\n"
+
+
+def read(path: Path) -> Kills:
+    """
+    Return the kills of a file.
+
+    Raises:
+        Invalid: if it is not such a file.
+
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        cases = content["cases"]
+        rows = {name: tuple(_decoded(row, cases)) for name, row in content["kills"].items()}
+        return Kills(cases=cases, by_mutant=rows, corpus=content["corpus"], is_whole=True)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        hint = "`conv-conformance mutants --all --write FILE` makes one"
+        raise Invalid(Problem(path=str(path), message=f"no file of kills: {error}", hint=hint)) from error
+
+
+def _decoded(row: str, cases: Sequence[str]) -> Iterator[str]:
+    bits = int(row, 16)
+    return (case for at, case in enumerate(cases) if bits >> at & 1)

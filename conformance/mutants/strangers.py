@@ -1,0 +1,184 @@
+"""
+Mutants of a stranger: a Python file whose dict `mutants` maps names to functions `(call, honest) -> output`.
+
+`call` is a `Call` whose arrays lie in memory as its storage says; `honest(call)` returns the right output of any call,
+in its layout and dtype, or raises. An optional `reset()` is called before each mutant meets the corpus.
+All of it runs in this process, case after case in the order of the corpus.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .. import wire
+from ..adapter import Outputs, Refused, Target, ask
+from ..call import ARRAYS, Array, Call
+from ..corpus import Corpus
+from ..ledger import Ledger
+from ..observation import Observation, from_message
+from ..problem import Invalid, Problem
+from ..run import Bench, Plan, make_plan
+from ..verdict import UNEXPECTED, Verdict
+from ..worker import Bench as Workbench
+from .evaluator import HONEST, evaluate
+from .kills import Kills
+from .score import Done
+from .target import larger
+
+Function: TypeAlias = Callable[[Call, Callable[[Call], Array]], Array]
+
+
+def honest(call: Call) -> Array:
+    """
+    Return the right output of a call, in its own layout and dtype.
+
+    Raises:
+        Refused: for a call without a meaning.
+
+    """
+    return evaluate(call, HONEST)
+
+
+def load(path: Path) -> tuple[Mapping[str, Function], Callable[[], object]]:
+    """
+    Return the mutants of a file, and what is to be called before each.
+
+    Raises:
+        Invalid: if it cannot be imported, or has no such dict.
+
+    """
+    module = _imported(path)
+    mutants = getattr(module, "mutants", None)
+    if not isinstance(mutants, Mapping) or not mutants or not all(map(callable, mutants.values())):
+        hint = "mutants = {'name': function(call, honest), …}"
+        raise Invalid(Problem(path=str(path), message="no dict `mutants` of functions", hint=hint))
+    return {str(name): function for name, function in mutants.items()}, getattr(module, "reset", lambda: None)
+
+
+def _imported(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise Invalid(Problem(path=str(path), message="no such file"))
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise Invalid(Problem(path=str(path), message="no Python file", hint="its name must end in .py"))
+    module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        message = f"cannot be imported: {type(error).__name__}: {error}"
+        raise Invalid(Problem(path=str(path), message=message)) from error
+    return module
+
+
+def measure(
+    corpus: Corpus,
+    mutants: Mapping[str, Function],
+    reset: Callable[[], object],
+    *,
+    every: bool = False,
+    done: Done = lambda name: None,
+) -> Kills:
+    """
+    Return which cases notice which of a stranger's mutants; unless `every` is set, only the first that does.
+    """
+    plan = make_plan(corpus.cases)
+    found = {}
+    for name, function in mutants.items():
+        reset()
+        found[name] = tuple(_noticed(plan, name, function, every=every))
+        done(name)
+    cases = [case.id for case in corpus.cases]
+    return Kills(cases=cases, by_mutant=found, corpus=corpus.digest, is_whole=every)
+
+
+def _noticed(plan: Plan, name: str, function: Function, *, every: bool) -> list[str]:
+    noticed: list[str] = []
+
+    def tell(said: Any) -> None:
+        if isinstance(said, Verdict) and said.verdict in UNEXPECTED:
+            noticed.append(said.case)
+
+    bench = Bench(plan, name, Ledger(), tell)
+    work = Workbench(Stranger(function), {"audit": False, "device": "cpu"}, _Unmarked())
+    for number, packed in enumerate(plan.calls):
+        bench.see(number, _observed(work, packed))
+        if noticed and not every:
+            return noticed[:1]
+    bench.finish(None)
+    return noticed if every else noticed[:1]
+
+
+def _observed(work: Workbench, packed: bytes) -> Observation:
+    end = packed.find(b"\n")
+    number, form = wire.unpack_call(packed[:end])
+    answer, _ = work.observe(number, form, packed, end + 1)
+    line, _, payload = answer.partition(b"\n")
+    message, _ = wire.unpack(line)
+    return from_message(message, wire.arrays_of(message, payload, 0))
+
+
+class _Unmarked:
+    """
+    Takes no notes of progress: nobody watches this process.
+    """
+
+    def mark(self, case: int, phase: int) -> None:
+        """Do nothing."""
+
+
+class Stranger:
+    """
+    A backend that makes its calls with a stranger's function.
+    """
+
+    framework = "stranger"
+
+    def __init__(self, function: Function, target: Target | None = None) -> None:
+        """
+        Make the backend of one function.
+        """
+        self._function = function
+
+    def prepare(self, call: Call) -> Callable[[], Outputs]:
+        """
+        Return the closure that makes the call, under `dynamic_shape` after a larger one.
+        """
+        given = replace(call, **{name: _laid(call, name) for name in ARRAYS if getattr(call, name) is not None})
+        if call.variation.dynamic_shape:
+            self._warm(larger(given))
+
+        def make() -> Outputs:
+            output = _as_array(ask(self._function, given, honest))
+            arrays = {"output": output}
+            if call.variation.shape_inference:
+                arrays["inference"] = np.zeros_like(output)
+            return Outputs(arrays)
+
+        return make
+
+    def _warm(self, call: Call) -> None:
+        try:
+            self._function(call, honest)
+        except Exception:  # what a refused first size leaves behind shows in the second
+            return
+
+
+def _laid(call: Call, name: str) -> Array:
+    array = call.array(name)
+    letters = call.letters(name)
+    return call.place(name, letters) if array.ndim == len(letters) else array
+
+
+def _as_array(returned: object) -> Array:
+    array = np.asarray(returned)
+    if array.dtype.kind in "OSUMm":
+        raise Refused(f"returned {type(returned).__name__}, which is no array of numbers")
+    return array

@@ -1,0 +1,143 @@
+"""
+What mutants tell of the corpus, for a person and as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TypeAlias
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ..mutants.kills import Kills
+from ..mutants.score import Done
+
+#: By clause: the mutants that break it and that no case which cites it notices.
+Unpinned: TypeAlias = Mapping[str, Sequence[str]]
+
+#: A log gets a line for so many mutants.
+STEP = 50
+
+
+@contextmanager
+def following(console: Console, count: int) -> Iterator[Done]:
+    """
+    Yield a function that is told each mutant that is done: a bar on a terminal, now and then a line in a log.
+    """
+    if not console.is_terminal:
+        yield _lines(console, count)
+        return
+    columns = (TextColumn("mutants"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bars:
+        task = bars.add_task("", total=count)
+        yield lambda name: bars.advance(task)
+
+
+def _lines(console: Console, count: int) -> Done:
+    done = []
+
+    def tell(name: str) -> None:
+        done.append(name)
+        if len(done) % STEP == 0 or len(done) == count:
+            console.print(f"{len(done)} of {count} mutants", soft_wrap=True)
+
+    return tell
+
+
+def show(console: Console, kills: Kills, clauses: Mapping[str, Sequence[str]], unpinned: Unpinned) -> None:
+    """
+    Show kills by mutant (of a whole matrix), by clause, what was not noticed, and the score.
+
+    `clauses` maps each clause to the mutants that break it; it is empty for a stranger's mutants.
+    """
+    if kills.is_whole:
+        _by_mutant(console, kills)
+        _by_case(console, kills)
+    if clauses:
+        _by_clause(console, kills, clauses, unpinned)
+    for name in kills.survivors:
+        console.print(f"survivor: {name}", soft_wrap=True)
+    for clause, names in unpinned.items():
+        console.print(f"unpinned: {clause}: {_why(names)}", soft_wrap=True)
+    console.print(_score(kills), soft_wrap=True)
+    if clauses:
+        pinned = len([clause for clause in clauses if clause not in unpinned])
+        total = len({*clauses, *unpinned})
+        console.print(f"{pinned} of {total} clauses pinned by the cases that cite them")
+
+
+def _why(names: Sequence[str]) -> str:
+    if not names:
+        return "no mutant breaks it"
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"no case that cites it notices {', '.join(names[:5])}{more}"
+
+
+def _by_mutant(console: Console, kills: Kills) -> None:
+    table = _table("mutant", "kills")
+    for name, ids in kills.by_mutant.items():
+        table.add_row(name, str(len(ids)))
+    console.print(table)
+    for names in kills.alike():
+        console.print(f"count once, noticed by the same cases: {', '.join(names)}", soft_wrap=True)
+
+
+def _by_case(console: Console, kills: Kills) -> None:
+    sole: dict[str, int] = {}
+    for ids in kills.by_mutant.values():
+        if len(ids) == 1:
+            sole[ids[0]] = sole.get(ids[0], 0) + 1
+    for case, names in kills.by_case.items():
+        if not names:
+            console.print(f"kills nothing: {case}", soft_wrap=True)
+    spare = sum(1 for case, names in kills.by_case.items() if names and case not in sole)
+    console.print(
+        f"{len(sole)} cases are the only ones to notice some mutant, {spare} kill nothing else than others do"
+    )
+
+
+def _by_clause(console: Console, kills: Kills, clauses: Mapping[str, Sequence[str]], unpinned: Unpinned) -> None:
+    table = _table("clause", "mutants", "killed", "by a case that cites it")
+    for clause, names in clauses.items():
+        killed = [name for name in names if kills.by_mutant[name]]
+        cited = len(names) - len(unpinned.get(clause, ()))
+        table.add_row(clause, str(len(names)), str(len(killed)), str(cited))
+    console.print(table)
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column(first, no_wrap=True)
+    for other in others:
+        table.add_column(other, justify="right")
+    return table
+
+
+def counts(kills: Kills) -> dict[str, int]:
+    """
+    Return how many mutants there are, those with equal kills once, and how many were noticed.
+    """
+    repeated = sum(len(names) - 1 for names in kills.alike()) if kills.is_whole else 0
+    mutants = len(kills.by_mutant) - repeated
+    return {"mutants": mutants, "killed": mutants - len(kills.survivors), "equivalent": 0}
+
+
+def _score(kills: Kills) -> str:
+    count = counts(kills)
+    conditional = sum("/" in name for name in kills.by_mutant)
+    under = f" ({conditional} under a condition)" if conditional else ""
+    return f"{count['mutants']} mutants{under}: {count['killed']} killed, {len(kills.survivors)} survive"
+
+
+def as_json(kills: Kills, unpinned: Unpinned) -> str:
+    """
+    Return the counts, the survivors and the unpinned clauses; with a whole matrix also the kills of each mutant.
+    """
+    said = {**counts(kills), "survivors": kills.survivors, "unpinned": dict(unpinned), "corpus": kills.corpus}
+    if kills.is_whole:
+        said["kills"] = {name: list(ids) for name, ids in kills.by_mutant.items()}
+    return json.dumps(said, indent=1) + "\n"
