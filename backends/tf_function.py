@@ -88,10 +88,10 @@ def graphed(tf: Any, call: Call, step: tf_nn.Step, compute: Function, arrays: Se
     output = ask(ask(made, *tensors).numpy)
     if traced != [True]:
         raise RuntimeError("tf.function did not build one graph; is run_functions_eagerly set?")
-    return {"output": output} if stated is None else {"output": output, "inference": _inferred(stated, output)}
+    return {"output": output} if stated is None else {"output": output, "inference": inferred(stated, output)}
 
 
-def _inferred(graph: Any, output: Array) -> Array:
+def inferred(graph: Any, output: Array) -> Array:
     """
     Return zeros of the shape and dtype that a graph states; an extent that it leaves open is the result's.
     """

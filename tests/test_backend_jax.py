@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -79,6 +80,34 @@ def test_variations_are_for_jit(varied: dict[str, bool]) -> None:
         "variation: eager, nothing is compiled"
     ]
     assert Jax(Target(name="jax", mode="jit")).prepare(asked)().arrays["output"].tolist() == line(6, 11, 14)
+
+
+@pytest.mark.parametrize("name", ["window", "same", "plane-swapped", "transposed-pairs", "float64", "int8-widened"])
+def test_shape_and_dtype_are_inferred(backend: Jax, name: str) -> None:
+    """
+    Beside the result stands what JAX states of it without computing, and the text makes both.
+    """
+    asked, expected = CALLS[name]
+    outputs = backend.prepare(replace(asked, variation=Variation(shape_inference=True)))()
+    stated = outputs.arrays["inference"]
+    assert outputs.arrays["output"].tolist() == np.asarray(expected).tolist()
+    assert (stated.shape, stated.dtype.name) == (np.shape(expected), asked.dtype.output)
+    with backend._state.x64(asked):
+        pasted, output = eval(outputs.call, {"jax": jax, **arrays(asked)})
+    assert (pasted.shape, pasted.dtype) == (stated.shape, stated.dtype)
+    assert np.asarray(output).tolist() == outputs.arrays["output"].tolist()
+
+
+def test_inference_is_what_jax_says(backend: Jax, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    It is asked of JAX, not read off the result; where JAX refuses to infer, the call is refused.
+    """
+    asked = call_of("conv", *PLAIN, variation=Variation(shape_inference=True))
+    monkeypatch.setattr(jax, "eval_shape", lambda *_: jax.ShapeDtypeStruct((7,), np.dtype("int8")))
+    assert backend.prepare(asked)().arrays["inference"].tolist() == [0] * 7
+    monkeypatch.setattr(jax, "eval_shape", lambda *_: np.zeros((1, 2)) @ np.zeros((1, 2)))
+    with pytest.raises(Raised):
+        backend.prepare(asked)()
 
 
 def test_jit_proves_that_it_compiled() -> None:

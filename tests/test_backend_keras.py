@@ -19,6 +19,7 @@ from conv_conformance.backends import keras_words
 from conv_conformance.backends.keras import Keras
 
 from .handwritten import CALLS
+from .keras_process import INFERRED
 
 ROOT = Path(__file__).parent.parent
 
@@ -40,6 +41,8 @@ REFUSED = {
 }
 #: With oneDNN the output of an empty batch has the spatial sizes of the input; without, those of the definition.
 WRONG_WITH_ONEDNN = {"keras-tensorflow": {"no-batch"}}
+#: keras.ops.conv takes no groups of symbols: it wants the kernel to have every channel of the input.
+NOT_INFERRED = {("ops", "groups")}
 
 
 @cache
@@ -77,6 +80,32 @@ def test_result_is_that_of_the_definition(engine: str, mode: str, name: str) -> 
         right = [asked.dtype.output, list(np.shape(expected)), np.asarray(expected).real.tolist()]
         empty = [asked.dtype.output, list(asked.input.shape), []]
         assert got in ([right, empty] if name in WRONG_WITH_ONEDNN.get(engine, ()) else [right])
+
+
+@pytest.mark.parametrize("mode", Keras.modes)
+@pytest.mark.parametrize("name", INFERRED)
+def test_shape_and_dtype_are_inferred(engine: str, mode: str, name: str) -> None:
+    """
+    What Keras states of a result is its shape, in the order of the call, and its dtype; so does the text, in its own.
+    """
+    asked, expected = CALLS[name]
+    got = observed(engine)["inferences"][mode][name]
+    if (mode, name) in NOT_INFERRED:
+        assert got == "raised"
+    else:
+        layout = keras_words.operation(asked).layout
+        order = [asked.letters("output").index(letter) for letter in layout]
+        shapes = [np.shape(expected), np.transpose(expected, order).shape]
+        assert got == [[asked.dtype.output, list(shape)] for shape in shapes]
+
+
+@pytest.mark.parametrize("mode", Keras.modes)
+def test_inference_is_what_keras_says(engine: str, mode: str) -> None:
+    """
+    It is asked of Keras, not read off the result; a length below zero, which no array has, counts as refused.
+    """
+    stated = ["int8", [1, 7]]
+    assert observed(engine)["stated"][mode] == [[stated, stated], "raised"]
 
 
 def test_layer_cannot_be_given_a_kernel_of_another_rank() -> None:

@@ -43,12 +43,16 @@ def test_result_is_that_of_the_definition(name: str) -> None:
 
 def test_nothing_eager_is_unsupported() -> None:
     """
-    The limits hold for no call known by hand, and for each variation that only a compiler can show.
+    The limits hold for no call known by hand, and for each variation that a compiler or an inference shows.
     """
     assert [name for name, (asked, _) in CALLS.items() if any(limit.holds(asked) for limit in NumPy.limits)] == []
     for variation in ("kernel_constant", "dynamic_shape", "inside_graph"):
         varied = call_of("conv", *PLAIN, variation=Variation(**{variation: True}))
         assert [limit.reason for limit in NumPy.limits if limit.holds(varied)] == ["eager: nothing is compiled"]
+    inferring = call_of("conv", *PLAIN, variation=Variation(shape_inference=True))
+    assert [limit.reason for limit in NumPy.limits if limit.holds(inferring)] == [
+        "nothing is inferred ahead of the call"
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(CALLS))

@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conv_conformance.adapter import Raised, Target, Unavailable
 from conv_conformance.backends.tensorflow import TensorFlow
+from conv_conformance.backends.tf_function import inferred
 from conv_conformance.call import Variation
 
 from .builders import call_of
@@ -131,6 +134,51 @@ def test_variations_are_for_graphs(varied: dict[str, bool]) -> None:
     assert TensorFlow(Target(name="tensorflow", mode="graph")).prepare(asked)().arrays["output"].tolist() == line(
         6, 11, 14
     )
+
+
+@pytest.mark.parametrize("name", ["window", "same", "permuted", "transposed", "bfloat16"])
+def test_shape_and_dtype_are_inferred(name: str) -> None:
+    """
+    Beside the result stands what the graph states of it, its axes in the call's order, and the text makes both.
+    """
+    asked, expected = CALLS[name]
+    varied = replace(asked, variation=Variation(shape_inference=True))
+    outputs = TensorFlow(Target(name="tensorflow", mode="graph")).prepare(varied)()
+    stated = outputs.arrays["inference"]
+    assert outputs.arrays["output"].tolist() == np.asarray(expected).tolist()
+    assert (stated.shape, stated.dtype.name) == (np.shape(expected), asked.dtype.output)
+    pasted, output = eval(outputs.call, {"tf": tf, **arrays(asked)})
+    assert (tuple(pasted.shape), pasted.dtype.name) == (stated.shape, stated.dtype.name)
+    assert np.asarray(output).tolist() == outputs.arrays["output"].tolist()
+
+
+def test_inference_is_what_the_graph_says() -> None:
+    """
+    It is read off the graph: an extent, a rank or a dtype that differs from the result's is told, an open one is not.
+    """
+    output = np.zeros((1, 3, 1), np.float32)
+    stated = {"wrong": [1, 4, 1], "open": [1, None, 1], "short": [1, 3]}
+    graphs = {
+        name: SimpleNamespace(output_shapes=tf.TensorShape(shape), output_dtypes=tf.int8)
+        for name, shape in stated.items()
+    }
+    assert {name: inferred(graph, output).shape for name, graph in graphs.items()} == {
+        "wrong": (1, 4, 1),
+        "open": (1, 3, 1),
+        "short": (1, 3),
+    }
+    assert inferred(graphs["open"], output).dtype == np.int8
+    with pytest.raises(Raised):
+        inferred(SimpleNamespace(output_shapes=tf.TensorShape(None)), output)
+
+
+def test_nothing_is_inferred_without_a_graph() -> None:
+    """
+    Eager TensorFlow states nothing ahead of a call.
+    """
+    asked = call_of("conv", *PLAIN, variation=Variation(shape_inference=True))
+    held = [limit.reason for limit in TensorFlow(Target(name="tensorflow")).limits if limit.holds(asked)]
+    assert held == ["variation: nothing is inferred ahead of the call"]
 
 
 def test_open_sizes_reach_the_output_shape() -> None:

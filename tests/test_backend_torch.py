@@ -9,11 +9,12 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import conv_conformance.storage
 import numpy as np
 import pytest
-from conv_conformance.adapter import Raised, Target, Unavailable
+from conv_conformance.adapter import Raised, Target, Unavailable, ask
 from conv_conformance.backends.torch import Torch
 from conv_conformance.backends.torch_tensors import moved, tensor
 from conv_conformance.call import Call, Variation
@@ -23,6 +24,7 @@ from .builders import call_of, ramp
 from .handwritten import CALLS, PLAIN, arrays, line, taps
 
 torch = pytest.importorskip("torch")
+from torch._subclasses import FakeTensor  # noqa: E402 - only where torch is there
 
 pytestmark = [
     # torch tells that it copies an input to pad it unequally; the result is what is judged.
@@ -123,6 +125,58 @@ def test_variations_are_for_compiled_targets(compiled: Torch, varied: dict[str, 
     assert reasons(compiled, asked) == []
     assert agrees(compiled, asked, line(6, 11, 14))
     assert compiled.surface.graphs == 1
+
+
+@pytest.mark.parametrize("mode", ["", "layer", "autocast"])
+@pytest.mark.parametrize("name", ["window", "bias", "before", "plane-swapped", "transposed-pairs", "separable-1d"])
+def test_shape_and_dtype_are_inferred(mode: str, name: str) -> None:
+    """
+    Beside the result stands what torch states of it, its axes in the call's order; under autocast its own dtype.
+    """
+    asked, expected = CALLS[name]
+    backend = target(mode)
+    outputs = backend.prepare(inferring(asked))()
+    stated = outputs.arrays["inference"]
+    assert outputs.arrays["output"].tolist() == np.asarray(expected).tolist()
+    assert (stated.shape, stated.dtype.name) == (np.shape(expected), backend.result_dtypes.get("float32", "float32"))
+
+
+def test_graph_states_its_result(compiled: Torch) -> None:
+    """
+    A compiled call's inference is read off its one graph; one for open sizes states no extents.
+    """
+    asked, expected = CALLS["transposed-pairs"]
+    stated = compiled.prepare(inferring(asked))().arrays["inference"]
+    assert (stated.shape, stated.dtype.name) == (np.shape(expected), "float32")
+    assert compiled.surface.graphs == 1
+    both = replace(asked, variation=Variation(shape_inference=True, dynamic_shape=True))
+    assert reasons(compiled, both) == ["torch.compile infers no extent of an open size"]
+
+
+@pytest.mark.parametrize("mode", ["", "layer", "autocast"])
+def test_inference_is_what_torch_says(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    It is asked of torch, not read off the result, by tensors without elements; what it refuses is refused.
+    """
+    backend = target(mode)
+    surface = backend._inference._surface
+    compute = surface.compute
+
+    def shorter(call: Call, plan: object, tensors: list[torch.Tensor]) -> object:
+        result = compute(call, plan, tensors)
+        has_elements = result.device.type == "cpu" and not isinstance(result, FakeTensor)
+        return result if has_elements else result[..., :2].to(torch.int8)
+
+    monkeypatch.setattr(surface, "compute", shorter)
+    stated = backend.prepare(inferring(CALLS["window"][0]))().arrays["inference"]
+    assert (stated.tolist(), stated.dtype.name) == (line(0, 0), "int8")
+    monkeypatch.setattr(surface, "compute", lambda *_: ask(torch.nn.functional.conv1d, None, None))
+    with pytest.raises(Raised):
+        backend.prepare(inferring(CALLS["window"][0]))()
+
+
+def inferring(asked: Call) -> Call:
+    return replace(asked, variation=Variation(shape_inference=True))
 
 
 def test_threads_share_one_graph(compiled: Torch) -> None:
@@ -341,8 +395,25 @@ def test_text_compiles_the_same_call(compiled: Torch, varied: dict[str, bool]) -
     assert pasted(outputs.call, asked) == line(106, 111, 114)
 
 
+@pytest.mark.parametrize("mode", ["", "layer"])
+@pytest.mark.parametrize("name", ["bias", "separable-1d", "transposed-pairs"])
+def test_text_infers_and_computes(mode: str, name: str) -> None:
+    """
+    Under inference the text is a pair: a tensor of the meta device, in torch's order of axes, and the result.
+    """
+    asked, expected = CALLS[name]
+    stated, output = evaluated(target(mode).prepare(inferring(asked))().call, asked)
+    order = [asked.layout.output.index(letter) for letter in f"NC{asked.spatial}"]  # type: ignore[union-attr]
+    assert (stated.device.type, stated.shape) == ("meta", np.transpose(expected, order).shape)
+    assert output.tolist() == np.asarray(expected).tolist()
+
+
 def pasted(text: str, asked: Call) -> object:
-    return eval(text, {"torch": torch, "numpy": np, "conv_conformance": conv_conformance, **arrays(asked)}).tolist()
+    return evaluated(text, asked).tolist()
+
+
+def evaluated(text: str, asked: Call) -> Any:
+    return eval(text, {"torch": torch, "numpy": np, "conv_conformance": conv_conformance, **arrays(asked)})
 
 
 def test_only_separable_calls_are_composed() -> None:

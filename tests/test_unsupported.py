@@ -45,8 +45,9 @@ def test_growth_is_seen() -> None:
     assert SCRIPT.grown(now, {"a": 2, "c": 5}) == ["2 -> 3 × a", "0 -> 1 × b"]
 
 
-def test_numpy_lacks_compiled_variations_alone() -> None:
+def test_numpy_lacks_a_compiler_and_inference_alone() -> None:
     """
-    The suite's own implementation can say every call that is not about a compiler.
+    The suite's own implementation can say every call that is not about a compiler or about inference.
     """
-    assert list(SCRIPT.counted("numpy")) == ["eager: nothing is compiled"]
+    lacking = {"eager: nothing is compiled", "nothing is inferred ahead of the call"}
+    assert set(SCRIPT.counted("numpy")) <= lacking
