@@ -22,7 +22,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic, perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -64,6 +64,15 @@ class Progress:
 
     def mark(self, case: int, phase: int) -> None:
         PROGRESS.pack_into(self._map, 0, case, phase)
+
+
+class Marks(Protocol):
+    """
+    What is told of each call that is begun, and its phase.
+    """
+
+    def mark(self, case: int, phase: int) -> None:
+        """Take down the number of a call and a phase."""
 
 
 class Outbox:
@@ -211,7 +220,7 @@ class Bench:
     Where one backend makes its calls.
     """
 
-    def __init__(self, backend: Any, header: wire.Message, marks: Progress) -> None:
+    def __init__(self, backend: Any, header: wire.Message, marks: Marks) -> None:
         self._backend = backend
         self._limits = tuple(attribute(backend, "limits"))
         self._is_audit = header["audit"]

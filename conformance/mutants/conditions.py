@@ -109,6 +109,18 @@ def _inner(y: Array) -> Array:
     return marked
 
 
+def _is(field: str, value: str) -> Callable[[Call], bool]:
+    return lambda call: bool(getattr(call, field) == value)
+
+
+def _of_dtype(name: str) -> Callable[[Call], bool]:
+    return lambda call: call.dtype.input == name
+
+
+def _off_block(count: Callable[[Call], int], block: int) -> Callable[[Call], bool]:
+    return _sized(lambda call: count(call) > block and count(call) % block != 0)
+
+
 def _has_equal(call: Call) -> bool:
     return len(set(call.input.shape)) < call.input.ndim
 
@@ -185,20 +197,16 @@ CONDITIONS: Mapping[str, Condition] = {
     ),
     "long-input": Condition(sentence="The input is longer than 8.", when=_some(lambda axis: axis.length > 8)),
     "longer-than-16": Condition(sentence="The input is longer than 16.", when=_some(lambda axis: axis.length > 16)),
-    "empty-output": Condition(
-        sentence="The output has length 0 in an axis.", when=_some(lambda axis: axis.out == 0)
-    ),
+    "empty-output": Condition(sentence="The output has length 0 in an axis.", when=_some(lambda axis: axis.out == 0)),
     # Padding
-    "padded": Condition(sentence="Something is padded or cropped.", when=_some(lambda axis: (axis.low, axis.high) != (0, 0))),
-    "unpadded": Condition(
-        sentence="Nothing is padded.", when=_sized(lambda call: not any(map(any, _pairs(call))))
+    "padded": Condition(
+        sentence="Something is padded or cropped.", when=_some(lambda axis: (axis.low, axis.high) != (0, 0))
     ),
+    "unpadded": Condition(sentence="Nothing is padded.", when=_sized(lambda call: not any(map(any, _pairs(call))))),
     "padded-by-numbers": Condition(
         sentence="The padding is given in numbers.", when=lambda call: not isinstance(call.padding, str)
     ),
-    "unequal-ends": Condition(
-        sentence="Low and high padding differ.", when=_some(lambda axis: axis.low != axis.high)
-    ),
+    "unequal-ends": Condition(sentence="Low and high padding differ.", when=_some(lambda axis: axis.low != axis.high)),
     "unequal-axes": Condition(
         sentence="Axes are padded differently.", when=_sized(lambda call: len(set(_pairs(call))) > 1)
     ),
@@ -219,21 +227,19 @@ CONDITIONS: Mapping[str, Condition] = {
         sentence="One end is cropped, the other padded.", when=_some(lambda axis: axis.low * axis.high < 0)
     ),
     **{
-        f"padding-{word.replace('_', '-')}": Condition(
-            sentence=f"The padding is `{word}`.", when=lambda call, word=word: call.padding == word
-        )
+        f"padding-{word.replace('_', '-')}": Condition(sentence=f"The padding is `{word}`.", when=_is("padding", word))
         for word in ("valid", "same", "same_lower", "causal", "full")
     },
     **{
-        f"mode-{mode}": Condition(
-            sentence=f"The padding mode is `{mode}`.", when=lambda call, mode=mode: call.padding_mode == mode
-        )
+        f"mode-{mode}": Condition(sentence=f"The padding mode is `{mode}`.", when=_is("padding_mode", mode))
         for mode in ("reflect", "replicate", "circular")
     },
     "output-padded": Condition(sentence="An output padding is not 0.", when=lambda call: max(call.output_padding) > 0),
     "padded-step": Condition(sentence="A padding step stands ahead.", when=lambda call: call.before is not None),
     # Batch and channels
-    "one-sample": Condition(sentence="The batch has one sample.", when=_sized(lambda call: call.extent("input", "N") == 1)),
+    "one-sample": Condition(
+        sentence="The batch has one sample.", when=_sized(lambda call: call.extent("input", "N") == 1)
+    ),
     "three-samples": Condition(
         sentence="The batch has three samples or more.", when=_sized(lambda call: call.extent("input", "N") > 2)
     ),
@@ -246,7 +252,7 @@ CONDITIONS: Mapping[str, Condition] = {
     **{
         f"channels-off-{block}": Condition(
             sentence=f"There are more than {block} channels, and no multiple of {block}.",
-            when=_sized(lambda call, block=block: _channels(call) > block and _channels(call) % block != 0),
+            when=_off_block(_channels, block),
         )
         for block in (4, 8, 16)
     },
@@ -254,12 +260,14 @@ CONDITIONS: Mapping[str, Condition] = {
         sentence="The number of channels is a multiple of 4.",
         when=_sized(lambda call: _channels(call) > 0 and _channels(call) % 4 == 0),
     ),
-    "sixteen-channels": Condition(sentence="There are 16 channels or more.", when=_sized(lambda call: _channels(call) > 15)),
+    "sixteen-channels": Condition(
+        sentence="There are 16 channels or more.", when=_sized(lambda call: _channels(call) > 15)
+    ),
     "one-filter": Condition(sentence="There is one output channel.", when=_sized(lambda call: produced(call) == 1)),
     **{
         f"filters-off-{block}": Condition(
             sentence=f"There are more than {block} output channels, and no multiple of {block}.",
-            when=_sized(lambda call, block=block: produced(call) > block and produced(call) % block != 0),
+            when=_off_block(produced, block),
         )
         for block in (4, 8, 16)
     },
@@ -267,13 +275,16 @@ CONDITIONS: Mapping[str, Condition] = {
         sentence="The number of output channels is a multiple of 4.",
         when=_sized(lambda call: produced(call) > 0 and produced(call) % 4 == 0),
     ),
-    "sixteen-filters": Condition(sentence="There are 16 output channels or more.", when=_sized(lambda call: produced(call) > 15)),
+    "sixteen-filters": Condition(
+        sentence="There are 16 output channels or more.", when=_sized(lambda call: produced(call) > 15)
+    ),
     "as-many-filters": Condition(
         sentence="There are as many output as input channels.",
         when=_sized(lambda call: produced(call) == _channels(call) > 1),
     ),
     "fewer-filters": Condition(
-        sentence="There are fewer output than input channels.", when=_sized(lambda call: produced(call) < _channels(call))
+        sentence="There are fewer output than input channels.",
+        when=_sized(lambda call: produced(call) < _channels(call)),
     ),
     "grouped": Condition(sentence="There is more than one group.", when=lambda call: call.groups > 1),
     "three-groups": Condition(sentence="There are three groups or more.", when=lambda call: call.groups > 2),
@@ -284,7 +295,9 @@ CONDITIONS: Mapping[str, Condition] = {
     ),
     "multiplied": Condition(
         sentence="The channel multiplier is not 1.",
-        when=_sized(lambda call: any("M" in call.letters(name) and call.extent(name, "M") > 1 for name in _kernels(call))),
+        when=_sized(
+            lambda call: any("M" in call.letters(name) and call.extent(name, "M") > 1 for name in _kernels(call))
+        ),
     ),
     "biased": Condition(sentence="There is a bias.", when=lambda call: call.bias is not None),
     "unbiased": Condition(sentence="There is no bias.", when=lambda call: call.bias is None),
@@ -315,9 +328,7 @@ CONDITIONS: Mapping[str, Condition] = {
     ),
     # Dtypes
     **{
-        f"dtype-{name.replace('_', '-')}": Condition(
-            sentence=f"The input is `{name}`.", when=lambda call, name=name: call.dtype.input == name
-        )
+        f"dtype-{name.replace('_', '-')}": Condition(sentence=f"The input is `{name}`.", when=_of_dtype(name))
         for name in NAMES
         if name != "float32"
     },
@@ -329,7 +340,8 @@ CONDITIONS: Mapping[str, Condition] = {
     ),
     "complex-numbers": Condition(sentence="The input is complex.", when=lambda call: is_complex(call.dtype.input)),
     "wider-output": Condition(
-        sentence="The output has another dtype than the input.", when=lambda call: output_dtype(call) != call.dtype.input
+        sentence="The output has another dtype than the input.",
+        when=lambda call: output_dtype(call) != call.dtype.input,
     ),
     "mixed-dtypes": Condition(
         sentence="A kernel has another dtype than the input.",
@@ -338,10 +350,14 @@ CONDITIONS: Mapping[str, Condition] = {
     # Regions of the output
     "later-samples": Condition(sentence="In every sample but the first.", region=_later),
     "last-sample": Condition(sentence="In the last of several samples.", region=lambda y: _last(y, 0) & _from(y, 0, 1)),
-    "middle-samples": Condition(sentence="In samples neither first nor last.", region=lambda y: _later(y) & ~_last(y, 0)),
+    "middle-samples": Condition(
+        sentence="In samples neither first nor last.", region=lambda y: _later(y) & ~_last(y, 0)
+    ),
     "later-filters": Condition(sentence="In every output channel but the first.", region=lambda y: _from(y, 1, 1)),
     "last-filter": Condition(sentence="In the last output channel.", region=lambda y: _last(y, 1)),
-    "filters-from-16": Condition(sentence="In output channels from the seventeenth on.", region=lambda y: _from(y, 1, 16)),
+    "filters-from-16": Condition(
+        sentence="In output channels from the seventeenth on.", region=lambda y: _from(y, 1, 16)
+    ),
     **{
         f"filters-beyond-blocks-of-{block}": Condition(
             sentence=f"In output channels beyond the last full block of {block}.", region=_tail(block)
@@ -353,7 +369,9 @@ CONDITIONS: Mapping[str, Condition] = {
     ),
     "last-place": Condition(sentence="In the last place of the last axis.", region=lambda y: _last(y, y.ndim - 1)),
     "last-row": Condition(sentence="In the last place of the first spatial axis.", region=lambda y: _last(y, 2)),
-    "places-from-8": Condition(sentence="From the ninth place of the last axis on.", region=lambda y: _from(y, y.ndim - 1, 8)),
+    "places-from-8": Condition(
+        sentence="From the ninth place of the last axis on.", region=lambda y: _from(y, y.ndim - 1, 8)
+    ),
     "corners": Condition(sentence="In the corners of the output.", region=_corner),
     "inside": Condition(sentence="Away from every border of the output.", region=_inner),
-}  # fmt: skip
+}

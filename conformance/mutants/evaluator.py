@@ -8,7 +8,7 @@ the integer dtype of the output, from arrays with the axes N, C, then space, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -185,7 +185,13 @@ def translate(call: Call) -> tuple[Told, ...]:
     if call.op != "separable_conv":
         return (first,)
     ones = (1,) * call.rank
-    plain = {"strides": ones, "dilations": ones, "input_dilations": ones, "padding": "valid", "mode": "zeros"}
+    plain: dict[str, Any] = {
+        "strides": ones,
+        "dilations": ones,
+        "input_dilations": ones,
+        "padding": "valid",
+        "mode": "zeros",
+    }
     return first, replace(first, kernel="pointwise_kernel", groups=1, **plain)
 
 
@@ -330,6 +336,13 @@ def source(places: Array, length: int, mode: str) -> Array:
     return np.minimum(there, period - there) if length > 1 else there * 0
 
 
+def inner(index: Iterable[Any]) -> tuple[Any, ...]:
+    """
+    Return the index of spatial axes, whatever the axes before them.
+    """
+    return (..., *index)
+
+
 def _at(axis: int, index: Any) -> tuple[Any, ...]:
     return (slice(None),) * axis + (index,)
 
@@ -346,7 +359,7 @@ def contract(x: Array, w: Array, axes: Sequence[Axis], told: Told) -> Array:
             slice(k * axis.dilation, k * axis.dilation + (axis.out - 1) * axis.stride + 1, axis.stride)
             for k, axis in zip(tap, axes, strict=True)
         )
-        y += mixed(x[(..., *under)], w[(..., *tap)], told.groups)
+        y += mixed(x[inner(under)], w[inner(tap)], told.groups)
     return y
 
 
@@ -355,12 +368,13 @@ def mixed(x: Array, w: Array, groups: int) -> Array:
     Return the channels of `x` (N, C, space) mixed by `w` (O, C / groups), group by group.
     """
     if groups == 1:
-        return np.einsum("oc,nc...->no...", w, x)
+        return np.asarray(np.einsum("oc,nc...->no...", w, x))
     if groups == x.shape[1] == w.shape[0]:
         return x * w[:, 0].reshape(-1, *(1,) * (x.ndim - 2))
     rows = x.reshape(x.shape[0], groups, x.shape[1] // max(groups, 1), *x.shape[2:])
     filters = w.reshape(groups, w.shape[0] // max(groups, 1), w.shape[1])
-    return np.einsum("goc,ngc...->ngo...", filters, rows).reshape(x.shape[0], w.shape[0], *x.shape[2:])
+    sums: Array = np.einsum("goc,ngc...->ngo...", filters, rows)
+    return sums.reshape(x.shape[0], w.shape[0], *x.shape[2:])
 
 
 def scatter(x: Array, w: Array, axes: Sequence[Axis], told: Told) -> Array:
@@ -379,7 +393,7 @@ def scatter(x: Array, w: Array, axes: Sequence[Axis], told: Told) -> Array:
                 slice(k * axis.dilation, k * axis.dilation + (axis.length - 1) * axis.stride + 1, axis.stride)
                 for k, axis in zip(tap, axes, strict=True)
             )
-            y[(..., *onto)] += mixed(x, turned[(..., *tap)], groups)
+            y[inner(onto)] += mixed(x, turned[inner(tap)], groups)
     if any(axis.length == 0 for axis in axes):
         return np.zeros((*y.shape[:2], *(axis.out for axis in axes)), y.dtype)
     return padded(y, tuple((-axis.low, -axis.high) for axis in axes), "zeros")

@@ -151,7 +151,8 @@ class Stranger:
         """
         Return the closure that makes the call, under `dynamic_shape` after a larger one.
         """
-        given = replace(call, **{name: _laid(call, name) for name in ARRAYS if getattr(call, name) is not None})
+        laid: dict[str, Any] = {name: _laid(call, name) for name in ARRAYS if getattr(call, name) is not None}
+        given = replace(call, **laid)
         if call.variation.dynamic_shape:
             self._warm(larger(given))
 

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from ...adapter import Refused
 from ...call import Array, Call
-from ..evaluator import Axis, Stages, Told
+from ..evaluator import Axis, Stages, Told, inner
 from .wraps import Edit, data, finished, kernel, shifted, sums
 
 
@@ -25,14 +26,14 @@ def _spatial(w: Array) -> range:
 
 def _only_first_tap(w: Array, said: Told) -> Array:
     kept = np.zeros_like(w)
-    first = (..., *(slice(1) for _ in _spatial(w)))
+    first = inner(slice(1) for _ in _spatial(w))
     kept[first] = w[first]
     return kept
 
 
 def _only_middle_tap(w: Array, said: Told) -> Array:
     kept = np.zeros_like(w)
-    middle = (..., *(slice(w.shape[axis] // 2, w.shape[axis] // 2 + 1) for axis in _spatial(w)))
+    middle = inner(slice(w.shape[axis] // 2, w.shape[axis] // 2 + 1) for axis in _spatial(w))
     kept[middle] = w[middle]
     return kept
 
@@ -64,7 +65,7 @@ def _spatial_rolled(w: Array, said: Told) -> Array:
     return np.transpose(w.reshape(*w.shape[:2], *w.shape[3:], w.shape[2]), (0, 1, axes[-1], *axes[:-1]))
 
 
-def _weights_of(select: Callable[[int], object]) -> Callable[[Array, Told], Array]:
+def _weights_of(select: Callable[[int], slice]) -> Callable[[Array, Told], Array]:
     """
     Leave out some input channels of each group: their weights are zero.
     """
@@ -78,7 +79,7 @@ def _weights_of(select: Callable[[int], object]) -> Callable[[Array, Told], Arra
     return change
 
 
-def _filters_of(select: Callable[[int], object]) -> Callable[[Array, Told], Array]:
+def _filters_of(select: Callable[[int], slice]) -> Callable[[Array, Told], Array]:
     def change(y: Array, said: Told) -> Array:
         y = y.copy()
         y[:, select(y.shape[1])] = 0
@@ -87,11 +88,11 @@ def _filters_of(select: Callable[[int], object]) -> Callable[[Array, Told], Arra
     return change
 
 
-def _tail(block: int) -> Callable[[int], object]:
+def _tail(block: int) -> Callable[[int], slice]:
     return lambda count: slice(count // block * block, None) if count > block else slice(0, 0)
 
 
-def _beyond(count: int) -> Callable[[int], object]:
+def _beyond(count: int) -> Callable[[int], slice]:
     return lambda _: slice(count, None)
 
 
@@ -312,7 +313,8 @@ def _depthwise(**changes: Callable[[Told], object]) -> Edit:
             head, *rest = do.translate(call)
             if not _is_depthwise(call):
                 return (head, *rest)
-            return (replace(head, **{name: change(head) for name, change in changes.items()}),)
+            changed: dict[str, Any] = {name: change(head) for name, change in changes.items()}
+            return (replace(head, **changed),)
 
         return replace(do, translate=translate)
 
@@ -361,7 +363,8 @@ def _early_bias(do: Stages) -> Stages:
         told = do.translate(call)[1]
         w = do.arrange(call, "pointwise_kernel", np.array(call.array("pointwise_kernel")).astype(y.dtype), told)
         between = np.resize(bias, w.shape[1])
-        return y + (w.reshape(w.shape[:2]) @ between).reshape(-1, *(1,) * (y.ndim - 2))
+        passed: Array = w.reshape(w.shape[:2]) @ between
+        return y + _spread(y, passed)
 
     return replace(do, shift=shift)
 
@@ -384,7 +387,7 @@ def _along_batch(call: Call, y: Array, bias: Array) -> Array:
 def _by_product(call: Call, y: Array, bias: Array) -> Array:
     name = "pointwise_kernel" if call.op == "separable_conv" else "kernel"
     taps = int(np.prod(call.extents(name)))
-    return y + _spread(y, bias) * np.asarray(taps).astype(y.dtype)
+    return np.asarray(y + _spread(y, bias) * np.asarray(taps).astype(y.dtype))
 
 
 def _where_reached(do: Stages) -> Stages:

@@ -65,7 +65,7 @@ def _saturating(do: Stages) -> Stages:
 
 def _clip(call: Call, y: Array) -> Array:
     least, most = np.iinfo(numpy_type(output_dtype(call))).min, np.iinfo(numpy_type(output_dtype(call))).max
-    return np.vectorize(lambda each: min(max(int(each), least), most), otypes=[object])(y)
+    return np.asarray(np.vectorize(lambda each: min(max(int(each), least), most), otypes=[object])(y))
 
 
 def _as_float(dtype: str) -> Callable[[Call, str, Array], Array]:
@@ -244,7 +244,8 @@ def _nonfinite_spreads(do: Stages) -> Stages:
     seen: list[Array] = []
 
     def fill(x: Array, axes: Sequence[Axis], said: Told) -> Array:
-        seen[:] = [~np.isfinite(x).all(axis=tuple(range(1, x.ndim)))] if _floating(x) and x.size else []
+        finite = np.isfinite(x).all(axis=tuple(range(1, x.ndim)))
+        seen[:] = [np.asarray(~finite)] if _floating(x) and x.size else []
         return do.fill(x, axes, said)
 
     def contract(x: Array, w: Array, axes: Sequence[Axis], said: Told) -> Array:
@@ -341,7 +342,7 @@ def _uninitialised(do: Stages) -> Stages:
 
 def _bias_real(call: Call, y: Array, bias: Array) -> Array:
     kept = bias.real if bias.dtype.kind == "c" else bias
-    return y + kept.astype(y.dtype).reshape(-1, *(1,) * (y.ndim - 2))
+    return np.asarray(y + kept.astype(y.dtype).reshape(-1, *(1,) * (y.ndim - 2)))
 
 
 def _wrapped_bias(call: Call, y: Array, bias: Array) -> Array:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -58,6 +59,10 @@ def _seeing(do: Stages, mended: Callable[[Call], Call]) -> Stages:
     )
 
 
+def _with(call: Call, **changes: Any) -> Call:
+    return replace(call, **changes)
+
+
 def _resized(array: Array, shape: Sequence[int]) -> Array:
     return np.resize(array, shape) if array.size else np.zeros(shape, array.dtype)
 
@@ -87,7 +92,7 @@ def _fitting(call: Call) -> Call:
 
 
 def _by_channel(call: Call, name: str) -> Call:
-    return replace(call, **{name: _along(call, name, "C", call.extent("input", "C"))})
+    return _with(call, **{name: _along(call, name, "C", call.extent("input", "C"))})
 
 
 def _along(call: Call, name: str, letter: str, count: int) -> Array:
@@ -125,7 +130,7 @@ def _bias(call: Call) -> Call:
 
 
 def _at_least(name: str, least: int) -> Callable[[Call], Call]:
-    return lambda call: replace(call, **{name: tuple(max(entry, least) for entry in getattr(call, name))})
+    return lambda call: _with(call, **{name: tuple(max(entry, least) for entry in getattr(call, name))})
 
 
 def _no_output_padding(call: Call) -> Call:
@@ -136,23 +141,23 @@ def _entries(call: Call) -> Call:
     """The last entry stands for every axis that has none; what is too many is left out."""
     changed = {name: _spread(getattr(call, name), call.rank) for name in LISTS}
     padding = call.padding if isinstance(call.padding, str) else _spread(call.padding, call.rank)
-    return replace(call, **changed, padding=padding)
+    return _with(call, **changed, padding=padding)
 
 
-def _spread(entries, rank: int):  # type: ignore[no-untyped-def]
+def _spread(entries: tuple[Any, ...], rank: int) -> tuple[Any, ...]:
     return (*entries, *(entries[-1:] * rank))[:rank] if entries else (1,) * rank
 
 
 def _kinds(call: Call) -> Call:
     output = call.dtype.output or call.dtype.input
-    taken = {name: None if dtype is None else output for name, dtype in vars(call.dtype).items()}
+    taken: dict[str, Any] = {name: None if dtype is None else output for name, dtype in vars(call.dtype).items()}
     arrays = {
         name: array.astype(output)
         for name in ("input", "kernel", "depthwise_kernel", "pointwise_kernel", "bias")
         if (array := getattr(call, name)) is not None
     }
     with np.errstate(all="ignore"):
-        return replace(call, dtype=PerArray(**{**taken, "input": output}), **arrays)
+        return _with(call, dtype=PerArray(**{**taken, "input": output}), **arrays)
 
 
 def _causal_everywhere(do: Stages) -> Stages:

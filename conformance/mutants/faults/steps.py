@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...call import Array, Call
-from ..evaluator import Axis, Stages, Told, span
+from ..evaluator import Axis, Stages, Told, inner, span
 from .wraps import Edit, finished, first, measured, per_axis, sums
 
 
@@ -52,7 +52,8 @@ def _strided_first(do: Stages) -> Stages:
         x = do.arrange(call, name, array, said)
         if name != "input" or call.op == "conv_transpose":
             return x
-        return x[(..., *(slice(None, None, s) for s in call.strides))]
+        strided: Array = x[inner(slice(None, None, s) for s in call.strides)]
+        return strided
 
     return replace(do, translate=translate, arrange=arrange)
 

@@ -11,7 +11,7 @@ from itertools import product
 import numpy as np
 
 from ...call import Array, Call
-from ..evaluator import Axis, Stages, Told, mixed, padded, span, transposed_filters
+from ..evaluator import Axis, Stages, Told, inner, mixed, padded, span, transposed_filters
 from .wraps import Edit, first, kernel
 
 
@@ -105,7 +105,7 @@ def _overwritten(do: Stages) -> Stages:
                     slice(k * a.dilation, k * a.dilation + (a.length - 1) * a.stride + 1, a.stride)
                     for k, a in zip(tap, axes, strict=True)
                 )
-                y[(..., *onto)] = mixed(x, filters[(..., *tap)], said.groups)
+                y[inner(onto)] = mixed(x, filters[inner(tap)], said.groups)
         return padded(y, tuple((-axis.low, -axis.high) for axis in axes), "zeros")
 
     return replace(do, scatter=scatter)
