@@ -12,22 +12,20 @@ import importlib.util
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from .. import wire
 from ..adapter import Outputs, Refused, Target, ask
 from ..call import ARRAYS, Array, Call
 from ..corpus import Corpus
-from ..ledger import Ledger
-from ..observation import Observation, from_message
+from ..inprocess import verdicts
 from ..problem import Invalid, Problem
-from ..run import Bench, Plan, make_plan
-from ..verdict import UNEXPECTED, Verdict
-from ..worker import Bench as Workbench
+from ..run import Plan, make_plan
+from ..verdict import UNEXPECTED
 from .evaluator import HONEST, evaluate
 from .kills import Kills
 from .score import Done
@@ -100,38 +98,9 @@ def measure(
 
 
 def _noticed(plan: Plan, name: str, function: Function, *, every: bool) -> list[str]:
-    noticed: list[str] = []
-
-    def tell(said: Any) -> None:
-        if isinstance(said, Verdict) and said.verdict in UNEXPECTED:
-            noticed.append(said.case)
-
-    bench = Bench(plan, name, Ledger(), tell)
-    work = Workbench(Stranger(function), {"audit": False, "device": "cpu"}, _Unmarked())
-    for number, packed in enumerate(plan.calls):
-        bench.see(number, _observed(work, packed))
-        if noticed and not every:
-            return noticed[:1]
-    bench.finish(None)
-    return noticed if every else noticed[:1]
-
-
-def _observed(work: Workbench, packed: bytes) -> Observation:
-    end = packed.find(b"\n")
-    number, form = wire.unpack_call(packed[:end])
-    answer, _ = work.observe(number, form, packed, end + 1)
-    line, _, payload = answer.partition(b"\n")
-    message, _ = wire.unpack(line)
-    return from_message(message, wire.arrays_of(message, payload, 0))
-
-
-class _Unmarked:
-    """
-    Takes no notes of progress: nobody watches this process.
-    """
-
-    def mark(self, case: int, phase: int) -> None:
-        """Do nothing."""
+    given = verdicts(plan, name, Stranger(function))
+    noticed = (verdict.case for verdict in given if verdict.verdict in UNEXPECTED)
+    return list(noticed if every else islice(noticed, 1))
 
 
 class Stranger:
