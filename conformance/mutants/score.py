@@ -5,6 +5,7 @@ Run mutants as targets, through the same engine and judge as a framework, and se
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
@@ -39,72 +40,111 @@ def measure(
     """
     Return which cases of a corpus notice which mutants.
 
-    A mutant is left alone once a case that cites the clause which it breaks has noticed it, unless `every` is set.
-    `earlier` kills say which cases to try first; they decide nothing else.
+    Unless `every` is set, each mutant meets a few cases that noticed it `earlier`, then those that cite the clause
+    which it breaks, then all others, and is left alone as soon as a case that cites its clause has noticed it, or all
+    of these have not and another one has. What was noticed earlier decides nothing but that order.
 
     Raises:
         RuntimeError: if a mutant cannot be run or judged, which is a fault of the suite.
 
     """
-    found: dict[str, tuple[str, ...]] = {}
-    citing = {
-        name: {case.id for case in corpus.cases if _clause(corpus, mutant) in case.clauses}
-        for name, mutant in mutants.items()
-    }
-    if earlier is not None and not every:
-        found = _tried_first(corpus, mutants, earlier, citing, jobs)
-        found = {name: ids for name, ids in found.items() if set(ids) & citing[name]}
-        for name in found:
-            done(name)
-    rest = [name for name in mutants if name not in found]
-    runner = Runner(jobs=jobs)
-    for batch in _batches(rest):
-        made = runner.run(corpus.cases, [_adapter(mutants[name]) for name in batch])
-        for name, target in zip(batch, made.targets, strict=True):
-            found[name] = _kills(target)
-            done(name)
-    cases = [case.id for case in corpus.cases]
-    return Kills(cases=cases, by_mutant={name: found[name] for name in mutants}, corpus=corpus.digest, is_whole=every)
+    search = Search(corpus, mutants, jobs, done)
+    if every:
+        search.meet(list(mutants), corpus.cases)
+    else:
+        search.try_first(earlier or Kills(cases=(), by_mutant={}))
+        search.meet_citing()
+        search.meet([name for name in mutants if not search.found.get(name)], corpus.cases)
+    return Kills(
+        cases=[case.id for case in corpus.cases],
+        by_mutant={name: search.found.get(name, ()) for name in mutants},
+        corpus=corpus.digest,
+        is_whole=every,
+    )
 
 
-def _citing(corpus: Corpus, mutants: Mapping[str, Mutant]) -> dict[str, set[str]]:
+class Search:
     """
-    Return, for each mutant, the cases that cite the clause which it breaks.
+    Mutants meeting cases; `found` has the kills of each so far.
     """
-    cases: dict[str, set[str]] = {}
+
+    def __init__(self, corpus: Corpus, mutants: Mapping[str, Mutant], jobs: int, done: Done) -> None:
+        self._mutants = mutants
+        self._cases = {case.id: case for case in corpus.cases}
+        self._clause = {name: _clause(corpus, mutant) for name, mutant in mutants.items()}
+        self._citing = _citing(corpus)
+        self._jobs = jobs
+        self._done = done
+        self._told: set[str] = set()
+        self.found: dict[str, tuple[str, ...]] = {}
+
+    def try_first(self, earlier: Kills) -> None:
+        """
+        Let each mutant meet a few cases that noticed it before, those first that cite its clause.
+        """
+        with ThreadPoolExecutor(max_workers=self._jobs) as threads:
+            for name, kills in zip(self._mutants, threads.map(self._tried(earlier), self._mutants), strict=True):
+                self._take(name, kills)
+
+    def _tried(self, earlier: Kills) -> Callable[[str], tuple[str, ...]]:
+        def tried(name: str) -> tuple[str, ...]:
+            known = [case for case in earlier.by_mutant.get(name, ()) if case in self._cases]
+            chosen = sorted(known, key=lambda case: case not in self._cited(name))[:FIRST]
+            if not chosen:
+                return ()
+            made = Runner(jobs=1).run([self._cases[case] for case in chosen], [_adapter(self._mutants[name])])
+            return _kills(made.targets[0])
+
+        return tried
+
+    def meet_citing(self) -> None:
+        """
+        Let each mutant that no citing case has noticed yet meet all that cite its clause.
+        """
+        open_: dict[str, list[str]] = {}
+        for name, clause in self._clause.items():
+            if not self._is_pinned(name) and self._cited(name):
+                open_.setdefault(clause, []).append(name)
+        for clause, names in open_.items():
+            self.meet(names, [self._cases[case] for case in self._citing[clause]])
+
+    def meet(self, names: Sequence[str], cases: Sequence[Case]) -> None:
+        """
+        Let mutants meet cases.
+        """
+        left = iter(names)
+        while batch := list(islice(left, BATCH)):
+            made = Runner(jobs=self._jobs).run(cases, [_adapter(self._mutants[name]) for name in batch])
+            for name, target in zip(batch, made.targets, strict=True):
+                self._take(name, _kills(target))
+
+    def _take(self, name: str, kills: tuple[str, ...]) -> None:
+        known = dict.fromkeys((*self.found.get(name, ()), *kills))
+        self.found[name] = tuple(case for case in self._cases if case in known) if len(known) > 1 else tuple(known)
+        if known and name not in self._told:
+            self._told.add(name)
+            self._done(name)
+
+    def _is_pinned(self, name: str) -> bool:
+        return not self._cited(name).isdisjoint(self.found.get(name, ()))
+
+    def _cited(self, name: str) -> AbstractSet[str]:
+        return self._citing.get(self._clause[name], {}).keys()
+
+
+def _citing(corpus: Corpus) -> dict[str, dict[str, None]]:
+    """
+    Return the ids of the cases that cite each clause, in the order of the corpus.
+    """
+    cases: dict[str, dict[str, None]] = {}
     for case in corpus.cases:
         for clause in case.clauses:
-            cases.setdefault(clause, set()).add(case.id)
-    return {name: cases.get(_clause(corpus, mutant), set()) for name, mutant in mutants.items()}
+            cases.setdefault(clause, {})[case.id] = None
+    return cases
 
 
 def _clause(corpus: Corpus, mutant: Mutant) -> str:
     return corpus.faults[mutant.fault].breaks
-
-
-def _tried_first(
-    corpus: Corpus, mutants: Mapping[str, Mutant], earlier: Kills, citing: Mapping[str, set[str]], jobs: int
-) -> dict[str, tuple[str, ...]]:
-    """
-    Run each mutant on a few cases that noticed it before, those first that cite its clause.
-    """
-    cases = {case.id: case for case in corpus.cases}
-
-    def tried(name: str) -> tuple[str, ...]:
-        known = [case for case in earlier.by_mutant.get(name, ()) if case in cases]
-        chosen = sorted(known, key=lambda case: case not in citing[name])[:FIRST]
-        if not chosen:
-            return ()
-        made = Runner(jobs=1).run([cases[case] for case in chosen], [_adapter(mutants[name])])
-        return _kills(made.targets[0])
-
-    with ThreadPoolExecutor(max_workers=jobs) as threads:
-        return dict(zip(mutants, threads.map(tried, mutants), strict=True))
-
-
-def _batches(names: Sequence[str]) -> list[list[str]]:
-    left = iter(names)
-    return list(iter(lambda: list(islice(left, BATCH)), []))
 
 
 def _adapter(mutant: Mutant) -> Adapter:
@@ -127,9 +167,9 @@ def unpinned(corpus: Corpus, mutants: Mapping[str, Mutant], kills: Kills) -> dic
     A required clause that no mutant breaks is unpinned as well, with an empty list, unless its cases are deferred.
     """
     broken = by_clause(corpus, mutants)
-    citing = _citing(corpus, mutants)
+    citing = _citing(corpus)
     missed = {
-        clause: [name for name in names if not citing[name] & set(kills.by_mutant[name])]
+        clause: [name for name in names if citing.get(clause, {}).keys().isdisjoint(kills.by_mutant[name])]
         for clause, names in broken.items()
     }
     bare: dict[str, list[str]] = {clause: [] for clause in pinnable(corpus) if clause not in broken}

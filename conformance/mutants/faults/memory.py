@@ -165,7 +165,7 @@ def _space_swapped_output(do: Stages) -> Stages:
 
 
 def _guessed_channels(do: Stages) -> Stages:
-    """The channel axis of the input is whichever, first or last beside the batch, the kernel's count fits; last wins."""
+    """The channel axis of the input is guessed: of two that fit the kernel's count, the last."""
 
     def arrange(call: Call, name: str, array: Array, said: Told) -> Array:
         right = do.arrange(call, name, array, said)
