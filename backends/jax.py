@@ -34,6 +34,7 @@ LIMITS = (
         lambda call: call.op == "conv_transpose" and call.groups != 1,
     ),
     Limit("groups: jax.lax counts those of a depthwise convolution by its channels", words.is_grouped_by_channels),
+    Limit("kernel: jax.lax has the channels of a depthwise one merged with its filters", words.has_other_channels),
     Limit(
         "input_dilations: jax.lax.conv_transpose has no lhs_dilation",
         lambda call: call.op == "conv_transpose" and call.input_dilations != words.ones(call),

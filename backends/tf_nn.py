@@ -138,7 +138,8 @@ def _is_padding_unsaid(call: Call) -> bool:
 
 
 def _is_extra_unsaid(call: Call) -> bool:
-    return words.has_output_padding(call) and (call.op != "conv_transpose" or len(call.output_padding) != call.rank)
+    is_said = call.op == "conv_transpose" and len(call.output_padding) == call.rank and min(call.output_padding) >= 0
+    return words.has_output_padding(call) and not is_said
 
 
 def _is_grouped_in_three_axes(call: Call) -> bool:

@@ -36,10 +36,7 @@ def _is_lopsided_crop(call: Call) -> bool:
 
 
 def _is_other_depthwise(call: Call) -> bool:
-    if call.op not in ("depthwise_conv", "separable_conv"):
-        return False
-    stage = call.stages[0]
-    return call.groups != 1 or call.extent(stage.kernel, "C") != stage.groups
+    return words.is_grouped_by_channels(call) or words.has_other_channels(call)
 
 
 def _lies(call: Call, storage: str) -> bool:

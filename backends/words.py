@@ -101,6 +101,16 @@ def is_grouped_by_channels(call: Call) -> bool:
     return call.op in ("depthwise_conv", "separable_conv") and call.groups != 1
 
 
+def has_other_channels(call: Call) -> bool:
+    """
+    Say whether the kernel of a depthwise stage is for other channels than the input has.
+    """
+    if call.op not in ("depthwise_conv", "separable_conv"):
+        return False
+    stage = call.stages[0]
+    return call.extent(stage.kernel, "C") != stage.groups
+
+
 def has_wide_pointwise(call: Call) -> bool:
     """
     Say whether the second kernel of a separable convolution has more than one tap.

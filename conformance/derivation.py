@@ -79,12 +79,11 @@ def _left_open(mutator: Mutator, call: Call, clauses: Mapping[str, Clause]) -> t
 
 def _refused(case: Case, clauses: Mapping[str, Clause]) -> Expectation:
     assert case.call is not None
-    refusal = Refusal(twin=case.call, name=case.id)
     left = choices(case.call, clauses)
-    found = refusals_under(left, _twins(case.call)) | _refusals(case.expectation)
-    if not found:
-        return refusal
-    return AnyOf(alternatives={"fault": refusal, **found}, clauses=tuple(clause.id for clause in left))
+    refusal = Refusal(twin=case.call, name=case.id)
+    found = {"fault": refusal, **refusals_under(left, _twins(case.call)), **_refusals(case.expectation)}
+    expectation = AnyOf(alternatives=found, clauses=tuple(clause.id for clause in left))
+    return _without_echo(expectation if len(found) > 1 else refusal)
 
 
 def _refusals(expectation: Expectation) -> dict[str, Expectation]:
@@ -94,7 +93,17 @@ def _refusals(expectation: Expectation) -> dict[str, Expectation]:
 
 
 def _computed(left: tuple[Clause, ...], call: Call) -> Expectation:
-    return expectation_under(left, call, _twins(call))
+    return _without_echo(expectation_under(left, call, _twins(call)))
+
+
+def _without_echo(expectation: Expectation) -> Expectation:
+    """Let a refused twin say nothing of what is made of a case: the case tells of it already."""
+    if isinstance(expectation, Refusal):
+        return replace(expectation, is_twin_judged=True)
+    if isinstance(expectation, AnyOf):
+        each = {name: _without_echo(each) for name, each in expectation.alternatives.items()}
+        return replace(expectation, alternatives=each)
+    return expectation
 
 
 def _twins(call: Call) -> Callable[[Twin], Call]:

@@ -42,10 +42,12 @@ class Refusal:
     The call is refused, while its `twin`, the same call one step away, is accepted.
 
     `name` is how the case names the twin: an id or a patch, as text.
+    `is_twin_judged` says that another case tells where the twin is refused: here that leaves the refusal without proof.
     """
 
     twin: Call
     name: str
+    is_twin_judged: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

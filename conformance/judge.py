@@ -137,6 +137,8 @@ def _judge_refusal(expectation: Refusal, observation: Observation, context: Cont
     twin = context.twins.get(expectation.name)
     if twin is None or twin.outcome == "returned":
         return AGREE if twin else Judgement(verdict="not-run", message=f"its twin {expectation.name} was not run")
+    if twin.outcome == "raised" and expectation.is_twin_judged:
+        return Judgement(verdict="not-run", message=f"refused, but so is its twin ({expectation.name})")
     if twin.outcome == "raised":
         return _disagree("refused", f"refused, but so is its twin ({expectation.name}), which must be accepted")
     return Judgement(verdict=_less(twin.outcome), message=f"its twin ({expectation.name}): {twin.message}")

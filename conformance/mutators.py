@@ -108,10 +108,6 @@ def _kernel_axis_added(call: Call) -> Call:
     return _with_array(call, _main_kernel(call), call.array(_main_kernel(call))[None])
 
 
-def _input_axis_added(call: Call) -> Call:
-    return _with_array(call, "input", call.input[None])
-
-
 def _bias_axis_added(call: Call) -> Call | None:
     return None if call.bias is None else _with_array(call, "bias", call.bias[None])
 
@@ -200,15 +196,16 @@ def _output_padding_negative(call: Call) -> Call | None:
 
 
 def _one_less(name: str) -> Change:
-    return lambda call: _with(call, name, getattr(call, name)[:-1])
+    """Return the change that leaves no entry, or two; one alone may stand for every axis."""
+    return lambda call: None if call.rank == 2 else _with(call, name, getattr(call, name)[:-1])
 
 
 def _one_more(name: str) -> Change:
     return lambda call: _with(call, name, (*getattr(call, name), 1))
 
 
-def _pair_less(call: Call) -> Call:
-    return replace(call, padding=call.pairs[:-1])
+def _pair_less(call: Call) -> Call | None:
+    return None if call.rank == 2 else replace(call, padding=call.pairs[:-1])
 
 
 def _pair_more(call: Call) -> Call:
@@ -285,12 +282,6 @@ _EVERY = (
         name="kernel-axis-added",
         does="The kernel, the first of a separable convolution, gets an axis of one element in front.",
         change=_kernel_axis_added,
-        clause="REFUSE-1",
-    ),
-    Mutator(
-        name="input-axis-added",
-        does="The input gets an axis of one element in front.",
-        change=_input_axis_added,
         clause="REFUSE-1",
     ),
     Mutator(
@@ -418,7 +409,7 @@ _EVERY = (
     ),
     Mutator(
         name="strides-too-few",
-        does="The strides lack their last entry.",
+        does="The strides lack their last entry, in one spatial axis or in three.",
         change=_one_less("strides"),
         clause="REFUSE-8",
     ),
@@ -430,7 +421,7 @@ _EVERY = (
     ),
     Mutator(
         name="dilations-too-few",
-        does="The dilations lack their last entry.",
+        does="The dilations lack their last entry, in one spatial axis or in three.",
         change=_one_less("dilations"),
         clause="REFUSE-8",
     ),
@@ -442,7 +433,7 @@ _EVERY = (
     ),
     Mutator(
         name="pads-too-few",
-        does="The padding, in pairs, lacks the last one.",
+        does="The padding, in pairs, lacks the last one, in one spatial axis or in three.",
         change=_pair_less,
         clause="REFUSE-8",
     ),

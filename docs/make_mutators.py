@@ -27,8 +27,15 @@ What is expected of a changed call follows from three rules; no person decides i
 3. It has a meaning, and clauses leave a choice for it: each of their alternatives will do, as for the points of sweeps.
    The clauses are those whose rules hold for the changed call, and the one that the table names.
 
+A refusal is credited only where the twin is accepted. Where it is not, the case itself tells of it, and nothing is said
+of the changed call (`not-run`).
+
 A case is accepted if it expects an output, a shape, or alternatives of which one is computed.
 An array that is changed lies contiguously in memory, whatever the case says of the old one.
+
+Three changes are no mutators, since frameworks document what they then do: an input without the axis of the batch
+(`torch.nn.functional.conv2d` takes one sample) or with several (`tf.nn.conv2d` takes them all as a batch), and a list
+of one entry in several spatial axes (REFUSE-8).
 
 | mutator | the change | refused under | has a meaning | choice left by |
 |---|---|---|---|---|

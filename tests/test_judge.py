@@ -302,6 +302,16 @@ def test_refusal_needs_a_twin_that_is_accepted(
     assert judged(observation, TWIN, twins=twins) == verdict
 
 
+def test_refused_twin_that_is_judged_elsewhere_is_not_held_against_the_refusal() -> None:
+    """
+    Where another case tells of it, it leaves the refusal without proof, and no more; a result is still no refusal.
+    """
+    judged_elsewhere = replace(TWIN, is_twin_judged=True)
+    assert judged(raised(), judged_elsewhere, twins={TWIN.name: raised()}) == ("not-run", None)
+    assert judged(raised(), judged_elsewhere, twins={TWIN.name: returned(EXPECTED)}) == ("agree", None)
+    assert judged(returned(EXPECTED), judged_elsewhere, twins={TWIN.name: raised()}) == wrong("not-refused")
+
+
 ANY = AnyOf(
     alternatives={
         "computes": Output(array=EXPECTED),
