@@ -10,7 +10,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from conv_conformance.reports.blocks import block
-from conv_conformance.verdict import Verdict
+from conv_conformance.verdict import Finding, Verdict
 
 from .builders import call_of
 from .zoo import case_of, outputs
@@ -31,3 +31,12 @@ def test_arrays_can_be_pasted(values: list[float], dtype: str) -> None:
     pasted: Any = eval(written, {"np": np, "ml_dtypes": ml_dtypes})
     assert (pasted.dtype, pasted.shape) == (array.dtype, array.shape)
     np.testing.assert_array_equal(array.astype("complex128"), pasted.astype("complex128"))
+
+
+@pytest.mark.parametrize(("where", "label"), [("output", "shape"), ("inference", "inference shape")])
+def test_label_names_the_place(where: str, label: str) -> None:
+    """
+    What is wrong is named by its kind, and by its place where that is not the output.
+    """
+    finding = Finding(kind="shape", message="", where=where)
+    assert block(Verdict(case="a.b", target="t", verdict="disagree", finding=finding), None).label == label
