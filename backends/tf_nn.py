@@ -7,6 +7,7 @@ Imports no TensorFlow.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ..adapter import Limit
@@ -93,15 +94,20 @@ def _padding(call: Call, layout: str) -> Any:
 def _output_shape(call: Call, layout: str) -> list[int]:
     stage = call.stages[0]
     sizes = {"N": call.extent("input", "N"), "C": call.extent("kernel", "O") * call.groups}
-    # Where a list is of a wrong length, the output is that beside a fitting one: TensorFlow is to refuse the list.
-    pairs = () if stage.is_padding_senseless else stage.pairs
-    crops = (*map(sum, pairs), *(0,) * call.rank)
-    given = zip(crops, (*stage.strides, *words.ones(call)), (*call.output_padding, *(0,) * call.rank), strict=False)
-    for letter, size, window, (crop, stride, more) in zip(
-        call.spatial, call.lengths, stage.window, given, strict=False
-    ):
+    # Where a parameter does not fit, the output is that beside a fitting one: TensorFlow is to refuse the parameter,
+    # and would end the process at a size below zero.
+    strides = _sensible(call.strides, call.rank)
+    windows = replace(stage, dilations=_sensible(call.dilations, call.rank)).window
+    nothing = (0,) * call.rank
+    crops = nothing if stage.is_padding_senseless else (*map(sum, stage.pairs), *nothing)
+    axes = zip(call.spatial, call.lengths, strides, windows, crops, (*call.output_padding, *nothing), strict=False)
+    for letter, size, stride, window, crop, more in axes:
         sizes[letter] = (size - 1) * stride + window - crop + more
     return [sizes[letter] for letter in layout]
+
+
+def _sensible(steps: tuple[int, ...], rank: int) -> tuple[int, ...]:
+    return tuple(max(step, 1) for step in (*steps, *(1,) * rank)[:rank])
 
 
 def written(call: Call, one: Step, *, is_graph: bool) -> str:

@@ -131,6 +131,16 @@ def test_a_senseless_call_travels(name: str) -> None:
     assert sent == wire.pack_call(0, form.call(payload, 0))
 
 
+def test_no_other_parameter_suffers_from_one_that_does_not_fit() -> None:
+    """
+    The output shape that TensorFlow is told stays that of the call with a stride or a dilation of 1.
+    """
+    call = PLAIN["transposed1d"]
+    shape = tf_nn.step(call).keywords["output_shape"]
+    for fields in ({"strides": (-1,)}, {"strides": ()}, {"dilations": (0,)}, {"dilations": (1, 1)}):
+        assert shape == tf_nn.step(replace(call, **fields)).keywords["output_shape"]
+
+
 def test_an_unknown_word_is_passed_on() -> None:
     """
     The framework is told the word itself, neither a default nor the pairs of another word.
