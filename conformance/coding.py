@@ -1,0 +1,76 @@
+"""
+Coded values: numbers that tell their places, so that an array read in another order of axes shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import permutations
+
+import numpy as np
+
+from . import reference
+from .call import ARRAYS, Array, Call
+from .case import Case
+from .dtypes import PARTS, is_integer, numpy_type
+from .expectation import Output
+from .numerics import STRUCTURE_LIMIT
+
+
+def confusable(case: Case, outputs: list[Output]) -> Iterator[tuple[str, str]]:
+    """
+    Yield where the arrays of a case about layouts do not tell their places.
+
+    Elements differ from each other where the numbers from 1 on would keep S within the limit of the dtype,
+    and everywhere the slices along each axis do.
+    No transposition gives the output back.
+    """
+    call = case.call
+    is_about_layouts = any(clause.startswith("LAYOUT-") for clause in case.clauses)
+    if call is None or not is_about_layouts or not any(output.array.size for output in outputs):
+        return
+    is_small = _largest_sum(call) <= _limit(call.dtype.output or call.dtype.input)
+    for name in ARRAYS[:-1]:
+        array = getattr(call, name)
+        if array is not None and is_small and len(np.unique(_plain(array))) < array.size:
+            yield f"elements of the {name} are equal", f"the numbers from 1 to {array.size} would do"
+        elif array is not None and (letter := _repeated(array, call.letters(name))):
+            yield f"slices of the {name} along {letter} are equal", "numbers that tell their places"
+    for order in {order for output in outputs for order in _symmetries(output.array)}:
+        letters = "".join(call.letters("output")[axis] for axis in order)
+        yield f"the output is the same with its axes in the order {letters}", "numbers that tell their places"
+
+
+def _limit(dtype: str) -> float:
+    """Return up to which S sums are exact in any order."""
+    return float(np.iinfo(numpy_type(dtype)).max) if is_integer(dtype) else STRUCTURE_LIMIT[PARTS.get(dtype, dtype)]
+
+
+def _largest_sum(call: Call) -> int:
+    """Return what S would be at most if the elements of each array were numbered from 1 on."""
+    sizes = [getattr(call, name).size for name in ARRAYS[:-1] if getattr(call, name) is not None]
+    return reference.products(call) * int(np.prod(sizes))
+
+
+def _repeated(array: Array, letters: str) -> str:
+    """Return the letter of an axis along which two slices are equal, or an empty text."""
+    for axis, letter in enumerate(letters):
+        slices = np.moveaxis(array, axis, 0)
+        if array.size and len({each.tobytes() for each in slices}) < len(slices):
+            return letter
+    return ""
+
+
+def _symmetries(array: Array) -> Iterator[tuple[int, ...]]:
+    """Yield the orders of axes, other than the array's own, in which it has the same shape and elements."""
+    plain = _plain(array)
+    long = [axis for axis, length in enumerate(array.shape) if length > 1]
+    for order in permutations(range(array.ndim)):
+        is_own = [axis for axis in order if axis in long] == long
+        if not is_own and np.array_equal(plain.transpose(order), plain, equal_nan=True):
+            yield order
+
+
+def _plain(array: Array) -> Array:
+    """Return an array whose dtype NumPy can sort."""
+    return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)

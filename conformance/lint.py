@@ -1,0 +1,107 @@
+"""
+Whether literal cases are good ones: that they tell what they claim, can be checked by hand, and stay as they were.
+
+Points of sweeps are not held to it: literal cases are what people read and cite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+
+from . import lock, worth
+from .case import Case
+from .coding import confusable
+from .corpus import Corpus
+from .dtypes import PARTS, is_integer
+from .expectation import AnyOf, Deferred, Expectation, Output
+from .numerics import STRUCTURE_LIMIT, tolerance
+from .patterns import matches
+from .problem import Invalid, Problem
+from .twins import distant
+
+#: What is wrong, and how to mend it.
+Complaint: TypeAlias = tuple[str, str]
+#: The clauses that are about rounding, and about numbers that no order of summation makes exact.
+ABOUT_NUMBERS = ("ROUND-*", "NAN-*", "ZERO-*", "SUBNORMAL-*", "PURE-*", "DTYPE-3")
+
+
+def check(corpus: Corpus) -> Iterator[Problem]:
+    """
+    Yield what is wrong with the literal cases of a corpus, each by itself.
+    """
+    for case in _literal(corpus):
+        for message, hint in _complaints(case, corpus):
+            yield _problem(case, message, hint)
+
+
+def check_kept(corpus: Corpus, folder: Path) -> Iterator[Problem]:
+    """
+    Yield where a corpus, whole, is not what is kept of it in its folder: its kills, the lock of its released cases.
+    """
+    yield from lock.check(_literal(corpus), lock.read(folder / lock.FILE))
+    try:
+        kills = worth.kept(corpus, folder)
+    except Invalid as invalid:
+        yield from invalid.problems
+        return
+    by_case = kills.by_case
+    for case in _literal(corpus):
+        for message, hint in worth.overrated(case, kills, by_case.get(case.id, ())):
+            yield _problem(case, message, hint)
+
+
+def _literal(corpus: Corpus) -> Iterator[Case]:
+    return (case for case in corpus.cases if not case.sweep)
+
+
+def _problem(case: Case, message: str, hint: str) -> Problem:
+    return Problem(path=case.path, line=case.line, column=1, message=f"{case.id}: {message}", hint=hint)
+
+
+def _complaints(case: Case, corpus: Corpus) -> Iterator[Complaint]:
+    if case.call is None or isinstance(case.expectation, Deferred):
+        return
+    outputs = list(_outputs(case.expectation))
+    yield from distant(case, corpus.clauses)
+    yield from _rounded(case, outputs)
+    yield from confusable(case, outputs)
+    if not case.why:
+        yield from _monotonous(outputs)
+
+
+def _outputs(expectation: Expectation) -> Iterable[Output]:
+    alternatives = expectation.alternatives.values() if isinstance(expectation, AnyOf) else [expectation]
+    return (each for each in alternatives if isinstance(each, Output))
+
+
+def _rounded(case: Case, outputs: Iterable[Output]) -> Iterator[Complaint]:
+    """Yield that numbers are so large, or so finely graded, that the order of summation shows; at most once."""
+    if case.call is None or any(matches(each, name) for each in ABOUT_NUMBERS for name in case.clauses):
+        return
+    for output in outputs:
+        dtype = case.call.dtype.output or case.call.dtype.input
+        if output.precision is not None or is_integer(dtype):
+            continue
+        if tolerance(case.call, output.array, dtype, composed=False).grid is None:
+            limit = STRUCTURE_LIMIT[PARTS.get(dtype, dtype)]
+            hint = "smaller numbers, or a clause about rounding"
+            yield f"S is beyond {limit:.0f} times the grid of the numbers", hint
+            return
+
+
+def _monotonous(outputs: Iterable[Output]) -> Iterator[Complaint]:
+    """Yield that an output hardly tells one place from another; at most once, alternatives being alike."""
+    for output in outputs:
+        array, hint = output.array.reshape(-1), "other numbers, or say under why it has to be so"
+        if array.size < 2:
+            continue
+        if ((array == array[0]) | ((array != array) & (array[0] != array[0]))).all():
+            yield "every element of the output is the same", hint
+            return
+        if 2 * np.count_nonzero(array) < array.size:
+            yield "more than half of the output is zero", hint
+            return

@@ -1,0 +1,135 @@
+"""
+The lock of released cases: id and digest of what each says, so that no released case is edited unseen.
+
+The digest is of the meaning: call, expectation and clauses.
+Titles, reasons, references, `catches` and the order of a file may change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .call import Array, Call, PerArray, Variation
+from .case import Case
+from .expectation import AnyOf, Deferred, Expectation, Output, Refusal, Shape
+from .problem import Invalid, Problem
+
+FILE = "lock.json"
+
+#: Digests by id.
+Lock = Mapping[str, str]
+#: What goes without saying: left out, as a parameter that a later version adds will be, so that no digest changes.
+SILENT: Mapping[str, Any] = {"groups": 1, "padding_mode": "zeros", "variation": {"threads": 1}}
+
+
+def check(cases: Iterable[Case], lock: Lock) -> Iterator[Problem]:
+    """
+    Yield which released cases are gone, or say something else than they did.
+    """
+    left = dict(lock)
+    for case in cases:
+        released = left.pop(case.id, None)
+        if released is not None and digest(case) != released:
+            hint = "leave it as it was, with superseded_by: the id of a new case"
+            message = f"{case.id} is released, and says something else now"
+            yield Problem(path=case.path, line=case.line, column=1, message=message, hint=hint)
+    for name in left:
+        yield Problem(path=FILE, message=f"{name} is released, and gone", hint="it may be superseded, not deleted")
+
+
+def grown(cases: Iterable[Case], lock: Lock) -> dict[str, str]:
+    """
+    Return a lock that has these cases too, those that wait to be executed apart; no entry is changed.
+    """
+    more = {case.id: digest(case) for case in cases if case.id not in lock and not _is_deferred(case)}
+    return {**more, **lock}
+
+
+def _is_deferred(case: Case) -> bool:
+    return isinstance(case.expectation, Deferred)
+
+
+def read(path: Path) -> dict[str, str]:
+    """
+    Return the lock in a file, an empty one where there is no such file.
+
+    Raises:
+        Invalid: if it is no lock.
+
+    """
+    if not path.exists():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {name: text.strip() for name, text in content.items()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise Invalid(Problem(path=str(path), message=f"no lock of cases: {error}")) from error
+
+
+def encoded(lock: Lock) -> str:
+    """
+    Return the text of a file: sorted, one case a line.
+    """
+    return json.dumps(lock, indent=0, sort_keys=True) + "\n"
+
+
+def digest(case: Case) -> str:
+    """
+    Return "sha256:" and the digest of what a case says; "waits" for one that cannot be executed yet.
+    """
+    if case.call is None or _is_deferred(case):
+        return "waits"
+    meaning = {"call": _call(case.call), "expect": _expected(case.expectation), "clauses": sorted(case.clauses)}
+    text = json.dumps(meaning, sort_keys=True)
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _call(call: Call) -> dict[str, Any]:
+    said = {name: getattr(call, name) for name in call.__dataclass_fields__ if name not in ("placed", "known_form")}
+    plain = ((name, _plain(value)) for name, value in said.items() if value is not None)
+    return {name: value for name, value in plain if value != SILENT.get(name)}
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case np.ndarray():
+            return _array(value)
+        case PerArray() | Variation():
+            return {name: each for name, each in vars(value).items() if each}
+        case _:
+            return value
+
+
+def _expected(expectation: Expectation) -> dict[str, Any]:
+    match expectation:
+        case Output():
+            said = {"output": _array(expectation.array), "precision": expectation.precision}
+            return {**said, "signed_zero": expectation.signed_zero}
+        case Shape():
+            return {"shape": expectation.shape, "dtype": expectation.dtype}
+        case Refusal():
+            return {"twin": _call(expectation.twin)}
+        case AnyOf():
+            return {"any_of": {name: _expected(each) for name, each in expectation.alternatives.items()}}
+        case Deferred():
+            raise TypeError(expectation.reason)
+
+
+def _array(array: Array) -> dict[str, Any]:
+    """Return shape, dtype and the digest of the numbers, each as a double or a 64-bit integer, little end first."""
+    wide = {"c": "<c16", "i": "<i8", "u": "<u8"}.get(array.dtype.kind, "<f8")
+    numbers = array.reshape(-1).astype(wide)
+    if numbers.dtype.kind in "cf":
+        parts = numbers.view("<f8")
+        parts[np.isnan(parts)] = np.nan  # one NaN is as good as another
+    return {
+        "shape": array.shape,
+        "dtype": array.dtype.name,
+        "numbers": hashlib.sha256(numbers.tobytes()).hexdigest(),
+    }

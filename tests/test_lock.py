@@ -1,0 +1,145 @@
+"""
+The lock of released cases: what changes the digest of a case, and what is told of one that has changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conv_conformance import corpus, lint, lock
+from conv_conformance.case import Case
+from conv_conformance.expectation import AnyOf, Output, Refusal, Shape
+from conv_conformance.problem import Invalid
+
+from .commands import CASES
+
+ABOUT = "about: Three cases of one's own."
+
+
+def cases_of(file: Path, content: str = CASES) -> tuple[Case, ...]:
+    """
+    Return the cases of a file with some content.
+    """
+    file.write_text(content)
+    return corpus.load([file]).cases
+
+
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [
+        ("title: The window slides without flipping", "title: It slides"),
+        (
+            "    clauses: [CONV-1, VALID-1]\n",
+            "    why: So.\n    catches: [kernel-flipped]\n    clauses: [VALID-1, CONV-1]\n",
+        ),
+        ("[[[0], [3], [4], [5]]]", "{shape: [1, 4, 1], values: [0, 3, 4, 5]}"),
+        (ABOUT, f"# A remark\n{ABOUT}"),
+        ("    kernel: [[[1]], [[2]]]\n", "    kernel: [[[1]], [[2]]]\n    dilations: 1\n    groups: 1\n"),
+    ],
+)
+def test_what_may_change(written: str, instead: str, tmp_path: Path) -> None:
+    """Words about a case, and another way to write the same, leave its digest as it is."""
+    assert written in CASES
+    before = lock.grown(cases_of(tmp_path / "mine.yaml"), {})
+    assert before == lock.grown(cases_of(tmp_path / "mine.yaml", CASES.replace(written, instead)), {})
+
+
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [
+        ("clauses: [CONV-1, VALID-1]\n    input: [[[0]", "clauses: [CONV-1]\n    input: [[[0]"),
+        ("[[[0], [3], [4], [5]]]", "[[[-0.0], [3], [4], [5]]]"),
+        ("    kernel: [[[1]], [[2]]]\n    expect", "    kernel: [[[1]], [[2]]]\n    padding: 0\n    expect"),
+        ("    kernel: [[[1]], [[2]]]\n    expect", "    kernel: [[[1]], [[2]]]\n    storage: strided\n    expect"),
+        ("    kernel: [[[1]], [[2]]]\n    expect", "    kernel: [[[1]], [[2]]]\n    dtype: float64\n    expect"),
+        ("    kernel: [[[1]], [[2]]]\n    expect", "    kernel: [[[1]], [[2]]]\n    bias: [0]\n    expect"),
+        (
+            "    kernel: [[[1]], [[2]]]\n    expect",
+            "    kernel: [[[1]], [[2]]]\n    variation: inside_graph\n    expect",
+        ),
+        ("expect: {output: [[[6], [11], [14]]]}", "expect: {output: [[[6], [11], [13]]]}"),
+        ("expect: {output: [[[6], [11], [14]]]}", "expect: {shape: [1, 3, 1]}"),
+        ("[[[6], [11], [14]]]}", "[[[6], [11], [14]]], precision: exact}"),
+        ("[[[6], [11], [14]]]}", "[[[6], [11], [14]]], compare: signed-zero}"),
+    ],
+)
+def test_what_is_another_case(written: str, instead: str, tmp_path: Path) -> None:
+    """Another call, expectation or clause changes the digest of that case alone, and is told."""
+    assert written in CASES
+    before = lock.grown(cases_of(tmp_path / "mine.yaml"), {})
+    changed = cases_of(tmp_path / "mine.yaml", CASES.replace(written, instead, 1))
+    after = lock.grown(changed, {})
+    assert ["mine.plain"] == [name for name in before if before[name] != after[name]]
+    (problem,) = lock.check(changed, before)
+    assert "mine.plain is released, and says something else now" == problem.message
+    assert "leave it as it was, with superseded_by: the id of a new case" == problem.hint
+
+
+def digest(expectation: object, case: Case) -> str:
+    """
+    Return the digest of a case with another expectation.
+    """
+    return lock.digest(replace(case, build_expectation=lambda: expectation))  # type: ignore[arg-type, return-value]
+
+
+def test_digests_of_expectations(tmp_path: Path) -> None:
+    """Kind, twin and alternatives of an expectation count, the name of a twin and the bits of a NaN do not."""
+    case = cases_of(tmp_path / "mine.yaml")[0]
+    call = case.call
+    assert call is not None
+    output = Output(array=np.float32([1]))
+    twin = Refusal(twin=call, name="a")
+    other = Refusal(twin=replace(call, strides=(2,)), name="a")
+    kinds = [output, twin, other, Shape(shape=(1,), dtype="float32"), AnyOf(alternatives={"computes": output})]
+    kinds += [AnyOf(alternatives={"computes": output, "refuses": each}) for each in (twin, other)]
+    assert len(kinds) == len({digest(each, case) for each in kinds})
+    assert digest(twin, case) == digest(Refusal(twin=call, name="b"), case)
+    bits = [np.array([0x7FC00000 | more], np.uint32).view(np.float32) for more in (0, 1)]
+    assert 1 == len({digest(Output(array=nan), case) for nan in bits})
+
+
+def test_a_released_case_stays(tmp_path: Path) -> None:
+    """One that is gone is told, one that is new is not."""
+    known = cases_of(tmp_path / "mine.yaml")
+    released = lock.grown(known, {})
+    assert [] == list(lock.check(known, {}))
+    assert [] == list(lock.check(known, released))
+    (problem,) = lock.check(known[1:], released)
+    assert "lock.json: mine.plain is released, and gone (it may be superseded, not deleted)" == str(problem)
+
+
+def test_a_lock_only_grows(tmp_path: Path) -> None:
+    """New cases enter, what is locked keeps its digest, and cases that wait to be executed stay out."""
+    known = cases_of(tmp_path / "mine.yaml")
+    grown = lock.grown(known, {"mine.plain": "sha256:1", "mine.gone": "sha256:2"})
+    assert {"mine.plain", "mine.marked", "mine.symmetric", "mine.gone"} == set(grown)
+    assert ("sha256:1", "sha256:2") == (grown["mine.plain"], grown["mine.gone"])
+    gradients = ", gradients: {cotangent: {shape: [1, 3, 1], fill: 1}}}"
+    waiting = cases_of(tmp_path / "mine.yaml", CASES.replace("[14]]]}", "[14]]]" + gradients))
+    assert {"mine.marked", "mine.symmetric"} == set(lock.grown(waiting, {}))
+    assert [] != list(lock.check(waiting, lock.grown(known, {})))
+
+
+def test_the_file(tmp_path: Path) -> None:
+    """A lock has one case a line, sorted, and is read as it was written; no file locks nothing."""
+    released = lock.grown(cases_of(tmp_path / "mine.yaml"), {})
+    text = lock.encoded(released)
+    assert ["mine.marked", "mine.plain", "mine.symmetric"] == [line.split('"')[1] for line in text.splitlines()[1:-1]]
+    tmp_path.joinpath(lock.FILE).write_text(text)
+    assert released == lock.read(tmp_path / lock.FILE)
+    assert {} == lock.read(tmp_path / "nowhere.json")
+    for wrong in ("[]", "{", '{"a": 1}'):
+        tmp_path.joinpath(lock.FILE).write_text(wrong)
+        with pytest.raises(Invalid, match="no lock of cases"):
+            lock.read(tmp_path / lock.FILE)
+
+
+def test_the_lint_holds_to_the_lock(tmp_path: Path) -> None:
+    """What the lock has against a corpus, the lint says."""
+    cases_of(tmp_path / "mine.yaml")
+    known = corpus.load([tmp_path / "mine.yaml"])
+    tmp_path.joinpath(lock.FILE).write_text(lock.encoded({"mine.gone": "sha256:0"}))
+    assert "lock.json: mine.gone is released, and gone" in "\n".join(map(str, lint.check_kept(known, tmp_path)))
