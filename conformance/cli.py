@@ -176,18 +176,21 @@ def list_(what: Sequence[str], sweeps: str, mutators: bool) -> None:
 @click.argument("what", nargs=-1, metavar="[PATH|ID-PATTERN]...")
 @_sweeps
 def validate(what: Sequence[str], sweeps: str) -> int:
-    """Check case files, and recompute every expectation twice."""
+    """Check case files, and recompute every expectation twice; without paths or patterns, the specification too."""
+    from . import specification
     from .problem import Invalid
     from .validation import check
 
     corpus = _corpus(what, sweeps)
-    problems = list(check(corpus.cases))
+    problems = [*check(corpus.cases), *([] if what else specification.wrong(corpus))]
     if problems:
         raise Invalid(*problems)
     literal = sum(not case.sweep for case in corpus.cases)
     click.echo(
         f"{literal} literal cases and {len(corpus.cases) - literal} sweep points: every expectation holds, twice"
     )
+    if not what:
+        click.echo(f"{len(corpus.clauses)} clauses, each with its reason and an example")
     return 0
 
 

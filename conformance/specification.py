@@ -69,15 +69,28 @@ def load(corpus: Corpus, folder: Path | None = None) -> tuple[Area, ...]:
         Invalid: with every problem of every file, and where clauses, commentary and literal cases do not fit together.
 
     """
+    areas, problems = _read(corpus, folder)
+    if problems:
+        raise Invalid(*problems)
+    order = list(corpus.clauses)
+    return tuple(sorted(areas, key=lambda area: min(order.index(each.clause) for each in area.commentaries)))
+
+
+def wrong(corpus: Corpus, folder: Path | None = None) -> list[Problem]:
+    """
+    Return what `load` would have against the files and their corpus.
+    """
+    return _read(corpus, folder)[1]
+
+
+def _read(corpus: Corpus, folder: Path | None) -> tuple[list[Area], list[Problem]]:
     from .corpus import shipped
 
     folder = folder or shipped() / FOLDER
     read = [read_area(file.read_bytes(), f"{FOLDER}/{file.name}") for file in sorted(folder.glob("*.yaml"))]
     areas = [area for area, _ in read if area is not None]
-    if problems := [*(each for _, found in read for each in found), *check(areas, corpus)]:
-        raise Invalid(*sorted(dict.fromkeys(problems)))
-    order = list(corpus.clauses)
-    return tuple(sorted(areas, key=lambda area: min(order.index(each.clause) for each in area.commentaries)))
+    problems = [*(each for _, found in read for each in found), *check(areas, corpus)]
+    return areas, sorted(dict.fromkeys(problems))
 
 
 def read_area(content: bytes, path: str) -> tuple[Area | None, list[Problem]]:

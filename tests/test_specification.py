@@ -7,13 +7,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conv_conformance import corpus, specification
+from conv_conformance import corpus, specification, validation
 from conv_conformance.case import Case, Reference
 from conv_conformance.clauses import Clause
 from conv_conformance.corpus import Corpus
 from conv_conformance.expectation import Deferred
 from conv_conformance.problem import Invalid
 from conv_conformance.specification import Area, Commentary
+
+from .commands import Command
 
 SAME = """\
 title: Same padding
@@ -169,3 +171,18 @@ def test_the_commentary_is_no_case_file(tmp_path: Path, monkeypatch: pytest.Monk
     folder.mkdir(parents=True)
     folder.joinpath("same.yaml").write_text(SAME)
     assert () == corpus.load([folder.parent]).cases
+
+
+def test_validate_holds_the_specification_together(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a path or pattern `validate` checks the shipped commentary too, and says how many clauses have theirs."""
+    monkeypatch.setattr(validation, "check", lambda cases: ())  # what takes long, and is tested elsewhere
+    whole = command("validate", "--sweeps", "none")
+    assert (0, "") == (whole.code, whole.err)
+    assert f"{len(corpus.load().clauses)} clauses, each with its reason and an example" in whole.out
+    monkeypatch.setattr(specification, "FOLDER", "nowhere")
+    told = command("validate", "--sweeps", "none")
+    assert told.code == 2
+    assert "CONV-1 has no commentary (a file of cases/nowhere/ holds its area)" in told.err
+    some = command("validate", "--sweeps", "none", "conv1d.valid.*")
+    assert (0, "") == (some.code, some.err)
+    assert "clauses" not in some.out
