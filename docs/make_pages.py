@@ -1,7 +1,8 @@
 """
 Write the pages of the specification and of the cases: run it after changing a clause, its commentary or a case.
 
-The pages are docs/spec/index.md, one for each area beside it, docs/cases/index.md and one for each file of cases.
+The pages are docs/spec/index.md and one for each area beside it; docs/cases/index.md, one for each operation beside it
+and one for each file of cases below.
 """
 
 from __future__ import annotations
@@ -35,9 +36,14 @@ class Topic:
     excerpts: Mapping[str, str]
 
     @property
+    def op(self) -> str:
+        """The operation, which is the file's folder."""
+        return self.file.partition("/")[0]
+
+    @property
     def name(self) -> str:
-        """Operation and topic."""
-        return self.file.removesuffix(".yaml").replace("/", ": ")
+        """The topic, which is the file's name."""
+        return Path(self.file).stem
 
     @property
     def page(self) -> str:
@@ -66,6 +72,7 @@ def pages() -> Mapping[Path, str]:
         spec / "index.md": _render(environment, "index"),
         **{spec / f"{area.name}.md": _render(environment, "area", area=area) for area in areas},
         cases / "index.md": _render(environment, "cases"),
+        **{cases / f"{op}.md": _render(environment, "operation", op=op) for op in dict.fromkeys(t.op for t in topics)},
         **{cases / topic.page: _render(environment, "topic", topic=topic) for topic in topics},
     }
 

@@ -108,6 +108,7 @@ def test_the_source_distribution_holds_the_tests(distributions: tuple[list[str],
     """Whoever packages the suite elsewhere can run its tests, build its pages and repeat its measurements."""
     sdist, _ = distributions
     expected = {"tox.ini", ".ci/run", "tests/test_packaging.py", "docs/spec/index.md", "benchmarks/overhead.py"}
+    expected |= {"docs/templates/area.md.j2", "cases/specification/same.yaml"}
     assert expected <= set(sdist)
 
 
@@ -149,27 +150,34 @@ def _check_pages(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_pages_agree_and_links_lead_somewhere() -> None:
-    """The index of the clauses is what the corpus says, and no link inside the repository is dead."""
+    """The pages of specification and cases are what the corpus says, and no link inside the repository is dead."""
     made = _check_pages(ROOT)
     assert (0, "") == (made.returncode, made.stderr)
 
 
-def test_a_dead_link_and_a_stale_index_are_noticed(tmp_path: Path) -> None:
-    """A link to no file or heading, and an index that lacks a clause, are told; links in code are not."""
-    shutil.copytree(ROOT / "docs", tmp_path / "docs", ignore=shutil.ignore_patterns("*.md", "__pycache__"))
-    (tmp_path / "cases").mkdir()
-    (tmp_path / "cases" / "clauses.yaml").write_text(
-        "# About.\n\n# Area\n\nONE-1:\n  level: required\n  sentence: One.\n"
-    )
-    (tmp_path / "docs" / "spec" / "index.md").write_text("# The clauses\n")
+def test_a_dead_link_and_a_stale_page_are_noticed(tmp_path: Path) -> None:
+    """A page that lacks a clause, one without cases and a link to no file or heading are told, links in code are not."""
+    docs = tmp_path / "docs"
+    shutil.copytree(ROOT / "docs", docs, ignore=shutil.ignore_patterns("results", "__pycache__"))
+    (docs / "spec" / "same.md").write_text("# Same padding\n")
+    (docs / "cases" / "conv" / "same.md").unlink()
+    (docs / "cases" / "conv" / "orphan.md").write_text("# Nothing behind it\n")
     (tmp_path / "page.md").write_text(
-        "# One heading\n[a](#one-heading) [b](#two) [c](docs/spec/index.md#the-clauses) [d](none.md) "
-        "[e](https://example.org) `[f](code.md)`\n"
+        "# One heading\n[a](#one-heading) [b](#two) [c](docs/spec/index.md#same-2) [d](none.md) "
+        "[e](https://example.org) `[f](code.md)` [g](docs/spec/same.md#same-2)\n"
     )
     made = _check_pages(tmp_path)
+    told = made.stderr.splitlines()
+    stale = "not what the corpus says (run docs/make_pages.py)"
+    assert {
+        f"docs/spec/same.md: {stale}",
+        f"docs/cases/conv/same.md: {stale}",
+        "docs/cases/conv/orphan.md: there is no file of cases behind it",
+    } <= set(told)
     assert [
-        "docs/spec/index.md: not what cases/clauses.yaml says (run docs/spec/make_index.py)",
         "page.md: #two: no such heading",
         "page.md: none.md: no such file",
-    ] == made.stderr.splitlines()
+        "page.md: docs/spec/same.md#same-2: no such heading",
+    ] == [line for line in told if line.startswith("page.md")]
+    assert "docs/spec/index.md: same.md#same-2: no such heading" in told
     assert 1 == made.returncode
