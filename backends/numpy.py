@@ -22,8 +22,7 @@ from .numpy_sums import convolve, convolve_transposed, extend
 
 
 def _lacks_types(call: Call) -> bool:
-    narrow = dtypes.NARROW.keys() & set(vars(call.dtype).values())
-    return any(dtypes.numpy_type(name).kind == "u" for name in narrow)
+    return any(name in dtypes.NARROW and dtypes.numpy_type(name).kind == "u" for name in vars(call.dtype).values())
 
 
 class NumPy:
@@ -66,20 +65,20 @@ def _answer(call: Call) -> Outputs:
 
 def _evaluate(call: Call) -> Array:
     work = _work_type(call)
-    x = call.place("input", "NC" + call.spatial).astype(work, copy=False)
+    x = call.place("input", "NC" + call.spatial).astype(work)
     if call.before is not None:
         x = extend(x, call.before)
     for stage in call.stages:
         x = _convolve(stage, x, work)
     if call.bias is None:
         return x
-    bias = call.place("bias", "O").astype(work, copy=False)
-    sums: Array = x + bias.reshape(-1, *(1,) * call.rank)
+    bias = call.place("bias", "O").astype(work)
+    sums: Array = x + bias.reshape(bias.size, *(1,) * call.rank)
     return sums
 
 
 def _convolve(stage: Stage, x: Array, work: np.dtype) -> Array:
-    kernel = stage.place_kernel(_kernel_letters(stage.call)).astype(work, copy=False)
+    kernel = stage.place_kernel(_kernel_letters(stage.call)).astype(work)
     function, parameters = _function(stage)
     return function(x, kernel, **parameters)
 
@@ -127,7 +126,7 @@ def _text(call: Call) -> str:
     for stage in call.stages:
         text = _stage_text(stage, text)
     if call.bias is not None:
-        text = f"({text} + bias.reshape({(-1, *(1,) * call.rank)}))"
+        text = f"({text} + bias.reshape({(call.bias.size, *(1,) * call.rank)}))"
     text = _permuted(text, canonical, call.layout.output or call.layout.input)
     return f"{text}.astype({_output_type(call)!r})"
 

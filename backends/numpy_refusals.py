@@ -4,7 +4,7 @@ Why a call has no meaning, as the NumPy target refuses it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ..call import ARRAYS, Call, Pairs, Stage
 from ..dtypes import is_complex, is_integer
@@ -13,6 +13,13 @@ from .numpy_sums import MODES
 #: The padding words of each kind of operation.
 WORDS = ("valid", "same", "same_lower", "causal", "full")
 WORDS_TRANSPOSED = ("valid", "same", "same_lower")
+#: The parameters that an operation does not have, with the entry that asks for nothing.
+FOREIGN: Mapping[str, Mapping[str, int | str]] = {
+    "conv": {"output_padding": 0},
+    "depthwise_conv": {"output_padding": 0, "groups": 1},
+    "separable_conv": {"output_padding": 0, "groups": 1},
+    "conv_transpose": {"padding_mode": "zeros", "input_dilations": 1},
+}
 
 
 def objections(call: Call) -> Iterator[str]:
@@ -21,11 +28,10 @@ def objections(call: Call) -> Iterator[str]:
     """
     yield from _wrong_ranks(call)
     yield from _wrong_parameters(call)
-    yield from _wrong_words(call)
+    yield from _foreign_parameters(call)
+    yield from _wrong_windows(call)
     yield from _wrong_channels(call)
     yield from _wrong_types(call)
-    if call.op == "conv_transpose":
-        yield from _empty_kernels(call.stages[0])
 
 
 def _wrong_ranks(call: Call) -> Iterator[str]:
@@ -44,11 +50,20 @@ def _wrong_parameters(call: Call) -> Iterator[str]:
     for name in ("strides", "dilations", "input_dilations"):
         if min(steps[name]) < 1:
             yield f"{name} must be 1 or more, not {steps[name]}"
-    if min(call.output_padding) < 0 or (call.op != "conv_transpose" and any(call.output_padding)):
-        yield f"output_padding {call.output_padding} has no meaning for {call.op}"
+    if min(call.output_padding) < 0:
+        yield f"output_padding must be 0 or more, not {call.output_padding}"
+    if call.groups < 1:
+        yield f"groups must be 1 or more, not {call.groups}"
 
 
-def _wrong_words(call: Call) -> Iterator[str]:
+def _foreign_parameters(call: Call) -> Iterator[str]:
+    for name, nothing in FOREIGN[call.op].items():
+        value = getattr(call, name)
+        if set(value if isinstance(value, tuple) else [value]) != {nothing}:
+            yield f"{call.op} has no {name}, and {value} was asked for"
+
+
+def _wrong_windows(call: Call) -> Iterator[str]:
     transposed = call.op == "conv_transpose"
     if isinstance(call.padding, str) and call.padding not in (WORDS_TRANSPOSED if transposed else WORDS):
         yield f"padding {call.padding!r} has no meaning for {call.op}"
@@ -56,21 +71,11 @@ def _wrong_words(call: Call) -> Iterator[str]:
         yield "padding 'causal' needs exactly one spatial axis"
     if call.padding_mode not in MODES:
         yield f"padding_mode {call.padding_mode!r} is none of {', '.join(MODES)}"
-    if transposed and (call.padding_mode != "zeros" or set(call.input_dilations) != {1}):
-        yield "conv_transpose has neither padding_mode nor input_dilations"
-    if call.padding_mode != "zeros":
-        yield from _wrong_mode(call)
-
-
-def _wrong_mode(call: Call) -> Iterator[str]:
-    for length, pair in zip(call.lengths, call.pairs, strict=True):
-        if length == 0 and max(pair) > 0:
-            yield f"padding_mode {call.padding_mode!r} has nothing to take from on an empty axis"
+    if transposed and 0 in call.extents("kernel"):
+        yield "conv_transpose needs a kernel that is not empty"
 
 
 def _wrong_channels(call: Call) -> Iterator[str]:
-    if call.groups < 1 or (call.op in ("depthwise_conv", "separable_conv") and call.groups != 1):
-        yield f"groups {call.groups} has no meaning for {call.op}"
     channels = call.extent("input", "C")
     for stage in call.stages:
         contracted, produced = _channels(stage)
@@ -97,11 +102,6 @@ def _channels(stage: Stage) -> tuple[int, int]:
     if call.op == "conv_transpose":
         return contracted, produced * stage.groups
     return contracted * stage.groups, produced
-
-
-def _empty_kernels(stage: Stage) -> Iterator[str]:
-    if 0 in stage.window:
-        yield "conv_transpose needs a kernel that is not empty"
 
 
 def _wrong_types(call: Call) -> Iterator[str]:

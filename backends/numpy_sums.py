@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from ..adapter import ask
 from ..call import Array, Pairs, dilated
 
 #: What `numpy.pad` calls each padding mode.
@@ -29,7 +30,7 @@ def convolve(
     mode: str = "zeros",
     dilations: Sequence[int],
     input_dilations: Sequence[int] | None = None,
-    groups: int = 1,
+    groups: int,
 ) -> Array:
     """
     Return the grouped cross-correlation of `x` (N, C, space) with `kernel` (O, I = C / groups, space).
@@ -50,7 +51,7 @@ def convolve(
 
 
 def convolve_transposed(
-    x: Array, kernel: Array, *, strides: Sequence[int], crops: Pairs, dilations: Sequence[int], groups: int = 1
+    x: Array, kernel: Array, *, strides: Sequence[int], crops: Pairs, dilations: Sequence[int], groups: int
 ) -> Array:
     """
     Return the adjoint of `convolve`: `x` (N, C, space), `kernel` (I = C, O = channels of one group, space).
@@ -63,26 +64,22 @@ def convolve_transposed(
         (w - 1) * s + (k - 1) * d + 1
         for w, k, s, d in zip(x.shape[2:], kernel.shape[2:], strides, dilations, strict=True)
     ]
-    if 0 in x.shape[2:]:
-        # No element sends anything, and a length may be below 0 until the crops extend it.
-        cropped = (max(length - low - high, 0) for length, (low, high) in zip(lengths, crops, strict=True))
-        return np.zeros((x.shape[0], groups * kernel.shape[1], *cropped), x.dtype)
-    sums = np.zeros((x.shape[0], groups, kernel.shape[1], *lengths), x.dtype)
+    sums = np.zeros((x.shape[0], groups, kernel.shape[1], *(max(length, 0) for length in lengths)), x.dtype)
     for tap in np.ndindex(kernel.shape[2:]):
         places = (
             slice(t * d, t * d + dilated(w, s), s)
             for t, d, w, s in zip(tap, dilations, x.shape[2:], strides, strict=True)
         )
-        sums[_inner(places)] += np.einsum("ngi...,gio->ngo...", elements, taps[_inner(tap)], optimize=True)
-    return extend(merge(sums), tuple((-low, -high) for low, high in crops))
+        sums[_inner(places)] += np.einsum("ngi...,gio->ngo...", elements, taps[_inner(tap)])
+    # Of no elements a length may be below 0, until a crop extends it.
+    pairs = tuple((-low, min(length, 0) - high) for length, (low, high) in zip(lengths, crops, strict=True))
+    return extend(merge(sums), pairs)
 
 
 def stuff(x: Array, dilations: Sequence[int]) -> Array:
     """
     Return `x` with dilation - 1 zeros between neighbours of each spatial axis.
     """
-    if all(q == 1 for q in dilations):
-        return x
     lengths = [dilated(w, q) for w, q in zip(x.shape[2:], dilations, strict=True)]
     wide = np.zeros((*x.shape[:2], *lengths), x.dtype)
     wide[_inner(slice(None, None, q) for q in dilations)] = x
@@ -92,9 +89,11 @@ def stuff(x: Array, dilations: Sequence[int]) -> Array:
 def extend(x: Array, pairs: Pairs, mode: str = "zeros") -> Array:
     """
     Return `x` with (low, high) elements added to each spatial axis, taken off where negative; no extent is below 0.
+
+    NumPy refuses a mode that has nothing to take from.
     """
     added = [(0, 0), (0, 0), *((max(low, 0), max(high, 0)) for low, high in pairs)]
-    wide = np.pad(x, added, mode=MODES[mode]) if any(map(any, added)) else x  # type: ignore[call-overload]
+    wide = ask(np.pad, x, added, mode=MODES[mode])
     kept = (
         slice(max(-low, 0), max(size - max(-high, 0), 0))
         for size, (low, high) in zip(wide.shape[2:], pairs, strict=True)
