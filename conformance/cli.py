@@ -175,13 +175,25 @@ def list_(what: Sequence[str], sweeps: str, mutators: bool) -> None:
 @commands.command()
 @click.argument("what", nargs=-1, metavar="[PATH|ID-PATTERN]...")
 @_sweeps
-def validate(what: Sequence[str], sweeps: str) -> int:
-    """Check case files, and recompute every expectation twice; without paths or patterns, the specification too."""
-    from . import specification
+@click.option("--redundant", is_flag=True, help="List the literal cases that kill and cite the same, and nothing else.")
+@click.option("--lock", "is_release", is_flag=True, help="Where all is well, lock the cases that are new.")
+def validate(what: Sequence[str], sweeps: str, redundant: bool, is_release: bool) -> int:
+    """Check case files, and recompute every expectation twice; without paths or patterns, the specification too.
+
+    Exit codes: 0 nothing wrong; 1 redundant cases; 2 something wrong.
+    """
+    from . import lock, specification, worth
+    from .corpus import shipped
     from .problem import Invalid
     from .validation import check
 
+    if is_release and (what or redundant):
+        raise click.UsageError("--lock takes the whole corpus")
     corpus = _corpus(what, sweeps)
+    if redundant:
+        groups = worth.redundant(corpus.cases, worth.kept(corpus, shipped()))
+        click.echo("".join(f"{'  '.join(ids)}\n" for ids in groups), nl=False)
+        return 1 if groups else 0
     problems = [*check(corpus.cases), *([] if what else specification.wrong(corpus))]
     if problems:
         raise Invalid(*problems)
@@ -191,6 +203,11 @@ def validate(what: Sequence[str], sweeps: str) -> int:
     )
     if not what:
         click.echo(f"{len(corpus.clauses)} clauses, each with its reason and an example")
+    if is_release:
+        path = shipped() / lock.FILE
+        locked = lock.grown(corpus.cases, lock.read(path))
+        _write(path, lambda: lock.encoded(locked))
+        click.echo(f"{len(locked)} released cases")
     return 0
 
 

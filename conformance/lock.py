@@ -45,10 +45,12 @@ def check(cases: Iterable[Case], lock: Lock) -> Iterator[Problem]:
 
 def grown(cases: Iterable[Case], lock: Lock) -> dict[str, str]:
     """
-    Return a lock that has these cases too, those that wait to be executed apart; no entry is changed.
+    Return a lock that has the literal ones of some cases too, apart from those that wait to be executed.
+
+    No entry is changed.
     """
-    more = {case.id: digest(case) for case in cases if case.id not in lock and not _is_deferred(case)}
-    return {**more, **lock}
+    new = (case for case in cases if not case.sweep and case.id not in lock)
+    return {**{case.id: digest(case) for case in new if not _is_deferred(case)}, **lock}
 
 
 def _is_deferred(case: Case) -> bool:

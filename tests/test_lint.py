@@ -4,6 +4,7 @@ The lint of literal cases: each check is seen to complain, and to be content wit
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from textwrap import indent
 
@@ -13,6 +14,8 @@ from conv_conformance.corpus import Corpus
 from conv_conformance.mutants import audit, kills
 from conv_conformance.mutants.kills import Kills
 from conv_conformance.problem import Invalid
+
+from .commands import Command
 
 HEAD = """\
 about: Cases that lack something.
@@ -282,3 +285,21 @@ def test_redundant_cases(tmp_path: Path) -> None:
     assert [["mine.a", "mine.c"]] == worth.redundant(known.cases, apart)
     nothing = Kills(cases=everything, by_mutant={"kernel-flipped": ("mine.d",)})
     assert [] == worth.redundant(known.cases, nothing)
+
+
+def test_validate_lists_what_is_redundant(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`validate --redundant` prints a group a line and ends with 1, or prints nothing; without kills it says so."""
+    monkeypatch.setattr(worth, "FILE", str(tmp_path / kills.FILE))
+    assert 2 == command("validate", "--redundant").code
+    known = corpus.load()
+    cases, names = [case.id for case in known.cases], list(audit.of(known))
+    numbered = {
+        name: tuple(case for at, case in enumerate(cases, 1) if at >> bit & 1) for bit, name in enumerate(names)
+    }
+    apart = Kills(cases=cases, by_mutant=numbered, corpus=known.digest, is_whole=True)
+    tmp_path.joinpath(kills.FILE).write_text(kills.encoded(apart))
+    assert (0, "", "") == command("validate", "--redundant")
+    pair = tuple(case.id for case in known.cases if case.clauses == ("REFUSE-4",))[:2]
+    alike = replace(apart, by_mutant=dict.fromkeys(names, pair))
+    tmp_path.joinpath(kills.FILE).write_text(kills.encoded(alike))
+    assert (1, f"{pair[0]}  {pair[1]}\n", "") == command("validate", "--redundant")

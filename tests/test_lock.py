@@ -14,7 +14,7 @@ from conv_conformance.case import Case
 from conv_conformance.expectation import AnyOf, Output, Refusal, Shape
 from conv_conformance.problem import Invalid
 
-from .commands import CASES
+from .commands import CASES, Command
 
 ABOUT = "about: Three cases of one's own."
 
@@ -143,3 +143,20 @@ def test_the_lint_holds_to_the_lock(tmp_path: Path) -> None:
     known = corpus.load([tmp_path / "mine.yaml"])
     tmp_path.joinpath(lock.FILE).write_text(lock.encoded({"mine.gone": "sha256:0"}))
     assert "lock.json: mine.gone is released, and gone" in "\n".join(map(str, lint.check_kept(known, tmp_path)))
+
+
+def test_validate_locks_a_release(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`validate --lock` enters what is new into the lock of the shipped corpus, and leaves what is locked."""
+    monkeypatch.setattr(lock, "FILE", str(tmp_path / "lock.json"))
+    first = "conv1d.valid.window-slides-without-flipping"
+    tmp_path.joinpath("lock.json").write_text(
+        lock.encoded({first: lock.digest(corpus.load().select([first]).cases[0])})
+    )
+    known = lock.read(tmp_path / "lock.json")
+    done = command("validate", "--lock", "--sweeps", "none")
+    assert (0, "") == (done.code, done.err)
+    locked = lock.read(tmp_path / "lock.json")
+    assert f"{len(locked)} released cases" in done.out
+    assert known.items() <= locked.items()
+    assert [] == list(lock.check(corpus.load().cases, locked))
+    assert 2 == command("validate", "--lock", "conv1d.valid.*").code
