@@ -255,7 +255,7 @@ def _settled(length: int, taps: int, told: Told, at: int) -> Axis:
     stride, dilation = told.strides[at], told.dilations[at]
     window = span(taps, dilation)
     low, high = amounts(told.padding, length, window, stride, at)
-    room = length + low + high - window
+    room = max(length + low + high, 0) - window
     out = room // stride + 1 if room >= 0 else 0
     return Axis(length=length, taps=taps, stride=stride, dilation=dilation, low=low, high=high, out=out)
 
@@ -318,8 +318,10 @@ def padded(x: Array, pairs: Pairs, mode: str) -> Array:
             wider = np.zeros((*x.shape[:axis], len(places), *x.shape[axis + 1 :]), x.dtype)
             wider[_at(axis, inside)] = x[_at(axis, places[inside])]
             x = wider
-        else:
+        elif length:
             x = x[_at(axis, source(places, length, mode))]
+        elif len(places):
+            raise Refused(f"{mode} of nothing")
     return x
 
 

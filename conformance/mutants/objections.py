@@ -69,8 +69,6 @@ def _modes(call: Call) -> Iterator[str]:
         yield "mode"
     if call.op == "conv_transpose" and (call.padding_mode != "zeros" or max(call.input_dilations) > 1):
         yield "transposed-extras"
-    if call.padding_mode != "zeros" and 0 in call.extents("input"):
-        yield "mode-of-nothing"
     if call.op == "conv_transpose" and 0 in call.extents("kernel"):
         yield "transposed-empty-kernel"
 

@@ -388,7 +388,7 @@ EDITS: dict[str, Edit] = {
     ),
     "output-rounded-early": _early,
     "output-truncated": finished(_truncated),
-    "overflow-clipped": finished(_clipped),
+    "overflow-saturated": finished(_clipped),
     "infinity-as-largest": finished(_infinite_as_largest),
     "nan-swallowed": _only(("input",), _without_nan),
     "nan-in-kernel-swallowed": _only(KERNELS, _without_nan),
