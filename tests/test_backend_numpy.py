@@ -10,7 +10,7 @@ from typing import Any
 import conv_conformance.backends.numpy
 import numpy as np
 import pytest
-from conv_conformance import reference
+from conv_conformance import dtypes, reference
 from conv_conformance.adapter import Raised, Refused, Target, Unavailable
 from conv_conformance.backends.numpy import NumPy
 from conv_conformance.call import ARRAYS, Array, Call, PerArray, Variation
@@ -74,6 +74,20 @@ def test_every_dtype_of_the_format_is_taken(dtype: str) -> None:
     """
     output = result(call_of("conv", line(0, 3, 1, 1), taps(1, 2), dtype=dtype))
     assert (output.dtype.name, output.astype("complex64").ravel().tolist()) == (dtype, [6, 5, 3])
+
+
+def test_narrow_floats_need_their_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Where their types are not installed, a call that names a narrow float anywhere cannot be said, every other one can.
+    """
+    narrow = call_of("conv", *PLAIN, dtype={"input": "float32", "output": "bfloat16"})
+    others = [call_of("conv", *PLAIN, dtype=dtype) for dtype in ("uint8", "float32", "float16", "int32")]
+    assert not any(limit.holds(narrow) for limit in NumPy.limits)
+    monkeypatch.setattr(dtypes, "numpy_type", lambda name: np.dtype(dtypes.NARROW.get(name, name)))
+    assert [limit.reason for limit in NumPy.limits if limit.holds(narrow)] == [
+        "no narrow floats where ml_dtypes is not installed"
+    ]
+    assert not any(limit.holds(other) for other in others for limit in NumPy.limits)
 
 
 @pytest.mark.parametrize("storage", [f"{name}:N" if name == "broadcast" else name for name in STORAGES])
