@@ -221,7 +221,7 @@ def _dtype(expected: str, observation: Observation) -> Judgement | None:
 def _values(
     expectation: Output, got: Array, dtype: str, observation: Observation, context: Context
 ) -> Judgement | None:
-    expected = expectation.array.astype(numpy_type(dtype))
+    expected = _rounded(expectation.array, dtype)
     if expectation.signed_zero and (found := _differing(_signs(expected) != _signs(got))):
         return _at("values", "the sign of zero", found, expected, got)
     if dtype[0] in "iu":
@@ -238,6 +238,12 @@ def _values(
     if allowed.grid:
         return _off_grid(allowed.grid, error, expected, got)
     return _out_of_bound(allowed, error, expected, got)
+
+
+def _rounded(array: Array, dtype: str) -> Array:
+    with np.errstate(over="ignore"):  # what a narrower dtype cannot hold is infinite in it
+        rounded: Array = array.astype(numpy_type(dtype))
+    return rounded
 
 
 def _off_grid(grid: float, error: Array, expected: Array, got: Array) -> Judgement | None:

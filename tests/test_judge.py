@@ -199,6 +199,23 @@ def test_finding_tells_the_first_difference() -> None:
     assert (finding.expected_near, finding.got_near) == ((6, 11, 14), (6, 12, 15))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "int32", "complex64"])
+@pytest.mark.parametrize("scale", [1, 0.1])
+def test_one_wrong_element_is_seen_wherever_it_stands(dtype: str, scale: float) -> None:
+    """
+    In any sample, position and channel, first or last, whether the sums are exact or rounded.
+    """
+    call = call_of("conv", ramp(3, 3, 2) * (1 if dtype == "int32" else scale), ramp(2, 2, 3), dtype=dtype)
+    expected = evaluate(call)
+    assert expected.shape == (3, 2, 3)
+    for index in np.ndindex(expected.shape):
+        got = expected.copy()
+        got[index] *= 2
+        finding = full(got, expected, call).finding
+        assert finding is not None
+        assert (finding.kind, finding.first_index, finding.differing) == ("values", index, 1)
+
+
 # --- layout
 
 
@@ -213,6 +230,15 @@ def test_permuted_axes_are_layout_whatever_the_shape() -> None:
     output = evaluate(plane)
     assert judged(output.transpose(0, 3, 1, 2), output, plane) == wrong("layout")
     assert judged(output.transpose(0, 2, 1, 3), output, plane) == wrong("layout")
+
+
+def test_nan_is_moved_with_its_axes() -> None:
+    """
+    A NaN where it belongs once the axes are, does not keep it from being `layout`.
+    """
+    expected = evaluate(TWO)
+    expected[0, 0, 1] = np.nan
+    assert judged(expected.swapaxes(1, 2), expected, TWO) == wrong("layout")
 
 
 @pytest.mark.parametrize("axis", [1, 2])
@@ -272,6 +298,16 @@ def test_result_dtype_of_the_mode_is_expected() -> None:
     assert judged(EXPECTED, EXPECTED, **modes) == wrong("dtype")
     assert judged(narrow, EXPECTED) == wrong("dtype")
     assert judged(narrow, Shape(shape=(1, 3, 1), dtype="float32"), **modes) == AGREE
+
+
+def test_what_the_dtype_of_the_mode_cannot_hold_overflows() -> None:
+    """
+    70000 is infinite in float16, and expected to be where a mode returns that.
+    """
+    call = call_of("conv", [[[70000], [1]]], [[[1]]])
+    modes = {"result_dtypes": {"float32": "float16"}}
+    assert judged(np.float16([[[np.inf], [1]]]), evaluate(call), call, **modes) == AGREE
+    assert judged(np.float16([[[65504], [1]]]), evaluate(call), call, **modes) == wrong("nonfinite")
 
 
 # --- refusals and alternatives
@@ -389,6 +425,7 @@ def test_any_nan_equals_any_nan() -> None:
     """
     odd = np.array([0xFFC00001, 0x3F800000], np.uint32).view(np.float32).reshape(1, 2, 1)
     assert judged(odd, signed(np.nan, 1)) == AGREE
+    assert judged(signed(3, 1), signed(np.nan, 1)) == wrong("nonfinite")
     assert judged(signed(1, np.nan), signed(np.nan, 1)) == wrong("nonfinite")
 
 
@@ -421,6 +458,8 @@ def test_integers_are_judged_exactly() -> None:
     assert evaluate(call).tolist() == wrapped.tolist()
     assert judged(wrapped, wrapped, call) == AGREE
     assert judged(np.array([[[127]]], np.int8), wrapped, call) == wrong("values")
+    short = call_of("conv", [[[300]]], [[[1]]], dtype="int16")
+    assert judged(np.array([[[300 - 256]]], np.int16), evaluate(short), short) == wrong("values")
     large = np.array([[[2**62], [2**62 + 1]]], np.int64)
     assert judged(large + np.array([[[0], [1]]]), large, call_of("conv", [[[1]]], [[[1]]], dtype="int64")) == wrong(
         "values"
@@ -629,6 +668,9 @@ def test_signed_zero_counts_in_both_parts_of_a_complex_number() -> None:
     assert judged(expected, signed, call) == AGREE
     assert judged(expected + np.complex64(0), signed, call) == wrong("values")
     assert judged(expected + np.complex64(0), expected, call) == AGREE
+    for at in (0, 1):
+        part = np.roll(expected, at, axis=1)[:, :1]
+        assert judged(part + np.complex64(0), Output(array=part, signed_zero=True), call) == wrong("values")
 
 
 def test_nothing_but_nan_does_not_tell_its_axes_apart() -> None:
@@ -660,6 +702,15 @@ def test_complex_accumulator_is_as_precise_as_its_parts() -> None:
         expected = evaluate(call)
         assert judged((expected * (1 + 2.0**-23)).astype(np.complex64), expected, call) == AGREE
         assert judged((expected * (1 + 2.0**-12)).astype(np.complex64), expected, call) == wrong("precision")
+
+
+def test_accumulator_that_a_case_assumes_is_allowed() -> None:
+    """
+    Sums kept in float16 are near enough where the case says so, and nowhere else.
+    """
+    for accumulate, verdict in (("float16", "agree"), (None, "disagree")):
+        call = random_call("float16", taps=9, accumulate=accumulate)
+        assert judged(summed(call, list, np.float16), evaluate(call), call)[0] == verdict
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ A run: every case has one verdict on every target, and the exit code follows fro
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -14,8 +15,9 @@ from conv_conformance import run as running
 from conv_conformance import wire
 from conv_conformance.expectation import Deferred, Refusal
 from conv_conformance.ledger import Entry
+from conv_conformance.observation import Observation
 from conv_conformance.record import TargetInfo
-from conv_conformance.run import Run, Runner, TargetRun, make_plan
+from conv_conformance.run import Bench, Run, Runner, TargetRun, make_plan
 from conv_conformance.targets import resolve
 from conv_conformance.terms import Limits, Terms
 from conv_conformance.verdict import Finding, Verdict
@@ -174,11 +176,25 @@ def test_empty_and_nonfinite_inputs_have_a_plan() -> None:
     assert len(plan.calls) == 2
 
 
+def test_dtypes_that_a_target_returns_reach_the_verdicts() -> None:
+    """
+    What a target says of the dtypes that it returns in place of the call's is what its results are judged by.
+    """
+    narrow = np.array(line([5, 8, 11]), np.float16)
+    seen = Observation(outcome="returned", arrays={"output": narrow}, dtypes={"output": "float16"})
+    for dtypes, word in (({"float32": "float16"}, "agree"), ({}, "disagree")):
+        bench = Bench(make_plan(CASES[:1]), "t", running.Ledger(), lambda said: None)
+        bench.begin(TargetInfo(name="t", result_dtypes=dtypes))
+        bench.see(0, seen)
+        assert [verdict.verdict for verdict in bench.finish(None)] == [word]
+
+
 def test_ledger_reaches_the_verdicts() -> None:
     """
-    What the ledger says exactly so is `known`; what it says of an agreeing case is `fixed`.
+    What the ledger says exactly so is `known`; what it says of an agreeing case is `fixed`; others are not spoken of.
     """
     name = str(zoo.miniature("off_by_one"))
+    wrong = np.array(line([1, 12]), np.float32)
     entry = replace(
         STALE,
         id="e",
@@ -187,8 +203,10 @@ def test_ledger_reaches_the_verdicts() -> None:
         verdict="disagree",
         kinds=("values",),
         versions=SpecifierSet(),
+        outputs={"marked": hashlib.sha256(wrong.tobytes()).hexdigest()},
     )
-    ledger = running.Ledger(entries=(entry, replace(entry, id="f", cases=("plain",))))
+    another = replace(entry, id="g", targets=("another",))
+    ledger = running.Ledger(entries=(another, entry, replace(entry, id="f", cases=("plain",))))
     made = Runner(ledger=ledger).run(CASES, [zoo.miniature("off_by_one")])
     counts = Counter((v.verdict, v.known) for v in made.verdicts if v.verdict != "agree")
     assert counts == {("known", "e"): 1, ("fixed", "f"): 1}

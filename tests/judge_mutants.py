@@ -1,0 +1,364 @@
+"""
+Wrong comparators on purpose, each an edit of one module of the engine, and the tests that must catch it.
+
+`python tests/judge_mutants.py [NAME…]` runs these tests on the engine with each edit, in a forked process of its own,
+and ends with 1 where they catch nothing, or where an edit does not fit the engine any more.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec, module_from_spec
+from multiprocessing import get_context
+from pathlib import Path
+
+#: Exit codes of pytest, and one where an edit does not fit the module.
+CAUGHT, DOES_NOT_FIT = 1, 70
+OTHERS = {0: "not caught", 2: "cannot be imported", DOES_NOT_FIT: "its edit does not fit the engine"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutant:
+    """
+    An edit: what stands in the module once, what stands there instead, and the tests, as pytest selects them.
+    """
+
+    module: str
+    before: str
+    after: str
+    tests: tuple[str, ...]
+
+
+def _judge(before: str, after: str, *tests: str) -> Mutant:
+    return Mutant(module="judge", before=before, after=after, tests=tests or ("test_judge.py",))
+
+
+def _numerics(before: str, after: str) -> Mutant:
+    return Mutant(module="numerics", before=before, after=after, tests=("test_judge.py",))
+
+
+def _run(before: str, after: str, *tests: str) -> Mutant:
+    return Mutant(module="run", before=before, after=after, tests=tests or ("test_run.py",))
+
+
+def _ledger(before: str, after: str) -> Mutant:
+    return Mutant(module="ledger", before=before, after=after, tests=("test_ledger.py",))
+
+
+_EXPECTED = "    expected = expectation.array\n"
+_CAST = "    expected = _rounded(expectation.array, dtype)\n"
+_PLAIN = "return Judgement(verdict=observation.outcome, message=observation.message)"
+_ERROR = "np.abs(np.subtract(seen, y, where=finite, out=np.zeros_like(y)))"
+_DIFFER = "    if found := _differing(_special(y) != _special(seen)):"
+_TWIN = 'if twin is None or twin.outcome == "returned":'
+
+
+def _agreeing(outcome: str) -> str:
+    return f'return AGREE if observation.outcome == "{outcome}" else {_PLAIN.removeprefix("return ")}'
+
+
+def _seeing(kept: str) -> Mutant:
+    """
+    Return the comparator of values that sees only a part of the result, `kept`, and takes the rest for right.
+    """
+    return _judge(_CAST, f"{_CAST}    given, got = got, expected.copy()\n    got{kept} = given{kept}\n")
+
+
+def _taking(given: str) -> Mutant:
+    """
+    Return the comparator of values that compares `given`, made of expected and got, in place of what it got.
+    """
+    return _judge(_CAST, f"{_CAST}    got = {given}\n")
+
+
+#: Without any fault: the tests catch nothing.
+NONE = _judge("AGREE = Judgement", "AGREE = Judgement")
+
+MUTANTS = {
+    # What is compared
+    "target-with-itself": _judge(_EXPECTED, "    expected = got\n"),
+    "expected-and-got-swapped": _judge(
+        "wanted, seen = _plain(expected[index]), _plain(got[index])",
+        "seen, wanted = _plain(expected[index]), _plain(got[index])",
+    ),
+    "nothing-is-compared": _judge("_values(expectation, got, dtype, observation, context)", "None"),
+    "first-sample-alone": _seeing("[:1]"),
+    "last-sample-dropped": _seeing("[: max(len(got) - 1, 1)]"),
+    "first-channel-alone": _seeing("[..., :1]"),
+    "last-channel-dropped": _seeing("[..., : max(got.shape[-1] - 1, 1)]"),
+    "first-position-alone": _seeing("[:, :1]"),
+    "last-position-dropped": _seeing("[:, : max(got.shape[1] - 1, 1)]"),
+    "first-element-alone": _seeing(".flat[:1]"),
+    "last-element-dropped": _seeing(".flat[: max(got.size - 1, 1)]"),
+    "every-second-element": _seeing(".flat[::2]"),
+    "any-order": _taking("expected if (np.sort(got, None) == np.sort(expected, None)).all() else got"),
+    "any-order-of-channels": _taking("expected if _equal(np.sort(got), np.sort(expected)) else got"),
+    "sums-alone": _taking("expected if got.sum() == expected.sum() else got"),
+    "magnitudes": _judge(_ERROR, "np.abs(np.abs(seen) - np.abs(y))"),
+    "expectation-not-rounded": _judge(_CAST, _EXPECTED),
+    # How near
+    "tolerance-times-ten": _judge("_differing(error > allowed.bound)", "_differing(error > 10 * allowed.bound)"),
+    "tolerance-is-absolute": _judge("_differing(error > allowed.bound)", "_differing(error > 1e-5)"),
+    "tolerance-is-relative": _judge(
+        "_differing(error > allowed.bound)", "_differing(error > 1e-3 * np.abs(numerics.wide(expected)))"
+    ),
+    "tolerance-of-the-largest": _judge("error > allowed.bound", "error > allowed.bound.max()"),
+    "mean-error": _judge("_differing(error > allowed.bound)", "_differing(error.mean() > allowed.bound)"),
+    "whole-grid-step": _judge("error >= grid / 2", "error >= grid"),
+    "half-a-step-is-near": _judge("error >= grid / 2", "error > grid / 2"),
+    "off-the-grid-agrees": _judge("    found = _differing(error > 0)\n", "    return None\n"),
+    "grid-is-one": _numerics("    grid = _grid(call)\n", "    grid = 1.0\n"),
+    "grid-without-bias": _numerics(
+        "return min(grid, _quantum(call.bias)) if call.bias is not None else grid", "return grid"
+    ),
+    "everything-has-a-grid": _numerics("grid and largest / grid <= STRUCTURE_LIMIT[real]", "grid"),
+    "nothing-has-a-grid": _numerics("grid and largest / grid <= STRUCTURE_LIMIT[real]", "False"),
+    "nan-loosens-its-neighbours": _numerics(", where=np.isfinite(magnitude)", ""),
+    "unit-of-bfloat16": _numerics("count * accumulator.unit", 'count * dtypes.FORMATS["bfloat16"].unit'),
+    "float64-as-float32": _numerics('("float64" if dtype == "float64" else "float32")', '"float32"'),
+    "products-squared": _numerics("count = reference.products(call)", "count = reference.products(call) ** 2"),
+    "one-product": _numerics("count = reference.products(call)", "count = 1"),
+    "output-not-rounded": _numerics("sums + out.unit * outer + underflow", "sums + underflow"),
+    "bias-not-rounded": _numerics("2 * size + _before_bias(call, expected)", "2 * size"),
+    "narrowing-not-allowed": _numerics("if bits < own_bits else 0.0", "if False else 0.0"),
+    "narrowing-always-allowed": _numerics("if bits < own_bits else 0.0", ""),
+    "exact-within-the-bound": _numerics('if precision == "exact"', "if False"),
+    "class-not-heard": _judge("asked, composed = expectation.precision,", "asked, composed = None,"),
+    "composed-not-heard": _judge("expectation.precision, observation.composed", "expectation.precision, False"),
+    "everything-is-composed": _judge("expectation.precision, observation.composed", "expectation.precision, True"),
+    "accumulator-not-heard": _numerics("assumed = call.accumulate or", "assumed ="),
+    # Special values
+    "nan-equals-anything": _taking("np.where(np.isnan(got), expected, got)"),
+    "anything-equals-nan": _taking("np.where(np.isnan(expected), expected, got)"),
+    "nan-equals-infinity": _judge(_DIFFER, "    if found := _differing((_special(y) > 0) != (_special(seen) > 0)):"),
+    "infinities-equal": _judge("3 * np.isneginf(part)", "2 * np.isneginf(part)"),
+    "nan-in-the-imaginary-part": _judge("for part in _parts(values)]", "for part in _parts(values)[:1]]"),
+    "special-values-have-errors": _judge("    finite = np.isfinite(y)\n", "    finite = np.ones(y.shape, bool)\n"),
+    "one-nan-excuses-all": _judge(
+        "    finite = np.isfinite(y)\n", "    finite = np.full(y.shape, np.isfinite(y).all())\n"
+    ),
+    "signed-zero-not-heard": _judge("if expectation.signed_zero and", "if False and"),
+    "signed-zero-always": _judge("if expectation.signed_zero and (", "if ("),
+    "sign-of-the-real-part": _judge(
+        "    parts = _parts(numerics.wide(array))\n", "    parts = _parts(numerics.wide(array))[:1]\n"
+    ),
+    # Dtypes
+    "dtype-forgotten": _judge("return None if name == expected else", "return None and"),
+    "dtype-by-kind": _judge("return None if name == expected else", "return None if name[:3] == expected[:3] else"),
+    "dtype-of-a-shape-forgotten": _judge(" or _dtype(dtype, observation) or AGREE\n", " or AGREE\n"),
+    "integers-as-floats": _judge(
+        "found := _differing(expected != got)", "found := _differing(numerics.wide(expected) != numerics.wide(got))"
+    ),
+    "integers-wrap-in-a-byte": _judge(
+        "found := _differing(expected != got)", "found := _differing(expected.astype('i1') != got.astype('i1'))"
+    ),
+    "complex-by-real-part": _judge(
+        "y, seen = numerics.wide(expected), numerics.wide(got)",
+        "y, seen = numerics.wide(expected).real, numerics.wide(got).real",
+    ),
+    "complex-by-magnitude": _judge(
+        "y, seen = numerics.wide(expected), numerics.wide(got)",
+        "y, seen = abs(numerics.wide(expected)), abs(numerics.wide(got))",
+    ),
+    "mode-not-heard": _judge("dtype = context.result_dtypes.get(name, name)", "dtype = name"),
+    "mode-of-a-shape-not-heard": _judge(
+        "context.result_dtypes.get(expectation.dtype, expectation.dtype)", "expectation.dtype"
+    ),
+    "either-dtype-of-a-mode": _judge(
+        "return None if name == expected else", 'return None if name in (expected, "float32") else'
+    ),
+    # Shapes and layouts
+    "shape-broadcasts": _judge(
+        _EXPECTED,
+        f"{_EXPECTED}    if all(n in (1, m) for n, m in zip(got.shape[::-1], expected.shape[::-1])):\n"
+        "        got = np.broadcast_to(got, expected.shape)\n",
+    ),
+    "shape-by-size": _judge(
+        _EXPECTED, f"{_EXPECTED}    if got.size == expected.size:\n        got = got.reshape(expected.shape)\n"
+    ),
+    "shape-by-rank": _judge("    if got.shape == expected:\n", "    if got.ndim == len(expected):\n"),
+    "shape-of-a-shape-forgotten": _judge("return _shape(expectation.shape, got) or _dtype", "return _dtype"),
+    "layout-of-constants": _judge(" or _is_constant(expected):", ":"),
+    "layout-of-nan": _judge("numerics.wide(other), equal_nan=True)", "numerics.wide(other))"),
+    "layout-not-looked-for": _judge("    for order in permutations(range(got.ndim)):", "    for order in ():"),
+    "layout-in-part": _judge("and _equal(moved, expected):", "and (moved == expected).mean() > 0.5:"),
+    "layout-by-shape": _judge("and _equal(moved, expected):", "and moved is not got:"),
+    "layout-agrees": _judge('return _disagree("layout",', 'return AGREE or _disagree("layout",'),
+    # Outcomes
+    "unsupported-agrees": _judge(_PLAIN, _agreeing("unsupported")),
+    "not-run-agrees": _judge(_PLAIN, _agreeing("not-run")),
+    "crash-agrees": _judge(_PLAIN, _agreeing("crash")),
+    "timeout-agrees": _judge(_PLAIN, _agreeing("timeout")),
+    "suite-error-agrees": _judge(_PLAIN, _agreeing("suite-error")),
+    "deferred-agrees": _judge('return Judgement(verdict="not-run", message=expectation.reason)', "return AGREE"),
+    "refused-agrees": _judge('return _disagree("refused", observation.message)', "return AGREE"),
+    "inputs-changed-ignored": _judge("if observation.inputs_changed:", "if False:"),
+    "unsteady-ignored": _judge("if observation.unsteady:", "if False:"),
+    "steadiness-of-results-alone": _judge(
+        'if judgement is not AGREE and judgement.verdict != "agree":', "if judgement is not AGREE:"
+    ),
+    "two-outputs": _judge("if observation.arrays.keys() == asked:", 'if "output" in observation.arrays:'),
+    "no-output": _judge(
+        '    if observation.outcome == "returned" and (surplus',
+        '    if observation.outcome == "returned" and not observation.arrays:\n        return AGREE\n'
+        '    if observation.outcome == "returned" and (surplus',
+    ),
+    # Refusals
+    "accepted-for-refused": _judge(
+        'return _disagree("not-refused", "the call was accepted, and must be refused")', "return AGREE"
+    ),
+    "twin-not-asked": _judge(_TWIN, "if True:\n        twin = observation\n    if True:"),
+    "twin-missing": _judge("return AGREE if twin else", "return AGREE or"),
+    "twin-refused-too": _judge(_TWIN, 'if twin is None or twin.outcome in ("returned", "raised"):'),
+    "twin-crashed": _judge(_TWIN, 'if twin is None or twin.outcome != "raised":'),
+    "twin-unsupported": _judge('return "unsupported" if outcome == "unsupported" else "not-run"', 'return "agree"'),
+    "out-of-memory-refuses": _judge("if observation.environment:", "if False:"),
+    # Alternatives
+    "refused-is-always-an-alternative": _judge(
+        '    refused = observation.outcome == "raised"\n',
+        '    refused = observation.outcome == "raised"\n    if refused:\n        return AGREE\n',
+    ),
+    "any-result-is-an-alternative": _judge(
+        '    refused = observation.outcome == "raised"\n',
+        '    refused = observation.outcome == "raised"\n    if not refused:\n        return AGREE\n',
+    ),
+    "first-alternative-alone": _judge("in judged.items():\n", "in [*judged.items()][:1]:\n"),
+    "alternative-not-named": _judge('return Judgement(verdict="agree", alternative=name)', "return judgement"),
+    "wrong-alternative-named": _judge(
+        'return Judgement(verdict="agree", alternative=name)',
+        'return Judgement(verdict="agree", alternative=min(judged))',
+    ),
+    "other-sort-of-alternative": _judge(
+        "isinstance(each, Refusal) == refused]", "isinstance(each, Refusal) != refused]"
+    ),
+    # Inference
+    "inference-not-compared": _judge("context.call.variation.shape_inference and (wrong", "False and (wrong"),
+    "inferred-shape-not-compared": _judge("    if stated != got:\n", "    if False:\n"),
+    "inferred-rank-not-compared": _judge(
+        "    if stated != got:\n", "    if stated != got and len(stated) == len(got):\n"
+    ),
+    "inferred-dtype-not-compared": _judge("    if inferred != returned:\n", "    if False:\n"),
+    # The bench: which verdict belongs to which case
+    "twins-taken-for-accepted": _run(
+        "context = Context(",
+        'twins = {name: Observation(outcome="returned") for name in self._plan.twins[at]}\n        context = Context(',
+        "test_zoo.py::test_miniature_is_judged_rightly[refuses_everything_else]",
+    ),
+    "twins-never-seen": _run("if number in self._is_twin:", "if False:"),
+    "verdicts-not-counted": _run(
+        '        assert len(verdicts) == len(plan.cases), f"{len(verdicts)} verdicts on {len(plan.cases)} cases"\n', ""
+    ),
+    "one-case-for-another": _run(
+        "for at, number in enumerate(plan.numbers) if number is not None",
+        "for at, number in enumerate(reversed(plan.numbers)) if number is not None",
+    ),
+    "never-made-agrees": _run(
+        "self._judge(at, never)", 'self._verdicts[at] = Verdict(case=case.id, target=self._target, verdict="agree")'
+    ),
+    "waiting-refusals-forgotten": _run("for at, observation in self._waiting.items():", "for at, observation in ():"),
+    "ledger-not-asked": _run("self._ledger.apply(verdict)", "verdict"),
+    "ledger-of-another-target": _run('self._ledger.of(info, platforms.describe()["flags"])', "self._ledger"),
+    "result-dtypes-not-heard": _run(", result_dtypes=self._info.result_dtypes", ""),
+    "nothing-is-made-twice": _run("repeat=_is_full_precision(case.call)", "repeat=False"),
+    "fractions-of-the-input-alone": _run('if name != "bias" and', 'if name == "input" and'),
+    "suite-error-ends-with-0": _run('"suite-error" in verdicts or any(', "any("),
+    "failed-target-ends-with-0": _run("target.info.failed is not None or not target.has_executed", "False"),
+    "nothing-run-ends-with-0": _run(
+        "target.info.failed is not None or not target.has_executed", "target.info.failed is not None"
+    ),
+    "crash-ends-with-0": _run("verdicts & set(UNEXPECTED)", 'verdicts & {"disagree"}'),
+    "stale-is-not-strict": _run("(strict_known and is_stale)", "False"),
+    "always-strict": _run("(strict_known and is_stale)", "is_stale"),
+    "unsupported-is-executed": _run('not in ("unsupported", "not-run") for verdict', '!= "not-run" for verdict'),
+    "output-not-kept": _run("None if output is None else hashlib.sha256(output.tobytes()).hexdigest()", "None"),
+    # The ledger
+    "ledger-hides-another-kind": _ledger("found.kind not in self.kinds or ", ""),
+    "ledger-hides-another-place": _ledger(" or found.where != self.where", ""),
+    "ledger-hides-another-value": _ledger("return wanted is None or wanted == verdict.output_sha256", "return True"),
+    "ledger-hides-another-verdict": _ledger(
+        "        if verdict.verdict != self.verdict:\n            return False\n", ""
+    ),
+    "ledger-hides-another-case": _ledger("any(matches(pattern, case) for pattern in self.cases)", "True"),
+    "ledger-hides-another-target": _ledger("any(matches(pattern, target.name) for pattern in self.targets)", "True"),
+    "ledger-hides-another-version": _ledger("and _is_version(self.versions, target.version)", ""),
+    "ledger-hides-under-any-condition": _ledger("and _holds(self.when, target, flags)", ""),
+    "ledger-hides-under-one-condition": _ledger(
+        "return all(tests[name](value)", "return not when or any(tests[name](value)"
+    ),
+    "ledger-hides-what-is-no-finding": _ledger(
+        "if verdict.verdict in UNEXPECTED and entry.says(verdict):", "if entry.covers(verdict.case):"
+    ),
+    "ledger-without-finding": _ledger("if found is not None and (", "if found is None or ("),
+    "fixed-agrees": _ledger("not entry.intermittent:\n                message", "False:\n                message"),
+    "intermittent-is-fixed": _ledger('== "agree" and not entry.intermittent:', '== "agree":'),
+    "first-entry-alone": _ledger(
+        "            if not entry.covers(verdict.case):\n                continue\n",
+        "            if not entry.covers(verdict.case):\n                continue\n"
+        "            if verdict.verdict in UNEXPECTED and not entry.says(verdict):\n                return verdict\n",
+    ),
+    "never-stale": _ledger(
+        "return [entry for entry in unproven if any(", "return [] and [entry for entry in unproven if any("
+    ),
+    "stale-if-not-run": _ledger(' if verdict.verdict not in ("not-run", "unsupported")]', "]"),
+    "version-that-is-none": _ledger("return not versions\n", "return True\n"),
+}
+
+
+def main(names: Sequence[str]) -> int:
+    """
+    Print what the tests do not catch, or cannot be tried; return 1 if there is any.
+    """
+    # What every process would import; the engine is not among it, for each has its own.
+    import numpy  # noqa: F401
+    import pytest  # noqa: F401
+
+    with get_context("fork").Pool(maxtasksperchild=1) as processes:
+        codes = dict(zip(names, processes.imap(tried, names, chunksize=1), strict=True))
+    for name, code in codes.items():
+        if code != CAUGHT:
+            print(f"{name}: {OTHERS.get(code, f'pytest ended with {code}')}")
+    print(f"{len(codes)} wrong comparators, {sum(code == CAUGHT for code in codes.values())} caught")
+    return int(set(codes.values()) != {CAUGHT})
+
+
+def tried(name: str) -> int:
+    """
+    Run the tests of a mutant on the engine with its edit, of NONE for any other name; return pytest's exit code.
+    """
+    import pytest
+
+    mutant = MUTANTS.get(name, NONE)
+    if not _install(mutant):
+        return DOES_NOT_FIT
+    here = Path(__file__).parent
+    with open(os.devnull, "w") as nothing, redirect_stdout(nothing):
+        tests = [str(here / test) for test in mutant.tests]
+        return int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", "-W", "ignore", *tests]))
+
+
+def _install(mutant: Mutant) -> bool:
+    """
+    Import the engine's module with the edit; return False where what it replaces does not stand there once.
+    """
+    name = f"conv_conformance.{mutant.module}"
+    spec = find_spec(name)
+    assert spec is not None and spec.origin is not None
+    assert name not in sys.modules, f"{name} is imported already"
+    source = Path(spec.origin).read_text(encoding="utf-8")
+    if source.count(mutant.before) != 1:
+        return False
+    module = sys.modules[name] = module_from_spec(spec)
+    exec(compile(source.replace(mutant.before, mutant.after), spec.origin, "exec"), vars(module))  # noqa: S102  see above
+    setattr(import_module("conv_conformance"), mutant.module, module)
+    return True
+
+
+if __name__ == "__main__":
+    # Plugins would import the engine, and take longer to load than the tests.
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    sys.exit(main(sys.argv[1:] or list(MUTANTS)))
