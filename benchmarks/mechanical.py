@@ -359,7 +359,7 @@ def _described(mutant: Mutant, explained: Mapping[str, tuple[str, str]]) -> dict
     }
 
 
-def problems(figures: Mapping[str, Any]) -> Iterator[str]:
+def problems(figures: Mapping[str, Any], only: str = "") -> Iterator[str]:
     """
     Yield a line for each survivor without an explanation and the other way round, and one for too few kills.
     """
@@ -369,7 +369,7 @@ def problems(figures: Mapping[str, Any]) -> Iterator[str]:
             yield f"unexplained: {name}"
         if survivor["is"] == "equivalent" and survivor["tests"] == "notice it":
             yield f"not equivalent, for the tests notice it: {name}"
-    yield from (f"explained, and no survivor: {name}" for name in explanations() if name not in survivors)
+    yield from (f"explained, and no survivor: {name}" for name in explanations() if only in name not in survivors)
     if share(figures["computed"]) < LEAST:
         yield f"fewer than {LEAST:.0%} killed"
 
@@ -399,7 +399,7 @@ def main() -> int:
     figures = measure(options.jobs, options.only)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    found = list(problems(figures))
+    found = list(problems(figures, options.only))
     print(*found, sep="\n")
     print("generated", figures["generated"], figures["left_out"])
     for part in ("computed", "said"):
