@@ -145,26 +145,31 @@ CONDITIONS: Mapping[str, Condition] = {
     "transposed": Condition(sentence="A transposed convolution.", when=lambda call: call.op == "conv_transpose"),
     "forward": Condition(sentence="A plain forward convolution.", when=lambda call: call.op == "conv"),
     # Steps
-    "strided": Condition(sentence="A stride is not 1.", when=lambda call: max(call.strides) > 1),
+    "strided": Condition(sentence="A stride is not 1.", when=lambda call: max(call.strides, default=1) > 1),
     "unstrided": Condition(sentence="Every stride is 1.", when=lambda call: set(call.strides) == {1}),
     "unequal-strides": Condition(sentence="Strides differ between axes.", when=lambda call: len(set(call.strides)) > 1),
-    "dilated": Condition(sentence="A dilation is not 1.", when=lambda call: max(call.dilations) > 1),
+    "dilated": Condition(sentence="A dilation is not 1.", when=lambda call: max(call.dilations, default=1) > 1),
     "undilated": Condition(sentence="Every dilation is 1.", when=lambda call: set(call.dilations) == {1}),
     "unequal-dilations": Condition(
         sentence="Dilations differ between axes.", when=lambda call: len(set(call.dilations)) > 1
     ),
     "strided-and-dilated": Condition(
-        sentence="A stride and a dilation are not 1.", when=lambda call: min(max(call.strides), max(call.dilations)) > 1
+        sentence="A stride and a dilation are not 1.",
+        when=lambda call: min(max(call.strides, default=1), max(call.dilations, default=1)) > 1,
     ),
-    "stride-of-three": Condition(sentence="A stride is 3 or more.", when=lambda call: max(call.strides) > 2),
-    "dilation-of-three": Condition(sentence="A dilation is 3 or more.", when=lambda call: max(call.dilations) > 2),
+    "stride-of-three": Condition(sentence="A stride is 3 or more.", when=lambda call: max(call.strides, default=1) > 2),
+    "dilation-of-three": Condition(
+        sentence="A dilation is 3 or more.", when=lambda call: max(call.dilations, default=1) > 2
+    ),
     "stride-past-the-window": Condition(
         sentence="A stride is longer than the window.", when=_some(lambda axis: axis.stride > _window(axis))
     ),
     "stride-divides-nothing": Condition(
         sentence="A stride leaves a remainder of the input.", when=_some(lambda axis: axis.length % axis.stride != 0)
     ),
-    "input-dilated": Condition(sentence="An input dilation is not 1.", when=lambda call: max(call.input_dilations) > 1),
+    "input-dilated": Condition(
+        sentence="An input dilation is not 1.", when=lambda call: max(call.input_dilations, default=1) > 1
+    ),
     # Window and lengths
     "even-kernel": Condition(
         sentence="A kernel has an even number of taps.", when=_some(lambda axis: axis.taps % 2 == 0 and axis.taps > 0)
@@ -234,7 +239,9 @@ CONDITIONS: Mapping[str, Condition] = {
         f"mode-{mode}": Condition(sentence=f"The padding mode is `{mode}`.", when=_is("padding_mode", mode))
         for mode in ("reflect", "replicate", "circular")
     },
-    "output-padded": Condition(sentence="An output padding is not 0.", when=lambda call: max(call.output_padding) > 0),
+    "output-padded": Condition(
+        sentence="An output padding is not 0.", when=lambda call: max(call.output_padding, default=0) > 0
+    ),
     "padded-step": Condition(sentence="A padding step stands ahead.", when=lambda call: call.before is not None),
     # Batch and channels
     "one-sample": Condition(
