@@ -93,7 +93,7 @@ def extend(x: Array, pairs: Pairs, mode: str = "zeros") -> Array:
     NumPy refuses a mode that has nothing to take from.
     """
     added = [(0, 0), (0, 0), *((max(low, 0), max(high, 0)) for low, high in pairs)]
-    wide = ask(np.pad, x, added, mode=MODES[mode])
+    wide = ask(np.pad, x, added, mode=MODES[mode])  # type: ignore[arg-type]
     kept = (
         slice(max(-low, 0), max(size - max(-high, 0), 0))
         for size, (low, high) in zip(wide.shape[2:], pairs, strict=True)
