@@ -400,7 +400,8 @@ def main() -> int:
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     found = list(problems(figures, options.only))
-    print(*found, sep="\n")
+    for problem in found:
+        print(problem)
     print("generated", figures["generated"], figures["left_out"])
     for part in ("computed", "said"):
         counts = figures[part]
