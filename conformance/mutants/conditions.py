@@ -14,7 +14,7 @@ import numpy as np
 
 from ..call import Array, Call
 from ..dtypes import NAMES, is_complex, is_integer
-from .evaluator import HONEST, Axis, output_dtype, stuff, translate
+from .evaluator import HONEST, KERNELS, Axis, output_dtype, stuff, translate
 from .objections import objections, produced
 
 Region: TypeAlias = Callable[[Array], Array]
@@ -125,8 +125,9 @@ def _has_equal(call: Call) -> bool:
     return len(set(call.input.shape)) < call.input.ndim
 
 
-def _storage(name: str) -> Callable[[Call], bool]:
-    return lambda call: any((stored or "").startswith(name) for stored in vars(call.storage).values())
+def _stored(array: str, name: str) -> Callable[[Call], bool]:
+    names = KERNELS if array == "kernel" else (array,)
+    return lambda call: any((getattr(call.storage, each) or "").startswith(name) for each in names)
 
 
 def _kernels(call: Call) -> tuple[str, ...]:
@@ -166,6 +167,10 @@ CONDITIONS: Mapping[str, Condition] = {
     ),
     "stride-divides-nothing": Condition(
         sentence="A stride leaves a remainder of the input.", when=_some(lambda axis: axis.length % axis.stride != 0)
+    ),
+    "negative-number": Condition(
+        sentence="A stride, a dilation or the number of groups is negative.",
+        when=lambda call: min(*call.strides, *call.dilations, *call.input_dilations, call.groups) < 0,
     ),
     "input-dilated": Condition(
         sentence="An input dilation is not 1.", when=lambda call: max(call.input_dilations, default=1) > 1
@@ -327,8 +332,12 @@ CONDITIONS: Mapping[str, Condition] = {
     ),
     "equal-extents": Condition(sentence="Two axes of the input are equally long.", when=_has_equal),
     **{
-        f"storage-{name.replace('_', '-')}": Condition(sentence=f"An array is stored `{name}`.", when=_storage(name))
+        f"{array}-{name.replace('_', '-')}": Condition(
+            sentence=f"The {array} is stored `{name}`.", when=_stored(array, name)
+        )
+        for array in ("input", "kernel", "bias")
         for name in ("channels_last", "transposed", "offset", "strided", "broadcast", "reversed", "readonly")
+        if (array, name) not in {("bias", "channels_last"), ("bias", "transposed")}
     },
     "compiled": Condition(
         sentence="The call is varied as only a compiled one can be.", when=lambda call: call.variation.is_compiled

@@ -1,0 +1,239 @@
+"""
+Mutants: the honest evaluator, the glossary of faults, kills and pins, a stranger's file.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from conv_conformance import reference
+from conv_conformance.adapter import Refused
+from conv_conformance.call import Array, Call
+from conv_conformance.cli import commands
+from conv_conformance.corpus import Corpus, load
+from conv_conformance.mutants import audit, score
+from conv_conformance.mutants.conditions import CONDITIONS
+from conv_conformance.mutants.evaluator import HONEST, evaluate
+from conv_conformance.mutants.faults import EDITS
+from conv_conformance.mutants.kills import Kills, encoded, read
+from conv_conformance.mutants.mutant import Mutant
+from conv_conformance.problem import Invalid
+from hypothesis import assume, given, settings
+
+from .calls import calls
+
+#: How many clauses lose their cases.
+CLAUSES = 10
+
+
+@cache
+def corpus() -> Corpus:
+    """Return the literal corpus."""
+    return load(sweeps="none")
+
+
+@settings(max_examples=300, deadline=None)
+@given(calls())
+def test_the_honest_evaluator_agrees_with_the_reference(call: Call) -> None:
+    """A second opinion that shares no code: shapes and dtypes are equal, numbers to a few units of the sum's size."""
+    assume(call.padding_mode == "zeros" or 0 not in (*call.lengths, *call.extents("input")))
+    try:
+        expected = reference.evaluate(call)
+    except reference.Undefined:
+        return
+    computed = evaluate(call, HONEST)
+    assert (expected.shape, expected.dtype) == (computed.shape, computed.dtype)
+    if expected.dtype.kind in "iu":
+        np.testing.assert_array_equal(expected, computed)
+    elif expected.dtype.itemsize > 2:
+        assert _error(expected, computed) <= 1e-5 * float(np.abs(reference.magnitude(call)).max(initial=0.0))
+
+
+def _error(expected: Array, computed: Array) -> float:
+    """Return the largest difference between two arrays where both are finite."""
+    one, other = expected.astype(np.complex128), computed.astype(np.complex128)
+    finite = np.isfinite(one) & np.isfinite(other)
+    return float(np.abs(one[finite] - other[finite]).max(initial=0.0))
+
+
+def test_every_fault_is_named_and_breaks_a_clause() -> None:
+    """Each edit has its entry in the glossary, with the clause that it breaks."""
+    faults = corpus().faults
+    assert sorted(EDITS) == sorted(name for name in EDITS if name in faults and faults[name].breaks in corpus().clauses)
+
+
+def test_a_fault_that_breaks_a_clause_has_an_edit() -> None:
+    """No entry claims a mutant that is not there."""
+    assert [] == [name for name, fault in corpus().faults.items() if fault.breaks and name not in EDITS]
+
+
+def test_every_condition_is_known_and_used() -> None:
+    """The conditions of the glossary of faults are those of the code, each tried with some fault."""
+    used = {condition for fault in corpus().faults.values() for condition in fault.under}
+    assert set(CONDITIONS) - {""} == used
+
+
+def test_there_are_250_mutants_and_120_of_them_under_a_condition() -> None:
+    """The counts that the score is a part of."""
+    mutants = audit.of(corpus())
+    assert len(mutants) >= 250
+    assert sum(1 for mutant in mutants.values() if mutant.condition) >= 120
+
+
+@pytest.mark.parametrize("fault", sorted(EDITS))
+def test_a_fault_does_something_or_is_about_memory(fault: str) -> None:
+    """Each edit changes a stage: none is the honest evaluator under another name."""
+    assert HONEST != EDITS[fault](HONEST)
+
+
+def test_kills_are_read_as_they_were_written(tmp_path: Path) -> None:
+    """A matrix survives its file."""
+    kills = Kills(cases=["a", "b", "c"], by_mutant={"x": ("a", "c"), "y": ()}, corpus="sha256:0", is_whole=True)
+    path = tmp_path / "kills.json"
+    path.write_text(encoded(kills))
+    assert kills == read(path)
+
+
+def test_a_broken_matrix_is_said_in_one_line(tmp_path: Path) -> None:
+    """No traceback for a file that is none."""
+    path = tmp_path / "kills.json"
+    path.write_text("{}")
+    with pytest.raises(Invalid, match="no file of kills"):
+        read(path)
+
+
+def test_mutants_with_equal_kills_are_found() -> None:
+    """They count once."""
+    kills = Kills(cases=["a", "b"], by_mutant={"x": ("a",), "y": ("a",), "z": ("a", "b"), "w": ()})
+    assert [["x", "y"]] == kills.alike()
+
+
+def test_a_clause_whose_cases_are_gone_is_unpinned() -> None:
+    """Take the cases of ten clauses away, one clause after the other: its mutants are noticed by no case that cites it."""
+    whole = corpus()
+    chosen = random.Random(2).sample([name for name in score.pinnable(whole) if name in _broken()], CLAUSES)
+    for clause in chosen:
+        left = replace(whole, cases=tuple(case for case in whole.cases if clause not in case.clauses))
+        mutants = {name: mutant for name, mutant in audit.of(whole).items() if name in _broken()[clause][:2]}
+        kills = score.measure(left, mutants, earlier=audit.kept())
+        assert {clause: sorted(mutants)} == {
+            name: sorted(missed) for name, missed in score.unpinned(left, mutants, kills).items() if name == clause
+        }
+
+
+def test_a_clause_with_its_cases_is_pinned() -> None:
+    """The other side of the test above: with its cases the same clause is not named."""
+    whole = corpus()
+    clause = "BIAS-3"
+    mutants = {name: mutant for name, mutant in audit.of(whole).items() if name in _broken()[clause]}
+    kills = score.measure(whole, mutants, earlier=audit.kept())
+    assert clause not in score.unpinned(whole, mutants, kills)
+
+
+def _broken() -> dict[str, list[str]]:
+    return score.by_clause(corpus(), audit.of(corpus()))
+
+
+def test_a_mutant_without_a_fault_survives() -> None:
+    """The score can fall: an evaluator without a fault is noticed by no case."""
+    few = replace(corpus(), cases=tuple(case for case in corpus().cases if case.path == "conv/walkthrough.yaml"))
+    honest = Mutant(fault="bias-ignored", condition="dtype-float8-e5m2")
+    assert ["bias-ignored/dtype-float8-e5m2"] == score.measure(few, {str(honest): honest}).survivors
+
+
+STRANGER = """\
+import numpy as np
+
+calls = []
+
+
+def reset():
+    calls.clear()
+
+
+def honestly(call, honest):
+    return honest(call)
+
+
+def flipped(call, honest):
+    return honest(call)[..., ::-1]
+
+
+def refusing(call, honest):
+    raise ValueError("no")
+
+
+def second_call(call, honest):
+    calls.append(call)
+    output = honest(call)
+    return output if len(calls) != 2 else output + 1
+
+
+def overwriting(call, honest):
+    output = honest(call)
+    if call.input.flags.writeable:
+        call.input[...] = 0
+    return output
+
+
+def nothing(call, honest):
+    return None
+
+
+mutants = {
+    "honestly": honestly,
+    "flipped": flipped,
+    "refusing": refusing,
+    "second-call": second_call,
+    "overwriting": overwriting,
+    "nothing": nothing,
+}
+"""
+
+
+def test_a_strangers_mutants_are_scored(tmp_path: Path) -> None:
+    """Only the one without a fault survives; what is reset, written to, raised or not returned is noticed."""
+    file, target = tmp_path / "strange.py", tmp_path / "score.json"
+    file.write_text(STRANGER)
+    words = ["mutants", "conv1d.valid.*", "--with", str(file), "--json", str(target)]
+    result = CliRunner().invoke(commands, words, standalone_mode=False)
+    said = json.loads(target.read_text())
+    assert (1, 6, 5, 0, ["honestly"]) == (
+        result.return_value,
+        said["mutants"],
+        said["killed"],
+        said["equivalent"],
+        said["survivors"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("mutants = {}", "no dict `mutants`"),
+        ("mutants = {'x': 1}", "no dict `mutants`"),
+        ("1 / 0", "cannot be imported: ZeroDivisionError"),
+        ("def (", "cannot be imported: SyntaxError"),
+    ],
+)
+def test_a_strangers_file_that_is_none_is_said_in_one_line(tmp_path: Path, text: str, message: str) -> None:
+    """No traceback for another person's file."""
+    file = tmp_path / "strange.py"
+    file.write_text(text)
+    with pytest.raises(Invalid, match=message):
+        CliRunner().invoke(commands, ["mutants", "--with", str(file)], standalone_mode=False, catch_exceptions=False)
+
+
+def test_a_refusal_without_a_meaning_is_refused() -> None:
+    """What `honest` raises is a refusal."""
+    case = next(case for case in corpus().cases if case.id == "conv1d.refusals.too-few-kernel-channels")
+    assert case.call is not None
+    with pytest.raises(Refused):
+        evaluate(case.call, HONEST)
