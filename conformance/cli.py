@@ -228,7 +228,7 @@ def mutants(
     sweeps: str,
     jobs: int | None,
 ) -> int:
-    """Score the corpus: which wrong implementations does it notice?
+    """Score the corpus by the wrong implementations that it notices.
 
     Each mutant is an evaluator with one fault, everywhere or under a condition; it runs as a target. One is left alone
     once a case that cites the clause which it breaks has noticed it; --all runs everything.

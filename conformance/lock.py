@@ -92,6 +92,14 @@ def digest(case: Case) -> str:
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
+def meaning(cases: Iterable[Case]) -> str:
+    """
+    Return the digest of what all literal cases say, in whatever order and files they stand.
+    """
+    lines = sorted(f"{case.id} {digest(case)}" for case in cases if not case.sweep)
+    return f"sha256:{hashlib.sha256(chr(10).join(lines).encode()).hexdigest()}"
+
+
 def _call(call: Call) -> dict[str, Any]:
     said = {name: getattr(call, name) for name in call.__dataclass_fields__ if name not in ("placed", "known_form")}
     plain = ((name, _plain(value)) for name, value in said.items() if value is not None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
+from . import lock
 from .case import Case
 from .corpus import Corpus
 from .expectation import Deferred
@@ -29,7 +30,7 @@ def kept(corpus: Corpus, folder: Path) -> Kills:
     if not (folder / FILE).exists():
         raise Invalid(Problem(path=FILE, message="no kills are kept", hint=COMMAND))
     kills = read(folder / FILE)
-    if kills.corpus != corpus.digest:
+    if kills.corpus != lock.meaning(corpus.cases):
         raise Invalid(Problem(path=FILE, message="these are the kills of another corpus", hint=COMMAND))
     if set(kills.by_mutant) != set(of(corpus)):
         raise Invalid(Problem(path=FILE, message="these are the kills of other mutants", hint=COMMAND))

@@ -1,8 +1,8 @@
 """
 Which cases kill which mutants: measured, kept beside the corpus, and read again.
 
-The file is JSON: the digest of the corpus, the ids of its literal cases in order, and for each mutant its kills as a
-hexadecimal number whose bit i stands for case i.
+The file is JSON: the digest of what the corpus says (`lock.meaning`), the ids of its literal cases in order, and for
+each mutant its kills as a hexadecimal number whose bit i stands for case i.
 """
 
 from __future__ import annotations

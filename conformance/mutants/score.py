@@ -12,6 +12,7 @@ from itertools import islice
 from ..adapter import Target
 from ..case import Case
 from ..corpus import Corpus
+from ..lock import meaning
 from ..run import Runner, TargetRun
 from ..targets import Adapter
 from ..verdict import UNEXPECTED
@@ -58,7 +59,7 @@ def measure(
     return Kills(
         cases=[case.id for case in corpus.cases],
         by_mutant={name: search.found.get(name, ()) for name in mutants},
-        corpus=corpus.digest,
+        corpus=meaning(corpus.cases),
         is_whole=every,
     )
 

@@ -23,6 +23,7 @@ from ..adapter import Outputs, Refused, Target, ask
 from ..call import ARRAYS, Array, Call
 from ..corpus import Corpus
 from ..inprocess import verdicts
+from ..lock import meaning
 from ..problem import Invalid, Problem
 from ..run import Plan, make_plan
 from ..verdict import UNEXPECTED
@@ -94,7 +95,7 @@ def measure(
         found[name] = tuple(_noticed(plan, name, function, every=every))
         done(name)
     cases = [case.id for case in corpus.cases]
-    return Kills(cases=cases, by_mutant=found, corpus=corpus.digest, is_whole=every)
+    return Kills(cases=cases, by_mutant=found, corpus=meaning(corpus.cases), is_whole=every)
 
 
 def _noticed(plan: Plan, name: str, function: Function, *, every: bool) -> list[str]:
