@@ -1,5 +1,5 @@
 """
-Write docs/reference/mutators.md from the table of mutators: run it from the root of the repository after a change.
+The page of the mutators, docs/reference/mutators.md, from their table; make_pages.py writes it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,3 @@ def page() -> str:
 def _row(mutator: Mutator) -> str:
     cells = (f"`{mutator.name}`", mutator.does, mutator.clause, mutator.legal or "Never.", mutator.choice)
     return f"| {' | '.join(cell or '-' for cell in cells)} |\n"
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")

@@ -16,6 +16,8 @@ from typing import Any
 
 import excerpts
 import jinja2
+import make_mutants
+import make_mutators
 import phrases
 from conv_conformance import __version__, corpus, specification
 from conv_conformance.case import Case
@@ -74,6 +76,8 @@ def pages() -> Mapping[Path, str]:
         cases / "index.md": _render(environment, "cases"),
         **{cases / f"{op}.md": _render(environment, "operation", op=op) for op in dict.fromkeys(t.op for t in topics)},
         **{cases / topic.page: _render(environment, "topic", topic=topic) for topic in topics},
+        Path("docs/reference/mutants.md"): make_mutants.page(loaded),
+        Path("docs/reference/mutators.md"): make_mutators.page(),
     }
 
 

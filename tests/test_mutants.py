@@ -116,7 +116,7 @@ def test_mutants_with_equal_kills_are_found() -> None:
 
 
 def test_a_clause_whose_cases_are_gone_is_unpinned() -> None:
-    """Take the cases of ten clauses away, one clause after the other: its mutants are noticed by no case that cites it."""
+    """Take the cases of ten clauses away, one after the other: no case that cites it notices its mutants."""
     whole = corpus()
     chosen = random.Random(2).sample([name for name in score.pinnable(whole) if name in _broken()], CLAUSES)
     for clause in chosen:
