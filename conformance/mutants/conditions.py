@@ -121,6 +121,11 @@ def _off_block(count: Callable[[Call], int], block: int) -> Callable[[Call], boo
     return _sized(lambda call: count(call) > block and count(call) % block != 0)
 
 
+def _takes_more_channels(call: Call) -> bool:
+    letter = "C" if "M" in call.letters(_kernels(call)[0]) else "I"
+    return call.extent(_kernels(call)[0], letter) > call.extent("input", "C")
+
+
 def _has_equal(call: Call) -> bool:
     return len(set(call.input.shape)) < call.input.ndim
 
@@ -171,6 +176,10 @@ CONDITIONS: Mapping[str, Condition] = {
     "negative-number": Condition(
         sentence="A stride, a dilation or the number of groups is negative.",
         when=lambda call: min(*call.strides, *call.dilations, *call.input_dilations, call.groups) < 0,
+    ),
+    "no-groups": Condition(sentence="The number of groups is 0.", when=lambda call: call.groups == 0),
+    "kernel-with-more-channels": Condition(
+        sentence="The kernel takes more channels than the input has.", when=_takes_more_channels
     ),
     "input-dilated": Condition(
         sentence="An input dilation is not 1.", when=lambda call: max(call.input_dilations, default=1) > 1
