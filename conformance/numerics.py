@@ -151,7 +151,7 @@ def _rounding(call: Call, expected: Array, dtype: str, magnitude: Array, precisi
     # A product of complex numbers is four real ones; the expectation itself is y rounded once: one more u_out * abs(y).
     factor = 4.0 if np.iscomplexobj(expected) else 1.0
     outer = 2 * size + _before_bias(call, expected)
-    sums = count * accumulator.unit * magnitude + _narrowing(call, out, precision) * magnitude
+    sums = (count * accumulator.unit + _narrowing(call, out, precision)) * magnitude
     bound = factor * (sums + out.unit * outer + underflow)
     # Inputs rounded to bfloat16 cost up to (2u + u^2) * S, random data summed in it hardly more, however many products.
     coarse = bound + factor * 4 * dtypes.FORMATS["bfloat16"].unit * magnitude
