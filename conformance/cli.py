@@ -178,11 +178,13 @@ def list_(what: Sequence[str], sweeps: str, mutators: bool) -> None:
 @click.option("--redundant", is_flag=True, help="List the literal cases that kill and cite the same, and nothing else.")
 @click.option("--lock", "is_release", is_flag=True, help="Where all is well, lock the cases that are new.")
 def validate(what: Sequence[str], sweeps: str, redundant: bool, is_release: bool) -> int:
-    """Check case files, and recompute every expectation twice; without paths or patterns, the specification too.
+    """Check case files, lint literal cases, and recompute every expectation twice.
+
+    Without paths or patterns also the specification, the lock of released cases, and what each case kills and catches.
 
     Exit codes: 0 nothing wrong; 1 redundant cases; 2 something wrong.
     """
-    from . import lock, specification, worth
+    from . import lint, lock, specification, worth
     from .corpus import shipped
     from .problem import Invalid
     from .validation import check
@@ -194,7 +196,9 @@ def validate(what: Sequence[str], sweeps: str, redundant: bool, is_release: bool
         groups = worth.redundant(corpus.cases, worth.kept(corpus, shipped()))
         click.echo("".join(f"{'  '.join(ids)}\n" for ids in groups), nl=False)
         return 1 if groups else 0
-    problems = [*check(corpus.cases), *([] if what else specification.wrong(corpus))]
+    problems = [*check(corpus.cases), *lint.check(corpus)]
+    if not what:
+        problems += [*specification.wrong(corpus), *lint.check_kept(corpus, shipped())]
     if problems:
         raise Invalid(*problems)
     literal = sum(not case.sweep for case in corpus.cases)

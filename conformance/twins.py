@@ -56,7 +56,7 @@ def distant(case: Case, clauses: Mapping[str, Clause]) -> Iterator[tuple[str, st
 
 
 def _is_needed(step: str, call: Call, twin: Call, clauses: Mapping[str, Clause]) -> bool:
-    if step not in (*PARAMETERS, *BY_ARRAY) or call.layout != twin.layout or call.op != twin.op:
+    if step not in (*PARAMETERS, *BY_ARRAY, "input") or call.layout != twin.layout or call.op != twin.op:
         return False
     kept: dict[str, Any] = {step: getattr(call, step)}
     taken_back = replace(twin, **kept)

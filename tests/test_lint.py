@@ -304,3 +304,15 @@ def test_validate_lists_what_is_redundant(command: Command, tmp_path: Path, monk
     alike = replace(apart, by_mutant=dict.fromkeys(names, pair))
     tmp_path.joinpath(kills.FILE).write_text(kills.encoded(alike))
     assert (1, f"{pair[0]}  {pair[1]}\n", "") == command("validate", "--redundant")
+
+
+def test_validate_lints(command: Command, tmp_path: Path) -> None:
+    """Files of one's own are linted; the kills and the lock of the shipped corpus are not asked about them."""
+    written(tmp_path, PLAIN)
+    assert 0 == command("validate", tmp_path / "mine.yaml").code
+    written(tmp_path, PLAIN, REFUSED.format("{strides: 1, padding: same}"))
+    done = command("validate", tmp_path / "mine.yaml")
+    assert (2, "") == (done.code, done.out)
+    assert [
+        f"{tmp_path}/mine.yaml:11:1: mine.b: the twin ({{strides: 1, padding: same}}) is 2 steps away: padding, "
+    ] == [line.split("strides (")[0] for line in done.err.splitlines()]
