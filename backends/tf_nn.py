@@ -149,7 +149,7 @@ def _is_extra_unsaid(call: Call) -> bool:
 
 
 def _is_grouped_in_three_axes(call: Call) -> bool:
-    return call.op == "conv" and call.rank == 3 and call.groups != 1
+    return call.op in ("conv", "conv_transpose") and call.rank == 3 and call.groups != 1
 
 
 LIMITS = (
@@ -167,7 +167,7 @@ LIMITS = (
         "groups: tf.nn.convNd_transpose has none, they are in its output_shape",
         lambda call: call.op == "conv_transpose" and call.groups < 1,
     ),
-    Limit("groups: tf.nn.conv3d has none, its in_channels must be the input's", _is_grouped_in_three_axes),
+    Limit("groups: tf.nn.conv3d and conv3d_transpose have none, their channels must be the input's", _is_grouped_in_three_axes),
     Limit("dtype.output: tf.nn has no parameter for it", lambda call: call.dtype.output != call.dtype.input),
     words.COPIES,
 )

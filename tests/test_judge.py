@@ -310,6 +310,21 @@ def test_what_the_dtype_of_the_mode_cannot_hold_overflows() -> None:
     assert judged(np.float16([[[65504], [1]]]), evaluate(call), call, **modes) == wrong("nonfinite")
 
 
+def test_what_the_dtype_of_the_mode_can_hold_need_not_overflow() -> None:
+    """
+    65504 + 65504 is infinite in float16, and 131008 where a mode returns bfloat16; an infinite operand stays infinite.
+    """
+    call = call_of("conv", np.float16([[[65504], [65504], [1]]]), np.float16([[[1]], [[1]]]), dtype="float16")
+    modes = {"result_dtypes": {"float16": "bfloat16"}}
+    expected = evaluate(call)
+    assert np.isinf(expected[0, 0, 0])
+    wider = np.array([[[131072], [65536]]]).astype("bfloat16")
+    assert judged(wider, expected, call, **modes) == AGREE
+    assert judged(np.float16([[[65504], [65504]]]), expected, call) == wrong("nonfinite")
+    infinite = call_of("conv", np.float16([[[np.inf], [1], [1]]]), np.float16([[[1]], [[1]]]), dtype="float16")
+    assert judged(wider, evaluate(infinite), infinite, **modes) == wrong("nonfinite")
+
+
 # --- refusals and alternatives
 
 
