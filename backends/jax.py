@@ -116,7 +116,8 @@ class Jax:
 
         def run() -> Outputs:
             with self._state.x64(call):
-                placed = [ask(self._jax.numpy.asarray, array) for array in arrays]
+                # jax.numpy.asarray compiles a program for each new shape, this none.
+                placed = [ask(self._jax.device_put, array) for array in arrays]
                 found = {"inference": jax_function.inferred(self._jax, compute, placed)} if is_inferred else {}
                 found["output"] = ask(np.asarray, self._compute(call, compute, placed))
                 return Outputs(found, written, len(steps) > 1 or call.bias is not None)
