@@ -121,6 +121,16 @@ def _off_block(count: Callable[[Call], int], block: int) -> Callable[[Call], boo
     return _sized(lambda call: count(call) > block and count(call) % block != 0)
 
 
+def _of_another_rank(name: str) -> Callable[[Call], bool]:
+    return lambda call: not isinstance(getattr(call, name), str) and len(getattr(call, name)) != call.rank
+
+
+def _leaves_filters_over(call: Call) -> bool:
+    if call.op != "conv" or call.groups < 1:
+        return False
+    return call.extent("kernel", "O") % call.groups != 0 == call.extent("input", "C") % call.groups
+
+
 def _takes_more_channels(call: Call) -> bool:
     letter = "C" if "M" in call.letters(_kernels(call)[0]) else "I"
     return call.extent(_kernels(call)[0], letter) > call.extent("input", "C")
@@ -176,6 +186,15 @@ CONDITIONS: Mapping[str, Condition] = {
     "negative-number": Condition(
         sentence="A stride, a dilation or the number of groups is negative.",
         when=lambda call: min(*call.strides, *call.dilations, *call.input_dilations, call.groups) < 0,
+    ),
+    **{
+        f"{name.replace('_', '-')}-of-another-rank": Condition(
+            sentence=f"`{name}` has not one entry for each spatial axis.", when=_of_another_rank(name)
+        )
+        for name in ("strides", "dilations", "padding", "output_padding")
+    },
+    "filters-left-over": Condition(
+        sentence="The groups divide the channels and not the filters.", when=_leaves_filters_over
     ),
     "no-groups": Condition(sentence="The number of groups is 0.", when=lambda call: call.groups == 0),
     "kernel-with-more-channels": Condition(
