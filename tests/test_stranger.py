@@ -109,9 +109,9 @@ def test_channels_first_for_channels_last_is_layout(command: Command, tmp_path: 
     A backend that returns channels first where channels last are asked for is told so.
     """
     (tmp_path / "stranger.py").write_text("from conv_conformance import Outputs\n" + TRANSPOSING)
-    asked = [case for case in with_output(["conv1d.walkthrough.t*", "conv2d.window.*"]) if is_telling_layout(case.call)]  # type: ignore[arg-type]
+    cases = with_output(["conv1d.walkthrough.t*", "conv2d.window.*"])
+    asked = [case for case in cases if is_telling_layout(case.call) and case.call.layout.output[-1] == "C"]  # type: ignore[arg-type, union-attr, index]
     assert len(asked) > 4
-    assert {case.call.layout.output[-1] for case in asked} == {"C"}  # type: ignore[union-attr, index]
     record = tmp_path / "r.jsonl"
     words = ("--sweeps", "none", "-b", f"{tmp_path}/stranger.py:Transposing", "--record", record)
     assert command("run", *(case.id for case in asked), *words).code == 1

@@ -76,8 +76,8 @@ function convolve(call, arrays) {
   const rank = call.layout.input.length - 2;
   const spatial = rank === 1 ? "W" : "HW";
   refuseIf([call.strides, call.dilations].some((list) => list.length !== rank), "one stride and dilation for each spatial axis");
-  refuseIf(typeof call.padding !== "string" && call.padding.length !== rank, "one pair of pads for each spatial axis");
-  refuseIf(call.padding === "causal" && rank !== 1, "causal padding needs one spatial axis");
+  const word = rank === 1 ? /^(valid|same|same_lower|full|causal)$/ : /^(valid|same|same_lower|full)$/;
+  refuseIf(!(typeof call.padding === "string" ? word.test(call.padding) : call.padding.length === rank), "no such padding");
   const [x, k] = [read(arrays.input, call.layout.input), read(arrays.kernel, call.layout.kernel)];
   const { I, O } = k.size;
   const perGroup = O / call.groups;
