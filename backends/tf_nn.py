@@ -167,7 +167,7 @@ LIMITS = (
         "groups: tf.nn.convNd_transpose has none, they are in its output_shape",
         lambda call: call.op == "conv_transpose" and call.groups < 1,
     ),
-    Limit("groups: tf.nn.conv3d and conv3d_transpose have none, their channels must be the input's", _is_grouped_in_three_axes),
+    Limit("groups: tf.nn.conv3d and conv3d_transpose have none", _is_grouped_in_three_axes),
     Limit("dtype.output: tf.nn has no parameter for it", lambda call: call.dtype.output != call.dtype.input),
     words.COPIES,
 )

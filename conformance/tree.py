@@ -19,6 +19,7 @@ from .problem import Problem
 
 #: How deep sequences and mappings may nest.
 DEPTH = 32
+TOO_DEEP = f"nested deeper than {DEPTH} levels"
 
 
 class Scalar(NamedTuple):
@@ -102,6 +103,8 @@ def _at(text: str, index: int, path: str, message: str, hint: str = "") -> Probl
 def _from_mark(error: yaml.MarkedYAMLError, path: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+    if "nesting depth" in str(error.problem):  # libyaml reads ahead, and stops before we do
+        return Problem(path=path, line=line, column=column, message=TOO_DEEP, hint="flatten it")
     return Problem(path=path, line=line, column=column, message=f"not YAML: {error.problem}", hint=error.context or "")
 
 
@@ -161,7 +164,7 @@ class _Builder:
         if event.anchor or event.tag:
             self._decorated(event)
         if len(self.stack) == DEPTH:
-            self._refuse(event, f"nested deeper than {DEPTH} levels", "flatten it")
+            self._refuse(event, TOO_DEEP, "flatten it")
             raise _Stop
         mark = event.start_mark
         is_sequence = isinstance(event, yaml.SequenceStartEvent)

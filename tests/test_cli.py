@@ -248,7 +248,7 @@ def interrupted(tmp_path: Path, cases: Path) -> Callable[[int], tuple[int, str, 
         environment = {**os.environ, "MINIATURE_NOTES": str(notes)}
         running = subprocess.Popen([sys.executable, *words], env=environment, stderr=subprocess.PIPE, text=True)
         end = time.monotonic() + 20
-        while not (notes.exists() and notes.read_text().strip()) and time.monotonic() < end:
+        while not (_is_written(notes, 1) and _is_written(record, 2)) and time.monotonic() < end:
             time.sleep(0.02)
         running.send_signal(number)
         _, err = running.communicate(timeout=20)
@@ -256,6 +256,10 @@ def interrupted(tmp_path: Path, cases: Path) -> Callable[[int], tuple[int, str, 
         return running.returncode, err, record
 
     return interrupt
+
+
+def _is_written(file: Path, lines: int) -> bool:
+    return file.exists() and len(file.read_text().splitlines()) >= lines
 
 
 def test_interrupt_exits_130(interrupted: Callable[[int], tuple[int, str, Path]]) -> None:
