@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from ..adapter import Outputs, Target, Unavailable, ask
-from ..call import Call
+from ..call import Array, Call
 from . import keras_function, keras_words
 from .jax_state import State
 
@@ -95,8 +95,8 @@ class Keras:
 
         def run() -> Outputs:
             with self._x64(call), self._keras.device(self._device):
-                tensor = keras_function.before(self._keras, call, step, signal)
-                output, inferred = make(self._keras, call, step, tensor, weights)
+                tensor = keras_function.before(self._keras, call, step, self._place(signal))
+                output, inferred = make(self._keras, call, step, tensor, [self._place(weight) for weight in weights])
                 found = {"output": ask(self._keras.ops.convert_to_numpy, output)}
             if inferred is not None:
                 found["inference"] = inferred
@@ -104,6 +104,10 @@ class Keras:
             return Outputs(delivered, written, call.bias is not None and not self._is_layer)
 
         return run
+
+    def _place(self, array: Array) -> Any:
+        # JAX compiles a program for each shape that it is to take from NumPy in any other way.
+        return ask(self._engine.device_put, array) if self._state else array
 
     def _x64(self, call: Call) -> AbstractContextManager[Any]:
         return self._state.x64(call) if self._state else nullcontext()
