@@ -6,12 +6,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import channels, memory, numbers, padding, refusals, steps, transposed
+from . import (
+    batch,
+    bias,
+    calling,
+    channels,
+    groups,
+    inference,
+    layouts,
+    memory,
+    numbers,
+    padding,
+    refusals,
+    steps,
+    transposed,
+)
 from .wraps import Edit
 
+#: In the order of the stages that they change.
+MODULES = (
+    layouts,
+    memory,
+    steps,
+    padding,
+    channels,
+    groups,
+    transposed,
+    bias,
+    batch,
+    numbers,
+    calling,
+    inference,
+    refusals,
+)
+
 #: Every fault that has an edit.
-EDITS: Mapping[str, Edit] = {
-    name: edit
-    for module in (channels, steps, padding, transposed, memory, numbers, refusals)
-    for name, edit in module.EDITS.items()
-}
+EDITS: Mapping[str, Edit] = {name: edit for module in MODULES for name, edit in module.EDITS.items()}
