@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..adapter import Outputs, Refused, Target, ask
+from ..adapter import Outputs, Refused, ask
 from ..call import ARRAYS, Array, Call
 from ..corpus import Corpus
 from ..inprocess import verdicts
@@ -31,6 +31,9 @@ from .evaluator import HONEST, evaluate
 from .kills import Kills
 from .score import Done
 from .target import larger
+
+#: What the stranger's module is called while it is here.
+NAME = "conv_conformance_strangers"
 
 Function: TypeAlias = Callable[[Call, Callable[[Call], Array]], Array]
 
@@ -65,10 +68,11 @@ def load(path: Path) -> tuple[Mapping[str, Function], Callable[[], object]]:
 def _imported(path: Path) -> ModuleType:
     if not path.is_file():
         raise Invalid(Problem(path=str(path), message="no such file"))
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    # A name of its own, so that a file called random.py takes nobody's place.
+    spec = importlib.util.spec_from_file_location(NAME, path)
     if spec is None or spec.loader is None:
         raise Invalid(Problem(path=str(path), message="no Python file", hint="its name must end in .py"))
-    module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
+    module = sys.modules[NAME] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except Exception as error:
@@ -111,7 +115,7 @@ class Stranger:
 
     framework = "stranger"
 
-    def __init__(self, function: Function, target: Target | None = None) -> None:
+    def __init__(self, function: Function) -> None:
         """
         Make the backend of one function.
         """
