@@ -15,7 +15,7 @@ import numpy as np
 
 from . import numerics
 from .call import ARRAYS, Array, Call
-from .dtypes import numpy_type
+from .dtypes import FORMATS, numpy_type
 from .expectation import AnyOf, Deferred, Expectation, Output, Refusal, Shape
 from .observation import Observation
 from .verdict import Finding
@@ -227,7 +227,7 @@ def _values(
     if dtype[0] in "iu":
         return _at("values", "", found, expected, got) if (found := _differing(expected != got)) else None
     y, seen = numerics.wide(expected), numerics.wide(got)
-    if found := _differing((_special(y) != _special(seen)) & ~_overflowed(expectation.array, dtype, context)):
+    if found := _differing((_special(y) != _special(seen)) & ~_overflows(expectation.array, got, context)):
         return _at("nonfinite", "NaN and infinity elsewhere", found, expected, got)
     finite = np.isfinite(y)
     if (y[finite] == seen[finite]).all():
@@ -240,14 +240,22 @@ def _values(
     return _out_of_bound(allowed, error, expected, got)
 
 
-def _overflowed(expected: Array, dtype: str, context: Context) -> Any:
+def _overflows(expected: Array, got: Array, context: Context) -> Any:
     """
-    Mark what is beyond the range of the case's own dtype, where the target's mode returns another that may hold it.
+    Mark what is beyond the range of the case's own dtype, and was returned as a number beyond it, of the same sign.
+
+    A mode that returns another dtype may hold what the case's own cannot.
     """
     call = context.call
+    own = call.dtype.output or ""
     arrays = (array for name in ARRAYS if (array := getattr(call, name)) is not None)
-    is_own = dtype == call.dtype.output
-    return ~_finite(expected) & (not is_own and all(_finite(array).all() for array in arrays))
+    if own not in FORMATS or not all(_finite(array).all() for array in arrays):
+        return np.zeros(expected.shape, bool)
+    y = numerics.wide(expected)
+    seen = numerics.wide(got)
+    # Where the dtype has no infinity an overflow is a NaN, whose sign says nothing.
+    beyond = np.where(np.isnan(y), np.abs(seen), seen * np.sign(y))
+    return ~_finite(expected) & (beyond > FORMATS[own].largest)
 
 
 def _finite(array: Array) -> Any:

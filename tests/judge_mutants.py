@@ -54,9 +54,7 @@ _EXPECTED = "    expected = expectation.array\n"
 _CAST = "    expected = _rounded(expectation.array, dtype)\n"
 _PLAIN = "return Judgement(verdict=observation.outcome, message=observation.message)"
 _ERROR = "np.abs(np.subtract(seen, y, where=finite, out=np.zeros_like(y)))"
-_DIFFER = (
-    "    if found := _differing((_special(y) != _special(seen)) & ~_overflowed(expectation.array, dtype, context)):"
-)
+_DIFFER = "    if found := _differing((_special(y) != _special(seen)) & ~_overflows(expectation.array, got, context)):"
 _TWIN = 'if twin is None or twin.outcome == "returned":'
 
 
@@ -137,8 +135,10 @@ MUTANTS = {
     # Special values
     "nan-equals-anything": _taking("np.where(np.isnan(got), expected, got)"),
     "anything-equals-nan": _taking("np.where(np.isnan(expected), expected, got)"),
-    "overflow-counts-in-any-dtype": _judge("    is_own = dtype == call.dtype.output", "    is_own = True"),
-    "overflow-never-counts": _judge("not is_own and all(", "all("),
+    "overflow-never-counts": _judge("    if own not in FORMATS or", "    if own or"),
+    "overflow-of-any-sign": _judge("np.abs(seen), seen * np.sign(y))", "np.abs(seen), np.abs(seen))"),
+    "overflow-takes-any-number": _judge("(beyond > FORMATS[own].largest)", "(beyond >= 0)"),
+    "overflow-of-infinite-operands": _judge(" or not all(_finite(array).all() for array in arrays):", ":"),
     "nan-equals-infinity": _judge(_DIFFER, "    if found := _differing((_special(y) > 0) != (_special(seen) > 0)):"),
     "infinities-equal": _judge("3 * np.isneginf(part)", "2 * np.isneginf(part)"),
     "nan-in-the-imaginary-part": _judge("for part in _parts(values)]", "for part in _parts(values)[:1]]"),

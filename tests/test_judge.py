@@ -321,6 +321,10 @@ def test_what_the_dtype_of_the_mode_can_hold_need_not_overflow() -> None:
     wider = np.array([[[131072], [65536]]]).astype("bfloat16")
     assert judged(wider, expected, call, **modes) == AGREE
     assert judged(np.float16([[[65504], [65504]]]), expected, call) == wrong("nonfinite")
+    for number in (1000, -131072):
+        other = np.array([[[number], [65536]]]).astype("bfloat16")
+        assert judged(other, expected, call, **modes) == wrong("nonfinite")
+    assert judged(-expected, expected, call) == wrong("nonfinite")
     infinite = call_of("conv", np.float16([[[np.inf], [1], [1]]]), np.float16([[[1]], [[1]]]), dtype="float16")
     assert judged(wider, evaluate(infinite), infinite, **modes) == wrong("nonfinite")
 
