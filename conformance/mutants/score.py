@@ -12,6 +12,7 @@ from itertools import islice
 from ..adapter import Target
 from ..case import Case
 from ..corpus import Corpus
+from ..expectation import Deferred
 from ..lock import meaning
 from ..run import Runner, TargetRun
 from ..targets import Adapter
@@ -120,8 +121,8 @@ class Search:
                 self._take(name, _kills(target))
 
     def _take(self, name: str, kills: tuple[str, ...]) -> None:
-        known = dict.fromkeys((*self.found.get(name, ()), *kills))
-        self.found[name] = tuple(case for case in self._cases if case in known) if len(known) > 1 else tuple(known)
+        known = {*self.found.get(name, ()), *kills}
+        self.found[name] = tuple(case for case in self._cases if case in known)
         if known and name not in self._told:
             self._told.add(name)
             self._done(name)
@@ -201,6 +202,4 @@ def pinnable(corpus: Corpus) -> list[str]:
 
 
 def _is_deferred(case: Case) -> bool:
-    from ..expectation import Deferred
-
     return isinstance(case.expectation, Deferred)

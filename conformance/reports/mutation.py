@@ -63,7 +63,7 @@ def show(console: Console, kills: Kills, clauses: Mapping[str, Sequence[str]], u
         console.print(f"survivor: {name}", soft_wrap=True)
     for clause, names in unpinned.items():
         console.print(f"unpinned: {clause}: {_why(names)}", soft_wrap=True)
-    console.print(_score(kills), soft_wrap=True)
+    console.print(_score(kills, is_own=bool(clauses)), soft_wrap=True)
     if clauses:
         pinned = len([clause for clause in clauses if clause not in unpinned])
         total = len({*clauses, *unpinned})
@@ -87,10 +87,7 @@ def _by_mutant(console: Console, kills: Kills) -> None:
 
 
 def _by_case(console: Console, kills: Kills) -> None:
-    sole: dict[str, int] = {}
-    for ids in kills.by_mutant.values():
-        if len(ids) == 1:
-            sole[ids[0]] = sole.get(ids[0], 0) + 1
+    sole = {ids[0] for ids in kills.by_mutant.values() if len(ids) == 1}
     for case, names in kills.by_case.items():
         if not names:
             console.print(f"kills nothing: {case}", soft_wrap=True)
@@ -126,10 +123,10 @@ def counts(kills: Kills) -> dict[str, int]:
     return {"mutants": mutants, "killed": mutants - len(kills.survivors), "equivalent": 0}
 
 
-def _score(kills: Kills) -> str:
+def _score(kills: Kills, *, is_own: bool) -> str:
     count = counts(kills)
     conditional = sum("/" in name for name in kills.by_mutant)
-    under = f" ({conditional} under a condition)" if conditional else ""
+    under = f" ({conditional} under a condition)" if is_own else ""
     return f"{count['mutants']} mutants{under}: {count['killed']} killed, {len(kills.survivors)} survive"
 
 
