@@ -12,9 +12,8 @@ import numpy as np
 from . import reference
 from .call import ARRAYS, Array, Call
 from .case import Case
-from .dtypes import PARTS, is_integer, numpy_type
+from .dtypes import PARTS, STRUCTURE_LIMIT, is_integer, numpy_type
 from .expectation import Output
-from .numerics import STRUCTURE_LIMIT
 
 
 def confusable(case: Case, outputs: list[Output]) -> Iterator[tuple[str, str]]:

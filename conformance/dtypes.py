@@ -56,6 +56,16 @@ FORMATS = {
     "float64": Format(bits=53, min_exponent=-1022, largest=sys.float_info.max),
 }
 
+#: Residues off the grid stay below half of it while S / grid is at most this, also under Winograd and FFT.
+STRUCTURE_LIMIT = {
+    "float8_e5m2": 2.0**3,
+    "float8_e4m3fn": 2.0**4,
+    "bfloat16": 2.0**8,
+    "float16": 2.0**11,
+    "float32": 2.0**12,
+    "float64": 2.0**41,
+}
+
 #: The real format of each part of a complex number.
 PARTS = {"complex64": "float32", "complex128": "float64"}
 

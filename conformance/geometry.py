@@ -13,6 +13,7 @@ from typing import NamedTuple
 from .dtypes import COMPLEX, INTEGERS
 from .numbers import Unfit
 from .problem import suggestion
+from .reading_arrays import FIT
 from .reading_calls import PADDING_MODES, PADDINGS, SPATIAL, Plain, dtype_of, letters_of
 from .specs import Spec, recast
 
@@ -128,7 +129,7 @@ def complaints(call: Plain) -> list[Complaint]:
     Return everything that contradicts itself in a settled call; nothing where it has a meaning.
     """
     found = [*_ranks(call), *_sizes(call), *_words(call), *_padding(call), *_op(call)]
-    more = (_channels, _storage, _empty_kernel, _nothing_to_copy, _dtypes, _accumulator)
+    more = (_channels, _storage, _empty_kernel, _nothing_to_copy, _dtypes, _densities, _accumulator)
     return found or [complaint for each in more for complaint in each(call)]
 
 
@@ -244,6 +245,12 @@ def _dtypes(call: Plain) -> Iterator[Complaint]:
             recast(call["arrays"][name], dtype)
         except Unfit as unfit:
             yield Complaint("dtype", f"{name}: {unfit.message}", unfit.hint)
+
+
+def _densities(call: Plain) -> Iterator[Complaint]:
+    for name, spec in call["arrays"].items():
+        if spec.get("density") == FIT:
+            yield Complaint(name, f"density: {FIT}", "it is of the input of a sweep")
 
 
 def _accumulator(call: Plain) -> Iterator[Complaint]:

@@ -16,9 +16,9 @@ from . import lock, worth
 from .case import Case
 from .coding import confusable
 from .corpus import Corpus
-from .dtypes import PARTS, is_integer
+from .dtypes import PARTS, STRUCTURE_LIMIT, is_integer
 from .expectation import AnyOf, Deferred, Expectation, Output
-from .numerics import STRUCTURE_LIMIT, tolerance
+from .numerics import tolerance
 from .patterns import matches
 from .problem import Invalid, Problem
 from .twins import distant

@@ -15,16 +15,7 @@ import numpy as np
 
 from . import dtypes
 from .call import Array, Call
-
-#: Residues off the grid stay below half of it while S / grid is at most this, also under Winograd and FFT.
-STRUCTURE_LIMIT = {
-    "float8_e5m2": 2.0**3,
-    "float8_e4m3fn": 2.0**4,
-    "bfloat16": 2.0**8,
-    "float16": 2.0**11,
-    "float32": 2.0**12,
-    "float64": 2.0**41,
-}
+from .dtypes import STRUCTURE_LIMIT
 
 
 @dataclass(frozen=True, kw_only=True)

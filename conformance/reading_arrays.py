@@ -17,6 +17,8 @@ from .tree import Mapping, Node, Scalar, Sequence
 
 #: How many elements an array may have.
 ELEMENTS = 2**26
+#: The density under which S keeps its limit, in the base of a sweep.
+FIT = "fit"
 #: The modulus of the generator, 2**31 - 1.
 MODULUS = 2**31 - 1
 
@@ -193,9 +195,11 @@ def _seed(node: Node) -> int:
     return seed
 
 
-def _density(node: Node) -> tuple[int, int]:
+def _density(node: Node) -> tuple[int, int] | str:
+    if isinstance(node, Scalar) and node.text == FIT:
+        return FIT
     if not isinstance(node, Scalar) or not re.fullmatch(r"0\.\d{1,9}|1|1\.0", node.text) or not float(node.text):
-        raise Wrong(node, f"density {said(node)}", "a decimal above 0, at most 1")
+        raise Wrong(node, f"density {said(node)}", f"a decimal above 0, at most 1, or {FIT}")
     ratio = Fraction(node.text)
     return ratio.numerator, ratio.denominator
 

@@ -5,23 +5,25 @@ Sweeps as they are written in case files, made plain: a base call, axes with the
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from . import rules
+from .axes import LENGTHS, SHAPES
 from .reading import Reader, Wrong, integer, integers, mapping, sequence, word
 from .reading_about import ABOUT, read_about
-from .reading_calls import KEYS, READERS, Plain, checked_layout, read_call
+from .reading_calls import KEYS, READERS, SPATIAL, Plain, checked_layout, read_call
 from .tree import Mapping as Tree
 from .tree import Node, Scalar, Sequence
 
 TIERS = ("quick", "full")
-#: Axes that set sizes of generated arrays; the others bear the keys of a call.
-SHAPES = ("batch", "length", "channels", "filters", "kernel_size", "multiplier")
 #: Every axis of the format. An op and an array cannot vary: what else is needed would vary with them.
 AXES = (*SHAPES, *(key for key in READERS if key != "op"))
 #: How many points a sweep may have before its rules.
 POINTS = 200_000
+#: Which values of a covering array stand together: every two. More are left to `draws`.
+STRENGTH = 2
 
 
 def read_sweep(reader: Reader, node: Node, defaults: dict[str, Node]) -> Plain | None:
@@ -32,17 +34,32 @@ def read_sweep(reader: Reader, node: Node, defaults: dict[str, Node]) -> Plain |
     """
     tree = mapping(node)
     needed = ("id", "title", "base", "axes")
-    reader.keys(tree, (*ABOUT, "tier", "base", "axes", "where"), needed)
+    reader.keys(tree, (*ABOUT, "tier", "base", "axes", "where", "strength", "draws"), needed)
     sweep = read_about(reader, tree, {**defaults, **tree.entries})
     if not {"base", "axes"} <= tree.entries.keys():
         return None
     base = reader.attempt(_base, reader, tree.entries["base"], defaults)
-    axes = reader.attempt(_axes, reader, tree.entries["axes"], base)
+    chosen = reader.attempt(_chosen, tree)
+    axes = reader.attempt(_axes, reader, tree.entries["axes"], base, bool(chosen))
     where = reader.attempt(_where, tree.entries["where"]) if "where" in tree.entries else ()
     tier = reader.attempt(word, tree.entries["tier"], TIERS, "tier") if "tier" in tree.entries else "quick"
-    if base is None or axes is None or where is None or tier is None:
+    if base is None or axes is None or where is None or tier is None or chosen is None:
         return None
-    return {**sweep, "base": base, "axes": axes, "where": where, "tier": tier}
+    return {**sweep, "base": base, "axes": axes, "where": where, "tier": tier, **chosen}
+
+
+def _chosen(tree: Tree) -> dict[str, int]:
+    """
+    Return which combinations are taken: `strength` of a covering array or a number of `draws`; every one if neither.
+    """
+    found = {key: integer(tree.entries[key]) for key in ("strength", "draws") if key in tree.entries}
+    if len(found) > 1:
+        raise Wrong(tree.entries["draws"], "strength and draws", "one of them, or neither for every combination")
+    if found.get("strength", STRENGTH) != STRENGTH:
+        raise Wrong(tree.entries["strength"], f"strength {found['strength']}", f"{STRENGTH}: every pair of values")
+    if not 1 <= found.get("draws", 1) <= POINTS:
+        raise Wrong(tree.entries["draws"], f"{found['draws']} draws", f"1 to {POINTS}")
+    return found
 
 
 def _base(reader: Reader, node: Node, defaults: dict[str, Node]) -> Plain | None:
@@ -51,7 +68,9 @@ def _base(reader: Reader, node: Node, defaults: dict[str, Node]) -> Plain | None
     return read_call(reader, {**defaults, **tree.entries}, node)
 
 
-def _axes(reader: Reader, node: Node, base: Plain | None) -> list[tuple[str, list[Any], list[str]]] | None:
+def _axes(
+    reader: Reader, node: Node, base: Plain | None, is_chosen: bool
+) -> list[tuple[str, list[Any], list[str]]] | None:
     tree = mapping(node)
     reader.keys(tree, AXES)
     noted = len(reader.problems)
@@ -59,13 +78,13 @@ def _axes(reader: Reader, node: Node, base: Plain | None) -> list[tuple[str, lis
     found = [(name, reader.attempt(_values, name, values, base)) for name, values in axes]
     if not found:
         raise Wrong(node, "a sweep without an axis")
-    if math.prod(len(values[0]) for _, values in found if values) > POINTS:
-        raise Wrong(node, f"more than {POINTS} points")
+    if not is_chosen and math.prod(len(values[0]) for _, values in found if values) > POINTS:
+        raise Wrong(node, f"more than {POINTS} points", "choose some by strength or draws")
     return [(name, *values) for name, values in found if values] if len(reader.problems) == noted else None
 
 
 def _values(name: str, node: Node, base: Plain | None) -> tuple[list[Any], list[str]]:
-    read = _size if name in SHAPES else READERS[name]
+    read = _SHAPE_READERS.get(name, _size) if name in SHAPES else READERS[name]
     if name == "layout" and base is not None:
         read = partial(_layout, base)
     items = sequence(node)
@@ -89,8 +108,37 @@ def _size(node: Node) -> int | tuple[int, ...]:
     return sizes if isinstance(node, Sequence) else sizes[0]
 
 
+def _length(node: Node) -> int | str | tuple[int | str, ...]:
+    """Read lengths in numbers or words, one for all spatial axes or a list."""
+    return tuple(map(_one_length, node.items)) if isinstance(node, Sequence) else _one_length(node)
+
+
+def _one_length(node: Node) -> int | str:
+    if isinstance(node, Scalar) and not node.text.lstrip("-").isdigit():
+        return word(node, LENGTHS, "length")
+    size = _size(node)
+    if isinstance(size, tuple):
+        raise Wrong(node, "a list within a list")
+    return size
+
+
+def _rank(node: Node) -> int:
+    rank = integer(node)
+    if not 1 <= rank <= len(SPATIAL):
+        raise Wrong(node, f"rank {rank}", f"1 to {len(SPATIAL)}")
+    return rank
+
+
+def _biased(node: Node) -> bool:
+    return word(node, ("true", "false"), "answer") == "true"
+
+
+#: How values of the axes are read that are no plain sizes.
+_SHAPE_READERS: Mapping[str, Callable[[Node], Any]] = {"length": _length, "rank": _rank, "biased": _biased}
+
+
 def _where(node: Node) -> tuple[str, ...]:
-    return tuple(word(item, rules.RULES, "rule") for item in sequence(node))
+    return tuple(word(item, (*rules.RULES, rules.SENSIBLE), "rule") for item in sequence(node))
 
 
 def label(node: Node, between: str = "x") -> str:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Rule: TypeAlias = Callable[["Call"], bool]
 
+#: The rule of `where` that needs no call, for there is none: a combination that contradicts itself is left out.
+SENSIBLE = "has-a-meaning"
+
 
 def _window_fits(call: Call) -> bool:
     """The window is not longer than the padded input, in any axis."""

@@ -15,8 +15,8 @@ class Spec(TypedDict, total=False):
     An array as plain data; it is built when the call is.
 
     `letters` names the axes as they are written, empty where the layout does not fit.
-    Exactly one of `values` (flat, row-major), `fill`, `one_hot`, `lcg` (with `low`, `high`, `density` as a ratio)
-    and `normal` (with `scale`) is there.
+    Exactly one of `values` (flat, row-major), `fill`, `one_hot`, `lcg` (with `low`, `high`, `density`) and `normal`
+    (with `scale`) is there; `density` is a ratio, in the base of a sweep also `fit`.
     """
 
     letters: str
@@ -28,7 +28,7 @@ class Spec(TypedDict, total=False):
     lcg: int
     low: int
     high: int
-    density: tuple[int, int]
+    density: tuple[int, int] | str
     normal: int
     scale: float
 

@@ -5,15 +5,20 @@ The points of sweeps: calls by value, with what the reference and the clauses ex
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
+from zlib import crc32
 
-from . import geometry
+from . import covering, geometry
+from .axes import at
 from .clauses import Alternative, Clause
+from .covering import Row
+from .reading_arrays import MODULUS
 from .reading_calls import Plain
-from .rules import RULES
+from .rules import RULES, SENSIBLE
 from .specs import Spec
 
 if TYPE_CHECKING:
@@ -43,22 +48,64 @@ class Contradiction(ValueError):
     """
 
 
-def points(sweep: Plain, clauses: Mapping[str, Clause]) -> Iterator[Point]:
+def points(sweep: Plain, clauses: Mapping[str, Clause], left_out: Counter[str] | None = None) -> Iterator[Point]:
     """
-    Yield the points of a plain sweep that its rules want, the last axis fastest.
+    Yield the points of a plain sweep that its rules want.
+
+    They are every combination of the axes' values, the last axis fastest; or with `strength` those of a covering array,
+    with `draws` drawn ones.
+    `left_out` counts, by the rule, the combinations that were met and are not wanted.
 
     Raises:
         Contradiction: if a wanted point contradicts itself.
 
     """
-    for values in itertools.product(*(zip(values, texts, strict=True) for _, values, texts in sweep["axes"])):
-        names = [name for name, _, _ in sweep["axes"]]
-        text = ",".join(f"{name}={text}" for name, (_, text) in zip(names, values, strict=True))
-        plain = at(sweep["base"], {name: value for name, (value, _) in zip(names, values, strict=True)})
-        if (call := _wanted(plain, sweep["where"], text)) is not None:
+    space = Space(sweep, left_out if left_out is not None else Counter())
+    for row in _rows(sweep, space):
+        if (found := space.find(row)) is not None:
+            text, plain, call = found
             applying = choices(call, clauses)
             _check_twins(plain, applying, text)
             yield Point(id=f"{sweep['id']}[{text}]", call=plain, clauses=applying)
+
+
+class Space:
+    """
+    The combinations of a sweep's axes, each built once, and which of them its rules want.
+    """
+
+    def __init__(self, sweep: Plain, left_out: Counter[str]) -> None:
+        self._sweep = sweep
+        self._names = [name for name, _, _ in sweep["axes"]]
+        self._left_out = left_out
+        self._known: dict[Row, tuple[str, Plain, Call] | None] = {}
+
+    def find(self, row: Row) -> tuple[str, Plain, Call] | None:
+        """
+        Return the text, the plain call and the call, whose arrays may be hollow, of a combination; None if not wanted.
+        """
+        if row not in self._known:
+            self._known[row] = self._built(row)
+        return self._known[row]
+
+    def _built(self, row: Row) -> tuple[str, Plain, Call] | None:
+        chosen = [(values[at], texts[at]) for at, (_, values, texts) in zip(row, self._sweep["axes"], strict=True)]
+        text = ",".join(f"{name}={text}" for name, (_, text) in zip(self._names, chosen, strict=True))
+        plain = at(self._sweep["base"], {name: value for name, (value, _) in zip(self._names, chosen, strict=True)})
+        rule, call = _met(plain, self._sweep["where"], text)
+        if call is None:
+            self._left_out[rule] += 1
+        return None if call is None else (text, plain, call)
+
+
+def _rows(sweep: Plain, space: Space) -> Iterator[Row]:
+    sizes = [len(values) for _, values, _ in sweep["axes"]]
+    seed = crc32(sweep["id"].encode()) % (MODULUS - 1) + 1
+    if "strength" in sweep:
+        return covering.pairs(sizes, lambda row: space.find(row) is not None, seed)
+    if "draws" in sweep:
+        return covering.drawn(sizes, sweep["draws"], seed)
+    return itertools.product(*map(range, sizes))
 
 
 def choices(call: Call, clauses: Mapping[str, Clause]) -> tuple[Clause, ...]:
@@ -69,16 +116,20 @@ def choices(call: Call, clauses: Mapping[str, Clause]) -> tuple[Clause, ...]:
     return tuple(clause for clause in chosen if all(RULES[rule](call) for rule in clause.when))
 
 
-def _wanted(plain: Plain, where: tuple[str, ...], text: str) -> Call | None:
+def _met(plain: Plain, where: tuple[str, ...], text: str) -> tuple[str, Call | None]:
+    """Return the first rule that a combination breaks, or its call."""
     from .building import build_call
 
     complaints = geometry.complaints(geometry.settled(plain))
+    if complaints and SENSIBLE in where:
+        return SENSIBLE, None
     with suppress(*((ValueError, IndexError) if complaints else ())):
         call = build_call(plain, _hollow)
-        if not all(RULES[rule](call) for rule in where):
-            return None
+        for rule in where:
+            if rule != SENSIBLE and not RULES[rule](call):
+                return rule, None
         if not complaints:
-            return call
+            return "", call
     raise Contradiction(f"at [{text}]: {complaints[0].key}: {complaints[0].message}")
 
 
@@ -104,64 +155,6 @@ def _hollow(spec: Spec, letters: str, dtype: str) -> Array:
         return build(spec, letters, dtype)
     sizes = dict(zip(spec["letters"], spec["shape"], strict=True))
     return np.broadcast_to(np.zeros((), numpy_type(dtype)), [sizes[letter] for letter in letters])
-
-
-def at(base: Plain, values: Mapping[str, Any]) -> Plain:
-    """
-    Return the plain call at one point; sizes that follow from others (I, the length of a bias) follow.
-    """
-    call = {**base, **{name: value for name, value in values.items() if name not in _SIZED}}
-    call["arrays"] = dict(base["arrays"])
-    for name, value in values.items():
-        if name in _SIZED:
-            _SIZED[name](call, value)
-    _follow(call)
-    return call
-
-
-def _resize(call: Plain, name: str, letters: str, sizes: int | tuple[int, ...]) -> None:
-    """Give axes of an array new sizes, unless its elements are written out."""
-    spec: Spec = call["arrays"][name]
-    if "values" in spec or "one_hot" in spec:
-        return
-    spread = (sizes,) * len(letters) if isinstance(sizes, int) else sizes
-    wanted = dict(zip(spec["letters"], spec["shape"], strict=True)) | dict(zip(letters, spread, strict=True))
-    call["arrays"][name] = {**spec, "shape": tuple(wanted[letter] for letter in spec["letters"])}
-
-
-def _kernel(call: Plain) -> str:
-    return "depthwise_kernel" if call["op"] == "separable_conv" else "kernel"
-
-
-def _filters(call: Plain, filters: int) -> None:
-    name = "pointwise_kernel" if call["op"] == "separable_conv" else "kernel"
-    of_group = filters // max(call.get("groups", 1), 1) if call["op"] == "conv_transpose" else filters
-    _resize(call, name, "O", of_group)
-
-
-_SIZED: Mapping[str, Any] = {
-    "batch": lambda call, size: _resize(call, "input", "N", size),
-    "length": lambda call, size: _resize(call, "input", geometry.spatial(call), size),
-    "channels": lambda call, size: _resize(call, "input", "C", size),
-    "kernel_size": lambda call, size: _resize(call, _kernel(call), geometry.spatial(call), size),
-    "multiplier": lambda call, size: _resize(call, _kernel(call), "M", size),
-    "filters": _filters,
-}
-
-
-def _follow(call: Plain) -> None:
-    channels, groups = geometry.extents(call, "input")["C"], max(call.get("groups", 1), 1)
-    if call["op"] == "conv":
-        _resize(call, "kernel", "I", channels // groups)
-    elif call["op"] == "conv_transpose":
-        _resize(call, "kernel", "I", channels)
-    else:
-        _resize(call, _kernel(call), "C", channels)
-    if call["op"] == "separable_conv":
-        depthwise = geometry.extents(call, "depthwise_kernel")
-        _resize(call, "pointwise_kernel", "I", depthwise["C"] * depthwise["M"])
-    if "bias" in call["arrays"]:
-        _resize(call, "bias", "O", geometry.channels_out(geometry.settled(call)))
 
 
 def expectation(point: Point, call: Call, find: Find) -> Expectation:

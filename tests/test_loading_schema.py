@@ -17,7 +17,7 @@ from conv_conformance.reading_about import ABOUT
 from conv_conformance.reading_calls import KEYS
 from conv_conformance.reading_cases import FIT
 from conv_conformance.reading_sweeps import AXES
-from conv_conformance.rules import RULES
+from conv_conformance.rules import RULES, SENSIBLE
 from conv_conformance.tree import Mapping, Node, Scalar, parse
 
 SCHEMA = json.loads((shipped() / "case.schema.json").read_text())
@@ -302,7 +302,7 @@ def test_the_schema_knows_every_key_axis_and_rule() -> None:
     definitions = SCHEMA["definitions"]
     assert {*ABOUT, *KEYS, *FIT, "expect"} == set(definitions["case"]["properties"])
     assert set(AXES) == set(definitions["axes"]["properties"])
-    assert sorted(RULES) == sorted(definitions["sweep"]["properties"]["where"]["items"]["enum"])
+    assert sorted([*RULES, SENSIBLE]) == sorted(definitions["sweep"]["properties"]["where"]["items"]["enum"])
 
 
 def test_every_key_of_a_case_has_a_description() -> None:

@@ -1,0 +1,186 @@
+"""
+The axes of sweeps: what a value of each does to a plain call, and what follows from it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from . import geometry
+from .dtypes import STRUCTURE_LIMIT
+from .reading_arrays import FIT
+from .reading_calls import SPATIAL, Plain, dtype_of
+from .specs import Spec
+
+#: A length in words, by what it is of: the window beyond its explicit padding, the stride, the axes behind it.
+Length: TypeAlias = "Callable[[int, int, int], int]"
+
+LENGTHS: Mapping[str, Length] = {
+    "below": lambda window, stride, behind: window - 1,
+    "window": lambda window, stride, behind: window,
+    "above": lambda window, stride, behind: window + 1,
+    "stride": lambda window, stride, behind: window + stride,
+    "long": lambda window, stride, behind: window + (3 + behind) * stride + 1,
+}
+
+#: Axes that set sizes of arrays or drop one; the others bear the keys of a call.
+SHAPES = (
+    "rank",
+    "batch",
+    "length",
+    "channels",
+    "filters",
+    "group_channels",
+    "group_filters",
+    "kernel_size",
+    "multiplier",
+    "biased",
+)
+#: How much of the limit on S the sums of a thinned input come to on average.
+SHARE = 0.4
+
+
+def at(base: Plain, values: Mapping[str, Any]) -> Plain:
+    """
+    Return the plain call at one point; sizes that follow from others (I, the length of a bias) follow.
+
+    With a `rank`, the base has one spatial axis: its letter W stands for all, and of three entries the last are taken.
+    """
+    call = {**base, "arrays": dict(base["arrays"])}
+    if "rank" in values:
+        values = {name: _cut(value, values["rank"]) for name, value in values.items()}
+        values = {name: _spread(value, values["rank"]) if name == "layout" else value for name, value in values.items()}
+        _widen(call, values["rank"])
+    call |= {name: value for name, value in values.items() if name not in SHAPES}
+    for name, resize in _SIZED.items():
+        if name in values:
+            resize(call, values[name])
+    _follow(call)
+    _thin(call)
+    return call
+
+
+def _cut(value: Any, rank: int) -> Any:
+    return value[-rank:] if isinstance(value, tuple) and len(value) == len(SPATIAL) else value
+
+
+def _spread(layout: Mapping[str, str], rank: int) -> dict[str, str]:
+    return {name: letters.replace("W", SPATIAL[rank - 1]) for name, letters in layout.items()}
+
+
+def _widen(call: Plain, rank: int) -> None:
+    call["layout"] = _spread(call["layout"], rank)
+    for name, spec in call["arrays"].items():
+        sizes = dict(zip(spec["letters"], spec["shape"], strict=True))
+        letters = spec["letters"].replace("W", SPATIAL[rank - 1])
+        shape = tuple(sizes.get(letter, sizes.get("W", 1)) for letter in letters)
+        call["arrays"][name] = {**spec, "letters": letters, "shape": shape}
+
+
+def _resize(call: Plain, name: str, letters: str, sizes: int | tuple[int, ...]) -> None:
+    """Give axes of an array new sizes, unless its elements are written out."""
+    spec: Spec = call["arrays"][name]
+    if "values" in spec or "one_hot" in spec:
+        return
+    spread = (sizes,) * len(letters) if isinstance(sizes, int) else sizes
+    wanted = dict(zip(spec["letters"], spec["shape"], strict=True)) | dict(zip(letters, spread, strict=True))
+    call["arrays"][name] = {**spec, "shape": tuple(wanted[letter] for letter in spec["letters"])}
+
+
+def _kernel(call: Plain) -> str:
+    return "depthwise_kernel" if call["op"] == "separable_conv" else "kernel"
+
+
+def _groups(call: Plain) -> int:
+    return max(call.get("groups", 1), 1)
+
+
+def _filters(call: Plain, filters: int) -> None:
+    name = "pointwise_kernel" if call["op"] == "separable_conv" else "kernel"
+    _resize(call, name, "O", filters // _groups(call) if call["op"] == "conv_transpose" else filters)
+
+
+def _length(call: Plain, sizes: Any) -> None:
+    """Set the lengths of the input; words, which need windows, strides and padding, are worked out here."""
+    letters = geometry.spatial(call)
+    spread = sizes if isinstance(sizes, tuple) else (sizes,) * len(letters)
+    _resize(call, "input", letters, tuple(_said(call, axis, size) for axis, size in enumerate(spread)))
+
+
+def _said(call: Plain, axis: int, size: int | str) -> int:
+    if isinstance(size, int):
+        return size
+    settled = geometry.settled(call)
+    taps = geometry.extents(call, _kernel(call))[geometry.spatial(call)[axis]]
+    window = (taps - 1) * settled["dilations"][axis] + 1 if taps else 0
+    if not isinstance(settled["padding"], str) and settled["op"] != "conv_transpose":
+        window -= sum(settled["padding"][axis])
+    behind = len(settled["strides"]) - 1 - axis
+    return max(LENGTHS[size](window, settled["strides"][axis], behind), 0 if size == "below" else 1)
+
+
+def _bias(call: Plain, is_wanted: bool) -> None:
+    if not is_wanted:
+        call["arrays"].pop("bias", None)
+
+
+_SIZED: Mapping[str, Callable[[Plain, Any], None]] = {
+    "batch": lambda call, size: _resize(call, "input", "N", size),
+    "channels": lambda call, size: _resize(call, "input", "C", size),
+    "group_channels": lambda call, size: _resize(call, "input", "C", size * _groups(call)),
+    "kernel_size": lambda call, size: _resize(call, _kernel(call), geometry.spatial(call), size),
+    "multiplier": lambda call, size: _resize(call, _kernel(call), "M", size),
+    "filters": _filters,
+    "group_filters": lambda call, size: _filters(call, size * _groups(call)),
+    "biased": _bias,
+    "length": _length,
+}
+
+
+def _follow(call: Plain) -> None:
+    channels = geometry.extents(call, "input")["C"]
+    if call["op"] == "conv":
+        _resize(call, "kernel", "I", channels // _groups(call))
+    elif call["op"] == "conv_transpose":
+        _resize(call, "kernel", "I", channels)
+    else:
+        _resize(call, _kernel(call), "C", channels)
+    if call["op"] == "separable_conv":
+        depthwise = geometry.extents(call, "depthwise_kernel")
+        _resize(call, "pointwise_kernel", "I", depthwise["C"] * depthwise["M"])
+    if "bias" in call["arrays"]:
+        _resize(call, "bias", "O", geometry.channels_out(geometry.settled(call)))
+
+
+def _thin(call: Plain) -> None:
+    """
+    Give an input whose density is `fit` the one under which S keeps its limit: few terms stay whole, many are thinned.
+    """
+    spec: Spec = call["arrays"]["input"]
+    if spec.get("density") == FIT:
+        share = SHARE * STRUCTURE_LIMIT.get(dtype_of(call, "input"), math.inf) / max(_expected(call), 1.0)
+        thinned: Spec = {**spec, "density": (max(math.floor(1000 * share), 1), 1000)}
+        if share >= 1:
+            del thinned["density"]
+        call["arrays"]["input"] = thinned
+
+
+def _expected(call: Plain) -> float:
+    """Return what sum abs(x * w) of an output element comes to on average, the input as dense as it can be."""
+    kernels = [spec for name, spec in call["arrays"].items() if "kernel" in name]
+    terms = math.prod(_terms(kernel) for kernel in kernels)
+    return terms * math.prod(map(_mean, [call["arrays"]["input"], *kernels]))
+
+
+def _terms(kernel: Spec) -> int:
+    """Return how many elements of a kernel meet in one output element: its taps, times the channels it contracts."""
+    sizes = zip(kernel["letters"], kernel["shape"], strict=True)
+    return math.prod(size for letter, size in sizes if letter not in "OCM")
+
+
+def _mean(spec: Spec) -> float:
+    """Return the mean magnitude of the whole numbers from `low` to `high`."""
+    numbers = range(spec["low"], spec["high"] + 1)
+    return sum(map(abs, numbers)) / len(numbers)
