@@ -4,10 +4,12 @@ Cases out of the documents of all files: what one file alone cannot know is chec
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from . import enlarged
 from .case import Case, Reference
 from .clauses import unknown
 from .glossaries import Glossaries
@@ -41,6 +43,8 @@ class Assembly:
         self.elsewhere = elsewhere
         self.plain: dict[str, Plain] = {}
         self.built: dict[str, Case] = {}
+        #: By sweep, and for the enlarged twins of literal cases: what was left out, and why.
+        self.left_out: dict[str, Counter[str]] = {}
 
     def cases(self, documents: Documents, sweeps: Sweeps) -> tuple[Case, ...]:
         """
@@ -54,8 +58,9 @@ class Assembly:
                 self._check(path, entry)
         literal = [self._case(path, entry) for path, document in documents for entry in document["cases"]]
         self.built |= {case.id: case for case in literal}
+        twins = [] if sweeps == "none" else self._enlarged(documents)
         points = (self._points(path, entry, sweeps) for path, document in documents for entry in document["sweeps"])
-        return (*literal, *(point for each in points for point in each))
+        return (*literal, *twins, *(point for each in points for point in each))
 
     def _enter(self, path: str, entry: Plain) -> None:
         name = entry.get("id", "")
@@ -125,13 +130,19 @@ class Assembly:
         if tier == "none" or (tier == "quick" and entry["tier"] == "full"):
             return []
         try:
-            found = list(points(entry, self.known.clauses))
+            found = list(points(entry, self.known.clauses, self.left_out.setdefault(entry["id"], Counter())))
         except Contradiction as wrong:
             self._note(path, entry, "id", str(wrong), "leave such points out with a rule under where")
             return []
         if not found:
             self._note(path, entry, "id", "no point left", "the rules under where leave all out")
         return [self._point(path, entry, point) for point in found]
+
+    def _enlarged(self, documents: Documents) -> list[Case]:
+        paths = {entry["id"]: path for path, document in documents for entry in document["cases"]}
+        literal = (entry for _, document in documents for entry in document["cases"])
+        twins = enlarged.points(literal, self.known.clauses, self.left_out.setdefault("enlarged", Counter()))
+        return [self._point(paths[entry["id"]], entry, point) for entry, point in twins]
 
     def _check_clauses(self, path: str, entry: Plain, point: Point) -> None:
         """Note the twins by id that the clauses of a point name in vain."""

@@ -36,8 +36,10 @@ SHAPES = (
     "group_filters",
     "kernel_size",
     "multiplier",
-    "biased",
+    "bias",
 )
+#: What the axis of the bias says: whether the base's is there.
+BIAS = ("without", "with")
 #: How much of the limit on S the sums of a thinned input come to on average.
 SHARE = 0.4
 
@@ -121,8 +123,8 @@ def _said(call: Plain, axis: int, size: int | str) -> int:
     return max(LENGTHS[size](window, settled["strides"][axis], behind), 0 if size == "below" else 1)
 
 
-def _bias(call: Plain, is_wanted: bool) -> None:
-    if not is_wanted:
+def _bias(call: Plain, word: str) -> None:
+    if word == "without":
         call["arrays"].pop("bias", None)
 
 
@@ -134,7 +136,7 @@ _SIZED: Mapping[str, Callable[[Plain, Any], None]] = {
     "multiplier": lambda call, size: _resize(call, _kernel(call), "M", size),
     "filters": _filters,
     "group_filters": lambda call, size: _filters(call, size * _groups(call)),
-    "biased": _bias,
+    "bias": _bias,
     "length": _length,
 }
 
@@ -161,10 +163,8 @@ def _thin(call: Plain) -> None:
     spec: Spec = call["arrays"]["input"]
     if spec.get("density") == FIT:
         share = SHARE * STRUCTURE_LIMIT.get(dtype_of(call, "input"), math.inf) / max(_expected(call), 1.0)
-        thinned: Spec = {**spec, "density": (max(math.floor(1000 * share), 1), 1000)}
-        if share >= 1:
-            del thinned["density"]
-        call["arrays"]["input"] = thinned
+        density = (1, 1) if share >= 1 else (max(math.floor(1000 * share), 1), 1000)
+        call["arrays"]["input"] = {**spec, "density": density}
 
 
 def _expected(call: Plain) -> float:

@@ -34,6 +34,8 @@ class Corpus:
     faults: Mapping[str, Fault] = field(default_factory=dict)
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     digest: str = ""
+    #: By sweep, and under `enlarged`: how many combinations were left out, by the rule.
+    left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def select(self, wanted: Iterable[str]) -> Corpus:
         """
@@ -102,7 +104,7 @@ def load(paths: Sequence[Path | str] | None = None, *, sweeps: Sweeps = "none") 
     cases = assembly.cases(documents, sweeps)
     if problems:
         raise Invalid(*sorted(dict.fromkeys(problems)))
-    return Corpus(cases=cases, **vars(glossaries), digest=_digest(contents))
+    return Corpus(cases=cases, **vars(glossaries), digest=_digest(contents), left_out=assembly.left_out)
 
 
 def _nothing() -> Documents:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from . import rules
-from .axes import LENGTHS, SHAPES
+from .axes import BIAS, LENGTHS, SHAPES
 from .reading import Reader, Wrong, integer, integers, mapping, sequence, word
 from .reading_about import ABOUT, read_about
 from .reading_calls import KEYS, READERS, SPATIAL, Plain, checked_layout, read_call
@@ -90,7 +90,7 @@ def _values(name: str, node: Node, base: Plain | None) -> tuple[list[Any], list[
     items = sequence(node)
     if not items:
         raise Wrong(node, f"no values of {name}")
-    texts = [label(item) for item in items]
+    texts = [stored(item) if name == "storage" else label(item) for item in items]
     for item, text in zip(items, texts, strict=True):
         if texts.count(text) > 1:
             raise Wrong(item, f"{name}={text} twice")
@@ -129,12 +129,12 @@ def _rank(node: Node) -> int:
     return rank
 
 
-def _biased(node: Node) -> bool:
-    return word(node, ("true", "false"), "answer") == "true"
-
-
 #: How values of the axes are read that are no plain sizes.
-_SHAPE_READERS: Mapping[str, Callable[[Node], Any]] = {"length": _length, "rank": _rank, "biased": _biased}
+_SHAPE_READERS: Mapping[str, Callable[[Node], Any]] = {
+    "length": _length,
+    "rank": _rank,
+    "bias": lambda node: word(node, BIAS, "answer"),
+}
 
 
 def _where(node: Node) -> tuple[str, ...]:
@@ -150,3 +150,12 @@ def label(node: Node, between: str = "x") -> str:
     if isinstance(node, Tree):
         return ".".join(label(value, ":") for value in node.entries.values())
     return between.join(label(item, ":") for item in node.items)
+
+
+def stored(node: Node) -> str:
+    """
+    Return a storage as it stands in ids: `strided`, `input:strided.kernel:offset`, `broadcast:N`.
+    """
+    if isinstance(node, Tree):
+        return ".".join(f"{name}:{stored(value)}" for name, value in node.entries.items())
+    return label(node)

@@ -118,13 +118,11 @@ def choices(call: Call, clauses: Mapping[str, Clause]) -> tuple[Clause, ...]:
 
 def _met(plain: Plain, where: tuple[str, ...], text: str) -> tuple[str, Call | None]:
     """Return the first rule that a combination breaks, or its call."""
-    from .building import build_call
-
     complaints = geometry.complaints(geometry.settled(plain))
     if complaints and SENSIBLE in where:
         return SENSIBLE, None
     with suppress(*((ValueError, IndexError) if complaints else ())):
-        call = build_call(plain, _hollow)
+        call = hollow(plain)
         for rule in where:
             if rule != SENSIBLE and not RULES[rule](call):
                 return rule, None
@@ -142,6 +140,15 @@ def _check_twins(plain: Plain, clauses: tuple[Clause, ...], text: str) -> None:
                 raise Contradiction(
                     f"at [{text}]: the twin of {clause.id}:{name}: {complaint.key}: {complaint.message}"
                 )
+
+
+def hollow(plain: Plain) -> Call:
+    """
+    Return a call for its shapes and parameters, without drawing its integers.
+    """
+    from .building import build_call
+
+    return build_call(plain, _hollow)
 
 
 def _hollow(spec: Spec, letters: str, dtype: str) -> Array:

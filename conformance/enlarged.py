@@ -1,0 +1,140 @@
+"""
+Literal cases at the sizes that production kernels are made for.
+
+A literal case is small, so that a person can check it; frameworks compute small calls in general ways.
+Its enlarged twin has the same operation, parameters, layouts, dtypes and storage, over more samples, channels, filters,
+taps and places, with drawn numbers.
+Cases that differ in their sizes and numbers alone share one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from zlib import crc32
+
+from . import covering, geometry
+from .axes import at
+from .clauses import Clause
+from .reading_arrays import FIT, MODULUS
+from .reading_calls import Plain, dtype_of
+from .specs import Spec
+from .sweeps import Point, choices, hollow
+
+#: The dtypes that production kernels exist for.
+DTYPES = ("float32", "bfloat16", "float16")
+#: What varies: a twin takes a row of the covering array of these.
+SIZES: Mapping[str, tuple[int, ...]] = {
+    "batch": (3, 4),
+    "channels": (3, 16, 17, 64),
+    "filters": (3, 16, 17, 32),
+    "multiplier": (1, 2, 3),
+    "kernel_size": (1, 3, 5),
+}
+ROWS = tuple(covering.pairs([len(values) for values in SIZES.values()], lambda row: True, seed=1))
+#: Of three spatial axes none has more taps than this, whose sums would take seconds otherwise.
+MOST_TAPS = 3
+#: For how many windows each axis has room, by rank.
+PLACES = ((33,), (6, 9), (3, 4, 5))
+
+
+def points(
+    cases: Iterable[Plain], clauses: Mapping[str, Clause], left_out: Counter[str]
+) -> Iterator[tuple[Plain, Point]]:
+    """
+    Yield plain literal cases with their enlarged twins, one for each structure.
+
+    `left_out` counts why others have none.
+    """
+    seen = set[str]()
+    for case in cases:
+        reason = _unfit(case)
+        if not reason and (structure := _structure(case["call"])) in seen:
+            reason = "a case of the same structure has one"
+        if not reason:
+            seen.add(structure)
+            sizes = _sizes(case)
+            plain = enlarged(case["call"], sizes, crc32(case["id"].encode()) % (MODULUS - 10) + 1)
+            if not geometry.complaints(geometry.settled(plain)):
+                text = ",".join(f"{name}={size}" for name, size in sizes.items())
+                yield case, Point(id=f"{case['id']}[{text}]", call=plain, clauses=choices(hollow(plain), clauses))
+                continue
+            reason = "it has no meaning at other sizes"
+        left_out[reason] += 1
+
+
+def _unfit(case: Plain) -> str:
+    call = case["call"]
+    if call is None or case["expect"]["kind"] in ("refusal", "deferred", "shape"):
+        return "it is about no result"
+    if call.get("variation", {}).get("shape_inference"):
+        return "it is about a shape"
+    if dtype_of(call, "input") not in DTYPES:
+        return "no production kernel has its dtype"
+    if any(0 in spec["shape"] for spec in call["arrays"].values()):
+        return "it is about nothing"
+    return ""
+
+
+def _structure(call: Plain) -> str:
+    """Return all of a call but its sizes, its numbers and their layouts."""
+    settled = geometry.settled(call)
+    kept = {name: value for name, value in settled.items() if name not in ("arrays", "layout", "groups")}
+    return repr([sorted(kept.items()), _is_by_channel(settled), settled["groups"] > 1, len(settled["layout"]["input"])])
+
+
+def _is_by_channel(call: Plain) -> bool:
+    """Say whether each channel is a group of its own."""
+    return bool(call["groups"] > 1 and call["groups"] == geometry.extents(call, "input")["C"])
+
+
+def _sizes(case: Plain) -> dict[str, int]:
+    """Return the sizes of one row, chosen by the case's id, as far as its operation has them."""
+    row = ROWS[crc32(case["id"].encode()) % len(ROWS)]
+    sizes = {name: values[at] for (name, values), at in zip(SIZES.items(), row, strict=True)}
+    op, rank = case["call"]["op"], len(geometry.spatial(case["call"]))
+    if op == "depthwise_conv":
+        del sizes["filters"]
+    elif op != "separable_conv":
+        del sizes["multiplier"]
+    return {**sizes, "kernel_size": min(sizes["kernel_size"], MOST_TAPS)} if rank == len(PLACES) else sizes
+
+
+def enlarged(call: Plain, sizes: Mapping[str, int], seed: int) -> Plain:
+    """
+    Return a plain call at other sizes, its arrays drawn anew from `seed` on.
+
+    Groups stay as many, or as many as channels; they share channels and filters evenly, rounded down.
+    """
+    settled = geometry.settled(call)
+    arrays = {name: _drawn(spec, seed + number) for number, (name, spec) in enumerate(settled["arrays"].items())}
+    arrays["input"]["density"] = FIT
+    values: dict[str, object] = dict(sizes)
+    if settled["groups"] > 1:
+        groups = sizes["channels"] if _is_by_channel(settled) else settled["groups"]
+        values |= {"groups": groups, "group_channels": max(values.pop("channels") // groups, 1)}
+        values |= {"group_filters": max(values.pop("filters") // groups, 1)}
+    grown = at({**settled, "arrays": arrays}, values)
+    return at({**grown, "arrays": {**grown["arrays"], "input": arrays["input"]}}, {**values, "length": _lengths(grown)})
+
+
+def _drawn(spec: Spec, seed: int) -> Spec:
+    drawn: Spec = {"letters": spec["letters"], "shape": spec["shape"], "dtype": spec["dtype"]}
+    return {**drawn, "lcg": seed, "low": -3, "high": 3}
+
+
+def _lengths(call: Plain) -> tuple[int, ...]:
+    """Return lengths with room for `PLACES` windows, and for one place less than a stride behind them."""
+    letters = geometry.spatial(call)
+    places = PLACES[len(letters) - 1]
+    if call["op"] == "conv_transpose":
+        return places
+    return tuple(_length(call, axis, places[axis]) for axis in range(len(letters)))
+
+
+def _length(call: Plain, axis: int, places: int) -> int:
+    kernel = "depthwise_kernel" if call["op"] == "separable_conv" else "kernel"
+    taps, stride = geometry.extents(call, kernel)[geometry.spatial(call)[axis]], call["strides"][axis]
+    padded = 0 if isinstance(call["padding"], str) else sum(call["padding"][axis])
+    window = (taps - 1) * call["dilations"][axis] + 1
+    return int(max(window - padded + places * stride - 1, places))
