@@ -4,7 +4,7 @@ A case: a call, what is expected of it, and what it is about.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # NumPy comes with the first call that is built, not with a list of ids
     from .call import Call
     from .expectation import Expectation
+    from .features import Value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +56,20 @@ class Case:
         return self.build_call()
 
     @cached_property
+    def features(self) -> Mapping[str, Value]:
+        """What can be said of the call, by the names of features; nothing without a call."""
+        from .features import features
+
+        return features(self.call) if self.call is not None else {}
+
+    @cached_property
     def expectation(self) -> Expectation:
         """What is expected of the call."""
         return self.build_expectation()
+
+    def release(self) -> None:
+        """
+        Let go of what was built; it is built again when it is asked for.
+        """
+        for built in ("call", "features", "expectation"):
+            vars(self).pop(built, None)

@@ -13,13 +13,29 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from . import reading, tree
+from .condition import BOUND, Condition
+from .features import FEATURES, Feature, Value
 from .ledger import Entry, Ledger
 from .problem import Invalid, Problem
 from .reading import Reader, Wrong
 from .record import TargetInfo
 from .verdict import KINDS, UNEXPECTED, Verdict
 
-_KEYS = ("id", "cases", "targets", "versions", "when", "intermittent", "is", "reason", "link", "since", "triage")
+_KEYS = (
+    "id",
+    "cases",
+    "calls",
+    "targets",
+    "versions",
+    "when",
+    "partly",
+    "intermittent",
+    "is",
+    "reason",
+    "link",
+    "since",
+    "triage",
+)
 _REQUIRED = ("id", "cases", "targets", "versions", "is", "reason", "link", "since", "triage")
 _IS = ("verdict", "kind", "where", "outputs")
 _WHEN = ("cpu", "not_cpu", "device", "environment", "not_environment", "settings")
@@ -66,7 +82,7 @@ def _read_file(path: Path, reader: Reader) -> list[Entry]:
     except OSError as error:
         reader.problems.append(Problem(path=str(path), message=f"cannot be read: {error.strerror}"))
         return []
-    root, problems = tree.parse(content, str(path))
+    root, problems = tree.parse(content, str(path), has_truths=True)
     reader.problems += problems
     if root is None:
         if not problems:
@@ -104,7 +120,9 @@ def _entry(node: tree.Node, reader: Reader) -> Entry | None:
         where=reading.text(says.entries["where"]) if "where" in says.entries else "output",
         outputs={case: reading.text(value) for case, value in outputs.items()},
         when=_when(top.entries["when"], reader) if "when" in top.entries else {},
-        intermittent=_how_often(top.entries.get("intermittent")),
+        calls=_calls(top.entries["calls"], reader) if "calls" in top.entries else Condition(),
+        partly=_how_often(top.entries.get("partly"), "calls"),
+        intermittent=_how_often(top.entries.get("intermittent"), "runs"),
         path=reader.path,
         line=node.line,
     )
@@ -150,9 +168,41 @@ def _condition(node: tree.Node) -> str | dict[str, str]:
     return reading.text(node)
 
 
-def _how_often(node: tree.Node | None) -> bool:
+def _calls(node: tree.Node, reader: Reader) -> Condition:
+    top = reading.mapping(node)
+    if not top.entries:
+        raise Wrong(node, "no feature here", "leave `calls` out")
+    reader.keys(top, FEATURES)
+    known = ((name, value) for name, value in top.entries.items() if name in FEATURES)
+    read = ((name, reader.attempt(_features, FEATURES[name], value)) for name, value in known)
+    return Condition(wanted={name: values for name, values in read if values is not None})
+
+
+def _features(feature: Feature, node: tree.Node) -> tuple[Value, ...]:
+    nodes = node.items if isinstance(node, tree.Sequence) else [node]
+    if not nodes:
+        raise Wrong(node, "no value here", "a value, or a list of them")
+    return tuple(_feature(feature, each) for each in nodes)
+
+
+def _feature(feature: Feature, node: tree.Node) -> Value:
+    if feature.kind is bool:
+        return reading.word(node, tree.TRUTHS, "truth value") == "true"
+    if feature.kind is int:
+        return reading.integer(node) if isinstance(node, tree.Scalar) and node.is_plain else _bound(node)
+    return reading.word(node, feature.words, "value") if feature.words else reading.text(node)
+
+
+def _bound(node: tree.Node) -> str:
+    text = reading.text(node)
+    if not BOUND.fullmatch(text):
+        raise Wrong(node, f"expected an integer, not {text!r}", '17, or a bound: ">=17", "<=2"')
+    return text
+
+
+def _how_often(node: tree.Node | None, what: str) -> bool:
     """
-    Say whether a fault is intermittent: then `{seen: 3, of: 10}` says in how many of how many runs it showed.
+    Say whether a fault does not always act: then `{seen: 3, of: 10}` says in how many of how many runs, or calls.
     """
     if node is None:
         return False
@@ -161,7 +211,7 @@ def _how_often(node: tree.Node | None) -> bool:
         raise Wrong(node, "expected how often it was seen", "{seen: 3, of: 10}")
     seen, of = (reading.integer(counts[name]) for name in ("seen", "of"))
     if not 1 <= seen <= of:
-        raise Wrong(node, f"seen in {seen} of {of} runs", "seen at least once, and in no more than all")
+        raise Wrong(node, f"seen in {seen} of {of} {what}", "seen at least once, and in no more than all")
     return True
 
 

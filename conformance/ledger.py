@@ -1,8 +1,8 @@
 """
 What is known to be wrong: the entries of cases/known/, and how a verdict is held against them.
 
-An entry hides a fault only if the ledger says exactly so: the case, the target, its version, the conditions,
-and the verdict with its kind, place and, where it is given, the bits of the output.
+An entry hides a fault only if the ledger says exactly so: the case, what its call is like, the target, its version,
+the conditions, and the verdict with its kind, place and, where it is given, the bits of the output.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from .case import Case
+from .condition import Condition
 from .patterns import matches
 from .record import TargetInfo
 from .verdict import UNEXPECTED, Verdict
@@ -27,10 +29,12 @@ class Entry:
 
     `cases` are id patterns (only `*` and `?` are special), `targets` are patterns of target names,
     `versions` a version specifier of the framework, such as `>=2.13,<2.15`.
+    `calls` is what the call of a case must be like besides.
     `when` holds conditions, all of which must hold: `cpu` and `not_cpu` name a CPU flag, `device` a device,
     `environment` maps variables to their values (empty: not set), `not_environment` to values that they have not.
     `verdict`, `kinds` and `where` are what is known: memory that nobody wrote to is `values` now and `nonfinite` then.
     `outputs` maps a case to the sha256 of its wrong output.
+    `partly` says that some of these calls agree, always the same; `intermittent`, that one agrees at times.
     """
 
     id: str
@@ -46,6 +50,8 @@ class Entry:
     where: str = "output"
     outputs: Mapping[str, str] = field(default_factory=dict)
     when: Mapping[str, Any] = field(default_factory=dict)
+    calls: Condition = field(default_factory=Condition)
+    partly: bool = False
     intermittent: bool = False
     path: str = ""
     line: int = 0
@@ -60,11 +66,13 @@ class Entry:
             and _holds(self.when, target, flags)
         )
 
-    def covers(self, case: str) -> bool:
+    def covers(self, case: Case) -> bool:
         """
-        Say whether the entry speaks of this case.
+        Say whether the entry speaks of this case; its call is asked for only where `calls` is used.
         """
-        return any(matches(pattern, case) for pattern in self.cases)
+        if not any(matches(pattern, case.id) for pattern in self.cases):
+            return False
+        return not self.calls.wanted or self.calls.holds(case.features)
 
     def says(self, verdict: Verdict) -> bool:
         """
@@ -93,28 +101,28 @@ class Ledger:
         """
         return Ledger(entries=tuple(entry for entry in self.entries if entry.speaks_of(target, flags)))
 
-    def apply(self, verdict: Verdict) -> Verdict:
+    def apply(self, verdict: Verdict, case: Case) -> Verdict:
         """
-        Return the verdict as the ledger (of its target) sees it: `known`, `fixed`, or as it was.
+        Return the verdict on a case as the ledger (of its target) sees it: `known`, `fixed`, or as it was.
         """
-        for entry in self.entries:
-            if not entry.covers(verdict.case):
-                continue
-            if verdict.verdict in UNEXPECTED and entry.says(verdict):
-                return replace(verdict, verdict="known", known=entry.id)
-            if verdict.verdict == "agree" and not entry.intermittent:
-                message = f"the ledger's entry {entry.id} says that it would not agree"
-                return replace(verdict, verdict="fixed", known=entry.id, message=message)
+        if verdict.verdict in UNEXPECTED:
+            known = next((entry for entry in self.entries if entry.says(verdict) and entry.covers(case)), None)
+            return verdict if known is None else replace(verdict, verdict="known", known=known.id)
+        if verdict.verdict == "agree":
+            always = (entry for entry in self.entries if not (entry.intermittent or entry.partly))
+            fixed = next((entry for entry in always if entry.covers(case)), None)
+            message = f"the ledger's entry {fixed.id} says that it would not agree" if fixed is not None else ""
+            return verdict if fixed is None else replace(verdict, verdict="fixed", known=fixed.id, message=message)
         return verdict
 
-    def stale(self, verdicts: Iterable[Verdict]) -> list[Entry]:
+    def stale(self, seen: Iterable[tuple[Verdict, Case]]) -> list[Entry]:
         """
         Return the entries (of one target) that speak of something that was run, and that nothing run bears out.
         """
-        ran = [verdict for verdict in verdicts if verdict.verdict not in ("not-run", "unsupported")]
-        borne_out = {verdict.known for verdict in ran if verdict.verdict == "known"}
+        ran = [(verdict, case) for verdict, case in seen if verdict.verdict not in ("not-run", "unsupported")]
+        borne_out = {verdict.known for verdict, _ in ran if verdict.verdict == "known"}
         unproven = (entry for entry in self.entries if entry.id not in borne_out and not entry.intermittent)
-        return [entry for entry in unproven if any(entry.covers(verdict.case) for verdict in ran)]
+        return [entry for entry in unproven if any(entry.covers(case) for _, case in ran)]
 
 
 def _is_version(versions: SpecifierSet, version: str) -> bool:

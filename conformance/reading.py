@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import ParamSpec, TypeVar
 
 from .problem import Problem, suggestion
-from .tree import Mapping, Node, Scalar, Sequence
+from .tree import TRUTHS, Mapping, Node, Scalar, Sequence
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -99,12 +99,14 @@ def sequence(node: Node) -> list[Node]:
 
 def text(node: Node) -> str:
     """
-    Return the text of a scalar that no reader of YAML takes for a number.
+    Return the text of a scalar that no reader of YAML takes for a number or a truth value.
     """
     if not isinstance(node, Scalar):
         raise Wrong(node, f"expected a text, not {said(node)}")
     if node.is_plain and _LIKE_A_NUMBER.fullmatch(node.text):
         raise Wrong(node, f"expected a text, not the number {node.text}", "quote it")
+    if node.is_plain and node.text in TRUTHS:
+        raise Wrong(node, f"expected a text, not {node.text}", "quote it")
     if not node.text.strip():
         raise Wrong(node, "an empty text", "write one, or leave the key out")
     return node.text.strip()

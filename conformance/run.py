@@ -216,7 +216,7 @@ class Bench:
         """
         Return the ledger's entries that nothing run bears out.
         """
-        return self._ledger.stale(self._verdicts.values())
+        return self._ledger.stale((verdict, self._plan.cases[at]) for at, verdict in self._verdicts.items())
 
     def timed(self, seconds: float) -> TargetInfo:
         """
@@ -233,7 +233,7 @@ class Bench:
         verdict = _verdict(case, self._target, observation, judge(case.expectation, observation, context))
         if observation.limit and verdict.verdict == "agree":
             self.untrue[observation.limit] += 1
-        self._verdicts[at] = verdict = self._ledger.apply(verdict)
+        self._verdicts[at] = verdict = self._ledger.apply(verdict, case)
         self._tell(verdict)
 
 

@@ -57,14 +57,16 @@ class Mapping(NamedTuple):
 Node: TypeAlias = Scalar | Sequence | Mapping
 
 
-def parse(content: bytes, path: str) -> tuple[Node | None, list[Problem]]:
+def parse(content: bytes, path: str, *, has_truths: bool = False) -> tuple[Node | None, list[Problem]]:
     """
     Return the tree of a YAML file, None if it cannot be read to its end, and everything wrong with it.
+
+    `has_truths` says that true and false may stand in it, which the case format has no place for.
     """
     text, problems = _decode(content, path)
     if text is None:
         return None, problems
-    builder = _Builder(path)
+    builder = _Builder(path, TRUTHS if has_truths else ())
     try:
         for event in _events(text):
             builder.take(event)
@@ -118,6 +120,10 @@ def _events(text: str) -> Iterator[Any]:
         loader.dispose()
 
 
+#: How every reader of YAML writes and reads truth values.
+TRUTHS = ("true", "false")
+
+
 class _Stop(Exception):
     """The rest of the file is not worth reading."""
 
@@ -127,8 +133,10 @@ class _Builder:
     Takes events one by one; the open sequences and mappings are a stack.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, fine: tuple[str, ...]) -> None:
         self.path = path
+        #: Plain scalars that are no surprise here.
+        self.fine = fine
         self.problems: list[Problem] = []
         self.root: Node | None = None
         self.stack: list[Sequence | Mapping] = []
@@ -155,7 +163,7 @@ class _Builder:
             self._decorated(event)
         text = event.value
         is_plain = event.implicit[0] and not event.style
-        if is_plain and (wrong := surprise(text)):
+        if is_plain and text not in self.fine and (wrong := surprise(text)):
             self._refuse(event, *wrong)
         mark = event.start_mark
         self._add(Scalar(mark.line + 1, mark.column + 1, text, is_plain))

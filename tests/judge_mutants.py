@@ -265,7 +265,7 @@ MUTANTS = {
         "self._judge(at, never)", 'self._verdicts[at] = Verdict(case=case.id, target=self._target, verdict="agree")'
     ),
     "waiting-refusals-forgotten": _run("for at, observation in self._waiting.items():", "for at, observation in ():"),
-    "ledger-not-asked": _run("self._ledger.apply(verdict)", "verdict"),
+    "ledger-not-asked": _run("self._ledger.apply(verdict, case)", "verdict"),
     "ledger-of-another-target": _run('self._ledger.of(info, platforms.describe()["flags"])', "self._ledger"),
     "result-dtypes-not-heard": _run(", result_dtypes=self._info.result_dtypes", ""),
     "nothing-is-made-twice": _run("repeat=_is_full_precision(case.call)", "repeat=False"),
@@ -287,23 +287,26 @@ MUTANTS = {
     "ledger-hides-another-verdict": _ledger(
         "        if verdict.verdict != self.verdict:\n            return False\n", ""
     ),
-    "ledger-hides-another-case": _ledger("any(matches(pattern, case) for pattern in self.cases)", "True"),
+    "ledger-hides-another-case": _ledger("not any(matches(pattern, case.id) for pattern in self.cases)", "False"),
+    "ledger-hides-another-call": _ledger("not self.calls.wanted or self.calls.holds(case.features)", "True"),
+    "ledger-asks-every-call": _ledger("not self.calls.wanted or ", ""),
     "ledger-hides-another-target": _ledger("any(matches(pattern, target.name) for pattern in self.targets)", "True"),
     "ledger-hides-another-version": _ledger("and _is_version(self.versions, target.version)", ""),
     "ledger-hides-under-any-condition": _ledger("and _holds(self.when, target, flags)", ""),
     "ledger-hides-under-one-condition": _ledger(
         "return all(tests[name](value)", "return not when or any(tests[name](value)"
     ),
-    "ledger-hides-what-is-no-finding": _ledger(
-        "if verdict.verdict in UNEXPECTED and entry.says(verdict):", "if entry.covers(verdict.case):"
-    ),
+    "ledger-hides-what-is-no-finding": _ledger("entry.says(verdict) and entry.covers(case)", "entry.covers(case)"),
     "ledger-without-finding": _ledger("if found is not None and (", "if found is None or ("),
-    "fixed-agrees": _ledger("not entry.intermittent:\n                message", "False:\n                message"),
-    "intermittent-is-fixed": _ledger('== "agree" and not entry.intermittent:', '== "agree":'),
+    "fixed-agrees": _ledger("return verdict if fixed is None else replace(", "return verdict if True else replace("),
+    "intermittent-is-fixed": _ledger("(entry.intermittent or entry.partly)", "entry.partly"),
+    "partly-is-fixed": _ledger("(entry.intermittent or entry.partly)", "entry.intermittent"),
+    "partly-is-never-stale": _ledger(
+        "not in borne_out and not entry.intermittent", "not in borne_out and not (entry.intermittent or entry.partly)"
+    ),
     "first-entry-alone": _ledger(
-        "            if not entry.covers(verdict.case):\n                continue\n",
-        "            if not entry.covers(verdict.case):\n                continue\n"
-        "            if verdict.verdict in UNEXPECTED and not entry.says(verdict):\n                return verdict\n",
+        "(entry for entry in self.entries if entry.says(verdict) and entry.covers(case))",
+        "(entry for entry in self.entries[:1] if entry.says(verdict) and entry.covers(case))",
     ),
     "never-stale": _ledger(
         "return [entry for entry in unproven if any(", "return [] and [entry for entry in unproven if any("

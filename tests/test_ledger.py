@@ -4,18 +4,25 @@ The ledger: an entry hides exactly what it says, and its files are read strictly
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conv_conformance.call import Call
+from conv_conformance.case import Case
+from conv_conformance.condition import Condition
 from conv_conformance.entries import TODO, draft, load, shipped
+from conv_conformance.features import Value
 from conv_conformance.ledger import Entry, Ledger
 from conv_conformance.problem import Invalid
 from conv_conformance.record import TargetInfo
 from conv_conformance.verdict import Finding, Verdict
 from packaging.specifiers import SpecifierSet
+
+from .builders import call_of
+from .zoo import case_of, outputs
 
 TARGET = TargetInfo(name="torch+layer", framework="torch", version="2.13.0+cpu", settings={"tf32": "off"})
 WRONG = Verdict(
@@ -41,15 +48,34 @@ ENTRY = Entry(
 )
 
 
+CALL = call_of("conv", [[[1], [2], [3]]], [[[1]], [[2]]], padding="same", strides=3)
+
+
+def unasked() -> Call:
+    raise AssertionError("nobody says anything of its call")
+
+
+def case(verdict: Verdict, build_call: Callable[[], Call] = unasked) -> Case:
+    return replace(case_of(verdict.case, CALL, outputs([])), build_call=build_call)
+
+
+def judged(ledger: Ledger, verdict: Verdict, build_call: Callable[[], Call] = unasked) -> Verdict:
+    return ledger.apply(verdict, case(verdict, build_call))
+
+
+def stale(ledger: Ledger, verdict: Verdict, build_call: Callable[[], Call] = unasked) -> list[Entry]:
+    return ledger.stale([(verdict, case(verdict, build_call))])
+
+
 def applied(entry: Entry, verdict: Verdict, target: TargetInfo = TARGET, flags: tuple[str, ...] = ("avx2",)) -> str:
-    return Ledger(entries=(entry,)).of(target, flags).apply(verdict).verdict
+    return judged(Ledger(entries=(entry,)).of(target, flags), verdict).verdict
 
 
 def test_known_fault_is_known() -> None:
     """
     A verdict that is exactly what an entry says becomes `known`, keeps its finding, and names the entry.
     """
-    known = Ledger(entries=(ENTRY,)).of(TARGET, ()).apply(WRONG)
+    known = judged(Ledger(entries=(ENTRY,)).of(TARGET, ()), WRONG)
     assert known == replace(WRONG, verdict="known", known="torch.same")
 
 
@@ -57,7 +83,7 @@ def test_fault_that_is_gone_is_fixed() -> None:
     """
     A case that agrees where the ledger says that it would not is `fixed`.
     """
-    fixed = Ledger(entries=(ENTRY,)).of(TARGET, ()).apply(AGREES)
+    fixed = judged(Ledger(entries=(ENTRY,)).of(TARGET, ()), AGREES)
     assert (fixed.verdict, fixed.known, fixed.message) == (
         "fixed",
         "torch.same",
@@ -161,7 +187,7 @@ def test_intermittent_fault_is_known_or_agrees() -> None:
     """
     entry = replace(ENTRY, intermittent=True)
     assert (applied(entry, WRONG), applied(entry, AGREES)) == ("known", "agree")
-    assert Ledger(entries=(entry,)).stale([AGREES]) == []
+    assert stale(Ledger(entries=(entry,)), AGREES) == []
 
 
 def test_later_entry_may_know_what_the_first_does_not() -> None:
@@ -169,7 +195,7 @@ def test_later_entry_may_know_what_the_first_does_not() -> None:
     An entry that covers the case and says something else does not stand in the way of one that says so.
     """
     ledger = Ledger(entries=(replace(ENTRY, id="a", kinds=("shape",)), replace(ENTRY, id="b")))
-    assert ledger.apply(WRONG).known == "b"
+    assert judged(ledger, WRONG).known == "b"
 
 
 def test_stale_entry_speaks_of_what_was_run() -> None:
@@ -177,12 +203,63 @@ def test_stale_entry_speaks_of_what_was_run() -> None:
     Stale is what nothing bears out of all that was run; an entry about what was not run is not.
     """
     ledger = Ledger(entries=(ENTRY,))
-    assert ledger.stale([ledger.apply(WRONG)]) == []
-    assert ledger.stale([AGREES]) == [ENTRY]
-    assert ledger.stale([ledger.apply(WRONG), replace(AGREES, case="conv1d.same.odd")]) == []
-    assert ledger.stale([replace(AGREES, case="conv2d.valid")]) == []
-    assert ledger.stale([replace(AGREES, verdict="unsupported")]) == []
-    assert ledger.stale([replace(AGREES, verdict="not-run")]) == []
+    known, other = judged(ledger, WRONG), replace(AGREES, case="conv1d.same.odd")
+    assert stale(ledger, known) == []
+    assert stale(ledger, AGREES) == [ENTRY]
+    assert ledger.stale([(known, case(known)), (other, case(other))]) == []
+    assert stale(ledger, replace(AGREES, case="conv2d.valid")) == []
+    assert stale(ledger, replace(AGREES, verdict="unsupported")) == []
+    assert stale(ledger, replace(AGREES, verdict="not-run")) == []
+
+
+# --- what the calls are like
+
+
+@pytest.mark.parametrize(
+    ("calls", "verdict"),
+    [
+        ({"padding": ("same",), "stride-past-the-window": (True,)}, "known"),
+        ({"rank": (2, 1), "grouped": (False,)}, "known"),
+        ({"stride": (">=3",), "length": ("<=3",), "multiplier": (1, False)}, "known"),
+        ({"padding": ("valid", "same_lower"), "stride-past-the-window": (True,)}, "disagree"),
+        ({"padding": ("same",), "stride-past-the-window": (False,)}, "disagree"),
+        ({"stride": (">=4",)}, "disagree"),
+        ({"length": ("<=2", 4)}, "disagree"),
+        ({"multiplier": (0,)}, "disagree"),
+        ({"groups": (True,)}, "disagree"),
+    ],
+    ids=str,
+)
+def test_entry_may_say_what_the_calls_are_like(calls: Mapping[str, tuple[Value, ...]], verdict: str) -> None:
+    """
+    Besides the id, every feature must have one of its values; what is not there is false, and neither 0 nor 1.
+    """
+    ledger = Ledger(entries=(replace(ENTRY, calls=Condition(wanted=calls)),))
+    assert judged(ledger, WRONG, lambda: CALL).verdict == verdict
+
+
+def test_call_is_asked_for_where_the_id_fits() -> None:
+    """
+    No call is built for an entry whose patterns do not fit, nor for a verdict that is none of the ledger's.
+    """
+    ledger = Ledger(entries=(replace(ENTRY, calls=Condition(wanted={"rank": (1,)})),))
+    assert judged(ledger, replace(WRONG, case="another")).verdict == "disagree"
+    assert judged(ledger, replace(AGREES, verdict="unsupported")).verdict == "unsupported"
+    with pytest.raises(AssertionError):
+        judged(ledger, WRONG)
+
+
+def test_agreement_under_the_condition_is_fixed_unless_it_acts_on_some_calls_only() -> None:
+    """
+    `partly` says that other such calls agree: then agreement is no news, but an entry without a fault is stale.
+    """
+    entry = replace(ENTRY, calls=Condition(wanted={"padding": ("same",)}))
+    ledger, partly = Ledger(entries=(entry,)), Ledger(entries=(replace(entry, partly=True),))
+    assert judged(ledger, AGREES, lambda: CALL).verdict == "fixed"
+    assert judged(partly, AGREES, lambda: CALL).verdict == "agree"
+    assert judged(partly, WRONG, lambda: CALL).verdict == "known"
+    assert stale(partly, AGREES, lambda: CALL) == list(partly.entries)
+    assert stale(partly, AGREES, lambda: call_of("conv", [[[1]]], [[[1]]])) == []
 
 
 # --- its files
@@ -192,6 +269,8 @@ about: What torch gets wrong.
 entries:
   - id: torch.same
     cases: ["conv1d.same.*"]
+    calls: {op: conv, rank: [1, 2], stride: ">=2", strided: true, padding: [same, same_lower]}
+    partly: {seen: 37, of: 120}
     targets: ["torch*"]
     versions: ">=2.10,<2.15"
     when: {cpu: avx2, environment: {TF_ENABLE_ONEDNN_OPTS: "0"}}
@@ -230,6 +309,16 @@ def test_every_entry_of_a_file_is_read(tmp_path: Path) -> None:
         ENTRY,
         when={"cpu": "avx2", "environment": {"TF_ENABLE_ONEDNN_OPTS": "0"}},
         outputs={"conv1d.same.even[length=5]": "abab"},
+        calls=Condition(
+            wanted={
+                "op": ("conv",),
+                "rank": (1, 2),
+                "stride": (">=2",),
+                "strided": (True,),
+                "padding": ("same", "same_lower"),
+            }
+        ),
+        partly=True,
         intermittent=True,
         triage="import torch\nprint(torch)",
         path=str(tmp_path / "known.yaml"),
@@ -241,23 +330,33 @@ def test_every_entry_of_a_file_is_read(tmp_path: Path) -> None:
     ("old", "new", "problem"),
     [
         ("    reason: low and high pads change places\n", "", "known.yaml:3:5: no 'reason'"),
-        ("reason:", "raeson:", "known.yaml:13:5: unknown key 'raeson' (did you mean 'reason'?)"),
-        ("verdict: disagree", "verdict: agree", "known.yaml:10:16: "),
+        ("reason:", "raeson:", "known.yaml:15:5: unknown key 'raeson' (did you mean 'reason'?)"),
+        ("verdict: disagree", "verdict: agree", "known.yaml:12:16: "),
         ("verdict: disagree", "verdict: disagre", "did you mean 'disagree'?"),
-        ("kind: values", "kind: value", "known.yaml:11:13: "),
-        ("kind: values", "kind: [values, value]", "known.yaml:11:22: "),
-        ("      kind: values\n", "", "known.yaml:10:7: a disagreement without its kind"),
-        ('">=2.10,<2.15"', '"2.10 to 2.15"', "known.yaml:6:15: Invalid specifier"),
-        ("cpu: avx2", "gpu: avx2", "known.yaml:7:12: unknown key 'gpu'"),
-        ("{seen: 3, of: 10}", "{seen: 3}", "known.yaml:8:19: expected how often it was seen ({seen: 3, of: 10})"),
-        ("{seen: 3, of: 10}", "{seen: 11, of: 10}", "known.yaml:8:19: seen in 11 of 10 runs"),
+        ("kind: values", "kind: value", "known.yaml:13:13: "),
+        ("kind: values", "kind: [values, value]", "known.yaml:13:22: "),
+        ("      kind: values\n", "", "known.yaml:12:7: a disagreement without its kind"),
+        ('">=2.10,<2.15"', '"2.10 to 2.15"', "known.yaml:8:15: Invalid specifier"),
+        ("cpu: avx2", "gpu: avx2", "known.yaml:9:12: unknown key 'gpu'"),
+        ("{seen: 3, of: 10}", "{seen: 3}", "known.yaml:10:19: expected how often it was seen ({seen: 3, of: 10})"),
+        ("{seen: 3, of: 10}", "{seen: 11, of: 10}", "known.yaml:10:19: seen in 11 of 10 runs"),
+        ("rank: [", "rnak: [", "known.yaml:5:23: unknown key 'rnak' (did you mean 'rank'?)"),
+        ("padding: [same", "padding: [smae", "known.yaml:5:77: unknown value 'smae' (did you mean 'same'?)"),
+        ("strided: true", "strided: truly", "known.yaml:5:61: unknown truth value 'truly' (did you mean 'true'?)"),
+        ("strided: true", "strided: yes", "known.yaml:5:61: yes is a boolean to some readers of YAML"),
+        ("reason: low and high pads change places", "reason: true", "known.yaml:15:13: expected a text, not true"),
+        ("rank: [1, 2]", "rank: [1, two]", "known.yaml:5:33: expected an integer, not 'two'"),
+        ('stride: ">=2"', 'stride: ">2"', "known.yaml:5:45: expected an integer, not '>2' (17, or a bound: "),
+        ("padding: [same, same_lower]", "padding: []", "known.yaml:5:76: no value here"),
+        ("{op: conv, rank", "{}  # {op: conv, rank", "known.yaml:5:12: no feature here (leave `calls` out)"),
+        ("{seen: 37, of: 120}", "{seen: 0, of: 120}", "known.yaml:6:13: seen in 0 of 120 calls"),
         ('["conv1d.same.*"]', "conv1d.same.*", "known.yaml:4:12: "),
         ("- id: torch.same", "- id: torch.same\n    id: again", "known.yaml:4:5: "),
         ("entries:", "entires:", "known.yaml:2:1: unknown key 'entires' (did you mean 'entries'?)"),
         (TEXT, "", "known.yaml: the file is empty (write `entries: []`)"),
         (TEXT, "entries: 3\n", "known.yaml:1:10: "),
         (TEXT, "entries: [", "known.yaml:2:1: not YAML"),
-        ("verdict: disagree", "verdict: crash", "known.yaml:11:13: a crash has no kind"),
+        ("verdict: disagree", "verdict: crash", "known.yaml:13:13: a crash has no kind"),
     ],
 )
 def test_fault_of_a_file_is_reported_in_its_place(tmp_path: Path, old: str, new: str, problem: str) -> None:
@@ -291,7 +390,7 @@ def test_id_is_used_once(tmp_path: Path) -> None:
     """
     twice = TEXT + TEXT[TEXT.index("  - id") :]
     [problem] = problems(tmp_path, twice)
-    assert problem == f"known.yaml:19:1: id 'torch.same' twice (first in {tmp_path}/known.yaml:3)"
+    assert problem == f"known.yaml:21:1: id 'torch.same' twice (first in {tmp_path}/known.yaml:3)"
 
 
 def test_draft_is_a_ledger_that_knows_the_run(tmp_path: Path) -> None:
@@ -312,8 +411,8 @@ def test_draft_is_a_ledger_that_knows_the_run(tmp_path: Path) -> None:
     ledger = read(tmp_path, text)
     assert [entry.id for entry in ledger.entries] == ["torch-layer.crash", "torch-layer.refused", "torch-layer.values"]
     mine = ledger.of(TARGET, ())
-    assert [mine.apply(verdict).verdict for verdict in found[:5]] == ["known"] * 5
-    assert mine.apply(replace(WRONG, output_sha256="00" * 32)).verdict == "disagree"
+    assert [judged(mine, verdict).verdict for verdict in found[:5]] == ["known"] * 5
+    assert judged(mine, replace(WRONG, output_sha256="00" * 32)).verdict == "disagree"
     assert text.count(TODO) == 9
 
 
@@ -324,7 +423,7 @@ def test_draft_speaks_of_a_framework_without_version(tmp_path: Path) -> None:
     for version in ("?", "trunk"):
         target = replace(TARGET, version=version)
         ledger = read(tmp_path, draft([WRONG], [target], "2026-01-01"))
-        assert ledger.of(target, ()).apply(WRONG).verdict == "known"
+        assert judged(ledger.of(target, ()), WRONG).verdict == "known"
 
 
 def test_draft_of_nothing_is_an_empty_ledger(tmp_path: Path) -> None:
