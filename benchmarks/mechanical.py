@@ -41,7 +41,7 @@ import pytest
 import yaml
 from conv_conformance import backends, corpus, platforms
 from conv_conformance.inprocess import verdicts
-from conv_conformance.run import Plan, make_plan
+from conv_conformance.plan import Plan, make_plan
 from conv_conformance.verdict import UNEXPECTED
 from cosmic_ray.commands import init
 from cosmic_ray.mutating import mutate_code

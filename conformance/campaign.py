@@ -4,26 +4,28 @@ A run as a person asks for it: which cases, shown while it goes, written down, a
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from io import StringIO
 from pathlib import Path
 from typing import IO, Any
 
 from rich.console import Console
 
-from . import __version__, platforms
+from . import __version__, entries, platforms, resuming
 from .corpus import Corpus, load
 from .dtypes import NAMES
+from .ledger import Ledger
 from .patterns import matches
 from .problem import Invalid, Problem, suggestion
 from .reading_calls import OPS
-from .record import Record, TargetInfo, Writer
+from .record import Record, TargetInfo, Timing, Writer
 from .reports.progress import following
 from .run import Run, Runner, Tell
+from .selection import Selection, sharded
 from .targets import Adapter
 from .verdict import Verdict
 
@@ -117,35 +119,104 @@ def _profile_clauses(loaded: Corpus, profile: str | None) -> Sequence[str]:
     return loaded.profiles[profile].clauses
 
 
-def perform(
-    runner: Runner,
-    chosen: Corpus,
-    adapters: Sequence[Adapter],
-    console: Console,
-    stack: ExitStack,
-    path: Path | None,
-) -> Outcome:
+def chosen(asked: Mapping[str, Any]) -> tuple[Selection, Corpus]:
     """
-    Run, showing progress on `console` and writing the record to `path` as it goes.
+    Return what is asked for as a selection, and its cases.
+
+    Raises:
+        Invalid: if a file is wrong or missing, something named is not there, or nothing is left.
+
     """
-    file: IO[str] = stack.enter_context(_opened(path)) if path is not None else StringIO()
-    names = [str(adapter) for adapter in adapters]
-    header = _header(chosen, names)
-    writer = Writer(file, header)
-    show = stack.enter_context(following(console, names, len(chosen.cases)))
-    made = runner.run(chosen.cases, adapters, _both(writer, show))
-    writer.summary(made.verdicts)
-    stack.close()
-    record = Record(
-        header=header,
-        targets=[target.info for target in made.targets],
-        verdicts=list(made.verdicts),
-        is_complete=True,
-    )
-    return Outcome(run=made, record=record, notes=_notes(made), tracebacks=_tracebacks(made))
+    selection = Selection(**{name: asked[name] for name in Selection.__dataclass_fields__})
+    loaded = corpus(selection.what, selection.sweeps, mutators=selection.mutators)
+    narrowed = choose(loaded, ops=selection.ops, dtypes=selection.dtypes, profile=selection.profile)
+    return selection, sharded(narrowed, selection.shard)
 
 
-def _opened(path: Path) -> IO[str]:
+def ledger(files: Sequence[str], *, shipped: bool) -> tuple[Ledger, Mapping[str, Any]]:
+    """
+    Return the ledger of the user's files, behind the shipped one where it is taken, and what a record's header says.
+
+    Raises:
+        Invalid: with everything wrong in all files.
+
+    """
+    paths = [*(entries.shipped() if shipped else ()), *map(Path, files)]
+    read = entries.load(paths)
+    digest = hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in paths)).hexdigest()
+    return read, {"shipped": shipped, "files": list(files), "digest": f"sha256:{digest}"}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Campaign:
+    """
+    What is run: which cases of which selection, on which targets, how, and against which ledger, as records say it.
+    """
+
+    selection: Selection
+    cases: Corpus
+    adapters: Sequence[Adapter]
+    runner: Runner
+    ledger: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """The header of its record."""
+        return {
+            "suite": {"version": __version__, "spec": "draft", "corpus": self.cases.digest},
+            "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "platform": platforms.describe(),
+            "targets": [str(adapter) for adapter in self.adapters],
+            "selection": self.selection.as_data(),
+            "terms": {"audit": self.runner.terms.audit, "preload": list(self.runner.terms.preload)},
+            "ledger": self.ledger,
+        }
+
+    def perform(self, console: Console, stack: ExitStack, path: Path | None, earlier: Record | None = None) -> Outcome:
+        """
+        Run, showing progress on `console` and writing the record to `path` as it goes.
+
+        `earlier` is what `path` holds, where that is to be gone on with: then only the rest is run.
+
+        Raises:
+            Invalid: if the record cannot be written, or was begun otherwise.
+
+        """
+        header = self.header if earlier is None else earlier.header
+        if earlier is not None:
+            assert path is not None
+            resuming.check(path, earlier.header, self.header)
+        if earlier is not None and earlier.is_complete:
+            return self._outcome(header, self.runner.run(self.cases.cases, self.adapters, earlier=earlier))
+        writer = stack.enter_context(_writing(path, header, earlier)) if path is not None else None
+        given = () if earlier is None else earlier.verdicts
+        show = stack.enter_context(following(console, header["targets"], len(self.cases.cases), given))
+        tell = show if writer is None else _both(writer, show)
+        made = self.runner.run(self.cases.cases, self.adapters, tell, earlier)
+        if writer is not None:
+            writer.summary(made.verdicts)
+        stack.close()
+        return self._outcome(header, made)
+
+    def _outcome(self, header: Mapping[str, Any], made: Run) -> Outcome:
+        record = Record(
+            header=header,
+            targets=[target.info for target in made.targets],
+            verdicts=list(made.verdicts),
+            is_complete=True,
+        )
+        return Outcome(run=made, record=record, notes=_notes(made), tracebacks=_tracebacks(made))
+
+
+@contextmanager
+def _writing(path: Path, header: Mapping[str, Any], earlier: Record | None) -> Iterator[Writer]:
+    with _opened(path, is_new=earlier is None) as file:
+        yield Writer(file, header) if earlier is None else Writer(file, targets=earlier.targets)
+
+
+def _opened(path: Path, *, is_new: bool) -> IO[str]:
+    if not is_new:
+        return resuming.opened(path)
     try:
         # Line by line, so that a run that is killed leaves what it has judged.
         return path.open("w", encoding="utf-8", buffering=1)
@@ -154,23 +225,16 @@ def _opened(path: Path) -> IO[str]:
 
 
 def _both(writer: Writer, show: Tell) -> Tell:
-    def tell(said: TargetInfo | Verdict) -> None:
+    def tell(said: TargetInfo | Verdict | Timing) -> None:
         if isinstance(said, Verdict):
             writer.verdict(said)
+        elif isinstance(said, Timing):
+            writer.timing(said)
         else:
             writer.target(said)
         show(said)
 
     return tell
-
-
-def _header(chosen: Corpus, targets: Sequence[str]) -> dict[str, Any]:
-    return {
-        "suite": {"version": __version__, "spec": "draft", "corpus": chosen.digest},
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "platform": platforms.describe(),
-        "targets": targets,
-    }
 
 
 def _notes(made: Run) -> list[str]:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from .corpus import Corpus
     from .ledger import Ledger
-    from .targets import Adapter
 
 UNUSABLE, NOT_RUN, OUR_FAULT, INTERRUPTED = 2, 3, 4, 130
 
@@ -34,6 +33,8 @@ _sweeps = click.option(
     show_default=True,
     help="Which sweeps to take besides the literal cases.",
 )
+
+_shard = click.option("--shard", metavar="I/N", help="Take the I-th of N parts of the cases.")
 
 _mutators = click.option("--mutators", is_flag=True, help="Take also what mechanical mutators make of literal cases.")
 
@@ -83,6 +84,7 @@ def commands(debug: bool) -> None:
 @click.option("--ops", metavar="OP,...", help="Only these operations.")
 @click.option("--dtypes", metavar="DTYPE,...", help="Only calls whose input has one of these dtypes.")
 @click.option("--profile", help="Only cases of this profile's clauses.")
+@_shard
 @click.option("--jobs", type=click.IntRange(1), help="Targets at once.  [default: number of cores]")
 @click.option("--timeout", type=click.FloatRange(0.01), default=60.0, show_default=True, help="Seconds for one call.")
 @click.option("--preload", multiple=True, metavar="MODULE", help="Import this first, such as a device plugin.")
@@ -91,6 +93,7 @@ def commands(debug: bool) -> None:
 @click.option("--no-known", is_flag=True, help="Leave the shipped ledger out.")
 @click.option("--strict-known", is_flag=True, help="Exit 1 if the ledger says what is no longer so.")
 @click.option("--record", type=_PATH, help="Write the record (JSON Lines) here.")
+@click.option("--resume", type=_PATH, metavar="RECORD", help="Go on with a record that was cut short, as it was begun.")
 @click.option("--junit", type=_PATH, help="Write JUnit XML here.")
 @click.option("--markdown", type=_PATH, help="Write Markdown here, for $GITHUB_STEP_SUMMARY.")
 def run(
@@ -102,6 +105,7 @@ def run(
     ops: str | None,
     dtypes: str | None,
     profile: str | None,
+    shard: str | None,
     jobs: int | None,
     timeout: float,
     preload: Sequence[str],
@@ -110,6 +114,7 @@ def run(
     no_known: bool,
     strict_known: bool,
     record: Path | None,
+    resume: Path | None,
     junit: Path | None,
     markdown: Path | None,
 ) -> int:
@@ -120,29 +125,58 @@ def run(
     Exit codes: 0 nothing unexpected; 1 an unexpected disagreement, crash or timeout; 2 invalid usage or file;
     3 a target could not run; 4 a fault of the suite or an adapter; 130 interrupted.
     """
-    from . import campaign
+    from . import campaign, resuming
+    from . import targets as all_targets
     from .problem import Invalid
     from .run import Runner
     from .terms import Limits, Terms
 
-    corpus = campaign.choose(
-        _corpus(what, sweeps, mutators=mutators), ops=_split(ops), dtypes=_split(dtypes), profile=profile
-    )
-    ledger = _ledger(ledgers, shipped=not no_known)
+    if resume is not None and record is not None:
+        raise click.UsageError("--resume writes on where its record ends; leave --record out")
+    asked: dict[str, Any] = {
+        "what": list(what),
+        "sweeps": sweeps,
+        "mutators": mutators,
+        "profile": profile,
+        "shard": shard,
+        "ops": _split(ops),
+        "dtypes": _split(dtypes),
+        "audit": audit,
+        "preload": list(preload),
+        "backends": list(backends),
+        "every": every,
+        "ledgers": list(map(str, ledgers)),
+        "no_known": no_known,
+    }
+    earlier = resuming.begun(resume) if resume is not None else None
+    if resume is not None and earlier is not None:
+        asked = resuming.agreed(resume, earlier.header, {name: asked[name] for name in _given() if name in asked})
+    selection, cases = campaign.chosen(asked)
+    ledger, about = campaign.ledger(asked["ledgers"], shipped=not asked["no_known"])
     try:
-        adapters = _adapters(backends, every)
+        adapters = all_targets.named(asked["backends"], every=asked["every"])
     except Invalid as error:
         _complain(error)
         return NOT_RUN
-    terms = Terms(limits=Limits(timeout=timeout), preload=tuple(preload), audit=audit)
+    terms = Terms(limits=Limits(timeout=timeout), preload=tuple(asked["preload"]), audit=asked["audit"])
     runner = Runner(terms=terms, ledger=ledger, jobs=jobs or campaign.cores())
+    begun = campaign.Campaign(selection=selection, cases=cases, adapters=adapters, runner=runner, ledger=about)
     with ExitStack() as stack:
-        made = campaign.perform(runner, corpus, adapters, _console(stderr=True), stack, record)
-    _show(made.record, corpus, ledger, junit=junit, markdown=markdown)
+        made = begun.perform(_console(stderr=True), stack, record or resume, earlier)
+    _show(made.record, cases, ledger, junit=junit, markdown=markdown)
     is_debug = click.get_current_context().find_root().params["debug"]
     for note in [*made.notes, *(made.tracebacks if is_debug else ())]:
         click.echo(note)
     return made.run.exit_code(strict_known=strict_known)
+
+
+def _given() -> list[str]:
+    """
+    Return the names of the parameters that stand on the command line.
+    """
+    context = click.get_current_context()
+    source = click.core.ParameterSource.COMMANDLINE
+    return [name for name in context.params if context.get_parameter_source(name) is source]
 
 
 @commands.command()
@@ -162,9 +196,12 @@ def targets() -> None:
 @click.argument("what", nargs=-1, metavar="[PATH|ID-PATTERN]...")
 @click.option("--sweeps", type=click.Choice(["none", "quick", "full"]), default="none", show_default=True)
 @_mutators
-def list_(what: Sequence[str], sweeps: str, mutators: bool) -> None:
+@_shard
+def list_(what: Sequence[str], sweeps: str, mutators: bool, shard: str | None) -> None:
     """List case ids, with their titles on a terminal."""
-    cases = _corpus(what, sweeps, mutators=mutators).cases
+    from .selection import sharded
+
+    cases = sharded(_corpus(what, sweeps, mutators=mutators), shard).cases
     if not sys.stdout.isatty():
         click.echo("".join(f"{case.id}\n" for case in cases), nl=False)
         return
@@ -330,13 +367,6 @@ def _ledger(paths: Sequence[Path], *, shipped: bool) -> Ledger:
     return entries.load([*(entries.shipped() if shipped else []), *paths])
 
 
-def _adapters(backends: Sequence[str], every: bool) -> list[Adapter]:
-    from . import targets as all_targets
-
-    named = [all_targets.resolve(name) for name in dict.fromkeys(backends)]
-    return named or all_targets.default(every=every)
-
-
 def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
@@ -344,5 +374,5 @@ def _console(*, stderr: bool) -> Console:
     return Console(stderr=stderr, highlight=False, emoji=False, markup=False)
 
 
-def _split(text: str | None) -> tuple[str, ...]:
-    return tuple(text.split(",")) if text else ()
+def _split(text: str | None) -> list[str]:
+    return text.split(",") if text else []

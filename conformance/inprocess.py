@@ -10,31 +10,28 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import wire
-from .ledger import Ledger
+from .bench import Bench
 from .observation import Observation, from_message
-from .record import TargetInfo
-from .run import Bench, Plan
+from .plan import Plan
 from .verdict import Verdict
 from .worker import Bench as Workbench
+from .worker import Marks
 
 
-def verdicts(plan: Plan, target: str, backend: Any) -> Iterator[Verdict]:
+def verdicts(plan: Plan, target: str, backend: Any, marks: Marks | None = None) -> Iterator[Verdict]:
     """
     Yield the verdicts on a backend, each as soon as what it rests on has been seen; a caller may stop at any.
+
+    `marks` is told of each call that is begun, by its number in the plan.
     """
     given: list[Verdict] = []
-
-    def tell(said: TargetInfo | Verdict) -> None:
-        if isinstance(said, Verdict):
-            given.append(said)
-
-    bench = Bench(plan, target, Ledger(), tell)
-    work = Workbench(backend, {"audit": False, "device": "cpu"}, _Unmarked())
+    bench = Bench(plan, target, given.append)
+    work = Workbench(backend, {"audit": False, "device": "cpu"}, marks or _Unmarked())
     for number, packed in enumerate(plan.calls):
         bench.see(number, _observed(work, packed))
         yield from given
         given.clear()
-    bench.finish(None)
+    bench.finish()
     yield from given
 
 

@@ -1,15 +1,18 @@
 """
 The record of a run: JSON Lines, written as the run goes; every report is drawn from it.
 
-A header, a `ready` line for each target that could run, one line for each verdict, a summary.
+A header, a `ready` line for each target, one line for each verdict, a `timing` line for each batch of cases on a
+target, a summary. See docs/reference/record.md.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -37,8 +40,33 @@ class TargetInfo:
     #: The dtype that this mode returns where the call's own is another.
     result_dtypes: Mapping[str, str] = field(default_factory=dict)
     failed: str | None = None
+    #: Whether the adapter is to blame for that.
+    is_fault: bool = False
     #: Seconds for importing the framework and making the backend, for its calls alone, and for everything.
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def said(self) -> TargetInfo:
+        """What it said of itself, without the seconds."""
+        return replace(self, seconds={})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """
+    What one batch of cases took on a target: `import`, `calls` and `total`, in seconds.
+    """
+
+    target: str
+    seconds: Mapping[str, float]
+
+    def added(self, info: TargetInfo) -> TargetInfo:
+        """
+        Return the target with these seconds added to its own.
+        """
+        names = dict.fromkeys([*info.seconds, *self.seconds])
+        both = {name: info.seconds.get(name, 0.0) + self.seconds.get(name, 0.0) for name in names}
+        return replace(info, seconds={name: round(each, 6) for name, each in both.items()})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,23 +85,42 @@ class Record:
         """
         Return how often each verdict was given to a target.
         """
-        return Counter(verdict.verdict for verdict in self.verdicts if verdict.target == target)
+        return self._counted.get(target, Counter())
+
+    @cached_property
+    def _counted(self) -> Mapping[str, Counter[str]]:
+        found: dict[str, Counter[str]] = {}
+        for verdict in self.verdicts:
+            found.setdefault(verdict.target, Counter())[verdict.verdict] += 1
+        return found
 
 
 class Writer:
     """
-    Writes a record line by line.
+    Writes a record line by line; without a header it goes on with one that has one, and with these `targets`.
     """
 
-    def __init__(self, file: IO[str], header: Mapping[str, Any]) -> None:
+    def __init__(
+        self, file: IO[str], header: Mapping[str, Any] | None = None, targets: Iterable[TargetInfo] = ()
+    ) -> None:
         self._file = file
-        self._write({"format": FORMAT, **header})
+        self._said = {info.name: info.said for info in targets}
+        if header is not None:
+            self._write({"format": FORMAT, **header})
 
     def target(self, info: TargetInfo) -> None:
         """
-        Write what a target says of itself.
+        Write what a target says of itself, unless that is written already.
         """
-        self._write({"ready": asdict(info)})
+        if self._said.get(info.name) != info.said:
+            self._said[info.name] = info.said
+            self._write({"ready": asdict(info)})
+
+    def timing(self, timing: Timing) -> None:
+        """
+        Write what a batch of cases took.
+        """
+        self._write({"timing": {"target": timing.target, **timing.seconds}})
 
     def verdict(self, verdict: Verdict) -> None:
         """
@@ -124,47 +171,67 @@ def read(path: Path) -> Record:
         Invalid: if it is not there, of another version, or broken elsewhere than at its end.
 
     """
-    try:
-        # Not splitlines: a message may hold separators that JSON leaves as they are, such as U+2028.
-        lines = path.read_text(encoding="utf-8", errors="replace").removesuffix("\n").split("\n")
-    except OSError as error:
-        raise Invalid(Problem(path=str(path), message=f"cannot be read: {error.strerror}")) from error
-    parsed = [_parsed(path, number, line, is_last=number == len(lines)) for number, line in enumerate(lines, 1)]
-    _check_format(path, parsed)
+    lines = _lines(path)
+    header = next(lines, None)
+    if header is None:
+        raise _no_line(path, 1)
+    _check_format(path, header)
     targets: dict[str, TargetInfo] = {}
     verdicts: list[Verdict] = []
-    for number, line in enumerate(parsed[1:], 2):
+    line: Mapping[str, Any] = {}
+    for number, line in enumerate(lines, 2):
         try:
             _take(line, targets, verdicts)
         except (TypeError, LookupError, ValueError) as error:
             raise _no_line(path, number) from error
-    is_complete = len(parsed) > 1 and "summary" in parsed[-1]
     # A record is written as targets become ready; the reader sees them in the order asked for.
-    asked = {name: at for at, name in enumerate(parsed[0].get("targets", ()))}
+    asked = {name: at for at, name in enumerate(header.get("targets", ()))}
     ordered = sorted(targets.values(), key=lambda target: asked.get(target.name, len(asked)))
-    return Record(header=parsed[0], targets=tuple(ordered), verdicts=tuple(verdicts), is_complete=is_complete)
+    return Record(header=header, targets=tuple(ordered), verdicts=tuple(verdicts), is_complete="summary" in line)
+
+
+def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
+    """
+    Yield the lines of a file, parsed; of the last one, if it was cut short, nothing is left.
+    """
+    try:
+        # Not as text: a message may hold separators that JSON leaves as they are, such as U+2028.
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if (parsed := parsed_line(line)) is not None:
+                    yield parsed
+                elif number == 1 or next(file, None) is not None:
+                    raise _no_line(path, number)
+                else:
+                    yield {}
+    except OSError as error:
+        raise Invalid(Problem(path=str(path), message=f"cannot be read: {error.strerror}")) from error
+
+
+def parsed_line(line: bytes) -> dict[str, Any] | None:
+    """
+    Return what a line of a record says, None where it is no such line, or was cut short.
+    """
+    try:
+        parsed = json.loads(line.decode("utf-8", errors="replace"))
+    except ValueError:
+        return None
+    return parsed if isinstance(parsed, dict) else None
 
 
 def _take(line: Mapping[str, Any], targets: dict[str, TargetInfo], verdicts: list[Verdict]) -> None:
     if "ready" in line:
         info = TargetInfo(**line["ready"])
-        targets[info.name] = info
+        targets[info.name] = info if info.name not in targets else replace(info, seconds=targets[info.name].seconds)
     elif "case" in line:
         verdict = _from_line(line)
         if verdict.target not in targets or verdict.verdict not in VERDICTS:
             raise LookupError(verdict.target, verdict.verdict)
         verdicts.append(verdict)
-
-
-def _parsed(path: Path, number: int, line: str, *, is_last: bool) -> dict[str, Any]:
-    try:
-        parsed = json.loads(line)
-        if isinstance(parsed, dict):
-            return parsed
-    except ValueError:
-        if is_last and number > 1:
-            return {}
-    raise _no_line(path, number)
+    elif "timing" in line:
+        timing = dict(line["timing"])
+        name = timing.pop("target")
+        targets[name] = Timing(target=name, seconds=timing).added(targets[name])
 
 
 def _no_line(path: Path, number: int) -> Invalid:
@@ -172,15 +239,15 @@ def _no_line(path: Path, number: int) -> Invalid:
     return Invalid(Problem(path=str(path), line=number, column=1, message="not a line of a record", hint=hint))
 
 
-def _check_format(path: Path, parsed: Sequence[Mapping[str, Any]]) -> None:
-    found = parsed[0].get("format") if parsed else None
+def _check_format(path: Path, header: Mapping[str, Any]) -> None:
+    found = header.get("format")
     if found != FORMAT:
         hint = f"this version reads {FORMAT}"
         raise Invalid(
             Problem(path=str(path), message=f"not a record of this format: {found or 'no header'}", hint=hint)
         )
     lacking = [
-        f"{part}.{name}" for part, names in _HEADER.items() for name in names if name not in parsed[0].get(part, ())
+        f"{part}.{name}" for part, names in _HEADER.items() for name in names if name not in header.get(part, ())
     ]
     if lacking:
         raise Invalid(Problem(path=str(path), line=1, column=1, message=f"the header lacks {', '.join(lacking)}"))
@@ -196,5 +263,13 @@ def _from_line(line: Mapping[str, Any]) -> Verdict:
         details = {name: line[name] for name in _FINDING if name in line}
         details |= {name: tuple(details[name]) for name in _TUPLES if name in details}
         finding = Finding(message=line.get("message", ""), **details)
-    rest = {name: line[name] for name in Verdict.__dataclass_fields__ if name in line and name != "finding"}
+    # Ids, digests and reasons come again and again: each text is kept once.
+    rest = {name: _once(line[name]) for name in _FIELDS if name in line}
     return Verdict(finding=finding, **rest)
+
+
+_FIELDS = [name for name in Verdict.__dataclass_fields__ if name != "finding"]
+
+
+def _once(value: Any) -> Any:
+    return sys.intern(value) if isinstance(value, str) else value

@@ -7,7 +7,7 @@ An adapter is found by short name through the entry-point group `conformance.bac
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
@@ -143,3 +143,14 @@ def default(*, every: bool = False) -> list[Adapter]:
     names = DEFAULTS + OTHERS if every else DEFAULTS
     adapters = [resolve(name) for name in names if _split(name)[0] in known()]
     return [adapter for adapter in adapters if not missing(adapter.target.name)]
+
+
+def named(names: Sequence[str], *, every: bool = False) -> list[Adapter]:
+    """
+    Return the adapters of targets as the user wrote them, each once; without any, those that `run` takes then.
+
+    Raises:
+        Invalid: if there is no such adapter or mode.
+
+    """
+    return [resolve(name) for name in dict.fromkeys(names)] or default(every=every)

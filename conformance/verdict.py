@@ -70,7 +70,7 @@ class Finding:
         return "precision" if self.kind == "precision" else "silent"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
     """
     What is said about one case on one target, as the record holds it.

@@ -46,6 +46,18 @@ def _run(before: str, after: str, *tests: str) -> Mutant:
     return Mutant(module="run", before=before, after=after, tests=tests or ("test_run.py",))
 
 
+def _bench(before: str, after: str, *tests: str) -> Mutant:
+    return Mutant(module="bench", before=before, after=after, tests=tests or ("test_run.py",))
+
+
+def _plan(before: str, after: str) -> Mutant:
+    return Mutant(module="plan", before=before, after=after, tests=("test_run.py",))
+
+
+def _course(before: str, after: str) -> Mutant:
+    return Mutant(module="course", before=before, after=after, tests=("test_run.py",))
+
+
 def _ledger(before: str, after: str) -> Mutant:
     return Mutant(module="ledger", before=before, after=after, tests=("test_ledger.py",))
 
@@ -248,28 +260,36 @@ MUTANTS = {
     ),
     "inferred-dtype-not-compared": _judge("    if inferred != returned:\n", "    if False:\n"),
     # The bench: which verdict belongs to which case
-    "twins-taken-for-accepted": _run(
+    "twins-taken-for-accepted": _bench(
         "context = Context(",
         'twins = {name: Observation(outcome="returned") for name in self._plan.twins[at]}\n        context = Context(',
         "test_zoo.py::test_miniature_is_judged_rightly[refuses_everything_else]",
     ),
-    "twins-never-seen": _run("if number in self._is_twin:", "if False:"),
-    "verdicts-not-counted": _run(
-        '        assert len(verdicts) == len(plan.cases), f"{len(verdicts)} verdicts on {len(plan.cases)} cases"\n', ""
+    "twins-never-seen": _bench("if number in self._is_twin:", "if False:"),
+    "verdicts-not-counted": _course(
+        '        assert len(made) == len(owed), f"{len(made)} verdicts on {len(owed)} cases"\n',
+        "        made = [*made, *made][: len(owed)]\n",
     ),
-    "one-case-for-another": _run(
+    "verdicts-of-a-run-not-counted": _run(
+        '    assert len(course.verdicts) == cases, f"{len(course.verdicts)} verdicts on {cases} cases"\n', ""
+    ),
+    "one-case-for-another": _bench(
         "for at, number in enumerate(plan.numbers) if number is not None",
         "for at, number in enumerate(reversed(plan.numbers)) if number is not None",
     ),
-    "never-made-agrees": _run(
-        "self._judge(at, never)", 'self._verdicts[at] = Verdict(case=case.id, target=self._target, verdict="agree")'
+    "never-made-agrees": _bench(
+        "self._judge(at, never)",
+        'self._verdicts[at] = Verdict(case=case.id, target=self._info.name, verdict="agree")',
     ),
-    "waiting-refusals-forgotten": _run("for at, observation in self._waiting.items():", "for at, observation in ():"),
-    "ledger-not-asked": _run("self._ledger.apply(verdict, case)", "verdict"),
-    "ledger-of-another-target": _run('self._ledger.of(info, platforms.describe()["flags"])', "self._ledger"),
-    "result-dtypes-not-heard": _run(", result_dtypes=self._info.result_dtypes", ""),
-    "nothing-is-made-twice": _run("repeat=_is_full_precision(case.call)", "repeat=False"),
-    "fractions-of-the-input-alone": _run('if name != "bias" and', 'if name == "input" and'),
+    "waiting-refusals-forgotten": _bench("for at, observation in self._waiting.items():", "for at, observation in ():"),
+    "ledger-not-asked": _bench("self._ledger.apply(verdict, case)", "verdict"),
+    "ledger-of-another-target": _course(
+        'self._ledger = self._whole_ledger.of(info, platforms.describe()["flags"])\n        if',
+        "self._ledger = self._whole_ledger\n        if",
+    ),
+    "result-dtypes-not-heard": _bench(", result_dtypes=self._info.result_dtypes", ""),
+    "nothing-is-made-twice": _plan("repeat=_is_full_precision(case.call)", "repeat=False"),
+    "fractions-of-the-input-alone": _plan('if name != "bias" and', 'if name == "input" and'),
     "suite-error-ends-with-0": _run('"suite-error" in verdicts or any(', "any("),
     "failed-target-ends-with-0": _run("target.info.failed is not None or not target.has_executed", "False"),
     "nothing-run-ends-with-0": _run(
@@ -279,7 +299,7 @@ MUTANTS = {
     "stale-is-not-strict": _run("(strict_known and is_stale)", "False"),
     "always-strict": _run("(strict_known and is_stale)", "is_stale"),
     "unsupported-is-executed": _run('not in ("unsupported", "not-run") for verdict', '!= "not-run" for verdict'),
-    "output-not-kept": _run("None if output is None else hashlib.sha256(output.tobytes()).hexdigest()", "None"),
+    "output-not-kept": _bench("None if output is None else sys.intern(", "None if True else sys.intern("),
     # The ledger
     "ledger-hides-another-kind": _ledger("found.kind not in self.kinds or ", ""),
     "ledger-hides-another-place": _ledger(" or found.where != self.where", ""),

@@ -17,9 +17,10 @@ from pathlib import Path
 import psutil
 import pytest
 from conv_conformance import wire
+from conv_conformance.plan import smoke
 from conv_conformance.pool import observe
 from conv_conformance.process import Event, Failed, Ready, Seen, Watch, Worker, _path
-from conv_conformance.run import Runner, smoke
+from conv_conformance.run import Runner
 from conv_conformance.targets import resolve
 from conv_conformance.terms import Limits, Terms
 

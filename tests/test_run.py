@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_conformance import run as running
+from conv_conformance import bench as benches
 from conv_conformance import wire
+from conv_conformance.bench import Bench
 from conv_conformance.expectation import Deferred, Refusal
-from conv_conformance.ledger import Entry
+from conv_conformance.ledger import Entry, Ledger
 from conv_conformance.observation import Observation
-from conv_conformance.record import TargetInfo
-from conv_conformance.run import Bench, Run, Runner, TargetRun, make_plan
+from conv_conformance.plan import make_plan
+from conv_conformance.record import TargetInfo, Timing
+from conv_conformance.run import Run, Runner, TargetRun
 from conv_conformance.targets import resolve
 from conv_conformance.terms import Limits, Terms
 from conv_conformance.verdict import Finding, Verdict
@@ -36,8 +38,9 @@ def verdict(word: str, kind: str | None = None, known: str | None = None) -> Ver
     return Verdict(case="c", target="t", verdict=word, finding=finding, known=known)
 
 
-def run_of(*verdicts: Verdict, failed: str | None = None, **more: Any) -> Run:
-    return Run(targets=[TargetRun(info=TargetInfo(name="t", failed=failed), verdicts=verdicts, **more)])
+def run_of(*verdicts: Verdict, failed: str | None = None, is_fault: bool = False, **more: Any) -> Run:
+    info = TargetInfo(name="t", failed=failed, is_fault=is_fault)
+    return Run(targets=[TargetRun(info=info, verdicts=verdicts, **more)])
 
 
 STALE = Entry(
@@ -98,20 +101,20 @@ def test_verdicts_stand_in_the_order_of_cases_and_targets() -> None:
 
 def test_everything_is_told_once() -> None:
     """
-    A listener hears of each target, then of each of its verdicts.
+    A listener hears of each target, then of each of its verdicts, then what they took.
     """
-    heard: list[TargetInfo | Verdict] = []
+    heard: list[TargetInfo | Verdict | Timing] = []
     made = Runner().run(CASES[:3], [NUMPY], heard.append)
-    assert [type(said).__name__ for said in heard] == ["TargetInfo", "Verdict", "Verdict", "Verdict"]
-    assert heard[1:] == list(made.verdicts)
+    assert [type(said).__name__ for said in heard] == ["TargetInfo", "Verdict", "Verdict", "Verdict", "Timing"]
+    assert heard[1:4] == list(made.verdicts)
 
 
 def test_lost_verdict_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Fewer verdicts than cases end the run in an error: none can be dropped on the way.
     """
-    finish = running.Bench.finish
-    monkeypatch.setattr(running.Bench, "finish", lambda bench, failed: list(finish(bench, failed))[1:])
+    finish = benches.Bench.finish
+    monkeypatch.setattr(benches.Bench, "finish", lambda bench, failed: list(finish(bench, failed))[1:])
     with pytest.raises(AssertionError, match="2 verdicts on 3 cases"):
         Runner().run(CASES[:3], [NUMPY])
 
@@ -121,7 +124,7 @@ def test_error_of_a_listener_stops_the_run() -> None:
     A record that cannot be written ends the run with that error, and no worker stays behind.
     """
 
-    def full_disk(said: TargetInfo | Verdict) -> None:
+    def full_disk(said: TargetInfo | Verdict | Timing) -> None:
         raise OSError("no space left")
 
     with pytest.raises(OSError, match="no space left"):
@@ -183,10 +186,10 @@ def test_dtypes_that_a_target_returns_reach_the_verdicts() -> None:
     narrow = np.array(line([5, 8, 11]), np.float16)
     seen = Observation(outcome="returned", arrays={"output": narrow}, dtypes={"output": "float16"})
     for dtypes, word in (({"float32": "float16"}, "agree"), ({}, "disagree")):
-        bench = Bench(make_plan(CASES[:1]), "t", running.Ledger(), lambda said: None)
-        bench.begin(TargetInfo(name="t", result_dtypes=dtypes))
+        bench = Bench(make_plan(CASES[:1]), "t", lambda said: None)
+        bench.begin(TargetInfo(name="t", result_dtypes=dtypes), Ledger())
         bench.see(0, seen)
-        assert [verdict.verdict for verdict in bench.finish(None)] == [word]
+        assert [verdict.verdict for verdict in bench.finish()] == [word]
 
 
 def test_ledger_reaches_the_verdicts() -> None:
@@ -206,7 +209,7 @@ def test_ledger_reaches_the_verdicts() -> None:
         outputs={"marked": hashlib.sha256(wrong.tobytes()).hexdigest()},
     )
     another = replace(entry, id="g", targets=("another",))
-    ledger = running.Ledger(entries=(another, entry, replace(entry, id="f", cases=("plain",))))
+    ledger = Ledger(entries=(another, entry, replace(entry, id="f", cases=("plain",))))
     made = Runner(ledger=ledger).run(CASES, [zoo.miniature("off_by_one")])
     counts = Counter((v.verdict, v.known) for v in made.verdicts if v.verdict != "agree")
     assert counts == {("known", "e"): 1, ("fixed", "f"): 1}

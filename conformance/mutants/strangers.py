@@ -24,8 +24,8 @@ from ..call import ARRAYS, Array, Call
 from ..corpus import Corpus
 from ..inprocess import verdicts
 from ..lock import meaning
+from ..plan import Plan, make_plan
 from ..problem import Invalid, Problem
-from ..run import Plan, make_plan
 from ..verdict import UNEXPECTED
 from .evaluator import HONEST, evaluate
 from .kills import Kills

@@ -1,0 +1,108 @@
+"""
+Where the observations of one target become verdicts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable, Sequence
+
+from .case import Case
+from .expectation import Deferred, Expectation
+from .judge import Context, Judgement, judge
+from .ledger import Ledger
+from .observation import Observation
+from .plan import SMOKE, Plan
+from .record import TargetInfo
+from .verdict import Verdict
+
+#: What needs no call to be pasted: whoever computed rightly, or was not asked, has nothing to show.
+WITHOUT_CALL = ("agree", "unsupported", "not-run")
+
+
+class Bench:
+    """
+    Judges what one target makes of a plan, each observation as soon as what it rests on has been seen.
+
+    `tell` hears each verdict.
+    """
+
+    def __init__(self, plan: Plan, target: str, tell: Callable[[Verdict], None]) -> None:
+        self._plan = plan
+        self._info = TargetInfo(name=target)
+        self._ledger = Ledger()
+        self._tell = tell
+        self._twins: dict[int, Observation] = {}
+        self._is_twin = {number for twins in plan.twins for number in twins.values()}
+        self._position = {number: at for at, number in enumerate(plan.numbers) if number is not None}
+        self._waiting: dict[int, Observation] = {}
+        self._verdicts: dict[int, Verdict] = {}
+
+    def begin(self, info: TargetInfo, ledger: Ledger) -> None:
+        """
+        Take down what the target says of itself, and the entries of the ledger that speak of it.
+        """
+        self._info = info
+        self._ledger = ledger
+
+    def see(self, number: int, observation: Observation) -> None:
+        """
+        Take an observation: judge it, or keep it until its twins have been seen.
+        """
+        if number in self._is_twin:
+            self._twins[number] = observation
+        at = self._position.get(number)
+        if at is None:
+            return
+        if self._plan.twins[at]:
+            self._waiting[at] = observation
+        else:
+            self._judge(at, observation)
+
+    def finish(self, failed: str = "") -> Sequence[Verdict]:
+        """
+        Judge what had to wait, and what was never made; return the verdicts in the order of the cases.
+
+        `failed` is why the target could not run, where it could not.
+        """
+        for at, observation in self._waiting.items():
+            self._judge(at, observation)
+        reason = f"the target could not run: {failed}" if failed else ""
+        for at, case in enumerate(self._plan.cases):
+            if at not in self._verdicts:
+                never = Observation(outcome="not-run", message=reason or _deferred(case.expectation))
+                self._judge(at, never)
+        return [self._verdicts[at] for at in range(len(self._plan.cases))]
+
+    def _judge(self, at: int, observation: Observation) -> None:
+        case = self._plan.cases[at]
+        twins = {name: self._twins[number] for name, number in self._plan.twins[at].items() if number in self._twins}
+        context = Context(call=case.call or SMOKE, twins=twins, result_dtypes=self._info.result_dtypes)
+        verdict = _verdict(case, self._info.name, observation, judge(case.expectation, observation, context))
+        self._verdicts[at] = verdict = self._ledger.apply(verdict, case)
+        self._tell(verdict)
+
+
+def _deferred(expectation: Expectation) -> str:
+    return expectation.reason if isinstance(expectation, Deferred) else "it was never made"
+
+
+def _verdict(case: Case, target: str, observation: Observation, judgement: Judgement) -> Verdict:
+    output = observation.arrays.get("output")
+    is_plain = judgement.verdict in WITHOUT_CALL
+    return Verdict(
+        case=case.id,
+        target=target,
+        verdict=judgement.verdict,
+        # An agreement has nothing to say, but that an audit asked for what the adapter says cannot be said.
+        message=sys.intern(judgement.message or observation.limit) if is_plain else judgement.message,
+        finding=judgement.finding,
+        alternative=judgement.alternative,
+        phase=observation.phase,
+        call="" if is_plain else observation.call,
+        # Many targets return the same bits, and many verdicts are kept.
+        output_sha256=None if output is None else sys.intern(hashlib.sha256(output.tobytes()).hexdigest()),
+        seconds=observation.seconds,
+        traceback=observation.traceback,
+    )

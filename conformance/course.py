@@ -1,0 +1,163 @@
+"""
+The course of one target through a run: batch after batch, each with a worker of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from time import perf_counter
+
+from . import platforms
+from .bench import Bench
+from .case import Case
+from .ledger import Entry, Ledger
+from .observation import readable
+from .plan import Plan, make_plan, smoke
+from .pool import observe
+from .problem import Invalid, Problem
+from .process import Failed, Ready, Seen
+from .record import Record, TargetInfo, Timing
+from .targets import Adapter
+from .terms import Terms
+from .verdict import Verdict
+
+
+class Course:
+    """
+    One target on its way; `tell` hears of it, of every verdict, and what time each batch took.
+
+    What an `earlier` record holds of it is taken over and not told. A target that could not run is not started again.
+    """
+
+    def __init__(
+        self,
+        terms: Terms,
+        ledger: Ledger,
+        adapter: Adapter,
+        tell: Callable[[TargetInfo | Verdict | Timing], None],
+        earlier: Record | None = None,
+    ) -> None:
+        self._terms = terms
+        self._whole_ledger = ledger
+        self._adapter = adapter
+        self._tell = tell
+        #: What the target says of itself, with the seconds of all batches.
+        self.info = TargetInfo(name=str(adapter), device=adapter.target.device)
+        self.verdicts: list[Verdict] = []
+        self.traceback = ""
+        self._before: TargetInfo | None = None
+        self._given: dict[str, Verdict] = {}
+        self._ledger = Ledger()
+        self._is_told = False
+        self._unproven: set[str] = set()
+        self._borne_out: set[str | None] = set()
+        if earlier is not None:
+            self._take_over(earlier)
+
+    def _take_over(self, earlier: Record) -> None:
+        for info in earlier.targets:
+            if info.name == self.info.name:
+                self._before = self.info = info
+                self._ledger = self._whole_ledger.of(info, platforms.describe()["flags"])
+        self._given = {verdict.case: verdict for verdict in earlier.verdicts if verdict.target == self.info.name}
+
+    @property
+    def is_exclusive(self) -> bool:
+        """Whether no other worker may use its device at the same time."""
+        return self._adapter.is_exclusive
+
+    def owed(self, batch: Sequence[Case]) -> Sequence[Case]:
+        """
+        Return the cases of a batch that have no verdict yet.
+        """
+        return [case for case in batch if case.id not in self._given] if self._given else batch
+
+    def serve(self, batch: Sequence[Case], plan: Plan | None) -> None:
+        """
+        Go through a batch; `plan` is that of the whole batch, for whoever owes all of it.
+
+        Raises:
+            AssertionError: if there are not as many verdicts as cases.
+            Invalid: if the target is not the one that it was in the earlier record.
+
+        """
+        owed = self.owed(batch)
+        made = self._made(plan if plan is not None and len(owed) == len(batch) else make_plan(owed)) if owed else ()
+        assert len(made) == len(owed), f"{len(made)} verdicts on {len(owed)} cases"
+        given = iter(made)
+        verdicts = [self._given.get(case.id) or next(given) for case in batch]
+        self._unproven |= {entry.id for entry in self._ledger.stale(zip(verdicts, batch, strict=True))}
+        self._borne_out |= {verdict.known for verdict in verdicts if verdict.verdict == "known"}
+        self.verdicts += verdicts
+
+    @property
+    def stale(self) -> list[Entry]:
+        """The ledger's entries that speak of something that was run, and that nothing run bears out."""
+        return [entry for entry in self._ledger.entries if entry.id in self._unproven - self._borne_out]
+
+    def _made(self, plan: Plan) -> Sequence[Verdict]:
+        began, imported = perf_counter(), 0.0
+        bench = Bench(plan, self.info.name, self._tell)
+        if self.info.failed is None:
+            for event in observe(self._terms, self._adapter, smoke(), plan.calls):
+                match event:
+                    case Ready():
+                        imported = event.seconds
+                        self._begin(_info(self._adapter, event))
+                        bench.begin(self.info, self._ledger)
+                    case Seen():
+                        bench.see(event.number, event.observation)
+                    case Failed():
+                        self._fail(event)
+        verdicts = bench.finish(self.info.failed or "")
+        calls = sum(verdict.seconds for verdict in verdicts)
+        self._clock({"import": imported, "calls": calls, "total": perf_counter() - began})
+        return verdicts
+
+    def _begin(self, info: TargetInfo) -> None:
+        if self._before is not None:
+            _check_same(self._before, info)
+        self.info = replace(info, seconds=self.info.seconds)
+        self._ledger = self._whole_ledger.of(info, platforms.describe()["flags"])
+        if not self._is_told:
+            self._is_told = True
+            self._tell(info)
+
+    def _fail(self, failed: Failed) -> None:
+        if self._before is not None:
+            # A record that can be gone on with elsewhere, or later, is not to be ended by this.
+            raise Invalid(Problem(path=self.info.name, message=f"cannot run now: {failed.reason}"))
+        self.info = replace(self.info, failed=failed.reason, is_fault=failed.is_fault)
+        self.traceback = failed.traceback
+        self._tell(self.info)
+
+    def _clock(self, seconds: dict[str, float]) -> None:
+        timing = Timing(target=self.info.name, seconds={name: round(each, 6) for name, each in seconds.items()})
+        self.info = timing.added(self.info)
+        self._tell(timing)
+
+
+def _info(adapter: Adapter, ready: Ready) -> TargetInfo:
+    about = ready.about
+    return TargetInfo(
+        name=str(adapter),
+        framework=readable(about["framework"]),
+        version=readable(about.get("version", "?")),
+        device=adapter.target.device,
+        mode=adapter.target.mode,
+        settings={readable(name): readable(value) for name, value in about.get("settings", {}).items()},
+        result_dtypes=about.get("result_dtypes", {}),
+    )
+
+
+def _check_same(before: TargetInfo, now: TargetInfo) -> None:
+    for name in ("framework", "version", "mode", "settings", "result_dtypes"):
+        was, found = getattr(before, name), getattr(now, name)
+        if was != found:
+            message = f"its {name.replace('_', ' ')} is {_said(found)}, and was {_said(was)} in the record"
+            raise Invalid(Problem(path=now.name, message=message, hint="a record is gone on with as it was begun"))
+
+
+def _said(value: object) -> str:
+    return ", ".join(f"{key} {each}" for key, each in value.items()) if isinstance(value, dict) else str(value)

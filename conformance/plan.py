@@ -1,0 +1,100 @@
+"""
+What every target is asked: the packed calls of some cases, and of the twins of their refusals.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import wire
+from .call import ARRAYS, Array, Call, PerArray
+from .case import Case
+from .expectation import AnyOf, Deferred, Expectation, Refusal
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Plan:
+    """
+    What every target of a run is asked: a packed call for each case that can be executed, then for each twin.
+    """
+
+    cases: Sequence[Case]
+    calls: Sequence[bytes]
+    #: The number of each case's call, by the case's position; none where nothing is executed.
+    numbers: Sequence[int | None]
+    #: For each case, the numbers of the twins of its refusals, by their names.
+    twins: Sequence[dict[str, int]]
+
+
+def make_plan(cases: Sequence[Case]) -> Plan:
+    """
+    Pack the calls of the cases, and of the twins of their refusals, each twin once.
+    """
+    calls: list[bytes] = []
+    numbers: list[int | None] = []
+    twins: list[dict[str, int]] = []
+    seen: dict[bytes, int] = {}
+    for case in cases:
+        if case.call is None or isinstance(case.expectation, Deferred):
+            numbers.append(None)
+        else:
+            numbers.append(len(calls))
+            calls.append(wire.pack_call(len(calls), case.call, repeat=_is_full_precision(case.call)))
+    for case, number in zip(cases, numbers, strict=True):
+        refusals = _refusals(case.expectation) if number is not None else ()
+        twins.append({refusal.name: _add_twin(refusal.twin, calls, seen) for refusal in refusals})
+    return Plan(cases=cases, calls=calls, numbers=numbers, twins=twins)
+
+
+def _add_twin(twin: Call, calls: list[bytes], seen: dict[bytes, int]) -> int:
+    digest = hashlib.sha256(wire.pack_call(0, twin)).digest()
+    if digest not in seen:
+        seen[digest] = len(calls)
+        calls.append(wire.pack_call(len(calls), twin))
+    return seen[digest]
+
+
+def _refusals(expectation: Expectation) -> list[Refusal]:
+    match expectation:
+        case Refusal():
+            return [expectation]
+        case AnyOf():
+            return [found for each in expectation.alternatives.values() for found in _refusals(each)]
+        case _:
+            return []
+
+
+def _is_full_precision(call: Call) -> bool:
+    # Sums of small integers are exact in every order, so only these can show that the order changes.
+    arrays = (array for name in ARRAYS if name != "bias" and (array := getattr(call, name)) is not None)
+    return call.input.dtype.kind not in "iu" and not all(map(_is_integral, arrays))
+
+
+def _is_integral(array: Array) -> bool:
+    values = array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
+    finite = values[np.isfinite(values)]
+    return bool((finite.real == np.rint(finite.real)).all() and (finite.imag == np.rint(finite.imag)).all())
+
+
+SMOKE = Call(
+    op="conv",
+    input=np.array([[[0], [3], [4], [5]]], np.float32),
+    kernel=np.array([[[1]], [[2]]], np.float32),
+    layout=PerArray(input="NWC", kernel="WIO", output="NWC"),
+    dtype=PerArray(input="float32", kernel="float32", output="float32"),
+    strides=(1,),
+    dilations=(1,),
+    input_dilations=(1,),
+    output_padding=(0,),
+)
+
+
+def smoke() -> bytes:
+    """
+    Return the call that every target must complete before any case: [0, 3, 4, 5] with the kernel [1, 2].
+    """
+    return wire.pack_call(-1, SMOKE)

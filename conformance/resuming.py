@@ -1,0 +1,118 @@
+"""
+A record that was cut short, gone on with as it was begun.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from .problem import Invalid, Problem
+from .record import Record, parsed_line, read
+from .targets import named
+
+#: What a header must say, for a run to be gone on with.
+_NEEDED = ("targets", "selection", "terms", "ledger")
+
+#: What messages call the parameters of the command line that have another name there.
+_OPTIONS = {"what": "[PATH|ID-PATTERN]...", "backends": "--backend", "ledgers": "--known", "no_known": "--no-known"}
+
+
+def begun(path: Path) -> Record:
+    """
+    Read a record that is to be gone on with.
+
+    Raises:
+        Invalid: if it is none, or does not say what it is to hold.
+
+    """
+    record = read(path)
+    if lacking := [name for name in _NEEDED if name not in record.header]:
+        raise Invalid(_unlike(path, f"its header does not say {', '.join(lacking)}"))
+    return record
+
+
+def agreed(path: Path, header: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return what a run was begun with, by the names of the command line's parameters; what is `given` must say the same.
+
+    Raises:
+        Invalid: if it does not.
+
+    """
+    ledger = header["ledger"]
+    kept = {
+        **header["selection"],
+        **header["terms"],
+        "ledgers": ledger["files"],
+        "no_known": not ledger["shipped"],
+        "backends": header["targets"],
+        "every": False,
+    }
+    wanted = dict(given)
+    if wanted.keys() & {"backends", "every"}:
+        adapters = named(wanted.get("backends", ()), every=wanted.pop("every", False))
+        wanted["backends"] = [str(adapter) for adapter in adapters]
+    for name, value in wanted.items():
+        if value != kept[name]:
+            raise Invalid(
+                _unlike(path, f"{_OPTIONS.get(name, f'--{name}')} is {_said(value)}, and was {_said(kept[name])}")
+            )
+    return kept
+
+
+def check(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """
+    Hold the header of a record against the one that its run would have now.
+
+    Raises:
+        Invalid: at the first thing that is not as it was.
+
+    """
+    for part in ("suite", "platform", "ledger"):
+        for name in {**before[part], **now[part]}:
+            was, found = before[part].get(name), now[part].get(name)
+            if was != found:
+                raise Invalid(_unlike(path, f"the {part}'s {name} is {_said(found)}, and was {_said(was)}"))
+
+
+def opened(path: Path) -> IO[str]:
+    """
+    Open a record to be gone on with, behind its last whole line; what was cut short is cut off.
+
+    Raises:
+        Invalid: if it cannot be written to.
+
+    """
+    try:
+        with path.open("r+b") as file:
+            end, last = _end(file)
+            file.truncate(end)
+            if not last.endswith(b"\n"):
+                file.seek(0, os.SEEK_END)
+                file.write(b"\n")
+        return path.open("a", encoding="utf-8", buffering=1)
+    except OSError as error:
+        raise Invalid(Problem(path=str(path), message=f"cannot be written: {error.strerror}")) from error
+
+
+def _end(file: IO[bytes]) -> tuple[int, bytes]:
+    """
+    Return how many bytes there are up to the end of the last line that says something, and that line.
+    """
+    end, before, last = 0, b"", b""
+    for line in file:
+        end, before, last = end + len(line), last, line
+    return (end, last) if parsed_line(last) is not None else (end - len(last), before)
+
+
+def _unlike(path: Path, message: str) -> Problem:
+    return Problem(path=str(path), message=message, hint="a record is gone on with as it was begun")
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return "not given" if value is None else str(value)
