@@ -21,6 +21,8 @@ from .reading_calls import Plain, dtype_of
 from .specs import Spec
 from .sweeps import Point, choices, hollow
 
+#: What the twins are called together.
+SWEEP = "enlarged"
 #: The dtypes that production kernels exist for.
 DTYPES = ("float32", "bfloat16", "float16")
 #: What varies: a twin takes a row of the covering array of these.
