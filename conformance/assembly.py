@@ -16,7 +16,7 @@ from .glossaries import Glossaries
 from .problem import Problem, suggestion
 from .reading_calls import Plain
 from .reading_cases import Document
-from .sweeps import Contradiction, Point, expectation, points
+from .sweeps import Contradiction, Point, expectation, hollow, points
 
 if TYPE_CHECKING:
     from .call import Array, Call
@@ -159,7 +159,12 @@ class Assembly:
             return expectation(point, case.call, self._twin)
 
         said = {**about(entry, path), "id": point.id, "sweep": entry["id"]}
-        case = Case(**said, build_call=partial(_build_call, point.call), build_expectation=expected)
+        case = Case(
+            **said,
+            build_call=partial(_build_call, point.call),
+            build_outline=partial(hollow, point.call),
+            build_expectation=expected,
+        )
         return case
 
     def _expectation(self, entry: Plain) -> Expectation:

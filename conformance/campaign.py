@@ -18,6 +18,7 @@ from rich.console import Console
 from . import __version__, entries, platforms, resuming
 from .corpus import Corpus, load
 from .dtypes import NAMES
+from .gathering import grouped
 from .ledger import Ledger
 from .patterns import matches
 from .problem import Invalid, Problem, suggestion
@@ -193,10 +194,13 @@ class Campaign:
         show = stack.enter_context(following(console, header["targets"], len(self.cases.cases), given))
         tell = show if writer is None else _both(writer, show)
         made = self.runner.run(self.cases.cases, self.adapters, tell, earlier)
+        outcome = self._outcome(header, made)
         if writer is not None:
+            for group in outcome.record.groups:
+                writer.group(group)
             writer.summary(made.verdicts)
         stack.close()
-        return self._outcome(header, made)
+        return outcome
 
     def _outcome(self, header: Mapping[str, Any], made: Run) -> Outcome:
         record = Record(
@@ -205,6 +209,7 @@ class Campaign:
             verdicts=list(made.verdicts),
             is_complete=True,
         )
+        record = grouped(record, {case.id: case for case in self.cases.cases})
         return Outcome(run=made, record=record, notes=_notes(made), tracebacks=_tracebacks(made))
 
 

@@ -48,6 +48,8 @@ class Case:
     path: str = ""
     line: int = 0
     build_call: Callable[[], Call | None] = field(repr=False)
+    #: Builds the call without drawing integers that are generated, where that is worth while.
+    build_outline: Callable[[], Call | None] | None = field(default=None, repr=False)
     build_expectation: Callable[[], Expectation] = field(repr=False)
 
     @cached_property
@@ -55,12 +57,20 @@ class Case:
         """The call, its arrays in the call's own layouts."""
         return self.build_call()
 
+    @property
+    def outline(self) -> Call | None:
+        """The call, for its shapes and parameters alone: if it is not built, generated integers may stand as zeros."""
+        build = self.build_outline if self.build_outline is not None else self.build_call
+        built: Call | None = vars(self)["call"] if "call" in vars(self) else build()
+        return built
+
     @cached_property
     def features(self) -> Mapping[str, Value]:
         """What can be said of the call, by the names of features; nothing without a call."""
         from .features import features
 
-        return features(self.call) if self.call is not None else {}
+        call = self.outline
+        return features(call) if call is not None else {}
 
     @cached_property
     def expectation(self) -> Expectation:

@@ -2,7 +2,7 @@
 The record of a run: JSON Lines, written as the run goes; every report is drawn from it.
 
 A header, a `ready` line for each target, one line for each verdict, a `timing` line for each batch of cases on a
-target, a summary. See docs/reference/record.md.
+target, a line for each group of failing calls, a summary. See docs/reference/record.md.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
+from . import groups
+from .groups import Group
 from .problem import Invalid, Problem
 from .verdict import VERDICTS, Finding, Verdict
 
@@ -80,6 +82,8 @@ class Record:
     verdicts: Sequence[Verdict]
     #: Whether the run came to its end.
     is_complete: bool
+    #: What its failing calls have in common; none in a record that was written before there were groups.
+    groups: Sequence[Group] = ()
 
     def counts(self, target: str) -> Counter[str]:
         """
@@ -127,6 +131,12 @@ class Writer:
         Write one verdict.
         """
         self._write(to_line(verdict))
+
+    def group(self, group: Group) -> None:
+        """
+        Write a group of failing calls.
+        """
+        self._write(groups.to_line(group))
 
     def summary(self, verdicts: Iterable[Verdict]) -> None:
         """
@@ -178,16 +188,23 @@ def read(path: Path) -> Record:
     _check_format(path, header)
     targets: dict[str, TargetInfo] = {}
     verdicts: list[Verdict] = []
+    found: list[Group] = []
     line: Mapping[str, Any] = {}
     for number, line in enumerate(lines, 2):
         try:
-            _take(line, targets, verdicts)
-        except (TypeError, LookupError, ValueError) as error:
+            _take(line, targets, verdicts, found)
+        except (TypeError, LookupError, ValueError, AttributeError) as error:
             raise _no_line(path, number) from error
     # A record is written as targets become ready; the reader sees them in the order asked for.
     asked = {name: at for at, name in enumerate(header.get("targets", ()))}
     ordered = sorted(targets.values(), key=lambda target: asked.get(target.name, len(asked)))
-    return Record(header=header, targets=tuple(ordered), verdicts=tuple(verdicts), is_complete="summary" in line)
+    return Record(
+        header=header,
+        targets=tuple(ordered),
+        verdicts=tuple(verdicts),
+        is_complete="summary" in line,
+        groups=tuple(found) if "summary" in line else (),
+    )
 
 
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
@@ -219,7 +236,7 @@ def parsed_line(line: bytes) -> dict[str, Any] | None:
     return parsed if isinstance(parsed, dict) else None
 
 
-def _take(line: Mapping[str, Any], targets: dict[str, TargetInfo], verdicts: list[Verdict]) -> None:
+def _take(line: Mapping[str, Any], targets: dict[str, TargetInfo], verdicts: list[Verdict], found: list[Group]) -> None:
     if "ready" in line:
         info = TargetInfo(**line["ready"])
         targets[info.name] = info if info.name not in targets else replace(info, seconds=targets[info.name].seconds)
@@ -228,6 +245,10 @@ def _take(line: Mapping[str, Any], targets: dict[str, TargetInfo], verdicts: lis
         if verdict.target not in targets or verdict.verdict not in VERDICTS:
             raise LookupError(verdict.target, verdict.verdict)
         verdicts.append(verdict)
+        # A run that was cut short behind its groups was gone on with.
+        found.clear()
+    elif "group" in line:
+        found.append(groups.from_line(line))
     elif "timing" in line:
         timing = dict(line["timing"])
         name = timing.pop("target")

@@ -1,30 +1,35 @@
 """
-What a report says about one disagreement: lines of text, the same in every report.
+What a report says about one disagreement, or about a group of them by its smallest: the same in every report.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from ..call import ARRAYS, Array, Call
 from ..case import Case
+from ..groups import Group, Seen
 from ..ledger import Ledger
+from ..record import Record
 from ..verdict import SEVERITIES, UNEXPECTED, Verdict
 
 #: An array with more elements than this is described, not written out.
 WRITTEN_OUT = 24
+#: Literal cases of a group of no more calls than this are shown one by one, for each says something of its own.
+HANDFUL = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
     """
-    One disagreement, ready to be shown.
+    One disagreement, ready to be shown; of a group the smallest, with what is said of all.
     """
 
     verdict: Verdict
+    targets: Sequence[str]
     title: str
     clauses: Sequence[str]
     #: Operation and parameters in the case format's words.
@@ -32,6 +37,8 @@ class Block:
     #: Labelled lines: expected and got near the first difference, the arrays, the call.
     details: Sequence[tuple[str, str]]
     link: str = ""
+    #: Labelled lines about the group: when it acts, on how many calls it was seen, and where they are listed.
+    group: Sequence[tuple[str, str]] = ()
 
     @property
     def label(self) -> str:
@@ -42,17 +49,92 @@ class Block:
         return finding.kind if finding.where == "output" else f"{finding.where} {finding.kind}"
 
 
+class Item(NamedTuple):
+    """
+    What gets a block: one verdict, or a group of them by its smallest, and how many verdicts that are.
+    """
+
+    verdict: Verdict
+    group: Group | None = None
+    verdicts: int = 1
+
+
 def unexpected(verdicts: Iterable[Verdict]) -> list[Verdict]:
     """
-    Return what nobody expected, silent faults first, then by case and target.
+    Return what nobody expected.
     """
-    found = [verdict for verdict in verdicts if verdict.verdict in (*UNEXPECTED, "suite-error")]
-    return sorted(found, key=lambda each: (_rank(each), each.case, each.target))
+    return [verdict for verdict in verdicts if verdict.verdict in (*UNEXPECTED, "suite-error")]
+
+
+def items(record: Record, cases: Mapping[str, Case]) -> list[Item]:
+    """
+    Return what nobody expected: silent faults first, then what is most, then by case and target.
+
+    Each verdict is in one item, alone or in a group.
+    """
+    left = {(verdict.target, verdict.case): verdict for verdict in unexpected(record.verdicts)}
+    found: list[Item] = []
+    for group in record.groups:
+        together = _together(group, cases)
+        members = [key for key in _keys(group, together) if key in left and _is_of(group, left[key])]
+        if len(together) > 1 and members:
+            found.append(Item(left[members[0]], group, len(members)))
+            left = {key: verdict for key, verdict in left.items() if key not in {*members}}
+    return sorted([*found, *map(Item, left.values())], key=_place)
+
+
+def _together(group: Group, cases: Mapping[str, Case]) -> Sequence[str]:
+    """Return the calls of a group that share a block: all of a large one, else the points of sweeps."""
+    if len(group.cases) > HANDFUL:
+        return group.cases
+    return [case for case in group.cases if case in cases and cases[case].sweep]
+
+
+def _keys(group: Group, together: Sequence[str]) -> Iterator[tuple[str, str]]:
+    return ((target, case) for case in together for target in group.targets)
+
+
+def _is_of(group: Group, verdict: Verdict) -> bool:
+    kind, where = (verdict.finding.kind, verdict.finding.where) if verdict.finding else (None, "output")
+    return (verdict.verdict, kind, where) == (group.verdict, group.kind, group.where)
+
+
+def _place(item: Item) -> tuple[int, int, str, str]:
+    return (_rank(item.verdict), -item.verdicts, item.verdict.case, item.verdict.target)
 
 
 def _rank(verdict: Verdict) -> int:
     # A fault of ours stands before all: nothing else can be trusted until it is mended.
     return -1 if verdict.verdict == "suite-error" else SEVERITIES.index(verdict.severity or "loud")
+
+
+def block_of(item: Item, record: Record, cases: Mapping[str, Case], ledger: Ledger) -> Block:
+    """
+    Return what to say about one item of a record.
+    """
+    shown = block(item.verdict, cases.get(item.verdict.case), ledger)
+    if item.group is None:
+        return shown
+    group = item.group
+    lines = [("acts", group.acts), ("seen", seen(group, record)), ("ids", f"in the record: group {group.name}")]
+    return replace(shown, targets=tuple(group.targets), group=lines)
+
+
+def seen(group: Group, record: Record) -> str:
+    """
+    Return on how many of the calls under its condition a group was seen, and how many other calls agree.
+    """
+    said = {name: _share(group, each) for name, each in group.targets.items()}
+    first = next(iter(group.targets))
+    counts, (failing, of) = record.counts(first), group.targets[first]
+    others = counts["agree"] + counts["fixed"] - (of - failing)
+    if len({*said.values()}) > 1:
+        return ", ".join(f"{name} {text}" for name, text in said.items())
+    return f"{said[first]}{' on each' if len(said) > 1 else ''}; {others or 'no'} others agree"
+
+
+def _share(group: Group, each: Seen) -> str:
+    return f"{each.seen} of {each.of} {'such calls' if group.condition.wanted else 'calls'}"
 
 
 def block(verdict: Verdict, case: Case | None, ledger: Ledger = Ledger()) -> Block:  # noqa: B008 - frozen
@@ -62,6 +144,7 @@ def block(verdict: Verdict, case: Case | None, ledger: Ledger = Ledger()) -> Blo
     call = case.call if case is not None else None
     return Block(
         verdict=verdict,
+        targets=(verdict.target,),
         title=case.title if case is not None else "",
         clauses=case.clauses if case is not None else (),
         parameters=parameters(call) if call is not None else "",

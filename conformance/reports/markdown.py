@@ -13,7 +13,7 @@ from ..clauses import Clause
 from ..ledger import Ledger
 from ..record import Record
 from ..verdict import VERDICTS
-from .blocks import Block, block, unexpected
+from .blocks import Block, block_of, items
 from .terminal import reasons, unsteady
 
 #: GitHub refuses a step's summary above 1 MiB; the report stays below it and says what was left out.
@@ -27,15 +27,16 @@ def render(
     Return the whole report, cut to `SIZE` bytes.
     """
     parts = ["# Convolution conformance\n", _platform(record), _table(record), *_failures(record)]
-    found = unexpected(record.verdicts)
+    found = items(record, cases)
     if found:
-        parts.append(f"## Unexpected: {len(found)}\n")
+        parts.append(f"## Unexpected: {sum(item.verdicts for item in found)}\n")
     size = sum(len(part.encode()) for part in parts)
-    for number, verdict in enumerate(found):
-        text = _block(block(verdict, cases.get(verdict.case), ledger))
+    for number, item in enumerate(found):
+        text = _block(block_of(item, record, cases, ledger))
         size += len(text.encode())
         if size > SIZE:
-            parts.append(f"… and {len(found) - number} more; the record holds all of them.\n")
+            left = sum(item.verdicts for item in found[number:])
+            parts.append(f"… and {left} more; the record holds all of them.\n")
             break
         parts.append(text)
     return "\n".join([*parts, _unsteady(record, cases, clauses), _unsupported(record)])
@@ -64,11 +65,14 @@ def _failures(record: Record) -> list[str]:
 
 def _block(shown: Block) -> str:
     verdict = shown.verdict
-    lines = [f"### {verdict.severity or verdict.verdict}: `{verdict.case}` on `{verdict.target}`: {shown.label}\n"]
+    targets = ", ".join(f"`{target}`" for target in shown.targets)
+    lines = [f"### {verdict.severity or verdict.verdict}: `{verdict.case}` on {targets}: {shown.label}\n"]
     if shown.title:
         lines.append(f"{escaped(shown.title)} ({', '.join(shown.clauses)})  ")
         lines.append(f"{escaped(shown.parameters)}  ")
     lines.append(f"{escaped(verdict.message)}\n")
+    if shown.group:
+        lines += [*(f"- {name}: {escaped(text)}" for name, text in shown.group), ""]
     if shown.details:
         lines.append("```python")
         lines += [_detail(name, text) for name, text in shown.details]

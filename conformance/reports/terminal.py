@@ -21,7 +21,7 @@ from ..clauses import Clause
 from ..ledger import Ledger
 from ..record import Record, TargetInfo
 from ..verdict import VERDICTS, Verdict
-from .blocks import Block, block, unexpected
+from .blocks import Block, block, block_of, items
 
 #: More blocks than this are counted, not shown: a person reads the first ones, a program reads the record.
 SHOWN = 25
@@ -58,11 +58,11 @@ def show(
     """
     Print the whole report.
     """
-    found = unexpected(record.verdicts)
-    for verdict in found[:SHOWN]:
-        _show_block(console, block(verdict, cases.get(verdict.case), ledger))
-    if len(found) > SHOWN:
-        console.print(f"… and {len(found) - SHOWN} more, all of them in the record (--record FILE)\n", style="bold")
+    found = items(record, cases)
+    for item in found[:SHOWN]:
+        _show_block(console, block_of(item, record, cases, ledger))
+    if left := sum(item.verdicts for item in found[SHOWN:]):
+        console.print(f"… and {left} more, all of them in the record (--record FILE)\n", style="bold")
     console.print(counted(console, record))
     _show_notes(console, record)
     for line in unsteady(followed(record.verdicts, cases, clauses)):
@@ -128,7 +128,12 @@ def _show_block(console: Console, shown: Block) -> None:
     verdict = shown.verdict
     severity = verdict.severity or "the suite's own fault"
     head = Text.assemble(
-        (severity, _SEVERITY.get(severity, "bold magenta")), "  ", (verdict.case, "bold"), "  ", verdict.target, "  "
+        (severity, _SEVERITY.get(severity, "bold magenta")),
+        "  ",
+        (verdict.case, "bold"),
+        "  ",
+        ", ".join(shown.targets),
+        "  ",
     )
     head.append(shown.label, _SEVERITY.get(severity, "bold magenta"))
     console.print(head, soft_wrap=not console.is_terminal)
@@ -137,7 +142,7 @@ def _show_block(console: Console, shown: Block) -> None:
     body += [verdict.message]
     for text in body:
         console.print(Text(text), soft_wrap=not console.is_terminal)
-    for name, text in shown.details:
+    for name, text in [*shown.group, *shown.details]:
         console.print(Text.assemble((f"{name:>8}", "dim"), "  ", text), soft_wrap=True)
     if shown.link:
         console.print(Text(f"    link  {shown.link}", "dim"), soft_wrap=True)

@@ -1,0 +1,193 @@
+"""
+What a run's failing calls have in common: groups of them, most likely one for each fault.
+
+Calls that fail alike on one target (verdict, kind, place, entry of the ledger) are told from those that agree there by
+the simplest conditions. Groups of targets of one framework that come to much the same are put together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import inf
+from typing import NamedTuple
+
+import numpy as np
+
+from .call import ARRAYS, Call, Variation
+from .case import Case
+from .condition import Condition
+from .conjunctions import FEWEST, Part, Search, Table
+from .features import Value
+from .groups import Group, Seen
+from .record import Record, TargetInfo
+from .verdict import SEVERITIES, UNEXPECTED, Verdict
+
+#: Groups of two targets are one if they share this part of their calls, all under the first one's condition.
+ALIKE = 0.8
+
+FAILING = (*UNEXPECTED, "suite-error", "known")
+AGREEING = ("agree", "fixed")
+
+
+class Likeness(NamedTuple):
+    """
+    What the failing calls of a group have in common.
+    """
+
+    verdict: str
+    severity: str | None
+    kind: str | None
+    where: str
+    known: str | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sides:
+    """
+    The ids of one target's calls: those that fail, by their likeness, and those that agree.
+    """
+
+    target: TargetInfo
+    failing: dict[Likeness, list[str]] = field(default_factory=dict)
+    agreeing: list[str] = field(default_factory=list)
+
+    def take(self, verdict: Verdict) -> None:
+        """
+        Put a verdict on its side, if it is on one.
+        """
+        if verdict.verdict in AGREEING:
+            self.agreeing.append(verdict.case)
+        elif verdict.verdict in FAILING:
+            self.failing.setdefault(_likeness(verdict), []).append(verdict.case)
+
+    @property
+    def ids(self) -> Iterator[str]:
+        """Every id, where calls enough fail alike to look for a condition."""
+        if any(len(ids) >= FEWEST for ids in self.failing.values()):
+            yield from self.agreeing
+            for ids in self.failing.values():
+                yield from ids
+
+
+def _likeness(verdict: Verdict) -> Likeness:
+    finding = verdict.finding
+    kind, where = (finding.kind, finding.where) if finding is not None else (None, "output")
+    return Likeness(verdict.verdict, verdict.severity, kind, where, verdict.known)
+
+
+def grouped(record: Record, cases: Mapping[str, Case]) -> Record:
+    """
+    Return a record with the groups of its failing calls, unless it has them already.
+    """
+    return record if record.groups else replace(record, groups=gather(record.verdicts, record.targets, cases))
+
+
+def gather(verdicts: Iterable[Verdict], targets: Sequence[TargetInfo], cases: Mapping[str, Case]) -> Sequence[Group]:
+    """
+    Return the groups of all failing calls: silent faults first, then those with the most calls; `known` ones last.
+
+    Each failing call of a target is in exactly one group of it. A case that is not among `cases` has no features.
+    """
+    sides = {target.name: Sides(target=target) for target in targets}
+    for verdict in verdicts:
+        sides[verdict.target].take(verdict)
+    said = Said(cases)
+    ids = dict.fromkeys(case for side in sides.values() for case in side.ids)
+    table, rows = Table([said.features(case) for case in ids]), {case: row for row, case in enumerate(ids)}
+    found: list[tuple[Sides, Group]] = []
+    for side in sides.values():
+        for group in _of_target(side, table, rows):
+            _add(found, side, group, said)
+    ordered = sorted((replace(group, cases=said.by_size(group.cases)) for _, group in found), key=_place)
+    return tuple(replace(group, name=f"g{number}") for number, group in enumerate(ordered, 1))
+
+
+def _of_target(side: Sides, table: Table, rows: Mapping[str, int]) -> Iterator[Group]:
+    search = Search(table, np.array([rows[case] for case in side.agreeing if case in rows], int))
+    for likeness, ids in side.failing.items():
+        for part in search.parts([rows[case] for case in ids]) if len(ids) >= FEWEST else [_untold(ids, side)]:
+            members = tuple(ids[at] for at in part.members)
+            seen = Seen(len(members), len(members) + part.others)
+            yield Group(targets={side.target.name: seen}, condition=part.condition, cases=members, **likeness._asdict())
+
+
+def _untold(ids: Sequence[str], side: Sides) -> Part:
+    return Part(condition=Condition(), members=tuple(range(len(ids))), others=len(side.agreeing))
+
+
+def _add(found: list[tuple[Sides, Group]], side: Sides, group: Group, said: Said) -> None:
+    """Put a group to that of another target of the framework which is much the same, else behind all."""
+    for at, (first, other) in enumerate(found):
+        if _is_one(first, other, side, group) and said.all_fulfil(other.condition, group.cases):
+            of = len(group.cases) + said.count(other.condition, side.agreeing)
+            targets = {**other.targets, side.target.name: Seen(len(group.cases), of)}
+            both = tuple(dict.fromkeys(other.cases + group.cases))
+            found[at] = (first, replace(other, targets=targets, cases=both))
+            return
+    found.append((side, group))
+
+
+def _is_one(first: Sides, other: Group, side: Sides, group: Group) -> bool:
+    one, two = first.target, side.target
+    if (one.framework, one.version) != (two.framework, two.version) or two.name in other.targets:
+        return False
+    if any(getattr(other, name) != getattr(group, name) for name in Likeness._fields):
+        return False
+    shared = len({*other.cases} & {*group.cases}) / len({*other.cases} | {*group.cases})
+    return shared >= ALIKE or (bool(group.condition.wanted) and group.condition == other.condition)
+
+
+class Said:
+    """
+    What can be said of the calls of cases, by id: nothing of a case that is not there.
+    """
+
+    def __init__(self, cases: Mapping[str, Case]) -> None:
+        self._cases = cases
+
+    def features(self, case: str) -> Mapping[str, Value]:
+        """
+        Return the features of a call.
+        """
+        return self._cases[case].features if case in self._cases else {}
+
+    def count(self, condition: Condition, ids: Iterable[str]) -> int:
+        """
+        Return how many of the calls fulfil a condition.
+        """
+        return sum(condition.holds(self.features(case)) for case in ids)
+
+    def all_fulfil(self, condition: Condition, ids: Sequence[str]) -> bool:
+        """
+        Say whether every call fulfils a condition.
+        """
+        return self.count(condition, ids) == len(ids)
+
+    def by_size(self, ids: Iterable[str]) -> tuple[str, ...]:
+        """
+        Return the calls with the fewest elements first, of these those with the fewest parameters off their defaults.
+        """
+        return tuple(sorted(ids, key=self._size))
+
+    def _size(self, case: str) -> tuple[float, int, str]:
+        call = self._cases[case].outline if case in self._cases else None
+        return (inf, 0, case) if call is None else (_elements(call), _departures(call), case)
+
+
+def _elements(call: Call) -> int:
+    return sum(call.array(name).size for name in ARRAYS if getattr(call, name) is not None)
+
+
+def _departures(call: Call) -> int:
+    """Return how many parameters are not at their defaults."""
+    ones = (*call.strides, *call.dilations, *call.input_dilations, call.groups)
+    words = (call.padding != "valid", call.padding_mode != "zeros", call.variation != Variation())
+    there = (any(call.output_padding), call.before is not None, call.bias is not None)
+    return sum(value != 1 for value in ones) + sum(words) + sum(there)
+
+
+def _place(group: Group) -> tuple[bool, int, int, str, tuple[str, ...]]:
+    # A fault of ours stands before all: nothing else can be trusted until it is mended.
+    rank = -1 if group.verdict == "suite-error" else SEVERITIES.index(group.severity or "loud")
+    return (group.known is not None, rank, -len(group.cases), group.smallest, tuple(group.targets))
