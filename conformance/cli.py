@@ -307,11 +307,10 @@ def known(record: Path | None, write: Path | None) -> None:
         raise click.UsageError("--write needs --record FILE, the record of a run")
     from datetime import date
 
-    from .entries import draft
+    from .drafts import draft
     from .record import read
 
-    read_record = read(record)
-    text = draft(read_record.verdicts, read_record.targets, date.today().isoformat())
+    text = draft(_grouped(read(record)), date.today().isoformat())
     if str(write) == "-":
         click.echo(text, nl=False)
     else:
@@ -329,6 +328,14 @@ def report(record: Path, junit: Path | None, markdown: Path | None) -> None:
     read_record = read(record)
     corpus = _corpus((), "full")
     _show(read_record, corpus, _ledger((), shipped=True), junit=junit, markdown=markdown)
+
+
+def _grouped(record: Any) -> Any:
+    from .gathering import grouped, lacks_groups
+
+    # To find the groups that an older record lacks takes the whole corpus.
+    cases = _corpus((), "full").cases if lacks_groups(record) else ()
+    return grouped(record, {case.id: case for case in cases})
 
 
 def _show(record: Any, corpus: Corpus, ledger: Ledger, *, junit: Path | None, markdown: Path | None) -> None:

@@ -1,16 +1,14 @@
 """
-The ledger's files: read strictly, and drafted from what a run found.
+The ledger's files, read strictly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
 
 from . import reading, tree
 from .condition import BOUND, Condition
@@ -18,8 +16,7 @@ from .features import FEATURES, Feature, Value
 from .ledger import Entry, Ledger
 from .problem import Invalid, Problem
 from .reading import Reader, Wrong
-from .record import TargetInfo
-from .verdict import KINDS, UNEXPECTED, Verdict
+from .verdict import KINDS, UNEXPECTED
 
 _KEYS = (
     "id",
@@ -42,9 +39,6 @@ _WHEN = ("cpu", "not_cpu", "device", "environment", "not_environment", "settings
 
 #: Stands for every version, also of a framework that tells none.
 EVERY = "every"
-
-#: Stands in a draft where a person has to write.
-TODO = "to be written by a person"
 
 
 def shipped() -> list[Path]:
@@ -226,74 +220,3 @@ def _twice(entries: Sequence[Entry]) -> list[Problem]:
                 Problem(path=entry.path, line=entry.line, column=1, message=f"id {entry.id!r} twice", hint=where)
             )
     return problems
-
-
-def draft(verdicts: Iterable[Verdict], targets: Sequence[TargetInfo], today: str) -> str:
-    """
-    Return a ledger file with an entry for each kind of unexpected verdict on each target.
-
-    A person has to write the reason, the link and the script; until then the file says so.
-    """
-    by_name = {target.name: target for target in targets}
-    found = sorted((verdict for verdict in verdicts if verdict.verdict in UNEXPECTED), key=_group)
-    groups = (list(group) for _, group in groupby(found, key=_group))
-    if not found:
-        return "about: Drafted from a run in which nothing was unexpected.\nentries: []\n"
-    blocks = [_drafted(group, by_name[group[0].target], today) for group in groups]
-    return "about: Drafted from a run; every entry needs a reason, a link and a script.\nentries:\n" + "".join(blocks)
-
-
-def _group(verdict: Verdict) -> tuple[str, str, str, str]:
-    kind, where = (verdict.finding.kind, verdict.finding.where) if verdict.finding else ("", "output")
-    return verdict.target, verdict.verdict, kind, where
-
-
-def _drafted(group: Sequence[Verdict], target: TargetInfo, today: str) -> str:
-    name, verdict, kind, where = _group(group[0])
-    lines = [
-        f"  - id: {_slug(name)}.{kind or verdict}",
-        "    cases:",
-        *(f"      - {_quoted(each.case)}" for each in group),
-        f"    targets: [{_quoted(name)}]",
-        f"    versions: {_exactly(target.version)}",
-        *_said("is", _is(group, verdict, kind, where)),
-        f"    reason: {_quoted(f'{TODO}; the first said: {group[0].message[:160]}')}",
-        f"    link: {TODO}",
-        f"    since: {_quoted(today)}",
-        f"    triage: {TODO}",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _exactly(version: str) -> str:
-    try:
-        return _quoted(f"=={Version(version)}")
-    except InvalidVersion:
-        return EVERY
-
-
-def _is(group: Sequence[Verdict], verdict: str, kind: str, where: str) -> dict[str, Any]:
-    said: dict[str, Any] = {"verdict": verdict}
-    if kind:
-        said |= {"kind": kind, "where": where}
-    outputs = {each.case: each.output_sha256 for each in group if each.output_sha256}
-    return said | ({"outputs": outputs} if outputs else {})
-
-
-def _said(name: str, values: Mapping[str, Any]) -> list[str]:
-    lines = [f"    {name}:"]
-    for key, value in values.items():
-        if isinstance(value, dict):
-            lines += [f"      {key}:", *(f"        {_quoted(inner)}: {_quoted(text)}" for inner, text in value.items())]
-        else:
-            lines.append(f"      {key}: {value}")
-    return lines
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
-    return f'"{escaped}"'
-
-
-def _slug(name: str) -> str:
-    return "".join(letter if letter.isalnum() else "-" for letter in name).strip("-").lower()

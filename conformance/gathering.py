@@ -76,11 +76,18 @@ def _likeness(verdict: Verdict) -> Likeness:
     return Likeness(verdict.verdict, verdict.severity, kind, where, verdict.known)
 
 
+def lacks_groups(record: Record) -> bool:
+    """
+    Say whether calls of a record fail that are in no group: it was not gathered, or was written by an older version.
+    """
+    return not record.groups and any(verdict.verdict in FAILING for verdict in record.verdicts)
+
+
 def grouped(record: Record, cases: Mapping[str, Case]) -> Record:
     """
     Return a record with the groups of its failing calls, unless it has them already.
     """
-    return record if record.groups else replace(record, groups=gather(record.verdicts, record.targets, cases))
+    return replace(record, groups=gather(record.verdicts, record.targets, cases)) if lacks_groups(record) else record
 
 
 def gather(verdicts: Iterable[Verdict], targets: Sequence[TargetInfo], cases: Mapping[str, Case]) -> Sequence[Group]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from .condition import Condition, condition_of
+from .verdict import Verdict
 
 
 class Seen(NamedTuple):
@@ -39,6 +40,15 @@ class Group:
     known: str | None = None
     condition: Condition = field(default_factory=Condition)
     cases: tuple[str, ...]
+
+    def is_like(self, verdict: Verdict) -> bool:
+        """
+        Say whether a verdict is what its calls have in common.
+        """
+        found = verdict.finding
+        kind, where = (found.kind, found.where) if found is not None else (None, "output")
+        same = (verdict.verdict, verdict.known, kind, where)
+        return same == (self.verdict, self.known, self.kind, self.where)
 
     @property
     def smallest(self) -> str:

@@ -13,7 +13,7 @@ import pytest
 from conv_conformance.call import Call
 from conv_conformance.case import Case
 from conv_conformance.condition import Condition
-from conv_conformance.entries import TODO, draft, load, shipped
+from conv_conformance.entries import load, shipped
 from conv_conformance.features import Value
 from conv_conformance.ledger import Entry, Ledger
 from conv_conformance.problem import Invalid
@@ -391,46 +391,6 @@ def test_id_is_used_once(tmp_path: Path) -> None:
     twice = TEXT + TEXT[TEXT.index("  - id") :]
     [problem] = problems(tmp_path, twice)
     assert problem == f"known.yaml:21:1: id 'torch.same' twice (first in {tmp_path}/known.yaml:3)"
-
-
-def test_draft_is_a_ledger_that_knows_the_run(tmp_path: Path) -> None:
-    """
-    A draft loads, makes everything of its run known, and asks a person for reason, link and script.
-    """
-    hostile = replace(WRONG, case='conv."quoted"\\[x=1]', message='said "no"\n: # {')
-    found = [
-        WRONG,
-        replace(WRONG, case="conv1d.same.odd", output_sha256="ef" * 32),
-        hostile,
-        replace(WRONG, case="d", verdict="crash", finding=None, output_sha256=None),
-        replace(WRONG, case="e", finding=Finding(kind="refused", message="no"), output_sha256=None),
-        AGREES,
-        replace(AGREES, verdict="unsupported"),
-    ]
-    text = draft(found, [TARGET], "2026-01-01")
-    ledger = read(tmp_path, text)
-    assert [entry.id for entry in ledger.entries] == ["torch-layer.crash", "torch-layer.refused", "torch-layer.values"]
-    mine = ledger.of(TARGET, ())
-    assert [judged(mine, verdict).verdict for verdict in found[:5]] == ["known"] * 5
-    assert judged(mine, replace(WRONG, output_sha256="00" * 32)).verdict == "disagree"
-    assert text.count(TODO) == 9
-
-
-def test_draft_speaks_of_a_framework_without_version(tmp_path: Path) -> None:
-    """
-    Where a framework tells no version, or none in the usual form, the draft is about every version.
-    """
-    for version in ("?", "trunk"):
-        target = replace(TARGET, version=version)
-        ledger = read(tmp_path, draft([WRONG], [target], "2026-01-01"))
-        assert judged(ledger.of(target, ()), WRONG).verdict == "known"
-
-
-def test_draft_of_nothing_is_an_empty_ledger(tmp_path: Path) -> None:
-    """
-    Where nothing is unexpected, the draft is a file without entries that loads.
-    """
-    assert read(tmp_path, draft([AGREES], [TARGET], "2026-01-01")).entries == ()
 
 
 def test_shipped_ledger_loads() -> None:

@@ -76,7 +76,7 @@ def items(record: Record, cases: Mapping[str, Case]) -> list[Item]:
     found: list[Item] = []
     for group in record.groups:
         together = _together(group, cases)
-        members = [key for key in _keys(group, together) if key in left and _is_of(group, left[key])]
+        members = [key for key in _keys(group, together) if key in left and group.is_like(left[key])]
         if len(together) > 1 and members:
             found.append(Item(left[members[0]], group, len(members)))
             left = {key: verdict for key, verdict in left.items() if key not in {*members}}
@@ -92,11 +92,6 @@ def _together(group: Group, cases: Mapping[str, Case]) -> Sequence[str]:
 
 def _keys(group: Group, together: Sequence[str]) -> Iterator[tuple[str, str]]:
     return ((target, case) for case in together for target in group.targets)
-
-
-def _is_of(group: Group, verdict: Verdict) -> bool:
-    kind, where = (verdict.finding.kind, verdict.finding.where) if verdict.finding else (None, "output")
-    return (verdict.verdict, kind, where) == (group.verdict, group.kind, group.where)
 
 
 def _place(item: Item) -> tuple[int, int, str, str]:
