@@ -118,14 +118,24 @@ def test_what_shows_a_fault(verdict: str, kinds: list[str], code: int | None, st
             (0, "a", ""),
         ),
         ("import os\nprint('a')\nos.abort()", (-6, "a", "")),
-        ("import time\nprint('a')\ntime.sleep(60)", (None, "a", "")),
         ("raise ValueError(__file__)", (1, "", "ValueError: script.py")),
     ],
 )
 def test_a_script_is_run_whatever_it_does(script: str, expected: tuple[int | None, str, str]) -> None:
     """Exit code or signal, what was printed, and what was raised are kept, without the folders of this machine."""
-    ending = SCRIPT.run(_entry(script), HERE, timeout=1 if "sleep" in script else 60)
+    ending = SCRIPT.run(_entry(script), HERE, timeout=300)
     assert expected == (ending.code, ending.stdout, ending.stderr)
+
+
+def test_a_script_that_does_not_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script is stopped after its time, and what it printed until then is kept."""
+    assert SCRIPT.run(_entry("import time\ntime.sleep(600)"), HERE, timeout=0.2).code is None
+
+    def stopped(*_: Any, **__: Any) -> None:
+        raise SCRIPT.subprocess.TimeoutExpired("", 1, output=b"a\n")
+
+    monkeypatch.setattr(SCRIPT.subprocess, "run", stopped)
+    assert SCRIPT.Ending(code=None, stdout="a") == SCRIPT.run(_entry(), HERE, timeout=1)
 
 
 def test_the_reason_of_an_abort_is_kept() -> None:
@@ -141,7 +151,7 @@ def test_a_script_has_the_variables_of_its_entry_and_few_others(monkeypatch: pyt
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     script = "import os\nprint([os.environ.get(name) for name in ('ONEDNN_MAX_CPU_ISA', 'PYTHONPATH', 'A')])"
-    assert "[None, None, '1']" == SCRIPT.run(_entry(script, when={"environment": {"A": "1"}}), HERE, 60).stdout
+    assert "[None, None, '1']" == SCRIPT.run(_entry(script, when={"environment": {"A": "1"}}), HERE, 300).stdout
 
 
 @pytest.mark.parametrize(
@@ -162,7 +172,7 @@ def test_an_intermittent_fault_is_looked_for_again_and_again(monkeypatch: pytest
     """The script of an intermittent fault is run several times, and what is kept is a run that showed it."""
     seen = tmp_path / "seen"
     script = f"open({str(seen)!r}, 'a').write('.')\nprint(len(open({str(seen)!r}).read()) % 2, 'right is 1')"
-    options = SCRIPT.argparse.Namespace(repeat=5, timeout=60)
+    options = SCRIPT.argparse.Namespace(repeat=5, timeout=300)
     found = SCRIPT.triage(_entry(script, "disagree", "values", intermittent=True), HERE, {"torch": "2.13"}, options)
     assert (2, 5, "0 right is 1") == (found["shown"], found["runs"], found["stdout"])
 
