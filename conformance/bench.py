@@ -12,7 +12,7 @@ from .case import Case
 from .expectation import Deferred, Expectation
 from .judge import Context, Judgement, judge
 from .ledger import Ledger
-from .observation import Observation
+from .observation import RAISED, SKIPPED, Observation
 from .plan import SMOKE, Plan
 from .record import TargetInfo
 from .verdict import Verdict
@@ -48,14 +48,16 @@ class Bench:
 
     def see(self, number: int, observation: Observation) -> None:
         """
-        Take an observation: judge it, or keep it until its twins have been seen.
+        Take an observation: judge it, or keep it until its twins have been seen, if the call was raised.
         """
-        if number in self._is_twin:
-            self._twins[number] = observation
         at = self._position.get(number)
+        if observation.outcome == SKIPPED:
+            observation = Observation(outcome="suite-error", message="the worker skipped a call that is no follow-up")
+        elif number in self._is_twin:
+            self._twins[number] = observation
         if at is None:
             return
-        if self._plan.twins[at]:
+        if self._plan.twins[at] and observation.outcome == RAISED:
             self._waiting[at] = observation
         else:
             self._judge(at, observation)

@@ -4,7 +4,7 @@ The course of one target through a run: batch after batch, each with a worker of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from time import perf_counter
 
@@ -35,19 +35,20 @@ class Course:
         terms: Terms,
         ledger: Ledger,
         adapter: Adapter,
+        cases: Sequence[Case],
         tell: Callable[[TargetInfo | Verdict | Timing], None],
         earlier: Record | None = None,
     ) -> None:
         self._terms = terms
         self._whole_ledger = ledger
         self._adapter = adapter
+        self._cases = cases
         self._tell = tell
         #: What the target says of itself, with the seconds of all batches.
         self.info = TargetInfo(name=str(adapter), device=adapter.target.device)
-        self.verdicts: list[Verdict] = []
         self.traceback = ""
         self._before: TargetInfo | None = None
-        self._given: dict[str, Verdict] = {}
+        self._verdicts: list[Verdict | None] = [None] * len(cases)
         self._ledger = Ledger()
         self._is_told = False
         self._unproven: set[str] = set()
@@ -60,36 +61,56 @@ class Course:
             if info.name == self.info.name:
                 self._before = self.info = info
                 self._ledger = self._whole_ledger.of(info, platforms.describe()["flags"])
-        self._given = {verdict.case: verdict for verdict in earlier.verdicts if verdict.target == self.info.name}
+        given = {verdict.case: verdict for verdict in earlier.verdicts if verdict.target == self.info.name}
+        self._verdicts = [given.get(case.id) for case in self._cases]
+        self._hold_against_ledger(at for at, verdict in enumerate(self._verdicts) if verdict is not None)
 
     @property
     def is_exclusive(self) -> bool:
         """Whether no other worker may use its device at the same time."""
         return self._adapter.is_exclusive
 
-    def owed(self, batch: Sequence[Case]) -> Sequence[Case]:
+    def owes(self, at: int) -> bool:
         """
-        Return the cases of a batch that have no verdict yet.
+        Say whether the case at a place has no verdict yet.
         """
-        return [case for case in batch if case.id not in self._given] if self._given else batch
+        return self._verdicts[at] is None
 
-    def serve(self, batch: Sequence[Case], plan: Plan | None) -> None:
+    def serve(self, places: Sequence[int], plan: Plan) -> None:
         """
-        Go through a batch; `plan` is that of the whole batch, for whoever owes all of it.
+        Give the cases at these places their verdicts; `plan` is for whoever owes all of them.
 
         Raises:
             AssertionError: if there are not as many verdicts as cases.
             Invalid: if the target is not the one that it was in the earlier record.
 
         """
-        owed = self.owed(batch)
-        made = self._made(plan if plan is not None and len(owed) == len(batch) else make_plan(owed)) if owed else ()
+        owed = [at for at in places if self.owes(at)]
+        if not owed:
+            return
+        made = self._made(plan if len(owed) == len(places) else make_plan([self._cases[at] for at in owed]))
         assert len(made) == len(owed), f"{len(made)} verdicts on {len(owed)} cases"
-        given = iter(made)
-        verdicts = [self._given.get(case.id) or next(given) for case in batch]
-        self._unproven |= {entry.id for entry in self._ledger.stale(zip(verdicts, batch, strict=True))}
-        self._borne_out |= {verdict.known for verdict in verdicts if verdict.verdict == "known"}
-        self.verdicts += verdicts
+        for at, verdict in zip(owed, made, strict=True):
+            self._verdicts[at] = verdict
+        self._hold_against_ledger(owed)
+
+    @property
+    def verdicts(self) -> Sequence[Verdict]:
+        """
+        The verdict on each case.
+
+        Raises:
+            AssertionError: if one has none.
+
+        """
+        given = [verdict for verdict in self._verdicts if verdict is not None]
+        assert len(given) == len(self._cases), f"{len(given)} verdicts on {len(self._cases)} cases"
+        return given
+
+    def _hold_against_ledger(self, places: Iterable[int]) -> None:
+        seen = [(verdict, self._cases[at]) for at in places if (verdict := self._verdicts[at]) is not None]
+        self._unproven |= {entry.id for entry in self._ledger.stale(seen)}
+        self._borne_out |= {verdict.known for verdict, _ in seen if verdict.verdict == "known"}
 
     @property
     def stale(self) -> list[Entry]:
@@ -100,7 +121,7 @@ class Course:
         began, imported = perf_counter(), 0.0
         bench = Bench(plan, self.info.name, self._tell)
         if self.info.failed is None:
-            for event in observe(self._terms, self._adapter, smoke(), plan.calls):
+            for event in observe(self._terms, self._adapter, smoke(), plan.calls, plan.follow_ups):
                 match event:
                     case Ready():
                         imported = event.seconds

@@ -26,7 +26,8 @@ def verdicts(plan: Plan, target: str, backend: Any, marks: Marks | None = None) 
     """
     given: list[Verdict] = []
     bench = Bench(plan, target, given.append)
-    work = Workbench(backend, {"audit": False, "device": "cpu"}, marks or _Unmarked())
+    header = {"audit": False, "device": "cpu", "follow_ups": plan.follow_ups}
+    work = Workbench(backend, header, marks or _Unmarked())
     for number, packed in enumerate(plan.calls):
         bench.see(number, _observed(work, packed))
         yield from given
@@ -38,7 +39,7 @@ def verdicts(plan: Plan, target: str, backend: Any, marks: Marks | None = None) 
 def _observed(work: Workbench, packed: bytes) -> Observation:
     end = packed.find(b"\n")
     number, form = wire.unpack_call(packed[:end])
-    answer, _ = work.observe(number, form, packed, end + 1)
+    answer, _ = work.answer(number, form, packed, end + 1)
     line, _, payload = answer.partition(b"\n")
     message, _ = wire.unpack(line)
     return from_message(message, wire.arrays_of(message, payload, 0))

@@ -13,7 +13,8 @@ from .call import Array
 from .wire import Malformed, Message
 
 #: What a worker may say of a call; a death is seen by the parent.
-OUTCOMES = ("returned", "raised", "unsupported", "suite-error")
+RETURNED, RAISED, SKIPPED = "returned", "raised", "skipped"
+OUTCOMES = (RETURNED, RAISED, "unsupported", "suite-error", SKIPPED)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -22,7 +23,7 @@ class Observation:
     One call of one target: what it returned, or how it failed.
 
     `outcome` is `returned`, `raised` (the framework refused), `unsupported` (the API has no words for it),
-    `suite-error`, `crash`, `timeout` or `not-run`.
+    `suite-error`, `crash`, `timeout`, `not-run`, or `skipped`, of a follow-up that nobody asks for.
     `arrays` and `dtypes` are keyed by where (`output`); `message` says why, where nothing was returned.
     """
 

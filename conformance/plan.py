@@ -5,15 +5,16 @@ What every target is asked: the packed calls of some cases, and of the twins of 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from . import wire
 from .call import ARRAYS, Array, Call, PerArray
 from .case import Case
-from .expectation import AnyOf, Deferred, Expectation, Refusal
+from .expectation import AnyOf, Deferred, Expectation, Output, Refusal
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,6 +29,61 @@ class Plan:
     numbers: Sequence[int | None]
     #: For each case, the numbers of the twins of its refusals, by their names.
     twins: Sequence[dict[str, int]]
+
+    @cached_property
+    def follow_ups(self) -> dict[int, list[int]]:
+        """By twin, the numbers of the calls one of which must have been raised before anybody asks for it."""
+        found: dict[int, list[int]] = {}
+        for number, twins in zip(self.numbers, self.twins, strict=True):
+            for twin in set(twins.values()):
+                found.setdefault(twin, []).append(-1 if number is None else number)
+        return found
+
+
+#: At most so many cases are held at a time, with their calls and expectations, and so many bytes of arrays; twice that
+#: where one batch follows another. Each batch has workers of its own, whose imports take seconds.
+BATCH, BYTES = 4000, 256_000_000
+
+
+def batches(
+    cases: Sequence[Case], places: Iterable[int], most: int = BATCH, weight: int = BYTES
+) -> Iterator[Sequence[int]]:
+    """
+    Yield the places of cases in batches, each once its cases are built: `most` cases, or `weight` bytes of arrays.
+    """
+    batch: list[int] = []
+    built = 0
+    for at in places:
+        batch.append(at)
+        built += _weight(cases[at])
+        if len(batch) >= most or built >= weight:
+            yield batch
+            batch, built = [], 0
+    if batch:
+        yield batch
+
+
+def _weight(case: Case) -> int:
+    """Return how many bytes the arrays of a case take, the call's twice: it is packed as well."""
+    if case.call is None:
+        return 0
+    expected = {id(array): array.nbytes for array in _expected(case.expectation)}
+    return 2 * sum(array.nbytes for array in _arrays(case.call)) + sum(expected.values())
+
+
+def _expected(expectation: Expectation) -> Iterator[Array]:
+    match expectation:
+        case Output():
+            yield expectation.array
+        case Refusal():
+            yield from _arrays(expectation.twin)
+        case AnyOf():
+            for each in expectation.alternatives.values():
+                yield from _expected(each)
+
+
+def _arrays(call: Call) -> Iterator[Array]:
+    return (array for name in ARRAYS if (array := getattr(call, name)) is not None)
 
 
 def make_plan(cases: Sequence[Case]) -> Plan:
@@ -45,8 +101,8 @@ def make_plan(cases: Sequence[Case]) -> Plan:
             numbers.append(len(calls))
             calls.append(wire.pack_call(len(calls), case.call, repeat=_is_full_precision(case.call)))
     for case, number in zip(cases, numbers, strict=True):
-        refusals = _refusals(case.expectation) if number is not None else ()
-        twins.append({refusal.name: _add_twin(refusal.twin, calls, seen) for refusal in refusals})
+        refused = refusals(case.expectation) if number is not None else ()
+        twins.append({refusal.name: _add_twin(refusal.twin, calls, seen) for refusal in refused})
     return Plan(cases=cases, calls=calls, numbers=numbers, twins=twins)
 
 
@@ -58,12 +114,15 @@ def _add_twin(twin: Call, calls: list[bytes], seen: dict[bytes, int]) -> int:
     return seen[digest]
 
 
-def _refusals(expectation: Expectation) -> list[Refusal]:
+def refusals(expectation: Expectation) -> list[Refusal]:
+    """
+    Return the refusals that an expectation allows, whose twins are called as well.
+    """
     match expectation:
         case Refusal():
             return [expectation]
         case AnyOf():
-            return [found for each in expectation.alternatives.values() for found in _refusals(each)]
+            return [found for each in expectation.alternatives.values() for found in refusals(each)]
         case _:
             return []
 

@@ -5,22 +5,30 @@ The workers of a run: one process for each target, and another when it dies.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import TypeAlias
 
-from .observation import Observation
+from .observation import RAISED, Observation
 from .process import SMOKE, Died, Event, Failed, Ready, Seen, Worker
 from .targets import Adapter
 from .terms import Terms
 
+#: By call, those one of which must have been raised before anybody asks for it.
+FollowUps: TypeAlias = Mapping[int, Sequence[int]]
+NONE: FollowUps = MappingProxyType({})
 
-def observe(terms: Terms, adapter: Adapter, smoke: bytes, calls: Sequence[bytes]) -> Iterator[Event]:
+
+def observe(
+    terms: Terms, adapter: Adapter, smoke: bytes, calls: Sequence[bytes], follow_ups: FollowUps = NONE
+) -> Iterator[Event]:
     """
-    Make the calls (packed messages, numbered by position) on one target.
+    Make the calls (packed messages, numbered by position) on one target, follow-ups only where they are asked for.
 
     Yield `Ready`, then `Seen` for every call, in any order; or `Failed` alone.
     A call that kills its worker is seen as a crash or timeout, made once more alone, and never again.
     """
-    return Service(terms, adapter, smoke, calls).events()
+    return Service(terms, adapter, smoke, calls, follow_ups).events()
 
 
 class Service:
@@ -28,11 +36,15 @@ class Service:
     One target being served: which calls it still owes, and which of them it died of.
     """
 
-    def __init__(self, terms: Terms, adapter: Adapter, smoke: bytes, calls: Sequence[bytes]) -> None:
+    def __init__(
+        self, terms: Terms, adapter: Adapter, smoke: bytes, calls: Sequence[bytes], follow_ups: FollowUps
+    ) -> None:
         self._terms = terms
         self._adapter = adapter
         self._smoke = smoke
         self._calls = calls
+        self._follow_ups = follow_ups
+        self._raised: set[int] = set()
         self._waiting = deque(range(len(calls)))
         self._deaths: list[Seen] = []
         self._is_ready = False
@@ -53,7 +65,7 @@ class Service:
     def _from_one_worker(self) -> Iterator[Event]:
         expected = [*([] if self._is_ready else [SMOKE]), *self._waiting]
         try:
-            worker = Worker(self._terms, self._adapter, [self._call(number) for number in expected])
+            worker = self._worker(expected)
         except OSError as error:
             yield Failed(reason=f"its worker cannot be started: {error}")
             return
@@ -66,12 +78,18 @@ class Service:
         finally:
             worker.close()
 
+    def _worker(self, expected: Sequence[int]) -> Worker:
+        messages = [self._call(number) for number in expected]
+        return Worker(self._terms, self._adapter, messages, self._follow_ups, self._raised)
+
     def _call(self, number: int) -> bytes:
         return self._smoke if number == SMOKE else self._calls[number]
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Seen):
             self._waiting.popleft()
+            if event.observation.outcome == RAISED:
+                self._raised.add(event.number)
         elif isinstance(event, Ready):
             self._is_ready = True
 

@@ -13,11 +13,12 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+from types import MappingProxyType
 from typing import TypeAlias
 
 import psutil
@@ -107,12 +108,20 @@ class Worker:
     One process, its files and its pipes.
     """
 
-    def __init__(self, terms: Terms, adapter: Adapter, messages: Sequence[bytes]) -> None:
+    def __init__(
+        self,
+        terms: Terms,
+        adapter: Adapter,
+        messages: Sequence[bytes],
+        follow_ups: Mapping[int, Sequence[int]] = MappingProxyType({}),
+        raised: Iterable[int] = (),
+    ) -> None:
         self._limits = terms.limits
         self._stopped = terms.stopped
         self._folder = tempfile.TemporaryDirectory(prefix="conv-conformance-")
         calls, progress = (Path(self._folder.name, name) for name in ("calls", "progress"))
-        calls.write_bytes(b"".join([_header(terms, adapter), *messages]))
+        with calls.open("wb") as file:
+            file.writelines([_header(terms, adapter, follow_ups, raised), *messages])
         progress.write_bytes(PROGRESS.pack(SMOKE - 1, 0))
         with progress.open("r+b") as file:
             self._progress = mmap.mmap(file.fileno(), PROGRESS.size, access=mmap.ACCESS_READ)
@@ -352,7 +361,12 @@ def _not_made(message: wire.Message) -> Failed:
     return Failed(reason=reason, is_fault=True, traceback=readable(message.get("traceback", "")))
 
 
-def _header(terms: Terms, adapter: Adapter) -> bytes:
+def _header(
+    terms: Terms,
+    adapter: Adapter,
+    follow_ups: Mapping[int, Sequence[int]] = MappingProxyType({}),
+    raised: Iterable[int] = (),
+) -> bytes:
     header = {
         "protocol": wire.PROTOCOL,
         "target": str(adapter.target),
@@ -363,6 +377,8 @@ def _header(terms: Terms, adapter: Adapter) -> bytes:
         "path": _path(adapter),
         "preload": list(terms.preload),
         "audit": terms.audit,
+        "follow_ups": {str(number): list(asking) for number, asking in follow_ups.items()},
+        "raised": sorted(raised),
     }
     return json.dumps(header).encode() + b"\n"
 

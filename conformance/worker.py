@@ -118,7 +118,7 @@ def main(calls: str, progress: str, descriptor: str) -> None:
     bench = Bench(backend, header, marks)
     while (end := buffer.find(b"\n", at + 1)) >= 0:
         number, form = wire.unpack_call(buffer[at + 1 : end])
-        observation, is_device_lost = bench.observe(number, form, buffer, end + 1)
+        observation, is_device_lost = bench.answer(number, form, buffer, end + 1)
         marks.mark(number, IDLE)
         outbox.put(observation)
         if number < 0:
@@ -226,8 +226,19 @@ class Bench:
         self._is_audit = header["audit"]
         self._is_device = header["device"] != "cpu"
         self._marks = marks
+        #: By call, those one of which must have been raised before anybody asks for it.
+        self._follow_ups = {int(number): asking for number, asking in header.get("follow_ups", {}).items()}
+        self._raised = set(header.get("raised", ()))
         #: By form: why calls of this form cannot be said, empty where they can.
         self._unsaid: dict[bytes, str] = {}
+
+    def answer(self, number: int, form: wire.Form, buffer: Any, offset: int) -> tuple[bytes, bool]:
+        """
+        Make one call, unless it is a follow-up that nobody asks for; return as `observe` does.
+        """
+        if number in self._follow_ups and self._raised.isdisjoint(self._follow_ups[number]):
+            return wire.pack({"case": number, "outcome": "skipped"}), False
+        return self.observe(number, form, buffer, offset)
 
     def observe(self, number: int, form: wire.Form, buffer: Any, offset: int) -> tuple[bytes, bool]:
         """
@@ -247,6 +258,7 @@ class Bench:
             self._marks.mark(number, phase := FETCH)
             return _returned(number, call, outputs, is_steady, seconds, reason), False
         except (Raised, Refused) as error:
+            self._raised.add(number)
             return _raised(number, error, phase), self._is_device and _is_device_error(error)
         except Exception as error:
             if reason:  # an audit asked what the adapter said that it could not say
