@@ -59,9 +59,10 @@ def _meets(found: Value, wanted: Value) -> bool:
 
 
 def _said(name: str, wanted: tuple[Value, ...]) -> str:
-    if wanted == (True,):
-        sentence = FEATURES[name].sentence.removesuffix(".")
+    first, *others = wanted
+    if first is True and not others:
+        sentence = FEATURES[name].sentence.removesuffix(".") if name in FEATURES else name
         return sentence[0].lower() + sentence[1:]
-    if wanted == (False,):
+    if first is False and not others:
         return f"not {name}"
     return f"{name} {' or '.join(map(str, wanted))}"

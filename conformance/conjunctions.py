@@ -1,11 +1,12 @@
 """
 Which features, taken together, tell some calls from others: the simplest conjunctions, one after the other.
 
-A conjunction is worth the bits that it saves against a list of the calls that it covers: as many for each call as pick
-one out of all, less those that its features take, and less those that tell its calls from the others that fulfil it.
-So a feature must earn its place, and a condition that others fulfil as well must be much simpler to be taken.
-Each time the one that saves most is taken, and what it covers is left out; ties go to what stands first in the table of
-features, so that the same calls always give the same conditions.
+A conjunction is worth the bits that it saves against a list of the calls that it covers: its share of those that pick
+all failing calls out of all, less those that its features take, and less those that tell its calls from the others that
+fulfil it. So a feature must earn its place, and a condition that others fulfil must be much simpler to be taken.
+Each time the one that saves most is taken, and what it covers is left out. One that others fulfil gives way to several
+that they do not, if these take fewer bits. Ties go to what stands first in the table of features: the same calls always
+give the same conditions.
 
 Source of the measure: J. Rissanen, "Modeling by shortest data description", Automatica 14 (1978).
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import lgamma, log, log2
+from math import lgamma, log
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -22,22 +23,21 @@ import numpy as np
 from .call import Array
 from .condition import Condition
 from .features import FEATURES, Value
+from .groups import FEWEST
 
 #: Calls as the bits of an integer, by their positions.
 Bits: TypeAlias = int
 
 #: A conjunction has so many features at most.
 LONGEST = 4
-#: Fewer calls than this say nothing about a condition.
-FEWEST = 3
 #: So many conjunctions of each length are tried with one feature more.
-KEPT = 40
+KEPT = 25
 #: What a feature costs in bits: one that is a word or holds, one that does not hold, a number.
 HOLDS, DOES_NOT, NUMBER = 9.0, 10.0, 11.0
 #: What a condition costs once another call fulfils it.
 INEXACT = 18.0
-#: A condition that no other call fulfils is taken if it saves this share of what the best one saves.
-EXACT = 0.25
+#: Where exact conditions are looked for, what others fulfil saves this share of what it saves otherwise.
+SHARE = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,17 +144,12 @@ class Search:
         What no condition tells is the last part, under no condition.
         """
         told = np.array(rows, int)
-        sides = self._sides(told)
-        measure = Measure(len(told) + len(self._others))
-        everything = (1 << len(self._others)) - 1
-        left, found = (1 << len(told)) - 1, []
-        while left:
-            best = _best(sides, Conjunction((), left, everything, 0.0), measure)
-            literals = [sides[at].literal for at in best.literals]
-            members = tuple(_positions(best.told))
-            found.append(Part(condition=_condition(literals), members=members, others=best.others.bit_count()))
-            left &= ~best.told
-        return _merged(found)
+        sides, calls = self._sides(told), (len(told), len(self._others))
+        everything = Conjunction((), (1 << len(told)) - 1, (1 << len(self._others)) - 1, 0.0)
+        found: list[Conjunction] = []
+        for wide in _split(sides, everything, Measure(*calls)):
+            found += _narrowed(wide, sides, everything, Measure(*calls, SHARE))
+        return _merged([_part(each, sides) for each in found])
 
     def _sides(self, told: Array) -> list[Side]:
         """Return what can be said of the calls, each once; of what holds for the same calls, the first."""
@@ -183,11 +178,12 @@ class Side(NamedTuple):
 
 class Measure:
     """
-    What conjunctions save, in bits, among so many calls.
+    What conjunctions save, in bits, where so many calls are to be told from so many others.
     """
 
-    def __init__(self, calls: int) -> None:
-        self._each = log2(max(calls, 2))
+    def __init__(self, told: int, others: int, share: float = 1.0) -> None:
+        self._each = _choices(told + others, told) / told
+        self._share = share
 
     def at_best(self, told: int, cost: float) -> float:
         """
@@ -207,13 +203,19 @@ class Measure:
         """
         Return what it saves as far as it counts beside exact ones.
         """
-        return self.saved(found) * (EXACT if found.others else 1.0)
+        return self.saved(found) * (self._share if found.others else 1.0)
+
+    def taken(self, found: Sequence[Conjunction]) -> float:
+        """
+        Return how many bits conjunctions take, and the calls that none tells.
+        """
+        return sum(each.told.bit_count() * self._each - max(self.saved(each), 0.0) for each in found)
 
     def rank(self, found: Conjunction) -> tuple[float, int, tuple[int, ...]]:
         """
-        Return where a conjunction stands: those that save more first, then the shorter ones, then by the table.
+        Return where a conjunction stands: those that count more first, then the shorter ones, then by the table.
         """
-        return (-self.saved(found), len(found.literals), found.literals)
+        return (-self.counted(found), len(found.literals), found.literals)
 
 
 def _choices(count: int, chosen: int) -> float:
@@ -221,18 +223,49 @@ def _choices(count: int, chosen: int) -> float:
     return (lgamma(count + 1) - lgamma(chosen + 1) - lgamma(count - chosen + 1)) / log(2)
 
 
+def _split(sides: Sequence[Side], everything: Conjunction, measure: Measure) -> Iterator[Conjunction]:
+    """Yield conjunctions until all calls are told; one of nothing for those that none tells."""
+    left = everything.told
+    while left:
+        best = _best(sides, everything._replace(told=left), measure)
+        yield best
+        left &= ~best.told
+
+
+def _narrowed(
+    wide: Conjunction, sides: Sequence[Side], everything: Conjunction, measure: Measure
+) -> Sequence[Conjunction]:
+    """Return the conjunction, or those that tell its calls more exactly and take no more bits."""
+    if not wide.others or not wide.literals:
+        return [wide]
+    narrow = list(_split(sides, everything._replace(told=wide.told), measure))
+    return narrow if measure.taken(narrow) <= measure.taken([wide]) else [wide]
+
+
+def _part(found: Conjunction, sides: Sequence[Side]) -> Part:
+    wanted = {sides[at].literal.name: (sides[at].literal.value,) for at in found.literals}
+    condition = Condition(wanted={name: wanted[name] for name in FEATURES if name in wanted})
+    return Part(condition=condition, members=tuple(_positions(found.told)), others=found.others.bit_count())
+
+
 def _best(sides: Sequence[Side], everything: Conjunction, measure: Measure) -> Conjunction:
-    """Return the conjunction that saves most, an exact one if one saves nearly as much; of nothing if none saves."""
+    """Return the conjunction that counts most, the one of nothing if none saves anything."""
     found, level = [everything], [everything]
     for _ in range(LONGEST):
         least = max(map(measure.counted, found))
         longer = {each.literals: each for one in level for each in _longer(one, sides, measure, least)}
-        ranked = sorted(longer.values(), key=measure.rank)
-        exact, level = ([each for each in ranked if bool(each.others) is other] for other in (False, True))
-        level = level[:KEPT]
-        found += exact[:1] + level[:1]
-    best = min(found, key=lambda each: (-measure.counted(each), each.literals))
+        found += sorted(longer.values(), key=measure.rank)[:1]
+        inexact = (each for each in longer.values() if each.others)
+        level = sorted(inexact, key=lambda each: (-_told_apart(each, everything), each.literals))[:KEPT]
+    best = min(found, key=measure.rank)
     return best if measure.saved(best) > 0 else everything
+
+
+def _told_apart(found: Conjunction, everything: Conjunction) -> float:
+    """Return how many bits less it takes to pick the calls if it is known of each whether it fulfils a conjunction."""
+    told, others = found.told.bit_count(), found.others.bit_count()
+    left, rest = everything.told.bit_count() - told, everything.others.bit_count() - others
+    return round(-_choices(told + others, told) - _choices(left + rest, left), 6)
 
 
 def _longer(one: Conjunction, sides: Sequence[Side], measure: Measure, most: float) -> Iterator[Conjunction]:
@@ -246,11 +279,6 @@ def _longer(one: Conjunction, sides: Sequence[Side], measure: Measure, most: flo
         others = one.others & side.others
         if others != one.others:
             yield Conjunction(tuple(sorted((*one.literals, at))), told, others, cost)
-
-
-def _condition(literals: Sequence[Literal]) -> Condition:
-    wanted = {literal.name: (literal.value,) for literal in literals}
-    return Condition(wanted={name: wanted[name] for name in FEATURES if name in wanted})
 
 
 def _merged(parts: Sequence[Part]) -> list[Part]:
@@ -275,7 +303,8 @@ def _differing(one: Condition, other: Condition) -> str:
 
 def _joined(one: Part, other: Part) -> Part:
     name = _differing(one.condition, other.condition)
-    values = tuple(dict.fromkeys(one.condition.wanted[name] + other.condition.wanted[name]))
+    both = {*one.condition.wanted[name], *other.condition.wanted[name]}
+    values = tuple(sorted(both, key=lambda value: (isinstance(value, str), value)))
     return Part(
         condition=Condition(wanted={**one.condition.wanted, name: values}),
         members=tuple(sorted(one.members + other.members)),

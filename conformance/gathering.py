@@ -17,9 +17,9 @@ import numpy as np
 from .call import ARRAYS, Call, Variation
 from .case import Case
 from .condition import Condition
-from .conjunctions import FEWEST, Part, Search, Table
+from .conjunctions import Part, Search, Table
 from .features import Value
-from .groups import Group, Seen
+from .groups import FEWEST, Group, Seen
 from .record import Record, TargetInfo
 from .verdict import SEVERITIES, UNEXPECTED, Verdict
 
@@ -127,12 +127,18 @@ def _add(found: list[tuple[Sides, Group]], side: Sides, group: Group, said: Said
     """Put a group to that of another target of the framework which is much the same, else behind all."""
     for at, (first, other) in enumerate(found):
         if _is_one(first, other, side, group) and said.all_fulfil(other.condition, group.cases):
-            of = len(group.cases) + said.count(other.condition, side.agreeing)
-            targets = {**other.targets, side.target.name: Seen(len(group.cases), of)}
             both = tuple(dict.fromkeys(other.cases + group.cases))
+            targets = {**other.targets, side.target.name: _seen(other.condition, side, group, said)}
             found[at] = (first, replace(other, targets=targets, cases=both))
             return
     found.append((side, group))
+
+
+def _seen(condition: Condition, side: Sides, group: Group, said: Said) -> Seen:
+    """Return the counts of a group under the condition of another."""
+    if group.condition == condition:
+        return group.targets[side.target.name]
+    return Seen(len(group.cases), len(group.cases) + said.count(condition, side.agreeing))
 
 
 def _is_one(first: Sides, other: Group, side: Sides, group: Group) -> bool:

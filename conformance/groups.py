@@ -11,6 +11,9 @@ from typing import Any, NamedTuple
 from .condition import Condition, condition_of
 from .verdict import Verdict
 
+#: Of fewer calls than this no condition is said.
+FEWEST = 3
+
 
 class Seen(NamedTuple):
     """
@@ -65,7 +68,10 @@ class Group:
         """The condition in words."""
         if self.condition.wanted:
             return self.condition.text
-        return "on every call" if self.is_exact else "under no condition that these calls alone fulfil"
+        if self.is_exact:
+            return "on every call"
+        few = len(self.cases) < FEWEST
+        return "on too few calls to say when" if few else "under no condition that these calls alone fulfil"
 
 
 def to_line(group: Group) -> dict[str, Any]:

@@ -62,6 +62,14 @@ def _ledger(before: str, after: str) -> Mutant:
     return Mutant(module="ledger", before=before, after=after, tests=("test_ledger.py",))
 
 
+def _conjunctions(before: str, after: str) -> Mutant:
+    return Mutant(module="conjunctions", before=before, after=after, tests=("test_groups.py",))
+
+
+def _gathering(before: str, after: str) -> Mutant:
+    return Mutant(module="gathering", before=before, after=after, tests=("test_groups.py",))
+
+
 _EXPECTED = "    expected = expectation.array\n"
 _CAST = "    expected = _rounded(expectation.array, dtype)\n"
 _PLAIN = "return Judgement(verdict=observation.outcome, message=observation.message)"
@@ -333,6 +341,36 @@ MUTANTS = {
     ),
     "stale-if-not-run": _ledger(' if verdict.verdict not in ("not-run", "unsupported")]', "]"),
     "version-that-is-none": _ledger("return not versions\n", "return True\n"),
+    # Groups of failing calls
+    "others-do-not-count": _conjunctions("INEXACT - _choices(told + others, told), 6) if others else saved", "0.0, 6)"),
+    "features-cost-nothing": _conjunctions("return told * self._each - cost", "return told * self._each"),
+    "first-condition-alone": _conjunctions(
+        "in _split(sides, everything, Measure(*calls)):", "in list(_split(sides, everything, Measure(*calls)))[:1]:"
+    ),
+    "never-narrowed": _conjunctions("return narrow if measure.taken(", "return [wide] if measure.taken("),
+    "lists-lose-calls": _conjunctions("tuple(sorted(one.members + other.members))", "one.members"),
+    "lists-lose-others": _conjunctions("one.others + other.others", "one.others"),
+    "words-are-never-listed": _conjunctions("return names[0] if len(names) == 1", 'return "" if len(names) == 1'),
+    "bounds-the-wrong-way": _conjunctions("column >= bound if", "column <= bound if"),
+    "least-telling-first": _conjunctions("(-_told_apart(", "(_told_apart("),
+    "one-feature-alone": _conjunctions("LONGEST = 4", "LONGEST = 1"),
+    "three-features-at-most": _conjunctions("LONGEST = 4", "LONGEST = 3"),
+    "fixed-does-not-stand-against": _gathering('AGREEING = ("agree", "fixed")', 'AGREEING = ("agree",)'),
+    "known-is-in-no-group": _gathering('"suite-error", "known")', '"suite-error")'),
+    "kinds-are-one": _gathering(
+        "Likeness(verdict.verdict, verdict.severity, kind,", 'Likeness(verdict.verdict, "silent", "",'
+    ),
+    "entries-are-one": _gathering("kind, where, verdict.known)", 'kind, where, "")'),
+    "frameworks-are-one": _gathering("(one.framework, one.version) != (two.framework, two.version) or ", ""),
+    "any-overlap-is-one": _gathering("shared >= ALIKE", "shared >= 0"),
+    "no-overlap-is-one": _gathering("shared >= ALIKE", "shared > 1"),
+    "condition-of-the-first-not-asked": _gathering(" and said.all_fulfil(other.condition, group.cases)", ""),
+    "counts-under-its-own-condition": _gathering("if group.condition == condition:", "if True:"),
+    "second-target-brings-no-calls": _gathering("tuple(dict.fromkeys(other.cases + group.cases))", "other.cases"),
+    "largest-first": _gathering("(_elements(call), ", "(-_elements(call), "),
+    "parameters-do-not-count": _gathering("_departures(call), case)", "0, case)"),
+    "loud-first": _gathering("rank, -len(group.cases)", "-rank, -len(group.cases)"),
+    "small-groups-first": _gathering("rank, -len(group.cases)", "rank, len(group.cases)"),
 }
 
 

@@ -49,7 +49,7 @@ def _call(chance: random.Random) -> Call:
         strides=chance.choice((1, 2, 3)),
         dilations=chance.choice((1, 2)),
         groups=groups,
-        dtype=chance.choice(("float32", "float16", "bfloat16", "int8")),
+        dtype=chance.choice((*("float32", "float16", "bfloat16", "int8") * 3, "float8_e5m2")),
         storage={"input": chance.choice(("contiguous", "offset"))},
     )
 
@@ -83,6 +83,8 @@ PLANTED: list[dict[str, Any]] = [
     {"batch": 2, "grouped": True},
     {"rank": 3, "channels": "<=2"},
     {"rank": 1, "dtype": ["bfloat16", "int8"]},
+    # All narrow floats but one that few calls have.
+    {"rank": 3, "dtype": ["bfloat16", "float16"]},
 ]
 
 
@@ -114,15 +116,18 @@ def test_several_faults_are_several_groups() -> None:
     ]
 
 
-def test_fault_that_acts_on_some_calls_has_the_condition_of_all() -> None:
+@pytest.mark.parametrize("planted", [{"rank": 3, "dtype": "float16"}, {"rank": 1, "dtype": ["bfloat16", "int8"]}])
+def test_fault_that_acts_on_some_calls_has_the_condition_of_all(planted: dict[str, Any]) -> None:
     """
     Where no features tell which calls under a condition fail, the condition is said with how many agree.
     """
-    chance, condition = random.Random(2), condition_of({"rank": 3, "dtype": "float16"})
-    [group] = gathered(failing(lambda found: condition.holds(found) and chance.random() < 0.5))
+    chance, condition = random.Random(2), condition_of(planted)
+    verdicts = failing(lambda found: condition.holds(found) and chance.random() < 0.5)
+    [group] = gathered(verdicts)
     count = sum(condition.holds(case.features) for case in CASES.values())
-    assert (group.condition.plain, group.targets["torch"].of) == ({"rank": 3, "dtype": "float16"}, count)
-    assert count * 0.4 < group.targets["torch"].seen < count * 0.6
+    seen = sum(verdict.verdict == "disagree" for verdict in verdicts)
+    assert (group.condition.plain, group.targets) == (planted, {"torch": Seen(seen, count)})
+    assert 0 < seen < count
 
 
 def test_calls_with_nothing_in_common_have_no_condition() -> None:
@@ -236,31 +241,61 @@ def test_targets_of_a_framework_share_a_group() -> None:
     ]
 
 
-def test_targets_of_a_framework_that_fail_on_other_calls_do_not_share_a_group() -> None:
+def test_targets_that_fail_on_other_calls_do_not_share_a_group() -> None:
     """
-    A call of the other target that does not fulfil the condition, or too few of the same calls, part them.
+    A call of the second target that does not fulfil the condition of the first parts them, as do too few of its calls.
     """
     wide, narrow = condition_of({"strided": True}), condition_of({"strided": True, "grouped": True})
-    for one, other in ((wide, narrow), (narrow, wide)):
-        verdicts = [*failing(one.holds), *failing(other.holds, "torch+layer")]
-        groups = gathered(verdicts, TARGET, LAYER)
-        assert {(*group.targets,): group.condition for group in groups} == {
-            ("torch",): one,
-            ("torch+layer",): other,
-        }
+    most = condition_of({"strided": True, "channels": ">=2"})
+    for one, other in ((wide, narrow), (narrow, wide), (most, wide)):
+        groups = gathered([*failing(one.holds), *failing(other.holds, "torch+layer")], TARGET, LAYER)
+        found = {(*group.targets,): group.condition for group in groups}
+        assert found == {("torch",): one, ("torch+layer",): other}
 
 
 def test_targets_that_come_to_much_the_same_share_a_group() -> None:
     """
-    Where some calls of the second agree, it is counted how many.
+    Where the second fails on nearly all of the calls, it is counted how many of them agree.
+    """
+    wide, most = condition_of({"strided": True}), condition_of({"strided": True, "channels": ">=2"})
+    counts = [sum(each.holds(case.features) for case in CASES.values()) for each in (wide, most)]
+    [group] = gathered([*failing(wide.holds), *failing(most.holds, "torch+layer")], TARGET, LAYER)
+    assert (group.condition, group.targets) == (
+        wide,
+        {"torch": Seen(counts[0], counts[0]), "torch+layer": Seen(counts[1], counts[0])},
+    )
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_group_of_several_targets_has_the_calls_of_all(swapped: bool) -> None:
+    """
+    Where each fails on calls under one condition, the group has all of them.
     """
     condition, chance = condition_of({"padding": "same", "strided": True}), random.Random(5)
-    less = failing(lambda found: condition.holds(found) and chance.random() < 0.95, "torch+layer")
-    [group] = gathered([*failing(condition.holds), *less], TARGET, LAYER)
-    count = sum(condition.holds(case.features) for case in CASES.values())
-    seen = sum(verdict.verdict == "disagree" for verdict in less)
-    assert seen < count
-    assert (group.condition, group.targets["torch+layer"]) == (condition, Seen(seen, count))
+    verdicts = failing(lambda found: condition.holds(found) and chance.random() < 0.95)
+    verdicts += failing(condition.holds, "torch+layer")
+    [group] = gathered(verdicts, *((LAYER, TARGET) if swapped else (TARGET, LAYER)))
+    wrong = [verdict for verdict in verdicts if verdict.verdict == "disagree"]
+    seen = Counter(verdict.target for verdict in wrong)
+    assert {*group.cases} == {verdict.case for verdict in wrong}
+    assert group.targets == {name: Seen(seen[name], seen["torch+layer"]) for name in group.targets}
+    assert seen["torch"] < seen["torch+layer"]
+
+
+def test_calls_with_nothing_in_common_are_one_group_if_they_are_the_same() -> None:
+    """
+    Without a condition the calls alone say whether it is one fault.
+    """
+    ids = [{*random.Random(seed).sample(sorted(CASES), 20)} for seed in (1, 2)]
+
+    def failed(*which: int) -> list[Verdict]:
+        return [
+            Verdict(case=case, target=name, verdict="disagree" if case in ids[at] else "agree", finding=VALUES)
+            for name, at in zip(("torch", "torch+layer"), which, strict=True)
+            for case in CASES
+        ]
+
+    assert [len(gathered(failed(*which), TARGET, LAYER)) for which in ((0, 0), (0, 1))] == [1, 2]
 
 
 def test_cases_that_are_not_there_are_grouped_without_a_condition() -> None:

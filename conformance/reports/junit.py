@@ -5,8 +5,10 @@ The report as JUnit XML: a test suite for each target, a test case for each verd
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree
 
+from ..groups import Group
 from ..record import Record
 from ..verdict import UNEXPECTED, Verdict
 
@@ -19,26 +21,34 @@ def render(record: Record) -> str:
     Return the XML text.
     """
     root = ElementTree.Element("testsuites", name="conv-conformance")
-    for target in record.targets:
-        mine = [verdict for verdict in record.verdicts if verdict.target == target.name]
-        counts = record.counts(target.name)
+    groups: dict[tuple[str, str], list[Group]] = {}
+    for group, target, case in _members(record):
+        groups.setdefault((target, case), []).append(group)
+    for info in record.targets:
+        mine = [verdict for verdict in record.verdicts if verdict.target == info.name]
+        counts = record.counts(info.name)
         suite = ElementTree.SubElement(
             root,
             "testsuite",
-            name=clean(f"{target.name} ({target.framework} {target.version})"),
+            name=clean(f"{info.name} ({info.framework} {info.version})"),
             tests=str(len(mine)),
             failures=str(sum(counts[name] for name in UNEXPECTED)),
             errors=str(counts["suite-error"]),
             skipped=str(counts["unsupported"] + counts["not-run"] + counts["known"]),
         )
         for verdict in mine:
-            _add(suite, verdict)
+            _add(suite, verdict, groups.get((verdict.target, verdict.case), ()))
     ElementTree.indent(root)
     # Its own declaration would name the encoding of the locale.
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 
 
-def _add(suite: ElementTree.Element, verdict: Verdict) -> None:
+def _members(record: Record) -> Iterator[tuple[Group, str, str]]:
+    several = (group for group in record.groups if len(group.cases) > 1)
+    return ((group, target, case) for group in several for target in group.targets for case in group.cases)
+
+
+def _add(suite: ElementTree.Element, verdict: Verdict, groups: Sequence[Group]) -> None:
     test = ElementTree.SubElement(
         suite, "testcase", classname=clean(verdict.target), name=clean(verdict.case), time=f"{verdict.seconds:.6f}"
     )
@@ -46,7 +56,8 @@ def _add(suite: ElementTree.Element, verdict: Verdict) -> None:
     if verdict.verdict in UNEXPECTED:
         kind = verdict.finding.kind if verdict.finding else verdict.verdict
         failure = ElementTree.SubElement(test, "failure", type=kind, message=message)
-        failure.text = clean(f"{verdict.message}\n{verdict.call}")
+        said = [f"group {each.name}, {len(each.cases)} calls: {each.acts}" for each in groups if each.is_like(verdict)]
+        failure.text = clean("\n".join([verdict.message, verdict.call, *said]))
     elif verdict.verdict == "suite-error":
         ElementTree.SubElement(test, "error", type="suite-error", message=message)
     elif verdict.verdict not in ("agree", "fixed"):

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from ..alternatives import followed
 from ..case import Case
 from ..clauses import Clause
+from ..groups import Group
 from ..ledger import Ledger
 from ..record import Record
 from ..verdict import VERDICTS
@@ -39,7 +40,7 @@ def render(
             parts.append(f"… and {left} more; the record holds all of them.\n")
             break
         parts.append(text)
-    return "\n".join([*parts, _unsteady(record, cases, clauses), _unsupported(record)])
+    return "\n".join([*parts, _unsteady(record, cases, clauses), _known(record), _unsupported(record)])
 
 
 def _platform(record: Record) -> str:
@@ -78,6 +79,18 @@ def _block(shown: Block) -> str:
         lines += [_detail(name, text) for name, text in shown.details]
         lines.append("```\n")
     return "\n".join(lines)
+
+
+def _known(record: Record) -> str:
+    known = [group for group in record.groups if group.known is not None]
+    lines = ["<details><summary>Known to the ledger</summary>\n", *map(_known_group, known), "\n</details>\n"]
+    return "\n".join(lines) if known else ""
+
+
+def _known_group(group: Group) -> str:
+    condition = f", {escaped(group.acts)}" if group.condition.wanted else ""
+    on = ", ".join(f"{escaped(name)} {each.seen}" for name, each in group.targets.items())
+    return f"- {escaped(group.known or '')}: {group.kind or group.verdict} on {on}{condition}"
 
 
 def _detail(name: str, text: str) -> str:
