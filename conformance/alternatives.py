@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from .case import Case
 from .clauses import Clause
-from .expectation import AnyOf
+from .record import Record
 from .verdict import Verdict
 
 #: By target and clause, how often each alternative was followed.
@@ -28,6 +28,18 @@ def followed(verdicts: Iterable[Verdict], cases: Mapping[str, Case], clauses: Ma
             for clause, name in _named(verdict.alternative, case, clauses):
                 found.setdefault(verdict.target, {}).setdefault(clause, Counter())[name] += 1
     return found
+
+
+def of(record: Record, cases: Mapping[str, Case], clauses: Mapping[str, Clause]) -> Followed:
+    """
+    Count the alternatives of a record, or return what it counts itself, if it is condensed.
+    """
+    if not record.left_out:
+        return followed(record.verdicts, cases, clauses)
+    return {
+        target: {clause: Counter(names) for clause, names in counts.items()}
+        for target, counts in record.followed.items()
+    }
 
 
 def inconsistent(found: Followed) -> dict[str, dict[str, Counter[str]]]:
@@ -50,8 +62,7 @@ def _named(alternative: str, case: Case, clauses: Mapping[str, Clause]) -> Itera
             clause, _, name = pair.partition(":")
             yield clause, name
         return
-    expectation = case.expectation
-    cited = expectation.clauses if isinstance(expectation, AnyOf) and expectation.clauses else case.clauses
+    cited = case.choices or case.clauses
     having = [clause for clause in cited if clause in clauses and alternative in clauses[clause].alternatives]
     if len(having) == 1:
         yield having[0], alternative

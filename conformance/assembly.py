@@ -136,13 +136,13 @@ class Assembly:
             return []
         if not found:
             self._note(path, entry, "id", "no point left", "the rules under where leave all out")
-        return [self._point(path, entry, point) for point in found]
+        return [self._point(path, entry, point, entry["id"]) for point in found]
 
     def _enlarged(self, documents: Documents) -> list[Case]:
         paths = {entry["id"]: path for path, document in documents for entry in document["cases"]}
         literal = (entry for _, document in documents for entry in document["cases"])
-        twins = enlarged.points(literal, self.known.clauses, self.left_out.setdefault("enlarged", Counter()))
-        return [self._point(paths[entry["id"]], entry, point) for entry, point in twins]
+        twins = enlarged.points(literal, self.known.clauses, self.left_out.setdefault(enlarged.SWEEP, Counter()))
+        return [self._point(paths[entry["id"]], entry, point, enlarged.SWEEP) for entry, point in twins]
 
     def _check_clauses(self, path: str, entry: Plain, point: Point) -> None:
         """Note the twins by id that the clauses of a point name in vain."""
@@ -151,14 +151,15 @@ class Assembly:
                 if isinstance(each.twin, str) and (wrong := self._no_twin(each.twin)):
                     self._note(path, entry, "id", f"the twin of {clause.id}:{name}: {wrong[0]}", wrong[1])
 
-    def _point(self, path: str, entry: Plain, point: Point) -> Case:
+    def _point(self, path: str, entry: Plain, point: Point, sweep: str) -> Case:
         self._check_clauses(path, entry, point)
 
         def expected() -> Expectation:
             assert case.call is not None
             return expectation(point, case.call, self._twin)
 
-        said = {**about(entry, path), "id": point.id, "sweep": entry["id"]}
+        choices = tuple(clause.id for clause in point.clauses)
+        said = {**about(entry, path), "id": point.id, "sweep": sweep, "choices": choices}
         case = Case(
             **said,
             build_call=partial(_build_call, point.call),

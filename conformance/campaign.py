@@ -23,7 +23,7 @@ from .ledger import Ledger
 from .patterns import matches
 from .problem import Invalid, Problem, suggestion
 from .reading_calls import OPS
-from .record import Record, TargetInfo, Timing, Writer
+from .record import Record, TargetInfo, Timing, Writer, counted
 from .reports.progress import following
 from .run import Run, Runner, Tell
 from .selection import Selection, sharded
@@ -198,7 +198,7 @@ class Campaign:
         if writer is not None:
             for group in outcome.record.groups:
                 writer.group(group)
-            writer.summary(made.verdicts)
+            writer.summary(counted(made.verdicts))
         stack.close()
         return outcome
 

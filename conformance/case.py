@@ -44,6 +44,8 @@ class Case:
     superseded_by: str = ""
     #: The id of the sweep that this is a point of, empty for a literal case.
     sweep: str = ""
+    #: Of a point, the clauses that leave a choice for its call; of a literal case they are among its `clauses`.
+    choices: tuple[str, ...] = ()
     #: Where it is written: path (relative to the corpus, or as the user gave it) and line.
     path: str = ""
     line: int = 0

@@ -318,16 +318,30 @@ def known(record: Path | None, write: Path | None) -> None:
 
 
 @commands.command()
-@click.argument("record", type=_PATH)
+@click.argument("records", type=_PATH, nargs=-1, required=True, metavar="RECORD...")
+@click.option("--record", type=_PATH, help="Write the whole record here.")
+@click.option("--condensed", type=_PATH, help="Write a record here that only counts agreements and what was not run.")
 @click.option("--junit", type=_PATH, help="Write JUnit XML here.")
 @click.option("--markdown", type=_PATH, help="Write Markdown here, for $GITHUB_STEP_SUMMARY.")
-def report(record: Path, junit: Path | None, markdown: Path | None) -> None:
-    """Show a record again, on the terminal or as a file."""
-    from .record import read
+def report(
+    records: Sequence[Path], record: Path | None, condensed: Path | None, junit: Path | None, markdown: Path | None
+) -> None:
+    """Show a record again, on the terminal or as a file.
 
-    read_record = read(record)
+    Several records are shown as one, if they are of runs that differ in --shard or in targets.
+    """
+    from . import merging
+    from .gathering import grouped
+    from .record import read, write
+
     corpus = _corpus((), "full")
-    _show(read_record, corpus, _ledger((), shipped=True), junit=junit, markdown=markdown)
+    parts = {path: read(path) for path in dict.fromkeys(records)}
+    whole = grouped(merging.merged(parts), {case.id: case for case in corpus.cases})
+    if record is not None:
+        write(whole, record)
+    if condensed is not None:
+        write(merging.condensed(whole, corpus), condensed)
+    _show(whole, corpus, _ledger((), shipped=True), junit=junit, markdown=markdown)
 
 
 def _grouped(record: Any) -> Any:

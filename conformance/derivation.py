@@ -56,6 +56,7 @@ def _case(case: Case, mutator: Mutator, call: Call, clauses: Mapping[str, Clause
         id=f"{case.id}[mutator={mutator.name}]",
         title=f"{mutator.does.removesuffix('.')}; else: {case.title}",
         clauses=(mutator.clause,) if is_refused else tuple(clause.id for clause in left) or case.clauses,
+        choices=tuple(clause.id for clause in (choices(case.call, clauses) if is_refused and case.call else left)),
         sweep=case.id,
         path=case.path,
         line=case.line,

@@ -84,19 +84,46 @@ class Record:
     is_complete: bool
     #: What its failing calls have in common; none in a record that was written before there were groups.
     groups: Sequence[Group] = ()
+    #: Of a condensed record, by target: how often each verdict was given; how often each alternative of each clause was
+    #: followed; why calls were unsupported or not run, and how often.
+    summary: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    followed: Mapping[str, Mapping[str, Mapping[str, int]]] = field(default_factory=dict)
+    unsaid: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    @property
+    def left_out(self) -> Sequence[str]:
+        """The verdicts that a condensed record counts, and does not list."""
+        names: Sequence[str] = self.header.get("left_out", ())
+        return names
 
     def counts(self, target: str) -> Counter[str]:
         """
         Return how often each verdict was given to a target.
         """
-        return self._counted.get(target, Counter())
+        return Counter((self.summary if self.left_out else self._counted).get(target, {}))
+
+    def reasons(self, target: str) -> Mapping[str, int]:
+        """
+        Return why calls of a target were unsupported or not run, with counts, the commonest first.
+        """
+        if self.left_out:
+            return self.unsaid.get(target, {})
+        unsaid = (each for each in self.verdicts if each.verdict in ("unsupported", "not-run"))
+        return dict(Counter(each.message for each in unsaid if each.target == target).most_common())
 
     @cached_property
-    def _counted(self) -> Mapping[str, Counter[str]]:
-        found: dict[str, Counter[str]] = {}
-        for verdict in self.verdicts:
-            found.setdefault(verdict.target, Counter())[verdict.verdict] += 1
-        return found
+    def _counted(self) -> Mapping[str, Mapping[str, int]]:
+        return counted(self.verdicts)
+
+
+def counted(verdicts: Iterable[Verdict]) -> dict[str, dict[str, int]]:
+    """
+    Return by target how often each verdict was given, also those that were not.
+    """
+    found: dict[str, dict[str, int]] = {}
+    for verdict in verdicts:
+        found.setdefault(verdict.target, dict.fromkeys(VERDICTS, 0))[verdict.verdict] += 1
+    return found
 
 
 class Writer:
@@ -138,19 +165,40 @@ class Writer:
         """
         self._write(groups.to_line(group))
 
-    def summary(self, verdicts: Iterable[Verdict]) -> None:
+    def summary(self, counts: Mapping[str, Mapping[str, int]], **more: Any) -> None:
         """
-        Write the counts, which end a complete record.
+        Write the counts, by target and verdict, which end a complete record.
         """
-        summary: dict[str, dict[str, int]] = {}
-        for verdict in verdicts:
-            counts = summary.setdefault(verdict.target, dict.fromkeys(VERDICTS, 0))
-            counts[verdict.verdict] += 1
-        self._write({"summary": summary})
+        self._write({"summary": counts, **more})
         self._file.flush()
 
     def _write(self, line: Mapping[str, Any]) -> None:
         self._file.write(_encode(line) + "\n")
+
+
+def write(record: Record, path: Path) -> None:
+    """
+    Write a whole record.
+
+    Raises:
+        Invalid: if it cannot be written.
+
+    """
+    try:
+        with path.open("w", encoding="utf-8") as file:
+            writer = Writer(file, record.header)
+            for target in record.targets:
+                writer.target(target)
+            for verdict in record.verdicts:
+                writer.verdict(verdict)
+            for group in record.groups:
+                writer.group(group)
+            if record.left_out:
+                writer.summary(record.summary, followed=record.followed, unsaid=record.unsaid)
+            elif record.is_complete:
+                writer.summary(counted(record.verdicts))
+    except OSError as error:
+        raise Invalid(Problem(path=str(path), message=f"cannot be written: {error.strerror}")) from error
 
 
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
@@ -198,12 +246,15 @@ def read(path: Path) -> Record:
     # A record is written as targets become ready; the reader sees them in the order asked for.
     asked = {name: at for at, name in enumerate(header.get("targets", ()))}
     ordered = sorted(targets.values(), key=lambda target: asked.get(target.name, len(asked)))
+    # What only a condensed record has behind its counts.
+    more = {name: line.get(name, {}) for name in ("summary", "followed", "unsaid")} if "left_out" in header else {}
     return Record(
         header=header,
         targets=tuple(ordered),
         verdicts=tuple(verdicts),
         is_complete="summary" in line,
         groups=tuple(found) if "summary" in line else (),
+        **more,
     )
 
 
@@ -245,8 +296,6 @@ def _take(line: Mapping[str, Any], targets: dict[str, TargetInfo], verdicts: lis
         if verdict.target not in targets or verdict.verdict not in VERDICTS:
             raise LookupError(verdict.target, verdict.verdict)
         verdicts.append(verdict)
-        # A run that was cut short behind its groups was gone on with.
-        found.clear()
     elif "group" in line:
         found.append(groups.from_line(line))
     elif "timing" in line:

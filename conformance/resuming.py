@@ -82,30 +82,35 @@ def opened(path: Path) -> IO[str]:
     """
     Open a record to be gone on with, behind its last whole line; what was cut short is cut off.
 
+    So are groups of failing calls, which are found when all is known.
+
     Raises:
         Invalid: if it cannot be written to.
 
     """
     try:
         with path.open("r+b") as file:
-            end, last = _end(file)
-            file.truncate(end)
-            if not last.endswith(b"\n"):
-                file.seek(0, os.SEEK_END)
-                file.write(b"\n")
+            is_ended = _cut(file)
+            file.seek(0, os.SEEK_END)
+            file.write(b"" if is_ended else b"\n")
         return path.open("a", encoding="utf-8", buffering=1)
     except OSError as error:
         raise Invalid(Problem(path=str(path), message=f"cannot be written: {error.strerror}")) from error
 
 
-def _end(file: IO[bytes]) -> tuple[int, bytes]:
+def _cut(file: IO[bytes]) -> bool:
     """
-    Return how many bytes there are up to the end of the last line that says something, and that line.
+    Cut off what was cut short, and groups; return whether the last line that is left has its end.
     """
-    end, before, last = 0, b"", b""
+    begin, end, kept = 0, 0, b""
     for line in file:
-        end, before, last = end + len(line), last, line
-    return (end, last) if parsed_line(last) is not None else (end - len(last), before)
+        if line.startswith(b'{"group"') or not (line.endswith(b"\n") or parsed_line(line)):
+            break
+        begin, end, kept = end, end + len(line), line
+    if parsed_line(kept) is None:
+        end, kept = begin, b"\n"
+    file.truncate(end)
+    return kept.endswith(b"\n")
 
 
 def _unlike(path: Path, message: str) -> Problem:

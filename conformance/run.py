@@ -17,15 +17,11 @@ from typing import TypeAlias
 from .case import Case
 from .course import Course
 from .ledger import Entry, Ledger
-from .plan import Plan, make_plan
+from .plan import BATCH, Plan, batches, make_plan
 from .record import Record, TargetInfo, Timing
 from .targets import Adapter
 from .terms import Terms
 from .verdict import UNEXPECTED, Verdict
-
-#: How many cases are held at a time, with their calls and expectations; twice as many where one batch follows another.
-#: Each batch has workers of its own, whose imports take seconds.
-BATCH = 4000
 
 #: What a run tells while it goes: a target has started or failed, a verdict was given, some cases took so long.
 Tell: TypeAlias = Callable[["TargetInfo | Verdict | Timing"], None]
@@ -83,7 +79,7 @@ class Run:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Runner:
     """
-    How to run: on which terms, against which ledger, how many targets at once, how many cases in a batch.
+    How to run: on which terms, against which ledger, how many targets at once, at most how many cases in a batch.
     """
 
     terms: Terms = field(default_factory=Terms)
@@ -105,7 +101,7 @@ class Runner:
         for all of them, and let go of when they are done with it.
         """
         tell = _one_at_a_time(tell)
-        courses = [Course(self.terms, self.ledger, adapter, tell, earlier) for adapter in adapters]
+        courses = [Course(self.terms, self.ledger, adapter, cases, tell, earlier) for adapter in adapters]
         with ThreadPoolExecutor(max_workers=self.jobs) as threads:
             try:
                 self._go(cases, courses, threads)
@@ -113,31 +109,31 @@ class Runner:
                 self.terms.stopped.set()
                 threads.shutdown(wait=False, cancel_futures=True)
                 raise
-        return Run(targets=[_finished(course, len(cases)) for course in courses])
+        return Run(targets=[_finished(course) for course in courses])
 
     def _go(self, cases: Sequence[Case], courses: Sequence[Course], threads: ThreadPoolExecutor) -> None:
         """
         Let every target go through every batch, whose plan is made while the batch before it is run.
         """
         device = threading.Lock()
-        before: Sequence[Case] = ()
+        owed = (at for at in range(len(cases)) if any(course.owes(at) for course in courses))
+        before: Sequence[int] = ()
         running: Sequence[Future[None]] = ()
-        for start in range(0, len(cases), self.batch):
-            batch = cases[start : start + self.batch]
-            plan = make_plan(batch) if any(len(course.owed(batch)) == len(batch) for course in courses) else None
+        for places in batches(cases, owed, self.batch):
+            plan = make_plan([cases[at] for at in places])
             begun = [
-                threads.submit(_serve, course, batch, plan, device, running[at] if running else None)
+                threads.submit(_serve, course, places, plan, device, running[at] if running else None)
                 for at, course in enumerate(courses)
             ]
             _wait(running)
-            for case in before:
-                case.release()
-            before, running = batch, begun
+            for at in before:
+                cases[at].release()
+            before, running = places, begun
         _wait(running)
 
 
 def _serve(
-    course: Course, batch: Sequence[Case], plan: Plan | None, device: threading.Lock, before: Future[None] | None
+    course: Course, places: Sequence[int], plan: Plan, device: threading.Lock, before: Future[None] | None
 ) -> None:
     """
     Let a target go through a batch once it is through with the one before; the accelerator serves one at a time.
@@ -145,7 +141,7 @@ def _serve(
     if before is not None:
         before.result()
     with device if course.is_exclusive else nullcontext():
-        course.serve(batch, plan)
+        course.serve(places, plan)
 
 
 def _wait(running: Sequence[Future[None]]) -> None:
@@ -153,8 +149,7 @@ def _wait(running: Sequence[Future[None]]) -> None:
         each.result()
 
 
-def _finished(course: Course, cases: int) -> TargetRun:
-    assert len(course.verdicts) == cases, f"{len(course.verdicts)} verdicts on {cases} cases"
+def _finished(course: Course) -> TargetRun:
     return TargetRun(info=course.info, verdicts=course.verdicts, stale=course.stale, traceback=course.traceback)
 
 

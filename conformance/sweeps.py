@@ -183,8 +183,12 @@ def expectation_under(clauses: tuple[Clause, ...], call: Call, twin_of: Callable
     if not clauses:
         return Output(array=evaluate(call))
     found: dict[str, Expectation] = {}
+    same: dict[bytes, Array] = {}
     for name, switches in _computed(clauses):
-        found[name] = Output(array=evaluate(call, switches), switches=switches)
+        # Alternatives that come to the same share an array: a batch of large calls has to fit into memory.
+        array = evaluate(call, switches)
+        array = same.setdefault(str(array.shape).encode() + array.tobytes(), array)
+        found[name] = Output(array=array, switches=switches)
     found |= refusals_under(clauses, twin_of)
     return AnyOf(alternatives=found, clauses=tuple(clause.id for clause in clauses))
 

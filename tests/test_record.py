@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 from conv_conformance.ledger import Ledger
 from conv_conformance.problem import Invalid
-from conv_conformance.record import FORMAT, TargetInfo, Writer, read
+from conv_conformance.record import FORMAT, TargetInfo, Writer, counted, read
 from conv_conformance.reports import junit, markdown, terminal
 from conv_conformance.verdict import VERDICTS, Finding, Verdict
 from rich.console import Console
@@ -67,7 +67,7 @@ def written(header: dict[str, Any] = HEADER) -> str:
         writer.target(target)
     for verdict in VERDICTS_GIVEN:
         writer.verdict(verdict)
-    writer.summary(VERDICTS_GIVEN)
+    writer.summary(counted(VERDICTS_GIVEN))
     return file.getvalue()
 
 

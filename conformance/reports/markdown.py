@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ..alternatives import followed
+from ..alternatives import of
 from ..case import Case
 from ..clauses import Clause
 from ..groups import Group
@@ -15,7 +15,7 @@ from ..ledger import Ledger
 from ..record import Record
 from ..verdict import VERDICTS
 from .blocks import Block, block_of, items
-from .terminal import reasons, unsteady
+from .terminal import unsteady
 
 #: GitHub refuses a step's summary above 1 MiB; the report stays below it and says what was left out.
 SIZE = 900_000
@@ -100,15 +100,15 @@ def _detail(name: str, text: str) -> str:
 
 
 def _unsteady(record: Record, cases: Mapping[str, Case], clauses: Mapping[str, Clause]) -> str:
-    lines = [f"- {escaped(line)}" for line in unsteady(followed(record.verdicts, cases, clauses))]
+    lines = [f"- {escaped(line)}" for line in unsteady(of(record, cases, clauses))]
     return "\n".join(["## Inconsistent\n", *lines, ""]) if lines else ""
 
 
 def _unsupported(record: Record) -> str:
     lines = ["<details><summary>What could not be said, and why</summary>\n"]
     for target in record.targets:
-        mine = [verdict for verdict in record.verdicts if verdict.target == target.name]
-        lines += [f"- {target.name}: {count} × {escaped(reason)}" for reason, count in reasons(mine).items()]
+        said = record.reasons(target.name)
+        lines += [f"- {target.name}: {count} × {escaped(reason)}" for reason, count in said.items()]
     return "\n".join([*lines, "\n</details>\n"]) if len(lines) > 1 else ""
 
 

@@ -15,7 +15,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from ..alternatives import Followed, followed, inconsistent
+from ..alternatives import Followed, inconsistent, of
 from ..case import Case
 from ..clauses import Clause
 from ..ledger import Ledger
@@ -65,7 +65,7 @@ def show(
         console.print(f"… and {left} more, all of them in the record (--record FILE)\n", style="bold")
     console.print(counted(console, record))
     _show_notes(console, record)
-    for line in unsteady(followed(record.verdicts, cases, clauses)):
+    for line in unsteady(of(record, cases, clauses)):
         console.print(Text(f"inconsistent: {line}", "yellow"), soft_wrap=not console.is_terminal)
 
 
