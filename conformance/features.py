@@ -143,11 +143,11 @@ def _multiples(what: str, sentence: str, of: Callable[[Subject], int]) -> dict[s
 
 #: Every feature. Of several that tell the same calls from the others, a report says the first.
 FEATURES: Mapping[str, Feature] = {
-    "op": _word("The operation.", lambda it: it.call.op, tuple(OPS)),
+    "op": _word("The operation.", lambda it: it.call.op, tuple(op for op in OPS if op != "fit")),
     "rank": _number("The number of spatial axes.", lambda it: it.call.rank),
     # Dtypes
     "dtype": _word("The dtype of the input.", lambda it: it.call.dtype.input, NAMES),
-    "integer-dtype": _rule("integer-dtype"),
+    "integer-dtype": _rule("integer-dtype", "The input is of integers."),
     "narrow-dtype": _is(
         "The input is of floats of 16 bits or fewer.",
         lambda it: it.call.dtype.input in FORMATS and FORMATS[it.call.dtype.input].bits < FORMATS["float32"].bits,

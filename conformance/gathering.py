@@ -78,9 +78,9 @@ def _likeness(verdict: Verdict) -> Likeness:
 
 def lacks_groups(record: Record) -> bool:
     """
-    Say whether calls of a record fail that are in no group: it was not gathered, or was written by an older version.
+    Say whether calls of a record fail that are in no group, and could be: a condensed record lacks those that agree.
     """
-    return not record.groups and any(verdict.verdict in FAILING for verdict in record.verdicts)
+    return not (record.groups or record.left_out) and any(each.verdict in FAILING for each in record.verdicts)
 
 
 def grouped(record: Record, cases: Mapping[str, Case]) -> Record:

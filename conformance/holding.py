@@ -17,7 +17,8 @@ def held(record: Record, cases: Mapping[str, Case], ledger: Ledger) -> Record:
     """
     Return a record whose `known` and `fixed` verdicts are those of a ledger.
 
-    A verdict on a case that is not among `cases` loses what was known of it.
+    A verdict on a case that is not among `cases` loses what was known of it, and no groups are left, for what is known
+    is grouped by its entry.
     Conditions on the environment are asked of this process, for a record does not hold all of it.
     """
     flags = record.header["platform"]["flags"]
@@ -28,7 +29,7 @@ def held(record: Record, cases: Mapping[str, Case], ledger: Ledger) -> Record:
         bare = observed(verdict, named)
         case = cases.get(verdict.case)
         verdicts.append(bare if case is None else of[verdict.target].apply(bare, case))
-    return replace(record, verdicts=tuple(verdicts))
+    return replace(record, verdicts=tuple(verdicts), groups=())
 
 
 def observed(verdict: Verdict, named: Mapping[str, str]) -> Verdict:

@@ -146,7 +146,8 @@ def _smallest(array: Array) -> float:
     """Return the least magnitude of an element that is not zero, 1 where there is none."""
     import numpy as np
 
-    sizes = np.abs(array.astype(np.float64))
+    with np.errstate(invalid="ignore"):  # a signalling NaN is converted like any other
+        sizes = np.abs(array.astype(np.float64))
     return float(np.min(sizes, initial=1.0, where=sizes > 0))
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import excerpts
 import jinja2
+import make_ledger
 import make_mutants
 import make_mutators
 import phrases
@@ -76,6 +77,7 @@ def pages() -> Mapping[Path, str]:
         cases / "index.md": _render(environment, "cases"),
         **{cases / f"{op}.md": _render(environment, "operation", op=op) for op in dict.fromkeys(t.op for t in topics)},
         **{cases / topic.page: _render(environment, "topic", topic=topic) for topic in topics},
+        Path("docs/reference/ledger.md"): make_ledger.page(),
         Path("docs/reference/mutants.md"): make_mutants.page(loaded),
         Path("docs/reference/mutators.md"): make_mutators.page(),
     }

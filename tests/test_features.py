@@ -168,6 +168,15 @@ def test_every_feature_is_shown_above() -> None:
     )
 
 
+def test_every_feature_is_said_in_a_sentence() -> None:
+    """
+    Each has a sentence of its own, from which conditions are worded and the page of the ledger is made.
+    """
+    sentences = [feature.sentence for feature in FEATURES.values()]
+    assert [each for each in sentences if not each.endswith(".") or sentences.count(each) > 1] == []
+    assert [name for name in FEATURES if not Condition(wanted={name: (True,)}).text] == []
+
+
 @given(calls())
 @settings(max_examples=60, deadline=None)
 def test_sizes_are_those_of_the_reference(call: Call) -> None:

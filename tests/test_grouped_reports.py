@@ -101,6 +101,17 @@ def test_line_of_a_group_says_it_to_any_reader(tmp_path: Path) -> None:
     }
 
 
+def test_condensed_record_keeps_its_groups_and_gets_no_new_ones(tmp_path: Path) -> None:
+    """
+    Without the calls that agree nothing could be told of those that fail.
+    """
+    record = record_of(MANY)
+    header = {**record.header, "left_out": ["agree"]}
+    condensed = replace(record, header=header, verdicts=[v for v in record.verdicts if v.verdict != "agree"])
+    assert grouped(read(path_of(condensed, tmp_path)), POINTS).groups == record.groups
+    assert grouped(replace(condensed, groups=()), POINTS).groups == ()
+
+
 def test_record_that_was_cut_short_has_no_groups(tmp_path: Path) -> None:
     """
     Groups of a run that did not come to its end, and may be gone on with, say nothing.

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from conv_conformance.gathering import grouped
 from conv_conformance.holding import held
 from conv_conformance.ledger import Entry, Ledger
 from conv_conformance.record import Record, TargetInfo
@@ -71,6 +72,12 @@ def test_what_was_known_is_no_longer() -> None:
     kept = Ledger(entries=(replace(DIES, cases=("b.*",)),))
     assert [("disagree", None), ("agree", None), ("timeout", None)] == said(held(before, CASES, kept))
     assert WRONG == held(before, CASES, kept).verdicts[0]
+
+
+def test_groups_of_another_ledger_are_let_go_of() -> None:
+    """What was grouped by the entries of the run's ledger has to be grouped anew."""
+    whole = grouped(record(WRONG), CASES)
+    assert (len(whole.groups), held(whole, CASES, Ledger(entries=(ENTRY,))).groups) == (1, ())
 
 
 @pytest.mark.parametrize(
