@@ -1,0 +1,123 @@
+"""
+Which kernels of the frameworks the cases reach, under which settings, and which they never reach.
+
+Each setting is a process of its own, in which every case's call is made by the suite's adapter and judged as in a run.
+What the framework takes for each call is seen by what it tells of itself: the backend that torch selects, the
+primitives that oneDNN executes (ONEDNN_VERBOSE), the kernels that TensorFlow places, the program that XLA compiles.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime, timezone
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from conv_conformance import corpus, platforms
+from conv_conformance.case import Case
+from reached.observe import observe
+from reached.page import page
+from reached.settings import SETTINGS, Setting
+from reached.tally import Seen, read, tally
+
+#: Seconds that one process may take.
+MOST = 1800
+#: What every process is given: oneDNN tells what it executes, and threads that wait leave the cores to others.
+ALWAYS = {"ONEDNN_VERBOSE": "1", "TF_CPP_MIN_LOG_LEVEL": "2", "OMP_WAIT_POLICY": "PASSIVE"}
+
+
+def chosen(patterns: Sequence[str], *, is_literal: bool) -> list[Case]:
+    """
+    Return the cases that the patterns fit; without patterns the points of sweeps, with the literal cases if asked.
+    """
+    loaded = corpus.load(sweeps="quick").select(patterns)
+    return [case for case in loaded.cases if case.call is not None and (patterns or is_literal or case.sweep)]
+
+
+def seen(setting: Setting, arguments: Sequence[str], folder: Path) -> Seen:
+    """
+    Return what a setting's process saw; one that dies is started again for what is left, one that hangs is not.
+    """
+    observations, log = folder / "observations.jsonl", folder / "log"
+    observations.unlink(missing_ok=True)
+    environment = {**os.environ, **ALWAYS, **setting.environment}
+    command = [sys.executable, __file__, *arguments, "--observe", setting.name, str(observations), str(log)]
+    found = Seen()
+    while not found.is_done:
+        begun = len(found.begun)
+        with log.open("wb") as printed, suppress(subprocess.TimeoutExpired):
+            subprocess.run(command, env=environment, stdout=printed, stderr=printed, check=False, timeout=MOST)
+        found = read(observations)
+        if not found.is_done and len(found.begun) == begun:
+            raise SystemExit(f"{setting.name}: {log.read_text(errors='replace')[-2000:]}")
+    return found
+
+
+def measure(
+    settings: Sequence[Setting], cases: Sequence[Case], arguments: Sequence[str], kept: dict[str, Any]
+) -> Iterator[None]:
+    """
+    Put what is measured into `kept`, as the JSON file holds it, and print how long each setting took.
+    """
+    kept |= {
+        "platform": platforms.describe(),
+        "cases": {"literal": sum(not case.sweep for case in cases), "sweeps": sum(bool(case.sweep) for case in cases)},
+    }
+    kept.setdefault("existing", {})
+    kept.setdefault("settings", {})
+    with tempfile.TemporaryDirectory() as folder:
+        for setting in settings:
+            began = perf_counter()
+            found = seen(setting, arguments, Path(folder))
+            kept["settings"][setting.name] = tally(setting, found, cases)
+            kept["existing"] |= found.existing
+            kept["date"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
+            print(f"{setting.name:<45} {len(found.verdicts):5} cases  {perf_counter() - began:6.1f} s", flush=True)
+            yield
+
+
+def _observe(cases: Sequence[Case], name: str, observations: str, log: str) -> None:
+    """Make the calls of a setting that were not begun before; of those that take long only some, evenly spread."""
+    setting = next(each for each in SETTINGS if each.name == name)
+    step = max(-(-len(cases) // setting.most), 1) if setting.most else 1
+    begun = set(read(Path(observations)).begun)
+    observe(setting, [case for case in cases[::step] if case.id not in begun], log, Path(observations))
+
+
+def main() -> None:
+    """
+    Measure, and write the figures and the page where asked.
+    """
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", nargs="*", help="patterns of ids; without them the points of the sweeps")
+    parser.add_argument("--literal", action="store_true", help="the literal cases too")
+    parser.add_argument("--setting", action="append", help="only this setting, or this target's; repeatable")
+    parser.add_argument("--json", type=Path, help="keep what is measured in this file, beside what it holds already")
+    parser.add_argument("--page", type=Path, help="write the page to this file")
+    parser.add_argument("--nothing", action="store_true", help="measure nothing, take what the file holds")
+    parser.add_argument("--observe", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    cases = [] if options.nothing else chosen(options.what, is_literal=options.literal)
+    if options.observe:
+        _observe(cases, *options.observe)
+    arguments = [*options.what, *(["--literal"] if options.literal else [])]
+    wanted = options.setting or []
+    settings = [each for each in SETTINGS if not wanted or each.name in wanted or each.target in wanted]
+    kept = json.loads(options.json.read_text()) if options.json and options.json.exists() else {}
+    for _ in measure([] if options.nothing else settings, cases, arguments, kept):
+        if options.json:
+            options.json.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    if options.page:
+        options.page.write_text(page(kept), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

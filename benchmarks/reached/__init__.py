@@ -1,0 +1,3 @@
+"""
+Which of a framework's kernels the cases reach.
+"""

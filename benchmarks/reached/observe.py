@@ -1,0 +1,101 @@
+"""
+One setting, in a process of its own: every case's verdict, and the paths that its call took.
+
+What the framework prints goes into a file, which tells what oneDNN executed; observations go into another, a JSON line
+for each case as soon as its call was made, so that a process that dies has said what it died of.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path as File
+from typing import IO, Any
+
+from conv_conformance import inprocess
+from conv_conformance.case import Case
+from conv_conformance.plan import Plan, make_plan
+from conv_conformance.targets import resolve
+from conv_conformance.verdict import Verdict
+from conv_conformance.worker import PREPARE
+
+from .probes import Probe, probes
+from .settings import Setting
+
+
+class Attribution:
+    """
+    Gives the paths that were taken to the case whose call is being made.
+    """
+
+    def __init__(self, plan: Plan, made: Sequence[Probe], out: IO[str]) -> None:
+        """
+        Take the probes, and the file to which paths are written.
+        """
+        self._cases = {number: case.id for number, case in zip(plan.numbers, plan.cases, strict=True)}
+        self._probes = made
+        self._out = out
+        self._begun: int | None = None
+
+    def mark(self, number: int, phase: int) -> None:
+        """
+        Take down that a call is prepared, made or fetched; the one before it has then ended.
+        """
+        if phase == PREPARE:
+            self.finish()
+            self._begun = number
+            _write(self._out, {"begun": self._cases.get(number, "")})
+            for probe in self._probes:
+                probe.begin()
+
+    def finish(self) -> None:
+        """
+        Write down the paths of the call that was begun last; those of twins are nobody's.
+        """
+        if self._begun is None:
+            return
+        found = {path for probe in self._probes for path in probe.end()}
+        if self._begun in self._cases:
+            _write(self._out, {"case": self._cases[self._begun], "paths": sorted(found)})
+        self._begun = None
+
+
+def observe(setting: Setting, cases: Sequence[Case], log: str, observations: File) -> None:
+    """
+    Make the calls of the cases and append what is seen of them to `observations`.
+    """
+    made = probes(setting.target, setting.pin, log)
+    backend = _backend(setting.target)
+    plan = make_plan(cases)
+    with observations.open("a", encoding="utf-8") as out:
+        existing = {layer: names for probe in made for layer, names in probe.existing.items()}
+        versions = {"version": backend.version, "settings": backend.settings}
+        _write(out, {"about": versions, "existing": existing})
+        marks = Attribution(plan, made, out)
+        for verdict in inprocess.verdicts(plan, setting.target, backend, marks):
+            _write(out, _told(verdict))
+        marks.finish()
+        _write(out, {"done": True})
+    # Interpreters with a framework inside may hang or crash while they are taken down.
+    os._exit(0)
+
+
+def _backend(name: str) -> Any:
+    adapter = resolve(name)
+    place, _, made = adapter.locator.partition(":")
+    return getattr(import_module(place), made)(adapter.target)
+
+
+def _told(verdict: Verdict) -> dict[str, Any]:
+    told = {"judged": verdict.case, "verdict": verdict.verdict, "call": verdict.call, "message": verdict.message}
+    told["returned"] = verdict.output_sha256 is not None
+    if verdict.finding is not None:
+        told |= {"kind": verdict.finding.kind, "severity": verdict.severity}
+    return told
+
+
+def _write(out: IO[str], line: dict[str, Any]) -> None:
+    out.write(json.dumps(line) + "\n")
+    out.flush()

@@ -1,0 +1,155 @@
+"""
+The page: what was reached under which settings, by which cases, and what was not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from typing import Any
+
+from .existing import NO_CASE, Layer, layers
+
+#: How many cases are named for one group of findings.
+NAMED = 5
+#: Layers of which no list exists.
+TITLES = {"torch.inductor": "What torch.compile calls"}
+_RANK = {"silent": 0, "loud": 1, "precision": 2}
+
+HEAD = """\
+# Which kernels the cases reach
+
+Made by `python benchmarks/kernels.py --json benchmarks/results/kernels.json --page docs/results/kernels.md`: under each
+of the settings below, in a process for each, the calls of {cases}
+are made, and what the framework took for each call is taken down. A path is *reached* by a case whose call returned.
+The [figures](../../benchmarks/results/kernels.json) name more cases, and the memory formats that oneDNN read and wrote.
+
+| | |
+|---|---|
+| date | {date} |
+| processor | {cpu}, {machine}: {flags} |
+| system | {os}, Python {python} |
+"""
+
+
+def page(kept: Mapping[str, Any]) -> str:
+    """
+    Return the page as Markdown for what was measured.
+    """
+    numbers = {name: number for number, name in enumerate(kept["settings"], 1)}
+    there = layers(kept["existing"])
+    parts = [
+        HEAD.format(**kept["platform"] | {"flags": ", ".join(kept["platform"]["flags"])}, **_scope(kept)),
+        "## Settings\n",
+        "What differs from a target's defaults, how many calls returned, and how the cases were judged.\n",
+        *_settings(kept["settings"], numbers),
+        "\n## Judged otherwise than under the defaults\n",
+        *_findings(kept["settings"], numbers),
+        "\n## How much is reached\n",
+        *_summary(kept, there),
+    ]
+    for name in _layers(kept):
+        parts += _layer(name, there.get(name), kept, numbers)
+    return "\n".join(parts) + "\n"
+
+
+def _scope(kept: Mapping[str, Any]) -> dict[str, str]:
+    counts = kept["cases"]
+    said = [f"{counts['sweeps']} points of the quick sweeps"]
+    if counts["literal"]:
+        said.append(f"{counts['literal']} literal cases")
+    return {"date": kept["date"], "cases": " and ".join(said)}
+
+
+def _settings(settings: Mapping[str, Any], numbers: Mapping[str, int]) -> Iterator[str]:
+    yield "| | setting | set | version | returned | agree | disagree |"
+    yield "|---:|---|---|---|---:|---:|---:|"
+    for name, one in settings.items():
+        verdicts = one["verdicts"]
+        wrong = sum(count for verdict, count in verdicts.items() if verdict in ("disagree", "crash", "timeout"))
+        version = one["about"].get("version", "?")
+        yield (
+            f"| {numbers[name]} | {name} | {_code(one['set'])} | {version} | {one['returned']} "
+            f"| {verdicts.get('agree', 0)} | {wrong} |"
+        )
+
+
+def differing(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """
+    Yield (setting, case, what was seen) where a case is not as under its target's defaults; silent ones come first.
+    """
+    found = []
+    for name, one in settings.items():
+        default = settings.get(one["target"], {}).get("otherwise", {})
+        found += [(name, case, told) for case, told in one["otherwise"].items() if not _same(told, default.get(case))]
+    yield from sorted(found, key=lambda item: (_RANK.get(item[2].get("severity", ""), 3), item[0], item[1]))
+
+
+def _same(told: Mapping[str, Any], other: Mapping[str, Any] | None) -> bool:
+    return other is not None and all(told.get(name) == other.get(name) for name in ("verdict", "kind"))
+
+
+def _findings(settings: Mapping[str, Any], numbers: Mapping[str, int]) -> Iterator[str]:
+    found = list(differing(settings))
+    if not found:
+        yield "No case is.\n"
+    for (name, severity, kind), group in groupby(found, key=lambda one: _group(*one)):
+        each = list(group)
+        cases = ", ".join(f"`{case}`" for _, case, _ in each[:NAMED])
+        more = f" and {len(each) - NAMED} more" if len(each) > NAMED else ""
+        yield f"- **{severity}: {kind}**, {name} ({numbers[name]}), {len(each)} cases: {cases}{more}. For example:"
+        yield f"  {_code(each[0][2].get('message', '')[:300])}"
+
+
+def _group(name: str, case: str, told: Mapping[str, Any]) -> tuple[str, str, str]:
+    return name, told.get("severity", "?"), told.get("kind", told["verdict"])
+
+
+def _layers(kept: Mapping[str, Any]) -> list[str]:
+    found = dict.fromkeys(layer for one in kept["settings"].values() for layer in one["paths"])
+    return [layer for layer in found if not layer.endswith(".formats")]
+
+
+def _reached(layer: str, kept: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return, by path, then by setting: how many cases, and which."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, one in kept["settings"].items():
+        for path, counts in one["paths"].get(layer, {}).items():
+            found.setdefault(path, {})[name] = counts
+    return dict(sorted(found.items()))
+
+
+def _summary(kept: Mapping[str, Any], there: Mapping[str, Layer]) -> Iterator[str]:
+    yield "| | listed | reached | out of reach here | no case takes it |"
+    yield "|---|---:|---:|---:|---:|"
+    for name, layer in there.items():
+        missing = list(layer.missing(list(_reached(name, kept)), kept["platform"]["flags"]))
+        explained = sum(why != NO_CASE for _, why in missing)
+        listed = len(layer.paths)
+        yield (f"| {layer.title} | {listed} | {listed - len(missing)} | {explained} | {len(missing) - explained} |")
+
+
+def _layer(name: str, layer: Layer | None, kept: Mapping[str, Any], numbers: Mapping[str, int]) -> Iterator[str]:
+    reached = _reached(name, kept)
+    yield f"\n## {layer.title if layer else TITLES.get(name, name)}\n"
+    if layer:
+        yield f"Listed by {layer.source.strip()}.\n"
+    yield "| path | cases, by the number of the setting | the smallest |"
+    yield "|---|---|---|"
+    for path, by_setting in reached.items():
+        counts = ", ".join(f"{numbers[one]}: {counts['cases']}" for one, counts in by_setting.items())
+        smallest = next(iter(by_setting.values()))["smallest"][0]
+        yield f"| {_code(path)} | {counts} | `{smallest}` |"
+    if layer:
+        yield "\n### Not reached\n"
+        yield from _missing(layer, list(reached), kept["platform"]["flags"])
+
+
+def _missing(layer: Layer, reached: list[str], flags: list[str]) -> Iterator[str]:
+    missing = sorted(layer.missing(reached, flags), key=lambda one: (one[1] != NO_CASE, one[1]))
+    for why, group in groupby(missing, key=lambda one: one[1]):
+        yield f"- {why}: {', '.join(_code(path) for path, _ in group)}"
+
+
+def _code(text: str) -> str:
+    return f"`{text}`".replace("|", "\\|") if text else ""
