@@ -21,6 +21,8 @@ from .tree import Node, Scalar, parse
 LEVELS = ("required", "implementation-defined")
 #: Switches of the reference, each a named way to differ from it.
 SWITCHES = ("trailing-zeros", "padding-skipped", "zero-start", "flush-subnormals")
+#: What a condition of a fault may need besides literal cases.
+NEEDS = ("sweep",)
 CLAUSE = re.compile(r"[A-Z][A-Z0-9]*(-[A-Z0-9]+)+")
 
 
@@ -60,13 +62,15 @@ class Fault:
     """
     One way of being wrong: a sentence, what it does, and links to real instances.
 
-    `breaks` is the clause that it offends, `under` the conditions under which it is also tried alone.
+    `breaks` is the clause that it offends, `under` the conditions under which it is also tried alone, `under_sweeps`
+    those that only points of sweeps are to meet (`{condition: NAME, needs: sweep}`).
     """
 
     id: str
     sentence: str
     breaks: str = ""
     under: tuple[str, ...] = ()
+    under_sweeps: tuple[str, ...] = ()
     effect: str = ""
     links: tuple[str, ...] = ()
 
@@ -178,8 +182,22 @@ def _fault(reader: Reader, key: Scalar, node: Node) -> Fault:
         breaks=_text(tree, "breaks"),
         effect=_text(tree, "effect"),
         links=_texts(tree, "links"),
-        under=_texts(tree, "under"),
+        **_conditions(reader, tree),
     )
+
+
+def _conditions(reader: Reader, tree: Tree) -> dict[str, tuple[str, ...]]:
+    """Return the conditions of a fault by the fields of `Fault`."""
+    found: dict[str, list[str]] = {"under": [], "under_sweeps": []}
+    for item in sequence(tree.entries["under"]) if "under" in tree.entries else ():
+        if isinstance(item, Scalar):
+            found["under"].append(text(item))
+            continue
+        entry = mapping(item)
+        reader.keys(entry, ("condition", "needs"))
+        word(_needed(entry, "needs"), NEEDS, "need")
+        found["under_sweeps"].append(text(_needed(entry, "condition")))
+    return {name: tuple(each) for name, each in found.items()}
 
 
 def _text(tree: Tree, key: str) -> str:

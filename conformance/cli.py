@@ -258,7 +258,7 @@ def validate(what: Sequence[str], sweeps: str, redundant: bool, is_release: bool
 @click.option("--with", "strangers", type=_PATH, metavar="FILE.py", help="Score the mutants of this file instead.")
 @click.option("--json", "target", type=_PATH, help="Write the score here.")
 @click.option("--write", type=_PATH, help="Write which cases kill which mutants here (needs --all).")
-@click.option("--sweeps", type=click.Choice(["none", "quick", "full"]), default="none", show_default=True)
+@_sweeps
 @click.option("--jobs", type=click.IntRange(1), help="Mutants at once.  [default: number of cores]")
 def mutants(
     what: Sequence[str],
@@ -272,11 +272,13 @@ def mutants(
     """Score the corpus by the wrong implementations that it notices.
 
     Each mutant is an evaluator with one fault, everywhere or under a condition; it runs as a target. One is left alone
-    once a case that cites the clause which it breaks has noticed it; --all runs everything.
+    once a case that cites the clause which it breaks has noticed it; --all runs everything. Those that are marked
+    `needs: sweep` meet points of sweeps instead, and are left out under --sweeps none.
 
     --with FILE.py scores a stranger's: its dict `mutants` maps names to functions (call, honest) -> output.
 
-    Exit code 1 if a mutant survives, or a clause is not pinned by the cases that cite it.
+    Exit code 1 if a mutant survives, a literal case notices one that is marked, or a clause is not pinned by the cases
+    that cite it.
     """
     from .mutants import audit, kills
     from .reports import mutation
@@ -284,9 +286,9 @@ def mutants(
     if write is not None and (not every or strangers is not None):
         raise click.UsageError("--write needs --all, and no --with")
     scored = audit.perform(_corpus(what, sweeps), _console(stderr=True), strangers=strangers, every=every, jobs=jobs)
-    mutation.show(_console(stderr=False), scored.kills, scored.clauses, scored.unpinned)
+    mutation.show(_console(stderr=False), scored)
     if target is not None:
-        _write(target, lambda: mutation.as_json(scored.kills, scored.unpinned))
+        _write(target, lambda: mutation.as_json(scored))
     if write is not None:
         _write(write, lambda: kills.encoded(scored.kills))
     return scored.exit_code

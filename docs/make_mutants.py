@@ -4,7 +4,7 @@ The page of the mutants, docs/reference/mutants.md, from faults and conditions; 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from conv_conformance.corpus import Corpus
 from conv_conformance.mutants import audit, score
@@ -23,8 +23,13 @@ implementations that are wrong on purpose, and says which of them no case notice
   each case whose verdict is a disagreement. A call that it cannot say, or a fault of the suite, is no kill.
 - Real faults are seldom everywhere. A mutant `fault/condition` has its fault only where the condition holds: for a call
   (a stride longer than the window, 17 channels, one dtype, one memory form) or in a part of the output (the last
-  sample, the places from the ninth on). The conditions of each fault stand under `under` in
-  [faults.yaml](../../cases/faults.yaml).
+  sample, the places from the ninth on), a mutant `fault/a+b` where both hold. The conditions of each fault stand under
+  `under` in [faults.yaml](../../cases/faults.yaml).
+- Some mutants need a sweep: they have their fault only at sizes that no case has which a person can check, or where
+  rare values meet (64 channels, a fourth sample, a sum of 500 products, a kernel of 5×5 in bfloat16). They are marked
+  `{condition: …, needs: sweep}`, and meet the points of `--sweeps quick`, or `full`; `--sweeps none` leaves them out. A
+  mark is wrong, and told, where a literal case notices the mutant. All others have to be killed by literal cases alone:
+  no sweep makes up for a literal case that is missing.
 - A fault `breaks` one clause. A clause is *pinned* if each of its mutants is killed by a case that cites the clause, so
   that a red result leads to the sentence that was broken.
 - Mutants that the same cases kill count once. None is claimed to be equivalent to the evaluator without a fault.
@@ -47,7 +52,7 @@ mutants = {"no-flip-in-depth": no_flip_in_depth}
 
 `call` is a [Call](../../conformance/call.py) whose arrays lie in memory as its storage says; `honest(call)` gives the
 right output of any call, or raises. An optional `reset()` is called before each mutant meets the corpus, case after
-case in the order of the corpus, in one process.
+case in the order of the corpus, literal cases before points of sweeps, in one process.
 """
 
 
@@ -62,8 +67,9 @@ def _lines(corpus: Corpus) -> Iterator[str]:
     mutants = audit.of(corpus)
     conditional = sum(1 for mutant in mutants.values() if mutant.condition)
     yield "\n## Faults\n"
-    yield f"{len(mutants)} mutants, {conditional} of them under a condition.\n"
-    yield "| clause | fault | also tried |\n|---|---|---|"
+    needy = len(audit.needing_sweeps(corpus))
+    yield f"{len(mutants)} mutants, {conditional} of them under a condition; {needy} more need a sweep.\n"
+    yield "| clause | fault | also tried | and on sweeps |\n|---|---|---|---|"
     for clause, names in score.by_clause(corpus, mutants).items():
         for name in names:
             if not mutants[name].condition:
@@ -78,4 +84,8 @@ def _lines(corpus: Corpus) -> Iterator[str]:
 def _fault(corpus: Corpus, clause: str, name: str) -> str:
     fault = corpus.faults[name]
     link = f"[{clause}](../spec/index.md#{clause.lower()})"
-    return f"| {link} | `{name}`: {fault.sentence} | {', '.join(f'`{each}`' for each in fault.under)} |"
+    return f"| {link} | `{name}`: {fault.sentence} | {_listed(fault.under)} | {_listed(fault.under_sweeps)} |"
+
+
+def _listed(conditions: Sequence[str]) -> str:
+    return ", ".join(f"`{each}`" for each in conditions)

@@ -18,7 +18,7 @@ from conv_conformance.adapter import Refused
 from conv_conformance.call import Array, Call
 from conv_conformance.cli import commands
 from conv_conformance.corpus import Corpus, load
-from conv_conformance.mutants import audit, score
+from conv_conformance.mutants import audit, conditions, score
 from conv_conformance.mutants.conditions import CONDITIONS
 from conv_conformance.mutants.evaluator import HONEST, evaluate
 from conv_conformance.mutants.faults import EDITS
@@ -76,8 +76,8 @@ def test_a_fault_that_breaks_a_clause_has_an_edit() -> None:
 
 def test_every_condition_is_known_and_used() -> None:
     """The conditions of the glossary of faults are those of the code, each tried with some fault."""
-    used = {condition for fault in corpus().faults.values() for condition in fault.under}
-    assert set(CONDITIONS) - {""} == used
+    under = [name for fault in corpus().faults.values() for name in (*fault.under, *fault.under_sweeps)]
+    assert set(CONDITIONS) - {""} == {part for name in under for part in conditions.parts(name)}
 
 
 def test_there_are_250_mutants_and_120_of_them_under_a_condition() -> None:
@@ -85,6 +85,19 @@ def test_there_are_250_mutants_and_120_of_them_under_a_condition() -> None:
     mutants = audit.of(corpus())
     assert len(mutants) >= 250
     assert sum(1 for mutant in mutants.values() if mutant.condition) >= 120
+
+
+def test_joined_conditions_hold_together() -> None:
+    """`a+b` holds for the calls of both, and marks what both mark; an unknown part is a KeyError."""
+    one, other, both = map(conditions.named, ("strided", "biased", "strided+biased"))
+    calls = [case.call for case in corpus().cases if case.call is not None]
+    assert [one.holds(call) and other.holds(call) for call in calls] == [both.holds(call) for call in calls]
+    assert {True, False} == {both.holds(call) for call in calls}
+    corner = conditions.named("last-sample+rank-2+first-place").region
+    assert corner is not None
+    assert [[[False, False]], [[True, False]]] == corner(np.zeros((2, 1, 2))).tolist()
+    with pytest.raises(KeyError):
+        conditions.named("strided+no-such")
 
 
 def test_kills_are_read_as_they_were_written(tmp_path: Path) -> None:

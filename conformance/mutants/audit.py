@@ -4,56 +4,52 @@ The corpus under mutants, as a person asks for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
 from ..campaign import cores
 from ..corpus import Corpus, shipped
-from ..reports.mutation import Unpinned, following
-from . import score, strangers
+from ..reports.mutation import following
+from . import marked, score, strangers
 from .kills import FILE, Kills, read
 from .mutant import Mutant, named
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scored:
-    """
-    Which cases notice which mutants, by clause, and the clauses that are not pinned.
-    """
-
-    kills: Kills
-    clauses: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    unpinned: Unpinned = field(default_factory=dict)
-
-    @property
-    def exit_code(self) -> int:
-        """1 if a mutant survives or a clause is not pinned, else 0."""
-        return 1 if self.kills.survivors or self.unpinned else 0
+from .scored import Scored
 
 
 def perform(corpus: Corpus, console: Console, *, strangers: Path | None, every: bool, jobs: int | None) -> Scored:
     """
     Score a corpus with its own mutants, or with those of a stranger's file.
+
+    Its own meet the literal cases alone, but for those that need a sweep.
     """
     if strangers is not None:
         return _of_a_stranger(corpus, console, strangers, every)
-    mutants = of(corpus)
-    earlier = kept()
+    mutants, needy = of(corpus), needing_sweeps(corpus)
+    literal, earlier = replace(corpus, cases=tuple(case for case in corpus.cases if not case.sweep)), kept()
     with following(console, len(mutants)) as done:
-        kills = score.measure(corpus, mutants, earlier=earlier, every=every, jobs=jobs or cores(), done=done)
+        kills = score.measure(literal, mutants, earlier=earlier, every=every, jobs=jobs or cores(), done=done)
     return Scored(
-        kills=kills, clauses=score.by_clause(corpus, mutants), unpinned=score.unpinned(corpus, mutants, kills)
+        kills=kills,
+        clauses=score.by_clause(literal, mutants),
+        unpinned=score.unpinned(literal, mutants, kills),
+        marked=marked.measure(corpus, needy, every=every),
     )
 
 
 def of(corpus: Corpus) -> dict[str, Mutant]:
     """
-    Return the mutants that the glossary of faults names.
+    Return the mutants that the glossary of faults names, but for those that need a sweep.
     """
-    return named({name: fault.under for name, fault in corpus.faults.items()})
+    return named({name: ("", *fault.under) for name, fault in corpus.faults.items()})
+
+
+def needing_sweeps(corpus: Corpus) -> dict[str, Mutant]:
+    """
+    Return the mutants that the glossary of faults marks with `needs: sweep`.
+    """
+    return named({name: fault.under_sweeps for name, fault in corpus.faults.items()})
 
 
 def kept() -> Kills | None:
@@ -67,4 +63,6 @@ def kept() -> Kills | None:
 def _of_a_stranger(corpus: Corpus, console: Console, path: Path, every: bool) -> Scored:
     mutants, reset = strangers.load(path)
     with following(console, len(mutants)) as done:
-        return Scored(kills=strangers.measure(corpus, mutants, reset, every=every, done=done))
+        kills = strangers.measure(corpus, mutants, reset, every=every, done=done)
+    points = {case.id for case in corpus.cases if case.sweep}
+    return Scored(kills=kills, swept=[name for name, ids in kills.by_mutant.items() if ids and points.issuperset(ids)])

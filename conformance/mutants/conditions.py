@@ -7,106 +7,18 @@ Real faults are seldom everywhere: they need a stride beyond the kernel, a chann
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
 
-import numpy as np
-
-from ..call import Array, Call
+from ..call import Call
 from ..dtypes import NAMES, is_complex, is_integer
-from .evaluator import HONEST, KERNELS, Axis, output_dtype, stuff, translate
-from .objections import objections, produced
-
-Region: TypeAlias = Callable[[Array], Array]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Condition:
-    """
-    Where a fault acts.
-
-    `when(call)` says whether it acts on a call at all; `region(y)` marks where in the output (axes N, C, then space).
-    """
-
-    sentence: str
-    when: Callable[[Call], bool] | None = None
-    region: Region | None = None
-
-    def holds(self, call: Call) -> bool:
-        """
-        Say whether the fault acts on this call; a condition about sizes holds for no call without a meaning.
-        """
-        return self.when is None or bool(self.when(call))
-
-
-def sensible(call: Call) -> bool:
-    """
-    Say whether a call has a meaning, so that its sizes can be asked for.
-    """
-    return next(objections(call), None) is None
-
-
-def axes(call: Call) -> tuple[Axis, ...]:
-    """
-    Return the spatial axes of a call, the first stage's where it is separable.
-    """
-    told = translate(call)[0]
-    lengths = [
-        w + sum(pair) for w, pair in zip(call.extents("input"), call.before or ((0, 0),) * call.rank, strict=True)
-    ]
-    lengths = stuff(np.zeros((1, 1, *(max(w, 0) for w in lengths))), told).shape[2:]
-    return HONEST.measure(lengths, call.extents(told.kernel), told)
-
-
-def _sized(test: Callable[[Call], bool]) -> Callable[[Call], bool]:
-    return lambda call: sensible(call) and test(call)
-
-
-def _some(test: Callable[[Axis], bool]) -> Callable[[Call], bool]:
-    return _sized(lambda call: any(map(test, axes(call))))
-
-
-def _window(axis: Axis) -> int:
-    return axis.taps + (axis.taps - 1) * (axis.dilation - 1)
+from .condition import Condition, axes, channels, joined, off_block, sized, some, window
+from .evaluator import KERNELS, output_dtype
+from .objections import produced
+from .production import PRODUCTION
+from .regions import REGIONS
 
 
 def _pairs(call: Call) -> list[tuple[int, int]]:
     return [(axis.low, axis.high) for axis in axes(call)]
-
-
-def _channels(call: Call) -> int:
-    return call.extent("input", "C")
-
-
-def _later(y: Array) -> Array:
-    return _from(y, 0, 1)
-
-
-def _from(y: Array, axis: int, start: int) -> Array:
-    places = np.arange(y.shape[axis]) >= start
-    return np.broadcast_to(places.reshape(-1, *(1,) * (y.ndim - axis - 1)), y.shape)
-
-
-def _last(y: Array, axis: int) -> Array:
-    return _from(y, axis, y.shape[axis] - 1)
-
-
-def _tail(block: int) -> Region:
-    return lambda y: _from(y, 1, y.shape[1] // block * block)
-
-
-def _corner(y: Array) -> Array:
-    marked = np.ones(y.shape, bool)
-    for axis in range(2, y.ndim):
-        marked &= ~_from(y, axis, 1) | _last(y, axis)
-    return marked
-
-
-def _inner(y: Array) -> Array:
-    marked = np.ones(y.shape, bool)
-    for axis in range(2, y.ndim):
-        marked &= _from(y, axis, 1) & ~_last(y, axis)
-    return marked
 
 
 def _is(field: str, value: str) -> Callable[[Call], bool]:
@@ -115,10 +27,6 @@ def _is(field: str, value: str) -> Callable[[Call], bool]:
 
 def _of_dtype(name: str) -> Callable[[Call], bool]:
     return lambda call: call.dtype.input == name
-
-
-def _off_block(count: Callable[[Call], int], block: int) -> Callable[[Call], bool]:
-    return _sized(lambda call: count(call) > block and count(call) % block != 0)
 
 
 def _of_another_rank(name: str) -> Callable[[Call], bool]:
@@ -178,10 +86,10 @@ CONDITIONS: Mapping[str, Condition] = {
         sentence="A dilation is 3 or more.", when=lambda call: max(call.dilations, default=1) > 2
     ),
     "stride-past-the-window": Condition(
-        sentence="A stride is longer than the window.", when=_some(lambda axis: axis.stride > _window(axis))
+        sentence="A stride is longer than the window.", when=some(lambda axis: axis.stride > window(axis))
     ),
     "stride-divides-nothing": Condition(
-        sentence="A stride leaves a remainder of the input.", when=_some(lambda axis: axis.length % axis.stride != 0)
+        sentence="A stride leaves a remainder of the input.", when=some(lambda axis: axis.length % axis.stride != 0)
     ),
     "negative-number": Condition(
         sentence="A stride, a dilation or the number of groups is negative.",
@@ -205,64 +113,64 @@ CONDITIONS: Mapping[str, Condition] = {
     ),
     # Window and lengths
     "even-kernel": Condition(
-        sentence="A kernel has an even number of taps.", when=_some(lambda axis: axis.taps % 2 == 0 and axis.taps > 0)
+        sentence="A kernel has an even number of taps.", when=some(lambda axis: axis.taps % 2 == 0 and axis.taps > 0)
     ),
     "odd-kernel": Condition(
         sentence="Every axis of the kernel has an odd number of taps.",
-        when=_sized(lambda call: all(axis.taps % 2 for axis in axes(call))),
+        when=sized(lambda call: all(axis.taps % 2 for axis in axes(call))),
     ),
     "one-tap": Condition(
-        sentence="The kernel has one tap.", when=_sized(lambda call: all(axis.taps == 1 for axis in axes(call)))
+        sentence="The kernel has one tap.", when=sized(lambda call: all(axis.taps == 1 for axis in axes(call)))
     ),
-    "many-taps": Condition(sentence="A kernel has five taps or more.", when=_some(lambda axis: axis.taps > 4)),
+    "many-taps": Condition(sentence="A kernel has five taps or more.", when=some(lambda axis: axis.taps > 4)),
     "window-past-the-input": Condition(
-        sentence="The window is longer than the input.", when=_some(lambda axis: _window(axis) > axis.length > 0)
+        sentence="The window is longer than the input.", when=some(lambda axis: window(axis) > axis.length > 0)
     ),
     "window-is-the-input": Condition(
-        sentence="The window is as long as the input.", when=_some(lambda axis: _window(axis) == axis.length)
+        sentence="The window is as long as the input.", when=some(lambda axis: window(axis) == axis.length)
     ),
     "one-output": Condition(
-        sentence="The output has one position.", when=_sized(lambda call: all(axis.out == 1 for axis in axes(call)))
+        sentence="The output has one position.", when=sized(lambda call: all(axis.out == 1 for axis in axes(call)))
     ),
     "one-output-in-an-axis": Condition(
-        sentence="The output has length 1 in an axis.", when=_some(lambda axis: axis.out == 1)
+        sentence="The output has length 1 in an axis.", when=some(lambda axis: axis.out == 1)
     ),
-    "one-element": Condition(sentence="The input has length 1 in an axis.", when=_some(lambda axis: axis.length == 1)),
-    "odd-length": Condition(sentence="The input has an odd length.", when=_some(lambda axis: axis.length % 2 == 1)),
+    "one-element": Condition(sentence="The input has length 1 in an axis.", when=some(lambda axis: axis.length == 1)),
+    "odd-length": Condition(sentence="The input has an odd length.", when=some(lambda axis: axis.length % 2 == 1)),
     "even-length": Condition(
         sentence="The input has an even length in every axis.",
-        when=_sized(lambda call: all(axis.length % 2 == 0 for axis in axes(call))),
+        when=sized(lambda call: all(axis.length % 2 == 0 for axis in axes(call))),
     ),
-    "long-input": Condition(sentence="The input is longer than 8.", when=_some(lambda axis: axis.length > 8)),
-    "longer-than-16": Condition(sentence="The input is longer than 16.", when=_some(lambda axis: axis.length > 16)),
-    "empty-output": Condition(sentence="The output has length 0 in an axis.", when=_some(lambda axis: axis.out == 0)),
+    "long-input": Condition(sentence="The input is longer than 8.", when=some(lambda axis: axis.length > 8)),
+    "longer-than-16": Condition(sentence="The input is longer than 16.", when=some(lambda axis: axis.length > 16)),
+    "empty-output": Condition(sentence="The output has length 0 in an axis.", when=some(lambda axis: axis.out == 0)),
     # Padding
     "padded": Condition(
-        sentence="Something is padded or cropped.", when=_some(lambda axis: (axis.low, axis.high) != (0, 0))
+        sentence="Something is padded or cropped.", when=some(lambda axis: (axis.low, axis.high) != (0, 0))
     ),
-    "unpadded": Condition(sentence="Nothing is padded.", when=_sized(lambda call: not any(map(any, _pairs(call))))),
+    "unpadded": Condition(sentence="Nothing is padded.", when=sized(lambda call: not any(map(any, _pairs(call))))),
     "padded-by-numbers": Condition(
         sentence="The padding is given in numbers.", when=lambda call: not isinstance(call.padding, str)
     ),
-    "unequal-ends": Condition(sentence="Low and high padding differ.", when=_some(lambda axis: axis.low != axis.high)),
+    "unequal-ends": Condition(sentence="Low and high padding differ.", when=some(lambda axis: axis.low != axis.high)),
     "unequal-axes": Condition(
-        sentence="Axes are padded differently.", when=_sized(lambda call: len(set(_pairs(call))) > 1)
+        sentence="Axes are padded differently.", when=sized(lambda call: len(set(_pairs(call))) > 1)
     ),
     "padding-past-the-window": Condition(
         sentence="A padding is at least as long as the window.",
-        when=_some(lambda axis: max(axis.low, axis.high) >= _window(axis)),
+        when=some(lambda axis: max(axis.low, axis.high) >= window(axis)),
     ),
     "low-padding-alone": Condition(
-        sentence="Only the low end of an axis is padded.", when=_some(lambda axis: axis.low > 0 == axis.high)
+        sentence="Only the low end of an axis is padded.", when=some(lambda axis: axis.low > 0 == axis.high)
     ),
     "high-padding-alone": Condition(
-        sentence="Only the high end of an axis is padded.", when=_some(lambda axis: axis.high > 0 == axis.low)
+        sentence="Only the high end of an axis is padded.", when=some(lambda axis: axis.high > 0 == axis.low)
     ),
     "negative-padding": Condition(
-        sentence="A padding is negative.", when=_some(lambda axis: min(axis.low, axis.high) < 0)
+        sentence="A padding is negative.", when=some(lambda axis: min(axis.low, axis.high) < 0)
     ),
     "mixed-signs": Condition(
-        sentence="One end is cropped, the other padded.", when=_some(lambda axis: axis.low * axis.high < 0)
+        sentence="One end is cropped, the other padded.", when=some(lambda axis: axis.low * axis.high < 0)
     ),
     **{
         f"padding-{word.replace('_', '-')}": Condition(sentence=f"The padding is `{word}`.", when=_is("padding", word))
@@ -278,64 +186,64 @@ CONDITIONS: Mapping[str, Condition] = {
     "padded-step": Condition(sentence="A padding step stands ahead.", when=lambda call: call.before is not None),
     # Batch and channels
     "one-sample": Condition(
-        sentence="The batch has one sample.", when=_sized(lambda call: call.extent("input", "N") == 1)
+        sentence="The batch has one sample.", when=sized(lambda call: call.extent("input", "N") == 1)
     ),
     "three-samples": Condition(
-        sentence="The batch has three samples or more.", when=_sized(lambda call: call.extent("input", "N") > 2)
+        sentence="The batch has three samples or more.", when=sized(lambda call: call.extent("input", "N") > 2)
     ),
-    "no-samples": Condition(sentence="The batch is empty.", when=_sized(lambda call: call.extent("input", "N") == 0)),
-    "one-channel": Condition(sentence="The input has one channel.", when=_sized(lambda call: _channels(call) == 1)),
+    "no-samples": Condition(sentence="The batch is empty.", when=sized(lambda call: call.extent("input", "N") == 0)),
+    "one-channel": Condition(sentence="The input has one channel.", when=sized(lambda call: channels(call) == 1)),
     "odd-channels": Condition(
         sentence="The number of channels is odd, and not 1.",
-        when=_sized(lambda call: _channels(call) % 2 == 1 and _channels(call) > 1),
+        when=sized(lambda call: channels(call) % 2 == 1 and channels(call) > 1),
     ),
     **{
         f"channels-off-{block}": Condition(
             sentence=f"There are more than {block} channels, and no multiple of {block}.",
-            when=_off_block(_channels, block),
+            when=off_block(channels, block),
         )
         for block in (4, 8, 16)
     },
     "channels-of-a-block": Condition(
         sentence="The number of channels is a multiple of 4.",
-        when=_sized(lambda call: _channels(call) > 0 and _channels(call) % 4 == 0),
+        when=sized(lambda call: channels(call) > 0 and channels(call) % 4 == 0),
     ),
     "sixteen-channels": Condition(
-        sentence="There are 16 channels or more.", when=_sized(lambda call: _channels(call) > 15)
+        sentence="There are 16 channels or more.", when=sized(lambda call: channels(call) > 15)
     ),
-    "one-filter": Condition(sentence="There is one output channel.", when=_sized(lambda call: produced(call) == 1)),
+    "one-filter": Condition(sentence="There is one output channel.", when=sized(lambda call: produced(call) == 1)),
     **{
         f"filters-off-{block}": Condition(
             sentence=f"There are more than {block} output channels, and no multiple of {block}.",
-            when=_off_block(produced, block),
+            when=off_block(produced, block),
         )
         for block in (4, 8, 16)
     },
     "filters-of-a-block": Condition(
         sentence="The number of output channels is a multiple of 4.",
-        when=_sized(lambda call: produced(call) > 0 and produced(call) % 4 == 0),
+        when=sized(lambda call: produced(call) > 0 and produced(call) % 4 == 0),
     ),
     "sixteen-filters": Condition(
-        sentence="There are 16 output channels or more.", when=_sized(lambda call: produced(call) > 15)
+        sentence="There are 16 output channels or more.", when=sized(lambda call: produced(call) > 15)
     ),
     "as-many-filters": Condition(
         sentence="There are as many output as input channels.",
-        when=_sized(lambda call: produced(call) == _channels(call) > 1),
+        when=sized(lambda call: produced(call) == channels(call) > 1),
     ),
     "fewer-filters": Condition(
         sentence="There are fewer output than input channels.",
-        when=_sized(lambda call: produced(call) < _channels(call)),
+        when=sized(lambda call: produced(call) < channels(call)),
     ),
     "grouped": Condition(sentence="There is more than one group.", when=lambda call: call.groups > 1),
     "three-groups": Condition(sentence="There are three groups or more.", when=lambda call: call.groups > 2),
     "ungrouped": Condition(sentence="There is one group.", when=lambda call: call.groups == 1),
     "one-channel-a-group": Condition(
         sentence="There are as many groups as channels.",
-        when=_sized(lambda call: call.groups == _channels(call) > 1),
+        when=sized(lambda call: call.groups == channels(call) > 1),
     ),
     "multiplied": Condition(
         sentence="The channel multiplier is not 1.",
-        when=_sized(
+        when=sized(
             lambda call: any("M" in call.letters(name) and call.extent(name, "M") > 1 for name in _kernels(call))
         ),
     ),
@@ -391,31 +299,25 @@ CONDITIONS: Mapping[str, Condition] = {
         sentence="A kernel has another dtype than the input.",
         when=lambda call: any(getattr(call.dtype, name) not in (None, call.dtype.input) for name in _kernels(call)),
     ),
+    **PRODUCTION,
     # Regions of the output
-    "later-samples": Condition(sentence="In every sample but the first.", region=_later),
-    "last-sample": Condition(sentence="In the last of several samples.", region=lambda y: _last(y, 0) & _from(y, 0, 1)),
-    "middle-samples": Condition(
-        sentence="In samples neither first nor last.", region=lambda y: _later(y) & ~_last(y, 0)
-    ),
-    "later-filters": Condition(sentence="In every output channel but the first.", region=lambda y: _from(y, 1, 1)),
-    "last-filter": Condition(sentence="In the last output channel.", region=lambda y: _last(y, 1)),
-    "filters-from-16": Condition(
-        sentence="In output channels from the seventeenth on.", region=lambda y: _from(y, 1, 16)
-    ),
-    **{
-        f"filters-beyond-blocks-of-{block}": Condition(
-            sentence=f"In output channels beyond the last full block of {block}.", region=_tail(block)
-        )
-        for block in (4, 8)
-    },
-    "first-place": Condition(
-        sentence="In the first place of the last axis.", region=lambda y: ~_from(y, y.ndim - 1, 1)
-    ),
-    "last-place": Condition(sentence="In the last place of the last axis.", region=lambda y: _last(y, y.ndim - 1)),
-    "last-row": Condition(sentence="In the last place of the first spatial axis.", region=lambda y: _last(y, 2)),
-    "places-from-8": Condition(
-        sentence="From the ninth place of the last axis on.", region=lambda y: _from(y, y.ndim - 1, 8)
-    ),
-    "corners": Condition(sentence="In the corners of the output.", region=_corner),
-    "inside": Condition(sentence="Away from every border of the output.", region=_inner),
+    **{name: Condition(sentence=sentence, region=region) for name, (sentence, region) in REGIONS.items()},
 }
+
+
+def named(name: str) -> Condition:
+    """
+    Return a condition by its name; `a+b` is where both `a` and `b` hold.
+
+    Raises:
+        KeyError: if there is none.
+
+    """
+    return CONDITIONS[name] if name in CONDITIONS else joined([CONDITIONS[each] for each in parts(name)])
+
+
+def parts(name: str) -> list[str]:
+    """
+    Return the conditions that a condition `a+b` joins.
+    """
+    return name.split("+")

@@ -4,14 +4,15 @@ A mutant: one fault in one stage of the evaluator, everywhere or under a conditi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..adapter import Refused
 from ..call import Array, Call
-from .conditions import CONDITIONS, Condition
+from . import conditions
+from .condition import Condition
 from .evaluator import HONEST, Stages, canonical
 from .faults import EDITS
 from .memory import read_placed
@@ -40,7 +41,7 @@ class Mutant:
         return Prepared(
             honest=honest,
             faulty=EDITS[self.fault](honest) if self.fault else honest,
-            condition=CONDITIONS[self.condition],
+            condition=conditions.named(self.condition),
         )
 
 
@@ -86,14 +87,14 @@ class Prepared:
         return np.where(self.condition.region(right), faulty, right).astype(faulty.dtype)
 
 
-def named(conditions: Mapping[str, tuple[str, ...]]) -> dict[str, Mutant]:
+def named(under: Mapping[str, Sequence[str]]) -> dict[str, Mutant]:
     """
-    Return the mutants of a glossary by name: each fault that has an edit, everywhere and under its conditions.
+    Return mutants by name: each fault that has an edit, under its conditions.
     """
     found = [
         Mutant(fault=fault, condition=condition)
-        for fault, under in conditions.items()
+        for fault, names in under.items()
         if fault in EDITS
-        for condition in ("", *under)
+        for condition in names
     ]
     return {str(mutant): mutant for mutant in found}

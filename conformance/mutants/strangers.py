@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
@@ -92,20 +93,25 @@ def measure(
     """
     Return which cases notice which of a stranger's mutants; unless `every` is set, only the first that does.
     """
-    plan = make_plan(corpus.cases)
+    # Points of sweeps are planned once a mutant has come past the literal cases.
+    plans = [cache(partial(_planned, corpus, is_sweep)) for is_sweep in (False, True)]
     found = {}
     for name, function in mutants.items():
         reset()
-        found[name] = tuple(_noticed(plan, name, function, every=every))
+        noticed = (case for plan in plans for case in _noticed(plan(), name, function))
+        found[name] = tuple(islice(noticed, None if every else 1))
         done(name)
     cases = [case.id for case in corpus.cases]
     return Kills(cases=cases, by_mutant=found, corpus=meaning(corpus.cases), is_whole=every)
 
 
-def _noticed(plan: Plan, name: str, function: Function, *, every: bool) -> list[str]:
+def _planned(corpus: Corpus, is_sweep: bool) -> Plan:
+    return make_plan([case for case in corpus.cases if bool(case.sweep) == is_sweep])
+
+
+def _noticed(plan: Plan, name: str, function: Function) -> Iterator[str]:
     given = verdicts(plan, name, Stranger(function))
-    noticed = (verdict.case for verdict in given if verdict.verdict in UNEXPECTED)
-    return list(noticed if every else islice(noticed, 1))
+    return (verdict.case for verdict in given if verdict.verdict in UNEXPECTED)
 
 
 class Stranger:

@@ -12,7 +12,7 @@ import numpy as np
 from .. import __version__
 from ..adapter import Outputs, Target
 from ..call import Call
-from .conditions import CONDITIONS
+from . import conditions
 from .faults import EDITS
 from .mutant import Mutant
 
@@ -27,7 +27,7 @@ class Names(Mapping[str, str]):
         fault, _, condition = name.partition("/")
         if fault not in EDITS:
             raise KeyError(name)
-        return CONDITIONS[condition].sentence
+        return conditions.named(condition).sentence
 
     def __iter__(self) -> Iterator[str]:
         """Yield the faults alone."""

@@ -7,17 +7,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TypeAlias
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ..mutants.kills import Kills
+from ..mutants.marked import Marked
 from ..mutants.score import Done
-
-#: By clause: the mutants that break it and that no case which cites it notices.
-Unpinned: TypeAlias = Mapping[str, Sequence[str]]
+from ..mutants.scored import Scored, Unpinned
 
 #: A log gets a line for so many mutants.
 STEP = 50
@@ -48,12 +47,13 @@ def _lines(console: Console, count: int) -> Done:
     return tell
 
 
-def show(console: Console, kills: Kills, clauses: Mapping[str, Sequence[str]], unpinned: Unpinned) -> None:
+def show(console: Console, scored: Scored) -> None:
     """
     Show kills by mutant (of a whole matrix), by clause, what was not noticed, and the score.
 
-    `clauses` maps each clause to the mutants that break it; it is empty for a stranger's mutants.
+    Clauses are left out for a stranger's mutants, which break none by name.
     """
+    kills, clauses, unpinned = scored.kills, scored.clauses, scored.unpinned
     if kills.is_whole:
         _by_mutant(console, kills)
         _by_case(console, kills)
@@ -64,10 +64,29 @@ def show(console: Console, kills: Kills, clauses: Mapping[str, Sequence[str]], u
     for clause, names in unpinned.items():
         console.print(f"unpinned: {clause}: {_why(names)}", soft_wrap=True)
     console.print(_score(kills, is_own=bool(clauses)), soft_wrap=True)
+    if scored.swept:
+        console.print(f"{len(scored.swept)} of them by points of sweeps alone")
     if clauses:
+        _marked(console, scored.marked)
         pinned = len([clause for clause in clauses if clause not in unpinned])
         total = len({*clauses, *unpinned})
         console.print(f"{pinned} of {total} clauses pinned by the cases that cite them")
+
+
+def _marked(console: Console, marked: Marked) -> None:
+    if marked.left_out:
+        console.print(f"{marked.left_out} mutants that need a sweep left out")
+        return
+    for name, case in marked.wrongly.items():
+        console.print(f"wrongly marked: {name}: the literal case {case} notices it", soft_wrap=True)
+    for name in marked.kills.survivors:
+        console.print(f"survivor: {name} (needs: sweep)", soft_wrap=True)
+    count = counts(marked.kills)
+    console.print(
+        f"{count['mutants']} mutants that need a sweep: {count['killed']} killed, "
+        f"{len(marked.kills.survivors)} survive, {len(marked.wrongly)} wrongly marked",
+        soft_wrap=True,
+    )
 
 
 def _why(names: Sequence[str]) -> str:
@@ -130,11 +149,21 @@ def _score(kills: Kills, *, is_own: bool) -> str:
     return f"{count['mutants']} mutants{under}: {count['killed']} killed, {len(kills.survivors)} survive"
 
 
-def as_json(kills: Kills, unpinned: Unpinned) -> str:
+def as_json(scored: Scored) -> str:
     """
     Return the counts, the survivors and the unpinned clauses; with a whole matrix also the kills of each mutant.
+
+    `swept` are a stranger's that points of sweeps alone noticed, `needs_sweep` tells of those that are marked so.
     """
-    said = {**counts(kills), "survivors": kills.survivors, "unpinned": dict(unpinned), "corpus": kills.corpus}
-    if kills.is_whole:
-        said["kills"] = {name: list(ids) for name, ids in kills.by_mutant.items()}
+    said = {**_counted(scored.kills), "unpinned": dict(scored.unpinned), "corpus": scored.kills.corpus}
+    said |= {"swept": list(scored.swept), "needs_sweep": _as_counted(scored.marked)}
     return json.dumps(said, indent=1) + "\n"
+
+
+def _counted(kills: Kills) -> dict[str, Any]:
+    whole = {"kills": {name: list(ids) for name, ids in kills.by_mutant.items()}} if kills.is_whole else {}
+    return {**counts(kills), "survivors": kills.survivors, **whole}
+
+
+def _as_counted(marked: Marked) -> dict[str, Any]:
+    return {**_counted(marked.kills), "wrongly_marked": dict(marked.wrongly), "left_out": marked.left_out}

@@ -1,0 +1,118 @@
+"""
+Mutants that only sweeps can kill, marked `needs: sweep`: no literal case notices them, and some point of a sweep does.
+
+Elsewhere than where its condition holds a mutant is the evaluator without a fault. So it meets only the cases on which
+it acts, in this very process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from ..adapter import Target
+from ..call import Call
+from ..case import Case
+from ..corpus import Corpus
+from ..expectation import Deferred
+from ..inprocess import verdicts
+from ..plan import make_plan, refusals
+from ..verdict import UNEXPECTED
+from .conditions import CONDITIONS, parts
+from .kills import Kills
+from .mutant import Mutant
+from .target import MutantTarget
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marked:
+    """
+    What became of the marked mutants.
+
+    `kills` are those by points of sweeps; `wrongly` has, by mutant, a literal case that notices it, so that its mark is
+    wrong; `left_out` are so many where no sweep was taken.
+    """
+
+    kills: Kills = field(default_factory=lambda: Kills(cases=(), by_mutant={}))
+    wrongly: Mapping[str, str] = field(default_factory=dict)
+    left_out: int = 0
+
+    @property
+    def is_well(self) -> bool:
+        """Whether no mutant survives and no mark is wrong."""
+        return not self.kills.survivors and not self.wrongly
+
+
+def measure(corpus: Corpus, mutants: Mapping[str, Mutant], *, every: bool = False) -> Marked:
+    """
+    Return which points notice which mutants, small calls first; unless `every` is set, only the first that does.
+
+    Raises:
+        RuntimeError: if a mutant cannot be run or judged, which is a fault of the suite.
+
+    """
+    points = [case for case in corpus.cases if case.sweep]
+    if not points:
+        return Marked(left_out=len(mutants))
+    small = Reach(sorted(points, key=_size), with_twins=False)
+    literal = Reach([case for case in corpus.cases if not case.sweep], with_twins=True)
+    kills: dict[str, tuple[str, ...]] = {}
+    wrongly: dict[str, str] = {}
+    for name, mutant in mutants.items():
+        kills[name] = tuple(islice(_noticing(mutant, small.of(mutant)), None if every else 1))
+        if (case := next(_noticing(mutant, literal.of(mutant)), "")) != "":
+            wrongly[name] = case
+    found = Kills(cases=[case.id for case in points], by_mutant=kills, is_whole=every)
+    return Marked(kills=found, wrongly=wrongly)
+
+
+def _size(case: Case) -> int:
+    return case.outline.input.size if case.outline is not None else 0
+
+
+class Reach:
+    """
+    Cases, and on which of them a mutant acts.
+
+    It acts on the twin of a refusal as well, which is asked only of a few cases.
+    """
+
+    def __init__(self, cases: Sequence[Case], *, with_twins: bool) -> None:
+        self._cases = cases
+        self._calls = [list(_calls(case, with_twins=with_twins)) for case in cases]
+        self._known: dict[str, frozenset[int]] = {}
+
+    def of(self, mutant: Mutant) -> list[Case]:
+        """
+        Return the cases with a call for which the condition of a mutant holds.
+        """
+        where = frozenset.intersection(*(self._where(name) for name in parts(mutant.condition)))
+        return [self._cases[at] for at in sorted(where)]
+
+    def _where(self, name: str) -> frozenset[int]:
+        if name not in self._known:
+            holds = CONDITIONS[name].holds
+            self._known[name] = frozenset(at for at, calls in enumerate(self._calls) if any(map(holds, calls)))
+        return self._known[name]
+
+
+def _calls(case: Case, *, with_twins: bool) -> Iterator[Call]:
+    if case.outline is not None:
+        yield case.outline
+        if with_twins and not isinstance(case.expectation, Deferred):
+            yield from (refusal.twin for refusal in refusals(case.expectation))
+
+
+def _noticing(mutant: Mutant, cases: Sequence[Case]) -> Iterator[str]:
+    """
+    Yield the cases that notice a mutant, each as soon as it has.
+    """
+    for case in cases:
+        (verdict,) = verdicts(make_plan([case]), str(mutant), MutantTarget(Target(name="mutant", mode=str(mutant))))
+        if verdict.verdict == "suite-error":
+            raise RuntimeError(f"{mutant} on {case.id}: {verdict.message}")
+        if verdict.verdict in UNEXPECTED:
+            yield case.id
+        if case.sweep:
+            case.release()
