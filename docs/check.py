@@ -1,5 +1,5 @@
 """
-Check the pages: specification and cases agree with the corpus, and every link inside the repository leads somewhere.
+Check the pages: they agree with corpus, ledger and runs, and every link inside the repository leads somewhere.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
+import make_results
+from conv_conformance import corpus
 from conv_conformance.problem import Invalid
 from make_pages import stale
 from markdown_it import MarkdownIt
@@ -87,6 +89,7 @@ def wrong() -> Iterator[str]:
     """
     try:
         yield from stale(ROOT)
+        yield from make_results.stale(ROOT, corpus.load())
     except Invalid as invalid:
         yield str(invalid)
     for path in pages():

@@ -48,7 +48,7 @@ entries:
   if that is not the output. `outputs` maps cases to the sha256 of their wrong output: another wrong value is not
   hidden.
 - `reason`, `link`, `since`, `triage`: why it is wrong; the framework's own documentation or issue; the day; a script of
-  about ten lines that shows it with the framework alone.
+  about ten lines that shows it with the framework alone, and keeps [two rules](../disputes.md#what-a-script-prints).
 
 An entry speaks of a verdict only where all of this holds. Of several, the first that does decides.
 

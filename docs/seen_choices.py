@@ -1,0 +1,84 @@
+"""
+Which alternatives of implementation-defined clauses the targets of a run followed, and where they follow a rarer one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from conv_conformance.alternatives import followed
+from conv_conformance.case import Case
+from conv_conformance.clauses import Clause
+from conv_conformance.conjunctions import Search, Table
+from conv_conformance.gathering import Said
+from conv_conformance.record import Record
+from conv_conformance.verdict import Verdict
+from seen_run import count
+
+#: So many cases of a rarer alternative are named, the smallest first.
+NAMED = 3
+#: A feature decides if so few conditions tell all cases of a rarer alternative from the others.
+CONDITIONS = 2
+
+#: By clause, target and alternative the cases in which it was followed.
+Seen: TypeAlias = "dict[str, dict[str, dict[str, list[Case]]]]"
+
+
+def choices(record: Record, cases: Mapping[str, Case], clauses: Mapping[str, Clause]) -> dict[str, dict[str, Any]]:
+    """
+    Return by clause and target what was followed, as counts and, beside the commonest alternative, cases and condition.
+
+    A target that followed none has under `unsaid` how many of the cases that others tell it by it has no words for.
+    """
+    seen = _seen(record.verdicts, cases, clauses)
+    return {clause: dict(_of_clause(seen[clause], record, cases)) for clause in clauses if clause in seen}
+
+
+def _seen(verdicts: Sequence[Verdict], cases: Mapping[str, Case], clauses: Mapping[str, Clause]) -> Seen:
+    found: Seen = {}
+    for verdict in verdicts:
+        for of_target in followed([verdict], cases, clauses).values():
+            for clause, names in of_target.items():
+                of_clause = found.setdefault(clause, {}).setdefault(verdict.target, {})
+                for name in names:
+                    of_clause.setdefault(name, []).append(cases[verdict.case])
+    return found
+
+
+def _of_clause(
+    seen: Mapping[str, Mapping[str, list[Case]]], record: Record, cases: Mapping[str, Case]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    asked = {case.id for of_target in seen.values() for some in of_target.values() for case in some}
+    unsaid: dict[str, list[Case]] = {}
+    for verdict in record.verdicts:
+        if verdict.case in asked and verdict.verdict == "unsupported":
+            unsaid.setdefault(verdict.target, []).append(cases[verdict.case])
+    for target in (info.name for info in record.targets):
+        if target in seen:
+            ordered = sorted(seen[target].items(), key=lambda item: -len(item[1]))
+            (_, common), *others = ordered
+            rarer = [{"alternative": name, **_rarer(some, common)} for name, some in others]
+            yield target, {"followed": {name: count(some) for name, some in ordered}, "rarer": rarer}
+        elif target in unsaid:
+            yield target, {"unsaid": count(unsaid[target])}
+
+
+def _rarer(rare: Sequence[Case], common: Sequence[Case]) -> dict[str, Any]:
+    named = sorted(Said({case.id: case for case in rare}).by_size([case.id for case in rare]), key=_is_point)
+    return {"where": _where(rare, common), "cases": named[:NAMED]}
+
+
+def _is_point(case: str) -> bool:
+    # The id of a point ends in the values of its axes; literal cases are what people read.
+    return case.endswith("]")
+
+
+def _where(rare: Sequence[Case], common: Sequence[Case]) -> str:
+    """Return the features that tell rare cases from the common ones, or nothing where that is not obvious."""
+    table = Table([case.features for case in (*rare, *common)])
+    rows = np.arange(len(rare), len(rare) + len(common))
+    parts = Search(table, rows).parts(range(len(rare)))
+    is_obvious = len(parts) <= CONDITIONS and not any(part.others for part in parts)
+    return "; or ".join(part.condition.text for part in parts) if is_obvious else ""

@@ -1,0 +1,100 @@
+"""
+What a run says of each fault that the ledger knows: on which targets, in how many calls, and which is the smallest.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from conv_conformance.case import Case
+from conv_conformance.gathering import Said, grouped
+from conv_conformance.groups import Group
+from conv_conformance.record import Record
+from conv_conformance.verdict import SEVERITIES, Verdict
+from seen_run import count
+
+#: So many conditions under which a fault was seen are told, those with the most calls first.
+TOLD = 3
+
+
+def faults(record: Record, cases: Mapping[str, Case]) -> dict[str, dict[str, Any]]:
+    """
+    Return by entry of the ledger what the record says of its calls.
+    """
+    found: dict[str, list[Verdict]] = {}
+    for verdict in record.verdicts:
+        if verdict.verdict == "known" and verdict.case in cases:
+            found.setdefault(verdict.known or "", []).append(verdict)
+    groups = grouped(record, cases).groups
+    beside = _by_case(record.verdicts, {verdict.case for every in found.values() for verdict in every})
+    return {
+        entry: _fault(every, [group for group in groups if group.known == entry], beside, cases)
+        for entry, every in sorted(found.items())
+    }
+
+
+def _by_case(verdicts: Iterable[Verdict], wanted: set[str]) -> dict[str, list[Verdict]]:
+    found: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        if verdict.case in wanted:
+            found.setdefault(verdict.case, []).append(verdict)
+    return found
+
+
+def _fault(
+    every: Sequence[Verdict], groups: Sequence[Group], beside: Mapping[str, list[Verdict]], cases: Mapping[str, Case]
+) -> dict[str, Any]:
+    ids = list(dict.fromkeys(verdict.case for verdict in every))
+    severities = {verdict.severity or "loud" for verdict in every}
+    targets = dict.fromkeys(verdict.target for verdict in every)
+    return {
+        "severity": min(severities, key=SEVERITIES.index),
+        "kinds": sorted({verdict.finding.kind for verdict in every if verdict.finding is not None}),
+        "targets": {name: count([cases[each.case] for each in every if each.target == name]) for name in targets},
+        "calls": count([cases[case] for case in ids]),
+        "clauses": list(_clauses([cases[case] for case in ids])),
+        "acts": list(_acts(groups)),
+        "smallest": _smallest(every, ids, cases),
+        "beside": dict(_beside([each for case in ids for each in beside[case]], targets)),
+    }
+
+
+def _clauses(every: Sequence[Case]) -> Iterator[str]:
+    """Yield the clauses of literal cases, which were written about them, else of the points of sweeps."""
+    literal = [case for case in every if not case.sweep]
+    yield from (name for name, _ in Counter(name for case in literal or every for name in case.clauses).most_common())
+
+
+def _acts(groups: Iterable[Group]) -> Iterator[dict[str, Any]]:
+    """Yield conditions that tell the calls from those that agree, how many of those under it fail, and of how many."""
+    told = (group for group in groups if group.condition.wanted)
+    for group in sorted(told, key=lambda each: -len(each.cases))[:TOLD]:
+        first = next(iter(group.targets))
+        yield {"where": group.acts, "target": first, **group.targets[first]._asdict()}
+
+
+def _smallest(every: Sequence[Verdict], ids: Sequence[str], cases: Mapping[str, Case]) -> dict[str, str]:
+    literal = [case for case in ids if not cases[case].sweep]
+    smallest = Said(cases).by_size(literal or ids)[0]
+    verdict = next(each for each in every if each.case == smallest)
+    return {"case": smallest, "target": verdict.target, "message": _short(verdict.message)}
+
+
+def _short(message: str) -> str:
+    """Return a message without what a dying process printed, which is another each time."""
+    return message.partition(" [last output")[0]
+
+
+def _beside(verdicts: Iterable[Verdict], wrong: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield what the other targets make of the same calls: all agree, all are unsupported, some fail as well."""
+    found: dict[str, set[str]] = {}
+    for verdict in verdicts:
+        if verdict.target not in wrong and verdict.verdict != "not-run":
+            found.setdefault(verdict.target, set()).add(verdict.verdict)
+    for target, said in found.items():
+        if said - {"agree", "fixed", "unsupported"}:
+            yield target, "fails"
+        else:
+            yield target, "agrees" if said - {"unsupported"} else "unsupported"

@@ -1,0 +1,88 @@
+"""
+What a run says of itself and of its targets: machine, versions, counts, and what nothing explains.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from conv_conformance.case import Case
+from conv_conformance.record import Record
+from conv_conformance.verdict import UNEXPECTED, VERDICTS, Verdict
+
+
+class Count(NamedTuple):
+    """
+    How many literal cases, and how many points of sweeps.
+    """
+
+    literal: int
+    sweeps: int
+
+
+def count(cases: Sequence[Case]) -> Count:
+    """
+    Return how many of the cases are literal, and how many points of sweeps.
+    """
+    sweeps = sum(bool(case.sweep) for case in cases)
+    return Count(len(cases) - sweeps, sweeps)
+
+
+def run(record: Record, cases: Mapping[str, Case]) -> dict[str, Any]:
+    """
+    Return what the header says, and of each target its version, its verdicts, and what it has no words for.
+    """
+    header = record.header
+    by_target: dict[str, dict[str, list[Case]]] = {}
+    unsaid = {info.name: Counter[str]() for info in record.targets}
+    for verdict in record.verdicts:
+        if verdict.verdict == "unsupported":
+            unsaid[verdict.target][verdict.message] += 1
+        if verdict.case in cases:
+            by_verdict = by_target.setdefault(verdict.target, {})
+            by_verdict.setdefault(verdict.verdict, []).append(cases[verdict.case])
+    targets = {
+        info.name: {
+            "framework": info.framework,
+            "version": info.version,
+            "verdicts": _counted(by_target.get(info.name, {})),
+            "unsaid": dict(unsaid[info.name].most_common()),
+        }
+        for info in record.targets
+    }
+    unexplained = [_told(verdict) for verdict in record.verdicts if verdict.verdict in (*UNEXPECTED, "suite-error")]
+    return {
+        "date": header["date"],
+        "suite": header["suite"],
+        "platform": header["platform"],
+        "targets": targets,
+        "unexplained": unexplained,
+    }
+
+
+def _counted(by_verdict: Mapping[str, Sequence[Case]]) -> dict[str, Count]:
+    return {name: count(by_verdict[name]) for name in VERDICTS if name in by_verdict}
+
+
+def _told(verdict: Verdict) -> dict[str, str]:
+    return {"case": verdict.case, "target": verdict.target, "message": verdict.message}
+
+
+def frameworks(targets: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """
+    Yield the frameworks of targets, each with its targets, in order: Keras is one on all its engines.
+    """
+    found: dict[str, list[str]] = {}
+    for name in targets:
+        found.setdefault(framework(name), []).append(name)
+    yield from found.items()
+
+
+def framework(target: str) -> str:
+    """
+    Return the framework of a target, or of a pattern of targets: `keras` of `keras-jax+ops`.
+    """
+    return re.split(r"[-+*]", target)[0]
