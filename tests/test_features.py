@@ -4,6 +4,7 @@ The features of calls, and conditions that ask for them.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -229,3 +230,33 @@ def test_condition_of_nothing_holds() -> None:
     Where nothing is asked for, every call will do.
     """
     assert Condition().holds({})
+
+
+SWEEP = """\
+about: A sweep of one's own.
+sweeps:
+  - id: mine.sweep
+    title: Integers, thinned or not, in several dtypes
+    clauses: [CONV-1]
+    base:
+      op: conv
+      layout: {input: NWC, kernel: WIO, output: NWC}
+      dtype: float32
+      input: {shape: [2, 7, 3], generate: {lcg: 1, low: -3, high: 3, density: 0.5}}
+      kernel: {shape: [2, 3, 3], generate: {lcg: 2, low: 0, high: 3}}
+      bias: {shape: [3], generate: {normal: 3, scale: 1}}
+    axes: {length: [3, 5], strides: [1, 3], dtype: [float32, bfloat16, complex64], groups: [1, 3]}
+"""
+
+
+def test_features_of_points_need_no_integers_drawn(tmp_path: Path) -> None:
+    """
+    What is said of a point without drawing its integers is what is said of its call.
+    """
+    path = tmp_path / "mine.yaml"
+    path.write_text(SWEEP)
+    points = [case for case in load([path], sweeps="full").cases if case.sweep]
+    said = [case.features for case in points]
+    assert all("call" not in vars(case) for case in points)
+    assert said == [features(case.call) for case in points if case.call is not None]
+    assert len(said) > 10
