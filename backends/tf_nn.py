@@ -95,14 +95,14 @@ def _output_shape(call: Call, layout: str) -> list[int]:
     stage = call.stages[0]
     sizes = {"N": call.extent("input", "N"), "C": call.extent("kernel", "O") * call.groups}
     # Where a parameter does not fit, the output is that beside a fitting one: TensorFlow is to refuse the parameter,
-    # and would end the process at a size below zero.
+    # and would end the process at a size below zero, which by definition is zero.
     strides = _sensible(call.strides, call.rank)
     windows = replace(stage, dilations=_sensible(call.dilations, call.rank)).window
     nothing = (0,) * call.rank
     crops = nothing if stage.is_padding_senseless else (*map(sum, stage.pairs), *nothing)
     axes = zip(call.spatial, call.lengths, strides, windows, crops, (*call.output_padding, *nothing), strict=False)
     for letter, size, stride, window, crop, more in axes:
-        sizes[letter] = (size - 1) * stride + window - crop + more
+        sizes[letter] = max((size - 1) * stride + window - crop + more, 0)
     return [sizes[letter] for letter in layout]
 
 

@@ -156,7 +156,7 @@ class Assembly:
 
         def expected() -> Expectation:
             assert case.call is not None
-            return expectation(point, case.call, self._twin)
+            return expectation(point, case.call, self._twin, self.known.clauses)
 
         choices = tuple(clause.id for clause in point.clauses)
         said = {**about(entry, path), "id": point.id, "sweep": sweep, "choices": choices}

@@ -139,19 +139,24 @@ def _rounding(call: Call, expected: Array, dtype: str, magnitude: Array, precisi
     count = reference.products(call)
     size = np.abs(wide(expected))
     underflow = count * 2.0**accumulator.min_exponent + 2.0**out.min_exponent
-    # A product of complex numbers is four real ones; the expectation itself is y rounded once: one more u_out * abs(y).
+    # A product of complex numbers is four real ones.
     factor = 4.0 if np.iscomplexobj(expected) else 1.0
-    outer = 2 * size + _before_bias(call, expected)
+    # The expectation is y rounded once, to the case's own dtype, which a mode may return a wider one of.
+    own = dtypes.FORMATS[_real(call.dtype.output or call.dtype.input)]
+    outer = out.unit * (size + _before_bias(call, expected)) + max(out.unit, own.unit) * size
     sums = (count * accumulator.unit + _narrowing(call, out, precision)) * magnitude
-    bound = factor * (sums + out.unit * outer + underflow)
+    bound = factor * (sums + outer + underflow)
     # Inputs rounded to bfloat16 cost up to (2u + u^2) * S, random data summed in it hardly more, however many products.
     coarse = bound + factor * 4 * dtypes.FORMATS["bfloat16"].unit * magnitude
     return Tolerance(bound=bound, coarse=coarse, unit=accumulator.unit * magnitude)
 
 
+def _real(dtype: str) -> str:
+    return dtypes.PARTS.get(dtype, dtype)
+
+
 def _narrowing(call: Call, out: dtypes.Format, precision: Precision) -> float:
-    own = call.dtype.output or call.dtype.input
-    own_bits = dtypes.FORMATS[dtypes.PARTS.get(own, own)].bits
+    own_bits = dtypes.FORMATS[_real(call.dtype.output or call.dtype.input)].bits
     bits = min(out.bits, precision.bits or own_bits)
     unit = 2.0**-bits
     return 2 * unit + unit**2 if bits < own_bits else 0.0

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from .expectation import Expectation
 
 
+#: How often a twin is changed that may be refused itself.
+FIRMER = 3
 #: The twin of a refusal: the id of a case, or a patch of call keys as plain data.
 Twin: TypeAlias = "str | Mapping[str, Any]"
 
@@ -164,18 +166,27 @@ def _hollow(spec: Spec, letters: str, dtype: str) -> Array:
     return np.broadcast_to(np.zeros((), numpy_type(dtype)), [sizes[letter] for letter in letters])
 
 
-def expectation(point: Point, call: Call, find: Find) -> Expectation:
+def expectation(point: Point, call: Call, find: Find, clauses: Mapping[str, Clause]) -> Expectation:
     """
     Return what is expected of a point: the exact result, and what else the clauses leave open.
 
     An alternative has its own name where one clause applies, else `CLAUSE:alternative` for each clause that it follows.
     """
-    return expectation_under(point.clauses, call, lambda twin: _twin(point, twin, find))
+    return expectation_under(
+        point.clauses, call, lambda twin: _twin(point, twin, find), lambda twin: _firm(point, twin, clauses)
+    )
 
 
-def expectation_under(clauses: tuple[Clause, ...], call: Call, twin_of: Callable[[Twin], Call]) -> Expectation:
+def expectation_under(
+    clauses: tuple[Clause, ...],
+    call: Call,
+    twin_of: Callable[[Twin], Call],
+    firm: Callable[[Twin], Twin] = lambda twin: twin,
+) -> Expectation:
     """
     Return what is expected of a call under clauses that leave a choice; `twin_of` returns the twin of a refusal.
+
+    `firm` changes a twin that may be refused itself.
     """
     from .expectation import AnyOf, Output
     from .reference import evaluate
@@ -189,17 +200,20 @@ def expectation_under(clauses: tuple[Clause, ...], call: Call, twin_of: Callable
         array = evaluate(call, switches)
         array = same.setdefault(str(array.shape).encode() + array.tobytes(), array)
         found[name] = Output(array=array, switches=switches)
-    found |= refusals_under(clauses, twin_of)
+    found |= refusals_under(clauses, twin_of, firm)
     return AnyOf(alternatives=found, clauses=tuple(clause.id for clause in clauses))
 
 
-def refusals_under(clauses: tuple[Clause, ...], twin_of: Callable[[Twin], Call]) -> dict[str, Expectation]:
+def refusals_under(
+    clauses: tuple[Clause, ...], twin_of: Callable[[Twin], Call], firm: Callable[[Twin], Twin] = lambda twin: twin
+) -> dict[str, Expectation]:
     """
     Return the ways to refuse a call that clauses leave, by their names.
     """
     from .expectation import Refusal
 
-    return {name: Refusal(twin=twin_of(twin), name=_written(twin)) for name, twin in _refused(clauses)}
+    twins = ((name, firm(twin)) for name, twin in _refused(clauses))
+    return {name: Refusal(twin=twin_of(twin), name=_written(twin)) for name, twin in twins}
 
 
 def _named(clauses: tuple[Clause, ...], followed: list[tuple[Clause, str]]) -> str:
@@ -245,6 +259,32 @@ def _twin(point: Point, twin: Twin, find: Find) -> Call:
     found = find(twin) if isinstance(twin, str) else build_call({**point.call, **twin})
     assert found is not None
     return found
+
+
+def _firm(point: Point, twin: Twin, clauses: Mapping[str, Clause]) -> Twin:
+    """
+    Return a twin that no clause leaves to be refused but those of the point: with the changes that such clauses name.
+
+    Without its negative padding, say, an input may be shorter than the window.
+    """
+    if isinstance(twin, str):
+        return twin
+    patch = dict(twin)
+    for _ in range(FIRMER):
+        more = {key: value for each in _open_to(point, patch, clauses) for key, value in each.items()}
+        if not more or geometry.complaints(geometry.settled({**point.call, **patch, **more})):
+            break
+        patch |= more
+    return patch
+
+
+def _open_to(point: Point, patch: Mapping[str, Any], clauses: Mapping[str, Clause]) -> Iterator[Mapping[str, Any]]:
+    """Yield the changes that a twin needs besides, by clauses that do not speak of its point."""
+    for clause in choices(hollow({**point.call, **patch}), clauses):
+        if clause not in point.clauses:
+            for _, each in _refusals(clause):
+                if isinstance(each.twin, Mapping):
+                    yield each.twin
 
 
 def _written(twin: Twin) -> str:
