@@ -216,6 +216,12 @@ class Call:
         assert self.layout.output is not None
         return permuted(output, letters, self.layout.output)
 
+    def release(self) -> None:
+        """
+        Let go of the stages: they name their call, so that only the garbage collector would ever free its arrays.
+        """
+        vars(self).pop("stages", None)
+
     @cached_property
     def pairs(self) -> Pairs:
         """

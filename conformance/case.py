@@ -83,5 +83,8 @@ class Case:
         """
         Let go of what was built; it is built again when it is asked for.
         """
-        for built in ("call", "features", "expectation"):
+        call: Call | None = vars(self).pop("call", None)
+        if call is not None:
+            call.release()
+        for built in ("features", "expectation"):
             vars(self).pop(built, None)

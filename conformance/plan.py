@@ -42,7 +42,7 @@ class Plan:
 
 #: At most so many cases are held at a time, with their calls and expectations, and so many bytes of arrays; twice that
 #: where one batch follows another. Each batch has workers of its own, whose imports take seconds.
-BATCH, BYTES = 4000, 256_000_000
+BATCH, BYTES = 4000, 400_000_000
 
 
 def batches(

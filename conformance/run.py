@@ -6,6 +6,7 @@ The command line, the pytest plugin and everything else that runs cases call `ru
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -128,6 +129,8 @@ class Runner:
             _wait(running)
             for at in before:
                 cases[at].release()
+            # Among millions of objects that stay, Python looks for what is left over too seldom to free large arrays.
+            gc.collect()
             before, running = places, begun
         _wait(running)
 

@@ -9,6 +9,7 @@ Needs the standard library and NumPy, for it runs inside any environment with Py
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib
 import importlib.util
 import mmap
@@ -116,6 +117,9 @@ def main(calls: str, progress: str, descriptor: str) -> None:
     if backend is None:
         return
     bench = Bench(backend, header, marks)
+    # A framework's objects are here to stay; among them, Python would look too seldom for what a call leaves behind.
+    gc.collect()
+    gc.freeze()
     while (end := buffer.find(b"\n", at + 1)) >= 0:
         number, form = wire.unpack_call(buffer[at + 1 : end])
         observation, is_device_lost = bench.answer(number, form, buffer, end + 1)
