@@ -72,7 +72,9 @@ def tolerance(call: Call, expected: Array, dtype: str, *, composed: bool, precis
     grid = _grid(call)
     # What a NaN or an infinity reaches is judged for being one; it loosens nothing for its neighbours.
     largest = float(magnitude.max(initial=0.0, where=np.isfinite(magnitude)))
-    if grid and largest / grid <= STRUCTURE_LIMIT[real]:
+    # Beyond the limit of the case's own dtype the expectation itself may be off the grid.
+    limit = min(STRUCTURE_LIMIT[real], STRUCTURE_LIMIT[_own(call)])
+    if grid and largest / grid <= limit:
         return Tolerance(grid=grid)
     allowed = _rounding(call, expected, real, magnitude, _precision(call, real, precision, composed=composed))
     if precision == "exact":
@@ -142,7 +144,7 @@ def _rounding(call: Call, expected: Array, dtype: str, magnitude: Array, precisi
     # A product of complex numbers is four real ones.
     factor = 4.0 if np.iscomplexobj(expected) else 1.0
     # The expectation is y rounded once, to the case's own dtype, which a mode may return a wider one of.
-    own = dtypes.FORMATS[_real(call.dtype.output or call.dtype.input)]
+    own = dtypes.FORMATS[_own(call)]
     outer = out.unit * (size + _before_bias(call, expected)) + max(out.unit, own.unit) * size
     sums = (count * accumulator.unit + _narrowing(call, out, precision)) * magnitude
     bound = factor * (sums + outer + underflow)
@@ -151,12 +153,14 @@ def _rounding(call: Call, expected: Array, dtype: str, magnitude: Array, precisi
     return Tolerance(bound=bound, coarse=coarse, unit=accumulator.unit * magnitude)
 
 
-def _real(dtype: str) -> str:
+def _own(call: Call) -> str:
+    """Return the real dtype of the output, or of its parts, that the case asks for."""
+    dtype = call.dtype.output or call.dtype.input
     return dtypes.PARTS.get(dtype, dtype)
 
 
 def _narrowing(call: Call, out: dtypes.Format, precision: Precision) -> float:
-    own_bits = dtypes.FORMATS[_real(call.dtype.output or call.dtype.input)].bits
+    own_bits = dtypes.FORMATS[_own(call)].bits
     bits = min(out.bits, precision.bits or own_bits)
     unit = 2.0**-bits
     return 2 * unit + unit**2 if bits < own_bits else 0.0

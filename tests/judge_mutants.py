@@ -136,15 +136,19 @@ MUTANTS = {
     "grid-without-bias": _numerics(
         "return min(grid, _quantum(call.bias)) if call.bias is not None else grid", "return grid"
     ),
-    "everything-has-a-grid": _numerics("grid and largest / grid <= STRUCTURE_LIMIT[real]", "grid"),
-    "nothing-has-a-grid": _numerics("grid and largest / grid <= STRUCTURE_LIMIT[real]", "False"),
+    "everything-has-a-grid": _numerics("grid and largest / grid <= limit", "grid"),
+    "nothing-has-a-grid": _numerics("grid and largest / grid <= limit", "False"),
+    "grid-of-the-returned-dtype": _numerics(
+        "min(STRUCTURE_LIMIT[real], STRUCTURE_LIMIT[_own(call)])", "STRUCTURE_LIMIT[real]"
+    ),
     "nan-loosens-its-neighbours": _numerics(", where=np.isfinite(magnitude)", ""),
     "unit-of-bfloat16": _numerics("count * accumulator.unit", 'count * dtypes.FORMATS["bfloat16"].unit'),
     "float64-as-float32": _numerics('("float64" if dtype == "float64" else "float32")', '"float32"'),
     "products-squared": _numerics("count = reference.products(call)", "count = reference.products(call) ** 2"),
     "one-product": _numerics("count = reference.products(call)", "count = 1"),
-    "output-not-rounded": _numerics("sums + out.unit * outer + underflow", "sums + underflow"),
-    "bias-not-rounded": _numerics("2 * size + _before_bias(call, expected)", "2 * size"),
+    "output-not-rounded": _numerics("sums + outer + underflow", "sums + underflow"),
+    "rounding-of-the-expectation-not-allowed": _numerics("max(out.unit, own.unit) * size", "out.unit * size"),
+    "bias-not-rounded": _numerics("(size + _before_bias(call, expected))", "size"),
     "narrowing-not-allowed": _numerics("if bits < own_bits else 0.0", "if False else 0.0"),
     "narrowing-always-allowed": _numerics("if bits < own_bits else 0.0", ""),
     "exact-within-the-bound": _numerics('if precision == "exact"', "if False"),

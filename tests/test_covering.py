@@ -72,7 +72,7 @@ def test_an_array_is_the_same_every_time() -> None:
 
 
 def test_draws_follow_the_generator_of_the_format() -> None:
-    """x <- 16807 x mod (2**31 - 1), the first discarded; a value is floor(x * size / (2**31 - 1)), a row counts once."""
+    """x <- 16807 x mod (2**31 - 1), the first discarded; each is floor(x * size / (2**31 - 1)); a row counts once."""
     x, rows = 7 * 16807 % (2**31 - 1), []
     while len(rows) < 5:
         row = []

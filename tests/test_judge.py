@@ -674,6 +674,16 @@ def test_a_mode_that_narrows_is_allowed_the_rounding_of_its_operands_and_no_more
     assert judged(lost, evaluate(call), call, result_dtypes=modes) == wrong("values")
 
 
+def test_an_expectation_rounded_to_a_narrower_dtype_allows_what_was_rounded() -> None:
+    """9 is 8 in float8_e5m2: a mode that returns bfloat16 may say 9, and not 10."""
+    call = call_of("conv", [[[3.0], [3.0], [3.0]]], [[[1.0]], [[1.0]], [[1.0]]], dtype="float8_e5m2")
+    modes = {"float8_e5m2": "bfloat16"}
+    assert [[[8.0]]] == evaluate(call).astype("float32").tolist()
+    for value, judgement in ((9.0, AGREE), (8.0, AGREE), (7.5, AGREE), (10.0, wrong("values"))):
+        got = np.array([[[value]]]).astype("bfloat16")
+        assert judged(got, evaluate(call), call, result_dtypes=modes) == judgement
+
+
 # --- found by lying backends
 
 
