@@ -282,8 +282,8 @@ MUTANTS = {
         '        assert len(made) == len(owed), f"{len(made)} verdicts on {len(owed)} cases"\n',
         "        made = [*made, *made][: len(owed)]\n",
     ),
-    "verdicts-of-a-run-not-counted": _run(
-        '    assert len(course.verdicts) == cases, f"{len(course.verdicts)} verdicts on {cases} cases"\n', ""
+    "verdicts-of-a-run-not-counted": _course(
+        '        assert len(given) == len(self._cases), f"{len(given)} verdicts on {len(self._cases)} cases"\n', ""
     ),
     "one-case-for-another": _bench(
         "for at, number in enumerate(plan.numbers) if number is not None",

@@ -14,6 +14,7 @@ import pytest
 from conv_conformance import bench as benches
 from conv_conformance import wire
 from conv_conformance.bench import Bench
+from conv_conformance.course import Course
 from conv_conformance.expectation import Deferred, Refusal
 from conv_conformance.ledger import Entry, Ledger
 from conv_conformance.observation import Observation
@@ -117,6 +118,15 @@ def test_lost_verdict_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benches.Bench, "finish", lambda bench, failed: list(finish(bench, failed))[1:])
     with pytest.raises(AssertionError, match="2 verdicts on 3 cases"):
         Runner().run(CASES[:3], [NUMPY])
+
+
+def test_a_batch_that_was_left_out_is_noticed() -> None:
+    """
+    A target has no verdicts to tell of before it has one for every case.
+    """
+    course = Course(Terms(), Ledger(), NUMPY, CASES[:3], lambda said: None)
+    with pytest.raises(AssertionError, match="0 verdicts on 3 cases"):
+        assert course.verdicts
 
 
 def test_error_of_a_listener_stops_the_run() -> None:
