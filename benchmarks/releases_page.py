@@ -19,9 +19,9 @@ HEAD = """\
 Each bug below is one that a release of a framework had, as its makers or users reported it. The suite was installed
 beside that release and beside the one that mended it, and `conv-conformance run --sweeps none --no-known` was recorded
 in both: at least one case disagrees there and agrees here, on the same machine. This page is drawn from
-[what was kept of the records](../../benchmarks/results/releases.json). To make the environments, run everything again
-and draw the page: `python benchmarks/releases.py --json benchmarks/results/releases.json --page docs/results/releases.md`;
-`--only NAME` takes one bug of [the table](../../benchmarks/releases.yaml).
+[what was kept of the records](../../benchmarks/results/releases.json). To make environments, run everything again and
+draw the page, for one bug of [the table](../../benchmarks/releases.yaml) with `--only NAME`:
+`python benchmarks/releases.py --json benchmarks/results/releases.json --page docs/results/releases.md`.
 """
 
 #: How many named cases a row shows.
