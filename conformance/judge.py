@@ -232,8 +232,14 @@ def _values(
     finite = np.isfinite(y)
     if (y[finite] == seen[finite]).all():
         return None
-    asked, composed = expectation.precision, observation.composed
-    allowed = numerics.tolerance(context.call, expected, dtype, composed=composed, precision=asked)
+    allowed = numerics.tolerance(
+        context.call,
+        expected,
+        dtype,
+        composed=observation.composed,
+        precision=expectation.precision,
+        switches=expectation.switches,
+    )
     error = np.where(finite, np.abs(np.subtract(seen, y, where=finite, out=np.zeros_like(y))), 0.0)
     if allowed.grid:
         return _off_grid(allowed.grid, error, expected, got)

@@ -8,6 +8,7 @@ Any other call is about rounding: an error bound that holds for every order of s
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -59,16 +60,25 @@ class Tolerance:
     unit: Array | None = None
 
 
-def tolerance(call: Call, expected: Array, dtype: str, *, composed: bool, precision: str | None = None) -> Tolerance:
+def tolerance(
+    call: Call,
+    expected: Array,
+    dtype: str,
+    *,
+    composed: bool,
+    precision: str | None = None,
+    switches: Collection[str] = frozenset(),
+) -> Tolerance:
     """
     Return the tolerance for a result of `dtype` (as the target returns it, which may be narrower than the call's).
 
-    `precision` is the class that the case asks for, if it asks for one.
+    `precision` is the class that the case asks for, if it asks for one; `switches` are those that `expected` was
+    computed with.
     """
     from . import reference
 
     real = dtypes.PARTS.get(dtype, dtype)
-    magnitude = reference.magnitude(call)
+    magnitude = reference.magnitude(call, switches)
     grid = _grid(call)
     # What a NaN or an infinity reaches is judged for being one; it loosens nothing for its neighbours.
     largest = float(magnitude.max(initial=0.0, where=np.isfinite(magnitude)))

@@ -146,6 +146,7 @@ MUTANTS = {
     "float64-as-float32": _numerics('("float64" if dtype == "float64" else "float32")', '"float32"'),
     "products-squared": _numerics("count = reference.products(call)", "count = reference.products(call) ** 2"),
     "one-product": _numerics("count = reference.products(call)", "count = 1"),
+    "bound-of-another-alternative": _judge("switches=expectation.switches", "switches=frozenset()"),
     "output-not-rounded": _numerics("sums + outer + underflow", "sums + underflow"),
     "rounding-of-the-expectation-not-allowed": _numerics("max(out.unit, own.unit) * size", "out.unit * size"),
     "bias-not-rounded": _numerics("(size + _before_bias(call, expected))", "size"),

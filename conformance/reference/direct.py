@@ -77,19 +77,19 @@ def evaluate(call: Call, switches: Collection[str] = frozenset()) -> Array:
 
 
 @np.errstate(all="ignore")
-def magnitude(call: Call) -> Array:
+def magnitude(call: Call, switches: Collection[str] = frozenset()) -> Array:
     """
     Return S, the sum of abs(x * w) over the products behind each output, and abs(b), as float64.
 
-    The axes are those of the output.
+    The axes are those of the output, which `switches` of `evaluate` may lengthen.
 
     Raises:
         Undefined: if the call has no meaning.
 
     """
-    check(call)
+    check(call, switches)
     value = _size(_input(call))
-    for layer in _layers(call):
+    for layer in _layers(call, switches):
         value = layer.join(layer.sums(layer.split(value), _size(_kernel(call, layer))))
     if call.bias is not None:
         value = value + _size(call.bias)
