@@ -5,7 +5,7 @@ What docs/results/portability.md says of each clause that leaves a choice: who f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,14 +48,12 @@ class Row:
     @property
     def counts(self) -> Mapping[str, tuple[str, str]]:
         """By alternative how many literal cases, and how many points of sweeps: `12`, or `7 to 12`."""
-        return {
-            name: (_range(each[0] for each in counts), _range(each[1] for each in counts))
-            for name, counts in self.followed.items()
-        }
+        parts = {name: tuple(zip(*counts, strict=True)) for name, counts in self.followed.items()}
+        return {name: (_range(literal), _range(sweeps)) for name, (literal, sweeps) in parts.items()}
 
 
-def _range(numbers: Iterable[int]) -> str:
-    low, *_, high = sorted([*numbers] * 2)
+def _range(numbers: Sequence[int]) -> str:
+    low, high = min(numbers), max(numbers)
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 

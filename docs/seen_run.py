@@ -85,4 +85,4 @@ def framework(target: str) -> str:
     """
     Return the framework of a target, or of a pattern of targets: `keras` of `keras-jax+ops`.
     """
-    return re.split(r"[-+*]", target)[0]
+    return re.split(r"[-+* ]", target)[0]
