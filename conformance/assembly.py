@@ -35,9 +35,18 @@ class Assembly:
     Puts the documents of all files together: what one file alone cannot know is checked here.
 
     `elsewhere` reads documents whose cases may be twins, and are no part of the corpus.
+    `enlarges` says whether literal cases have twins of production size, once there are sweeps.
     """
 
-    def __init__(self, *, glossaries: Glossaries, problems: list[Problem], elsewhere: Callable[[], Documents]) -> None:
+    def __init__(
+        self,
+        *,
+        glossaries: Glossaries,
+        problems: list[Problem],
+        elsewhere: Callable[[], Documents],
+        enlarges: bool = True,
+    ) -> None:
+        self.enlarges = enlarges
         self.known = glossaries
         self.problems = problems
         self.elsewhere = elsewhere
@@ -58,7 +67,7 @@ class Assembly:
                 self._check(path, entry)
         literal = [self._case(path, entry) for path, document in documents for entry in document["cases"]]
         self.built |= {case.id: case for case in literal}
-        twins = [] if sweeps == "none" else self._enlarged(documents)
+        twins = self._enlarged(documents) if self.enlarges and sweeps != "none" else []
         points = (self._points(path, entry, sweeps) for path, document in documents for entry in document["sweeps"])
         return (*literal, *twins, *(point for each in points for point in each))
 

@@ -100,7 +100,8 @@ def load(paths: Sequence[Path | str] | None = None, *, sweeps: Sweeps = "none") 
     glossaries = read_glossaries(folders, problems)
     documents = [(source.path, _document(content, source.path, problems)) for source, content in contents.items()]
     elsewhere = _nothing if paths is None else _shipped_documents
-    assembly = Assembly(glossaries=glossaries, problems=problems, elsewhere=elsewhere)
+    # A user's own cases are run as they are written.
+    assembly = Assembly(glossaries=glossaries, problems=problems, elsewhere=elsewhere, enlarges=paths is None)
     cases = assembly.cases(documents, sweeps)
     if problems:
         raise Invalid(*sorted(dict.fromkeys(problems)))
