@@ -336,9 +336,9 @@ def report(
     from .gathering import grouped
     from .record import read, write
 
-    corpus = _corpus((), "full")
-    parts = {path: read(path) for path in dict.fromkeys(records)}
-    whole = grouped(merging.merged(parts), {case.id: case for case in corpus.cases})
+    merged = merging.merged({path: read(path) for path in dict.fromkeys(records)})
+    corpus = _corpus((), _sweeps_of(merged))
+    whole = grouped(merged, {case.id: case for case in corpus.cases})
     if record is not None:
         write(whole, record)
     if condensed is not None:
@@ -350,8 +350,14 @@ def _grouped(record: Any) -> Any:
     from .gathering import grouped, lacks_groups
 
     # To find the groups that an older record lacks takes the whole corpus.
-    cases = _corpus((), "full").cases if lacks_groups(record) else ()
+    cases = _corpus((), _sweeps_of(record)).cases if lacks_groups(record) else ()
     return grouped(record, {case.id: case for case in cases})
+
+
+def _sweeps_of(record: Any) -> str:
+    # To build all sweeps takes many seconds; a record that does not say which it has may have any.
+    sweeps: str = record.header.get("selection", {}).get("sweeps", "full")
+    return sweeps
 
 
 def _show(record: Any, corpus: Corpus, ledger: Ledger, *, junit: Path | None, markdown: Path | None) -> None:

@@ -99,7 +99,7 @@ def _check(first: Path, record: Record, path: Path, other: Record) -> None:
         was, now = (_without_shard(each.header.get(part, {})) for each in (record, other))
         for name in {**was, **now}:
             if was.get(name) != now.get(name):
-                message = f"the {part}'s {name} is {now.get(name)}, and {was.get(name)} in {first}"
+                message = f"{part}.{name} is {now.get(name)}, and {was.get(name)} in {first}"
                 raise Invalid(Problem(path=str(path), message=message, hint=_HINT))
     if len(_counts([record.header, other.header])) > 1:
         message = f"part {_shard(other.header)} beside {_shard(record.header)} in {first}"

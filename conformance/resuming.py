@@ -75,7 +75,7 @@ def check(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None
         for name in {**before[part], **now[part]}:
             was, found = before[part].get(name), now[part].get(name)
             if was != found:
-                raise Invalid(_unlike(path, f"the {part}'s {name} is {_said(found)}, and was {_said(was)}"))
+                raise Invalid(_unlike(path, f"{part}.{name} is {_said(found)}, and was {_said(was)}"))
 
 
 def opened(path: Path) -> IO[str]:

@@ -4,21 +4,25 @@ A run: every case has one verdict on every target, and the exit code follows fro
 
 from __future__ import annotations
 
+import gc
 import hashlib
+import weakref
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from conv_conformance import bench as benches
-from conv_conformance import wire
+from conv_conformance import course, wire
 from conv_conformance.bench import Bench
 from conv_conformance.course import Course
 from conv_conformance.expectation import Deferred, Refusal
 from conv_conformance.ledger import Entry, Ledger
 from conv_conformance.observation import Observation
-from conv_conformance.plan import make_plan
+from conv_conformance.plan import batches, make_plan
+from conv_conformance.process import Failed
 from conv_conformance.record import TargetInfo, Timing
 from conv_conformance.run import Run, Runner, TargetRun
 from conv_conformance.targets import resolve
@@ -237,3 +241,125 @@ def test_calls_whose_sums_round_are_made_twice(values: float, weights: float, is
     call = call_of("conv", np.full((1, 4, 1), values), np.full((2, 1, 1), weights))
     [packed] = make_plan([case_of("c", call, outputs(line([0])))]).calls
     assert wire.unpack_call(packed.split(b"\n")[0])[1].is_repeated == is_repeated
+
+
+# --- batches
+
+
+def told(batch: int) -> tuple[list[Verdict], list[TargetInfo | Timing]]:
+    """
+    Return the verdicts of a run in batches of so many cases, without their times, and what else was told.
+    """
+    heard: list[TargetInfo | Verdict | Timing] = []
+    made = Runner(batch=batch).run(CASES, [zoo.miniature("off_by_one"), NUMPY], heard.append)
+    rest = [said for said in heard if not isinstance(said, Verdict)]
+    assert len(heard) - len(rest) == 2 * len(CASES)
+    return [replace(verdict, seconds=0.0) for verdict in made.verdicts], rest
+
+
+def test_batches_change_no_verdict() -> None:
+    """
+    Whatever the batch, the verdicts are the same, in the same order; each target tells once that it is ready.
+    """
+    whole, several = told(len(CASES)), told(6)
+    assert several[0] == whole[0]
+    for (_, rest), count in ((whole, 1), (several, 3)):
+        assert sorted(Counter(said.name for said in rest if isinstance(said, TargetInfo)).values()) == [1, 1]
+        assert sorted(Counter(said.target for said in rest if isinstance(said, Timing)).values()) == [count] * 2
+
+
+def test_seconds_of_batches_add_up() -> None:
+    """
+    A target's seconds are the sums of what its batches took.
+    """
+    heard: list[TargetInfo | Verdict | Timing] = []
+    made = Runner(batch=6).run(CASES, [NUMPY], heard.append)
+    timings = [said.seconds for said in heard if isinstance(said, Timing)]
+    for name in ("import", "calls", "total"):
+        assert made.targets[0].info.seconds[name] == pytest.approx(sum(seconds[name] for seconds in timings))
+    assert made.targets[0].info.seconds["total"] > made.targets[0].info.seconds["calls"] > 0
+
+
+def test_cases_are_let_go_of_batch_by_batch() -> None:
+    """
+    Of all that was built, the last batch is left, and is built again where somebody asks.
+    """
+    cases = zoo.cases()
+    Runner(batch=6).run(cases, [NUMPY])
+    assert [at for at, case in enumerate(cases) if {"call", "expectation"} & vars(case).keys()] == list(range(12, 17))
+    assert cases[0].call is not None
+
+
+def test_case_that_was_let_go_of_leaves_no_arrays() -> None:
+    """
+    A call and its stages name each other; without them nothing is left to the garbage collector.
+    """
+    array = np.ones((1, 4, 1), np.float32)
+    case = replace(CASES[0], build_call=lambda: call_of("conv", array.copy(), taps([1, 2])))
+    assert case.call is not None
+    assert case.call.stages[0].call is case.call
+    gone = weakref.ref(case.call)
+    gc.disable()
+    try:
+        case.release()
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_batch_ends_with_the_memory_that_its_arrays_take() -> None:
+    """
+    Cases are taken until the arrays of calls and expectations come to so many bytes, or there are so many cases.
+    """
+    large = [case_of(f"c{n}", call_of("conv", np.ones((1, 1000, 1)), taps([1])), outputs(line([0]))) for n in range(5)]
+    assert [list(each) for each in batches(large, range(5), 2)] == [[0, 1], [2, 3], [4]]
+    assert [list(each) for each in batches(large, range(5), 9, 20_000)] == [[0, 1, 2], [3, 4]]
+    assert [list(each) for each in batches(large, [4, 1], 9, 1)] == [[4], [1]]
+    assert list(batches(large, [])) == []
+
+
+def test_target_that_could_not_run_is_not_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    What fails in the first batch is not tried in the next: the reason is told once, and holds for every case.
+    """
+    started = []
+
+    def fails(*asked: object) -> Iterator[Failed]:
+        started.append(asked)
+        yield Failed(reason="no such device")
+
+    monkeypatch.setattr(course, "observe", fails)
+    heard: list[TargetInfo | Verdict | Timing] = []
+    made = Runner(batch=6).run(CASES, [NUMPY], heard.append)
+    assert (len(started), [said.failed for said in heard if isinstance(said, TargetInfo)]) == (1, ["no such device"])
+    assert {(v.verdict, v.message) for v in made.verdicts} == {("not-run", "the target could not run: no such device")}
+    assert (len(list(made.verdicts)), made.exit_code()) == (len(CASES), 3)
+
+
+@pytest.mark.parametrize(("cases", "stale"), [(("marked", "plain"), []), (("plain", "symmetric", "plane"), ["e"])])
+def test_ledger_is_held_against_the_whole_run(cases: tuple[str, ...], stale: list[str]) -> None:
+    """
+    An entry that one batch bears out is not stale for another; one that none does is, once.
+    """
+    name = str(zoo.miniature("off_by_one"))
+    entry = replace(STALE, id="e", cases=cases, targets=(name,), verdict="disagree", kinds=("values",))
+    made = Runner(ledger=Ledger(entries=(entry,)), batch=1).run(CASES[:13], [zoo.miniature("off_by_one")])
+    assert [entry.id for entry in made.targets[0].stale] == stale
+
+
+def test_slim_verdicts_hold_no_call() -> None:
+    """
+    Of what agrees, or was not made, nobody pastes the call; of all else everybody does.
+    """
+    adapters = [zoo.miniature("off_by_one"), zoo.miniature("UnsupportedEverything")]
+    calls = {(v.verdict, v.call) for v in Runner().run(CASES[:3], adapters).verdicts}
+    assert calls == {("agree", ""), ("disagree", "miniature()"), ("unsupported", "")}
+
+
+def test_equal_texts_are_kept_once() -> None:
+    """
+    The digest of the same output is one text for all targets: hundreds of thousands of verdicts are kept.
+    """
+    one, other = Runner().run(CASES[:1], [NUMPY, zoo.miniature("off_by_one")]).verdicts
+    assert one.output_sha256 is other.output_sha256
+    assert not hasattr(one, "__dict__")
