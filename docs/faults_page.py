@@ -90,13 +90,12 @@ class Fault:
 
     @property
     def conditions(self) -> str:
-        """Where it acts, as the entry says: on which calls, and on which machines."""
+        """Where it acts, as the entry says: at times, on some or all of which calls, and on which machines."""
         calls = [self.entry.calls.text] if self.entry.calls.wanted else []
-        often = [
-            *(["on some calls only"] if self.entry.partly else []),
-            *(["at times"] if self.entry.intermittent else []),
-        ]
-        return "; ".join([*calls, *_when(self.entry.when), *often])
+        where = "; ".join([*calls, *_when(self.entry.when)])
+        often = {"at times": self.entry.intermittent, "on some calls": self.entry.partly}
+        said = " and ".join(word for word, holds in often.items() if holds)
+        return " ".join(filter(None, (said, where and f"where {where}")))
 
     @property
     def source(self) -> str:
@@ -121,9 +120,12 @@ class Fault:
 
     @property
     def acts(self) -> Sequence[str]:
-        """What tells its calls from those that agree, as a program found it in the runs."""
+        """Which features its calls were found to have, of how many such calls on a target it acts."""
         found = (each for seen in self.seen.values() for each in seen["acts"])
-        return [f"{each['where']} ({each['seen']:,} of {each['of']:,} on `{each['target']}`)" for each in found]
+        return [
+            f"{each['seen']:,} of the {each['of']:,} calls of `{each['target']}` where {each['where']}"
+            for each in found
+        ]
 
     @property
     def is_run(self) -> bool:
@@ -154,7 +156,7 @@ class Fault:
 
     def beside(self, what: str) -> Sequence[str]:
         """
-        Return the targets that make of the same calls what is said: `agrees`, `fails`, or `unsupported`.
+        Return the targets that make of the same calls what is said: `agrees`, `refuses`, `fails`, or `unsupported`.
         """
         said = {name: each for seen in self.seen.values() for name, each in seen["beside"].items()}
         return [name for name, each in said.items() if each == what and name != "numpy"]

@@ -17,7 +17,7 @@ from conv_conformance.record import Record
 from conv_conformance.verdict import Verdict
 from seen_run import count
 
-#: So many cases of a rarer alternative are named, the smallest first.
+#: So many literal cases of a rarer alternative are named, the smallest first; without any, one point of a sweep.
 NAMED = 3
 #: A feature decides if so few conditions tell all cases of a rarer alternative from the others.
 CONDITIONS = 2
@@ -66,13 +66,9 @@ def _of_clause(
 
 
 def _rarer(rare: Sequence[Case], common: Sequence[Case]) -> dict[str, Any]:
-    named = sorted(Said({case.id: case for case in rare}).by_size([case.id for case in rare]), key=_is_point)
-    return {"where": _where(rare, common), "cases": named[:NAMED]}
-
-
-def _is_point(case: str) -> bool:
-    # The id of a point ends in the values of its axes; literal cases are what people read.
-    return case.endswith("]")
+    literal = [case.id for case in rare if not case.sweep]
+    ordered = Said({case.id: case for case in rare}).by_size(literal or [case.id for case in rare])
+    return {"where": _where(rare, common), "cases": list(ordered[: NAMED if literal else 1])}
 
 
 def _where(rare: Sequence[Case], common: Sequence[Case]) -> str:

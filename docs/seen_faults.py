@@ -17,6 +17,8 @@ from seen_run import count
 
 #: So many conditions under which a fault was seen are told, those with the most calls first.
 TOLD = 3
+#: What another target makes of the calls: wrong too, right, refused as a clause allows, or it has no words for them.
+SAID = ("fails", "agrees", "refuses", "unsupported")
 
 
 def faults(record: Record, cases: Mapping[str, Case]) -> dict[str, dict[str, Any]]:
@@ -88,13 +90,15 @@ def _short(message: str) -> str:
 
 
 def _beside(verdicts: Iterable[Verdict], wrong: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield what the other targets make of the same calls: all agree, all are unsupported, some fail as well."""
+    """Yield what the other targets make of the same calls: the first of `SAID` that one of them is."""
     found: dict[str, set[str]] = {}
     for verdict in verdicts:
         if verdict.target not in wrong and verdict.verdict != "not-run":
-            found.setdefault(verdict.target, set()).add(verdict.verdict)
-    for target, said in found.items():
-        if said - {"agree", "fixed", "unsupported"}:
-            yield target, "fails"
-        else:
-            yield target, "agrees" if said - {"unsupported"} else "unsupported"
+            found.setdefault(verdict.target, set()).add(_word(verdict))
+    yield from ((target, next(word for word in SAID if word in said)) for target, said in found.items())
+
+
+def _word(verdict: Verdict) -> str:
+    if verdict.verdict in ("agree", "fixed"):
+        return "refuses" if "refuses" in (verdict.alternative or "") else "agrees"
+    return "unsupported" if verdict.verdict == "unsupported" else "fails"
