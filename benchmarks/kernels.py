@@ -99,7 +99,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", nargs="*", help="patterns of ids; without them the points of the sweeps")
     parser.add_argument("--literal", action="store_true", help="the literal cases too")
-    parser.add_argument("--setting", action="append", help="only this setting, or this target's; repeatable")
+    parser.add_argument("--setting", action="append", help="only this setting, repeatable")
     parser.add_argument("--json", type=Path, help="keep what is measured in this file, beside what it holds already")
     parser.add_argument("--page", type=Path, help="write the page to this file")
     parser.add_argument("--nothing", action="store_true", help="measure nothing, take what the file holds")
@@ -110,7 +110,7 @@ def main() -> None:
         _observe(cases, *options.observe)
     arguments = [*options.what, *(["--literal"] if options.literal else [])]
     wanted = options.setting or []
-    settings = [each for each in SETTINGS if not wanted or each.name in wanted or each.target in wanted]
+    settings = [each for each in SETTINGS if not wanted or each.name in wanted]
     kept = json.loads(options.json.read_text()) if options.json and options.json.exists() else {}
     for _ in measure([] if options.nothing else settings, cases, arguments, kept):
         if options.json:

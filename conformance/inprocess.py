@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import wire
+from .adapter import attribute
 from .bench import Bench
+from .ledger import Ledger
 from .observation import Observation, from_message
 from .plan import Plan
+from .record import TargetInfo
 from .verdict import Verdict
 from .worker import Bench as Workbench
 from .worker import Marks
@@ -26,6 +29,7 @@ def verdicts(plan: Plan, target: str, backend: Any, marks: Marks | None = None) 
     """
     given: list[Verdict] = []
     bench = Bench(plan, target, given.append)
+    bench.begin(TargetInfo(name=target, result_dtypes=attribute(backend, "result_dtypes")), Ledger())
     header = {"audit": False, "device": "cpu", "follow_ups": plan.follow_ups}
     work = Workbench(backend, header, marks or _Unmarked())
     for number, packed in enumerate(plan.calls):

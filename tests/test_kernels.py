@@ -170,15 +170,18 @@ def test_the_names_of_settings_are_their_own() -> None:
 
 def test_a_call_is_given_the_kernels_that_it_took(tmp_path: Path) -> None:
     """
-    In torch a dilated convolution of two axes, without oneDNN, takes the backend for dilated ones, and no primitive.
+    A dilated convolution of two axes in torch, without oneDNN, takes the backend for dilated ones, and no primitive.
+
+    Under autocast the same calls are judged by the dtype that autocast returns.
     """
     if lacking := missing("torch"):
         pytest.skip(f"not installed: {', '.join(lacking)}")
     out = tmp_path / "out.jsonl"
     command = [sys.executable, str(ROOT / "benchmarks" / "kernels.py"), "conv2d.dilation.*", "conv2d.valid.*"]
-    command += ["--setting", "torch, oneDNN off", "--json", str(out)]
+    command += ["--setting", "torch, oneDNN off", "--setting", "torch+autocast", "--json", str(out)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    paths = json.loads(out.read_text())["settings"]["torch, oneDNN off"]["paths"]
-    assert set(paths) == {"torch.backend"}
-    assert set(paths["torch.backend"]) == {"Slow2d", "SlowDilated2d"}
+    found = json.loads(out.read_text())["settings"]
+    paths = found["torch, oneDNN off"]["paths"]
+    assert {layer: set(names) for layer, names in paths.items()} == {"torch.backend": {"Slow2d", "SlowDilated2d"}}
+    assert found["torch+autocast"]["otherwise"] == {}

@@ -60,7 +60,7 @@ SETTINGS = (
     Setting(target="torch", differs="channels last", pin="channels-last"),
     Setting(target="torch+layer"),
     Setting(target="torch+autocast"),
-    Setting(target="torch+compile", most=120),
+    Setting(target="torch+compile", most=600),
     Setting(target="jax"),
     Setting(target="jax+jit"),
     Setting(
@@ -75,8 +75,14 @@ SETTINGS = (
     ),
     Setting(
         target="jax+jit",
+        differs="float16 not widened",
+        environment={"XLA_FLAGS": "--xla_cpu_strict_dot_conv_math=true"},
+    ),
+    Setting(
+        target="jax+jit",
         differs="oneDNN on",
-        environment={"XLA_FLAGS": "--xla_cpu_experimental_onednn_custom_call=true"},
+        environment={"XLA_FLAGS": "--xla_cpu_use_onednn=true --xla_cpu_experimental_onednn_custom_call=true"},
+        most=100,
     ),
     Setting(target="tensorflow"),
     Setting(target="tensorflow", differs="oneDNN off", environment={"TF_ENABLE_ONEDNN_OPTS": "0"}),
