@@ -177,9 +177,9 @@ def _targets(entry: Entry, installed: Mapping[str, str]) -> Iterator[TargetInfo]
 
 def triage(entry: Entry, python: Path, installed: Mapping[str, str], options: argparse.Namespace) -> dict[str, Any]:
     """
-    Run a script, several times where the fault is intermittent, and return what is kept of it.
+    Run a script, several times where the fault may hide at times, and return what is kept of it.
     """
-    runs = options.repeat if entry.intermittent else 1
+    runs = options.repeat if is_fickle(entry) else 1
     endings = [run(entry, python, options.timeout) for _ in range(runs)]
     shown = [ending for ending in endings if shows(entry, ending)]
     kept = (shown or endings)[0]
@@ -196,6 +196,13 @@ def triage(entry: Entry, python: Path, installed: Mapping[str, str], options: ar
         "stderr": kept.stderr,
         "script": entry.triage,
     }
+
+
+def is_fickle(entry: Entry) -> bool:
+    """
+    Say whether one run proves little: the fault is intermittent, or it shows memory that nobody wrote to.
+    """
+    return entry.intermittent or {"values", "nonfinite"} <= set(entry.kinds)
 
 
 def _imported(script: str) -> list[str]:
@@ -241,7 +248,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--env", type=Path, help="the environment to make or to use; without it a temporary one")
     parser.add_argument("--packages", nargs="+", default=PACKAGES, help="what pip installs into a new one")
     parser.add_argument("--only", nargs="+", default=["*"], metavar="ID", help="ids, or patterns of ids")
-    parser.add_argument("--repeat", type=int, default=10, help="how often the script of an intermittent fault is run")
+    parser.add_argument(
+        "--repeat", type=int, default=10, help="how often a script is run whose fault may hide at times"
+    )
     parser.add_argument("--timeout", type=float, default=300, help="seconds for one run of a script")
     parser.add_argument("--dry", action="store_true", help="keep nothing")
     return parser.parse_args()

@@ -17,6 +17,8 @@ from seen_run import count
 
 #: So many conditions under which a fault was seen are told, those with the most calls first.
 TOLD = 3
+#: Fewer calls than this have too much in common by chance.
+FEWEST = 8
 #: What another target makes of the calls: wrong too, right, refused as a clause allows, or it has no words for them.
 SAID = ("fails", "agrees", "refuses", "unsupported")
 
@@ -71,7 +73,7 @@ def _clauses(every: Sequence[Case]) -> Iterator[str]:
 
 def _acts(groups: Iterable[Group]) -> Iterator[dict[str, Any]]:
     """Yield conditions that tell the calls from those that agree, how many of those under it fail, and of how many."""
-    told = (group for group in groups if group.condition.wanted)
+    told = (group for group in groups if group.condition.wanted and len(group.cases) >= FEWEST)
     for group in sorted(told, key=lambda each: -len(each.cases))[:TOLD]:
         first = next(iter(group.targets))
         yield {"where": group.acts, "target": first, **group.targets[first]._asdict()}

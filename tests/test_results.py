@@ -128,6 +128,8 @@ def test_a_fault_is_told_by_its_condition() -> None:
     record = _record(*map(_known, POINTS), *(_known(case, "jax", entry="another") for case in POINTS), *others)
     acts = seen_faults.faults(record, CASES)["e"]["acts"]
     assert [{"where": "a stride is not 1", "target": "torch", "seen": 8, "of": 8}] == acts
+    few = _record(*map(_known, POINTS[1:]), *(_said(case) for case in ("long", "short", *OTHERS)))
+    assert [] == seen_faults.faults(few, CASES)["e"]["acts"]
 
 
 CLAUSE = Clause(

@@ -168,8 +168,21 @@ def test_conditions_are_those_of_this_machine(when: dict[str, Any], version: str
     assert expected == SCRIPT.holds(_entry(when=when, versions=SpecifierSet(">=2.13")), {"torch": version})
 
 
-def test_an_intermittent_fault_is_looked_for_again_and_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The script of an intermittent fault is run several times, and what is kept is a run that showed it."""
+@pytest.mark.parametrize(
+    ("kinds", "intermittent", "expected"),
+    [(["values"], False, 1), (["values"], True, 5), (["values", "nonfinite"], False, 5), (["nonfinite"], False, 1)],
+)
+def test_a_fault_that_may_hide_is_looked_for_again_and_again(
+    kinds: list[str], *, intermittent: bool, expected: int
+) -> None:
+    """The script of an intermittent fault, or of one that shows memory, is run several times."""
+    entry = _entry("print(0, 'right is 1')", "disagree", *kinds, intermittent=intermittent)
+    found = SCRIPT.triage(entry, HERE, {}, SCRIPT.argparse.Namespace(repeat=5, timeout=300))
+    assert (expected, expected) == (found["shown"], found["runs"])
+
+
+def test_a_run_that_showed_the_fault_is_kept(tmp_path: Path) -> None:
+    """Of several runs one is kept that showed the fault, and how many did."""
     seen = tmp_path / "seen"
     script = f"open({str(seen)!r}, 'a').write('.')\nprint(len(open({str(seen)!r}).read()) % 2, 'right is 1')"
     options = SCRIPT.argparse.Namespace(repeat=5, timeout=300)
