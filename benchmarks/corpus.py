@@ -3,7 +3,7 @@ What a run of the whole corpus on the default targets takes: wall time, its part
 
 Imports, calls and engine are apart: an import is the time until a backend is made, calls are the frameworks' own
 time, the engine is the rest of each worker's time. Targets run side by side, so the parts add up to more than the
-wall time.
+wall time. `--from RECORD` gives the parts of a run that was made before, which its record holds.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ import argparse
 import json
 import resource
 import sys
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from conv_conformance import campaign, entries, platforms
-from conv_conformance.run import Run, Runner
+from conv_conformance.record import TargetInfo, read
+from conv_conformance.run import Runner
 from conv_conformance.targets import default
 
 
@@ -41,27 +43,34 @@ def measure(sweeps: str) -> dict[str, Any]:
         "wall_s": round(ended - began, 2),
         "load_s": round(loaded - began, 2),
         "parent_peak_mb": round(peak / 1e6, 1),
-        "targets": dict(_targets(made)),
+        "targets": _parts(target.info for target in made.targets),
         "exit_code": made.exit_code(),
     }
 
 
-def _targets(made: Run) -> list[tuple[str, dict[str, float | str]]]:
-    figures = []
-    for target in made.targets:
-        seconds = target.info.seconds
-        rest = seconds["total"] - seconds.get("import", 0.0) - seconds["calls"]
-        figures.append(
-            (
-                target.info.name,
-                {
-                    "version": target.info.version,
-                    "import_s": round(seconds.get("import", 0.0), 2),
-                    "calls_s": round(seconds["calls"], 2),
-                    "engine_s": round(rest, 2),
-                },
-            )
-        )
+def kept(path: Path) -> dict[str, Any]:
+    """
+    Return the figures that a record holds: without wall time and memory, which are not of its lines.
+    """
+    record = read(path)
+    return {
+        "date": record.header["date"],
+        "platform": record.header["platform"],
+        "cases": max(record.counts(target.name).total() for target in record.targets),
+        "targets": _parts(record.targets),
+    }
+
+
+def _parts(targets: Iterable[TargetInfo]) -> dict[str, dict[str, float | str]]:
+    figures: dict[str, dict[str, float | str]] = {}
+    for target in targets:
+        imports, calls, total = (target.seconds.get(name, 0.0) for name in ("import", "calls", "total"))
+        figures[target.name] = {
+            "version": target.version,
+            "import_s": round(imports, 2),
+            "calls_s": round(calls, 2),
+            "engine_s": round(total - imports - calls, 2),
+        }
     return figures
 
 
@@ -71,15 +80,17 @@ def main() -> None:
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sweeps", choices=["none", "quick", "full"], default="quick")
+    parser.add_argument("--from", dest="record", type=Path, help="a record, in place of a run")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    figures = measure(options.sweeps)
+    figures = kept(options.record) if options.record else measure(options.sweeps)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n")
     for name, parts in figures["targets"].items():
         columns = "  ".join(f"{part} {parts[f'{part}_s']:6.2f} s" for part in ("import", "calls", "engine"))
         print(f"{name:<18} {columns}")
-    print(f"cases {figures['cases']}  wall_s {figures['wall_s']}  parent_peak_mb {figures['parent_peak_mb']}")
+    said = (f"{name} {figures[name]}" for name in ("cases", "wall_s", "parent_peak_mb") if name in figures)
+    print("  ".join(said))
 
 
 if __name__ == "__main__":
