@@ -23,7 +23,7 @@ class Limits:
     start: float = 300.0
     #: Bytes of resident memory; by default half of the machine's.
     memory: int = field(default_factory=lambda: psutil.virtual_memory().total // 2)
-    #: Deaths of one target, after which its other cases are not run.
+    #: Deaths of one target in a batch of cases, after which the others of that batch are not run.
     deaths: int = 25
     #: Seconds between SIGTERM and SIGKILL.
     grace: float = 1.0
