@@ -228,19 +228,25 @@ def main() -> int:
     ledger = entries.load(entries.shipped()).entries
     wanted = [entry for entry in ledger if any(matches(pattern, entry.id) for pattern in options.only)]
     wrong = [line for entry in wanted for line in broken(entry)]
-    kept = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    made: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         python = fresh((options.env or Path(folder)).absolute(), options.packages)
         installed = versions(python)
         for entry in wanted:
-            kept[entry.id] = found = triage(entry, python, installed, options)
+            made[entry.id] = found = triage(entry, python, installed, options)
             print(line := told(entry.id, found), flush=True)
             wrong += [line] if found["holds"] and not found["shown"] else []
     if not options.dry:
-        kept = {entry.id: kept[entry.id] for entry in ledger if entry.id in kept}
-        RESULTS.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        _keep(made, [entry.id for entry in ledger])
     print("\n".join(["", *wrong] if wrong else ["every script shows its fault where its entry says that it would"]))
     return 1 if wrong else 0
+
+
+def _keep(made: Mapping[str, Any], known: Sequence[str]) -> None:
+    """Put what was made to what is kept of the other entries that the ledger knows, in its order."""
+    kept = {**(json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}), **made}
+    kept = {name: kept[name] for name in known if name in kept}
+    RESULTS.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _options() -> argparse.Namespace:

@@ -190,6 +190,15 @@ def test_a_run_that_showed_the_fault_is_kept(tmp_path: Path) -> None:
     assert (2, 5, "0 right is 1") == (found["shown"], found["runs"], found["stdout"])
 
 
+def test_what_other_entries_printed_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One script that is run again takes its place among the others, in the order of the ledger, without lost ones."""
+    results = tmp_path / "triage.json"
+    results.write_text(json.dumps({"gone": 1, "b": 2, "a": 3}))
+    monkeypatch.setattr(SCRIPT, "RESULTS", results)
+    SCRIPT._keep({"b": 4}, ["a", "b", "c"])
+    assert [("a", 3), ("b", 4)] == list(json.loads(results.read_text()).items())
+
+
 def test_the_suite_is_not_in_the_environment_of_the_scripts() -> None:
     """An environment in which the suite is installed is no evidence, and is refused."""
     with pytest.raises(SystemExit, match="this suite is installed there"):
