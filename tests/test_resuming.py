@@ -133,10 +133,28 @@ def test_whole_record_runs_nothing(
     """
     whole, record = undisturbed.record, tmp_path / "r.jsonl"
     record.write_text(whole)
+    before = record.stat().st_mtime_ns
     monkeypatch.setattr(course, "observe", None)
+    monkeypatch.setattr(run, "make_plan", None)
     done = command("run", "--resume", record)
-    assert (done.code, record.read_text() == whole) == (1, True)
+    assert (done.code, record.read_text() == whole, record.stat().st_mtime_ns) == (1, True, before)
     assert "numpy" in done.out
+
+
+def test_stale_entries_are_named_again(command: Command, cases: Path, tmp_path: Path) -> None:
+    """
+    What nothing that was run bears out is said of a record that is gone on with as well, whole or not.
+    """
+    first, record, ledger = (tmp_path / name for name in ("first.jsonl", "r.jsonl", "known.yaml"))
+    command("run", cases, "-b", lying("flips_the_kernel"), "--sweeps", "none", "--record", first)
+    command("known", "--record", first, "--write", ledger)
+    ledger.write_text(ledger.read_text().replace("flips_the_kernel", "negative_zero"))
+    words = ("--sweeps", "none", "--no-known", "--known", ledger, "--record", record)
+    done = command("run", cases, "-b", lying("negative_zero"), *words)
+    assert f"({ledger}:3)" in done.out
+    assert command("run", "--resume", record).out == done.out
+    record.write_text(record.read_text()[:-20])
+    assert command("run", "--resume", record).out == done.out
 
 
 @pytest.mark.parametrize(
