@@ -30,7 +30,7 @@ def count(target: str) -> dict[str, int]:
     adapter = resolve(target)
     place, _, name = adapter.locator.partition(":")
     backend = getattr(import_module(place), name)(adapter.target)
-    calls = (case.call for case in corpus.load(sweeps="quick").cases)
+    calls = (case.call for case in corpus.load().cases)
     reasons = (
         next((limit.reason for limit in backend.limits if limit.holds(call)), None)
         for call in calls

@@ -98,7 +98,8 @@ def _held(array: Array) -> str:
         return "integers"
     # What repeats in memory is looked at once; NumPy knows of no narrow float whether it is whole.
     array = array[tuple(slice(None if stride else 1) for stride in array.strides)]
-    numbers = array if array.dtype.kind in "fc" else array.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # signalling NaNs warn when they are read
+        numbers = array if array.dtype.kind in "fc" else array.astype(np.float64)
     if not np.isfinite(numbers).all():
         return "nonfinite"
     return "integers" if (np.rint(numbers) == numbers).all() else "fractions"

@@ -250,7 +250,7 @@ def test_audit_tells_untrue_limits_from_true_ones(tmp_path: Path) -> None:
     (tmp_path / "half.py").write_text(HALF_TRUE)
     made = Runner(terms=Terms(limits=LIMITS, audit=True)).run(CASES[:2], [resolve(f"{tmp_path}/half.py:Backend")])
     found = [(each.case, each.verdict, each.message) for each in made.verdicts]
-    assert found == [("plain", "agree", ""), ("marked", "unsupported", "no strides")]
+    assert found == [("plain", "agree", "no sums"), ("marked", "unsupported", "no strides")]
     assert (made.targets[0].untrue, made.exit_code()) == ({"no sums": 1}, 0)
 
 
