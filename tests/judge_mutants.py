@@ -153,9 +153,9 @@ MUTANTS = {
     "narrowing-not-allowed": _numerics("if bits < own_bits else 0.0", "if False else 0.0"),
     "narrowing-always-allowed": _numerics("if bits < own_bits else 0.0", ""),
     "exact-within-the-bound": _numerics('if precision == "exact"', "if False"),
-    "class-not-heard": _judge("asked, composed = expectation.precision,", "asked, composed = None,"),
-    "composed-not-heard": _judge("expectation.precision, observation.composed", "expectation.precision, False"),
-    "everything-is-composed": _judge("expectation.precision, observation.composed", "expectation.precision, True"),
+    "class-not-heard": _judge("precision=expectation.precision,", "precision=None,"),
+    "composed-not-heard": _judge("composed=observation.composed,", "composed=False,"),
+    "everything-is-composed": _judge("composed=observation.composed,", "composed=True,"),
     "accumulator-not-heard": _numerics("assumed = call.accumulate or", "assumed ="),
     # Special values
     "nan-equals-anything": _taking("np.where(np.isnan(got), expected, got)"),
