@@ -6,7 +6,6 @@ The command line, the pytest plugin and everything else that runs cases call `ru
 
 from __future__ import annotations
 
-import gc
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import TypeAlias
 from .case import Case
 from .course import Course
 from .ledger import Entry, Ledger
+from .memory import give_back
 from .plan import BATCH, Plan, batches, make_plan
 from .record import Record, TargetInfo, Timing
 from .targets import Adapter
@@ -129,8 +129,7 @@ class Runner:
             _wait(running)
             for at in before:
                 cases[at].release()
-            # Among millions of objects that stay, Python looks for what is left over too seldom to free large arrays.
-            gc.collect()
+            give_back()
             before, running = places, begun
         _wait(running)
 

@@ -31,6 +31,7 @@ from . import wire
 from .adapter import Outputs, Raised, Refused, Target, Unavailable, attribute
 from .call import Array, Call
 from .dtypes import NARROW, numpy_type
+from .memory import give_back
 
 #: Phases of a case, as the progress file holds them.
 IDLE, PREPARE, CALL, FETCH = range(4)
@@ -39,6 +40,9 @@ PROGRESS = struct.Struct("<qq")
 
 #: Observations are sent when this many wait, or when the oldest is this many seconds old.
 CHUNK, AGE = 64, 0.05
+
+#: After so many calls, memory that is free is given back to the system.
+GIVE_BACK = 256
 
 #: After an error that says one of these, on a device that is not the CPU, the process is not to be trusted any more.
 DEVICE_ERRORS = (
@@ -117,9 +121,10 @@ def main(calls: str, progress: str, descriptor: str) -> None:
     if backend is None:
         return
     bench = Bench(backend, header, marks)
-    # A framework's objects are here to stay; among them, Python would look too seldom for what a call leaves behind.
+    # A framework's objects are here to stay: the garbage collector need not look at them.
     gc.collect()
     gc.freeze()
+    made = 0
     while (end := buffer.find(b"\n", at + 1)) >= 0:
         number, form = wire.unpack_call(buffer[at + 1 : end])
         observation, is_device_lost = bench.answer(number, form, buffer, end + 1)
@@ -130,6 +135,9 @@ def main(calls: str, progress: str, descriptor: str) -> None:
         if is_device_lost:
             break
         at = end + form.size
+        made += 1
+        if made % GIVE_BACK == 0:
+            give_back()
     outbox.put(wire.pack({"done": True}))
     outbox.flush()
     # Interpreters with a framework inside may hang or crash while they are taken down; nothing is left to be said.
