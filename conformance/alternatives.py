@@ -19,7 +19,7 @@ Followed: TypeAlias = "dict[str, dict[str, Counter[str]]]"
 
 def followed(verdicts: Iterable[Verdict], cases: Mapping[str, Case], clauses: Mapping[str, Clause]) -> Followed:
     """
-    Count the alternatives that the verdicts name; one that several cited clauses have says nothing about either.
+    Count the alternatives that the verdicts name; one that several clauses have alike says nothing about either.
     """
     found: Followed = {}
     for verdict in verdicts:
@@ -57,12 +57,20 @@ def _named(alternative: str, case: Case, clauses: Mapping[str, Clause]) -> Itera
     """
     Yield clause and alternative: of `computes` the one clause that has it, of `SAME-4:computes, DTYPE-1:refuses` both.
     """
-    if ":" in alternative:
-        for pair in alternative.split(", "):
-            clause, _, name = pair.partition(":")
-            yield clause, name
-        return
     cited = case.choices or case.clauses
+    if ":" in alternative:
+        pairs = dict(pair.split(":") for pair in alternative.split(", "))
+        others = [clauses[clause] for clause in cited if clause in clauses and clause not in pairs]
+        yield from (pair for pair in pairs.items() if not _is_shared(clauses.get(pair[0]), pair[1], others))
+        return
     having = [clause for clause in cited if clause in clauses and alternative in clauses[clause].alternatives]
     if len(having) == 1:
         yield having[0], alternative
+
+
+def _is_shared(clause: Clause | None, name: str, others: Iterable[Clause]) -> bool:
+    """Say whether another clause refuses by the same twin: `strides: 1` accepted says not which stride was refused."""
+    if clause is None or name not in clause.alternatives or not clause.alternatives[name].is_refusal:
+        return False
+    twin = clause.alternatives[name].twin
+    return any(each.is_refusal and each.twin == twin for other in others for each in other.alternatives.values())

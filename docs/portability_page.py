@@ -100,12 +100,18 @@ def _choice(clause: Clause, runs: Mapping[str, Any]) -> Choice:
 
 
 def _seen(clause: Clause, runs: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, Mapping[str, Any]]]]:
-    """Yield targets, under another run than the first with its name, with their versions and what they follow."""
+    """Yield the targets of the first run with versions and what they follow, of another where it is something else."""
     first = next(iter(runs))
+    usual = runs[first]["choices"].get(clause.id, {})
     for name, run in runs.items():
         for target, said in run["choices"].get(clause.id, {}).items():
             label = target if name == first else f"{target} ({name})"
-            yield label, (run["targets"][target]["version"], said)
+            if name == first or _followed(said) != _followed(usual.get(target, {})):
+                yield label, (run["targets"][target]["version"], said)
+
+
+def _followed(said: Mapping[str, Any]) -> set[str]:
+    return set(said.get("followed", ()))
 
 
 def _row(name: str, version: str, labels: Sequence[str], said: Sequence[Mapping[str, Any]]) -> Row:

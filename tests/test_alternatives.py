@@ -5,6 +5,7 @@ Which alternatives targets follow, and who follows several.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from conv_conformance import corpus
 from conv_conformance.alternatives import followed, inconsistent
@@ -35,6 +36,25 @@ def test_several_clauses_are_named_with_their_alternatives() -> None:
     said = [verdict(loaded.cases[0].id, "SAME-4:computes, DTYPE-INT8:refuses")]
     assert followed(said, cases, loaded.clauses) == {
         "t": {"SAME-4": Counter(computes=1), "DTYPE-INT8": Counter(refuses=1)}
+    }
+
+
+def test_a_refusal_that_several_clauses_explain_says_nothing() -> None:
+    """
+    With strides and dilations under `same`, that `strides: 1` is accepted does not tell SAME-4 from STRIDE-2.
+    """
+    loaded = corpus.load()
+    case = replace(loaded.cases[0], choices=("SAME-4", "STRIDE-2", "DTYPE-INT8"))
+    cases = {case.id: case}
+    said = [verdict(case.id, "SAME-4:refuses"), verdict(case.id, "SAME-4:computes, STRIDE-2:computes")]
+    assert followed(said, cases, loaded.clauses) == {
+        "t": {"SAME-4": Counter(computes=1), "STRIDE-2": Counter(computes=1)}
+    }
+    told = [verdict(case.id, "DTYPE-INT8:refuses"), verdict(case.id, "SAME-4:refuses, STRIDE-2:computes")]
+    assert followed(told, cases, loaded.clauses)["t"] == {
+        "DTYPE-INT8": Counter(refuses=1),
+        "SAME-4": Counter(refuses=1),
+        "STRIDE-2": Counter(computes=1),
     }
 
 

@@ -238,10 +238,11 @@ def test_an_inconsistent_target_is_marked() -> None:
 
 
 def test_a_second_run_stands_beside_the_first() -> None:
-    """What a target follows in another run is told under the name of that run."""
-    runs = {"cpu": _run(*_follows("refuses", "short")), "other": _run(*_follows("computes", "short"))}
+    """What a target follows in another run is told under the name of that run, where it is something else."""
+    alike = _follows("computes", "short", target="jax")
+    runs = {"cpu": _run(*_follows("refuses", "short"), *alike), "other": _run(*_follows("computes", "short"), *alike)}
     (choice,) = portability_page.clauses({"SAME-4": CLAUSE}, runs)
-    assert [["torch"], ["torch (other)"]] == [row.targets for row in choice.rows]
+    assert [["torch"], ["torch (other)"], ["jax"]] == [row.targets for row in choice.rows]
     assert "*differs*" == choice.cell("torch")
 
 
