@@ -44,7 +44,7 @@ def chosen(patterns: Sequence[str], *, is_literal: bool) -> list[Case]:
 
 def seen(setting: Setting, arguments: Sequence[str], folder: Path) -> Seen:
     """
-    Return what a setting's process saw; one that dies is started again for what is left, one that hangs is not.
+    Return what a setting's process saw; one that dies or hangs is started again for what is left.
     """
     observations, log = folder / "observations.jsonl", folder / "log"
     observations.unlink(missing_ok=True)
@@ -67,21 +67,24 @@ def measure(
     """
     Put what is measured into `kept`, as the JSON file holds it, and print how long each setting took.
     """
-    kept |= {
-        "platform": platforms.describe(),
-        "cases": {"literal": sum(not case.sweep for case in cases), "sweeps": sum(bool(case.sweep) for case in cases)},
-    }
-    kept.setdefault("existing", {})
-    kept.setdefault("settings", {})
+    platform = platforms.describe()
+    if kept.get("platform") != platform:  # figures of two machines are not to be read together
+        kept.clear()
+    kept |= {"platform": platform, "existing": kept.get("existing", {}), "settings": kept.get("settings", {})}
     with tempfile.TemporaryDirectory() as folder:
         for setting in settings:
             began = perf_counter()
             found = seen(setting, arguments, Path(folder))
             kept["settings"][setting.name] = tally(setting, found, cases)
             kept["existing"] |= found.existing
+            kept["cases"] = {"literal": sum(not case.sweep for case in cases), "sweeps": sum(map(_is_point, cases))}
             kept["date"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
             print(f"{setting.name:<45} {len(found.verdicts):5} cases  {perf_counter() - began:6.1f} s", flush=True)
             yield
+
+
+def _is_point(case: Case) -> bool:
+    return bool(case.sweep)
 
 
 def _observe(cases: Sequence[Case], name: str, observations: str, log: str) -> None:
@@ -112,7 +115,7 @@ def main() -> None:
     wanted = options.setting or []
     settings = [each for each in SETTINGS if not wanted or each.name in wanted]
     kept = json.loads(options.json.read_text()) if options.json and options.json.exists() else {}
-    for _ in measure([] if options.nothing else settings, cases, arguments, kept):
+    for _ in () if options.nothing else measure(settings, cases, arguments, kept):
         if options.json:
             options.json.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     if options.page:

@@ -67,6 +67,24 @@ def test_what_was_not_computed_is_no_primitive(line: str) -> None:
     assert onednn.parse(line) is None
 
 
+@pytest.mark.parametrize(
+    ("kind", "direction", "implementation", "inside"),
+    [
+        ("deconvolution", "forward", "conv:any+x64:gemm:jit", "convolution backward_data bf16 x64:gemm:jit"),
+        ("deconvolution", "forward", "brg_deconv:avx2+brg_conv_fwd:avx2", "convolution forward bf16 brg_conv_fwd:avx2"),
+        ("convolution", "backward_data", "brg_conv_bwd:a+brg_conv_fwd:a", "convolution forward bf16 brg_conv_fwd:a"),
+        ("convolution", "backward_data", "jit_uni_ncsp:conv+jit:a", "convolution backward_data bf16 jit:a"),
+    ],
+)
+def test_a_primitive_has_another_inside(kind: str, direction: str, implementation: str, inside: str) -> None:
+    """
+    What an implementation hands its work to was executed as well; a deconvolution is the gradient of a convolution.
+    """
+    primitive = onednn.parse(CONVOLUTION)._replace(kind=kind, direction=direction, implementation=implementation)
+    assert primitive.inner.path == inside
+    assert primitive.inner.inner is None
+
+
 def test_a_line_is_read_once_it_is_whole(tmp_path: Path) -> None:
     """
     What is printed before is not told again, and half a line waits for its other half.
@@ -124,20 +142,39 @@ def test_what_is_not_reached_has_the_first_reason_that_holds() -> None:
     assert dict(LAYER.missing(["a:avx2", "c"], ["amx_bf16"])) == {"a:amx": existing.NO_CASE, "b": "old"}
 
 
-def _told(kind: str, severity: str) -> dict[str, str]:
-    return {"verdict": "disagree", "kind": kind, "severity": severity, "message": "m"}
+def _told(kind: str, severity: str, **more: str) -> dict[str, str]:
+    return {"verdict": "disagree", "kind": kind, "severity": severity, "message": "m", **more}
 
 
-def test_only_what_the_setting_changes_is_told_silent_ones_first() -> None:
+def test_only_what_the_setting_changes_is_told() -> None:
     """
-    A case that disagrees in the same way under the target's defaults is not the setting's doing.
+    A case that disagrees in the same way under the defaults is not the setting's doing.
+
+    What nothing explains, and is silent, comes first.
     """
     values, refused = _told("values", "silent"), _told("refused", "loud")
+    known = _told("values", "silent", known="entry")
     found = {
         "torch": {"target": "torch", "otherwise": {"both": values, "here": values}},
-        "torch, x": {"target": "torch", "otherwise": {"both": values, "b": refused, "here": refused, "c": values}},
+        "torch, x": {
+            "target": "torch",
+            "otherwise": {"a": known, "both": values, "b": refused, "here": refused, "c": values},
+        },
     }
-    assert [case for _, case, _ in page.differing(found)] == ["c", "b", "here"]
+    assert [case for _, case, _ in page.differing(found)] == ["c", "b", "here", "a"]
+
+
+def test_what_a_setting_mends_is_told_where_all_cases_were_tried() -> None:
+    """
+    A case that is wrong under the defaults alone is told of a setting that tried it, and not of one that tried a few.
+    """
+    default = {"target": "torch", "otherwise": {"a": _told("values", "silent")}, "verdicts": {"agree": 1, "known": 1}}
+    found = {
+        "torch": default,
+        "torch, x": {"target": "torch", "otherwise": {}, "verdicts": {"agree": 2}},
+        "torch, y": {"target": "torch", "otherwise": {}, "verdicts": {"agree": 1}},
+    }
+    assert [(name, case) for name, case, _ in page.mended(found)] == [("torch, x", "a")]
 
 
 def test_paths_of_calls_that_did_not_return_do_not_count() -> None:

@@ -14,7 +14,7 @@ import yaml
 
 FILE = Path(__file__).with_name("existing.yaml")
 
-#: Said where no reason is known: the corpus has no such case.
+#: Said where nothing is in the way but that the corpus has no such case; reasons that begin so say what it would be.
 NO_CASE = "no case takes it"
 
 

@@ -14,9 +14,11 @@ from importlib import import_module
 from pathlib import Path as File
 from typing import IO, Any
 
-from conv_conformance import inprocess
+from conv_conformance import entries, inprocess, platforms
 from conv_conformance.case import Case
+from conv_conformance.ledger import Ledger
 from conv_conformance.plan import Plan, make_plan
+from conv_conformance.record import TargetInfo
 from conv_conformance.targets import resolve
 from conv_conformance.verdict import Verdict
 from conv_conformance.worker import PREPARE
@@ -74,8 +76,9 @@ def observe(setting: Setting, cases: Sequence[Case], log: str, observations: Fil
         versions = {"version": backend.version, "settings": backend.settings}
         _write(out, {"about": versions, "existing": existing})
         marks = Attribution(plan, made, out)
+        ledger, by_id = _ledger(setting.target, backend), {case.id: case for case in cases}
         for verdict in inprocess.verdicts(plan, setting.target, backend, marks):
-            _write(out, _told(verdict))
+            _write(out, _told(ledger.apply(verdict, by_id[verdict.case])))
         marks.finish()
         _write(out, {"done": True})
     # Interpreters with a framework inside may hang or crash while they are taken down.
@@ -88,11 +91,16 @@ def _backend(name: str) -> Any:
     return getattr(import_module(place), made)(adapter.target)
 
 
+def _ledger(target: str, backend: Any) -> Ledger:
+    info = TargetInfo(name=target, framework=backend.framework, version=backend.version, settings=backend.settings)
+    return entries.load(entries.shipped()).of(info, platforms.describe()["flags"])
+
+
 def _told(verdict: Verdict) -> dict[str, Any]:
     told = {"judged": verdict.case, "verdict": verdict.verdict, "call": verdict.call, "message": verdict.message}
     told["returned"] = verdict.output_sha256 is not None
     if verdict.finding is not None:
-        told |= {"kind": verdict.finding.kind, "severity": verdict.severity}
+        told |= {"kind": verdict.finding.kind, "severity": verdict.severity, "known": verdict.known}
     return told
 
 

@@ -34,6 +34,23 @@ class Primitive(NamedTuple):
         """Kind, direction, dtype and implementation; an implementation inside another stands behind a plus."""
         return f"{self.kind} {self.direction} {self.dtype} {self.implementation}"
 
+    @property
+    def inner(self) -> Primitive | None:
+        """
+        The primitive inside this one, None where there is none.
+
+        A deconvolution is the gradient of a convolution, or, turned round, a convolution again; the name of the inner
+        one says which, or else it is the gradient.
+        """
+        _, _, inside = self.implementation.partition("+")
+        if not inside:
+            return None
+        direction = "backward_data" if self.kind == "deconvolution" else self.direction
+        if inside.startswith("brg_conv_fwd"):
+            direction = "forward"
+        kind = "matmul" if inside.startswith("brg_matmul") else "convolution"
+        return self._replace(kind=kind, implementation=inside, direction=direction)
+
 
 _EXECUTED = re.compile(r"^onednn_verbose,(?:v\d+,)?(?:[\d.]+,)?primitive,exec,cpu,(.*)$")
 _MEMORY = re.compile(r"(src|wei|dst)(?:_[a-z]+)?:(\w+):[^ :]*:([^: ]*):([^: ]*)")

@@ -4,16 +4,22 @@ The page: what was reached under which settings, by which cases, and what was no
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
 from .existing import NO_CASE, Layer, layers
 
 #: How many cases are named for one group of findings.
-NAMED = 5
+NAMED = 3
+SETTINGS = """\
+What differs from a target's defaults, how many cases were tried and how many calls returned, and how they were judged;
+the other cases are not supported by the target. Where a call takes long, only some are tried, evenly spread.
+"""
 #: Layers of which no list exists.
 TITLES = {"torch.inductor": "What torch.compile calls"}
+#: The verdicts that stand against a framework, those that the ledger explains among them.
+WRONG = ("disagree", "known", "crash", "timeout")
 _RANK = {"silent": 0, "loud": 1, "precision": 2}
 
 HEAD = """\
@@ -41,7 +47,7 @@ def page(kept: Mapping[str, Any]) -> str:
     parts = [
         HEAD.format(**kept["platform"] | {"flags": ", ".join(kept["platform"]["flags"])}, **_scope(kept)),
         "## Settings\n",
-        "What differs from a target's defaults, how many calls returned, and how the cases were judged.\n",
+        SETTINGS,
         *_settings(kept["settings"], numbers),
         "\n## Judged otherwise than under the defaults\n",
         *_findings(kept["settings"], numbers),
@@ -62,47 +68,68 @@ def _scope(kept: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _settings(settings: Mapping[str, Any], numbers: Mapping[str, int]) -> Iterator[str]:
-    yield "| | setting | set | version | returned | agree | disagree |"
-    yield "|---:|---|---|---|---:|---:|---:|"
+    yield "| | setting | set | version | cases | returned | agree | disagree |"
+    yield "|---:|---|---|---|---:|---:|---:|---:|"
     for name, one in settings.items():
         verdicts = one["verdicts"]
-        wrong = sum(count for verdict, count in verdicts.items() if verdict in ("disagree", "crash", "timeout"))
+        wrong = sum(count for verdict, count in verdicts.items() if verdict in WRONG)
         version = one["about"].get("version", "?")
         yield (
-            f"| {numbers[name]} | {name} | {_code(one['set'])} | {version} | {one['returned']} "
-            f"| {verdicts.get('agree', 0)} | {wrong} |"
+            f"| {numbers[name]} | {name} | {_code(one['set'])} | {version} | {sum(verdicts.values())} "
+            f"| {one['returned']} | {verdicts.get('agree', 0)} | {wrong} |"
         )
 
 
 def differing(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     """
-    Yield (setting, case, what was seen) where a case is not as under its target's defaults; silent ones come first.
+    Yield (setting, case, what was seen) where a case is not as under its target's defaults.
+
+    What the ledger does not explain comes first, then silent ones ahead of others.
     """
     found = []
     for name, one in settings.items():
         default = settings.get(one["target"], {}).get("otherwise", {})
         found += [(name, case, told) for case, told in one["otherwise"].items() if not _same(told, default.get(case))]
-    yield from sorted(found, key=lambda item: (_RANK.get(item[2].get("severity", ""), 3), item[0], item[1]))
+    yield from sorted(found, key=_order)
+
+
+def _order(one: tuple[str, str, Mapping[str, Any]]) -> tuple[Any, ...]:
+    name, case, told = one
+    return bool(told.get("known")), _RANK.get(told.get("severity", ""), 3), name, told.get("known", ""), case
+
+
+def mended(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """
+    Yield (setting, case, what was seen under the defaults) where a setting makes right what is wrong without it.
+    """
+    for name, one in settings.items():
+        default = settings.get(one["target"], {})
+        if default and sum(one["verdicts"].values()) == sum(default["verdicts"].values()):
+            yield from (
+                (name, case, told) for case, told in default["otherwise"].items() if case not in one["otherwise"]
+            )
 
 
 def _same(told: Mapping[str, Any], other: Mapping[str, Any] | None) -> bool:
-    return other is not None and all(told.get(name) == other.get(name) for name in ("verdict", "kind"))
+    return other is not None and told.get("kind") == other.get("kind")
 
 
-def _findings(settings: Mapping[str, Any], numbers: Mapping[str, int]) -> Iterator[str]:
-    found = list(differing(settings))
-    if not found:
-        yield "No case is.\n"
-    for (name, severity, kind), group in groupby(found, key=lambda one: _group(*one)):
-        each = list(group)
+def _findings(found: Iterable[tuple[str, str, Mapping[str, Any]]], numbers: Mapping[str, int]) -> Iterator[str]:
+    grouped = [(group, list(each)) for group, each in groupby(found, key=lambda one: _group(*one))]
+    for (name, severity, kind, known), each in grouped:
         cases = ", ".join(f"`{case}`" for _, case, _ in each[:NAMED])
         more = f" and {len(each) - NAMED} more" if len(each) > NAMED else ""
-        yield f"- **{severity}: {kind}**, {name} ({numbers[name]}), {len(each)} cases: {cases}{more}. For example:"
-        yield f"  {_code(each[0][2].get('message', '')[:300])}"
+        explained = f"known as `{known}`" if known else "**not in the ledger**"
+        yield f"- {severity}: {kind}, {explained}; {name} ({numbers[name]}), {len(each)} cases: {cases}{more}."
+        if not known:
+            yield f"  For example: {_code(each[0][2].get('message', '')[:300])}"
+    if not grouped:
+        yield "No case is."
+    yield ""
 
 
-def _group(name: str, case: str, told: Mapping[str, Any]) -> tuple[str, str, str]:
-    return name, told.get("severity", "?"), told.get("kind", told["verdict"])
+def _group(name: str, case: str, told: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    return name, told.get("severity", "?"), told.get("kind", told["verdict"]), told.get("known", "")
 
 
 def _layers(kept: Mapping[str, Any]) -> list[str]:
@@ -124,7 +151,7 @@ def _summary(kept: Mapping[str, Any], there: Mapping[str, Layer]) -> Iterator[st
     yield "|---|---:|---:|---:|---:|"
     for name, layer in there.items():
         missing = list(layer.missing(list(_reached(name, kept)), kept["platform"]["flags"]))
-        explained = sum(why != NO_CASE for _, why in missing)
+        explained = sum(not why.startswith(NO_CASE) for _, why in missing)
         listed = len(layer.paths)
         yield (f"| {layer.title} | {listed} | {listed - len(missing)} | {explained} | {len(missing) - explained} |")
 
@@ -134,11 +161,11 @@ def _layer(name: str, layer: Layer | None, kept: Mapping[str, Any], numbers: Map
     yield f"\n## {layer.title if layer else TITLES.get(name, name)}\n"
     if layer:
         yield f"Listed by {layer.source.strip()}.\n"
-    yield "| path | cases, by the number of the setting | the smallest |"
+    yield "| path | cases, by the number of the setting | one of the smallest |"
     yield "|---|---|---|"
     for path, by_setting in reached.items():
         counts = ", ".join(f"{numbers[one]}: {counts['cases']}" for one, counts in by_setting.items())
-        smallest = next(iter(by_setting.values()))["smallest"][0]
+        smallest = min(next(iter(by_setting.values()))["smallest"], key=len)
         yield f"| {_code(path)} | {counts} | `{smallest}` |"
     if layer:
         yield "\n### Not reached\n"
@@ -146,7 +173,7 @@ def _layer(name: str, layer: Layer | None, kept: Mapping[str, Any], numbers: Map
 
 
 def _missing(layer: Layer, reached: list[str], flags: list[str]) -> Iterator[str]:
-    missing = sorted(layer.missing(reached, flags), key=lambda one: (one[1] != NO_CASE, one[1]))
+    missing = sorted(layer.missing(reached, flags), key=lambda one: (not one[1].startswith(NO_CASE), one[1]))
     for why, group in groupby(missing, key=lambda one: one[1]):
         yield f"- {why}: {', '.join(_code(path) for path, _ in group)}"
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple, Protocol
 
-from .onednn import Verbose
+from .onednn import Primitive, Verbose
 
 
 class Path(NamedTuple):
@@ -58,7 +58,10 @@ class OneDnn:
     def end(self) -> Iterator[Path]:
         """Yield primitives and formats."""
         for primitive in self._verbose.primitives():
-            yield Path("onednn", primitive.path)
+            within: Primitive | None = primitive
+            while within is not None:
+                yield Path("onednn", within.path)
+                within = within.inner
             yield Path("onednn.formats", f"{primitive.kind} {primitive.formats}")
 
 

@@ -67,16 +67,19 @@ SETTINGS = (
         target="jax+jit",
         differs="YNNPACK off",
         environment={"XLA_FLAGS": "--xla_cpu_experimental_ynn_fusion_type="},
+        most=400,
     ),
     Setting(
         target="jax+jit",
         differs="Eigen on one thread",
         environment={"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"},
+        most=400,
     ),
     Setting(
         target="jax+jit",
         differs="float16 not widened",
         environment={"XLA_FLAGS": "--xla_cpu_strict_dot_conv_math=true"},
+        most=400,
     ),
     Setting(
         target="jax+jit",

@@ -101,5 +101,5 @@ _KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
 def _shown(told: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("verdict", "kind", "severity", "message", "call")
+    names = ("verdict", "kind", "severity", "known", "message", "call")
     return {name: told[name] for name in names if told.get(name)}
