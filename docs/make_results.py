@@ -137,9 +137,23 @@ def stale(root: Path, loaded: Corpus) -> Iterator[str]:
         yield f"{SEEN.as_posix()}: {error.args[0]}"
         return
     yield from _of_another_run(root)
+    yield from _unproven(root)
     for path, text in wanted.items():
         if not (root / path).is_file() or (root / path).read_text(encoding="utf-8") != text:
             yield f"{path.as_posix()}: not what runs, ledger and scripts say (run docs/make_results.py)"
+
+
+def _unproven(root: Path) -> Iterator[str]:
+    """Yield the entries whose script was not run as it stands, or did not show the fault where it should."""
+    if not (root / TRIAGE).is_file():
+        return
+    triage = json.loads((root / TRIAGE).read_text(encoding="utf-8"))
+    for entry in entries.load(entries.shipped()).entries:
+        found = triage.get(entry.id, {})
+        if found.get("script") != entry.triage:
+            yield f"{TRIAGE.as_posix()}: {entry.id}: not run as it stands (run benchmarks/triage.py --only {entry.id})"
+        elif found["holds"] and not found["shown"]:
+            yield f"{TRIAGE.as_posix()}: {entry.id}: does not show its fault"
 
 
 def _of_another_run(root: Path) -> Iterator[str]:

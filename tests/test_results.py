@@ -343,14 +343,21 @@ def test_what_an_older_script_printed_is_not_shown() -> None:
     assert [True, False, False] == [now.is_run, then.is_run, never.is_run]
 
 
+RAN = {"date": "", "cpu": "", "python": "", "versions": {}, "holds": True, "shown": 1, "runs": 1} | {
+    "ended": "exit code 0",
+    "stdout": "1 right is 2",
+    "stderr": "",
+}
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """Return the root of a repository with the pages of one run."""
     results = tmp_path / make_results.RESULTS
     results.mkdir(parents=True)
-    entry = entries.load(entries.shipped()).entries[0].id
-    (results / "seen.json").write_text(json.dumps({"cpu": _run(_known("long", entry=entry))}))
-    (results / "triage.json").write_text("{}")
+    ledger = entries.load(entries.shipped()).entries
+    (results / "seen.json").write_text(json.dumps({"cpu": _run(_known("long", entry=ledger[0].id))}))
+    (results / "triage.json").write_text(json.dumps({entry.id: {**RAN, "script": entry.triage} for entry in ledger}))
     (results / "cpu.jsonl").write_text(json.dumps(HEADER) + "\n")
     for path, text in make_results.pages(tmp_path, corpus.load()).items():
         (tmp_path / path).write_text(text)
@@ -370,6 +377,22 @@ def test_a_page_that_says_something_else_is_stale(root: Path) -> None:
     (results / "cpu.jsonl").write_text(json.dumps({**HEADER, "date": "later"}) + "\n")
     told = [line.partition(":")[0] for line in make_results.stale(root, corpus.load())]
     assert [f"docs/results/{name}" for name in ("cpu.jsonl", "disagreements.md", "portability.md")] == told
+
+
+def test_an_entry_without_proof_is_told(root: Path) -> None:
+    """A script that was changed since, one never run and one that showed nothing where it should are told."""
+    path = root / make_results.TRIAGE
+    kept = json.loads(path.read_text())
+    changed, lost, hidden, elsewhere, *_ = kept
+    kept[changed]["script"] = "print(2)"
+    kept[hidden]["shown"] = kept[elsewhere]["shown"] = 0
+    kept[elsewhere]["holds"] = False
+    path.write_text(json.dumps({name: found for name, found in kept.items() if name != lost}))
+    told = [line for line in make_results.stale(root, corpus.load()) if line.startswith("docs/results/triage.json")]
+    unrun = [f"docs/results/triage.json: {each}: not run as it stands" for each in (changed, lost)]
+    assert [*unrun, f"docs/results/triage.json: {hidden}: does not show its fault"] == [
+        line.partition(" (run ")[0] for line in told
+    ]
 
 
 def test_an_entry_that_went_away_is_told(root: Path) -> None:
