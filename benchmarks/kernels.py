@@ -28,8 +28,8 @@ from reached.page import page
 from reached.settings import SETTINGS, Setting
 from reached.tally import Seen, read, tally
 
-#: Seconds that one process may take.
-MOST = 1800
+#: Seconds that one process may take, and how often a setting's may be started.
+MOST, STARTS = 1800, 20
 #: What every process is given: oneDNN tells what it executes, and threads that wait leave the cores to others.
 ALWAYS = {"ONEDNN_VERBOSE": "1", "TF_CPP_MIN_LOG_LEVEL": "2", "OMP_WAIT_POLICY": "PASSIVE"}
 
@@ -51,14 +51,16 @@ def seen(setting: Setting, arguments: Sequence[str], folder: Path) -> Seen:
     environment = {**os.environ, **ALWAYS, **setting.environment}
     command = [sys.executable, __file__, *arguments, "--observe", setting.name, str(observations), str(log)]
     found = Seen()
-    while not found.is_done:
-        begun = len(found.begun)
+    for _ in range(STARTS):
+        begun = found.begun
         with log.open("wb") as printed, suppress(subprocess.TimeoutExpired):
             subprocess.run(command, env=environment, stdout=printed, stderr=printed, check=False, timeout=MOST)
         found = read(observations)
-        if not found.is_done and len(found.begun) == begun:
-            raise SystemExit(f"{setting.name}: {log.read_text(errors='replace')[-2000:]}")
-    return found
+        if found.is_done:
+            return found
+        if found.begun == begun:
+            break
+    raise SystemExit(f"{setting.name}: {log.read_text(errors='replace')[-2000:]}")
 
 
 def measure(
@@ -88,11 +90,13 @@ def _is_point(case: Case) -> bool:
 
 
 def _observe(cases: Sequence[Case], name: str, observations: str, log: str) -> None:
-    """Make the calls of a setting that were not begun before; of those that take long only some, evenly spread."""
+    """Make the calls of a setting that were not judged before; of those that take long only some, evenly spread."""
     setting = next(each for each in SETTINGS if each.name == name)
     step = max(-(-len(cases) // setting.most), 1) if setting.most else 1
-    begun = set(read(Path(observations)).begun)
-    observe(setting, [case for case in cases[::step] if case.id not in begun], log, Path(observations))
+    judged = read(Path(observations)).verdicts
+    crashed = [case for case in cases if judged.get(case.id, {}).get("verdict") == "crash"]
+    left = [case for case in cases[::step] if case.id not in judged]
+    observe(setting, left, crashed, log, Path(observations))
 
 
 def main() -> None:

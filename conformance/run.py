@@ -122,6 +122,7 @@ class Runner:
         running: Sequence[Future[None]] = ()
         for places in batches(cases, owed, self.batch):
             plan = make_plan([cases[at] for at in places])
+            give_back()
             begun = [
                 threads.submit(_serve, course, places, plan, device, running[at] if running else None)
                 for at, course in enumerate(courses)

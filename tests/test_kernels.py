@@ -196,6 +196,26 @@ def test_paths_of_calls_that_did_not_return_do_not_count() -> None:
     assert counted["paths"] == {"torch.backend": {"Slow2d": {"cases": 2, "smallest": [middle, large]}}}
 
 
+def test_the_case_that_a_process_died_of_is_a_crash(tmp_path: Path) -> None:
+    """
+    Of a process that was started again, the case whose call had begun has crashed, and the others stand.
+    """
+    lines = [
+        {"about": {}, "existing": {}},
+        {"begun": "a"},
+        {"case": "a", "paths": []},
+        {"judged": "a", "verdict": "agree", "returned": True},
+        {"begun": "b"},
+        {"about": {}, "existing": {}},
+        {"begun": "c"},
+    ]
+    file = tmp_path / "observations"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"case": "c", "pa')
+    seen = tally.read(file)
+    assert {case: told["verdict"] for case, told in seen.verdicts.items()} == {"a": "agree", "b": "crash", "c": "crash"}
+    assert (seen.begun, seen.is_done) == (3, False)
+
+
 def test_the_names_of_settings_are_their_own() -> None:
     """
     No two settings have one name, and each target's defaults are among them, ahead of what differs.

@@ -64,9 +64,11 @@ class Attribution:
         self._begun = None
 
 
-def observe(setting: Setting, cases: Sequence[Case], log: str, observations: File) -> None:
+def observe(setting: Setting, cases: Sequence[Case], crashed: Sequence[Case], log: str, observations: File) -> None:
     """
     Make the calls of the cases and append what is seen of them to `observations`.
+
+    Of what an earlier process crashed on only the ledger is asked, which may know of it.
     """
     made = probes(setting.target, setting.pin, log)
     backend = _backend(setting.target)
@@ -77,6 +79,8 @@ def observe(setting: Setting, cases: Sequence[Case], log: str, observations: Fil
         _write(out, {"about": versions, "existing": existing})
         marks = Attribution(plan, made, out)
         ledger, by_id = _ledger(setting.target, backend), {case.id: case for case in cases}
+        for case in crashed:
+            _write(out, _told(ledger.apply(Verdict(case=case.id, target=setting.target, verdict="crash"), case)))
         for verdict in inprocess.verdicts(plan, setting.target, backend, marks):
             _write(out, _told(ledger.apply(verdict, by_id[verdict.case])))
         marks.finish()
@@ -98,9 +102,9 @@ def _ledger(target: str, backend: Any) -> Ledger:
 
 def _told(verdict: Verdict) -> dict[str, Any]:
     told = {"judged": verdict.case, "verdict": verdict.verdict, "call": verdict.call, "message": verdict.message}
-    told["returned"] = verdict.output_sha256 is not None
+    told |= {"returned": verdict.output_sha256 is not None, "severity": verdict.severity, "known": verdict.known}
     if verdict.finding is not None:
-        told |= {"kind": verdict.finding.kind, "severity": verdict.severity, "known": verdict.known}
+        told["kind"] = verdict.finding.kind
     return told
 
 

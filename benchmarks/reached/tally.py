@@ -30,8 +30,9 @@ class Seen:
 
     about: dict[str, Any] = field(default_factory=dict)
     existing: dict[str, list[str]] = field(default_factory=dict)
-    #: The cases that were begun, in this order: the last is what a process died of that is not done.
-    begun: list[str] = field(default_factory=list)
+    #: How many calls were begun, and the case of the last, empty once that call has ended.
+    begun: int = 0
+    current: str = ""
     paths: dict[str, list[Path]] = field(default_factory=dict)
     verdicts: dict[str, dict[str, Any]] = field(default_factory=dict)
     is_done: bool = False
@@ -47,21 +48,33 @@ def read(observations: File) -> Seen:
             _take(seen, json.loads(line))
         except ValueError:
             continue
+    if not seen.is_done:
+        _bury(seen)
     return seen
 
 
 def _take(seen: Seen, line: dict[str, Any]) -> None:
     match line:
         case {"about": about, "existing": existing}:
+            _bury(seen)
             seen.about, seen.existing = about, existing
         case {"begun": case}:
-            seen.begun.append(case)
+            seen.begun, seen.current = seen.begun + 1, case
         case {"case": case, "paths": paths}:
+            seen.current = ""
             seen.paths[case] = [Path(*path) for path in paths]
         case {"judged": case}:
             seen.verdicts[case] = line
         case {"done": True}:
             seen.is_done = True
+
+
+def _bury(seen: Seen) -> None:
+    """Take down what a process died of, if it did: the case whose call had begun."""
+    if seen.current:
+        message = "the process died or hung"
+        seen.verdicts[seen.current] = {"verdict": "crash", "severity": "loud", "message": message, "returned": False}
+        seen.current = ""
 
 
 def tally(setting: Setting, seen: Seen, cases: Sequence[Case]) -> dict[str, Any]:
