@@ -24,7 +24,7 @@ from typing import Any
 from conv_conformance import corpus, platforms
 from conv_conformance.case import Case
 from reached.observe import observe
-from reached.page import page
+from reached.page import page, said
 from reached.settings import SETTINGS, Setting
 from reached.tally import Seen, read, tally
 
@@ -124,6 +124,8 @@ def main() -> None:
             options.json.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     if options.page:
         options.page.write_text(page(kept), encoding="utf-8")
+    if kept.get("existing"):
+        print(said(kept))
 
 
 if __name__ == "__main__":

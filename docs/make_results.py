@@ -60,8 +60,7 @@ def pages(root: Path, loaded: Corpus) -> Mapping[Path, str]:
     """
     Return the text of every page by its path from the root of the repository.
     """
-    runs, triage = (json.loads((root / path).read_text(encoding="utf-8")) for path in (SEEN, TRIAGE))
-    faults = faults_page.faults(entries.load(entries.shipped()), runs, triage, loaded.cases)
+    runs, faults = _kept(root, SEEN), known_faults(root, loaded)
     clauses = portability_page.clauses(loaded.clauses, runs)
     environment = _environment(loaded, [target for run in runs.values() for target in run["targets"]])
     environment.globals.update(runs=runs, faults=faults, names=phrases.NAMES, severities=SEVERITIES)
@@ -72,6 +71,26 @@ def pages(root: Path, loaded: Corpus) -> Mapping[Path, str]:
     environment.globals.update(unsaid=portability_page.unsaid(runs))
     names = ("index", "disagreements", "portability")
     return {RESULTS / f"{name}.md": environment.get_template(f"{name}.md.j2").render() for name in names}
+
+
+def known_faults(root: Path, loaded: Corpus) -> list[dict[str, Any]]:
+    """
+    Return each fault of the ledger, with what the runs and its script say of it.
+    """
+    return faults_page.faults(entries.load(entries.shipped()), _kept(root, SEEN), _kept(root, TRIAGE), loaded.cases)
+
+
+def counted(faults: Sequence[Mapping[str, Any]]) -> str:
+    """
+    Return how many faults there are, silent ones, loud ones and those of precision apart.
+    """
+    each = (f"{sum(fault['severity'] == severity for fault in faults)} {severity}" for severity in SEVERITIES)
+    return f"{len(faults)} faults: {', '.join(each)}"
+
+
+def _kept(root: Path, path: Path) -> dict[str, Any]:
+    kept: dict[str, Any] = json.loads((root / path).read_text(encoding="utf-8"))
+    return kept
 
 
 def _environment(loaded: Corpus, targets: Sequence[str]) -> jinja2.Environment:
@@ -182,8 +201,10 @@ def main() -> None:
         runs = json.loads((ROOT / SEEN).read_text(encoding="utf-8")) if (ROOT / SEEN).is_file() else {}
         runs[options.run] = see(options.records)
         (ROOT / SEEN).write_text(json.dumps(runs, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    for path, text in pages(ROOT, corpus.load()).items():
+    loaded = corpus.load()
+    for path, text in pages(ROOT, loaded).items():
         (ROOT / path).write_text(text, encoding="utf-8")
+    print(counted(known_faults(ROOT, loaded)))
 
 
 if __name__ == "__main__":

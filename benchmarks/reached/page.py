@@ -50,8 +50,10 @@ def page(kept: Mapping[str, Any]) -> str:
         SETTINGS,
         *_settings(kept["settings"], numbers),
         "\n## Judged otherwise than under the defaults\n",
-        *_findings(kept["settings"], numbers),
-        "\n## How much is reached\n",
+        *_findings(differing(kept["settings"]), numbers),
+        "## Wrong under the defaults alone\n",
+        *_findings(mended(kept["settings"]), numbers),
+        "## How much is reached\n",
         *_summary(kept, there),
     ]
     for name in _layers(kept):
@@ -149,11 +151,30 @@ def _reached(layer: str, kept: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def _summary(kept: Mapping[str, Any], there: Mapping[str, Layer]) -> Iterator[str]:
     yield "| | listed | reached | out of reach here | no case takes it |"
     yield "|---|---:|---:|---:|---:|"
+    for title, counts in _counts(kept, there):
+        yield f"| {title} | {' | '.join(map(str, counts))} |"
+
+
+def _counts(kept: Mapping[str, Any], there: Mapping[str, Layer]) -> Iterator[tuple[str, tuple[int, int, int, int]]]:
+    """Yield each layer's title and how many of its paths are listed, reached, out of reach, and taken by no case."""
     for name, layer in there.items():
         missing = list(layer.missing(list(_reached(name, kept)), kept["platform"]["flags"]))
         explained = sum(not why.startswith(NO_CASE) for _, why in missing)
         listed = len(layer.paths)
-        yield (f"| {layer.title} | {listed} | {listed - len(missing)} | {explained} | {len(missing) - explained} |")
+        yield layer.title, (listed, listed - len(missing), explained, len(missing) - explained)
+
+
+def said(kept: Mapping[str, Any]) -> str:
+    """
+    Return in one line how many of the listed paths were reached, under how many settings.
+    """
+    counts = [each for _, each in _counts(kept, layers(kept["existing"]))]
+    listed, reached, explained, missed = map(sum, zip(*counts, strict=True))
+    settings = len(kept["settings"])
+    return (
+        f"{reached} of {listed} listed paths reached under {settings} settings; {explained} are out of reach on this"
+        f" machine, {missed} are taken by no case"
+    )
 
 
 def _layer(name: str, layer: Layer | None, kept: Mapping[str, Any], numbers: Mapping[str, int]) -> Iterator[str]:
