@@ -130,6 +130,10 @@ def _has_one_channel_a_group(it: Subject) -> bool:
     return it.call.groups == it.channels > 1
 
 
+def _group_channels(it: Subject) -> int:
+    return 1 if it.call.op in ("depthwise_conv", "separable_conv") else it.channels // it.call.groups
+
+
 def _numeric(it: Subject, of: Callable[[Axis], int]) -> int | None:
     return max(map(of, it.axes), default=None)
 
@@ -203,6 +207,11 @@ FEATURES: Mapping[str, Feature] = {
     "of-another-rank": _is(
         "A parameter has not one entry for each spatial axis.", lambda it: _is_of_another_rank(it.call)
     ),
+    "column-strided": _is("The stride along the last axis is not 1.", lambda it: it.call.strides[-1] > 1),
+    "column-dilated": _is("The dilation along the last axis is not 1.", lambda it: it.call.dilations[-1] > 1),
+    "row-strided": _is(
+        "The stride along the axis before the last is not 1.", lambda it: it.call.rank > 1 and it.call.strides[-2] > 1
+    ),
     # Transposed
     "transposed-valid-with-gaps": _rule("transposed-valid-with-gaps", op="conv_transpose"),
     "transposed-nothing-left": _rule(
@@ -221,6 +230,7 @@ FEATURES: Mapping[str, Feature] = {
     **_multiples("channels", "The number of input channels is", lambda it: it.channels),
     "filters": _number("The number of output channels.", lambda it: it.filters),
     **_multiples("filters", "The number of output channels is", lambda it: it.filters),
+    "group-channels": _number("The number of input channels of a group.", _group_channels),
     "groups": _number("The number of groups.", lambda it: it.call.groups),
     "multiplier": _number("The channel multiplier of a depthwise kernel.", _multiplier),
     # Sizes
@@ -235,6 +245,12 @@ FEATURES: Mapping[str, Feature] = {
         "The window is longer than the input without its padding.", lambda axis: axis.window > axis.length > 0
     ),
     "window-longer-than-input": _rule("window-longer-than-input"),
+    "unread": _number(
+        "The most elements of an axis of the padded input that lie behind its last window.",
+        lambda it: _numeric(it, lambda axis: max(axis.padded - axis.window - (axis.out - 1) * axis.stride, 0)),
+    ),
+    "rows": _number("The output's length in the axis before its last.", lambda it: it.axes[-2].out),
+    "column-taps": _number("The kernel's taps along the last axis.", lambda it: it.axes[-1].taps),
     "length": _number("The longest axis of the input.", lambda it: _numeric(it, lambda axis: axis.length)),
     "kernel-size": _number("The longest axis of the kernel.", lambda it: _numeric(it, lambda axis: axis.taps)),
     "output-length": _number("The longest axis of the output.", lambda it: _numeric(it, lambda axis: axis.out)),

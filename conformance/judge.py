@@ -118,15 +118,20 @@ def _inference(observation: Observation) -> Judgement | None:
 
 def _judge_any(expectation: AnyOf, observation: Observation, context: Context) -> Judgement:
     """
-    Return the first alternative that agrees; if none does, what the first says that expects the same sort of outcome.
+    Return the first alternative that agrees; if none does, what the one says that comes nearest.
+
+    That is the first that expects the same sort of outcome, and of those that expect an output one of the shape returned.
     """
     judged = {name: _judged(each, observation, context) for name, each in expectation.alternatives.items()}
     for name, judgement in judged.items():
         if judgement.verdict == "agree":
             return Judgement(verdict="agree", alternative=name)
     refused = observation.outcome == "raised"
-    same_sort = [name for name, each in expectation.alternatives.items() if isinstance(each, Refusal) == refused]
-    return judged[same_sort[0]] if same_sort else next(iter(judged.values()))
+    same_sort = [
+        judged[name] for name, each in expectation.alternatives.items() if isinstance(each, Refusal) == refused
+    ]
+    nearest = [each for each in same_sort if each.finding is None or each.finding.kind != "shape"]
+    return next(iter([*nearest, *same_sort, *judged.values()]))
 
 
 def _judge_refusal(expectation: Refusal, observation: Observation, context: Context) -> Judgement:

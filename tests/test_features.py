@@ -33,8 +33,11 @@ PLAIN = {
     "batch": 1,
     "channels": 1,
     "filters": 1,
+    "group-channels": 1,
     "groups": 1,
     "even-kernel": True,
+    "unread": 0,
+    "column-taps": 2,
     "length": 4,
     "kernel-size": 2,
     "output-length": 3,
@@ -62,9 +65,14 @@ def test_plain_call_has_the_features_of_a_plain_call() -> None:
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (plain(strides=3), {"strided": True, "stride": 3, "stride-past-the-window": True, "one-column": True}),
-        (plain(strides=3, taps=3), {"strided": True, "stride-leaves-a-remainder": True}),
-        (plain(strides=2, dilations=2), {"dilated": True, "stride-with-dilation": True}),
+        (plain(strides=3), {"column-strided": True, "stride": 3, "stride-past-the-window": True, "one-column": True}),
+        (plain(strides=3), {"strided": True, "unread": 2}),
+        (plain(strides=3, taps=3), {"strided": True, "stride-leaves-a-remainder": True, "unread": 1}),
+        (plain(strides=2, dilations=2), {"dilated": True, "stride-with-dilation": True, "column-dilated": True}),
+        (
+            call_of("conv", ramp(1, 7, 4, 6), ramp(3, 2, 3, 4), strides=(2, 1), groups=2),
+            {"row-strided": True, "rows": 3, "column-taps": 2, "group-channels": 3, "unread": 0},
+        ),
         (plain(padding="same"), {"padding": "same", "unequal-padding": True, "high-padding-alone": True}),
         (plain(padding="causal"), {"padding": "causal", "low-padding-alone": True, "padded": True}),
         (plain(padding=((-1, 2),)), {"padding": "pairs", "negative-padding": True, "padding-past-the-window": True}),
@@ -95,7 +103,7 @@ def test_plain_call_has_the_features_of_a_plain_call() -> None:
             call_of("conv", ramp(2, 3, 8), ramp(1, 1, 16), groups=8),
             {"one-channel-a-group": True, "channels-by-8": True, "filters-by-16": True, "batch": 2, "filters": 16},
         ),
-        (call_of("depthwise_conv", ramp(1, 3, 2), ramp(1, 2, 3)), {"multiplier": 3, "filters": 6}),
+        (call_of("depthwise_conv", ramp(1, 3, 2), ramp(1, 2, 3)), {"multiplier": 3, "filters": 6, "group-channels": 1}),
         (
             call_of(
                 "separable_conv",

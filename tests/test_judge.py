@@ -392,6 +392,7 @@ def test_any_alternative_agrees_and_is_named(observation: Observation, alternati
     ("observation", "kind"),
     [
         (returned(EXPECTED + 1), "values"),
+        (returned(np.float32([[[6], [11], [14], [6]]])), "values"),
         (returned(EXPECTED[:, :1]), "shape"),
         (raised(environment=True), "refused"),
         (returned(EXPECTED, inputs_changed=True), "inputs-changed"),
