@@ -120,7 +120,7 @@ def _judge_any(expectation: AnyOf, observation: Observation, context: Context) -
     """
     Return the first alternative that agrees; if none does, what the one says that comes nearest.
 
-    That is the first that expects the same sort of outcome, and of those that expect an output one of the shape returned.
+    That is the first that expects the same sort of outcome; of those that expect an output, one of the returned shape.
     """
     judged = {name: _judged(each, observation, context) for name, each in expectation.alternatives.items()}
     for name, judgement in judged.items():
