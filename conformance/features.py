@@ -176,6 +176,9 @@ FEATURES: Mapping[str, Feature] = {
     "high-padding-alone": _some("Only the high end of an axis is padded.", lambda axis: axis.high > 0 == axis.low),
     "negative-padding": _rule("negative-padding"),
     "transposed-negative-padding": _rule("transposed-negative-padding", op="conv_transpose"),
+    "cropped-low-padded-high": _some(
+        "An axis is cropped at its low end and padded at its high end.", lambda axis: axis.low < 0 < axis.high
+    ),
     "padding-past-the-window": _some(
         "A padding is at least as long as the window.", lambda axis: max(axis.low, axis.high) >= axis.window
     ),
@@ -250,6 +253,9 @@ FEATURES: Mapping[str, Feature] = {
         lambda it: _numeric(it, lambda axis: max(axis.padded - axis.window - (axis.out - 1) * axis.stride, 0)),
     ),
     "rows": _number("The output's length in the axis before its last.", lambda it: it.axes[-2].out),
+    "columns-as-filters": _is(
+        "The output is as long in its last axis as it has channels.", lambda it: it.axes[-1].out == it.filters
+    ),
     "column-taps": _number("The kernel's taps along the last axis.", lambda it: it.axes[-1].taps),
     "length": _number("The longest axis of the input.", lambda it: _numeric(it, lambda axis: axis.length)),
     "kernel-size": _number("The longest axis of the kernel.", lambda it: _numeric(it, lambda axis: axis.taps)),

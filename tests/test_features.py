@@ -82,6 +82,8 @@ def test_plain_call_has_the_features_of_a_plain_call() -> None:
         ),
         (plain(padding=((4, 0),), padding_mode="reflect"), {"reflect-past-the-input": True}),
         (plain(padding=((5, 0),), padding_mode="circular"), {"circular-past-the-input": True}),
+        (plain(padding=((-1, 2),)), {"cropped-low-padded-high": True}),
+        (plain(length=2), {"columns-as-filters": True}),
         (plain(input_dilations=2), {"input-dilated": True, "output-length": 6}),
         (plain(length=1), {"one-element": True, "window-longer-than-input": True, "empty-output": True}),
         (plain(length=2), {"window-is-the-input": True, "one-output": True, "one-output-in-an-axis": True}),
