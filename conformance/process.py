@@ -405,6 +405,8 @@ def _command(terms: Terms, adapter: Adapter) -> Sequence[str]:
 
 def _environment(adapter: Adapter) -> dict[str, str]:
     environment = dict(os.environ)
+    # Workers share the cores: a thread of OpenMP that spins while it waits takes them from the others.
+    environment.setdefault("OMP_WAIT_POLICY", "passive")
     if adapter.is_exclusive:
         # Otherwise these frameworks take nearly all of a GPU's memory, and the next worker gets none.
         environment.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")

@@ -28,6 +28,7 @@ from . import zoo
 
 CASES = zoo.cases()
 LIMITS = Limits(timeout=5.0, grace=0.2)
+POLICY = "str(__import__('os').environ.get('OMP_WAIT_POLICY'))"
 
 
 @pytest.fixture
@@ -241,6 +242,19 @@ class Backend:
     def prepare(self, call):
         return {(1,): NumPy().prepare}[call.strides](call)
 """
+
+
+def test_threads_wait_without_spinning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Workers share the cores, so that OpenMP is told not to spin in them; what is set stays as it is.
+    """
+    text = zoo.MINIATURES.read_text().replace('framework = "miniature"', f"framework = {POLICY}")
+    (tmp_path / "adapter.py").write_text(text)
+    adapter = resolve(f"{tmp_path}/adapter.py:raises")
+    for given, policy in [(None, "passive"), ("active", "active")]:
+        monkeypatch.setenv("OMP_WAIT_POLICY", given) if given else monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+        made = Runner(terms=Terms(limits=LIMITS)).run(CASES[:1], [adapter])
+        assert made.targets[0].info.framework == policy
 
 
 def test_audit_tells_untrue_limits_from_true_ones(tmp_path: Path) -> None:
