@@ -120,7 +120,7 @@ def settings(torch: Any, device: str) -> dict[str, str]:
     """
     found = {
         "threads": torch.get_num_threads(),
-        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "cpu_capability": _told(torch, r"CPU capability usage: (\w+)"),
         "onednn": _onednn(torch),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
     }
@@ -132,7 +132,12 @@ def settings(torch: Any, device: str) -> dict[str, str]:
     return {name: str(value) for name, value in found.items()}
 
 
+def _told(torch: Any, pattern: str) -> str:
+    """Return what torch tells of its build, in the words of every release."""
+    told = re.search(pattern, torch.__config__.show())
+    return told.group(1) if told else "none"
+
+
 def _onednn(torch: Any) -> str:
-    built = re.search(r"MKL-DNN v([0-9.]+)", torch.__config__.show())
-    version = built.group(1) if built else "none"
+    version = _told(torch, r"MKL-DNN v([0-9.]+)")
     return version if torch.backends.mkldnn.enabled else f"{version}, off"
