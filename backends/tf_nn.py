@@ -87,7 +87,7 @@ def _padding(call: Call, layout: str) -> Any:
     if call.rank == 2 and call.padding not in WORDS:
         pairs = [list(pair) for pair in stage.pairs]
         return [[0, 0], [0, 0], *pairs] if layout[1] == "C" else [[0, 0], *pairs, [0, 0]]
-    word = words.meaning(stage, WORDS)
+    word = words.meaning(stage, _words(call))
     return WORDS[word] if word else stage.pairs
 
 
@@ -140,7 +140,12 @@ def _written(call: Call, one: Step, operands: Mapping[str, str]) -> str:
 
 
 def _is_padding_unsaid(call: Call) -> bool:
-    return call.rank != 2 and words.is_unsaid(call.stages[0], WORDS)
+    return call.rank != 2 and words.is_unsaid(call.stages[0], _words(call))
+
+
+def _words(call: Call) -> list[str]:
+    """Return the words for a padding: the output_shape of SAME is W * stride at most, and has no output padding."""
+    return [word for word in WORDS if word != "same" or not words.has_output_padding(call)]
 
 
 def _is_extra_unsaid(call: Call) -> bool:

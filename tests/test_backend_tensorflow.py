@@ -102,6 +102,17 @@ def test_padding_that_a_word_means_is_said_as_the_word() -> None:
     assert ("'SAME'" in outputs.call, outputs.arrays["output"].tolist()) == (True, line(8, 14, 8))
 
 
+def test_output_padding_beside_the_pairs_of_same_is_unsupported() -> None:
+    """
+    The pairs (1, 1) are SAME for seven taps and a stride of 5, whose output_shape is 5 at most; two more are not said.
+    """
+    signal, kernel = np.ones((1, 1, 1)), np.ones((7, 1, 1))
+    limits = TensorFlow(Target(name="tensorflow")).limits
+    for extra, unsaid in [(0, []), (2, ["padding: tf.nn takes pairs in rank 2 only, words elsewhere"])]:
+        asked = call_of("conv_transpose", signal, kernel, strides=5, padding=((1, 1),), output_padding=extra)
+        assert [limit.reason for limit in limits if limit.holds(asked)] == unsaid
+
+
 def test_groups_that_the_shapes_do_not_show_are_unsupported() -> None:
     """
     tf.nn reads the number of groups off the shapes, so that it cannot be told another one.
