@@ -73,18 +73,18 @@ def pages(root: Path, loaded: Corpus) -> Mapping[Path, str]:
     return {RESULTS / f"{name}.md": environment.get_template(f"{name}.md.j2").render() for name in names}
 
 
-def known_faults(root: Path, loaded: Corpus) -> list[dict[str, Any]]:
+def known_faults(root: Path, loaded: Corpus) -> Sequence[faults_page.Fault]:
     """
     Return each fault of the ledger, with what the runs and its script say of it.
     """
     return faults_page.faults(entries.load(entries.shipped()), _kept(root, SEEN), _kept(root, TRIAGE), loaded.cases)
 
 
-def counted(faults: Sequence[Mapping[str, Any]]) -> str:
+def counted(faults: Sequence[faults_page.Fault]) -> str:
     """
     Return how many faults there are, silent ones, loud ones and those of precision apart.
     """
-    each = (f"{sum(fault['severity'] == severity for fault in faults)} {severity}" for severity in SEVERITIES)
+    each = (f"{sum(fault.severity == severity for fault in faults)} {severity}" for severity in SEVERITIES)
     return f"{len(faults)} faults: {', '.join(each)}"
 
 

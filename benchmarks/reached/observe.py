@@ -80,7 +80,8 @@ def observe(setting: Setting, cases: Sequence[Case], crashed: Sequence[Case], lo
         marks = Attribution(plan, made, out)
         ledger, by_id = _ledger(setting.target, backend), {case.id: case for case in cases}
         for case in crashed:
-            _write(out, _told(ledger.apply(Verdict(case=case.id, target=setting.target, verdict="crash"), case)))
+            verdict = ledger.apply(Verdict(case=case.id, target=setting.target, verdict="crash"), case)
+            _write(out, _told(verdict) | {"severity": "loud", "kind": "crash"})
         for verdict in inprocess.verdicts(plan, setting.target, backend, marks):
             _write(out, _told(ledger.apply(verdict, by_id[verdict.case])))
         marks.finish()
