@@ -263,8 +263,9 @@ MUTANTS = {
         'return Judgement(verdict="agree", alternative=min(judged))',
     ),
     "other-sort-of-alternative": _judge(
-        "isinstance(each, Refusal) == refused]", "isinstance(each, Refusal) != refused]"
+        "isinstance(each, Refusal) == refused\n", "isinstance(each, Refusal) != refused\n"
     ),
+    "alternative-of-another-shape": _judge('each.finding.kind != "shape"]', 'each.finding.kind == "shape"]'),
     # Inference
     "inference-not-compared": _judge("context.call.variation.shape_inference and (wrong", "False and (wrong"),
     "inferred-shape-not-compared": _judge("    if stated != got:\n", "    if False:\n"),

@@ -251,7 +251,7 @@ def interrupted(tmp_path: Path, cases: Path) -> Callable[[int], tuple[int, str, 
         while not (_is_written(notes, 1) and _is_written(record, 2)) and time.monotonic() < end:
             time.sleep(0.02)
         running.send_signal(number)
-        _, err = running.communicate(timeout=20)
+        _, err = running.communicate(timeout=60)
         assert is_gone(int(notes.read_text()))
         return running.returncode, err, record
 

@@ -158,7 +158,7 @@ def test_targets_on_a_device_take_turns(notes: Path, devices: tuple[str, str], t
     Two targets on an accelerator never work at the same time; two on the CPU do.
     """
     adapters = [zoo.miniature("Device", device) for device in devices]
-    made = Runner(terms=Terms(limits=LIMITS), jobs=2).run([CASES[0]] * 20, adapters)
+    made = Runner(terms=Terms(limits=LIMITS), jobs=2).run([CASES[0]] * 60, adapters)
     assert {v.verdict for v in made.verdicts} == {"agree"}
     found = len(list(groupby(notes.read_text().split())))
     assert found == turns if turns else found > 2
