@@ -246,7 +246,10 @@ def interrupted(tmp_path: Path, cases: Path) -> Callable[[int], tuple[int, str, 
             str(record),
         ]
         environment = {**os.environ, "MINIATURE_NOTES": str(notes)}
+        # What a shell starts in the background ignores the signal, and so would what is started here.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
         running = subprocess.Popen([sys.executable, *words], env=environment, stderr=subprocess.PIPE, text=True)
+        signal.signal(signal.SIGINT, before)
         end = time.monotonic() + 20
         while not (_is_written(notes, 1) and _is_written(record, 2)) and time.monotonic() < end:
             time.sleep(0.02)
