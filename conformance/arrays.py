@@ -10,6 +10,7 @@ A complex element draws its real part, then its imaginary part.
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import numpy as np
 
@@ -75,7 +76,7 @@ def _uniform(spec: Spec) -> Array:
     draws = sequence(spec["lcg"], count * (parts + has_density)).reshape(count, parts + has_density)
     values = spec["low"] + draws[:, has_density:] * span // MODULUS
     if has_density:
-        above, below = spec["density"]
+        above, below = cast("tuple[int, int]", spec["density"])  # `fit` is settled where calls are enlarged
         values[draws[:, 0] >= -(-MODULUS * above // below)] = 0
     real = PARTS.get(spec["dtype"], spec["dtype"])
     return _joined(_rounded(values, real) if real in FORMATS else values, spec["dtype"])

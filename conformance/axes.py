@@ -96,7 +96,8 @@ def _kernel(call: Plain) -> str:
 
 
 def _groups(call: Plain) -> int:
-    return max(call.get("groups", 1), 1)
+    groups: int = call.get("groups", 1)
+    return max(groups, 1)
 
 
 def _filters(call: Plain, filters: int) -> None:

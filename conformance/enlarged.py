@@ -114,8 +114,9 @@ def enlarged(call: Plain, sizes: Mapping[str, int], seed: int) -> Plain:
     values: dict[str, object] = dict(sizes)
     if settled["groups"] > 1:
         groups = sizes["channels"] if _is_by_channel(settled) else settled["groups"]
-        values |= {"groups": groups, "group_channels": max(values.pop("channels") // groups, 1)}
-        values |= {"group_filters": max(values.pop("filters") // groups, 1)}
+        del values["channels"], values["filters"]
+        values |= {"groups": groups, "group_channels": max(sizes["channels"] // groups, 1)}
+        values |= {"group_filters": max(sizes["filters"] // groups, 1)}
     grown = at({**settled, "arrays": arrays}, values)
     return at({**grown, "arrays": {**grown["arrays"], "input": arrays["input"]}}, {**values, "length": _lengths(grown)})
 

@@ -52,7 +52,7 @@ def _chosen(tree: Tree) -> dict[str, int]:
     """
     Return which combinations are taken: `strength` of a covering array or a number of `draws`; every one if neither.
     """
-    found = {key: integer(tree.entries[key]) for key in ("strength", "draws") if key in tree.entries}
+    found: dict[str, int] = {key: integer(tree.entries[key]) for key in ("strength", "draws") if key in tree.entries}
     if len(found) > 1:
         raise Wrong(tree.entries["draws"], "strength and draws", "one of them, or neither for every combination")
     if found.get("strength", STRENGTH) != STRENGTH:
