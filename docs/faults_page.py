@@ -90,12 +90,17 @@ class Fault:
 
     @property
     def conditions(self) -> str:
-        """Where it acts, as the entry says: at times, on some or all of which calls, and on which machines."""
+        """
+        Where it acts, as the entry says: at times, on some or all of which calls, and on which machines.
+
+        An entry that names cases alone leaves to its reason which calls these are.
+        """
         calls = [self.entry.calls.text] if self.entry.calls.wanted else []
         where = "; ".join([*calls, *_when(self.entry.when)])
         often = {"at times": self.entry.intermittent, "on some calls": self.entry.partly}
         said = " and ".join(word for word, holds in often.items() if holds)
-        return " ".join(filter(None, (said, where and f"where {where}")))
+        which = "" if calls or self.entry.partly else "on such calls"
+        return " ".join(filter(None, (said, where and f"{which} where {where}".strip())))
 
     @property
     def source(self) -> str:

@@ -301,6 +301,8 @@ def test_conditions_are_said_in_words() -> None:
         "at times and on some calls where the processor has `avx512f`; the processor has no `amx_tile`; "
         "the device is `cpu`; the environment has not `A=0, B=`"
     )
+    (fault,) = _faults(_entry("e", "values", when={"device": "cpu"}))
+    assert fault.conditions == "on such calls where the device is `cpu`"
 
 
 @pytest.mark.parametrize(
