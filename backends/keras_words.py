@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ..adapter import Limit
 from ..call import Call
+from ..dtypes import is_complex, is_integer
 from . import text, words
 
 
@@ -137,6 +138,17 @@ def _is_padding_unsaid(call: Call) -> bool:
     )
 
 
+def _is_output_dtype_unsaid(call: Call) -> bool:
+    """Say whether another dtype is asked for than the input's, or than that which a kernel of another kind makes it."""
+    kernels = [getattr(call.dtype, stage.kernel) or call.dtype.input for stage in call.stages]
+    return call.dtype.output != call.dtype.input or any(_kind(name) > _kind(call.dtype.input) for name in kernels)
+
+
+def _kind(dtype: str) -> int:
+    """Return 0 for integers, 1 for floats, 2 for complex numbers: Keras' promotion ends with the highest."""
+    return 0 if is_integer(dtype) else 2 if is_complex(dtype) else 1
+
+
 def _has_other_rank(call: Call) -> bool:
     return any(call.array(stage.kernel).ndim != call.rank + 2 for stage in call.stages)
 
@@ -154,7 +166,7 @@ LIMITS = (
     ),
     Limit("padding: it is a word", _is_padding_unsaid),
     Limit("groups: transposed convolutions have none", lambda call: call.op == "conv_transpose" and call.groups != 1),
-    Limit("dtype.output: Keras has no parameter for it", lambda call: call.dtype.output != call.dtype.input),
+    Limit("dtype.output: Keras has no parameter for it", _is_output_dtype_unsaid),
     words.COPIES,
     words.EAGER,
 )

@@ -153,10 +153,6 @@ def _is_extra_unsaid(call: Call) -> bool:
     return words.has_output_padding(call) and not is_said
 
 
-def _is_grouped_in_three_axes(call: Call) -> bool:
-    return call.op in ("conv", "conv_transpose") and call.rank == 3 and call.groups != 1
-
-
 LIMITS = (
     Limit("padding_mode: tf.nn pads with zeros", lambda call: call.padding_mode != "zeros"),
     Limit("input_dilations: tf.nn has none", lambda call: call.input_dilations != words.ones(call)),
@@ -169,10 +165,10 @@ LIMITS = (
     Limit("groups: tf.nn infers them from the shapes", words.infers_other_groups),
     Limit("groups: tf.nn counts those of a depthwise convolution by its channels", words.is_grouped_by_channels),
     Limit(
-        "groups: tf.nn.convNd_transpose has none, they are in its output_shape",
-        lambda call: call.op == "conv_transpose" and call.groups < 1,
+        "groups: tf.nn.convNd_transpose has none, its output has the channels of its filters",
+        lambda call: call.op == "conv_transpose" and call.groups != 1,
     ),
-    Limit("groups: tf.nn.conv3d and conv3d_transpose have none", _is_grouped_in_three_axes),
+    Limit("groups: tf.nn.conv3d has none", lambda call: call.op == "conv" and call.rank == 3 and call.groups != 1),
     Limit("dtype.output: tf.nn has no parameter for it", lambda call: call.dtype.output != call.dtype.input),
     words.COPIES,
 )

@@ -28,8 +28,10 @@ _KEYS = (
     "partly",
     "intermittent",
     "is",
+    "contradicts",
     "reason",
     "link",
+    "issue",
     "since",
     "triage",
 )
@@ -117,6 +119,8 @@ def _entry(node: tree.Node, reader: Reader) -> Entry | None:
         calls=_calls(top.entries["calls"], reader) if "calls" in top.entries else Condition(),
         partly=_how_often(top.entries.get("partly"), "calls"),
         intermittent=_how_often(top.entries.get("intermittent"), "runs"),
+        contradicts=_texts(top.entries["contradicts"]) if "contradicts" in top.entries else (),
+        issue=reading.text(top.entries["issue"]) if "issue" in top.entries else "",
         path=reader.path,
         line=node.line,
     )

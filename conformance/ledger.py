@@ -35,6 +35,7 @@ class Entry:
     `verdict`, `kinds` and `where` are what is known: memory that nobody wrote to is `values` now and `nonfinite` then.
     `outputs` maps a case to the sha256 of its wrong output.
     `partly` says that some of these calls agree, always the same; `intermittent`, that one agrees at times.
+    `contradicts` names the clauses that it breaks, `link` where the framework speaks of it, `issue` its public tracker.
     """
 
     id: str
@@ -53,6 +54,8 @@ class Entry:
     calls: Condition = field(default_factory=Condition)
     partly: bool = False
     intermittent: bool = False
+    contradicts: tuple[str, ...] = ()
+    issue: str = ""
     path: str = ""
     line: int = 0
 

@@ -85,6 +85,12 @@ def _output_padding_past_the_stride(call: Call) -> bool:
     return not _output_padding_past_the_window(call) and any(extra and s <= extra < d for extra, s, d in sizes)
 
 
+def _transposed_over_nothing(call: Call) -> bool:
+    """A transposed convolution that is not `same` has a stride along an axis of no elements."""
+    steps = zip(call.lengths, call.strides, strict=True)
+    return call.op == "conv_transpose" and not _same(call) and any(w == 0 and s > 1 for w, s in steps)
+
+
 def _past_the_input(call: Call, mode: str, spare: int) -> bool:
     longest = zip(call.pairs, call.lengths, strict=True)
     return call.padding_mode == mode and any(max(pair) > length - spare for pair, length in longest)
@@ -219,6 +225,7 @@ RULES: Mapping[str, Rule] = {
     "depthwise-with-unequal-strides": _depthwise_with_unequal_strides,
     # Transposed
     "transposed-nothing-left": lambda call: call.op == "conv_transpose" and min(_lengths_out(call)) <= 0,
+    "transposed-over-nothing": _transposed_over_nothing,
     "transposed-negative-padding": _transposed_negative_padding,
     "transposed-valid-with-gaps": _transposed_valid_with_gaps,
     "output-padding-past-the-window": _output_padding_past_the_window,

@@ -4,7 +4,6 @@ What the page of disagreements says of each entry of the ledger: the entry, what
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,9 +11,8 @@ from itertools import groupby
 from typing import Any
 
 import phrases
-from conv_conformance.case import Case, Reference
+from conv_conformance.case import Reference
 from conv_conformance.ledger import Entry, Ledger
-from conv_conformance.patterns import matches
 from conv_conformance.verdict import SEVERITIES
 from seen_run import framework
 
@@ -24,8 +22,6 @@ MEANS = {
     "loud": "a call is refused, or ends the process",
     "precision": "digits are lost",
 }
-#: So many clauses are linked, those of the most cases first.
-CLAUSES = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +35,6 @@ class Fault:
     script: Mapping[str, Any] = field(default_factory=dict)
     #: The releases in which it was seen, such as `jax 0.10.2`.
     releases: Sequence[str] = ()
-    #: The clauses of its cases.
-    clauses: Sequence[str] = ()
 
     @property
     def id(self) -> str:
@@ -104,19 +98,19 @@ class Fault:
 
     @property
     def source(self) -> str:
-        """The entry's link under a short name."""
-        return phrases.reference(Reference(link=self.entry.link))
+        """The entry's link under a short name, where it leads to documentation or to source, not to a tracker."""
+        return "" if _is_tracker(self.entry.link) else _named(self.entry.link)
+
+    @property
+    def tracked(self) -> str:
+        """Where it stands in a public tracker, under a short name."""
+        links = [self.entry.link, self.entry.issue] if _is_tracker(self.entry.link) else [self.entry.issue]
+        return ", ".join(map(_named, filter(None, links)))
 
     @property
     def definition(self) -> str:
-        """What it contradicts: clauses, and what the entry links to, unless that is an issue."""
-        links = [f"[{name}](../spec/index.md#{name.lower()})" for name in self.clauses]
-        return ", ".join(links if self.is_tracked else [*links, self.source])
-
-    @property
-    def is_tracked(self) -> bool:
-        """Whether the link leads to a tracker."""
-        return any(part in self.entry.link for part in ("/issues/", "/pull/", "/discussions/"))
+        """The clauses that it contradicts, as links."""
+        return ", ".join(f"[{name}](../spec/index.md#{name.lower()})" for name in self.entry.contradicts)
 
     @cached_property
     def smallest(self) -> Mapping[str, str] | None:
@@ -161,10 +155,18 @@ class Fault:
 
     def beside(self, what: str) -> Sequence[str]:
         """
-        Return the targets that make of the same calls what is said: `agrees`, `refuses`, `fails`, or `unsupported`.
+        Return the targets that make of the same calls what is said: a word of `seen_faults.SAID`, or `mixed`.
         """
         said = {name: each for seen in self.seen.values() for name, each in seen["beside"].items()}
         return [name for name, each in said.items() if each == what and name != "numpy"]
+
+
+def _is_tracker(link: str) -> bool:
+    return any(part in link for part in ("/issues/", "/discussions/"))
+
+
+def _named(link: str) -> str:
+    return phrases.reference(Reference(link=link))
 
 
 _WORDS = {
@@ -183,13 +185,9 @@ def _when(when: Mapping[str, Any]) -> Iterator[str]:
         yield _WORDS[name].format(text)
 
 
-def faults(
-    ledger: Ledger, runs: Mapping[str, Any], triage: Mapping[str, Any], cases: Sequence[Case]
-) -> Sequence[Fault]:
+def faults(ledger: Ledger, runs: Mapping[str, Any], triage: Mapping[str, Any]) -> Sequence[Fault]:
     """
     Return every entry of the ledger, silent faults first, then by framework, then those seen in the most calls.
-
-    `cases` are the literal ones, whose clauses are told of a fault that no run has seen.
 
     Raises:
         LookupError: if a run knows of an entry that the ledger does not have.
@@ -198,22 +196,17 @@ def faults(
     known = {entry.id for entry in ledger.entries}
     if lost := [name for run in runs.values() for name in run["faults"] if name not in known]:
         raise LookupError(f"the ledger has no entry {', '.join(lost)}: name the records anew")
-    return sorted((_fault(entry, runs, triage, cases) for entry in ledger.entries), key=_place)
+    return sorted((_fault(entry, runs, triage) for entry in ledger.entries), key=_place)
 
 
-def _fault(entry: Entry, runs: Mapping[str, Any], triage: Mapping[str, Any], cases: Sequence[Case]) -> Fault:
+def _fault(entry: Entry, runs: Mapping[str, Any], triage: Mapping[str, Any]) -> Fault:
     seen = {name: run["faults"][entry.id] for name, run in runs.items() if entry.id in run["faults"]}
     on = (runs[name]["targets"][target] for name, said in seen.items() for target in said["targets"])
-    clauses = [clause for said in seen.values() for clause in said["clauses"]]
-    if not seen:
-        named = [pattern for pattern in entry.cases if pattern != "*"]
-        clauses = [clause for case in cases if any(matches(each, case.id) for each in named) for clause in case.clauses]
     return Fault(
         entry=entry,
         seen=seen,
         script=triage.get(entry.id, {}),
         releases=list(dict.fromkeys(f"{target['framework']} {target['version']}" for target in on)),
-        clauses=[clause for clause, _ in Counter(clauses).most_common(CLAUSES)],
     )
 
 

@@ -25,9 +25,11 @@ entries:
     versions: ">=2.13,<2.15"
     when: {cpu: avx512f, device: cpu}
     is: {verdict: disagree, kind: values}
+    contradicts: [SAME-1]
     reason: >
-      What happens, under which condition, and which definition or documentation it contradicts.
-    link: https://example.org/documentation-or-issue
+      What happens, and under which condition, held against the framework's documentation and its other modes.
+    link: https://example.org/documentation
+    issue: https://example.org/tracker/17
     since: "2026-11-25"
     triage: |
       import framework
@@ -47,8 +49,11 @@ entries:
 - `is`: the `verdict` (`disagree`, `crash`, `timeout`); of a disagreement its `kind`, or a list of kinds, and `where`,
   if that is not the output. `outputs` maps cases to the sha256 of their wrong output: another wrong value is not
   hidden.
-- `reason`, `link`, `since`, `triage`: why it is wrong; the framework's own documentation or issue; the day; a script of
-  about ten lines that shows it with the framework alone, and keeps [two rules](../disputes.md#what-a-script-prints).
+- `contradicts`: the [clauses](../spec/index.md) that it breaks; of an entry of your own it may be left out.
+- `reason`, `link`, `since`, `triage`: why it is wrong; the framework's own documentation, source or issue; the day; a
+  script of about ten lines that shows it with the framework alone, and keeps
+  [two rules](../disputes.md#what-a-script-prints).
+- `issue`: where it stands in a public tracker, if `link` leads elsewhere.
 
 An entry speaks of a verdict only where all of this holds. Of several, the first that does decides.
 

@@ -77,7 +77,7 @@ def known_faults(root: Path, loaded: Corpus) -> Sequence[faults_page.Fault]:
     """
     Return each fault of the ledger, with what the runs and its script say of it.
     """
-    return faults_page.faults(entries.load(entries.shipped()), _kept(root, SEEN), _kept(root, TRIAGE), loaded.cases)
+    return faults_page.faults(entries.load(entries.shipped()), _kept(root, SEEN), _kept(root, TRIAGE))
 
 
 def counted(faults: Sequence[faults_page.Fault]) -> str:

@@ -4,7 +4,6 @@ What a run says of each fault that the ledger knows: on which targets, in how ma
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,7 +18,7 @@ from seen_run import count
 TOLD = 3
 #: Fewer calls than this have too much in common by chance.
 FEWEST = 8
-#: What another target makes of the calls: wrong too, right, refused as a clause allows, or it has no words for them.
+#: What a target makes of a call: wrong too, right, refused as a clause allows, or it has no words for it.
 SAID = ("fails", "agrees", "refuses", "unsupported")
 
 
@@ -58,17 +57,10 @@ def _fault(
         "kinds": sorted({verdict.finding.kind for verdict in every if verdict.finding is not None}),
         "targets": {name: count([cases[each.case] for each in every if each.target == name]) for name in targets},
         "calls": count([cases[case] for case in ids]),
-        "clauses": list(_clauses([cases[case] for case in ids])),
         "acts": list(_acts(groups)),
         "smallest": _smallest(every, ids, cases),
         "beside": dict(_beside([each for case in ids for each in beside[case]], targets)),
     }
-
-
-def _clauses(every: Sequence[Case]) -> Iterator[str]:
-    """Yield the clauses of literal cases, which were written about them, else of the points of sweeps."""
-    literal = [case for case in every if not case.sweep]
-    yield from (name for name, _ in Counter(name for case in literal or every for name in case.clauses).most_common())
 
 
 def _acts(groups: Iterable[Group]) -> Iterator[dict[str, Any]]:
@@ -92,12 +84,20 @@ def _short(message: str) -> str:
 
 
 def _beside(verdicts: Iterable[Verdict], wrong: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield what the other targets make of the same calls: the first of `SAID` that one of them is."""
+    """Yield what each other target makes of the same calls, in words of `SAID`, `mixed` where some of each."""
     found: dict[str, set[str]] = {}
     for verdict in verdicts:
         if verdict.target not in wrong and verdict.verdict != "not-run":
             found.setdefault(verdict.target, set()).add(_word(verdict))
-    yield from ((target, next(word for word in SAID if word in said)) for target, said in found.items())
+    yield from ((target, _together(said)) for target, said in found.items())
+
+
+def _together(said: set[str]) -> str:
+    """Return one word for all calls; those that a target has no words for say nothing of the others."""
+    if "fails" in said:
+        return "fails"
+    asked = said - {"unsupported"}
+    return "mixed" if len(asked) > 1 else next(iter(asked or said))
 
 
 def _word(verdict: Verdict) -> str:

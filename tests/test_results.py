@@ -89,7 +89,7 @@ def test_what_nothing_explains_is_told() -> None:
 
 
 def test_a_fault_is_counted_by_target() -> None:
-    """Of a fault are told its worst severity, its calls by target, the smallest, clauses, and how others fare."""
+    """Of a fault are told its worst severity, its calls by target, the smallest, and how others fare."""
     record = _record(
         *(_known(case) for case in ("long", "short", *POINTS)),
         _known("long", "torch+layer", LOUD),
@@ -99,16 +99,19 @@ def test_a_fault_is_counted_by_target() -> None:
         _said("short", target="numpy", alternative="SAME-4:refuses"),
         _said("long", "unsupported", "tensorflow"),
         _said("short", "unsupported", "keras-jax"),
+        _said("short", target="keras-tensorflow", alternative="SAME-4:refuses"),
+        _said("long", target="keras-tensorflow"),
         _said("short", "not-run", "keras-torch"),
     )
     every = seen_faults.faults(record, CASES)
     found = every["e"]
     assert ["another", "e"] == list(every)
-    assert ("silent", ["refused", "values"], ["LITERAL-1"]) == (found["severity"], found["kinds"], found["clauses"])
+    assert ("silent", ["refused", "values"]) == (found["severity"], found["kinds"])
     assert {"torch": (2, 8), "torch+layer": (1, 0)} == found["targets"]
     assert (2, 8) == found["calls"]
     assert {"case": "short", "target": "torch", "message": "is 1, expected 2"} == found["smallest"]
-    assert {"jax": "fails", "tensorflow": "agrees", "numpy": "refuses", "keras-jax": "unsupported"} == found["beside"]
+    fare = {"jax": "fails", "tensorflow": "agrees", "numpy": "refuses", "keras-jax": "unsupported"}
+    assert {**fare, "keras-tensorflow": "mixed"} == found["beside"]
 
 
 def test_the_smallest_case_is_a_literal_one() -> None:
@@ -116,10 +119,10 @@ def test_the_smallest_case_is_a_literal_one() -> None:
     assert "long" == seen_faults.faults(_record(*map(_known, (*POINTS, "long"))), CASES)["e"]["smallest"]["case"]
 
 
-def test_a_fault_of_sweeps_alone_has_their_clauses() -> None:
-    """Where no literal case shows a fault, its clauses and its smallest call are those of points."""
+def test_the_smallest_of_a_fault_of_sweeps_alone_is_a_point() -> None:
+    """Where no literal case shows a fault, its smallest call is that of a point."""
     found = seen_faults.faults(_record(*map(_known, reversed(POINTS))), CASES)["e"]
-    assert (["POINT-1"], POINTS[0]) == (found["clauses"], found["smallest"]["case"])
+    assert POINTS[0] == found["smallest"]["case"]
 
 
 def test_a_fault_is_told_by_its_condition() -> None:
@@ -253,7 +256,7 @@ def _entry(name: str, *kinds: str, **rest: Any) -> Entry:
 
 
 def _faults(*every: Entry, runs: dict[str, Any] | None = None, triage: dict[str, Any] | None = None) -> Any:
-    return faults_page.faults(Ledger(entries=every), runs or {}, triage or {}, [*CASES.values()])
+    return faults_page.faults(Ledger(entries=every), runs or {}, triage or {})
 
 
 def test_silent_faults_come_first() -> None:
@@ -287,12 +290,6 @@ def test_a_fault_adds_up_over_runs() -> None:
     )
 
 
-def test_an_unseen_fault_has_the_clauses_of_the_cases_that_it_names() -> None:
-    """Where no run shows a fault, its clauses are those of the literal cases that it names, not of all."""
-    named, all_of_them = _faults(_entry("a", "values", cases=("sho*",)), _entry("b", "values"))
-    assert (["LITERAL-1"], []) == (named.clauses, all_of_them.clauses)
-
-
 def test_conditions_are_said_in_words() -> None:
     """The conditions of an entry, and that a fault is seen on some calls or at times only, are said in words."""
     when = {"cpu": "avx512f", "not_cpu": "amx_tile", "device": "cpu", "not_environment": {"A": "0", "B": ""}}
@@ -306,16 +303,29 @@ def test_conditions_are_said_in_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("link", "definition", "is_tracked"),
+    ("link", "issue", "source", "tracked"),
     [
-        ("https://github.com/a/b/issues/7", "[LITERAL-1](../spec/index.md#literal-1)", True),
-        ("https://a.b/c", "[LITERAL-1](../spec/index.md#literal-1), [a.b/c](https://a.b/c)", False),
+        ("https://github.com/a/b/issues/7", "", "", "[a/b#7](https://github.com/a/b/issues/7)"),
+        ("https://github.com/a/b/pull/7", "", "[a/b#7](https://github.com/a/b/pull/7)", ""),
+        ("https://a.b/c", "", "[a.b/c](https://a.b/c)", ""),
+        (
+            "https://a.b/c",
+            "https://github.com/a/b/issues/7",
+            "[a.b/c](https://a.b/c)",
+            "[a/b#7](https://github.com/a/b/issues/7)",
+        ),
     ],
 )
-def test_an_issue_is_no_definition(link: str, definition: str, *, is_tracked: bool) -> None:
-    """A link into a tracker says where a fault is known; any other is what it contradicts beside its clauses."""
-    (fault,) = _faults(_entry("e", "values", link=link), runs={"cpu": _run(_known("long"))})
-    assert (definition, is_tracked) == (fault.definition, fault.is_tracked)
+def test_an_issue_is_no_documentation(link: str, issue: str, source: str, tracked: str) -> None:
+    """A report in a tracker says where a fault is known; any other link is documentation, source or a change."""
+    (fault,) = _faults(_entry("e", "values", link=link, issue=issue))
+    assert (source, tracked) == (fault.source, fault.tracked)
+
+
+def test_a_fault_contradicts_what_its_entry_names() -> None:
+    """The clauses are those of the entry, not all that its cases pin."""
+    (fault,) = _faults(_entry("e", "values", contradicts=("SAME-1", "PAD-4")), runs={"cpu": _run(_known("long"))})
+    assert fault.definition == "[SAME-1](../spec/index.md#same-1), [PAD-4](../spec/index.md#pad-4)"
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,8 @@ def _ended(call: Call, x: Array) -> Array:
 def _maps(call: Call, kernel: str, lengths: Sequence[int], switches: Collection[str]) -> tuple[Array, ...]:
     axes = [_axis(call, number, lengths[number], taps) for number, taps in enumerate(call.extents(kernel))]
     if call.op == "conv_transpose":
-        return tuple(backward(axis, trailing_zeros="trailing-zeros" in switches) for axis in axes)
+        ends = {"trailing_zeros": "trailing-zeros" in switches, "dilated_nothing": "dilated-nothing" in switches}
+        return tuple(backward(axis, **ends) for axis in axes)
     return tuple(map(forward, axes))
 
 

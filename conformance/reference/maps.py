@@ -57,7 +57,7 @@ def forward(axis: Axis) -> Array:
     return windows @ stuff
 
 
-def backward(axis: Axis, *, trailing_zeros: bool = False) -> Array:
+def backward(axis: Axis, *, trailing_zeros: bool = False, dilated_nothing: bool = False) -> Array:
     """
     Return the map of a transposed convolution, float64 (outputs, taps, length).
 
@@ -67,6 +67,8 @@ def backward(axis: Axis, *, trailing_zeros: bool = False) -> Array:
     end = axis.reach - axis.stride
     for _ in range(axis.length):
         end += axis.stride
+    if dilated_nothing and axis.length == 0:
+        end = axis.reach - 1
     low, high = _crops(axis, end)
     if trailing_zeros and axis.padding == "valid" and axis.reach < axis.stride:
         high = end - axis.length * axis.stride
