@@ -18,6 +18,7 @@ import pytest
 from conv_conformance.backends import keras_words
 from conv_conformance.backends.keras import Keras
 
+from .builders import call_of
 from .handwritten import CALLS
 from .keras_process import INFERRED
 
@@ -43,6 +44,16 @@ REFUSED = {
 WRONG_WITH_ONEDNN = {"keras-tensorflow": {"no-batch"}}
 #: keras.ops.conv takes no groups of symbols: it wants the kernel to have every channel of the input.
 NOT_INFERRED = {("ops", "groups")}
+
+
+def test_another_kind_of_kernel_decides_the_output() -> None:
+    """Keras promotes to the kernel's dtype where it is of a higher kind, and has no parameter for any other output."""
+    reason = "dtype.output: Keras has no parameter for it"
+    for kernel, output, unsaid in [("int32", "int32", []), ("float32", "int32", [reason])]:
+        dtypes = {"input": "int32", "kernel": kernel, "output": output}
+        asked = call_of("conv", np.ones((1, 3, 1)), np.ones((2, 1, 1)), dtype=dtypes)
+        found = [limit.reason for limit in keras_words.OPERATION_LIMITS if limit.holds(asked)]
+        assert found == unsaid
 
 
 @cache

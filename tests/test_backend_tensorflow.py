@@ -24,7 +24,7 @@ tf = pytest.importorskip("tensorflow")
 #: Calls that tf.nn has no words for.
 UNSUPPORTED = {
     *("input-dilations", "same-lower", "causal", "full", "pairs", "negative", "transposed-pairs", "reflect"),
-    *("depthwise-1d", "depthwise-3d", "separable-1d", "int8-widened", "broadcast"),
+    *("depthwise-1d", "depthwise-3d", "separable-1d", "int8-widened", "broadcast", "transposed-groups"),
 }
 #: Calls that it refuses: it has no kernels for these dtypes.
 REFUSED = {"int8-wraps", "complex64"}
@@ -120,6 +120,15 @@ def test_groups_that_the_shapes_do_not_show_are_unsupported() -> None:
     asked = call_of("conv", np.ones((1, 3, 4)), np.ones((1, 2, 4)), groups=1)
     reasons = [limit.reason for limit in TensorFlow(Target(name="tensorflow")).limits if limit.holds(asked)]
     assert reasons == ["groups: tf.nn infers them from the shapes"]
+
+
+def test_transposed_groups_are_unsupported() -> None:
+    """
+    tf.nn documents that the depth of a transposed output is that of its filter, whatever its kernels compute.
+    """
+    asked = call_of("conv_transpose", np.ones((1, 3, 4)), np.ones((1, 4, 2)), groups=2)
+    reasons = [limit.reason for limit in TensorFlow(Target(name="tensorflow")).limits if limit.holds(asked)]
+    assert reasons == ["groups: tf.nn.convNd_transpose has none, its output has the channels of its filters"]
 
 
 @pytest.mark.parametrize("parameters", [{"strides": 0}, {"strides": (1, 1)}])

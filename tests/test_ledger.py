@@ -280,8 +280,10 @@ entries:
       verdict: disagree
       kind: values
       outputs: {"conv1d.same.even[length=5]": abab}
+    contradicts: [SAME-2, SAME-5]
     reason: low and high pads change places
     link: https://example.org/1
+    issue: https://example.org/issues/2
     since: "2026-01-01"
     triage: |
       import torch
@@ -321,6 +323,8 @@ def test_every_entry_of_a_file_is_read(tmp_path: Path) -> None:
         ),
         partly=True,
         intermittent=True,
+        contradicts=("SAME-2", "SAME-5"),
+        issue="https://example.org/issues/2",
         triage="import torch\nprint(torch)",
         path=str(tmp_path / "known.yaml"),
         line=3,
@@ -331,7 +335,7 @@ def test_every_entry_of_a_file_is_read(tmp_path: Path) -> None:
     ("old", "new", "problem"),
     [
         ("    reason: low and high pads change places\n", "", "known.yaml:3:5: no 'reason'"),
-        ("reason:", "raeson:", "known.yaml:15:5: unknown key 'raeson' (did you mean 'reason'?)"),
+        ("reason:", "raeson:", "known.yaml:16:5: unknown key 'raeson' (did you mean 'reason'?)"),
         ("verdict: disagree", "verdict: agree", "known.yaml:12:16: "),
         ("verdict: disagree", "verdict: disagre", "did you mean 'disagree'?"),
         ("kind: values", "kind: value", "known.yaml:13:13: "),
@@ -345,7 +349,7 @@ def test_every_entry_of_a_file_is_read(tmp_path: Path) -> None:
         ("padding: [same", "padding: [smae", "known.yaml:5:77: unknown value 'smae' (did you mean 'same'?)"),
         ("strided: true", "strided: truly", "known.yaml:5:61: unknown truth value 'truly' (did you mean 'true'?)"),
         ("strided: true", "strided: yes", "known.yaml:5:61: yes is a boolean to some readers of YAML"),
-        ("reason: low and high pads change places", "reason: true", "known.yaml:15:13: expected a text, not true"),
+        ("reason: low and high pads change places", "reason: true", "known.yaml:16:13: expected a text, not true"),
         ("rank: [1, 2]", "rank: [1, two]", "known.yaml:5:33: expected an integer, not 'two'"),
         ('stride: ">=2"', 'stride: ">2"', "known.yaml:5:45: expected an integer, not '>2' (17, or a bound: "),
         ("padding: [same, same_lower]", "padding: []", "known.yaml:5:76: no value here"),
@@ -391,7 +395,7 @@ def test_id_is_used_once(tmp_path: Path) -> None:
     """
     twice = TEXT + TEXT[TEXT.index("  - id") :]
     [problem] = problems(tmp_path, twice)
-    assert problem == f"known.yaml:21:1: id 'torch.same' twice (first in {tmp_path}/known.yaml:3)"
+    assert problem == f"known.yaml:23:1: id 'torch.same' twice (first in {tmp_path}/known.yaml:3)"
 
 
 def test_shipped_ledger_loads() -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -187,6 +188,17 @@ def test_zeros_may_trail(reference: Evaluate) -> None:
     assert [7, 0, 0, 14, 0, 0] == reference(call, {"trailing-zeros"}).ravel().tolist()
     longer = line(1, 2, taps=(7, 1, 1, 1), op="conv_transpose", strides=3)
     assert reference(longer).tolist() == reference(longer, {"trailing-zeros"}).tolist()
+
+
+@each_formulation
+def test_no_elements_may_have_no_gaps(reference: Evaluate) -> None:
+    """With `dilated-nothing` a transposed window over no elements leaves K - 1 places, whatever the stride."""
+    nothing = call_of("conv_transpose", np.zeros((1, 0, 1)), np.ones((5, 1, 1)), strides=3)
+    assert [2, 4] == [reference(nothing, chosen).shape[1] for chosen in (set(), {"dilated-nothing"})]
+    same = replace(nothing, padding="same")
+    assert [0, 0] == [reference(same, chosen).shape[1] for chosen in (set(), {"dilated-nothing"})]
+    some = line(1, 2, taps=(7, 1), op="conv_transpose", strides=3)
+    assert reference(some).tolist() == reference(some, {"dilated-nothing"}).tolist()
 
 
 def test_magnitude_sums_sizes() -> None:
