@@ -20,7 +20,7 @@ from seen_run import framework
 MEANS = {
     "silent": "a wrong result without an error",
     "loud": "a call is refused, or ends the process",
-    "precision": "digits are lost",
+    "precision": "digits are lost to sums narrower than the specification asks; documentation leaves their width open",
 }
 
 
