@@ -67,13 +67,13 @@ class Fault:
 
     @property
     def literal(self) -> int:
-        """In how many literal cases it was seen, in all runs together."""
-        return sum(seen["calls"][0] for seen in self.seen.values())
+        """In how many literal cases it was seen, in the run that has most: runs have their cases in common."""
+        return max((seen["calls"][0] for seen in self.seen.values()), default=0)
 
     @property
     def sweeps(self) -> int:
-        """In how many points of sweeps it was seen, in all runs together."""
-        return sum(seen["calls"][1] for seen in self.seen.values())
+        """In how many points of sweeps it was seen, in the run that has most."""
+        return max((seen["calls"][1] for seen in self.seen.values()), default=0)
 
     @property
     def targets(self) -> Sequence[str]:

@@ -57,10 +57,19 @@ def run(record: Record, cases: Mapping[str, Case]) -> dict[str, Any]:
     return {
         "date": header["date"],
         "suite": header["suite"],
+        "sweeps": header["selection"]["sweeps"],
         "platform": header["platform"],
         "targets": targets,
+        "unfinished": dict(_unfinished(record)),
         "unexplained": unexplained,
     }
+
+
+def _unfinished(record: Record) -> Iterator[tuple[str, list[int]]]:
+    """Yield the targets that have not come as far as others, with how many of how many verdicts they have."""
+    counts = Counter(verdict.target for verdict in record.verdicts)
+    most = max(counts.values(), default=0)
+    yield from ((name, [number, most]) for name, number in counts.items() if number < most)
 
 
 def _counted(by_verdict: Mapping[str, Sequence[Case]]) -> dict[str, Count]:

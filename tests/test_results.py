@@ -33,6 +33,7 @@ import seen_run
 HEADER = {
     "date": "2026-11-25T12:00:00+00:00",
     "suite": {"version": "0", "corpus": "sha256:0"},
+    "selection": {"sweeps": "full"},
     "platform": {"machine": "m", "cpu": "c", "flags": ["avx2"], "os": "o", "python": "3"},
 }
 SILENT = Finding(kind="values", message="")
@@ -79,6 +80,12 @@ def test_a_run_is_counted_by_target_and_verdict() -> None:
     verdicts = {"agree": (1, 0), "unsupported": (1, 2), "not-run": (0, 1)}
     assert {"torch": {**target, "verdicts": verdicts}} == found["targets"]
     assert [] == found["unexplained"]
+
+
+def test_a_target_that_stopped_early_is_told() -> None:
+    """A target with fewer verdicts than another has not come to its end; a page must not pass it off as whole."""
+    record = _record(_said("long"), _said("short"), _said("long", target="jax"))
+    assert {"jax": [1, 2]} == seen_run.run(record, CASES)["unfinished"]
 
 
 def test_what_nothing_explains_is_told() -> None:
@@ -278,11 +285,11 @@ def test_silent_faults_come_first() -> None:
     ]
 
 
-def test_a_fault_adds_up_over_runs() -> None:
-    """What several runs saw of a fault is added up; releases and targets are named once."""
+def test_a_fault_is_seen_in_several_runs() -> None:
+    """Runs have their cases in common, so that the most of one is told; releases and targets are named once."""
     runs = {"one": _run(_known("long"), _known(POINTS[0])), "two": _run(_known("long"), _known("short", "torch+layer"))}
     (fault,) = _faults(_entry("e", "values"), runs=runs)
-    assert (3, 1, ["torch", "torch+layer"], ["torch 1.0"]) == (
+    assert (2, 1, ["torch", "torch+layer"], ["torch 1.0"]) == (
         fault.literal,
         fault.sweeps,
         fault.targets,
@@ -374,6 +381,18 @@ def root(tmp_path: Path) -> Path:
     for path, text in make_results.pages(tmp_path, corpus.load()).items():
         (tmp_path / path).write_text(text)
     return tmp_path
+
+
+def test_a_page_tells_what_is_unfinished_and_unexplained(tmp_path: Path) -> None:
+    """What a run did not come to, and what nothing explains, stand on the page of the run."""
+    results = tmp_path / make_results.RESULTS
+    results.mkdir(parents=True)
+    verdicts = [_said("long"), _said("short"), _said("long", "crash", "jax", message="killed")]
+    (results / "seen.json").write_text(json.dumps({"cpu": _run(*verdicts)}))
+    (results / "triage.json").write_text("{}")
+    page = make_results.pages(tmp_path, corpus.load())[make_results.RESULTS / "index.md"]
+    assert "`jax` has not come to its end: 1 case of 2 cases." in page
+    assert "1 call **not explained**:\n\n- `long` on `jax`: killed\n" in page
 
 
 def test_pages_that_agree_are_not_stale(root: Path) -> None:
