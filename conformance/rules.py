@@ -86,9 +86,9 @@ def _output_padding_past_the_stride(call: Call) -> bool:
 
 
 def _transposed_over_nothing(call: Call) -> bool:
-    """A transposed convolution that is not `same` has a stride along an axis of no elements."""
+    """A transposed convolution has a stride along an axis of no elements."""
     steps = zip(call.lengths, call.strides, strict=True)
-    return call.op == "conv_transpose" and not _same(call) and any(w == 0 and s > 1 for w, s in steps)
+    return call.op == "conv_transpose" and any(w == 0 and s > 1 for w, s in steps)
 
 
 def _past_the_input(call: Call, mode: str, spare: int) -> bool:

@@ -25,7 +25,7 @@ NAMES = {
 SWITCHED = {
     "": "the result is what the definition gives",
     "trailing-zeros": "zeros follow the last product up to W * stride",
-    "dilated-nothing": "no elements have no gaps, so that K_eff - 1 less the padding is left",
+    "dilated-nothing": "no elements have no gaps, so that the output is stride - 1 longer than W = 0 makes it",
     "padding-skipped": "what reads padding is left out of the sum",
     "zero-start": "the sum starts from +0.0",
     "flush-subnormals": "subnormal numbers are taken for zero, as operands and as results",

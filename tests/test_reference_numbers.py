@@ -196,7 +196,10 @@ def test_no_elements_may_have_no_gaps(reference: Evaluate) -> None:
     nothing = call_of("conv_transpose", np.zeros((1, 0, 1)), np.ones((5, 1, 1)), strides=3)
     assert [2, 4] == [reference(nothing, chosen).shape[1] for chosen in (set(), {"dilated-nothing"})]
     same = replace(nothing, padding="same")
-    assert [0, 0] == [reference(same, chosen).shape[1] for chosen in (set(), {"dilated-nothing"})]
+    assert [0, 2] == [reference(same, chosen).shape[1] for chosen in (set(), {"dilated-nothing"})]
+    short = call_of("conv_transpose", np.zeros((1, 0, 1)), np.ones((1, 1, 1)), strides=3)
+    both = {"dilated-nothing", "trailing-zeros"}
+    assert [0, 0, 2] == [reference(short, chosen).shape[1] for chosen in (set(), {"dilated-nothing"}, both)]
     some = line(1, 2, taps=(7, 1), op="conv_transpose", strides=3)
     assert reference(some).tolist() == reference(some, {"dilated-nothing"}).tolist()
 

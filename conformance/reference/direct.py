@@ -57,8 +57,8 @@ def evaluate(call: Call, switches: Collection[str] = frozenset()) -> Array:
     The array has the axes of `call.layout.output` and the dtype of `call.dtype.output`.
     `switches` choose alternatives:
     `trailing-zeros`, a valid transposed convolution whose window is shorter than its stride has W * stride outputs;
-    `dilated-nothing`, an axis of no elements has length 0 with its gaps as well, to which a transposed window adds its
-    own less one;
+    `dilated-nothing`, an axis of no elements has length 0 with its gaps as well, so that the transposed output is
+    stride - 1 longer;
     `padding-skipped`, zeros that the call adds are not multiplied (those of `before` are elements);
     `zero-start`, sums start from 0.0, so that none of zeros is -0.0;
     `flush-subnormals`, subnormal elements are read and written as zeros of their sign.
@@ -213,10 +213,10 @@ def _ends(call: Call, axis: int, length: int, taps: int, switches: Collection[st
     stride, extent = call.strides[axis], window(taps, call.dilations[axis])
     low, high = cropping(call.padding, extent, stride) if isinstance(call.padding, str) else call.padding[axis]
     outputs = (length - 1) * stride + extent - low - high + call.output_padding[axis]
-    if "dilated-nothing" in switches and length == 0 and call.padding not in ("same", "same_lower"):
-        outputs += stride - 1
     if "trailing-zeros" in switches and call.padding == "valid" and extent < stride:
         outputs = length * stride
+    if "dilated-nothing" in switches and length == 0:
+        outputs += stride - 1
     return low, max(outputs, 0)
 
 

@@ -67,11 +67,11 @@ def backward(axis: Axis, *, trailing_zeros: bool = False, dilated_nothing: bool 
     end = axis.reach - axis.stride
     for _ in range(axis.length):
         end += axis.stride
-    if dilated_nothing and axis.length == 0:
-        end = axis.reach - 1
     low, high = _crops(axis, end)
     if trailing_zeros and axis.padding == "valid" and axis.reach < axis.stride:
         high = end - axis.length * axis.stride
+    if dilated_nothing and axis.length == 0:
+        high -= axis.stride - 1
     if end <= low + high:
         return np.zeros((0, axis.taps, axis.length))
     return _windows(axis, (low, high), end - low - high).transpose(2, 1, 0)
