@@ -121,6 +121,7 @@ def _judge_any(expectation: AnyOf, observation: Observation, context: Context) -
     Return the first alternative that agrees; if none does, what the one says that comes nearest.
 
     That is the first that expects the same sort of outcome; of those that expect an output, one of the returned shape.
+    A refusal whose twin killed the target is not known to be wrong, whatever the others say of theirs.
     """
     judged = {name: _judged(each, observation, context) for name, each in expectation.alternatives.items()}
     for name, judgement in judged.items():
@@ -131,7 +132,14 @@ def _judge_any(expectation: AnyOf, observation: Observation, context: Context) -
         judged[name] for name, each in expectation.alternatives.items() if isinstance(each, Refusal) == refused
     ]
     nearest = [each for each in same_sort if each.finding is None or each.finding.kind != "shape"]
-    return next(iter([*nearest, *same_sort, *judged.values()]))
+    unproven = [judged[name] for name, each in expectation.alternatives.items() if refused and _died(each, context)]
+    return next(iter([*unproven, *nearest, *same_sort, *judged.values()]))
+
+
+def _died(alternative: Expectation, context: Context) -> bool:
+    """Say whether the twin of a refusal ended the process, or did not end."""
+    twin = context.twins.get(alternative.name) if isinstance(alternative, Refusal) else None
+    return twin is not None and twin.outcome in ("crash", "timeout")
 
 
 def _judge_refusal(expectation: Refusal, observation: Observation, context: Context) -> Judgement:

@@ -414,6 +414,19 @@ def test_refusal_where_no_alternative_refuses_is_refused() -> None:
     assert judged(raised(), results) == wrong("refused")
 
 
+@pytest.mark.parametrize("outcome", ["crash", "timeout"])
+def test_refusal_whose_twin_died_is_not_held_against_it(outcome: str) -> None:
+    """
+    A call may be refused for two reasons: where the twin of one died, that of the other proves no fault.
+    """
+    other = Refusal(twin=CALL, name="{dtype: float32}")
+    either = AnyOf(alternatives={"first": TWIN, "second": other})
+    twins = {TWIN.name: raised(), other.name: Observation(outcome=outcome, message="killed")}
+    assert judged(raised(), either, twins=twins) == ("not-run", None)
+    assert judged(raised(), either, twins={**twins, other.name: raised()}) == wrong("refused")
+    assert judged(raised(environment=True), either, twins=twins) == wrong("refused")
+
+
 def test_result_where_every_alternative_refuses_is_not_refused() -> None:
     """
     Where each alternative is a refusal, a result is none of them.
