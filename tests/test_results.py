@@ -391,7 +391,7 @@ def test_a_page_tells_what_is_unfinished_and_unexplained(tmp_path: Path) -> None
     (results / "seen.json").write_text(json.dumps({"cpu": _run(*verdicts)}))
     (results / "triage.json").write_text("{}")
     page = make_results.pages(tmp_path, corpus.load())[make_results.RESULTS / "index.md"]
-    assert "`jax` has not come to its end: 1 case of 2 cases." in page
+    assert "`jax` has not come to its end: 1 of 2 cases." in page
     assert "1 call **not explained**:\n\n- `long` on `jax`: killed\n" in page
 
 
