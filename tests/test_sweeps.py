@@ -287,6 +287,10 @@ EXAMPLES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"op": "conv_transpose", "padding": ((9, 2),)},
         {"op": "conv_transpose", "padding": ((1, 0),)},
     ),
+    "transposed-over-nothing": (
+        {"op": "conv_transpose", "input": np.ones((1, 0, 1)), "strides": 2},
+        {"op": "conv_transpose", "input": np.ones((1, 0, 1))},
+    ),
     "transposed-negative-padding": ({"op": "conv_transpose", "padding": ((-1, 2),)}, {"padding": ((-1, 2),)}),
     "reflect-past-the-input": ({"padding": 4, "padding_mode": "reflect"}, {"padding": 3, "padding_mode": "reflect"}),
     "circular-past-the-input": ({"padding": 5, "padding_mode": "circular"}, {"padding": 4, "padding_mode": "circular"}),
