@@ -155,7 +155,7 @@ class Fault:
 
     def beside(self, what: str) -> Sequence[str]:
         """
-        Return the targets that make of the same calls what is said: a word of `seen_faults.SAID`, or `mixed`.
+        Return the targets that make of the same calls one of `agrees`, `refuses`, `mixed`, `fails`, `unsupported`.
         """
         said = {name: each for seen in self.seen.values() for name, each in seen["beside"].items()}
         return [name for name, each in said.items() if each == what and name != "numpy"]

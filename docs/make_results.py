@@ -60,7 +60,7 @@ def pages(root: Path, loaded: Corpus) -> Mapping[Path, str]:
     """
     Return the text of every page by its path from the root of the repository.
     """
-    runs, faults = _kept(root, SEEN), known_faults(root, loaded)
+    runs, faults = _kept(root, SEEN), known_faults(root)
     clauses = portability_page.clauses(loaded.clauses, runs)
     environment = _environment(loaded, [target for run in runs.values() for target in run["targets"]])
     environment.globals.update(runs=runs, faults=faults, names=phrases.NAMES, severities=SEVERITIES)
@@ -73,7 +73,7 @@ def pages(root: Path, loaded: Corpus) -> Mapping[Path, str]:
     return {RESULTS / f"{name}.md": environment.get_template(f"{name}.md.j2").render() for name in names}
 
 
-def known_faults(root: Path, loaded: Corpus) -> Sequence[faults_page.Fault]:
+def known_faults(root: Path) -> Sequence[faults_page.Fault]:
     """
     Return each fault of the ledger, with what the runs and its script say of it.
     """
@@ -204,7 +204,7 @@ def main() -> None:
     loaded = corpus.load()
     for path, text in pages(ROOT, loaded).items():
         (ROOT / path).write_text(text, encoding="utf-8")
-    print(counted(known_faults(ROOT, loaded)))
+    print(counted(known_faults(ROOT)))
 
 
 if __name__ == "__main__":

@@ -18,8 +18,6 @@ from seen_run import count
 TOLD = 3
 #: Fewer calls than this have too much in common by chance.
 FEWEST = 8
-#: What a target makes of a call: wrong too, right, refused as a clause allows, or it has no words for it.
-SAID = ("fails", "agrees", "refuses", "unsupported")
 
 
 def faults(record: Record, cases: Mapping[str, Case]) -> dict[str, dict[str, Any]]:
@@ -84,7 +82,7 @@ def _short(message: str) -> str:
 
 
 def _beside(verdicts: Iterable[Verdict], wrong: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield what each other target makes of the same calls, in words of `SAID`, `mixed` where some of each."""
+    """Yield what each other target makes of the same calls: a word of `_word`, `mixed` where some of each."""
     found: dict[str, set[str]] = {}
     for verdict in verdicts:
         if verdict.target not in wrong and verdict.verdict != "not-run":
@@ -101,6 +99,7 @@ def _together(said: set[str]) -> str:
 
 
 def _word(verdict: Verdict) -> str:
+    """Return what a target makes of a call: right, refused as a clause allows, no words for it, or wrong too."""
     if verdict.verdict in ("agree", "fixed"):
         return "refuses" if "refuses" in (verdict.alternative or "") else "agrees"
     return "unsupported" if verdict.verdict == "unsupported" else "fails"

@@ -192,7 +192,7 @@ def test_zeros_may_trail(reference: Evaluate) -> None:
 
 @each_formulation
 def test_no_elements_may_have_no_gaps(reference: Evaluate) -> None:
-    """With `dilated-nothing` a transposed window over no elements leaves K - 1 places, whatever the stride."""
+    """With `dilated-nothing` the transposed output of no elements is stride - 1 longer, that of some is not."""
     nothing = call_of("conv_transpose", np.zeros((1, 0, 1)), np.ones((5, 1, 1)), strides=3)
     assert [2, 4] == [reference(nothing, chosen).shape[1] for chosen in (set(), {"dilated-nothing"})]
     same = replace(nothing, padding="same")
