@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,11 @@ def merged(records: Mapping[Path, Record]) -> Record:
     Return several records as one: of parts of the corpus (`--shard`), of some targets each, or both.
 
     It is complete if each of them is, and no part is missing of any target. Machines may differ; the header names all.
+    Condensed records give a condensed one: counts add up, and each keeps its groups.
 
     Raises:
-        Invalid: if they are not of one suite, corpus, selection and ledger, or two speak of one case and target.
+        Invalid: if they are not of one suite, corpus, selection and ledger, some of them are condensed, or two speak of
+            one case and target.
 
     """
     (first, record), *others = records.items()
@@ -38,13 +41,14 @@ def merged(records: Mapping[Path, Record]) -> Record:
         return record
     for path, other in others:
         _check(first, record, path, other)
-    _check_twice(records)
+    (_check_parts if record.left_out else _check_twice)(records)
     headers = [each.header for each in records.values()]
     return Record(
         header=_header(headers),
         targets=_targets(records),
         verdicts=tuple(verdict for each in records.values() for verdict in each.verdicts),
         is_complete=all(each.is_complete for each in records.values()) and not missing(headers),
+        **(_behind(records.values()) if record.left_out else {}),
     )
 
 
@@ -92,9 +96,30 @@ def _counts(headers: Iterable[Mapping[str, Any]]) -> set[int]:
     return {parsed(shard)[1] for header in headers if (shard := _shard(header)) is not None}
 
 
+def _behind(records: Iterable[Record]) -> dict[str, Any]:
+    """Return what condensed records have besides their verdicts, together."""
+    groups = [group for record in records for group in record.groups]
+    more: dict[str, Any] = {
+        "groups": tuple(replace(group, name=f"g{number}") for number, group in enumerate(groups, 1))
+    }
+    for name in ("summary", "followed", "unsaid"):
+        more[name] = reduce(_added, (getattr(record, name) for record in records))
+    return more
+
+
+def _added(one: Any, other: Any) -> Any:
+    """Return the sum of two counts, or of two mappings of counts, name by name."""
+    if not isinstance(one, Mapping):
+        return one + other
+    shared = {name: _added(value, other[name]) for name, value in one.items() if name in other}
+    return {**one, **other, **shared}
+
+
 def _check(first: Path, record: Record, path: Path, other: Record) -> None:
-    if record.left_out or other.left_out:
-        raise Invalid(Problem(path=str(path), message="condensed records cannot be put together", hint=_HINT))
+    if list(record.left_out) != list(other.left_out):
+        condensed_one, whole_one = (first, path) if record.left_out else (path, first)
+        message = f"{condensed_one} is condensed, and {whole_one} is not"
+        raise Invalid(Problem(path=str(path), message=message, hint="condense the other one too"))
     for part in _SAME:
         was, now = (_without_shard(each.header.get(part, {})) for each in (record, other))
         for name in {**was, **now}:
@@ -119,8 +144,24 @@ def _check_twice(records: Mapping[Path, Record]) -> None:
         for verdict in record.verdicts:
             before = found.setdefault((verdict.case, verdict.target), path)
             if before is not path:
-                message = f"{verdict.case} on {verdict.target} is in {before} too"
-                raise Invalid(Problem(path=str(path), message=message, hint=_HINT))
+                raise _twice(path, f"{verdict.case} on {verdict.target}", before)
+
+
+def _check_parts(records: Mapping[Path, Record]) -> None:
+    """Refuse condensed records that have a part of a target in common: not all their cases are listed."""
+    found: dict[str, list[tuple[str | None, Path]]] = {}
+    for path, record in records.items():
+        part = _shard(record.header)
+        for target in record.targets:
+            earlier = found.setdefault(target.name, [])
+            for other, before in earlier:
+                if part == other or None in (part, other):
+                    raise _twice(path, target.name if part is None else f"part {part} of {target.name}", before)
+            earlier.append((part, path))
+
+
+def _twice(path: Path, what: str, before: Path) -> Invalid:
+    return Invalid(Problem(path=str(path), message=f"{what} is in {before} too", hint=_HINT))
 
 
 def _targets(records: Mapping[Path, Record]) -> tuple[TargetInfo, ...]:

@@ -142,7 +142,7 @@ def changed(**more: Any) -> Record:
             changed(ledger={"shipped": False, "files": [], "digest": "sha256:11"}),
             "two: ledger.shipped is False, and True in one",
         ),
-        (changed(left_out=["agree"]), "two: condensed records cannot be put together"),
+        (changed(left_out=["agree"]), "two: two is condensed, and one is not"),
         (
             replace(BOTH[Path("two")], targets=[replace(TORCH, version="2.12.0"), JAX]),
             "two: torch: its version is 2.12.0, and 2.13.0 in one",
@@ -214,6 +214,67 @@ def test_condensed_record_can_be_condensed_again(tmp_path: Path) -> None:
     write(condensed(once, CORPUS), tmp_path / "twice.jsonl")
     write(once, tmp_path / "once.jsonl")
     assert (tmp_path / "twice.jsonl").read_text() == (tmp_path / "once.jsonl").read_text()
+
+
+def small_part(number: int, *targets: TargetInfo, shard: str | None = "") -> Record:
+    """
+    Return `part` with an alternative that each target follows, and a reason, condensed.
+    """
+    full = part(number, *targets, shard=shard)
+    more = [verdict(7 + number, info.name, alternative="SAME-4:computes") for info in targets]
+    unsaid = [verdict(4 + number, info.name, "unsupported", message="no words") for info in targets]
+    return condensed(grouped(replace(full, verdicts=[*full.verdicts, *more, *unsaid]), CASES), CORPUS)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {Path("torch"): small_part(1, TORCH, shard=None), Path("jax"): small_part(1, JAX, shard=None)},
+        {Path("one"): small_part(1, TORCH, JAX), Path("two"): small_part(2, TORCH, JAX)},
+    ],
+    ids=["targets", "shards"],
+)
+def test_condensed_records_come_together(parts: dict[Path, Record], tmp_path: Path) -> None:
+    """
+    Of other targets or other parts: counts, alternatives and reasons add up; no verdict or group is lost.
+    """
+    write(merged(parts), tmp_path / "r.jsonl")
+    together = read(tmp_path / "r.jsonl")
+    assert (together.is_complete, together.left_out, together.header["selection"]["shard"]) == (
+        True,
+        list(COUNTED),
+        None,
+    )
+    for name in ("torch", "jax"):
+        those = [record for record in parts.values() if name in record.header["targets"]]
+        assert +together.counts(name) == {"agree": 2 * len(those), "disagree": len(those), "unsupported": len(those)}
+        assert together.reasons(name) == {"no words": len(those)}
+        assert of(together, {}, {})[name] == {"SAME-4": {"computes": len(those)}}
+    assert sorted((each.case, each.target) for each in together.verdicts) == sorted(
+        (each.case, each.target) for record in parts.values() for each in record.verdicts
+    )
+    assert [group.name for group in together.groups] == [f"g{n}" for n in range(1, len(together.groups) + 1)]
+    assert [group.cases for group in together.groups] == [
+        group.cases for each in parts.values() for group in each.groups
+    ]
+
+
+@pytest.mark.parametrize(
+    ("second", "says"),
+    [
+        (small_part(2, TORCH, shard="1/2"), "two: part 1/2 of torch is in one too"),
+        (small_part(2, TORCH, shard=None), "two: torch is in one too"),
+        (small_part(2, JAX, TORCH, shard="1/2"), "two: part 1/2 of torch is in one too"),
+        (BOTH[Path("two")], "two: one is condensed, and two is not"),
+    ],
+)
+def test_condensed_records_that_may_overlap_are_refused(second: Record, says: str) -> None:
+    """
+    What they agree on is not listed, so a case in both would be counted twice.
+    """
+    with pytest.raises(Invalid) as found:
+        merged({Path("one"): small_part(1, TORCH), Path("two"): second})
+    assert str(found.value).startswith(says)
 
 
 def test_incomplete_record_is_not_condensed() -> None:
