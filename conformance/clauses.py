@@ -20,7 +20,14 @@ from .tree import Node, Scalar, parse
 
 LEVELS = ("required", "implementation-defined")
 #: Switches of the reference, each a named way to differ from it.
-SWITCHES = ("trailing-zeros", "dilated-nothing", "padding-skipped", "zero-start", "flush-subnormals")
+SWITCHES = (
+    "trailing-zeros",
+    "dilated-nothing",
+    "padding-skipped",
+    "zeros-multiplied",
+    "zero-start",
+    "flush-subnormals",
+)
 #: What a condition of a fault may need besides literal cases.
 NEEDS = ("sweep",)
 CLAUSE = re.compile(r"[A-Z][A-Z0-9]*(-[A-Z0-9]+)+")

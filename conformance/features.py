@@ -303,4 +303,8 @@ FEATURES: Mapping[str, Feature] = {
         RULES["nonfinite-kernel-over-padding"].__doc__ or "",
         lambda it: it.values == "nonfinite" and RULES["nonfinite-kernel-over-padding"](it.call),
     ),
+    "transposed-nonfinite-kernel": _is(
+        RULES["transposed-nonfinite-kernel"].__doc__ or "",
+        lambda it: it.values == "nonfinite" and RULES["transposed-nonfinite-kernel"](it.call),
+    ),
 }

@@ -133,6 +133,13 @@ def _nonfinite_kernel_over_padding(call: Call) -> bool:
     return padded and any(not np.isfinite(array).all() for array in _floats(call, _kernels(call)))
 
 
+def _transposed_nonfinite_kernel(call: Call) -> bool:
+    """The kernel of a transposed convolution holds a NaN or an infinity (a value)."""
+    import numpy as np
+
+    return call.op == "conv_transpose" and any(not np.isfinite(array).all() for array in _floats(call, ["kernel"]))
+
+
 def _negative_zero(call: Call) -> bool:
     """An array holds -0.0 (a value)."""
     import numpy as np
@@ -234,6 +241,7 @@ RULES: Mapping[str, Rule] = {
     "mixed-dtypes": _mixed_dtypes,
     "integer-dtype": lambda call: is_integer(call.dtype.input),
     "nonfinite-kernel-over-padding": _nonfinite_kernel_over_padding,
+    "transposed-nonfinite-kernel": _transposed_nonfinite_kernel,
     "negative-zero": _negative_zero,
     "subnormal": _subnormal,
     **{

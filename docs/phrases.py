@@ -27,6 +27,7 @@ SWITCHED = {
     "trailing-zeros": "zeros follow the last product up to W * stride",
     "dilated-nothing": "no elements have no gaps, so that the output is stride - 1 longer than W = 0 makes it",
     "padding-skipped": "what reads padding is left out of the sum",
+    "zeros-multiplied": "every tap is multiplied, with zeros between and beside the elements where it meets none",
     "zero-start": "the sum starts from +0.0",
     "flush-subnormals": "subnormal numbers are taken for zero, as operands and as results",
 }

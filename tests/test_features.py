@@ -155,6 +155,10 @@ def test_plain_call_has_the_features_of_a_plain_call() -> None:
             call_of("conv", [[[0.5]]], [[[np.inf]]], padding=1),
             {"values": "nonfinite", "nonfinite-kernel-over-padding": True},
         ),
+        (
+            call_of("conv_transpose", [[[0.5]]], [[[np.inf]]]),
+            {"values": "nonfinite", "transposed-nonfinite-kernel": True},
+        ),
         (call_of("conv", [[[-0.0]]], [[[1]]]), {"values": "integers", "negative-zero": True}),
         (call_of("conv", [[[1e-40]]], [[[1]]]), {"values": "fractions", "subnormal": True}),
     ],

@@ -155,6 +155,18 @@ def test_padding_is_multiplied(reference: Evaluate) -> None:
 
 
 @each_formulation
+def test_zeros_of_a_transposed_convolution_may_be_multiplied(reference: Evaluate) -> None:
+    """An infinite tap is infinite where it falls, and makes a NaN over zeros between and beside elements, if asked."""
+    between = call_of("conv_transpose", [[[1], [2]]], [[[math.inf]], [[3]]], strides=2, padding="valid")
+    assert [math.inf, 3, math.inf, 6] == reference(between).ravel().tolist()
+    expected = bits(np.float32([np.inf, np.nan, np.inf, np.nan]))
+    assert expected == bits(reference(between, {"zeros-multiplied"}).ravel())
+    beside = call_of("conv_transpose", [[[1], [2]]], [[[5]], [[math.inf]]], dilations=2, padding=((1, 0),))
+    assert [10, math.inf, math.inf] == reference(beside).ravel().tolist()
+    assert bits(np.float32([np.nan, np.inf, np.inf])) == bits(reference(beside, {"zeros-multiplied"}).ravel())
+
+
+@each_formulation
 def test_a_sum_may_start_from_zero(reference: Evaluate) -> None:
     """With `zero-start` a sum of -0.0 is 0.0."""
     call = line(-0.0, taps=(1,))

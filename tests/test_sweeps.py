@@ -319,6 +319,10 @@ EXAMPLES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"kernel": np.full((2, 1, 1), NAN), "padding": 1},
         {"kernel": np.full((2, 1, 1), NAN)},
     ),
+    "transposed-nonfinite-kernel": (
+        {"op": "conv_transpose", "kernel": np.full((2, 1, 1), NAN)},
+        {"op": "conv_transpose", "input": np.full((1, 4, 1), NAN)},
+    ),
     "negative-zero": ({"input": np.full((1, 4, 1), -0.0)}, {"input": np.zeros((1, 4, 1))}),
     "subnormal": ({"input": np.full((1, 4, 1), 1e-40)}, {"input": np.zeros((1, 4, 1))}),
     **{

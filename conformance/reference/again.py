@@ -99,7 +99,7 @@ def _convolved(
         maps=maps,
         kernel=_block([_dense(call, name, part) for part in _made(kernel, count)]),
         connected=np.tile(_connected(call, name, kernel[0]), (count, count)),
-        pads=call.op != "conv_transpose" and "padding-skipped" not in switches,
+        pads="zeros-multiplied" in switches if call.op == "conv_transpose" else "padding-skipped" not in switches,
         zero_start="zero-start" in switches,
     )
     return np.split(contraction(np.concatenate(_made(x, count), -1)), count, -1)

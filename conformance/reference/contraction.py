@@ -30,7 +30,7 @@ class Contraction:
 
     `maps` holds (outputs, taps, length) for each spatial axis, `kernel` (tap…, in, out),
     `connected` (in, out) says which channels meet at all.
-    A tap that reads nothing is a zero in a convolution (`pads`), and no term in a transposed one.
+    A tap that reads nothing is a zero (`pads`), or no term, as in a transposed convolution.
     """
 
     maps: tuple[Array, ...]

@@ -16,7 +16,7 @@ import numpy as np
 from ..call import Array, Call
 from ..dtypes import FORMATS, PARTS, is_complex, is_integer, numpy_type
 from .exact import ABSENT, Exact, add, dot, exact
-from .places import Gather, Scatter, cropping, padding, read, stuffed, window, written
+from .places import Gather, Scatter, cropping, gathered, padding, read, stuffed, window, written
 from .rounding import flushed, rounded
 from .undefined import check
 
@@ -60,6 +60,7 @@ def evaluate(call: Call, switches: Collection[str] = frozenset()) -> Array:
     `dilated-nothing`, an axis of no elements has length 0 with its gaps as well, so that the transposed output is
     stride - 1 longer;
     `padding-skipped`, zeros that the call adds are not multiplied (those of `before` are elements);
+    `zeros-multiplied`, a transposed convolution multiplies zeros between and beside the elements;
     `zero-start`, sums start from 0.0, so that none of zeros is -0.0;
     `flush-subnormals`, subnormal elements are read and written as zeros of their sign.
 
@@ -151,7 +152,9 @@ def _kernel(call: Call, layer: Layer) -> Array:
 
 def _layers(call: Call, switches: Collection[str] = frozenset()) -> Iterator[Layer]:
     if call.op == "conv_transpose":
-        yield Layer(kernel="kernel", groups=call.groups, sums=_scatter(call, switches))
+        sums = _scatter(call, switches)
+        over_zeros = "zeros-multiplied" in switches
+        yield Layer(kernel="kernel", groups=call.groups, sums=_over_zeros(sums) if over_zeros else sums)
         return
     name = "depthwise_kernel" if call.op == "separable_conv" else "kernel"
     groups = call.groups if call.op == "conv" else call.extent("input", "C")
@@ -207,6 +210,10 @@ def _scatter(call: Call, switches: Collection[str]) -> Scatter:
         ),
         extents=tuple(outputs for _, outputs in ends),
     )
+
+
+def _over_zeros(sums: Scatter) -> Gather:
+    return Gather(places=tuple(map(gathered, sums.places, sums.extents)))
 
 
 def _ends(call: Call, axis: int, length: int, taps: int, switches: Collection[str]) -> tuple[int, int]:

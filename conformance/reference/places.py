@@ -95,6 +95,18 @@ def written(*, length: int, taps: int, stride: int, dilation: int, low: int, out
     return np.where((position >= 0) & (position < outputs), position, outputs)
 
 
+def gathered(places: Array, outputs: int) -> Array:
+    """
+    Return the input element that tap k adds to output n, as integers (taps, outputs); `places` as `written` gives.
+
+    It is what a convolution reads that slides over the input with zeros between and beside its elements.
+    """
+    taps, length = places.shape
+    elements = np.full((taps, outputs + 1), length)
+    elements[np.arange(taps)[:, np.newaxis], places] = np.arange(length)
+    return elements[:, :outputs]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Gather:
     """

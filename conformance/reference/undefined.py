@@ -12,7 +12,9 @@ from ..dtypes import is_complex, is_integer
 OPS = ("conv", "depthwise_conv", "separable_conv", "conv_transpose")
 WORDS = ("valid", "same", "same_lower", "causal", "full")
 #: Alternatives of implementation-defined clauses that the reference computes.
-SWITCHES = frozenset({"trailing-zeros", "dilated-nothing", "padding-skipped", "zero-start", "flush-subnormals"})
+SWITCHES = frozenset(
+    {"trailing-zeros", "dilated-nothing", "padding-skipped", "zeros-multiplied", "zero-start", "flush-subnormals"}
+)
 MODES = ("zeros", "reflect", "replicate", "circular")
 
 
