@@ -346,6 +346,51 @@ def report(
     _show(whole, corpus, _ledger((), shipped=True), junit=junit, markdown=markdown)
 
 
+@commands.command()
+@click.argument("before", type=_PATH)
+@click.argument("after", type=_PATH)
+@click.option(
+    "--fail-on", metavar="CHANGE,...", default="regressed", show_default=True, help="Exit 1 on these changes."
+)
+@click.option(
+    "--slower", type=click.FloatRange(1.0), metavar="FACTOR", help="Tell also of calls that take this much longer."
+)
+@click.option("--json", "target", type=_PATH, help="Write every change here as JSON.")
+@click.option("--markdown", type=_PATH, help="Write Markdown here, for $GITHUB_STEP_SUMMARY.")
+def diff(
+    before: Path, after: Path, fail_on: str, slower: float | None, target: Path | None, markdown: Path | None
+) -> int:
+    """Say what changed between two records: of two versions, two devices, or without and with a flag.
+
+    Changes: regressed, wrong-otherwise, unsupported, slower, precision, alternative, moved (still right, with other
+    bits), fixed, supported, only-before, only-after.
+
+    Exit codes: 0 no change that --fail-on names; 1 such a change; 2 invalid usage or record; 3 nothing was judged by
+    both.
+    """
+    import json
+
+    from . import changes
+    from .record import read
+    from .reports import comparison
+
+    wanted = changes.named(fail_on)
+    records = {path: read(path) for path in (before, after)}
+    changes.check_whole(records)
+    corpus = _corpus((), max((_sweeps_of(record) for record in records.values()), key=["none", "quick", "full"].index))
+    cases = {case.id: case for case in corpus.cases}
+    found = changes.compared(records[before], records[after], cases, slower=slower)
+    ledger = _ledger((), shipped=True)
+    comparison.show(_console(stderr=False), found, cases, ledger)
+    if target is not None:
+        _write(target, lambda: json.dumps(comparison.as_json(found), indent=1, ensure_ascii=False) + "\n")
+    if markdown is not None:
+        _write(markdown, lambda: comparison.markdown(found, cases, ledger))
+    if not any(found.judged.values()):
+        return NOT_RUN
+    return int(any(change.change in wanted for change in found.changes))
+
+
 def _grouped(record: Any) -> Any:
     from .gathering import grouped, lacks_groups
 

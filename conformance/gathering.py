@@ -7,10 +7,10 @@ the simplest conditions. Groups of targets of one framework that come to much th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -99,14 +99,21 @@ def gather(verdicts: Iterable[Verdict], targets: Sequence[TargetInfo], cases: Ma
     sides = {target.name: Sides(target=target) for target in targets}
     for verdict in verdicts:
         sides[verdict.target].take(verdict)
+    return told_apart(list(sides.values()), cases, _place)
+
+
+def told_apart(sides: Sequence[Sides], cases: Mapping[str, Case], place: Callable[[Group], Any]) -> tuple[Group, ...]:
+    """
+    Return the groups into which conditions part the failing calls of sides, in the order of `place`.
+    """
     said = Said(cases)
-    ids = dict.fromkeys(case for side in sides.values() for case in side.ids)
+    ids = dict.fromkeys(case for side in sides for case in side.ids)
     table, rows = Table([said.features(case) for case in ids]), {case: row for row, case in enumerate(ids)}
     found: list[tuple[Sides, Group]] = []
-    for side in sides.values():
+    for side in sides:
         for group in _of_target(side, table, rows):
             _add(found, side, group, said)
-    ordered = sorted((replace(group, cases=said.by_size(group.cases)) for _, group in found), key=_place)
+    ordered = sorted((replace(group, cases=said.by_size(group.cases)) for _, group in found), key=place)
     return tuple(replace(group, name=f"g{number}") for number, group in enumerate(ordered, 1))
 
 

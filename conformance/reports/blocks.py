@@ -119,7 +119,7 @@ def seen(group: Group, record: Record) -> str:
     """
     Return on how many of the calls under its condition a group was seen, and how many other calls agree.
     """
-    said = {name: _share(group, each) for name, each in group.targets.items()}
+    said = {name: share(group, each) for name, each in group.targets.items()}
     first = next(iter(group.targets))
     counts, (failing, of) = record.counts(first), group.targets[first]
     others = counts["agree"] + counts["fixed"] - (of - failing)
@@ -128,7 +128,10 @@ def seen(group: Group, record: Record) -> str:
     return f"{said[first]}{' on each' if len(said) > 1 else ''}; {others or 'no'} others agree"
 
 
-def _share(group: Group, each: Seen) -> str:
+def share(group: Group, each: Seen) -> str:
+    """
+    Return on how many calls of how many a group was seen on one target.
+    """
     return f"{each.seen} of {each.of} {'such calls' if group.condition.wanted else 'calls'}"
 
 

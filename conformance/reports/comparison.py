@@ -1,0 +1,204 @@
+"""
+What changed between two records, on a terminal, as Markdown and as JSON.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..case import Case
+from ..changes import CHANGES, Change, Comparison, Pair
+from ..groups import Group, to_line
+from ..ledger import Ledger
+from .blocks import block, share
+from .markdown import SIZE, escaped
+
+FORMAT = "conv-conformance-diff/1"
+
+#: More groups of one kind of change than this are counted, not shown.
+SHOWN = 10
+#: So many clauses of a group are named, those with the most calls first.
+CLAUSES = 4
+
+STYLES = {
+    "regressed": "bold red",
+    "wrong-otherwise": "red",
+    "unsupported": "red",
+    "slower": "yellow",
+    "precision": "yellow",
+    "alternative": "yellow",
+    "moved": "dim",
+    "fixed": "green",
+    "supported": "green",
+    "only-before": "dim",
+    "only-after": "dim",
+}
+
+
+def show(console: Console, found: Comparison, cases: Mapping[str, Case], ledger: Ledger) -> None:
+    """
+    Print what changed: a block for each group, worse ones first, then what was compared, and a table of counts.
+    """
+    for group, left in _shown(found):
+        if group is None:
+            console.print(Text(f"… and {left}\n", "bold"))
+            continue
+        head = Text.assemble((group.verdict, STYLES[group.verdict]), "  ", (_head(group), "bold"))
+        console.print(head, soft_wrap=not console.is_terminal)
+        for name, text in _lines(group, found, cases, ledger):
+            console.print(Text.assemble((f"{name:>8}", "dim"), "  ", text), soft_wrap=True)
+        console.print()
+    for line in about(found):
+        console.print(Text(line), soft_wrap=not console.is_terminal)
+    if found.changes:
+        console.print(_table(found))
+
+
+def about(found: Comparison) -> Iterator[str]:
+    """
+    Yield what was held against what, and what else is not the same.
+    """
+    for pair in found.pairs:
+        yield f"{pair.name}: {_versions(pair)}, {found.judged[pair.name]} calls judged by both, {_total(found, pair)}"
+    for side, record, others in (("before", found.before, 0), ("after", found.after, 1)):
+        held = {pair[others].name for pair in found.pairs}
+        yield from (f"{info.name}: {side} alone" for info in record.targets if info.name not in held)
+    for name, (was, now) in found.apart.items():
+        yield f"not the same: {name} was {was}, is {now}"
+
+
+def _versions(pair: Pair) -> str:
+    was, now = (f"{info.framework} {info.version}" for info in pair)
+    return was if was == now else f"{was}, now {now}"
+
+
+def _total(found: Comparison, pair: Pair) -> str:
+    count = found.counts(pair.name).total()
+    return f"{count} {'change' if count == 1 else 'changes'}" if count else "no change"
+
+
+def _shown(found: Comparison) -> Iterator[tuple[Group | None, str]]:
+    """Yield the groups to show, and behind the last of a kind what is left of it."""
+    for kind in CHANGES:
+        groups = [group for group in found.groups if group.verdict == kind]
+        yield from ((group, "") for group in groups[:SHOWN])
+        if left := groups[SHOWN:]:
+            yield None, f"{len(left)} more groups of {kind} calls, {sum(len(each.cases) for each in left)} calls"
+
+
+def _head(group: Group) -> str:
+    calls = f"{len(group.cases)} {'call' if len(group.cases) == 1 else 'calls'}"
+    what = [group.kind] if group.kind else []
+    where = [group.where] if group.where != "output" else []
+    return "  ".join([calls, ", ".join(group.targets), *where, *what])
+
+
+def _lines(group: Group, found: Comparison, cases: Mapping[str, Case], ledger: Ledger) -> Iterator[tuple[str, str]]:
+    """Yield labelled lines about a group: when, by which clauses, why, and its smallest call."""
+    yield "means", CHANGES[group.verdict]
+    yield "acts", group.acts
+    yield "seen", ", ".join(f"{share(group, each)} on {name}" for name, each in group.targets.items())
+    if clauses := Counter(clause for case in group.cases if case in cases for clause in cases[case].clauses):
+        yield "clauses", ", ".join(f"{name} {count}" for name, count in clauses.most_common(CLAUSES))
+    if group.known:
+        yield "known", group.known
+    change = next(each for each in found.changes if _is_of(each, group))
+    yield "smallest", change.case
+    shown = change.before if group.verdict in ("fixed", "only-before") else change.after or change.before
+    if shown is not None:
+        told = block(shown, cases.get(change.case), ledger)
+        yield from ((name, text) for name, text in (("", told.parameters), ("says", shown.message)) if text)
+        yield from told.details
+
+
+def _is_of(change: Change, group: Group) -> bool:
+    return change.change == group.verdict and change.case == group.smallest
+
+
+def _table(found: Comparison) -> Table:
+    counts = {pair.name: found.counts(pair.name) for pair in found.pairs}
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    made.add_column("change", no_wrap=True)
+    for name in counts:
+        made.add_column(name, justify="right")
+    for kind in CHANGES:
+        if any(each[kind] for each in counts.values()):
+            made.add_row(Text(kind, STYLES[kind]), *(str(each[kind]) for each in counts.values()))
+    return made
+
+
+def markdown(found: Comparison, cases: Mapping[str, Case], ledger: Ledger) -> str:
+    """
+    Return the same as Markdown, cut to `SIZE` bytes.
+    """
+    parts = ["# What changed\n", "\n".join(f"- {escaped(line)}" for line in about(found)) + "\n", *_counts(found)]
+    size = sum(len(part.encode()) for part in parts)
+    for group, left in _shown(found):
+        if group is None:
+            text = f"… and {left}.\n"
+        else:
+            labelled = _lines(group, found, cases, ledger)
+            lines = [f"- {name}: {escaped(said)}" if name else f"- {escaped(said)}" for name, said in labelled]
+            text = "\n".join([f"## {group.verdict}: {escaped(_head(group))}\n", *lines, ""])
+        size += len(text.encode())
+        if size > SIZE:
+            parts.append("… and more, which the JSON holds.\n")
+            break
+        parts.append(text)
+    return "\n".join(parts)
+
+
+def _counts(found: Comparison) -> Sequence[str]:
+    if not found.changes:
+        return []
+    names = [pair.name for pair in found.pairs]
+    counts = {name: found.counts(name) for name in names}
+    rows = [["change", *names], ["---", *["---:"] * len(names)]]
+    rows += [
+        [kind, *(str(counts[name][kind]) for name in names)]
+        for kind in CHANGES
+        if any(c[kind] for c in counts.values())
+    ]
+    return ["\n".join("| " + " | ".join(map(escaped, row)) + " |" for row in rows) + "\n"]
+
+
+def as_json(found: Comparison) -> dict[str, Any]:
+    """
+    Return the same as plain data, with every change.
+    """
+    return {
+        "format": FORMAT,
+        "targets": [
+            {
+                "target": pair.name,
+                "before": {"framework": pair.before.framework, "version": pair.before.version},
+                "after": {"framework": pair.after.framework, "version": pair.after.version},
+                "judged": found.judged[pair.name],
+                "counts": dict(found.counts(pair.name)),
+            }
+            for pair in found.pairs
+        ],
+        "not_the_same": {name: list(values) for name, values in found.apart.items()},
+        "groups": [_plain(group) for group in found.groups],
+        "changes": [
+            {
+                "case": change.case,
+                "target": change.target,
+                "change": change.change,
+                "before": change.before.verdict if change.before is not None else None,
+                "after": change.after.verdict if change.after is not None else None,
+            }
+            for change in found.changes
+        ],
+    }
+
+
+def _plain(group: Group) -> dict[str, Any]:
+    line = to_line(group)
+    return {"change": line.pop("verdict"), **line}

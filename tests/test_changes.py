@@ -1,0 +1,256 @@
+"""
+What two records say differently: every change told apart from the others, grouped under its condition, none lost.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conv_conformance.changes import CHANGES, Comparison, compared
+from conv_conformance.record import Record, TargetInfo, write
+from conv_conformance.verdict import Finding, Verdict
+
+from .commands import Command, is_clean, lying
+from .test_groups import CASES, VALUES
+from .test_record import HEADER
+
+OLD = TargetInfo(name="torch", framework="torch", version="2.12.1")
+NEW = replace(OLD, version="2.13.0")
+LAYER = replace(NEW, name="torch+layer")
+SHAPE = Finding(kind="shape", message="shape [1], expected [2]")
+IDS = list(CASES)
+
+
+def verdict(word: str = "agree", case: str = IDS[0], target: str = "torch", **more: Any) -> Verdict:
+    return Verdict(case=case, target=target, verdict=word, **more)
+
+
+def record(*verdicts: Verdict, targets: Sequence[TargetInfo] = (NEW,), **header: Any) -> Record:
+    return Record(header={**HEADER, **header}, targets=targets, verdicts=verdicts, is_complete=True)
+
+
+def changed(was: Verdict | None, now: Verdict | None, **more: Any) -> list[str]:
+    before, after = (record(*([] if each is None else [each])) for each in (was, now))
+    return [change.change for change in compared(before, after, CASES, **more).changes]
+
+
+WRONG = verdict("disagree", finding=VALUES, output_sha256="ab")
+RIGHT = verdict(output_sha256="ab", alternative="computes", precision="float32")
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "change"),
+    [
+        (RIGHT, WRONG, "regressed"),
+        (RIGHT, verdict("crash"), "regressed"),
+        (RIGHT, verdict("timeout"), "regressed"),
+        (verdict("fixed"), verdict("known", finding=VALUES, known="torch.a"), "regressed"),
+        (WRONG, RIGHT, "fixed"),
+        (verdict("known", finding=VALUES, known="torch.a"), verdict("fixed"), "fixed"),
+        (WRONG, replace(WRONG, output_sha256="cd"), "wrong-otherwise"),
+        (WRONG, replace(WRONG, finding=SHAPE), "wrong-otherwise"),
+        (WRONG, verdict("crash"), "wrong-otherwise"),
+        (verdict("crash"), verdict("timeout"), "wrong-otherwise"),
+        (RIGHT, verdict("unsupported"), "unsupported"),
+        (WRONG, verdict("unsupported"), "unsupported"),
+        (verdict("unsupported"), RIGHT, "supported"),
+        (verdict("unsupported"), WRONG, "supported"),
+        (RIGHT, replace(RIGHT, precision="tf32-like", output_sha256="cd"), "precision"),
+        (RIGHT, replace(RIGHT, alternative="refuses", output_sha256=None), "alternative"),
+        (RIGHT, replace(RIGHT, output_sha256="cd"), "moved"),
+        (RIGHT, None, "only-before"),
+        (RIGHT, verdict("not-run"), "only-before"),
+        (verdict("suite-error"), RIGHT, "only-after"),
+        (None, WRONG, "only-after"),
+    ],
+)
+def test_each_change_has_one_name(was: Verdict | None, now: Verdict | None, change: str) -> None:
+    """
+    What was right, wrong, not to be said or not judged becomes something else.
+    """
+    assert changed(was, now) == [change]
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        (RIGHT, RIGHT),
+        (RIGHT, replace(RIGHT, verdict="fixed", known="torch.a")),
+        (WRONG, replace(WRONG, verdict="known", known="torch.a")),
+        (verdict("known", known="torch.a"), verdict("known", known="torch.b")),
+        (verdict("unsupported", message="no words"), verdict("unsupported", message="no word")),
+        (verdict("not-run"), verdict("suite-error")),
+        (None, verdict("not-run")),
+        (RIGHT, replace(RIGHT, seconds=9.0)),
+    ],
+)
+def test_what_a_ledger_knows_is_no_change(was: Verdict | None, now: Verdict | None) -> None:
+    """
+    Nor is the reason for which a call is not judged, nor time that nobody asks for.
+    """
+    assert changed(was, now) == []
+
+
+def test_a_slower_call_is_told_if_asked_for() -> None:
+    """
+    By a factor, beyond what is noise, beside another change, and of calls that are right alone.
+    """
+    was, now = replace(RIGHT, seconds=0.010), replace(RIGHT, seconds=0.031, output_sha256="cd")
+    assert changed(was, now, slower=2.0) == ["moved", "slower"]
+    assert changed(was, now, slower=3.5) == ["moved"]
+    assert changed(replace(was, seconds=1e-5), replace(was, seconds=9e-4), slower=2.0) == []
+    assert changed(was, replace(WRONG, seconds=1.0), slower=2.0) == ["regressed"]
+
+
+def planted() -> Comparison:
+    """
+    Return two records of two surfaces: calls with a stride in float32 are wrong, all others in float16 have moved.
+    """
+    before, after = [], []
+    for name in ("torch", "torch+layer"):
+        for case in CASES.values():
+            dtype, is_strided = case.features["dtype"], case.features.get("strided", False)
+            sha = "cd" if dtype == "float16" and not is_strided else "ab"
+            now = verdict(case=case.id, target=name, output_sha256=sha)
+            if dtype == "float32" and is_strided:
+                now = verdict("disagree", case.id, name, finding=VALUES, message=VALUES.message)
+            before.append(verdict(case=case.id, target=name, output_sha256="ab"))
+            after.append(now)
+    olds = (OLD, replace(OLD, name="torch+layer"))
+    return compared(record(*before, targets=olds), record(*after, targets=(NEW, LAYER)), CASES)
+
+
+def test_calls_that_change_alike_are_one_group_under_their_condition() -> None:
+    """
+    The condition is the planted one, tells them from all others, and holds for both surfaces; worse ones come first.
+    """
+    found = planted()
+    assert [(group.verdict, group.kind, group.acts) for group in found.groups] == [
+        ("regressed", "values", "dtype float32, a stride is not 1"),
+        ("moved", None, "dtype float16, not strided"),
+    ]
+    for group in found.groups:
+        assert (list(group.targets), group.is_exact) == (["torch", "torch+layer"], True)
+        assert Counter(change.change for change in found.changes)[group.verdict] == 2 * len(group.cases)
+    assert found.judged == {"torch": len(CASES), "torch+layer": len(CASES)}
+
+
+def test_records_of_one_target_each_are_compared_whatever_its_name() -> None:
+    """
+    Of two devices, or a surface and another; of several targets, those that both have.
+    """
+    gpu = replace(NEW, name="torch@gpu", device="gpu")
+    found = compared(record(RIGHT), record(replace(WRONG, target="torch@gpu"), targets=(gpu,)), CASES)
+    assert [(change.target, change.change) for change in found.changes] == [("torch, torch@gpu", "regressed")]
+    several = compared(record(RIGHT, targets=(NEW, LAYER)), record(RIGHT, targets=(NEW, gpu)), CASES)
+    assert [pair.name for pair in several.pairs] == ["torch"]
+
+
+def test_what_else_is_not_the_same_is_told() -> None:
+    """
+    Another corpus, processor or ledger may be the cause of a change.
+    """
+    platform = {**HEADER["platform"], "flags": ["avx2", "fma"]}
+    found = compared(record(), record(platform=platform, suite={**HEADER["suite"], "corpus": "sha256:01"}), CASES)
+    assert dict(found.apart) == {
+        "suite.corpus": ("sha256:00", "sha256:01"),
+        "platform.flags": ("avx2", "avx2, fma"),
+    }
+    assert dict(compared(record(), record(), CASES).apart) == {}
+
+
+# --- as a person does it
+
+
+@pytest.fixture
+def records(command: Command, cases: Path, tmp_path: Path) -> tuple[Path, Path]:
+    paths = tmp_path / "honest.jsonl", tmp_path / "wrong.jsonl"
+    for target, path in zip(("numpy", lying("off_by_one")), paths, strict=True):
+        command("run", cases, "-b", target, "--sweeps", "none", "--record", path)
+    return paths
+
+
+def test_a_record_differs_from_itself_in_nothing(command: Command, records: tuple[Path, Path]) -> None:
+    """
+    An empty diff, exit 0.
+    """
+    done = command("diff", records[0], records[0])
+    assert (done.code, done.err) == (0, "")
+    assert "3 calls judged by both, no change" in done.out
+    assert not any(change in done.out for change in CHANGES)
+
+
+def test_a_fault_is_a_regression_and_its_repair_is_none(command: Command, records: tuple[Path, Path]) -> None:
+    """
+    One way exit 1, with the case and its values; the other way it is fixed, exit 0, and 1 where that is asked for.
+    """
+    honest, wrong = records
+    done = command("diff", honest, wrong)
+    assert (done.code, is_clean(done)) == (1, True)
+    assert "regressed  1 call" in done.out
+    assert "mine.marked" in done.out
+    back = command("diff", wrong, honest)
+    assert (back.code, "fixed  1 call" in back.out) == (0, True)
+    assert command("diff", wrong, honest, "--fail-on", "regressed,fixed").code == 1
+    assert command("diff", honest, wrong, "--fail-on", "moved").code == 0
+
+
+def test_json_and_markdown_hold_every_change(command: Command, records: tuple[Path, Path], tmp_path: Path) -> None:
+    """
+    The JSON lists each change with both verdicts, the Markdown says what the terminal says.
+    """
+    data, text = tmp_path / "diff.json", tmp_path / "diff.md"
+    command("diff", *records, "--json", data, "--markdown", text)
+    parsed = json.loads(data.read_text())
+    assert parsed["format"] == "conv-conformance-diff/1"
+    assert [(each["case"], each["change"], each["before"], each["after"]) for each in parsed["changes"]] == [
+        ("mine.marked", "regressed", "agree", "disagree")
+    ]
+    assert [(group["change"], group["cases"]) for group in parsed["groups"]] == [("regressed", ["mine.marked"])]
+    assert "## regressed: 1 call" in text.read_text()
+    assert "mine.marked" in text.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "says", "code"),
+    [
+        (("--fail-on", "regresed"), "--fail-on: there is no change 'regresed' (did you mean 'regressed'?)", 2),
+        (("--slower", "0.5"), "0.5 is not in the range", 2),
+    ],
+)
+def test_wrong_words_are_refused_in_one_line(
+    command: Command, records: tuple[Path, Path], words: Sequence[str], says: str, code: int
+) -> None:
+    """
+    What is not there to be asked for is said, with what was meant.
+    """
+    done = command("diff", *records, *words)
+    assert (done.code, done.out, is_clean(done)) == (code, "", True)
+    assert says in done.err
+
+
+def test_a_condensed_record_is_refused(command: Command, records: tuple[Path, Path], tmp_path: Path) -> None:
+    """
+    It does not list what agrees; nothing would be `moved`, and everything `only-after`.
+    """
+    small = tmp_path / "small.jsonl"
+    command("report", records[0], "--condensed", small)
+    done = command("diff", small, records[1])
+    assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
+    assert "does not list what agrees" in done.err
+
+
+def test_records_with_nothing_in_common_cannot_be_judged(command: Command, tmp_path: Path) -> None:
+    """
+    Exit 3, not 0: nothing was compared.
+    """
+    for name, case in (("one", IDS[0]), ("other", IDS[1])):
+        write(record(verdict(case=case)), tmp_path / f"{name}.jsonl")
+    done = command("diff", tmp_path / "one.jsonl", tmp_path / "other.jsonl")
+    assert (done.code, "0 calls judged by both" in done.out) == (3, True)
