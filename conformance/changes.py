@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,8 +63,8 @@ class Pair(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The target's name, or both where they differ."""
-        one, other = self.before.name, self.after.name
+        """The target's name without the release that it asks for, or both names where they differ."""
+        one, other = self.before.surface, self.after.surface
         return one if one == other else f"{one}, {other}"
 
 
@@ -108,7 +108,7 @@ def compared(before: Record, after: Record, cases: Mapping[str, Case], *, slower
     """
     Return what changed between two records; `slower` is the factor from which on a call counts as slower.
 
-    Targets of the same name are compared, or those of two records that have one each.
+    Targets of the same name are compared, whatever release they ask for, or those of two records that have one each.
 
     Raises:
         Invalid: if a record does not list what agrees.
@@ -168,8 +168,10 @@ def _pairs(before: Sequence[TargetInfo], after: Sequence[TargetInfo]) -> Iterato
     if len(before) == len(after) == 1:
         yield Pair(before[0], after[0])
         return
-    named = {info.name: info for info in after}
-    yield from (Pair(info, named[info.name]) for info in before if info.name in named)
+    # Of several releases in one record the one of the same name goes ahead.
+    named = {**{info.surface: info for info in after}, **{info.name: info for info in after}}
+    found = ((info, named.get(info.name, named.get(info.surface))) for info in before)
+    yield from (Pair(info, other) for info, other in found if other is not None)
 
 
 def _by_case(record: Record, target: TargetInfo) -> dict[str, Verdict]:
@@ -243,7 +245,8 @@ def _sides(pair: Pair, changes: Sequence[Change], both: Sequence[str]) -> Iterat
             if change.change == kind:
                 failing.setdefault(_likeness(change), []).append(change.case)
         changed = {case for ids in failing.values() for case in ids}
-        yield Sides(target=pair.after, failing=failing, agreeing=[case for case in both if case not in changed])
+        target = replace(pair.after, name=pair.name)
+        yield Sides(target=target, failing=failing, agreeing=[case for case in both if case not in changed])
 
 
 def _likeness(change: Change) -> Likeness:

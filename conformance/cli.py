@@ -7,7 +7,7 @@ The engine is imported inside the commands, so that `--help` costs no NumPy.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -19,6 +19,8 @@ from . import __version__
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from .case import Case
+    from .changes import Comparison
     from .corpus import Corpus
     from .ledger import Ledger
 
@@ -125,7 +127,7 @@ def run(
     Exit codes: 0 nothing unexpected; 1 an unexpected disagreement, crash or timeout; 2 invalid usage or file;
     3 a target could not run; 4 a fault of the suite or an adapter; 130 interrupted.
     """
-    from . import campaign, resuming
+    from . import campaign, candidates, resuming
     from . import targets as all_targets
     from .problem import Invalid
     from .run import Runner
@@ -155,6 +157,7 @@ def run(
     ledger, about = campaign.ledger(asked["ledgers"], shipped=not asked["no_known"])
     try:
         adapters = all_targets.named(asked["backends"], every=asked["every"])
+        adapters = candidates.placed(adapters, (), lambda line: click.echo(line, err=True))
     except Invalid as error:
         _complain(error)
         return NOT_RUN
@@ -368,11 +371,8 @@ def diff(
     Exit codes: 0 no change that --fail-on names; 1 such a change; 2 invalid usage or record; 3 nothing was judged by
     both.
     """
-    import json
-
     from . import changes
     from .record import read
-    from .reports import comparison
 
     wanted = changes.named(fail_on)
     records = {path: read(path) for path in (before, after)}
@@ -380,15 +380,117 @@ def diff(
     corpus = _corpus((), max((_sweeps_of(record) for record in records.values()), key=["none", "quick", "full"].index))
     cases = {case.id: case for case in corpus.cases}
     found = changes.compared(records[before], records[after], cases, slower=slower)
-    ledger = _ledger((), shipped=True)
-    comparison.show(_console(stderr=False), found, cases, ledger)
+    return _show_comparison(found, cases, wanted, target, markdown)
+
+
+def _show_comparison(
+    found: Comparison,
+    cases: Mapping[str, Case],
+    wanted: Sequence[str],
+    target: Path | None,
+    markdown: Path | None,
+    *,
+    is_advised: bool = False,
+) -> int:
+    import json
+
+    from .reports import comparison
+
+    ledger, console = _ledger((), shipped=True), _console(stderr=False)
+    comparison.show(console, found, cases, ledger)
+    if not any(found.judged.values()):
+        return NOT_RUN
+    if is_advised:
+        console.print(comparison.advice(found), soft_wrap=not console.is_terminal)
     if target is not None:
         _write(target, lambda: json.dumps(comparison.as_json(found), indent=1, ensure_ascii=False) + "\n")
     if markdown is not None:
         _write(markdown, lambda: comparison.markdown(found, cases, ledger))
-    if not any(found.judged.values()):
-        return NOT_RUN
     return int(any(change.change in wanted for change in found.changes))
+
+
+@commands.command()
+@click.argument("candidate")
+@click.argument("what", nargs=-1, metavar="[PATH|ID-PATTERN]...")
+@click.option("--against", metavar="BASE", help="The release to hold it against.  [default: what is installed]")
+@click.option("--env", "place", type=click.Path(path_type=Path), help="An environment that has the candidate.")
+@click.option("-b", "--backend", "backends", multiple=True, metavar="TARGET", help="A target, name[+mode].")
+@_sweeps
+@click.option("--jobs", type=click.IntRange(1), help="Targets at once.  [default: number of cores]")
+@click.option(
+    "--fail-on", metavar="CHANGE,...", default="regressed", show_default=True, help="Exit 1 on these changes."
+)
+@click.option("--index-url", metavar="URL", help="Where pip looks for packages.")
+@click.option("--pip-args", metavar="ARGS", default="", help="More words for pip install.")
+@click.option("--record", type=_PATH, help="Write the record (JSON Lines) of both here.")
+@click.option("--json", "target", type=_PATH, help="Write every change here as JSON.")
+@click.option("--markdown", type=_PATH, help="Write Markdown here, for $GITHUB_STEP_SUMMARY.")
+def check(
+    candidate: str,
+    what: Sequence[str],
+    against: str | None,
+    place: Path | None,
+    backends: Sequence[str],
+    sweeps: str,
+    jobs: int | None,
+    fail_on: str,
+    index_url: str | None,
+    pip_args: str,
+    record: Path | None,
+    target: Path | None,
+    markdown: Path | None,
+) -> int:
+    """Say whether a release is safe for what works with another one.
+
+    CANDIDATE is torch==2.13.0, or torch for the newest. Both run the same cases, in environments that are made with
+    pip and kept (see `environments`); everything else is the same on both sides, or is listed.
+
+    Exit codes: 0 nothing that --fail-on names; 1 something is worse; 2 invalid usage; 3 it could not be judged.
+    """
+    import shlex
+
+    from . import candidates, changes, environments
+    from .problem import Invalid
+    from .selection import Selection
+
+    console = _console(stderr=True)
+    wanted = changes.named(fail_on)
+    pip = [*(["--index-url", index_url] if index_url else []), *shlex.split(pip_args)]
+    asked, base = candidates.requirement(candidate), candidates.requirement(against) if against else None
+    adapters = candidates.affected(asked.name, backends)
+    corpus = _corpus(what, sweeps)
+
+    def tell(line: str) -> None:
+        console.print(line, soft_wrap=True)
+
+    try:
+        before = candidates.side(adapters, base and environments.resolved(base, pip), pip, tell)
+        if place is not None:
+            after = candidates.at(adapters, place)
+        else:
+            after = candidates.side(adapters, environments.resolved(asked, pip), pip, tell)
+        selection = Selection(what=list(what), sweeps=sweeps)  # type: ignore[arg-type]
+        made = candidates.run(selection, corpus, before, after, jobs, console, record)
+    except Invalid as error:
+        _complain(error)
+        return NOT_RUN
+    cases = {case.id: case for case in corpus.cases}
+    found = candidates.compared(made, before, after, cases)
+    return _show_comparison(found, cases, wanted, target, markdown, is_advised=True)
+
+
+@commands.command("environments")
+@click.option("--prune", is_flag=True, help="Remove them all.")
+def environments_(prune: bool) -> None:
+    """List the environments that `check` has made and kept, with their sizes."""
+    from . import environments
+
+    if prune:
+        count, size = environments.pruned()
+        click.echo(f"{count} environments removed, {size / 1e9:.1f} GB")
+        return
+    for home, size in environments.kept().items():
+        click.echo(f"{size / 1e9:6.1f} GB  {home}")
 
 
 def _grouped(record: Any) -> Any:

@@ -45,7 +45,7 @@ class Course:
         self._cases = cases
         self._tell = tell
         #: What the target says of itself, with the seconds of all batches.
-        self.info = TargetInfo(name=str(adapter), device=adapter.target.device)
+        self.info = TargetInfo(name=str(adapter), device=adapter.target.device, release=adapter.release)
         self.traceback = ""
         self._before: TargetInfo | None = None
         self._verdicts: list[Verdict | None] = [None] * len(cases)
@@ -167,6 +167,7 @@ def _info(adapter: Adapter, ready: Ready) -> TargetInfo:
         version=readable(about.get("version", "?")),
         device=adapter.target.device,
         mode=adapter.target.mode,
+        release=adapter.release,
         settings={readable(name): readable(value) for name, value in about.get("settings", {}).items()},
         result_dtypes=about.get("result_dtypes", {}),
     )

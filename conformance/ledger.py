@@ -64,7 +64,7 @@ class Entry:
         Say whether the entry speaks of this target under these conditions.
         """
         return (
-            any(matches(pattern, target.name) for pattern in self.targets)
+            any(matches(pattern, target.surface) for pattern in self.targets)
             and _is_version(self.versions, target.version)
             and _holds(self.when, target, flags)
         )

@@ -388,7 +388,10 @@ def _path(adapter: Adapter) -> list[str]:
     Return where a worker looks for modules besides its own interpreter's places.
 
     The current folder only for a stranger's import string: a file there must not be taken for a framework's module.
+    In another environment no places of this one: its modules would be taken for those of that environment.
     """
+    if adapter.python:
+        return []
     here = Path.cwd()
     places = [path for path in map(Path, filter(None, sys.path)) if path.resolve() != here]
     return list(map(str, [here, *places] if adapter.is_foreign else places))
@@ -400,7 +403,7 @@ def _command(terms: Terms, adapter: Adapter) -> Sequence[str]:
     from . import backends
 
     places = [str(Path(__file__).parent), str(Path(backends.__file__).parent)]
-    return [terms.python, "-I", "-c", BOOT, *places]
+    return [adapter.python or terms.python, "-I", "-c", BOOT, *places]
 
 
 def _environment(adapter: Adapter) -> dict[str, str]:

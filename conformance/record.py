@@ -38,6 +38,8 @@ class TargetInfo:
     version: str = ""
     device: str = "cpu"
     mode: str = ""
+    #: Which release or environment the name asks for, such as `==2.12.1`; empty for what is installed.
+    release: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
     #: The dtype that this mode returns where the call's own is another.
     result_dtypes: Mapping[str, str] = field(default_factory=dict)
@@ -46,6 +48,11 @@ class TargetInfo:
     is_fault: bool = False
     #: Seconds for importing the framework and making the backend, for its calls alone, and for everything.
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def surface(self) -> str:
+        """Its name without the release that it asks for."""
+        return self.name.removesuffix(self.release)
 
     @property
     def said(self) -> TargetInfo:

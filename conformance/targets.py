@@ -1,6 +1,8 @@
 """
 Targets by name: `name[+mode][@device]` to the adapter that serves it.
 
+Behind it `==VERSION` asks for another release of its framework, `=PATH` for the environment that has one.
+
 An adapter is found by short name through the entry-point group `conformance.backends`, else by import string
 `package.module:Class`, by file `path.py:Class`, or, in another language, by command `cmd:node worker.js`.
 """
@@ -47,9 +49,14 @@ class Adapter:
     command: tuple[str, ...] = ()
     #: Whether it was given by import string, not found by its name.
     is_foreign: bool = False
+    #: Which release is meant: `==2.12.1` of its own package, `=torch==2.12.1` of another one, `=PATH` that of an
+    #: environment; empty for what is installed.
+    release: str = ""
+    #: The interpreter that has it; empty for that of the terms.
+    python: str = ""
 
     def __str__(self) -> str:
-        return str(self.target)
+        return f"{self.target}{self.release}"
 
     @property
     def is_exclusive(self) -> bool:
@@ -83,7 +90,8 @@ def resolve(text: str) -> Adapter:
         if not command:
             _fail(text, "no command", "a worker is written cmd:node worker.js")
         return Adapter(target=Target(name=text), command=command)
-    name, mode, device = _split(text)
+    surface, release = _released(text)
+    name, mode, device = _split(surface)
     target = Target(name=name, mode=mode, device=device)
     if ":" in name:
         return Adapter(target=target, locator=_located(name), is_foreign=True)
@@ -92,7 +100,14 @@ def resolve(text: str) -> Adapter:
     modes = modes_of(known()[name])
     if mode and mode not in modes:
         _fail(text, f"{name} has no mode {mode!r}", suggestion(mode, modes) or f"it has {', '.join(modes) or 'none'}")
-    return Adapter(target=target, locator=known()[name])
+    return Adapter(target=target, locator=known()[name], release=release)
+
+
+def _released(text: str) -> tuple[str, str]:
+    surface, equals, release = text.partition("=")
+    if not equals or _split(surface)[0] not in known():
+        return text, ""
+    return surface, equals + release
 
 
 def _split(text: str) -> tuple[str, str, str]:
@@ -127,13 +142,20 @@ def modes_of(locator: str) -> Mapping[str, str]:
     return modes
 
 
+def needed(name: str) -> Sequence[str]:
+    """
+    Return the modules that the adapter called `name` needs, that of its framework first.
+    """
+    adapter: Any = resolve_name(known()[name])
+    modules: Sequence[str] = getattr(adapter, "engines", {}).get(name) or attribute(adapter, "requires")
+    return modules
+
+
 def missing(name: str) -> list[str]:
     """
     Return the modules that the adapter called `name` needs and that are not installed.
     """
-    adapter: Any = resolve_name(known()[name])
-    needed = getattr(adapter, "engines", {}).get(name) or attribute(adapter, "requires")
-    return [module for module in needed if find_spec(module) is None]
+    return [module for module in needed(name) if find_spec(module) is None]
 
 
 def default(*, every: bool = False) -> list[Adapter]:

@@ -73,6 +73,40 @@ def about(found: Comparison) -> Iterator[str]:
         yield f"not the same: {name} was {was}, is {now}"
 
 
+def advice(found: Comparison) -> str:
+    """
+    Return in one paragraph what the change would do to somebody whose models make such calls.
+    """
+    counts = Counter(change.change for change in found.changes)
+    worse = [f"{counts[kind]:,} {words}" for kind, words in _WORSE.items() if counts[kind]]
+    silent = sum(_is_silent(change) for change in found.changes)
+    others = [f"{counts[kind]:,} {words}" for kind, words in _OTHERS.items() if counts[kind]]
+    judged = f"Of {sum(found.judged.values()):,} calls"
+    if worse:
+        said = f"{judged} {', '.join(worse)}{f'; {silent:,} are wrong without an error' if silent else ''}."
+        verdict = "Do not change over if your models make such calls."
+    else:
+        said = f"{judged} none that was right is wrong now."
+        verdict = "By these calls it is safe to change over."
+    return " ".join([said, *([f"Besides, {', '.join(others)}."] if others else []), verdict])
+
+
+_WORSE = {"regressed": "regressed", "unsupported": "cannot be said any more"}
+_OTHERS = {
+    "fixed": "were wrong and are right",
+    "wrong-otherwise": "are wrong in another way",
+    "precision": "are right in another class of precision",
+    "alternative": "follow another alternative of a clause",
+    "moved": "are right with other bits",
+    "slower": "take longer",
+    "supported": "can be said now",
+}
+
+
+def _is_silent(change: Change) -> bool:
+    return change.change == "regressed" and change.after is not None and change.after.severity == "silent"
+
+
 def _versions(pair: Pair) -> str:
     was, now = (f"{info.framework} {info.version}" for info in pair)
     return was if was == now else f"{was}, now {now}"
@@ -118,7 +152,7 @@ def _lines(group: Group, found: Comparison, cases: Mapping[str, Case], ledger: L
 
 
 def _is_of(change: Change, group: Group) -> bool:
-    return change.change == group.verdict and change.case == group.smallest
+    return (change.change, change.case) == (group.verdict, group.smallest) and change.target in group.targets
 
 
 def _table(found: Comparison) -> Table:
