@@ -28,7 +28,7 @@ from .reports.progress import following
 from .run import Run, Runner, Tell
 from .selection import Selection, sharded
 from .targets import Adapter
-from .verdict import Verdict
+from .verdict import FAILURES, SEVERITIES, Verdict
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -134,6 +134,23 @@ def chosen(asked: Mapping[str, Any]) -> tuple[Selection, Corpus]:
     return selection, sharded(narrowed, selection.shard)
 
 
+def failures(text: str | None, profile: str | None) -> Sequence[str]:
+    """
+    Return what a run fails on: what it is told, such as `silent,loud`, else everything unexpected.
+
+    Under a profile also what cannot be said, for a target under it must be able to say every case.
+
+    Raises:
+        Invalid: if a run cannot fail on it.
+
+    """
+    if text is None:
+        return (*SEVERITIES, "unsupported") if profile else SEVERITIES
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    _check_words("--fail-on", words, FAILURES)
+    return words
+
+
 def ledger(files: Sequence[str], *, shipped: bool) -> tuple[Ledger, Mapping[str, Any]]:
     """
     Return the ledger of the user's files, behind the shipped one where it is taken, and what a record's header says.
@@ -159,6 +176,7 @@ class Campaign:
     adapters: Sequence[Adapter]
     runner: Runner
     ledger: Mapping[str, Any] = field(default_factory=dict)
+    fail_on: Sequence[str] = SEVERITIES
 
     @property
     def header(self) -> dict[str, Any]:
@@ -171,6 +189,7 @@ class Campaign:
             "selection": self.selection.as_data(),
             "terms": {"audit": self.runner.terms.audit, "preload": list(self.runner.terms.preload)},
             "ledger": self.ledger,
+            "fail_on": list(self.fail_on),
         }
 
     def perform(self, console: Console, stack: ExitStack, path: Path | None, earlier: Record | None = None) -> Outcome:

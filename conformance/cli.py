@@ -94,6 +94,11 @@ def commands(debug: bool) -> None:
 @click.option("--known", "ledgers", multiple=True, type=_PATH, help="A ledger of your own, besides the shipped one.")
 @click.option("--no-known", is_flag=True, help="Leave the shipped ledger out.")
 @click.option("--strict-known", is_flag=True, help="Exit 1 if the ledger says what is no longer so.")
+@click.option(
+    "--fail-on",
+    metavar="WORD,...",
+    help="Exit 1 on these: silent, loud, precision, unsupported, fixed.  [default: the first 3, under --profile 4]",
+)
 @click.option("--record", type=_PATH, help="Write the record (JSON Lines) here.")
 @click.option("--resume", type=_PATH, metavar="RECORD", help="Go on with a record that was cut short, as it was begun.")
 @click.option("--junit", type=_PATH, help="Write JUnit XML here.")
@@ -115,6 +120,7 @@ def run(
     ledgers: Sequence[Path],
     no_known: bool,
     strict_known: bool,
+    fail_on: str | None,
     record: Path | None,
     resume: Path | None,
     junit: Path | None,
@@ -153,6 +159,7 @@ def run(
     earlier = resuming.begun(resume) if resume is not None else None
     if resume is not None and earlier is not None:
         asked = resuming.agreed(resume, earlier.header, {name: asked[name] for name in _given() if name in asked})
+    words = campaign.failures(fail_on, asked["profile"])
     selection, cases = campaign.chosen(asked)
     ledger, about = campaign.ledger(asked["ledgers"], shipped=not asked["no_known"])
     try:
@@ -163,14 +170,16 @@ def run(
         return NOT_RUN
     terms = Terms(limits=Limits(timeout=timeout), preload=tuple(asked["preload"]), audit=asked["audit"])
     runner = Runner(terms=terms, ledger=ledger, jobs=jobs or campaign.cores())
-    begun = campaign.Campaign(selection=selection, cases=cases, adapters=adapters, runner=runner, ledger=about)
+    begun = campaign.Campaign(
+        selection=selection, cases=cases, adapters=adapters, runner=runner, ledger=about, fail_on=words
+    )
     with ExitStack() as stack:
         made = begun.perform(_console(stderr=True), stack, record or resume, earlier)
     _show(made.record, cases, ledger, junit=junit, markdown=markdown)
     is_debug = click.get_current_context().find_root().params["debug"]
     for note in [*made.notes, *(made.tracebacks if is_debug else ())]:
         click.echo(note)
-    return made.run.exit_code(strict_known=strict_known)
+    return made.run.exit_code(strict_known=strict_known, fail_on=words)
 
 
 def _given() -> list[str]:

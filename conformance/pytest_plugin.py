@@ -56,6 +56,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--conformance-sweeps", choices=["none", "quick", "full"], default="quick", help="Which sweeps to take."
     )
     group.addoption(
+        "--conformance-profile",
+        metavar="NAME",
+        help="Only cases of this profile's clauses; what a target cannot say of them fails.",
+    )
+    group.addoption(
+        "--conformance-fail-on",
+        metavar="WORD,...",
+        help="Fail on these: silent, loud, precision, unsupported, fixed. By default as `conv-conformance run` does.",
+    )
+    group.addoption(
         "--conformance-known",
         action="append",
         default=[],
@@ -153,13 +163,17 @@ class Suite(pytest.Collector):
 
         option = self.config.getoption
         try:
-            corpus = campaign.corpus(option("--conformance-cases"), option("--conformance-sweeps"))
+            profile = option("--conformance-profile")
+            fail_on = campaign.failures(option("--conformance-fail-on"), profile)
+            whole = campaign.corpus(option("--conformance-cases"), option("--conformance-sweeps"))
+            corpus = campaign.choose(whole, profile=profile)
             ledger = entries.load([*entries.shipped(), *option("--conformance-known")])
             adapters = [targets.resolve(name) for name in targets_of(self.config)]
         except Invalid as error:
             raise self.CollectError(str(error)) from None
         for adapter in adapters:
-            yield Served.from_parent(self, name=str(adapter), adapter=adapter, corpus=corpus, ledger=ledger)
+            served = {"adapter": adapter, "corpus": corpus, "ledger": ledger, "fail_on": fail_on}
+            yield Served.from_parent(self, name=str(adapter), **served)
 
 
 class Served(pytest.Collector):
@@ -167,8 +181,11 @@ class Served(pytest.Collector):
     One target; its children are the tests of it.
     """
 
-    def __init__(self, *, adapter: Adapter, corpus: Corpus, ledger: Ledger, **node: Any) -> None:
+    def __init__(
+        self, *, adapter: Adapter, corpus: Corpus, ledger: Ledger, fail_on: Sequence[str], **node: Any
+    ) -> None:
         super().__init__(**node)
+        self.fail_on = fail_on
         self._adapter = adapter
         self._corpus = corpus
         self.ledger = ledger
@@ -256,9 +273,10 @@ class Test(pytest.Item):
         """
         Fail, skip, expect to fail or pass, as the verdicts say.
         """
-        from .verdict import UNEXPECTED
+        from .verdict import UNEXPECTED, fails
 
-        self._fail(*UNEXPECTED)
+        every = [verdict for found in self.verdicts.values() for verdict in found]
+        self._show([verdict for verdict in every if fails(verdict, self.target.fail_on)])
         if self.config.getoption("--conformance-strict-known"):
             self._fail("fixed")
         for verdict in self.verdicts.get("fixed", ()):
@@ -267,15 +285,16 @@ class Test(pytest.Item):
             pytest.xfail(f"known: {', '.join(dict.fromkeys(str(verdict.known) for verdict in known))}")
             # Only under --runxfail.
             self._fail("known")
-        if not self.verdicts.keys() - {"unsupported", "not-run"}:
-            every = [verdict for found in self.verdicts.values() for verdict in found]
+        if not self.verdicts.keys() - {"unsupported", "not-run", *UNEXPECTED}:
             pytest.skip("; ".join(dict.fromkeys(f"{verdict.verdict}: {verdict.message}" for verdict in every)))
 
     def _fail(self, *names: str) -> None:
         """
         Fail if there are verdicts of these names, with what the terminal report says of them.
         """
-        found = [verdict for name in names for verdict in self.verdicts.get(name, ())]
+        self._show([verdict for name in names for verdict in self.verdicts.get(name, ())])
+
+    def _show(self, found: Sequence[Verdict]) -> None:
         if found:
             pytest.fail(self._text(found), pytrace=False)
 

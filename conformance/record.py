@@ -19,7 +19,7 @@ from typing import IO, Any
 from . import groups
 from .groups import Group
 from .problem import Invalid, Problem
-from .verdict import VERDICTS, Finding, Verdict
+from .verdict import SEVERITIES, VERDICTS, Finding, Verdict
 
 FORMAT = "conv-conformance-record/1"
 
@@ -102,6 +102,12 @@ class Record:
         """The verdicts that a condensed record counts, and does not list."""
         names: Sequence[str] = self.header.get("left_out", ())
         return names
+
+    @property
+    def fail_on(self) -> Sequence[str]:
+        """What its run fails on, of `FAILURES`."""
+        words: Sequence[str] = self.header.get("fail_on", SEVERITIES)
+        return words
 
     def counts(self, target: str) -> Counter[str]:
         """

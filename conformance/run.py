@@ -22,7 +22,7 @@ from .plan import BATCH, Plan, batches, make_plan
 from .record import Record, TargetInfo, Timing
 from .targets import Adapter
 from .terms import Terms
-from .verdict import UNEXPECTED, Verdict
+from .verdict import SEVERITIES, Verdict, fails
 
 #: What a run tells while it goes: a target has started or failed, a verdict was given, some cases took so long.
 Tell: TypeAlias = Callable[["TargetInfo | Verdict | Timing"], None]
@@ -64,9 +64,9 @@ class Run:
         for target in self.targets:
             yield from target.verdicts
 
-    def exit_code(self, *, strict_known: bool = False) -> int:
+    def exit_code(self, *, strict_known: bool = False, fail_on: Sequence[str] = SEVERITIES) -> int:
         """
-        Return 4 for a fault of ours, else 3 if a target could not or did not run, else 1 for the unexpected, else 0.
+        Return 4 for a fault of ours, else 3 if a target could not or did not run, else 1 for a failure, else 0.
         """
         verdicts = {verdict.verdict for verdict in self.verdicts}
         if "suite-error" in verdicts or any(target.info.is_fault for target in self.targets):
@@ -74,7 +74,8 @@ class Run:
         if any(target.info.failed is not None or not target.has_executed for target in self.targets):
             return 3
         is_stale = any(target.stale for target in self.targets) or "fixed" in verdicts
-        return 1 if verdicts & set(UNEXPECTED) or (strict_known and is_stale) else 0
+        is_failed = any(fails(verdict, fail_on) for verdict in self.verdicts)
+        return 1 if is_failed or (strict_known and is_stale) else 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

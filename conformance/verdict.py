@@ -4,6 +4,7 @@ The verdict on one case and one target: a value, counted and reported, never an 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,8 +38,11 @@ KINDS = (
 #: Silent faults come first in every report: a wrong result without an error.
 SEVERITIES = ("silent", "loud", "precision")
 
-#: What makes a run end with exit code 1, unless the ledger knows of it.
+#: What nobody expects, unless the ledger knows of it.
 UNEXPECTED = ("disagree", "crash", "timeout")
+
+#: What a run can fail on: the unexpected by severity, calls that cannot be said, and what the ledger says otherwise.
+FAILURES = (*SEVERITIES, "unsupported", "fixed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,3 +103,11 @@ class Verdict:
         if self.finding is not None:
             return self.finding.severity
         return "loud" if self.verdict in ("crash", "timeout") else None
+
+
+def fails(verdict: Verdict, fail_on: Sequence[str] = SEVERITIES) -> bool:
+    """
+    Say whether a run that fails on some of `FAILURES` fails on a verdict.
+    """
+    word = verdict.severity if verdict.verdict in UNEXPECTED else verdict.verdict
+    return word in fail_on

@@ -387,6 +387,46 @@ def test_report_shows_what_the_run_showed(command: Command, cases: Path, tmp_pat
     assert "### silent: `mine.marked`" in page.read_text()
 
 
+def test_what_a_run_does_not_fail_on_is_shown_and_skipped(command: Command, cases: Path, tmp_path: Path) -> None:
+    """
+    A silent disagreement where only loud ones count: exit 0, still in the report, skipped in JUnit XML with its reason.
+    """
+    xml = tmp_path / "r.xml"
+    words = ("run", cases, "-b", lying("off_by_one"), "--junit", xml)
+    done = command(*words, "--fail-on", "loud")
+    assert (done.code, "silent  mine.marked" in done.out) == (0, True)
+    suite = ElementTree.fromstring(xml.read_text())[0]  # noqa: S314 - our own text
+    assert (suite.get("failures"), suite.get("skipped")) == ("0", "1")
+    assert [each.get("message", "")[:9] for each in suite.iter("skipped")] == ["disagree:"]
+    assert command(*words, "--fail-on", "silent,loud").code == 1
+    refused = command(*words, "--fail-on", "silnet")
+    assert (refused.code, refused.err.splitlines()[0]) == (2, "--fail-on: unknown 'silnet' (did you mean 'silent'?)")
+
+
+NO_STRIDES = """
+from conv_conformance import Limit
+from conv_conformance.backends.numpy import NumPy
+
+class NoStrides(NumPy):
+    limits = [Limit("no strides", lambda call: max(call.strides) > 1)]
+"""
+
+
+def test_under_a_profile_everything_must_be_said(command: Command, cases: Path, tmp_path: Path) -> None:
+    """
+    What a target has no words for fails there, in JUnit XML too, with the reason; without the profile it is skipped.
+    """
+    xml, backend = tmp_path / "r.xml", tmp_path / "backend.py"
+    backend.write_text(NO_STRIDES)
+    words = ("run", cases, "-b", f"{backend}:NoStrides", "--sweeps", "none", "--junit", xml)
+    assert command(*words).code == 0
+    done = command(*words, "--profile", "core")
+    assert (done.code, "cannot say 1 case that it is to: no strides" in done.out) == (1, True)
+    failures = list(ElementTree.fromstring(xml.read_text()).iter("failure"))  # noqa: S314 - our own text
+    assert {failure.get("type") for failure in failures} == {"unsupported"}
+    assert command(*words, "--profile", "core", "--fail-on", "silent,loud,precision").code == 0
+
+
 @pytest.mark.parametrize("text", ["", "hello", '{"format":"conv-conformance-record/0"}\n'])
 def test_report_of_no_record_exits_2(command: Command, tmp_path: Path, text: str) -> None:
     """

@@ -259,6 +259,23 @@ def test_only_what_was_selected_is_made(repository: pytest.Pytester) -> None:
     assert ["2", "1", "1"] == [line.split()[1] for line in made]
 
 
+def test_under_a_profile_everything_must_be_said(repository: pytest.Pytester) -> None:
+    """What a target has no words for is a failure there, unless told otherwise; an unknown profile is said once."""
+    profile = ("--conformance-profile", "core")
+    run(repository, "Limited", more=profile).assert_outcomes(passed=2, failed=1)
+    run(repository, "Limited", more=(*profile, "--conformance-fail-on", "silent")).assert_outcomes(passed=2, skipped=1)
+    run(repository, "Right", more=("--conformance-profile", "cor")).stdout.fnmatch_lines(
+        ["--profile: no profile*core*"]
+    )
+
+
+def test_fails_on_what_it_is_told(repository: pytest.Pytester) -> None:
+    """A silent disagreement is skipped, with its reason, where only loud ones are to fail."""
+    result = run(repository, "Flipped", more=("--conformance-fail-on", "loud", "-rs"))
+    result.assert_outcomes(passed=2, skipped=1)
+    result.stdout.fnmatch_lines(["SKIPPED*disagree: output*"])
+
+
 def test_last_failed_runs_again(repository: pytest.Pytester) -> None:
     """--lf takes the tests that failed, and nothing else."""
     run(repository, "Flipped").assert_outcomes(passed=2, failed=1)

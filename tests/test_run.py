@@ -81,6 +81,27 @@ def test_exit_code(made: Run, code: int, strict: int) -> None:
     assert (made.exit_code(), made.exit_code(strict_known=True)) == (code, strict)
 
 
+@pytest.mark.parametrize(
+    ("made", "words", "code"),
+    [
+        (run_of(verdict("agree"), verdict("disagree", "values")), ("loud", "precision"), 0),
+        (run_of(verdict("agree"), verdict("disagree", "values")), ("silent",), 1),
+        (run_of(verdict("agree"), verdict("disagree", "precision")), ("silent", "loud"), 0),
+        (run_of(verdict("agree"), verdict("disagree", "refused")), ("loud",), 1),
+        (run_of(verdict("agree"), verdict("crash")), ("loud",), 1),
+        (run_of(verdict("agree"), verdict("unsupported")), ("unsupported",), 1),
+        (run_of(verdict("agree"), verdict("fixed")), ("fixed",), 1),
+        (run_of(verdict("agree"), verdict("known")), ("silent", "loud", "precision", "unsupported", "fixed"), 0),
+        (run_of(verdict("agree"), verdict("suite-error")), (), 4),
+    ],
+)
+def test_a_run_fails_on_what_it_is_told(made: Run, words: tuple[str, ...], code: int) -> None:
+    """
+    By severity, or on what cannot be said or is no longer so; a fault of ours is never passed over.
+    """
+    assert made.exit_code(fail_on=words) == code
+
+
 def test_highest_exit_code_of_all_targets_wins() -> None:
     """
     A target that could not run outweighs a disagreement of another, a fault of ours both.

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 from ..groups import Group
 from ..record import Record
-from ..verdict import UNEXPECTED, Verdict
+from ..verdict import Verdict, fails
 
 # What XML 1.0 cannot hold, even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -32,12 +32,12 @@ def render(record: Record) -> str:
             "testsuite",
             name=clean(f"{info.name} ({info.framework} {info.version})"),
             tests=str(len(mine)),
-            failures=str(sum(counts[name] for name in UNEXPECTED)),
+            failures=str(sum(fails(verdict, record.fail_on) for verdict in mine)),
             errors=str(counts["suite-error"]),
-            skipped=str(counts["unsupported"] + counts["not-run"] + counts["known"]),
+            skipped=str(sum(_is_skipped(verdict, record) for verdict in mine)),
         )
         for verdict in mine:
-            _add(suite, verdict, groups.get((verdict.target, verdict.case), ()))
+            _add(suite, record, verdict, groups.get((verdict.target, verdict.case), ()))
     ElementTree.indent(root)
     # Its own declaration would name the encoding of the locale.
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
@@ -48,19 +48,23 @@ def _members(record: Record) -> Iterator[tuple[Group, str, str]]:
     return ((group, target, case) for group in several for target in group.targets for case in group.cases)
 
 
-def _add(suite: ElementTree.Element, verdict: Verdict, groups: Sequence[Group]) -> None:
+def _is_skipped(verdict: Verdict, record: Record) -> bool:
+    return verdict.verdict not in ("agree", "fixed", "suite-error") and not fails(verdict, record.fail_on)
+
+
+def _add(suite: ElementTree.Element, record: Record, verdict: Verdict, groups: Sequence[Group]) -> None:
     test = ElementTree.SubElement(
         suite, "testcase", classname=clean(verdict.target), name=clean(verdict.case), time=f"{verdict.seconds:.6f}"
     )
     message = clean(verdict.message)
-    if verdict.verdict in UNEXPECTED:
+    if fails(verdict, record.fail_on):
         kind = verdict.finding.kind if verdict.finding else verdict.verdict
         failure = ElementTree.SubElement(test, "failure", type=kind, message=message)
         said = [f"group {each.name}, {len(each.cases)} calls: {each.acts}" for each in groups if each.is_like(verdict)]
         failure.text = clean("\n".join([verdict.message, verdict.call, *said]))
     elif verdict.verdict == "suite-error":
         ElementTree.SubElement(test, "error", type="suite-error", message=message)
-    elif verdict.verdict not in ("agree", "fixed"):
+    elif _is_skipped(verdict, record):
         ElementTree.SubElement(test, "skipped", message=f"{verdict.verdict}: {message}")
     elif verdict.verdict == "fixed":
         ElementTree.SubElement(test, "system-out").text = f"fixed: {message}"

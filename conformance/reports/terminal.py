@@ -126,7 +126,7 @@ def _count(name: str, count: int) -> Text:
 
 def _show_block(console: Console, shown: Block) -> None:
     verdict = shown.verdict
-    severity = verdict.severity or "the suite's own fault"
+    severity = verdict.severity or {"suite-error": "the suite's own fault"}.get(verdict.verdict, verdict.verdict)
     head = Text.assemble(
         (severity, _SEVERITY.get(severity, "bold magenta")),
         "  ",
@@ -158,8 +158,19 @@ def _show_notes(console: Console, record: Record) -> None:
         cases = ", ".join(case for _, _, case in group)
         text = f"fixed: {target} agrees, where the ledger's entry {entry} says that it would not: {cases}"
         console.print(Text(text, "cyan"), soft_wrap=not console.is_terminal)
+    if "unsupported" in record.fail_on:
+        for target in record.targets:
+            _show_unsaid(console, record, target.name)
     if not record.is_complete:
         console.print(Text("the run did not come to its end", "bold yellow"))
+
+
+def _show_unsaid(console: Console, record: Record, target: str) -> None:
+    """Say what a target has no words for, where it is to have them."""
+    unsaid = [each.message for each in record.verdicts if (each.target, each.verdict) == (target, "unsupported")]
+    for reason, count in Counter(unsaid).most_common():
+        line = f"unsupported: {target} cannot say {count} {'case' if count == 1 else 'cases'} that it is to: {reason}"
+        console.print(Text(line, "bold red"), soft_wrap=not console.is_terminal)
 
 
 def unsteady(found: Followed) -> list[str]:
