@@ -192,10 +192,16 @@ def _given() -> list[str]:
 
 
 @commands.command()
-def targets() -> None:
+@click.option("--of", "package", metavar="PACKAGE", help="Only the names that `run` takes by default of a framework.")
+def targets(package: str | None) -> None:
     """List the targets: installed or not, with their modes."""
     from . import targets as all_targets
 
+    if package is not None:
+        from .candidates import affected
+
+        click.echo("".join(f"{adapter}\n" for adapter in affected(package, ())), nl=False)
+        return
     for name, locator in all_targets.known().items():
         missing = all_targets.missing(name)
         state = f"not installed (no {', '.join(missing)})" if missing else "installed"
