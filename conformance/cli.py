@@ -494,6 +494,24 @@ def check(
     return _show_comparison(found, cases, wanted, target, markdown, is_advised=True)
 
 
+@commands.command()
+@click.argument("what", nargs=-1, metavar="[PATH|ID-PATTERN]...")
+@click.option("--json", "target", type=_PATH, required=True, help="Where to write it (- for standard output).")
+@click.option("--sweeps", type=click.Choice(["none", "quick", "full"]), default="none", show_default=True)
+@_mutators
+def export(what: Sequence[str], target: Path, sweeps: str, mutators: bool) -> None:
+    """Write the corpus as one JSON document, arrays written out, for other languages."""
+    import json
+
+    from .export import document
+
+    text = json.dumps(document(_corpus(what, sweeps, mutators=mutators)), ensure_ascii=False, allow_nan=False)
+    if str(target) == "-":
+        click.echo(text)
+    else:
+        _write(target, lambda: text + "\n")
+
+
 @commands.command("environments")
 @click.option("--prune", is_flag=True, help="Remove them all.")
 def environments_(prune: bool) -> None:

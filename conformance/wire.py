@@ -88,12 +88,11 @@ def arrays_of(message: Message, buffer: Any, offset: int) -> dict[str, Array]:
     return arrays
 
 
-def pack_call(index: int, call: Call, *, repeat: bool = False) -> bytes:
+def described(call: Call) -> Message:
     """
-    Write a call as the message number `index`; with `repeat` it is to be made twice and compared with itself.
+    Return everything about a call but its arrays, by the words of the protocol.
     """
     message: Message = {
-        "case": index,
         "op": call.op,
         "strides": call.strides,
         "padding": call.padding,
@@ -110,14 +109,24 @@ def pack_call(index: int, call: Call, *, repeat: bool = False) -> bytes:
     }
     if call.variation != Variation():
         message["variation"] = vars(call.variation)
+    return message
+
+
+def pack_call(index: int, call: Call, *, repeat: bool = False) -> bytes:
+    """
+    Write a call as the message number `index`; with `repeat` it is to be made twice and compared with itself.
+    """
+    message: Message = {"case": index, **described(call)}
     if repeat:
         message["repeat"] = True
     present = [name for name in ARRAYS if getattr(call, name) is not None]
-    return pack(message, {name: (_dtype(call, name), call.array(name)) for name in present})
+    return pack(message, {name: (dtype_of(call, name), call.array(name)) for name in present})
 
 
-def _dtype(call: Call, name: str) -> str:
-    # Both kernels of a separable convolution have the dtype of `kernel`, unless they have one of their own.
+def dtype_of(call: Call, name: str) -> str:
+    """
+    Return the dtype of an array; both kernels of a separable convolution have that of `kernel` or one of their own.
+    """
     return getattr(call.dtype, name) or (call.dtype.kernel if "kernel" in name else None) or call.dtype.input
 
 

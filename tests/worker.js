@@ -147,4 +147,4 @@ function main([calls, progress, descriptor]) {
   send({ done: true });
 }
 
-main(process.argv.slice(2));
+if (require.main === module) main(process.argv.slice(2)); else module.exports = { NUMBERS, Refused, convolve, unsaid };

@@ -1,0 +1,204 @@
+"""
+The corpus as one JSON document, for programs in any language: every call with its arrays, and what is expected of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from . import __version__, wire
+from .call import ARRAYS, Array, Call
+from .case import Case
+from .clauses import Clause
+from .corpus import Corpus
+from .dtypes import is_complex, is_integer
+from .expectation import AnyOf, Expectation, Output, Refusal, Shape
+
+FORMAT = "conv-conformance-corpus/1"
+
+#: Integers beyond this are written as text, for many readers of JSON hold numbers as float64.
+EXACT = 2**53
+
+
+def document(corpus: Corpus) -> dict[str, Any]:
+    """
+    Return the corpus as plain data: its version, the JSON schema of the document, clauses, and cases.
+    """
+    return {
+        "format": FORMAT,
+        "suite": {"version": __version__, "corpus": corpus.digest},
+        "schema": SCHEMA,
+        "clauses": {name: _clause(clause) for name, clause in corpus.clauses.items()},
+        "cases": list(_cases(corpus)),
+    }
+
+
+def _clause(clause: Clause) -> dict[str, Any]:
+    return {"level": clause.level, "sentence": clause.sentence, "alternatives": list(clause.alternatives)}
+
+
+def _cases(corpus: Corpus) -> Iterator[dict[str, Any]]:
+    for case in corpus.cases:
+        yield _case(case)
+        case.release()
+
+
+def _case(case: Case) -> dict[str, Any]:
+    return {
+        "id": case.id,
+        "title": case.title,
+        "clauses": list(case.clauses),
+        "sweep": case.sweep or None,
+        "call": None if case.call is None else call(case.call),
+        "expect": expectation(case.expectation, case.call),
+    }
+
+
+def call(made: Call) -> dict[str, Any]:
+    """
+    Return a call as the worker protocol describes it, its arrays written out.
+    """
+    present = (name for name in ARRAYS if getattr(made, name) is not None)
+    arrays = {name: array(made.array(name), wire.dtype_of(made, name)) for name in present}
+    return {**wire.described(made), "arrays": arrays}
+
+
+def expectation(expected: Expectation, made: Call | None) -> dict[str, Any]:
+    """
+    Return what is expected of a call, under one key that says which kind it is.
+    """
+    match expected:
+        case Output():
+            assert made is not None
+            dtype = made.dtype.output or made.dtype.input
+            more = {"signed_zero": True} if expected.signed_zero else {}
+            return {"output": array(expected.array, dtype), "precision": expected.precision, **more}
+        case Shape():
+            return {"shape": list(expected.shape), "dtype": expected.dtype}
+        case Refusal():
+            return {"refusal": {"accepted": call(expected.twin)}}
+        case AnyOf():
+            each = {name: expectation(one, made) for name, one in expected.alternatives.items()}
+            return {"any_of": each}
+    return {"deferred": expected.reason}
+
+
+def array(values: Array, dtype: str) -> dict[str, Any]:
+    """
+    Return an array as dtype, shape and elements, the last axis the fastest.
+
+    Floats are decimals that read back exactly, or "nan", "inf" and "-inf"; a complex element is a pair. An integer that
+    float64 may not hold is text.
+    """
+    flat = values.ravel()
+    if is_complex(dtype):
+        elements: list[Any] = [[_float(one.real), _float(one.imag)] for one in flat]
+    elif is_integer(dtype):
+        elements = [_integer(int(one)) for one in flat]
+    else:
+        elements = [_float(one) for one in flat.astype(np.float64)]
+    return {"dtype": dtype, "shape": list(values.shape), "values": elements}
+
+
+def _float(value: Any) -> float | str:
+    number = float(value)
+    return number if math.isfinite(number) else str(number)
+
+
+def _integer(value: int) -> int | str:
+    return value if abs(value) <= EXACT else str(value)
+
+
+def _list(items: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+_INTEGERS = _list({"type": "integer"})
+_TEXT = {"type": "string"}
+_NUMBER = {"anyOf": [{"type": "number"}, _TEXT]}
+_PAIRS = _list({**_INTEGERS, "minItems": 2, "maxItems": 2})
+_OF_ARRAYS = {"type": "object", "additionalProperties": {"type": ["string", "null"]}}
+
+
+def _object(properties: Mapping[str, Any], *optional: str) -> dict[str, Any]:
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+#: The JSON schema of the document.
+SCHEMA: Mapping[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": FORMAT,
+    **_object(
+        {
+            "format": {"const": FORMAT},
+            "suite": _object({"version": _TEXT, "corpus": _TEXT}),
+            "schema": {"type": "object"},
+            "clauses": {
+                "type": "object",
+                "additionalProperties": _object({"level": _TEXT, "sentence": _TEXT, "alternatives": _list(_TEXT)}),
+            },
+            "cases": _list(
+                _object(
+                    {
+                        "id": _TEXT,
+                        "title": _TEXT,
+                        "clauses": _list(_TEXT),
+                        "sweep": {"type": ["string", "null"]},
+                        "call": {"anyOf": [{"$ref": "#/$defs/call"}, {"type": "null"}]},
+                        "expect": {"$ref": "#/$defs/expect"},
+                    }
+                )
+            ),
+        }
+    ),
+    "$defs": {
+        "array": _object(
+            {
+                "dtype": _TEXT,
+                "shape": _list({"type": "integer", "minimum": 0}),
+                "values": _list({"anyOf": [_NUMBER, {**_list(_NUMBER), "minItems": 2, "maxItems": 2}]}),
+            }
+        ),
+        "call": _object(
+            {
+                "op": {"enum": ["conv", "depthwise_conv", "separable_conv", "conv_transpose"]},
+                "strides": _INTEGERS,
+                "padding": {"anyOf": [_TEXT, _PAIRS]},
+                "padding_mode": _TEXT,
+                "dilations": _INTEGERS,
+                "input_dilations": _INTEGERS,
+                "groups": {"type": "integer"},
+                "output_padding": _INTEGERS,
+                "accumulate": {"type": ["string", "null"]},
+                "layout": _OF_ARRAYS,
+                "dtype": _OF_ARRAYS,
+                "storage": _OF_ARRAYS,
+                "before": {"anyOf": [_PAIRS, {"type": "null"}]},
+                "variation": {"type": "object", "additionalProperties": {"type": ["boolean", "integer"]}},
+                "arrays": {"type": "object", "additionalProperties": {"$ref": "#/$defs/array"}},
+            },
+            "variation",
+        ),
+        "expect": {
+            "oneOf": [
+                _object(
+                    {
+                        "output": {"$ref": "#/$defs/array"},
+                        "precision": {"type": ["string", "null"]},
+                        "signed_zero": {"const": True},
+                    },
+                    "signed_zero",
+                ),
+                _object({"shape": _list({"type": "integer", "minimum": 0}), "dtype": _TEXT}),
+                _object({"refusal": _object({"accepted": {"$ref": "#/$defs/call"}})}),
+                _object({"any_of": {"type": "object", "additionalProperties": {"$ref": "#/$defs/expect"}}}),
+                _object({"deferred": _TEXT}),
+            ]
+        },
+    },
+}
