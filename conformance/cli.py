@@ -548,7 +548,7 @@ def _show(record: Any, corpus: Corpus, ledger: Ledger, *, junit: Path | None, ma
     if junit is not None:
         from .reports.junit import render as junit_text
 
-        _write(junit, lambda: junit_text(record))
+        _write(junit, lambda: junit_text(record, cases))
     if markdown is not None:
         from .reports.markdown import render as markdown_text
 

@@ -171,6 +171,8 @@ class Suite(pytest.Collector):
             adapters = [targets.resolve(name) for name in targets_of(self.config)]
         except Invalid as error:
             raise self.CollectError(str(error)) from None
+        for clause in corpus.clauses.values():
+            self.config.addinivalue_line("markers", f"{clause.id}: {' '.join(clause.sentence.split())}")
         for adapter in adapters:
             served = {"adapter": adapter, "corpus": corpus, "ledger": ledger, "fail_on": fail_on}
             yield Served.from_parent(self, name=str(adapter), **served)
@@ -244,6 +246,8 @@ class Test(pytest.Item):
     def __init__(self, *, cases: Sequence[Case], **node: Any) -> None:
         super().__init__(**node)
         self.cases = cases
+        for clause in dict.fromkeys(clause for case in cases for clause in case.clauses):
+            self.add_marker(clause)
 
     @property
     def target(self) -> Served:
@@ -276,6 +280,7 @@ class Test(pytest.Item):
         from .verdict import UNEXPECTED, fails
 
         every = [verdict for found in self.verdicts.values() for verdict in found]
+        self._tell(every)
         self._show([verdict for verdict in every if fails(verdict, self.target.fail_on)])
         if self.config.getoption("--conformance-strict-known"):
             self._fail("fixed")
@@ -297,6 +302,21 @@ class Test(pytest.Item):
     def _show(self, found: Sequence[Verdict]) -> None:
         if found:
             pytest.fail(self._text(found), pytrace=False)
+
+    def _tell(self, every: Sequence[Verdict]) -> None:
+        """
+        Put what a reader of JUnit XML needs of the verdicts that do not agree among properties, and into system-out.
+        """
+        from .reports.blocks import told
+
+        cases = {case.id: case for case in self.cases}
+        quiet = ("agree", "unsupported", "not-run")
+        for verdict in [each for each in every if each.verdict not in quiet][:SHOWN]:
+            lines = told(verdict, self.target.served.info, cases[verdict.case])
+            self.add_report_section("call", "stdout", "\n".join([verdict.case, *lines]) + "\n")
+            self.user_properties += [
+                (f"{NOTICE}.{name}", text) for name, _, text in (line.partition(": ") for line in lines)
+            ]
 
     def _text(self, found: Sequence[Verdict]) -> str:
         from .reports.terminal import text

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -382,7 +383,7 @@ def test_report_shows_what_the_run_showed(command: Command, cases: Path, tmp_pat
     assert (ran.code, done.code) == (1, 0)
     assert done.out.splitlines()[-3:] == ran.out.splitlines()[-3:]
     assert "did not come to its end" not in done.out
-    assert xml.read_text() == first
+    assert xml.read_text() == re.sub("\nclauses: .*", "", first)
     assert [suite.get("failures") for suite in ElementTree.fromstring(first)] == ["1", "0"]  # noqa: S314 - our own text
     assert "### silent: `mine.marked`" in page.read_text()
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from itertools import groupby
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -288,6 +289,28 @@ def test_junit_has_targets_as_classes(repository: pytest.Pytester) -> None:
     text = repository.path.joinpath("junit.xml").read_text()
     assert 'classname="conformance.backends.py:Limited" name="mine.does-not-tell"' in text
     assert 'message="unsupported: Limited has no long kernels"' in text
+
+
+def test_clauses_are_markers(repository: pytest.Pytester) -> None:
+    """-m takes the tests of a clause, and --strict-markers has nothing against it."""
+    result = run(repository, "Right", more=("-m", "CONV-1", "--strict-markers"))
+    result.assert_outcomes(passed=2, deselected=1)
+    run(repository, "Right", more=("-m", "CONV-2")).assert_outcomes(deselected=3)
+
+
+def test_junit_says_clauses_version_and_call(repository: pytest.Pytester) -> None:
+    """As properties, and as system-out where pytest is told to write that; nothing of a test that passes."""
+    run(repository, "Flipped", more=("--junitxml", "junit.xml", "-o", "junit_logging=system-out"))
+    tests = {test.get("name"): test for test in ElementTree.parse(repository.path / "junit.xml").iter("testcase")}  # noqa: S314
+    said = {each.get("name"): each.get("value") for each in tests["mine.tells"].iter("property")}
+    assert said == {
+        "conformance.backends.py:Flipped": "flipped 1.5",
+        "conformance.clauses": "CONV-1",
+        "conformance.call": "conv(input, kernel)",
+    }
+    text = tests["mine.tells"].findtext("system-out") or ""
+    assert "clauses: CONV-1\ncall: conv(input, kernel)" in text
+    assert not list(tests["mine.does-not-tell"].iter("property"))
 
 
 def test_one_process_serves_one_target(repository: pytest.Pytester) -> None:

@@ -13,7 +13,7 @@ from ..call import ARRAYS, Array, Call
 from ..case import Case
 from ..groups import Group, Seen
 from ..ledger import Ledger
-from ..record import Record
+from ..record import Record, TargetInfo
 from ..verdict import SEVERITIES, UNEXPECTED, Verdict
 
 #: An array with more elements than this is described, not written out.
@@ -57,6 +57,21 @@ class Item(NamedTuple):
     verdict: Verdict
     group: Group | None = None
     verdicts: int = 1
+
+
+def told(verdict: Verdict, target: TargetInfo, case: Case | None) -> list[str]:
+    """
+    Return lines that say of one verdict what a reader of JUnit XML needs.
+
+    They are the target's version, the clauses, the faults that the case catches, the ledger's entry, and the call.
+    """
+    lines = [f"{target.name}: {target.framework} {target.version}"]
+    if case is not None:
+        lines.append(f"clauses: {', '.join(case.clauses)}")
+        lines += [f"catches: {', '.join(case.catches)}"] if case.catches else []
+    lines += [f"known: {verdict.known}"] if verdict.known else []
+    lines += [f"call: {verdict.call}"] if verdict.call else []
+    return lines
 
 
 def unexpected(verdicts: Iterable[Verdict]) -> list[Verdict]:

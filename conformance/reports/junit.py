@@ -5,20 +5,23 @@ The report as JUnit XML: a test suite for each target, a test case for each verd
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from xml.etree import ElementTree
 
+from ..case import Case
 from ..groups import Group
 from ..record import Record
 from ..verdict import Verdict, fails
+from .blocks import told
 
 # What XML 1.0 cannot hold, even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def render(record: Record) -> str:
+def render(record: Record, cases: Mapping[str, Case] = MappingProxyType({})) -> str:
     """
-    Return the XML text.
+    Return the XML text; clauses are said of what is among `cases`.
     """
     root = ElementTree.Element("testsuites", name="conv-conformance")
     groups: dict[tuple[str, str], list[Group]] = {}
@@ -37,7 +40,11 @@ def render(record: Record) -> str:
             skipped=str(sum(_is_skipped(verdict, record) for verdict in mine)),
         )
         for verdict in mine:
-            _add(suite, record, verdict, groups.get((verdict.target, verdict.case), ()))
+            test = _add(suite, record, verdict, groups.get((verdict.target, verdict.case), ()))
+            if verdict.verdict not in ("agree", "unsupported", "not-run"):
+                lines = [f"fixed: {verdict.message}"] if verdict.verdict == "fixed" else []
+                lines += told(verdict, info, cases.get(verdict.case))
+                ElementTree.SubElement(test, "system-out").text = clean("\n".join(lines))
     ElementTree.indent(root)
     # Its own declaration would name the encoding of the locale.
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
@@ -52,7 +59,7 @@ def _is_skipped(verdict: Verdict, record: Record) -> bool:
     return verdict.verdict not in ("agree", "fixed", "suite-error") and not fails(verdict, record.fail_on)
 
 
-def _add(suite: ElementTree.Element, record: Record, verdict: Verdict, groups: Sequence[Group]) -> None:
+def _add(suite: ElementTree.Element, record: Record, verdict: Verdict, groups: Sequence[Group]) -> ElementTree.Element:
     test = ElementTree.SubElement(
         suite, "testcase", classname=clean(verdict.target), name=clean(verdict.case), time=f"{verdict.seconds:.6f}"
     )
@@ -66,8 +73,7 @@ def _add(suite: ElementTree.Element, record: Record, verdict: Verdict, groups: S
         ElementTree.SubElement(test, "error", type="suite-error", message=message)
     elif _is_skipped(verdict, record):
         ElementTree.SubElement(test, "skipped", message=f"{verdict.verdict}: {message}")
-    elif verdict.verdict == "fixed":
-        ElementTree.SubElement(test, "system-out").text = f"fixed: {message}"
+    return test
 
 
 def clean(text: str) -> str:
