@@ -21,6 +21,7 @@ from .verdict import SEVERITIES, Verdict
 CHANGES = {
     "regressed": "was right, and is wrong",
     "wrong-otherwise": "is wrong in another way",
+    "refuses": "was computed, and is refused, as a clause allows",
     "unsupported": "could be said, and cannot any more",
     "slower": "takes longer than asked for",
     "precision": "is right, in another class of precision",
@@ -31,6 +32,9 @@ CHANGES = {
     "only-before": "was judged before alone",
     "only-after": "was judged after alone",
 }
+
+#: What breaks a model that makes such calls, and what `--fail-on` names unless it is told otherwise.
+WORSE = ("regressed", "refuses", "unsupported")
 
 #: What a verdict says of a call; the others do not judge it.
 _STATES = {
@@ -109,10 +113,6 @@ def compared(before: Record, after: Record, cases: Mapping[str, Case], *, slower
     Return what changed between two records; `slower` is the factor from which on a call counts as slower.
 
     Targets of the same name are compared, whatever release they ask for, or those of two records that have one each.
-
-    Raises:
-        Invalid: if a record does not list what agrees.
-
     """
     pairs = list(_pairs(before.targets, after.targets))
     judged: dict[str, int] = {}
@@ -224,6 +224,8 @@ def _state(verdict: Verdict) -> str:
 
 
 def _of_right(was: Verdict, now: Verdict) -> str:
+    if now.output_sha256 is None and was.output_sha256 is not None:
+        return "refuses"
     if was.precision != now.precision:
         return "precision"
     if was.alternative != now.alternative:

@@ -38,6 +38,15 @@ _sweeps = click.option(
 
 _shard = click.option("--shard", metavar="I/N", help="Take the I-th of N parts of the cases.")
 
+#: As in `changes.WORSE`.
+_fail_on = click.option(
+    "--fail-on",
+    metavar="CHANGE,...",
+    default="regressed,refuses,unsupported",
+    show_default=True,
+    help="Exit 1 on these changes.",
+)
+
 _mutators = click.option("--mutators", is_flag=True, help="Take also what mechanical mutators make of literal cases.")
 
 
@@ -367,9 +376,7 @@ def report(
 @commands.command()
 @click.argument("before", type=_PATH)
 @click.argument("after", type=_PATH)
-@click.option(
-    "--fail-on", metavar="CHANGE,...", default="regressed", show_default=True, help="Exit 1 on these changes."
-)
+@_fail_on
 @click.option(
     "--slower", type=click.FloatRange(1.0), metavar="FACTOR", help="Tell also of calls that take this much longer."
 )
@@ -380,8 +387,8 @@ def diff(
 ) -> int:
     """Say what changed between two records: of two versions, two devices, or without and with a flag.
 
-    Changes: regressed, wrong-otherwise, unsupported, slower, precision, alternative, moved (still right, with other
-    bits), fixed, supported, only-before, only-after.
+    Changes: regressed, wrong-otherwise, refuses, unsupported, slower, precision, alternative, moved (still right, with
+    other bits), fixed, supported, only-before, only-after.
 
     Exit codes: 0 no change that --fail-on names; 1 such a change; 2 invalid usage or record; 3 nothing was judged by
     both.
@@ -432,9 +439,7 @@ def _show_comparison(
 @click.option("-b", "--backend", "backends", multiple=True, metavar="TARGET", help="A target, name[+mode].")
 @_sweeps
 @click.option("--jobs", type=click.IntRange(1), help="Targets at once.  [default: number of cores]")
-@click.option(
-    "--fail-on", metavar="CHANGE,...", default="regressed", show_default=True, help="Exit 1 on these changes."
-)
+@_fail_on
 @click.option("--index-url", metavar="URL", help="Where pip looks for packages.")
 @click.option("--pip-args", metavar="ARGS", default="", help="More words for pip install.")
 @click.option("--record", type=_PATH, help="Write the record (JSON Lines) of both here.")

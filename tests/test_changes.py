@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conv_conformance.changes import CHANGES, Comparison, compared
+from conv_conformance import cli
+from conv_conformance.changes import CHANGES, WORSE, Comparison, compared
 from conv_conformance.record import Record, TargetInfo, write
+from conv_conformance.reports.comparison import advice
 from conv_conformance.verdict import Finding, Verdict
 
 from .commands import Command, is_clean, lying
@@ -62,7 +64,9 @@ RIGHT = verdict(output_sha256="ab", alternative="computes", precision="float32")
         (verdict("unsupported"), RIGHT, "supported"),
         (verdict("unsupported"), WRONG, "supported"),
         (RIGHT, replace(RIGHT, precision="tf32-like", output_sha256="cd"), "precision"),
-        (RIGHT, replace(RIGHT, alternative="refuses", output_sha256=None), "alternative"),
+        (RIGHT, replace(RIGHT, alternative="refuses", output_sha256=None), "refuses"),
+        (replace(RIGHT, alternative="refuses", output_sha256=None), RIGHT, "alternative"),
+        (RIGHT, replace(RIGHT, alternative="steps-back", output_sha256="cd"), "alternative"),
         (RIGHT, replace(RIGHT, output_sha256="cd"), "moved"),
         (RIGHT, None, "only-before"),
         (RIGHT, verdict("not-run"), "only-before"),
@@ -139,6 +143,41 @@ def test_calls_that_change_alike_are_one_group_under_their_condition() -> None:
         assert (list(group.targets), group.is_exact) == (["torch", "torch+layer"], True)
         assert Counter(change.change for change in found.changes)[group.verdict] == 2 * len(group.cases)
     assert found.judged == {"torch": len(CASES), "torch+layer": len(CASES)}
+
+
+def test_the_command_line_fails_on_what_is_worse() -> None:
+    """
+    Its default and the advice speak of the same changes.
+    """
+    (option,) = (each for each in cli.diff.params if each.name == "fail_on")
+    assert option.default == ",".join(WORSE)
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "says"),
+    [
+        (RIGHT, WRONG, "Of 1 call 1 regressed; 1 are wrong without an error. Do not change over"),
+        (RIGHT, verdict("crash"), "Of 1 call 1 regressed. Do not change over"),
+        (RIGHT, replace(RIGHT, output_sha256=None, alternative="refuses"), "1 are refused now. Do not change over"),
+        (RIGHT, verdict("unsupported"), "1 cannot be said any more. Do not change over"),
+        (
+            WRONG,
+            RIGHT,
+            "none that was right is wrong now. Besides, 1 were wrong and are right. By these calls it is safe",
+        ),
+        (RIGHT, replace(RIGHT, output_sha256="cd"), "Besides, 1 are right with other bits. By these calls it is safe"),
+        (
+            RIGHT,
+            verdict("suite-error"),
+            "Of 0 calls none that was right is wrong now. Besides, 1 were judged before alone.",
+        ),
+    ],
+)
+def test_advice_says_whether_to_change_over(was: Verdict, now: Verdict, says: str) -> None:
+    """
+    Not where something that was computed rightly is wrong, refused or cannot be said.
+    """
+    assert says in advice(compared(record(was), record(now), CASES))
 
 
 def test_records_of_one_target_each_are_compared_whatever_its_name() -> None:

@@ -29,6 +29,7 @@ CLAUSES = 4
 STYLES = {
     "regressed": "bold red",
     "wrong-otherwise": "red",
+    "refuses": "red",
     "unsupported": "red",
     "slower": "yellow",
     "precision": "yellow",
@@ -81,7 +82,8 @@ def advice(found: Comparison) -> str:
     worse = [f"{counts[kind]:,} {words}" for kind, words in _WORSE.items() if counts[kind]]
     silent = sum(_is_silent(change) for change in found.changes)
     others = [f"{counts[kind]:,} {words}" for kind, words in _OTHERS.items() if counts[kind]]
-    judged = f"Of {sum(found.judged.values()):,} calls"
+    total = sum(found.judged.values())
+    judged = f"Of {total:,} {'call' if total == 1 else 'calls'}"
     if worse:
         said = f"{judged} {', '.join(worse)}{f'; {silent:,} are wrong without an error' if silent else ''}."
         verdict = "Do not change over if your models make such calls."
@@ -91,7 +93,8 @@ def advice(found: Comparison) -> str:
     return " ".join([said, *([f"Besides, {', '.join(others)}."] if others else []), verdict])
 
 
-_WORSE = {"regressed": "regressed", "unsupported": "cannot be said any more"}
+#: Every one of `WORSE`, in words.
+_WORSE = {"regressed": "regressed", "refuses": "are refused now", "unsupported": "cannot be said any more"}
 _OTHERS = {
     "fixed": "were wrong and are right",
     "wrong-otherwise": "are wrong in another way",
@@ -100,6 +103,8 @@ _OTHERS = {
     "moved": "are right with other bits",
     "slower": "take longer",
     "supported": "can be said now",
+    "only-before": "were judged before alone",
+    "only-after": "were judged after alone",
 }
 
 
