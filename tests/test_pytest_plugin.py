@@ -313,6 +313,34 @@ def test_junit_says_clauses_version_and_call(repository: pytest.Pytester) -> Non
     assert not list(tests["mine.does-not-tell"].iter("property"))
 
 
+def outcomes(path: Path) -> dict[tuple[str, str], str]:
+    """
+    Return what JUnit XML says of each test, by target and case.
+    """
+    found = {}
+    for test in ElementTree.parse(path).iter("testcase"):  # noqa: S314 - our own text
+        said = [child.tag for child in test if child.tag in ("failure", "skipped", "error")]
+        target = (test.get("classname") or "").removeprefix("conformance.")
+        found[target, test.get("name") or ""] = said[0] if said else "passed"
+    return found
+
+
+@pytest.mark.parametrize(
+    ("ledger", "seen"), [("", {"passed", "failure", "skipped"}), ("ledger.yaml", {"passed", "skipped"})]
+)
+def test_junit_agrees_with_that_of_a_run(repository: pytest.Pytester, ledger: str, seen: set[str]) -> None:
+    """Case by case, of what is right, wrong and not to be said, and of what a ledger knows."""
+    targets = ("Right", "Flipped", "Limited")
+    known = ("--conformance-known", ledger) if ledger else ()
+    run(repository, *targets, more=("--junitxml", "pytest.xml", *known))
+    words = [word for target in targets for word in ("-b", f"backends.py:{target}")]
+    words += ["--known", ledger] if ledger else []
+    repository.run(sys.executable, "-m", "conv_conformance", "run", "cases.yaml", *words, "--junit", "run.xml")
+    by_run = outcomes(repository.path / "run.xml")
+    by_pytest = {key: said for key, said in outcomes(repository.path / "pytest.xml").items() if key in by_run}
+    assert (by_run, set(by_run.values()), len(by_run)) == (by_pytest, seen, 6)
+
+
 def test_one_process_serves_one_target(repository: pytest.Pytester) -> None:
     """Under pytest-xdist one process runs all tests of a target, without a word on the command line."""
     result = run(repository, "Right", "Flipped", cases="sweep.yaml", more=("-n", "2", "-v"))
