@@ -149,8 +149,9 @@ def test_the_command_line_fails_on_what_is_worse() -> None:
     """
     Its default and the advice speak of the same changes.
     """
-    (option,) = (each for each in cli.diff.params if each.name == "fail_on")
-    assert option.default == ",".join(WORSE)
+    for command in ("diff", "check"):
+        (option,) = (each for each in cli.commands.commands[command].params if each.name == "fail_on")
+        assert option.default == ",".join(WORSE)
 
 
 @pytest.mark.parametrize(

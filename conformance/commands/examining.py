@@ -1,0 +1,121 @@
+"""
+Commands about the corpus itself: `validate`, `mutants`, `export`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from . import options, showing
+
+
+@click.command()
+@click.argument("what", nargs=-1, metavar="[PATH|ID-PATTERN]...")
+@options.sweeps
+@click.option("--redundant", is_flag=True, help="List the literal cases that kill and cite the same, and nothing else.")
+@click.option("--lock", "is_release", is_flag=True, help="Where all is well, lock the cases that are new.")
+def validate(what: Sequence[str], sweeps: str, redundant: bool, is_release: bool) -> int:
+    """
+    Check case files, lint literal cases, and recompute every expectation twice.
+
+    Without paths or patterns also the specification, the lock of released cases, and what each case kills and catches.
+
+    Exit codes: 0 nothing wrong; 1 redundant cases; 2 something wrong.
+    """
+    from .. import lint, lock, specification, worth
+    from ..corpus import shipped
+    from ..problem import Invalid
+    from ..validation import check
+
+    if is_release and (what or redundant):
+        raise click.UsageError("--lock takes the whole corpus")
+    corpus = showing.corpus(what, sweeps)
+    if redundant:
+        groups = worth.redundant(corpus.cases, worth.kept(corpus, shipped()))
+        click.echo("".join(f"{'  '.join(ids)}\n" for ids in groups), nl=False)
+        return 1 if groups else 0
+    problems = [*check(corpus.cases), *lint.check(corpus)]
+    if not what:
+        problems += [*specification.wrong(corpus), *lint.check_kept(corpus, shipped())]
+    if problems:
+        raise Invalid(*problems)
+    literal = sum(not case.sweep for case in corpus.cases)
+    click.echo(
+        f"{literal} literal cases and {len(corpus.cases) - literal} sweep points: every expectation holds, twice"
+    )
+    if not what:
+        click.echo(f"{len(corpus.clauses)} clauses, each with its reason and an example")
+    if is_release:
+        path = shipped() / lock.FILE
+        locked = lock.grown(corpus.cases, lock.read(path))
+        showing.write(path, lambda: lock.encoded(locked))
+        click.echo(f"{len(locked)} released cases")
+    return 0
+
+
+@click.command()
+@click.argument("what", nargs=-1, metavar="[PATH|ID-PATTERN]...")
+@click.option("--all", "every", is_flag=True, help="Run every case on every mutant, also once it is noticed.")
+@click.option(
+    "--with", "strangers", type=options.PATH, metavar="FILE.py", help="Score the mutants of this file instead."
+)
+@click.option("--json", "target", type=options.PATH, help="Write the score here.")
+@click.option("--write", type=options.PATH, help="Write which cases kill which mutants here (needs --all).")
+@options.sweeps
+@click.option("--jobs", type=click.IntRange(1), help="Mutants at once.  [default: number of cores]")
+def mutants(
+    what: Sequence[str],
+    every: bool,
+    strangers: Path | None,
+    target: Path | None,
+    write: Path | None,
+    sweeps: str,
+    jobs: int | None,
+) -> int:
+    """
+    Score the corpus by the wrong implementations that it notices.
+
+    Each mutant is an evaluator with one fault, everywhere or under a condition; it runs as a target. One is left alone
+    once a case that cites the clause which it breaks has noticed it; --all runs everything. Those that are marked
+    `needs: sweep` meet points of sweeps instead, and are left out under --sweeps none.
+
+    --with FILE.py scores a stranger's: its dict `mutants` maps names to functions (call, honest) -> output.
+
+    Exit code 1 if a mutant survives, a literal case notices one that is marked, or a clause is not pinned by the cases
+    that cite it.
+    """
+    from ..mutants import audit, kills
+    from ..reports import mutation
+
+    if write is not None and (not every or strangers is not None):
+        raise click.UsageError("--write needs --all, and no --with")
+    scored = audit.perform(
+        showing.corpus(what, sweeps), showing.console(stderr=True), strangers=strangers, every=every, jobs=jobs
+    )
+    mutation.show(showing.console(stderr=False), scored)
+    if target is not None:
+        showing.write(target, lambda: mutation.as_json(scored))
+    if write is not None:
+        showing.write(write, lambda: kills.encoded(scored.kills))
+    return scored.exit_code
+
+
+@click.command()
+@click.argument("what", nargs=-1, metavar="[PATH|ID-PATTERN]...")
+@click.option("--json", "target", type=options.PATH, required=True, help="Where to write it (- for standard output).")
+@click.option("--sweeps", type=click.Choice(["none", "quick", "full"]), default="none", show_default=True)
+@options.mutators
+def export(what: Sequence[str], target: Path, sweeps: str, mutators: bool) -> None:
+    """Write the corpus as one JSON document, arrays written out, for other languages."""
+    import json
+
+    from ..export import document
+
+    text = json.dumps(document(showing.corpus(what, sweeps, mutators=mutators)), ensure_ascii=False, allow_nan=False)
+    if str(target) == "-":
+        click.echo(text)
+    else:
+        showing.write(target, lambda: text + "\n")

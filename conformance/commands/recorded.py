@@ -1,0 +1,112 @@
+"""
+Commands about records: `report`, `diff`, `known`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import options, showing
+
+
+@click.command()
+@click.argument("records", type=options.PATH, nargs=-1, required=True, metavar="RECORD...")
+@click.option("--record", type=options.PATH, help="Write the whole record here.")
+@click.option(
+    "--condensed", type=options.PATH, help="Write a record here that only counts agreements and what was not run."
+)
+@click.option("--junit", type=options.PATH, help="Write JUnit XML here.")
+@click.option("--markdown", type=options.PATH, help="Write Markdown here, for $GITHUB_STEP_SUMMARY.")
+def report(
+    records: Sequence[Path], record: Path | None, condensed: Path | None, junit: Path | None, markdown: Path | None
+) -> None:
+    """
+    Show a record again, on the terminal or as a file.
+
+    Several records are shown as one, if they are of runs that differ in --shard or in targets.
+    """
+    from .. import merging
+    from ..gathering import grouped
+    from ..record import read, write
+
+    merged = merging.merged({path: read(path) for path in dict.fromkeys(records)})
+    corpus = showing.corpus((), showing.sweeps_of(merged))
+    whole = grouped(merged, {case.id: case for case in corpus.cases})
+    if record is not None:
+        write(whole, record)
+    if condensed is not None:
+        write(merging.condensed(whole, corpus), condensed)
+    showing.report(whole, corpus, showing.ledger(), junit=junit, markdown=markdown)
+
+
+@click.command()
+@click.argument("before", type=options.PATH)
+@click.argument("after", type=options.PATH)
+@options.fail_on
+@click.option(
+    "--slower", type=click.FloatRange(1.0), metavar="FACTOR", help="Tell also of calls that take this much longer."
+)
+@click.option("--json", "target", type=options.PATH, help="Write every change here as JSON.")
+@click.option("--markdown", type=options.PATH, help="Write Markdown here, for $GITHUB_STEP_SUMMARY.")
+def diff(
+    before: Path, after: Path, fail_on: str, slower: float | None, target: Path | None, markdown: Path | None
+) -> int:
+    """
+    Say what changed between two records: of two versions, two devices, or without and with a flag.
+
+    Changes: regressed, wrong-otherwise, refuses, unsupported, slower, precision, alternative, moved (still right, with
+    other bits), fixed, supported, only-before, only-after.
+
+    Exit codes: 0 no change that --fail-on names; 1 such a change; 2 invalid usage or record; 3 nothing was judged by
+    both.
+    """
+    from .. import changes
+    from ..record import read
+
+    wanted = changes.named(fail_on)
+    records = {path: read(path) for path in (before, after)}
+    changes.check_whole(records)
+    corpus = showing.corpus(
+        (), max((showing.sweeps_of(record) for record in records.values()), key=["none", "quick", "full"].index)
+    )
+    cases = {case.id: case for case in corpus.cases}
+    found = changes.compared(records[before], records[after], cases, slower=slower)
+    showing.comparison(found, cases, data=target, markdown=markdown, is_advised=False)
+    return showing.outcome(found, wanted)
+
+
+@click.command()
+@click.option("--record", type=options.PATH, help="Draft entries for what is unexpected in this record.")
+@click.option("--write", type=options.PATH, metavar="FILE", help="Where to write the draft (- for standard output).")
+def known(record: Path | None, write: Path | None) -> None:
+    """List what the ledger knows to be wrong, or draft entries for it."""
+    if write is None:
+        for entry in showing.ledger().entries:
+            versions = str(entry.versions) or "every version"
+            click.echo(f"{click.style(entry.id, bold=True)}  {', '.join(entry.targets)} {versions}")
+            click.echo(f"  {entry.reason}\n  {entry.link}")
+        return
+    if record is None:
+        raise click.UsageError("--write needs --record FILE, the record of a run")
+    from datetime import date
+
+    from ..drafts import draft
+    from ..record import read
+
+    text = draft(_grouped(read(record)), date.today().isoformat())
+    if str(write) == "-":
+        click.echo(text, nl=False)
+    else:
+        showing.write(write, lambda: text)
+
+
+def _grouped(record: Any) -> Any:
+    from ..gathering import grouped, lacks_groups
+
+    # To find the groups that an older record lacks takes the whole corpus.
+    cases = showing.corpus((), showing.sweeps_of(record)).cases if lacks_groups(record) else ()
+    return grouped(record, {case.id: case for case in cases})

@@ -1,0 +1,96 @@
+"""
+Commands about releases in environments of their own: `check`, `environments`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from . import codes, options, showing
+
+
+@click.command()
+@click.argument("candidate")
+@click.argument("what", nargs=-1, metavar="[PATH|ID-PATTERN]...")
+@click.option("--against", metavar="BASE", help="The release to hold it against.  [default: what is installed]")
+@click.option("--env", "place", type=click.Path(path_type=Path), help="An environment that has the candidate.")
+@click.option("-b", "--backend", "backends", multiple=True, metavar="TARGET", help="A target, name[+mode].")
+@options.sweeps
+@click.option("--jobs", type=click.IntRange(1), help="Targets at once.  [default: number of cores]")
+@options.fail_on
+@click.option("--index-url", metavar="URL", help="Where pip looks for packages.")
+@click.option("--pip-args", metavar="ARGS", default="", help="More words for pip install.")
+@click.option("--record", type=options.PATH, help="Write the record (JSON Lines) of both here.")
+@click.option("--json", "target", type=options.PATH, help="Write every change here as JSON.")
+@click.option("--markdown", type=options.PATH, help="Write Markdown here, for $GITHUB_STEP_SUMMARY.")
+def check(
+    candidate: str,
+    what: Sequence[str],
+    against: str | None,
+    place: Path | None,
+    backends: Sequence[str],
+    sweeps: str,
+    jobs: int | None,
+    fail_on: str,
+    index_url: str | None,
+    pip_args: str,
+    record: Path | None,
+    target: Path | None,
+    markdown: Path | None,
+) -> int:
+    """
+    Say whether a release is safe for what works with another one.
+
+    CANDIDATE is torch==2.13.0, or torch for the newest. Both run the same cases, in environments that are made with
+    pip and kept (see `environments`); everything else is the same on both sides, or is listed.
+
+    Exit codes: 0 nothing that --fail-on names; 1 something is worse; 2 invalid usage; 3 it could not be judged.
+    """
+    import shlex
+
+    from .. import candidates, changes, environments
+    from ..problem import Invalid
+    from ..selection import Selection
+
+    console = showing.console(stderr=True)
+    wanted = changes.named(fail_on)
+    pip = [*(["--index-url", index_url] if index_url else []), *shlex.split(pip_args)]
+    asked, base = candidates.requirement(candidate), candidates.requirement(against) if against else None
+    adapters = candidates.affected(asked.name, backends)
+    corpus = showing.corpus(what, sweeps)
+
+    def tell(line: str) -> None:
+        console.print(line, soft_wrap=True)
+
+    try:
+        before = candidates.side(adapters, base and environments.resolved(base, pip), pip, tell)
+        if place is not None:
+            after = candidates.at(adapters, place)
+        else:
+            after = candidates.side(adapters, environments.resolved(asked, pip), pip, tell)
+        selection = Selection(what=list(what), sweeps=sweeps)  # type: ignore[arg-type]
+        made = candidates.run(selection, corpus, before, after, jobs, console, record)
+    except Invalid as error:
+        showing.complain(error)
+        return codes.NOT_RUN
+    cases = {case.id: case for case in corpus.cases}
+    found = candidates.compared(made, before, after, cases)
+    showing.comparison(found, cases, data=target, markdown=markdown, is_advised=True)
+    return showing.outcome(found, wanted)
+
+
+@click.command("environments")
+@click.option("--prune", is_flag=True, help="Remove them all.")
+def environments_(prune: bool) -> None:
+    """List the environments that `check` has made and kept, with their sizes."""
+    from .. import environments
+
+    if prune:
+        count, size = environments.pruned()
+        click.echo(f"{count} environments removed, {size / 1e9:.1f} GB")
+        return
+    for home, size in environments.kept().items():
+        click.echo(f"{size / 1e9:6.1f} GB  {home}")

@@ -1,0 +1,124 @@
+"""
+What commands have in common: the corpus and the ledger that they take, and how they show and write what comes of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import codes
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..case import Case
+    from ..changes import Comparison
+    from ..corpus import Corpus
+    from ..ledger import Ledger
+
+
+def complain(error: Exception) -> None:
+    """
+    Say what is wrong, a line for each problem.
+    """
+    for line in str(error).splitlines():
+        click.echo(line, err=True)
+
+
+def console(*, stderr: bool) -> Console:
+    """
+    Return where to print.
+    """
+    from rich.console import Console
+
+    # Import strings and messages are said as they are: `:X:` in one is no emoji, brackets no markup.
+    return Console(stderr=stderr, highlight=False, emoji=False, markup=False)
+
+
+def corpus(what: Sequence[str], sweeps: str, *, mutators: bool = False) -> Corpus:
+    """
+    Return the cases that paths and id patterns name; raises Invalid.
+    """
+    from .. import campaign
+
+    return campaign.corpus(what, sweeps, mutators=mutators)
+
+
+def ledger() -> Ledger:
+    """
+    Return the shipped ledger.
+    """
+    from .. import entries
+
+    return entries.load(entries.shipped())
+
+
+def sweeps_of(record: Any) -> str:
+    """
+    Return which sweeps a record has.
+    """
+    # To build all sweeps takes many seconds; a record that does not say which it has may have any.
+    sweeps: str = record.header.get("selection", {}).get("sweeps", "full")
+    return sweeps
+
+
+def write(path: Path, text: Callable[[], str]) -> None:
+    """
+    Write a text to a file; raises Invalid.
+    """
+    from ..problem import Invalid, Problem
+
+    try:
+        path.write_text(text(), encoding="utf-8")
+    except OSError as error:
+        raise Invalid(Problem(path=str(path), message=f"cannot be written: {error.strerror}")) from error
+
+
+def report(record: Any, cases: Corpus, known: Ledger, *, junit: Path | None, markdown: Path | None) -> None:
+    """
+    Print the report of a record, and write it where asked.
+    """
+    from ..reports import terminal
+
+    by_id = {case.id: case for case in cases.cases}
+    terminal.show(console(stderr=False), record, by_id, known, cases.clauses)
+    if junit is not None:
+        from ..reports.junit import render as junit_text
+
+        write(junit, lambda: junit_text(record, by_id))
+    if markdown is not None:
+        from ..reports.markdown import render as markdown_text
+
+        write(markdown, lambda: markdown_text(record, by_id, known, cases.clauses))
+
+
+def comparison(
+    found: Comparison, cases: Mapping[str, Case], *, data: Path | None, markdown: Path | None, is_advised: bool
+) -> None:
+    """
+    Print what changed, and write it where asked.
+    """
+    from ..reports import comparison as reports
+
+    known, out = ledger(), console(stderr=False)
+    reports.show(out, found, cases, known)
+    if is_advised and any(found.judged.values()):
+        out.print(reports.advice(found), soft_wrap=not out.is_terminal)
+    if data is not None:
+        write(data, lambda: json.dumps(reports.as_json(found), indent=1, ensure_ascii=False) + "\n")
+    if markdown is not None:
+        write(markdown, lambda: reports.markdown(found, cases, known))
+
+
+def outcome(found: Comparison, fail_on: Sequence[str]) -> int:
+    """
+    Return the exit code of a comparison.
+    """
+    if not any(found.judged.values()):
+        return codes.NOT_RUN
+    return int(any(change.change in fail_on for change in found.changes))
