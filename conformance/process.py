@@ -400,6 +400,7 @@ def _path(adapter: Adapter) -> list[str]:
 def _command(terms: Terms, adapter: Adapter) -> Sequence[str]:
     if adapter.command:
         return adapter.command
+    assert adapter.python or not adapter.release, f"{adapter} was not given its interpreter"
     from . import backends
 
     places = [str(Path(__file__).parent), str(Path(backends.__file__).parent)]

@@ -158,7 +158,7 @@ class Suite(pytest.Collector):
             CollectError: if a case file, a ledger, a pattern or the name of a target is wrong.
 
         """
-        from . import campaign, entries, targets
+        from . import campaign, candidates, entries, targets
         from .problem import Invalid
 
         option = self.config.getoption
@@ -168,7 +168,8 @@ class Suite(pytest.Collector):
             whole = campaign.corpus(option("--conformance-cases"), option("--conformance-sweeps"))
             corpus = campaign.choose(whole, profile=profile)
             ledger = entries.load([*entries.shipped(), *option("--conformance-known")])
-            adapters = [targets.resolve(name) for name in targets_of(self.config)]
+            named = [targets.resolve(name) for name in targets_of(self.config)]
+            adapters = candidates.placed(named, (), lambda line: None)
         except Invalid as error:
             raise self.CollectError(str(error)) from None
         for clause in corpus.clauses.values():

@@ -291,6 +291,16 @@ def test_junit_has_targets_as_classes(repository: pytest.Pytester) -> None:
     assert 'message="unsupported: Limited has no long kernels"' in text
 
 
+def test_a_target_may_be_of_another_environment(repository: pytest.Pytester) -> None:
+    """Its tests bear the name that was asked for; what is no environment stops the collection."""
+    words = ("--conformance-cases", "cases.yaml", "-v")
+    result = repository.runpytest_subprocess(f"--conformance-backend=numpy={sys.prefix}", *words)
+    result.assert_outcomes(passed=3)
+    result.stdout.fnmatch_lines([f"conformance::numpy={sys.prefix}::mine.tells PASSED*"])
+    wrong = repository.runpytest_subprocess("--conformance-backend=numpy=/nowhere", *words)
+    wrong.stdout.fnmatch_lines(["/nowhere: no environment here*"])
+
+
 def test_clauses_are_markers(repository: pytest.Pytester) -> None:
     """-m takes the tests of a clause, and --strict-markers has nothing against it."""
     result = run(repository, "Right", more=("-m", "CONV-1", "--strict-markers"))
