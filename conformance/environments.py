@@ -16,7 +16,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
 
@@ -174,12 +173,21 @@ def _make(home: Path, requirements: Sequence[str], like: Sequence[str], pip: Seq
         _run(install, " ".join(requirements))
 
 
+def _has_pip() -> bool:
+    # Not by looking for its module: a hook of setuptools does more than that then.
+    try:
+        metadata.version("pip")
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
 def _without_pip() -> list[str]:
-    return ["--without-pip"] if find_spec("pip") else []
+    return ["--without-pip"] if _has_pip() else []
 
 
 def _pip_for(home: Path) -> list[str]:
-    if find_spec("pip"):
+    if _has_pip():
         return [sys.executable, *_PIP, "--python", str(_interpreter(home))]
     return [str(_interpreter(home)), *_PIP]
 

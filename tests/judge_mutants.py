@@ -309,7 +309,7 @@ MUTANTS = {
     "nothing-run-ends-with-0": _run(
         "target.info.failed is not None or not target.has_executed", "target.info.failed is not None"
     ),
-    "crash-ends-with-0": _run("verdicts & set(UNEXPECTED)", 'verdicts & {"disagree"}'),
+    "crash-ends-with-0": _run("fails(verdict, fail_on)", 'verdict.verdict == "disagree"'),
     "stale-is-not-strict": _run("(strict_known and is_stale)", "False"),
     "always-strict": _run("(strict_known and is_stale)", "is_stale"),
     "unsupported-is-executed": _run('not in ("unsupported", "not-run") for verdict', '!= "not-run" for verdict'),
@@ -324,7 +324,7 @@ MUTANTS = {
     "ledger-hides-another-case": _ledger("not any(matches(pattern, case.id) for pattern in self.cases)", "False"),
     "ledger-hides-another-call": _ledger("not self.calls.wanted or self.calls.holds(case.features)", "True"),
     "ledger-asks-every-call": _ledger("not self.calls.wanted or ", ""),
-    "ledger-hides-another-target": _ledger("any(matches(pattern, target.name) for pattern in self.targets)", "True"),
+    "ledger-hides-another-target": _ledger("any(matches(pattern, target.surface) for pattern in self.targets)", "True"),
     "ledger-hides-another-version": _ledger("and _is_version(self.versions, target.version)", ""),
     "ledger-hides-under-any-condition": _ledger("and _holds(self.when, target, flags)", ""),
     "ledger-hides-under-one-condition": _ledger(
