@@ -601,8 +601,8 @@ def test_wrong_clauses_are_told(text: str, problem: str, tmp_path: Path) -> None
 def test_a_hostile_file_is_refused_quickly(tmp_path: Path) -> None:
     """Sizes beyond every memory are refused before anything is built."""
     keys = "    input: {shape: [99999, 99999, 99999], fill: 0}\n    kernel: [[[1]]]\n    expect: {shape: [1, 1, 1]}\n"
-    start = time.perf_counter()
+    start = time.process_time()
     assert "an array of 999970000299999 elements (at most 67108864)" in told(write(tmp_path, one(keys)))[0]
     padded = EXAMPLE + "    padding: 999999999\n    expect: {shape: [1, 1, 1]}\n"
     assert "an output of shape [1, 2000000001, 1]" in told(write(tmp_path, one(padded)))[0]
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
