@@ -236,7 +236,12 @@ def _of_right(was: Verdict, now: Verdict) -> str:
 def _manner(verdict: Verdict) -> tuple[str | None, ...]:
     """Return how a call is wrong, whatever a ledger knows of it: the records may have been held against two."""
     finding = verdict.finding
-    return (verdict.verdict,) if finding is None else (finding.kind, finding.where, verdict.output_sha256)
+    return (_death(verdict),) if finding is None else (finding.kind, finding.where, verdict.output_sha256)
+
+
+def _death(verdict: Verdict) -> str:
+    # What is known and has no finding is a death; only the entry says which, and most are crashes.
+    return "timeout" if verdict.verdict == "timeout" else "crash"
 
 
 def _sides(pair: Pair, changes: Sequence[Change], both: Sequence[str]) -> Iterator[Sides]:
@@ -273,7 +278,9 @@ def _what(change: Change) -> str | None:
 def _in_words(verdict: Verdict) -> str:
     if _state(verdict) == "right":
         return "right"
-    return verdict.finding.kind if verdict.finding is not None else verdict.verdict
+    if _state(verdict) == "unsaid":
+        return verdict.verdict
+    return verdict.finding.kind if verdict.finding is not None else _death(verdict)
 
 
 #: What of a verdict tells of a change.

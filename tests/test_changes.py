@@ -88,6 +88,7 @@ def test_each_change_has_one_name(was: Verdict | None, now: Verdict | None, chan
         (RIGHT, replace(RIGHT, verdict="fixed", known="torch.a")),
         (WRONG, replace(WRONG, verdict="known", known="torch.a")),
         (verdict("known", known="torch.a"), verdict("known", known="torch.b")),
+        (verdict("crash"), verdict("known", known="torch.a")),
         (verdict("unsupported", message="no words"), verdict("unsupported", message="no word")),
         (verdict("not-run"), verdict("suite-error")),
         (None, verdict("not-run")),
