@@ -53,6 +53,7 @@ def requirement(text: str) -> Requirement:
     specifiers = list(found.specifier)
     if found.url or found.marker or [each.operator for each in specifiers] not in ([], ["=="]):
         raise Invalid(Problem(path=text, message="not one release", hint=hint))
+    found.name = canonicalize_name(found.name)
     return found
 
 
@@ -92,9 +93,8 @@ def side(adapters: Iterable[Adapter], wanted: Requirement | None, pip: Sequence[
     """
     if wanted is None:
         return Side(adapters=list(adapters), environments=[environments.installed()])
-    package = canonicalize_name(wanted.name)
     version = next(iter(wanted.specifier)).version
-    named = [replace(adapter, release=_release(adapter, package, version)) for adapter in adapters]
+    named = [replace(adapter, release=_release(adapter, wanted.name, version)) for adapter in adapters]
     return _placed(named, pip, tell)
 
 

@@ -12,12 +12,19 @@ from typing import IO, Any
 from .problem import Invalid, Problem
 from .record import Record, parsed_line, read
 from .targets import named
+from .verdict import SEVERITIES
 
 #: What a header must say, for a run to be gone on with.
 _NEEDED = ("targets", "selection", "terms", "ledger")
 
 #: What messages call the parameters of the command line that have another name there.
-_OPTIONS = {"what": "[PATH|ID-PATTERN]...", "backends": "--backend", "ledgers": "--known", "no_known": "--no-known"}
+_OPTIONS = {
+    "what": "[PATH|ID-PATTERN]...",
+    "backends": "--backend",
+    "ledgers": "--known",
+    "no_known": "--no-known",
+    "fail_on": "--fail-on",
+}
 
 
 def begun(path: Path) -> Record:
@@ -49,6 +56,7 @@ def agreed(path: Path, header: Mapping[str, Any], given: Mapping[str, Any]) -> d
         "ledgers": ledger["files"],
         "no_known": not ledger["shipped"],
         "backends": header["targets"],
+        "fail_on": list(header.get("fail_on", SEVERITIES)),
         "every": False,
     }
     wanted = dict(given)

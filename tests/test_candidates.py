@@ -123,6 +123,7 @@ def test_a_candidate_is_one_release(text: str) -> None:
         (("torch", "-b", "numpy"), "not a target that needs torch"),
         (("torch", "-b", "torch==2.1"), "not a target that needs torch"),
         (("numpy", "--fail-on", "moed"), "did you mean 'moved'?"),
+        (("NumPy", "-b", "torch"), "not a target that needs numpy"),
     ],
 )
 def test_wrong_words_are_refused_in_one_line(command: Command, words: Sequence[str], says: str) -> None:
@@ -131,6 +132,14 @@ def test_wrong_words_are_refused_in_one_line(command: Command, words: Sequence[s
     """
     done = command("check", *words)
     assert (done.code, done.out, len(done.err.splitlines()), says in done.err) == (2, "", 1, True)
+
+
+def test_both_releases_are_of_one_package(command: Command) -> None:
+    """
+    Another package is no release to hold it against.
+    """
+    done = command("check", "torch==2.1", "--against", "jax==0.4.30")
+    assert (done.code, "--against names a release of torch, not of jax" in done.err) == (2, True)
 
 
 # --- as a person does it

@@ -174,6 +174,7 @@ def test_stale_entries_are_named_again(command: Command, cases: Path, tmp_path: 
         (("--preload", "json"), "--preload is json, and was none"),
         (("--known", "mine.yaml"), "--known is mine.yaml, and was none"),
         (("-b", "numpy"), "--backend is numpy, and was numpy, "),
+        (("--fail-on", "loud"), "--fail-on is loud, and was silent, loud, precision"),
     ],
 )
 def test_other_options_are_refused(
@@ -188,6 +189,16 @@ def test_other_options_are_refused(
     assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
     assert f"{record}: {says}" in done.err
     assert record.read_text() == whole[:-20]
+
+
+def test_what_a_run_fails_on_is_kept(command: Command, undisturbed: Undisturbed, tmp_path: Path) -> None:
+    """
+    A run begun with --fail-on is gone on with so: its silent disagreements end it with exit code 0.
+    """
+    record = tmp_path / "r.jsonl"
+    assert command("run", *undisturbed.asked, "--fail-on", "loud", "--record", record).code == 0
+    record.write_text(record.read_text()[:-20])
+    assert command("run", "--resume", record).code == 0
 
 
 def test_same_options_are_welcome(command: Command, undisturbed: Undisturbed, tmp_path: Path) -> None:

@@ -59,6 +59,8 @@ def check(
     wanted = changes.named(fail_on)
     pip = [*(["--index-url", index_url] if index_url else []), *shlex.split(pip_args)]
     asked, base = candidates.requirement(candidate), candidates.requirement(against) if against else None
+    if base is not None and base.name != asked.name:
+        raise click.UsageError(f"--against names a release of {asked.name}, not of {base.name}")
     adapters = candidates.affected(asked.name, backends)
     corpus = showing.corpus(what, sweeps)
 

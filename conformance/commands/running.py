@@ -98,11 +98,11 @@ def run(
         "every": every,
         "ledgers": list(map(str, ledgers)),
         "no_known": no_known,
+        "fail_on": list(campaign.failures(fail_on, profile)),
     }
     earlier = resuming.begun(resume) if resume is not None else None
     if resume is not None and earlier is not None:
         asked = resuming.agreed(resume, earlier.header, {name: asked[name] for name in _given() if name in asked})
-    words = campaign.failures(fail_on, asked["profile"])
     selection, cases = campaign.chosen(asked)
     ledger, about = campaign.ledger(asked["ledgers"], shipped=not asked["no_known"])
     try:
@@ -114,7 +114,7 @@ def run(
     terms = Terms(limits=Limits(timeout=timeout), preload=tuple(asked["preload"]), audit=asked["audit"])
     runner = Runner(terms=terms, ledger=ledger, jobs=jobs or campaign.cores())
     begun = campaign.Campaign(
-        selection=selection, cases=cases, adapters=adapters, runner=runner, ledger=about, fail_on=words
+        selection=selection, cases=cases, adapters=adapters, runner=runner, ledger=about, fail_on=asked["fail_on"]
     )
     with ExitStack() as stack:
         made = begun.perform(showing.console(stderr=True), stack, record or resume, earlier)
@@ -122,7 +122,7 @@ def run(
     is_debug = click.get_current_context().find_root().params["debug"]
     for note in [*made.notes, *(made.tracebacks if is_debug else ())]:
         click.echo(note)
-    return made.run.exit_code(strict_known=strict_known, fail_on=words)
+    return made.run.exit_code(strict_known=strict_known, fail_on=asked["fail_on"])
 
 
 def _given() -> list[str]:
