@@ -16,17 +16,27 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
+from .problem import Invalid, Problem
 
 
 def folder() -> Path:
     """
     Return where the cache lies: `CONV_CONFORMANCE_CACHE`, else the user's cache folder.
+
+    Raises:
+        Invalid: if the user has no home, and so no cache folder.
+
     """
     if chosen := os.environ.get("CONV_CONFORMANCE_CACHE"):
         return Path(chosen)
     from platformdirs import user_cache_path
 
-    return user_cache_path("conv-conformance")
+    # Without a home platformdirs raises, or, in earlier versions, names a folder "~" in the current one.
+    with suppress(RuntimeError):
+        if (place := user_cache_path("conv-conformance")).is_absolute():
+            return place
+    hint = "CONV_CONFORMANCE_CACHE can name a folder"
+    raise Invalid(Problem(path="cache", message="this user has no home folder", hint=hint))
 
 
 def key(content: bytes) -> str:
@@ -63,5 +73,8 @@ def put(name: str, value: Any) -> None:
         place = folder()
         place.mkdir(parents=True, exist_ok=True)
         partial = place / f"{name}.{os.getpid()}"
-        partial.write_bytes(hashlib.sha256(payload).digest() + payload)
-        partial.replace(place / name)
+        try:
+            partial.write_bytes(hashlib.sha256(payload).digest() + payload)
+            partial.replace(place / name)
+        finally:
+            partial.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,7 +21,7 @@ from .dtypes import NAMES
 from .gathering import grouped
 from .ledger import Ledger
 from .patterns import matches
-from .problem import Invalid, Problem, suggestion
+from .problem import Invalid, Problem, suggestion, writing
 from .reading_calls import OPS
 from .record import Record, TargetInfo, Timing, Writer, counted
 from .reports.progress import following
@@ -29,6 +29,9 @@ from .run import Run, Runner, Tell
 from .selection import Selection, sharded
 from .targets import Adapter
 from .verdict import FAILURES, SEVERITIES, Verdict
+
+#: What is to be done about a record that cannot be written to any more.
+_GO_ON = "what was judged is in it: `run --resume` goes on"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,7 +69,7 @@ def corpus(what: Sequence[str], sweeps: Any, *, mutators: bool = False) -> Corpu
     if not loaded.cases:
         said = ", ".join(map(str, paths)) or "cases"
         without = ", sweeps left out" if sweeps == "none" else ""
-        hint = "a YAML file with cases, or a folder of them"
+        hint = "--sweeps quick takes them" if without else "a YAML file with cases, or a folder of them"
         raise Invalid(Problem(path=said, message=f"no case here{without}", hint=hint))
     if mutators:
         from .derivation import with_mutators
@@ -211,13 +214,14 @@ class Campaign:
         writer = stack.enter_context(_writing(path, header, earlier)) if path is not None else None
         given = () if earlier is None else earlier.verdicts
         show = stack.enter_context(following(console, header["targets"], len(self.cases.cases), given))
-        tell = show if writer is None else _both(writer, show)
+        tell = show if writer is None else _both(writer, show, path)
         made = self.runner.run(self.cases.cases, self.adapters, tell, earlier)
         outcome = self._outcome(header, made)
         if writer is not None:
-            for group in outcome.record.groups:
-                writer.group(group)
-            writer.summary(counted(made.verdicts))
+            with writing(path, _GO_ON):
+                for group in outcome.record.groups:
+                    writer.group(group)
+                writer.summary(counted(made.verdicts))
         stack.close()
         return outcome
 
@@ -234,28 +238,36 @@ class Campaign:
 
 @contextmanager
 def _writing(path: Path, header: Mapping[str, Any], earlier: Record | None) -> Iterator[Writer]:
-    with _opened(path, is_new=earlier is None) as file:
-        yield Writer(file, header) if earlier is None else Writer(file, targets=earlier.targets)
+    file = _opened(path, is_new=earlier is None)
+    try:
+        with writing(path):
+            writer = Writer(file, header) if earlier is None else Writer(file, targets=earlier.targets)
+        yield writer
+        with writing(path, _GO_ON):
+            file.close()
+    finally:
+        # What could not be written was said already; a file that is closed tries it once more.
+        with suppress(OSError):
+            file.close()
 
 
 def _opened(path: Path, *, is_new: bool) -> IO[str]:
     if not is_new:
         return resuming.opened(path)
-    try:
+    with writing(path):
         # Line by line, so that a run that is killed leaves what it has judged.
         return path.open("w", encoding="utf-8", buffering=1)
-    except OSError as error:
-        raise Invalid(Problem(path=str(path), message=f"cannot be written: {error.strerror}")) from error
 
 
-def _both(writer: Writer, show: Tell) -> Tell:
+def _both(writer: Writer, show: Tell, path: Path | None) -> Tell:
     def tell(said: TargetInfo | Verdict | Timing) -> None:
-        if isinstance(said, Verdict):
-            writer.verdict(said)
-        elif isinstance(said, Timing):
-            writer.timing(said)
-        else:
-            writer.target(said)
+        with writing(path, _GO_ON):
+            if isinstance(said, Verdict):
+                writer.verdict(said)
+            elif isinstance(said, Timing):
+                writer.timing(said)
+            else:
+                writer.target(said)
         show(said)
 
     return tell

@@ -36,6 +36,9 @@ CHANGES = {
 #: What breaks a model that makes such calls, and what `--fail-on` names unless it is told otherwise.
 WORSE = ("regressed", "refuses", "unsupported")
 
+#: What leaves a call without its right result.
+BROKEN = (*WORSE, "wrong-otherwise")
+
 #: What a verdict says of a call; the others do not judge it.
 _STATES = {
     **dict.fromkeys(("agree", "fixed"), "right"),
@@ -246,12 +249,14 @@ def _death(verdict: Verdict) -> str:
 
 def _sides(pair: Pair, changes: Sequence[Change], both: Sequence[str]) -> Iterator[Sides]:
     """Yield for each kind of change the calls that changed so, and all others that both records judge."""
+    broken = {change.case for change in changes if change.change in BROKEN}
     for kind in dict.fromkeys(change.change for change in changes):
         failing: dict[Likeness, list[str]] = {}
         for change in changes:
             if change.change == kind:
                 failing.setdefault(_likeness(change), []).append(change.case)
-        changed = {case for ids in failing.values() for case in ids}
+        # What broke in another way speaks neither for a condition nor against it.
+        changed = broken.union(*failing.values())
         target = replace(pair.after, name=pair.name)
         yield Sides(target=target, failing=failing, agreeing=[case for case in both if case not in changed])
 

@@ -47,6 +47,8 @@ class Observation:
     seconds: float = 0.0
 
 
+#: What a terminal takes for colours, such as Keras writes into its errors.
+_STYLE = re.compile("\x1b\\[[0-9;]*m")
 #: Control characters and halves of surrogate pairs: no terminal, file or report wants them.
 _UNWRITABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -57,7 +59,7 @@ def readable(said: object) -> str:
     """
     if isinstance(said, str) and said.isprintable():
         return said
-    return _UNWRITABLE.sub("\ufffd", str(said).replace("\r\n", "\n"))
+    return _UNWRITABLE.sub("\ufffd", _STYLE.sub("", str(said)).replace("\r\n", "\n"))
 
 
 def from_message(message: Message, arrays: Mapping[str, Array]) -> Observation:

@@ -106,7 +106,10 @@ class Service:
         return self._deaths[-1]
 
     def _alone(self, number: int) -> str:
-        worker = Worker(self._terms, self._adapter, [self._calls[number]])
+        try:
+            worker = Worker(self._terms, self._adapter, [self._calls[number]])
+        except OSError:
+            return "could not be made alone"
         try:
             events = list(worker.events([number]))
         except Died:

@@ -4,7 +4,8 @@ Something wrong with what a user wrote, said in one line.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -38,6 +39,22 @@ class Invalid(Exception):
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.problems))
+
+
+@contextmanager
+def writing(place: object, hint: str = "") -> Iterator[None]:
+    """
+    Make what goes wrong while a file is written a problem of that place.
+
+    Raises:
+        Invalid: if it cannot be written.
+
+    """
+    try:
+        yield
+    except OSError as error:
+        message = f"cannot be written: {error.strerror or error}"
+        raise Invalid(Problem(path=str(place), message=message, hint=hint)) from error
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

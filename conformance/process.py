@@ -118,13 +118,17 @@ class Worker:
     ) -> None:
         self._limits = terms.limits
         self._stopped = terms.stopped
+        self._is_ours = not adapter.command
         self._folder = tempfile.TemporaryDirectory(prefix="conv-conformance-")
         calls, progress = (Path(self._folder.name, name) for name in ("calls", "progress"))
-        with calls.open("wb") as file:
-            file.writelines([_header(terms, adapter, follow_ups, raised), *messages])
-        progress.write_bytes(PROGRESS.pack(SMOKE - 1, 0))
-        with progress.open("r+b") as file:
-            self._progress = mmap.mmap(file.fileno(), PROGRESS.size, access=mmap.ACCESS_READ)
+        try:
+            with calls.open("wb") as file:
+                file.writelines([_header(terms, adapter, follow_ups, raised), *messages])
+            self._progress = _new_progress(progress)
+        except OSError as error:
+            self._folder.cleanup()
+            place = tempfile.gettempdir()
+            raise OSError(f"{place}: cannot be written: {error.strerror} (TMPDIR can name another folder)") from error
         self._observations, theirs = os.pipe()
         try:
             self._process = subprocess.Popen(
@@ -167,6 +171,7 @@ class Worker:
                     return
             elif _is_ready(message):
                 self.is_ready = True
+                self._unlink()
                 ready = Ready(about=message["ready"], seconds=message.get("seconds", 0.0))
             elif "done" in message and self.is_ready:
                 if len(self._expected) == len(expected):
@@ -284,6 +289,15 @@ class Worker:
                 pipe.close()
         self._forget()
 
+    def _unlink(self) -> None:
+        """
+        Remove the files of a worker that is ready, so that they are gone with the processes, even if these are killed.
+
+        Our own has both of them mapped before it says so; another one may open them when it likes.
+        """
+        if self._is_ours:
+            self._folder.cleanup()
+
     def _forget(self) -> None:
         os.close(self._observations)
         self._progress.close()
@@ -324,6 +338,12 @@ class Watch:
             if (size := psutil.Process(pid).memory_info().rss) > self._limits.memory:
                 return f"its memory grew to {size / 2**30:.1f} GiB"
         return ""
+
+
+def _new_progress(path: Path) -> mmap.mmap:
+    path.write_bytes(PROGRESS.pack(SMOKE - 1, 0))
+    with path.open("r+b") as file:
+        return mmap.mmap(file.fileno(), PROGRESS.size, access=mmap.ACCESS_READ)
 
 
 def _is_ready(message: wire.Message) -> bool:

@@ -159,6 +159,7 @@ class Suite(pytest.Collector):
 
         """
         from . import campaign, candidates, entries, targets
+        from .observation import readable
         from .problem import Invalid
 
         option = self.config.getoption
@@ -176,7 +177,8 @@ class Suite(pytest.Collector):
             self.config.addinivalue_line("markers", f"{clause.id}: {' '.join(clause.sentence.split())}")
         for adapter in adapters:
             served = {"adapter": adapter, "corpus": corpus, "ledger": ledger, "fail_on": fail_on}
-            yield Served.from_parent(self, name=str(adapter), **served)
+            # In JUnit XML pytest writes this as it is, also what XML cannot hold.
+            yield Served.from_parent(self, name=readable(str(adapter)), **served)
 
 
 class Served(pytest.Collector):
@@ -308,12 +310,13 @@ class Test(pytest.Item):
         """
         Put what a reader of JUnit XML needs of the verdicts that do not agree among properties, and into system-out.
         """
+        from .observation import readable
         from .reports.blocks import told
 
         cases = {case.id: case for case in self.cases}
         quiet = ("agree", "unsupported", "not-run")
         for verdict in [each for each in every if each.verdict not in quiet][:SHOWN]:
-            lines = told(verdict, self.target.served.info, cases[verdict.case])
+            lines = [readable(line) for line in told(verdict, self.target.served.info, cases[verdict.case])]
             self.add_report_section("call", "stdout", "\n".join([verdict.case, *lines]) + "\n")
             self.user_properties += [
                 (f"{NOTICE}.{name}", text) for name, _, text in (line.partition(": ") for line in lines)

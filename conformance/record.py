@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from . import groups
 from .groups import Group
-from .problem import Invalid, Problem
+from .problem import Invalid, Problem, writing
 from .verdict import SEVERITIES, VERDICTS, Finding, Verdict
 
 FORMAT = "conv-conformance-record/1"
@@ -197,21 +197,18 @@ def write(record: Record, path: Path) -> None:
         Invalid: if it cannot be written.
 
     """
-    try:
-        with path.open("w", encoding="utf-8") as file:
-            writer = Writer(file, record.header)
-            for target in record.targets:
-                writer.target(target)
-            for verdict in record.verdicts:
-                writer.verdict(verdict)
-            for group in record.groups:
-                writer.group(group)
-            if record.left_out:
-                writer.summary(record.summary, followed=record.followed, unsaid=record.unsaid)
-            elif record.is_complete:
-                writer.summary(counted(record.verdicts))
-    except OSError as error:
-        raise Invalid(Problem(path=str(path), message=f"cannot be written: {error.strerror}")) from error
+    with writing(path), path.open("w", encoding="utf-8") as file:
+        writer = Writer(file, record.header)
+        for target in record.targets:
+            writer.target(target)
+        for verdict in record.verdicts:
+            writer.verdict(verdict)
+        for group in record.groups:
+            writer.group(group)
+        if record.left_out:
+            writer.summary(record.summary, followed=record.followed, unsaid=record.unsaid)
+        elif record.is_complete:
+            writer.summary(counted(record.verdicts))
 
 
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode

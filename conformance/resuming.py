@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from .problem import Invalid, Problem
+from .problem import Invalid, Problem, writing
 from .record import Record, parsed_line, read
 from .targets import named
 from .verdict import SEVERITIES
@@ -96,14 +96,12 @@ def opened(path: Path) -> IO[str]:
         Invalid: if it cannot be written to.
 
     """
-    try:
+    with writing(path):
         with path.open("r+b") as file:
             is_ended = _cut(file)
             file.seek(0, os.SEEK_END)
             file.write(b"" if is_ended else b"\n")
         return path.open("a", encoding="utf-8", buffering=1)
-    except OSError as error:
-        raise Invalid(Problem(path=str(path), message=f"cannot be written: {error.strerror}")) from error
 
 
 def _cut(file: IO[bytes]) -> bool:

@@ -308,8 +308,9 @@ def stranger(tmp_path: Path, body: str, timeout: float = 5.0) -> list[Event]:
         ("say(ready)\nfor number in numbers: answer(number)\nos.abort()", 1),
         ("say(ready)\nfor number in numbers[:2]: answer(number)\nsay(done)", 2),
         ("say(ready)\nfor number in numbers: time.sleep(0.4); answer(number)\nsay(done)", 1),
+        ("say(ready)\ntime.sleep(0.2)\nopen(calls); open(progress)\nfor number in numbers: answer(number)", 1),
     ],
-    ids=["plain", "without-done", "dies-behind-the-last", "ends-early", "marks-no-progress"],
+    ids=["plain", "without-done", "dies-behind-the-last", "ends-early", "marks-no-progress", "opens-files-late"],
 )
 def test_every_call_is_answered(tmp_path: Path, body: str, workers: int) -> None:
     """

@@ -5,7 +5,9 @@ What commands have in common: the corpus and the ledger that they take, and how 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from ..changes import Comparison
     from ..corpus import Corpus
     from ..ledger import Ledger
+    from ..problem import Problem
 
 
 def complain(error: Exception) -> None:
@@ -27,17 +30,32 @@ def complain(error: Exception) -> None:
     Say what is wrong, a line for each problem.
     """
     for line in str(error).splitlines():
+        say(line)
+
+
+def say(line: str) -> None:
+    """
+    Say something on standard error, if it can be written to.
+    """
+    with suppress(OSError):
         click.echo(line, err=True)
 
 
 def console(*, stderr: bool) -> Console:
     """
-    Return where to print.
+    Return where to print; a pipe that nobody reads any more takes the rest and shows it to nobody.
     """
     from rich.console import Console
 
+    class Piped(Console):
+        def on_broken_pipe(self) -> None:
+            # A reader such as `head` has seen enough; the run goes on, to its files and its own exit code.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.file.fileno())
+            os.close(nowhere)
+
     # Import strings and messages are said as they are: `:X:` in one is no emoji, brackets no markup.
-    return Console(stderr=stderr, highlight=False, emoji=False, markup=False)
+    return Piped(stderr=stderr, highlight=False, emoji=False, markup=False)
 
 
 def corpus(what: Sequence[str], sweeps: str, *, mutators: bool = False) -> Corpus:
@@ -71,30 +89,49 @@ def write(path: Path, text: Callable[[], str]) -> None:
     """
     Write a text to a file; raises Invalid.
     """
-    from ..problem import Invalid, Problem
+    from ..problem import writing
 
-    try:
+    with writing(path):
         path.write_text(text(), encoding="utf-8")
-    except OSError as error:
-        raise Invalid(Problem(path=str(path), message=f"cannot be written: {error.strerror}")) from error
 
 
 def report(record: Any, cases: Corpus, known: Ledger, *, junit: Path | None, markdown: Path | None) -> None:
     """
-    Print the report of a record, and write it where asked.
+    Print the report of a record, and write it where asked; what cannot be written does not keep the others back.
     """
+    from ..problem import writing
+    from ..reports import junit as xml
+    from ..reports import markdown as page
     from ..reports import terminal
 
     by_id = {case.id: case for case in cases.cases}
-    terminal.show(console(stderr=False), record, by_id, known, cases.clauses)
+
+    def show() -> None:
+        with writing("standard output"):
+            terminal.show(console(stderr=False), record, by_id, known, cases.clauses)
+
+    steps = [show]
     if junit is not None:
-        from ..reports.junit import render as junit_text
-
-        write(junit, lambda: junit_text(record, by_id))
+        steps.append(lambda: write(junit, lambda: xml.render(record, by_id)))
     if markdown is not None:
-        from ..reports.markdown import render as markdown_text
+        steps.append(lambda: write(markdown, lambda: page.render(record, by_id, known, cases.clauses)))
+    _take(steps)
 
-        write(markdown, lambda: markdown_text(record, by_id, known, cases.clauses))
+
+def _take(steps: Sequence[Callable[[], None]]) -> None:
+    """
+    Take every step, also behind one that fails; raises Invalid with what is wrong with any.
+    """
+    from ..problem import Invalid
+
+    problems: list[Problem] = []
+    for step in steps:
+        try:
+            step()
+        except Invalid as error:
+            problems += error.problems
+    if problems:
+        raise Invalid(*problems)
 
 
 def comparison(

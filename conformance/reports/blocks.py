@@ -4,7 +4,6 @@ What a report says about one disagreement, or about a group of them by its small
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from ..groups import Group, Seen
 from ..ledger import Ledger
 from ..record import Record, TargetInfo
 from ..verdict import SEVERITIES, UNEXPECTED, Verdict
+from .script import written
 
 #: An array with more elements than this is described, not written out.
 WRITTEN_OUT = 24
@@ -221,7 +221,7 @@ def _plain(value: Any) -> str:
 def _reproduction(verdict: Verdict, call: Call | None) -> list[tuple[str, str]]:
     if not verdict.call:
         return []
-    arrays = [] if call is None else [(name, _array(call.array(name))) for name in ARRAYS if _is_small(call, name)]
+    arrays = [] if call is None else [(name, written(call.array(name))) for name in ARRAYS if _is_small(call, name)]
     used = [(name, text) for name, text in arrays if name in verdict.call]
     return [*used, ("call", verdict.call)]
 
@@ -229,14 +229,6 @@ def _reproduction(verdict: Verdict, call: Call | None) -> list[tuple[str, str]]:
 def _is_small(call: Call, name: str) -> bool:
     array: Array | None = getattr(call, name)
     return array is not None and array.size <= WRITTEN_OUT
-
-
-def _array(array: Array) -> str:
-    kind = f'"{array.dtype.name}"' if array.dtype.isbuiltin == 1 else f"ml_dtypes.{array.dtype.name}"
-    if not array.size:
-        return f"np.zeros({array.shape}, {kind})"
-    numbers = re.sub(r"\b(nan|inf)\b", r"np.\1", str(array.tolist()))
-    return f"np.array({numbers}, {kind})".replace(".0,", ".,").replace(".0]", ".]")
 
 
 def _link(verdict: Verdict, case: Case | None, ledger: Ledger) -> str:

@@ -16,8 +16,10 @@ from ..case import Case
 from ..changes import CHANGES, Change, Comparison, Pair
 from ..groups import Group, to_line
 from ..ledger import Ledger
+from ..verdict import Verdict
 from .blocks import block, share
 from .markdown import SIZE, escaped
+from .script import script
 
 FORMAT = "conv-conformance-diff/1"
 
@@ -54,6 +56,9 @@ def show(console: Console, found: Comparison, cases: Mapping[str, Case], ledger:
         console.print(head, soft_wrap=not console.is_terminal)
         for name, text in _lines(group, found, cases, ledger):
             console.print(Text.assemble((f"{name:>8}", "dim"), "  ", text), soft_wrap=True)
+        for number, text in enumerate(_script(group, found, cases)):
+            label = "script" if number == 0 else ""
+            console.print(Text.assemble((f"{label:>8}", "dim"), "  ", text), soft_wrap=True)
         console.print()
     for line in about(found):
         console.print(Text(line), soft_wrap=not console.is_terminal)
@@ -66,7 +71,7 @@ def about(found: Comparison) -> Iterator[str]:
     Yield what was held against what, and what else is not the same.
     """
     for pair in found.pairs:
-        yield f"{pair.name}: {_versions(pair)}, {found.judged[pair.name]} calls judged by both, {_total(found, pair)}"
+        yield f"{pair.name}: {_versions(pair)}, {_calls(found.judged[pair.name])} judged by both, {_total(found, pair)}"
     for side, record, others in (("before", found.before, 0), ("after", found.after, 1)):
         held = {pair[others].name for pair in found.pairs}
         yield from (f"{info.name}: {side} alone" for info in record.targets if info.name not in held)
@@ -83,7 +88,7 @@ def advice(found: Comparison) -> str:
     silent = sum(_is_silent(change) for change in found.changes)
     others = [f"{counts[kind]:,} {words}" for kind, words in _OTHERS.items() if counts[kind]]
     total = sum(found.judged.values())
-    judged = f"Of {total:,} {'call' if total == 1 else 'calls'}"
+    judged = f"Of {_calls(total)}"
     if worse:
         said = f"{judged} {', '.join(worse)}{f'; {silent:,} are wrong without an error' if silent else ''}."
         verdict = "Do not change over if your models make such calls."
@@ -132,7 +137,7 @@ def _shown(found: Comparison) -> Iterator[tuple[Group | None, str]]:
 
 
 def _head(group: Group) -> str:
-    calls = f"{len(group.cases)} {'call' if len(group.cases) == 1 else 'calls'}"
+    calls = _calls(len(group.cases))
     what = [group.kind] if group.kind else []
     where = [group.where] if group.where != "output" else []
     return "  ".join([calls, ", ".join(group.targets), *where, *what])
@@ -147,13 +152,32 @@ def _lines(group: Group, found: Comparison, cases: Mapping[str, Case], ledger: L
         yield "clauses", ", ".join(f"{name} {count}" for name, count in clauses.most_common(CLAUSES))
     if group.known:
         yield "known", group.known
-    change = next(each for each in found.changes if _is_of(each, group))
+    change, shown = _smallest(group, found)
     yield "smallest", change.case
-    shown = change.before if group.verdict in ("fixed", "only-before") else change.after or change.before
     if shown is not None:
         told = block(shown, cases.get(change.case), ledger)
-        yield from ((name, text) for name, text in (("", told.parameters), ("says", shown.message)) if text)
-        yield from told.details
+        is_scripted = bool(_script(group, found, cases))
+        yield from (
+            (name, text) for name, text in (("", told.parameters), ("says", " ".join(shown.message.split()))) if text
+        )
+        yield from ((name, text) for name, text in told.details if not is_scripted or name in ("expected", "got"))
+
+
+def _smallest(group: Group, found: Comparison) -> tuple[Change, Verdict | None]:
+    """Return the change of a group's smallest call, and its verdict on the side where something is to be seen."""
+    change = next(each for each in found.changes if _is_of(each, group))
+    return change, change.before if group.verdict in ("fixed", "only-before") else change.after or change.before
+
+
+def _script(group: Group, found: Comparison, cases: Mapping[str, Case]) -> list[str]:
+    """Return the program that shows a group's smallest call, where something changed in what it computes."""
+    change, shown = _smallest(group, found)
+    call = cases[change.case].call if change.case in cases else None
+    return script(shown, call) if shown is not None and call is not None else []
+
+
+def _calls(count: int) -> str:
+    return f"{count:,} {'call' if count == 1 else 'calls'}"
 
 
 def _is_of(change: Change, group: Group) -> bool:
@@ -184,7 +208,9 @@ def markdown(found: Comparison, cases: Mapping[str, Case], ledger: Ledger) -> st
         else:
             labelled = _lines(group, found, cases, ledger)
             lines = [f"- {name}: {escaped(said)}" if name else f"- {escaped(said)}" for name, said in labelled]
-            text = "\n".join([f"## {group.verdict}: {escaped(_head(group))}\n", *lines, ""])
+            program = _script(group, found, cases)
+            fenced = ["", "```python", *program, "```"] if program else []
+            text = "\n".join([f"## {group.verdict}: {escaped(_head(group))}\n", *lines, *fenced, ""])
         size += len(text.encode())
         if size > SIZE:
             parts.append("… and more, which the JSON holds.\n")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -81,7 +81,10 @@ class _Lines:
         elif isinstance(said, Verdict):
             wrong = self._counts.take(said)
             if self._counts.done[said.target] == self._cases:
-                self._say(f"{said.target}: {self._cases} cases judged, {wrong} unexpected")
+                cases = f"{self._cases} {'case' if self._cases == 1 else 'cases'}"
+                self._say(f"{said.target}: {cases} judged, {wrong} unexpected")
 
     def _say(self, text: str) -> None:
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+        # A run that cannot be followed is a run all the same.
+        with suppress(OSError):
+            self._console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -63,7 +63,7 @@ def show(
         _show_block(console, block_of(item, record, cases, ledger))
     if left := sum(item.verdicts for item in found[SHOWN:]):
         console.print(f"… and {left} more, all of them in the record (--record FILE)\n", style="bold")
-    console.print(counted(console, record))
+    console.print(counted(console, record), soft_wrap=not console.is_terminal)
     _show_notes(console, record)
     for line in unsteady(of(record, cases, clauses)):
         console.print(Text(f"inconsistent: {line}", "yellow"), soft_wrap=not console.is_terminal)
@@ -139,7 +139,7 @@ def _show_block(console: Console, shown: Block) -> None:
     console.print(head, soft_wrap=not console.is_terminal)
     body = [f"{shown.title} [{', '.join(shown.clauses)}]"] if shown.title else []
     body += [shown.parameters] if shown.parameters else []
-    body += [verdict.message]
+    body += [" ".join(verdict.message.split())]
     for text in body:
         console.print(Text(text), soft_wrap=not console.is_terminal)
     for name, text in [*shown.group, *shown.details]:
@@ -152,7 +152,8 @@ def _show_block(console: Console, shown: Block) -> None:
 def _show_notes(console: Console, record: Record) -> None:
     for target in record.targets:
         if target.failed is not None:
-            console.print(Text(f"{target.name} could not run: {target.failed}", "bold red"))
+            line = Text(f"{target.name} could not run: {target.failed}", "bold red")
+            console.print(line, soft_wrap=not console.is_terminal)
     fixed = [(verdict.target, verdict.known, verdict.case) for verdict in record.verdicts if verdict.verdict == "fixed"]
     for (target, entry), group in groupby(sorted(fixed), key=lambda each: each[:2]):
         cases = ", ".join(case for _, _, case in group)

@@ -1,0 +1,126 @@
+"""
+What `capture` sees of five architectures, what it costs, and whether the captured layers are safe on another release.
+
+Each program of benchmarks/models is run bare and under `capture` in turn, some rounds; its case file is run on the
+release that is installed, and `check` holds that against another one. The five need torchvision and flax beside the
+frameworks. The ratio is of the median pass of a model; it must compute the same bits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+
+from conv_conformance import platforms
+
+MODELS = Path(__file__).parent / "models"
+COMMAND = (sys.executable, "-m", "conv_conformance")
+#: Targets of a run, and the release that `check` holds against the installed one, by program.
+PROGRAMS = {
+    "resnet": ("torch", "torch==2.12.1"),
+    "convnext": ("torch", "torch==2.12.1"),
+    "wavenet": ("keras-jax", "keras==3.14.1"),
+    "mobilenet": ("keras-tensorflow", "keras==3.14.1"),
+    "unet": ("jax", "jax==0.9.2"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """
+    How a command ended: its exit code, the lines that it wrote, and the seconds that it took.
+    """
+
+    code: int
+    out: list[str]
+    err: list[str]
+    seconds: float
+
+
+def run(*words: str | Path) -> Ended:
+    """
+    Run a command.
+    """
+    begun = perf_counter()
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False)
+    seconds = perf_counter() - begun
+    return Ended(code=done.returncode, out=done.stdout.splitlines(), err=done.stderr.splitlines(), seconds=seconds)
+
+
+def measured(name: str, rounds: int, folder: Path) -> dict[str, Any]:
+    """
+    Return what one program shows.
+    """
+    target, other = PROGRAMS[name]
+    file, program = folder / f"{name}.yaml", (sys.executable, MODELS / f"{name}.py")
+    bare, watched = [], []
+    for _ in range(rounds):
+        bare.append(told(run(*program)))
+        captured = run(*COMMAND, "capture", "-o", file, "--", *program)
+        watched.append(told(captured))
+    distinct, total = re.findall(r"\d+", captured.err[-1].rpartition(": ")[2])
+    ran = run(*COMMAND, "run", file, "-b", target)
+    checked = run(*COMMAND, "check", other, file, "-b", target)
+    return {
+        "distinct": int(distinct),
+        "calls": int(total),
+        "same_bits": {each["sha256"] for each in bare} == {each["sha256"] for each in watched},
+        "seconds": {"bare": middle(bare), "captured": middle(watched)},
+        "ratio": round(middle(watched) / middle(bare), 3),
+        "run": {"target": target, "code": ran.code, "seconds": round(ran.seconds, 1), "says": ran.out[-1].split()},
+        "check": {
+            "candidate": other,
+            "code": checked.code,
+            "seconds": round(checked.seconds, 1),
+            "says": checked.out[-1] if checked.out else checked.err[-1],
+        },
+    }
+
+
+def told(ended: Ended) -> dict[str, Any]:
+    """
+    Return what a program printed last.
+    """
+    result: dict[str, Any] = json.loads(ended.out[-1])
+    return result
+
+
+def middle(passes: list[dict[str, Any]]) -> float:
+    """
+    Return the median of the seconds of passes.
+    """
+    return round(median(each["seconds"] for each in passes), 4)
+
+
+def main() -> None:
+    """
+    Measure, print a line for each program, and write the figures where asked.
+    """
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("programs", nargs="*", metavar="PROGRAM", help=f"of {', '.join(PROGRAMS)}; all if none")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each program, bare and under capture")
+    parser.add_argument("--json", type=Path, help="write the figures here")
+    asked = parser.parse_args()
+    found = {}
+    with TemporaryDirectory() as folder:
+        for name in asked.programs or PROGRAMS:
+            found[name] = each = measured(name, asked.rounds, Path(folder))
+            print(f"{name}: {each['distinct']} distinct of {each['calls']}, {each['ratio']} times as long", end="")
+            print(f", run {each['run']['code']}, check {each['check']['code']}: {each['check']['says']}", flush=True)
+    if asked.json:
+        about = {"date": datetime.now(timezone.utc).isoformat(timespec="seconds"), "platform": platforms.describe()}
+        asked.json.write_text(json.dumps({**about, "programs": found}, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

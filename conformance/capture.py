@@ -1,0 +1,135 @@
+"""
+Capturing the convolutions that a program makes, as a case file.
+
+Three ways, all with the same result: `conv-conformance capture -o model.yaml -- python infer.py`,
+`python -m conv_conformance.capture -o model.yaml infer.py`, and `with capture("model.yaml"): …`.
+
+The program's side needs the standard library; see `sightings`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from .hooks import Hooks
+from .sightings import Sightings
+
+#: Says in a program's environment where its log is; see `start`.
+VARIABLE = "CONV_CONFORMANCE_CAPTURE"
+#: Stands in the module path of a program, so that Python imports it at its start.
+BOOT = """
+import os, sys
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec, spec_from_file_location as spec
+here = os.path.dirname(os.path.abspath(__file__))
+sys.path[:] = [each for each in sys.path if os.path.abspath(each or ".") != here]
+places = {places!r}
+class Finder:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        at = places.get(name)
+        return at and spec(name, at + "/__init__.py", submodule_search_locations=[at])
+sys.meta_path.insert(0, Finder)
+try:
+    from conv_conformance.capture import start
+    start()
+except Exception as error:
+    print(f"conv-conformance: nothing is captured here: {{type(error).__name__}}: {{error}}", file=sys.stderr)
+# The environment's own module of this name comes next, as if this one were not there.
+theirs = PathFinder.find_spec("sitecustomize")
+if theirs is not None:
+    module = module_from_spec(theirs)
+    sys.modules["sitecustomize"] = module
+    theirs.loader.exec_module(module)
+"""
+
+
+def log_of(path: Path) -> Path:
+    """
+    Return where the log of a capture lies until its case file is written.
+    """
+    return path.with_name(f"{path.name}.part")
+
+
+@contextmanager
+def capture(path: Path | str) -> Iterator[None]:
+    """
+    Write the distinct convolutions that are made inside to a case file, however the block ends.
+
+    Raises:
+        Invalid: if the file cannot be written.
+
+    """
+    from .models import finish
+
+    log = log_of(Path(path))
+    log.unlink(missing_ok=True)
+    sightings = Sightings(str(log))
+    hooks = Hooks(sightings)
+    hooks.start()
+    try:
+        yield
+    finally:
+        hooks.stop()
+        sightings.settle()
+        finish(Path(path))
+
+
+def start() -> None:
+    """
+    Watch this process for the rest of its life, if its environment says where to log; called at the start of Python.
+    """
+    if path := os.environ.get(VARIABLE):
+        sightings = Sightings(path)
+        Hooks(sightings).start()
+        atexit.register(sightings.settle)
+
+
+def environment(folder: Path, log: Path) -> dict[str, str]:
+    """
+    Return the environment in which Python, and each Python that it starts, is watched.
+
+    `folder` is where what Python imports at its start is put.
+    """
+    from importlib.resources import files
+
+    places = {"conv_conformance": Path(__file__).parent, "conv_conformance.backends": files(f"{__package__}.backends")}
+    (folder / "sitecustomize.py").write_text(BOOT.format(places={name: str(at) for name, at in places.items()}))
+    path = os.environ.get("PYTHONPATH")
+    return {
+        **os.environ,
+        "PYTHONPATH": str(folder) if path is None else f"{folder}{os.pathsep}{path}",
+        VARIABLE: str(log.absolute()),
+    }
+
+
+def main(arguments: Sequence[str]) -> None:
+    """
+    Run a program in this process, as `python` would, and capture what it makes.
+    """
+    import argparse
+    import runpy
+
+    parser = argparse.ArgumentParser(prog="python -m conv_conformance.capture", description=main.__doc__)
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the case file to write")
+    parser.add_argument("-m", dest="is_module", action="store_true", help="PROGRAM is a module")
+    parser.add_argument("program", metavar="PROGRAM")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER)
+    asked = parser.parse_args(arguments)
+    sys.argv = [asked.program, *asked.arguments]
+    with capture(asked.output):
+        if asked.is_module:
+            sys.path.insert(0, "")
+            runpy.run_module(asked.program, run_name="__main__", alter_sys=True)
+        else:
+            sys.path.insert(0, str(Path(asked.program).parent))
+            runpy.run_path(asked.program, run_name="__main__")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,61 @@
+"""
+The command about one's own model: `capture`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from . import codes, options
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("-o", "--output", type=options.PATH, required=True, metavar="FILE", help="The case file to write.")
+@click.argument("program", nargs=-1, required=True, metavar="-- PROGRAM [ARGUMENT]...")
+def capture(output: Path, program: Sequence[str]) -> int:
+    """
+    Run a program, and write the convolutions that it makes to a case file.
+
+    Of each distinct call, its operation, shapes, layouts, dtypes, memory order and parameters; no values, no weights.
+    The file is for `run FILE -b TARGET` and `check CANDIDATE FILE`. The program may be in another environment, which
+    needs nothing of ours; however it ends, what it made until then is kept.
+
+    Exit codes: that of the program; 3 if it ended well, and made no convolution that was seen.
+    """
+    from tempfile import TemporaryDirectory
+
+    from ..capture import environment, log_of
+    from ..models import finish
+    from ..problem import Invalid, Problem
+
+    log = log_of(output)
+    try:
+        log.write_bytes(b"")
+    except OSError as error:
+        raise Invalid(Problem(path=str(output), message=f"cannot be written: {error.strerror}")) from error
+    with TemporaryDirectory(prefix="conv-conformance-") as folder:
+        try:
+            code = _run(program, environment(Path(folder), log))
+        except OSError as error:
+            log.unlink()
+            raise Invalid(Problem(path=program[0], message=f"cannot be run: {error.strerror}")) from error
+    model = finish(output)
+    click.echo(f"{output}: {len(model.layers)} distinct convolutions, {model.total} in all", err=True)
+    for (said_by, why), count in model.unsaid.items():
+        click.echo(f"not in it: {said_by}, {count} times: {why}", err=True)
+    return code if code or model.layers else codes.NOT_RUN
+
+
+def _run(program: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Return the exit code of a program, as a shell has it; it receives the signals that are sent to this one."""
+    import signal
+    import subprocess
+
+    process = subprocess.Popen(program, env=environment)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: process.send_signal(number))
+    code = process.wait()
+    return 128 - code if code < 0 else code

@@ -1,0 +1,129 @@
+"""
+Watching a program's frameworks: each is hooked when it is imported, or at once if it was.
+
+Needs the standard library; see `sightings`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+from .sightings import Sightings
+
+#: The frameworks, each with the module of `backends` whose `attach(sightings)` hooks it and returns how to let go.
+FRAMEWORKS = {
+    "torch": "torch_capture",
+    "jax": "jax_capture",
+    "tensorflow": "tensorflow_capture",
+    "keras": "keras_capture",
+}
+
+
+class Hooks:
+    """
+    The hooks of one capture.
+    """
+
+    def __init__(self, sightings: Sightings) -> None:
+        self._sightings = sightings
+        self._releases: list[Callable[[], None]] = []
+        self._hooks: list[Any] = []
+        self._finder = _Finder(self._attach)
+
+    def start(self) -> None:
+        """
+        Hook what is imported, and have the rest hooked when it is.
+        """
+        for name in FRAMEWORKS:
+            if name in sys.modules:
+                self._attach(name)
+        sys.meta_path.insert(0, self._finder)
+        self._start = threading.Thread.start
+        threading.Thread.start = self._starting(threading.Thread.start)  # type: ignore[method-assign]
+
+    def stop(self) -> None:
+        """
+        Leave the frameworks as they were.
+        """
+        threading.Thread.start = self._start  # type: ignore[method-assign]
+        sys.meta_path.remove(self._finder)
+        while self._releases:
+            self._releases.pop()()
+
+    def _starting(self, start: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
+        """Have each thread watched that is started from now on: some of what hooks do holds for one thread."""
+
+        def watched(thread: threading.Thread) -> None:
+            run = thread.run
+
+            def running() -> None:
+                for hook in tuple(self._hooks):
+                    hook.watch(self._sightings)
+                run()
+
+            thread.run = running  # type: ignore[method-assign]
+            start(thread)
+
+        return watched
+
+    def _attach(self, name: str) -> None:
+        hook = importlib.import_module(f"conv_conformance.backends.{FRAMEWORKS[name]}")
+        try:
+            self._releases.append(hook.attach(self._sightings))
+            self._releases.append(hook.watch(self._sightings))
+            self._hooks.append(hook)
+        except Exception as error:
+            # A framework that cannot be watched is no reason for the program to stop.
+            version = getattr(sys.modules[name], "__version__", "of unknown version")
+            self._sightings.miss(name, f"{name} {version} cannot be watched: {type(error).__name__}: {error}")
+
+
+class _Finder(MetaPathFinder):
+    """
+    Finds nothing by itself; has a framework hooked when its import is done.
+    """
+
+    def __init__(self, attach: Callable[[str], None]) -> None:
+        self._attach = attach
+
+    def find_spec(self, fullname: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if fullname not in FRAMEWORKS:
+            return None
+        for finder in sys.meta_path:
+            if finder is self or not hasattr(finder, "find_spec"):
+                continue
+            if (spec := finder.find_spec(fullname, path, target)) is not None:
+                if spec.loader is not None:
+                    spec.loader = _Hooking(spec.loader, lambda: self._attach(fullname))
+                return spec
+        return None
+
+
+class _Hooking(Loader):
+    """
+    Loads as another loader does, then says so.
+    """
+
+    def __init__(self, loader: Any, loaded: Callable[[], None]) -> None:
+        self._loader, self._loaded = loader, loaded
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        module: ModuleType | None = self._loader.create_module(spec)
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        with suppress(AttributeError):
+            module.__spec__.loader = module.__loader__ = self._loader  # type: ignore[union-attr]
+        self._loader.exec_module(module)
+        self._loaded()

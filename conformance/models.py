@@ -1,0 +1,226 @@
+"""
+The convolutions that a program made, as a case file: one sweep for each, whose arrays are drawn anew.
+
+A sweep, and not a case, so that one may ask for other batches or dtypes of the same layer by adding a value to an axis.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from . import geometry
+from .capture import log_of
+from .problem import Invalid, Problem
+from .reading_arrays import FIT
+from .reading_calls import Plain
+
+Seen: TypeAlias = dict[str, Any]
+
+#: How many elements an array of a captured call may have; a larger batch is cut.
+ELEMENTS = 2**24
+#: Parameters that are left out where they say nothing, with what they are then.
+NOTHING = {"input_dilations": 1, "output_padding": 0}
+#: The whole numbers that arrays are drawn from.
+LOW, HIGH = -3, 3
+
+
+@dataclass(kw_only=True)
+class Layer:
+    """
+    A distinct call: the keys of the case format, how often it was made, by which functions of which frameworks.
+    """
+
+    call: Seen
+    count: int = 0
+    said_by: list[str] = field(default_factory=list)
+    frameworks: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, seen: Seen, count: int) -> None:
+        """
+        Count in the same call, however it was made.
+        """
+        self.count += count
+        how = f", {seen['how']}" if seen["how"] else ""
+        self.said_by += [f"{seen['said_by']} of {seen['framework']}{how}"]
+        self.frameworks += [seen["framework"]]
+        self.notes += seen["notes"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """
+    What a log says: distinct calls, and how often there was what the format has no words for, and why.
+    """
+
+    layers: Sequence[Layer] = ()
+    unsaid: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+    @property
+    def frameworks(self) -> list[str]:
+        """The frameworks that were called, with their versions."""
+        return list(dict.fromkeys(name for layer in self.layers for name in layer.frameworks))
+
+    @property
+    def total(self) -> int:
+        """How many calls were made in all."""
+        return sum(layer.count for layer in self.layers)
+
+
+def read(log: Path) -> Model:
+    """
+    Return what a log says; a last line that was cut short is left out.
+    """
+    counts: dict[str, Counter[int]] = {}
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+        with suppress(ValueError, KeyError, TypeError):
+            entry = json.loads(line)
+            text = json.dumps(entry["seen"])
+            by_process = counts.setdefault(text, Counter())
+            by_process[entry["pid"]] = max(by_process[entry["pid"]], entry["count"])
+    layers: dict[str, Layer] = {}
+    unsaid: Counter[tuple[str, str]] = Counter()
+    for text, by_process in counts.items():
+        seen, count = json.loads(text), by_process.total()
+        if "call" in seen:
+            for complaint in geometry.complaints(plain(seen["call"])):
+                unsaid[seen["said_by"], f"{complaint.key}: {complaint.message}"] += count
+                break
+            else:
+                layers.setdefault(json.dumps(seen["call"]), Layer(call=seen["call"])).add(seen, count)
+        else:
+            unsaid[seen["said_by"], seen["unsaid"]] += count
+    return Model(layers=list(layers.values()), unsaid=unsaid)
+
+
+def finish(path: Path) -> Model:
+    """
+    Write the case file of a capture whose log lies beside it, and remove the log; returns what it says.
+
+    Raises:
+        Invalid: if the file cannot be written.
+
+    """
+    log = log_of(path)
+    try:
+        model = read(log)
+        path.write_text(text(model, path.name.partition(".")[0]), encoding="utf-8")
+    except OSError as error:
+        raise Invalid(Problem(path=str(path), message=f"cannot be written: {error.strerror}")) from error
+    log.unlink()
+    return model
+
+
+def text(model: Model, name: str) -> str:
+    """
+    Return the case file of a model; `name` begins its ids.
+    """
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """Writes no anchors, which a case file may not have."""
+
+        def ignore_aliases(self, data: Any) -> bool:
+            """Write what stands at two places twice."""
+            return True
+
+    stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "model"
+    sweeps = [_sweep(layer, f"{stem}.{number:03}", number) for number, layer in enumerate(model.layers, 1)]
+    document = {"about": _about(model), **({"sweeps": sweeps} if sweeps else {"cases": []})}
+    written: str = yaml.dump(
+        document, Dumper=Dumper, sort_keys=False, width=118, allow_unicode=True, default_flow_style=None
+    )
+    return written
+
+
+def _about(model: Model) -> str:
+    by = f", by {', '.join(model.frameworks)}" if model.layers else ""
+    said = f"{len(model.layers)} distinct convolutions that a program made, {model.total} in all{by}; values are drawn."
+    if model.unsaid:
+        misses = "; ".join(f"{by}: {why} ({count} times)" for (by, why), count in model.unsaid.items())
+        said += f" Not here, for the format has no words for them: {misses}."
+    return said
+
+
+def _sweep(layer: Layer, stem: str, number: int) -> dict[str, Any]:
+    name, sizes = f"{layer.call['op'].replace('_', '-')}{len(layer.call['strides'])}d", _sizes(layer.call)
+    batch, seen = _batch(layer.call), geometry.extents(plain(layer.call), "input")["N"]
+    notes = [f"the batch was {seen}, cut for the size of the arrays"] if batch < seen else []
+    times = "once" if layer.count == 1 else f"{layer.count} times"
+    return {
+        "id": f"{stem}-{name}-{sizes['taps']}-{sizes['channels']}-to-{sizes['filters']}",
+        "title": f"{name} of {sizes['taps']} taps, {sizes['channels']} to {sizes['filters']} channels, made {times}",
+        "why": ". ".join(dict.fromkeys([*layer.said_by, *layer.notes, *notes])),
+        "base": _base(layer.call, batch, 10 * number),
+        "axes": {"batch": [batch]},
+    }
+
+
+def _base(call: Seen, batch: int, seed: int) -> dict[str, Any]:
+    dtypes = call["dtype"]
+    base: dict[str, Any] = {"op": call["op"], "layout": call["layout"]}
+    base["dtype"] = dtypes["input"] if len(set(dtypes.values())) == 1 else dtypes
+    base |= {key: call[key] for key in ("strides", "padding", "dilations")}
+    base |= {key: call[key] for key, nothing in NOTHING.items() if any(value != nothing for value in call[key])}
+    if call["groups"] != 1:
+        base["groups"] = call["groups"]
+    if call["storage"]:
+        base["storage"] = {key: _stored(word) for key, word in call["storage"].items()}
+    return base | {name: _drawn(call, name, batch, seed + n) for n, name in enumerate(call["shapes"])}
+
+
+def _stored(word: str) -> Any:
+    name, _, axis = word.partition(":")
+    return {name: axis} if axis else name
+
+
+def _drawn(call: Seen, name: str, batch: int, seed: int) -> dict[str, Any]:
+    shape, generator = list(call["shapes"][name]), {"lcg": seed, "low": LOW, "high": HIGH}
+    if name == "input":
+        shape[call["layout"]["input"].index("N")] = batch
+        generator["density"] = FIT
+    return {"shape": shape, "generate": generator}
+
+
+def plain(call: Seen) -> Plain:
+    """
+    Return a call of a log as the loader has it, with all its parameters; its arrays have shapes and no values.
+    """
+    arrays = {
+        name: {
+            "letters": "O" if name == "bias" else call["layout"][name],
+            "shape": tuple(shape),
+            "dtype": call["dtype"][name],
+        }
+        for name, shape in call["shapes"].items()
+    }
+    said = {key: tuple(call[key]) for key in ("strides", "dilations", *NOTHING) if call[key]}
+    padding = call["padding"] if isinstance(call["padding"], str) else tuple(map(tuple, call["padding"]))
+    kept = {key: call[key] for key in ("op", "layout", "dtype", "groups")}
+    return geometry.settled({**kept, **said, "padding": padding, "arrays": arrays})
+
+
+def _batch(call: Seen) -> int:
+    """Return the largest batch, up to the one that was seen, under which no array is too large."""
+    sizes = plain(call)
+    batch: int = geometry.extents(sizes, "input")["N"]
+    one = max(prod(call["shapes"]["input"]), geometry.size_out(sizes), 1) / max(batch, 1)
+    return min(batch, max(int(ELEMENTS / one), 1))
+
+
+def _sizes(call: Seen) -> dict[str, Any]:
+    sizes = plain(call)
+    extents = geometry.extents(sizes, "depthwise_kernel" if call["op"] == "separable_conv" else "kernel")
+    return {
+        "taps": "x".join(str(extents[axis]) for axis in geometry.spatial(sizes)),
+        "channels": geometry.extents(sizes, "input")["C"],
+        "filters": geometry.channels_out(sizes),
+    }

@@ -1,0 +1,84 @@
+"""
+A call as a program that needs the framework alone, for a person to run.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from ..call import ARRAYS, Array, Call
+from ..verdict import Verdict
+
+#: What the text of a call begins names with, and how each comes into a program.
+IMPORTS = {
+    "conv_conformance": "import conv_conformance.backends.numpy",
+    "jax": "import jax",
+    "keras": "import keras",
+    "tf": "import tensorflow as tf",
+    "torch": "import torch",
+}
+#: The remark in the text of a call that needs 64-bit types of JAX, and the line that has its effect.
+WIDE = "  # jax.enable_x64(True)"
+WIDENED = 'jax.config.update("jax_enable_x64", True)'
+#: An array with more elements than this is compressed; one whose text has more letters than that is not written.
+WRITTEN_OUT, LETTERS = 64, 4000
+
+
+def script(verdict: Verdict, call: Call) -> list[str]:
+    """
+    Return the lines of a program that prints what a call gives; none without its text, or if it is too long.
+    """
+    text = verdict.call or ""
+    named = [name for name in ARRAYS if getattr(call, name) is not None and re.search(rf"\b{name}\b", text)]
+    arrays = {name: _text(call.array(name)) for name in named}
+    if not text or any(len(each) > LETTERS for each in arrays.values()):
+        return []
+    lines = [f"{name} = {each}" for name, each in arrays.items()]
+    said = text.removesuffix(WIDE)
+    return [*_imports(verdict.target, [said, *lines]), *([WIDENED] if said != text else []), *lines, f"print({said})"]
+
+
+def _imports(target: str, lines: Iterable[str]) -> Iterator[str]:
+    text = "\n".join(lines)
+    if engine := re.match(r"keras-(\w+)", target):
+        yield f'import os; os.environ["KERAS_BACKEND"] = "{engine[1]}"'
+    if "zlib." in text:
+        yield "import base64, zlib"
+    yield "import numpy as np"
+    if "ml_dtypes." in text:
+        yield "import ml_dtypes"
+    yield from (line for name, line in IMPORTS.items() if re.search(rf"(?<![\w.]){name}\.", text))
+
+
+def written(array: Array) -> str:
+    """
+    Return the text of an array with its numbers.
+    """
+    if not array.size:
+        return f"np.zeros({array.shape}, {_kind(array)})"
+    numbers = re.sub(r"\b(nan|inf)\b", r"np.\1", str(array.tolist()))
+    return f"np.array({numbers}, {_kind(array)})".replace(".0,", ".,").replace(".0]", ".]")
+
+
+def _kind(array: Array) -> str:
+    return f'"{array.dtype.name}"' if array.dtype.isbuiltin == 1 else f"ml_dtypes.{array.dtype.name}"
+
+
+@np.errstate(invalid="ignore")
+def _small(array: Array) -> Array:
+    return array.astype(np.int8)
+
+
+def _text(array: Array) -> str:
+    """Return the text of an array, of a large one compressed, as small integers where its numbers are whole."""
+    if array.size <= WRITTEN_OUT:
+        return written(array)
+    is_small = array.dtype.kind != "c" and bool((_small(array).astype(array.dtype) == array).all())
+    packed = base64.b64encode(zlib.compress((_small(array) if is_small else array).tobytes(), 9)).decode()
+    loaded = f'np.frombuffer(zlib.decompress(base64.b64decode("{packed}")), {"np.int8" if is_small else _kind(array)})'
+    return f"{loaded}.reshape({array.shape})" + (f".astype({_kind(array)})" if is_small else "")

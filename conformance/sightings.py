@@ -1,0 +1,227 @@
+"""
+The convolutions that a program makes, seen while it runs, and the log that they are written to.
+
+Needs the standard library, for it runs inside the program, in any environment with Python 3.10 or later.
+No value of an array is kept, only what the case format says of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+#: Stands for a batch that is not known while a graph is traced.
+BATCH = 2
+UNKNOWN = f"traced for any batch, {BATCH} stands for it"
+
+
+class Unsayable(Exception):
+    """
+    A convolution that the case format has no words for; the message says what it lacks.
+    """
+
+
+class Operand(NamedTuple):
+    """
+    An array of a call as the framework received it.
+
+    `letters` names its axes, such as `NCHW`; a size is None where a traced graph leaves it open;
+    `strides` are in elements, None where the framework has no such thing.
+    """
+
+    letters: str
+    shape: Sequence[int | None]
+    dtype: str
+    strides: Sequence[int] | None = None
+
+    def extent(self, letter: str) -> int:
+        """
+        Return the size of one axis.
+
+        Raises:
+            Unsayable: where it is not known.
+
+        """
+        size = self.shape[self.letters.index(letter)]
+        if size is None:
+            raise Unsayable(f"axis {letter} of {self.letters} has no size while it is traced")
+        return int(size)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sighting:
+    """
+    One convolution in the words of the case format; `said_by` is the function or operation that was called.
+
+    Parameters have one entry for each spatial axis; `padding` is a word, or [low, high] for each.
+    """
+
+    op: str
+    arrays: Mapping[str, Operand]
+    output: str
+    said_by: str
+    framework: str
+    strides: Sequence[int]
+    padding: str | Sequence[Sequence[int]]
+    dilations: Sequence[int]
+    input_dilations: Sequence[int] = ()
+    output_padding: Sequence[int] = ()
+    groups: int = 1
+    is_compiled: bool = False
+
+    def plain(self) -> dict[str, Any]:
+        """
+        Return it as the log keeps it: `call` by the keys of the case format, arrays by their shapes, and `notes`.
+
+        Raises:
+            Unsayable: where a spatial size or a number of channels is not known.
+
+        """
+        notes: list[str] = []
+        call: dict[str, Any] = {"op": self.op}
+        call["layout"] = {name: each.letters for name, each in self.arrays.items() if name != "bias"}
+        call["layout"]["output"] = self.output
+        call["dtype"] = {name: each.dtype for name, each in self.arrays.items()}
+        call["shapes"] = {name: _sizes(each, notes) for name, each in self.arrays.items()}
+        storage = {name: _storage(each, name, notes) for name, each in self.arrays.items() if each.strides is not None}
+        call["storage"] = {name: word for name, word in storage.items() if word != "contiguous"}
+        for name in ("strides", "dilations", "input_dilations", "output_padding"):
+            call[name] = [int(value) for value in getattr(self, name)]
+        call["padding"] = self.padding if isinstance(self.padding, str) else [[int(a), int(b)] for a, b in self.padding]
+        call["groups"] = int(self.groups)
+        how = "compiled or traced" if self.is_compiled else ""
+        return {"call": call, "said_by": self.said_by, "framework": self.framework, "how": how, "notes": notes}
+
+
+def _sizes(operand: Operand, notes: list[str]) -> list[int]:
+    sizes = []
+    for letter, size in zip(operand.letters, operand.shape, strict=True):
+        is_open = size is None and letter == "N"
+        if is_open:
+            notes.append(UNKNOWN)
+        sizes.append(BATCH if is_open else operand.extent(letter))
+    return sizes
+
+
+def _storage(operand: Operand, name: str, notes: list[str]) -> str:
+    shape, strides = [int(size or BATCH) for size in operand.shape], operand.strides or ()
+    word, is_exact = storage_of(operand.letters, shape, strides)
+    if not is_exact:
+        notes.append(f"the {name} lies at strides {list(strides)}, {word} stands for that")
+    return word
+
+
+def storage_of(letters: str, shape: Sequence[int], strides: Sequence[int]) -> tuple[str, bool]:
+    """
+    Return the storage of the case format that has these strides (in elements), and whether it has exactly them.
+    """
+    held = [axis for axis, size in enumerate(shape) if size != 1]
+    if 0 in shape:
+        return "contiguous", True
+
+    def lies_as(order: Sequence[int]) -> bool:
+        dense = _dense(shape, order)
+        return all(strides[axis] == dense[axis] for axis in held)
+
+    channel = next((letters.index(letter) for letter in "CI" if letter in letters), len(letters) - 1)
+    axes = list(range(len(shape)))
+    if lies_as(axes):
+        return "contiguous", True
+    if lies_as([axis for axis in axes if axis != channel] + [channel]):
+        return "channels_last", True
+    if lies_as(axes[::-1]):
+        return "transposed", True
+    still = [axis for axis in held if strides[axis] == 0]
+    if still:
+        return f"broadcast:{letters[still[0]]}", len(still) == 1
+    inner = min((strides[axis] for axis in held), default=1)
+    return ("offset" if inner == 1 else "strided"), False
+
+
+def _dense(shape: Sequence[int], order: Sequence[int]) -> dict[int, int]:
+    strides, step = {}, 1
+    for axis in reversed(order):
+        strides[axis] = step
+        step *= shape[axis]
+    return strides
+
+
+@dataclass(eq=False)
+class Sightings:
+    """
+    The log of what is seen: one JSON line when something is new, and each time its count has doubled.
+
+    So a program that is killed leaves all distinct calls, and their counts within a factor of two.
+    Several processes may append to one log; counts are of the process `pid`.
+    """
+
+    path: str
+    _counts: dict[str, int] = field(default_factory=dict)
+    _lock: Any = field(default_factory=threading.Lock)
+    _local: Any = field(default_factory=threading.local)
+
+    def __post_init__(self) -> None:
+        self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        os.register_at_fork(after_in_child=self._counts.clear)
+
+    def see(self, said_by: str, look: Callable[[], Sighting | None]) -> None:
+        """
+        Count the call that `look` returns, or why it cannot be said; nothing inside `silently`.
+
+        Whatever goes wrong here is written down: it is no reason for the program to stop.
+        """
+        if self.is_silent:
+            return
+        try:
+            if (sighting := look()) is not None:
+                self._count(sighting.plain())
+        except Unsayable as reason:
+            self.miss(said_by, str(reason))
+        except Exception as error:
+            self.miss(said_by, f"fault in the suite: {type(error).__name__}: {error}")
+
+    def miss(self, said_by: str, reason: str) -> None:
+        """
+        Count a call that is not described, and why.
+        """
+        self._count({"unsaid": reason, "said_by": said_by})
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether this thread is inside a call that was seen already."""
+        return getattr(self._local, "depth", 0) > 0
+
+    @contextmanager
+    def silently(self) -> Iterator[None]:
+        """
+        See nothing in this thread: what runs inside belongs to a call that was seen.
+        """
+        self._local.depth = getattr(self._local, "depth", 0) + 1
+        try:
+            yield
+        finally:
+            self._local.depth -= 1
+
+    def _count(self, plain: Mapping[str, Any]) -> None:
+        text = json.dumps(plain)
+        with self._lock:
+            count = self._counts[text] = self._counts.get(text, 0) + 1
+            if count & (count - 1) == 0:
+                self._write(text, count)
+
+    def _write(self, text: str, count: int) -> None:
+        line = f'{{"pid": {os.getpid()}, "count": {count}, "seen": {text}}}\n'
+        os.write(self._file, line.encode())
+
+    def settle(self) -> None:
+        """
+        Write the counts down as they are.
+        """
+        with self._lock:
+            for text, count in self._counts.items():
+                self._write(text, count)
