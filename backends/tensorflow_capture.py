@@ -150,7 +150,9 @@ def _given(parameters: Signature, args: Sequence[Any], kwargs: Mapping[str, Any]
 
 
 def _sighting(tf: Any, said_by: str, op: str, given: Mapping[str, Any], result: Any) -> Sighting:
-    found = {key: next((given[one] for one in names if one in given), None) for key, names in NAMES.items()}
+    found: dict[str, Any] = {}
+    for key, names in NAMES.items():
+        found[key] = next((given[one] for one in names if one in given), None)
     shape = tf.TensorShape(found["input"].shape)
     if shape.rank is None or not 1 <= shape.rank - 2 <= len(SPATIAL):
         raise Unsayable(f"an input of shape {shape}")
@@ -160,7 +162,8 @@ def _sighting(tf: Any, said_by: str, op: str, given: Mapping[str, Any], result: 
     arrays |= {key: _operand(found[key], spatial + letters) for key, letters in KERNELS[op].items()}
     strides = _spatial(given.get("strides", given.get("stride")), layout)
     dilations = _spatial(given.get("dilations"), layout)
-    padding, extra = _padding(given["padding"], layout), ()
+    padding: Any = _padding(given["padding"], layout)
+    extra: tuple[int, ...] = ()
     if op == "conv_transpose":
         lengths = [[_operand(each, layout).extent(letter) for each in (found["input"], result)] for letter in spatial]
         taps = [arrays["kernel"].extent(letter) for letter in spatial]

@@ -49,7 +49,7 @@ def watch(sightings: Sightings) -> Callable[[], None]:
 
     framework = f"torch {torch.__version__}"
 
-    class Watching(TorchDispatchMode):
+    class Watching(TorchDispatchMode):  # type: ignore[misc]
         """
         Passes every operation on as it is.
         """
@@ -71,7 +71,12 @@ def watch(sightings: Sightings) -> Callable[[], None]:
     modes = (_words(torch), Watching())
     for mode in modes:
         mode.__enter__()
-    return lambda: [mode.__exit__(None, None, None) for mode in modes] and None
+
+    def stop() -> None:
+        for mode in reversed(modes):
+            mode.__exit__(None, None, None)
+
+    return stop
 
 
 def _words(torch: Any) -> Any:

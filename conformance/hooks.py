@@ -47,7 +47,7 @@ class Hooks:
                 self._attach(name)
         sys.meta_path.insert(0, self._finder)
         self._start = threading.Thread.start
-        threading.Thread.start = self._starting(threading.Thread.start)  # type: ignore[method-assign]
+        threading.Thread.start = self._starting(self._start)  # type: ignore[assignment,method-assign]
 
     def stop(self) -> None:
         """

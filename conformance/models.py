@@ -183,7 +183,8 @@ def _stored(word: str) -> Any:
 
 
 def _drawn(call: Seen, name: str, batch: int, seed: int) -> dict[str, Any]:
-    shape, generator = list(call["shapes"][name]), {"lcg": seed, "low": LOW, "high": HIGH}
+    shape = list(call["shapes"][name])
+    generator: dict[str, Any] = {"lcg": seed, "low": LOW, "high": HIGH}
     if name == "input":
         shape[call["layout"]["input"].index("N")] = batch
         generator["density"] = FIT

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conv_conformance import cli
+from conv_conformance.backends import numpy as numpy_adapter
 from conv_conformance.changes import CHANGES, WORSE, Comparison, compared
 from conv_conformance.record import Record, TargetInfo, write
 from conv_conformance.reports.comparison import advice
@@ -295,3 +296,79 @@ def test_records_with_nothing_in_common_cannot_be_judged(command: Command, tmp_p
         write(record(verdict(case=case)), tmp_path / f"{name}.jsonl")
     done = command("diff", tmp_path / "one.jsonl", tmp_path / "other.jsonl")
     assert (done.code, "0 calls judged by both" in done.out) == (3, True)
+
+
+# --- an adapter with a flag
+
+#: What the flag does in a copy of NumPy's adapter: a fault in dilated windows, or channels summed from the last on.
+FLAGGED = """\
+    if os.environ.get("FLAG") == "fault" and max(stage.dilations) > 1:
+        kernel = 2 * kernel
+    if os.environ.get("FLAG") == "order" and stage.groups == 1:
+        x, kernel = x[:, ::-1], kernel[:, ::-1]
+"""
+DRAWN = """\
+about: Drawn numbers, whose sums are rounded.
+defaults: {op: conv, layout: {input: NWC, kernel: WIO, output: NWC}, dtype: float32, padding: valid}
+sweeps:
+  - id: drawn.sums
+    title: Sums of 85 products
+    base:
+      input: {shape: [3, 20, 17], generate: {normal: 3, scale: 1}}
+      kernel: {shape: [5, 17, 4], generate: {normal: 4, scale: 0.25}}
+    axes: {batch: [1, 3], dilations: [1, 2]}
+"""
+
+
+@pytest.fixture
+def flagged(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """
+    Return a function that runs cases on the copy under a flag, and returns the record.
+    """
+    home = Path(numpy_adapter.__file__)
+    copy = home.read_text(encoding="utf-8")
+    copy = copy.replace("from .. ", "from conv_conformance ").replace("from ..", "from conv_conformance.")
+    copy = copy.replace("from .", "from conv_conformance.backends.")
+    place = "    function, parameters = _function(stage)\n"
+    assert place in copy
+    copy = copy.replace(place, FLAGGED + place, 1).replace(
+        "import numpy as np\n", "import os\n\nimport numpy as np\n", 1
+    )
+    (tmp_path / "copied.py").write_text(copy, encoding="utf-8")
+
+    def run(flag: str, *what: str | Path) -> Path:
+        monkeypatch.setenv("FLAG", flag)
+        path = tmp_path / f"{flag or 'none'}.jsonl"
+        command("run", *what, "-b", f"{tmp_path / 'copied.py'}:NumPy", "--record", path)
+        return path
+
+    return run
+
+
+def test_a_fault_behind_a_flag_is_regressed(command: Command, flagged: Callable[..., Path]) -> None:
+    """
+    Under the condition on which it acts, and a change that nothing has is none.
+    """
+    what = ("conv1d.valid.*", "conv1d.dilation.*", "conv1d.same.*")
+    before, after = flagged("", *what, "--sweeps", "none"), flagged("fault", *what, "--sweeps", "none")
+    done = command("diff", before, after)
+    assert done.code == 1
+    assert "regressed" in done.out
+    assert "acts  a dilation is not 1" in done.out
+    assert not any(f"\n{change} " in done.out for change in CHANGES if change != "regressed")
+
+
+def test_another_order_of_summation_has_only_moved(
+    command: Command, flagged: Callable[..., Path], tmp_path: Path
+) -> None:
+    """
+    Where sums are rounded, bits differ and both are right; where they are exact, nothing changes at all.
+    """
+    drawn = tmp_path / "drawn.yaml"
+    drawn.write_text(DRAWN, encoding="utf-8")
+    done = command("diff", flagged("", drawn), flagged("order", drawn))
+    assert (done.code, "moved  4 calls" in done.out) == (0, True)
+    assert not any(f"\n{change} " in done.out for change in CHANGES if change != "moved")
+    exact = "conv1d.valid.*"
+    done = command("diff", flagged("", exact, "--sweeps", "none"), flagged("order", exact, "--sweeps", "none"))
+    assert (done.code, "no change" in done.out) == (0, True)
