@@ -7,13 +7,11 @@ is one of a dilated input.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..sightings import Operand, Sighting, Sightings, Unsayable
+from ..sightings import SPATIAL, Operand, Sighting, Sightings, Unsayable, is_called_from
 
-SPATIAL = ("W", "HW", "DHW")
 NAME = "jax.lax.conv_general_dilated"
 #: The traces that end with a computation, or with a line of the program that is compiled; others pass a call on.
 FINAL = ("EvalTrace", "DynamicJaxprTrace")
@@ -35,7 +33,7 @@ def attach(sightings: Sightings) -> Callable[[], None]:
         kind = type(trace).__name__
         if kind not in FINAL or sightings.is_silent:
             return original(trace, args, *rest)
-        if not _is_gradient():
+        if not is_called_from(lambda code: code.co_name in GRADIENTS):
             params, is_compiled = rest[-1], kind != "EvalTrace"
             sightings.see(NAME, lambda: _sighting(framework, args, params, is_compiled=is_compiled))
         with sightings.silently():
@@ -54,17 +52,6 @@ def watch(sightings: Sightings) -> Callable[[], None]:
     Nothing here belongs to a thread.
     """
     return lambda: None
-
-
-def _is_gradient() -> bool:
-    frame = sys._getframe(2)
-    for _ in range(12):
-        if frame is None:
-            break
-        if frame.f_code.co_name in GRADIENTS:
-            return True
-        frame = frame.f_back  # type: ignore[assignment]
-    return False
 
 
 def _sighting(framework: str, args: Sequence[Any], params: Mapping[str, Any], *, is_compiled: bool) -> Sighting:

@@ -8,19 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from inspect import Signature, signature
+from inspect import signature
 from typing import Any
 
-from ..sightings import Operand, Sighting, Sightings, Unsayable
+from ..sightings import SPATIAL, Operand, Sighting, Sightings, Unsayable, given
 
-SPATIAL = ("W", "HW", "DHW")
-#: The functions of `keras.src.backend.nn`, with the letters of their kernels.
-KERNELS = {
-    "conv": {"kernel": "IO"},
-    "depthwise_conv": {"kernel": "CM"},
-    "separable_conv": {"depthwise_kernel": "CM", "pointwise_kernel": "IO"},
-    "conv_transpose": {"kernel": "OI"},
-}
+# The functions of `keras.src.backend.nn` bear the names of the format, and their kernels lie as TensorFlow's.
+from .tensorflow_capture import KERNELS
 
 
 def attach(sightings: Sightings) -> Callable[[], None]:
@@ -56,7 +50,7 @@ def _seeing(sightings: Sightings, keras: Any, op: str, function: Callable[..., A
     def conv(*args: Any, **kwargs: Any) -> Any:
         if not sightings.is_silent and not _is_shape_inference(keras):
             said = f"keras.ops.{op}", framework, keras.config.image_data_format()
-            sightings.see(said[0], lambda: _sighting(op, *said, _given(parameters, args, kwargs)))
+            sightings.see(said[0], lambda: _sighting(op, *said, given(parameters, args, kwargs)))
         with sightings.silently():
             return function(*args, **kwargs)
 
@@ -69,26 +63,20 @@ def _is_shape_inference(keras: Any) -> bool:
     return bool(scope is not None and scope.in_symbolic_scope())
 
 
-def _given(parameters: Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    given = parameters.bind(*args, **kwargs)
-    given.apply_defaults()
-    return given.arguments
-
-
-def _sighting(op: str, said_by: str, framework: str, data_format: str, given: Mapping[str, Any]) -> Sighting:
-    signal = given["inputs"]
+def _sighting(op: str, said_by: str, framework: str, data_format: str, asked: Mapping[str, Any]) -> Sighting:
+    signal = asked["inputs"]
     rank = len(signal.shape) - 2
     if not 1 <= rank <= len(SPATIAL):
         raise Unsayable(f"{rank} spatial axes")
     spatial = SPATIAL[rank - 1]
-    layout = f"NC{spatial}" if (given["data_format"] or data_format) == "channels_first" else f"N{spatial}C"
+    layout = f"NC{spatial}" if (asked["data_format"] or data_format) == "channels_first" else f"N{spatial}C"
     arrays = {"input": _operand(signal, layout)}
-    arrays |= {key: _operand(given[key], spatial + letters) for key, letters in KERNELS[op].items()}
-    strides, dilations = _spread(given["strides"], rank), _spread(given["dilation_rate"], rank)
-    extra = given.get("output_padding")
-    if _is_unsaid(given["padding"], list(arrays.values())[1], strides, dilations, extra):
+    arrays |= {key: _operand(asked[key], spatial + letters) for key, letters in KERNELS[op].items()}
+    strides, dilations = _spread(asked["strides"], rank), _spread(asked["dilation_rate"], rank)
+    extra = asked.get("output_padding")
+    if _is_unsaid(asked["padding"], list(arrays.values())[1], strides, dilations, extra):
         raise Unsayable("output_padding beside padding same")
-    is_in_pairs = given["padding"] == "valid" and extra is not None
+    is_in_pairs = asked["padding"] == "valid" and extra is not None
     return Sighting(
         op=op,
         arrays=arrays,
@@ -96,7 +84,7 @@ def _sighting(op: str, said_by: str, framework: str, data_format: str, given: Ma
         said_by=said_by,
         framework=framework,
         strides=strides,
-        padding=[(0, 0)] * rank if is_in_pairs else given["padding"],
+        padding=[(0, 0)] * rank if is_in_pairs else asked["padding"],
         dilations=dilations,
         output_padding=_spread(extra, rank) if is_in_pairs else (),
         groups=arrays["input"].extent("C") // max(arrays["kernel"].extent("I"), 1) if op == "conv" else 1,

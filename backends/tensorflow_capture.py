@@ -7,15 +7,14 @@ TensorFlow runs, or puts into a graph, on another way are seen as they are.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from inspect import Signature, signature
+from inspect import signature
+from types import CodeType
 from typing import Any
 
-from ..sightings import Operand, Sighting, Sightings, Unsayable
+from ..sightings import SPATIAL, Operand, Sighting, Sightings, Unsayable, given, is_called_from
 
-SPATIAL = ("W", "HW", "DHW")
 #: The functions of `tf.nn` by the op that they are; the spatial rank follows from the input.
 FUNCTIONS = {
     "conv1d": "conv",
@@ -80,7 +79,7 @@ def _seeing(sightings: Sightings, tf: Any, name: str, function: Callable[..., An
             result = function(*args, **kwargs)
         if not sightings.is_silent:
             said = f"tf.nn.{name}"
-            sightings.see(said, lambda: _sighting(tf, said, FUNCTIONS[name], _given(parameters, args, kwargs), result))
+            sightings.see(said, lambda: _sighting(tf, said, FUNCTIONS[name], given(parameters, args, kwargs), result))
         return result
 
     return conv
@@ -95,7 +94,7 @@ def watch(sightings: Sightings) -> Callable[[], None]:
 
     def see(op_type: Any, inputs: Sequence[Any], attrs: Any, outputs: Sequence[Any], *_: Any, **__: Any) -> None:
         name = op_type.decode() if isinstance(op_type, bytes) else op_type
-        if name not in OPERATIONS or sightings.is_silent or _is_gradient():
+        if name not in OPERATIONS or sightings.is_silent or is_called_from(_makes_gradients):
             return
         op, said_by = OPERATIONS[name], f"tf.raw_ops.{name}"
         sightings.see(said_by, lambda: _sighting(tf, said_by, op, _operated(op, inputs, attrs), outputs[0]))
@@ -104,15 +103,8 @@ def watch(sightings: Sightings) -> Callable[[], None]:
     return lambda: op_callbacks.remove_op_callback(see)
 
 
-def _is_gradient() -> bool:
-    frame = sys._getframe(2)
-    for _ in range(12):
-        if frame is None:
-            break
-        if frame.f_code.co_filename.endswith(GRADIENTS):
-            return True
-        frame = frame.f_back  # type: ignore[assignment]
-    return False
+def _makes_gradients(code: CodeType) -> bool:
+    return code.co_filename.endswith(GRADIENTS)
 
 
 def _operated(op: str, inputs: Sequence[Any], attrs: Sequence[Any]) -> dict[str, Any]:
@@ -143,26 +135,20 @@ def _text(value: Any) -> Any:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def _given(parameters: Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    given = parameters.bind(*args, **kwargs)
-    given.apply_defaults()
-    return given.arguments
-
-
-def _sighting(tf: Any, said_by: str, op: str, given: Mapping[str, Any], result: Any) -> Sighting:
+def _sighting(tf: Any, said_by: str, op: str, said: Mapping[str, Any], result: Any) -> Sighting:
     found: dict[str, Any] = {}
     for key, names in NAMES.items():
-        found[key] = next((given[one] for one in names if one in given), None)
+        found[key] = next((said[one] for one in names if one in said), None)
     shape = tf.TensorShape(found["input"].shape)
     if shape.rank is None or not 1 <= shape.rank - 2 <= len(SPATIAL):
         raise Unsayable(f"an input of shape {shape}")
     spatial = SPATIAL[shape.rank - 3]
-    layout = f"NC{spatial}" if str(given.get("data_format") or "N").startswith("NC") else f"N{spatial}C"
+    layout = f"NC{spatial}" if str(said.get("data_format") or "N").startswith("NC") else f"N{spatial}C"
     arrays = {"input": _operand(found["input"], layout)}
     arrays |= {key: _operand(found[key], spatial + letters) for key, letters in KERNELS[op].items()}
-    strides = _spatial(given.get("strides", given.get("stride")), layout)
-    dilations = _spatial(given.get("dilations"), layout)
-    padding: Any = _padding(given["padding"], layout)
+    strides = _spatial(said.get("strides", said.get("stride")), layout)
+    dilations = _spatial(said.get("dilations"), layout)
+    padding: Any = _padding(said["padding"], layout)
     extra: tuple[int, ...] = ()
     if op == "conv_transpose":
         lengths = [[_operand(each, layout).extent(letter) for each in (found["input"], result)] for letter in spatial]

@@ -7,14 +7,12 @@ Only the word `same` is gone by then: a mode ahead of the dispatcher keeps it.
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..sightings import Operand, Sighting, Sightings, Unsayable
+from ..sightings import SPATIAL, Operand, Sighting, Sightings, Unsayable, is_called_from
 
-SPATIAL = ("W", "HW", "DHW")
 #: Operations of the dispatcher, with what they call transposed; `convolution` says it in an argument.
 OPERATIONS = {
     "aten::convolution": None,
@@ -147,7 +145,7 @@ def _sighting(name: str, framework: str, given: Mapping[str, Any]) -> Sighting:
         dilations=per_axis["dilation"],
         output_padding=per_axis["output_padding"],
         groups=given["groups"],
-        is_compiled=_is_compiled(),
+        is_compiled=is_called_from(lambda code: "torchinductor" in code.co_filename),
     )
 
 
@@ -160,15 +158,3 @@ def _operand(tensor: Any, letters: str, dtype: Any) -> Operand:
 def _spread(value: Any, rank: int) -> tuple[int, ...]:
     values = (value,) if isinstance(value, int) else tuple(value)
     return values * rank if len(values) == 1 else values
-
-
-def _is_compiled() -> bool:
-    """Say whether code that torch.compile has written is what calls."""
-    frame = sys._getframe(1)
-    for _ in range(12):
-        if frame is None:
-            break
-        if "torchinductor" in frame.f_code.co_filename:
-            return True
-        frame = frame.f_back  # type: ignore[assignment]
-    return False

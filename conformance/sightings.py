@@ -9,15 +9,24 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from inspect import Signature
+from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 #: Stands for a batch that is not known while a graph is traced.
 BATCH = 2
 UNKNOWN = f"traced for any batch, {BATCH} stands for it"
+
+
+#: The letters of the spatial axes by rank, from one on.
+SPATIAL = ("W", "HW", "DHW")
+#: So many callers are asked where a call comes from.
+CALLERS = 14
 
 
 class Unsayable(Exception):
@@ -96,6 +105,29 @@ class Sighting:
         call["groups"] = int(self.groups)
         how = "compiled or traced" if self.is_compiled else ""
         return {"call": call, "said_by": self.said_by, "framework": self.framework, "how": how, "notes": notes}
+
+
+def given(parameters: Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return what a function was given by the names of its parameters, defaults included.
+    """
+    bound = parameters.bind(*args, **kwargs)
+    bound.apply_defaults()
+    return bound.arguments
+
+
+def is_called_from(holds: Callable[[CodeType], bool]) -> bool:
+    """
+    Say whether one of the nearest callers is such code.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    for _ in range(CALLERS):
+        if frame is None:
+            return False
+        if holds(frame.f_code):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _sizes(operand: Operand, notes: list[str]) -> list[int]:
