@@ -110,6 +110,17 @@ class Comparison:
         """
         return Counter(change.change for change in self.changes if change.target == target)
 
+    def faults(self, pair: Pair) -> tuple[int, int]:
+        """
+        Return on how many calls the suite or an adapter itself failed, before and after.
+        """
+        sides = ((self.before, pair.before), (self.after, pair.after))
+        before, after = (
+            sum((verdict.target, verdict.verdict) == (info.name, "suite-error") for verdict in record.verdicts)
+            for record, info in sides
+        )
+        return before, after
+
 
 def compared(before: Record, after: Record, cases: Mapping[str, Case], *, slower: float | None = None) -> Comparison:
     """

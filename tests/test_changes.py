@@ -298,6 +298,20 @@ def test_records_with_nothing_in_common_cannot_be_judged(command: Command, tmp_p
     assert (done.code, "0 calls judged by both" in done.out) == (3, True)
 
 
+def test_a_fault_of_ours_is_no_change_and_no_pardon(command: Command, tmp_path: Path) -> None:
+    """
+    Where the adapter itself failed on one side, nothing is said of the framework: exit 4, before any other.
+    """
+    both = [verdict(case=IDS[0]), verdict(case=IDS[1])]
+    write(record(*both), tmp_path / "one.jsonl")
+    write(record(verdict("suite-error", case=IDS[0]), both[1]), tmp_path / "other.jsonl")
+    done = command("diff", tmp_path / "one.jsonl", tmp_path / "other.jsonl")
+    assert done.code == 4
+    assert "torch: a fault of the suite or the adapter after, on 1 call, counts for nothing" in done.out
+    back = command("diff", tmp_path / "other.jsonl", tmp_path / "one.jsonl", "--fail-on", "only-after")
+    assert (back.code, "adapter before" in back.out) == (4, True)
+
+
 # --- an adapter with a flag
 
 #: What the flag does in a copy of NumPy's adapter: a fault in dilated windows, or channels summed from the last on.

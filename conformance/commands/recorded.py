@@ -62,7 +62,7 @@ def diff(
     other bits), fixed, supported, only-before, only-after.
 
     Exit codes: 0 no change that --fail-on names; 1 such a change; 2 invalid usage or record; 3 nothing was judged by
-    both.
+    both; 4 a record has a fault of the suite or an adapter.
     """
     from .. import changes
     from ..record import read

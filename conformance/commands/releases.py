@@ -47,7 +47,8 @@ def check(
     CANDIDATE is torch==2.13.0, or torch for the newest. Both run the same cases, in environments that are made with
     pip and kept (see `environments`); everything else is the same on both sides, or is listed.
 
-    Exit codes: 0 nothing that --fail-on names; 1 something is worse; 2 invalid usage; 3 it could not be judged.
+    Exit codes: 0 nothing that --fail-on names; 1 something is worse; 2 invalid usage; 3 it could not be judged;
+    4 a fault of the suite or an adapter.
     """
     import shlex
 

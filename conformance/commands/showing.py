@@ -156,6 +156,8 @@ def outcome(found: Comparison, fail_on: Sequence[str]) -> int:
     """
     Return the exit code of a comparison.
     """
+    if any(any(found.faults(pair)) for pair in found.pairs):
+        return codes.OUR_FAULT
     if not any(found.judged.values()):
         return codes.NOT_RUN
     return int(any(change.change in fail_on for change in found.changes))

@@ -72,6 +72,9 @@ def about(found: Comparison) -> Iterator[str]:
     """
     for pair in found.pairs:
         yield f"{pair.name}: {_versions(pair)}, {_calls(found.judged[pair.name])} judged by both, {_total(found, pair)}"
+        for side, count in zip(("before", "after"), found.faults(pair), strict=True):
+            if count:
+                yield f"{pair.name}: a fault of the suite or the adapter {side}, on {_calls(count)}, counts for nothing"
     for side, record, others in (("before", found.before, 0), ("after", found.after, 1)):
         held = {pair[others].name for pair in found.pairs}
         yield from (f"{info.name}: {side} alone" for info in record.targets if info.name not in held)
