@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from .boot import FINDER
 from .hooks import Hooks
 from .sightings import Sightings
 
@@ -23,23 +24,16 @@ from .sightings import Sightings
 VARIABLE = "CONV_CONFORMANCE_CAPTURE"
 #: Stands in the module path of a program, so that Python imports it at its start.
 BOOT = """
-import os, sys
+import os
 from importlib.machinery import PathFinder
-from importlib.util import module_from_spec, spec_from_file_location as spec
+from importlib.util import module_from_spec
 here = os.path.dirname(os.path.abspath(__file__))
 sys.path[:] = [each for each in sys.path if os.path.abspath(each or ".") != here]
-places = {places!r}
-class Finder:
-    @staticmethod
-    def find_spec(name, path=None, target=None):
-        at = places.get(name)
-        return at and spec(name, at + "/__init__.py", submodule_search_locations=[at])
-sys.meta_path.insert(0, Finder)
 try:
     from conv_conformance.capture import start
     start()
 except Exception as error:
-    print(f"conv-conformance: nothing is captured here: {{type(error).__name__}}: {{error}}", file=sys.stderr)
+    print(f"conv-conformance: nothing is captured here: {type(error).__name__}: {error}", file=sys.stderr)
 # The environment's own module of this name comes next, as if this one were not there.
 theirs = PathFinder.find_spec("sitecustomize")
 if theirs is not None:
@@ -99,7 +93,9 @@ def environment(folder: Path, log: Path) -> dict[str, str]:
     from importlib.resources import files
 
     places = {"conv_conformance": Path(__file__).parent, "conv_conformance.backends": files(f"{__package__}.backends")}
-    (folder / "sitecustomize.py").write_text(BOOT.format(places={name: str(at) for name, at in places.items()}))
+    named = {name: str(at) for name, at in places.items()}
+    program = f"import sys\nplaces = {named!r}\n{FINDER}{BOOT}"
+    (folder / "sitecustomize.py").write_text(program, encoding="utf-8")
     path = os.environ.get("PYTHONPATH")
     return {
         **os.environ,

@@ -24,6 +24,7 @@ from typing import TypeAlias
 import psutil
 
 from . import wire
+from .boot import FINDER
 from .call import Array
 from .observation import Observation, from_message, is_duration, readable
 from .targets import Adapter
@@ -36,17 +37,11 @@ SMOKE = -1
 #: How often the parent looks whether a worker still moves, in seconds.
 TICK = 0.05
 
-#: Runs in the worker's interpreter, isolated: makes the engine and its backends importable, and nothing else of ours.
-BOOT = """
+#: Runs in the worker's interpreter, isolated.
+BOOT = f"""
 import sys
-from importlib.util import spec_from_file_location as spec
 places = dict(zip(("conv_conformance", "conv_conformance.backends"), sys.argv[1:3]))
-class Finder:
-    @staticmethod
-    def find_spec(name, path=None, target=None):
-        at = places.get(name)
-        return at and spec(name, at + "/__init__.py", submodule_search_locations=[at])
-sys.meta_path.insert(0, Finder)
+{FINDER}
 from conv_conformance.worker import main
 main(*sys.argv[3:])
 """
