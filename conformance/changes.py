@@ -195,12 +195,12 @@ def _by_case(record: Record, target: TargetInfo) -> dict[str, Verdict]:
 def _of_pair(
     pair: Pair, before: Mapping[str, Verdict], after: Mapping[str, Verdict], slower: float | None
 ) -> tuple[list[Change], list[str]]:
-    """Return the changes of a pair of targets, and the calls that both records judge."""
+    """Return the changes of a pair of targets, and the calls that both records judge: of which one at least is said."""
     found: list[Change] = []
     both: list[str] = []
     for case in dict.fromkeys([*before, *after]):
         was, now = _judged(before.get(case)), _judged(after.get(case))
-        if was is not None and now is not None:
+        if was is not None and now is not None and {_state(was), _state(now)} != {"unsaid"}:
             both.append(case)
         for kind in _kinds(was, now, slower):
             found.append(Change(case=case, target=pair.name, change=kind, before=was, after=now))

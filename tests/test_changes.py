@@ -207,6 +207,18 @@ def test_what_else_is_not_the_same_is_told() -> None:
     assert dict(compared(record(), record(), CASES).apart) == {}
 
 
+def test_a_call_that_neither_can_say_is_judged_by_none() -> None:
+    """
+    It speaks against no condition, and is not counted.
+    """
+    unsaid = [verdict("unsupported", case=case) for case in IDS[2:]]
+    found = compared(record(replace(RIGHT, case=IDS[0]), *unsaid), record(replace(WRONG, case=IDS[0]), *unsaid), CASES)
+    assert found.judged == {"torch": 1}
+    assert [change.change for change in found.changes] == ["regressed"]
+    gone = compared(record(RIGHT), record(verdict("unsupported")), CASES)
+    assert gone.judged == {"torch": 1}
+
+
 # --- as a person does it
 
 
