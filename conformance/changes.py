@@ -299,11 +299,18 @@ def _in_words(verdict: Verdict) -> str:
     return verdict.finding.kind if verdict.finding is not None else _death(verdict)
 
 
+def _followed(verdict: Verdict) -> str:
+    """Return the alternative that was followed, without the clauses; of several what is told beside `computes`."""
+    names = [name.rpartition(":")[2] for name in (verdict.alternative or "none").split(", ")]
+    told = list(dict.fromkeys(name for name in names if name != "computes"))
+    return "refuses" if "refuses" in told else ", ".join(told) or "computes"
+
+
 #: What of a verdict tells of a change.
 _SAYS: Mapping[str, Callable[[Verdict], str]] = {
     **dict.fromkeys(("regressed", "wrong-otherwise", "unsupported", "fixed", "supported"), _in_words),
     "precision": lambda verdict: verdict.precision or "not said",
-    "alternative": lambda verdict: verdict.alternative or "none",
+    "alternative": _followed,
 }
 
 

@@ -219,6 +219,27 @@ def test_a_call_that_neither_can_say_is_judged_by_none() -> None:
     assert gone.judged == {"torch": 1}
 
 
+@pytest.mark.parametrize(
+    ("was", "now", "what"),
+    [
+        ("SAME-4:refuses", "SAME-4:computes, STRIDE-2:computes", "refuses, now computes"),
+        ("refuses", "SAME-4:computes, DTYPE-FLOAT16:computes", "refuses, now computes"),
+        ("SAME-4:refuses, STRIDE-2:refuses", "TRANS-7:trailing-zeros, SAME-4:computes", "refuses, now trailing-zeros"),
+        (
+            "TRANS-7:trailing-zeros",
+            "TRANS-7:ends-with-the-last-product",
+            "trailing-zeros, now ends-with-the-last-product",
+        ),
+    ],
+)
+def test_an_alternative_is_told_without_its_clauses(was: str, now: str, what: str) -> None:
+    """
+    Calls that are computed now and were not are one group, under whichever clauses they might be refused.
+    """
+    found = compared(record(replace(RIGHT, alternative=was)), record(replace(RIGHT, alternative=now)), CASES)
+    assert [(group.verdict, group.kind) for group in found.groups] == [("alternative", what)]
+
+
 # --- as a person does it
 
 
