@@ -250,7 +250,11 @@ def _of_right(was: Verdict, now: Verdict) -> str:
 def _manner(verdict: Verdict) -> tuple[str | None, ...]:
     """Return how a call is wrong, whatever a ledger knows of it: the records may have been held against two."""
     finding = verdict.finding
-    return (_death(verdict),) if finding is None else (finding.kind, finding.where, verdict.output_sha256)
+    if finding is None:
+        return (_death(verdict),)
+    # What stands in a result of another shape may be memory that belongs to nothing, and another one each time.
+    is_shape = finding.kind == "shape"
+    return (finding.kind, finding.where, finding.message if is_shape else verdict.output_sha256)
 
 
 def _death(verdict: Verdict) -> str:

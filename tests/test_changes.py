@@ -58,6 +58,7 @@ RIGHT = verdict(output_sha256="ab", alternative="computes", precision="float32")
         (verdict("known", finding=VALUES, known="torch.a"), verdict("fixed"), "fixed"),
         (WRONG, replace(WRONG, output_sha256="cd"), "wrong-otherwise"),
         (WRONG, replace(WRONG, finding=SHAPE), "wrong-otherwise"),
+        (replace(WRONG, finding=SHAPE), replace(WRONG, finding=replace(SHAPE, message="shape [3]")), "wrong-otherwise"),
         (WRONG, verdict("crash"), "wrong-otherwise"),
         (verdict("crash"), verdict("timeout"), "wrong-otherwise"),
         (RIGHT, verdict("unsupported"), "unsupported"),
@@ -94,6 +95,7 @@ def test_each_change_has_one_name(was: Verdict | None, now: Verdict | None, chan
         (verdict("not-run"), verdict("suite-error")),
         (None, verdict("not-run")),
         (RIGHT, replace(RIGHT, seconds=9.0)),
+        (replace(WRONG, finding=SHAPE), replace(WRONG, finding=SHAPE, output_sha256="cd")),
     ],
 )
 def test_what_a_ledger_knows_is_no_change(was: Verdict | None, now: Verdict | None) -> None:
