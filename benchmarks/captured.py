@@ -1,22 +1,22 @@
 """
 What `capture` sees of five architectures, what it costs, and whether the captured layers are safe on another release.
 
-Each program of benchmarks/models is run bare and under `capture` in turn, some rounds; its case file is run on the
-release that is installed, and `check` holds that against another one. The five need torchvision and flax beside the
-frameworks. The ratio is of the median pass of a model; it must compute the same bits.
+Each program of benchmarks/models is run under `capture`; its case file is run on the release that is installed, and
+`check` holds that against another one. Then the program makes passes in turn, bare and watched, whose medians give the
+ratio, and which must compute the same bits. The five need torchvision and flax beside the frameworks.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
@@ -47,36 +47,36 @@ class Ended:
     seconds: float
 
 
-def run(*words: str | Path) -> Ended:
+def run(*words: str | Path, **variables: str) -> Ended:
     """
-    Run a command.
+    Run a command, with these variables beside the others.
     """
     begun = perf_counter()
-    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False)
+    environment = {**os.environ, **variables}
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False, env=environment)
     seconds = perf_counter() - begun
     return Ended(code=done.returncode, out=done.stdout.splitlines(), err=done.stderr.splitlines(), seconds=seconds)
 
 
-def measured(name: str, rounds: int, folder: Path) -> dict[str, Any]:
+def measured(name: str, passes: int, folder: Path) -> dict[str, Any]:
     """
     Return what one program shows.
     """
     target, other = PROGRAMS[name]
     file, program = folder / f"{name}.yaml", (sys.executable, MODELS / f"{name}.py")
-    bare, watched = [], []
-    for _ in range(rounds):
-        bare.append(told(run(*program)))
-        captured = run(*COMMAND, "capture", "-o", file, "--", *program)
-        watched.append(told(captured))
+    captured = run(*COMMAND, "capture", "-o", file, "--", *program)
+    alternating = told(run(*program, WATCHED="1", PASSES=str(passes)))
+    digests = {*told(captured)["sha256"], *alternating["sha256"]}
+    bare, watched = (alternating["seconds"][way] for way in ("bare", "watched"))
     distinct, total = re.findall(r"\d+", captured.err[-1].rpartition(": ")[2])
     ran = run(*COMMAND, "run", file, "-b", target)
     checked = run(*COMMAND, "check", other, file, "-b", target)
     return {
         "distinct": int(distinct),
         "calls": int(total),
-        "same_bits": {each["sha256"] for each in bare} == {each["sha256"] for each in watched},
-        "seconds": {"bare": middle(bare), "captured": middle(watched)},
-        "ratio": round(middle(watched) / middle(bare), 3),
+        "same_bits": len(digests) == 1,
+        "seconds": {"bare": round(bare, 4), "watched": round(watched, 4)},
+        "ratio": round(watched / bare, 3),
         "run": {"target": target, "code": ran.code, "seconds": round(ran.seconds, 1), "says": ran.out[-1].split()},
         "check": {
             "candidate": other,
@@ -95,26 +95,19 @@ def told(ended: Ended) -> dict[str, Any]:
     return result
 
 
-def middle(passes: list[dict[str, Any]]) -> float:
-    """
-    Return the median of the seconds of passes.
-    """
-    return round(median(each["seconds"] for each in passes), 4)
-
-
 def main() -> None:
     """
     Measure, print a line for each program, and write the figures where asked.
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("programs", nargs="*", metavar="PROGRAM", help=f"of {', '.join(PROGRAMS)}; all if none")
-    parser.add_argument("--rounds", type=int, default=3, help="runs of each program, bare and under capture")
+    parser.add_argument("--passes", type=int, default=25, help="of each model, bare and watched (%(default)s)")
     parser.add_argument("--json", type=Path, help="write the figures here")
     asked = parser.parse_args()
     found = {}
     with TemporaryDirectory() as folder:
         for name in asked.programs or PROGRAMS:
-            found[name] = each = measured(name, asked.rounds, Path(folder))
+            found[name] = each = measured(name, asked.passes, Path(folder))
             print(f"{name}: {each['distinct']} distinct of {each['calls']}, {each['ratio']} times as long", end="")
             print(f", run {each['run']['code']}, check {each['check']['code']}: {each['check']['says']}", flush=True)
     if asked.json:
