@@ -87,4 +87,4 @@ def _letters(spec: Sequence[int], names: str) -> str:
 
 def _operand(array: Any, letters: str) -> Operand:
     shape = tuple(size if isinstance(size, int) else None for size in array.shape)
-    return Operand(letters, shape, str(array.dtype))
+    return Operand(letters, shape, str(array.dtype), array=array)

@@ -105,4 +105,5 @@ def _spread(value: Any, rank: int) -> tuple[int, ...]:
 
 def _operand(array: Any, letters: str) -> Operand:
     shape = tuple(size if isinstance(size, int) else None for size in array.shape)
-    return Operand(letters, shape, str(getattr(array.dtype, "name", array.dtype)).removeprefix("torch."))
+    dtype = str(getattr(array.dtype, "name", array.dtype)).removeprefix("torch.")
+    return Operand(letters, shape, dtype, array=array)

@@ -171,7 +171,7 @@ def _sighting(tf: Any, said_by: str, op: str, said: Mapping[str, Any], result: A
 
 
 def _operand(array: Any, letters: str) -> Operand:
-    return Operand(letters, tuple(array.shape), str(getattr(array.dtype, "name", array.dtype)))
+    return Operand(letters, tuple(array.shape), str(getattr(array.dtype, "name", array.dtype)), array=array)
 
 
 def _spatial(values: Any, layout: str) -> list[int]:

@@ -152,7 +152,7 @@ def _sighting(name: str, framework: str, given: Mapping[str, Any]) -> Sighting:
 def _operand(tensor: Any, letters: str, dtype: Any) -> Operand:
     is_strided = str(tensor.layout) == "torch.strided"
     strides = tuple(tensor.stride()) if is_strided else None
-    return Operand(letters, tuple(tensor.shape), str(dtype).removeprefix("torch."), strides)
+    return Operand(letters, tuple(tensor.shape), str(dtype).removeprefix("torch."), strides, tensor)
 
 
 def _spread(value: Any, rank: int) -> tuple[int, ...]:

@@ -22,6 +22,8 @@ from .sightings import Sightings
 
 #: Says in a program's environment where its log is; see `start`.
 VARIABLE = "CONV_CONFORMANCE_CAPTURE"
+#: Set where magnitudes are written down as well.
+RANGES = "CONV_CONFORMANCE_CAPTURE_RANGES"
 #: Stands in the module path of a program, so that Python imports it at its start.
 BOOT = """
 import os
@@ -51,9 +53,11 @@ def log_of(path: Path) -> Path:
 
 
 @contextmanager
-def capture(path: Path | str) -> Iterator[None]:
+def capture(path: Path | str, *, ranges: bool = False) -> Iterator[None]:
     """
     Write the distinct convolutions that are made inside to a case file, however the block ends.
+
+    `ranges` writes down the largest magnitude in each array as well, where there are values.
 
     Raises:
         Invalid: if the file cannot be written.
@@ -63,7 +67,7 @@ def capture(path: Path | str) -> Iterator[None]:
 
     log = log_of(Path(path))
     log.unlink(missing_ok=True)
-    sightings = Sightings(str(log))
+    sightings = Sightings(str(log), ranges)
     hooks = Hooks(sightings)
     hooks.start()
     try:
@@ -79,12 +83,12 @@ def start() -> None:
     Watch this process for the rest of its life, if its environment says where to log; called at the start of Python.
     """
     if path := os.environ.get(VARIABLE):
-        sightings = Sightings(path)
+        sightings = Sightings(path, RANGES in os.environ)
         Hooks(sightings).start()
         atexit.register(sightings.settle)
 
 
-def environment(folder: Path, log: Path) -> dict[str, str]:
+def environment(folder: Path, log: Path, *, ranges: bool = False) -> dict[str, str]:
     """
     Return the environment in which Python, and each Python that it starts, is watched.
 
@@ -101,6 +105,7 @@ def environment(folder: Path, log: Path) -> dict[str, str]:
         **os.environ,
         "PYTHONPATH": str(folder) if path is None else f"{folder}{os.pathsep}{path}",
         VARIABLE: str(log.absolute()),
+        **({RANGES: "1"} if ranges else {}),
     }
 
 
@@ -113,12 +118,13 @@ def main(arguments: Sequence[str]) -> None:
 
     parser = argparse.ArgumentParser(prog="python -m conv_conformance.capture", description=main.__doc__)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the case file to write")
+    parser.add_argument("--ranges", action="store_true", help="write down the largest magnitude in each array as well")
     parser.add_argument("-m", dest="is_module", action="store_true", help="PROGRAM is a module")
     parser.add_argument("program", metavar="PROGRAM")
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
     asked = parser.parse_args(arguments)
     sys.argv = [asked.program, *asked.arguments]
-    with capture(asked.output):
+    with capture(asked.output, ranges=asked.ranges):
         if asked.is_module:
             sys.path.insert(0, "")
             runpy.run_module(asked.program, run_name="__main__", alter_sys=True)

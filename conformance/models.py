@@ -43,8 +43,10 @@ class Layer:
     said_by: list[str] = field(default_factory=list)
     frameworks: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    #: The largest magnitude in each array, where that was asked for and there were values.
+    largest: dict[str, float] = field(default_factory=dict)
 
-    def add(self, seen: Seen, count: int) -> None:
+    def add(self, seen: Seen, count: int, largest: Mapping[str, float]) -> None:
         """
         Count in the same call, however it was made.
         """
@@ -53,6 +55,7 @@ class Layer:
         self.said_by += [f"{seen['said_by']} of {seen['framework']}{how}"]
         self.frameworks += [seen["framework"]]
         self.notes += seen["notes"]
+        self.largest |= {name: max(value, self.largest.get(name, 0.0)) for name, value in largest.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,12 +83,15 @@ def read(log: Path) -> Model:
     Return what a log says; a last line that was cut short is left out.
     """
     counts: dict[str, Counter[int]] = {}
+    largest: dict[str, dict[str, float]] = {}
     for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
         with suppress(ValueError, KeyError, TypeError):
             entry = json.loads(line)
             text = json.dumps(entry["seen"])
             by_process = counts.setdefault(text, Counter())
             by_process[entry["pid"]] = max(by_process[entry["pid"]], entry["count"])
+            known = largest.setdefault(text, {})
+            known |= {name: max(value, known.get(name, 0.0)) for name, value in entry["largest"].items()}
     layers: dict[str, Layer] = {}
     unsaid: Counter[tuple[str, str]] = Counter()
     for text, by_process in counts.items():
@@ -95,7 +101,7 @@ def read(log: Path) -> Model:
                 unsaid[seen["said_by"], f"{complaint.key}: {complaint.message}"] += count
                 break
             else:
-                layers.setdefault(json.dumps(seen["call"]), Layer(call=seen["call"])).add(seen, count)
+                layers.setdefault(json.dumps(seen["call"]), Layer(call=seen["call"])).add(seen, count, largest[text])
         else:
             unsaid[seen["said_by"], seen["unsaid"]] += count
     return Model(layers=list(layers.values()), unsaid=unsaid)
@@ -154,6 +160,9 @@ def _sweep(layer: Layer, stem: str, number: int) -> dict[str, Any]:
     name, sizes = f"{layer.call['op'].replace('_', '-')}{len(layer.call['strides'])}d", _sizes(layer.call)
     batch, seen = _batch(layer.call), geometry.extents(plain(layer.call), "input")["N"]
     notes = [f"the batch was {seen}, cut for the size of the arrays"] if batch < seen else []
+    if layer.largest:
+        told = ", ".join(f"{value:.3g} in the {name}" for name, value in layer.largest.items())
+        notes.append(f"values up to {told}")
     times = "once" if layer.count == 1 else f"{layer.count} times"
     return {
         "id": f"{stem}-{name}-{sizes['taps']}-{sizes['channels']}-to-{sizes['filters']}",

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from inspect import Signature
-from types import CodeType, FrameType
+from types import CodeType, FrameType, MappingProxyType
 from typing import Any, NamedTuple
 
 #: Stands for a batch that is not known while a graph is traced.
@@ -40,13 +40,15 @@ class Operand(NamedTuple):
     An array of a call as the framework received it.
 
     `letters` names its axes, such as `NCHW`; a size is None where a traced graph leaves it open;
-    `strides` are in elements, None where the framework has no such thing.
+    `strides` are in elements, None where the framework has no such thing; `array` is what has the values, and is asked
+    for their magnitude alone, where that is wanted.
     """
 
     letters: str
     shape: Sequence[int | None]
     dtype: str
     strides: Sequence[int] | None = None
+    array: Any = None
 
     def extent(self, letter: str) -> int:
         """
@@ -130,6 +132,22 @@ def is_called_from(holds: Callable[[CodeType], bool]) -> bool:
     return False
 
 
+def magnitude(array: Any) -> float:
+    """
+    Return the largest magnitude in an array; NaN where there is none: while a program is traced, over no elements.
+    """
+    try:
+        if hasattr(array, "detach"):
+            return float(array.detach().abs().max())
+        # Whoever has such an array has NumPy; a tensor of TensorFlow gives up its values when it is asked.
+        import numpy as np
+
+        values = np.asarray(array.numpy() if hasattr(array, "numpy") else array)
+        return float(np.abs(values.astype(np.complex128 if values.dtype.kind == "c" else np.float64)).max())
+    except Exception:
+        return float("nan")
+
+
 def _sizes(operand: Operand, notes: list[str]) -> list[int]:
     sizes = []
     for letter, size in zip(operand.letters, operand.shape, strict=True):
@@ -193,7 +211,10 @@ class Sightings:
     """
 
     path: str
+    #: Whether the largest magnitude in each array is written down as well.
+    ranges: bool = False
     _counts: dict[str, int] = field(default_factory=dict)
+    _largest: dict[str, dict[str, float]] = field(default_factory=dict)
     _lock: Any = field(default_factory=threading.Lock)
     _local: Any = field(default_factory=threading.local)
 
@@ -211,7 +232,8 @@ class Sightings:
             return
         try:
             if (sighting := look()) is not None:
-                self._count(sighting.plain())
+                arrays = sighting.arrays if self.ranges else {}
+                self._count(sighting.plain(), {name: magnitude(each.array) for name, each in arrays.items()})
         except Unsayable as reason:
             self.miss(said_by, str(reason))
         except Exception as error:
@@ -239,15 +261,18 @@ class Sightings:
         finally:
             self._local.depth -= 1
 
-    def _count(self, plain: Mapping[str, Any]) -> None:
+    def _count(self, plain: Mapping[str, Any], largest: Mapping[str, float] = MappingProxyType({})) -> None:
         text = json.dumps(plain)
         with self._lock:
+            known = self._largest.setdefault(text, {})
+            known.update({name: max(value, known.get(name, 0.0)) for name, value in largest.items() if value >= 0})
             count = self._counts[text] = self._counts.get(text, 0) + 1
             if count & (count - 1) == 0:
                 self._write(text, count)
 
     def _write(self, text: str, count: int) -> None:
-        line = f'{{"pid": {os.getpid()}, "count": {count}, "seen": {text}}}\n'
+        largest = json.dumps(self._largest[text])
+        line = f'{{"pid": {os.getpid()}, "count": {count}, "largest": {largest}, "seen": {text}}}\n'
         os.write(self._file, line.encode())
 
     def settle(self) -> None:

@@ -17,7 +17,7 @@ import yaml
 from conv_conformance import corpus, storage
 from conv_conformance.capture import capture, log_of
 from conv_conformance.models import ELEMENTS, Model, finish, read, text
-from conv_conformance.sightings import BATCH, Operand, Sighting, Sightings, storage_of
+from conv_conformance.sightings import BATCH, Operand, Sighting, Sightings, magnitude, storage_of
 
 TORCH = """
 import threading
@@ -224,6 +224,39 @@ def test_no_value_is_written_down(tmp_path: Path) -> None:
     written = (tmp_path / "model.yaml").read_text()
     assert "123" not in written
     assert "567" not in written
+
+
+EVALUATED = """
+import jax, jax.numpy as jnp
+jax.lax.conv_general_dilated(jnp.full((1, 1, 4), -7.5), jnp.ones((1, 1, 2)), (1,), "VALID")
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        (SMALL, "values up to 123 in the input, 568 in the kernel"),
+        (EVALUATED, "values up to 7.5 in the input, 1"),
+        (
+            "import tensorflow as tf\ntf.nn.conv1d(tf.ones((1, 4, 1)) * -3, tf.ones((2, 1, 1)), 1, 'VALID')\n",
+            "up to 3 in",
+        ),
+    ],
+)
+def test_magnitudes_are_told_if_they_are_asked_for(tmp_path: Path, program: str, told: str) -> None:
+    """The largest of each array, in `why`; where a program is traced there are none."""
+    (tmp_path / "infer.py").write_text(program)
+    done = command("capture", "-o", "model.yaml", "--ranges", "--", sys.executable, "infer.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert told in " ".join((tmp_path / "model.yaml").read_text().split())
+
+
+def test_a_magnitude_is_the_largest_that_was_seen() -> None:
+    """Over all calls and processes; of nothing, and of what cannot be asked, there is none."""
+    assert magnitude(np.array([1.0, -3.0])) == 3.0
+    assert magnitude(np.array([3 + 4j])) == 5.0
+    assert np.isnan(magnitude(np.zeros(0)))
+    assert np.isnan(magnitude(object()))
 
 
 def test_a_program_that_is_killed_leaves_what_it_made(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from . import codes, options
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.option("-o", "--output", type=options.PATH, required=True, metavar="FILE", help="The case file to write.")
+@click.option("--ranges", is_flag=True, help="Write down the largest magnitude in each array as well.")
 @click.argument("program", nargs=-1, required=True, metavar="-- PROGRAM [ARGUMENT]...")
-def capture(output: Path, program: Sequence[str]) -> int:
+def capture(output: Path, ranges: bool, program: Sequence[str]) -> int:
     """
     Run a program, and write the convolutions that it makes to a case file.
 
@@ -38,7 +39,7 @@ def capture(output: Path, program: Sequence[str]) -> int:
         raise Invalid(Problem(path=str(output), message=f"cannot be written: {error.strerror}")) from error
     with TemporaryDirectory(prefix="conv-conformance-") as folder:
         try:
-            code = _run(program, environment(Path(folder), log))
+            code = _run(program, environment(Path(folder), log, ranges=ranges))
         except OSError as error:
             log.unlink()
             raise Invalid(Problem(path=program[0], message=f"cannot be run: {error.strerror}")) from error
