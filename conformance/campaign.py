@@ -69,7 +69,7 @@ def corpus(what: Sequence[str], sweeps: Any, *, mutators: bool = False) -> Corpu
     if not loaded.cases:
         said = ", ".join(map(str, paths)) or "cases"
         without = ", sweeps left out" if sweeps == "none" else ""
-        hint = "--sweeps quick takes them" if without else "a YAML file with cases, or a folder of them"
+        hint = "a YAML file with cases, or a folder of them" + ("; --sweeps quick takes sweeps" if without else "")
         raise Invalid(Problem(path=said, message=f"no case here{without}", hint=hint))
     if mutators:
         from .derivation import with_mutators

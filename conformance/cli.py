@@ -6,6 +6,7 @@ The commands are in `commands`.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -23,27 +24,53 @@ def main() -> NoReturn:
     """
     Run the command line and exit with its code.
     """
-    is_debug = "--debug" in sys.argv
     _settle()
+    sys.exit(_flushed(_run(is_debug="--debug" in sys.argv)))
+
+
+def _run(*, is_debug: bool) -> int:
     try:
-        sys.exit(commands(standalone_mode=False) or 0)
+        code: int = commands(standalone_mode=False) or 0
     except click.ClickException as error:
         with suppress(OSError):
             error.show()
-        sys.exit(codes.UNUSABLE)
+        return codes.UNUSABLE
     except (KeyboardInterrupt, click.Abort):
         showing.say("interrupted")
-        sys.exit(codes.INTERRUPTED)
+        return codes.INTERRUPTED
     except Exception as error:
         from .problem import Invalid
 
         if isinstance(error, Invalid):
             showing.complain(error)
-            sys.exit(codes.UNUSABLE)
+            return codes.UNUSABLE
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+            # Files have names, and say themselves that they cannot be written.
+            showing.say(f"standard output: cannot be written: {error.strerror}")
+            return codes.UNUSABLE
         if is_debug:
             raise
         showing.say(f"fault in the suite: {type(error).__name__}: {error} (--debug shows where)")
-        sys.exit(codes.OUR_FAULT)
+        return codes.OUR_FAULT
+    return code
+
+
+def _flushed(code: int) -> int:
+    """
+    Write out what streams still hold; return the code, or that of a result which could not be shown.
+    """
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError as error:
+            # What a stream keeps it would try to write once more when Python ends, and change the exit code.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+            if stream is sys.stdout and code == 0 and not isinstance(error, BrokenPipeError):
+                showing.say(f"standard output: cannot be written: {error.strerror}")
+                code = codes.UNUSABLE
+    return code
 
 
 def _settle() -> None:

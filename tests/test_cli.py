@@ -127,11 +127,13 @@ def test_a_folder_without_cases_exits_2(command: Command, tmp_path: Path, words:
     Nothing checked is no success: the folder may be the wrong one.
     """
     done = command(*words, tmp_path)
-    without = ", sweeps left out" if words == ("list",) else ""
+    without, hint = (", sweeps left out", "; --sweeps quick takes sweeps") if words == ("list",) else ("", "")
     assert (done.code, done.out, done.err.splitlines()) == (
         2,
         "",
-        [f"{tmp_path}: no case here{without} (a YAML file with cases, or a folder of them)"],
+        [
+            [f"{tmp_path}: no case here{without} (a YAML file with cases, or a folder of them{hint})"],
+        ],
     )
 
 

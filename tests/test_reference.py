@@ -334,6 +334,16 @@ def test_undefined(reference: Evaluate, reason: str, call: Call) -> None:
         reference(call)
 
 
+@each_formulation
+def test_padding_that_is_skipped_is_of_forward_convolutions(reference: Evaluate) -> None:
+    """A transposed one multiplies zeros or scatters, whatever a forward one makes of its padding: -0.0 + 0.0 is 0.0."""
+    call = call_of("conv_transpose", [[[1.0], [-2.0]]], [[[0.0]], [[0.0]]])
+    multiplied = reference(call, frozenset({"zeros-multiplied"}))
+    both = reference(call, frozenset({"zeros-multiplied", "padding-skipped"}))
+    assert both.tobytes() == multiplied.tobytes()
+    assert not np.signbit(both[0, -1, 0])
+
+
 @settings(max_examples=400, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(call=calls(), chosen=switches())
 def test_both_formulations_agree(call: Call, chosen: frozenset[str]) -> None:

@@ -157,6 +157,8 @@ def run(cases: Path, *words: object, **more: object) -> subprocess.CompletedProc
     Run cases in a process of its own.
     """
     given = [*RUN, str(cases), *map(str, words)]
+    # A stream that keeps what it is given for a while fails later than one that does not.
+    more = {"env": {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}, **more}
     return subprocess.run(given, text=True, check=False, timeout=60, **{"stderr": subprocess.PIPE, **more})  # type: ignore[call-overload,no-any-return]
 
 
@@ -189,6 +191,25 @@ def test_a_stream_on_a_full_disk_does_not_keep_the_reports_back(
         done = run(cases, "-b", "numpy", "--junit", tmp_path / "r.xml", **{"stdout": subprocess.PIPE, stream: full})
     assert (done.returncode, (tmp_path / "r.xml").exists()) == (code, True)
     assert (done.stderr or "").splitlines()[2:] == says
+
+
+@needs_full
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", [["list", "conv1d.valid.*"], ["validate", "--help"]])
+def test_what_cannot_be_shown_is_one_line(words: list[str], unbuffered: str) -> None:
+    """
+    Exit 2, whether the stream fails at once or when Python ends.
+    """
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*RUN[:-1], *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )
+    assert (done.returncode, done.stderr) == (2, f"standard output: {FULL}\n")
 
 
 def test_closed_streams_do_not_get_in_the_way(cases: Path, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def evaluate(call: Call, switches: Collection[str] = frozenset()) -> Array:
     `trailing-zeros`, a valid transposed convolution whose window is shorter than its stride has W * stride outputs;
     `dilated-nothing`, an axis of no elements has length 0 with its gaps as well, so that the transposed output is
     stride - 1 longer;
-    `padding-skipped`, zeros that the call adds are not multiplied (those of `before` are elements);
+    `padding-skipped`, zeros that a forward convolution adds are not multiplied (those of `before` are elements);
     `zeros-multiplied`, a transposed convolution multiplies zeros between and beside the elements;
     `zero-start`, sums start from 0.0, so that none of zeros is -0.0;
     `flush-subnormals`, subnormal elements are read and written as zeros of their sign.
@@ -70,6 +70,8 @@ def evaluate(call: Call, switches: Collection[str] = frozenset()) -> Array:
 
     """
     check(call, switches)
+    if call.op == "conv_transpose":
+        switches = frozenset(switches) - {"padding-skipped"}
     value = _parts(call, "input", _input(call), switches)
     for layer in _layers(call, switches):
         kernel = _parts(call, layer.kernel, _kernel(call, layer), switches)
