@@ -131,9 +131,7 @@ def test_a_folder_without_cases_exits_2(command: Command, tmp_path: Path, words:
     assert (done.code, done.out, done.err.splitlines()) == (
         2,
         "",
-        [
-            [f"{tmp_path}: no case here{without} (a YAML file with cases, or a folder of them{hint})"],
-        ],
+        [f"{tmp_path}: no case here{without} (a YAML file with cases, or a folder of them{hint})"],
     )
 
 
