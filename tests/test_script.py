@@ -60,6 +60,30 @@ def test_arrays_come_back(size: int, fill: float, dtype: str) -> None:
     assert (names["input"] == values).all()
 
 
+@pytest.mark.parametrize("size", [3, WRITTEN_OUT + 7])
+def test_pytorch_gets_the_bits_of_bfloat16(size: int) -> None:
+    """
+    It comes without the package that has the type for NumPy.
+    """
+    values = np.resize([3, -0.5, 2.0**-133, float("-inf")], size).astype("bfloat16").reshape(1, size, 1)
+    lines = made("torch", "f(input)", values, "bfloat16")
+    assert "import ml_dtypes" not in lines
+    names: dict[str, Any] = {}
+    exec("\n".join(lines[:-1]), names)  # noqa: S102
+    assert names["input"].dtype == np.uint16
+    assert names["input"].tobytes() == values.tobytes()
+
+
+def test_what_a_call_names_of_this_package_is_imported() -> None:
+    """
+    Such as the function that lays an array out in memory.
+    """
+    call = "torch.f(conv_conformance.storage.stored(input, 'channels_last', 'NCW'))"
+    lines = made("torch", call, np.ones((1, 2, 1), "float32"))
+    assert "import conv_conformance.storage" in lines
+    assert "import torch" in lines
+
+
 def test_there_is_no_program_without_its_call_or_of_endless_arrays() -> None:
     """
     Numbers that do not fit a page are left to the case.

@@ -1,5 +1,7 @@
 """
-A call as a program that needs the framework alone, for a person to run.
+A call as a program for a person to run: it needs the framework alone.
+
+A call of NumPy's adapter, and one whose memory is not in order, name functions of this package.
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ from ..verdict import Verdict
 
 #: What the text of a call begins names with, and how each comes into a program.
 IMPORTS = {
-    "conv_conformance": "import conv_conformance.backends.numpy",
     "jax": "import jax",
     "keras": "import keras",
     "tf": "import tensorflow as tf",
@@ -35,7 +36,8 @@ def script(verdict: Verdict, call: Call) -> list[str]:
     """
     text = verdict.call or ""
     named = [name for name in ARRAYS if getattr(call, name) is not None and re.search(rf"\b{name}\b", text)]
-    arrays = {name: _text(call.array(name)) for name in named}
+    write = _bits if verdict.target.startswith("torch") else _text
+    arrays = {name: write(call.array(name)) for name in named}
     if not text or any(len(each) > LETTERS for each in arrays.values()):
         return []
     lines = [f"{name} = {each}" for name, each in arrays.items()]
@@ -52,6 +54,7 @@ def _imports(target: str, lines: Iterable[str]) -> Iterator[str]:
     yield "import numpy as np"
     if "ml_dtypes." in text:
         yield "import ml_dtypes"
+    yield from (f"import {name}" for name in dict.fromkeys(re.findall(r"\b(conv_conformance(?:\.\w+)+)\.\w+\(", text)))
     yield from (line for name, line in IMPORTS.items() if re.search(rf"(?<![\w.]){name}\.", text))
 
 
@@ -72,6 +75,13 @@ def _kind(array: Array) -> str:
 @np.errstate(invalid="ignore")
 def _small(array: Array) -> Array:
     return array.astype(np.int8)
+
+
+def _bits(array: Array) -> str:
+    """Return the text of an array, of bfloat16 as its bits, for PyTorch comes without the package of that type."""
+    if array.dtype.name != "bfloat16":
+        return _text(array)
+    return f'({_text(array.astype(np.float32))}.view("uint32") >> 16).astype("uint16")'
 
 
 def _text(array: Array) -> str:
