@@ -25,7 +25,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from . import cache
-from .problem import Invalid, Problem
+from .problem import Invalid, Problem, writing
 
 #: Prints what is installed beside an interpreter, by canonical names.
 LIST = """\
@@ -114,7 +114,8 @@ def made(requirements: Sequence[str], kept: Sequence[str] = (), pip: Sequence[st
     """
     like = pins(kept)
     home = folder() / _name([*requirements, *like, *pip])
-    home.parent.mkdir(parents=True, exist_ok=True)
+    with writing(home.parent, "CONV_CONFORMANCE_CACHE can name another folder"):
+        home.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{home}.lock"):
         if not (home / "ready").exists():
             began = perf_counter()

@@ -125,3 +125,13 @@ def test_an_environment_may_be_named(tmp_path: Path) -> None:
     assert environments.existing(Path(sys.prefix)).versions == here.versions
     with pytest.raises(Invalid, match="no environment here"):
         environments.existing(tmp_path)
+
+
+def test_a_cache_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    With what would help; it is no fault of the suite.
+    """
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CONV_CONFORMANCE_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(Invalid, match=r"environments: cannot be written: .* \(CONV_CONFORMANCE_CACHE can name another"):
+        environments.made(["mine==1.0"])
