@@ -65,7 +65,9 @@ def capture(path: Path | str, *, ranges: bool = False) -> Iterator[None]:
     """
     from .models import finish
 
-    log = log_of(Path(path))
+    # A program may go to another folder.
+    path = Path(path).absolute()
+    log = log_of(path)
     log.unlink(missing_ok=True)
     sightings = Sightings(str(log), ranges)
     hooks = Hooks(sightings)
@@ -75,7 +77,7 @@ def capture(path: Path | str, *, ranges: bool = False) -> Iterator[None]:
     finally:
         hooks.stop()
         sightings.settle()
-        finish(Path(path))
+        finish(path)
 
 
 def start() -> None:

@@ -186,9 +186,9 @@ def storage_of(letters: str, shape: Sequence[int], strides: Sequence[int]) -> tu
         return "channels_last", True
     if lies_as(axes[::-1]):
         return "transposed", True
-    still = [axis for axis in held if strides[axis] == 0]
-    if still:
-        return f"broadcast:{letters[still[0]]}", len(still) == 1
+    if any(strides[axis] == 0 for axis in held):
+        # Drawn values differ along every axis, and memory that is shared along one could not hold them.
+        return "contiguous", False
     inner = min((strides[axis] for axis in held), default=1)
     return ("offset" if inner == 1 else "strided"), False
 
