@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 from . import geometry
 from .capture import log_of
-from .problem import Invalid, Problem
+from .problem import writing
 from .reading_arrays import FIT
 from .reading_calls import Plain
 
@@ -116,11 +116,9 @@ def finish(path: Path) -> Model:
 
     """
     log = log_of(path)
-    try:
+    with writing(path):
         model = read(log)
         path.write_text(text(model, path.name.partition(".")[0]), encoding="utf-8")
-    except OSError as error:
-        raise Invalid(Problem(path=str(path), message=f"cannot be written: {error.strerror}")) from error
     log.unlink()
     return model
 

@@ -55,7 +55,7 @@ def test_arrays_come_back(size: int, fill: float, dtype: str) -> None:
     """
     values = np.resize([fill, -1, 2], size).astype(dtype).reshape(1, size, 1)
     names: dict[str, Any] = {"f": lambda array: array, "np": np, "ml_dtypes": ml_dtypes}
-    exec("\n".join(made("mine", "f(input)", values, dtype)[:-1]), names)  # noqa: S102
+    exec("\n".join(made("mine", "f(input)", values, dtype)[:-1]), names)  # noqa: S102 - the program is ours
     assert (names["input"].dtype, names["input"].shape) == (values.dtype, values.shape)
     assert (names["input"] == values).all()
 
@@ -69,7 +69,7 @@ def test_pytorch_gets_the_bits_of_bfloat16(size: int) -> None:
     lines = made("torch", "f(input)", values, "bfloat16")
     assert "import ml_dtypes" not in lines
     names: dict[str, Any] = {}
-    exec("\n".join(lines[:-1]), names)  # noqa: S102
+    exec("\n".join(lines[:-1]), names)  # noqa: S102 - the program is ours
     assert names["input"].dtype == np.uint16
     assert names["input"].tobytes() == values.tobytes()
 

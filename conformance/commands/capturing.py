@@ -30,13 +30,11 @@ def capture(output: Path, ranges: bool, program: Sequence[str]) -> int:
 
     from ..capture import environment, log_of
     from ..models import finish
-    from ..problem import Invalid, Problem
+    from ..problem import Invalid, Problem, writing
 
     log = log_of(output)
-    try:
+    with writing(output):
         log.write_bytes(b"")
-    except OSError as error:
-        raise Invalid(Problem(path=str(output), message=f"cannot be written: {error.strerror}")) from error
     with TemporaryDirectory(prefix="conv-conformance-") as folder:
         try:
             code = _run(program, environment(Path(folder), log, ranges=ranges))
