@@ -13,9 +13,12 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec, module_from_spec
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import find_spec, spec_from_loader
 from multiprocessing import get_context
 from pathlib import Path
+from types import CodeType
 
 #: Exit codes of pytest, and one where an edit does not fit the module.
 CAUGHT, DOES_NOT_FIT = 1, 70
@@ -40,6 +43,14 @@ def _judge(before: str, after: str, *tests: str) -> Mutant:
 
 def _numerics(before: str, after: str) -> Mutant:
     return Mutant(module="numerics", before=before, after=after, tests=("test_judge.py",))
+
+
+def _slices(before: str, after: str) -> Mutant:
+    return Mutant(module="reference.slices", before=before, after=after, tests=("test_slices.py",))
+
+
+def _expansion(before: str, after: str) -> Mutant:
+    return Mutant(module="reference.expansion", before=before, after=after, tests=("test_slices.py",))
 
 
 def _run(before: str, after: str, *tests: str) -> Mutant:
@@ -157,6 +168,17 @@ MUTANTS = {
     "composed-not-heard": _judge("composed=observation.composed,", "composed=False,"),
     "everything-is-composed": _judge("composed=observation.composed,", "composed=True,"),
     "accumulator-not-heard": _numerics("assumed = call.accumulate or", "assumed ="),
+    # The exact reference
+    "digits-too-wide": _slices("2 * (width - 1) + math", "2 * (width - 2) + math"),
+    "products-not-counted": _slices("terms * pairs", "pairs"),
+    "pairs-of-digits-not-counted": _slices("terms * pairs", "terms"),
+    "no-carry-of-digits": _slices("-(-(bits + 1) // width)", "-(-bits // width)"),
+    "rest-of-an-operand-forgotten": _slices("digits = sum(cut[1:], cut[0])", "digits = cut[0]"),
+    "one-pass-of-sums": _expansion("        parts = added\n", "        return tuple(added)\n"),
+    "rounded-twice": _expansion("np.where(is_even & (others[0] != 0), beside, first)", "first"),
+    "rounded-to-odd-always": _expansion("is_even & (others[0] != 0)", "others[0] != 0"),
+    "ties-without-what-follows": _expansion("np.where(is_tie & goes_on, beside, first)", "first"),
+    "every-tie-goes-on": _expansion("is_tie & goes_on", "is_tie"),
     # Special values
     "nan-equals-anything": _taking("np.where(np.isnan(got), expected, got)"),
     "anything-equals-nan": _taking("np.where(np.isnan(expected), expected, got)"),
@@ -414,19 +436,34 @@ def tried(name: str) -> int:
 
 def _install(mutant: Mutant) -> bool:
     """
-    Import the engine's module with the edit; return False where what it replaces does not stand there once.
+    See to it that the engine's module is imported with the edit; return False where it does not fit.
     """
     name = f"conv_conformance.{mutant.module}"
-    spec = find_spec(name)
-    assert spec is not None and spec.origin is not None
-    assert name not in sys.modules, f"{name} is imported already"
-    source = Path(spec.origin).read_text(encoding="utf-8")
-    if source.count(mutant.before) != 1:
+    package = find_spec("conv_conformance")
+    assert package is not None and package.origin is not None
+    path = Path(package.origin).parent.joinpath(*mutant.module.split(".")).with_suffix(".py")
+    if path.read_text(encoding="utf-8").count(mutant.before) != 1:
         return False
-    module = sys.modules[name] = module_from_spec(spec)
-    exec(compile(source.replace(mutant.before, mutant.after), spec.origin, "exec"), vars(module))  # noqa: S102  see above
-    setattr(import_module("conv_conformance"), mutant.module, module)
+    sys.meta_path.insert(0, _Edits(name, path, mutant))
+    import_module(name)
     return True
+
+
+class _Edits(SourceFileLoader, MetaPathFinder):
+    """Finds one module, and loads it with the edit of a mutant."""
+
+    def __init__(self, name: str, path: Path, mutant: Mutant) -> None:
+        super().__init__(name, str(path))
+        self._mutant = mutant
+
+    def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:
+        """Return the spec of the module that is edited, None for any other."""
+        return spec_from_loader(name, self, origin=self.path) if name == self.name else None
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Return the code of the edited source."""
+        source = Path(self.path).read_text(encoding="utf-8")
+        return compile(source.replace(self._mutant.before, self._mutant.after), self.path, "exec")
 
 
 if __name__ == "__main__":

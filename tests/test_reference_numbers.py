@@ -245,10 +245,11 @@ def test_products_are_counted() -> None:
     assert 1 * 2 == products(call_of("conv_transpose", x, np.ones((3, 4, 6)), strides=5, groups=2))
 
 
+@pytest.mark.parametrize("few", [0, math.inf], ids=["slices", "integers"])
 @pytest.mark.parametrize("dtype", ["float32", "int8", "complex64"])
 @pytest.mark.parametrize("op", ["conv", "depthwise_conv", "separable_conv", "conv_transpose"])
-def test_matrix_products_equal_plain_integers(op: str, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The fast ways in float64 give the bits that Python's integers and Fraction give."""
+def test_matrix_products_equal_plain_integers(op: str, dtype: str, few: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fast ways in float64 give the bits that slices, Python's integers and Fraction give."""
     rng, unit = np.random.default_rng(10), 1 - 2j if dtype == "complex64" else 1
     kernels: dict[str, Any] = {"kernel": whole(rng, 2, 3, 4, 4) * unit}
     if op == "separable_conv":
@@ -257,6 +258,7 @@ def test_matrix_products_equal_plain_integers(op: str, dtype: str, monkeypatch: 
     call = call_of(op, whole(rng, 2, 5, 6, 4) * unit, strides=(2, 1), padding="same", dtype=dtype, **kernels)
     fast = outcome(evaluate, call, frozenset()), outcome(evaluate_again, call, frozenset())
     monkeypatch.setattr("conv_conformance.reference.exact.LIMIT", 0)
+    monkeypatch.setattr("conv_conformance.reference.exact.FEW", few)
     monkeypatch.setattr("conv_conformance.reference.contraction._LIMIT", 0)
     assert fast == (outcome(evaluate, call, frozenset()), outcome(evaluate_again, call, frozenset()))
     assert fast[0] == fast[1]

@@ -276,7 +276,7 @@ def _alike(left: Parts, right: Parts) -> tuple[Parts, Parts]:
 def _promoted(parts: Parts, count: int) -> Parts:
     if len(parts) == count:
         return parts
-    imaginary = replace(parts[0], integers=np.zeros(parts[0].integers.shape), special=None)
+    imaginary = replace(parts[0], integers=np.zeros(parts[0].integers.shape), special=None, rest=())
     absent = parts[0].codes == ABSENT
     if absent.any():
         imaginary = replace(imaginary, special=np.where(absent, ABSENT, 0).astype(np.int8))

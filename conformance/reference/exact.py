@@ -2,24 +2,27 @@
 Arrays of exact numbers: integers times one power of two, with NaN, infinities and -0.0 beside them.
 
 Bilinear sums of them are integer sums.
-They run in float64 where every partial sum stays below 2**53, and in Python's integers elsewhere.
+They run in float64 where every partial sum stays below 2**53, by slices in float64 where that is exceeded, and in
+Python's integers where exponents lie too far apart for that, or there is little to do.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 
 from ..call import Array
-
-#: A sum of products of two arrays, linear in each; it knows the geometry, not the numbers.
-Bilinear: TypeAlias = Callable[[Array, Array], Array]
+from . import slices
+from .expansion import WIDEST, Expansion, expansion
+from .slices import Bilinear
 
 #: Below this float64 holds every integer.
 LIMIT = 2.0**53
+#: Up to so many products Python's integers are quicker than slices.
+FEW = 1000
 
 ORDINARY, NAN, PLUS_INFINITY, MINUS_INFINITY, MINUS_ZERO, ABSENT = range(6)
 _NEGATED = np.array([ORDINARY, NAN, MINUS_INFINITY, PLUS_INFINITY, ORDINARY, ABSENT], np.int8)
@@ -32,7 +35,8 @@ class Exact:
     """
     Numbers `integers` * 2**`exponent`.
 
-    `integers` is float64 while every one is below 2**53 in size, else an object array of int.
+    `integers` is float64, or an object array of int; what float64 cannot hold of an integer is in `rest`, the further
+    arrays of an expansion.
     `special` (int8, None where all are ordinary) marks the elements that are no such number, where the integer is 0;
     ABSENT ones make no term at all.
     """
@@ -40,6 +44,12 @@ class Exact:
     integers: Array
     exponent: int = 0
     special: Array | None = None
+    rest: Expansion = ()
+
+    @property
+    def expansion(self) -> Expansion:
+        """The integers as an expansion, where they are in float64."""
+        return (self.integers, *self.rest)
 
     @property
     def codes(self) -> Array:
@@ -56,7 +66,8 @@ class Exact:
         Return the elements in other places: `change` reshapes, permutes or takes.
         """
         special = None if self.special is None else change(self.special)
-        return Exact(integers=change(self.integers), exponent=self.exponent, special=special)
+        first, *rest = map(change, self.expansion)
+        return Exact(integers=first, exponent=self.exponent, special=special, rest=tuple(rest))
 
     def negated(self) -> Exact:
         """
@@ -64,7 +75,8 @@ class Exact:
         """
         codes = _NEGATED[self.codes]
         codes[(self.integers == 0) & (self.codes == ORDINARY)] = MINUS_ZERO
-        return Exact(integers=-self.integers, exponent=self.exponent, special=codes)
+        rest = tuple(-part for part in self.rest)
+        return Exact(integers=-self.integers, exponent=self.exponent, special=codes, rest=rest)
 
     def signs(self) -> Array:
         """
@@ -85,9 +97,9 @@ def exact(array: Array) -> Exact:
     """
     Read a real array, integer or floating, of any dtype of the case format.
     """
-    values = array.astype(np.float64)
     if array.dtype.kind in "iu":
-        return Exact(integers=values if _fits(values) else array.astype(object))
+        return _whole(array)
+    values = array.astype(np.float64)
     minus_zeros = (values == 0) & np.signbit(values)
     if np.isfinite(values).all() and not minus_zeros.any():
         return _scaled(values)
@@ -100,6 +112,16 @@ def exact(array: Array) -> Exact:
     return Exact(integers=numbers.integers, exponent=numbers.exponent, special=codes)
 
 
+def _whole(array: Array) -> Exact:
+    values = array.astype(np.float64)
+    if _fits(values):
+        return Exact(integers=values)
+    high = array >> 32
+    low = array - (high << 32)
+    first, *rest = expansion([high * 2.0**32, low * 1.0])
+    return Exact(integers=first, rest=tuple(rest))
+
+
 def _fits(values: Array) -> bool:
     return bool((np.abs(values) < LIMIT).all())
 
@@ -107,16 +129,25 @@ def _fits(values: Array) -> bool:
 def _scaled(values: Array) -> Exact:
     if _fits(values) and (np.rint(values) == values).all():
         return Exact(integers=values)
-    fractions, exponents = np.frexp(values)
-    mantissas = np.ldexp(fractions, 53).astype(np.int64)
-    lowest = np.where(mantissas == 0, 1, mantissas & -mantissas)
-    trailing = np.log2(lowest.astype(np.float64)).astype(np.int64)
-    ends, nonzero = exponents - 53 + trailing, mantissas != 0
-    exponent = int(ends[nonzero].min())
-    if int(exponents[nonzero].max()) - exponent <= 53:
+    mantissas, ends = _odd(values)
+    nonzero = mantissas != 0
+    exponent = int(ends.min(where=nonzero, initial=2000))
+    if int(np.frexp(np.abs(values).max())[1]) - exponent <= WIDEST:
         return Exact(integers=np.ldexp(values, -exponent), exponent=exponent)
-    shifts = np.where(nonzero, ends - exponent, 0)
-    return Exact(integers=_shifted(mantissas >> trailing, shifts), exponent=exponent)
+    integers = np.copysign(mantissas, values).astype(np.int64)
+    return Exact(integers=_shifted(integers, np.where(nonzero, ends - exponent, 0)), exponent=exponent)
+
+
+def _odd(values: Array) -> tuple[Array, Array]:
+    """
+    Return the sizes of float64 numbers as odd integers and the powers of two that go with them; 0 and any for zeros.
+    """
+    bits = np.abs(values).view(np.int64)
+    field = bits >> 52
+    mantissas = (bits & (2**52 - 1)) | ((field > 0).astype(np.int64) << 52)
+    lowest = np.maximum(mantissas & -mantissas, 1).astype(np.float64)
+    trailing = (lowest.view(np.int64) >> 52) - 1023
+    return mantissas >> trailing, np.maximum(field, 1) - 1075 + trailing
 
 
 def _shifted(integers: Array, by: Array | int) -> Array:
@@ -136,31 +167,50 @@ def dot(apply: Bilinear, left: Exact, right: Exact, *, zero_start: bool = False)
     NaN and infinities follow IEEE 754 term by term; an empty sum is 0.0;
     a sum of which all terms are -0.0 is -0.0, unless it starts from 0.0 (`zero_start`).
     """
-    integers = _sums(apply, left.integers, right.integers)
+    integers, *rest = _sums(apply, left, right)
     codes = np.zeros(integers.shape, np.int8)
     if not zero_start:
         codes[_minus_zeros(apply, left, right, integers == 0)] = MINUS_ZERO
     if not (left.is_finite and right.is_finite):
         nonfinite = _nonfinite(apply, left, right)
         codes = np.where(nonfinite == ORDINARY, codes, nonfinite)
-        integers = np.where(nonfinite == ORDINARY, integers, 0)
-    return Exact(integers=integers, exponent=left.exponent + right.exponent, special=codes if codes.any() else None)
+        integers, *rest = (np.where(nonfinite == ORDINARY, part, 0) for part in (integers, *rest))
+    special = codes if codes.any() else None
+    return Exact(integers=integers, exponent=left.exponent + right.exponent, special=special, rest=tuple(rest))
 
 
-def _sums(apply: Bilinear, left: Array, right: Array) -> Array:
-    if left.dtype != object and right.dtype != object and _sums_fit(apply, np.abs(left), np.abs(right)):
-        return apply(left, right)
-    return _shrunk(apply(_integers(left), _integers(right)))
+def _sums(apply: Bilinear, left: Exact, right: Exact) -> Expansion:
+    is_float = left.integers.dtype != object and right.integers.dtype != object
+    if is_float and not left.rest and not right.rest and _sums_fit(apply, left.integers, right.integers):
+        return (apply(left.integers, right.integers),)
+    count = math.prod(right.integers.shape[1:-1])
+    if is_float and _work(left.integers, right.integers) > FEW and slices.fits(left.expansion, right.expansion, count):
+        return slices.summed(apply, left.expansion, right.expansion, count)
+    return (_shrunk(apply(whole(left), whole(right))),)
+
+
+def _work(left: Array, right: Array) -> int:
+    """Return about how many products there are: each place of the left meets the right in one group."""
+    work: int = left.size // max(left.shape[-1], 1) * math.prod(right.shape[1:])
+    return work
 
 
 def _sums_fit(apply: Bilinear, left: Array, right: Array) -> bool:
+    largest = np.abs(left).max(initial=0) * np.abs(right).max(initial=0)
+    if not largest < LIMIT:
+        return False
     # Rounding is monotonic: a sum that reaches the limit does not come out below it.
-    largest = left.max(initial=0) * right.max(initial=0) * right.size
-    return bool(largest < LIMIT) or _fits(apply(left, right))
+    return bool(largest * right.size < LIMIT) or _fits(apply(np.abs(left), np.abs(right)))
 
 
-def _integers(values: Array) -> Array:
-    return values if values.dtype == object else np.asarray(_to_int(values), object).reshape(values.shape)
+def whole(numbers: Exact) -> Array:
+    """
+    Return the integers as an object array of int.
+    """
+    if numbers.integers.dtype == object:
+        return numbers.integers
+    first, *rest = (np.asarray(_to_int(part), object).reshape(part.shape) for part in numbers.expansion)
+    return np.asarray(sum(rest, first), object)
 
 
 def _minus_zeros(apply: Bilinear, left: Exact, right: Exact, candidates: Array) -> Array:
@@ -203,25 +253,28 @@ def add(left: Exact, right: Exact) -> Exact:
     Return the exact sum of two arrays of numbers, broadcast against each other, by the rules of IEEE 754.
     """
     exponent = min(left.exponent, right.exponent)
-    total = _total(_aligned(left, exponent), _aligned(right, exponent))
+    total, *rest = _total(*(_aligned(number, exponent) for number in (left, right)))
     if left.special is None and right.special is None:
-        return Exact(integers=total, exponent=exponent)
+        return Exact(integers=total, exponent=exponent, rest=tuple(rest))
     codes = _SUM[left.codes, right.codes]
-    total = np.where(np.isin(codes, (ORDINARY, MINUS_ZERO)), total, 0)
-    return Exact(integers=total, exponent=exponent, special=codes)
+    total, *rest = (np.where(np.isin(codes, (ORDINARY, MINUS_ZERO)), part, 0) for part in (total, *rest))
+    return Exact(integers=total, exponent=exponent, special=codes, rest=tuple(rest))
 
 
-def _aligned(numbers: Exact, exponent: int) -> Array:
-    integers, by = numbers.integers, numbers.exponent - exponent
-    if integers.dtype != object and (np.abs(integers) < LIMIT * 2.0 ** -(by + 1)).all():
-        return np.ldexp(integers, by) if by else integers
-    return _shifted(integers, by)
+def _aligned(numbers: Exact, exponent: int) -> Expansion:
+    by = numbers.exponent - exponent
+    if by == 0:
+        return numbers.expansion
+    if numbers.integers.dtype != object and (np.abs(numbers.integers) < 2.0 ** (WIDEST - by)).all():
+        return tuple(np.ldexp(part, by) for part in numbers.expansion)
+    return (_shifted(whole(numbers), by),)
 
 
-def _total(left: Array, right: Array) -> Array:
-    if left.dtype != object and right.dtype != object:
-        return left + right
-    return _shrunk(np.asarray(_integers(left) + _integers(right), object))
+def _total(left: Expansion, right: Expansion) -> Expansion:
+    if left[0].dtype != object and right[0].dtype != object:
+        return expansion([*np.broadcast_arrays(*left, *right)])
+    one, other = (whole(Exact(integers=first, rest=tuple(rest))) for first, *rest in (left, right))
+    return (_shrunk(np.asarray(one + other, object)),)
 
 
 def _sum_of_codes() -> Array:

@@ -11,7 +11,9 @@ import numpy as np
 
 from ..call import Array
 from ..dtypes import FORMATS, Format, is_integer, numpy_type
-from .exact import MINUS_INFINITY, MINUS_ZERO, NAN, PLUS_INFINITY, Exact
+from .exact import MINUS_INFINITY, MINUS_ZERO, NAN, PLUS_INFINITY, Exact, whole
+from .expansion import WIDEST, to_nearest, to_odd
+from .slices import HELD
 
 
 def rounded(numbers: Exact, dtype: str, *, flush: bool = False) -> Array:
@@ -28,14 +30,21 @@ def rounded(numbers: Exact, dtype: str, *, flush: bool = False) -> Array:
 
 
 def _wrapped(numbers: Exact, dtype: np.dtype[Any]) -> Array:
-    if numbers.integers.dtype != object:
-        return numbers.integers.astype(np.int64).astype(dtype)
-    return (numbers.integers % 2**64).astype(np.uint64).astype(dtype)
+    if numbers.integers.dtype == object:
+        return (numbers.integers % 2**64).astype(np.uint64).astype(dtype)
+    first, *rest = (_modulo(part) for part in numbers.expansion)
+    return sum(rest, first).astype(dtype)
+
+
+def _modulo(integers: Array) -> Array:
+    """Return integers in float64 modulo 2**64, as uint64."""
+    high = np.floor(integers / 2.0**32)
+    low = (integers - high * 2.0**32).astype(np.uint64)
+    return (np.fmod(high, 2.0**32).astype(np.int64).astype(np.uint64) << np.uint64(32)) + low
 
 
 def _float(numbers: Exact, form: Format, *, flush: bool) -> Array:
-    nearest = _nearest_small if numbers.integers.dtype != object else _nearest_large
-    values = nearest(numbers.integers, numbers.exponent, form)
+    values = _nearest_large(numbers, form) if numbers.integers.dtype == object else _nearest_small(numbers, form)
     for code, value in ((NAN, np.nan), (PLUS_INFINITY, np.inf), (MINUS_INFINITY, -np.inf), (MINUS_ZERO, -0.0)):
         values = np.where(numbers.codes == code, value, values)
     return flushed(values, form) if flush else values
@@ -48,15 +57,28 @@ def flushed(values: Array, form: Format) -> Array:
     return np.where(np.abs(values) < 2.0**form.min_exponent, np.copysign(0.0, values), values)
 
 
-def _nearest_small(integers: Array, exponent: int, form: Format) -> Array:
+def _nearest_small(numbers: Exact, form: Format) -> Array:
+    exponent = numbers.exponent
+    if form.bits == HELD:
+        first = to_nearest(numbers.expansion)
+        if numbers.rest and _is_subnormal(first, exponent, form).any():
+            return _nearest_large(numbers, form)
+        return np.ldexp(first, exponent)
+    integers = to_odd(numbers.expansion)
     _, exponents = np.frexp(integers)
     quantum = np.maximum(exponents + exponent - form.bits, form.min_exponent - form.bits + 1)
     values = np.ldexp(np.rint(np.ldexp(integers, exponent - quantum)), quantum)
     return np.where(integers == 0, 0.0, values)
 
 
-def _nearest_large(integers: Array, exponent: int, form: Format) -> Array:
-    values = [_nearest(value, exponent, form) for value in integers.flat]
+def _is_subnormal(integers: Array, exponent: int, form: Format) -> Array:
+    small: Array = (np.abs(integers) < 2.0 ** min(form.min_exponent - exponent, WIDEST)) & (integers != 0)
+    return small
+
+
+def _nearest_large(numbers: Exact, form: Format) -> Array:
+    integers = whole(numbers)
+    values = [_nearest(value, numbers.exponent, form) for value in integers.flat]
     return np.array(values, np.float64).reshape(integers.shape)
 
 
