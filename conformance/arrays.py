@@ -54,7 +54,19 @@ def _as_written(spec: Spec) -> Array:
         array = np.zeros(shape, kind)
         array[spec["one_hot"]] = _typed((1,), spec["dtype"])[0]
         return array
+    if "identity" in spec:
+        return _identity(spec)
     return _generated(spec)
+
+
+def _identity(spec: Spec) -> Array:
+    """Return a kernel that copies each channel to the filter of its number, through one tap."""
+    letters, array = spec["letters"], np.zeros(spec["shape"], numpy_type(spec["dtype"]))
+    contracted, produced = (letters.index(letter) for letter in ("IO" if "I" in letters else "CM"))
+    planes = np.moveaxis(array, (contracted, produced), (-2, -1))
+    if spec["identity"] < min(planes.shape[:-2]):
+        planes[(spec["identity"],) * (array.ndim - 2)] = np.eye(*planes.shape[-2:])
+    return array
 
 
 def _typed(values: tuple[Number, ...], dtype: str) -> Array:
@@ -66,6 +78,8 @@ def _generated(spec: Spec) -> Array:
     order = sorted(range(len(letters)), key=lambda axis: CANONICAL.index(letters[axis]))
     flat = _uniform(spec) if "lcg" in spec else _normal(spec)
     canonical = flat.reshape([spec["shape"][axis] for axis in order])
+    if "mirror" in spec:
+        canonical = _mirrored(canonical, spec["mirror"], is_input="N" in letters)
     return np.ascontiguousarray(canonical.transpose(np.argsort(order)))
 
 
@@ -84,10 +98,28 @@ def _uniform(spec: Spec) -> Array:
 
 def _normal(spec: Spec) -> Array:
     count, parts = math.prod(spec["shape"]), 2 if spec["dtype"] in PARTS else 1
-    sums = sequence(spec["normal"], count * parts * 12).reshape(count, parts, 12).sum(axis=2) - 6 * MODULUS
+    before = [name for name in ("density", "spread") if name in spec]
+    draws = sequence(spec["normal"], count * (len(before) + 12 * parts)).reshape(count, -1)
+    sums = draws[:, len(before) :].reshape(count, parts, 12).sum(axis=2) - 6 * MODULUS
     # Both factors are powers of two and the sums have 35 bits, so that nothing is rounded before the dtype.
     exact = sums.astype(np.float64) * (spec["scale"] * 2.0**-31)
+    if "sign" in spec:
+        exact = np.abs(exact)
+    if "density" in spec:
+        above, below = cast("tuple[int, int]", spec["density"])
+        exact[draws[:, 0] >= -(-MODULUS * above // below)] = 0
+    if "spread" in spec:
+        span = 2 * spec["spread"] + 1
+        exact = np.ldexp(exact, (draws[:, len(before) - 1] * span // MODULUS - spec["spread"])[:, np.newaxis])
     return _joined(_rounded(exact, PARTS.get(spec["dtype"], spec["dtype"])), spec["dtype"])
+
+
+def _mirrored(canonical: Array, how: str, *, is_input: bool) -> Array:
+    """Return an array whose second half of channels, the contracted ones of a kernel, repeats or negates the first."""
+    channels = np.moveaxis(canonical, -1 if is_input else -2, 0)
+    half = len(channels) // 2
+    channels[half : 2 * half] = channels[:half] if how == "same" else -channels[:half]
+    return canonical
 
 
 def _joined(values: Array, dtype: str) -> Array:

@@ -67,7 +67,7 @@ class Assembly:
                 self._check(path, entry)
         literal = [self._case(path, entry) for path, document in documents for entry in document["cases"]]
         self.built |= {case.id: case for case in literal}
-        twins = self._enlarged(documents) if self.enlarges and sweeps != "none" else []
+        twins = self._enlarged(documents, sweeps) if self.enlarges and sweeps != "none" else []
         points = (self._points(path, entry, sweeps) for path, document in documents for entry in document["sweeps"])
         return (*literal, *twins, *(point for each in points for point in each))
 
@@ -147,11 +147,12 @@ class Assembly:
             self._note(path, entry, "id", "no point left", "the rules under where leave all out")
         return [self._point(path, entry, point, entry["id"]) for point in found]
 
-    def _enlarged(self, documents: Documents) -> list[Case]:
+    def _enlarged(self, documents: Documents, tier: Sweeps) -> list[Case]:
         paths = {entry["id"]: path for path, document in documents for entry in document["cases"]}
         literal = (entry for _, document in documents for entry in document["cases"])
         twins = enlarged.points(literal, self.known.clauses, self.left_out.setdefault(enlarged.SWEEP, Counter()))
-        return [self._point(paths[entry["id"]], entry, point, enlarged.SWEEP) for entry, point in twins]
+        wanted = ((entry, point) for entry, point in twins if tier == "full" or not enlarged.is_drawn(entry))
+        return [self._point(paths[entry["id"]], entry, point, enlarged.SWEEP) for entry, point in wanted]
 
     def _check_clauses(self, path: str, entry: Plain, point: Point) -> None:
         """Note the twins by id that the clauses of a point name in vain."""

@@ -14,7 +14,7 @@ from .problem import Problem, suggestion
 from .reading import Reader, Wrong, mapping, sequence, text, word
 from .reading_about import read_id
 from .reading_calls import ARRAYS, KEYS, Plain, read_keys
-from .reading_expectations import NAME
+from .reading_expectations import NAME, PRECISIONS
 from .tree import Mapping as Tree
 from .tree import Node, Scalar, parse
 
@@ -27,6 +27,9 @@ SWITCHES = (
     "zeros-multiplied",
     "zero-start",
     "flush-subnormals",
+    "operands-8-bits",
+    "operands-11-bits",
+    "operands-float16",
 )
 #: What a condition of a fault may need besides literal cases.
 NEEDS = ("sweep",)
@@ -38,11 +41,13 @@ class Alternative:
     """
     One thing that an implementation may do where a clause leaves the choice.
 
-    `switch` is how the reference computes it, empty for the reference as it is.
+    `switch` is how the reference computes it, empty for the reference as it is; `precision` the class of rounding that
+    is asked for, where one is.
     A refusal has a `twin` instead: the id of a case, or a patch of call keys as plain data.
     """
 
     switch: str = ""
+    precision: str | None = None
     is_refusal: bool = False
     twin: str | Mapping[str, Any] = field(default_factory=dict)
 
@@ -52,7 +57,8 @@ class Clause:
     """
     One numbered clause: a normative sentence.
 
-    An implementation-defined one has alternatives by name, for the calls in which every rule of `when` holds.
+    An implementation-defined one has alternatives by name, for the calls in which every rule of `when` holds; without
+    rules, for the cases and sweeps that cite it.
     `line` is where it stands in its file.
     """
 
@@ -132,12 +138,13 @@ def _clause(reader: Reader, key: Scalar, node: Node) -> Clause:
     level = word(_needed(tree, "level"), LEVELS, "level")
     chosen = ("when", "alternatives") if level == LEVELS[1] else ()
     reader.keys(tree, ("level", "sentence", *chosen))
+    has_when = "when" in chosen and "when" in tree.entries
     return Clause(
         id=key.text,
         line=key.line,
         level=level,
         sentence=text(_needed(tree, "sentence")),
-        when=tuple(word(item, rules.RULES, "rule") for item in sequence(_needed(tree, "when"))) if chosen else (),
+        when=tuple(word(item, rules.RULES, "rule") for item in sequence(tree.entries["when"])) if has_when else (),
         alternatives=_alternatives(reader, mapping(_needed(tree, "alternatives"))) if chosen else {},
     )
 
@@ -158,16 +165,22 @@ def _alternatives(reader: Reader, tree: Tree) -> dict[str, Alternative]:
 
 
 def _alternative(reader: Reader, tree: Tree) -> Alternative:
-    reader.keys(tree, ("switch", "refusal"))
-    if len(tree.entries) > 1:
-        raise Wrong(tree, "an alternative is {}, {switch: NAME} or {refusal: {twin: …}}")
-    if "switch" in tree.entries:
-        return Alternative(switch=word(tree.entries["switch"], SWITCHES, "switch"))
+    reader.keys(tree, ("switch", "precision", "refusal"))
+    if "refusal" in tree.entries and len(tree.entries) > 1:
+        raise Wrong(tree, "an alternative is {}, {switch: NAME, precision: CLASS} or {refusal: {twin: …}}")
     if "refusal" not in tree.entries:
-        return Alternative()
+        return _computing(tree)
     refusal = mapping(tree.entries["refusal"])
     reader.keys(refusal, ("twin",))
     return Alternative(is_refusal=True, twin=_twin(reader, _needed(refusal, "twin")))
+
+
+def _computing(tree: Tree) -> Alternative:
+    nodes = tree.entries
+    return Alternative(
+        switch=word(nodes["switch"], SWITCHES, "switch") if "switch" in nodes else "",
+        precision=word(nodes["precision"], PRECISIONS, "precision") if "precision" in nodes else None,
+    )
 
 
 def _twin(reader: Reader, node: Node) -> str | Plain:

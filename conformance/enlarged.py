@@ -78,6 +78,13 @@ def _unfit(case: Plain) -> str:
     return ""
 
 
+def is_drawn(case: Plain) -> bool:
+    """
+    Say whether a case has drawn numbers itself, at sizes that it was given for what it shows: its twin can wait.
+    """
+    return all("lcg" in spec for name, spec in case["call"]["arrays"].items() if name != "bias")
+
+
 def _structure(call: Plain) -> str:
     """Return all of a call but its sizes, its numbers and their layouts."""
     settled = geometry.settled(call)

@@ -26,7 +26,7 @@ from .twins import distant
 #: What is wrong, and how to mend it.
 Complaint: TypeAlias = tuple[str, str]
 #: The clauses that are about rounding, and about numbers that no order of summation makes exact.
-ABOUT_NUMBERS = ("ROUND-*", "NAN-*", "ZERO-*", "SUBNORMAL-*", "PURE-*", "DTYPE-3")
+ABOUT_NUMBERS = ("ROUND-*", "NUM-*", "NAN-*", "ZERO-*", "SUBNORMAL-*", "PURE-*", "DTYPE-3")
 
 
 def check(corpus: Corpus) -> Iterator[Problem]:

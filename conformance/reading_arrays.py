@@ -11,7 +11,7 @@ from fractions import Fraction
 from . import numbers
 from .dtypes import FORMATS, INTEGERS, PARTS
 from .numbers import Number, Real, Unfit
-from .reading import Reader, Wrong, integer, integers, mapping, said
+from .reading import Reader, Wrong, integer, integers, mapping, said, word
 from .specs import Spec
 from .tree import Mapping, Node, Scalar, Sequence
 
@@ -46,10 +46,10 @@ def _read(reader: Reader, node: Node, dtype: str) -> Spec | None:
         return _literal(reader, node, dtype)
     if not isinstance(node, Mapping):
         raise Wrong(node, f"expected an array, not {said(node)}", "a nested list, or a mapping with shape")
-    reader.keys(node, ("shape", "values", "fill", "one_hot", "generate"), ["shape"])
-    forms = [key for key in ("values", "fill", "one_hot", "generate") if key in node.entries]
+    reader.keys(node, ("shape", *_FORMS), ["shape"])
+    forms = [key for key in _FORMS if key in node.entries]
     if len(forms) != 1:
-        raise Wrong(node, "an array needs exactly one of values, fill, one_hot, generate")
+        raise Wrong(node, "an array needs exactly one of values, fill, one_hot, identity, generate")
     if "shape" not in node.entries:
         return None
     shape = read_shape(node.entries["shape"])
@@ -153,6 +153,13 @@ def _one_hot(_: Reader, node: Node, shape: tuple[int, ...], __: str) -> Spec:
     return {"shape": shape, "one_hot": index}
 
 
+def _identity(_: Reader, node: Node, shape: tuple[int, ...], __: str) -> Spec:
+    tap = integer(node)
+    if len(shape) < 3 or tap < 0:
+        raise Wrong(node, f"no tap {tap} of a kernel of {len(shape)} axes", "one number for all spatial axes, from 0")
+    return {"shape": shape, "identity": tap}
+
+
 def _generate(reader: Reader, node: Node, shape: tuple[int, ...], dtype: str) -> Spec | None:
     rule = mapping(node)
     forms = [form for form in ("lcg", "normal") if form in rule.entries]
@@ -162,7 +169,7 @@ def _generate(reader: Reader, node: Node, shape: tuple[int, ...], dtype: str) ->
     if forms == ["lcg"]:
         reader.keys(rule, ("lcg", "low", "high", "density"), ["low", "high"])
         return None if len(reader.problems) > noted else {"shape": shape, **_lcg(rule, dtype)}
-    reader.keys(rule, ("normal", "scale"), ["scale"])
+    reader.keys(rule, ("normal", "scale", "sign", "density", "spread", "mirror"), ["scale"])
     return None if len(reader.problems) > noted else {"shape": shape, **_normal(rule, dtype)}
 
 
@@ -196,8 +203,10 @@ def _seed(node: Node) -> int:
 
 
 def _density(node: Node) -> tuple[int, int] | str:
-    if isinstance(node, Scalar) and node.text == FIT:
-        return FIT
+    return FIT if isinstance(node, Scalar) and node.text == FIT else _ratio(node)
+
+
+def _ratio(node: Node) -> tuple[int, int]:
     if not isinstance(node, Scalar) or not re.fullmatch(r"0\.\d{1,9}|1|1\.0", node.text) or not float(node.text):
         raise Wrong(node, f"density {said(node)}", f"a decimal above 0, at most 1, or {FIT}")
     ratio = Fraction(node.text)
@@ -213,7 +222,25 @@ def _normal(rule: Mapping, dtype: str) -> Spec:
         raise Wrong(rule.entries["scale"], f"scale {said(rule.entries['scale'])}", "a power of two, such as 0.25")
     if not 2.0**-900 < 6 * scale <= FORMATS[real].largest:
         raise Wrong(rule.entries["scale"], f"numbers up to {6 * scale} are beyond {real}")
-    return {"normal": _seed(rule.entries["normal"]), "scale": scale}
+    spec: Spec = {"normal": _seed(rule.entries["normal"]), "scale": scale}
+    if "sign" in rule.entries:
+        spec["sign"] = word(rule.entries["sign"], ("positive",), "sign")
+    if "mirror" in rule.entries:
+        spec["mirror"] = word(rule.entries["mirror"], ("same", "negated"), "mirror")
+    if "density" in rule.entries:
+        spec["density"] = _ratio(rule.entries["density"])
+    if "spread" in rule.entries:
+        spec["spread"] = _spread(rule.entries["spread"], scale, real)
+    return spec
 
 
-_FORMS = {"values": _values, "fill": _fill, "one_hot": _one_hot, "generate": _generate}
+def _spread(node: Node, scale: float, dtype: str) -> int:
+    spread = integer(node)
+    if not 0 < spread <= 400:
+        raise Wrong(node, f"spread {spread}", "1 to 400: numbers times 2**-spread to 2**spread")
+    if 6 * scale * 2.0**spread > FORMATS[dtype].largest or scale * 2.0**-spread < 2.0**-900:
+        raise Wrong(node, f"numbers up to {6 * scale} * 2**{spread} are beyond {dtype}")
+    return spread
+
+
+_FORMS = {"values": _values, "fill": _fill, "one_hot": _one_hot, "identity": _identity, "generate": _generate}

@@ -15,8 +15,9 @@ class Spec(TypedDict, total=False):
     An array as plain data; it is built when the call is.
 
     `letters` names the axes as they are written, empty where the layout does not fit.
-    Exactly one of `values` (flat, row-major), `fill`, `one_hot`, `lcg` (with `low`, `high`, `density`) and `normal`
-    (with `scale`) is there; `density` is a ratio, in the base of a sweep also `fit`.
+    Exactly one of `values` (flat, row-major), `fill`, `one_hot`, `identity` (the tap of a kernel), `lcg` (with `low`,
+    `high`, `density`) and `normal` (with `scale`, `sign`, `density`, `spread`, `mirror`) is there; `density` is a
+    ratio, in the base of a sweep also `fit`.
     """
 
     letters: str
@@ -25,12 +26,16 @@ class Spec(TypedDict, total=False):
     values: tuple[Number, ...]
     fill: Number
     one_hot: tuple[int, ...]
+    identity: int
     lcg: int
     low: int
     high: int
     density: tuple[int, int] | str
     normal: int
     scale: float
+    sign: str
+    spread: int
+    mirror: str
 
 
 def recast(spec: Spec, dtype: str) -> Spec:

@@ -63,10 +63,11 @@ def points(sweep: Plain, clauses: Mapping[str, Clause], left_out: Counter[str] |
 
     """
     space = Space(sweep, left_out if left_out is not None else Counter())
+    cited = tuple(clauses[name] for name in sweep.get("clauses", ()) if name in clauses and is_asked(clauses[name]))
     for row in _rows(sweep, space):
         if (found := space.find(row)) is not None:
             text, plain, call = found
-            applying = choices(call, clauses)
+            applying = choices(call, clauses) + cited
             _check_twins(plain, applying, text)
             yield Point(id=f"{sweep['id']}[{text}]", call=plain, clauses=applying)
 
@@ -108,6 +109,13 @@ def _rows(sweep: Plain, space: Space) -> Iterator[Row]:
     if "draws" in sweep:
         return covering.drawn(sizes, sweep["draws"], seed)
     return itertools.product(*map(range, sizes))
+
+
+def is_asked(clause: Clause) -> bool:
+    """
+    Say whether a clause leaves a choice for whatever cites it.
+    """
+    return bool(clause.alternatives) and not clause.when
 
 
 def choices(call: Call, clauses: Mapping[str, Clause]) -> tuple[Clause, ...]:
@@ -195,11 +203,11 @@ def expectation_under(
         return Output(array=evaluate(call))
     found: dict[str, Expectation] = {}
     same: dict[bytes, Array] = {}
-    for name, switches in _computed(clauses):
+    for name, switches, precision in _computed(clauses):
         # Alternatives that come to the same share an array: a batch of large calls has to fit into memory.
         array = evaluate(call, switches)
         array = same.setdefault(str(array.shape).encode() + array.tobytes(), array)
-        found[name] = Output(array=array, switches=switches)
+        found[name] = Output(array=array, switches=switches, precision=precision)
     found |= refusals_under(clauses, twin_of, firm)
     return AnyOf(alternatives=found, clauses=tuple(clause.id for clause in clauses))
 
@@ -222,15 +230,17 @@ def _named(clauses: tuple[Clause, ...], followed: list[tuple[Clause, str]]) -> s
     return ", ".join(f"{clause.id}:{name}" for clause, name in followed)
 
 
-def _computed(clauses: tuple[Clause, ...]) -> Iterator[tuple[str, frozenset[str]]]:
-    """Yield the ways to compute a call: one alternative of each clause, with their switches."""
+def _computed(clauses: tuple[Clause, ...]) -> Iterator[tuple[str, frozenset[str], str | None]]:
+    """Yield the ways to compute a call: one alternative of each clause, with their switches and class of rounding."""
     computing = [
-        [(clause, name, each.switch) for name, each in clause.alternatives.items() if not each.is_refusal]
+        [(clause, name, each) for name, each in clause.alternatives.items() if not each.is_refusal]
         for clause in clauses
     ]
     for ways in itertools.product(*computing):
         name = _named(clauses, [(clause, name) for clause, name, _ in ways])
-        yield name, frozenset(switch for _, _, switch in ways if switch)
+        precisions = [each.precision for _, _, each in ways if each.precision is not None]
+        switches = frozenset(each.switch for _, _, each in ways if each.switch)
+        yield name, switches, precisions[-1] if precisions else None
 
 
 def _refused(clauses: tuple[Clause, ...]) -> Iterator[tuple[str, Twin]]:

@@ -30,6 +30,14 @@ SWITCHED = {
     "zeros-multiplied": "every tap is multiplied, with zeros between and beside the elements where it meets none",
     "zero-start": "the sum starts from +0.0",
     "flush-subnormals": "subnormal numbers are taken for zero, as operands and as results",
+    "operands-8-bits": "the result of operands that were rounded to 8 significant bits",
+    "operands-11-bits": "the result of operands that were rounded to 11 significant bits",
+    "operands-float16": "the result of operands that were rounded to float16",
+}
+#: How near the result is, by the class of rounding that an alternative asks for.
+ASKED = {
+    "exact": "rounded once, to nearest",
+    "reassociated": "with the errors of a transform, in proportion to the largest numbers around",
 }
 
 
@@ -38,7 +46,8 @@ def meaning(alternative: Alternative) -> str:
     Return what an implementation does that follows an alternative.
     """
     if not alternative.is_refusal:
-        return SWITCHED[alternative.switch]
+        asked = ASKED.get(alternative.precision or "", "")
+        return f"{SWITCHED[alternative.switch]}{f', {asked}' if asked else ''}"
     twin = alternative.twin
     if isinstance(twin, str):
         return f"the call is refused, `{twin}` is accepted"
@@ -51,6 +60,8 @@ def where(clause: Clause) -> str:
     """
     Return the condition under which a clause leaves a choice, as an apposition.
     """
+    if not clause.when:
+        return ", for the cases that ask it"
     return f", where {' and '.join(map(_rule, clause.when))}"
 
 

@@ -242,6 +242,41 @@ def test_normal_numbers_are_rounded_once(dtype: str) -> None:
     assert 0.2 < float(np.std(wanted)) < 0.3
 
 
+def test_normal_numbers_are_thinned_and_spread() -> None:
+    """A draw for the density, one for the power of two, then twelve; the sign is taken away at the end."""
+    draw, wanted = drawn(5), []
+    for _ in range(200):
+        is_kept, power = draw() / MODULUS < 0.25, draw() * 7 // MODULUS - 3
+        number = abs(sum(draw() for _ in range(12)) - 6 * MODULUS) / 2**31 * 2.0**power
+        wanted.append(number * is_kept)
+    text = "{shape: [200], generate: {normal: 5, scale: 1, sign: positive, density: 0.25, spread: 3}}"
+    assert wanted == array_of(text, "O", "float64").tolist()
+    plain = array_of("{shape: [200], generate: {normal: 5, scale: 1, density: 0.25}}", "O", "float64")
+    assert 20 < np.count_nonzero(plain) < 80 and plain.min() < 0
+
+
+@pytest.mark.parametrize(("how", "sign"), [("same", 1), ("negated", -1)])
+def test_mirrored_channels(how: str, sign: int) -> None:
+    """The second half of the channels that meet in a sum is the first, or minus it; the odd one stays as drawn."""
+    rule = f"generate: {{normal: 3, scale: 1, mirror: {how}}}"
+    x, w = array_of(f"{{shape: [2, 5, 4], {rule}}}", "NCW"), array_of(f"{{shape: [2, 5, 3], {rule}}}", "WIO")
+    plain = array_of("{shape: [2, 5, 4], generate: {normal: 3, scale: 1}}", "NCW")
+    for array in (x, w):
+        assert (array[:, :2] == sign * array[:, 2:4]).all() and (array[:, 0] != array[:, 1]).all()
+    assert (plain[:, [0, 1, 4]] == x[:, [0, 1, 4]]).all()
+
+
+@pytest.mark.parametrize("letters", ["WIO", "OIW", "HWIO"])
+def test_an_identity_copies_each_channel(letters: str) -> None:
+    """1 at the tap, in every spatial axis, where both channels have one number."""
+    sizes = {"H": 3, "W": 4, "I": 2, "O": 5}
+    kernel = array_of(f"{{shape: {[sizes[letter] for letter in letters]}, identity: 1}}", letters)
+    wanted = np.zeros([sizes[letter] for letter in letters])
+    for channel in range(2):
+        wanted[tuple(channel if letter in "IO" else 1 for letter in letters)] = 1
+    assert (wanted == kernel).all()
+
+
 def test_a_large_array_is_generated_in_no_time() -> None:
     """A hundred thousand elements take milliseconds, so that sweeps may have production sizes."""
     start = time.perf_counter()
@@ -270,6 +305,10 @@ def test_a_large_array_is_generated_in_no_time() -> None:
         ),
         ("{shape: [2], generate: {normal: 1, scale: 0.3}}", "O", "float32", "x.yaml:1:43: scale '0.3'"),
         ("{shape: [2], generate: {normal: 1, scale: 1}}", "O", "int8", "x.yaml:1:24: normal numbers are no int8"),
+        ("{shape: [2], identity: 0}", "O", "float32", "x.yaml:1:24: no tap 0 of a kernel of 1 axes"),
+        ("{shape: [2], generate: {normal: 1, scale: 1, spread: 0}}", "O", "float32", "x.yaml:1:54: spread 0"),
+        ("{shape: [2], generate: {normal: 1, scale: 1, spread: 14}}", "O", "float16", "x.yaml:1:54: numbers up to"),
+        ("{shape: [2], generate: {normal: 1, scale: 1, sign: odd}}", "O", "float16", "x.yaml:1:52: unknown sign 'odd'"),
         ("{shape: [2], generate: {normal: 1, scale: 16384}}", "O", "float16", "x.yaml:1:43: numbers up to 98304.0"),
     ],
 )

@@ -8,7 +8,7 @@ Complex ones are two such arrays, their real and their imaginary parts.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -32,26 +32,47 @@ def evaluate_again(call: Call, switches: Collection[str] = frozenset()) -> Array
 
     """
     check(call, switches)
-    values = [_ended(call, part) for part in _parts(call, "input", f"N{call.spatial}C", switches)]
-    first = "depthwise_kernel" if call.op == "separable_conv" else "kernel"
-    values = _convolved(call, first, values, _maps(call, first, values[0].shape[1:-1], switches), switches)
-    if call.op == "separable_conv":
-        pointwise = tuple(np.eye(extent)[:, np.newaxis] for extent in values[0].shape[1:-1])
-        values = _convolved(call, "pointwise_kernel", values, pointwise, switches)
+    *_, values = values_of(call, switches)
     if call.bias is not None:
-        bias = _parts(call, "bias", "O", switches)
+        bias = parts_of(call, "bias", call.bias, switches)
         count = max(len(values), len(bias))
-        values = [_plus(value, part) for value, part in zip(_made(values, count), _made(bias, count), strict=True)]
-    return call.deliver(_rounded(call, values, switches), f"N{call.spatial}C")
+        values = [plus(value, part) for value, part in zip(_made(values, count), _made(bias, count), strict=True)]
+    return call.deliver(nearest(values, call.dtype.output or call.dtype.input, switches), f"N{call.spatial}C")
 
 
-def _parts(call: Call, name: str, letters: str, switches: Collection[str]) -> list[Array]:
-    array, dtype = call.arranged(name, letters), getattr(call.dtype, name) or call.dtype.input
+def values_of(call: Call, switches: Collection[str]) -> Iterator[list[Array]]:
+    """
+    Yield the parts of the values (batch, spatial…, channel) ahead of each stage, and behind the last; no bias is added.
+    """
+    x = parts_of(call, "input", call.arranged("input", f"N{call.spatial}C"), switches)
+    values = [_ended(call, part) for part in x]
+    yield values
+    for name, maps in maps_of(call, switches).items():
+        values = _convolved(call, name, values, maps, switches)
+        yield values
+
+
+def parts_of(call: Call, name: str, array: Array, switches: Collection[str]) -> list[Array]:
+    """
+    Read an array with the dtype of the one called `name`.
+    """
+    dtype = getattr(call.dtype, name) or call.dtype.input
     if is_integer(dtype):
         return [array.astype(object if array.dtype.itemsize == 8 else np.float64)]
     parts = [array.real, array.imag] if is_complex(dtype) else [array]
     values = [part.astype(np.float64) for part in parts]
-    return [_flushed(value, parts[0].dtype) for value in values] if "flush-subnormals" in switches else values
+    if "flush-subnormals" in switches:
+        values = [_flushed(value, parts[0].dtype) for value in values]
+    return values if name == "bias" else [_narrowed(value, switches) for value in values]
+
+
+def _narrowed(values: Array, switches: Collection[str]) -> Array:
+    if "operands-float16" in switches:
+        return values.astype(np.float16).astype(np.float64)
+    bits = 8 if "operands-8-bits" in switches else 11 if "operands-11-bits" in switches else 0
+    if not bits:
+        return values
+    return np.array([terms.shortened(value, bits) for value in values.flat]).reshape(values.shape)
 
 
 def _flushed(values: Array, dtype: np.dtype[Any]) -> Array:
@@ -68,7 +89,19 @@ def _ended(call: Call, x: Array) -> Array:
     return x[tuple(cropped)]
 
 
-def _maps(call: Call, kernel: str, lengths: Sequence[int], switches: Collection[str]) -> tuple[Array, ...]:
+def maps_of(call: Call, switches: Collection[str]) -> dict[str, tuple[Array, ...]]:
+    """
+    Return the maps (outputs, taps, length) of the spatial axes for each kernel of a call.
+    """
+    name = "depthwise_kernel" if call.op == "separable_conv" else "kernel"
+    maps = _maps(call, name, switches)
+    if call.op != "separable_conv":
+        return {name: maps}
+    return {name: maps, "pointwise_kernel": tuple(np.eye(len(matrix))[:, np.newaxis] for matrix in maps)}
+
+
+def _maps(call: Call, kernel: str, switches: Collection[str]) -> tuple[Array, ...]:
+    lengths = _ended(call, call.arranged("input", f"N{call.spatial}C")).shape[1:-1]
     axes = [_axis(call, number, lengths[number], taps) for number, taps in enumerate(call.extents(kernel))]
     if call.op == "conv_transpose":
         ends = {"trailing_zeros": "trailing-zeros" in switches, "dilated_nothing": "dilated-nothing" in switches}
@@ -92,17 +125,23 @@ def _axis(call: Call, number: int, length: int, taps: int) -> Axis:
 def _convolved(
     call: Call, name: str, x: list[Array], maps: tuple[Array, ...], switches: Collection[str]
 ) -> list[Array]:
-    letters = "CM" if "M" in call.letters(name) else "IO"
-    kernel = _parts(call, name, call.spatial + letters, switches)
+    kernel = parts_of(call, name, kernel_of(call, name), switches)
     count = max(len(x), len(kernel))
     contraction = Contraction(
         maps=maps,
-        kernel=_block([_dense(call, name, part) for part in _made(kernel, count)]),
-        connected=np.tile(_connected(call, name, kernel[0]), (count, count)),
+        kernel=_block([dense(call, name, part) for part in _made(kernel, count)]),
+        connected=np.tile(connected(call, name, kernel[0]), (count, count)),
         pads="zeros-multiplied" in switches if call.op == "conv_transpose" else "padding-skipped" not in switches,
         zero_start="zero-start" in switches,
     )
     return np.split(contraction(np.concatenate(_made(x, count), -1)), count, -1)
+
+
+def kernel_of(call: Call, name: str) -> Array:
+    """
+    Return a kernel as (tap…, in, out), a depthwise one as (tap…, channel, multiplier).
+    """
+    return call.arranged(name, call.spatial + ("CM" if "M" in call.letters(name) else "IO"))
 
 
 def _made(parts: list[Array], count: int) -> list[Array]:
@@ -117,19 +156,25 @@ def _block(parts: list[Array]) -> Array:
     return np.concatenate([np.concatenate([real, imaginary], -1), np.concatenate([-imaginary, real], -1)], -2)
 
 
-def _dense(call: Call, name: str, kernel: Array) -> Array:
+def dense(call: Call, name: str, kernel: Array) -> Array:
+    """
+    Return a kernel between all channels, (tap…, in, out), zeros where they do not meet.
+    """
     inputs, outputs = _channels(call, name, kernel)
-    dense = np.zeros((*kernel.shape[:-2], inputs, outputs), kernel.dtype)
-    for rows, columns, block in _blocks(call, name, kernel):
-        dense[..., rows, columns] = block
-    return dense
+    whole = np.zeros((*kernel.shape[:-2], inputs, outputs), kernel.dtype)
+    for rows, columns, block in blocks(call, name, kernel):
+        whole[..., rows, columns] = block
+    return whole
 
 
-def _connected(call: Call, name: str, kernel: Array) -> Array:
-    connected = np.zeros(_channels(call, name, kernel), bool)
-    for rows, columns, _ in _blocks(call, name, kernel):
-        connected[rows, columns] = True
-    return connected
+def connected(call: Call, name: str, kernel: Array) -> Array:
+    """
+    Return which channels meet in a kernel, bool (in, out).
+    """
+    meeting = np.zeros(_channels(call, name, kernel), bool)
+    for rows, columns, _ in blocks(call, name, kernel):
+        meeting[rows, columns] = True
+    return meeting
 
 
 def _channels(call: Call, name: str, kernel: Array) -> tuple[int, int]:
@@ -140,7 +185,10 @@ def _channels(call: Call, name: str, kernel: Array) -> tuple[int, int]:
     return (first, second * groups) if call.op == "conv_transpose" else (first * groups, second)
 
 
-def _blocks(call: Call, name: str, kernel: Array) -> Iterator[tuple[slice, slice, Array]]:
+def blocks(call: Call, name: str, kernel: Array) -> Iterator[tuple[slice, slice, Array]]:
+    """
+    Yield the input channels of each group, its output channels, and the view of a kernel between them.
+    """
     inputs, outputs = _channels(call, name, kernel)
     groups = inputs if "M" in call.letters(name) else 1 if name == "pointwise_kernel" else call.groups
     tall, wide = (inputs // groups, outputs // groups) if groups else (0, 0)
@@ -152,7 +200,10 @@ def _blocks(call: Call, name: str, kernel: Array) -> Iterator[tuple[slice, slice
             yield rows, columns, kernel[..., :, columns]
 
 
-def _plus(value: Array, bias: Array) -> Array:
+def plus(value: Array, bias: Array) -> Array:
+    """
+    Return the exact sums of two arrays, of which the second is broadcast.
+    """
     if value.dtype != object and bias.dtype != object:
         added = value + bias
         share = added - value
@@ -163,8 +214,10 @@ def _plus(value: Array, bias: Array) -> Array:
     return np.array([terms.total(pair) for pair in pairs], object).reshape(value.shape)
 
 
-def _rounded(call: Call, values: list[Array], switches: Collection[str]) -> Array:
-    dtype = call.dtype.output or call.dtype.input
+def nearest(values: list[Array], dtype: str, switches: Collection[str]) -> Array:
+    """
+    Return the parts of exact values as an array of `dtype`, rounded once.
+    """
     if is_integer(dtype):
         return _wrapped(values[0], numpy_type(dtype))
     part = numpy_type(PARTS.get(dtype, dtype))

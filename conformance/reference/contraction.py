@@ -4,6 +4,7 @@ Sums of products between linear maps and a dense kernel, by matrix products or t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product as combinations
@@ -12,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ..call import Array
-from . import terms
+from . import residues, terms
 
 Index: TypeAlias = tuple[int, ...]
 #: The taps of one output with the element that each reads, None where it reads a zero.
@@ -20,6 +21,8 @@ Reads: TypeAlias = list[tuple[Index, Index | None]]
 
 #: Below this float64 holds every integer.
 _LIMIT = 2.0**53
+#: So many bits may lie between the largest and the smallest size of an array whose sums are told by remainders.
+NEAR = 200
 _ZERO = terms.number(0)
 
 
@@ -44,16 +47,20 @@ class Contraction:
         Return the exact sums for values (batch, spatial…, in): float64, or an object array of numbers.
         """
         unit, kernel_unit = _unit(x), _unit(self.kernel)
-        if not unit or not kernel_unit:
-            return self._by_terms(x)
-        scaled = replace(self, kernel=self.kernel / kernel_unit)
-        if not scaled._fits(x / unit):
-            return self._by_terms(x)
-        return scaled._by_matrices(x / unit) * (unit * kernel_unit)
+        if unit and kernel_unit:
+            scaled = replace(self, kernel=self.kernel / kernel_unit)
+            if scaled._fits(x / unit):
+                return scaled._by_matrices(x / unit) * (unit * kernel_unit)
+        return self._by_remainders(x) if _is_near(x) and _is_near(self.kernel) else self._by_terms(x)
+
+    @property
+    def _most(self) -> int:
+        # A transposed map adds several elements to a tap where padding copied one.
+        return math.prod(int(matrix.sum(2).max(initial=1)) for matrix in self.maps)
 
     def _fits(self, x: Array) -> bool:
         size, kernel_size = np.abs(x), np.abs(self.kernel)
-        if size.max(initial=0) * kernel_size.max(initial=0) * kernel_size.size < _LIMIT:
+        if size.max(initial=0) * kernel_size.max(initial=0) * kernel_size.size * self._most < _LIMIT:
             return True
         return bool(self._products(size, kernel_size).max(initial=0) < _LIMIT)
 
@@ -77,7 +84,7 @@ class Contraction:
 
     def _minus_zeros(self, x: Array) -> Array:
         # There are terms, all of them are zeros, and none of them has factors of one sign.
-        zeros: Array = self._products(np.abs(x), np.abs(self.kernel)) == 0
+        zeros: Array = self._products(1.0 * (x != 0), 1.0 * (self.kernel != 0)) == 0
         if not zeros.any():
             return zeros
         minus, kernel_minus = 1.0 * np.signbit(x), np.signbit(self.kernel) * self.connected * 1.0
@@ -87,6 +94,16 @@ class Contraction:
         above = self._products(minus, kernel_minus) + self._products(plus, kernel_plus, padding=padding)
         zeros &= (below > 0) & (above == 0)
         return zeros
+
+    def _by_remainders(self, x: Array) -> Array:
+        whole, kernel_whole = (terms.integers(terms.numbers(array)) for array in (x, self.kernel))
+        assert whole is not None and kernel_whole is not None
+        count = self.kernel[..., 0].size * self._most
+        integers = residues.summed(self._products, whole[0], kernel_whole[0], count)
+        sums: Array = integers * (whole[1] * kernel_whole[1])
+        if not self.zero_start and not integers.all():
+            sums[self._minus_zeros(x)] = -0.0
+        return sums
 
     def _by_terms(self, x: Array) -> Array:
         x, kernel = terms.numbers(x), terms.numbers(self.kernel)
@@ -136,6 +153,16 @@ def _unit(values: Array) -> float:
         return 0.0
     units = (2.0**-bits for bits in (0, 8, 16))
     return next((unit for unit in units if _counts(values / unit)), 0.0)
+
+
+def _is_near(values: Array) -> bool:
+    # Finite, and the exponents near enough for a few remainders; an array of Python numbers may hold a -0.0 or a NaN.
+    if values.dtype == object:
+        return False
+    sizes = np.abs(values[values != 0])
+    return bool(
+        np.isfinite(values).all() and np.log2(sizes).max(initial=-2000) - np.log2(sizes).min(initial=2000) < NEAR
+    )
 
 
 def _counts(values: Array) -> bool:

@@ -17,11 +17,15 @@ from ..call import Array, Call
 from ..dtypes import FORMATS, PARTS, is_complex, is_integer, numpy_type
 from .exact import ABSENT, Exact, add, dot, exact
 from .places import Gather, Scatter, cropping, gathered, padding, read, stuffed, window, written
-from .rounding import flushed, rounded
+from .rounding import flushed, rounded, shortened
 from .undefined import check
 
 #: Real numbers, or the real and the imaginary parts of complex ones.
 Parts: TypeAlias = tuple[Exact, ...]
+
+
+#: The significant bits to which switches round the operands of products.
+OPERANDS = {"operands-8-bits": 8, "operands-11-bits": 11}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,9 +42,8 @@ class Layer:
         """
         Return values with their channels in groups, (group, batch, spatial…, in), and slots where taps may miss.
         """
-        width = x.shape[-1] // self.groups if self.groups else 1
-        groups = np.moveaxis(x.reshape(*x.shape[:-1], self.groups, width), -2, 0)
-        return _slotted(groups) if isinstance(self.sums, Gather) else groups
+        groups = grouped(x, self.groups, x.shape[-1] // self.groups if self.groups else 1)
+        return slotted(groups) if isinstance(self.sums, Gather) else groups
 
     def join(self, y: Array) -> Array:
         """
@@ -62,7 +65,9 @@ def evaluate(call: Call, switches: Collection[str] = frozenset()) -> Array:
     `padding-skipped`, zeros that a forward convolution adds are not multiplied (those of `before` are elements);
     `zeros-multiplied`, a transposed convolution multiplies zeros between and beside the elements;
     `zero-start`, sums start from 0.0, so that none of zeros is -0.0;
-    `flush-subnormals`, subnormal elements are read and written as zeros of their sign.
+    `flush-subnormals`, subnormal elements are read and written as zeros of their sign;
+    `operands-8-bits` and `operands-11-bits`, input and kernels are rounded to so many significant bits before they are
+    multiplied, `operands-float16`, to float16, with its range.
 
     Raises:
         Undefined: if the call has no meaning.
@@ -70,15 +75,21 @@ def evaluate(call: Call, switches: Collection[str] = frozenset()) -> Array:
 
     """
     check(call, switches)
-    if call.op == "conv_transpose":
-        switches = frozenset(switches) - {"padding-skipped"}
-    value = _parts(call, "input", _input(call), switches)
-    for layer in _layers(call, switches):
-        kernel = _parts(call, layer.kernel, _kernel(call, layer), switches)
-        value = _convolved(layer, value, kernel, switches, is_float=not is_integer(_output(call)))
+    value = summed(call, switches)
     if call.bias is not None:
-        value = tuple(map(add, *_alike(value, _parts(call, "bias", call.bias, switches))))
+        value = tuple(map(add, *_alike(value, parts_of(call, "bias", call.bias, switches))))
     return call.deliver(_rounded(value, _output(call), flush="flush-subnormals" in switches), f"N{call.spatial}C")
+
+
+def summed(call: Call, switches: Collection[str] = frozenset()) -> Parts:
+    """
+    Return the exact sums of a call that was checked, without its bias, (batch, spatial…, channel).
+    """
+    value = parts_of(call, "input", input_of(call), switches)
+    for layer in layers_of(call, switches):
+        kernel = parts_of(call, layer.kernel, kernel_of(call, layer), switches)
+        value = convolved(call, layer, value, kernel, switches)
+    return value
 
 
 @np.errstate(all="ignore")
@@ -93,9 +104,9 @@ def magnitude(call: Call, switches: Collection[str] = frozenset()) -> Array:
 
     """
     check(call, switches)
-    value = _size(_input(call))
-    for layer in _layers(call, switches):
-        value = layer.join(layer.sums(layer.split(value), _size(_kernel(call, layer))))
+    value = _size(input_of(call))
+    for layer in layers_of(call, switches):
+        value = layer.join(layer.sums(layer.split(value), _size(kernel_of(call, layer))))
     if call.bias is not None:
         value = value + _size(call.bias)
     return call.deliver(value, f"N{call.spatial}C")
@@ -114,8 +125,8 @@ def products(call: Call) -> int:
     """
     check(call)
     count = 0
-    for layer in _layers(call):
-        *taps, contracted, _ = _kernel(call, layer).shape[1:]
+    for layer in layers_of(call):
+        *taps, contracted, _ = kernel_of(call, layer).shape[1:]
         if call.op == "conv_transpose":
             steps = zip(taps, call.strides, call.dilations, strict=True)
             taps = [math.ceil(k * math.gcd(s, d) / s) for k, s, d in steps]
@@ -131,7 +142,10 @@ def _size(array: Array) -> Array:
     return np.abs(array.astype(np.complex128 if array.dtype.kind == "c" else np.float64))
 
 
-def _input(call: Call) -> Array:
+def input_of(call: Call) -> Array:
+    """
+    Return the input (batch, spatial…, channel), padded or cropped as `before` says.
+    """
     x = call.arranged("input", f"N{call.spatial}C")
     for axis, (low, high) in enumerate(call.before or (), start=1):
         length = x.shape[axis]
@@ -141,7 +155,10 @@ def _input(call: Call) -> Array:
     return x
 
 
-def _kernel(call: Call, layer: Layer) -> Array:
+def kernel_of(call: Call, layer: Layer) -> Array:
+    """
+    Return the kernel of a layer, (group, tap…, in, out).
+    """
     groups, name = layer.groups, layer.kernel
     if "M" in call.letters(name):
         return np.moveaxis(call.arranged(name, f"{call.spatial}CM"), -2, 0)[..., np.newaxis, :]
@@ -152,7 +169,10 @@ def _kernel(call: Call, layer: Layer) -> Array:
     return np.moveaxis(w.reshape(*taps, contracted, groups, produced // groups), -2, 0)
 
 
-def _layers(call: Call, switches: Collection[str] = frozenset()) -> Iterator[Layer]:
+def layers_of(call: Call, switches: Collection[str] = frozenset()) -> Iterator[Layer]:
+    """
+    Yield the grouped convolutions that a call is made of: two where it is separable, else one.
+    """
     if call.op == "conv_transpose":
         sums = _scatter(call, switches)
         over_zeros = "zeros-multiplied" in switches
@@ -229,24 +249,51 @@ def _ends(call: Call, axis: int, length: int, taps: int, switches: Collection[st
     return low, max(outputs, 0)
 
 
-def _slotted(x: Array) -> Array:
+def grouped(x: Array, groups: int, width: int) -> Array:
+    """
+    Return values (batch, spatial…, channel) as (group, batch, spatial…, channel of the group).
+    """
+    return np.moveaxis(x.reshape(*x.shape[:-1], groups, width), -2, 0)
+
+
+def slotted(x: Array) -> Array:
+    """
+    Return grouped values with the slot of taps that miss behind each spatial axis, filled with zeros.
+    """
     with_slots = np.zeros((*x.shape[:2], *(extent + 1 for extent in x.shape[2:-1]), x.shape[-1]), x.dtype)
     with_slots[(slice(None), slice(None), *map(slice, x.shape[2:-1]))] = x
     return with_slots
 
 
-def _parts(call: Call, name: str, array: Array, switches: Collection[str]) -> Parts:
+def parts_of(call: Call, name: str, array: Array, switches: Collection[str]) -> Parts:
+    """
+    Read an array with the dtype of the one called `name`.
+    """
     dtype = getattr(call.dtype, name) or call.dtype.input
     parts = [array.real, array.imag] if is_complex(dtype) else [array]
     if "flush-subnormals" in switches and not is_integer(dtype):
         form = FORMATS[PARTS.get(dtype, dtype)]
         parts = [flushed(part.astype(np.float64), form) for part in parts]
+    if name != "bias" and not is_integer(dtype):
+        parts = [_narrowed(part.astype(np.float64), switches) for part in parts]
     return tuple(map(exact, parts))
 
 
-def _convolved(layer: Layer, x: Parts, w: Parts, switches: Collection[str], *, is_float: bool) -> Parts:
-    x = tuple(_grouped(layer, part, skips="padding-skipped" in switches) for part in x)
-    zero_start = "zero-start" in switches or not is_float
+def _narrowed(values: Array, switches: Collection[str]) -> Array:
+    if "operands-float16" in switches:
+        return rounded(exact(values), "float16").astype(np.float64)
+    for switch, bits in OPERANDS.items():
+        values = shortened(values, bits) if switch in switches else values
+    return values
+
+
+def convolved(call: Call, layer: Layer, x: Parts, w: Parts, switches: Collection[str]) -> Parts:
+    """
+    Return the exact sums of one layer of a call, for values and its kernel.
+    """
+    skips = "padding-skipped" in switches and call.op != "conv_transpose"
+    x = tuple(_split(layer, part, skips=skips) for part in x)
+    zero_start = "zero-start" in switches or is_integer(_output(call))
 
     def summed(left: Exact, right: Exact) -> Exact:
         return dot(layer.sums, left, right, zero_start=zero_start)
@@ -258,10 +305,15 @@ def _convolved(layer: Layer, x: Parts, w: Parts, switches: Collection[str], *, i
     return tuple(part.moved(layer.join) for part in parts)
 
 
-def _grouped(layer: Layer, part: Exact, *, skips: bool) -> Exact:
+def _split(layer: Layer, part: Exact, *, skips: bool) -> Exact:
     part = part.moved(layer.split)
-    if not skips or isinstance(layer.sums, Scatter):
-        return part
+    return without_slots(part) if skips and isinstance(layer.sums, Gather) else part
+
+
+def without_slots(part: Exact) -> Exact:
+    """
+    Return slotted values whose slots make no terms.
+    """
     codes = part.codes.copy()
     for axis in range(2, codes.ndim - 1):
         np.moveaxis(codes, axis, 0)[-1] = ABSENT

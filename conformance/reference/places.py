@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -107,6 +108,43 @@ def gathered(places: Array, outputs: int) -> Array:
     return elements[:, :outputs]
 
 
+def apart(places: Array, length: int) -> tuple[Array, Array]:
+    """
+    Return places (row, outputs) of which no row names an element twice, and the tap of each row; `places` as `read`.
+
+    Where a padding mode copies, one tap reads one element for several outputs, and has as many rows.
+    """
+    rows, taps = [], []
+    for tap, row in enumerate(places):
+        turns = np.where(row == length, 0, _turns(row))
+        for turn in range(turns.max(initial=0) + 1):
+            rows.append(np.where(turns == turn, row, length))
+            taps.append(tap)
+    return np.array(rows, np.int64).reshape(len(rows), places.shape[1]), np.array(taps, np.int64)
+
+
+def _turns(row: Array) -> Array:
+    """Return for each entry how many equal ones stand before it."""
+    order = np.argsort(row, kind="stable")
+    turns = np.empty(len(row), np.int64)
+    turns[order] = np.arange(len(row)) - np.searchsorted(row[order], row[order])
+    return turns
+
+
+#: An index into an array (group, batch, spatial…, channel), or into a kernel (group, tap…, in, out).
+Index: TypeAlias = "tuple[slice | int | Array, ...]"
+
+
+class Step(NamedTuple):
+    """
+    One tap: where it stands in the kernel, what it reads of the input, and which sums its products are added to.
+    """
+
+    tap: Index
+    read: Index
+    added: Index
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Gather:
     """
@@ -119,10 +157,18 @@ class Gather:
 
     def __call__(self, x: Array, w: Array) -> Array:
         """Return the sums, (group, batch, spatial…, out)."""
-        extents = tuple(place.shape[1] for place in self.places)
-        y = np.zeros((*x.shape[:2], *extents, w.shape[-1]), x.dtype)
-        for tap, index in _each(self.places):
-            y += _contracted(x[index], w[tap])
+        return _summed(self, x, w)
+
+    def zeros(self, x: Array, w: Array) -> Array:
+        """Return what the sums of an input and a kernel begin with."""
+        return np.zeros((*x.shape[:2], *(place.shape[1] for place in self.places), w.shape[-1]), x.dtype)
+
+    def steps(self) -> Iterator[Step]:
+        """Yield the taps, in the order of the kernel."""
+        return (Step(tap, index, ()) for tap, index in _each(self.places))
+
+    def finished(self, y: Array) -> Array:
+        """Return the sums that are outputs."""
         return y
 
 
@@ -140,13 +186,48 @@ class Scatter:
 
     def __call__(self, x: Array, w: Array) -> Array:
         """Return the sums, (group, batch, spatial…, out)."""
-        y = np.zeros((*x.shape[:2], *(extent + 1 for extent in self.extents), w.shape[-1]), x.dtype)
-        for tap, index in _each(self.places):
-            y[index] += _contracted(x, w[tap])
+        return _summed(self, x, w)
+
+    def zeros(self, x: Array, w: Array) -> Array:
+        """Return what the sums of an input and a kernel begin with, slots included."""
+        return np.zeros((*x.shape[:2], *(extent + 1 for extent in self.extents), w.shape[-1]), x.dtype)
+
+    def steps(self) -> Iterator[Step]:
+        """Yield the taps, in the order of the kernel."""
+        return (Step(tap, (), index) for tap, index in _each(self.places))
+
+    def finished(self, y: Array) -> Array:
+        """Return the sums that are outputs, without the slots."""
         return y[(slice(None), slice(None), *map(slice, self.extents))]
 
 
-def _each(places: tuple[Array, ...]) -> Iterator[tuple[tuple[slice | int, ...], tuple[slice | Array, ...]]]:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Correlation:
+    """
+    For each tap the sums of products of what it reads and what stands at the output that it reads for.
+
+    Called with values (group, batch, spatial…, in), slots included, and others (group, batch, outputs…, out);
+    `places` (taps, outputs) for each spatial axis, as `read` gives.
+    """
+
+    places: tuple[Array, ...]
+
+    def __call__(self, x: Array, y: Array) -> Array:
+        """Return the sums, (group, tap…, in, out)."""
+        sums = np.zeros((len(x), *map(len, self.places), x.shape[-1], y.shape[-1]), x.dtype)
+        for tap, index in _each(self.places):
+            sums[tap] = np.matmul(_flat(x[index]).swapaxes(1, 2), _flat(y))
+        return sums
+
+
+def _summed(sums: Gather | Scatter, x: Array, w: Array) -> Array:
+    y = sums.zeros(x, w)
+    for step in sums.steps():
+        y[step.added] += _contracted(x[step.read], w[step.tap])
+    return sums.finished(y)
+
+
+def _each(places: tuple[Array, ...]) -> Iterator[tuple[Index, Index]]:
     whole = slice(None)
     for tap in itertools.product(*(range(len(place)) for place in places)):
         rows = (place[k] for place, k in zip(places, tap, strict=True))
@@ -154,6 +235,9 @@ def _each(places: tuple[Array, ...]) -> Iterator[tuple[tuple[slice | int, ...], 
 
 
 def _contracted(x: Array, w: Array) -> Array:
-    flat = x.reshape(x.shape[0], math.prod(x.shape[1:-1]), x.shape[-1])
-    sums: Array = np.matmul(flat, w)
+    sums: Array = np.matmul(_flat(x), w)
     return sums.reshape(*x.shape[:-1], w.shape[-1])
+
+
+def _flat(x: Array) -> Array:
+    return x.reshape(x.shape[0], math.prod(x.shape[1:-1]), x.shape[-1])

@@ -50,6 +50,15 @@ def _float(numbers: Exact, form: Format, *, flush: bool) -> Array:
     return flushed(values, form) if flush else values
 
 
+def shortened(values: Array, bits: int) -> Array:
+    """
+    Return float64 values rounded to so many significant bits, to nearest with ties to even.
+    """
+    quantum = np.frexp(values)[1] - bits
+    short: Array = np.ldexp(np.rint(np.ldexp(values, -quantum)), quantum)
+    return short
+
+
 def flushed(values: Array, form: Format) -> Array:
     """
     Return float64 values with those that are subnormal in `form` replaced by zeros of their sign.

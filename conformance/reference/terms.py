@@ -95,6 +95,16 @@ def nearest(value: Number, dtype: np.dtype[Any]) -> float:
     return math.copysign(float(multiple), _sign(value))
 
 
+def shortened(value: float, bits: int) -> float:
+    """
+    Return the float of so many significant bits that is nearest to `value`, of two the even one.
+    """
+    if not value or not math.isfinite(value):
+        return value
+    unit = Fraction(2) ** (_exponent(Fraction(value)) + 1 - bits)
+    return float(round(Fraction(value) / unit) * unit)
+
+
 def _exponent(value: Fraction) -> int:
     # The largest e with 2**e <= abs(value); the denominator is a power of two.
     return abs(value.numerator).bit_length() - value.denominator.bit_length()

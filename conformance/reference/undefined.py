@@ -4,16 +4,26 @@ Calls without a meaning, told from the others before anything is computed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Collection, Generator, Iterator, Mapping
 
-from ..call import ARRAYS, Call
-from ..dtypes import is_complex, is_integer
+from ..call import ARRAYS, Array, Call
+from ..dtypes import FLOATS, is_complex, is_integer, numpy_type
 
 OPS = ("conv", "depthwise_conv", "separable_conv", "conv_transpose")
 WORDS = ("valid", "same", "same_lower", "causal", "full")
 #: Alternatives of implementation-defined clauses that the reference computes.
 SWITCHES = frozenset(
-    {"trailing-zeros", "dilated-nothing", "padding-skipped", "zeros-multiplied", "zero-start", "flush-subnormals"}
+    {
+        "trailing-zeros",
+        "dilated-nothing",
+        "padding-skipped",
+        "zeros-multiplied",
+        "zero-start",
+        "flush-subnormals",
+        "operands-8-bits",
+        "operands-11-bits",
+        "operands-float16",
+    }
 )
 MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -39,6 +49,53 @@ def check(call: Call, switches: Collection[str] = frozenset()) -> None:
         raise ValueError(f"no switches of the reference: {', '.join(sorted(unknown))}")
     for reason in _reasons(call):
         raise Undefined(reason)
+
+
+def check_gradients(call: Call, switches: Collection[str] = frozenset()) -> None:
+    """
+    Raise `Undefined` unless a call has a meaning and all its arrays are of real floating numbers.
+
+    Raises:
+        Undefined: for a call without gradients.
+        ValueError: for a switch that is none.
+
+    """
+    check(call, switches)
+    for name in ("output", *(name for name in ARRAYS if getattr(call, name) is not None)):
+        dtype = getattr(call.dtype, name) or call.dtype.input
+        if dtype not in FLOATS:
+            raise Undefined(f"no gradients where {name} is {dtype}")
+
+
+def of_sums(switches: Collection[str]) -> frozenset[str]:
+    """
+    Return the switches that hold for what is added up and not multiplied, the operands of products apart.
+    """
+    return frozenset(switch for switch in switches if not switch.startswith("operands-"))
+
+
+def check_fit(call: Call, name: str, array: Array, shape: tuple[int, ...]) -> None:
+    """
+    Raise ValueError unless `array` has the dtype that the array called `name` has in the call, and `shape`.
+    """
+    dtype = getattr(call.dtype, name) or call.dtype.input
+    if (array.dtype, array.shape) != (numpy_type(dtype), shape):
+        raise ValueError(f"{array.dtype} {array.shape} where {name} is {dtype} {shape}")
+
+
+def check_directions(call: Call, directions: Mapping[str, Array], switches: Collection[str]) -> None:
+    """
+    Raise `Undefined` or ValueError unless `second_order` has a meaning.
+    """
+    check_gradients(call, switches)
+    if call.op == "separable_conv":
+        raise Undefined("no second order of a separable_conv")
+    if {"input", "kernel"} - {*directions} or {*directions} - {"input", "kernel", "bias"}:
+        raise ValueError(f"directions are of input, kernel and bias, not of {', '.join(directions) or 'nothing'}")
+    if "bias" in directions and call.bias is None:
+        raise ValueError("a direction of bias for a call without one")
+    for name, direction in directions.items():
+        check_fit(call, name, direction, call.array(name).shape)
 
 
 def _reasons(call: Call) -> Iterator[str]:
