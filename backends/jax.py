@@ -14,7 +14,7 @@ import numpy as np
 
 from ..adapter import Limit, Outputs, Target, Unavailable, ask
 from ..call import Call
-from . import jax_function, lax, words
+from . import jax_function, jax_gradients, jax_settings, lax, words
 from .jax_state import State
 from .words import COPIES, EAGER
 
@@ -61,19 +61,24 @@ class Jax:
     """
     `jax.lax.conv_general_dilated` and `jax.lax.conv_transpose`, in any layout by their dimension numbers.
 
-    Its numbers are of the default precision; 64-bit types are enabled only for calls that have one.
+    Its numbers are of the default precision, unless the mode pins another.
+    64-bit types are enabled only for calls that have one.
     """
 
     framework = "jax"
     requires = ("jax",)
+    differentiates = True
     modes = {
         "": "jax.lax, operation by operation",
         "jit": "the whole call inside one jax.jit, which compiles anew for each size",
+        **jax_settings.SENTENCES,
     }
 
     def __init__(self, target: Target) -> None:
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
         self._jax: Any = import_module("jax")
+        if target.mode in jax_settings.PRECISIONS:
+            jax_settings.pin(self._jax, target.mode)
         self._device = self._find(target.device)
         self._compiles = target.mode == "jit"
         self._state = State(self._jax)
@@ -85,6 +90,7 @@ class Jax:
         self.version = str(self._jax.__version__)
         self.limits = LIMITS if self._compiles else (*LIMITS, EAGER)
         self.settings = self._settings()
+        self.precision = jax_settings.documented(self._jax, self._device.platform)
 
     def _find(self, device: str) -> Any:
         platform, _, index = device.partition(":")
@@ -113,13 +119,20 @@ class Jax:
             arrays.append(call.place("bias", "O").reshape(lax.bias_shape(call)))
         is_inferred = call.variation.shape_inference
         compute = jax_function.function(self._jax.lax, call, steps)
+        if call.gradients:
+            compute = jax_gradients.differentiated(self._jax, call, compute)
+            arrays.append(call.place("cotangent", call.letters("cotangent")))
 
         def run() -> Outputs:
             with self._state.x64(call):
                 # jax.numpy.asarray compiles a program for each new shape, this none.
                 placed = [ask(self._jax.device_put, array) for array in arrays]
                 found = {"inference": jax_function.inferred(self._jax, compute, placed)} if is_inferred else {}
-                found["output"] = ask(np.asarray, self._compute(call, compute, placed))
+                returned = self._compute(call, compute, placed)
+                if call.gradients:
+                    found |= jax_gradients.delivered(call, [ask(np.asarray, each) for each in returned])
+                else:
+                    found["output"] = ask(np.asarray, returned)
                 return Outputs(found, written, len(steps) > 1 or call.bias is not None)
 
         return run

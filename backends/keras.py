@@ -5,14 +5,21 @@ Keras on each of its engines, by its layers or by `keras.ops`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any
 
 from ..adapter import Outputs, Target, Unavailable, ask
 from ..call import Array, Call
-from . import keras_function, keras_words
+from . import (
+    jax_settings,
+    keras_function,
+    keras_gradients,
+    keras_words,
+    tensorflow_settings,
+    torch_settings,
+)
 from .jax_state import State
 
 #: The words for devices, in Keras' own.
@@ -26,6 +33,7 @@ class Keras:
 
     framework = "keras"
     requires = ("keras",)
+    differentiates = True
     #: The modules that each target needs.
     engines = {
         "keras-tensorflow": ("keras", "tensorflow"),
@@ -52,6 +60,7 @@ class Keras:
         self.version = str(self._keras.__version__)
         self.limits = keras_words.LAYER_LIMITS if self._is_layer else keras_words.OPERATION_LIMITS
         self.settings = self._settings(engine)
+        self.precision = self._documented(engine)
 
     def _import(self, name: str) -> Any:
         try:
@@ -69,6 +78,14 @@ class Keras:
         kind = self._device.partition(":")[0].lower()
         if not any(word in there for word in {"gpu": ("gpu", "cuda")}.get(kind, (kind,))):
             raise Unavailable(f"keras has no device {self._device!r} here, it took {there!r}")
+
+    def _documented(self, engine: str) -> dict[str, str]:
+        if engine == "tensorflow":
+            return tensorflow_settings.documented(self._engine, self._device)
+        is_cpu = self._device.startswith("cpu")
+        if engine == "jax":
+            return jax_settings.documented(self._engine, "cpu" if is_cpu else "gpu")
+        return torch_settings.documented(self._engine, "cpu" if is_cpu else "cuda")
 
     def _settings(self, engine: str) -> dict[str, str]:
         names = ("TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS")
@@ -92,6 +109,10 @@ class Keras:
             self._state.remember(call)
             written += self._state.comment(call)
         make = keras_function.layer if self._is_layer else keras_function.operation
+        is_composed = call.bias is not None and not self._is_layer
+        if call.gradients:
+            arrays = [signal, *weights, call.place("cotangent", step.layout)]
+            return lambda: Outputs(self._differentiated(call, step, arrays), written, is_composed)
 
         def run() -> Outputs:
             with self._x64(call), self._keras.device(self._device):
@@ -101,9 +122,17 @@ class Keras:
             if inferred is not None:
                 found["inference"] = inferred
             delivered = {name: call.deliver(array, step.layout) for name, array in found.items()}
-            return Outputs(delivered, written, call.bias is not None and not self._is_layer)
+            return Outputs(delivered, written, is_composed)
 
         return run
+
+    def _differentiated(self, call: Call, step: keras_words.Step, arrays: Sequence[Array]) -> dict[str, Array]:
+        """Return the output and the gradients that a call asks for, in its layouts."""
+        made = keras_gradients.layer if self._is_layer else keras_gradients.operation
+        with self._x64(call), self._keras.device(self._device):
+            compute = made(self._keras, call, step)
+            placed = [self._place(array) for array in arrays]
+            return keras_gradients.differentiated(self._keras, self._engine, call, step, compute, placed)
 
     def _place(self, array: Array) -> Any:
         # JAX compiles a program for each shape that it is to take from NumPy in any other way.

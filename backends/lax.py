@@ -129,6 +129,8 @@ def written(call: Call, steps: Sequence[Step], *, is_jitted: bool) -> str:
     Return a call as text, `is_jitted` inside one `jax.jit`.
     """
     body = _written(call, steps)
+    if call.gradients:
+        return _written_back(call, body, is_jitted=is_jitted)
     if not is_jitted and not call.variation.shape_inference:
         return body
     present = [name for name in ARRAYS if getattr(call, name) is not None]
@@ -138,6 +140,15 @@ def written(call: Call, steps: Sequence[Step], *, is_jitted: bool) -> str:
     if call.variation.shape_inference:
         return text.inferred(compiled, "jax.eval_shape(f, {})", given)
     return text.called(compiled, given)
+
+
+def _written_back(call: Call, body: str, *, is_jitted: bool) -> str:
+    """Return the text of the gradients of `body`; compiled, of a function of every array of the call."""
+    pulled = f"jax.vjp({', '.join((text.function_of(call.gradients, body), *call.gradients))})[1](cotangent)"
+    if not is_jitted:
+        return pulled
+    given = [name for name in (*ARRAYS, "cotangent") if getattr(call, name) is not None]
+    return text.called(f"jax.jit({text.function_of(given, pulled)})", given)
 
 
 def _written(call: Call, steps: Sequence[Step]) -> str:

@@ -8,7 +8,7 @@ A window longer than the input gives an empty output.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
@@ -17,8 +17,15 @@ import numpy as np
 from .. import dtypes
 from ..adapter import Limit, Outputs, Refused, Target, Unavailable
 from ..call import Array, Call, Stage
+from .numpy_gradients import convolve_back, convolve_transposed_back, unextend
 from .numpy_refusals import crops, objections
 from .numpy_sums import convolve, convolve_transposed, extend
+
+#: What sends back what each function sums.
+BACK: Mapping[Callable[..., Array], Callable[..., tuple[Array, Array]]] = {
+    convolve: convolve_back,
+    convolve_transposed: convolve_transposed_back,
+}
 
 
 def _lacks_types(call: Call) -> bool:
@@ -33,6 +40,7 @@ class NumPy:
     framework = "numpy"
     requires = ("numpy",)
     version = np.__version__
+    differentiates = True
     limits = (
         Limit("eager: nothing is compiled", lambda call: call.variation.is_compiled),
         Limit("nothing is inferred ahead of the call", lambda call: call.variation.shape_inference),
@@ -58,29 +66,46 @@ class NumPy:
 def _answer(call: Call) -> Outputs:
     for objection in objections(call):
         raise Refused(objection)
-    with np.errstate(all="ignore"):
-        output = _evaluate(call).astype(dtypes.numpy_type(_output_type(call)))
-    return Outputs({"output": call.deliver(output, "NC" + call.spatial)}, _text(call))
-
-
-def _evaluate(call: Call) -> Array:
     work = _work_type(call)
-    x = call.place("input", "NC" + call.spatial).astype(work)
-    if call.before is not None:
-        x = extend(x, call.before)
-    for stage in call.stages:
-        x = _convolve(stage, x, work)
+    with np.errstate(all="ignore"):
+        received, kernels = [_ready(call, work)], _kernels(call, work)
+        for stage, kernel in zip(call.stages, kernels, strict=True):
+            function, parameters = _function(stage)
+            received.append(function(received[-1], kernel, **parameters))
+        output = _biased(call, received.pop()).astype(dtypes.numpy_type(_output_type(call)))
+        found = _gradients(call, received, kernels) if call.gradients else {}
+    arrays = {"output": call.deliver(output, "NC" + call.spatial), **found}
+    return Outputs(arrays, _text(call))
+
+
+def _ready(call: Call, work: np.dtype) -> Array:
+    x: Array = call.place("input", "NC" + call.spatial).astype(work)
+    return x if call.before is None else extend(x, call.before)
+
+
+def _kernels(call: Call, work: np.dtype) -> list[Array]:
+    return [stage.place_kernel(_kernel_letters(call)).astype(work) for stage in call.stages]
+
+
+def _biased(call: Call, x: Array) -> Array:
     if call.bias is None:
         return x
-    bias = call.place("bias", "O").astype(work)
+    bias = call.place("bias", "O").astype(x.dtype)
     sums: Array = x + bias.reshape(bias.size, *(1,) * call.rank)
     return sums
 
 
-def _convolve(stage: Stage, x: Array, work: np.dtype) -> Array:
-    kernel = stage.place_kernel(_kernel_letters(stage.call)).astype(work)
-    function, parameters = _function(stage)
-    return function(x, kernel, **parameters)
+def _gradients(call: Call, received: Sequence[Array], kernels: Sequence[Array]) -> dict[str, Array]:
+    """Return the gradients asked for, by where; `received` holds what the stages of the call were given."""
+    canonical, letters = "NC" + call.spatial, _kernel_letters(call)
+    g = call.place("cotangent", canonical).astype(received[0].dtype)
+    found = {"bias": (g.sum((0, *range(2, g.ndim))), "O")}
+    for stage, x, kernel in reversed([*zip(call.stages, received, kernels, strict=True)]):
+        g, by_kernel = BACK[_function(stage)[0]](g, x, kernel, **_function(stage)[1])
+        found[stage.kernel] = (by_kernel, letters)
+    found["input"] = (g if call.before is None else unextend(g, call.extents("input"), call.before), canonical)
+    homes = {name: call.bring_home(name, *found[name]) for name in call.gradients}
+    return {f"gradient.{name}": each.astype(call.array(name).dtype) for name, each in homes.items()}
 
 
 def _kernel_letters(call: Call) -> str:

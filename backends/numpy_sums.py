@@ -60,20 +60,35 @@ def convolve_transposed(
     `crops` is taken off the two ends of each axis; a negative crop adds zeros.
     """
     elements, taps = split(x, 1, groups), split(kernel, 0, groups)
-    lengths = [
-        (w - 1) * s + (k - 1) * d + 1
-        for w, k, s, d in zip(x.shape[2:], kernel.shape[2:], strides, dilations, strict=True)
-    ]
-    sums = np.zeros((x.shape[0], groups, kernel.shape[1], *(max(length, 0) for length in lengths)), x.dtype)
+    lengths, pairs = reach(x.shape[2:], kernel.shape[2:], strides, dilations, crops)
+    sums = np.zeros((x.shape[0], groups, kernel.shape[1], *lengths), x.dtype)
     for tap in np.ndindex(kernel.shape[2:]):
-        places = (
-            slice(t * d, t * d + dilated(w, s), s)
-            for t, d, w, s in zip(tap, dilations, x.shape[2:], strides, strict=True)
-        )
+        places = covered(tap, x.shape[2:], strides, dilations)
         sums[_inner(places)] += np.einsum("ngi...,gio->ngo...", elements, taps[_inner(tap)])
+    return extend(merge(sums), pairs)
+
+
+def reach(
+    sizes: Sequence[int], taps: Sequence[int], strides: Sequence[int], dilations: Sequence[int], crops: Pairs
+) -> tuple[tuple[int, ...], Pairs]:
+    """
+    Return the lengths that the windows of so many elements cover, and by what pairs they are extended then.
+    """
+    axes = zip(sizes, taps, strides, dilations, strict=True)
+    lengths = [(w - 1) * s + (k - 1) * d + 1 for w, k, s, d in axes]
     # Of no elements a length may be below 0, until a crop extends it.
     pairs = tuple((-low, min(length, 0) - high) for length, (low, high) in zip(lengths, crops, strict=True))
-    return extend(merge(sums), pairs)
+    return tuple(max(length, 0) for length in lengths), pairs
+
+
+def covered(
+    tap: Sequence[int], windows: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+) -> tuple[slice, ...]:
+    """
+    Return the places that a tap meets in so many windows, along each spatial axis.
+    """
+    axes = zip(tap, dilations, windows, strides, strict=True)
+    return tuple(slice(t * d, t * d + dilated(w, s), s) for t, d, w, s in axes)
 
 
 def stuff(x: Array, dilations: Sequence[int]) -> Array:

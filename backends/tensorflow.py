@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from typing import Any
 
 from ..adapter import Outputs, Target, Unavailable
 from ..call import Array, Call
-from . import tf_function, tf_nn, words
+from . import tensorflow_settings, tf_function, tf_gradients, tf_nn, words
 
 #: The words for devices, in TensorFlow's own.
 DEVICES = {"cpu": "CPU:0", "gpu": "GPU:0"}
@@ -24,20 +23,23 @@ class TensorFlow:
 
     framework = "tensorflow"
     requires = ("tensorflow",)
+    differentiates = True
     modes = {
         "": "tf.nn, operation by operation",
         "graph": "the whole call inside one tf.function; dynamic_shape leaves the spatial sizes open",
+        **tensorflow_settings.SENTENCES,
     }
 
     def __init__(self, target: Target) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        self._tf: Any = import_module("tensorflow")
+        self._tf: Any = tensorflow_settings.imported(target.mode)
         self._device = self._find(target.device)
         self._compiles = target.mode == "graph"
         self._tf.get_logger().setLevel("ERROR")  # it warns of one graph a call, which is what is wanted here
         self.version = str(self._tf.__version__)
         self.limits = tf_nn.LIMITS if self._compiles else (*tf_nn.LIMITS, words.EAGER, words.NOT_INFERRED)
         self.settings = self._settings()
+        self.precision = tensorflow_settings.documented(self._tf, self._device)
 
     def _find(self, device: str) -> str:
         config = self._tf.config
@@ -53,6 +55,7 @@ class TensorFlow:
         config = self._tf.config
         return {
             "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "unset"),
+            "onednn": tensorflow_settings.uses_onednn(),
             "intra_op_parallelism_threads": str(config.threading.get_intra_op_parallelism_threads()),
             "inter_op_parallelism_threads": str(config.threading.get_inter_op_parallelism_threads()),
             "tensor_float_32": str(config.experimental.tensor_float_32_execution_enabled()),
@@ -71,11 +74,17 @@ class TensorFlow:
         ]
         written = tf_nn.written(call, step, is_graph=self._compiles)
         compute = tf_function.function(self._tf, call, step)
+        if call.gradients:
+            compute = tf_gradients.differentiated(self._tf, call, compute)
+            arrays.append(call.place("cotangent", step.data_format))
 
         def run() -> Outputs:
             with self._tf.device(self._device):
                 found = self._compute(call, step, compute, arrays)
-            delivered = {name: call.deliver(array, step.data_format) for name, array in found.items()}
+            if call.gradients:
+                delivered = tf_gradients.delivered(call, step, found)
+            else:
+                delivered = {name: call.deliver(array, step.data_format) for name, array in found.items()}
             return Outputs(delivered, written, call.bias is not None)
 
         return run
@@ -85,4 +94,4 @@ class TensorFlow:
     ) -> dict[str, Array]:
         if self._compiles:
             return tf_function.graphed(self._tf, call, step, compute, arrays)
-        return tf_function.called(self._tf, compute, arrays)
+        return tf_function.called(self._tf, call, compute, arrays)

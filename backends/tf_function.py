@@ -57,11 +57,18 @@ def _open_shape(tf: Any, call: Call, step: tf_nn.Step, signal: Any) -> Any:
     ]
 
 
-def called(tf: Any, compute: Function, arrays: Sequence[Array]) -> dict[str, Array]:
+def called(tf: Any, call: Call, compute: Function, arrays: Sequence[Array]) -> dict[str, Array]:
     """
     Return the result of the function as it is.
     """
-    return {"output": ask(ask(compute, *(ask(tf.constant, array) for array in arrays)).numpy)}
+    return _fetched(call, ask(compute, *(ask(tf.constant, array) for array in arrays)))
+
+
+def _fetched(call: Call, returned: Any) -> dict[str, Array]:
+    """Return what a function returned by where: its output, and behind it the gradients that the call asks for."""
+    places = ("output", *(f"gradient.{name}" for name in call.gradients))
+    each = returned if call.gradients else (returned,)
+    return {where: ask(tensor.numpy) for where, tensor in zip(places, each, strict=True)}
 
 
 def graphed(tf: Any, call: Call, step: tf_nn.Step, compute: Function, arrays: Sequence[Array]) -> dict[str, Array]:
@@ -85,10 +92,10 @@ def graphed(tf: Any, call: Call, step: tf_nn.Step, compute: Function, arrays: Se
     if varied.dynamic_shape:
         ask(made, ask(_larger, tf, call, step, tensors[0]), *tensors[1:])
     stated = ask(made.get_concrete_function) if varied.shape_inference else None
-    output = ask(ask(made, *tensors).numpy)
+    found = _fetched(call, ask(made, *tensors))
     if traced != [True]:
         raise RuntimeError("tf.function did not build one graph; is run_functions_eagerly set?")
-    return {"output": output} if stated is None else {"output": output, "inference": inferred(stated, output)}
+    return found if stated is None else {**found, "inference": inferred(stated, found["output"])}
 
 
 def inferred(graph: Any, output: Array) -> Array:

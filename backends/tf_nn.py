@@ -116,6 +116,8 @@ def written(call: Call, one: Step, *, is_graph: bool) -> str:
     """
     operands = {name: text.array(call, name, axes) for name, axes in {"input": one.data_format, **one.kernels}.items()}
     operands |= {"bias": "bias"} if call.bias is not None else {}
+    if call.gradients:
+        return _written_back(call, one, operands, is_graph=is_graph)
     if not is_graph:
         return _written(call, one, operands)
     given = {name: operands[name] for name in (["input"] if call.variation.kernel_constant else operands)}
@@ -123,6 +125,22 @@ def written(call: Call, one: Step, *, is_graph: bool) -> str:
     function = text.function("tf.function", text.function_of(given, body), autograph=False)
     if call.variation.shape_inference:
         return text.inferred(function, "f.get_concrete_function({}).structured_outputs", given.values())
+    return text.called(function, given.values())
+
+
+def _written_back(call: Call, one: Step, operands: Mapping[str, str], *, is_graph: bool) -> str:
+    """Return the text of the gradients, by tensors that have the names of the arrays."""
+    sent = text.array(call, "cotangent", call.letters("output"))
+    given = {**operands, "cotangent": sent} if is_graph else operands
+    inside = {name: name for name in given} if is_graph else given
+    wanted = f"[{', '.join(call.gradients)}]"
+    made = ", ".join(f"{name} := tf.convert_to_tensor({inside[name]})" for name in call.gradients)
+    body = _written(call, one, {**operands, **inside, **{name: name for name in call.gradients}})
+    taped = f"t := tf.GradientTape(), t.__enter__(), t.watch({wanted}), y := {body}, t.__exit__(None, None, None)"
+    written = f"({made}, {taped}, t.gradient(y, {wanted}, {inside.get('cotangent', sent)}))[-1]"
+    if not is_graph:
+        return written
+    function = text.function("tf.function", text.function_of(given, written), autograph=False)
     return text.called(function, given.values())
 
 

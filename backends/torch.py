@@ -4,19 +4,21 @@ PyTorch as a target: functions, layers, compiled and under autocast.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from ..adapter import Limit, Outputs, Target, Unavailable, ask
-from ..call import Call
+from ..call import Array, Call
+from . import torch_gradients
 from . import torch_text as writing
 from . import torch_words as words
 from .torch_compiled import Compiled
-from .torch_functional import Autocast, Functional, deterministic, tf32
+from .torch_functional import Autocast, Functional
 from .torch_inference import inference
 from .torch_layer import Layer
 from .torch_limits import LIMITS
+from .torch_nn_grad import NNGradFunctional
+from .torch_settings import SETTINGS, documented, pin, settings
 from .torch_tensors import fetched, tensor
 
 SURFACES: Mapping[str, Callable[[Any, str], Any]] = {
@@ -24,8 +26,8 @@ SURFACES: Mapping[str, Callable[[Any, str], Any]] = {
     "layer": Layer,
     "compile": Compiled,
     "autocast": Autocast,
-    "deterministic": deterministic,
-    "tf32": tf32,
+    "nn-grad": NNGradFunctional,
+    **dict.fromkeys(SETTINGS, Functional),
 }
 
 #: The steps of a call and its text.
@@ -41,13 +43,14 @@ class Torch:
 
     framework = "torch"
     requires = ("torch",)
+    differentiates = True
     modes: Mapping[str, str] = {
         "": "torch.nn.functional, torch's own defaults",
         "layer": "the layers of torch.nn",
         "compile": "torch.compile of the functions, one graph for each call",
         "autocast": "the functions under torch.autocast to bfloat16",
-        "deterministic": "the functions under torch.use_deterministic_algorithms",
-        "tf32": "the functions with TF32 allowed for convolutions and matrix products",
+        "nn-grad": "the gradients of torch.nn.grad, which are of functions without a bias",
+        **{name: setting.sentence for name, setting in SETTINGS.items()},
     }
 
     def __init__(self, target: Target) -> None:
@@ -61,12 +64,16 @@ class Torch:
         self.torch = torch
         self.version = torch.__version__
         self.device = "cuda" if target.device == "gpu" else target.device
+        if target.mode in SETTINGS:
+            pin(torch, target.mode, self.device)
         self._check_device()
         self.surface = SURFACES[target.mode](torch, self.device)
         self._inference = inference(torch, self.surface)
+        self._way = torch_gradients.differentiation(torch, self.surface)
         self.limits: Sequence[Limit] = (*LIMITS, *self.surface.limits)
         self.result_dtypes: Mapping[str, str] = self.surface.result_dtypes
         self.settings = settings(torch, self.device)
+        self.precision = documented(torch, self.device)
         self._plans: dict[Any, Plan] = {}
 
     def _check_device(self) -> None:
@@ -82,11 +89,14 @@ class Torch:
         """
         plan, written = self._planned(call)
         placed = words.place(call, plan)
+        sent = [words.place_cotangent(call)] if call.gradients else []
 
         def run() -> Outputs:
-            tensors = [ask(tensor, self.torch, array, dtype, self.device) for array, dtype in placed]
+            tensors = self._tensors(placed)
             if call.bias is None:
                 tensors.append(None)
+            if sent:
+                return Outputs(self._differentiated(call, plan, tensors, *self._tensors(sent)), written, len(plan) > 1)
             found = {"output": self.surface.compute(call, plan, tensors)}
             if call.variation.shape_inference:
                 stated = self._inference.infer(call, plan, tensors)
@@ -96,6 +106,21 @@ class Torch:
             return Outputs(delivered, written, len(plan) > 1)
 
         return run
+
+    def _tensors(self, placed: Sequence[tuple[Array, str]]) -> list[Any]:
+        return [ask(tensor, self.torch, array, dtype, self.device) for array, dtype in placed]
+
+    def _differentiated(
+        self, call: Call, plan: Sequence[words.Step], tensors: Sequence[Any], cotangent: Any
+    ) -> dict[str, Array]:
+        """Return the output and the gradients, in the layouts of the call."""
+        leaves = self._way.leaves(call, plan, tensors)
+        output = self.surface.compute(call, plan, leaves)
+        found = self._way.gradients(call, plan, leaves, output, cotangent)
+        arrays = {name: ask(fetched, self.torch, each) for name, each in found.items()}
+        letters = torch_gradients.letters(call, plan)
+        homes = {f"gradient.{name}": call.bring_home(name, array, letters[name]) for name, array in arrays.items()}
+        return {"output": call.deliver(ask(fetched, self.torch, output), "NC" + call.spatial), **homes}
 
     def _planned(self, call: Call) -> Plan:
         form = call.form
@@ -108,36 +133,9 @@ class Torch:
     def _plan(self, call: Call) -> Plan:
         plan = words.steps(call)
         tensors = writing.tensors(call, plan, self.device)
+        if call.gradients:
+            return plan, self._way.write(call, plan, tensors[: len(plan) + 2], self.device)
         computed = self.surface.write(call, plan, tensors)
         written = writing.fetched(call, computed, self.result_dtypes.get(call.dtype.input, call.dtype.input))
         inferred = self._inference.write(call, plan, tensors) if call.variation.shape_inference else ""
         return plan, f"({inferred}, {written})" if inferred else written
-
-
-def settings(torch: Any, device: str) -> dict[str, str]:
-    """
-    Return what decides the numbers, as torch has it now.
-    """
-    found = {
-        "threads": torch.get_num_threads(),
-        "cpu_capability": _told(torch, r"CPU capability usage: (\w+)"),
-        "onednn": _onednn(torch),
-        "deterministic": torch.are_deterministic_algorithms_enabled(),
-    }
-    if torch.device(device).type == "cuda":
-        found["device"] = torch.cuda.get_device_name(device)
-        found["cudnn"] = torch.backends.cudnn.version()
-        found["tf32.conv"] = torch.backends.cudnn.allow_tf32
-        found["tf32.matmul"] = torch.backends.cuda.matmul.allow_tf32
-    return {name: str(value) for name, value in found.items()}
-
-
-def _told(torch: Any, pattern: str) -> str:
-    """Return what torch tells of its build, in the words of every release."""
-    told = re.search(pattern, torch.__config__.show())
-    return told.group(1) if told else "none"
-
-
-def _onednn(torch: Any) -> str:
-    version = _told(torch, r"MKL-DNN v([0-9.]+)")
-    return version if torch.backends.mkldnn.enabled else f"{version}, off"

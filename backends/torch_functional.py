@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..adapter import Limit, Unavailable, ask
+from ..adapter import Limit, ask
 from ..call import Call
 from . import torch_text as writing
 from . import torch_words as words
@@ -88,22 +88,3 @@ def extended(functional: Any, x: Any, pads: Sequence[int], cuts: Sequence[slice]
     """
     x = functional.pad(x, pads)
     return x[(..., *cuts)] if cuts else x
-
-
-def deterministic(torch: Any, device: str) -> Functional:
-    """
-    Return the functions with deterministic algorithms, for the whole process.
-    """
-    torch.use_deterministic_algorithms(True)
-    return Functional(torch, device)
-
-
-def tf32(torch: Any, device: str) -> Functional:
-    """
-    Return the functions with TF32 allowed, for the whole process; raises Unavailable off CUDA, where it means nothing.
-    """
-    if torch.device(device).type != "cuda":
-        raise Unavailable(f"torch+tf32 needs a CUDA device, not {device!r}")
-    torch.backends.cuda.matmul.allow_tf32 = True
-    torch.backends.cudnn.allow_tf32 = True
-    return Functional(torch, device)

@@ -47,9 +47,11 @@ class Layer:
         build: Any = getattr(self._torch.nn, _name(step))
         options = {"bias": bias is not None, "device": self._device, "dtype": kernel.dtype}
         layer = ask(lambda: build(*step.sizes, **step.keywords, **options))
-        ask(setattr, layer.weight, "data", kernel)
-        if bias is not None:
-            ask(setattr, layer.bias, "data", bias)
+        for name, tensor in (("weight", kernel), ("bias", bias)):
+            if isinstance(tensor, self._torch.nn.Parameter):
+                ask(setattr, layer, name, tensor)
+            elif tensor is not None:
+                ask(setattr, getattr(layer, name), "data", tensor)
         return layer
 
     def write(self, call: Call, plan: Sequence[Step], operands: Sequence[str]) -> str:

@@ -80,6 +80,11 @@ LIMITS = (
     Limit("torch's tensors have no negative strides", lambda call: _lies(call, "reversed")),
     Limit("torch's tensors have no read-only flag", lambda call: _lies(call, "readonly")),
 )
+#: What `torch.nn.grad` lacks, which has no padding words.
+LOPSIDED = Limit(
+    "torch.nn.grad has one padding for both ends of an axis",
+    lambda call: not call.stages[0].is_padding_senseless and any(low != high for low, high in call.pairs),
+)
 #: What functions lack and layers have.
 NO_PADDING_MODE = Limit("torch's convNd has no padding_mode", lambda call: call.padding_mode != "zeros")
 NOT_COMPILED = Limit("eager: nothing is compiled", lambda call: call.variation.is_compiled)

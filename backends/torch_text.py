@@ -24,8 +24,16 @@ def tensors(call: Call, plan: Sequence[Step], device: str) -> list[str]:
     return texts
 
 
+def cotangent(call: Call, device: str) -> str:
+    """
+    Return the text of what is sent back.
+    """
+    canonical = "NC" + call.spatial
+    return _tensor(call, "cotangent", text.array(call, "cotangent", canonical), canonical, device)
+
+
 def _tensor(call: Call, name: str, array: str, letters: str, device: str) -> str:
-    storage, dtype = getattr(call.storage, name), getattr(call.dtype, name)
+    storage, dtype = getattr(call.storage, name, None), call.dtype_of(name)
     if storage not in (None, "contiguous"):
         array = f"conv_conformance.storage.stored({array}, {storage!r}, {letters!r})"
     elif not array.isidentifier():

@@ -70,6 +70,13 @@ def place(call: Call, plan: Sequence[Step]) -> list[tuple[Array, str]]:
     return arrays
 
 
+def place_cotangent(call: Call) -> tuple[Array, str]:
+    """
+    Return what is sent back for torch, with its dtype's name.
+    """
+    return call.place("cotangent", "NC" + call.spatial), call.dtype_of("cotangent")
+
+
 def pads(call: Call) -> tuple[int, ...]:
     """
     Return `before` as torch's `pad` takes it: low and high of the last axis first; empty where there is none.

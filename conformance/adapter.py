@@ -48,7 +48,8 @@ class Outputs(NamedTuple):
     """
     What a call returned.
 
-    `arrays` maps where (`output`) to a NumPy array in the call's own layout;
+    `arrays` maps where (`output`) to a NumPy array in the call's own layout; a call with `gradients` has also
+    `gradient.input` and so on, each in the layout and dtype of the array that it is the gradient of;
     a call with `variation.shape_inference` has also `inference`, of which only shape and dtype count.
     `call` is what was asked of the framework, as an expression that can be pasted; in it `input`, `kernel`, `bias`…
     are the NumPy arrays of the case.
@@ -115,6 +116,11 @@ class Backend(Protocol):
     settings: Mapping[str, str]
     #: The dtype that this mode returns where the call's own is another, such as {"float32": "bfloat16"}.
     result_dtypes: Mapping[str, str]
+    #: The class of rounding that the framework documents for this mode on this device, by the input's dtype, where it
+    #: is lower than its dtype's own, such as {"float32": "tf32-like"}.
+    precision: Mapping[str, str]
+    #: Whether it answers calls with `gradients`; if not, such a call is unsupported.
+    differentiates: bool
 
     def prepare(self, call: Call) -> Callable[[], Outputs]:
         """
@@ -136,6 +142,8 @@ class Defaults:
     limits: Sequence[Limit] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     result_dtypes: Mapping[str, str] = field(default_factory=dict)
+    precision: Mapping[str, str] = field(default_factory=dict)
+    differentiates: bool = False
 
 
 DEFAULTS = Defaults()

@@ -5,13 +5,15 @@ Cases out of the documents of all files: what one file alone cannot know is chec
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from . import enlarged
 from .case import Case, Reference
 from .clauses import unknown
+from .drawing import is_drawn, redrawn
 from .glossaries import Glossaries
 from .problem import Problem, suggestion
 from .reading_calls import Plain
@@ -128,12 +130,19 @@ class Assembly:
                 message = f"{name!r} is no alternative of the cited clauses"
                 self.problems.append(Problem(path=path, line=line, column=column, message=message, hint=hint))
 
-    def _case(self, path: str, entry: Plain) -> Case:
-        return Case(
+    def _case(self, path: str, entry: Plain, call: Plain | None = None) -> Case:
+        call = entry["call"] if call is None else call
+
+        def expected() -> Expectation:
+            return self._expectation(entry, case)
+
+        case = Case(
             **about(entry, path),
-            build_call=partial(_build_call, entry["call"]),
-            build_expectation=partial(self._expectation, entry),
+            build_call=partial(_build_call, call),
+            build_expectation=expected,
+            redraw=(lambda: self._case(path, entry, redrawn(call))) if is_drawn(call) else None,
         )
+        return case
 
     def _points(self, path: str, entry: Plain, tier: Sweeps) -> list[Case]:
         if tier == "none" or (tier == "quick" and entry["tier"] == "full"):
@@ -168,6 +177,9 @@ class Assembly:
             assert case.call is not None
             return expectation(point, case.call, self._twin, self.known.clauses)
 
+        def fresh() -> Point:
+            return replace(point, call=redrawn(point.call))
+
         choices = tuple(clause.id for clause in point.clauses)
         said = {**about(entry, path), "id": point.id, "sweep": sweep, "choices": choices}
         case = Case(
@@ -175,17 +187,19 @@ class Assembly:
             build_call=partial(_build_call, point.call),
             build_outline=partial(hollow, point.call),
             build_expectation=expected,
+            redraw=(lambda: self._point(path, entry, fresh(), sweep)) if is_drawn(point.call) else None,
         )
         return case
 
-    def _expectation(self, entry: Plain) -> Expectation:
+    def _expectation(self, entry: Plain, case: Case) -> Expectation:
         from .building import Setting, build_expectation
 
         cited = [self.known.clauses[name] for name in entry.get("clauses", ())]
         setting = Setting(
             call=entry["call"],
             find=self._twin,
-            evaluate=partial(_evaluate, self.built[entry["id"]]),
+            evaluate=partial(_evaluate, case),
+            differentiate=partial(_differentiate, case),
             clauses=tuple(clause.id for clause in cited if clause.alternatives),
             switches={name: each.switch for clause in cited for name, each in clause.alternatives.items()},
         )
@@ -210,6 +224,13 @@ def _build_call(plain: Plain | None) -> Call | None:
     from .building import build_call
 
     return None if plain is None else build_call(plain)
+
+
+def _differentiate(case: Case, switches: frozenset[str]) -> Mapping[str, Array]:
+    from .reference import gradients
+
+    assert case.call is not None and case.call.cotangent is not None
+    return gradients(case.call, case.call.cotangent, switches)
 
 
 def _evaluate(case: Case, switches: frozenset[str]) -> Array:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from .case import Case
 from .expectation import Deferred, Expectation
@@ -14,6 +15,7 @@ from .judge import Context, Judgement, judge
 from .ledger import Ledger
 from .observation import RAISED, SKIPPED, Observation
 from .plan import SMOKE, Plan
+from .pooled import Pools
 from .record import TargetInfo
 from .verdict import Verdict
 
@@ -25,14 +27,27 @@ class Bench:
     """
     Judges what one target makes of a plan, each observation as soon as what it rests on has been seen.
 
-    `tell` hears each verdict.
+    `tell` hears each verdict. `policy` is what is asked of rounding; what statistics alone speak against is kept as
+    `doubted` until it is settled, unless it `may_doubt` nothing.
     """
 
-    def __init__(self, plan: Plan, target: str, tell: Callable[[Verdict], None]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        target: str,
+        tell: Callable[[Verdict], None],
+        *,
+        policy: str = "declared",
+        may_doubt: bool = True,
+    ) -> None:
         self._plan = plan
         self._info = TargetInfo(name=target)
         self._ledger = Ledger()
         self._tell = tell
+        self._policy = policy
+        self._may_doubt = may_doubt
+        self._doubted: dict[int, Verdict] = {}
+        self._pools = Pools()
         self._twins: dict[int, Observation] = {}
         self._is_twin = {number for twins in plan.twins for number in twins.values()}
         self._position = {number: at for at, number in enumerate(plan.numbers) if number is not None}
@@ -70,6 +85,10 @@ class Bench:
         """
         for at, observation in self._waiting.items():
             self._judge(at, observation)
+        self.doubted()
+        for at, verdict in self._doubted.items():
+            if at not in self._verdicts:
+                self._give(at, verdict)
         reason = f"the target could not run: {failed}" if failed else ""
         for at, case in enumerate(self._plan.cases):
             if at not in self._verdicts:
@@ -80,10 +99,47 @@ class Bench:
     def _judge(self, at: int, observation: Observation) -> None:
         case = self._plan.cases[at]
         twins = {name: self._twins[number] for name, number in self._plan.twins[at].items() if number in self._twins}
-        context = Context(call=case.call or SMOKE, twins=twins, result_dtypes=self._info.result_dtypes)
-        verdict = _verdict(case, self._info.name, observation, judge(case.expectation, observation, context))
-        self._verdicts[at] = verdict = self._ledger.apply(verdict, case)
+        context = Context(
+            call=case.call or SMOKE,
+            twins=twins,
+            result_dtypes=self._info.result_dtypes,
+            is_drawn=case.redraw is not None,
+            declared=self._info.precision,
+            policy=self._policy,
+        )
+        judgement = judge(case.expectation, observation, context)
+        verdict = _verdict(case, self._info.name, observation, judgement)
+        if judgement.is_doubted and self._may_doubt:
+            self._doubted[at] = verdict
+        elif self._policy == "any" or not self._pools.take(at, case, verdict, observation):
+            self._give(at, verdict)
+
+    def _give(self, at: int, verdict: Verdict) -> None:
+        self._verdicts[at] = verdict = self._ledger.apply(verdict, self._plan.cases[at])
         self._tell(verdict)
+
+    def doubted(self) -> Sequence[Case]:
+        """
+        Return the cases that statistics alone speak against, to be seen on other numbers before that counts.
+
+        Those of few outputs are weighed together here.
+        """
+        for at, verdict, is_doubted in self._pools.weighed():
+            if is_doubted and self._may_doubt:
+                self._doubted[at] = verdict
+            else:
+                self._give(at, verdict)
+        return [self._plan.cases[at] for at in self._doubted]
+
+    def settle(self, again: Sequence[Verdict]) -> None:
+        """
+        Give the verdicts that were doubted, by those on the same cases with other numbers, in the same order.
+
+        A disagreement that is not seen again was chance.
+        """
+        for (at, verdict), other in zip(self._doubted.items(), again, strict=True):
+            is_seen = other.finding is not None and other.finding.kind == "precision"
+            self._give(at, verdict if is_seen else replace(other, output_sha256=verdict.output_sha256))
 
 
 def _deferred(expectation: Expectation) -> str:
@@ -101,6 +157,7 @@ def _verdict(case: Case, target: str, observation: Observation, judgement: Judge
         message=sys.intern(judgement.message or observation.limit) if is_plain else judgement.message,
         finding=judgement.finding,
         alternative=judgement.alternative,
+        precision=judgement.precision,
         phase=observation.phase,
         call="" if is_plain else observation.call,
         # Many targets return the same bits, and many verdicts are kept.

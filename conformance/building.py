@@ -12,7 +12,7 @@ from typing import Any
 from . import arrays, geometry
 from .call import Array, Call, PerArray, Variation
 from .expectation import AnyOf, Deferred, Expectation, Output, Refusal, Shape
-from .reading_calls import Plain, dtype_of, letters_of
+from .reading_calls import ALL, COTANGENT, NONE, Plain, dtype_of, letters_of
 from .specs import Spec
 
 #: How a case is found by its id, for twins.
@@ -35,7 +35,27 @@ def build_call(plain: Plain, make: Callable[[Spec, str, str], Array] = arrays.bu
         storage=_storage(call),
         before=call.get("before"),
         variation=_variation(call.get("variation", {})),
+        **_asked(call, make),
     )
+
+
+def _asked(call: Plain, make: Callable[[Spec, str, str], Array]) -> dict[str, Any]:
+    """Return the cotangent and the names of gradients, where a settled call asks for any."""
+    names = call["gradients"] if COTANGENT in call else NONE
+    if names == NONE:
+        return {}
+    letters, shape = call["layout"]["output"], geometry.shape_out(call)
+    cotangent = make(_fitted(call[COTANGENT], letters, shape), letters, dtype_of(call, "output"))
+    return {COTANGENT: cotangent, "gradients": tuple(name for name in call["arrays"] if names == ALL or name in names)}
+
+
+def _fitted(spec: Spec, letters: str, shape: tuple[int, ...]) -> Spec:
+    """Return the spec of a cotangent for an output: a drawn one follows its shape, of a twin another one is ones."""
+    if (spec["letters"], spec["shape"]) == (letters, shape):
+        return spec
+    if "values" in spec or "one_hot" in spec:
+        return {"letters": letters, "shape": shape, "dtype": spec["dtype"], "fill": 1}
+    return {**spec, "letters": letters, "shape": shape}
 
 
 @lru_cache(maxsize=256)
@@ -66,13 +86,15 @@ class Setting:
     """
     What an expectation is built in.
 
-    `find` returns the call of a twin by its id, `evaluate` the reference's output under some of its switches.
+    `find` returns the call of a twin by its id, `evaluate` the reference's output under some of its switches,
+    `differentiate` its gradients.
     `clauses` are those that leave a choice; `switches` are the reference's, by the alternatives that they compute.
     """
 
     call: Plain | None
     find: Find
     evaluate: Callable[[frozenset[str]], Array]
+    differentiate: Callable[[frozenset[str]], Mapping[str, Array]]
     clauses: tuple[str, ...] = ()
     switches: Mapping[str, str] = field(default_factory=dict)
 
@@ -98,12 +120,22 @@ def _single(plain: Plain, setting: Setting, switch: str) -> Expectation:
         return Shape(shape=tuple(plain["shape"]), dtype=dtype_of(setting.call, "output"))
     switches = frozenset([switch] if switch else [])
     written, said = plain["array"], {key: plain[key] for key in ("precision", "signed_zero") if key in plain}
-    array = setting.evaluate(switches) if written == "reference" else _written(written, setting.call)
-    return Output(array=array, switches=switches, **said)
+    array = setting.evaluate(switches) if written == "reference" else _written(written, setting.call, "output")
+    return Output(array=array, switches=switches, gradients=_gradients(plain, setting, switches), **said)
 
 
-def _written(spec: Spec, call: Plain) -> Array:
-    return arrays.build(spec, call["layout"]["output"], dtype_of(call, "output"))
+def _gradients(plain: Plain, setting: Setting, switches: frozenset[str]) -> dict[str, Array]:
+    assert setting.call is not None
+    written = plain.get("gradients", {})
+    computed = setting.differentiate(switches) if "reference" in written.values() else {}
+    return {
+        name: computed[name] if spec == "reference" else _written(spec, setting.call, name)
+        for name, spec in written.items()
+    }
+
+
+def _written(spec: Spec, call: Plain, name: str) -> Array:
+    return arrays.build(spec, letters_of(call, name), dtype_of(call, name))
 
 
 def _twin(twin: str | Plain, find: Find) -> Call:

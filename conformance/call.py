@@ -30,6 +30,8 @@ WORDS = ("valid", "same", "same_lower", "causal", "full")
 TRANSPOSED_WORDS = WORDS[:3]
 #: The arrays that a call may have, in the order of the case format.
 ARRAYS = ("input", "kernel", "depthwise_kernel", "pointwise_kernel", "bias")
+#: What is sent back through the layer where gradients are asked for: an array of the axes and dtype of the output.
+COTANGENT = "cotangent"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +84,7 @@ class Call:
     in the order D, H, W, whatever the layouts.
     `padding` is a word (`valid`, `same`, `same_lower`, `causal`, `full`) or one (low, high) for each spatial axis;
     for `conv_transpose` it is the padding of the forward convolution.
+    `gradients` names the arrays by which the gradient of <cotangent, output> is asked for beside the output.
     """
 
     op: str
@@ -103,6 +106,8 @@ class Call:
     storage: PerArray = PerArray(input="contiguous")
     before: Pairs | None = None
     variation: Variation = Variation()
+    cotangent: Array | None = None
+    gradients: tuple[str, ...] = ()
     #: What `place` gave out, with its bytes at that time, so that a worker can tell whether it was written to.
     placed: list[tuple[Array, bytes]] = field(default_factory=list, init=False, repr=False)
     #: The form, where whoever made the call knows it already; see `form`.
@@ -165,10 +170,21 @@ class Call:
         """
         Return the axis letters of an array in the call's own layout, such as `NWC`.
         """
-        letters: str | None = "O" if name == "bias" else getattr(self.layout, name)
+        if name == "bias":
+            return "O"
+        letters: str | None = getattr(self.layout, "output" if name == COTANGENT else name)
         if letters is None:
             raise KeyError(name)
         return letters
+
+    def dtype_of(self, name: str) -> str:
+        """
+        Return the dtype of an array, of `output` or of the cotangent, which is that of the output.
+
+        Both kernels of a separable convolution have that of `kernel` or one of their own.
+        """
+        own: str | None = getattr(self.dtype, "output" if name == COTANGENT else name)
+        return own or (self.dtype.kernel if "kernel" in name else None) or self.dtype.input
 
     def extent(self, name: str, letter: str) -> int:
         """
@@ -204,7 +220,7 @@ class Call:
         return self._store(self.arranged(name, letters), name, letters)
 
     def _store(self, array: Array, name: str, letters: str) -> Array:
-        placed = memory.stored(array, getattr(self.storage, name) or "contiguous", letters)
+        placed = memory.stored(array, getattr(self.storage, name, None) or "contiguous", letters)
         owner = placed if placed.base is None else placed.base
         self.placed.append((owner, owner.tobytes()))
         return placed
@@ -215,6 +231,19 @@ class Call:
         """
         assert self.layout.output is not None
         return permuted(output, letters, self.layout.output)
+
+    def bring_home(self, name: str, gradient: Array, letters: str) -> Array:
+        """
+        Return the gradient of an array as it was placed (axes `letters`) with the axes of the array in this call.
+
+        That of a depthwise kernel may have its channels merged, as `Stage.arranged_kernel` has them.
+        """
+        own = self.letters(name)
+        if "M" not in own or "M" in letters:
+            return permuted(gradient, letters, own)
+        merged = permuted(gradient, letters, self.spatial + "IO")
+        sizes = (self.extent(name, letter) for letter in self.spatial + "CM")
+        return permuted(merged.reshape(*sizes), self.spatial + "CM", own)
 
     def release(self) -> None:
         """

@@ -190,7 +190,11 @@ class Campaign:
             "platform": platforms.describe(),
             "targets": [str(adapter) for adapter in self.adapters],
             "selection": self.selection.as_data(),
-            "terms": {"audit": self.runner.terms.audit, "preload": list(self.runner.terms.preload)},
+            "terms": {
+                "audit": self.runner.terms.audit,
+                "preload": list(self.runner.terms.preload),
+                "precision": self.runner.terms.precision,
+            },
             "ledger": self.ledger,
             "fail_on": list(self.fail_on),
         }

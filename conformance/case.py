@@ -53,6 +53,8 @@ class Case:
     #: Builds the call without drawing integers that are generated, where that is worth while.
     build_outline: Callable[[], Call | None] | None = field(default=None, repr=False)
     build_expectation: Callable[[], Expectation] = field(repr=False)
+    #: Of a case whose numbers are drawn for rounding: makes it anew with other numbers.
+    redraw: Callable[[], Case] | None = field(default=None, repr=False)
 
     @cached_property
     def call(self) -> Call | None:

@@ -337,7 +337,7 @@ def _apart(before: Record, after: Record) -> Iterator[tuple[str, tuple[str, str]
 _TOLD: Mapping[str, Sequence[str]] = {
     "suite": ("version", "corpus"),
     "selection": ("what", "sweeps", "mutators", "ops", "dtypes", "profile", "shard"),
-    "terms": ("audit", "preload"),
+    "terms": ("audit", "preload", "precision"),
     "platform": ("machine", "cpu", "flags", "os", "python"),
     "ledger": ("digest",),
 }

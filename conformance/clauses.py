@@ -15,6 +15,7 @@ from .reading import Reader, Wrong, mapping, sequence, text, word
 from .reading_about import read_id
 from .reading_calls import ARRAYS, KEYS, Plain, read_keys
 from .reading_expectations import NAME, PRECISIONS
+from .reading_gradients import GRADIENTS, read_none
 from .tree import Mapping as Tree
 from .tree import Node, Scalar, parse
 
@@ -29,6 +30,7 @@ SWITCHES = (
     "flush-subnormals",
     "operands-8-bits",
     "operands-11-bits",
+    "operands-16-bits",
     "operands-float16",
 )
 #: What a condition of a fault may need besides literal cases.
@@ -187,8 +189,9 @@ def _twin(reader: Reader, node: Node) -> str | Plain:
     if isinstance(node, Scalar):
         return read_id(node)
     patch = mapping(node)
-    reader.keys(patch, [key for key in KEYS if key not in ARRAYS])
-    return read_keys(reader, patch.entries)
+    reader.keys(patch, [*(key for key in KEYS if key not in ARRAYS), GRADIENTS])
+    read = read_keys(reader, patch.entries)
+    return {**read, GRADIENTS: read_none(patch.entries[GRADIENTS])} if GRADIENTS in patch.entries else read
 
 
 def _fault(reader: Reader, key: Scalar, node: Node) -> Fault:

@@ -17,7 +17,7 @@ from typing import NoReturn
 import click
 
 from . import __version__
-from .commands import capturing, codes, examining, recorded, releases, running, showing
+from .commands import capturing, codes, examining, explaining, recorded, releases, running, showing
 
 
 def main() -> NoReturn:
@@ -103,6 +103,7 @@ for each in (
     examining.validate,
     examining.mutants,
     examining.export,
+    explaining.explain,
     recorded.report,
     recorded.diff,
     recorded.known,

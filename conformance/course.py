@@ -119,7 +119,7 @@ class Course:
 
     def _made(self, plan: Plan) -> Sequence[Verdict]:
         began, imported = perf_counter(), 0.0
-        bench = Bench(plan, self.info.name, self._tell)
+        bench = Bench(plan, self.info.name, self._tell, policy=self._terms.precision)
         if self.info.failed is None:
             for event in observe(self._terms, self._adapter, smoke(), plan.calls, plan.follow_ups):
                 match event:
@@ -131,10 +131,22 @@ class Course:
                         bench.see(event.number, event.observation)
                     case Failed():
                         self._fail(event)
+        if doubted := bench.doubted():
+            bench.settle(self._made_again([case.redraw() for case in doubted if case.redraw is not None]))
         verdicts = bench.finish(self.info.failed or "")
         calls = sum(verdict.seconds for verdict in verdicts)
         self._clock({"import": imported, "calls": calls, "total": perf_counter() - began})
         return verdicts
+
+    def _made_again(self, cases: Sequence[Case]) -> Sequence[Verdict]:
+        """Return the verdicts on cases with other numbers, which nobody is told of."""
+        plan = make_plan(cases)
+        bench = Bench(plan, self.info.name, lambda _: None, policy=self._terms.precision, may_doubt=False)
+        bench.begin(self.info, Ledger())
+        for event in observe(self._terms, self._adapter, smoke(), plan.calls, plan.follow_ups):
+            if isinstance(event, Seen):
+                bench.see(event.number, event.observation)
+        return bench.finish()
 
     def _begin(self, info: TargetInfo) -> None:
         if self._before is not None:
@@ -170,11 +182,12 @@ def _info(adapter: Adapter, ready: Ready) -> TargetInfo:
         release=adapter.release,
         settings={readable(name): readable(value) for name, value in about.get("settings", {}).items()},
         result_dtypes=about.get("result_dtypes", {}),
+        precision={readable(name): readable(value) for name, value in about.get("precision", {}).items()},
     )
 
 
 def _check_same(before: TargetInfo, now: TargetInfo) -> None:
-    for name in ("framework", "version", "mode", "settings", "result_dtypes"):
+    for name in ("framework", "version", "mode", "settings", "result_dtypes", "precision"):
         was, found = getattr(before, name), getattr(now, name)
         if was != found:
             message = f"its {name.replace('_', ' ')} is {_said(found)}, and was {_said(was)} in the record"

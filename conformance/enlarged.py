@@ -17,7 +17,7 @@ from . import covering, geometry
 from .axes import at
 from .clauses import Clause
 from .reading_arrays import FIT, MODULUS
-from .reading_calls import Plain, dtype_of
+from .reading_calls import COTANGENT, Plain, dtype_of
 from .specs import Spec
 from .sweeps import Point, choices, hollow
 
@@ -36,6 +36,8 @@ SIZES: Mapping[str, tuple[int, ...]] = {
 ROWS = tuple(covering.pairs([len(values) for values in SIZES.values()], lambda row: True, seed=1))
 #: Of three spatial axes none has more taps than this, whose sums would take seconds otherwise.
 MOST_TAPS = 3
+#: How much of a cotangent is not zero: its sums run over all samples and places.
+SPARSE = (1, 4)
 #: For how many windows each axis has room, by rank.
 PLACES = ((33,), (6, 9), (3, 4, 5))
 
@@ -88,7 +90,7 @@ def is_drawn(case: Plain) -> bool:
 def _structure(call: Plain) -> str:
     """Return all of a call but its sizes, its numbers and their layouts."""
     settled = geometry.settled(call)
-    kept = {name: value for name, value in settled.items() if name not in ("arrays", "layout", "groups")}
+    kept = {name: value for name, value in settled.items() if name not in ("arrays", "layout", "groups", COTANGENT)}
     return repr([sorted(kept.items()), _is_by_channel(settled), settled["groups"] > 1, len(settled["layout"]["input"])])
 
 
@@ -118,6 +120,8 @@ def enlarged(call: Plain, sizes: Mapping[str, int], seed: int) -> Plain:
     settled = geometry.settled(call)
     arrays = {name: _drawn(spec, seed + number) for number, (name, spec) in enumerate(settled["arrays"].items())}
     arrays["input"]["density"] = FIT
+    if COTANGENT in settled:
+        settled[COTANGENT] = {**_drawn(settled[COTANGENT], seed + len(arrays)), "density": SPARSE}
     values: dict[str, object] = dict(sizes)
     if settled["groups"] > 1:
         groups = sizes["channels"] if _is_by_channel(settled) else settled["groups"]

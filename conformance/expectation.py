@@ -5,7 +5,7 @@ What is expected of a call: exactly one of these values.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from .call import Array, Call
@@ -18,12 +18,14 @@ class Output:
 
     `precision` names the class of rounding that the case asks for, `signed_zero` makes -0.0 differ from 0.0.
     `switches` are those of the reference under which it computes this array.
+    `gradients` holds, by the name of an array, the gradient that is asked for beside, in its layout and dtype.
     """
 
     array: Array
     precision: str | None = None
     signed_zero: bool = False
     switches: frozenset[str] = frozenset()
+    gradients: Mapping[str, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

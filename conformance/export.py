@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import __version__, wire
-from .call import ARRAYS, Array, Call
+from .call import Array, Call
 from .case import Case
 from .clauses import Clause
 from .corpus import Corpus
@@ -62,8 +62,8 @@ def call(made: Call) -> dict[str, Any]:
     """
     Return a call as the worker protocol describes it, its arrays written out.
     """
-    present = (name for name in ARRAYS if getattr(made, name) is not None)
-    arrays = {name: array(made.array(name), wire.dtype_of(made, name)) for name in present}
+    present = (name for name in wire.SENT if getattr(made, name) is not None)
+    arrays = {name: array(made.array(name), made.dtype_of(name)) for name in present}
     return {**wire.described(made), "arrays": arrays}
 
 
@@ -75,7 +75,10 @@ def expectation(expected: Expectation, made: Call | None) -> dict[str, Any]:
         case Output():
             assert made is not None
             dtype = made.dtype.output or made.dtype.input
-            more = {"signed_zero": True} if expected.signed_zero else {}
+            more: dict[str, Any] = {"signed_zero": True} if expected.signed_zero else {}
+            if expected.gradients:
+                named = expected.gradients.items()
+                more["gradients"] = {name: array(each, made.dtype_of(name)) for name, each in named}
             return {"output": array(expected.array, dtype), "precision": expected.precision, **more}
         case Shape():
             return {"shape": list(expected.shape), "dtype": expected.dtype}
@@ -180,9 +183,11 @@ SCHEMA: Mapping[str, Any] = {
                 "storage": _OF_ARRAYS,
                 "before": {"anyOf": [_PAIRS, {"type": "null"}]},
                 "variation": {"type": "object", "additionalProperties": {"type": ["boolean", "integer"]}},
+                "gradients": _list(_TEXT),
                 "arrays": {"type": "object", "additionalProperties": {"$ref": "#/$defs/array"}},
             },
             "variation",
+            "gradients",
         ),
         "expect": {
             "oneOf": [
@@ -191,8 +196,10 @@ SCHEMA: Mapping[str, Any] = {
                         "output": {"$ref": "#/$defs/array"},
                         "precision": {"type": ["string", "null"]},
                         "signed_zero": {"const": True},
+                        "gradients": {"type": "object", "additionalProperties": {"$ref": "#/$defs/array"}},
                     },
                     "signed_zero",
+                    "gradients",
                 ),
                 _object({"shape": _list({"type": "integer", "minimum": 0}), "dtype": _TEXT}),
                 _object({"refusal": _object({"accepted": {"$ref": "#/$defs/call"}})}),

@@ -29,7 +29,8 @@ def verdicts(plan: Plan, target: str, backend: Any, marks: Marks | None = None) 
     """
     given: list[Verdict] = []
     bench = Bench(plan, target, given.append)
-    bench.begin(TargetInfo(name=target, result_dtypes=attribute(backend, "result_dtypes")), Ledger())
+    said = {name: attribute(backend, name) for name in ("result_dtypes", "precision")}
+    bench.begin(TargetInfo(name=target, **said), Ledger())
     header = {"audit": False, "device": "cpu", "follow_ups": plan.follow_ups}
     work = Workbench(backend, header, marks or _Unmarked())
     for number, packed in enumerate(plan.calls):

@@ -6,19 +6,20 @@ Pure: no clock, no file, no state.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import permutations
 from typing import Any
 
 import numpy as np
 
-from . import numerics
-from .call import ARRAYS, Array, Call
+from . import evidence, numerics
+from .call import Array, Call
 from .dtypes import FORMATS, numpy_type
 from .expectation import AnyOf, Deferred, Expectation, Output, Refusal, Shape
 from .observation import Observation
 from .verdict import Finding
+from .wire import SENT
 
 #: Outcomes that are verdicts by themselves, whatever was expected.
 PLAIN = ("unsupported", "not-run", "crash", "timeout", "suite-error")
@@ -34,6 +35,10 @@ class Judgement:
     message: str = ""
     finding: Finding | None = None
     alternative: str | None = None
+    #: The class of rounding that the result is of, where that was asked.
+    precision: str | None = None
+    #: Whether it rests on statistics alone, so that it has to be seen on other numbers too.
+    is_doubted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,6 +53,18 @@ class Context:
     call: Call
     twins: Mapping[str, Observation] = field(default_factory=dict)
     result_dtypes: Mapping[str, str] = field(default_factory=dict)
+    #: Whether its numbers were drawn for rounding, so that statistics may be asked.
+    is_drawn: bool = False
+    #: The lower class of rounding that the target documents, by the input's dtype.
+    declared: Mapping[str, str] = field(default_factory=dict)
+    #: What is asked of rounding, one of `policies.POLICIES`.
+    policy: str = "declared"
+
+    def asked(self, expectation: Output) -> str | None:
+        """Return the class of rounding that is asked for, None where it is that of the accumulator."""
+        if expectation.precision is not None or self.policy == "strict":
+            return expectation.precision
+        return self.declared.get(self.call.dtype.input)
 
 
 AGREE = Judgement(verdict="agree")
@@ -59,7 +76,7 @@ def judge(expectation: Expectation, observation: Observation, context: Context) 
     """
     if observation.outcome in PLAIN:
         return Judgement(verdict=observation.outcome, message=observation.message)
-    judgement = _judged(expectation, observation, context)
+    judgement = _by_policy(_judged(expectation, observation, context), context)
     if judgement is not AGREE and judgement.verdict != "agree":
         return judgement
     if context.call.variation.shape_inference and (wrong := _inference(observation)):
@@ -69,6 +86,13 @@ def judge(expectation: Expectation, observation: Observation, context: Context) 
     if observation.inputs_changed:
         return _disagree("inputs-changed", "an array that was passed in had been written to")
     return judgement
+
+
+def _by_policy(judgement: Judgement, context: Context) -> Judgement:
+    """Let go of a class of rounding where none is asked for."""
+    if context.policy != "any" or judgement.finding is None or judgement.finding.kind != "precision":
+        return judgement
+    return Judgement(verdict="agree", precision=judgement.precision)
 
 
 def _judged(expectation: Expectation, observation: Observation, context: Context) -> Judgement:
@@ -91,12 +115,17 @@ def _unasked(observation: Observation, call: Call) -> str:
     """
     Return what is wrong with the arrays that an adapter returned, by their names; empty where nothing is.
     """
-    asked = {"output", "inference"} if call.variation.shape_inference else {"output"}
-    if observation.arrays.keys() == asked:
+    asked = ["output", *(["inference"] if call.variation.shape_inference else []), *map(_gradient, call.gradients)]
+    if observation.arrays.keys() == {*asked}:
         return ""
     returned = ", ".join(observation.arrays) or "nothing"
-    wanted = "output and inference were" if len(asked) > 1 else "output alone was"
+    wanted = f"{', '.join(asked[:-1])} and {asked[-1]} were" if len(asked) > 1 else "output alone was"
     return f"the adapter returned {returned} where {wanted} asked for"
+
+
+def _gradient(name: str) -> str:
+    """Return where the gradient of an array is."""
+    return f"gradient.{name}"
 
 
 def _inference(observation: Observation) -> Judgement | None:
@@ -126,7 +155,7 @@ def _judge_any(expectation: AnyOf, observation: Observation, context: Context) -
     judged = {name: _judged(each, observation, context) for name, each in expectation.alternatives.items()}
     for name, judgement in judged.items():
         if judgement.verdict == "agree":
-            return Judgement(verdict="agree", alternative=name)
+            return replace(judgement, alternative=name)
     refused = observation.outcome == "raised"
     same_sort = [
         judged[name] for name, each in expectation.alternatives.items() if isinstance(each, Refusal) == refused
@@ -167,26 +196,109 @@ def _judge_shape(expectation: Shape, observation: Observation, context: Context)
         return _refused(observation)
     got = observation.arrays["output"]
     dtype = context.result_dtypes.get(expectation.dtype, expectation.dtype)
-    return _shape(expectation.shape, got) or _dtype(dtype, observation) or AGREE
+    return _shape(expectation.shape, got) or _dtype(dtype, observation.dtypes["output"]) or AGREE
 
 
 def _judge_output(expectation: Output, observation: Observation, context: Context) -> Judgement:
+    """
+    Return what is wrong with the output, else with the first gradient that is wrong, in the order of the call.
+    """
     if observation.outcome == "raised":
         return _refused(observation)
-    got = observation.arrays["output"]
-    expected = expectation.array
+    parts = _parts_of(expectation, context)
+    wrong = next((wrong for part in parts if (wrong := _judge_part(part, observation, context))), None)
+    return _in_class(wrong, expectation, observation, context)
+
+
+def _in_class(wrong: Judgement | None, expectation: Output, observation: Observation, context: Context) -> Judgement:
+    """
+    Return a judgement with the class of rounding of the output, a disagreement where that is lower than is asked for.
+
+    Asked only where the numbers were drawn for it, of outputs that agree by the bound or differ by rounding alone.
+    """
+    call, got, dtype = context.call, observation.arrays["output"], observation.dtypes["output"]
+    is_rounding = wrong is None or (wrong.finding is not None and wrong.finding.kind == "precision")
+    is_asked = context.is_drawn and not observation.composed and evidence.is_asked(call, dtype)
+    if not (is_rounding and is_asked) or expectation.switches:
+        return wrong or AGREE
+    accumulator = numerics.accumulator(call, dtype)
+    by = evidence.yardstick(call, accumulator)
+    spoken = [str(each) for each in evidence.against(evidence.errors(got, dtype, by), by)]
+    if not spoken:
+        return wrong or Judgement(verdict="agree", precision=accumulator)
+    found = evidence.likeness(call, got, dtype, accumulator)
+    if wrong is None and evidence.is_within(found, context.asked(expectation)):
+        return Judgement(verdict="agree", precision=found)
+    said = f"behaves like {found}" if found else "no lower class explains it"
+    if wrong is not None:
+        message = f"{said}: {wrong.message}"
+        return replace(
+            wrong, message=message, precision=found, finding=wrong.finding and replace(wrong.finding, message=message)
+        )
+    message = f"{said}: {'; '.join(spoken)}"
+    return replace(_disagree("precision", message), precision=found, is_doubted=True)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Part:
+    """
+    One array of those that a call returns, and what is expected of it.
+
+    `own` is the dtype that the call asks for, `dtype` the one that the target has to return, `through` the narrowest
+    that the target's mode computes it in. `gradient` names the array that it is the gradient of.
+    """
+
+    expectation: Output
+    expected: Array
+    own: str
+    dtype: str
+    through: str
+    gradient: str = ""
+
+    @property
+    def where(self) -> str:
+        """`output`, or `gradient.input` and so on."""
+        return _gradient(self.gradient) if self.gradient else "output"
+
+    @property
+    def signed_zero(self) -> bool:
+        """Whether -0.0 differs from 0.0; of a gradient nobody says so."""
+        return self.expectation.signed_zero and not self.gradient
+
+
+def _parts_of(expectation: Output, context: Context) -> Iterator[_Part]:
     name = context.call.dtype.output or ""
-    dtype = context.result_dtypes.get(name, name)
-    same = dtype == observation.dtypes["output"] and got.shape == expected.shape
-    if same and dtype == name and got.tobytes() == expected.tobytes():
-        return AGREE
-    return (
+    returned = context.result_dtypes.get(name, name)
+    expected = expectation.array
+    yield _Part(expectation=expectation, expected=expected, own=name, dtype=returned, through=returned)
+    for array in context.call.gradients:
+        own = context.call.dtype_of(array)
+        through = min(own, returned, key=lambda dtype: FORMATS[dtype].bits) if returned != name else own
+        expected = expectation.gradients[array]
+        yield _Part(expectation=expectation, expected=expected, own=own, dtype=own, through=through, gradient=array)
+
+
+def _judge_part(part: _Part, observation: Observation, context: Context) -> Judgement | None:
+    got, dtype = observation.arrays[part.where], observation.dtypes[part.where]
+    expected = part.expected
+    same = part.dtype == dtype and got.shape == expected.shape
+    if same and part.dtype == part.own and got.tobytes() == expected.tobytes():
+        return None
+    wrong = (
         _layout(expected, got)
         or _shape(expected.shape, got)
-        or _dtype(dtype, observation)
-        or _values(expectation, got, dtype, observation, context)
-        or AGREE
+        or _dtype(part.dtype, dtype)
+        or _values(part, got, observation, context)
     )
+    return wrong and _located(wrong, part.where)
+
+
+def _located(judgement: Judgement, where: str) -> Judgement:
+    """Return a disagreement over an output as one over what is at `where`, in its message too."""
+    if where == "output" or judgement.finding is None:
+        return judgement
+    message = judgement.message if where in judgement.message else f"{where}: {judgement.message}"
+    return replace(judgement, message=message, finding=replace(judgement.finding, message=message, where=where))
 
 
 def _refused(observation: Observation) -> Judgement:
@@ -226,48 +338,49 @@ def _shape(expected: tuple[int, ...], got: Array) -> Judgement | None:
     return _disagree("shape", f"shape {list(got.shape)}, expected {list(expected)}")
 
 
-def _dtype(expected: str, observation: Observation) -> Judgement | None:
-    name = observation.dtypes["output"]
+def _dtype(expected: str, name: str) -> Judgement | None:
     return None if name == expected else _disagree("dtype", f"dtype {name}, expected {expected}")
 
 
-def _values(
-    expectation: Output, got: Array, dtype: str, observation: Observation, context: Context
-) -> Judgement | None:
-    expected = _rounded(expectation.array, dtype)
-    if expectation.signed_zero and (found := _differing(_signs(expected) != _signs(got))):
-        return _at("values", "the sign of zero", found, expected, got)
-    if dtype[0] in "iu":
-        return _at("values", "", found, expected, got) if (found := _differing(expected != got)) else None
+def _values(part: _Part, got: Array, observation: Observation, context: Context) -> Judgement | None:
+    expected = _rounded(part.expected, part.dtype)
+    if part.signed_zero and (found := _differing(_signs(expected) != _signs(got))):
+        return _at("values", "the sign of zero", found, expected, got, part.where)
+    if part.dtype[0] in "iu":
+        return _at("values", "", found, expected, got, part.where) if (found := _differing(expected != got)) else None
     y, seen = numerics.wide(expected), numerics.wide(got)
-    if found := _differing((_special(y) != _special(seen)) & ~_overflows(expectation.array, got, context)):
-        return _at("nonfinite", "NaN and infinity elsewhere", found, expected, got)
+    if found := _differing((_special(y) != _special(seen)) & ~_overflows(part, got, context)):
+        return _at("nonfinite", "NaN and infinity elsewhere", found, expected, got, part.where)
     finite = np.isfinite(y)
     if (y[finite] == seen[finite]).all():
         return None
-    allowed = numerics.tolerance(
-        context.call,
-        expected,
-        dtype,
-        composed=observation.composed,
-        precision=expectation.precision,
-        switches=expectation.switches,
-    )
+    allowed = _allowed(part, expected, observation, context)
     error = np.where(finite, np.abs(np.subtract(seen, y, where=finite, out=np.zeros_like(y))), 0.0)
     if allowed.grid:
-        return _off_grid(allowed.grid, error, expected, got)
-    return _out_of_bound(allowed, error, expected, got)
+        return _off_grid(allowed.grid, error, expected, got, part.where)
+    return _out_of_bound(allowed, error, expected, got, part.where)
 
 
-def _overflows(expected: Array, got: Array, context: Context) -> Any:
+def _allowed(part: _Part, expected: Array, observation: Observation, context: Context) -> numerics.Tolerance:
+    call = context.call
+    said: dict[str, Any] = {
+        "composed": observation.composed,
+        "precision": context.asked(part.expectation),
+        "switches": part.expectation.switches,
+    }
+    if part.gradient:
+        return numerics.gradient_tolerance(call, part.gradient, expected, part.through, **said)
+    return numerics.tolerance(call, expected, part.through, **said)
+
+
+def _overflows(part: _Part, got: Array, context: Context) -> Any:
     """
     Mark what is beyond the range of the case's own dtype, and was returned as a number beyond it, of the same sign.
 
     A mode that returns another dtype may hold what the case's own cannot.
     """
-    call = context.call
-    own = call.dtype.output or ""
-    arrays = (array for name in ARRAYS if (array := getattr(call, name)) is not None)
+    own, expected = part.own, part.expected
+    arrays = (array for name in SENT if (array := getattr(context.call, name)) is not None)
     if own not in FORMATS or not all(_finite(array).all() for array in arrays):
         return np.zeros(expected.shape, bool)
     y = numerics.wide(expected)
@@ -287,16 +400,18 @@ def _rounded(array: Array, dtype: str) -> Array:
     return rounded
 
 
-def _off_grid(grid: float, error: Array, expected: Array, got: Array) -> Judgement | None:
+def _off_grid(grid: float, error: Array, expected: Array, got: Array, where: str) -> Judgement | None:
     if found := _differing(error >= grid / 2):
-        return _at("values", "", found, expected, got)
+        return _at("values", "", found, expected, got, where)
     message = f"exact results were possible; off the grid by up to {error.max() / grid:.2g} of its spacing"
     found = _differing(error > 0)
     assert found is not None
-    return _at("precision", message, found, expected, got)
+    return _at("precision", message, found, expected, got, where)
 
 
-def _out_of_bound(allowed: numerics.Tolerance, error: Array, expected: Array, got: Array) -> Judgement | None:
+def _out_of_bound(
+    allowed: numerics.Tolerance, error: Array, expected: Array, got: Array, where: str
+) -> Judgement | None:
     assert allowed.bound is not None
     found = _differing(error > allowed.bound)
     if found is None:
@@ -304,7 +419,8 @@ def _out_of_bound(allowed: numerics.Tolerance, error: Array, expected: Array, go
     assert allowed.coarse is not None and allowed.unit is not None
     kind = "values" if (error > allowed.coarse).any() else "precision"
     worst = float((error / np.maximum(allowed.unit, np.finfo(np.float64).tiny)).max())
-    return _at(kind, f"error of {worst:.3g} u*S, beyond the proven bound", found, expected, got, max_error_uS=worst)
+    message = f"error of {worst:.3g} u*S, beyond the proven bound"
+    return _at(kind, message, found, expected, got, where, max_error_uS=worst)
 
 
 def _signs(array: Array) -> Any:
@@ -335,11 +451,17 @@ def _differing(wrong: Any) -> tuple[tuple[int, ...], int] | None:
 
 
 def _at(
-    kind: str, message: str, found: tuple[tuple[int, ...], int], expected: Array, got: Array, **details: Any
+    kind: str,
+    message: str,
+    found: tuple[tuple[int, ...], int],
+    expected: Array,
+    got: Array,
+    where: str,
+    **details: Any,
 ) -> Judgement:
     index, count = found
     wanted, seen = _plain(expected[index]), _plain(got[index])
-    place = f"output{list(index)} is {seen}, expected {wanted}; {count} of {expected.size} elements differ"
+    place = f"{where}{list(index)} is {seen}, expected {wanted}; {count} of {expected.size} elements differ"
     text = f"{message}: {place}" if message else place
     near = {"expected_near": _near(expected, index), "got_near": _near(got, index)}
     return _disagree(kind, text, first_index=index, expected=wanted, got=seen, differing=count, **near, **details)

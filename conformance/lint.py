@@ -18,7 +18,7 @@ from .coding import confusable
 from .corpus import Corpus
 from .dtypes import PARTS, STRUCTURE_LIMIT, is_integer
 from .expectation import AnyOf, Deferred, Expectation, Output
-from .numerics import tolerance
+from .numerics import gradient_tolerance, tolerance
 from .patterns import matches
 from .problem import Invalid, Problem
 from .twins import distant
@@ -69,7 +69,7 @@ def _complaints(case: Case, corpus: Corpus) -> Iterator[Complaint]:
     yield from distant(case, corpus.clauses)
     yield from _rounded(case, outputs)
     yield from confusable(case, outputs)
-    if not case.why:
+    if not case.why and not case.call.gradients:
         yield from _monotonous(outputs)
 
 
@@ -86,11 +86,16 @@ def _rounded(case: Case, outputs: Iterable[Output]) -> Iterator[Complaint]:
         dtype = case.call.dtype.output or case.call.dtype.input
         if output.precision is not None or is_integer(dtype):
             continue
+        hint = "smaller numbers, or a clause about rounding"
         if tolerance(case.call, output.array, dtype, composed=False).grid is None:
             limit = STRUCTURE_LIMIT[PARTS.get(dtype, dtype)]
-            hint = "smaller numbers, or a clause about rounding"
             yield f"S is beyond {limit:.0f} times the grid of the numbers", hint
             return
+        for name, gradient in output.gradients.items():
+            own = case.call.dtype_of(name)
+            if gradient_tolerance(case.call, name, gradient, own, composed=False).grid is None:
+                yield f"S of gradient.{name} is beyond {STRUCTURE_LIMIT[own]:.0f} times the grid of the numbers", hint
+                return
 
 
 def _monotonous(outputs: Iterable[Output]) -> Iterator[Complaint]:

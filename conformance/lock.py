@@ -25,7 +25,7 @@ FILE = "lock.json"
 #: Digests by id.
 Lock = Mapping[str, str]
 #: What goes without saying: left out, as a parameter that a later version adds will be, so that no digest changes.
-SILENT: Mapping[str, Any] = {"groups": 1, "padding_mode": "zeros", "variation": {"threads": 1}}
+SILENT: Mapping[str, Any] = {"groups": 1, "padding_mode": "zeros", "variation": {"threads": 1}, "gradients": ()}
 
 
 def check(cases: Iterable[Case], lock: Lock) -> Iterator[Problem]:
@@ -119,7 +119,9 @@ def _plain(value: Any) -> Any:
 def _expected(expectation: Expectation) -> dict[str, Any]:
     match expectation:
         case Output():
-            said = {"output": _array(expectation.array), "precision": expectation.precision}
+            said: dict[str, Any] = {"output": _array(expectation.array), "precision": expectation.precision}
+            if expectation.gradients:
+                said["gradients"] = {name: _array(each) for name, each in expectation.gradients.items()}
             return {**said, "signed_zero": expectation.signed_zero}
         case Shape():
             return {"shape": expectation.shape, "dtype": expectation.dtype}

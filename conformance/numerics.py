@@ -8,14 +8,14 @@ Any other call is about rounding: an error bound that holds for every order of s
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from . import dtypes
-from .call import Array, Call
+from .call import COTANGENT, Array, Call
 from .dtypes import STRUCTURE_LIMIT
 
 
@@ -60,6 +60,25 @@ class Tolerance:
     unit: Array | None = None
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sums:
+    """
+    The sums that an array consists of, as far as its rounding depends on them.
+
+    `magnitude` is S of each element, `products` returns K, the largest number of products behind one; `grid` is a
+    power of two that divides them all, 0.0 where there is none.
+    `dtype` is the real dtype that the case asks for, of the array or of its parts, `accumulate` the accumulator that
+    it assumes; `before_bias` is abs(y - b) of what a bias was added to, 0.0 without one.
+    """
+
+    magnitude: Array
+    products: Callable[[], int]
+    grid: float
+    dtype: str
+    accumulate: str | None = None
+    before_bias: Any = 0.0
+
+
 def tolerance(
     call: Call,
     expected: Array,
@@ -75,18 +94,70 @@ def tolerance(
     `precision` is the class that the case asks for, if it asks for one; `switches` are those that `expected` was
     computed with.
     """
+    return _tolerance(_sums(call, expected, switches), expected, dtype, composed=composed, precision=precision)
+
+
+def accumulator(call: Call, dtype: str) -> str:
+    """
+    Return the accumulator that a call assumes for results of `dtype`: that of the case, else float32 or wider.
+    """
+    return call.accumulate or ("float64" if dtype == "float64" else "float32")
+
+
+def gradient_tolerance(
+    call: Call,
+    name: str,
+    expected: Array,
+    dtype: str,
+    *,
+    composed: bool,
+    precision: str | None = None,
+    switches: Collection[str] = frozenset(),
+) -> Tolerance:
+    """
+    Return the tolerance for the gradient of the array called `name`; the rest is as for an output.
+
+    `dtype` is the narrowest that the gradient has been in, which may be narrower than that of its array.
+    """
+    sums = _gradient_sums(call, name, switches)
+    return _tolerance(sums, expected, dtype, composed=composed, precision=precision)
+
+
+def _sums(call: Call, expected: Array, switches: Collection[str]) -> Sums:
     from . import reference
 
-    real = dtypes.PARTS.get(dtype, dtype)
-    magnitude = reference.magnitude(call, switches)
-    grid = _grid(call)
+    return Sums(
+        magnitude=reference.magnitude(call, switches),
+        products=lambda: reference.products(call),
+        grid=_grid(call),
+        dtype=_real(call.dtype.output or call.dtype.input),
+        accumulate=call.accumulate,
+        before_bias=_before_bias(call, expected),
+    )
+
+
+def _gradient_sums(call: Call, name: str, switches: Collection[str]) -> Sums:
+    from . import reference
+
+    assert call.cotangent is not None
+    return Sums(
+        magnitude=reference.gradient_magnitudes(call, call.cotangent, switches)[name],
+        products=lambda: reference.gradient_products(call, switches)[name],
+        grid=_gradient_grid(call, name),
+        dtype=call.dtype_of(name),
+        accumulate=call.accumulate,
+    )
+
+
+def _tolerance(sums: Sums, expected: Array, dtype: str, *, composed: bool, precision: str | None) -> Tolerance:
+    real, magnitude, grid = _real(dtype), sums.magnitude, sums.grid
     # What a NaN or an infinity reaches is judged for being one; it loosens nothing for its neighbours.
     largest = float(magnitude.max(initial=0.0, where=np.isfinite(magnitude)))
     # Beyond the limit of the case's own dtype the expectation itself may be off the grid.
-    limit = min(STRUCTURE_LIMIT[real], STRUCTURE_LIMIT[_own(call)])
+    limit = min(STRUCTURE_LIMIT[real], STRUCTURE_LIMIT[sums.dtype])
     if grid and largest / grid <= limit:
         return Tolerance(grid=grid)
-    allowed = _rounding(call, expected, real, magnitude, _precision(call, real, precision, composed=composed))
+    allowed = _rounding(sums, expected, real, _precision(sums.accumulate, real, precision, composed=composed))
     if precision == "exact":
         return replace(allowed, bound=np.zeros_like(magnitude))
     if precision == "reassociated":
@@ -95,14 +166,14 @@ def tolerance(
     return allowed
 
 
-def _precision(call: Call, dtype: str, asked: str | None, *, composed: bool) -> Precision:
+def _precision(accumulate: str | None, dtype: str, asked: str | None, *, composed: bool) -> Precision:
     """
     Return the class to judge by: the one that the case asks for, else that of the accumulator it assumes.
 
     Without any, float32 is assumed, float64 for float64.
     A composition may round to its dtype between its steps, whatever class is asked for.
     """
-    assumed = call.accumulate or ("float64" if dtype == "float64" else "float32")
+    assumed = accumulate or ("float64" if dtype == "float64" else "float32")
     precision = PRECISIONS.get(asked or "", Precision(accumulator=dtypes.PARTS.get(assumed, assumed)))
     if not composed:
         return precision
@@ -118,6 +189,17 @@ def _grid(call: Call) -> float:
     quanta = [_quantum(call.input), *(_quantum(call.array(name)) for name in names)]
     grid = float(np.prod(quanta))
     return min(grid, _quantum(call.bias)) if call.bias is not None else grid
+
+
+def _gradient_grid(call: Call, name: str) -> float:
+    """
+    Return the largest power of two that divides every product behind the gradient of an array, 0.0 without one.
+
+    Each is of the cotangent and of one element of every other array; with the bias nothing is multiplied.
+    """
+    operands = ["input", *(stage.kernel for stage in call.stages)] if name != "bias" else []
+    quanta = [_quantum(call.array(other)) for other in (COTANGENT, *operands) if other != name]
+    return float(np.prod(quanta))
 
 
 def _quantum(array: Array) -> float:
@@ -136,7 +218,7 @@ def _quantum(array: Array) -> float:
     return 2.0**least if least >= -60 else 0.0
 
 
-def _rounding(call: Call, expected: Array, dtype: str, magnitude: Array, precision: Precision) -> Tolerance:
+def _rounding(sums: Sums, expected: Array, dtype: str, precision: Precision) -> Tolerance:
     """
     Return abs(got - y) <= K * u * S + u_out * (abs(y) + abs(y - b)), plus underflow, for any order of summation.
 
@@ -144,36 +226,31 @@ def _rounding(call: Call, expected: Array, dtype: str, magnitude: Array, precisi
     A class of fewer bits, or a mode that returns a narrower dtype (autocast), rounds both operands first:
     (2u + u**2) * S more, with u of that.
     """
-    from . import reference
-
-    out = dtypes.FORMATS[dtype]
+    out, magnitude = dtypes.FORMATS[dtype], sums.magnitude
     accumulator = dtypes.FORMATS[precision.accumulator]
-    count = reference.products(call)
+    count = sums.products()
     size = np.abs(wide(expected))
     underflow = count * 2.0**accumulator.min_exponent + 2.0**out.min_exponent
     # A product of complex numbers is four real ones.
     factor = 4.0 if np.iscomplexobj(expected) else 1.0
     # The expectation is y rounded once, to the case's own dtype, which a mode may return a wider one of.
-    own = dtypes.FORMATS[_own(call)]
-    outer = out.unit * (size + _before_bias(call, expected)) + max(out.unit, own.unit) * size
-    sums = (count * accumulator.unit + _narrowing(call, out, precision)) * magnitude
-    bound = factor * (sums + outer + underflow)
+    own = dtypes.FORMATS[sums.dtype]
+    outer = out.unit * (size + sums.before_bias) + max(out.unit, own.unit) * size
+    inner = (count * accumulator.unit + _narrowing(own, out, precision)) * magnitude
+    bound = factor * (inner + outer + underflow)
     # Inputs rounded to bfloat16 cost up to (2u + u^2) * S, random data summed in it hardly more, however many products.
     coarse = bound + factor * 4 * dtypes.FORMATS["bfloat16"].unit * magnitude
     return Tolerance(bound=bound, coarse=coarse, unit=accumulator.unit * magnitude)
 
 
-def _own(call: Call) -> str:
-    """Return the real dtype of the output, or of its parts, that the case asks for."""
-    dtype = call.dtype.output or call.dtype.input
+def _real(dtype: str) -> str:
     return dtypes.PARTS.get(dtype, dtype)
 
 
-def _narrowing(call: Call, out: dtypes.Format, precision: Precision) -> float:
-    own_bits = dtypes.FORMATS[_own(call)].bits
-    bits = min(out.bits, precision.bits or own_bits)
+def _narrowing(own: dtypes.Format, out: dtypes.Format, precision: Precision) -> float:
+    bits = min(out.bits, precision.bits or own.bits)
     unit = 2.0**-bits
-    return 2 * unit + unit**2 if bits < own_bits else 0.0
+    return 2 * unit + unit**2 if bits < own.bits else 0.0
 
 
 def _before_bias(call: Call, expected: Array) -> Any:

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from . import wire
-from .call import ARRAYS, Array, Call, PerArray
+from .call import Array, Call, PerArray
 from .case import Case
 from .expectation import AnyOf, Deferred, Expectation, Output, Refusal
 
@@ -75,6 +75,7 @@ def _expected(expectation: Expectation) -> Iterator[Array]:
     match expectation:
         case Output():
             yield expectation.array
+            yield from expectation.gradients.values()
         case Refusal():
             yield from _arrays(expectation.twin)
         case AnyOf():
@@ -83,7 +84,7 @@ def _expected(expectation: Expectation) -> Iterator[Array]:
 
 
 def _arrays(call: Call) -> Iterator[Array]:
-    return (array for name in ARRAYS if (array := getattr(call, name)) is not None)
+    return (array for name in wire.SENT if (array := getattr(call, name)) is not None)
 
 
 def make_plan(cases: Sequence[Case]) -> Plan:
@@ -129,7 +130,7 @@ def refusals(expectation: Expectation) -> list[Refusal]:
 
 def _is_full_precision(call: Call) -> bool:
     # Sums of small integers are exact in every order, so only these can show that the order changes.
-    arrays = (array for name in ARRAYS if name != "bias" and (array := getattr(call, name)) is not None)
+    arrays = (array for name in wire.SENT if name != "bias" and (array := getattr(call, name)) is not None)
     return call.input.dtype.kind not in "iu" and not all(map(_is_integral, arrays))
 
 

@@ -342,7 +342,7 @@ def _new_progress(path: Path) -> mmap.mmap:
 
 
 def _is_ready(message: wire.Message) -> bool:
-    about, mappings = message.get("ready"), ("settings", "result_dtypes")
+    about, mappings = message.get("ready"), ("settings", "result_dtypes", "precision")
     if not isinstance(about, dict) or "framework" not in about or not is_duration(message.get("seconds", 0.0)):
         return False
     return all(isinstance(about.get(name, {}), dict) for name in mappings)

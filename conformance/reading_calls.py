@@ -28,6 +28,9 @@ OPS = {
     "fit": {"input": "NSC", "kernel": "SIO", "target": "NSC"},
 }
 ARRAYS = ("input", "kernel", "depthwise_kernel", "pointwise_kernel", "bias", "target")
+#: What is sent back through a layer where gradients are asked for; what a sweep says that wants them of all arrays, and
+#: a twin that wants none.
+COTANGENT, ALL, NONE = "cotangent", "all", "none"
 PADDINGS = ("valid", "same", "same_lower", "causal", "full")
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 STORAGES = ("contiguous", "channels_last", "transposed", "offset", "strided", "broadcast", "reversed", "readonly")

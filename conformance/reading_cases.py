@@ -15,6 +15,7 @@ from .reading_about import ABOUT, read_about
 from .reading_arrays import ELEMENTS
 from .reading_calls import KEYS, Plain, read_call
 from .reading_expectations import Subject, is_refusal, read_expectation, read_fit, text_of_number
+from .reading_gradients import with_gradients
 from .reading_sweeps import read_sweep
 from .tree import Mapping as Tree
 from .tree import Node, Scalar, parse
@@ -105,6 +106,8 @@ def _with_expectation(
     expect = read_expectation(reader, nodes["expect"], subject)
     if expect is None:
         return None
+    if subject.asked:
+        call = with_gradients(reader, call, expect, subject.asked)
     return {**case, "call": call, "expect": expect, "twins": subject.twins, "alternatives": subject.alternatives}
 
 

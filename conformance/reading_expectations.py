@@ -15,12 +15,12 @@ from . import geometry, numbers
 from .reading import Reader, Wrong, mapping, said, word, written
 from .reading_arrays import read_array, read_shape
 from .reading_calls import KEYS, Plain, dtype_of, read_call
-from .specs import Spec
+from .reading_gradients import GRADIENTS, Asked, read_gradients, read_none, read_second_order
 from .tree import Mapping as Tree
 from .tree import Node, Scalar
 
 KINDS = ("output", "shape", "refusal", "any_of")
-BESIDE = ("gradients", "second_order", "compare", "precision")
+BESIDE = (GRADIENTS, "second_order", "compare", "precision")
 PRECISIONS = (
     "exact",
     "float32",
@@ -46,6 +46,7 @@ class Subject:
     settled: Plain | None
     twins: list[tuple[str, int, int]] = field(default_factory=list)
     alternatives: list[tuple[str, int, int]] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
 
 
 def is_refusal(node: Node | None) -> bool:
@@ -121,12 +122,14 @@ def _refusal(reader: Reader, node: Node, subject: Subject, _: bool) -> Plain | N
 
 
 def _patched(reader: Reader, patch: Tree, call: Plain) -> Plain | None:
-    reader.keys(patch, KEYS)
+    reader.keys(patch, (*KEYS, GRADIENTS))
     if not patch.entries:
         raise Wrong(patch, "a twin that changes nothing")
     twin = read_call(reader, patch.entries, patch, base=call)
     if twin is None:
         return None
+    if GRADIENTS in patch.entries:
+        twin[GRADIENTS] = read_none(patch.entries[GRADIENTS])
     for complaint in geometry.complaints(geometry.settled(twin)):
         at = patch.entries.get(complaint.key, patch)
         reader.note(at, f"the twin must be accepted: {complaint.key}: {complaint.message}", complaint.hint)
@@ -151,31 +154,26 @@ _READERS = {"output": _output, "shape": _shape, "refusal": _refusal, "any_of": _
 
 def _beside(reader: Reader, entries: Tree, subject: Subject, found: Plain | None) -> Plain | None:
     nodes = entries.entries
-    deferred = [key for key in ("gradients", "second_order") if key in nodes]
-    for key in deferred:
-        _read_gradients(reader, mapping(nodes[key]), subject.call)
+    if "second_order" in nodes:
+        reader.attempt(read_second_order, reader, nodes["second_order"], subject.call)
+        if GRADIENTS not in nodes:
+            reader.note(nodes["second_order"], "second_order without gradients", "the cotangent stands there")
+    if GRADIENTS in nodes:
+        read = reader.attempt(read_gradients, reader, nodes[GRADIENTS], subject.call)
+        if read is None or found is None:
+            return None
+        subject.asked.append(read[0])
+        found[GRADIENTS] = read[1]
     if found is None:
         return None
     if "precision" in nodes:
         found["precision"] = word(nodes["precision"], PRECISIONS, "precision")
     if "compare" in nodes:
         found["signed_zero"] = word(nodes["compare"], ("signed-zero",), "comparison") == "signed-zero"
-    return {"kind": "deferred", "reason": f"{deferred[0]} are not executed yet"} if deferred else found
-
-
-def _read_gradients(reader: Reader, entries: Tree, call: Plain) -> None:
-    arrays = {"cotangent": "output", **{name: name for name in call["arrays"]}}
-    reader.keys(entries, arrays, ["cotangent"])
-    for key, name in arrays.items():
-        if key in entries.entries:
-            _read_gradient(reader, entries.entries[key], call, name)
-
-
-def _read_gradient(reader: Reader, node: Node, call: Plain, name: str) -> Spec | None:
-    if isinstance(node, Scalar) and node.text == "reference":
-        return None
-    letters = "O" if name == "bias" else call["layout"][name]
-    return read_array(reader, node, letters, dtype_of(call, name))
+    if "second_order" in nodes:
+        subject.asked.clear()
+        return {"kind": "deferred", "reason": "second_order is not executed yet"}
+    return found
 
 
 def read_fit(reader: Reader, node: Node, call: Plain) -> Plain | None:

@@ -13,7 +13,8 @@ from . import rules
 from .axes import BIAS, LENGTHS, SHAPES
 from .reading import Reader, Wrong, integer, integers, mapping, sequence, word
 from .reading_about import ABOUT, read_about
-from .reading_calls import KEYS, READERS, SPATIAL, Plain, checked_layout, read_call
+from .reading_calls import COTANGENT, KEYS, READERS, SPATIAL, Plain, checked_layout, read_call
+from .reading_gradients import read_asked
 from .tree import Mapping as Tree
 from .tree import Node, Scalar, Sequence
 
@@ -64,8 +65,11 @@ def _chosen(tree: Tree) -> dict[str, int]:
 
 def _base(reader: Reader, node: Node, defaults: dict[str, Node]) -> Plain | None:
     tree = mapping(node)
-    reader.keys(tree, KEYS)
-    return read_call(reader, {**defaults, **tree.entries}, node)
+    reader.keys(tree, (*KEYS, COTANGENT, "gradients"))
+    call = read_call(reader, {**defaults, **tree.entries}, node)
+    if call is None or not {COTANGENT, "gradients"} & tree.entries.keys():
+        return call
+    return read_asked(reader, tree, call)
 
 
 def _axes(

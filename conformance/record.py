@@ -43,6 +43,8 @@ class TargetInfo:
     settings: Mapping[str, str] = field(default_factory=dict)
     #: The dtype that this mode returns where the call's own is another.
     result_dtypes: Mapping[str, str] = field(default_factory=dict)
+    #: The lower class of rounding that this mode documents, by the input's dtype.
+    precision: Mapping[str, str] = field(default_factory=dict)
     failed: str | None = None
     #: Whether the adapter is to blame for that.
     is_fault: bool = False

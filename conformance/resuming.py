@@ -52,6 +52,7 @@ def agreed(path: Path, header: Mapping[str, Any], given: Mapping[str, Any]) -> d
     ledger = header["ledger"]
     kept = {
         **header["selection"],
+        "precision": "declared",
         **header["terms"],
         "ledgers": ledger["files"],
         "no_known": not ledger["shipped"],

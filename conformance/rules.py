@@ -103,6 +103,16 @@ def _window_longer_than_input(call: Call) -> bool:
     return not _window_fits(call)
 
 
+def _gradients(call: Call) -> bool:
+    """Gradients are asked for beside the output."""
+    return bool(call.gradients)
+
+
+def _dilated(call: Call) -> bool:
+    """A dilation is not 1."""
+    return max(call.dilations) > 1
+
+
 def _stride_with_dilation(call: Call) -> bool:
     """A stride and a dilation are not 1."""
     return max(call.strides) > 1 and max(call.dilations) > 1
@@ -237,6 +247,9 @@ RULES: Mapping[str, Rule] = {
     "transposed-valid-with-gaps": _transposed_valid_with_gaps,
     "output-padding-past-the-window": _output_padding_past_the_window,
     "output-padding-past-the-stride": _output_padding_past_the_stride,
+    # Gradients
+    "gradients": _gradients,
+    "dilated": _dilated,
     # Dtypes and values
     "mixed-dtypes": _mixed_dtypes,
     "integer-dtype": lambda call: is_integer(call.dtype.input),

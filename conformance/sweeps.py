@@ -154,7 +154,7 @@ def _check_twins(plain: Plain, clauses: tuple[Clause, ...], text: str) -> None:
 
 def hollow(plain: Plain) -> Call:
     """
-    Return a call for its shapes and parameters, without drawing its integers.
+    Return a call for its shapes and parameters, without drawing its numbers where nothing hangs on them.
     """
     from .building import build_call
 
@@ -162,16 +162,23 @@ def hollow(plain: Plain) -> Call:
 
 
 def _hollow(spec: Spec, letters: str, dtype: str) -> Array:
-    """Stand in for generated integers, whose values no rule of shapes asks for, without drawing them."""
+    """Stand in for generated numbers, whose values no rule of shapes asks for, without drawing them."""
     import numpy as np
 
     from .arrays import build
     from .dtypes import numpy_type
 
-    if "lcg" not in spec:
+    if "lcg" not in spec and not _is_ordinary(spec, dtype):
         return build(spec, letters, dtype)
     sizes = dict(zip(spec["letters"], spec["shape"], strict=True))
-    return np.broadcast_to(np.zeros((), numpy_type(dtype)), [sizes[letter] for letter in letters])
+    value = np.array(0.3 * spec.get("scale", 0), numpy_type(dtype))
+    return np.broadcast_to(value, [sizes[letter] for letter in letters])
+
+
+def _is_ordinary(spec: Spec, dtype: str) -> bool:
+    """Say whether all that is drawn are fractions, whose products are in the range of the dtype: one stands for all."""
+    is_near = spec.get("scale", 0) >= 2.0**-20 and spec.get("spread", 0) <= 16
+    return "normal" in spec and is_near and dtype in ("float32", "float64", "bfloat16")
 
 
 def expectation(point: Point, call: Call, find: Find, clauses: Mapping[str, Clause]) -> Expectation:
@@ -200,16 +207,28 @@ def expectation_under(
     from .reference import evaluate
 
     if not clauses:
-        return Output(array=evaluate(call))
+        return Output(array=evaluate(call), gradients=_gradients(call, frozenset()))
     found: dict[str, Expectation] = {}
     same: dict[bytes, Array] = {}
     for name, switches, precision in _computed(clauses):
         # Alternatives that come to the same share an array: a batch of large calls has to fit into memory.
         array = evaluate(call, switches)
+        if call.cotangent is not None and array.shape != call.cotangent.shape:
+            continue  # nothing can be sent back through an output of another shape
         array = same.setdefault(str(array.shape).encode() + array.tobytes(), array)
-        found[name] = Output(array=array, switches=switches, precision=precision)
+        gradients = _gradients(call, switches)
+        found[name] = Output(array=array, switches=switches, precision=precision, gradients=gradients)
     found |= refusals_under(clauses, twin_of, firm)
     return AnyOf(alternatives=found, clauses=tuple(clause.id for clause in clauses))
+
+
+def _gradients(call: Call, switches: frozenset[str]) -> dict[str, Array]:
+    from .reference import gradients
+
+    if call.cotangent is None:
+        return {}
+    computed = gradients(call, call.cotangent, switches)
+    return {name: computed[name] for name in call.gradients}
 
 
 def refusals_under(

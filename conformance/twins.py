@@ -32,6 +32,7 @@ PARAMETERS = (
     "accumulate",
     "before",
     "variation",
+    "gradients",
 )
 BY_ARRAY = ("layout", "dtype", "storage")
 #: What a number of channels is called, whichever axes have it.

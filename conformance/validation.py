@@ -14,8 +14,11 @@ from .case import Case
 from .expectation import AnyOf, Expectation, Output, Refusal, Shape
 from .problem import Problem
 
-#: The evaluators, by what a message calls them.
-ROUTES = {"the reference": reference.evaluate, "the second formulation": reference.evaluate_again}
+#: The evaluators and differentiators, by what a message calls them.
+ROUTES = {
+    "the reference": (reference.evaluate, reference.gradients),
+    "the second formulation": (reference.evaluate_again, reference.gradients_again),
+}
 
 
 def check(cases: Iterable[Case]) -> Iterator[Problem]:
@@ -31,8 +34,8 @@ def check(cases: Iterable[Case]) -> Iterator[Problem]:
 def _wrong(call: Call, expectation: Expectation, switches: frozenset[str]) -> Iterator[str]:
     match expectation:
         case Output():
-            for route, evaluate in ROUTES.items():
-                yield from _differs(expectation, evaluate(call, switches | expectation.switches), route)
+            for route in ROUTES:
+                yield from _recomputed(call, expectation, switches | expectation.switches, route)
         case Shape():
             output = reference.evaluate(call)
             if (output.shape, output.dtype.name) != (expectation.shape, expectation.dtype):
@@ -44,12 +47,22 @@ def _wrong(call: Call, expectation: Expectation, switches: frozenset[str]) -> It
             yield from _untwinned(expectation)
 
 
-def _differs(expectation: Output, computed: Array, route: str) -> Iterator[str]:
-    array = expectation.array
+def _recomputed(call: Call, expectation: Output, switches: frozenset[str], route: str) -> Iterator[str]:
+    evaluate, differentiate = ROUTES[route]
+    output = evaluate(call, switches)
+    yield from _differs(expectation.array, output, route, signed_zero=expectation.signed_zero)
+    if call.cotangent is None:
+        return
+    computed = differentiate(call, call.cotangent, switches)
+    for name, each in expectation.gradients.items():
+        yield from _differs(each, computed[name], f"of gradient.{name} {route}")
+
+
+def _differs(array: Array, computed: Array, route: str, *, signed_zero: bool = False) -> Iterator[str]:
     if computed.shape != array.shape:
         yield f"{route} gives shape {list(computed.shape)}, the case {list(array.shape)}"
         return
-    wrong = ~_same(array, computed, signed_zero=expectation.signed_zero)
+    wrong = ~_same(array, computed, signed_zero=signed_zero)
     if wrong.any():
         index = tuple(int(at) for at in np.unravel_index(int(np.argmax(wrong)), wrong.shape))
         yield f"{route} gives {computed[index]} at {list(index)}, the case {array[index]}"

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .call import ARRAYS, Array, Call, PerArray, Variation
+from .call import ARRAYS, COTANGENT, Array, Call, PerArray, Variation
 from .dtypes import numpy_type
 
 #: The version of the format; a worker that reads another says so and stops.
@@ -24,6 +24,8 @@ Message = dict[str, Any]
 
 _dumps = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
 _NAMES = tuple(PerArray.__dataclass_fields__)
+#: The arrays that a call is sent with.
+SENT = (*ARRAYS, COTANGENT)
 #: (dtype, shape) descriptions are few; their NumPy types are looked up once.
 _TYPES: dict[str, np.dtype[Any]] = {}
 
@@ -109,6 +111,8 @@ def described(call: Call) -> Message:
     }
     if call.variation != Variation():
         message["variation"] = vars(call.variation)
+    if call.gradients:
+        message["gradients"] = call.gradients
     return message
 
 
@@ -119,15 +123,8 @@ def pack_call(index: int, call: Call, *, repeat: bool = False) -> bytes:
     message: Message = {"case": index, **described(call)}
     if repeat:
         message["repeat"] = True
-    present = [name for name in ARRAYS if getattr(call, name) is not None]
-    return pack(message, {name: (dtype_of(call, name), call.array(name)) for name in present})
-
-
-def dtype_of(call: Call, name: str) -> str:
-    """
-    Return the dtype of an array; both kernels of a separable convolution have that of `kernel` or one of their own.
-    """
-    return getattr(call.dtype, name) or (call.dtype.kernel if "kernel" in name else None) or call.dtype.input
+    present = [name for name in SENT if getattr(call, name) is not None]
+    return pack(message, {name: (call.dtype_of(name), call.array(name)) for name in present})
 
 
 #: The name of a NumPy dtype takes NumPy longer than all the rest here.
@@ -189,7 +186,7 @@ def _form(description: bytes) -> Form:
 
 
 def _known(name: str) -> str:
-    if name not in ARRAYS:
+    if name not in SENT:
         raise ValueError(f"no array of a call is named {name!r}")
     return name
 
@@ -211,6 +208,7 @@ def _fields(message: Message) -> dict[str, Any]:
         "storage": PerArray(**message["storage"]),
         "before": before and tuple(map(tuple, before)),
         "variation": Variation(**message.get("variation", {})),
+        "gradients": tuple(message.get("gradients", ())),
     }
 
 

@@ -222,6 +222,7 @@ def _described(backend: Any) -> wire.Message:
         "version": str(attribute(backend, "version")),
         "settings": {name: str(value) for name, value in attribute(backend, "settings").items()},
         "result_dtypes": dict(attribute(backend, "result_dtypes")),
+        "precision": dict(attribute(backend, "precision")),
         "python": sys.version.split()[0],
         "numpy": np.__version__,
     }
@@ -235,6 +236,7 @@ class Bench:
     def __init__(self, backend: Any, header: wire.Message, marks: Marks) -> None:
         self._backend = backend
         self._limits = tuple(attribute(backend, "limits"))
+        self._differentiates = bool(attribute(backend, "differentiates"))
         self._is_audit = header["audit"]
         self._is_device = header["device"] != "cpu"
         self._marks = marks
@@ -260,6 +262,8 @@ class Bench:
         self._marks.mark(number, phase)
         try:
             call = form.call(buffer, offset)
+            if call.gradients and not self._differentiates:
+                return _unsupported(number, "gradients: the adapter gives none"), False
             if (reason := self._why_unsaid(call, form)) and not self._is_audit:
                 return _unsupported(number, reason), False
             run = self._backend.prepare(call)
@@ -351,7 +355,8 @@ def _fetched(at: str, array: Any, call: Call) -> tuple[str, Array]:
     if fetched.dtype.kind in "OSUMm":
         raise TypeError(f"{at} has dtype {fetched.dtype}, which is none of the case format's")
     name = wire.name_of(fetched.dtype)
-    wanted = call.dtype.output or ""
+    # `gradient.input` has the dtype of `input`; `output` and `inference` that of the output.
+    wanted = call.dtype_of(at.removeprefix("gradient.")) if at.startswith("gradient.") else call.dtype.output or ""
     # Without ml_dtypes a narrow float is held as raw bits, and only its name tells.
     held_as_bits = wanted in NARROW and name == wire.name_of(numpy_type(wanted))
     return (wanted if held_as_bits else name), fetched

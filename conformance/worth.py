@@ -42,8 +42,9 @@ def overrated(case: Case, kills: Kills, noticed: Collection[str]) -> Iterator[tu
     Yield what a case does not do: kill anything, unless `why` says what else it is for, and catch what it claims.
 
     `noticed` are the mutants that it kills; a fault that is no mutant cannot be held against it.
+    No mutant gives gradients, so of a case that asks for them nothing is known.
     """
-    if isinstance(case.expectation, Deferred):
+    if isinstance(case.expectation, Deferred) or (case.call is not None and case.call.gradients):
         return
     if not noticed and not case.why:
         yield "it kills no mutant", "other numbers, a new mutant, or say under why what it is for"

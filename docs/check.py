@@ -11,6 +11,8 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
+import make_judgement
+import make_precision
 import make_results
 from conv_conformance import corpus
 from conv_conformance.problem import Invalid
@@ -90,6 +92,8 @@ def wrong() -> Iterator[str]:
     try:
         yield from stale(ROOT)
         yield from make_results.stale(ROOT, corpus.load())
+        yield from make_precision.stale(ROOT)
+        yield from make_judgement.stale(ROOT)
     except Invalid as invalid:
         yield str(invalid)
     for path in pages():

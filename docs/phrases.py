@@ -32,6 +32,7 @@ SWITCHED = {
     "flush-subnormals": "subnormal numbers are taken for zero, as operands and as results",
     "operands-8-bits": "the result of operands that were rounded to 8 significant bits",
     "operands-11-bits": "the result of operands that were rounded to 11 significant bits",
+    "operands-16-bits": "the result of operands that were rounded to 16 significant bits",
     "operands-float16": "the result of operands that were rounded to float16",
 }
 #: How near the result is, by the class of rounding that an alternative asks for.

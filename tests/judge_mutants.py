@@ -45,6 +45,14 @@ def _numerics(before: str, after: str) -> Mutant:
     return Mutant(module="numerics", before=before, after=after, tests=("test_judge.py",))
 
 
+def _evidence(before: str, after: str) -> Mutant:
+    return Mutant(module="evidence", before=before, after=after, tests=("test_evidence.py",))
+
+
+def _rounded(before: str, after: str) -> Mutant:
+    return _judge(before, after, "test_evidence.py")
+
+
 def _slices(before: str, after: str) -> Mutant:
     return Mutant(module="reference.slices", before=before, after=after, tests=("test_slices.py",))
 
@@ -81,11 +89,11 @@ def _gathering(before: str, after: str) -> Mutant:
     return Mutant(module="gathering", before=before, after=after, tests=("test_groups.py",))
 
 
-_EXPECTED = "    expected = expectation.array\n"
-_CAST = "    expected = _rounded(expectation.array, dtype)\n"
+_EXPECTED = "    expected = part.expected\n"
+_CAST = "    expected = _rounded(part.expected, part.dtype)\n"
 _PLAIN = "return Judgement(verdict=observation.outcome, message=observation.message)"
 _ERROR = "np.abs(np.subtract(seen, y, where=finite, out=np.zeros_like(y)))"
-_DIFFER = "    if found := _differing((_special(y) != _special(seen)) & ~_overflows(expectation.array, got, context)):"
+_DIFFER = "    if found := _differing((_special(y) != _special(seen)) & ~_overflows(part, got, context)):"
 _TWIN = 'if twin is None or twin.outcome == "returned":'
 
 
@@ -117,7 +125,7 @@ MUTANTS = {
         "wanted, seen = _plain(expected[index]), _plain(got[index])",
         "seen, wanted = _plain(expected[index]), _plain(got[index])",
     ),
-    "nothing-is-compared": _judge("_values(expectation, got, dtype, observation, context)", "None"),
+    "nothing-is-compared": _judge("_values(part, got, observation, context)", "None"),
     "first-sample-alone": _seeing("[:1]"),
     "last-sample-dropped": _seeing("[: max(len(got) - 1, 1)]"),
     "first-channel-alone": _seeing("[..., :1]"),
@@ -143,31 +151,57 @@ MUTANTS = {
     "whole-grid-step": _judge("error >= grid / 2", "error >= grid"),
     "half-a-step-is-near": _judge("error >= grid / 2", "error > grid / 2"),
     "off-the-grid-agrees": _judge("    found = _differing(error > 0)\n", "    return None\n"),
-    "grid-is-one": _numerics("    grid = _grid(call)\n", "    grid = 1.0\n"),
+    "grid-is-one": _numerics("        grid=_grid(call),\n", "        grid=1.0,\n"),
     "grid-without-bias": _numerics(
         "return min(grid, _quantum(call.bias)) if call.bias is not None else grid", "return grid"
     ),
     "everything-has-a-grid": _numerics("grid and largest / grid <= limit", "grid"),
     "nothing-has-a-grid": _numerics("grid and largest / grid <= limit", "False"),
     "grid-of-the-returned-dtype": _numerics(
-        "min(STRUCTURE_LIMIT[real], STRUCTURE_LIMIT[_own(call)])", "STRUCTURE_LIMIT[real]"
+        "min(STRUCTURE_LIMIT[real], STRUCTURE_LIMIT[sums.dtype])", "STRUCTURE_LIMIT[real]"
     ),
     "nan-loosens-its-neighbours": _numerics(", where=np.isfinite(magnitude)", ""),
     "unit-of-bfloat16": _numerics("count * accumulator.unit", 'count * dtypes.FORMATS["bfloat16"].unit'),
     "float64-as-float32": _numerics('("float64" if dtype == "float64" else "float32")', '"float32"'),
-    "products-squared": _numerics("count = reference.products(call)", "count = reference.products(call) ** 2"),
-    "one-product": _numerics("count = reference.products(call)", "count = 1"),
-    "bound-of-another-alternative": _judge("switches=expectation.switches", "switches=frozenset()"),
-    "output-not-rounded": _numerics("sums + outer + underflow", "sums + underflow"),
+    "products-squared": _numerics(
+        "products=lambda: reference.products(call)", "products=lambda: reference.products(call) ** 2"
+    ),
+    "one-product": _numerics("products=lambda: reference.products(call)", "products=lambda: 1"),
+    "bound-of-another-alternative": _judge('"switches": part.expectation.switches', '"switches": frozenset()'),
+    "output-not-rounded": _numerics("inner + outer + underflow", "inner + underflow"),
     "rounding-of-the-expectation-not-allowed": _numerics("max(out.unit, own.unit) * size", "out.unit * size"),
-    "bias-not-rounded": _numerics("(size + _before_bias(call, expected))", "size"),
-    "narrowing-not-allowed": _numerics("if bits < own_bits else 0.0", "if False else 0.0"),
-    "narrowing-always-allowed": _numerics("if bits < own_bits else 0.0", ""),
+    "bias-not-rounded": _numerics("(size + sums.before_bias)", "size"),
+    "narrowing-not-allowed": _numerics("if bits < own.bits else 0.0", "if False else 0.0"),
+    "narrowing-always-allowed": _numerics("if bits < own.bits else 0.0", ""),
     "exact-within-the-bound": _numerics('if precision == "exact"', "if False"),
-    "class-not-heard": _judge("precision=expectation.precision,", "precision=None,"),
-    "composed-not-heard": _judge("composed=observation.composed,", "composed=False,"),
-    "everything-is-composed": _judge("composed=observation.composed,", "composed=True,"),
-    "accumulator-not-heard": _numerics("assumed = call.accumulate or", "assumed ="),
+    "class-not-heard": _judge('"precision": part.expectation.precision,', '"precision": None,'),
+    "composed-not-heard": _judge('"composed": observation.composed,', '"composed": False,'),
+    "everything-is-composed": _judge('"composed": observation.composed,', '"composed": True,'),
+    "accumulator-not-heard": _numerics("assumed = accumulate or", "assumed ="),
+    # Statistics of rounding
+    "few-outputs-suffice": _evidence("FEWEST = 64", "FEWEST = 8"),
+    "largest-error-not-asked": _evidence("statistic=float(np.abs(found).max())", "statistic=0.0"),
+    "energy-not-asked": _evidence("statistic=_rms(found)", "statistic=0.0"),
+    "match-not-asked": _evidence("score = share * size", "score = 0 * share * size"),
+    "own-rounding-held-against-it": _evidence("if form.unit > by.unit:", "if False:"),
+    "witness-of-nothing": _evidence("max(LEAST_WITNESS, *(", "min(LEAST_WITNESS, *("),
+    "coarser-class-is-within": _evidence("in sort[: sort.index(asked) + 1]", "in sort"),
+    "few-outputs-not-weighed": _evidence("if (rms := _rms(several)) > (limit", "if (rms := 0.0) > (limit"),
+    "statistics-of-any-numbers": _rounded("is_asked = context.is_drawn and", "is_asked ="),
+    "statistics-of-compositions": _rounded("not observation.composed and evidence", "evidence"),
+    "documented-class-not-heard": _rounded("return self.declared.get(self.call.dtype.input)", "return None"),
+    "strict-not-heard": _rounded(' or self.policy == "strict"', ""),
+    "any-not-heard": _rounded('context.policy != "any" or', "True or"),
+    "any-excuses-values": _rounded(' or judgement.finding.kind != "precision"', ""),
+    "class-not-told": _rounded('Judgement(verdict="agree", precision=accumulator)', "AGREE"),
+    "statistics-are-never-doubted": _rounded("is_doubted=True", "is_doubted=False"),
+    "doubts-are-told": _bench("if judgement.is_doubted and self._may_doubt:", "if False:"),
+    "doubts-need-not-be-seen-again": _bench("verdict if is_seen else", "verdict if True else"),
+    "doubts-are-chance": _bench("verdict if is_seen else", "verdict if False else"),
+    "drawn-numbers-not-told": _bench("is_drawn=case.redraw is not None", "is_drawn=False"),
+    "results-of-few-outputs-agree": _bench(
+        "            if is_doubted and self._may_doubt:\n", "            if False:\n"
+    ),
     # The exact reference
     "digits-too-wide": _slices("2 * (width - 1) + math", "2 * (width - 2) + math"),
     "products-not-counted": _slices("terms * pairs", "pairs"),
@@ -193,15 +227,15 @@ MUTANTS = {
     "one-nan-excuses-all": _judge(
         "    finite = np.isfinite(y)\n", "    finite = np.full(y.shape, np.isfinite(y).all())\n"
     ),
-    "signed-zero-not-heard": _judge("if expectation.signed_zero and", "if False and"),
-    "signed-zero-always": _judge("if expectation.signed_zero and (", "if ("),
+    "signed-zero-not-heard": _judge("if part.signed_zero and", "if False and"),
+    "signed-zero-always": _judge("if part.signed_zero and (", "if ("),
     "sign-of-the-real-part": _judge(
         "    parts = _parts(numerics.wide(array))\n", "    parts = _parts(numerics.wide(array))[:1]\n"
     ),
     # Dtypes
     "dtype-forgotten": _judge("return None if name == expected else", "return None and"),
     "dtype-by-kind": _judge("return None if name == expected else", "return None if name[:3] == expected[:3] else"),
-    "dtype-of-a-shape-forgotten": _judge(" or _dtype(dtype, observation) or AGREE\n", " or AGREE\n"),
+    "dtype-of-a-shape-forgotten": _judge(' or _dtype(dtype, observation.dtypes["output"]) or AGREE\n', " or AGREE\n"),
     "integers-as-floats": _judge(
         "found := _differing(expected != got)", "found := _differing(numerics.wide(expected) != numerics.wide(got))"
     ),
@@ -216,7 +250,7 @@ MUTANTS = {
         "y, seen = numerics.wide(expected), numerics.wide(got)",
         "y, seen = abs(numerics.wide(expected)), abs(numerics.wide(got))",
     ),
-    "mode-not-heard": _judge("dtype = context.result_dtypes.get(name, name)", "dtype = name"),
+    "mode-not-heard": _judge("returned = context.result_dtypes.get(name, name)", "returned = name"),
     "mode-of-a-shape-not-heard": _judge(
         "context.result_dtypes.get(expectation.dtype, expectation.dtype)", "expectation.dtype"
     ),

@@ -7,11 +7,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conv_conformance.adapter import Raised, Target, Unavailable
 from conv_conformance.backends.jax import Jax
+from conv_conformance.backends.jax_settings import documented, pin
 from conv_conformance.call import Variation
 
 from .builders import call_of
@@ -148,6 +150,47 @@ def test_negative_output_padding_is_unsupported() -> None:
     assert [limit.reason.partition(":")[0] for limit in Jax(Target(name="jax")).limits if limit.holds(asked)] == [
         "output_padding"
     ]
+
+
+#: The classes of rounding that the values of JAX's option document.
+CLASSES = {"bfloat16": {"float32": "bfloat16-like"}, "tensorfloat32": {"float32": "tf32-like"}}
+
+
+@pytest.mark.parametrize(("platform", "said"), [("cpu", {}), ("gpu", {"float32": "tf32-like"})])
+def test_the_default_of_a_platform_is_what_jax_documents(platform: str, said: dict[str, str]) -> None:
+    """
+    On the CPU nothing lower, on a GPU TensorFloat-32.
+    """
+    assert documented(jax, platform) == said
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "tensorfloat32", "highest"])
+def test_a_pinned_precision_is_read_back(precision: str) -> None:
+    """
+    A mode that pins the precision shows it as JAX has it then.
+    """
+    assert Jax(Target(name="jax")).settings["default_matmul_precision"] == "None"
+    try:
+        backend = Jax(Target(name="jax", mode=f"matmul-{precision}"))
+        assert backend.settings["default_matmul_precision"] == precision
+        assert backend.precision == CLASSES.get(precision, {})
+        assert backend.prepare(CALLS["window"][0])().arrays["output"].tolist() == CALLS["window"][1]
+    finally:
+        jax.config.update("jax_default_matmul_precision", None)
+
+
+@pytest.mark.parametrize("error", [AttributeError("Unrecognized config option"), ValueError("new enum value\nmust be")])
+def test_a_release_without_the_setting_is_unavailable(error: Exception) -> None:
+    """
+    A release that has no such option, or no such value of it, says so in one line.
+    """
+
+    def update(option: str, value: str) -> None:
+        raise error
+
+    old = SimpleNamespace(__version__="0.2", config=SimpleNamespace(update=update))
+    with pytest.raises(Unavailable, match=r"^jax 0\.2 has no such setting as matmul-highest: [^\n]+\Z"):
+        pin(old, "matmul-highest")
 
 
 def test_missing_device_is_unavailable() -> None:

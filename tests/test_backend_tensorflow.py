@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from conv_conformance.adapter import Raised, Target, Unavailable
+from conv_conformance.backends import tensorflow_settings
 from conv_conformance.backends.tensorflow import TensorFlow
 from conv_conformance.backends.tf_function import inferred
 from conv_conformance.call import Variation
@@ -229,6 +230,60 @@ def test_missing_device_is_unavailable() -> None:
     """
     with pytest.raises(Unavailable, match="no device 'GPU:7'"):
         TensorFlow(Target(name="tensorflow", device="GPU:7"))
+
+
+def test_tensor_float_32_is_pinned_and_recorded() -> None:
+    """
+    The mode forbids TensorFloat-32 for the process, and the settings show it as TensorFlow has it then.
+    """
+    assert TensorFlow(Target(name="tensorflow")).settings["tensor_float_32"] == "True"
+    try:
+        assert TensorFlow(Target(name="tensorflow", mode="no-tf32")).settings["tensor_float_32"] == "False"
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(True)
+
+
+def test_onednn_is_off_before_the_import() -> None:
+    """
+    In a process of its own the mode computes without oneDNN, as TensorFlow itself says.
+    """
+    code = (
+        "from conv_conformance.adapter import Target; from conv_conformance.backends.tensorflow import TensorFlow;"
+        "found = TensorFlow(Target(name='tensorflow', mode='no-onednn')).settings;"
+        "print(found['TF_ENABLE_ONEDNN_OPTS'], found['onednn'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "0 False"
+
+
+@pytest.mark.parametrize("said", ["True", "unknown"])
+def test_onednn_that_is_not_off_is_unavailable(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Where TensorFlow was imported with oneDNN before, or does not tell, nothing passes for a result without it.
+    """
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
+    monkeypatch.setattr(tensorflow_settings, "uses_onednn", lambda: said)
+    with pytest.raises(Unavailable, match=r"^tensorflow \S+ does not say that it computes without oneDNN"):
+        TensorFlow(Target(name="tensorflow", mode="no-onednn"))
+
+
+def test_a_release_that_does_not_tell_of_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    TensorFlow has no public word for it; a release that lacks the private one leaves it unknown.
+    """
+    assert tensorflow_settings.uses_onednn() in ("True", "False")
+    monkeypatch.setitem(sys.modules, "tensorflow.python.util._pywrap_util_port", SimpleNamespace())
+    assert tensorflow_settings.uses_onednn() == "unknown"
+
+
+def test_a_release_without_the_setting_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A release that has no such setting says so in one line.
+    """
+    old = SimpleNamespace(__version__="2.3", config=SimpleNamespace(experimental=SimpleNamespace()))
+    monkeypatch.setitem(sys.modules, "tensorflow", old)
+    with pytest.raises(Unavailable, match=r"^tensorflow 2\.3 has no such setting as no-tf32: .+$"):
+        tensorflow_settings.imported("no-tf32")
 
 
 def test_importing_the_adapter_imports_no_tensorflow() -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import conv_conformance.storage
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 from conv_conformance.adapter import Raised, Target, Unavailable, ask
 from conv_conformance.backends.torch import Torch
+from conv_conformance.backends.torch_settings import pin
 from conv_conformance.backends.torch_tensors import moved, tensor
 from conv_conformance.call import Call, Variation
 from conv_conformance.dtypes import numpy_type
@@ -475,6 +477,70 @@ def test_deterministic_is_pinned_and_recorded() -> None:
     finally:
         torch.use_deterministic_algorithms(False)
     assert target().settings["deterministic"] == "False"
+
+
+@pytest.mark.parametrize(
+    ("mode", "read"),
+    [
+        ("matmul-high", {"float32_matmul_precision": "high"}),
+        ("matmul-medium", {"float32_matmul_precision": "medium"}),
+        ("fpmath-bf16", {"onednn.conv.fp32_precision": "bf16"}),
+        ("no-onednn", {"onednn": "off"}),
+    ],
+)
+def test_a_pinned_setting_is_read_back(mode: str, read: dict[str, str]) -> None:
+    """
+    A mode that pins a setting shows it as torch has it then; nothing else reads otherwise than by default.
+    """
+    usual = target().settings
+    try:
+        backend = target(mode)
+        found = backend.settings
+        assert backend.precision == ({"float32": "bfloat16-like"} if mode == "fpmath-bf16" else {})
+    finally:
+        torch.set_float32_matmul_precision("highest")
+        torch.backends.mkldnn.conv.fp32_precision = torch.backends.mkldnn.matmul.fp32_precision = "none"
+        torch.backends.mkldnn.enabled = True
+    beside = {"onednn.matmul.fp32_precision"} if mode.startswith("matmul") else set()
+    other = {name: value for name, value in found.items() if usual[name] != value and name not in beside}
+    assert read == {name: value.removeprefix(f"{usual[name]}, ") for name, value in other.items()}
+    assert usual == target().settings
+
+
+@pytest.mark.parametrize("mode", ["matmul-high", "fpmath-bf16"])
+def test_a_release_without_the_setting_is_unavailable(mode: str) -> None:
+    """
+    A release that has no such setting says so in one line; nothing is pinned in its place.
+    """
+    onednn = SimpleNamespace(is_available=lambda: True)
+    old = SimpleNamespace(__version__="1.11", backends=SimpleNamespace(mkldnn=onednn))
+    with pytest.raises(Unavailable, match=rf"^torch 1\.11 has no such setting as {mode}: .+$"):
+        pin(old, mode, "cpu")
+    assert vars(onednn).keys() == {"is_available"}
+
+
+@pytest.mark.parametrize("mode", ["no-onednn", "fpmath-bf16"])
+def test_a_build_without_onednn_is_unavailable(mode: str) -> None:
+    """
+    Where torch is built without oneDNN, nothing about it can be pinned.
+    """
+    backends = SimpleNamespace(mkldnn=SimpleNamespace(is_available=lambda: False))
+    with pytest.raises(Unavailable, match=r"^torch 2\.13 is built without oneDNN$"):
+        pin(SimpleNamespace(__version__="2.13", backends=backends), mode, "cpu")
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_tf32_is_said_in_the_words_of_the_release(is_new: bool) -> None:
+    """
+    On CUDA, TF32 is allowed by the precision of each operation, or where there is none by the flags of before.
+    """
+    matmul, cudnn = SimpleNamespace(), SimpleNamespace(**({"conv": SimpleNamespace()} if is_new else {}))
+    backends = SimpleNamespace(cuda=SimpleNamespace(matmul=matmul), cudnn=cudnn)
+    pin(SimpleNamespace(device=torch.device, backends=backends), "tf32", "cuda")
+    if is_new:
+        assert (matmul.fp32_precision, cudnn.conv.fp32_precision) == ("tf32", "tf32")
+    else:
+        assert (matmul.allow_tf32, cudnn.allow_tf32) == (True, True)
 
 
 def test_importing_the_adapter_imports_no_torch() -> None:

@@ -261,10 +261,11 @@ def test_alternatives_of_a_cited_clause(tmp_path: Path) -> None:
 
 
 def test_what_is_not_executed_yet_is_deferred(tmp_path: Path) -> None:
-    """Gradients are checked and deferred; a training has no call either."""
-    gradients = "    expect: {output: [[[6], [11], [14]]], gradients: {cotangent: [[[1], [1], [1]]]}}\n"
-    case = case_of(tmp_path, EXAMPLE + gradients)
-    assert Deferred(reason="gradients are not executed yet") == case.expectation
+    """Gradients of gradients are checked and deferred; a training has no call either."""
+    gradients = "gradients: {cotangent: [[[1], [1], [1]]], kernel: [[[7]], [[12]]]}"
+    second = "second_order: {input: [[[1], [0], [0], [0]]], kernel: [[[1]], [[0]]], expect: {kernel: [[[1]], [[0]]]}}"
+    case = case_of(tmp_path, EXAMPLE + f"    expect: {{output: [[[6], [11], [14]]], {gradients}, {second}}}\n")
+    assert Deferred(reason="second_order is not executed yet") == case.expectation
     assert case.call is not None
     training = """\
     op: fit
@@ -572,7 +573,9 @@ CHOICE = "OWN-1: {{level: implementation-defined, sentence: A., when: [same], al
         ("own-1: {level: required, sentence: A.}\n", "'own-1' is no clause"),
         ("OWN-1: {level: required}\n", "no 'sentence' here"),
         ("OWN-1: {level: required, sentence: A., when: [same]}\n", "unknown key 'when'"),
-        ("OWN-1: {level: implementation-defined, sentence: A.}\n", "no 'when' here"),
+        ("OWN-1: {level: implementation-defined, sentence: A.}\n", "no 'alternatives' here"),
+        (CHOICE.format("b: {precision: float3}"), "unknown precision 'float3' (did you mean 'float32'?)"),
+        (CHOICE.format("b: {precision: exact, refusal: {twin: {strides: 1}}}"), "an alternative is {}, {switch: NAME"),
         (
             "OWN-1: {level: implementation-defined, sentence: A., when: [sam], alternatives: {a: {}, b: {}}}\n",
             "unknown rule 'sam' (did you mean 'same'?)",

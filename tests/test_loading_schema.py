@@ -85,6 +85,29 @@ RIGHT = {
     "gradients": HEAD
     + ARRAYS
     + "    expect: {output: [[[6], [11], [14]]], gradients: {cotangent: [[[1], [1], [1]]], kernel: [[[7]], [[12]]]}}\n",
+    "gradients of gradients": HEAD
+    + ARRAYS
+    + """\
+    expect:
+      output: [[[6], [11], [14]]]
+      gradients: {cotangent: [[[1], [1], [1]]], kernel: [[[7]], [[12]]]}
+      second_order:
+        input: [[[1], [0], [0], [0]]]
+        kernel: [[[1]], [[0]]]
+        expect: {cotangent: [[[1], [3], [4]]], kernel: [[[1]], [[0]]]}
+""",
+    "a refusal to go back": HEAD
+    + ARRAYS
+    + """\
+    clauses: [GRAD-11]
+    expect:
+      any_of:
+        computes: {output: [[[6], [11], [14]]], gradients: {cotangent: [[[1], [1], [1]]], kernel: [[[7]], [[12]]]}}
+        refuses: {refusal: {twin: {gradients: none}}}
+""",
+    "a sweep of gradients": SWEEP.replace(
+        "    axes:", "      cotangent: {shape: [1, 1, 1], fill: 1}\n      gradients: all\n    axes:"
+    ),
     "a refusal": HEAD + ARRAYS + "    strides: 0\n    expect: {refusal: {twin: {strides: 1}}}\n",
     "a refusal of unknown words": HEAD
     + ARRAYS
@@ -209,6 +232,15 @@ WRONG = {
     "gradients without cotangent": HEAD
     + ARRAYS
     + "    expect: {output: [[[6], [11], [14]]], gradients: {kernel: [[[7]], [[12]]]}}\n",
+    "gradients of nothing": HEAD
+    + ARRAYS
+    + "    expect: {output: [[[6], [11], [14]]], gradients: {cotangent: [[[1], [1], [1]]]}}\n",
+    "second order without gradients": RIGHT["gradients of gradients"].replace(
+        "      gradients: {cotangent: [[[1], [1], [1]]], kernel: [[[7]], [[12]]]}\n", ""
+    ),
+    "second order without directions": RIGHT["gradients of gradients"].replace(
+        "        input: [[[1], [0], [0], [0]]]\n", ""
+    ),
     "a training of an unknown loss": RIGHT["a training"].replace("mae", "huber"),
     "a training of an unknown optimizer": RIGHT["a training"].replace("adam", "rmsprop"),
     "a training without learning rate": RIGHT["a training"].replace("learning_rate", "momentum"),

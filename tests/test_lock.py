@@ -117,8 +117,10 @@ def test_a_lock_only_grows(tmp_path: Path) -> None:
     grown = lock.grown(known, {"mine.plain": "sha256:1", "mine.gone": "sha256:2"})
     assert {"mine.plain", "mine.marked", "mine.symmetric", "mine.gone"} == set(grown)
     assert ("sha256:1", "sha256:2") == (grown["mine.plain"], grown["mine.gone"])
-    gradients = ", gradients: {cotangent: {shape: [1, 3, 1], fill: 1}}}"
-    waiting = cases_of(tmp_path / "mine.yaml", CASES.replace("[14]]]}", "[14]]]" + gradients))
+    directions = "input: {shape: [1, 4, 1], fill: 1}, kernel: {shape: [2, 1, 1], fill: 1}"
+    beside = "gradients: {cotangent: {shape: [1, 3, 1], fill: 1}, kernel: reference}"
+    second = f", {beside}, second_order: {{{directions}, expect: {{input: reference}}}}}}"
+    waiting = cases_of(tmp_path / "mine.yaml", CASES.replace("[14]]]}", "[14]]]" + second))
     assert {"mine.marked", "mine.symmetric"} == set(lock.grown(waiting, {}))
     assert [] != list(lock.check(waiting, lock.grown(known, {})))
 

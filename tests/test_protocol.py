@@ -42,6 +42,7 @@ def has_words(call: Call) -> bool:
         and set(call.input_dilations) == {1}
         and call.before is None
         and call.variation == Variation()
+        and not call.gradients
         and set(filter(None, vars(call.storage).values())) == {"contiguous"}
     )
 

@@ -17,6 +17,8 @@ import pytest
 from conv_conformance import bench as benches
 from conv_conformance import course, wire
 from conv_conformance.bench import Bench
+from conv_conformance.call import Call
+from conv_conformance.corpus import load, shipped
 from conv_conformance.course import Course
 from conv_conformance.expectation import Deferred, Refusal
 from conv_conformance.ledger import Entry, Ledger
@@ -24,6 +26,7 @@ from conv_conformance.observation import Observation
 from conv_conformance.plan import batches, make_plan
 from conv_conformance.process import Failed
 from conv_conformance.record import TargetInfo, Timing
+from conv_conformance.reference import evaluate, magnitude, products
 from conv_conformance.run import Run, Runner, TargetRun
 from conv_conformance.targets import resolve
 from conv_conformance.terms import Limits, Terms
@@ -225,6 +228,75 @@ def test_dtypes_that_a_target_returns_reach_the_verdicts() -> None:
         bench.begin(TargetInfo(name="t", result_dtypes=dtypes), Ledger())
         bench.see(0, seen)
         assert [verdict.verdict for verdict in bench.finish()] == [word]
+
+
+@pytest.mark.parametrize(("again", "word"), [(16, "disagree"), (24, "agree")])
+def test_what_statistics_speak_against_is_seen_on_other_numbers(again: int, word: str) -> None:
+    """
+    Nobody is told of a doubted verdict before it is settled: it stands where it is seen again, else it was chance.
+    """
+    (case,) = load(sweeps="none").select(["conv2d.rounding.float32"]).cases
+    assert case.redraw is not None and case.call is not None
+    fresh = case.redraw()
+    assert fresh.call is not None and fresh.call.input.shape == case.call.input.shape
+    assert fresh.id == case.id and (fresh.call.input == case.call.input).mean() < 0.01
+    told: list[Verdict] = []
+    bench, other = (
+        Bench(make_plan([each]), "t", tell) for each, tell in ((case, told.append), (fresh, lambda _: None))
+    )
+    bench.see(0, computed(case.call, 16))
+    assert not told and [each.id for each in bench.doubted()] == [case.id]
+    other.see(0, computed(fresh.call, again))
+    (seen,) = other.finish()
+    bench.settle([seen])
+    (verdict,) = bench.finish()
+    assert told == [verdict]
+    assert (verdict.verdict, verdict.precision) == (word, "bfloat16x2-like" if word == "disagree" else "float32")
+    assert word == "agree" or verdict.message != seen.message
+
+
+@pytest.mark.parametrize(("share", "word"), [(0.5, "disagree"), (0.0, "agree")])
+def test_results_of_few_outputs_are_weighed_together(share: float, word: str) -> None:
+    """
+    One of them says nothing, and all are told together: what is doubted of them has to be seen on other numbers too.
+    """
+    path = shipped() / "numerics" / "rounding.yaml"
+    cases = load([path], sweeps="full").select(["conv.rounding.few-outputs*dtype=float32*"]).cases
+    told: list[Verdict] = []
+    bench = Bench(make_plan(cases), "t", told.append)
+    for number, case in enumerate(cases):
+        assert case.call is not None
+        bench.see(number, off(case.call, share))
+    waiting = [case for case in cases if case.id not in {verdict.case for verdict in told}]
+    assert len(waiting) > 3 and all(verdict.verdict == "agree" for verdict in told)
+    assert [case.id for case in bench.doubted()] == [case.id for case in waiting if word == "disagree"]
+    verdicts = {verdict.case: verdict.verdict for verdict in bench.finish()}
+    assert {verdicts[case.id] for case in waiting} == {word}
+    assert len(told) == len(cases)
+
+
+def off(call: Call, share: float) -> Observation:
+    """Return what is off by a share of the bound for any order of summation, in every element."""
+    bound = products(call) * 2.0**-24 * magnitude(call)
+    output = (evaluate(call) + share * bound).astype(np.float32)
+    return Observation(outcome="returned", arrays={"output": output}, dtypes={"output": "float32"})
+
+
+def computed(call: Call, bits: int) -> Observation:
+    output = evaluate(call, {f"operands-{bits}-bits"} if bits < 24 else ())
+    return Observation(outcome="returned", arrays={"output": output}, dtypes={"output": "float32"})
+
+
+def test_a_bench_that_may_not_doubt_gives_the_verdict() -> None:
+    """
+    The one for other numbers is the last word.
+    """
+    (case,) = load(sweeps="none").select(["conv2d.rounding.float32"]).cases
+    assert case.call is not None
+    bench = Bench(make_plan([case]), "t", lambda _: None, may_doubt=False)
+    bench.see(0, computed(case.call, 16))
+    assert not bench.doubted()
+    assert [verdict.verdict for verdict in bench.finish()] == ["disagree"]
 
 
 def test_ledger_reaches_the_verdicts() -> None:

@@ -209,6 +209,23 @@ def test_a_twin_by_id_stands_in_the_corpus(tmp_path: Path) -> None:
     assert (1, 1, 1) == refuses.twin.input.shape
 
 
+def test_a_clause_without_rules_is_asked_by_whoever_cites_it(tmp_path: Path) -> None:
+    """Its alternatives ask for a switch or a class of rounding; a sweep that cites another clause has none of them."""
+    choice = "{all: {precision: exact}, fewer: {switch: operands-8-bits, precision: tf32-like}, else: {}}"
+    clause = f"level: implementation-defined, sentence: A., alternatives: {choice}"
+    (tmp_path / "clauses.yaml").write_text(f"OWN-1: {{{clause}}}\nOWN-2: {{level: required, sentence: B.}}\n")
+    sweep = f"  - id: a.sweep-N\n    title: A\n    clauses: [OWN-N]\n    base:\n{BASE}    axes: {{strides: [1]}}\n"
+    (tmp_path / "x.yaml").write_text("about: A.\nsweeps:\n" + sweep.replace("-N", "-1") + sweep.replace("-N", "-2"))
+    case, other = load([tmp_path], sweeps="full").cases
+    found = case.expectation
+    assert isinstance(found, AnyOf) and case.choices == ("OWN-1",)
+    asked = {name: each.precision for name, each in found.alternatives.items() if isinstance(each, Output)}
+    assert {"all": "exact", "fewer": "tf32-like", "else": None} == asked
+    fewer = found.alternatives["fewer"]
+    assert isinstance(fewer, Output) and fewer.switches == {"operands-8-bits"}
+    assert isinstance(other.expectation, Output)
+
+
 def test_a_clause_that_names_no_case_is_told(tmp_path: Path) -> None:
     """Where a point falls under it."""
     choice = "{a: {}, b: {refusal: {twin: no.such-case}}}"
@@ -294,6 +311,8 @@ EXAMPLES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "transposed-negative-padding": ({"op": "conv_transpose", "padding": ((-1, 2),)}, {"padding": ((-1, 2),)}),
     "reflect-past-the-input": ({"padding": 4, "padding_mode": "reflect"}, {"padding": 3, "padding_mode": "reflect"}),
     "circular-past-the-input": ({"padding": 5, "padding_mode": "circular"}, {"padding": 4, "padding_mode": "circular"}),
+    "gradients": ({"gradients": ("input",)}, {}),
+    "dilated": ({"dilations": 2}, {"strides": 2}),
     "stride-with-dilation": ({"strides": 2, "dilations": 2}, {"strides": 2}),
     "stride-without-dilation": ({"strides": 2}, {"strides": 2, "dilations": 2}),
     "equal-strides": (

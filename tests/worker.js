@@ -35,6 +35,7 @@ function unsaid(call) {
   if (call.padding_mode !== "zeros" || call.input_dilations.some((q) => q !== 1)) return "no padding_mode, no input_dilations";
   if (call.before) return "no step before the convolution";
   if (call.variation) return "no variations";
+  if (call.gradients) return "no gradients";
   if (Object.values(call.storage).some((storage) => storage !== "contiguous")) return "no storage but contiguous";
 }
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from ..policies import POLICIES
 from . import codes, options, showing
 
 
@@ -29,6 +30,13 @@ from . import codes, options, showing
 @click.option("--timeout", type=click.FloatRange(0.01), default=60.0, show_default=True, help="Seconds for one call.")
 @click.option("--preload", multiple=True, metavar="MODULE", help="Import this first, such as a device plugin.")
 @click.option("--audit", is_flag=True, help="Ask also what the adapters say cannot be said.")
+@click.option(
+    "--precision",
+    type=click.Choice(POLICIES),
+    default="declared",
+    show_default=True,
+    help="Ask for each dtype's own class of rounding, for what a target documents, or for none.",
+)
 @click.option(
     "--known", "ledgers", multiple=True, type=options.PATH, help="A ledger of your own, besides the shipped one."
 )
@@ -59,6 +67,7 @@ def run(
     timeout: float,
     preload: Sequence[str],
     audit: bool,
+    precision: str,
     ledgers: Sequence[Path],
     no_known: bool,
     strict_known: bool,
@@ -93,6 +102,7 @@ def run(
         "ops": _split(ops),
         "dtypes": _split(dtypes),
         "audit": audit,
+        "precision": precision,
         "preload": list(preload),
         "backends": list(backends),
         "every": every,
@@ -111,7 +121,12 @@ def run(
     except Invalid as error:
         showing.complain(error)
         return codes.NOT_RUN
-    terms = Terms(limits=Limits(timeout=timeout), preload=tuple(asked["preload"]), audit=asked["audit"])
+    terms = Terms(
+        limits=Limits(timeout=timeout),
+        preload=tuple(asked["preload"]),
+        audit=asked["audit"],
+        precision=asked["precision"],
+    )
     runner = Runner(terms=terms, ledger=ledger, jobs=jobs or campaign.cores())
     begun = campaign.Campaign(
         selection=selection, cases=cases, adapters=adapters, runner=runner, ledger=about, fail_on=asked["fail_on"]

@@ -166,7 +166,8 @@ def unpinned(corpus: Corpus, mutants: Mapping[str, Mutant], kills: Kills) -> dic
     """
     Return, by clause, the mutants that break it and that no case which cites it notices.
 
-    A required clause that no mutant breaks is unpinned as well, with an empty list, unless its cases are deferred.
+    A required clause that no mutant breaks is unpinned as well, with an empty list, unless its cases are deferred or
+    ask for gradients.
     """
     broken = by_clause(corpus, mutants)
     citing = _citing(corpus)
@@ -202,4 +203,5 @@ def pinnable(corpus: Corpus) -> list[str]:
 
 
 def _is_deferred(case: Case) -> bool:
-    return isinstance(case.expectation, Deferred)
+    # Mutants give no gradients.
+    return isinstance(case.expectation, Deferred) or (case.call is not None and bool(case.call.gradients))

@@ -7,6 +7,7 @@ from __future__ import annotations
 from .adjoint import gradient_magnitudes, gradient_products, gradients, second_order
 from .again import evaluate_again
 from .direct import evaluate, magnitude, products
+from .stepwise import stepwise
 from .transposed import gradients_again, second_order_again
 from .undefined import SWITCHES, Undefined
 
@@ -23,4 +24,5 @@ __all__ = [
     "products",
     "second_order",
     "second_order_again",
+    "stepwise",
 ]

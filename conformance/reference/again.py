@@ -69,7 +69,7 @@ def parts_of(call: Call, name: str, array: Array, switches: Collection[str]) -> 
 def _narrowed(values: Array, switches: Collection[str]) -> Array:
     if "operands-float16" in switches:
         return values.astype(np.float16).astype(np.float64)
-    bits = 8 if "operands-8-bits" in switches else 11 if "operands-11-bits" in switches else 0
+    bits = next((bits for bits in (8, 11, 16) if f"operands-{bits}-bits" in switches), 0)
     if not bits:
         return values
     return np.array([terms.shortened(value, bits) for value in values.flat]).reshape(values.shape)

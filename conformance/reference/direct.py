@@ -25,7 +25,7 @@ Parts: TypeAlias = tuple[Exact, ...]
 
 
 #: The significant bits to which switches round the operands of products.
-OPERANDS = {"operands-8-bits": 8, "operands-11-bits": 11}
+OPERANDS = {"operands-8-bits": 8, "operands-11-bits": 11, "operands-16-bits": 16}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,8 +66,8 @@ def evaluate(call: Call, switches: Collection[str] = frozenset()) -> Array:
     `zeros-multiplied`, a transposed convolution multiplies zeros between and beside the elements;
     `zero-start`, sums start from 0.0, so that none of zeros is -0.0;
     `flush-subnormals`, subnormal elements are read and written as zeros of their sign;
-    `operands-8-bits` and `operands-11-bits`, input and kernels are rounded to so many significant bits before they are
-    multiplied, `operands-float16`, to float16, with its range.
+    `operands-8-bits`, `operands-11-bits` and `operands-16-bits`, input and kernels are rounded to so many significant
+    bits before they are multiplied, `operands-float16`, to float16, with its range.
 
     Raises:
         Undefined: if the call has no meaning.

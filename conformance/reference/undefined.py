@@ -22,6 +22,7 @@ SWITCHES = frozenset(
         "flush-subnormals",
         "operands-8-bits",
         "operands-11-bits",
+        "operands-16-bits",
         "operands-float16",
     }
 )

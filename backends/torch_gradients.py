@@ -1,0 +1,88 @@
+"""
+Gradients in PyTorch by autograd, through whatever a surface computes.
+
+A way has `leaves`, `gradients` and the text of what it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..adapter import ask
+from ..call import Call
+from . import text
+from . import torch_text as writing
+from .torch_layer import Layer
+from .torch_nn_grad import NNGrad, NNGradFunctional
+from .torch_words import Step
+
+
+class Autograd:
+    """
+    `torch.autograd.grad` of what a surface returns, by the tensors that it was given.
+    """
+
+    def __init__(self, torch: Any, surface: Any) -> None:
+        """
+        Take torch and the surface; the weights of a layer are parameters.
+        """
+        self._torch = torch
+        self._surface = surface
+        self._has_parameters = isinstance(surface, Layer)
+
+    def leaves(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> list[Any]:
+        """
+        Return the tensors: input, kernels, bias or None; those by which gradients are asked for require them.
+        """
+        named = zip(names(plan), tensors, strict=True)
+        return [ask(self._leaf, name, tensor) if name in call.gradients else tensor for name, tensor in named]
+
+    def _leaf(self, name: str, tensor: Any) -> Any:
+        is_parameter = self._has_parameters and name != "input"
+        return self._torch.nn.Parameter(tensor) if is_parameter else tensor.requires_grad_()
+
+    def gradients(
+        self, call: Call, plan: Sequence[Step], leaves: Sequence[Any], output: Any, cotangent: Any
+    ) -> dict[str, Any]:
+        """
+        Return the gradients that the call asks for, by the names of arrays.
+        """
+        by_name = dict(zip(names(plan), leaves, strict=True))
+        wanted = [by_name[name] for name in call.gradients]
+        sent = ask(cotangent.to, output.dtype)
+        return dict(zip(call.gradients, ask(self._torch.autograd.grad, output, wanted, sent), strict=True))
+
+    def write(self, call: Call, plan: Sequence[Step], operands: Sequence[str], device: str) -> str:
+        """
+        Return the text of what `gradients` does with tensors of these texts.
+        """
+        given = dict(zip(names(plan), operands, strict=True))
+        leaves = {name: f"{given[name]}.requires_grad_()" for name in call.gradients}
+        computed = self._surface.write(call, plan, [name if name in leaves else given[name] for name in given])
+        sent = writing.cotangent(call, device)
+        returned = self._surface.result_dtypes.get(call.dtype.output, call.dtype.output)
+        sent += f".to(torch.{returned})" if returned != call.dtype.output else ""
+        body = f"torch.autograd.grad({computed}, [{', '.join(leaves)}], {sent})"
+        return text.called(f"({text.function_of(leaves, body)})", leaves.values())
+
+
+def names(plan: Sequence[Step]) -> list[str]:
+    """
+    Return the names of the tensors of a plan.
+    """
+    return ["input", *(step.kernel for step in plan), "bias"]
+
+
+def letters(call: Call, plan: Sequence[Step]) -> dict[str, str]:
+    """
+    Return the axes of the tensors of a plan, by their names.
+    """
+    return dict(zip(names(plan), ("NC" + call.spatial, *(step.letters for step in plan), "O"), strict=True))
+
+
+def differentiation(torch: Any, surface: Any) -> Autograd | NNGrad:
+    """
+    Return how a surface of the torch target gives gradients.
+    """
+    return (NNGrad if isinstance(surface, NNGradFunctional) else Autograd)(torch, surface)

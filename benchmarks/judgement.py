@@ -1,0 +1,276 @@
+"""
+How often the rules by which results are accepted are wrong: on right results, and on wrong ones.
+
+Right results come from the frameworks that are installed and from sums of the exact products in many orders; wrong ones
+have one fault each (rounding_data.py). Every rule of tolerances.py is asked as its authors wrote it, and `ours` as the
+judge asks it: the bound that is proven for every order of summation, then the tests of `conformance/evidence.py`, those
+of calls with few outputs over many of them together.
+
+A wrong result that is missed is `indistinguishable` where a plain loop over the same products, in one of eight orders,
+returns the same bits, or errors that are no smaller, in the mean square or at their largest.
+The limits were chosen on the calls of other seeds (`--seed`), before these were looked at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from conv_conformance import Call, entries, evidence, platforms, wire
+from conv_conformance.call import Array
+from conv_conformance.dtypes import FORMATS
+from conv_conformance.features import features
+from conv_conformance.plan import smoke
+from conv_conformance.pool import observe
+from conv_conformance.process import Ready, Seen
+from conv_conformance.record import TargetInfo
+from conv_conformance.targets import named
+from conv_conformance.terms import Terms
+from rounding_data import FAULTS, Drawn, drawn, orders, stepwise_orders, wrong
+from tolerances import RULES, Result
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results" / "judgement.json"
+#: Seeds on which the limits were chosen, and those on which they are measured.
+CALIBRATION, MEASURED = 1, 20261126
+#: What domain A is: data of one size or sign, and not too many products, behind many outputs.
+SIMPLE, MOST_PRODUCTS = ("gaussian", "positive"), 4608
+
+
+@dataclass(kw_only=True)
+class Count:
+    """
+    What one rule did.
+    """
+
+    correct: int = 0
+    faulty: int = 0
+    false_alarms: int = 0
+    misses: int = 0
+    indistinguishable: int = 0
+    domain_a: Counter[str] = field(default_factory=Counter)
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it as the result file has it."""
+        shown = {name: value for name, value in vars(self).items() if name != "domain_a"}
+        return {**shown, "domain_a": {"faulty": self.domain_a["faulty"], "misses": self.domain_a["misses"]}}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Judged:
+    """
+    One result: where it is from (an order, a target or a fault), and what was found by each rule.
+    """
+
+    it: Drawn
+    source: str
+    is_wrong: bool
+    rejected: Mapping[str, bool]
+    errors: Array
+    by: evidence.Yardstick
+    twin: bool = False
+
+
+def judged(it: Drawn, source: str, got: Array, *, is_wrong: bool) -> Judged:
+    """
+    Return what every rule says of a result.
+    """
+    by = evidence.yardstick(it.call, it.accumulator)
+    exact = it.delivered(it.products.sum(0))
+    with np.errstate(all="ignore"):
+        result = Result(
+            got=got,
+            exact=by.exact,
+            rounded=exact.astype(np.float64),
+            magnitude=by.magnitude,
+            products=len(it.products),
+            dtype=it.dtype,
+            accumulate=it.accumulator,
+            op=it.call.op,
+            rank=it.call.rank,
+        )
+        rejected = {name: bool(rule(result)) for name, rule in RULES.items()}
+        found = evidence.errors(got, it.dtype, by)
+    rejected["ours"] = _is_beyond(got, it, by) or any(evidence.against(found, by))
+    twin = is_wrong and not rejected["ours"] and _is_indistinguishable(it, got, found, by)
+    return Judged(it=it, source=source, is_wrong=is_wrong, rejected=rejected, errors=found, by=by, twin=twin)
+
+
+def _is_beyond(got: Array, it: Drawn, by: evidence.Yardstick) -> bool:
+    """Say whether an element is beyond what any order of summation can do."""
+    out, accumulator = FORMATS[it.dtype], FORMATS[it.accumulator]
+    bound = by.count * accumulator.unit * by.magnitude + out.unit * np.abs(by.exact)
+    bound += by.count * 2.0**accumulator.min_exponent + 2.0**out.min_exponent
+    with np.errstate(invalid="ignore"):
+        return not bool((np.abs(got.astype(np.float64) - by.exact) <= bound).all())
+
+
+def _is_indistinguishable(it: Drawn, got: Array, found: Array, by: evidence.Yardstick) -> bool:
+    for other in stepwise_orders(it):
+        if got.tobytes() == other.tobytes():
+            return True
+        theirs = evidence.errors(other, it.dtype, by)
+        if np.mean(found**2) <= np.mean(theirs**2) and np.abs(found).max() <= np.abs(theirs).max():
+            return True
+    return False
+
+
+def results(seed: int, count: int, fewest: int, most: int, targets: Sequence[str]) -> Iterator[Judged]:
+    """
+    Yield right and wrong results of drawn calls with `fewest` to `most` outputs.
+    """
+    draw = np.random.default_rng(seed + 1)
+    calls = list(islice((it for it in drawn(seed, 10**9, fewest=fewest) if it.outputs <= most), count))
+    for it in calls:
+        exact = it.delivered(it.products.sum(0))
+        for name, got in orders(it, draw):
+            yield judged(it, name, got, is_wrong=False)
+        for name, got in wrong(it, draw):
+            if got.tobytes() != exact.tobytes():
+                yield judged(it, name, got, is_wrong=True)
+    for target in targets:
+        for it, got in _returned(target, calls):
+            yield judged(it, target, got, is_wrong=False)
+
+
+def _returned(target: str, calls: Sequence[Drawn]) -> Iterator[tuple[Drawn, Array]]:
+    (adapter,) = named([target])
+    packed = [wire.pack_call(number, it.call) for number, it in enumerate(calls)]
+    is_known: Callable[[Call], bool] = lambda _: False  # noqa: E731  it is known once the target has said what it is
+    for event in observe(Terms(), adapter, smoke(), packed):
+        if isinstance(event, Ready):
+            is_known = _known(target, event)
+        if isinstance(event, Seen) and event.observation.outcome == "returned":
+            it, seen = calls[event.number], event.observation
+            if not seen.composed and not is_known(it.call):
+                yield it, seen.arrays["output"]
+
+
+def _known(target: str, ready: Ready) -> Callable[[Call], bool]:
+    """Return whether the ledger says of a call that the target loses precision, so that its result is no right one."""
+    info = TargetInfo(name=target, framework=ready.about["framework"], version=ready.about["version"])
+    ledger = entries.load(entries.shipped()).of(info, platforms.describe()["flags"])
+    lossy = [entry for entry in ledger.entries if "precision" in entry.kinds]
+    return lambda call: any(entry.calls.holds(features(call)) for entry in lossy)
+
+
+def pools(found: Sequence[Judged]) -> Iterator[Sequence[Judged]]:
+    """
+    Yield results of few outputs that one target, order or fault returned for one dtype, 64 outputs or more together.
+    """
+    waiting: dict[tuple[str, bool, str], list[Judged]] = defaultdict(list)
+    for each in found:
+        pool = waiting[each.source, each.is_wrong, each.it.dtype]
+        pool.append(each)
+        if sum(one.errors.size for one in pool) >= 4 * evidence.FEWEST:
+            yield list(pool)
+            pool.clear()
+
+
+def counted(found: Sequence[Judged]) -> dict[str, Count]:
+    """
+    Return what each rule did on results, by its name.
+    """
+    counts = {name: Count() for name in (*RULES, "ours")}
+    for each in found:
+        for name, count in counts.items():
+            _count(count, each, is_rejected=each.rejected[name])
+    return counts
+
+
+def _count(count: Count, each: Judged, *, is_rejected: bool) -> None:
+    if not each.is_wrong:
+        count.correct += 1
+        count.false_alarms += is_rejected
+        return
+    count.faulty += 1
+    count.misses += not is_rejected
+    count.indistinguishable += not is_rejected and each.twin
+    if each.it.outputs >= evidence.FEWEST and each.it.kind in SIMPLE and len(each.it.products) <= MOST_PRODUCTS:
+        count.domain_a.update(faulty=1, misses=int(not is_rejected))
+
+
+def main() -> None:
+    """
+    Judge results of all rules, print and write what was found.
+    """
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", type=int, default=1150, help="calls with 64 outputs or more")
+    parser.add_argument("--small", type=int, default=450, help="calls with fewer")
+    parser.add_argument("--seed", type=int, default=MEASURED)
+    parser.add_argument("-b", "--backend", action="append", default=[], help="targets whose results count as right")
+    parser.add_argument("--json", type=Path, nargs="?", const=RESULTS)
+    options = parser.parse_args()
+    large = list(results(options.seed, options.calls, evidence.FEWEST, 10**9, options.backend))
+    small = list(results(options.seed + 7, options.small, 1, evidence.FEWEST - 1, options.backend))
+    said = report(large, small)
+    said |= {
+        "kinds": list(FAULTS),
+        "seeds": {"calibration": CALIBRATION, "measured": options.seed},
+        "targets": options.backend,
+    }
+    print(json.dumps({name: each for name, each in said.items() if name != "missed"}, indent=1))
+    if options.json:
+        date = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        options.json.write_text(json.dumps({"date": date, "platform": platforms.describe(), **said}, indent=1) + "\n")
+
+
+def report(large: Sequence[Judged], small: Sequence[Judged]) -> dict[str, Any]:
+    """
+    Return all counts, those of results with few outputs apart, one by one and in pools, and what `ours` missed.
+    """
+    counts = counted(large)
+    pooled = [(pool, any(evidence.against_all([(each.errors, each.by) for each in pool]))) for pool in pools(small)]
+    alone = counted(small)["ours"]
+    return {
+        "models": {name: count.as_data() for name, count in counts.items()},
+        "few_outputs": {
+            **alone.as_data(),
+            "pools_right": sum(not pool[0].is_wrong for pool, _ in pooled),
+            "pools_right_flagged": sum(flagged and not pool[0].is_wrong for pool, flagged in pooled),
+            "pools_wrong": sum(pool[0].is_wrong for pool, _ in pooled),
+            "pools_wrong_missed": sum(not flagged and pool[0].is_wrong for pool, flagged in pooled),
+            "missed_pools": Counter(pool[0].source for pool, flagged in pooled if not flagged and pool[0].is_wrong),
+        },
+        "highest": highest(large),
+        "flagged": [_line(each) for each in large if not each.is_wrong and each.rejected["ours"]],
+        "missed": [_line(each) for each in large if each.is_wrong and not each.rejected["ours"]],
+    }
+
+
+def highest(found: Sequence[Judged]) -> dict[str, float]:
+    """
+    Return how near each statistic of a right result came to its limit, as a share of it, at most.
+    """
+    shares: dict[str, float] = {}
+    for each in found:
+        for one in evidence.statistics(each.errors, each.by) if not each.is_wrong else ():
+            shares[one.test] = max(shares.get(one.test, 0.0), round(one.statistic / one.limit, 4))
+    return shares
+
+
+def _line(each: Judged) -> dict[str, Any]:
+    call = each.it.call
+    return {
+        "source": each.source,
+        "op": f"{call.op} rank {call.rank}",
+        "dtype": each.it.dtype,
+        "data": each.it.kind,
+        "products": len(each.it.products),
+        "outputs": each.it.outputs,
+        "rms": round(float(np.sqrt(np.mean(each.errors**2))), 4),
+        "largest": round(float(np.abs(each.errors).max()), 4),
+        "witness": "indistinguishable" if each.twin else "no power",
+    }
+
+
+if __name__ == "__main__":
+    main()

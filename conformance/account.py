@@ -1,0 +1,95 @@
+"""
+The account of one verdict on numbers: what was allowed, why, and how near the result came to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from . import evidence, numerics, reference
+from .call import Array, Call
+from .case import Case
+from .dtypes import FORMATS
+from .evidence import Yardstick
+from .expectation import AnyOf, Expectation, Output
+from .observation import Observation
+
+
+class Line(NamedTuple):
+    """
+    One thing that the verdict rests on, and what it is here.
+    """
+
+    name: str
+    value: str
+
+
+def account(case: Case, observation: Observation) -> Iterator[Line]:
+    """
+    Yield what the verdict on the output of a case rests on, from the number of products to the limits of statistics.
+
+    Of a result that was not returned, or has another shape or dtype, nothing is said.
+    """
+    call, output = case.call, _output(case.expectation)
+    if call is None or output is None or observation.outcome != "returned":
+        return
+    got, dtype = observation.arrays["output"], observation.dtypes["output"]
+    if got.shape != output.array.shape or dtype not in FORMATS or dtype != call.dtype.output:
+        return
+    allowed = numerics.tolerance(call, output.array, dtype, composed=observation.composed, precision=output.precision)
+    error = np.abs(numerics.wide(got) - numerics.wide(output.array))
+    if allowed.grid:
+        yield Line("grid", f"every exact result is a multiple of {allowed.grid:g}: nothing has to be rounded")
+        yield Line("residue", f"{float(np.nan_to_num(error).max(initial=0)) / allowed.grid:.3g} of that at most")
+        return
+    yield from _bounded(call, output.array, got, allowed, error)
+    if case.redraw is not None and evidence.is_asked(call, dtype) and not observation.composed:
+        yield from _weighed(call, got, dtype)
+
+
+def _output(expectation: Expectation) -> Output | None:
+    each = expectation.alternatives.values() if isinstance(expectation, AnyOf) else [expectation]
+    return next((one for one in each if isinstance(one, Output)), None)
+
+
+def _bounded(call: Call, expected: Array, got: Array, allowed: numerics.Tolerance, error: Array) -> Iterator[Line]:
+    assert allowed.bound is not None and allowed.unit is not None
+    if not error.size:
+        return
+    accumulator = numerics.accumulator(call, str(call.dtype.output))
+    share = np.nan_to_num(error / np.maximum(allowed.bound, np.finfo(np.float64).tiny))
+    at = np.unravel_index(int(np.argmax(share)), share.shape)
+    unit = max(float(allowed.unit[at]), np.finfo(np.float64).tiny)
+    place = [int(index) for index in at]
+    yield Line("K", f"{reference.products(call)} products behind an output at most, a bias counted as one")
+    yield Line("u", f"2^{int(np.log2(FORMATS[accumulator].unit))}, half a unit in the last place of {accumulator}")
+    yield Line("worst output", f"{place}: {got[at]}, expected {expected[at]}")
+    yield Line("S there", f"{unit / FORMATS[accumulator].unit:.6g}, the sum of the sizes of its products")
+    yield Line("its error", f"{float(error[at]) / unit:.3g} u*S")
+    bound = float(allowed.bound[at]) / unit
+    yield Line(
+        "its bound", f"{bound:.4g} u*S: K*u*S for any order of summation, and what rounds the result to its dtype"
+    )
+
+
+def _weighed(call: Call, got: Array, dtype: str) -> Iterator[Line]:
+    by = evidence.yardstick(call, numerics.accumulator(call, dtype))
+    errors = evidence.errors(got, dtype, by)
+    if errors.size < evidence.FEWEST:
+        yield Line("statistics", f"none: {errors.size} outputs, of {evidence.FEWEST} that it takes")
+        return
+    yield Line("witness", f"{by.witness:.3g} u*S, the rms of the worst of four plain loops over the same products")
+    for each in evidence.statistics(errors, by):
+        yield Line(each.test, str(each))
+    spoken = [*evidence.against(errors, by)]
+    found = evidence.likeness(call, got, dtype, numerics.accumulator(call, dtype)) if spoken else None
+    yield Line("class", _class(found, by, is_right=not spoken))
+
+
+def _class(found: str | None, by: Yardstick, *, is_right: bool) -> str:
+    if is_right:
+        return f"sums in {'float64' if by.unit < 2.0**-40 else 'float32'}, or wider"
+    return found or "none that is known explains it"

@@ -1,0 +1,191 @@
+"""
+Gradients as they are written beside an output, made plain.
+
+The cotangent and the names of what is asked for belong to the call, the gradients to the expectation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from . import geometry
+from .dtypes import FLOATS
+from .reading import Reader, Wrong, mapping, sequence, word
+from .reading_arrays import read_array
+from .reading_calls import ALL, COTANGENT, NONE, Plain, dtype_of, letters_of
+from .specs import Spec
+from .tree import Mapping as Tree
+from .tree import Node, Scalar
+
+#: The key of gradients beside an output, in the base of a sweep and in the patch of a twin.
+GRADIENTS = "gradients"
+#: How a gradient is written that the reference computes.
+REFERENCE = "reference"
+
+
+class Asked(NamedTuple):
+    """
+    What is asked for beside an output, and where it is written.
+    """
+
+    cotangent: Spec
+    names: tuple[str, ...]
+    node: Node
+
+
+def read_gradients(reader: Reader, node: Node, call: Plain) -> tuple[Asked, Plain] | None:
+    """
+    Return what is asked for beside an output, and the plain gradients by the names of arrays; None where it is wrong.
+    """
+    entries = mapping(node)
+    reader.keys(entries, (COTANGENT, *call["arrays"]), [COTANGENT])
+    check_differentiable(node, call)
+    names = tuple(name for name in call["arrays"] if name in entries.entries)
+    if not names:
+        raise Wrong(node, "gradients of nothing", f"gradients of {', '.join(call['arrays'])} can be asked for")
+    if COTANGENT not in entries.entries:
+        return None
+    cotangent = _cotangent(reader, entries.entries[COTANGENT], call)
+    found = {name: _gradient(reader, entries.entries[name], call, name) for name in names}
+    if cotangent is None or None in found.values():
+        return None
+    _check_written(entries.entries, found, call, cotangent)
+    return Asked(cotangent, names, node), found
+
+
+def read_second_order(reader: Reader, node: Node, call: Plain) -> None:
+    """
+    Check the directions of arrays, and what is expected by the cotangent, by the input and by the kernel.
+    """
+    entries = mapping(node)
+    if call["op"] == "separable_conv":
+        raise Wrong(node, "second_order of a separable_conv", "conv, depthwise_conv or conv_transpose")
+    directions = [name for name in call["arrays"] if name in entries.entries]
+    reader.keys(entries, (*call["arrays"], "expect"), ["input", "kernel", "expect"])
+    for name in directions:
+        _shaped(reader, entries.entries[name], call, name)
+    if "expect" in entries.entries:
+        expected = mapping(entries.entries["expect"])
+        reader.keys(expected, (COTANGENT, "input", "kernel"))
+        if not expected.entries:
+            raise Wrong(expected, "second_order of nothing", "by the cotangent, by the input, by the kernel")
+        for name, each in expected.entries.items():
+            _expected_second(reader, each, call, name)
+
+
+def _expected_second(reader: Reader, node: Node, call: Plain, name: str) -> None:
+    if isinstance(node, Scalar) and node.text == REFERENCE:
+        return
+    if name == COTANGENT:
+        _cotangent(reader, node, call)
+    else:
+        _shaped(reader, node, call, name)
+
+
+def read_asked(reader: Reader, tree: Tree, call: Plain) -> Plain | None:
+    """
+    Return the base of a sweep with its cotangent, which follows the shape of each output, and what is asked for.
+    """
+    reader.keys(tree, tree.entries, [COTANGENT, GRADIENTS])
+    if not {COTANGENT, GRADIENTS} <= tree.entries.keys():
+        return None
+    check_differentiable(tree, call)
+    cotangent = read_array(reader, tree.entries[COTANGENT], call["layout"]["output"], dtype_of(call, "output"))
+    names = _names(tree.entries[GRADIENTS], call)
+    if cotangent is None:
+        return None
+    if "values" in cotangent or "one_hot" in cotangent:
+        raise Wrong(tree.entries[COTANGENT], "a cotangent of one shape alone", "generate or fill it")
+    return {**call, COTANGENT: cotangent, GRADIENTS: names}
+
+
+def _names(node: Node, call: Plain) -> str | tuple[str, ...]:
+    if isinstance(node, Scalar):
+        return word(node, (ALL,), "choice of gradients")
+    return tuple(word(item, tuple(call["arrays"]), "array") for item in sequence(node))
+
+
+def read_none(node: Node) -> str:
+    """
+    Return what the patch of a twin says of gradients: that it asks for none.
+    """
+    return word(node, (NONE,), "choice of gradients of a twin")
+
+
+def check_differentiable(node: Node, call: Plain) -> None:
+    """
+    Raise Wrong where a call has no gradients, or the format no words for them.
+    """
+    for name in (*call["arrays"], "output"):
+        if (dtype := dtype_of(call, name)) not in FLOATS:
+            raise Wrong(node, f"gradients where {name} is {dtype}", "only real floating numbers have them")
+    if "variation" in call:
+        raise Wrong(node, "gradients beside a variation", "a case of its own")
+
+
+def _cotangent(reader: Reader, node: Node, call: Plain) -> Spec | None:
+    spec = read_array(reader, node, call["layout"]["output"], dtype_of(call, "output"))
+    right = geometry.shape_out(geometry.settled(call))
+    if spec is not None and spec["shape"] != right:
+        message = f"a cotangent of shape {list(spec['shape'])}"
+        raise Wrong(node, message, f"it has that of the output, {list(right)} ({call['layout']['output']})")
+    return spec
+
+
+def _gradient(reader: Reader, node: Node, call: Plain, name: str) -> Spec | str | None:
+    if isinstance(node, Scalar) and node.text == REFERENCE:
+        return REFERENCE
+    return _shaped(reader, node, call, name)
+
+
+def _shaped(reader: Reader, node: Node, call: Plain, name: str) -> Spec | None:
+    """Return an array of the shape and dtype of the one called `name`."""
+    spec = read_array(reader, node, letters_of(call, name), dtype_of(call, name))
+    sizes = geometry.extents(call, name)
+    right = tuple(sizes[letter] for letter in letters_of(call, name))
+    if spec is not None and spec["shape"] != right:
+        raise Wrong(node, f"an array of shape {list(spec['shape'])}", f"it has that of {name}, {list(right)}")
+    return spec
+
+
+def _check_written(nodes: dict[str, Node], found: Plain, call: Plain, cotangent: Spec) -> None:
+    if geometry.is_generated(call) or "values" not in cotangent:
+        return
+    for name, gradient in found.items():
+        if gradient == REFERENCE:
+            message = f"gradient of {name}: reference where every array is written out"
+            raise Wrong(nodes[name], message, "write the gradient out too")
+
+
+def with_gradients(reader: Reader, call: Plain, expect: Plain, asked: Iterable[Asked]) -> Plain:
+    """
+    Return the call with what all its outputs ask for; the twins of its refusals ask for it too.
+
+    Where only some alternatives have gradients, or others than the first, it is noted.
+    """
+    first, *others = asked
+    for other in others:
+        if (other.cotangent, other.names) != (first.cotangent, first.names):
+            reader.note(other.node, "another cotangent, or gradients of other arrays, than in the first alternative")
+    for output in _outputs(expect):
+        if GRADIENTS not in output:
+            reader.note(first.node, "gradients in some alternatives only", "the call asks for them or does not")
+        elif isinstance(array := output["array"], dict) and array["shape"] != first.cotangent["shape"]:
+            reader.note(first.node, "an alternative of another shape than the cotangent")
+    more = {COTANGENT: first.cotangent, GRADIENTS: first.names}
+    for refusal in _patched(expect):
+        refusal["twin"] = {**more, **refusal["twin"]}
+    return {**call, **more}
+
+
+def _each(expect: Plain) -> Iterator[Plain]:
+    yield from expect["alternatives"].values() if expect["kind"] == "any_of" else [expect]
+
+
+def _outputs(expect: Plain) -> Iterator[Plain]:
+    return (each for each in _each(expect) if each["kind"] == "output")
+
+
+def _patched(expect: Plain) -> Iterator[Plain]:
+    return (each for each in _each(expect) if each["kind"] == "refusal" and isinstance(each["twin"], dict))

@@ -1,0 +1,88 @@
+"""
+The order in which a sum was made, told by the ones that were lost beside a large term.
+
+A one that is added to 2^24 in float32 is lost; one that meets others before is kept. Three sums, with the large term at
+the beginning, in the middle and at the end, tell by the ones that they kept which partial sums there were.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import TypeAlias
+
+import numpy as np
+from conv_conformance.call import Array, Call
+from conv_conformance.dtypes import numpy_type
+
+#: The case that tells it; its input is all ones, so that the terms are the kernel's taps.
+CASE = "conv1d.numerics.order-of-33-channels"
+#: How many partial sums a kernel may keep.
+SUMS = (2, 4, 8, 16, 32)
+
+#: By the digest of an output the order that gives it.
+Orders: TypeAlias = dict[str, str]
+
+
+def orders(call: Call, dtype: str) -> Orders:
+    """
+    Return the orders of a call whose result is of a dtype; none where every order gives the same result.
+
+    An order without a name is told by the ones that each of the sums has kept.
+    """
+    rows = call.arranged("kernel", "OIW")[:, :, 0].astype(np.float32)
+    named: Orders = {}
+    for name, sums in _named(rows):
+        named.setdefault(_digest(call, sums, dtype), name)
+    if len(named) < 2:
+        return {}
+    return _others(call, rows, dtype) | named
+
+
+def _named(rows: Array) -> Iterator[tuple[str, Sequence[float]]]:
+    """Yield each order that has a name, with the sum of each row."""
+    yield "none lost", [float(row.astype(np.float64).sum()) for row in rows]
+    yield "one by one", [_in_turn(row) for row in rows]
+    yield "one by one, the last first", [_in_turn(row[::-1]) for row in rows]
+    for count in SUMS:
+        yield f"{count} partial sums", [_pairwise([_in_turn(row[at::count]) for at in range(count)]) for row in rows]
+    for count in SUMS:
+        # What does not fill a part is added behind the last.
+        ends = [len(rows[0]) // count * at for at in range(1, count)]
+        yield f"{count} sums of neighbours", [_pairwise([*map(_in_turn, np.split(row, ends))]) for row in rows]
+
+
+def _others(call: Call, rows: Array, dtype: str) -> Orders:
+    """Return what each number of ones kept would tell; beside 2^24 they come and go by twos."""
+    large, ones = float(rows[0].max()), rows.shape[1] - 1
+    kept = product(range(0, ones + 1, 2), repeat=len(rows))
+    return {
+        _digest(call, [large + each for each in counts], dtype): (
+            f"another order, {' + '.join(map(str, counts))} of {ones} ones kept"
+        )
+        for counts in kept
+    }
+
+
+def _in_turn(terms: Array) -> float:
+    total = np.float32(0)
+    for term in terms:
+        total = np.float32(total + term)
+    return float(total)
+
+
+def _pairwise(sums: Sequence[float]) -> float:
+    """Return the sum of partial sums, the upper half added to the lower until one is left."""
+    left = np.asarray(sums, np.float32)
+    while left.size > 1:
+        left = left[: left.size // 2] + left[left.size // 2 :]
+    return float(left[0])
+
+
+def _digest(call: Call, sums: Sequence[float], dtype: str) -> str:
+    """Return the digest of the output that has one of the sums in each channel."""
+    batch, _, length = call.arranged("input", "NCW").shape
+    channels = np.asarray(sums, np.float32).astype(numpy_type(dtype))
+    output = np.broadcast_to(channels[None, :, None], (batch, len(sums), length))
+    return hashlib.sha256(output.tobytes()).hexdigest()
