@@ -16,6 +16,7 @@ from . import (
     jax_settings,
     keras_function,
     keras_gradients,
+    keras_gradients_text,
     keras_words,
     tensorflow_settings,
     torch_settings,
@@ -104,7 +105,7 @@ class Keras:
         signal = call.place("input", step.layout)
         weights = [call.place(name, letters) for name, letters in step.kernels.items()]
         weights += [call.place("bias", "O")] if call.bias is not None else []
-        written = keras_words.written(call, step, is_layer=self._is_layer)
+        written = self._written(call, step)
         if self._state:
             self._state.remember(call)
             written += self._state.comment(call)
@@ -125,6 +126,12 @@ class Keras:
             return Outputs(delivered, written, is_composed)
 
         return run
+
+    def _written(self, call: Call, step: keras_words.Step) -> str:
+        if not call.gradients:
+            return keras_words.written(call, step, is_layer=self._is_layer)
+        engine = self._keras.backend.backend()
+        return keras_gradients_text.written(call, step, engine, is_layer=self._is_layer)
 
     def _differentiated(self, call: Call, step: keras_words.Step, arrays: Sequence[Array]) -> dict[str, Array]:
         """Return the output and the gradients that a call asks for, in its layouts."""

@@ -159,7 +159,10 @@ def _tolerance(sums: Sums, expected: Array, dtype: str, *, composed: bool, preci
         return Tolerance(grid=grid)
     allowed = _rounding(sums, expected, real, _precision(sums.accumulate, real, precision, composed=composed))
     if precision == "exact":
-        return replace(allowed, bound=np.zeros_like(magnitude))
+        # Where a mode returns another dtype, the expectation was rounded to the case's own, and then to that one.
+        forms = [dtypes.FORMATS[name] for name in (sums.dtype, real, real)] if real != sums.dtype else []
+        roundings = [each.unit * np.abs(wide(expected)) + 2.0 ** (each.min_exponent - each.bits) for each in forms]
+        return replace(allowed, bound=sum(roundings, np.zeros_like(magnitude)))
     if precision == "reassociated":
         wider = np.asarray(allowed.bound) + REASSOCIATED * dtypes.FORMATS["float32"].unit * largest
         return replace(allowed, bound=wider)

@@ -41,8 +41,8 @@ def _judge(before: str, after: str, *tests: str) -> Mutant:
     return Mutant(module="judge", before=before, after=after, tests=tests or ("test_judge.py",))
 
 
-def _numerics(before: str, after: str) -> Mutant:
-    return Mutant(module="numerics", before=before, after=after, tests=("test_judge.py",))
+def _numerics(before: str, after: str, *tests: str) -> Mutant:
+    return Mutant(module="numerics", before=before, after=after, tests=tests or ("test_judge.py",))
 
 
 def _evidence(before: str, after: str) -> Mutant:
@@ -89,6 +89,7 @@ def _gathering(before: str, after: str) -> Mutant:
     return Mutant(module="gathering", before=before, after=after, tests=("test_groups.py",))
 
 
+GRADIENTS = "test_gradients.py"
 _EXPECTED = "    expected = part.expected\n"
 _CAST = "    expected = _rounded(part.expected, part.dtype)\n"
 _PLAIN = "return Judgement(verdict=observation.outcome, message=observation.message)"
@@ -174,7 +175,7 @@ MUTANTS = {
     "narrowing-not-allowed": _numerics("if bits < own.bits else 0.0", "if False else 0.0"),
     "narrowing-always-allowed": _numerics("if bits < own.bits else 0.0", ""),
     "exact-within-the-bound": _numerics('if precision == "exact"', "if False"),
-    "class-not-heard": _judge('"precision": part.expectation.precision,', '"precision": None,'),
+    "class-not-heard": _judge('"precision": context.asked(part.expectation),', '"precision": None,'),
     "composed-not-heard": _judge('"composed": observation.composed,', '"composed": False,'),
     "everything-is-composed": _judge('"composed": observation.composed,', '"composed": True,'),
     "accumulator-not-heard": _numerics("assumed = accumulate or", "assumed ="),
@@ -202,6 +203,18 @@ MUTANTS = {
     "results-of-few-outputs-agree": _bench(
         "            if is_doubted and self._may_doubt:\n", "            if False:\n"
     ),
+    # Gradients
+    "gradients-not-compared": _judge("for array in context.call.gradients:", "for array in ():", GRADIENTS),
+    "gradient-of-the-input-alone": _judge(
+        "for array in context.call.gradients:", "for array in context.call.gradients[:1]:", GRADIENTS
+    ),
+    "gradient-said-to-be-the-output": _judge("return wrong and _located(wrong, part.where)", "return wrong", GRADIENTS),
+    "gradient-in-the-sums-of-the-output": _judge("    if part.gradient:\n", "    if False:\n", GRADIENTS),
+    "sign-of-zero-of-a-gradient": _judge(
+        "self.expectation.signed_zero and not self.gradient", "self.expectation.signed_zero", GRADIENTS
+    ),
+    "narrow-mode-of-a-gradient": _judge("if returned != name else own", "if False else own", GRADIENTS),
+    "grid-of-every-array": _numerics(" if other != name]", "]", GRADIENTS),
     # The exact reference
     "digits-too-wide": _slices("2 * (width - 1) + math", "2 * (width - 2) + math"),
     "products-not-counted": _slices("terms * pairs", "pairs"),
@@ -287,7 +300,7 @@ MUTANTS = {
     "steadiness-of-results-alone": _judge(
         'if judgement is not AGREE and judgement.verdict != "agree":', "if judgement is not AGREE:"
     ),
-    "two-outputs": _judge("if observation.arrays.keys() == asked:", 'if "output" in observation.arrays:'),
+    "two-outputs": _judge("if observation.arrays.keys() == {*asked}:", 'if "output" in observation.arrays:'),
     "no-output": _judge(
         '    if observation.outcome == "returned" and (surplus',
         '    if observation.outcome == "returned" and not observation.arrays:\n        return AGREE\n'

@@ -166,7 +166,7 @@ def test_draws_are_so_many_combinations(tmp_path: Path) -> None:
 def test_no_thinned_sum_leaves_its_limit(quick: list[Case]) -> None:
     """S of every third quick point stays within what its dtype sums exactly in any order."""
     beyond = []
-    for case in [case for case in quick if case.sweep][::3]:
+    for case in [case for case in quick if case.sweep and "numerics" not in case.path][::3]:
         assert case.call is not None
         dtype = case.call.dtype.input
         if is_integer(dtype):
@@ -185,7 +185,7 @@ def test_a_structure_has_one_twin_of_production_size(quick: list[Case]) -> None:
     """The twin keeps every parameter of its case, and has the sizes that its id says."""
     literal = {case.id: case for case in quick if not case.sweep}
     twins = [case for case in quick if case.sweep == enlarged.SWEEP]
-    assert len(twins) == len(set(map(_origin, twins))) > 600
+    assert len(twins) == len(set(map(_origin, twins))) > 450
     for twin in twins[::7]:
         call, case = twin.call, literal[_origin(twin)].call
         assert call is not None

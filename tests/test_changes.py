@@ -351,10 +351,10 @@ def test_a_fault_of_ours_is_no_change_and_no_pardon(command: Command, tmp_path: 
 
 #: What the flag does in a copy of NumPy's adapter: a fault in dilated windows, or channels summed from the last on.
 FLAGGED = """\
-    if os.environ.get("FLAG") == "fault" and max(stage.dilations) > 1:
-        kernel = 2 * kernel
-    if os.environ.get("FLAG") == "order" and stage.groups == 1:
-        x, kernel = x[:, ::-1], kernel[:, ::-1]
+            if os.environ.get("FLAG") == "fault" and max(stage.dilations) > 1:
+                kernel = 2 * kernel
+            if os.environ.get("FLAG") == "order" and stage.groups == 1:
+                received[-1], kernel = received[-1][:, ::-1], kernel[:, ::-1]
 """
 DRAWN = """\
 about: Drawn numbers, whose sums are rounded.
@@ -378,7 +378,7 @@ def flagged(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     copy = home.read_text(encoding="utf-8")
     copy = copy.replace("from .. ", "from conv_conformance ").replace("from ..", "from conv_conformance.")
     copy = copy.replace("from .", "from conv_conformance.backends.")
-    place = "    function, parameters = _function(stage)\n"
+    place = "            function, parameters = _function(stage)\n"
     assert place in copy
     copy = copy.replace(place, FLAGGED + place, 1).replace(
         "import numpy as np\n", "import os\n\nimport numpy as np\n", 1

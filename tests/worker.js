@@ -34,8 +34,7 @@ function unsaid(call) {
   if (dtypes.size > 1 || !(call.dtype.input in NUMBERS)) return "no dtypes but float32 and int32, the same for all arrays";
   if (call.padding_mode !== "zeros" || call.input_dilations.some((q) => q !== 1)) return "no padding_mode, no input_dilations";
   if (call.before) return "no step before the convolution";
-  if (call.variation) return "no variations";
-  if (call.gradients) return "no gradients";
+  if (call.variation || call.gradients) return "no variations, no gradients";
   if (Object.values(call.storage).some((storage) => storage !== "contiguous")) return "no storage but contiguous";
 }
 

@@ -28,7 +28,7 @@ def explain(what: Sequence[str], backends: Sequence[str]) -> int:
     Exit codes: 0; 2 no such case; 3 a target could not run.
     """
     from .. import campaign, targets
-    from ..account import account
+    from ..account import Line, account
     from ..plan import make_plan, smoke
     from ..pool import observe
     from ..process import Failed, Seen
@@ -49,7 +49,8 @@ def explain(what: Sequence[str], backends: Sequence[str]) -> int:
             if number not in seen:
                 continue
             out.print(f"{case.id} on {adapter}", style="bold", highlight=False)
-            lines = [*account(case, seen[number])] or [("outcome", seen[number].message or seen[number].outcome)]
+            observation = seen[number]
+            lines = [*account(case, observation)] or [Line("outcome", observation.message or observation.outcome)]
             out.print(_table(lines))
     return code
 
