@@ -33,8 +33,11 @@ def with_mutators(chosen: Corpus) -> Corpus:
 def derived(cases: tuple[Case, ...], clauses: Mapping[str, Clause]) -> Iterator[Case]:
     """
     Yield what every mutator makes of every accepted literal case among `cases`, in the order of the mutators.
+
+    Not of those that ask for gradients: what becomes of a cotangent under a mutator no rule says.
     """
-    literal = [case for case in cases if not case.sweep and _is_accepted(case.expectation)]
+    accepted = (case for case in cases if not case.sweep and _is_accepted(case.expectation))
+    literal = [case for case in accepted if case.call is not None and case.call.cotangent is None]
     for mutator in MUTATORS.values():
         for case in literal:
             assert case.call is not None

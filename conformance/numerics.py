@@ -101,7 +101,11 @@ def accumulator(call: Call, dtype: str) -> str:
     """
     Return the accumulator that a call assumes for results of `dtype`: that of the case, else float32 or wider.
     """
-    return call.accumulate or ("float64" if dtype == "float64" else "float32")
+    return _assumed(call.accumulate, dtype)
+
+
+def _assumed(accumulate: str | None, dtype: str) -> str:
+    return accumulate or ("float64" if dtype == "float64" else "float32")
 
 
 def gradient_tolerance(
@@ -176,7 +180,7 @@ def _precision(accumulate: str | None, dtype: str, asked: str | None, *, compose
     Without any, float32 is assumed, float64 for float64.
     A composition may round to its dtype between its steps, whatever class is asked for.
     """
-    assumed = accumulate or ("float64" if dtype == "float64" else "float32")
+    assumed = _assumed(accumulate, dtype)
     precision = PRECISIONS.get(asked or "", Precision(accumulator=dtypes.PARTS.get(assumed, assumed)))
     if not composed:
         return precision

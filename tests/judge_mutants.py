@@ -178,7 +178,9 @@ MUTANTS = {
     "class-not-heard": _judge('"precision": context.asked(part.expectation),', '"precision": None,'),
     "composed-not-heard": _judge('"composed": observation.composed,', '"composed": False,'),
     "everything-is-composed": _judge('"composed": observation.composed,', '"composed": True,'),
-    "accumulator-not-heard": _numerics("assumed = accumulate or", "assumed ="),
+    "accumulator-not-heard": _numerics(
+        "_assumed(accumulate, dtype)\n    precision", "_assumed(None, dtype)\n    precision"
+    ),
     # Statistics of rounding
     "few-outputs-suffice": _evidence("FEWEST = 64", "FEWEST = 8"),
     "largest-error-not-asked": _evidence("statistic=float(np.abs(found).max())", "statistic=0.0"),
