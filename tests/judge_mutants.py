@@ -328,10 +328,10 @@ MUTANTS = {
         '    refused = observation.outcome == "raised"\n    if not refused:\n        return AGREE\n',
     ),
     "first-alternative-alone": _judge("in judged.items():\n", "in [*judged.items()][:1]:\n"),
-    "alternative-not-named": _judge('return Judgement(verdict="agree", alternative=name)', "return judgement"),
+    "alternative-not-named": _judge("return replace(judgement, alternative=name)", "return judgement"),
     "wrong-alternative-named": _judge(
-        'return Judgement(verdict="agree", alternative=name)',
-        'return Judgement(verdict="agree", alternative=min(judged))',
+        "return replace(judgement, alternative=name)",
+        "return replace(judgement, alternative=min(judged))",
     ),
     "other-sort-of-alternative": _judge(
         "isinstance(each, Refusal) == refused\n", "isinstance(each, Refusal) != refused\n"
@@ -367,12 +367,12 @@ MUTANTS = {
         'self._verdicts[at] = Verdict(case=case.id, target=self._info.name, verdict="agree")',
     ),
     "waiting-refusals-forgotten": _bench("for at, observation in self._waiting.items():", "for at, observation in ():"),
-    "ledger-not-asked": _bench("self._ledger.apply(verdict, case)", "verdict"),
+    "ledger-not-asked": _bench("self._ledger.apply(verdict, self._plan.cases[at])", "verdict"),
     "ledger-of-another-target": _course(
         'self._ledger = self._whole_ledger.of(info, platforms.describe()["flags"])\n        if',
         "self._ledger = self._whole_ledger\n        if",
     ),
-    "result-dtypes-not-heard": _bench(", result_dtypes=self._info.result_dtypes", ""),
+    "result-dtypes-not-heard": _bench("            result_dtypes=self._info.result_dtypes,\n", ""),
     "nothing-is-made-twice": _plan("repeat=_is_full_precision(case.call)", "repeat=False"),
     "fractions-of-the-input-alone": _plan('if name != "bias" and', 'if name == "input" and'),
     "suite-error-ends-with-0": _run('"suite-error" in verdicts or any(', "any("),
