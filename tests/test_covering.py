@@ -96,7 +96,7 @@ def test_the_arrays_of_the_corpus_lack_no_pair_that_is_possible() -> None:
     assert {name: ([], 0) for name in found} == {
         name: (each["lacking"], each["foreign"]) for name, each in found.items()
     }
-    assert len(found) == 8
+    assert len(found) == 10
 
 
 def test_a_pair_that_is_lacking_is_seen() -> None:
