@@ -14,6 +14,7 @@ import argparse
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timezone
 from fractions import Fraction
 from pathlib import Path
@@ -22,7 +23,8 @@ from unittest.mock import patch
 
 import numpy as np
 from conv_conformance import Call, platforms
-from conv_conformance.call import Array, PerArray
+from conv_conformance.call import Array
+from conv_conformance.plan import SMOKE
 from conv_conformance.reference import evaluate
 
 ROOT = Path(__file__).parents[1]
@@ -47,17 +49,7 @@ def pointwise(left: Array, right: Array) -> Call:
     """
     Return the call that multiplies a matrix (rows, k) by one of (k, filters).
     """
-    return Call(
-        op="conv",
-        input=left[np.newaxis],
-        kernel=right[np.newaxis],
-        layout=PerArray(input="NWC", kernel="WIO", output="NWC"),
-        dtype=PerArray(input="float32", kernel="float32", output="float32"),
-        strides=(1,),
-        dilations=(1,),
-        input_dilations=(1,),
-        output_padding=(0,),
-    )
+    return replace(SMOKE, input=left[np.newaxis], kernel=right[np.newaxis])
 
 
 def seconds(function: Callable[[], object], moment: float = 0.3) -> float:

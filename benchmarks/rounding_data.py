@@ -16,7 +16,8 @@ from conv_conformance.call import Array, PerArray
 from conv_conformance.dtypes import FORMATS, numpy_type
 from conv_conformance.reference import stepwise
 from conv_conformance.reference.direct import input_of, kernel_of, layers_of
-from conv_conformance.reference.rounding import shortened
+from conv_conformance.reference.exact import exact
+from conv_conformance.reference.rounding import rounded, shortened
 
 KINDS = ("gaussian", "positive", "cancelling", "wide", "sparse")
 DTYPES = ("float32", "float32", "float32", "bfloat16", "float16", "float64")
@@ -55,7 +56,7 @@ class Drawn:
         """Return sums as the output, rounded to its dtype."""
         with np.errstate(over="ignore", invalid="ignore"):
             flat = sums.astype(np.float64).reshape(shape_of(self.call))
-            return self.call.deliver(_to(flat, self.dtype), f"N{self.call.spatial}C").astype(numpy_type(self.dtype))
+            return self.call.deliver(_to(flat, self.dtype), f"N{self.call.spatial}C")
 
 
 def shape_of(call: Call) -> tuple[int, ...]:
@@ -121,8 +122,8 @@ def _call(draw: np.random.Generator) -> tuple[Call, str]:
     x, w = _data(draw, kind, (batch, *lengths, channels), kernel)
     call = Call(
         op=op,
-        input=_to(x, dtype).astype(numpy_type(dtype)),
-        kernel=_to(w, dtype).astype(numpy_type(dtype)),
+        input=_to(x, dtype),
+        kernel=_to(w, dtype),
         layout=PerArray(input=f"N{axes}C", kernel=letters, output=f"N{axes}C"),
         dtype=PerArray(input=dtype, kernel=dtype, output=dtype),
         strides=(stride,) * rank,
@@ -150,10 +151,8 @@ def _data(draw: np.random.Generator, kind: str, shape: tuple[int, ...], kernel: 
 
 
 def _to(values: Array, dtype: str) -> Array:
-    """Return float64 values rounded once to a dtype, still as float64 unless they are beyond its range."""
-    form = FORMATS[dtype]
-    quantum = np.maximum(np.frexp(values)[1] - form.bits, form.min_exponent - form.bits + 1)
-    return np.ldexp(np.rint(np.ldexp(values, -quantum)), quantum)
+    """Return float64 values rounded once to a dtype."""
+    return rounded(exact(values), dtype)
 
 
 # Right results

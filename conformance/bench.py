@@ -85,10 +85,9 @@ class Bench:
         """
         for at, observation in self._waiting.items():
             self._judge(at, observation)
-        self.doubted()
+        self._weigh()
         for at, verdict in self._doubted.items():
-            if at not in self._verdicts:
-                self._give(at, verdict)
+            self._give(at, verdict)
         reason = f"the target could not run: {failed}" if failed else ""
         for at, case in enumerate(self._plan.cases):
             if at not in self._verdicts:
@@ -121,15 +120,17 @@ class Bench:
     def doubted(self) -> Sequence[Case]:
         """
         Return the cases that statistics alone speak against, to be seen on other numbers before that counts.
-
-        Those of few outputs are weighed together here.
         """
+        self._weigh()
+        return [self._plan.cases[at] for at in self._doubted]
+
+    def _weigh(self) -> None:
+        """Weigh the results of few outputs together, now that all are there."""
         for at, verdict, is_doubted in self._pools.weighed():
             if is_doubted and self._may_doubt:
                 self._doubted[at] = verdict
             else:
                 self._give(at, verdict)
-        return [self._plan.cases[at] for at in self._doubted]
 
     def settle(self, again: Sequence[Verdict]) -> None:
         """
@@ -140,6 +141,7 @@ class Bench:
         for (at, verdict), other in zip(self._doubted.items(), again, strict=True):
             is_seen = other.finding is not None and other.finding.kind == "precision"
             self._give(at, verdict if is_seen else replace(other, output_sha256=verdict.output_sha256))
+        self._doubted.clear()
 
 
 def _deferred(expectation: Expectation) -> str:

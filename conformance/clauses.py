@@ -140,13 +140,13 @@ def _clause(reader: Reader, key: Scalar, node: Node) -> Clause:
     level = word(_needed(tree, "level"), LEVELS, "level")
     chosen = ("when", "alternatives") if level == LEVELS[1] else ()
     reader.keys(tree, ("level", "sentence", *chosen))
-    has_when = "when" in chosen and "when" in tree.entries
+    when = sequence(tree.entries["when"]) if "when" in tree.entries else ()
     return Clause(
         id=key.text,
         line=key.line,
         level=level,
         sentence=text(_needed(tree, "sentence")),
-        when=tuple(word(item, rules.RULES, "rule") for item in sequence(tree.entries["when"])) if has_when else (),
+        when=tuple(word(item, rules.RULES, "rule") for item in when),
         alternatives=_alternatives(reader, mapping(_needed(tree, "alternatives"))) if chosen else {},
     )
 

@@ -15,7 +15,9 @@ def is_drawn(call: Plain | None) -> bool:
     """
     Say whether all operands of a plain call are normal numbers, and nothing is added to their products.
     """
-    return call is not None and "bias" not in call["arrays"] and all("normal" in spec for spec in _operands(call))
+    if call is None or "bias" in call["arrays"]:
+        return False
+    return all("normal" in spec for spec in call["arrays"].values())
 
 
 def redrawn(call: Plain) -> Plain:
@@ -24,10 +26,6 @@ def redrawn(call: Plain) -> Plain:
     """
     seeds = {name: {**spec, "normal": _fresh(spec["normal"])} for name, spec in call["arrays"].items()}
     return {**call, "arrays": seeds}
-
-
-def _operands(call: Plain) -> list[Plain]:
-    return [spec for name, spec in call["arrays"].items() if name != "cotangent"]
 
 
 def _fresh(seed: int) -> int:

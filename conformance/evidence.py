@@ -39,10 +39,9 @@ OPERANDS = {
 SUMS = {"float16-accumulation": "float16", "bfloat16-accumulation": "bfloat16"}
 #: So many standard errors, and a share between these of the errors of a class, are a match.
 SCORE, SHARE = 10.0, (0.5, 1.5)
-#: Up to so many products are summed step by step for a witness; of larger calls some filters, or some samples.
+#: Up to so many products are summed step by step for a witness; of larger calls some samples, one at least.
 MOST_PRODUCTS = 4_000_000
-
-
+#: What a statistic is called in a message.
 WHAT = {
     "element": "the largest error in u*S is",
     "energy": "the rms of the errors in u*S is",
@@ -157,12 +156,14 @@ def _rms(values: Array) -> float:
 
 def errors(got: Array, dtype: str, by: Yardstick) -> Array:
     """
-    Return the errors of finite outputs of `dtype`, in units of u * S, without what their own rounding explains.
+    Return the errors of outputs of `dtype`, in units of u * S, without what their own rounding explains.
 
     One rounding to the output's dtype is at most u_out * abs(y); an accumulator of the same dtype has no other.
+    An output that is not finite is judged for that, and has no error here.
     """
     form = FORMATS[dtype]
-    error = got.astype(np.float64) - by.exact
+    seen = got.astype(np.float64)
+    error = np.where(np.isfinite(seen), seen, by.exact) - by.exact
     if form.unit > by.unit:
         own = form.unit * np.abs(by.exact) * (1 + form.unit) + 2.0 ** (form.min_exponent - form.bits)
         error = np.sign(error) * np.maximum(np.abs(error) - own, 0)
@@ -216,7 +217,7 @@ def against_all(found: Sequence[tuple[Array, Yardstick]]) -> Iterator[Evidence]:
 
 
 def _most(by: Yardstick) -> float:
-    # By Azuma's inequality a sum of n roundings, each of mean 0 whatever was before, passes 8 * sqrt(n) once in 1e13.
+    # By Azuma's inequality a sum of n roundings, each of mean 0 whatever was before, passes 8 * sqrt(n) once in 4e13.
     return float(max(8 * by.count**0.5, 16 * by.witness))
 
 
@@ -262,6 +263,6 @@ def likeness(call: Call, got: Array, dtype: str, accumulator: str) -> str | None
     for name, sums in SUMS.items():
         if FORMATS[sums].unit > by.unit and _are_sums(got, dtype, yardstick(call, sums)):
             return name
-    largest = float(np.abs(got.astype(np.float64) - by.exact).max())
+    largest = float(np.abs(errors(got, dtype, by) * by.unit * by.magnitude).max())
     is_transform = largest <= REASSOCIATED * by.unit * float(by.magnitude.max()) and FORMATS[dtype].unit <= by.unit
     return "reassociated" if is_transform else None

@@ -57,7 +57,7 @@ class Context:
     is_drawn: bool = False
     #: The lower class of rounding that the target documents, by the input's dtype.
     declared: Mapping[str, str] = field(default_factory=dict)
-    #: What is asked of rounding, one of `policies.POLICIES`.
+    #: What is asked of rounding, one of `verdict.POLICIES`.
     policy: str = "declared"
 
     def asked(self, expectation: Output) -> str | None:

@@ -40,8 +40,7 @@ class Terms:
     preload: tuple[str, ...] = ()
     #: Whether the adapters' own limits are ignored.
     audit: bool = False
-    #: What is asked of rounding: `strict`, the class of each dtype's own; `declared`, or the lower one that a target
-    #: documents; `any`, whatever it is.
+    #: What is asked of rounding, one of `verdict.POLICIES`.
     precision: str = "declared"
     python: str = sys.executable
     #: Set from outside: every worker ends soon, and what was not yet seen is lost.

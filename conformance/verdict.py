@@ -38,6 +38,10 @@ KINDS = (
 #: Silent faults come first in every report: a wrong result without an error.
 SEVERITIES = ("silent", "loud", "precision")
 
+#: What may be asked of rounding, beside what a case asks: the class of each dtype's own; or the lower one that a target
+#: documents; or whatever it is.
+POLICIES = ("strict", "declared", "any")
+
 #: What nobody expects, unless the ledger knows of it.
 UNEXPECTED = ("disagree", "crash", "timeout")
 

@@ -144,7 +144,7 @@ class forgetful:  # noqa: N801 - a backend is named as the others are
         return lambda: Outputs({"output": honest(call)["output"]})
 
 
-class indifferent:  # noqa: N801
+class indifferent:  # noqa: N801 - a backend is named as the others are
     """It says nothing of gradients, and gives none."""
 
     framework = "miniature"
@@ -153,7 +153,7 @@ class indifferent:  # noqa: N801
         return lambda: Outputs({"output": honest(replace(call, gradients=(), cotangent=None))["output"]})
 
 
-class refuses_backward:  # noqa: N801
+class refuses_backward:  # noqa: N801 - a backend is named as the others are
     """It refuses to go back where there is a dilation."""
 
     framework = "miniature"

@@ -93,6 +93,15 @@ def test_one_element_that_is_off() -> None:
     assert "element" in spoken(call, got)
 
 
+def test_what_is_not_finite_has_no_error() -> None:
+    """It is judged for that elsewhere: a right overflow speaks against nothing."""
+    call = drawn(dtype="float16")
+    large = replace(call, kernel=np.array(call.kernel) * np.float16(2**12))
+    got = evaluate(large)
+    assert np.isinf(got).any() and np.isfinite(got).any()
+    assert spoken(large, got) == []
+
+
 def test_nothing_is_concluded_from_few_outputs_but_together() -> None:
     """Of 54 outputs alone nothing is said; of five such calls it is."""
     found = []

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from ..policies import POLICIES
+from ..verdict import POLICIES
 from . import codes, options, showing
 
 

@@ -47,7 +47,7 @@ def gradients(call: Call, cotangent: Array, switches: Collection[str] = frozense
     check_gradients(call, switches)
     g, zero_start = _arranged(call, cotangent, switches), "zero-start" in switches
     (worth,), (added,) = parts_of(call, "output", g, switches), parts_of(call, "output", g, of_sums(switches))
-    found = {"bias": dot(_totals, exact(np.ones((1, 1))), added, zero_start=zero_start)}
+    found = {"bias": dot(_totals, exact(np.ones((1, 1))), added.moved(_flat), zero_start=zero_start)}
     for layer, x, w in reversed(_steps(call, switches)):
         found[layer.kernel] = _by_kernel(layer, w.integers.shape).exact(x, worth, zero_start=zero_start)
         worth = _by_input(layer, x.integers.shape, w.integers.shape).exact(worth, w, zero_start=zero_start)
@@ -221,6 +221,11 @@ def _home(call: Call, name: str, arranged: Callable[[Call], Array]) -> Change:
 def _rounded(call: Call, name: str, numbers: Exact, switches: Collection[str]) -> Array:
     dtype = getattr(call.dtype, name) or call.dtype.input
     return rounded(numbers, dtype, flush="flush-subnormals" in switches)
+
+
+def _flat(g: Array) -> Array:
+    """Return a cotangent with one axis for all that is summed, between the two that are not."""
+    return g.reshape(1, math.prod(g.shape[:-1]), g.shape[-1])
 
 
 def _totals(one: Array, g: Array) -> Array:

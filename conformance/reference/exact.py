@@ -27,7 +27,7 @@ FEW = 1000
 ORDINARY, NAN, PLUS_INFINITY, MINUS_INFINITY, MINUS_ZERO, ABSENT = range(6)
 _NEGATED = np.array([ORDINARY, NAN, MINUS_INFINITY, PLUS_INFINITY, ORDINARY, ABSENT], np.int8)
 _to_int = np.frompyfunc(int, 1, 1)
-_shift_left = np.frompyfunc(lambda value, by: int(value) << by, 2, 1)
+_shift = np.frompyfunc(lambda value, by: int(value) << by if by >= 0 else int(value) >> -by, 2, 1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -129,29 +129,30 @@ def _fits(values: Array) -> bool:
 def _scaled(values: Array) -> Exact:
     if _fits(values) and (np.rint(values) == values).all():
         return Exact(integers=values)
-    mantissas, ends = _odd(values)
-    nonzero = mantissas != 0
-    exponent = int(ends.min(where=nonzero, initial=2000))
+    exponent = _lowest(values)
     if int(np.frexp(np.abs(values).max())[1]) - exponent <= WIDEST:
         return Exact(integers=np.ldexp(values, -exponent), exponent=exponent)
-    integers = np.copysign(mantissas, values).astype(np.int64)
-    return Exact(integers=_shifted(integers, np.where(nonzero, ends - exponent, 0)), exponent=exponent)
+    fractions, exponents = np.frexp(values)
+    # A zero may have any exponent; the others have 53 bits, of which the last ones may be zeros and are shifted out.
+    shifts = np.where(values == 0, 0, exponents - 53 - exponent)
+    integers = np.ldexp(fractions, 53).astype(np.int64)
+    return Exact(integers=_shifted(integers, shifts), exponent=exponent)
 
 
-def _odd(values: Array) -> tuple[Array, Array]:
+def _lowest(values: Array) -> int:
     """
-    Return the sizes of float64 numbers as odd integers and the powers of two that go with them; 0 and any for zeros.
+    Return the exponent of the lowest bit of float64 numbers that are not all 0, or one less.
     """
     bits = np.abs(values).view(np.int64)
-    field = bits >> 52
-    mantissas = (bits & (2**52 - 1)) | ((field > 0).astype(np.int64) << 52)
-    lowest = np.maximum(mantissas & -mantissas, 1).astype(np.float64)
-    trailing = (lowest.view(np.int64) >> 52) - 1023
-    return mantissas >> trailing, np.maximum(field, 1) - 1075 + trailing
+    mantissas = (bits & (2**52 - 1)) | 2**52
+    lowest = (mantissas & -mantissas).astype(np.float64)
+    # The exponent fields add up, for the lowest bit alone is a power of two: its fraction is 0.
+    fields = (bits + lowest.view(np.int64)) >> 52
+    return int(fields.min(where=bits != 0, initial=2**12)) - 2098
 
 
 def _shifted(integers: Array, by: Array | int) -> Array:
-    return np.asarray(_shift_left(integers, by), object).reshape(integers.shape)
+    return np.asarray(_shift(integers, by), object).reshape(integers.shape)
 
 
 def _shrunk(integers: Array) -> Array:

@@ -76,8 +76,8 @@ def _slices(numbers: Expansion, width: int) -> Iterator[tuple[int, Array]]:
     rest = list(numbers)
     for place in reversed(range(_digits(_bits(numbers), width))):
         grid = 2.0 ** (width * place)
-        cut = [np.rint(part / grid) for part in rest]
-        rest = [part - digits * grid for part, digits in zip(rest, cut, strict=True)]
+        cut = [np.rint(part * (1 / grid)) for part in rest] if place else rest
+        rest = [part - digits * grid for part, digits in zip(rest, cut, strict=True)] if place else []
         digits = sum(cut[1:], cut[0])
         if digits.any():
             yield place, digits
