@@ -16,7 +16,7 @@ from ..adapter import Limit, Outputs, Target, Unavailable, ask
 from ..call import Call
 from . import jax_function, jax_gradients, jax_settings, lax, words
 from .jax_state import State
-from .words import COPIES, EAGER
+from .words import COPIES, EAGER, Kept
 
 
 def _is_extra_unsaid(call: Call) -> bool:
@@ -84,6 +84,7 @@ class Jax:
         self._state = State(self._jax)
         #: What is worked out once for each form of call: its steps and its text.
         self._plans: dict[Hashable, tuple[Sequence[lax.Step], str]] = {}
+        self._trained = Kept()
         # Placing arrays on a device by name costs twice as much as making it the default of this process.
         self._jax.config.update("jax_default_device", self._device)
         self._is_consistent = "use_consistent_padding" in signature(self._jax.lax.conv_transpose).parameters
@@ -138,6 +139,8 @@ class Jax:
         return run
 
     def _compute(self, call: Call, compute: jax_function.Function, placed: Sequence[Any]) -> Any:
+        if self._compiles and call.training is not None:
+            return ask(self._trained.of(call.form, lambda: self._jax.jit(compute)), *placed)
         return jax_function.jitted(self._jax, call, compute, placed) if self._compiles else ask(compute, *placed)
 
     def _planned(self, call: Call) -> tuple[Sequence[lax.Step], str]:

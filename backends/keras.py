@@ -14,6 +14,7 @@ from ..adapter import Outputs, Target, Unavailable, ask
 from ..call import Array, Call
 from . import (
     jax_settings,
+    keras_fit,
     keras_function,
     keras_gradients,
     keras_gradients_text,
@@ -23,8 +24,8 @@ from . import (
 )
 from .jax_state import State
 
-#: The words for devices, in Keras' own.
-DEVICES = {"cpu": "cpu:0", "gpu": "gpu:0"}
+#: The words for devices, in Keras' own. Under "cpu:0" Keras 3.15 on PyTorch trains nothing: no variable has a gradient.
+DEVICES = {"cpu": "cpu", "gpu": "gpu:0"}
 
 
 class Keras:
@@ -41,7 +42,11 @@ class Keras:
         "keras-jax": ("keras", "jax"),
         "keras-torch": ("keras", "torch"),
     }
-    modes = {"": "the layers of keras.layers, their weights set", "ops": "the functions of keras.ops"}
+    modes = {
+        "": "the layers of keras.layers, their weights set",
+        "ops": "the functions of keras.ops",
+        "fit": "the layers, trained by keras.Model.fit with an optimizer of keras.optimizers",
+    }
 
     def __init__(self, target: Target) -> None:
         engine = target.name.removeprefix("keras-")
@@ -62,6 +67,7 @@ class Keras:
         self.limits = keras_words.LAYER_LIMITS if self._is_layer else keras_words.OPERATION_LIMITS
         self.settings = self._settings(engine)
         self.precision = self._documented(engine)
+        self.fit = self._fit if target.mode == "fit" else None
 
     def _import(self, name: str) -> Any:
         try:
@@ -124,6 +130,18 @@ class Keras:
                 found["inference"] = inferred
             delivered = {name: call.deliver(array, step.layout) for name, array in found.items()}
             return Outputs(delivered, written, is_composed)
+
+        return run
+
+    def _fit(self, call: Call) -> Callable[[], Outputs]:
+        """Return the closure that trains a layer."""
+        step = keras_words.layer(call)
+        arrays = [call.place("input", step.layout), *(call.place(name, order) for name, order in step.kernels.items())]
+        arrays.append(call.place("target", step.layout))
+
+        def run() -> Outputs:
+            with self._x64(call), self._keras.device(self._device):
+                return Outputs(keras_fit.trained(self._keras, call, step, arrays), keras_fit.written(call, step))
 
         return run
 

@@ -36,6 +36,7 @@ class TensorFlow:
         self._device = self._find(target.device)
         self._compiles = target.mode == "graph"
         self._tf.get_logger().setLevel("ERROR")  # it warns of one graph a call, which is what is wanted here
+        self._trained = words.Kept()
         self.version = str(self._tf.__version__)
         self.limits = tf_nn.LIMITS if self._compiles else (*tf_nn.LIMITS, words.EAGER, words.NOT_INFERRED)
         self.settings = self._settings()
@@ -92,6 +93,9 @@ class TensorFlow:
     def _compute(
         self, call: Call, step: tf_nn.Step, compute: tf_function.Function, arrays: Sequence[Array]
     ) -> dict[str, Array]:
+        if self._compiles and call.training is not None:
+            made = self._trained.of(call.form, lambda: self._tf.function(compute, autograph=False))
+            return tf_function.called(self._tf, call, made, arrays)
         if self._compiles:
             return tf_function.graphed(self._tf, call, step, compute, arrays)
         return tf_function.called(self._tf, call, compute, arrays)

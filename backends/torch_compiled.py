@@ -21,6 +21,7 @@ from .torch_functional import extended
 from .torch_limits import NO_PADDING_MODE, OPEN, SPECIALISED
 from .torch_tensors import tensor
 from .torch_words import Step
+from .words import Kept
 
 
 class Counted:
@@ -65,7 +66,8 @@ class Compiled:
         #: A tensor of the shape and dtype that the last graph states of its result.
         self.stated: Any = None
         #: The call that threads make at once, with what was compiled for it.
-        self._shared: tuple[Call, Callable[[Any], Any], Counted] | None = None
+        self._shared: tuple[Call, Callable[..., Any], Counted] | None = None
+        self._trained = Kept()
         self._compiling = Lock()
 
     def compute(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> Any:
@@ -78,30 +80,30 @@ class Compiled:
         """
         if call.variation.threads > 1:
             run, counted = self._once(call, plan, tensors)
+        elif call.training is not None:
+            run, counted = self._trained.of(call.form, lambda: self._compile(call, plan, tensors))
         else:
             run, counted = self._compile(call, plan, tensors)
         if call.variation.dynamic_shape:
-            run(ask(self._larger, call))
-        result = run(tensors[0])
+            run(ask(self._larger, call), *tensors[1:])
+        result = run(*tensors)
         self.graphs, self.stated = counted.graphs, counted.stated
         if counted.graphs != 1:
             raise RuntimeError(f"torch.compile made {counted.graphs} graphs where one was due")
         return result
 
-    def _once(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> tuple[Callable[[Any], Any], Counted]:
+    def _once(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> tuple[Callable[..., Any], Counted]:
         """
         Return what the first of several threads has compiled, by calling it; torch may crash where two compile at once.
         """
         with self._compiling:
             if self._shared is None or self._shared[0] is not call:
                 run, counted = self._compile(call, plan, tensors)
-                run(tensors[0])
+                run(*tensors)
                 self._shared = call, run, counted
             return self._shared[1:]
 
-    def _compile(
-        self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]
-    ) -> tuple[Callable[[Any], Any], Counted]:
+    def _compile(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> tuple[Callable[..., Any], Counted]:
         self._torch.compiler.reset()
         counted = Counted(self._inductor)
         function = _function(self._torch, call, plan)
@@ -109,9 +111,9 @@ class Compiled:
         options = {"fullgraph": True, "dynamic": dynamic, "backend": counted}
         if call.variation.kernel_constant:
             compiled = self._torch.compile(lambda x: function(x, *tensors[1:]), **options)
-            return lambda x: ask(compiled, x), counted
+            return lambda x, *_: ask(compiled, x), counted
         compiled = self._torch.compile(function, **options)
-        return lambda x: ask(compiled, x, *tensors[1:]), counted
+        return lambda *given: ask(compiled, *given), counted
 
     def _larger(self, call: Call) -> Any:
         placed = replace(call, input=np.pad(call.input, _growth(call), "edge")).place("input", "NC" + call.spatial)

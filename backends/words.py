@@ -4,8 +4,9 @@ What a call says to frameworks of few words: two layouts, two or three padding w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
+from typing import Any
 
 from ..adapter import Limit
 from ..call import ARRAYS, Call, Pairs, Stage
@@ -148,3 +149,21 @@ def before_text(call: Call, layout: str, pad: str, signal: str) -> str:
     added, cut = before(call, layout)
     parts = ", ".join(f"{part.start or ''}:{part.stop or ''}" for part in cut)
     return f"{pad}({signal}, {added!r})[{parts}]"
+
+
+class Kept:
+    """
+    What was compiled for the steps of a training, which are calls of one form; another training takes its place.
+    """
+
+    def __init__(self) -> None:
+        self._form: Hashable = None
+        self._made: Any = None
+
+    def of(self, form: Hashable, make: Callable[[], Any]) -> Any:
+        """
+        Return what was made for this form, or make it.
+        """
+        if self._form != form:
+            self._form, self._made = form, make()
+        return self._made

@@ -51,6 +51,8 @@ class Outputs(NamedTuple):
     `arrays` maps where (`output`) to a NumPy array in the call's own layout; a call with `gradients` has also
     `gradient.input` and so on, each in the layout and dtype of the array that it is the gradient of;
     a call with `variation.shape_inference` has also `inference`, of which only shape and dtype count.
+    A training has `kernels` (steps + 1, then the axes of the kernel) and `losses` (steps + 1) alone, in the dtype in
+    which the kernel was kept: before the first update and after each.
     `call` is what was asked of the framework, as an expression that can be pasted; in it `input`, `kernel`, `bias`…
     are the NumPy arrays of the case.
     `composed` marks a composition of the framework's operations where it has no single call.
@@ -122,6 +124,9 @@ class Backend(Protocol):
     #: Whether it answers calls with `gradients`; if not, such a call is unsupported.
     differentiates: bool
 
+    #: How it trains by a training of its own; None where each step is a call and its gradient.
+    fit: Callable[[Call], Callable[[], Outputs]] | None
+
     def prepare(self, call: Call) -> Callable[[], Outputs]:
         """
         Permute, rename and place what the call needs; return the closure that makes it.
@@ -144,6 +149,7 @@ class Defaults:
     result_dtypes: Mapping[str, str] = field(default_factory=dict)
     precision: Mapping[str, str] = field(default_factory=dict)
     differentiates: bool = False
+    fit: Callable[[Call], Callable[[], Outputs]] | None = None
 
 
 DEFAULTS = Defaults()

@@ -10,10 +10,11 @@ from functools import lru_cache
 from typing import Any
 
 from . import arrays, geometry
-from .call import Array, Call, PerArray, Variation
-from .expectation import AnyOf, Deferred, Expectation, Output, Refusal, Shape
+from .call import TARGET, Array, Call, PerArray, Variation
+from .expectation import AnyOf, Checkpoint, Deferred, Expectation, Fit, Output, Refusal, Shape
 from .reading_calls import ALL, COTANGENT, NONE, Plain, dtype_of, letters_of
 from .specs import Spec
+from .training import Training
 
 #: How a case is found by its id, for twins.
 Find = Callable[[str], "Call | None"]
@@ -36,6 +37,7 @@ def build_call(plain: Plain, make: Callable[[Spec, str, str], Array] = arrays.bu
         before=call.get("before"),
         variation=_variation(call.get("variation", {})),
         **_asked(call, make),
+        **_trained(call, make),
     )
 
 
@@ -47,6 +49,14 @@ def _asked(call: Plain, make: Callable[[Spec, str, str], Array]) -> dict[str, An
     letters, shape = call["layout"]["output"], geometry.shape_out(call)
     cotangent = make(_fitted(call[COTANGENT], letters, shape), letters, dtype_of(call, "output"))
     return {COTANGENT: cotangent, "gradients": tuple(name for name in call["arrays"] if names == ALL or name in names)}
+
+
+def _trained(call: Plain, make: Callable[[Spec, str, str], Array]) -> dict[str, Any]:
+    """Return the target and the terms of a training, whose steps ask for the gradient of the kernel."""
+    if "training" not in call:
+        return {}
+    target = make(call[TARGET], call["layout"]["output"], dtype_of(call, "output"))
+    return {TARGET: target, "training": Training(**call["training"]), "gradients": ("kernel",)}
 
 
 def _fitted(spec: Spec, letters: str, shape: tuple[int, ...]) -> Spec:
@@ -116,12 +126,24 @@ def _single(plain: Plain, setting: Setting, switch: str) -> Expectation:
     assert setting.call is not None
     if plain["kind"] == "refusal":
         return Refusal(twin=_twin(plain["twin"], setting.find), name=plain["name"])
+    if plain["kind"] == "fit":
+        return _fit(plain, setting.call)
     if plain["kind"] == "shape":
         return Shape(shape=tuple(plain["shape"]), dtype=dtype_of(setting.call, "output"))
     switches = frozenset([switch] if switch else [])
     written, said = plain["array"], {key: plain[key] for key in ("precision", "signed_zero") if key in plain}
     array = setting.evaluate(switches) if written == "reference" else _written(written, setting.call, "output")
     return Output(array=array, switches=switches, gradients=_gradients(plain, setting, switches), **said)
+
+
+def _fit(plain: Plain, call: Plain) -> Fit:
+    checkpoints = {step: Checkpoint(**_of_kernel(said, call)) for step, said in plain["checkpoints"].items()}
+    return Fit(checkpoints=checkpoints, **_of_kernel(plain["outcome"], call))
+
+
+def _of_kernel(said: Plain, call: Plain) -> dict[str, Any]:
+    """Return numbers as they are, and what says a kernel as an array of its layout and dtype."""
+    return {key: value if isinstance(value, float) else _written(value, call, "kernel") for key, value in said.items()}
 
 
 def _gradients(plain: Plain, setting: Setting, switches: frozenset[str]) -> dict[str, Array]:

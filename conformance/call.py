@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from . import storage as memory
+from .training import Training
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 #: [low, high] for each spatial axis.
@@ -32,6 +33,10 @@ TRANSPOSED_WORDS = WORDS[:3]
 ARRAYS = ("input", "kernel", "depthwise_kernel", "pointwise_kernel", "bias")
 #: What is sent back through the layer where gradients are asked for: an array of the axes and dtype of the output.
 COTANGENT = "cotangent"
+#: What the output of a training should come to: an array of its axes and dtype.
+TARGET = "target"
+#: The arrays that are of the output.
+OF_OUTPUT = (COTANGENT, TARGET)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +90,8 @@ class Call:
     `padding` is a word (`valid`, `same`, `same_lower`, `causal`, `full`) or one (low, high) for each spatial axis;
     for `conv_transpose` it is the padding of the forward convolution.
     `gradients` names the arrays by which the gradient of <cotangent, output> is asked for beside the output.
+    With a `training` the kernel is what it starts from, and the output is to come to `target`; each step is a call of
+    its own, with a cotangent.
     """
 
     op: str
@@ -108,6 +115,8 @@ class Call:
     variation: Variation = Variation()
     cotangent: Array | None = None
     gradients: tuple[str, ...] = ()
+    target: Array | None = None
+    training: Training | None = None
     #: What `place` gave out, with its bytes at that time, so that a worker can tell whether it was written to.
     placed: list[tuple[Array, bytes]] = field(default_factory=list, init=False, repr=False)
     #: The form, where whoever made the call knows it already; see `form`.
@@ -172,18 +181,18 @@ class Call:
         """
         if name == "bias":
             return "O"
-        letters: str | None = getattr(self.layout, "output" if name == COTANGENT else name)
+        letters: str | None = getattr(self.layout, "output" if name in OF_OUTPUT else name)
         if letters is None:
             raise KeyError(name)
         return letters
 
     def dtype_of(self, name: str) -> str:
         """
-        Return the dtype of an array, of `output` or of the cotangent, which is that of the output.
+        Return the dtype of an array, of `output`, or of the cotangent or the target, which is that of the output.
 
         Both kernels of a separable convolution have that of `kernel` or one of their own.
         """
-        own: str | None = getattr(self.dtype, "output" if name == COTANGENT else name)
+        own: str | None = getattr(self.dtype, "output" if name in OF_OUTPUT else name)
         return own or (self.dtype.kernel if "kernel" in name else None) or self.dtype.input
 
     def extent(self, name: str, letter: str) -> int:

@@ -34,10 +34,10 @@ def derived(cases: tuple[Case, ...], clauses: Mapping[str, Clause]) -> Iterator[
     """
     Yield what every mutator makes of every accepted literal case among `cases`, in the order of the mutators.
 
-    Not of those that ask for gradients: what becomes of a cotangent under a mutator no rule says.
+    Not of those that ask for gradients, as trainings do: what becomes of a cotangent under a mutator no rule says.
     """
     accepted = (case for case in cases if not case.sweep and _is_accepted(case.expectation))
-    literal = [case for case in accepted if case.call is not None and case.call.cotangent is None]
+    literal = [case for case in accepted if case.call is not None and not case.call.gradients]
     for mutator in MUTATORS.values():
         for case in literal:
             assert case.call is not None

@@ -28,6 +28,30 @@ class Output:
     gradients: Mapping[str, Array] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Checkpoint:
+    """
+    The kernel, in the layout and dtype of the call's, and the loss after so many updates; None where it is not said.
+    """
+
+    kernel: Array | None = None
+    loss: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Fit:
+    """
+    A training goes the way of the exact one as long as that is certain, and ends where it should.
+
+    `checkpoints`, by the number of updates, say of the exact way what a reader can check.
+    At its end the loss is below `loss_below`, or the kernel is `kernel_near`, to within the learning rate.
+    """
+
+    checkpoints: Mapping[int, Checkpoint] = field(default_factory=dict)
+    loss_below: float | None = None
+    kernel_near: Array | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Shape:
     """
@@ -74,4 +98,4 @@ class Deferred:
     reason: str
 
 
-Expectation: TypeAlias = Output | Shape | Refusal | AnyOf | Deferred
+Expectation: TypeAlias = Output | Fit | Shape | Refusal | AnyOf | Deferred

@@ -16,7 +16,7 @@ from .case import Case
 from .clauses import Clause
 from .corpus import Corpus
 from .dtypes import is_complex, is_integer
-from .expectation import AnyOf, Expectation, Output, Refusal, Shape
+from .expectation import AnyOf, Expectation, Fit, Output, Refusal, Shape
 
 FORMAT = "conv-conformance-corpus/1"
 
@@ -80,6 +80,11 @@ def expectation(expected: Expectation, made: Call | None) -> dict[str, Any]:
                 named = expected.gradients.items()
                 more["gradients"] = {name: array(each, made.dtype_of(name)) for name, each in named}
             return {"output": array(expected.array, dtype), "precision": expected.precision, **more}
+        case Fit():
+            assert made is not None
+            steps = {str(step): _said(vars(each), made) for step, each in expected.checkpoints.items()}
+            ends = {"loss_below": expected.loss_below, "kernel_near": expected.kernel_near}
+            return {"checkpoints": steps, **_said(ends, made)}
         case Shape():
             return {"shape": list(expected.shape), "dtype": expected.dtype}
         case Refusal():
@@ -88,6 +93,15 @@ def expectation(expected: Expectation, made: Call | None) -> dict[str, Any]:
             each = {name: expectation(one, made) for name, one in expected.alternatives.items()}
             return {"any_of": each}
     return {"deferred": expected.reason}
+
+
+def _said(values: Mapping[str, Any], made: Call) -> dict[str, Any]:
+    """Return numbers and kernels by their names, but for those that are not said."""
+    said = {name: value for name, value in values.items() if value is not None}
+    return {
+        name: _float(each) if isinstance(each, float) else array(each, made.dtype_of("kernel"))
+        for name, each in said.items()
+    }
 
 
 def array(values: Array, dtype: str) -> dict[str, Any]:
@@ -184,10 +198,12 @@ SCHEMA: Mapping[str, Any] = {
                 "before": {"anyOf": [_PAIRS, {"type": "null"}]},
                 "variation": {"type": "object", "additionalProperties": {"type": ["boolean", "integer"]}},
                 "gradients": _list(_TEXT),
+                "training": {"type": "object"},
                 "arrays": {"type": "object", "additionalProperties": {"$ref": "#/$defs/array"}},
             },
             "variation",
             "gradients",
+            "training",
         ),
         "expect": {
             "oneOf": [
@@ -200,6 +216,20 @@ SCHEMA: Mapping[str, Any] = {
                     },
                     "signed_zero",
                     "gradients",
+                ),
+                _object(
+                    {
+                        "checkpoints": {
+                            "type": "object",
+                            "additionalProperties": _object(
+                                {"kernel": {"$ref": "#/$defs/array"}, "loss": {"type": "number"}}, "kernel", "loss"
+                            ),
+                        },
+                        "loss_below": {"type": "number"},
+                        "kernel_near": {"$ref": "#/$defs/array"},
+                    },
+                    "loss_below",
+                    "kernel_near",
                 ),
                 _object({"shape": _list({"type": "integer", "minimum": 0}), "dtype": _TEXT}),
                 _object({"refusal": _object({"accepted": {"$ref": "#/$defs/call"}})}),

@@ -6,7 +6,7 @@ Pure: no clock, no file, no state.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import permutations
 from typing import Any
@@ -16,8 +16,9 @@ import numpy as np
 from . import evidence, numerics
 from .call import Array, Call
 from .dtypes import FORMATS, numpy_type
-from .expectation import AnyOf, Deferred, Expectation, Output, Refusal, Shape
+from .expectation import AnyOf, Deferred, Expectation, Fit, Output, Refusal, Shape
 from .observation import Observation
+from .straying import Run, straying
 from .verdict import Finding
 from .wire import SENT
 
@@ -98,17 +99,7 @@ def _by_policy(judgement: Judgement, context: Context) -> Judgement:
 def _judged(expectation: Expectation, observation: Observation, context: Context) -> Judgement:
     if observation.outcome == "returned" and (surplus := _unasked(observation, context.call)):
         return Judgement(verdict="suite-error", message=surplus)
-    match expectation:
-        case Output():
-            return _judge_output(expectation, observation, context)
-        case Shape():
-            return _judge_shape(expectation, observation, context)
-        case Refusal():
-            return _judge_refusal(expectation, observation, context)
-        case AnyOf():
-            return _judge_any(expectation, observation, context)
-        case Deferred():
-            return Judgement(verdict="not-run", message=expectation.reason)
+    return _JUDGES[type(expectation)](expectation, observation, context)
 
 
 def _unasked(observation: Observation, call: Call) -> str:
@@ -116,6 +107,8 @@ def _unasked(observation: Observation, call: Call) -> str:
     Return what is wrong with the arrays that an adapter returned, by their names; empty where nothing is.
     """
     asked = ["output", *(["inference"] if call.variation.shape_inference else []), *map(_gradient, call.gradients)]
+    if call.training is not None:
+        asked = ["kernels", "losses"]
     if observation.arrays.keys() == {*asked}:
         return ""
     returned = ", ".join(observation.arrays) or "nothing"
@@ -199,6 +192,29 @@ def _judge_shape(expectation: Shape, observation: Observation, context: Context)
     return _shape(expectation.shape, got) or _dtype(dtype, observation.dtypes["output"]) or AGREE
 
 
+def _judge_fit(expectation: Fit, observation: Observation, context: Context) -> Judgement:
+    if observation.outcome == "raised":
+        return _refused(observation)
+    is_foreign, name = not observation.composed, context.call.dtype.output or ""
+    through = _narrowest(name, context.result_dtypes.get(name, name))
+    for where, dtype in observation.dtypes.items():
+        if dtype not in FORMATS:
+            return _disagree("dtype", f"{where} have dtype {dtype}", where=where)
+    kernels, losses = observation.arrays["kernels"], observation.arrays["losses"]
+    kept, told = observation.dtypes["kernels"], observation.dtypes["losses"]
+    # An optimizer of the target's own may keep its rate, and a loop its losses, in one dtype for all models.
+    kept = _narrowest(kept, told) if is_foreign else kept
+    run = Run(kernels, losses, through, kept, told, is_foreign=is_foreign)
+    wrong = straying(expectation, context.call, run)
+    if wrong is None:
+        return AGREE
+    return _disagree(wrong.kind, wrong.message, where=wrong.where, first_index=wrong.at)
+
+
+def _narrowest(*dtypes: str) -> str:
+    return min(dtypes, key=lambda dtype: FORMATS[dtype].bits)
+
+
 def _judge_output(expectation: Output, observation: Observation, context: Context) -> Judgement:
     """
     Return what is wrong with the output, else with the first gradient that is wrong, in the order of the call.
@@ -273,7 +289,7 @@ def _parts_of(expectation: Output, context: Context) -> Iterator[_Part]:
     yield _Part(expectation=expectation, expected=expected, own=name, dtype=returned, through=returned)
     for array in context.call.gradients:
         own = context.call.dtype_of(array)
-        through = min(own, returned, key=lambda dtype: FORMATS[dtype].bits) if returned != name else own
+        through = _narrowest(own, returned) if returned != name else own
         expected = expectation.gradients[array]
         yield _Part(expectation=expectation, expected=expected, own=own, dtype=own, through=through, gradient=array)
 
@@ -291,6 +307,10 @@ def _judge_part(part: _Part, observation: Observation, context: Context) -> Judg
         or _values(part, got, observation, context)
     )
     return wrong and _located(wrong, part.where)
+
+
+def _judge_deferred(expectation: Deferred, _: Observation, __: Context) -> Judgement:
+    return Judgement(verdict="not-run", message=expectation.reason)
 
 
 def _located(judgement: Judgement, where: str) -> Judgement:
@@ -489,3 +509,14 @@ def _plain(value: Any) -> Any:
     if not np.isfinite(number):
         return str(number)
     return int(number) if number == int(number) and abs(number) < 2**53 else number
+
+
+#: How each expectation judges an observation.
+_JUDGES: Mapping[type, Callable[[Any, Observation, Context], Judgement]] = {
+    Output: _judge_output,
+    Fit: _judge_fit,
+    Shape: _judge_shape,
+    Refusal: _judge_refusal,
+    AnyOf: _judge_any,
+    Deferred: _judge_deferred,
+}

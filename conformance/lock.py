@@ -17,8 +17,9 @@ import numpy as np
 
 from .call import Array, Call, PerArray, Variation
 from .case import Case
-from .expectation import AnyOf, Deferred, Expectation, Output, Refusal, Shape
+from .expectation import AnyOf, Deferred, Expectation, Fit, Output, Refusal, Shape
 from .problem import Invalid, Problem
+from .training import Training
 
 FILE = "lock.json"
 
@@ -110,7 +111,7 @@ def _plain(value: Any) -> Any:
     match value:
         case np.ndarray():
             return _array(value)
-        case PerArray() | Variation():
+        case PerArray() | Variation() | Training():
             return {name: each for name, each in vars(value).items() if each}
         case _:
             return value
@@ -123,6 +124,8 @@ def _expected(expectation: Expectation) -> dict[str, Any]:
             if expectation.gradients:
                 said["gradients"] = {name: _array(each) for name, each in expectation.gradients.items()}
             return {**said, "signed_zero": expectation.signed_zero}
+        case Fit():
+            return _fit(expectation)
         case Shape():
             return {"shape": expectation.shape, "dtype": expectation.dtype}
         case Refusal():
@@ -131,6 +134,16 @@ def _expected(expectation: Expectation) -> dict[str, Any]:
             return {"any_of": {name: _expected(each) for name, each in expectation.alternatives.items()}}
         case Deferred():
             raise TypeError(expectation.reason)
+
+
+def _fit(expectation: Fit) -> dict[str, Any]:
+    said = {"loss_below": expectation.loss_below, "kernel_near": expectation.kernel_near}
+    steps = {str(step): vars(each) for step, each in expectation.checkpoints.items()}
+    return {"outcome": _said(said), "checkpoints": {step: _said(each) for step, each in steps.items()}}
+
+
+def _said(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in values.items() if value is not None}
 
 
 def _array(array: Array) -> dict[str, Any]:

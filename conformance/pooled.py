@@ -29,8 +29,10 @@ class Pools:
         """
         if verdict.verdict != "agree" or observation.outcome != "returned" or observation.composed:
             return False
+        if case.redraw is None:
+            return False
         call, got, dtype = case.call, observation.arrays["output"], observation.dtypes["output"]
-        if case.redraw is None or call is None or not 0 < got.size < evidence.FEWEST or call.cotangent is not None:
+        if call is None or not 0 < got.size < evidence.FEWEST or call.cotangent is not None:
             return False
         if not evidence.is_asked(call, dtype):
             return False

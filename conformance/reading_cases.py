@@ -10,24 +10,19 @@ from typing import Any, TypeAlias
 
 from . import geometry
 from .problem import Problem
-from .reading import Reader, Wrong, integer, mapping, sequence, text, word
+from .reading import Reader, mapping, sequence, text
 from .reading_about import ABOUT, read_about
 from .reading_arrays import ELEMENTS
 from .reading_calls import KEYS, Plain, read_call
-from .reading_expectations import Subject, is_refusal, read_expectation, read_fit, text_of_number
+from .reading_expectations import Subject, is_refusal, read_expectation
 from .reading_gradients import with_gradients
 from .reading_sweeps import read_sweep
+from .reading_training import TRAINING, read_fit, read_training
 from .tree import Mapping as Tree
 from .tree import Node, Scalar, parse
 
 #: A file as plain data: {"cases": [...], "sweeps": [...]}.
 Document: TypeAlias = dict[str, Any]
-
-FIT = ("loss", "optimizer", "schedule", "steps", "target")
-OPTIMIZERS = {
-    "sgd": ("learning_rate", "momentum"),
-    "adam": ("learning_rate", "beta_1", "beta_2", "epsilon"),
-}
 
 
 def read_file(content: bytes, path: str) -> tuple[Document, list[Problem]]:
@@ -84,15 +79,14 @@ def read_case(reader: Reader, node: Node, defaults: dict[str, Node]) -> Plain | 
     tree = mapping(node)
     nodes = {**defaults, **tree.entries}
     is_fit = isinstance(nodes.get("op"), Scalar) and nodes["op"].text == "fit"  # type: ignore[union-attr]
-    reader.keys(tree, (*ABOUT, *KEYS, "expect", *(FIT if is_fit else ())), ["id", "title", "expect"])
+    reader.keys(tree, (*ABOUT, *KEYS, "expect", *(TRAINING if is_fit else ())), ["id", "title", "expect"])
     case = read_about(reader, tree, nodes)
     is_free = is_refusal(nodes.get("expect"))
     call = read_call(reader, nodes, node, is_free=is_free)
     if call is None or "expect" not in nodes:
         return None
     if is_fit:
-        _read_training(reader, nodes, node)
-        return {**case, "call": None, "expect": read_fit(reader, nodes["expect"], call)}
+        return _with_training(reader, nodes, node, case, call)
     return _with_expectation(reader, nodes, node, case, call, is_free=is_free)
 
 
@@ -127,38 +121,9 @@ def check(reader: Reader, nodes: dict[str, Node], at: Node, call: Plain) -> Plai
     return settled
 
 
-def _read_training(reader: Reader, nodes: dict[str, Node], at: Node) -> None:
-    for key in ("target", "loss", "optimizer", "steps"):
-        if key not in nodes:
-            reader.note(at, f"no {key!r} here", "op: fit needs it")
-    for key, read in (("loss", _loss), ("optimizer", _optimizer), ("schedule", _schedule), ("steps", _steps)):
-        if key in nodes:
-            reader.attempt(read, reader, nodes[key])
-
-
-def _loss(_: Reader, node: Node) -> None:
-    word(node, ("mae", "mse"), "loss")
-
-
-def _optimizer(reader: Reader, node: Node) -> None:
-    entries = mapping(node)
-    for name, key in entries.keys.items():
-        settings = mapping(entries.entries[word(key, OPTIMIZERS, "optimizer") and name])
-        reader.keys(settings, OPTIMIZERS[name], ["learning_rate"])
-        for value in settings.entries.values():
-            reader.attempt(text_of_number, value)
-    if len(entries.entries) != 1:
-        raise Wrong(node, "an optimizer is one of sgd, adam")
-
-
-def _schedule(reader: Reader, node: Node) -> None:
-    entries = mapping(node)
-    for step, key in entries.keys.items():
-        if not step.isdigit():
-            reader.note(key, f"{step!r} is no step", "a whole number, with the learning rate from there on")
-        reader.attempt(text_of_number, entries.entries[step])
-
-
-def _steps(_: Reader, node: Node) -> None:
-    if integer(node) < 1:
-        raise Wrong(node, "no steps")
+def _with_training(reader: Reader, nodes: dict[str, Node], at: Node, case: Plain, call: Plain) -> Plain | None:
+    call = read_training(reader, nodes, at, call)
+    if check(reader, nodes, at, call) is None or "training" not in call:
+        return None
+    expect = read_fit(reader, nodes["expect"], call)
+    return None if expect is None else {**case, "call": call, "expect": expect}

@@ -7,11 +7,10 @@ A plain expectation is a mapping with `kind`: output, shape, refusal, any_of or 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import geometry, numbers
+from . import geometry
 from .reading import Reader, Wrong, mapping, said, word, written
 from .reading_arrays import read_array, read_shape
 from .reading_calls import KEYS, Plain, dtype_of, read_call
@@ -174,60 +173,3 @@ def _beside(reader: Reader, entries: Tree, subject: Subject, found: Plain | None
         subject.asked.clear()
         return {"kind": "deferred", "reason": "second_order is not executed yet"}
     return found
-
-
-def read_fit(reader: Reader, node: Node, call: Plain) -> Plain | None:
-    """
-    Return the plain expectation of a training: kernels and losses at steps, and where it ends.
-    """
-    entries = reader.attempt(mapping, node)
-    if entries is None:
-        return None
-    reader.keys(entries, ("checkpoints", "outcome"))
-    if not entries.entries:
-        reader.note(node, "expect of a fit needs checkpoints or outcome")
-    for key, read in (("checkpoints", _checkpoints), ("outcome", _outcome)):
-        if key in entries.entries:
-            reader.attempt(read, reader, entries.entries[key], call)
-    return {"kind": "deferred", "reason": "op: fit is not executed yet"}
-
-
-def _checkpoints(reader: Reader, node: Node, call: Plain) -> None:
-    entries = mapping(node)
-    for step, key in entries.keys.items():
-        if not re.fullmatch(r"0|[1-9]\d{0,8}", step):
-            reader.note(key, f"{step!r} is no step", "a whole number")
-        at = mapping(entries.entries[step])
-        reader.keys(at, ("kernel", "loss"))
-        _numbers(reader, at.entries, {"kernel": call["layout"]["kernel"], "loss": ""}, call)
-
-
-def _outcome(reader: Reader, node: Node, call: Plain) -> None:
-    entries = mapping(node)
-    reader.keys(entries, ("loss_below", "kernel_near"))
-    if len(entries.entries) != 1:
-        raise Wrong(node, "outcome is either loss_below or kernel_near")
-    _numbers(reader, entries.entries, {"kernel_near": call["layout"]["kernel"], "loss_below": ""}, call)
-
-
-def _numbers(reader: Reader, nodes: Mapping[str, Node], letters: Mapping[str, str], call: Plain) -> None:
-    for key, node in nodes.items():
-        if key not in letters:
-            continue
-        if letters[key]:
-            read_array(reader, node, letters[key], dtype_of(call, "kernel"))
-        else:
-            reader.attempt(text_of_number, node)
-
-
-def text_of_number(node: Node) -> str:
-    """
-    Return the text of a number that is read as a float64.
-    """
-    if not isinstance(node, Scalar) or not node.is_plain:
-        raise Wrong(node, f"expected a number, not {said(node)}")
-    try:
-        numbers.read(node.text, "float64")
-    except numbers.Unfit as unfit:
-        raise Wrong(node, unfit.message, unfit.hint) from None
-    return node.text

@@ -11,8 +11,11 @@ import numpy as np
 from . import reference
 from .call import Array, Call
 from .case import Case
-from .expectation import AnyOf, Expectation, Output, Refusal, Shape
+from .dtypes import FORMATS
+from .enclosure import enclosure
+from .expectation import AnyOf, Expectation, Fit, Output, Refusal, Shape
 from .problem import Problem
+from .reference.trajectory import matrix, matrix_again, trajectory
 
 #: The evaluators and differentiators, by what a message calls them.
 ROUTES = {
@@ -36,6 +39,8 @@ def _wrong(call: Call, expectation: Expectation, switches: frozenset[str]) -> It
         case Output():
             for route in ROUTES:
                 yield from _recomputed(call, expectation, switches | expectation.switches, route)
+        case Fit():
+            yield from _misled(call, expectation)
         case Shape():
             output = reference.evaluate(call)
             if (output.shape, output.dtype.name) != (expectation.shape, expectation.dtype):
@@ -45,6 +50,24 @@ def _wrong(call: Call, expectation: Expectation, switches: frozenset[str]) -> It
                 yield from _wrong(call, each, switches)
         case Refusal():
             yield from _untwinned(expectation)
+
+
+def _misled(call: Call, fit: Fit) -> Iterator[str]:
+    """Yield where a checkpoint is not on the exact way, or so late that rounding alone decides what comes there."""
+    exact = trajectory(call)
+    dtype = call.dtype_of("kernel")
+    certain = enclosure(call, call.dtype_of("output"), "float64").certain
+    unit = FORMATS[dtype].unit
+    if not np.array_equal(matrix(call), matrix_again(call)):
+        yield "the two formulations give different convolutions of the training"
+    for step, said in fit.checkpoints.items():
+        if step > certain:
+            yield f"after {step} updates nothing is certain, for a residual of update {certain} may have either sign"
+        pairs = ((said.kernel, exact.kernels[step]), (said.loss, exact.losses[step]))
+        for written, right in pairs:
+            flat = None if written is None else np.asarray(written, np.float64).reshape(-1)
+            if flat is not None and (np.abs(flat - right) > unit * np.abs(right)).any():
+                yield f"after {step} updates the exact way is at {right.tolist()}, the case at {flat.tolist()}"
 
 
 def _recomputed(call: Call, expectation: Output, switches: frozenset[str], route: str) -> Iterator[str]:

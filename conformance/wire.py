@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .call import ARRAYS, COTANGENT, Array, Call, PerArray, Variation
+from .call import ARRAYS, COTANGENT, TARGET, Array, Call, PerArray, Variation
 from .dtypes import numpy_type
+from .training import Training
 
 #: The version of the format; a worker that reads another says so and stops.
 PROTOCOL = "conv-conformance-worker/1"
@@ -25,7 +26,7 @@ Message = dict[str, Any]
 _dumps = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
 _NAMES = tuple(PerArray.__dataclass_fields__)
 #: The arrays that a call is sent with.
-SENT = (*ARRAYS, COTANGENT)
+SENT = (*ARRAYS, COTANGENT, TARGET)
 #: (dtype, shape) descriptions are few; their NumPy types are looked up once.
 _TYPES: dict[str, np.dtype[Any]] = {}
 
@@ -113,6 +114,8 @@ def described(call: Call) -> Message:
         message["variation"] = vars(call.variation)
     if call.gradients:
         message["gradients"] = call.gradients
+    if call.training is not None:
+        message["training"] = vars(call.training)
     return message
 
 
@@ -209,7 +212,13 @@ def _fields(message: Message) -> dict[str, Any]:
         "before": before and tuple(map(tuple, before)),
         "variation": Variation(**message.get("variation", {})),
         "gradients": tuple(message.get("gradients", ())),
+        "training": _training(message["training"]) if "training" in message else None,
     }
+
+
+def _training(said: Message) -> Training:
+    schedule = said["schedule"]
+    return Training(**{**said, "schedule": schedule if isinstance(schedule, str) else tuple(map(tuple, schedule))})
 
 
 def _named(values: PerArray) -> dict[str, str]:

@@ -31,6 +31,7 @@ from . import wire
 from .adapter import Outputs, Raised, Refused, Target, Unavailable, attribute
 from .call import Array, Call
 from .dtypes import NARROW, numpy_type
+from .fitting import fitted
 from .memory import give_back
 
 #: Phases of a case, as the progress file holds them.
@@ -266,7 +267,7 @@ class Bench:
                 return _unsupported(number, "gradients: the adapter gives none"), False
             if (reason := self._why_unsaid(call, form)) and not self._is_audit:
                 return _unsupported(number, reason), False
-            run = self._backend.prepare(call)
+            run = self._prepared(call)
             self._marks.mark(number, phase := CALL)
             began = perf_counter()
             outputs, is_steady = _repeated(run, call, form)
@@ -281,6 +282,13 @@ class Bench:
                 return _unsupported(number, reason), False
             report = {"case": number, "outcome": "suite-error", "phase": PHASES[phase]}
             return wire.pack({**report, "message": said(error), "traceback": traceback.format_exc()[-4000:]}), False
+
+    def _prepared(self, call: Call) -> Callable[[], Outputs]:
+        if call.training is None:
+            made: Callable[[], Outputs] = self._backend.prepare(call)
+            return made
+        fit = attribute(self._backend, "fit")
+        return fit(call) if fit is not None else lambda: fitted(call, self._backend.prepare)
 
     def _why_unsaid(self, call: Call, form: wire.Form) -> str:
         if form.key not in self._unsaid:
@@ -355,6 +363,8 @@ def _fetched(at: str, array: Any, call: Call) -> tuple[str, Array]:
     if fetched.dtype.kind in "OSUMm":
         raise TypeError(f"{at} has dtype {fetched.dtype}, which is none of the case format's")
     name = wire.name_of(fetched.dtype)
+    if call.training is not None:  # kernels and losses have the dtype in which they were kept
+        return name, fetched
     # `gradient.input` has the dtype of `input`; `output` and `inference` that of the output.
     wanted = call.dtype_of(at.removeprefix("gradient.")) if at.startswith("gradient.") else call.dtype.output or ""
     # Without ml_dtypes a narrow float is held as raw bits, and only its name tells.

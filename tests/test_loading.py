@@ -261,23 +261,12 @@ def test_alternatives_of_a_cited_clause(tmp_path: Path) -> None:
 
 
 def test_what_is_not_executed_yet_is_deferred(tmp_path: Path) -> None:
-    """Gradients of gradients are checked and deferred; a training has no call either."""
+    """Gradients of gradients are checked and deferred."""
     gradients = "gradients: {cotangent: [[[1], [1], [1]]], kernel: [[[7]], [[12]]]}"
     second = "second_order: {input: [[[1], [0], [0], [0]]], kernel: [[[1]], [[0]]], expect: {kernel: [[[1]], [[0]]]}}"
     case = case_of(tmp_path, EXAMPLE + f"    expect: {{output: [[[6], [11], [14]]], {gradients}, {second}}}\n")
     assert Deferred(reason="second_order is not executed yet") == case.expectation
     assert case.call is not None
-    training = """\
-    op: fit
-    target: [[[6], [11], [14]]]
-    loss: mae
-    optimizer: {adam: {learning_rate: 0.05}}
-    steps: 200
-    expect: {outcome: {kernel_near: [[[1]], [[2]]]}}
-"""
-    case = case_of(tmp_path, EXAMPLE + training)
-    assert Deferred(reason="op: fit is not executed yet") == case.expectation
-    assert case.call is None
 
 
 def test_the_reference_gives_the_output_of_generated_arrays(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ class Contraction:
     def _by_remainders(self, x: Array) -> Array:
         whole, kernel_whole = (terms.integers(terms.numbers(array)) for array in (x, self.kernel))
         assert whole is not None and kernel_whole is not None
-        count = self.kernel[..., 0].size * self._most
+        count = math.prod(self.kernel.shape[:-1]) * self._most
         integers = residues.summed(self._products, whole[0], kernel_whole[0], count)
         sums: Array = integers * (whole[1] * kernel_whole[1])
         if not self.zero_start and not integers.all():

@@ -1,0 +1,167 @@
+"""
+How far a training may stray: what any order of summation and any rounding can make of its kernels and losses.
+
+The gradient of the mean absolute error depends on the signs of the residuals alone. As long as each of them is certain
+whatever was rounded before, an error of the kernel does not feed on itself, and the kernels stay in narrow intervals.
+At the first sign that is not certain the way forks, and nothing is said from there on. Of squares the gradient follows
+the kernel, and the intervals, which do not know that it pulls them together, soon are as wide as a residual: the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .call import Array, Call
+from .dtypes import FORMATS, STRUCTURE_LIMIT
+from .interval import Interval, point
+from .reference.trajectory import matrix
+from .training import Training
+
+#: The unit of the arithmetic that makes the intervals, added to that of the arithmetic that they are about.
+OWN = 2.0**-52
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Enclosure:
+    """
+    Where the kernels (updates + 1, elements) and the losses (updates + 1) are, for as many updates as are certain.
+    """
+
+    kernels: Interval
+    losses: Interval
+
+    @property
+    def certain(self) -> int:
+        """After how many updates the kernel is still known."""
+        return len(self.losses.low) - 1
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Sums:
+    """The convolution of a training, and the unit of the dtype that it is rounded in."""
+
+    matrix: Array
+    unit: float
+    #: Up to this, sums of products of integers are exact in every order, and by transforms.
+    exact: float
+
+    def output(self, kernel: Interval) -> Interval:
+        sizes = np.abs(self.matrix) @ kernel.size
+        is_exact = (kernel.low == kernel.high).all() and _is_integral(kernel.low) and _is_integral(self.matrix)
+        if is_exact and sizes.max() <= self.exact:
+            return point(self.matrix @ kernel.low)
+        # The kernel is rounded to its dtype, K products are summed, and the result may be rounded once more.
+        return self._product(self.matrix, kernel).widened((self.matrix.shape[1] + 2) * (self.unit + OWN) * sizes)
+
+    def gradient(self, cotangent: Interval) -> Interval:
+        sizes = np.abs(self.matrix.T) @ cotangent.size
+        # The cotangent is rounded to its dtype, then as above.
+        return self._product(self.matrix.T, cotangent).widened((len(self.matrix) + 2) * (self.unit + OWN) * sizes)
+
+    def _product(self, matrix: Array, vector: Interval) -> Interval:
+        above, below = np.maximum(matrix, 0), np.minimum(matrix, 0)
+        return Interval(above @ vector.low + below @ vector.high, above @ vector.high + below @ vector.low)
+
+
+def _is_integral(values: Array) -> bool:
+    return bool((np.rint(values) == values).all())
+
+
+def enclosure(call: Call, through: str, kept: str, *, is_foreign: bool = False) -> Enclosure:
+    """
+    Return where a training stays whose convolutions are rounded in `through` and whose kernel is kept in `kept`.
+
+    An optimizer that `is_foreign` may add epsilon to the root of the second moment before that is corrected, the
+    epsilon hat of Kingma and Ba's formula ahead of their section 2.1.
+    """
+    training = call.training
+    assert training is not None and call.kernel is not None
+    sums = _Sums(matrix=matrix(call), unit=FORMATS[through].unit, exact=STRUCTURE_LIMIT[through])
+    target = call.array("target").reshape(-1).astype(np.float64)
+    unit = _unit(kept)
+    update = _adam(training, unit, is_foreign=is_foreign) if training.optimizer == "adam" else _momentum(training, unit)
+    kernels, losses = [point(call.kernel.reshape(-1))], list[Interval]()
+    while True:
+        residual = _residual(sums.output(kernels[-1]), target, sums.unit)
+        losses.append(_loss(training, residual, sums.unit))
+        sent = _cotangent(training, residual) if len(kernels) <= training.steps else None
+        if sent is None:
+            return Enclosure(kernels=_stacked(kernels), losses=_stacked(losses))
+        kernel = kernels[-1] - update(len(kernels) - 1, sums.gradient(sent))
+        kernels.append(kernel.widened(unit * kernel.size))
+
+
+def _stacked(each: list[Interval]) -> Interval:
+    return Interval(np.stack([one.low for one in each]), np.stack([one.high for one in each]))
+
+
+def _unit(kept: str) -> float:
+    return FORMATS[kept].unit + OWN
+
+
+def _residual(output: Interval, target: Array, unit: float) -> Interval:
+    low, high = output.low - target, output.high - target
+    radius = (unit + OWN) * np.maximum(np.abs(low), np.abs(high))
+    return Interval(low - radius, high + radius)
+
+
+def _loss(training: Training, residual: Interval, unit: float) -> Interval:
+    sizes = residual.absolute() if training.loss == "mae" else residual.square()
+    count = sizes.low.size
+    mean = Interval(sizes.low.mean(keepdims=True), sizes.high.mean(keepdims=True))
+    return mean.widened((count + 3) * (unit + OWN) * mean.size)
+
+
+def _cotangent(training: Training, residual: Interval) -> Interval | None:
+    """Return the gradient of the loss by the output, None where a residual may have either sign."""
+    count, signs = point(float(residual.low.size)), np.sign(residual.low)
+    if (signs != np.sign(residual.high)).any():
+        return None
+    return (residual * point(2.0) if training.loss == "mse" else point(signs)) / count
+
+
+def _adam(training: Training, unit: float, *, is_foreign: bool) -> Callable[[int, Interval], Interval]:
+    moments = point(0.0), point(0.0)
+
+    def change(step: int, gradient: Interval) -> Interval:
+        nonlocal moments
+        betas, powers = (training.beta_1, training.beta_2), (gradient, gradient.square())
+        first, second = moments = tuple(  # type: ignore[assignment]
+            _moment(beta, old, new, unit) for beta, old, new in zip(betas, moments, powers, strict=True)
+        )
+        # A power of a rounded beta is off by as many units as it has factors.
+        by_first, by_second = (_correction(beta, step, unit) for beta in betas)
+        root = (second / by_second).root()
+        rate = point(training.rate(step)).widened(4 * unit * training.learning_rate)
+        highest = training.epsilon / np.sqrt(by_second.low) if is_foreign else np.asarray(training.epsilon)
+        found = rate * (first / by_first) / (root + Interval(np.asarray(training.epsilon), highest))
+        return found.widened(8 * unit * found.size)
+
+    return change
+
+
+def _moment(beta: float, old: Interval, new: Interval, unit: float) -> Interval:
+    mean = point(beta) * old + point(1 - beta) * new
+    return mean.widened(4 * unit * (beta * old.size + (1 - beta) * (old.size + new.size)))
+
+
+def _correction(beta: float, step: int, unit: float) -> Interval:
+    """Return 1 - beta ** (step + 1), which is above 0 however coarse the arithmetic."""
+    found = point(1 - beta ** (step + 1)).widened((step + 3) * unit)
+    return Interval(np.maximum(found.low, np.finfo(np.float64).tiny), found.high)
+
+
+def _momentum(training: Training, unit: float) -> Callable[[int, Interval], Interval]:
+    moved = point(0.0)
+
+    def change(step: int, gradient: Interval) -> Interval:
+        nonlocal moved
+        added = point(training.rate(step)).widened(4 * unit * training.learning_rate) * gradient
+        total = point(training.momentum) * moved + added
+        moved = total.widened(4 * unit * (training.momentum * moved.size + added.size))
+        return moved
+
+    return change

@@ -1,0 +1,183 @@
+"""
+Trainings as they are written (`op: fit`), made plain: a convolution with a target, and what is expected of its kernel.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from . import geometry, numbers
+from .call import TARGET
+from .reading import Reader, Wrong, integer, mapping, said, word
+from .reading_arrays import read_array
+from .reading_calls import Plain, dtype_of
+from .training import COSINE, LOSSES
+from .tree import Node, Scalar
+
+#: The keys of a training beside those of a convolution.
+TRAINING = ("target", "loss", "optimizer", "schedule", "steps")
+#: The terms of each optimizer, with what each may be.
+OPTIMIZERS: Mapping[str, Mapping[str, str]] = {
+    "sgd": {"learning_rate": "above 0", "momentum": "a share"},
+    "adam": {"learning_rate": "above 0", "beta_1": "a share", "beta_2": "a share", "epsilon": "above 0"},
+}
+RANGES: Mapping[str, Callable[[float], bool]] = {
+    "above 0": lambda value: value > 0,
+    "a share": lambda value: 0 <= value < 1,
+}
+#: The dtypes that NumPy has by itself: a training goes on where nothing else is installed.
+DTYPES = ("float16", "float32", "float64")
+#: Two calls a step, in every target.
+MOST_STEPS = 10_000
+
+
+def read_training(reader: Reader, nodes: Mapping[str, Node], at: Node, call: Plain) -> Plain:
+    """
+    Return the convolution of a training with its target, and its terms where all of them are right.
+    """
+    arrays = dict(call["arrays"])
+    target = arrays.pop(TARGET)
+    found = {**call, "op": "conv", "arrays": arrays, TARGET: target}
+    reader.attempt(_check_call, found, nodes, at)
+    for key in ("loss", "optimizer", "steps"):
+        if key not in nodes:
+            reader.note(at, f"no {key!r} here", "op: fit needs it")
+    readers: Mapping[str, Callable[[Node], Any]] = {
+        "loss": _loss,
+        "optimizer": _optimizer,
+        "schedule": _schedule,
+        "steps": _steps,
+    }
+    terms: dict[str, Any] = {key: reader.attempt(read, nodes[key]) for key, read in readers.items() if key in nodes}
+    if None in terms.values() or not {"loss", "optimizer", "steps"} <= terms.keys():
+        return found
+    return {**found, "training": {**terms, **terms.pop("optimizer")}}
+
+
+def _check_call(call: Plain, nodes: Mapping[str, Node], at: Node) -> None:
+    for name in ("bias", "variation"):
+        if name in nodes:
+            raise Wrong(nodes[name], f"a training with a {name}", "it fits a kernel and nothing else")
+    for name in ("input", "kernel", "output"):
+        if dtype_of(call, name) not in DTYPES:
+            raise Wrong(nodes.get("dtype", at), f"a training in {dtype_of(call, name)}", f"one of {', '.join(DTYPES)}")
+    settled = geometry.settled(call)
+    if not geometry.complaints(settled) and call[TARGET]["shape"] != (right := geometry.shape_out(settled)):
+        message = f"a target of shape {list(call[TARGET]['shape'])}"
+        raise Wrong(nodes[TARGET], message, f"it has that of the output, {list(right)} ({call['layout']['output']})")
+
+
+def _loss(node: Node) -> str:
+    return word(node, LOSSES, "loss")
+
+
+def _optimizer(node: Node) -> dict[str, Any]:
+    entries = mapping(node)
+    if len(entries.entries) != 1:
+        raise Wrong(node, "an optimizer is one of sgd, adam")
+    ((name, key),) = entries.keys.items()
+    known = OPTIMIZERS[word(key, OPTIMIZERS, "optimizer")]
+    settings = mapping(entries.entries[name])
+    if "learning_rate" not in settings.entries:
+        raise Wrong(settings, "no 'learning_rate' here")
+    for setting in settings.keys.values():
+        word(setting, known, "setting")
+    return {"optimizer": name, **{each: _ranged(value, known[each]) for each, value in settings.entries.items()}}
+
+
+def _ranged(node: Node, what: str) -> float:
+    value = _number(node)
+    if not RANGES[what](value):
+        raise Wrong(node, f"{value:g} is not {what}")
+    return value
+
+
+def _schedule(node: Node) -> str | tuple[tuple[int, float], ...]:
+    if isinstance(node, Scalar):
+        return word(node, (COSINE,), "schedule")
+    entries = mapping(node)
+    for step, key in entries.keys.items():
+        if not step.isdigit():
+            raise Wrong(key, f"{step!r} is no step", "a whole number, with the learning rate from there on")
+    rates = {int(step): _ranged(value, "above 0") for step, value in entries.entries.items()}
+    return tuple(sorted(rates.items()))
+
+
+def _steps(node: Node) -> int:
+    steps = integer(node)
+    if not 1 <= steps <= MOST_STEPS:
+        raise Wrong(node, f"{steps} steps", f"1 to {MOST_STEPS}")
+    return steps
+
+
+def read_fit(reader: Reader, node: Node, call: Plain) -> Plain | None:
+    """
+    Return the plain expectation of a training: kernels and losses on its way, and where it ends.
+    """
+    before = len(reader.problems)
+    entries = reader.attempt(mapping, node)
+    if entries is None:
+        return None
+    reader.keys(entries, ("checkpoints", "outcome"))
+    if not entries.entries:
+        reader.note(node, "expect of a fit needs checkpoints or outcome")
+    found: Plain = {"kind": "fit", "checkpoints": {}, "outcome": {}}
+    for key, read in (("checkpoints", _checkpoints), ("outcome", _outcome)):
+        if key in entries.entries:
+            found[key] = reader.attempt(read, reader, entries.entries[key], call)
+    return found if len(reader.problems) == before else None
+
+
+def _checkpoints(reader: Reader, node: Node, call: Plain) -> dict[int, Plain]:
+    return {int(step): _checkpoint(reader, step, key, each, call) for step, key, each in _items(node)}
+
+
+def _items(node: Node) -> list[tuple[str, Node, Node]]:
+    entries = mapping(node)
+    return [(step, key, entries.entries[step]) for step, key in entries.keys.items()]
+
+
+def _checkpoint(reader: Reader, step: str, key: Node, node: Node, call: Plain) -> Plain:
+    if not re.fullmatch(r"0|[1-9]\d{0,8}", step):
+        raise Wrong(key, f"{step!r} is no step", "a whole number")
+    if int(step) > call["training"]["steps"]:
+        raise Wrong(key, f"step {step} of {call['training']['steps']}", "the number of updates before it")
+    at = mapping(node)
+    reader.keys(at, ("kernel", "loss"))
+    if not at.entries:
+        raise Wrong(node, "a checkpoint of nothing", "kernel, loss")
+    found: Plain = {}
+    if "kernel" in at.entries:
+        found["kernel"] = _kernel(reader, at.entries["kernel"], call)
+    if "loss" in at.entries:
+        found["loss"] = _number(at.entries["loss"])
+    return found
+
+
+def _outcome(reader: Reader, node: Node, call: Plain) -> Plain:
+    entries = mapping(node)
+    reader.keys(entries, ("loss_below", "kernel_near"))
+    if len(entries.entries) != 1:
+        raise Wrong(node, "outcome is either loss_below or kernel_near")
+    if "loss_below" in entries.entries:
+        return {"loss_below": _ranged(entries.entries["loss_below"], "above 0")}
+    return {key: _kernel(reader, each, call) for key, each in entries.entries.items()}
+
+
+def _kernel(reader: Reader, node: Node, call: Plain) -> Any:
+    spec = read_array(reader, node, call["layout"]["kernel"], dtype_of(call, "kernel"))
+    right = call["arrays"]["kernel"]["shape"]
+    if spec is not None and spec["shape"] != right:
+        raise Wrong(node, f"a kernel of shape {list(spec['shape'])}", f"{list(right)} ({call['layout']['kernel']})")
+    return spec
+
+
+def _number(node: Node) -> float:
+    if not isinstance(node, Scalar) or not node.is_plain:
+        raise Wrong(node, f"expected a number, not {said(node)}")
+    try:
+        return float(numbers.read(node.text, "float64"))
+    except numbers.Unfit as unfit:
+        raise Wrong(node, unfit.message, unfit.hint) from None

@@ -1,0 +1,126 @@
+"""
+The way of a training without any rounding: each kernel and each loss, in decimals of sixty digits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from decimal import Context, Decimal, localcontext
+from typing import TypeAlias
+
+import numpy as np
+
+from ..call import Array, Call, PerArray
+from ..training import Training
+from .direct import evaluate
+from .transposed import gradients_again
+
+DIGITS = 60
+#: The elements of an array, exactly.
+Exactly: TypeAlias = list[Decimal]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trajectory:
+    """
+    Kernels (steps + 1, elements of the kernel) and losses (steps + 1), float64, each rounded once.
+    """
+
+    kernels: Array
+    losses: Array
+
+
+def trajectory(call: Call) -> Trajectory:
+    """
+    Return the way of a training, by its definition.
+    """
+    training, rows = call.training, matrix_again(call)
+    assert training is not None and call.kernel is not None
+    with localcontext(Context(prec=DIGITS)):
+        maps = [_exactly(row) for row in rows]
+        kernel, target = _exactly(call.kernel), _exactly(call.array("target"))
+        update = {"adam": _adam, "sgd": _momentum}[training.optimizer](training, len(kernel))
+        kernels, losses = [kernel], list[Decimal]()
+        for step in range(training.steps + 1):
+            residual = [_dot(row, kernel) - wanted for row, wanted in zip(maps, target, strict=True)]
+            losses.append(_loss(training, residual))
+            if step < training.steps:
+                sent = _cotangent(training, residual)
+                gradient = [_dot(column, sent) for column in zip(*maps, strict=True)]
+                changes = update(step, gradient)
+                kernel = [each - change for each, change in zip(kernel, changes, strict=True)]
+                kernels.append(kernel)
+    return Trajectory(kernels=np.array(kernels, np.float64), losses=np.array(losses, np.float64))
+
+
+def matrix(call: Call) -> Array:
+    """
+    Return the convolution as a matrix (outputs, elements of the kernel), column by column: one tap alone is 1.
+    """
+    assert call.kernel is not None
+    plain = _plain(call)
+    ones = np.eye(call.kernel.size).reshape(-1, *call.kernel.shape)
+    return np.stack([evaluate(replace(plain, kernel=one)).reshape(-1) for one in ones], axis=1)
+
+
+def matrix_again(call: Call) -> Array:
+    """
+    Return the same matrix row by row, by the second formulation: the gradient of the kernel by one output alone.
+    """
+    target, plain = call.array("target"), _plain(call)
+    ones = np.eye(target.size).reshape(-1, *target.shape)
+    return np.stack([gradients_again(plain, one)["kernel"].reshape(-1) for one in ones])
+
+
+def _plain(call: Call) -> Call:
+    """Return the convolution of a training in float64, which holds each of its elements."""
+    assert call.kernel is not None
+    wide = PerArray(input="float64", kernel="float64", output="float64")
+    x, w = call.input.astype(np.float64), call.kernel.astype(np.float64)
+    return replace(call, input=x, kernel=w, dtype=wide, gradients=(), training=None, target=None)
+
+
+def _exactly(array: Array) -> Exactly:
+    return [Decimal(float(value)) for value in array.reshape(-1)]
+
+
+def _dot(one: Sequence[Decimal], other: Sequence[Decimal]) -> Decimal:
+    return sum((a * b for a, b in zip(one, other, strict=True)), Decimal(0))
+
+
+def _loss(training: Training, residual: Exactly) -> Decimal:
+    sizes = (abs(each) if training.loss == "mae" else each * each for each in residual)
+    return sum(sizes, Decimal(0)) / len(residual)
+
+
+def _cotangent(training: Training, residual: Exactly) -> Exactly:
+    if training.loss == "mae":
+        return [Decimal((each > 0) - (each < 0)) / len(residual) for each in residual]
+    return [2 * each / len(residual) for each in residual]
+
+
+def _adam(training: Training, count: int) -> Callable[[int, Exactly], Exactly]:
+    betas, epsilon = [Decimal(value) for value in (training.beta_1, training.beta_2)], Decimal(training.epsilon)
+    moments = [[Decimal(0)] * count, [Decimal(0)] * count]
+
+    def change(step: int, gradient: Exactly) -> Exactly:
+        powers = (gradient, [each * each for each in gradient])
+        for beta, moment, power in zip(betas, moments, powers, strict=True):
+            moment[:] = [beta * old + (1 - beta) * new for old, new in zip(moment, power, strict=True)]
+        by_first, by_second = (1 - beta ** (step + 1) for beta in betas)
+        rate = Decimal(training.rate(step))
+        return [rate * (m / by_first) / ((v / by_second).sqrt() + epsilon) for m, v in zip(*moments, strict=True)]
+
+    return change
+
+
+def _momentum(training: Training, count: int) -> Callable[[int, Exactly], Exactly]:
+    momentum, moved = Decimal(training.momentum), [Decimal(0)] * count
+
+    def change(step: int, gradient: Exactly) -> Exactly:
+        rate = Decimal(training.rate(step))
+        moved[:] = [momentum * old + rate * new for old, new in zip(moved, gradient, strict=True)]
+        return list(moved)
+
+    return change
