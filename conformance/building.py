@@ -10,9 +10,9 @@ from functools import lru_cache
 from typing import Any
 
 from . import arrays, geometry
-from .call import TARGET, Array, Call, PerArray, Variation
+from .call import Array, Call, PerArray, Variation
 from .expectation import AnyOf, Checkpoint, Deferred, Expectation, Fit, Output, Refusal, Shape
-from .reading_calls import ALL, COTANGENT, NONE, Plain, dtype_of, letters_of
+from .reading_calls import ALL, COTANGENT, NONE, TARGET, Plain, dtype_of, letters_of
 from .specs import Spec
 from .training import Training
 

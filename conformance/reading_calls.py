@@ -19,15 +19,17 @@ from .tree import Node, Scalar, Sequence
 #: A call as plain data, by the keys of the format; `arrays` maps names to specs.
 Plain: TypeAlias = dict[str, Any]
 
+#: What the output of a training should come to.
+TARGET = "target"
 #: The arrays of each op, beside the bias, with the letters of their axes; S stands for the spatial ones.
 OPS = {
     "conv": {"input": "NSC", "kernel": "SIO"},
     "depthwise_conv": {"input": "NSC", "kernel": "SCM"},
     "separable_conv": {"input": "NSC", "depthwise_kernel": "SCM", "pointwise_kernel": "SIO"},
     "conv_transpose": {"input": "NSC", "kernel": "SIO"},
-    "fit": {"input": "NSC", "kernel": "SIO", "target": "NSC"},
+    "fit": {"input": "NSC", "kernel": "SIO", TARGET: "NSC"},
 }
-ARRAYS = ("input", "kernel", "depthwise_kernel", "pointwise_kernel", "bias", "target")
+ARRAYS = ("input", "kernel", "depthwise_kernel", "pointwise_kernel", "bias", TARGET)
 #: What is sent back through a layer where gradients are asked for; what a sweep says that wants them of all arrays, and
 #: a twin that wants none.
 COTANGENT, ALL, NONE = "cotangent", "all", "none"
@@ -211,7 +213,7 @@ def checked_layout(call: Plain, at: Node) -> dict[str, str]:
     spatial = SPATIAL[min(max(len(layout.get("input", "")) - 3, 0), 2)]
     for name, pattern in {**letters, "output": "NSC"}.items():
         wanted = pattern.replace("S", spatial)
-        if name == "target":
+        if name == TARGET:
             continue
         if name not in layout:
             raise Wrong(at, f"no layout of the {name}", f"such as {wanted}")
@@ -248,7 +250,7 @@ def letters_of(call: Plain, name: str) -> str:
     """
     if name == "bias":
         return "O"
-    letters: str = call["layout"]["output" if name == "target" else name]
+    letters: str = call["layout"]["output" if name == TARGET else name]
     return letters
 
 

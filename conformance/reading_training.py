@@ -9,10 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import geometry, numbers
-from .call import TARGET
 from .reading import Reader, Wrong, integer, mapping, said, word
 from .reading_arrays import read_array
-from .reading_calls import Plain, dtype_of
+from .reading_calls import TARGET, Plain, dtype_of
 from .training import COSINE, LOSSES
 from .tree import Node, Scalar
 
@@ -131,19 +130,20 @@ def read_fit(reader: Reader, node: Node, call: Plain) -> Plain | None:
 
 
 def _checkpoints(reader: Reader, node: Node, call: Plain) -> dict[int, Plain]:
-    return {int(step): _checkpoint(reader, step, key, each, call) for step, key, each in _items(node)}
-
-
-def _items(node: Node) -> list[tuple[str, Node, Node]]:
     entries = mapping(node)
-    return [(step, key, entries.entries[step]) for step, key in entries.keys.items()]
+    numbered = [(_step(key, step, call), entries.entries[step]) for step, key in entries.keys.items()]
+    return {step: _checkpoint(reader, each, call) for step, each in numbered}
 
 
-def _checkpoint(reader: Reader, step: str, key: Node, node: Node, call: Plain) -> Plain:
-    if not re.fullmatch(r"0|[1-9]\d{0,8}", step):
-        raise Wrong(key, f"{step!r} is no step", "a whole number")
-    if int(step) > call["training"]["steps"]:
-        raise Wrong(key, f"step {step} of {call['training']['steps']}", "the number of updates before it")
+def _step(key: Node, text: str, call: Plain) -> int:
+    if not re.fullmatch(r"0|[1-9]\d{0,8}", text):
+        raise Wrong(key, f"{text!r} is no step", "a whole number")
+    if int(text) > call["training"]["steps"]:
+        raise Wrong(key, f"step {text} of {call['training']['steps']}", "the number of updates before it")
+    return int(text)
+
+
+def _checkpoint(reader: Reader, node: Node, call: Plain) -> Plain:
     at = mapping(node)
     reader.keys(at, ("kernel", "loss"))
     if not at.entries:

@@ -15,8 +15,8 @@ from conv_conformance.glossaries import NAMES
 from conv_conformance.problem import Invalid
 from conv_conformance.reading_about import ABOUT
 from conv_conformance.reading_calls import KEYS
-from conv_conformance.reading_cases import FIT
 from conv_conformance.reading_sweeps import AXES
+from conv_conformance.reading_training import TRAINING
 from conv_conformance.rules import RULES, SENSIBLE
 from conv_conformance.tree import Mapping, Node, Scalar, parse
 
@@ -129,6 +129,8 @@ RIGHT = {
     expect: {checkpoints: {20: {kernel: [[[1]], [[2]]], loss: 1.5}}, outcome: {loss_below: 0.1}}
 """,
 }
+
+RIGHT["a training that decays"] = RIGHT["a training"].replace("{100: 0.01}", "cosine")
 
 #: Documents that are wrong in their structure.
 WRONG = {
@@ -243,6 +245,8 @@ WRONG = {
     ),
     "a training of an unknown loss": RIGHT["a training"].replace("mae", "huber"),
     "a training of an unknown optimizer": RIGHT["a training"].replace("adam", "rmsprop"),
+    "a training of an unknown schedule": RIGHT["a training"].replace("{100: 0.01}", "linear"),
+    "a training of too many steps": RIGHT["a training"].replace("steps: 200", "steps: 10001"),
     "a training without learning rate": RIGHT["a training"].replace("learning_rate", "momentum"),
     "a sweep without base": SWEEP.partition("    base:")[0] + "    axes: {length: [3]}\n",
     "a sweep without axes": SWEEP.partition("    axes:")[0],
@@ -332,7 +336,7 @@ def test_wrong_documents_pass_neither(name: str, tmp_path: Path) -> None:
 def test_the_schema_knows_every_key_axis_and_rule() -> None:
     """A key, an axis or a rule that is added to the loader is added to the schema."""
     definitions = SCHEMA["definitions"]
-    assert {*ABOUT, *KEYS, *FIT, "expect"} == set(definitions["case"]["properties"])
+    assert {*ABOUT, *KEYS, *TRAINING, "expect"} == set(definitions["case"]["properties"])
     assert set(AXES) == set(definitions["axes"]["properties"])
     assert sorted([*RULES, SENSIBLE]) == sorted(definitions["sweep"]["properties"]["where"]["items"]["enum"])
 

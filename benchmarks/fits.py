@@ -1,0 +1,134 @@
+"""
+What every target makes of the trainings: how far its kernel is from the exact one, update by update, and where it ends.
+
+    python benchmarks/fits.py [-b TARGET]...        about 20 minutes for all targets on two cores
+
+The trainings are those of the corpus, and the two short decayed ones over 2,000 updates.
+Writes `benchmarks/results/fits.json`; `python docs/make_fits.py` makes the page of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from conv_conformance import Call, corpus, platforms, wire
+from conv_conformance.case import Case
+from conv_conformance.enclosure import enclosure
+from conv_conformance.judge import Context, judge
+from conv_conformance.observation import Observation
+from conv_conformance.plan import smoke
+from conv_conformance.pool import observe
+from conv_conformance.process import Failed, Ready, Seen
+from conv_conformance.reference.trajectory import trajectory
+from conv_conformance.targets import DEFAULTS, OTHERS, named
+from conv_conformance.terms import Limits, Terms
+
+ROOT = Path(__file__).parents[1]
+RESULTS = Path("benchmarks", "results", "fits.json")
+OWN = ("keras-tensorflow+fit", "keras-jax+fit", "keras-torch+fit")
+#: After how many updates a deviation is told.
+STEPS = (1, 2, 5, 10, 20, 40, 60, 80, 100, 120, 140, 160, 180, 200, 250, 500, 1000, 1500, 2000)
+#: How long the decayed trainings of the documentation are.
+LONG = 2000
+
+
+def trainings() -> dict[str, tuple[Case, Call]]:
+    """
+    Return the trainings by name, with the call that each is.
+    """
+    found: dict[str, tuple[Case, Call]] = {}
+    for case in corpus.load().cases:
+        if case.call is not None and case.call.training is not None:
+            found[case.id] = case, case.call
+            if case.call.training.schedule == "cosine" and case.call.training.steps < LONG:
+                terms = replace(case.call.training, steps=LONG)
+                found[f"{case.id}, {LONG} updates"] = case, replace(case.call, training=terms)
+    return found
+
+
+def told(name: str, case: Case, call: Call, seen: Observation, dtypes: dict[str, str]) -> dict[str, Any]:
+    """
+    Return what a target made of a training.
+    """
+    row: dict[str, Any] = {"training": name, "outcome": seen.outcome}
+    if seen.outcome != "returned":
+        return {**row, "message": seen.message.partition("\n")[0]}
+    judgement = judge(case.expectation, seen, Context(call=call, result_dtypes=dtypes))
+    exact, kernels, losses = trajectory(call).kernels, seen.arrays["kernels"], seen.arrays["losses"]
+    off = np.abs(kernels.reshape(len(kernels), -1).astype(np.float64) - exact).max(1)
+    steps = [step for step in STEPS if step < len(off)]
+    return {
+        **row,
+        "verdict": judgement.verdict,
+        "message": judgement.message,
+        "kept": seen.dtypes["kernels"],
+        "deviation": {step: float(f"{off[step]:.3g}") for step in steps},
+        "loss": float(f"{losses[-1]:.6g}"),
+    }
+
+
+def described(name: str, call: Call) -> dict[str, Any]:
+    """
+    Return the exact way of a training, and how wide its intervals are.
+    """
+    assert call.training is not None
+    way = trajectory(call)
+    within = enclosure(call, call.dtype_of("output"), "float64")
+    width = (within.kernels.high - within.kernels.low).max(1)
+    return {
+        "training": name,
+        "steps": call.training.steps,
+        "certain": within.certain,
+        "width": {step: float(f"{width[step]:.3g}") for step in STEPS if step <= within.certain},
+        "loss": {step: float(f"{way.losses[step]:.9g}") for step in (0, *STEPS) if step < len(way.losses)},
+        "kernel": [float(f"{value:.9g}") for value in way.kernels[-1]],
+    }
+
+
+def results(target: str, of: dict[str, tuple[Case, Call]]) -> Iterator[dict[str, Any]]:
+    """
+    Yield what a target made of each training.
+    """
+    (adapter,) = named([target])
+    packed = [wire.pack_call(number, call) for number, (_, call) in enumerate(of.values())]
+    dtypes: dict[str, str] = {}
+    for event in observe(Terms(limits=Limits(timeout=900.0)), adapter, smoke(), packed):
+        match event:
+            case Failed():
+                yield {"training": "", "outcome": "failed", "message": event.reason}
+            case Ready():
+                dtypes = event.about.get("result_dtypes", {})
+            case Seen():
+                name, (case, call) = list(of.items())[event.number]
+                yield told(name, case, call, event.observation, dtypes)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """
+    Train on all targets, write what came of it.
+    """
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-b", "--backend", action="append", default=[], help="targets; all of them where none is named")
+    asked = parser.parse_args(arguments)
+    of, rows = trainings(), {}
+    for target in asked.backend or (*DEFAULTS, *OTHERS, *OWN):
+        rows[target] = list(results(target, of))
+        print(target, [row.get("verdict", row["outcome"]) for row in rows[target]], flush=True)
+    document = {
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "platform": platforms.describe(),
+        "trainings": [described(name, call) for name, (_, call) in of.items()],
+        "targets": rows,
+    }
+    (ROOT / RESULTS).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
