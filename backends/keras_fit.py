@@ -12,7 +12,7 @@ import numpy as np
 from ..adapter import ask
 from ..call import Array, Call
 from ..training import Training
-from . import keras_words
+from . import keras_words, text
 
 LOSSES = {"mae": "MeanAbsoluteError", "mse": "MeanSquaredError"}
 
@@ -54,15 +54,50 @@ def _rate(keras: Any, training: Training) -> Any:
         return ask(schedules.CosineDecay, training.learning_rate, training.steps)
     if not training.schedule:
         return training.learning_rate
-    # A boundary is the last update of the rate before it.
-    ends = [first - 1 for first, _ in training.schedule]
-    rates = [training.learning_rate, *(rate for _, rate in training.schedule)]
+    ends, rates = _pieces(training)
     return ask(schedules.PiecewiseConstantDecay, ends, rates)
+
+
+def _pieces(training: Training) -> tuple[list[int], list[float]]:
+    """Return the last update of each rate but the last one, and the rates."""
+    assert not isinstance(training.schedule, str)
+    ends = [first - 1 for first, _ in training.schedule]
+    return ends, [training.learning_rate, *(rate for _, rate in training.schedule)]
 
 
 def written(call: Call, step: keras_words.Step) -> str:
     """
-    Return the text of a training that stands on input, kernel and target as the call has them.
+    Return the text of a training, whose value is the kernel at its end, in the axes of the layer.
     """
-    assert call.training is not None
-    return f"keras.Sequential([keras.layers.{step.name}(...)]).fit(input, target, epochs={call.training.steps})"
+    training, ((_, letters),) = call.training, step.kernels.items()
+    assert training is not None
+    signal, target = (text.array(call, name, step.layout) for name in ("input", "target"))
+    layer = text.function(f"keras.layers.{step.name}", **step.keywords)
+    loss = text.function(f"keras.losses.{LOSSES[training.loss]}", dtype=call.dtype.output)
+    terms = {"batch_size": call.extent("input", "N"), "epochs": training.steps, "shuffle": False, "verbose": 0}
+    steps = (
+        f"x := {signal}",
+        f"m := keras.Sequential([keras.Input(x.shape[1:], dtype={call.dtype.input!r}), {layer}])",
+        f"m.set_weights([{text.array(call, 'kernel', letters)}])",
+        f"m.compile({_optimizer_text(training)}, {loss})",
+        text.function("m.fit", "x", target, **terms),
+        "m.get_weights()[0]",
+    )
+    return f"({', '.join(steps)})[-1]"
+
+
+def _optimizer_text(training: Training) -> str:
+    rate = _rate_text(training)
+    if training.optimizer == "sgd":
+        return text.function("keras.optimizers.SGD", rate, momentum=training.momentum)
+    terms = {name: getattr(training, name) for name in ("beta_1", "beta_2", "epsilon")}
+    return text.function("keras.optimizers.Adam", rate, **terms)
+
+
+def _rate_text(training: Training) -> str:
+    if isinstance(training.schedule, str):
+        return f"keras.optimizers.schedules.CosineDecay({training.learning_rate}, {training.steps})"
+    if not training.schedule:
+        return str(training.learning_rate)
+    ends, rates = _pieces(training)
+    return f"keras.optimizers.schedules.PiecewiseConstantDecay({ends}, {rates})"

@@ -169,7 +169,8 @@ def holds(entry: Entry, installed: Mapping[str, str]) -> bool:
 
 
 def _targets(entry: Entry, installed: Mapping[str, str]) -> Iterator[TargetInfo]:
-    for name in DEFAULTS + OTHERS:
+    modes = (name for name in entry.targets if "*" not in name)
+    for name in dict.fromkeys((*DEFAULTS, *OTHERS, *modes)):
         package = re.split(r"[-+]", name)[0]
         if package in installed and any(matches(pattern, name) for pattern in entry.targets):
             yield TargetInfo(name=name, framework=package, version=installed[package])

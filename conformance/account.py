@@ -13,9 +13,11 @@ from . import evidence, numerics, reference
 from .call import Array, Call
 from .case import Case
 from .dtypes import FORMATS
+from .enclosure import enclosure
 from .evidence import Yardstick
 from .expectation import AnyOf, Expectation, Output
 from .observation import Observation
+from .reference.trajectory import trajectory
 
 
 class Line(NamedTuple):
@@ -34,6 +36,8 @@ def account(case: Case, observation: Observation) -> Iterator[Line]:
     Of a result that was not returned, or has another shape or dtype, nothing is said.
     """
     call, output = case.call, _output(case.expectation)
+    if call is not None and call.training is not None and observation.outcome == "returned":
+        yield from _followed(call, observation)
     if call is None or output is None or observation.outcome != "returned":
         return
     got, dtype = observation.arrays["output"], observation.dtypes["output"]
@@ -48,6 +52,23 @@ def account(case: Case, observation: Observation) -> Iterator[Line]:
     yield from _bounded(call, output.array, got, allowed, error)
     if case.redraw is not None and evidence.is_asked(call, dtype) and not observation.composed:
         yield from _weighed(call, got, dtype)
+
+
+def _followed(call: Call, observation: Observation) -> Iterator[Line]:
+    """Yield what the verdict on a training rests on."""
+    kernels, losses, kept = observation.arrays["kernels"], observation.arrays["losses"], observation.dtypes["kernels"]
+    if kept not in FORMATS or len(kernels) != len(losses):
+        return
+    is_foreign = not observation.composed
+    within, exact = enclosure(call, call.dtype_of("output"), kept, is_foreign=is_foreign), trajectory(call)
+    flat = kernels.reshape(len(kernels), -1).astype(np.float64)[: within.certain + 1]
+    off = np.abs(flat - exact.kernels[: len(flat)]).max(1)
+    half = (within.kernels.high - within.kernels.low).max(1) / 2
+    yield Line("optimizer", f"{'its own' if is_foreign else 'that of the case'}, in {kept}")
+    yield Line("certain", f"{within.certain} updates of {len(losses) - 1}: until a residual may have either sign")
+    yield Line("kernel then", f"within {half[-1]:.3g} of the exact one, whatever is rounded")
+    yield Line("its deviation", f"{off[-1]:.3g}, and {off.max():.3g} at most on the way")
+    yield Line("last loss", f"{losses[-1]:.6g}, that of the exact way {exact.losses[-1]:.6g}")
 
 
 def _output(expectation: Expectation) -> Output | None:

@@ -56,7 +56,7 @@ def read_training(reader: Reader, nodes: Mapping[str, Node], at: Node, call: Pla
 
 
 def _check_call(call: Plain, nodes: Mapping[str, Node], at: Node) -> None:
-    for name in ("bias", "variation"):
+    for name in ("bias", "before", "variation"):
         if name in nodes:
             raise Wrong(nodes[name], f"a training with a {name}", "it fits a kernel and nothing else")
     for name in ("input", "kernel", "output"):

@@ -11,6 +11,7 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
+import make_fits
 import make_judgement
 import make_precision
 import make_results
@@ -94,6 +95,7 @@ def wrong() -> Iterator[str]:
         yield from make_results.stale(ROOT, corpus.load())
         yield from make_precision.stale(ROOT)
         yield from make_judgement.stale(ROOT)
+        yield from make_fits.stale(ROOT)
     except Invalid as invalid:
         yield str(invalid)
     for path in pages():

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
+from templating import environment
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE, PICTURE = Path("docs", "results", "judgement.md"), Path("docs", "results", "judgement.svg")
@@ -27,23 +27,19 @@ def page(root: Path) -> str:
     Return the page as it follows from what was measured.
     """
     said, reference = (json.loads((root / path).read_text(encoding="utf-8")) for path in (JUDGEMENT, REFERENCE))
-    templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates" / "results"),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701  it is Markdown
-        keep_trailing_newline=True,
-    )
-    return templates.get_template("judgement.md.j2").render(
-        said=said,
-        ours=said["models"]["ours"],
-        few=said["few_outputs"],
-        kinds=said["kinds"],
-        reference=reference,
-        share=_share,
-        rate=lambda seen: f"{3 / seen:.1e}",
-        twice=lambda seen: f"{RUN * (3 / seen) ** 2:.1e}",
+    return (
+        environment("results")
+        .get_template("judgement.md.j2")
+        .render(
+            said=said,
+            ours=said["models"]["ours"],
+            few=said["few_outputs"],
+            kinds=said["kinds"],
+            reference=reference,
+            share=_share,
+            rate=lambda seen: f"{3 / seen:.1e}",
+            twice=lambda seen: f"{RUN * (3 / seen) ** 2:.1e}",
+        )
     )
 
 

@@ -20,6 +20,7 @@ import make_ledger
 import make_mutants
 import make_mutators
 import phrases
+import templating
 from conv_conformance import __version__, corpus, specification
 from conv_conformance.case import Case
 from conv_conformance.corpus import Corpus
@@ -104,15 +105,7 @@ def _topics(loaded: Corpus) -> Iterator[Topic]:
 
 
 def _environment(homes: Mapping[str, str]) -> jinja2.Environment:
-    loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
-    environment = jinja2.Environment(
-        loader=loader,
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - the pages are Markdown
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = templating.environment()
     environment.filters |= phrases.FILTERS
     environment.filters |= {
         "link": lambda case: f"{page(case.path)}#{case.id}",

@@ -17,9 +17,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import precision_page
 import seen_precision
+import templating
 from conv_conformance import corpus
 from conv_conformance.record import read
 
@@ -49,14 +49,7 @@ def page(runs: Mapping[str, Any]) -> str:
     """
     Return the text of the page.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates" / "results"),
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - the page is Markdown
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = templating.environment("results")
     environment.filters |= {"targets": _targets, "command": _command, "code": lambda text: f"`{text}`"}
     return environment.get_template("precision.md.j2").render(
         runs=runs,

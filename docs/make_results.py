@@ -25,6 +25,7 @@ import portability_page
 import seen_choices
 import seen_faults
 import seen_run
+import templating
 from conv_conformance import corpus, entries
 from conv_conformance.corpus import Corpus
 from conv_conformance.holding import held
@@ -94,14 +95,7 @@ def _kept(root: Path, path: Path) -> dict[str, Any]:
 
 
 def _environment(loaded: Corpus, targets: Sequence[str]) -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates" / "results"),
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - the pages are Markdown
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = templating.environment("results")
     literal = {case.id: case.path for case in loaded.cases}
     environment.filters |= phrases.FILTERS
     environment.filters |= {

@@ -4,6 +4,8 @@ Trainings: read, followed without rounding, enclosed, executed step by step and 
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -14,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conv_conformance import export, lock, validation, wire
+from conv_conformance.account import account
 from conv_conformance.adapter import Outputs
 from conv_conformance.backends.numpy import NumPy
 from conv_conformance.call import Array, Call
@@ -27,9 +30,11 @@ from conv_conformance.judge import Context, judge
 from conv_conformance.observation import Observation
 from conv_conformance.problem import Invalid
 from conv_conformance.reference.trajectory import matrix, matrix_again, trajectory
+from conv_conformance.reports.script import script
 from conv_conformance.run import Runner
 from conv_conformance.targets import resolve
 from conv_conformance.training import Training
+from conv_conformance.verdict import Verdict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -117,6 +122,7 @@ def test_a_training_is_a_convolution_with_a_target_and_terms(tmp_path: Path) -> 
 WRONG = {
     "a bias": (("    loss: mae", "    bias: [1]\n    loss: mae"), "a training with a bias"),
     "a target of another shape": (("[[[6], [11], [14]]]", "[[[6], [11]]]"), "a target of shape"),
+    "a step ahead": (("loss: mae", "before: {pad: [[1, 0]]}\n    loss: mae"), "a training with a before"),
     "an integer": (("loss: mae", "dtype: int8\n    loss: mae"), "a training in int8"),
     "a rate of 0": (("0.05", "0"), "0 is not above 0"),
     "a beta of 1": (("0.05}", "0.05, beta_1: 1}"), "1 is not a share"),
@@ -446,3 +452,50 @@ def test_a_training_is_locked_and_exported(tmp_path: Path) -> None:
     written = export.expectation(case.expectation, case.call)
     assert {"checkpoints": {"0": {"loss": 6.33333333}}, "loss_below": 10.0} == written
     assert case.call is not None and 3 == export.call(case.call)["training"]["steps"]
+
+
+def test_the_account_of_a_training_says_how_near_it_came() -> None:
+    """After as many updates as are certain, and by whose optimizer."""
+    (case,) = (case for case in shipped() if case.id == "conv1d.fit.two-filters")
+    assert case.call is not None
+    seen = Observation(
+        outcome="returned", arrays=followed(case.call).arrays, dtypes={"kernels": "float64"}, composed=True
+    )
+    said = dict(account(case, seen))
+    assert said["certain"].startswith("200 updates of 200")
+    assert "that of the case, in float64" == said["optimizer"]
+    assert said["last loss"].startswith("0.02909") and said["last loss"].endswith("that of the exact way 0.0290922")
+
+
+def test_the_text_of_a_training_by_keras_does_what_it_did() -> None:
+    """In a process of its own: pasted behind the arrays of the case it ends at the same kernel."""
+    program = """
+import os
+os.environ["KERAS_BACKEND"] = "torch"
+import numpy as np
+from conv_conformance.adapter import Target
+from conv_conformance.backends.keras import Keras
+from conv_conformance.corpus import load
+import keras
+for case in load().cases:
+    if case.id in ("conv1d.fit.residual-of-zero", "conv1d.fit.batch-of-three", "conv2d.fit.dilated"):
+        outputs = Keras(Target(name="keras-torch", mode="fit")).fit(case.call)()
+        arrays = {name: case.call.array(name) for name in ("input", "kernel", "target")}
+        again = eval(outputs.call, {"keras": keras, **arrays})
+        assert (again == outputs.arrays["kernels"][-1]).all(), (case.id, again)
+        print(case.id)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=False)
+    assert 0 == done.returncode, done.stderr
+    assert 3 == len(done.stdout.split())
+
+
+def test_a_program_has_all_arrays_that_its_text_names() -> None:
+    """Of a training the target, of gradients the cotangent."""
+    for case in load().cases:
+        call = case.call
+        if call is not None and call.gradients and case.id.endswith(("gradients.all-three", "fit.squares")):
+            sent = "target" if call.training else "cotangent"
+            verdict = Verdict(case=case.id, target="numpy", verdict="disagree", call=f"f(input, kernel, {sent})")
+            defined = {line.partition(" = ")[0] for line in script(verdict, call) if " = " in line}
+            assert {"input", "kernel", sent} <= defined

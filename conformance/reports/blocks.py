@@ -14,6 +14,7 @@ from ..groups import Group, Seen
 from ..ledger import Ledger
 from ..record import Record, TargetInfo
 from ..verdict import SEVERITIES, UNEXPECTED, Verdict
+from ..wire import SENT
 from .script import written
 
 #: An array with more elements than this is described, not written out.
@@ -209,7 +210,8 @@ def parameters(call: Call) -> str:
         "before pad": call.before,
     }
     said = [f"{name} {_plain(value)}" for name, value in values.items() if value is not None]
-    return ", ".join([call.op, *shapes, *said, call.dtype.input])
+    trained = [f"{call.training.steps} updates by {call.training.optimizer}"] if call.training is not None else []
+    return ", ".join([call.op, *shapes, *said, call.dtype.input, *trained])
 
 
 def _plain(value: Any) -> str:
@@ -221,7 +223,7 @@ def _plain(value: Any) -> str:
 def _reproduction(verdict: Verdict, call: Call | None) -> list[tuple[str, str]]:
     if not verdict.call:
         return []
-    arrays = [] if call is None else [(name, written(call.array(name))) for name in ARRAYS if _is_small(call, name)]
+    arrays = [] if call is None else [(name, written(call.array(name))) for name in SENT if _is_small(call, name)]
     used = [(name, text) for name, text in arrays if name in verdict.call]
     return [*used, ("call", verdict.call)]
 
