@@ -68,6 +68,7 @@ class Jax:
     framework = "jax"
     requires = ("jax",)
     differentiates = True
+    differentiates_twice = True
     modes = {
         "": "jax.lax, operation by operation",
         "jit": "the whole call inside one jax.jit, which compiles anew for each size",
@@ -121,8 +122,10 @@ class Jax:
         is_inferred = call.variation.shape_inference
         compute = jax_function.function(self._jax.lax, call, steps)
         if call.gradients:
-            compute = jax_gradients.differentiated(self._jax, call, compute)
+            way = jax_gradients.differentiated_twice if call.second_order else jax_gradients.differentiated
+            compute = way(self._jax, call, compute)
             arrays.append(call.place("cotangent", call.letters("cotangent")))
+            arrays += jax_gradients.directions(call) if call.second_order else []
 
         def run() -> Outputs:
             with self._state.x64(call):

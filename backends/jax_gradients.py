@@ -1,5 +1,5 @@
 """
-Gradients in JAX: the function of a call, with `jax.vjp` around it.
+Gradients in JAX: the function of a call, with `jax.vjp` around it, and around that once more.
 """
 
 from __future__ import annotations
@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..call import ARRAYS, Array, Call
-from . import lax
+from ..call import ARRAYS, COTANGENT, DIRECTIONS, Array, Call
+from . import lax, words
 from .jax_function import Function
 
 
@@ -16,7 +16,7 @@ def differentiated(jax: Any, call: Call, compute: Function) -> Function:
     """
     Return the function from the arrays of a call and the cotangent to the output and the gradients asked for.
     """
-    wanted = [at for at, name in enumerate(_present(call)) if name in call.gradients]
+    wanted = [at for at, name in enumerate(_present(call)) if name in call.pulled]
 
     def compute_back(*arrays: Any) -> Sequence[Any]:
         *given, cotangent = arrays
@@ -31,20 +31,53 @@ def differentiated(jax: Any, call: Call, compute: Function) -> Function:
     return compute_back
 
 
+def differentiated_twice(jax: Any, call: Call, compute: Function) -> Function:
+    """
+    Return the same, from the directions too, to the gradients of gradients too.
+    """
+    once, present = differentiated(jax, call, compute), [*_present(call), COTANGENT]
+    moved = [present.index(name) for name in call.second_order]
+    directed = [1 + call.pulled.index(name) for name in call.directions]
+
+    def compute_twice(*arrays: Any) -> Sequence[Any]:
+        given, directions = arrays[: len(present)], arrays[len(present) :]
+
+        def of_moved(*chosen: Any) -> Any:
+            replaced = dict(zip(moved, chosen, strict=True))
+            found = once(*(replaced.get(at, array) for at, array in enumerate(given)))
+            return tuple(found[at] for at in directed), found
+
+        _, pull, found = jax.vjp(of_moved, *(given[at] for at in moved), has_aux=True)
+        return (*found, *pull(directions))
+
+    return compute_twice
+
+
+def directions(call: Call) -> list[Array]:
+    """
+    Return the directions of a call as JAX is to receive them.
+    """
+    (stage,) = call.stages
+    placed = {
+        "input": call.place(DIRECTIONS["input"], call.layout.input),
+        "kernel": stage.directed.place_kernel(lax.kernel_letters(stage)),
+    }
+    if call.bias_direction is not None:
+        placed["bias"] = call.place(DIRECTIONS["bias"], "O").reshape(lax.bias_shape(call))
+    return [placed[name] for name in call.directions]
+
+
 def _present(call: Call) -> list[str]:
     return [name for name in ARRAYS if getattr(call, name) is not None]
 
 
 def delivered(call: Call, returned: Sequence[Array]) -> Mapping[str, Array]:
     """
-    Return what `differentiated` returned by where, in the layouts of the call.
+    Return what either has returned by where, in the layouts of the call.
     """
     output, *gradients = returned
-    letters = {"input": call.layout.input, "bias": "O"}
+    letters = {"input": call.layout.input, "bias": "O", COTANGENT: call.letters(COTANGENT)}
     letters |= {stage.kernel: lax.kernel_letters(stage) for stage in call.stages}
-    names = [name for name in _present(call) if name in call.gradients]
-    found = dict(zip(names, gradients, strict=True))
-    if "bias" in found:  # it was added in the shape that broadcasts
-        found["bias"] = found["bias"].reshape(-1)
-    homes = {f"gradient.{name}": call.bring_home(name, each, letters[name]) for name, each in found.items()}
-    return {"output": output, **homes}
+    # A bias was added in the shape that broadcasts; it is the last of the first gradients.
+    flat = [each.reshape(-1) if name == "bias" else each for name, each in zip(call.pulled, gradients, strict=False)]
+    return {"output": output, **words.homes(call, [*flat, *gradients[len(flat) :]], letters)}

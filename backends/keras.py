@@ -21,6 +21,7 @@ from . import (
     keras_words,
     tensorflow_settings,
     torch_settings,
+    words,
 )
 from .jax_state import State
 
@@ -36,6 +37,7 @@ class Keras:
     framework = "keras"
     requires = ("keras",)
     differentiates = True
+    differentiates_twice = True
     #: The modules that each target needs.
     engines = {
         "keras-tensorflow": ("keras", "tensorflow"),
@@ -119,6 +121,7 @@ class Keras:
         is_composed = call.bias is not None and not self._is_layer
         if call.gradients:
             arrays = [signal, *weights, call.place("cotangent", step.layout)]
+            arrays += words.directions(call, keras_gradients.letters(step))
             return lambda: Outputs(self._differentiated(call, step, arrays), written, is_composed)
 
         def run() -> Outputs:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from ..adapter import ask
-from ..call import ARRAYS, Array, Call
+from ..call import ARRAYS, COTANGENT, Array, Call
 from . import jax_gradients, keras_words, tf_gradients, words
 
 #: From input, kernels and bias, in this order, to the output.
@@ -16,24 +16,29 @@ Function: TypeAlias = Callable[..., Any]
 
 
 def _by_torch(torch: Any, call: Call, compute: Function) -> Function:
-    """Return what the other engines' `differentiated` returns, by autograd."""
+    """Return what the other engines' functions return, of either order, by autograd."""
     present = [name for name in ARRAYS if getattr(call, name) is not None]
 
     def compute_back(*tensors: Any) -> Sequence[Any]:
-        *given, cotangent = tensors
-        wanted = [given[present.index(name)].detach().requires_grad_() for name in call.gradients]
-        leaves = {**dict(zip(present, given, strict=True)), **dict(zip(call.gradients, wanted, strict=True))}
-        output = compute(*leaves.values())
-        return (output, *torch.autograd.grad(output, wanted, cotangent))
+        leaves, directions = dict(zip((*present, COTANGENT), tensors, strict=False)), tensors[len(present) + 1 :]
+        leaves |= {name: leaves[name].detach().requires_grad_() for name in (*call.pulled, *call.second_order)}
+        output = compute(*(leaves[name] for name in present))
+        kept = {"create_graph": True} if call.second_order else {}
+        once = torch.autograd.grad(output, [leaves[name] for name in call.pulled], leaves[COTANGENT], **kept)
+        if not call.second_order:
+            return (output, *once)
+        moving = [once[call.pulled.index(name)] for name in call.directions]
+        twice = torch.autograd.grad(moving, [leaves[name] for name in call.second_order], list(directions))
+        return (output, *once, *twice)
 
     return compute_back
 
 
-#: How each engine differentiates.
-WAYS: Mapping[str, Callable[[Any, Call, Function], Function]] = {
-    "jax": jax_gradients.differentiated,
-    "tensorflow": tf_gradients.differentiated,
-    "torch": _by_torch,
+#: How each engine differentiates, once and twice.
+WAYS: Mapping[str, tuple[Callable[[Any, Call, Function], Function], Callable[[Any, Call, Function], Function]]] = {
+    "jax": (jax_gradients.differentiated, jax_gradients.differentiated_twice),
+    "tensorflow": (tf_gradients.differentiated, tf_gradients.differentiated_twice),
+    "torch": (_by_torch, _by_torch),
 }
 
 
@@ -79,12 +84,21 @@ def differentiated(
     keras: Any, engine: Any, call: Call, step: keras_words.Step, compute: Function, arrays: Sequence[Array]
 ) -> dict[str, Array]:
     """
-    Return output and gradients by where, in the layouts of the call; the last of the arrays is the cotangent.
+    Return output and gradients by where, in the layouts of the call.
+
+    The last of the arrays are the cotangent and the directions.
     """
+    once, twice = WAYS[keras.backend.backend()]
+    compute_back = (twice if call.second_order else once)(engine, call, compute)
     tensors = [ask(keras.ops.convert_to_tensor, array) for array in arrays]
-    returned = ask(WAYS[keras.backend.backend()](engine, call, compute), *tensors)
+    returned = ask(compute_back, *tensors)
     output, *gradients = (ask(keras.ops.convert_to_numpy, each) for each in returned)
-    letters = {"input": step.layout, **step.kernels, "bias": "O"}
-    found = dict(zip(call.gradients, gradients, strict=True))
-    homes = {f"gradient.{name}": call.bring_home(name, each, letters[name]) for name, each in found.items()}
+    homes = words.homes(call, gradients, {**letters(step), COTANGENT: step.layout})
     return {"output": call.deliver(output, step.layout), **homes}
+
+
+def letters(step: keras_words.Step) -> Mapping[str, str]:
+    """
+    Return the axes that a step gives to the arrays of its call.
+    """
+    return {"input": step.layout, **step.kernels, "bias": "O"}

@@ -4,8 +4,8 @@ The gradients of a call of Keras as text, in the words of the engine that comput
 
 from __future__ import annotations
 
-from ..call import ARRAYS, Call
-from . import keras_words, text, words
+from ..call import COTANGENT, DIRECTIONS, Call
+from . import keras_words, lax, text, words
 from .keras_words import Step
 
 
@@ -13,14 +13,16 @@ def written(call: Call, step: Step, engine: str, *, is_layer: bool) -> str:
     """
     Return the text of the gradients that a call asks for, in the axes of the layer or operation.
     """
-    axes = {"input": step.layout, **step.kernels, "bias": "O", "cotangent": step.layout}
-    present = [name for name in (*ARRAYS, "cotangent") if getattr(call, name) is not None]
+    axes = {"input": step.layout, **step.kernels, "bias": "O", COTANGENT: step.layout}
+    axes |= {DIRECTIONS[name]: axes[name] for name in call.directions}
+    present = [name for name in axes if getattr(call, name) is not None]
     made = [f"{name} := keras.ops.convert_to_tensor({text.array(call, name, axes[name])})" for name in present]
     if is_layer:
         signal = "x := " + _ready(call, step)
         made += [f"f := {text.function(f'keras.layers.{step.name}', **step.keywords)}"]
         made += [signal, "f.build(x.shape)"]
-    body = _layer(call, step, present) if is_layer else _operation(call, step)
+    weights = [name for name in (*step.kernels, "bias") if name in present]
+    body = _layer(call, step, weights) if is_layer else _operation(call, step)
     return f"({', '.join([*made, *_BY[engine](call, body)])})[-1]"
 
 
@@ -28,8 +30,8 @@ def _ready(call: Call, step: Step) -> str:
     return "input" if call.before is None else words.before_text(call, step.layout, "keras.ops.pad", "input")
 
 
-def _layer(call: Call, step: Step, present: list[str]) -> str:
-    return f"f.stateless_call([{', '.join(present[1:-1])}], [], {_ready(call, step)})[0]"
+def _layer(call: Call, step: Step, weights: list[str]) -> str:
+    return f"f.stateless_call([{', '.join(weights)}], [], {_ready(call, step)})[0]"
 
 
 def _operation(call: Call, step: Step) -> str:
@@ -40,19 +42,36 @@ def _operation(call: Call, step: Step) -> str:
 
 
 def _by_jax(call: Call, body: str) -> list[str]:
-    names = ", ".join(call.gradients)
-    return [f"jax.vjp({text.function_of(call.gradients, body)}, {names})[1](cotangent)"]
+    return [lax.gradients(call, body)]
+
+
+def _along(call: Call) -> str:
+    return ", ".join(DIRECTIONS[name] for name in call.directions)
+
+
+def _moving(call: Call) -> str:
+    return ", ".join(f"d[{call.pulled.index(name)}]" for name in call.directions)
 
 
 def _by_tensorflow(call: Call, body: str) -> list[str]:
-    wanted = f"[{', '.join(call.gradients)}]"
+    wanted = f"[{', '.join(call.pulled)}]"
     opened = ["t := tf.GradientTape()", "t.__enter__()", f"t.watch({wanted})", f"y := {body}"]
-    return [*opened, "t.__exit__(None, None, None)", f"t.gradient(y, {wanted}, cotangent)"]
+    once, pulled = [*opened, "t.__exit__(None, None, None)"], f"t.gradient(y, {wanted}, {COTANGENT})"
+    if not call.second_order:
+        return [*once, pulled]
+    moved = f"[{', '.join(call.second_order)}]"
+    around = ["o := tf.GradientTape()", "o.__enter__()", f"o.watch({moved})"]
+    closed = [f"d := {pulled}", "o.__exit__(None, None, None)"]
+    return [*around, *once, *closed, f"(d, o.gradient([{_moving(call)}], {moved}, [{_along(call)}]))"]
 
 
 def _by_torch(call: Call, body: str) -> list[str]:
-    required = [f"{name}.requires_grad_()" for name in call.gradients]
-    return [*required, f"torch.autograd.grad({body}, [{', '.join(call.gradients)}], cotangent)"]
+    required = [f"{name}.requires_grad_()" for name in dict.fromkeys((*call.pulled, *call.second_order))]
+    given = f"{body}, [{', '.join(call.pulled)}], {COTANGENT}"
+    if not call.second_order:
+        return [*required, f"torch.autograd.grad({given})"]
+    twice = f"torch.autograd.grad([{_moving(call)}], [{', '.join(call.second_order)}], [{_along(call)}])"
+    return [*required, f"d := torch.autograd.grad({given}, create_graph=True)", f"(d, {twice})"]
 
 
 _BY = {"jax": _by_jax, "tensorflow": _by_tensorflow, "torch": _by_torch}

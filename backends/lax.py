@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from ..call import ARRAYS, Array, Call, Stage
+from ..call import ARRAYS, COTANGENT, DIRECTIONS, Array, Call, Stage
 from . import text, words
 
 #: The padding words of `jax.lax.conv_general_dilated`.
@@ -144,11 +144,26 @@ def written(call: Call, steps: Sequence[Step], *, is_jitted: bool) -> str:
 
 def _written_back(call: Call, body: str, *, is_jitted: bool) -> str:
     """Return the text of the gradients of `body`; compiled, of a function of every array of the call."""
-    pulled = f"jax.vjp({', '.join((text.function_of(call.gradients, body), *call.gradients))})[1](cotangent)"
+    pulled = gradients(call, body)
     if not is_jitted:
         return pulled
-    given = [name for name in (*ARRAYS, "cotangent") if getattr(call, name) is not None]
+    given = [name for name in (*ARRAYS, COTANGENT, *DIRECTIONS.values()) if getattr(call, name) is not None]
     return text.called(f"jax.jit({text.function_of(given, pulled)})", given)
+
+
+def gradients(call: Call, body: str) -> str:
+    """
+    Return the text of the gradients of `body`, which names the arrays of a call; of a pair where it asks for theirs.
+    """
+    once = _pulled(call.pulled, body, COTANGENT)
+    if not call.second_order:
+        return once
+    along = ", ".join(DIRECTIONS[name] for name in call.directions)
+    return f"({once}, {_pulled(call.second_order, _pulled(call.directions, body, COTANGENT), f'({along})')})"
+
+
+def _pulled(names: Sequence[str], body: str, sent: str) -> str:
+    return f"jax.vjp({', '.join((text.function_of(names, body), *names))})[1]({sent})"
 
 
 def _written(call: Call, steps: Sequence[Step]) -> str:

@@ -41,6 +41,7 @@ class NumPy:
     requires = ("numpy",)
     version = np.__version__
     differentiates = True
+    differentiates_twice = True
     limits = (
         Limit("eager: nothing is compiled", lambda call: call.variation.is_compiled),
         Limit("nothing is inferred ahead of the call", lambda call: call.variation.shape_inference),
@@ -74,13 +75,14 @@ def _answer(call: Call) -> Outputs:
             received.append(function(received[-1], kernel, **parameters))
         output = _biased(call, received.pop()).astype(dtypes.numpy_type(_output_type(call)))
         found = _gradients(call, received, kernels) if call.gradients else {}
+        found |= _second_order(call, received, kernels) if call.second_order else {}
     arrays = {"output": call.deliver(output, "NC" + call.spatial), **found}
     # It gives one gradient after the other, which no short text says.
     return Outputs(arrays, "" if call.gradients else _text(call))
 
 
-def _ready(call: Call, work: np.dtype) -> Array:
-    x: Array = call.place("input", "NC" + call.spatial).astype(work)
+def _ready(call: Call, work: np.dtype, name: str = "input") -> Array:
+    x: Array = call.place(name, "NC" + call.spatial).astype(work)
     return x if call.before is None else extend(x, call.before)
 
 
@@ -88,10 +90,10 @@ def _kernels(call: Call, work: np.dtype) -> list[Array]:
     return [stage.place_kernel(_kernel_letters(call)).astype(work) for stage in call.stages]
 
 
-def _biased(call: Call, x: Array) -> Array:
-    if call.bias is None:
+def _biased(call: Call, x: Array, name: str = "bias") -> Array:
+    if getattr(call, name) is None:
         return x
-    bias = call.place("bias", "O").astype(x.dtype)
+    bias = call.place(name, "O").astype(x.dtype)
     sums: Array = x + bias.reshape(bias.size, *(1,) * call.rank)
     return sums
 
@@ -104,9 +106,32 @@ def _gradients(call: Call, received: Sequence[Array], kernels: Sequence[Array]) 
     for stage, x, kernel in reversed([*zip(call.stages, received, kernels, strict=True)]):
         g, by_kernel = BACK[_function(stage)[0]](g, x, kernel, **_function(stage)[1])
         found[stage.kernel] = (by_kernel, letters)
-    found["input"] = (g if call.before is None else unextend(g, call.extents("input"), call.before), canonical)
+    found["input"] = (_elements(call, g), canonical)
     homes = {name: call.bring_home(name, *found[name]) for name in call.gradients}
     return {f"gradient.{name}": each.astype(call.array(name).dtype) for name, each in homes.items()}
+
+
+def _elements(call: Call, g: Array) -> Array:
+    return g if call.before is None else unextend(g, call.extents("input"), call.before)
+
+
+def _second_order(call: Call, received: Sequence[Array], kernels: Sequence[Array]) -> dict[str, Array]:
+    """Return the gradients of gradients asked for, by where: each is bilinear, so a direction stands for an array."""
+    (stage,), (x, *_), (kernel,) = call.stages, received, kernels
+    canonical, letters = "NC" + call.spatial, _kernel_letters(call)
+    function, parameters = _function(stage)
+    along, taps = _ready(call, x.dtype, "input_direction"), stage.directed.place_kernel(letters).astype(x.dtype)
+    g = call.place("cotangent", canonical).astype(x.dtype)
+    sums = function(along, kernel, **parameters) + function(x, taps, **parameters)
+    by_input, _ = BACK[function](g, x, taps, **parameters)
+    _, by_kernel = BACK[function](g, along, kernel, **parameters)
+    found = {
+        "cotangent": (_biased(call, sums, "bias_direction"), canonical),
+        "input": (_elements(call, by_input), canonical),
+        "kernel": (by_kernel, letters),
+    }
+    homes = {name: call.bring_home(name, *found[name]) for name in call.second_order}
+    return {f"second.{name}": each.astype(call.array(name).dtype) for name, each in homes.items()}
 
 
 def _kernel_letters(call: Call) -> str:

@@ -24,6 +24,7 @@ class TensorFlow:
     framework = "tensorflow"
     requires = ("tensorflow",)
     differentiates = True
+    differentiates_twice = True
     modes = {
         "": "tf.nn, operation by operation",
         "graph": "the whole call inside one tf.function; dynamic_shape leaves the spatial sizes open",
@@ -76,8 +77,10 @@ class TensorFlow:
         written = tf_nn.written(call, step, is_graph=self._compiles)
         compute = tf_function.function(self._tf, call, step)
         if call.gradients:
-            compute = tf_gradients.differentiated(self._tf, call, compute)
+            way = tf_gradients.differentiated_twice if call.second_order else tf_gradients.differentiated
+            compute = way(self._tf, call, compute)
             arrays.append(call.place("cotangent", step.data_format))
+            arrays += words.directions(call, tf_gradients.letters(step))
 
         def run() -> Outputs:
             with self._tf.device(self._device):

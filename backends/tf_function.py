@@ -65,8 +65,12 @@ def called(tf: Any, call: Call, compute: Function, arrays: Sequence[Array]) -> d
 
 
 def _fetched(call: Call, returned: Any) -> dict[str, Array]:
-    """Return what a function returned by where: its output, and behind it the gradients that the call asks for."""
-    places = ("output", *(f"gradient.{name}" for name in call.gradients))
+    """Return what a function returned by where: its output, and behind it the gradients that the call needs."""
+    places = (
+        "output",
+        *(f"gradient.{name}" for name in call.pulled),
+        *(f"second.{name}" for name in call.second_order),
+    )
     each = returned if call.gradients else (returned,)
     return {where: ask(tensor.numpy) for where, tensor in zip(places, each, strict=True)}
 

@@ -1,5 +1,5 @@
 """
-Gradients in TensorFlow: the function of a call, under a `tf.GradientTape`.
+Gradients in TensorFlow: the function of a call, under a `tf.GradientTape`, and that under another.
 """
 
 from __future__ import annotations
@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..call import ARRAYS, Array, Call
-from . import tf_nn
+from ..call import ARRAYS, COTANGENT, Array, Call
+from . import tf_nn, words
 from .tf_function import Function
 
 
@@ -21,24 +21,52 @@ def differentiated(tf: Any, call: Call, compute: Function) -> Function:
     def compute_back(*tensors: Any) -> Sequence[Any]:
         *given, cotangent = tensors
         by_name = dict(zip(present, given, strict=True))
-        wanted = [by_name[name] for name in call.gradients]
+        wanted = [by_name[name] for name in call.pulled]
         with tf.GradientTape() as tape:
             tape.watch(wanted)
             output = compute(*given)
-        gradients = tape.gradient(output, wanted, cotangent)
-        if any(each is None for each in gradients):
-            raise LookupError("tape.gradient returned None")
-        return (output, *gradients)
+        return (output, *_there(tape.gradient(output, wanted, cotangent)))
 
     return compute_back
+
+
+def differentiated_twice(tf: Any, call: Call, compute: Function) -> Function:
+    """
+    Return the same, from the directions too, to the gradients of gradients too.
+    """
+    once = differentiated(tf, call, compute)
+    present = [name for name in (*ARRAYS, COTANGENT) if getattr(call, name) is not None]
+
+    def compute_twice(*tensors: Any) -> Sequence[Any]:
+        given, directions = tensors[: len(present)], tensors[len(present) :]
+        by_name = dict(zip(present, given, strict=True))
+        wanted = [by_name[name] for name in call.second_order]
+        with tf.GradientTape() as tape:
+            tape.watch(wanted)
+            output, *gradients = once(*given)
+        moving = [gradients[call.pulled.index(name)] for name in call.directions]
+        return (output, *gradients, *_there(tape.gradient(moving, wanted, list(directions))))
+
+    return compute_twice
+
+
+def _there(gradients: Sequence[Any]) -> Sequence[Any]:
+    if any(each is None for each in gradients):
+        raise LookupError("tape.gradient returned None")
+    return gradients
 
 
 def delivered(call: Call, step: tf_nn.Step, found: Mapping[str, Array]) -> Mapping[str, Array]:
     """
     Return output and gradients, by where, with the axes that they have in the call.
     """
-    letters = {"input": step.data_format, **step.kernels, "bias": "O"}
-    homes = {where: call.deliver(array, step.data_format) for where, array in found.items() if where == "output"}
-    for name in call.gradients:
-        homes[f"gradient.{name}"] = call.bring_home(name, found[f"gradient.{name}"], letters[name])
-    return homes
+    output, *gradients = found.values()
+    homes = words.homes(call, gradients, {**letters(step), COTANGENT: step.data_format})
+    return {"output": call.deliver(output, step.data_format), **homes}
+
+
+def letters(step: tf_nn.Step) -> Mapping[str, str]:
+    """
+    Return the axes that a step gives to the arrays of its call.
+    """
+    return {"input": step.data_format, **step.kernels, "bias": "O"}

@@ -6,12 +6,12 @@ Imports no TensorFlow.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ..adapter import Limit
-from ..call import Call
+from ..call import COTANGENT, DIRECTIONS, Call
 from . import text, words
 
 #: The padding words of `tf.nn`.
@@ -130,18 +130,31 @@ def written(call: Call, one: Step, *, is_graph: bool) -> str:
 
 def _written_back(call: Call, one: Step, operands: Mapping[str, str], *, is_graph: bool) -> str:
     """Return the text of the gradients, by tensors that have the names of the arrays."""
-    sent = text.array(call, "cotangent", call.letters("output"))
-    given = {**operands, "cotangent": sent} if is_graph else operands
+    axes = {"input": one.data_format, **one.kernels, "bias": "O"}
+    given = {**operands, COTANGENT: COTANGENT}
+    given |= {DIRECTIONS[name]: text.array(call, DIRECTIONS[name], axes[name]) for name in call.directions}
     inside = {name: name for name in given} if is_graph else given
-    wanted = f"[{', '.join(call.gradients)}]"
-    made = ", ".join(f"{name} := tf.convert_to_tensor({inside[name]})" for name in call.gradients)
-    body = _written(call, one, {**operands, **inside, **{name: name for name in call.gradients}})
-    taped = f"t := tf.GradientTape(), t.__enter__(), t.watch({wanted}), y := {body}, t.__exit__(None, None, None)"
-    written = f"({made}, {taped}, t.gradient(y, {wanted}, {inside.get('cotangent', sent)}))[-1]"
+    watched = [name for name in (*call.pulled, COTANGENT) if name in (*call.pulled, *call.second_order)]
+    made = [f"{name} := tf.convert_to_tensor({inside[name]})" for name in watched]
+    body = _written(call, one, {**inside, **{name: name for name in watched}})
+    taped = _taped("t", f"y := {body}", call.pulled)
+    pulled = f"t.gradient(y, [{', '.join(call.pulled)}], {COTANGENT})"
+    if call.second_order:
+        taped = _taped("o", f"{taped}, d := {pulled}", call.second_order)
+        moving = ", ".join(f"d[{call.pulled.index(name)}]" for name in call.directions)
+        along = ", ".join(inside[DIRECTIONS[name]] for name in call.directions)
+        pulled = f"(d, o.gradient([{moving}], [{', '.join(call.second_order)}], [{along}]))"
+    written = f"({', '.join(made)}, {taped}, {pulled})[-1]"
     if not is_graph:
         return written
     function = text.function("tf.function", text.function_of(given, written), autograph=False)
     return text.called(function, given.values())
+
+
+def _taped(tape: str, steps: str, names: Sequence[str]) -> str:
+    """Return the text of steps under a tape that watches tensors of these names."""
+    opened = f"{tape} := tf.GradientTape(), {tape}.__enter__(), {tape}.watch([{', '.join(names)}])"
+    return f"{opened}, {steps}, {tape}.__exit__(None, None, None)"
 
 
 def _written(call: Call, one: Step, operands: Mapping[str, str]) -> str:

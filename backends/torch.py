@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from ..adapter import Limit, Outputs, Target, Unavailable, ask
-from ..call import Array, Call
+from ..call import COTANGENT, Array, Call
 from . import torch_gradients
 from . import torch_text as writing
 from . import torch_words as words
@@ -44,6 +44,7 @@ class Torch:
     framework = "torch"
     requires = ("torch",)
     differentiates = True
+    differentiates_twice = True
     modes: Mapping[str, str] = {
         "": "torch.nn.functional, torch's own defaults",
         "layer": "the layers of torch.nn",
@@ -90,6 +91,7 @@ class Torch:
         plan, written = self._planned(call)
         placed = words.place(call, plan)
         sent = [words.place_cotangent(call)] if call.gradients else []
+        sent += words.place_directions(call, plan) if call.second_order else []
 
         def run() -> Outputs:
             tensors = self._tensors(placed)
@@ -111,15 +113,22 @@ class Torch:
         return [ask(tensor, self.torch, array, dtype, self.device) for array, dtype in placed]
 
     def _differentiated(
-        self, call: Call, plan: Sequence[words.Step], tensors: Sequence[Any], cotangent: Any
+        self, call: Call, plan: Sequence[words.Step], tensors: Sequence[Any], cotangent: Any, *directions: Any
     ) -> dict[str, Array]:
         """Return the output and the gradients, in the layouts of the call."""
         leaves = self._way.leaves(call, plan, tensors)
+        if COTANGENT in call.second_order:
+            cotangent = ask(cotangent.requires_grad_)
         output = self.surface.compute(call, plan, leaves)
-        found = self._way.gradients(call, plan, leaves, output, cotangent)
-        arrays = {name: ask(fetched, self.torch, each) for name, each in found.items()}
-        letters = torch_gradients.letters(call, plan)
-        homes = {f"gradient.{name}": call.bring_home(name, array, letters[name]) for name, array in arrays.items()}
+        once = self._way.gradients(call, plan, leaves, output, cotangent)
+        found = {("gradient", name): once[name] for name in call.gradients}
+        if call.second_order:
+            assert isinstance(self._way, torch_gradients.Autograd)  # the other way has a limit
+            twice = self._way.gradients_again(call, plan, leaves, once, cotangent, directions)
+            found |= {("second", name): each for name, each in twice.items()}
+        letters, home = torch_gradients.letters(call, plan), call.bring_home
+        arrays = {place: ask(fetched, self.torch, each) for place, each in found.items()}
+        homes = {f"{order}.{name}": home(name, array, letters[name]) for (order, name), array in arrays.items()}
         return {"output": call.deliver(ask(fetched, self.torch, output), "NC" + call.spatial), **homes}
 
     def _planned(self, call: Call) -> Plan:

@@ -18,7 +18,7 @@ from ..call import Call
 from . import torch_text as writing
 from . import torch_words as words
 from .torch_functional import extended
-from .torch_limits import NO_PADDING_MODE, OPEN, SPECIALISED
+from .torch_limits import NO_PADDING_MODE, ONCE, OPEN, SPECIALISED
 from .torch_tensors import tensor
 from .torch_words import Step
 from .words import Kept
@@ -52,7 +52,7 @@ class Compiled:
     `before`, convolutions and bias in one graph, compiled anew for every call.
     """
 
-    limits: Sequence[Limit] = (NO_PADDING_MODE, SPECIALISED, OPEN)
+    limits: Sequence[Limit] = (NO_PADDING_MODE, SPECIALISED, OPEN, ONCE)
     result_dtypes: Mapping[str, str] = {}
 
     def __init__(self, torch: Any, device: str) -> None:

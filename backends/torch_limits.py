@@ -88,6 +88,8 @@ LOPSIDED = Limit(
 #: What functions lack and layers have.
 NO_PADDING_MODE = Limit("torch's convNd has no padding_mode", lambda call: call.padding_mode != "zeros")
 NOT_COMPILED = Limit("eager: nothing is compiled", lambda call: call.variation.is_compiled)
+#: The graph that goes back is compiled too, and refuses to be differentiated itself.
+ONCE = Limit("second_order: torch.compile has no double backward", lambda call: bool(call.second_order))
 #: Torch compiles again for a size of 0 or 1, by design, so one graph cannot serve both calls.
 SPECIALISED = Limit(
     "torch.compile specialises sizes 0 and 1",

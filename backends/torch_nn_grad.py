@@ -69,6 +69,7 @@ class NNGradFunctional(Functional):
 
     limits: Sequence[Limit] = (
         Limit("torch.nn.grad has gradients alone", lambda call: not call.gradients),
+        Limit("second_order: torch.nn.grad has no gradients of gradients", lambda call: bool(call.second_order)),
         Limit("torch.nn.grad has convNd only", lambda call: call.op not in ("conv", "depthwise_conv")),
         Limit("torch.nn.grad has no gradient of a bias", lambda call: "bias" in call.gradients),
         Limit("torch.nn.grad has no step before a convolution", lambda call: call.before is not None),

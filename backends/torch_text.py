@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..call import Call
+from ..call import DIRECTIONS, Call
 from ..dtypes import NARROW
 from . import text
 from .torch_tensors import SIGNED
@@ -30,6 +30,19 @@ def cotangent(call: Call, device: str) -> str:
     """
     canonical = "NC" + call.spatial
     return _tensor(call, "cotangent", text.array(call, "cotangent", canonical), canonical, device)
+
+
+def directions(call: Call, plan: Sequence[Step], device: str) -> list[str]:
+    """
+    Return the text of each direction.
+    """
+    canonical, (stage,), (step,) = "NC" + call.spatial, call.stages, plan
+    texts = {
+        "input": (text.array(call, DIRECTIONS["input"], canonical), canonical),
+        "kernel": (text.kernel(stage.directed, step.letters), step.letters),
+        "bias": (DIRECTIONS["bias"], "O"),
+    }
+    return [_tensor(call, DIRECTIONS[name], *texts[name], device) for name in call.directions]
 
 
 def _tensor(call: Call, name: str, array: str, letters: str, device: str) -> str:

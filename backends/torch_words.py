@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..call import Array, Call, Stage
+from ..call import DIRECTIONS, Array, Call, Stage
 from . import text, words
 
 #: The padding words of torch's `conv`; its `conv_transpose` has none.
@@ -75,6 +75,19 @@ def place_cotangent(call: Call) -> tuple[Array, str]:
     Return what is sent back for torch, with its dtype's name.
     """
     return call.place("cotangent", "NC" + call.spatial), call.dtype_of("cotangent")
+
+
+def place_directions(call: Call, plan: Sequence[Step]) -> list[tuple[Array, str]]:
+    """
+    Return the directions of a call for torch, each with its dtype's name.
+    """
+    (stage,), (step,) = call.stages, plan
+    placed = {
+        "input": lambda: call.place(DIRECTIONS["input"], "NC" + call.spatial),
+        "kernel": lambda: stage.directed.place_kernel(step.letters),
+        "bias": lambda: call.place(DIRECTIONS["bias"], "O"),
+    }
+    return [(placed[name](), call.dtype_of(name)) for name in call.directions]
 
 
 def pads(call: Call) -> tuple[int, ...]:

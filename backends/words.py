@@ -4,12 +4,12 @@ What a call says to frameworks of few words: two layouts, two or three padding w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ..adapter import Limit
-from ..call import ARRAYS, Call, Pairs, Stage
+from ..call import ARRAYS, DIRECTIONS, Array, Call, Pairs, Stage
 
 #: The layouts that a `data_format` can name, channels last first.
 FORMATS = {1: ("NWC", "NCW"), 2: ("NHWC", "NCHW"), 3: ("NDHWC", "NCDHW")}
@@ -167,3 +167,22 @@ class Kept:
         if self._form != form:
             self._form, self._made = form, make()
         return self._made
+
+
+def directions(call: Call, letters: Mapping[str, str]) -> list[Array]:
+    """
+    Return the directions of a call, each in the axes that `letters` gives its array.
+    """
+    return [call.place(DIRECTIONS[name], letters[name]) for name in call.directions]
+
+
+def homes(call: Call, gradients: Sequence[Array], letters: Mapping[str, str]) -> dict[str, Array]:
+    """
+    Return by where, in the layouts of a call, what it asks for of gradients in the axes that `letters` gives.
+
+    They are those of the `pulled` arrays and, behind them, those of the second order.
+    """
+    places = [("gradient", name) for name in call.pulled] + [("second", name) for name in call.second_order]
+    named = zip(places, gradients, strict=True)
+    asked = (one for one in named if one[0][0] == "second" or one[0][1] in call.gradients)
+    return {f"{order}.{name}": call.bring_home(name, each, letters[name]) for (order, name), each in asked}

@@ -49,7 +49,8 @@ class Outputs(NamedTuple):
     What a call returned.
 
     `arrays` maps where (`output`) to a NumPy array in the call's own layout; a call with `gradients` has also
-    `gradient.input` and so on, each in the layout and dtype of the array that it is the gradient of;
+    `gradient.input` and so on, each in the layout and dtype of the array that it is the gradient of, and one with
+    `second_order` has `second.cotangent` and so on;
     a call with `variation.shape_inference` has also `inference`, of which only shape and dtype count.
     A training has `kernels` (steps + 1, then the axes of the kernel) and `losses` (steps + 1) alone, in the dtype in
     which the kernel was kept: before the first update and after each.
@@ -123,6 +124,8 @@ class Backend(Protocol):
     precision: Mapping[str, str]
     #: Whether it answers calls with `gradients`; if not, such a call is unsupported.
     differentiates: bool
+    #: Whether it answers calls with `second_order`; if not, such a call is unsupported.
+    differentiates_twice: bool
 
     #: How it trains by a training of its own; None where each step is a call and its gradient.
     fit: Callable[[Call], Callable[[], Outputs]] | None
@@ -149,6 +152,7 @@ class Defaults:
     result_dtypes: Mapping[str, str] = field(default_factory=dict)
     precision: Mapping[str, str] = field(default_factory=dict)
     differentiates: bool = False
+    differentiates_twice: bool = False
     fit: Callable[[Call], Callable[[], Outputs]] | None = None
 
 

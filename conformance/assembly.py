@@ -200,6 +200,7 @@ class Assembly:
             find=self._twin,
             evaluate=partial(_evaluate, case),
             differentiate=partial(_differentiate, case),
+            differentiate_twice=partial(_differentiate_twice, case),
             clauses=tuple(clause.id for clause in cited if clause.alternatives),
             switches={name: each.switch for clause in cited for name, each in clause.alternatives.items()},
         )
@@ -231,6 +232,13 @@ def _differentiate(case: Case, switches: frozenset[str]) -> Mapping[str, Array]:
 
     assert case.call is not None and case.call.cotangent is not None
     return gradients(case.call, case.call.cotangent, switches)
+
+
+def _differentiate_twice(case: Case, switches: frozenset[str]) -> Mapping[str, Array]:
+    from .reference import second_order
+
+    assert case.call is not None and case.call.cotangent is not None
+    return second_order(case.call, case.call.cotangent, case.call.along, switches)
 
 
 def _evaluate(case: Case, switches: frozenset[str]) -> Array:

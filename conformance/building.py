@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from . import arrays, geometry
-from .call import Array, Call, PerArray, Variation
-from .expectation import AnyOf, Checkpoint, Deferred, Expectation, Fit, Output, Refusal, Shape
+from .call import DIRECTIONS, Array, Call, PerArray, Variation
+from .expectation import AnyOf, Checkpoint, Expectation, Fit, Output, Refusal, Shape
 from .reading_calls import ALL, COTANGENT, NONE, TARGET, Plain, dtype_of, letters_of
+from .reading_gradients import REFERENCE
 from .specs import Spec
 from .training import Training
 
@@ -48,7 +49,21 @@ def _asked(call: Plain, make: Callable[[Spec, str, str], Array]) -> dict[str, An
         return {}
     letters, shape = call["layout"]["output"], geometry.shape_out(call)
     cotangent = make(_fitted(call[COTANGENT], letters, shape), letters, dtype_of(call, "output"))
-    return {COTANGENT: cotangent, "gradients": tuple(name for name in call["arrays"] if names == ALL or name in names)}
+    asked = tuple(name for name in call["arrays"] if names == ALL or name in names)
+    return {COTANGENT: cotangent, "gradients": asked, **_asked_twice(call, make)}
+
+
+def _asked_twice(call: Plain, make: Callable[[Spec, str, str], Array]) -> dict[str, Any]:
+    """Return the directions and what is differentiated by once more, where a settled call asks for that."""
+    if (second := call.get("second_order")) is None:
+        return {}
+    directed = ((name, second["directions"].get(name), spec) for name, spec in call["arrays"].items())
+    made = {
+        DIRECTIONS[name]: make(_fitted(along, spec["letters"], spec["shape"]), spec["letters"], dtype_of(call, name))
+        for name, along, spec in directed
+        if along is not None
+    }
+    return {**made, "second_order": second["names"]}
 
 
 def _trained(call: Plain, make: Callable[[Spec, str, str], Array]) -> dict[str, Any]:
@@ -60,7 +75,7 @@ def _trained(call: Plain, make: Callable[[Spec, str, str], Array]) -> dict[str, 
 
 
 def _fitted(spec: Spec, letters: str, shape: tuple[int, ...]) -> Spec:
-    """Return the spec of a cotangent for an output: a drawn one follows its shape, of a twin another one is ones."""
+    """Return the spec of a cotangent or direction for its array: a drawn one follows the shape, of a twin is ones."""
     if (spec["letters"], spec["shape"]) == (letters, shape):
         return spec
     if "values" in spec or "one_hot" in spec:
@@ -97,7 +112,7 @@ class Setting:
     What an expectation is built in.
 
     `find` returns the call of a twin by its id, `evaluate` the reference's output under some of its switches,
-    `differentiate` its gradients.
+    `differentiate` its gradients, `differentiate_twice` those of gradients.
     `clauses` are those that leave a choice; `switches` are the reference's, by the alternatives that they compute.
     """
 
@@ -105,6 +120,7 @@ class Setting:
     find: Find
     evaluate: Callable[[frozenset[str]], Array]
     differentiate: Callable[[frozenset[str]], Mapping[str, Array]]
+    differentiate_twice: Callable[[frozenset[str]], Mapping[str, Array]]
     clauses: tuple[str, ...] = ()
     switches: Mapping[str, str] = field(default_factory=dict)
 
@@ -113,8 +129,6 @@ def build_expectation(plain: Plain, setting: Setting) -> Expectation:
     """
     Return the expectation that plain data describe.
     """
-    if plain["kind"] == "deferred":
-        return Deferred(reason=plain["reason"])
     if plain["kind"] != "any_of":
         return _single(plain, setting, "")
     named = plain["alternatives"].items()
@@ -133,7 +147,9 @@ def _single(plain: Plain, setting: Setting, switch: str) -> Expectation:
     switches = frozenset([switch] if switch else [])
     written, said = plain["array"], {key: plain[key] for key in ("precision", "signed_zero") if key in plain}
     array = setting.evaluate(switches) if written == "reference" else _written(written, setting.call, "output")
-    return Output(array=array, switches=switches, gradients=_gradients(plain, setting, switches), **said)
+    once = _gradients(plain.get("gradients", {}), setting.call, partial(setting.differentiate, switches))
+    twice = _gradients(plain.get("second_order", {}), setting.call, partial(setting.differentiate_twice, switches))
+    return Output(array=array, switches=switches, gradients=once, second_order=twice, **said)
 
 
 def _fit(plain: Plain, call: Plain) -> Fit:
@@ -146,12 +162,11 @@ def _of_kernel(said: Plain, call: Plain) -> dict[str, Any]:
     return {key: value if isinstance(value, float) else _written(value, call, "kernel") for key, value in said.items()}
 
 
-def _gradients(plain: Plain, setting: Setting, switches: frozenset[str]) -> dict[str, Array]:
-    assert setting.call is not None
-    written = plain.get("gradients", {})
-    computed = setting.differentiate(switches) if "reference" in written.values() else {}
+def _gradients(written: Plain, call: Plain, compute: Callable[[], Mapping[str, Array]]) -> dict[str, Array]:
+    computed = compute() if REFERENCE in written.values() else {}
+    named = {name: "output" if name == COTANGENT else name for name in written}
     return {
-        name: computed[name] if spec == "reference" else _written(spec, setting.call, name)
+        name: computed[name] if spec == REFERENCE else _written(spec, call, named[name])
         for name, spec in written.items()
     }
 

@@ -11,7 +11,7 @@ Needs the standard library and NumPy, for it is also used by workers in other en
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import Any, TypeAlias
 
@@ -37,6 +37,8 @@ COTANGENT = "cotangent"
 TARGET = "target"
 #: The arrays that are of the output.
 OF_OUTPUT = (COTANGENT, TARGET)
+#: The direction of an array along which gradients are differentiated again; it has the axes and dtype of the array.
+DIRECTIONS = {"input": "input_direction", "kernel": "kernel_direction", "bias": "bias_direction"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +94,8 @@ class Call:
     `gradients` names the arrays by which the gradient of <cotangent, output> is asked for beside the output.
     With a `training` the kernel is what it starts from, and the output is to come to `target`; each step is a call of
     its own, with a cotangent.
+    `second_order` names what H is differentiated by beside: `cotangent`, `input`, `kernel`. H is the sum of
+    <gradient, direction> over the arrays that have a direction, which are the input, the kernel and maybe the bias.
     """
 
     op: str
@@ -117,6 +121,10 @@ class Call:
     gradients: tuple[str, ...] = ()
     target: Array | None = None
     training: Training | None = None
+    input_direction: Array | None = None
+    kernel_direction: Array | None = None
+    bias_direction: Array | None = None
+    second_order: tuple[str, ...] = ()
     #: What `place` gave out, with its bytes at that time, so that a worker can tell whether it was written to.
     placed: list[tuple[Array, bytes]] = field(default_factory=list, init=False, repr=False)
     #: The form, where whoever made the call knows it already; see `form`.
@@ -141,6 +149,21 @@ class Call:
     def spatial(self) -> str:
         """The letters of the spatial axes, such as `HW`."""
         return SPATIAL[self.rank]
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """The names of the arrays that have a direction."""
+        return tuple(name for name, direction in DIRECTIONS.items() if getattr(self, direction) is not None)
+
+    @property
+    def along(self) -> dict[str, Array]:
+        """The directions by the names of their arrays."""
+        return {name: self.array(DIRECTIONS[name]) for name in self.directions}
+
+    @property
+    def pulled(self) -> tuple[str, ...]:
+        """The names of the arrays whose gradient is needed: it is asked for, or the array has a direction."""
+        return tuple(name for name in ARRAYS if name in (*self.gradients, *self.directions))
 
     @cached_property
     def stages(self) -> tuple[Stage, ...]:
@@ -179,20 +202,21 @@ class Call:
         """
         Return the axis letters of an array in the call's own layout, such as `NWC`.
         """
-        if name == "bias":
+        own = _own(name)
+        if own == "bias":
             return "O"
-        letters: str | None = getattr(self.layout, "output" if name in OF_OUTPUT else name)
+        letters: str | None = getattr(self.layout, own)
         if letters is None:
             raise KeyError(name)
         return letters
 
     def dtype_of(self, name: str) -> str:
         """
-        Return the dtype of an array, of `output`, or of the cotangent or the target, which is that of the output.
+        Return the dtype of an array, of `output`, of cotangent or target (that of the output) or of a direction.
 
         Both kernels of a separable convolution have that of `kernel` or one of their own.
         """
-        own: str | None = getattr(self.dtype, "output" if name in OF_OUTPUT else name)
+        own: str | None = getattr(self.dtype, _own(name))
         return own or (self.dtype.kernel if "kernel" in name else None) or self.dtype.input
 
     def extent(self, name: str, letter: str) -> int:
@@ -286,6 +310,11 @@ class Stage:
     padding: str | Pairs
     dilations: tuple[int, ...]
 
+    @property
+    def directed(self) -> Stage:
+        """The same with the direction of the kernel in place of the kernel."""
+        return replace(self, kernel=DIRECTIONS[self.kernel])
+
     def arranged_kernel(self, letters: str) -> Array:
         """
         Return the kernel with its axes in the order of `letters`, such as `OIW`.
@@ -348,6 +377,11 @@ class Stage:
 
     def _fitted(self, values: tuple[int, ...]) -> tuple[int, ...]:
         return (*values, *(1,) * self.call.rank)[: self.call.rank]
+
+
+def _own(name: str) -> str:
+    """Return the array whose axes and dtype the one called `name` has."""
+    return "output" if name in OF_OUTPUT else name.removesuffix("_direction")
 
 
 def permuted(array: Array, letters: str, wanted: str) -> Array:

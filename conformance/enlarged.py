@@ -18,6 +18,7 @@ from .axes import at
 from .clauses import Clause
 from .reading_arrays import FIT, MODULUS
 from .reading_calls import COTANGENT, Plain, dtype_of
+from .reading_gradients import SECOND_ORDER
 from .specs import Spec
 from .sweeps import Point, choices, hollow
 
@@ -90,8 +91,12 @@ def is_drawn(case: Plain) -> bool:
 def _structure(call: Plain) -> str:
     """Return all of a call but its sizes, its numbers and their layouts."""
     settled = geometry.settled(call)
-    kept = {name: value for name, value in settled.items() if name not in ("arrays", "layout", "groups", COTANGENT)}
-    return repr([sorted(kept.items()), _is_by_channel(settled), settled["groups"] > 1, len(settled["layout"]["input"])])
+    left = ("arrays", "layout", "groups", COTANGENT, SECOND_ORDER)
+    kept = {name: value for name, value in settled.items() if name not in left}
+    second = settled.get(SECOND_ORDER, {})
+    twice = [[*second.get("directions", ())], [*second.get("names", ())]]
+    by_channel, is_grouped = _is_by_channel(settled), settled["groups"] > 1
+    return repr([sorted(kept.items()), twice, by_channel, is_grouped, len(settled["layout"]["input"])])
 
 
 def _is_by_channel(call: Plain) -> bool:
@@ -129,7 +134,24 @@ def enlarged(call: Plain, sizes: Mapping[str, int], seed: int) -> Plain:
         values |= {"groups": groups, "group_channels": max(sizes["channels"] // groups, 1)}
         values |= {"group_filters": max(sizes["filters"] // groups, 1)}
     grown = at({**settled, "arrays": arrays}, values)
-    return at({**grown, "arrays": {**grown["arrays"], "input": arrays["input"]}}, {**values, "length": _lengths(grown)})
+    there = at(
+        {**grown, "arrays": {**grown["arrays"], "input": arrays["input"]}}, {**values, "length": _lengths(grown)}
+    )
+    if SECOND_ORDER in settled:
+        directions = _directions(settled[SECOND_ORDER]["directions"], there, seed + len(arrays) + 1)
+        there[SECOND_ORDER] = {**settled[SECOND_ORDER], "directions": directions}
+    return there
+
+
+def _directions(names: Iterable[str], call: Plain, seed: int) -> dict[str, Spec]:
+    """Return directions so sparse that the two convolutions along them together stay below the S of the call."""
+    above, below = call["arrays"]["input"]["density"]
+    densities = {"input": (above, 2 * below), "kernel": SPARSE}
+    drawn = {name: _drawn(call["arrays"][name], seed + number) for number, name in enumerate(names)}
+    for name, spec in drawn.items():
+        if name in densities:
+            spec["density"] = densities[name]
+    return drawn
 
 
 def _drawn(spec: Spec, seed: int) -> Spec:

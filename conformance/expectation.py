@@ -18,7 +18,8 @@ class Output:
 
     `precision` names the class of rounding that the case asks for, `signed_zero` makes -0.0 differ from 0.0.
     `switches` are those of the reference under which it computes this array.
-    `gradients` holds, by the name of an array, the gradient that is asked for beside, in its layout and dtype.
+    `gradients` holds, by the name of an array, the gradient that is asked for beside, in its layout and dtype;
+    `second_order`, by `cotangent`, `input` and `kernel`, that of what gradients come to along the directions.
     """
 
     array: Array
@@ -26,6 +27,7 @@ class Output:
     signed_zero: bool = False
     switches: frozenset[str] = frozenset()
     gradients: Mapping[str, Array] = field(default_factory=dict)
+    second_order: Mapping[str, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -76,9 +76,9 @@ def expectation(expected: Expectation, made: Call | None) -> dict[str, Any]:
             assert made is not None
             dtype = made.dtype.output or made.dtype.input
             more: dict[str, Any] = {"signed_zero": True} if expected.signed_zero else {}
-            if expected.gradients:
-                named = expected.gradients.items()
-                more["gradients"] = {name: array(each, made.dtype_of(name)) for name, each in named}
+            for order in ("gradients", "second_order"):
+                if named := getattr(expected, order):
+                    more[order] = {name: array(each, made.dtype_of(name)) for name, each in named.items()}
             return {"output": array(expected.array, dtype), "precision": expected.precision, **more}
         case Fit():
             assert made is not None
@@ -139,6 +139,7 @@ _TEXT = {"type": "string"}
 _NUMBER = {"anyOf": [{"type": "number"}, _TEXT]}
 _PAIRS = _list({**_INTEGERS, "minItems": 2, "maxItems": 2})
 _OF_ARRAYS = {"type": "object", "additionalProperties": {"type": ["string", "null"]}}
+_GRADIENTS = {"type": "object", "additionalProperties": {"$ref": "#/$defs/array"}}
 
 
 def _object(properties: Mapping[str, Any], *optional: str) -> dict[str, Any]:
@@ -198,11 +199,13 @@ SCHEMA: Mapping[str, Any] = {
                 "before": {"anyOf": [_PAIRS, {"type": "null"}]},
                 "variation": {"type": "object", "additionalProperties": {"type": ["boolean", "integer"]}},
                 "gradients": _list(_TEXT),
+                "second_order": _list(_TEXT),
                 "training": {"type": "object"},
                 "arrays": {"type": "object", "additionalProperties": {"$ref": "#/$defs/array"}},
             },
             "variation",
             "gradients",
+            "second_order",
             "training",
         ),
         "expect": {
@@ -212,10 +215,12 @@ SCHEMA: Mapping[str, Any] = {
                         "output": {"$ref": "#/$defs/array"},
                         "precision": {"type": ["string", "null"]},
                         "signed_zero": {"const": True},
-                        "gradients": {"type": "object", "additionalProperties": {"$ref": "#/$defs/array"}},
+                        "gradients": _GRADIENTS,
+                        "second_order": _GRADIENTS,
                     },
                     "signed_zero",
                     "gradients",
+                    "second_order",
                 ),
                 _object(
                     {

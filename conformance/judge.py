@@ -75,8 +75,8 @@ def judge(expectation: Expectation, observation: Observation, context: Context) 
     """
     Return the verdict on `observation`.
     """
-    if observation.outcome in PLAIN:
-        return Judgement(verdict=observation.outcome, message=observation.message)
+    if plain := _unjudged(observation, context.call):
+        return plain
     judgement = _by_policy(_judged(expectation, observation, context), context)
     if judgement is not AGREE and judgement.verdict != "agree":
         return judgement
@@ -102,11 +102,22 @@ def _judged(expectation: Expectation, observation: Observation, context: Context
     return _JUDGES[type(expectation)](expectation, observation, context)
 
 
+def _unjudged(observation: Observation, call: Call) -> Judgement | None:
+    """Return the verdict that an observation is by itself; a worker may never have heard of the second order."""
+    if observation.outcome in PLAIN:
+        return Judgement(verdict=observation.outcome, message=observation.message)
+    answered = any(at.startswith(_second("")) for at in observation.arrays)
+    if observation.outcome == "returned" and call.second_order and not answered:
+        return Judgement(verdict="unsupported", message="second_order: gradients alone were returned")
+    return None
+
+
 def _unasked(observation: Observation, call: Call) -> str:
     """
     Return what is wrong with the arrays that an adapter returned, by their names; empty where nothing is.
     """
     asked = ["output", *(["inference"] if call.variation.shape_inference else []), *map(_gradient, call.gradients)]
+    asked += map(_second, call.second_order)
     if call.training is not None:
         asked = ["kernels", "losses"]
     if observation.arrays.keys() == {*asked}:
@@ -119,6 +130,11 @@ def _unasked(observation: Observation, call: Call) -> str:
 def _gradient(name: str) -> str:
     """Return where the gradient of an array is."""
     return f"gradient.{name}"
+
+
+def _second(name: str) -> str:
+    """Return where the gradient of gradients by an array or the cotangent is."""
+    return f"second.{name}"
 
 
 def _inference(observation: Observation) -> Judgement | None:
@@ -218,6 +234,8 @@ def _narrowest(*dtypes: str) -> str:
 def _judge_output(expectation: Output, observation: Observation, context: Context) -> Judgement:
     """
     Return what is wrong with the output, else with the first gradient that is wrong, in the order of the call.
+
+    Gradients of gradients are the last.
     """
     if observation.outcome == "raised":
         return _refused(observation)
@@ -261,7 +279,8 @@ class _Part:
     One array of those that a call returns, and what is expected of it.
 
     `own` is the dtype that the call asks for, `dtype` the one that the target has to return, `through` the narrowest
-    that the target's mode computes it in. `gradient` names the array that it is the gradient of.
+    that the target's mode computes it in. `where` is `output`, `gradient.input`, `second.input` and so on, `name` the
+    array that it is the gradient of.
     """
 
     expectation: Output
@@ -269,17 +288,13 @@ class _Part:
     own: str
     dtype: str
     through: str
-    gradient: str = ""
-
-    @property
-    def where(self) -> str:
-        """`output`, or `gradient.input` and so on."""
-        return _gradient(self.gradient) if self.gradient else "output"
+    where: str = "output"
+    name: str = ""
 
     @property
     def signed_zero(self) -> bool:
         """Whether -0.0 differs from 0.0; of a gradient nobody says so."""
-        return self.expectation.signed_zero and not self.gradient
+        return self.expectation.signed_zero and self.where == "output"
 
 
 def _parts_of(expectation: Output, context: Context) -> Iterator[_Part]:
@@ -287,11 +302,13 @@ def _parts_of(expectation: Output, context: Context) -> Iterator[_Part]:
     returned = context.result_dtypes.get(name, name)
     expected = expectation.array
     yield _Part(expectation=expectation, expected=expected, own=name, dtype=returned, through=returned)
-    for array in context.call.gradients:
+    gradients = [(_gradient(array), array, expectation.gradients[array]) for array in context.call.gradients]
+    gradients += [(_second(array), array, expectation.second_order[array]) for array in context.call.second_order]
+    for where, array, expected in gradients:
         own = context.call.dtype_of(array)
         through = _narrowest(own, returned) if returned != name else own
-        expected = expectation.gradients[array]
-        yield _Part(expectation=expectation, expected=expected, own=own, dtype=own, through=through, gradient=array)
+        part = _Part(expectation=expectation, expected=expected, own=own, dtype=own, through=through)
+        yield replace(part, where=where, name=array)
 
 
 def _judge_part(part: _Part, observation: Observation, context: Context) -> Judgement | None:
@@ -388,8 +405,10 @@ def _allowed(part: _Part, expected: Array, observation: Observation, context: Co
         "precision": context.asked(part.expectation),
         "switches": part.expectation.switches,
     }
-    if part.gradient:
-        return numerics.gradient_tolerance(call, part.gradient, expected, part.through, **said)
+    if part.where == _second(part.name):
+        return numerics.second_order_tolerance(call, part.name, expected, part.through, **said)
+    if part.name:
+        return numerics.gradient_tolerance(call, part.name, expected, part.through, **said)
     return numerics.tolerance(call, expected, part.through, **said)
 
 

@@ -18,7 +18,7 @@ from .coding import confusable
 from .corpus import Corpus
 from .dtypes import PARTS, STRUCTURE_LIMIT, is_integer
 from .expectation import AnyOf, Deferred, Expectation, Output
-from .numerics import gradient_tolerance, tolerance
+from .numerics import gradient_tolerance, second_order_tolerance, tolerance
 from .patterns import matches
 from .problem import Invalid, Problem
 from .twins import distant
@@ -91,10 +91,12 @@ def _rounded(case: Case, outputs: Iterable[Output]) -> Iterator[Complaint]:
             limit = STRUCTURE_LIMIT[PARTS.get(dtype, dtype)]
             yield f"S is beyond {limit:.0f} times the grid of the numbers", hint
             return
-        for name, gradient in output.gradients.items():
+        gradients = [("gradient", name, each, gradient_tolerance) for name, each in output.gradients.items()]
+        gradients += [("second", name, each, second_order_tolerance) for name, each in output.second_order.items()]
+        for order, name, gradient, allowed in gradients:
             own = case.call.dtype_of(name)
-            if gradient_tolerance(case.call, name, gradient, own, composed=False).grid is None:
-                yield f"S of gradient.{name} is beyond {STRUCTURE_LIMIT[own]:.0f} times the grid of the numbers", hint
+            if allowed(case.call, name, gradient, own, composed=False).grid is None:
+                yield f"S of {order}.{name} is beyond {STRUCTURE_LIMIT[own]:.0f} times the grid of the numbers", hint
                 return
 
 

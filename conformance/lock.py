@@ -26,7 +26,13 @@ FILE = "lock.json"
 #: Digests by id.
 Lock = Mapping[str, str]
 #: What goes without saying: left out, as a parameter that a later version adds will be, so that no digest changes.
-SILENT: Mapping[str, Any] = {"groups": 1, "padding_mode": "zeros", "variation": {"threads": 1}, "gradients": ()}
+SILENT: Mapping[str, Any] = {
+    "groups": 1,
+    "padding_mode": "zeros",
+    "variation": {"threads": 1},
+    "gradients": (),
+    "second_order": (),
+}
 
 
 def check(cases: Iterable[Case], lock: Lock) -> Iterator[Problem]:
@@ -123,6 +129,8 @@ def _expected(expectation: Expectation) -> dict[str, Any]:
             said: dict[str, Any] = {"output": _array(expectation.array), "precision": expectation.precision}
             if expectation.gradients:
                 said["gradients"] = {name: _array(each) for name, each in expectation.gradients.items()}
+            if expectation.second_order:
+                said["second_order"] = {name: _array(each) for name, each in expectation.second_order.items()}
             return {**said, "signed_zero": expectation.signed_zero}
         case Fit():
             return _fit(expectation)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
-from .call import COTANGENT, Array, Call
+from .call import COTANGENT, DIRECTIONS, Array, Call
 from .dtypes import STRUCTURE_LIMIT
 
 
@@ -68,7 +68,8 @@ class Sums:
     `magnitude` is S of each element, `products` returns K, the largest number of products behind one; `grid` is a
     power of two that divides them all, 0.0 where there is none.
     `dtype` is the real dtype that the case asks for, of the array or of its parts, `accumulate` the accumulator that
-    it assumes; `before_bias` is abs(y - b) of what a bias was added to, 0.0 without one.
+    it assumes; `between` is the size of what may be rounded to `dtype` on the way, abs(y - b) of what a bias b was
+    added to, 0.0 without one.
     """
 
     magnitude: Array
@@ -76,7 +77,7 @@ class Sums:
     grid: float
     dtype: str
     accumulate: str | None = None
-    before_bias: Any = 0.0
+    between: Any = 0.0
 
 
 def tolerance(
@@ -127,6 +128,25 @@ def gradient_tolerance(
     return _tolerance(sums, expected, dtype, composed=composed, precision=precision)
 
 
+def second_order_tolerance(
+    call: Call,
+    name: str,
+    expected: Array,
+    dtype: str,
+    *,
+    composed: bool,
+    precision: str | None = None,
+    switches: Collection[str] = frozenset(),
+) -> Tolerance:
+    """
+    Return the tolerance for the gradient of gradients by the cotangent, the input or the kernel, as `name` says.
+
+    The rest is as for a gradient.
+    """
+    sums = _second_order_sums(call, name, switches)
+    return _tolerance(sums, expected, dtype, composed=composed, precision=precision)
+
+
 def _sums(call: Call, expected: Array, switches: Collection[str]) -> Sums:
     from . import reference
 
@@ -136,7 +156,7 @@ def _sums(call: Call, expected: Array, switches: Collection[str]) -> Sums:
         grid=_grid(call),
         dtype=_real(call.dtype.output or call.dtype.input),
         accumulate=call.accumulate,
-        before_bias=_before_bias(call, expected),
+        between=_before_bias(call, expected),
     )
 
 
@@ -150,6 +170,22 @@ def _gradient_sums(call: Call, name: str, switches: Collection[str]) -> Sums:
         grid=_gradient_grid(call, name),
         dtype=call.dtype_of(name),
         accumulate=call.accumulate,
+    )
+
+
+def _second_order_sums(call: Call, name: str, switches: Collection[str]) -> Sums:
+    from . import reference
+
+    assert call.cotangent is not None
+    magnitude = reference.second_order_magnitudes(call, call.cotangent, call.along, switches)[name]
+    return Sums(
+        magnitude=magnitude,
+        products=lambda: reference.second_order_products(call, call.along, switches)[name],
+        grid=_second_order_grid(call, name),
+        dtype=call.dtype_of(name),
+        accumulate=call.accumulate,
+        # The two convolutions and their sum may be rounded before the rest is added: each is at most S.
+        between=2 * magnitude if name == COTANGENT else 0.0,
     )
 
 
@@ -209,6 +245,20 @@ def _gradient_grid(call: Call, name: str) -> float:
     return float(np.prod(quanta))
 
 
+def _second_order_grid(call: Call, name: str) -> float:
+    """
+    Return the largest power of two that divides every product behind a gradient of gradients, 0.0 without one.
+
+    By the cotangent each is of one array and the direction of the other; by an array, of the cotangent and the
+    direction of the other array.
+    """
+    other = {"input": "kernel", "kernel": "input"}
+    if name != COTANGENT:
+        return _quantum(call.array(COTANGENT)) * _quantum(call.array(DIRECTIONS[other[name]]))
+    quanta = [_quantum(call.array(one)) * _quantum(call.array(DIRECTIONS[two])) for one, two in other.items()]
+    return min(*quanta, *([_quantum(call.bias_direction)] if call.bias_direction is not None else []))
+
+
 def _quantum(array: Array) -> float:
     """
     Return the largest power of two that divides every finite element, 1.0 for zeros alone, 0.0 below 2**-60.
@@ -242,7 +292,7 @@ def _rounding(sums: Sums, expected: Array, dtype: str, precision: Precision) -> 
     factor = 4.0 if np.iscomplexobj(expected) else 1.0
     # The expectation is y rounded once, to the case's own dtype, which a mode may return a wider one of.
     own = dtypes.FORMATS[sums.dtype]
-    outer = out.unit * (size + sums.before_bias) + max(out.unit, own.unit) * size
+    outer = out.unit * (size + sums.between) + max(out.unit, own.unit) * size
     inner = (count * accumulator.unit + _narrowing(own, out, precision)) * magnitude
     bound = factor * (inner + outer + underflow)
     # Inputs rounded to bfloat16 cost up to (2u + u^2) * S, random data summed in it hardly more, however many products.

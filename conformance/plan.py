@@ -76,6 +76,7 @@ def _expected(expectation: Expectation) -> Iterator[Array]:
         case Output():
             yield expectation.array
             yield from expectation.gradients.values()
+            yield from expectation.second_order.values()
         case Refusal():
             yield from _arrays(expectation.twin)
         case AnyOf():

@@ -1,12 +1,13 @@
 """
 Expectations as they are written in case files, made plain.
 
-A plain expectation is a mapping with `kind`: output, shape, refusal, any_of or deferred.
+A plain expectation is a mapping with `kind`: output, shape, refusal or any_of.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,12 +15,12 @@ from . import geometry
 from .reading import Reader, Wrong, mapping, said, word, written
 from .reading_arrays import read_array, read_shape
 from .reading_calls import KEYS, Plain, dtype_of, read_call
-from .reading_gradients import GRADIENTS, Asked, read_gradients, read_none, read_second_order
+from .reading_gradients import GRADIENTS, SECOND_ORDER, Asked, read_gradients, read_none, read_second_order
 from .tree import Mapping as Tree
 from .tree import Node, Scalar
 
 KINDS = ("output", "shape", "refusal", "any_of")
-BESIDE = (GRADIENTS, "second_order", "compare", "precision")
+BESIDE = (GRADIENTS, SECOND_ORDER, "compare", "precision")
 PRECISIONS = (
     "exact",
     "float32",
@@ -153,23 +154,27 @@ _READERS = {"output": _output, "shape": _shape, "refusal": _refusal, "any_of": _
 
 def _beside(reader: Reader, entries: Tree, subject: Subject, found: Plain | None) -> Plain | None:
     nodes = entries.entries
-    if "second_order" in nodes:
-        reader.attempt(read_second_order, reader, nodes["second_order"], subject.call)
-        if GRADIENTS not in nodes:
-            reader.note(nodes["second_order"], "second_order without gradients", "the cotangent stands there")
-    if GRADIENTS in nodes:
-        read = reader.attempt(read_gradients, reader, nodes[GRADIENTS], subject.call)
-        if read is None or found is None:
-            return None
-        subject.asked.append(read[0])
-        found[GRADIENTS] = read[1]
-    if found is None:
+    beside = _differentiated(reader, nodes, subject)
+    if found is None or beside is None:
         return None
+    found |= beside
     if "precision" in nodes:
         found["precision"] = word(nodes["precision"], PRECISIONS, "precision")
     if "compare" in nodes:
         found["signed_zero"] = word(nodes["compare"], ("signed-zero",), "comparison") == "signed-zero"
-    if "second_order" in nodes:
-        subject.asked.clear()
-        return {"kind": "deferred", "reason": "second_order is not executed yet"}
+    return found
+
+
+def _differentiated(reader: Reader, nodes: Mapping[str, Node], subject: Subject) -> Plain | None:
+    """Return the plain gradients beside an output, those of gradients too; None where they are wrong."""
+    if SECOND_ORDER in nodes and GRADIENTS not in nodes:
+        reader.note(nodes[SECOND_ORDER], "second_order without gradients", "the cotangent stands there")
+    read = reader.attempt(read_gradients, reader, nodes[GRADIENTS], subject.call) if GRADIENTS in nodes else None
+    found = {GRADIENTS: read[1]} if read else {}
+    if SECOND_ORDER in nodes:
+        read = reader.attempt(read_second_order, reader, nodes[SECOND_ORDER], subject.call, read and read[0])
+        found |= {SECOND_ORDER: read[1]} if read else {}
+    if read is None:
+        return None if {GRADIENTS, SECOND_ORDER} & nodes.keys() else {}
+    subject.asked.append(read[0])
     return found

@@ -20,18 +20,25 @@ from .tree import Node, Scalar
 
 #: The key of gradients beside an output, in the base of a sweep and in the patch of a twin.
 GRADIENTS = "gradients"
+#: That of gradients of gradients, beside gradients.
+SECOND_ORDER = "second_order"
 #: How a gradient is written that the reference computes.
 REFERENCE = "reference"
+#: What gradients are differentiated by once more.
+TWICE = (COTANGENT, "input", "kernel")
 
 
 class Asked(NamedTuple):
     """
     What is asked for beside an output, and where it is written.
+
+    `second_order` holds the `directions` by the names of arrays and the `names` of what is differentiated by.
     """
 
     cotangent: Spec
     names: tuple[str, ...]
     node: Node
+    second_order: Plain | None = None
 
 
 def read_gradients(reader: Reader, node: Node, call: Plain) -> tuple[Asked, Plain] | None:
@@ -50,37 +57,36 @@ def read_gradients(reader: Reader, node: Node, call: Plain) -> tuple[Asked, Plai
     found = {name: _gradient(reader, entries.entries[name], call, name) for name in names}
     if cotangent is None or None in found.values():
         return None
-    _check_written(entries.entries, found, call, cotangent)
+    _check_written(entries.entries, found, call, [cotangent])
     return Asked(cotangent, names, node), found
 
 
-def read_second_order(reader: Reader, node: Node, call: Plain) -> None:
+def read_second_order(reader: Reader, node: Node, call: Plain, asked: Asked | None) -> tuple[Asked, Plain] | None:
     """
-    Check the directions of arrays, and what is expected by the cotangent, by the input and by the kernel.
+    Return what is asked for, with the directions of arrays, and the plain gradients by the cotangent, input and kernel.
+
+    It is None where they are wrong, or the gradients beside them were.
     """
     entries = mapping(node)
     if call["op"] == "separable_conv":
         raise Wrong(node, "second_order of a separable_conv", "conv, depthwise_conv or conv_transpose")
-    directions = [name for name in call["arrays"] if name in entries.entries]
-    reader.keys(entries, (*call["arrays"], "expect"), ["input", "kernel", "expect"])
-    for name in directions:
-        _shaped(reader, entries.entries[name], call, name)
-    if "expect" in entries.entries:
-        expected = mapping(entries.entries["expect"])
-        reader.keys(expected, (COTANGENT, "input", "kernel"))
-        if not expected.entries:
-            raise Wrong(expected, "second_order of nothing", "by the cotangent, by the input, by the kernel")
-        for name, each in expected.entries.items():
-            _expected_second(reader, each, call, name)
-
-
-def _expected_second(reader: Reader, node: Node, call: Plain, name: str) -> None:
-    if isinstance(node, Scalar) and node.text == REFERENCE:
-        return
-    if name == COTANGENT:
-        _cotangent(reader, node, call)
-    else:
-        _shaped(reader, node, call, name)
+    needed = ["input", "kernel", "expect"]
+    reader.keys(entries, (*call["arrays"], "expect"), needed)
+    if not {*needed} <= entries.entries.keys():
+        return None
+    present = [name for name in call["arrays"] if name in entries.entries]
+    directions = {name: _shaped(reader, entries.entries[name], call, name) for name in present}
+    expected = mapping(entries.entries["expect"])
+    reader.keys(expected, TWICE)
+    names = tuple(name for name in TWICE if name in expected.entries)
+    if not names:
+        raise Wrong(expected, "second_order of nothing", "by the cotangent, by the input, by the kernel")
+    found = {name: _gradient(reader, expected.entries[name], call, name) for name in names}
+    if asked is None or None in (*directions.values(), *found.values()):
+        return None
+    drawn = [asked.cotangent, *(spec for spec in directions.values() if spec is not None)]
+    _check_written(expected.entries, found, call, drawn)
+    return asked._replace(second_order={"directions": directions, "names": names}), found
 
 
 def read_asked(reader: Reader, tree: Tree, call: Plain) -> Plain | None:
@@ -136,7 +142,7 @@ def _cotangent(reader: Reader, node: Node, call: Plain) -> Spec | None:
 def _gradient(reader: Reader, node: Node, call: Plain, name: str) -> Spec | str | None:
     if isinstance(node, Scalar) and node.text == REFERENCE:
         return REFERENCE
-    return _shaped(reader, node, call, name)
+    return _cotangent(reader, node, call) if name == COTANGENT else _shaped(reader, node, call, name)
 
 
 def _shaped(reader: Reader, node: Node, call: Plain, name: str) -> Spec | None:
@@ -149,8 +155,8 @@ def _shaped(reader: Reader, node: Node, call: Plain, name: str) -> Spec | None:
     return spec
 
 
-def _check_written(nodes: dict[str, Node], found: Plain, call: Plain, cotangent: Spec) -> None:
-    if geometry.is_generated(call) or "values" not in cotangent:
+def _check_written(nodes: dict[str, Node], found: Plain, call: Plain, sent: Iterable[Spec]) -> None:
+    if geometry.is_generated(call) or any("values" not in spec for spec in sent):
         return
     for name, gradient in found.items():
         if gradient == REFERENCE:
@@ -168,12 +174,16 @@ def with_gradients(reader: Reader, call: Plain, expect: Plain, asked: Iterable[A
     for other in others:
         if (other.cotangent, other.names) != (first.cotangent, first.names):
             reader.note(other.node, "another cotangent, or gradients of other arrays, than in the first alternative")
+        elif other.second_order != first.second_order:
+            reader.note(other.node, "another second_order than in the first alternative")
     for output in _outputs(expect):
         if GRADIENTS not in output:
             reader.note(first.node, "gradients in some alternatives only", "the call asks for them or does not")
         elif isinstance(array := output["array"], dict) and array["shape"] != first.cotangent["shape"]:
             reader.note(first.node, "an alternative of another shape than the cotangent")
     more = {COTANGENT: first.cotangent, GRADIENTS: first.names}
+    if first.second_order is not None:
+        more[SECOND_ORDER] = first.second_order
     for refusal in _patched(expect):
         refusal["twin"] = {**more, **refusal["twin"]}
     return {**call, **more}

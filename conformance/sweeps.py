@@ -207,7 +207,7 @@ def expectation_under(
     from .reference import evaluate
 
     if not clauses:
-        return Output(array=evaluate(call), gradients=_gradients(call, frozenset()))
+        return Output(array=evaluate(call), **_differentiated(call, frozenset()))
     found: dict[str, Expectation] = {}
     same: dict[bytes, Array] = {}
     for name, switches, precision in _computed(clauses):
@@ -216,19 +216,24 @@ def expectation_under(
         if call.cotangent is not None and array.shape != call.cotangent.shape:
             continue  # nothing can be sent back through an output of another shape
         array = same.setdefault(str(array.shape).encode() + array.tobytes(), array)
-        gradients = _gradients(call, switches)
-        found[name] = Output(array=array, switches=switches, precision=precision, gradients=gradients)
+        differentiated = _differentiated(call, switches)
+        found[name] = Output(array=array, switches=switches, precision=precision, **differentiated)
     found |= refusals_under(clauses, twin_of, firm)
     return AnyOf(alternatives=found, clauses=tuple(clause.id for clause in clauses))
 
 
-def _gradients(call: Call, switches: frozenset[str]) -> dict[str, Array]:
-    from .reference import gradients
+def _differentiated(call: Call, switches: frozenset[str]) -> dict[str, Any]:
+    """Return what a call asks for beside its output: gradients, and those of gradients."""
+    from .reference import gradients, second_order
 
     if call.cotangent is None:
         return {}
-    computed = gradients(call, call.cotangent, switches)
-    return {name: computed[name] for name in call.gradients}
+    once = gradients(call, call.cotangent, switches)
+    found = {"gradients": {name: once[name] for name in call.gradients}}
+    if call.second_order:
+        twice = second_order(call, call.cotangent, call.along, switches)
+        found["second_order"] = {name: twice[name] for name in call.second_order}
+    return found
 
 
 def refusals_under(

@@ -17,10 +17,10 @@ from .expectation import AnyOf, Expectation, Fit, Output, Refusal, Shape
 from .problem import Problem
 from .reference.trajectory import matrix, matrix_again, trajectory
 
-#: The evaluators and differentiators, by what a message calls them.
+#: The evaluators and differentiators, of the first order and the second, by what a message calls them.
 ROUTES = {
-    "the reference": (reference.evaluate, reference.gradients),
-    "the second formulation": (reference.evaluate_again, reference.gradients_again),
+    "the reference": (reference.evaluate, reference.gradients, reference.second_order),
+    "the second formulation": (reference.evaluate_again, reference.gradients_again, reference.second_order_again),
 }
 
 
@@ -71,7 +71,7 @@ def _misled(call: Call, fit: Fit) -> Iterator[str]:
 
 
 def _recomputed(call: Call, expectation: Output, switches: frozenset[str], route: str) -> Iterator[str]:
-    evaluate, differentiate = ROUTES[route]
+    evaluate, differentiate, differentiate_twice = ROUTES[route]
     output = evaluate(call, switches)
     yield from _differs(expectation.array, output, route, signed_zero=expectation.signed_zero)
     if call.cotangent is None:
@@ -79,6 +79,11 @@ def _recomputed(call: Call, expectation: Output, switches: frozenset[str], route
     computed = differentiate(call, call.cotangent, switches)
     for name, each in expectation.gradients.items():
         yield from _differs(each, computed[name], f"of gradient.{name} {route}")
+    if not call.second_order:
+        return
+    computed = differentiate_twice(call, call.cotangent, call.along, switches)
+    for name, each in expectation.second_order.items():
+        yield from _differs(each, computed[name], f"of second.{name} {route}")
 
 
 def _differs(array: Array, computed: Array, route: str, *, signed_zero: bool = False) -> Iterator[str]:

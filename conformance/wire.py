@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .call import ARRAYS, COTANGENT, TARGET, Array, Call, PerArray, Variation
+from .call import ARRAYS, COTANGENT, DIRECTIONS, TARGET, Array, Call, PerArray, Variation
 from .dtypes import numpy_type
 from .training import Training
 
@@ -26,7 +26,7 @@ Message = dict[str, Any]
 _dumps = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
 _NAMES = tuple(PerArray.__dataclass_fields__)
 #: The arrays that a call is sent with.
-SENT = (*ARRAYS, COTANGENT, TARGET)
+SENT = (*ARRAYS, COTANGENT, *DIRECTIONS.values(), TARGET)
 #: (dtype, shape) descriptions are few; their NumPy types are looked up once.
 _TYPES: dict[str, np.dtype[Any]] = {}
 
@@ -114,6 +114,8 @@ def described(call: Call) -> Message:
         message["variation"] = vars(call.variation)
     if call.gradients:
         message["gradients"] = call.gradients
+    if call.second_order:
+        message["second_order"] = call.second_order
     if call.training is not None:
         message["training"] = vars(call.training)
     return message
@@ -212,6 +214,7 @@ def _fields(message: Message) -> dict[str, Any]:
         "before": before and tuple(map(tuple, before)),
         "variation": Variation(**message.get("variation", {})),
         "gradients": tuple(message.get("gradients", ())),
+        "second_order": tuple(message.get("second_order", ())),
         "training": _training(message["training"]) if "training" in message else None,
     }
 

@@ -238,6 +238,7 @@ class Bench:
         self._backend = backend
         self._limits = tuple(attribute(backend, "limits"))
         self._differentiates = bool(attribute(backend, "differentiates"))
+        self._differentiates_twice = bool(attribute(backend, "differentiates_twice"))
         self._is_audit = header["audit"]
         self._is_device = header["device"] != "cpu"
         self._marks = marks
@@ -263,8 +264,8 @@ class Bench:
         self._marks.mark(number, phase)
         try:
             call = form.call(buffer, offset)
-            if call.gradients and not self._differentiates:
-                return _unsupported(number, "gradients: the adapter gives none"), False
+            if lacking := self._lacking(call):
+                return _unsupported(number, lacking), False
             if (reason := self._why_unsaid(call, form)) and not self._is_audit:
                 return _unsupported(number, reason), False
             run = self._prepared(call)
@@ -289,6 +290,13 @@ class Bench:
             return made
         fit = attribute(self._backend, "fit")
         return fit(call) if fit is not None else lambda: fitted(call, self._backend.prepare)
+
+    def _lacking(self, call: Call) -> str:
+        if call.gradients and not self._differentiates:
+            return "gradients: the adapter gives none"
+        if call.second_order and not self._differentiates_twice:
+            return "second_order: the adapter gives no gradients of gradients"
+        return ""
 
     def _why_unsaid(self, call: Call, form: wire.Form) -> str:
         if form.key not in self._unsaid:
@@ -344,6 +352,8 @@ def _unsupported(case: int, reason: str) -> bytes:
 def _returned(case: int, call: Call, outputs: Outputs, steady: bool, seconds: float, limit: str) -> bytes:
     if not isinstance(outputs, Outputs):
         raise TypeError(f"prepare's closure must return Outputs, not {type(outputs).__name__}")
+    if missing := {f"second.{name}" for name in call.second_order} - outputs.arrays.keys():
+        raise TypeError(f"the adapter returned no {min(missing)}")
     message = {"case": case, "outcome": "returned", "call": outputs.call, "seconds": round(seconds, 7)}
     if outputs.composed:
         message["composed"] = True
@@ -365,8 +375,9 @@ def _fetched(at: str, array: Any, call: Call) -> tuple[str, Array]:
     name = wire.name_of(fetched.dtype)
     if call.training is not None:  # kernels and losses have the dtype in which they were kept
         return name, fetched
-    # `gradient.input` has the dtype of `input`; `output` and `inference` that of the output.
-    wanted = call.dtype_of(at.removeprefix("gradient.")) if at.startswith("gradient.") else call.dtype.output or ""
+    # `gradient.input` has the dtype of `input`, as `second.input` has; `output` and `inference` that of the output.
+    kind, _, name_of_array = at.partition(".")
+    wanted = call.dtype_of(name_of_array) if kind in ("gradient", "second") else call.dtype.output or ""
     # Without ml_dtypes a narrow float is held as raw bits, and only its name tells.
     held_as_bits = wanted in NARROW and name == wire.name_of(numpy_type(wanted))
     return (wanted if held_as_bits else name), fetched

@@ -134,6 +134,92 @@ def nearly(call: Call, right: Gradients) -> Gradients:
     return {"kernel": right["kernel"] * np.float32(1 + 1e-5)}
 
 
+def lying_twice(lie: Lie) -> type:
+    """
+    Return a backend whose gradients of gradients are those of a lie; all else is right.
+    """
+
+    class Liar:
+        framework = "miniature"
+        differentiates = True
+        differentiates_twice = True
+
+        def prepare(self, call: Call) -> Callable[[], Outputs]:
+            wrong = lie(call, twice_of(call)) if call.second_order else {}
+            return lambda: Outputs(
+                {**honest(call), **{f"second.{name}": each for name, each in wrong.items()}}, "liar()"
+            )
+
+    return Liar
+
+
+def twice_of(call: Call) -> Gradients:
+    """
+    Return NumPy's gradients of gradients by `cotangent`, `input` and `kernel`.
+    """
+    arrays = honest(call)
+    return {name: arrays[f"second.{name}"] for name in call.second_order}
+
+
+@lying_twice
+def second_zero(call: Call, right: Gradients) -> Gradients:
+    return {"input": np.zeros_like(right["input"])}
+
+
+@lying_twice
+def directions_swapped(call: Call, right: Gradients) -> Gradients:
+    """Take the direction of the input for that of the kernel, and the other way round; both have as many elements."""
+    assert call.input_direction is not None and call.kernel_direction is not None
+    u = call.kernel_direction.reshape(call.input.shape)
+    v = call.input_direction.reshape(call.kernel_direction.shape)
+    return twice_of(replace(call, input_direction=u, kernel_direction=v))
+
+
+@lying_twice
+def only_the_input_moves(call: Call, right: Gradients) -> Gradients:
+    assert call.kernel_direction is not None
+    still = np.zeros_like(call.kernel_direction)
+    return {"cotangent": twice_of(replace(call, kernel_direction=still))["cotangent"]}
+
+
+@lying_twice
+def only_the_kernel_moves(call: Call, right: Gradients) -> Gradients:
+    assert call.input_direction is not None
+    still = np.zeros_like(call.input_direction)
+    return {"cotangent": twice_of(replace(call, input_direction=still))["cotangent"]}
+
+
+@lying_twice
+def bias_stands_still(call: Call, right: Gradients) -> Gradients:
+    return {"cotangent": twice_of(replace(call, bias_direction=None))["cotangent"]}
+
+
+@lying_twice
+def first_order_again(call: Call, right: Gradients) -> Gradients:
+    """Leave the arrays where their directions have to stand."""
+    return {name: each for name, each in gradients_of(call).items() if name in right}
+
+
+@lying_twice
+def first_kernel_again(call: Call, right: Gradients) -> Gradients:
+    return {"kernel": gradients_of(call)["kernel"]}
+
+
+@lying_twice
+def second_transposed(call: Call, right: Gradients) -> Gradients:
+    return {"kernel": right["kernel"].swapaxes(-1, -2)}
+
+
+@lying_twice
+def second_double(call: Call, right: Gradients) -> Gradients:
+    return {"cotangent": right["cotangent"].astype(np.float64)}
+
+
+@lying_twice
+def second_nearly(call: Call, right: Gradients) -> Gradients:
+    return {"input": right["input"] * np.float32(1 + 1e-5)}
+
+
 class forgetful:  # noqa: N801 - a backend is named as the others are
     """It answers with the output alone."""
 
@@ -142,6 +228,28 @@ class forgetful:  # noqa: N801 - a backend is named as the others are
 
     def prepare(self, call: Call) -> Callable[[], Outputs]:
         return lambda: Outputs({"output": honest(call)["output"]})
+
+
+class forgetful_twice:  # noqa: N801 - a backend is named as the others are
+    """It says that it gives gradients of gradients, and gives gradients alone."""
+
+    framework = "miniature"
+    differentiates = True
+    differentiates_twice = True
+
+    def prepare(self, call: Call) -> Callable[[], Outputs]:
+        arrays = honest(call)
+        return lambda: Outputs({where: each for where, each in arrays.items() if not where.startswith("second.")})
+
+
+class once:  # noqa: N801 - a backend is named as the others are
+    """It gives gradients, and says nothing of theirs."""
+
+    framework = "miniature"
+    differentiates = True
+
+    def prepare(self, call: Call) -> Callable[[], Outputs]:
+        return lambda: Outputs(honest(call))
 
 
 class indifferent:  # noqa: N801 - a backend is named as the others are
@@ -183,4 +291,16 @@ LIES: Mapping[str, tuple[Any, str]] = {
     "double": ("dtype", "gradient.kernel"),
     "not_a_number": ("nonfinite", "gradient.input"),
     "nearly": ("precision", "gradient.kernel"),
+}
+LIES_TWICE: Mapping[str, tuple[Any, str]] = {
+    "second_zero": ("values", "second.input"),
+    "directions_swapped": ("values", "second.cotangent"),
+    "only_the_input_moves": ("values", "second.cotangent"),
+    "only_the_kernel_moves": ("values", "second.cotangent"),
+    "bias_stands_still": ("values", "second.cotangent"),
+    "first_order_again": ("values", "second.input"),
+    "first_kernel_again": ("values", "second.kernel"),
+    "second_transposed": ("layout", "second.kernel"),
+    "second_double": ("dtype", "second.cotangent"),
+    "second_nearly": ("precision", "second.input"),
 }

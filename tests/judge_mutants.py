@@ -171,7 +171,7 @@ MUTANTS = {
     "bound-of-another-alternative": _judge('"switches": part.expectation.switches', '"switches": frozenset()'),
     "output-not-rounded": _numerics("inner + outer + underflow", "inner + underflow"),
     "rounding-of-the-expectation-not-allowed": _numerics("max(out.unit, own.unit) * size", "out.unit * size"),
-    "bias-not-rounded": _numerics("(size + sums.before_bias)", "size"),
+    "bias-not-rounded": _numerics("(size + sums.between)", "size"),
     "narrowing-not-allowed": _numerics("if bits < own.bits else 0.0", "if False else 0.0"),
     "narrowing-always-allowed": _numerics("if bits < own.bits else 0.0", ""),
     "exact-within-the-bound": _numerics('if precision == "exact"', "if False"),

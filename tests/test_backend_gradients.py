@@ -29,6 +29,16 @@ IDS = (
     "conv-transpose2d.gradients.all-three",
     "depthwise-conv2d.gradients.multiplier",
     "separable-conv2d.gradients.channels-first",
+    "conv1d.second-order.all-terms",
+    "conv1d.second-order.by-the-kernel-alone",
+    "conv1d.second-order.bias-without-direction",
+    "conv1d.second-order.output-in-another-order",
+    "conv1d.second-order.before",
+    "conv1d.second-order.bfloat16",
+    "conv1d.second-order.float64",
+    "conv2d.second-order.channels-first",
+    "conv-transpose2d.second-order.plane",
+    "depthwise-conv2d.second-order.multiplier",
 )
 BACKENDS = {"torch": "Torch", "jax": "Jax", "tensorflow": "TensorFlow"}
 TARGETS = (
@@ -60,7 +70,7 @@ def expected(case: Case) -> Output:
 @pytest.mark.filterwarnings("ignore:.*not writable:UserWarning")
 @pytest.mark.parametrize("target", TARGETS)
 def test_gradients_come_in_the_layouts_of_the_call(target: str, cases: list[Case]) -> None:
-    """Every gradient has the axes, dtype and numbers that the case gives; the text gives the same numbers."""
+    """Every gradient, of either order, has the axes, dtype and numbers of the case; the text gives the same numbers."""
     name, _, mode = target.partition("+")
     made = getattr(import_module(f"conv_conformance.backends.{name}"), BACKENDS[name])
     backend = made(Target(name=name, mode=mode))
@@ -73,6 +83,9 @@ def test_gradients_come_in_the_layouts_of_the_call(target: str, cases: list[Case
         outputs = backend.prepare(case.call)()
         for array in case.call.gradients:
             right, got = expected(case).gradients[array], outputs.arrays[f"gradient.{array}"]
+            assert (right.dtype, right.tolist()) == (got.dtype, got.tolist()), (case.id, array)
+        for array in case.call.second_order:
+            right, got = expected(case).second_order[array], outputs.arrays[f"second.{array}"]
             assert (right.dtype, right.tolist()) == (got.dtype, got.tolist()), (case.id, array)
         assert_text(outputs.call, case, outputs.arrays)
 
@@ -88,9 +101,14 @@ def assert_text(text: str, case: Case, arrays: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = evaluated(body, names, module, is_wide=bool(remark))
-    for name, each in zip(case.call.gradients, found, strict=True):
-        got = np.asarray(each.detach().float() if framework == "torch" else each).astype(np.float64)
-        assert sorted(got.ravel()) == sorted(arrays[f"gradient.{name}"].astype(np.float64).ravel()), (case.id, name)
+    once, twice = found if case.call.second_order else (found, ())
+    # The text has the gradients of what moves, whether they are asked for or not.
+    named = [(f"gradient.{name}", each) for name, each in zip(case.call.pulled, once, strict=True)]
+    named += [(f"second.{name}", each) for name, each in zip(case.call.second_order, twice, strict=True)]
+    for where, each in named:
+        if where in arrays:
+            got = np.asarray(each.detach().double() if framework == "torch" else each).astype(np.float64)
+            assert sorted(got.ravel()) == sorted(arrays[where].astype(np.float64).ravel()), (case.id, where)
 
 
 def evaluated(body: str, names: dict[str, Any], module: Any, *, is_wide: bool) -> Any:

@@ -369,18 +369,6 @@ def test_integers_have_no_gradients(tmp_path: Path) -> None:
     assert "gradients beside a variation" in wrong(tmp_path, CASE + "    variation: inside_graph\n" + beside)
 
 
-def test_second_order_waits(tmp_path: Path) -> None:
-    """Its directions and what is expected are checked, and the case is deferred."""
-    directions = "input: [[[0], [0], [0], [1]]], kernel: [[[1]], [[1]]]"
-    second = f"second_order: {{{directions}, expect: {{cotangent: [[[3], [7], [11]]]}}}}"
-    beside = f"    expect: {{{OUTPUT}, gradients: {{{COTANGENT}, kernel: [[[6]], [[10]]]}}, {second}}}\n"
-    (case,) = cases_of(tmp_path, CASE + beside)
-    assert "second_order is not executed yet" == getattr(case.expectation, "reason", "")
-    assert case.call is not None and not case.call.gradients
-    assert "second_order of nothing" in wrong(tmp_path, CASE + beside.replace("cotangent: [[[3], [7], [11]]]", ""))
-    assert "it has that of input" in wrong(tmp_path, CASE + beside.replace("[[[0], [0], [0], [1]]]", "[[[0]]]"))
-
-
 ALTERNATIVES = """\
     dilations: 2
     clauses: [GRAD-11]

@@ -17,7 +17,7 @@ from conv_conformance import cache
 from conv_conformance.call import Variation
 from conv_conformance.case import Case, Reference
 from conv_conformance.corpus import Corpus, load
-from conv_conformance.expectation import AnyOf, Deferred, Output, Refusal, Shape
+from conv_conformance.expectation import AnyOf, Output, Refusal, Shape
 from conv_conformance.problem import Invalid
 
 DEFAULTS = "defaults: {op: conv, layout: {input: NWC, kernel: WIO}}\n"
@@ -258,15 +258,6 @@ def test_alternatives_of_a_cited_clause(tmp_path: Path) -> None:
     found = case_of(tmp_path, keys + expect).expectation
     assert isinstance(found, AnyOf)
     assert (["computes", "refuses"], ("SAME-4",)) == (list(found.alternatives), found.clauses)
-
-
-def test_what_is_not_executed_yet_is_deferred(tmp_path: Path) -> None:
-    """Gradients of gradients are checked and deferred."""
-    gradients = "gradients: {cotangent: [[[1], [1], [1]]], kernel: [[[7]], [[12]]]}"
-    second = "second_order: {input: [[[1], [0], [0], [0]]], kernel: [[[1]], [[0]]], expect: {kernel: [[[1]], [[0]]]}}"
-    case = case_of(tmp_path, EXAMPLE + f"    expect: {{output: [[[6], [11], [14]]], {gradients}, {second}}}\n")
-    assert Deferred(reason="second_order is not executed yet") == case.expectation
-    assert case.call is not None
 
 
 def test_the_reference_gives_the_output_of_generated_arrays(tmp_path: Path) -> None:

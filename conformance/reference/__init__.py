@@ -4,7 +4,14 @@ What a call evaluates to, and its gradients, exactly, by two formulations that s
 
 from __future__ import annotations
 
-from .adjoint import gradient_magnitudes, gradient_products, gradients, second_order
+from .adjoint import (
+    gradient_magnitudes,
+    gradient_products,
+    gradients,
+    second_order,
+    second_order_magnitudes,
+    second_order_products,
+)
 from .again import evaluate_again
 from .direct import evaluate, magnitude, products
 from .stepwise import stepwise
@@ -24,5 +31,7 @@ __all__ = [
     "products",
     "second_order",
     "second_order_again",
+    "second_order_magnitudes",
+    "second_order_products",
     "stepwise",
 ]

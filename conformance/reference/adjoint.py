@@ -17,7 +17,20 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from ..call import ARRAYS, Array, Call, permuted
-from .direct import Layer, convolved, grouped, input_of, kernel_of, layers_of, parts_of, slotted, summed, without_slots
+from .direct import (
+    Layer,
+    convolved,
+    grouped,
+    input_of,
+    kernel_of,
+    layers_of,
+    magnitude,
+    parts_of,
+    products,
+    slotted,
+    summed,
+    without_slots,
+)
 from .exact import Exact, add, dot, exact
 from .places import Correlation, Gather, Scatter, apart
 from .rounding import rounded
@@ -131,6 +144,47 @@ def second_order(
     if "bias" in directions:
         total = add(total, *parts_of(call, "bias", directions["bias"], switches))
     return {"cotangent": call.deliver(_rounded(call, "output", total, switches), f"N{call.spatial}C"), **found}
+
+
+def second_order_magnitudes(
+    call: Call, cotangent: Array, directions: Mapping[str, Array], switches: Collection[str] = frozenset()
+) -> dict[str, Array]:
+    """
+    Return S of what `second_order` returns, as `gradient_magnitudes` does of gradients.
+
+    Raises:
+        Undefined: as `second_order` does.
+        ValueError: as `second_order` does.
+
+    """
+    check_directions(call, directions, switches)
+    along_input, along_kernel = _halves(call, directions)
+    return {
+        "cotangent": magnitude(along_input, switches) + magnitude(along_kernel, switches),
+        "input": gradient_magnitudes(along_kernel, cotangent, switches)["input"],
+        "kernel": gradient_magnitudes(along_input, cotangent, switches)["kernel"],
+    }
+
+
+def second_order_products(
+    call: Call, directions: Mapping[str, Array], switches: Collection[str] = frozenset()
+) -> dict[str, int]:
+    """
+    Return K of what `second_order` returns, as `gradient_products` does of gradients.
+
+    Raises:
+        Undefined: as `second_order` does.
+        ValueError: as `second_order` does.
+
+    """
+    check_directions(call, directions, switches)
+    return {**gradient_products(call, switches), "cotangent": sum(map(products, _halves(call, directions)))}
+
+
+def _halves(call: Call, directions: Mapping[str, Array]) -> tuple[Call, Call]:
+    """Return the calls whose outputs add up to the gradient by the cotangent: conv(u, w) + t and conv(x, v)."""
+    along_input = replace(call, input=directions["input"], bias=directions.get("bias"))
+    return along_input, replace(call, kernel=directions["kernel"], bias=None)
 
 
 class _Step(NamedTuple):
