@@ -31,7 +31,7 @@ class Case:
     One case of the corpus, literal or a point of a sweep.
 
     Its call and expectation are built when first asked for, so that listing a corpus costs no arrays.
-    `call` is None where `expectation` is Deferred and the call cannot be said yet (`op: fit`).
+    `call` is None where `expectation` is Deferred and the call cannot be said yet.
     """
 
     id: str

@@ -10,9 +10,9 @@ from pathlib import Path
 from . import lock
 from .case import Case
 from .corpus import Corpus
-from .expectation import Deferred
 from .mutants.audit import of
 from .mutants.kills import FILE, Kills, read
+from .mutants.marked import is_answered
 from .problem import Invalid, Problem
 
 #: How the matrix of the shipped corpus is made.
@@ -41,10 +41,10 @@ def overrated(case: Case, kills: Kills, noticed: Collection[str]) -> Iterator[tu
     """
     Yield what a case does not do: kill anything, unless `why` says what else it is for, and catch what it claims.
 
-    `noticed` are the mutants that it kills; a fault that is no mutant cannot be held against it.
-    No mutant gives gradients, so of a case that asks for them nothing is known.
+    `noticed` are the mutants that it kills; a fault that is no mutant cannot be held against it, nor is anything known
+    of a case that no mutant answers.
     """
-    if isinstance(case.expectation, Deferred) or (case.call is not None and case.call.gradients):
+    if not is_answered(case):
         return
     if not noticed and not case.why:
         yield "it kills no mutant", "other numbers, a new mutant, or say under why what it is for"

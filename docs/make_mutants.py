@@ -18,13 +18,17 @@ implementations that are wrong on purpose, and says which of them no case notice
 
 - Each mutant is [an evaluator](../../conformance/mutants/evaluator.py) with one fault in one stage: how parameters are
   understood, how axes are arranged, padding, windows, taps, channels, sums, bias, dtype, layout, memory, what is
-  remembered from call to call. The evaluator shares no code with the reference, nor with the NumPy target.
-- A mutant runs as a target, in a worker of its own, through the same engine and judge as a framework. It is *killed* by
-  each case whose verdict is a disagreement. A call that it cannot say, or a fault of the suite, is no kill.
+  remembered from call to call. It shares no code with the reference, nor with the NumPy target.
+- Faults of gradients are in a stage of [its way back](../../conformance/mutants/backward.py): the cotangent, and what
+  input, kernels and bias are worth. They leave outputs right, and all others leave gradients right.
+- A mutant runs as a target, in a worker of its own, through the same engine and judge as a framework; what noticed it
+  before, by `cases/kills.json`, it meets first, without a worker. It is *killed* by each case whose verdict is a
+  disagreement. A call that it cannot say, or a fault of the suite, is no kill.
 - Real faults are seldom everywhere. A mutant `fault/condition` has its fault only where the condition holds: for a call
   (a stride longer than the window, 17 channels, one dtype, one memory form) or in a part of the output (the last
-  sample, the places from the ninth on), a mutant `fault/a+b` where both hold. The conditions of each fault stand under
-  `under` in [faults.yaml](../../cases/faults.yaml).
+  sample, the places from the ninth on; of gradients in that of the input, which has the same axes), a mutant
+  `fault/a+b` where both hold. The conditions of each fault stand under `under` in
+  [faults.yaml](../../cases/faults.yaml).
 - Some mutants need a sweep: they have their fault only at sizes that no case has which a person can check, or where
   rare values meet (64 channels, a fourth sample, a sum of 500 products, a kernel of 5×5 in bfloat16). They are marked
   `{condition: …, needs: sweep}`, and meet the points of `--sweeps quick`, or `full`; `--sweeps none` leaves them out. A

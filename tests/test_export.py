@@ -69,7 +69,7 @@ def test_every_case_is_there(document: dict[str, Any]) -> None:
         "output",
         "refusal",
         "any_of",
-        "deferred",
+        "checkpoints",
     }
 
 

@@ -21,7 +21,7 @@ from conv_conformance.corpus import Corpus, load
 from conv_conformance.mutants import audit, conditions, score
 from conv_conformance.mutants.conditions import CONDITIONS
 from conv_conformance.mutants.evaluator import HONEST, evaluate
-from conv_conformance.mutants.faults import EDITS
+from conv_conformance.mutants.faults import NAMES
 from conv_conformance.mutants.kills import Kills, encoded, read
 from conv_conformance.mutants.mutant import Mutant
 from conv_conformance.problem import Invalid
@@ -66,12 +66,12 @@ def _error(expected: Array, computed: Array) -> float:
 def test_every_fault_is_named_and_breaks_a_clause() -> None:
     """Each edit has its entry in the glossary, with the clause that it breaks."""
     faults = corpus().faults
-    assert sorted(EDITS) == sorted(name for name in EDITS if name in faults and faults[name].breaks in corpus().clauses)
+    assert sorted(NAMES) == sorted(name for name in NAMES if name in faults and faults[name].breaks in corpus().clauses)
 
 
 def test_a_fault_that_breaks_a_clause_has_an_edit() -> None:
     """No entry claims a mutant that is not there."""
-    assert [] == [name for name, fault in corpus().faults.items() if fault.breaks and name not in EDITS]
+    assert [] == [name for name, fault in corpus().faults.items() if fault.breaks and name not in NAMES]
 
 
 def test_every_condition_is_known_and_used() -> None:

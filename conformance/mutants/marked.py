@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from warnings import catch_warnings
 
 from ..adapter import Target
 from ..call import Call
 from ..case import Case
 from ..corpus import Corpus
-from ..expectation import Deferred
 from ..inprocess import verdicts
 from ..plan import make_plan, refusals
 from ..verdict import UNEXPECTED
@@ -60,8 +60,8 @@ def measure(corpus: Corpus, mutants: Mapping[str, Mutant], *, every: bool = Fals
     kills: dict[str, tuple[str, ...]] = {}
     wrongly: dict[str, str] = {}
     for name, mutant in mutants.items():
-        kills[name] = tuple(islice(_noticing(mutant, small.of(mutant)), None if every else 1))
-        if (case := next(_noticing(mutant, literal.of(mutant)), "")) != "":
+        kills[name] = tuple(islice(noticing(mutant, small.of(mutant)), None if every else 1))
+        if (case := next(noticing(mutant, literal.of(mutant)), "")) != "":
             wrongly[name] = case
     found = Kills(cases=[case.id for case in points], by_mutant=kills, is_whole=every)
     return Marked(kills=found, wrongly=wrongly)
@@ -100,16 +100,26 @@ class Reach:
 def _calls(case: Case, *, with_twins: bool) -> Iterator[Call]:
     if case.outline is not None:
         yield case.outline
-        if with_twins and not isinstance(case.expectation, Deferred):
+        if with_twins:
             yield from (refusal.twin for refusal in refusals(case.expectation))
 
 
-def _noticing(mutant: Mutant, cases: Sequence[Case]) -> Iterator[str]:
+def is_answered(case: Case) -> bool:
+    """
+    Say whether a mutant answers a case: not where gradients of gradients are asked for, or a training.
+    """
+    call = case.call
+    return call is not None and not call.second_order and call.training is None
+
+
+def noticing(mutant: Mutant, cases: Sequence[Case]) -> Iterator[str]:
     """
     Yield the cases that notice a mutant, each as soon as it has.
     """
     for case in cases:
-        (verdict,) = verdicts(make_plan([case]), str(mutant), MutantTarget(Target(name="mutant", mode=str(mutant))))
+        target = MutantTarget(Target(name="mutant", mode=str(mutant)))
+        with catch_warnings(action="ignore"):  # of what a fault does to numbers
+            (verdict,) = verdicts(make_plan([case]), str(mutant), target)
         if verdict.verdict == "suite-error":
             raise RuntimeError(f"{mutant} on {case.id}: {verdict.message}")
         if verdict.verdict in UNEXPECTED:

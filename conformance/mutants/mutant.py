@@ -1,21 +1,21 @@
 """
-A mutant: one fault in one stage of the evaluator, everywhere or under a condition.
+A mutant: one fault in one stage of the evaluator or of its way back, everywhere or under a condition.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from ..adapter import Refused
 from ..call import Array, Call
 from . import conditions
+from .backward import HONEST_BACK, THERE, Backward, gradients
 from .condition import Condition
-from .evaluator import HONEST, Stages, canonical
-from .faults import EDITS
-from .memory import read_placed
+from .evaluator import Stages, canonical
+from .faults import BACK_EDITS, EDITS, NAMES
 
 #: What a faulty stage may stumble over; a framework would raise as well.
 STUMBLES = (ValueError, IndexError, TypeError, OverflowError, MemoryError)
@@ -37,10 +37,9 @@ class Mutant:
         """
         Return an evaluator that has the fault.
         """
-        honest = replace(HONEST, read=read_placed)
         return Prepared(
-            honest=honest,
-            faulty=EDITS[self.fault](honest) if self.fault else honest,
+            faulty=EDITS[self.fault](THERE) if self.fault in EDITS else THERE,
+            back=BACK_EDITS[self.fault](HONEST_BACK) if self.fault in BACK_EDITS else HONEST_BACK,
             condition=conditions.named(self.condition),
         )
 
@@ -51,8 +50,8 @@ class Prepared:
     An evaluator with a fault, ready for one call, or for a first and a second size.
     """
 
-    honest: Stages
     faulty: Stages
+    back: Backward
     condition: Condition
 
     def output(self, call: Call) -> Array:
@@ -65,7 +64,7 @@ class Prepared:
         """
         with np.errstate(all="ignore"):
             if not self.condition.holds(call):
-                return self.honest.deliver(call, canonical(call, self.honest))
+                return THERE.deliver(call, canonical(call, THERE))
             try:
                 return self.faulty.deliver(call, self._canonical(call))
             except STUMBLES as error:
@@ -75,13 +74,41 @@ class Prepared:
         """
         Return zeros of the shape and dtype that the faulty evaluator states ahead of the call.
         """
-        return (self.faulty if self.condition.holds(call) else self.honest).infer(call, output)
+        return (self.faulty if self.condition.holds(call) else THERE).infer(call, output)
+
+    def gradients(self, call: Call) -> dict[str, Array]:
+        """
+        Return the gradients that a call asks for, as the faulty evaluator gives them, each in the layout of its array.
+
+        Raises:
+            Refused: where the fault stumbles.
+
+        """
+        with np.errstate(all="ignore"):
+            if not self.condition.holds(call):
+                return gradients(call, HONEST_BACK)
+            try:
+                found = gradients(call, self.back)
+            except STUMBLES as error:
+                raise Refused(f"{type(error).__name__}: {error}") from error
+            return found if self.condition.region is None else self._marked(call, found)
+
+    def _marked(self, call: Call, found: dict[str, Array]) -> dict[str, Array]:
+        """Return the right gradients, but where a region marks that of the input, which has the axes of an output."""
+        right = gradients(call, HONEST_BACK)
+        if "input" not in found or found["input"].shape != right["input"].shape:
+            return right | {name: each for name, each in found.items() if name == "input"}
+        letters = call.letters("input")
+        order = [letters.index(letter) for letter in "NC" + call.spatial]
+        assert self.condition.region is not None
+        marked = self.condition.region(right["input"].transpose(order)).transpose(np.argsort(order))
+        return right | {"input": np.where(marked, found["input"], right["input"])}
 
     def _canonical(self, call: Call) -> Array:
         faulty = canonical(call, self.faulty)
         if self.condition.region is None:
             return faulty
-        right = canonical(call, self.honest)
+        right = canonical(call, THERE)
         if right.shape != faulty.shape:
             return faulty
         return np.where(self.condition.region(right), faulty, right).astype(faulty.dtype)
@@ -94,7 +121,7 @@ def named(under: Mapping[str, Sequence[str]]) -> dict[str, Mutant]:
     found = [
         Mutant(fault=fault, condition=condition)
         for fault, names in under.items()
-        if fault in EDITS
+        if fault in NAMES
         for condition in names
     ]
     return {str(mutant): mutant for mutant in found}

@@ -6,18 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 from ..adapter import Target
 from ..case import Case
 from ..corpus import Corpus
-from ..expectation import Deferred
 from ..lock import meaning
 from ..run import Runner, TargetRun
 from ..targets import Adapter
 from ..verdict import UNEXPECTED
 from .kills import Kills
+from .marked import is_answered, noticing
 from .mutant import Mutant
 
 LOCATOR = "conv_conformance.mutants.target:MutantTarget"
@@ -82,22 +81,12 @@ class Search:
 
     def try_first(self, earlier: Kills) -> None:
         """
-        Let each mutant meet a few cases that noticed it before, those first that cite its clause.
+        Let each mutant meet a few cases that noticed it before, those first that cite its clause, in this very process.
         """
-        with ThreadPoolExecutor(max_workers=self._jobs) as threads:
-            for name, kills in zip(self._mutants, threads.map(self._tried(earlier), self._mutants), strict=True):
-                self._take(name, kills)
-
-    def _tried(self, earlier: Kills) -> Callable[[str], tuple[str, ...]]:
-        def tried(name: str) -> tuple[str, ...]:
+        for name, mutant in self._mutants.items():
             known = [case for case in earlier.by_mutant.get(name, ()) if case in self._cases]
             chosen = sorted(known, key=lambda case: case not in self._cited(name))[:FIRST]
-            if not chosen:
-                return ()
-            made = Runner(jobs=1).run([self._cases[case] for case in chosen], [_adapter(self._mutants[name])])
-            return _kills(made.targets[0])
-
-        return tried
+            self._take(name, tuple(noticing(mutant, [self._cases[case] for case in chosen])))
 
     def meet_citing(self) -> None:
         """
@@ -166,8 +155,7 @@ def unpinned(corpus: Corpus, mutants: Mapping[str, Mutant], kills: Kills) -> dic
     """
     Return, by clause, the mutants that break it and that no case which cites it notices.
 
-    A required clause that no mutant breaks is unpinned as well, with an empty list, unless its cases are deferred or
-    ask for gradients.
+    A required clause that no mutant breaks is unpinned as well, with an empty list, unless none answers its cases.
     """
     broken = by_clause(corpus, mutants)
     citing = _citing(corpus)
@@ -191,17 +179,10 @@ def by_clause(corpus: Corpus, mutants: Mapping[str, Mutant]) -> dict[str, list[s
 
 def pinnable(corpus: Corpus) -> list[str]:
     """
-    Return the required clauses that can be held against a mutant: not those whose cases are all deferred.
+    Return the required clauses that can be held against a mutant: not those none of whose cases a mutant answers.
     """
-    deferred = {clause for case in corpus.cases if _is_deferred(case) for clause in case.clauses}
-    executed = {clause for case in corpus.cases if not _is_deferred(case) for clause in case.clauses}
+    cited = {clause for case in corpus.cases for clause in case.clauses}
+    answered = {clause for case in corpus.cases if is_answered(case) for clause in case.clauses}
     return [
-        name
-        for name, clause in corpus.clauses.items()
-        if clause.level == "required" and name not in deferred - executed
+        name for name, clause in corpus.clauses.items() if clause.level == "required" and name not in cited - answered
     ]
-
-
-def _is_deferred(case: Case) -> bool:
-    # Mutants give no gradients.
-    return isinstance(case.expectation, Deferred) or (case.call is not None and bool(case.call.gradients))

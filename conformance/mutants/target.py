@@ -10,10 +10,10 @@ from dataclasses import replace
 import numpy as np
 
 from .. import __version__
-from ..adapter import Outputs, Target
+from ..adapter import Limit, Outputs, Target
 from ..call import Call
 from . import conditions
-from .faults import EDITS
+from .faults import NAMES
 from .mutant import Mutant
 
 
@@ -25,17 +25,17 @@ class Names(Mapping[str, str]):
     def __getitem__(self, name: str) -> str:
         """Return the sentence of the condition."""
         fault, _, condition = name.partition("/")
-        if fault not in EDITS:
+        if fault not in NAMES:
             raise KeyError(name)
         return conditions.named(condition).sentence
 
     def __iter__(self) -> Iterator[str]:
         """Yield the faults alone."""
-        return iter(EDITS)
+        return iter(NAMES)
 
     def __len__(self) -> int:
         """Return the number of faults."""
-        return len(EDITS)
+        return len(NAMES)
 
 
 class MutantTarget:
@@ -49,6 +49,8 @@ class MutantTarget:
     version = __version__
     requires = ("numpy",)
     modes = Names()
+    differentiates = True
+    limits = (Limit("training: a mutant answers one call", lambda call: call.training is not None),)
 
     def __init__(self, target: Target) -> None:
         """
@@ -70,6 +72,8 @@ class MutantTarget:
             arrays = {"output": output}
             if call.variation.shape_inference:
                 arrays["inference"] = made.inferred(call, output)
+            if call.gradients:
+                arrays |= {f"gradient.{name}": each for name, each in made.gradients(call).items()}
             return Outputs(arrays, str(self._mutant))
 
         return make

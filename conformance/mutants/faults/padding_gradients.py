@@ -1,0 +1,130 @@
+"""
+Faults in what padding is worth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from ...call import Array, Call
+from ..backward import Part, by_input
+from ..evaluator import Axis, padded, source
+from . import back_wraps as back
+from .back_wraps import BackEdit, forward, input_of, kernel_of
+from .parts import each_axis
+
+#: Which padding mode is taken for which.
+OTHER = {"zeros": "zeros", "reflect": "replicate", "replicate": "circular", "circular": "reflect"}
+
+
+def _mode(change: Callable[[str], str]) -> Callable[[Part], Part]:
+    return lambda part: replace(part, told=replace(part.told, mode=change(part.told.mode)))
+
+
+_unpadded = each_axis(lambda axis: replace(axis, low=min(axis.low, 0)))
+_uncropped = each_axis(lambda axis: replace(axis, low=max(axis.low, 0)))
+_ends_swapped = each_axis(lambda axis: replace(axis, low=axis.high))
+_one_late = each_axis(lambda axis: replace(axis, low=axis.low - 1) if axis.low > 0 else axis)
+_as_zeros = _mode(lambda mode: "zeros")
+_as_another = _mode(OTHER.__getitem__)
+_as_border = _mode(lambda mode: "replicate" if mode == "zeros" else mode)
+
+
+def _axes_swapped(part: Part) -> Part:
+    lows = [axis.low for axis in reversed(part.axes)]
+    return replace(part, axes=tuple(replace(axis, low=low) for axis, low in zip(part.axes, lows, strict=True)))
+
+
+def _widely(part: Part) -> Part:
+    """Return the part whose input is padded already; there is no input dilation."""
+    pairs = tuple((axis.low, axis.high) for axis in part.axes)
+    wide = padded(part.x, pairs, "zeros")
+    lengths = zip(part.axes, wide.shape[2:], strict=True)
+    return replace(_as_zeros(part), x=wide, axes=tuple(replace(axis, length=length, low=0) for axis, length in lengths))
+
+
+def _padding_returned(part: Part, found: Array) -> Array:
+    return found if set(part.told.input_dilations) != {1} else by_input(_widely(part))
+
+
+def _folded(assign: Callable[[Array, Array, Array, Axis], None]) -> BackEdit:
+    """
+    Bring what a padding mode repeated back to its elements in another way, axis by axis.
+    """
+
+    def change(part: Part, found: Array) -> Array:
+        if part.told.mode == "zeros" or not found.size:
+            return found
+        worth = by_input(_widely(part))
+        for at, axis in enumerate(part.axes, 2):
+            places = np.arange(worth.shape[at]) - axis.low
+            home = np.zeros((axis.length, *np.moveaxis(worth, at, 0).shape[1:]))
+            assign(home, source(places, axis.length, part.told.mode), np.moveaxis(worth, at, 0), axis)
+            worth = np.moveaxis(home, 0, at)
+        return worth
+
+    return forward(back.by_input(change))
+
+
+def _overwritten(home: Array, elements: Array, worth: Array, axis: Axis) -> None:
+    home[elements] = worth
+
+
+def _low_side(home: Array, elements: Array, worth: Array, axis: Axis) -> None:
+    kept = slice(None, axis.low + axis.length)
+    np.add.at(home, elements[kept], worth[kept])
+
+
+def _high_side(home: Array, elements: Array, worth: Array, axis: Axis) -> None:
+    kept = slice(max(axis.low, 0), None)
+    np.add.at(home, elements[kept], worth[kept])
+
+
+def _averaged(home: Array, elements: Array, worth: Array, axis: Axis) -> None:
+    np.add.at(home, elements, worth)
+    copies = np.bincount(elements, minlength=axis.length)
+    home /= np.maximum(copies, 1).reshape(-1, *(1,) * (home.ndim - 1))
+
+
+def _step(change: Callable[[Call, Array], Array]) -> BackEdit:
+    return lambda do: replace(do, unstep=change)
+
+
+def _step_swapped(call: Call, g: Array) -> Array:
+    return padded(g, tuple((-high, -low) for low, high in call.before or ()), "zeros")
+
+
+def _step_border(call: Call, g: Array) -> Array:
+    """What the step cropped receives the gradient of the border."""
+    return padded(g, tuple((-low, -high) for low, high in call.before or ()), "replicate")
+
+
+EDITS: dict[str, BackEdit] = {
+    "input-gradient-ignores-padding": forward(input_of(_unpadded)),
+    "input-gradient-padding-swapped": forward(input_of(_ends_swapped)),
+    "input-gradient-padding-axes-swapped": forward(input_of(_axes_swapped)),
+    "input-gradient-one-late": forward(input_of(_one_late)),
+    "input-gradient-ignores-crop": forward(input_of(_uncropped)),
+    "input-gradient-of-the-padded": forward(back.by_input(_padding_returned)),
+    "input-gradient-padding-folded": forward(input_of(_as_border)),
+    "kernel-gradient-ignores-padding": forward(kernel_of(_unpadded)),
+    "kernel-gradient-padding-swapped": forward(kernel_of(_ends_swapped)),
+    "kernel-gradient-padding-axes-swapped": forward(kernel_of(_axes_swapped)),
+    "kernel-gradient-one-late": forward(kernel_of(_one_late)),
+    "kernel-gradient-ignores-crop": forward(kernel_of(_uncropped)),
+    "kernel-gradient-padding-counted": forward(kernel_of(_as_border)),
+    "input-gradient-ignores-mode": forward(input_of(_as_zeros)),
+    "kernel-gradient-ignores-mode": forward(kernel_of(_as_zeros)),
+    "input-gradient-of-another-mode": forward(input_of(_as_another)),
+    "kernel-gradient-of-another-mode": forward(kernel_of(_as_another)),
+    "mode-gradient-overwritten": _folded(_overwritten),
+    "mode-gradient-averaged": _folded(_averaged),
+    "mode-gradient-low-side-only": _folded(_low_side),
+    "mode-gradient-high-side-only": _folded(_high_side),
+    "step-gradient-lost": _step(lambda call, g: g),
+    "step-gradient-swapped": _step(_step_swapped),
+    "step-gradient-of-the-border": _step(_step_border),
+}
