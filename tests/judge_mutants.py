@@ -90,6 +90,7 @@ def _gathering(before: str, after: str) -> Mutant:
 
 
 GRADIENTS = "test_gradients.py"
+SECOND_ORDER = "test_second_order.py"
 _EXPECTED = "    expected = part.expected\n"
 _CAST = "    expected = _rounded(part.expected, part.dtype)\n"
 _PLAIN = "return Judgement(verdict=observation.outcome, message=observation.message)"
@@ -206,17 +207,26 @@ MUTANTS = {
         "            if is_doubted and self._may_doubt:\n", "            if False:\n"
     ),
     # Gradients
-    "gradients-not-compared": _judge("for array in context.call.gradients:", "for array in ():", GRADIENTS),
+    "gradients-not-compared": _judge("for array in context.call.gradients]", "for array in ()]", GRADIENTS),
     "gradient-of-the-input-alone": _judge(
-        "for array in context.call.gradients:", "for array in context.call.gradients[:1]:", GRADIENTS
+        "for array in context.call.gradients]", "for array in context.call.gradients[:1]]", GRADIENTS
     ),
     "gradient-said-to-be-the-output": _judge("return wrong and _located(wrong, part.where)", "return wrong", GRADIENTS),
-    "gradient-in-the-sums-of-the-output": _judge("    if part.gradient:\n", "    if False:\n", GRADIENTS),
+    "gradient-in-the-sums-of-the-output": _judge("    if part.name:\n", "    if False:\n", GRADIENTS),
     "sign-of-zero-of-a-gradient": _judge(
-        "self.expectation.signed_zero and not self.gradient", "self.expectation.signed_zero", GRADIENTS
+        'self.expectation.signed_zero and self.where == "output"', "self.expectation.signed_zero", GRADIENTS
     ),
     "narrow-mode-of-a-gradient": _judge("if returned != name else own", "if False else own", GRADIENTS),
     "grid-of-every-array": _numerics(" if other != name]", "]", GRADIENTS),
+    "second-order-not-compared": _judge("for array in context.call.second_order]", "for array in ()]", SECOND_ORDER),
+    "second-order-in-the-sums-of-gradients": _judge(
+        "    if part.where == _second(part.name):\n", "    if False:\n", SECOND_ORDER
+    ),
+    "second-order-passed-over-is-a-fault": _judge("call.second_order and not answered", "False", SECOND_ORDER),
+    "second-order-halves-not-rounded": _numerics("2 * magnitude if name == COTANGENT else 0.0", "0.0", SECOND_ORDER),
+    "second-order-on-the-coarser-grid": _numerics(
+        "    return min(*quanta, *", "    return max(*quanta, *", SECOND_ORDER
+    ),
     # The exact reference
     "digits-too-wide": _slices("2 * (width - 1) + math", "2 * (width - 2) + math"),
     "products-not-counted": _slices("terms * pairs", "pairs"),
