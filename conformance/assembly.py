@@ -160,7 +160,7 @@ class Assembly:
         paths = {entry["id"]: path for path, document in documents for entry in document["cases"]}
         literal = (entry for _, document in documents for entry in document["cases"])
         twins = enlarged.points(literal, self.known.clauses, self.left_out.setdefault(enlarged.SWEEP, Counter()))
-        wanted = ((entry, point) for entry, point in twins if tier == "full" or not enlarged.is_drawn(entry))
+        wanted = ((entry, point) for entry, point in twins if tier == "full" or not enlarged.can_wait(entry))
         return [self._point(paths[entry["id"]], entry, point, enlarged.SWEEP) for entry, point in wanted]
 
     def _check_clauses(self, path: str, entry: Plain, point: Point) -> None:

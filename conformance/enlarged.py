@@ -81,10 +81,18 @@ def _unfit(case: Plain) -> str:
     return ""
 
 
-def is_drawn(case: Plain) -> bool:
+def can_wait(case: Plain) -> bool:
     """
-    Say whether a case has drawn numbers itself, at sizes that it was given for what it shows: its twin can wait.
+    Say whether the twin of a case is for the full tier alone.
+
+    So it is where a case has drawn numbers itself, at sizes that it was given for what it shows; of gradients of
+    gradients; and of gradients along one axis, for which frameworks take the kernels that they have for two.
     """
+    call = case["call"]
+    return SECOND_ORDER in call or (COTANGENT in call and len(geometry.spatial(call)) == 1) or _is_drawn(case)
+
+
+def _is_drawn(case: Plain) -> bool:
     return all("lcg" in spec for name, spec in case["call"]["arrays"].items() if name != "bias")
 
 
