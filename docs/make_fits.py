@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from templating import environment
@@ -49,6 +50,17 @@ def stale(root: Path) -> Iterator[str]:
         yield f"{PAGE}: not what was measured; `python docs/make_fits.py` writes it"
 
 
+def _alike(said: Mapping[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
+    """Return the deviations of what is drawn, by the names of the targets that have the same."""
+    names: dict[str, list[str]] = {}
+    found = {}
+    for target, rows in said["targets"].items():
+        deviations = {row["training"]: row["deviation"] for row in rows if row["training"] in DRAWN}
+        names.setdefault(key := json.dumps(deviations), []).append(target)
+        found[key] = deviations
+    return {", ".join(targets): found[key] for key, targets in names.items()}
+
+
 def draw(said: Mapping[str, Any], path: Path) -> None:
     """
     Draw, for each training of the tutorial, how far each target's kernel is from the exact one by the update.
@@ -59,17 +71,16 @@ def draw(said: Mapping[str, Any], path: Path) -> None:
     mpl.rcParams["svg.hashsalt"] = "fits"
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, len(DRAWN), figsize=(10, 3.6), sharey=True, layout="constrained")
+    figure, axes = pyplot.subplots(1, len(DRAWN), figsize=(11, 3.6), sharey=True, layout="constrained")
     widths = {each["training"]: each["width"] for each in said["trainings"]}
     for axis, name in zip(axes, DRAWN, strict=True):
         steps = [int(step) for step in widths[name]]
         axis.fill_between(steps, 1e-17, list(widths[name].values()), color="#dddddd", label="any rounding in float32")
-        for target, found in said["targets"].items():
-            deviation = next((row.get("deviation") for row in found if row["training"] == name), None)
-            if deviation:
-                seen = [max(value, 1e-17) for value in deviation.values()]
-                style = "--" if target.endswith("+fit") else "-"
-                axis.plot([int(step) for step in deviation], seen, style, linewidth=1, label=target)
+        for targets, deviations in _alike(said).items():
+            deviation = deviations[name]
+            seen = [max(value, 1e-17) for value in deviation.values()]
+            style = "--" if "+fit" in targets else "-"
+            axis.plot([int(step) for step in deviation], seen, style, linewidth=1.2, label=fill(targets, 36))
         axis.set_yscale("log")
         axis.set_title(name, fontsize=9)
         axis.set_xlabel("updates", fontsize=9)
