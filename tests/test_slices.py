@@ -170,3 +170,20 @@ def test_every_operation_gives_the_bits_of_plain_integers(op: str, dtype: str, m
     sliced = evaluate(call)
     monkeypatch.setattr(exact, "FEW", np.inf)
     assert bits(evaluate(call)) == bits(sliced)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16", "float64"])
+def test_ordinary_numbers_stay_in_float64(dtype: str) -> None:
+    """Their grid begins at their lowest bit: a grid far below it would leave all sums to Python's integers."""
+    numbers = np.random.default_rng(1).normal(size=1000).astype(numpy_type(dtype))
+    found = exact.exact(numbers)
+    assert np.float64 == found.integers.dtype
+    assert (np.rint(found.integers) == found.integers).all() and (found.integers % 2 == 1).any()
+
+
+@pytest.mark.parametrize(
+    ("values", "exponent"), [([1.5, 0.25], -2), ([0.0, 0.75], -2), ([3.0, 0.1], -55), ([1e300, 2e300], 946)]
+)
+def test_a_grid_begins_at_the_lowest_bit(values: list[float], exponent: int) -> None:
+    """Whatever the size of the numbers; integers that float64 holds have none of their own."""
+    assert exponent == exact._lowest(np.array(values))

@@ -146,8 +146,8 @@ def _lowest(values: Array) -> int:
     bits = np.abs(values).view(np.int64)
     mantissas = (bits & (2**52 - 1)) | 2**52
     lowest = (mantissas & -mantissas).astype(np.float64)
-    # The exponent fields add up, for the lowest bit alone is a power of two: its fraction is 0.
-    fields = (bits + lowest.view(np.int64)) >> 52
+    # The exponent of the lowest bit is that of its place in the mantissa, and that of the mantissa.
+    fields = (bits >> 52) + (lowest.view(np.int64) >> 52)
     return int(fields.min(where=bits != 0, initial=2**12)) - 2098
 
 
