@@ -108,8 +108,8 @@ class Assembly:
         entry = self._find(name)
         if entry is None or "expect" not in entry:
             return f"no case {name}", suggestion(name, self.plain)
-        if entry["expect"]["kind"] in ("refusal", "deferred"):
-            return f"{name} is not expected to be accepted", "a twin must be"
+        if entry["expect"]["kind"] in ("refusal", "fit"):
+            return f"{name} is not one call that is expected to be accepted", "a twin must be"
         return None
 
     def _find(self, name: str) -> Plain | None:

@@ -128,10 +128,10 @@ def _adam(training: Training, unit: float, *, is_foreign: bool) -> Callable[[int
 
     def change(step: int, gradient: Interval) -> Interval:
         nonlocal moments
-        betas, powers = (training.beta_1, training.beta_2), (gradient, gradient.square())
-        first, second = moments = tuple(  # type: ignore[assignment]
-            _moment(beta, old, new, unit) for beta, old, new in zip(betas, moments, powers, strict=True)
-        )
+        betas = training.beta_1, training.beta_2
+        first = _moment(betas[0], moments[0], gradient, unit)
+        second = _moment(betas[1], moments[1], gradient.square(), unit)
+        moments = first, second
         # A power of a rounded beta is off by as many units as it has factors.
         by_first, by_second = (_correction(beta, step, unit) for beta in betas)
         root = (second / by_second).root()

@@ -356,7 +356,7 @@ EXPECTATIONS: list[tuple[str, str]] = [
     ("{output: reference}", "x.yaml:8:22: output: reference where every array is written out"),
     ("{output: [[[6], [11], [1.0e+60]]]}", "x.yaml:8:36: 1.0e+60 is too large for float32"),
     ("{refusal: {twin: a.c}}", "x.yaml:8:30: no case a.c"),
-    ("{refusal: {twin: a.b}}", "x.yaml:8:30: a.b is not expected to be accepted (a twin must be)"),
+    ("{refusal: {twin: a.b}}", "x.yaml:8:30: a.b is not one call that is expected to be accepted (a twin must be)"),
     ("{refusal: {twin: {strides: 0}}}", "x.yaml:8:40: the twin must be accepted: strides: 0 is below 1"),
     ("{refusal: {twin: {stride: 1}}}", "x.yaml:8:31: unknown key 'stride' (did you mean 'strides'?)"),
     (
