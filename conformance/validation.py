@@ -16,6 +16,7 @@ from .enclosure import enclosure
 from .expectation import AnyOf, Expectation, Fit, Output, Refusal, Shape
 from .problem import Problem
 from .reference.trajectory import matrix, matrix_again, trajectory
+from .straying import Run, straying
 
 #: The evaluators and differentiators, of the first order and the second, by what a message calls them.
 ROUTES = {
@@ -60,6 +61,11 @@ def _misled(call: Call, fit: Fit) -> Iterator[str]:
     unit = FORMATS[dtype].unit
     if not np.array_equal(matrix(call), matrix_again(call)):
         yield "the two formulations give different convolutions of the training"
+    assert call.kernel is not None
+    kernels = exact.kernels.reshape(-1, *call.kernel.shape)
+    run = Run(kernels, exact.losses, through=call.dtype_of("output"), kept="float64", told="float64")
+    if wrong := straying(fit, call, run):
+        yield f"the exact way itself is not what is expected: {wrong.message}"
     for step, said in fit.checkpoints.items():
         if step > certain:
             yield f"after {step} updates nothing is certain, for a residual of update {certain} may have either sign"

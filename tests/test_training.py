@@ -325,6 +325,9 @@ def test_validation_finds_a_checkpoint_that_is_off(tmp_path: Path) -> None:
     assert [] == list(validation.check([case]))
     off = read(tmp_path, ("6.33333333", "6.33333433"))
     assert "after 0 updates the exact way is at 6.333" in next(iter(validation.check([off]))).message
+    missed = read(tmp_path, ("loss_below: 10", "loss_below: 0.1"))
+    (problem,) = validation.check([missed])
+    assert "the exact way itself is not what is expected: the loss ends at" in problem.message
     late = read(tmp_path, ("[[[0]], [[1]]]", "[[[0.3]], [[1.9999999]]]"), ("{0: {loss: 6.33333333}", "{2: {loss: 1}"))
     assert "after 2 updates nothing is certain" in next(iter(validation.check([late]))).message
 
