@@ -4,6 +4,7 @@ Gradients of gradients: asked of a call along directions, answered by a target, 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +12,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_conformance import export, lock, validation, wire
+from conv_conformance import enlarged, export, lock, validation, wire
 from conv_conformance.backends.numpy import NumPy
+from conv_conformance.building import build_call
 from conv_conformance.call import ARRAYS, DIRECTIONS, Array, Call, PerArray
 from conv_conformance.case import Case
-from conv_conformance.corpus import load
+from conv_conformance.corpus import load, shipped
 from conv_conformance.expectation import AnyOf, Output, Refusal
 from conv_conformance.numerics import second_order_tolerance
+from conv_conformance.reading_cases import read_file
 from conv_conformance.reference import gradients, second_order, second_order_magnitudes, second_order_products
 from conv_conformance.run import Runner
 from conv_conformance.targets import resolve
@@ -438,17 +441,16 @@ def test_they_are_part_of_what_a_case_says(tmp_path: Path) -> None:
 
 def test_an_enlarged_twin_has_drawn_directions() -> None:
     """They have the sizes of its arrays, and all of the second order is judged on the grid."""
-    cases = load(sweeps="quick").select(["conv1d.second-order.all-terms[*"]).cases
-    assert cases
-    for case in cases:
-        assert case.call is not None
-        assert {name: each.shape for name, each in case.call.along.items()} == {
-            name: case.call.array(name).shape for name in ("input", "kernel", "bias")
-        }
-        found = answered(case).second_order
-        for name, each in found.items():
-            assert np.count_nonzero(each) * 4 > each.size
-            assert second_order_tolerance(case.call, name, each, "float32", composed=False).grid == 1.0
+    document, _ = read_file(shipped().joinpath("conv", "second-order.yaml").read_bytes(), "second-order.yaml")
+    twins = enlarged.points(document["cases"], load(sweeps="none").clauses, Counter())
+    call = next(build_call(point.call) for entry, point in twins if entry["id"] == "conv1d.second-order.all-terms")
+    assert call.cotangent is not None and call.extent("input", "C") > 2
+    assert {name: each.shape for name, each in call.along.items()} == {
+        name: call.array(name).shape for name in ("input", "kernel", "bias")
+    }
+    for name, each in second_order(call, call.cotangent, call.along).items():
+        assert np.count_nonzero(each) * 4 > each.size
+        assert second_order_tolerance(call, name, each, "float32", composed=False).grid == 1.0
 
 
 def test_gradients_stay_as_they_are() -> None:
