@@ -21,7 +21,7 @@ from conv_conformance.mutants.faults import BACK_EDITS, EDITS
 from conv_conformance.mutants.marked import noticing
 from conv_conformance.mutants.mutant import Mutant
 from conv_conformance.mutants.target import MutantTarget
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from .calls import calls
@@ -48,6 +48,7 @@ def arrays_of(call: Call, mutant: str = "") -> dict[str, Array]:
 @given(calls(), st.integers(0, 2**31))
 def test_the_way_back_agrees_with_the_reference(call: Call, seed: int) -> None:
     """Small integers of every op, padding, mode, group and layout have the exact gradients."""
+    assume(call.padding_mode == "zeros" or 0 not in (*call.lengths, *call.extents("input")))
     present = [name for name in ARRAYS if getattr(call, name) is not None]
     rng = np.random.default_rng(seed)
     drawn: dict[str, Any] = {
