@@ -45,7 +45,7 @@ def trainings() -> dict[str, tuple[Case, Call]]:
     """
     found: dict[str, tuple[Case, Call]] = {}
     for case in corpus.load().cases:
-        if case.call is not None and case.call.training is not None:
+        if case.call.training is not None:
             found[case.id] = case, case.call
             if case.call.training.schedule == "cosine" and case.call.training.steps < LONG:
                 terms = replace(case.call.training, steps=LONG)

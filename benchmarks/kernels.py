@@ -39,7 +39,7 @@ def chosen(patterns: Sequence[str], *, is_literal: bool) -> list[Case]:
     Return the cases that the patterns fit; without patterns the points of sweeps, with the literal cases if asked.
     """
     loaded = corpus.load(sweeps="quick").select(patterns)
-    return [case for case in loaded.cases if case.call is not None and (patterns or is_literal or case.sweep)]
+    return [case for case in loaded.cases if (patterns or is_literal or case.sweep)]
 
 
 def seen(setting: Setting, arguments: Sequence[str], folder: Path) -> Seen:

@@ -31,11 +31,7 @@ def count(target: str) -> dict[str, int]:
     place, _, name = adapter.locator.partition(":")
     backend = getattr(import_module(place), name)(adapter.target)
     calls = (case.call for case in corpus.load().cases)
-    reasons = (
-        next((limit.reason for limit in backend.limits if limit.holds(call)), None)
-        for call in calls
-        if call is not None
-    )
+    reasons = (next((limit.reason for limit in backend.limits if limit.holds(call)), None) for call in calls)
     return dict(sorted(Counter(reason for reason in reasons if reason is not None).items()))
 
 

@@ -36,9 +36,9 @@ def account(case: Case, observation: Observation) -> Iterator[Line]:
     Of a result that was not returned, or has another shape or dtype, nothing is said.
     """
     call, output = case.call, _output(case.expectation)
-    if call is not None and call.training is not None and observation.outcome == "returned":
+    if call.training is not None and observation.outcome == "returned":
         yield from _followed(call, observation)
-    if call is None or output is None or observation.outcome != "returned":
+    if output is None or observation.outcome != "returned":
         return
     got, dtype = observation.arrays["output"], observation.dtypes["output"]
     if got.shape != output.array.shape or dtype not in FORMATS or dtype != call.dtype.output:

@@ -174,7 +174,6 @@ class Assembly:
         self._check_clauses(path, entry, point)
 
         def expected() -> Expectation:
-            assert case.call is not None
             return expectation(point, case.call, self._twin, self.known.clauses)
 
         def fresh() -> Point:
@@ -206,7 +205,7 @@ class Assembly:
         )
         return build_expectation(entry["expect"], setting)
 
-    def _twin(self, name: str) -> Call | None:
+    def _twin(self, name: str) -> Call:
         self._find(name)
         return self.built[name].call
 
@@ -221,28 +220,27 @@ def about(entry: Plain, path: str) -> dict[str, Any]:
     return {**said, **lists, "references": references, "path": path, "line": entry["line"]}
 
 
-def _build_call(plain: Plain | None) -> Call | None:
+def _build_call(plain: Plain) -> Call:
     from .building import build_call
 
-    return None if plain is None else build_call(plain)
+    return build_call(plain)
 
 
 def _differentiate(case: Case, switches: frozenset[str]) -> Mapping[str, Array]:
     from .reference import gradients
 
-    assert case.call is not None and case.call.cotangent is not None
+    assert case.call.cotangent is not None
     return gradients(case.call, case.call.cotangent, switches)
 
 
 def _differentiate_twice(case: Case, switches: frozenset[str]) -> Mapping[str, Array]:
     from .reference import second_order
 
-    assert case.call is not None and case.call.cotangent is not None
+    assert case.call.cotangent is not None
     return second_order(case.call, case.call.cotangent, case.call.along, switches)
 
 
 def _evaluate(case: Case, switches: frozenset[str]) -> Array:
     from .reference import evaluate
 
-    assert case.call is not None
     return evaluate(case.call, switches)

@@ -10,11 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from .case import Case
-from .expectation import Deferred, Expectation
 from .judge import Context, Judgement, judge
 from .ledger import Ledger
 from .observation import RAISED, SKIPPED, Observation
-from .plan import SMOKE, Plan
+from .plan import Plan
 from .pooled import Pools
 from .record import TargetInfo
 from .verdict import Verdict
@@ -50,7 +49,6 @@ class Bench:
         self._pools = Pools()
         self._twins: dict[int, Observation] = {}
         self._is_twin = {number for twins in plan.twins for number in twins.values()}
-        self._position = {number: at for at, number in enumerate(plan.numbers) if number is not None}
         self._waiting: dict[int, Observation] = {}
         self._verdicts: dict[int, Verdict] = {}
 
@@ -65,17 +63,16 @@ class Bench:
         """
         Take an observation: judge it, or keep it until its twins have been seen, if the call was raised.
         """
-        at = self._position.get(number)
         if observation.outcome == SKIPPED:
             observation = Observation(outcome="suite-error", message="the worker skipped a call that is no follow-up")
         elif number in self._is_twin:
             self._twins[number] = observation
-        if at is None:
+        if number >= len(self._plan.cases):
             return
-        if self._plan.twins[at] and observation.outcome == RAISED:
-            self._waiting[at] = observation
+        if self._plan.twins[number] and observation.outcome == RAISED:
+            self._waiting[number] = observation
         else:
-            self._judge(at, observation)
+            self._judge(number, observation)
 
     def finish(self, failed: str = "") -> Sequence[Verdict]:
         """
@@ -89,9 +86,9 @@ class Bench:
         for at, verdict in self._doubted.items():
             self._give(at, verdict)
         reason = f"the target could not run: {failed}" if failed else ""
-        for at, case in enumerate(self._plan.cases):
+        for at in range(len(self._plan.cases)):
             if at not in self._verdicts:
-                never = Observation(outcome="not-run", message=reason or _deferred(case.expectation))
+                never = Observation(outcome="not-run", message=reason or "it was never made")
                 self._judge(at, never)
         return [self._verdicts[at] for at in range(len(self._plan.cases))]
 
@@ -99,7 +96,7 @@ class Bench:
         case = self._plan.cases[at]
         twins = {name: self._twins[number] for name, number in self._plan.twins[at].items() if number in self._twins}
         context = Context(
-            call=case.call or SMOKE,
+            call=case.call,
             twins=twins,
             result_dtypes=self._info.result_dtypes,
             is_drawn=case.redraw is not None,
@@ -142,10 +139,6 @@ class Bench:
             is_seen = other.finding is not None and other.finding.kind == "precision"
             self._give(at, verdict if is_seen else replace(other, output_sha256=verdict.output_sha256))
         self._doubted.clear()
-
-
-def _deferred(expectation: Expectation) -> str:
-    return expectation.reason if isinstance(expectation, Deferred) else "it was never made"
 
 
 def _verdict(case: Case, target: str, observation: Observation, judgement: Judgement) -> Verdict:

@@ -18,7 +18,7 @@ from .specs import Spec
 from .training import Training
 
 #: How a case is found by its id, for twins.
-Find = Callable[[str], "Call | None"]
+Find = Callable[[str], "Call"]
 
 
 def build_call(plain: Plain, make: Callable[[Spec, str, str], Array] = arrays.build) -> Call:

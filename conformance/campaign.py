@@ -99,8 +99,8 @@ def choose(
         case
         for case in loaded.cases
         if (not clauses or any(matches(each, clause) for each in clauses for clause in case.clauses))
-        and (not ops or (case.call is not None and case.call.op in ops))
-        and (not dtypes or (case.call is not None and case.call.dtype.input in dtypes))
+        and (not ops or (case.call.op in ops))
+        and (not dtypes or (case.call.dtype.input in dtypes))
     )
     if not chosen:
         raise Invalid(Problem(path="cases", message="none is left", hint="widen --ops, --dtypes or --profile"))

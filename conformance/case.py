@@ -31,7 +31,6 @@ class Case:
     One case of the corpus, literal or a point of a sweep.
 
     Its call and expectation are built when first asked for, so that listing a corpus costs no arrays.
-    `call` is None where `expectation` is Deferred and the call cannot be said yet.
     """
 
     id: str
@@ -49,32 +48,31 @@ class Case:
     #: Where it is written: path (relative to the corpus, or as the user gave it) and line.
     path: str = ""
     line: int = 0
-    build_call: Callable[[], Call | None] = field(repr=False)
+    build_call: Callable[[], Call] = field(repr=False)
     #: Builds the call without drawing integers that are generated, where that is worth while.
-    build_outline: Callable[[], Call | None] | None = field(default=None, repr=False)
+    build_outline: Callable[[], Call] | None = field(default=None, repr=False)
     build_expectation: Callable[[], Expectation] = field(repr=False)
     #: Of a case whose numbers are drawn for rounding: makes it anew with other numbers.
     redraw: Callable[[], Case] | None = field(default=None, repr=False)
 
     @cached_property
-    def call(self) -> Call | None:
+    def call(self) -> Call:
         """The call, its arrays in the call's own layouts."""
         return self.build_call()
 
     @property
-    def outline(self) -> Call | None:
+    def outline(self) -> Call:
         """The call, for its shapes and parameters alone: if it is not built, generated integers may stand as zeros."""
         build = self.build_outline if self.build_outline is not None else self.build_call
-        built: Call | None = vars(self)["call"] if "call" in vars(self) else build()
+        built: Call = vars(self)["call"] if "call" in vars(self) else build()
         return built
 
     @cached_property
     def features(self) -> Mapping[str, Value]:
-        """What can be said of the call, by the names of features; nothing without a call."""
+        """What can be said of the call, by the names of features."""
         from .features import features
 
-        call = self.outline
-        return features(call) if call is not None else {}
+        return features(self.outline)
 
     @cached_property
     def expectation(self) -> Expectation:
@@ -85,7 +83,7 @@ class Case:
         """
         Let go of what was built; it is built again when it is asked for.
         """
-        call: Call | None = vars(self).pop("call", None)
+        call = vars(self).pop("call", None)
         if call is not None:
             call.release()
         for built in ("features", "expectation"):

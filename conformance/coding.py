@@ -26,7 +26,7 @@ def confusable(case: Case, outputs: list[Output]) -> Iterator[tuple[str, str]]:
     """
     call = case.call
     is_about_layouts = any(clause.startswith("LAYOUT-") for clause in case.clauses)
-    if call is None or not is_about_layouts or not any(output.array.size for output in outputs):
+    if not is_about_layouts or not any(output.array.size for output in outputs):
         return
     is_small = _largest_sum(call) <= _limit(call.dtype.output or call.dtype.input)
     for name in ARRAYS[:-1]:

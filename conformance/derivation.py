@@ -37,10 +37,9 @@ def derived(cases: tuple[Case, ...], clauses: Mapping[str, Clause]) -> Iterator[
     Not of those that ask for gradients, as trainings do: what becomes of a cotangent under a mutator no rule says.
     """
     accepted = (case for case in cases if not case.sweep and _is_accepted(case.expectation))
-    literal = [case for case in accepted if case.call is not None and not case.call.gradients]
+    literal = [case for case in accepted if not case.call.gradients]
     for mutator in MUTATORS.values():
         for case in literal:
-            assert case.call is not None
             if (call := mutator.change(case.call)) is not None:
                 yield _case(case, mutator, call, clauses)
 
@@ -59,7 +58,7 @@ def _case(case: Case, mutator: Mutator, call: Call, clauses: Mapping[str, Clause
         id=f"{case.id}[mutator={mutator.name}]",
         title=f"{mutator.does.removesuffix('.')}; else: {case.title}",
         clauses=(mutator.clause,) if is_refused else tuple(clause.id for clause in left) or case.clauses,
-        choices=tuple(clause.id for clause in (choices(case.call, clauses) if is_refused and case.call else left)),
+        choices=tuple(clause.id for clause in (choices(case.call, clauses) if is_refused else left)),
         sweep=case.id,
         path=case.path,
         line=case.line,
@@ -82,7 +81,6 @@ def _left_open(mutator: Mutator, call: Call, clauses: Mapping[str, Clause]) -> t
 
 
 def _refused(case: Case, clauses: Mapping[str, Clause]) -> Expectation:
-    assert case.call is not None
     left = choices(case.call, clauses)
     refusal = Refusal(twin=case.call, name=case.id)
     found = {"fault": refusal, **refusals_under(left, _twins(case.call)), **_refusals(case.expectation)}
@@ -117,6 +115,4 @@ def _twins(call: Call) -> Callable[[Twin], Call]:
 @cache
 def _shipped(name: str) -> Call:
     """Return the call of a shipped case, which clauses name as a twin."""
-    (call,) = (case.call for case in load().cases if case.id == name)
-    assert call is not None
-    return call
+    return next(case.call for case in load().cases if case.id == name)

@@ -70,7 +70,7 @@ def points(
 
 def _unfit(case: Plain) -> str:
     call = case["call"]
-    if call is None or case["expect"]["kind"] in ("refusal", "deferred", "shape", "fit"):
+    if case["expect"]["kind"] in ("refusal", "shape", "fit"):
         return "it is about no result"
     if call.get("variation", {}).get("shape_inference"):
         return "it is about a shape"

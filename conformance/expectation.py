@@ -91,13 +91,4 @@ class AnyOf:
     clauses: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Deferred:
-    """
-    The format has words for it, this version of the suite does not execute it yet.
-    """
-
-    reason: str
-
-
-Expectation: TypeAlias = Output | Fit | Shape | Refusal | AnyOf | Deferred
+Expectation: TypeAlias = Output | Fit | Shape | Refusal | AnyOf

@@ -53,7 +53,7 @@ def _case(case: Case) -> dict[str, Any]:
         "title": case.title,
         "clauses": list(case.clauses),
         "sweep": case.sweep or None,
-        "call": None if case.call is None else call(case.call),
+        "call": call(case.call),
         "expect": expectation(case.expectation, case.call),
     }
 
@@ -67,13 +67,12 @@ def call(made: Call) -> dict[str, Any]:
     return {**wire.described(made), "arrays": arrays}
 
 
-def expectation(expected: Expectation, made: Call | None) -> dict[str, Any]:
+def expectation(expected: Expectation, made: Call) -> dict[str, Any]:
     """
     Return what is expected of a call, under one key that says which kind it is.
     """
     match expected:
         case Output():
-            assert made is not None
             dtype = made.dtype.output or made.dtype.input
             more: dict[str, Any] = {"signed_zero": True} if expected.signed_zero else {}
             for order in ("gradients", "second_order"):
@@ -81,7 +80,6 @@ def expectation(expected: Expectation, made: Call | None) -> dict[str, Any]:
                     more[order] = {name: array(each, made.dtype_of(name)) for name, each in named.items()}
             return {"output": array(expected.array, dtype), "precision": expected.precision, **more}
         case Fit():
-            assert made is not None
             steps = {str(step): _said(vars(each), made) for step, each in expected.checkpoints.items()}
             ends = {"loss_below": expected.loss_below, "kernel_near": expected.kernel_near}
             return {"checkpoints": steps, **_said(ends, made)}
@@ -92,7 +90,6 @@ def expectation(expected: Expectation, made: Call | None) -> dict[str, Any]:
         case AnyOf():
             each = {name: expectation(one, made) for name, one in expected.alternatives.items()}
             return {"any_of": each}
-    return {"deferred": expected.reason}
 
 
 def _said(values: Mapping[str, Any], made: Call) -> dict[str, Any]:
@@ -239,7 +236,6 @@ SCHEMA: Mapping[str, Any] = {
                 _object({"shape": _list({"type": "integer", "minimum": 0}), "dtype": _TEXT}),
                 _object({"refusal": _object({"accepted": {"$ref": "#/$defs/call"}})}),
                 _object({"any_of": {"type": "object", "additionalProperties": {"$ref": "#/$defs/expect"}}}),
-                _object({"deferred": _TEXT}),
             ]
         },
     },

@@ -16,7 +16,7 @@ import numpy as np
 from . import evidence, numerics
 from .call import Array, Call
 from .dtypes import FORMATS, numpy_type
-from .expectation import AnyOf, Deferred, Expectation, Fit, Output, Refusal, Shape
+from .expectation import AnyOf, Expectation, Fit, Output, Refusal, Shape
 from .observation import Observation
 from .straying import Run, straying
 from .verdict import Finding
@@ -326,10 +326,6 @@ def _judge_part(part: _Part, observation: Observation, context: Context) -> Judg
     return wrong and _located(wrong, part.where)
 
 
-def _judge_deferred(expectation: Deferred, _: Observation, __: Context) -> Judgement:
-    return Judgement(verdict="not-run", message=expectation.reason)
-
-
 def _located(judgement: Judgement, where: str) -> Judgement:
     """Return a disagreement over an output as one over what is at `where`, in its message too."""
     if where == "output" or judgement.finding is None:
@@ -537,5 +533,4 @@ _JUDGES: Mapping[type, Callable[[Any, Observation, Context], Judgement]] = {
     Shape: _judge_shape,
     Refusal: _judge_refusal,
     AnyOf: _judge_any,
-    Deferred: _judge_deferred,
 }

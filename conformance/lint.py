@@ -17,7 +17,7 @@ from .case import Case
 from .coding import confusable
 from .corpus import Corpus
 from .dtypes import PARTS, STRUCTURE_LIMIT, is_integer
-from .expectation import AnyOf, Deferred, Expectation, Output
+from .expectation import AnyOf, Expectation, Output
 from .numerics import gradient_tolerance, second_order_tolerance, tolerance
 from .patterns import matches
 from .problem import Invalid, Problem
@@ -63,8 +63,6 @@ def _problem(case: Case, message: str, hint: str) -> Problem:
 
 
 def _complaints(case: Case, corpus: Corpus) -> Iterator[Complaint]:
-    if case.call is None or isinstance(case.expectation, Deferred):
-        return
     outputs = list(_outputs(case.expectation))
     yield from distant(case, corpus.clauses)
     yield from _rounded(case, outputs)
@@ -80,7 +78,7 @@ def _outputs(expectation: Expectation) -> Iterable[Output]:
 
 def _rounded(case: Case, outputs: Iterable[Output]) -> Iterator[Complaint]:
     """Yield that numbers are so large, or so finely graded, that the order of summation shows; at most once."""
-    if case.call is None or any(matches(each, name) for each in ABOUT_NUMBERS for name in case.clauses):
+    if any(matches(each, name) for each in ABOUT_NUMBERS for name in case.clauses):
         return
     for output in outputs:
         dtype = case.call.dtype.output or case.call.dtype.input

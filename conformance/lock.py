@@ -17,7 +17,7 @@ import numpy as np
 
 from .call import Array, Call, PerArray, Variation
 from .case import Case
-from .expectation import AnyOf, Deferred, Expectation, Fit, Output, Refusal, Shape
+from .expectation import AnyOf, Expectation, Fit, Output, Refusal, Shape
 from .problem import Invalid, Problem
 from .training import Training
 
@@ -52,16 +52,10 @@ def check(cases: Iterable[Case], lock: Lock) -> Iterator[Problem]:
 
 def grown(cases: Iterable[Case], lock: Lock) -> dict[str, str]:
     """
-    Return a lock that has the literal ones of some cases too, apart from those that wait to be executed.
-
-    No entry is changed.
+    Return a lock that has the literal ones of some cases too; no entry is changed.
     """
     new = (case for case in cases if not case.sweep and case.id not in lock)
-    return {**{case.id: digest(case) for case in new if not _is_deferred(case)}, **lock}
-
-
-def _is_deferred(case: Case) -> bool:
-    return isinstance(case.expectation, Deferred)
+    return {**{case.id: digest(case) for case in new}, **lock}
 
 
 def read(path: Path) -> dict[str, str]:
@@ -90,10 +84,8 @@ def encoded(lock: Lock) -> str:
 
 def digest(case: Case) -> str:
     """
-    Return "sha256:" and the digest of what a case says; "waits" for one that cannot be executed yet.
+    Return "sha256:" and the digest of what a case says.
     """
-    if case.call is None or _is_deferred(case):
-        return "waits"
     meaning = {"call": _call(case.call), "expect": _expected(case.expectation), "clauses": sorted(case.clauses)}
     text = json.dumps(meaning, sort_keys=True)
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
@@ -140,8 +132,6 @@ def _expected(expectation: Expectation) -> dict[str, Any]:
             return {"twin": _call(expectation.twin)}
         case AnyOf():
             return {"any_of": {name: _expected(each) for name, each in expectation.alternatives.items()}}
-        case Deferred():
-            raise TypeError(expectation.reason)
 
 
 def _fit(expectation: Fit) -> dict[str, Any]:

@@ -14,19 +14,17 @@ import numpy as np
 from . import wire
 from .call import Array, Call, PerArray
 from .case import Case
-from .expectation import AnyOf, Deferred, Expectation, Output, Refusal
+from .expectation import AnyOf, Expectation, Output, Refusal
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
     """
-    What every target of a run is asked: a packed call for each case that can be executed, then for each twin.
+    What every target of a run is asked: a packed call for each case, at the case's position, then for each twin.
     """
 
     cases: Sequence[Case]
     calls: Sequence[bytes]
-    #: The number of each case's call, by the case's position; none where nothing is executed.
-    numbers: Sequence[int | None]
     #: For each case, the numbers of the twins of its refusals, by their names.
     twins: Sequence[dict[str, int]]
 
@@ -34,9 +32,9 @@ class Plan:
     def follow_ups(self) -> dict[int, list[int]]:
         """By twin, the numbers of the calls one of which must have been raised before anybody asks for it."""
         found: dict[int, list[int]] = {}
-        for number, twins in zip(self.numbers, self.twins, strict=True):
+        for number, twins in enumerate(self.twins):
             for twin in set(twins.values()):
-                found.setdefault(twin, []).append(-1 if number is None else number)
+                found.setdefault(twin, []).append(number)
         return found
 
 
@@ -65,8 +63,6 @@ def batches(
 
 def _weight(case: Case) -> int:
     """Return how many bytes the arrays of a case take, the call's twice: it is packed as well."""
-    if case.call is None:
-        return 0
     expected = {id(array): array.nbytes for array in _expected(case.expectation)}
     return 2 * sum(array.nbytes for array in _arrays(case.call)) + sum(expected.values())
 
@@ -92,20 +88,12 @@ def make_plan(cases: Sequence[Case]) -> Plan:
     """
     Pack the calls of the cases, and of the twins of their refusals, each twin once.
     """
-    calls: list[bytes] = []
-    numbers: list[int | None] = []
-    twins: list[dict[str, int]] = []
+    calls = [wire.pack_call(at, case.call, repeat=_is_full_precision(case.call)) for at, case in enumerate(cases)]
     seen: dict[bytes, int] = {}
-    for case in cases:
-        if case.call is None or isinstance(case.expectation, Deferred):
-            numbers.append(None)
-        else:
-            numbers.append(len(calls))
-            calls.append(wire.pack_call(len(calls), case.call, repeat=_is_full_precision(case.call)))
-    for case, number in zip(cases, numbers, strict=True):
-        refused = refusals(case.expectation) if number is not None else ()
-        twins.append({refusal.name: _add_twin(refusal.twin, calls, seen) for refusal in refused})
-    return Plan(cases=cases, calls=calls, numbers=numbers, twins=twins)
+    twins = [
+        {refusal.name: _add_twin(refusal.twin, calls, seen) for refusal in refusals(case.expectation)} for case in cases
+    ]
+    return Plan(cases=cases, calls=calls, twins=twins)
 
 
 def _add_twin(twin: Call, calls: list[bytes], seen: dict[bytes, int]) -> int:

@@ -32,7 +32,7 @@ class Pools:
         if case.redraw is None:
             return False
         call, got, dtype = case.call, observation.arrays["output"], observation.dtypes["output"]
-        if call is None or not 0 < got.size < evidence.FEWEST or call.cotangent is not None:
+        if not 0 < got.size < evidence.FEWEST or call.cotangent is not None:
             return False
         if not evidence.is_asked(call, dtype):
             return False

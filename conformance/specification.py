@@ -159,8 +159,7 @@ def check(areas: Collection[Area], corpus: Corpus) -> Iterator[Problem]:
     """
     Yield where clauses, commentary and literal cases do not fit together.
 
-    Every clause has one commentary, whose example cites it; every required clause is cited by some literal case, be it
-    one that waits to be executed.
+    Every clause has one commentary, whose example cites it; every required clause is cited by some literal case.
     """
     literal = {case.id: case for case in corpus.cases if not case.sweep}
     first: dict[str, str] = {}

@@ -46,7 +46,6 @@ def distant(case: Case, clauses: Mapping[str, Clause]) -> Iterator[tuple[str, st
     A twin may be several steps away where it needs each of them:
     with any one taken back the call would have no meaning, or a clause would leave it to be refused.
     """
-    assert case.call is not None
     for refusal in refusals(case.expectation):
         found = steps(case.call, refusal.twin)
         if not found:

@@ -30,9 +30,8 @@ def check(cases: Iterable[Case]) -> Iterator[Problem]:
     Yield what is wrong with the expectations of `cases`.
     """
     for case in cases:
-        if case.call is not None:
-            for message in _wrong(case.call, case.expectation, frozenset()):
-                yield Problem(path=case.path, line=case.line, column=1, message=f"{case.id}: {message}")
+        for message in _wrong(case.call, case.expectation, frozenset()):
+            yield Problem(path=case.path, line=case.line, column=1, message=f"{case.id}: {message}")
 
 
 def _wrong(call: Call, expectation: Expectation, switches: frozenset[str]) -> Iterator[str]:

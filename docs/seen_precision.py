@@ -123,8 +123,7 @@ class _Seen:
         return known.get(verdict.output_sha256 or "", "another order" if known else "")
 
     def _ordered(self, case: str, dtype: str) -> orders.Orders:
-        call = self._cases[case].call
-        return {} if call is None else orders.orders(call, dtype)
+        return orders.orders(self._cases[case].call, dtype)
 
 
 def _telling(dtype: str, result: str) -> Sequence[str]:

@@ -34,6 +34,6 @@ function holds(expect, result) {
 }
 
 const corpus = JSON.parse(fs.readFileSync(process.argv[2], "utf8"));
-const said = corpus.cases.filter(({ call, expect }) => call && !("deferred" in expect) && !unsaid(call));
+const said = corpus.cases.filter(({ call }) => !unsaid(call));
 const differing = said.filter(({ call, expect }) => !holds(expect, made(call))).map(({ id }) => id);
 console.log(JSON.stringify({ format: corpus.format, cases: corpus.cases.length, made: said.length, differing }));

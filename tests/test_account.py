@@ -35,7 +35,6 @@ def told(case: Case, output: Array, **said: Any) -> list[tuple[str, str]]:
 def test_a_right_result_of_drawn_numbers() -> None:
     """The worst output with its error and bound in u*S, the witness, every statistic, and the class."""
     case = case_of(CASE)
-    assert case.call is not None
     got = np.array(evaluate(case.call))
     by = evidence.yardstick(case.call, "float32")
     at = (2, 3, 4, 7)
@@ -54,7 +53,6 @@ def test_a_right_result_of_drawn_numbers() -> None:
 def test_a_lower_class_is_named() -> None:
     """With the statistic that is beyond its limit."""
     case = case_of(CASE)
-    assert case.call is not None
     said = dict(told(case, evaluate(case.call, {"operands-16-bits"})))
     assert said["class"] == "bfloat16x2-like"
     assert "bfloat16x2-like" in told(case, evaluate(case.call, {"operands-16-bits"}))[9][1]
@@ -63,7 +61,6 @@ def test_a_lower_class_is_named() -> None:
 def test_whole_numbers_have_a_grid() -> None:
     """Then nothing is rounded, and the residue is what is off the grid."""
     case = case_of("conv1d.window.exact-edge-detector-over-many-channels")
-    assert case.call is not None
     right = evaluate(case.call)
     assert told(case, right)[0][1].startswith("every exact result is a multiple of 1")
     assert told(case, right + np.float32(0.25))[1] == ("residue", "0.25 of that at most")
@@ -72,7 +69,6 @@ def test_whole_numbers_have_a_grid() -> None:
 def test_of_what_cannot_be_compared_nothing_is_said() -> None:
     """Another shape, or nothing returned."""
     case = case_of(CASE)
-    assert case.call is not None
     assert told(case, evaluate(case.call)[:1]) == []
     assert list(account(case, Observation(outcome="raised", message="no"))) == []
     composed = told(case, evaluate(case.call), composed=True)

@@ -47,7 +47,7 @@ def swept(folder: Path, axes: str, *, base: str = BASE, more: str = "") -> list[
     """
     text = f"about: A file.\nsweeps:\n  - id: a.sweep\n    title: A fact\n    base:\n{base}    axes: {{{axes}}}\n{more}"
     (folder / "x.yaml").write_text(text)
-    return [case.call for case in load([folder / "x.yaml"], sweeps="full").cases if case.call is not None]
+    return [case.call for case in load([folder / "x.yaml"], sweeps="full").cases]
 
 
 def test_a_rank_widens_layouts_and_cuts_lists(tmp_path: Path) -> None:
@@ -173,7 +173,6 @@ def test_no_thinned_sum_leaves_its_limit(quick: list[Case]) -> None:
     """S of every third quick point stays within what its dtype sums exactly in any order."""
     beyond = []
     for case in [case for case in quick if case.sweep and not _is_about_numbers(case)][::3]:
-        assert case.call is not None
         dtype = case.call.dtype.input
         if is_integer(dtype):
             continue
@@ -190,7 +189,7 @@ def test_literal_twins_and_covering_sweeps_are_few_enough_for_every_day(quick: l
 def test_twins_of_gradients_along_one_axis_wait_for_the_full_tier(quick: list[Case]) -> None:
     """Those along more are run by default, of gradients of gradients none is."""
     twins = [case.outline for case in quick if case.sweep == enlarged.SWEEP]
-    asking = [call for call in twins if call is not None and call.gradients]
+    asking = [call for call in twins if call.gradients]
     assert {2, 3} == {call.rank for call in asking}
     assert not any(call.second_order for call in asking)
 
@@ -202,7 +201,6 @@ def test_a_structure_has_one_twin_of_production_size(quick: list[Case]) -> None:
     assert len(twins) == len(set(map(_origin, twins))) > 400
     for twin in twins[::7]:
         call, case = twin.call, literal[_origin(twin)].call
-        assert call is not None
         assert case is not None
         kept = ("op", "strides", "padding", "dilations", "input_dilations", "layout", "dtype", "storage", "variation")
         assert [getattr(case, name) for name in kept] == [getattr(call, name) for name in kept]
@@ -236,7 +234,6 @@ def test_twins_expect_what_the_reference_says(quick: list[Case]) -> None:
     for twin in [case for case in quick if case.sweep == enlarged.SWEEP][::40]:
         expectation = twin.expectation
         outputs = expectation.alternatives.values() if isinstance(expectation, AnyOf) else [expectation]
-        assert twin.call is not None
         for output in outputs:
             if isinstance(output, Output):
                 assert output.array.tobytes() == evaluate(twin.call, output.switches).tobytes()

@@ -329,7 +329,7 @@ def test_a_case_asks_and_expects(tmp_path: Path) -> None:
     """The cotangent and the names are the call's, the gradients the expectation's."""
     beside = f"    expect: {{{OUTPUT}, gradients: {{{COTANGENT}, kernel: [[[6]], [[10]]]}}}}\n"
     (case,) = cases_of(tmp_path, CASE + beside)
-    assert case.call is not None and case.call.cotangent is not None
+    assert case.call.cotangent is not None
     assert (("kernel",), [[[1], [-2], [3]]]) == (case.call.gradients, case.call.cotangent.tolist())
     assert isinstance(case.expectation, Output)
     assert [[[6]], [[10]]] == case.expectation.gradients["kernel"].tolist()
@@ -418,7 +418,6 @@ def test_gradients_are_part_of_what_a_case_says(tmp_path: Path) -> None:
     digest = lock.digest(case)
     (other,) = cases_of(tmp_path, CASE + beside.replace("[10]", "[11]"))
     assert digest.startswith("sha256:") and digest != lock.digest(other)
-    assert case.call is not None
     said = export.call(case.call)
     assert (("kernel",), [1.0, -2.0, 3.0]) == (said["gradients"], said["arrays"]["cotangent"]["values"])
     assert [6.0, 10.0] == export.expectation(case.expectation, case.call)["gradients"]["kernel"]["values"]
@@ -446,7 +445,7 @@ def test_the_points_of_a_sweep_ask_for_gradients(tmp_path: Path) -> None:
     cases = cases_of(tmp_path, SWEEP, sweeps="full")
     assert 8 == len(cases)
     for case in cases:
-        assert case.call is not None and case.call.cotangent is not None
+        assert case.call.cotangent is not None
         assert isinstance(case.expectation, Output)
         assert case.expectation.array.shape == case.call.cotangent.shape
         wanted = ("input", "kernel", "bias") if "bias=with]" in case.id else ("input", "kernel")
@@ -469,12 +468,12 @@ def test_what_is_wrong_with_a_sweep_is_told(tmp_path: Path, before: str, after: 
 
 def test_some_gradients_may_be_chosen(tmp_path: Path) -> None:
     cases = cases_of(tmp_path, SWEEP.replace("gradients: all", "gradients: [kernel]"), sweeps="full")
-    assert {("kernel",)} == {case.call.gradients for case in cases if case.call is not None}
+    assert {("kernel",)} == {case.call.gradients for case in cases}
 
 
 def test_every_gradient_of_the_corpus_holds_for_numpy() -> None:
     """NumPy, which is no reference, agrees with every literal case that asks for gradients."""
-    cases = [case for case in load().cases if case.call is not None and case.call.gradients]
+    cases = [case for case in load().cases if case.call.gradients]
     assert len(cases) > 120
     made = Runner().run(cases, [resolve("numpy")])
     assert {"agree"} == {verdict.verdict for verdict in made.targets[0].verdicts}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conv_conformance.call import Array, Call, Variation
-from conv_conformance.expectation import AnyOf, Deferred, Expectation, Output, Refusal, Shape
+from conv_conformance.expectation import AnyOf, Expectation, Output, Refusal, Shape
 from conv_conformance.judge import Context, Judgement, judge
 from conv_conformance.observation import Observation
 from conv_conformance.reference import evaluate
@@ -71,13 +71,6 @@ def test_right_result_agrees() -> None:
     The walk-through's result is right.
     """
     assert judged(EXPECTED, EXPECTED) == AGREE
-
-
-def test_deferred_case_is_not_run() -> None:
-    """
-    What the suite cannot judge yet counts for nobody.
-    """
-    assert judged(EXPECTED, Deferred(reason="later")) == ("not-run", None)
 
 
 def test_output_alone_is_asked_for() -> None:

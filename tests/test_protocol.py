@@ -49,7 +49,7 @@ def has_words(call: Call) -> bool:
 
 @pytest.fixture(scope="module")
 def literal() -> list[Case]:
-    calls = [(case, case.call) for case in corpus.load().cases if case.call is not None]
+    calls = [(case, case.call) for case in corpus.load().cases]
     # Plain loops over more than this take seconds.
     return [case for case, call in calls if call.op == "conv" and call.input.size < 100_000]
 

@@ -252,14 +252,13 @@ def answered(case: Case) -> Output:
 
 
 def second_order_cases() -> list[Case]:
-    return [case for case in load().cases if case.call is not None and case.call.second_order]
+    return [case for case in load().cases if case.call.second_order]
 
 
 def test_every_case_is_linear_where_it_has_to_be() -> None:
     """The numbers of the corpus keep what holds without any reference, wherever all gradients are written."""
     held = 0
     for case in second_order_cases():
-        assert case.call is not None
         if {*case.call.directions} <= {*case.call.gradients}:
             assert all(one == other for one, other in contractions(case.call, answer(answered(case)))), case.id
             held += 1
@@ -353,7 +352,7 @@ BESIDE = f"    expect: {{{OUTPUT}, gradients: {{{COTANGENT}, kernel: [[[6]], [[1
 def test_a_case_asks_and_expects(tmp_path: Path) -> None:
     """Directions and names are the call's, what is expected is the expectation's; both formulations hold it."""
     (case,) = cases_of(tmp_path, CASE + BESIDE)
-    assert case.call is not None and isinstance(case.expectation, Output)
+    assert isinstance(case.expectation, Output)
     assert (("cotangent", "kernel"), ("input", "kernel")) == (case.call.second_order, case.call.directions)
     assert [[[0]], [[3]]] == case.expectation.second_order["kernel"].tolist()
     assert [] == list(validation.check([case]))
@@ -430,7 +429,6 @@ def test_they_are_part_of_what_a_case_says(tmp_path: Path) -> None:
     for before, after in (("[[0]], [[3]]]", "[[0]], [[4]]]"), ("[0], [1]]]", "[1], [1]]]")):
         (other,) = cases_of(tmp_path, CASE + BESIDE.replace(before, after))
         assert digest != lock.digest(other)
-    assert case.call is not None
     said = export.call(case.call)
     assert (["cotangent", "kernel"], [0, 0, 0, 1]) == (
         [*said["second_order"]],

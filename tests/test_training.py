@@ -76,9 +76,7 @@ def call_in(tmp_path: Path, *changes: tuple[str, str]) -> Call:
     """
     Return its call.
     """
-    call = read(tmp_path, *changes).call
-    assert call is not None
-    return call
+    return read(tmp_path, *changes).call
 
 
 @cache
@@ -93,7 +91,7 @@ def short() -> tuple[Case, ...]:
     """
     Return those that are over soon.
     """
-    return tuple(case for case in shipped() if case.call and case.call.training and case.call.training.steps <= 250)
+    return tuple(case for case in shipped() if case.call.training and case.call.training.steps <= 250)
 
 
 def followed(call: Call) -> Outputs:
@@ -194,7 +192,7 @@ def test_gradient_descent_by_hand(tmp_path: Path) -> None:
 @pytest.mark.parametrize("case", shipped(), ids=lambda case: case.id)
 def test_both_formulations_give_one_matrix(case: Case) -> None:
     """Column by column as it is evaluated, row by row as it is differentiated; and it computes the output."""
-    assert case.call is not None and case.call.kernel is not None
+    assert case.call.kernel is not None
     assert np.array_equal(matrix(case.call), matrix_again(case.call))
     wide = replace(case.call, gradients=(), training=None)
     output = NumPy().prepare(wide)().arrays["output"].reshape(-1)
@@ -205,7 +203,7 @@ def test_both_formulations_give_one_matrix(case: Case) -> None:
 def test_the_exact_way_and_that_of_numpy_are_enclosed(case: Case) -> None:
     """At every update that is certain, in intervals that are narrower than an update."""
     call = case.call
-    assert call is not None and call.training is not None
+    assert call.training is not None
     exact, seen = trajectory(call), followed(call).arrays
     within = enclosure(call, call.dtype_of("output"), "float64")
     steps = within.certain + 1
@@ -239,7 +237,6 @@ def random_training(numbers: list[int], optimizer: str, loss: str) -> Call:
     Return a training of eight updates on twelve inputs, six targets and a kernel of three, in tenths.
     """
     (case,) = (case for case in shipped() if case.id == "conv1d.fit.one-filter")
-    assert case.call is not None
     tenths = np.array(numbers, np.float32) / 10
     terms = Training(loss=loss, optimizer=optimizer, learning_rate=0.01, momentum=0.5, steps=8)
     x, target, kernel = tenths[:12].reshape(2, 6, 1), tenths[12:18].reshape(2, 3, 1), tenths[18:].reshape(3, 1, 1)
@@ -318,7 +315,6 @@ def test_a_sign_that_is_not_certain_ends_what_is_known(tmp_path: Path) -> None:
 def test_an_output_that_is_exactly_right_is_certain() -> None:
     """Integers are summed without rounding, so that the residual is 0 and nothing else."""
     (case,) = (case for case in shipped() if case.id == "conv1d.fit.residual-of-zero")
-    assert case.call is not None
     assert 1 == enclosure(case.call, "float32", "float64").certain
 
 
@@ -338,7 +334,7 @@ def test_validation_finds_a_checkpoint_that_is_off(tmp_path: Path) -> None:
 @pytest.mark.parametrize("case", shipped(), ids=lambda case: case.id)
 def test_an_honest_training_agrees(case: Case) -> None:
     """That of NumPy, step by step."""
-    assert case.call is not None and isinstance(case.expectation, Fit)
+    assert isinstance(case.expectation, Fit)
     seen = followed(case.call).arrays
     assert "agree" == verdict_on(case.expectation, case.call, seen["kernels"], seen["losses"]).verdict
 
@@ -346,7 +342,7 @@ def test_an_honest_training_agrees(case: Case) -> None:
 def test_what_departs_by_more_than_rounding_is_told(tmp_path: Path) -> None:
     """Kind and place of the first update that is off."""
     case = read(tmp_path)
-    assert case.call is not None and isinstance(case.expectation, Fit)
+    assert isinstance(case.expectation, Fit)
     seen = followed(case.call).arrays
     for by, kind in ((1e-5, "precision"), (1e-1, "values")):
         kernels = seen["kernels"].copy()
@@ -367,7 +363,6 @@ def test_what_departs_by_more_than_rounding_is_told(tmp_path: Path) -> None:
 def test_an_outcome_that_is_missed_is_told(tmp_path: Path) -> None:
     """Where the way itself is right."""
     case = read(tmp_path)
-    assert case.call is not None
     seen = followed(case.call).arrays
     for expectation, message in (
         (Fit(loss_below=1.0), "the loss ends at"),
@@ -382,7 +377,7 @@ def test_an_outcome_that_is_missed_is_told(tmp_path: Path) -> None:
 def test_an_optimizer_of_its_own_may_have_the_other_epsilon() -> None:
     """Whoever trains by the suite's loop may not: there the sum of the squares is corrected first."""
     (case,) = (case for case in shipped() if case.id == "conv1d.fit.batch-of-three")
-    assert case.call is not None and isinstance(case.expectation, Fit)
+    assert isinstance(case.expectation, Fit)
     arrays = training_liars.epsilon_hat(case.call).arrays
     own = verdict_on(case.expectation, case.call, **arrays, composed=False)
     ours = verdict_on(case.expectation, case.call, **arrays)
@@ -398,7 +393,7 @@ def test_a_wrong_training_is_caught(name: str) -> None:
     lie: Callable[[Call], Outputs] = getattr(training_liars, name)
     caught = []
     for case in short():
-        assert case.call is not None and isinstance(case.expectation, Fit)
+        assert isinstance(case.expectation, Fit)
         told = verdict_on(case.expectation, case.call, **lie(case.call).arrays)
         caught += [case.id] if told.verdict == "disagree" else []
     assert caught
@@ -411,7 +406,7 @@ def test_what_the_liars_are_made_of_is_right() -> None:
     }
     assert set(training_liars.__all__) == own - {"go", "changed"}
     for case in short():
-        assert case.call is not None and isinstance(case.expectation, Fit)
+        assert isinstance(case.expectation, Fit)
         told = verdict_on(case.expectation, case.call, **training_liars.honest(case.call).arrays)
         assert "agree" == told.verdict, (case.id, told.message)
 
@@ -434,13 +429,12 @@ def test_a_training_is_locked_and_exported(tmp_path: Path) -> None:
     assert len(others) + 1 == len(digests)
     written = export.expectation(case.expectation, case.call)
     assert {"checkpoints": {"0": {"loss": 6.33333333}}, "loss_below": 10.0} == written
-    assert case.call is not None and 3 == export.call(case.call)["training"]["steps"]
+    assert 3 == export.call(case.call)["training"]["steps"]
 
 
 def test_the_account_of_a_training_says_how_near_it_came() -> None:
     """After as many updates as are certain, and by whose optimizer."""
     (case,) = (case for case in shipped() if case.id == "conv1d.fit.two-filters")
-    assert case.call is not None
     seen = Observation(
         outcome="returned", arrays=followed(case.call).arrays, dtypes={"kernels": "float64"}, composed=True
     )
@@ -477,7 +471,7 @@ def test_a_program_has_all_arrays_that_its_text_names() -> None:
     """Of a training the target, of gradients the cotangent."""
     for case in load().cases:
         call = case.call
-        if call is not None and call.gradients and case.id.endswith(("gradients.all-three", "fit.squares")):
+        if call.gradients and case.id.endswith(("gradients.all-three", "fit.squares")):
             sent = "target" if call.training else "cotangent"
             verdict = Verdict(case=case.id, target="numpy", verdict="disagree", call=f"f(input, kernel, {sent})")
             defined = {line.partition(" = ")[0] for line in script(verdict, call) if " = " in line}

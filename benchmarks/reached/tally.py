@@ -106,7 +106,6 @@ def tally(setting: Setting, seen: Seen, cases: Sequence[Case]) -> dict[str, Any]
 
 def _size(case: Case) -> int:
     call = case.call
-    assert call is not None
     return call.input.size + sum(array.size for name in _KERNELS if (array := getattr(call, name)) is not None)
 
 

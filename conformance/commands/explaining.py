@@ -45,7 +45,7 @@ def explain(what: Sequence[str], backends: Sequence[str]) -> int:
             if isinstance(event, Failed):
                 click.echo(f"{adapter}: {event.reason}", err=True)
                 code = codes.NOT_RUN
-        for case, number in zip(cases, plan.numbers, strict=True):
+        for number, case in enumerate(cases):
             if number not in seen:
                 continue
             out.print(f"{case.id} on {adapter}", style="bold", highlight=False)

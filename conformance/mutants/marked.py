@@ -98,10 +98,9 @@ class Reach:
 
 
 def _calls(case: Case, *, with_twins: bool) -> Iterator[Call]:
-    if case.outline is not None:
-        yield case.outline
-        if with_twins:
-            yield from (refusal.twin for refusal in refusals(case.expectation))
+    yield case.outline
+    if with_twins:
+        yield from (refusal.twin for refusal in refusals(case.expectation))
 
 
 def is_answered(case: Case) -> bool:
@@ -109,7 +108,7 @@ def is_answered(case: Case) -> bool:
     Say whether a mutant answers a case: not where gradients of gradients are asked for, or a training.
     """
     call = case.call
-    return call is not None and not call.second_order and call.training is None
+    return not call.second_order and call.training is None
 
 
 def noticing(mutant: Mutant, cases: Sequence[Case]) -> Iterator[str]:
