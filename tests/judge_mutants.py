@@ -496,15 +496,25 @@ def _install(mutant: Mutant) -> bool:
     """
     See to it that the engine's module is imported with the edit; return False where it does not fit.
     """
-    name = f"conv_conformance.{mutant.module}"
-    package = find_spec("conv_conformance")
-    assert package is not None and package.origin is not None
-    path = Path(package.origin).parent.joinpath(*mutant.module.split(".")).with_suffix(".py")
-    if path.read_text(encoding="utf-8").count(mutant.before) != 1:
+    if not fits(mutant):
         return False
-    sys.meta_path.insert(0, _Edits(name, path, mutant))
+    name = f"conv_conformance.{mutant.module}"
+    sys.meta_path.insert(0, _Edits(name, _path(mutant), mutant))
     import_module(name)
     return True
+
+
+def fits(mutant: Mutant) -> bool:
+    """
+    Say whether what a mutant changes stands in its module, once.
+    """
+    return _path(mutant).read_text(encoding="utf-8").count(mutant.before) == 1
+
+
+def _path(mutant: Mutant) -> Path:
+    package = find_spec("conv_conformance")
+    assert package is not None and package.origin is not None
+    return Path(package.origin).parent.joinpath(*mutant.module.split(".")).with_suffix(".py")
 
 
 class _Edits(SourceFileLoader, MetaPathFinder):
