@@ -39,6 +39,8 @@ ROWS = tuple(covering.pairs([len(values) for values in SIZES.values()], lambda r
 MOST_TAPS = 3
 #: How much of a cotangent is not zero: its sums run over all samples and places.
 SPARSE = (1, 4)
+#: Alternatives under which an output has another shape.
+RESHAPING = ("trailing-zeros", "dilated-nothing")
 #: For how many windows each axis has room, by rank.
 PLACES = ((33,), (6, 9), (3, 4, 5))
 
@@ -60,12 +62,19 @@ def points(
             seen.add(structure)
             sizes = _sizes(case)
             plain = enlarged(case["call"], sizes, crc32(case["id"].encode()) % (MODULUS - 10) + 1)
-            if not geometry.complaints(geometry.settled(plain)):
-                text = ",".join(f"{name}={size}" for name, size in sizes.items())
-                yield case, Point(id=f"{case['id']}[{text}]", call=plain, clauses=choices(hollow(plain), clauses))
-                continue
             reason = "it has no meaning at other sizes"
+            if not geometry.complaints(geometry.settled(plain)):
+                found = choices(hollow(plain), clauses)
+                if COTANGENT not in plain or not any(map(_leaves_the_shape, found)):
+                    text = ",".join(f"{name}={size}" for name, size in sizes.items())
+                    yield case, Point(id=f"{case['id']}[{text}]", call=plain, clauses=found)
+                    continue
+                reason = "its output may have several shapes at other sizes, and its cotangent has one"
         left_out[reason] += 1
+
+
+def _leaves_the_shape(clause: Clause) -> bool:
+    return any(alternative.switch in RESHAPING for alternative in clause.alternatives.values())
 
 
 def _unfit(case: Plain) -> str:
@@ -86,10 +95,15 @@ def can_wait(case: Plain) -> bool:
     Say whether the twin of a case is for the full tier alone.
 
     So it is where a case has drawn numbers itself, at sizes that it was given for what it shows; of gradients of
-    gradients; and of gradients along one axis, for which frameworks take the kernels that they have for two.
+    gradients; and of gradients along one axis, for which frameworks take the kernels that they have for two, of the bias
+    alone, which no kernel of a convolution makes, and behind a padding mode, which is a step of its own.
     """
     call = case["call"]
-    return SECOND_ORDER in call or (COTANGENT in call and len(geometry.spatial(call)) == 1) or _is_drawn(case)
+    if COTANGENT in call:
+        has_mode = call.get("padding_mode", "zeros") != "zeros"
+        is_plain_sum = list(call["gradients"]) == ["bias"]
+        return SECOND_ORDER in call or len(geometry.spatial(call)) == 1 or has_mode or is_plain_sum
+    return _is_drawn(case)
 
 
 def _is_drawn(case: Plain) -> bool:
