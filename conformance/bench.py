@@ -16,7 +16,7 @@ from .observation import RAISED, SKIPPED, Observation
 from .plan import Plan
 from .pooled import Pools
 from .record import TargetInfo
-from .verdict import Verdict
+from .verdict import Diagnosis, Verdict
 
 #: What needs no call to be pasted: whoever computed rightly, or was not asked, has nothing to show.
 WITHOUT_CALL = ("agree", "unsupported", "not-run")
@@ -141,6 +141,19 @@ class Bench:
         self._doubted.clear()
 
 
+#: The kinds of disagreement over an output that a cause may explain.
+_EXPLAINED = ("layout", "shape", "dtype", "nonfinite", "values")
+
+
+def _diagnosis(case: Case, observation: Observation, judgement: Judgement) -> Diagnosis | None:
+    finding = judgement.finding
+    if finding is None or finding.where != "output" or finding.kind not in _EXPLAINED:
+        return None
+    from .diagnosis import diagnose
+
+    return diagnose(case.call, observation.arrays["output"], observation.dtypes["output"])
+
+
 def _verdict(case: Case, target: str, observation: Observation, judgement: Judgement) -> Verdict:
     output = observation.arrays.get("output")
     is_plain = judgement.verdict in WITHOUT_CALL
@@ -156,6 +169,7 @@ def _verdict(case: Case, target: str, observation: Observation, judgement: Judge
         phase=observation.phase,
         call="" if is_plain else observation.call,
         # Many targets return the same bits, and many verdicts are kept.
+        diagnosis=_diagnosis(case, observation, judgement),
         output_sha256=None if output is None else sys.intern(hashlib.sha256(output.tobytes()).hexdigest()),
         seconds=observation.seconds,
         traceback=observation.traceback,

@@ -95,8 +95,8 @@ def can_wait(case: Plain) -> bool:
     Say whether the twin of a case is for the full tier alone.
 
     So it is where a case has drawn numbers itself, at sizes that it was given for what it shows; of gradients of
-    gradients; and of gradients along one axis, for which frameworks take the kernels that they have for two, of the bias
-    alone, which no kernel of a convolution makes, and behind a padding mode, which is a step of its own.
+    gradients; and of gradients along one axis, for which frameworks take the kernels that they have for two, of the
+    bias alone, which no kernel of a convolution makes, and behind a padding mode, which is a step of its own.
     """
     call = case["call"]
     if COTANGENT in call:

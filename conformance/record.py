@@ -19,7 +19,7 @@ from typing import IO, Any
 from . import groups
 from .groups import Group
 from .problem import Invalid, Problem, writing
-from .verdict import SEVERITIES, VERDICTS, Finding, Verdict
+from .verdict import SEVERITIES, VERDICTS, Diagnosis, Finding, Verdict
 
 FORMAT = "conv-conformance-record/1"
 
@@ -228,9 +228,16 @@ def to_line(verdict: Verdict) -> dict[str, Any]:
     for name in ("message", "alternative", "precision", "phase", "call", "output_sha256", "known"):
         if value := getattr(verdict, name):
             line[name] = value
+    if verdict.diagnosis is not None:
+        line["diagnosis"] = _diagnosis(verdict.diagnosis)
     if verdict.seconds:
         line["seconds"] = verdict.seconds
     return line
+
+
+def _diagnosis(said: Diagnosis) -> list[dict[str, str]]:
+    region = {"region": said.region} if said.region else {}
+    return [{"fault": name, "confidence": said.confidence, **region} for name in said.causes]
 
 
 def read(path: Path) -> Record:
@@ -304,7 +311,7 @@ def _take(line: Mapping[str, Any], targets: dict[str, TargetInfo], verdicts: lis
         info = TargetInfo(**line["ready"])
         targets[info.name] = info if info.name not in targets else replace(info, seconds=targets[info.name].seconds)
     elif "case" in line:
-        verdict = _from_line(line)
+        verdict = from_line(line)
         if verdict.target not in targets or verdict.verdict not in VERDICTS:
             raise LookupError(verdict.target, verdict.verdict)
         verdicts.append(verdict)
@@ -339,7 +346,10 @@ def _check_format(path: Path, header: Mapping[str, Any]) -> None:
 _HEADER = {"suite": ("version", "corpus"), "platform": ("cpu", "flags", "python")}
 
 
-def _from_line(line: Mapping[str, Any]) -> Verdict:
+def from_line(line: Mapping[str, Any]) -> Verdict:
+    """
+    Return the verdict of a record's line.
+    """
     finding = None
     if "kind" in line:
         details = {name: line[name] for name in _FINDING if name in line}
@@ -347,10 +357,21 @@ def _from_line(line: Mapping[str, Any]) -> Verdict:
         finding = Finding(message=line.get("message", ""), **details)
     # Ids, digests and reasons come again and again: each text is kept once.
     rest = {name: _once(line[name]) for name in _FIELDS if name in line}
-    return Verdict(finding=finding, **rest)
+    return Verdict(finding=finding, diagnosis=_diagnosed(line), **rest)
 
 
-_FIELDS = [name for name in Verdict.__dataclass_fields__ if name != "finding"]
+def _diagnosed(line: Mapping[str, Any]) -> Diagnosis | None:
+    if "diagnosis" not in line:
+        return None
+    causes = line["diagnosis"]
+    if not causes:
+        return Diagnosis()
+    first = causes[0]
+    names = tuple(sys.intern(each["fault"]) for each in causes)
+    return Diagnosis(causes=names, confidence=first["confidence"], region=first.get("region", ""))
+
+
+_FIELDS = [name for name in Verdict.__dataclass_fields__ if name not in ("finding", "diagnosis")]
 
 
 def _once(value: Any) -> Any:

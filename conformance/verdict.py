@@ -79,6 +79,29 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Diagnosis:
+    """
+    The causes that give what was returned, by their names in the glossary.
+
+    `confidence` is `exact` (one cause gives all of it), `ambiguous` (each of several does), `partial` (each gives what
+    stands in `region`, and the rest is right) or `unexplained`.
+    """
+
+    causes: tuple[str, ...] = ()
+    confidence: str = "unexplained"
+    region: str = ""
+
+    def __str__(self) -> str:
+        """The diagnosis in words."""
+        names = " or ".join(self.causes)
+        if self.confidence == "partial":
+            return f"{names}, in {self.region} alone: the rest is right"
+        return (
+            f"{names}: {'it gives' if len(self.causes) == 1 else 'each gives'} exactly this" if names else "none known"
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
     """
     What is said about one case on one target, as the record holds it.
@@ -95,6 +118,8 @@ class Verdict:
     phase: str = ""
     call: str = ""
     output_sha256: str | None = None
+    #: What explains a wrong output, where that was asked.
+    diagnosis: Diagnosis | None = None
     #: The ledger's entry, where the verdict is `known` or `fixed`.
     known: str | None = None
     seconds: float = 0.0

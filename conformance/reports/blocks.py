@@ -35,7 +35,7 @@ class Block:
     clauses: Sequence[str]
     #: Operation and parameters in the case format's words.
     parameters: str
-    #: Labelled lines: expected and got near the first difference, the arrays, the call.
+    #: Labelled lines: what explains it, expected and got near the first difference, the arrays, the call.
     details: Sequence[tuple[str, str]]
     link: str = ""
     #: Labelled lines about the group: when it acts, on how many calls it was seen, and where they are listed.
@@ -70,6 +70,7 @@ def told(verdict: Verdict, target: TargetInfo, case: Case | None) -> list[str]:
     if case is not None:
         lines.append(f"clauses: {', '.join(case.clauses)}")
         lines += [f"catches: {', '.join(case.catches)}"] if case.catches else []
+    lines += [f"cause: {verdict.diagnosis}"] if verdict.diagnosis is not None else []
     lines += [f"known: {verdict.known}"] if verdict.known else []
     lines += [f"call: {verdict.call}"] if verdict.call else []
     return lines
@@ -162,9 +163,13 @@ def block(verdict: Verdict, case: Case | None, ledger: Ledger = Ledger()) -> Blo
         title=case.title if case is not None else "",
         clauses=case.clauses if case is not None else (),
         parameters=parameters(call) if call is not None else "",
-        details=[*_numbers(verdict), *_reproduction(verdict, call)],
+        details=[*_cause(verdict), *_numbers(verdict), *_reproduction(verdict, call)],
         link=_link(verdict, case, ledger),
     )
+
+
+def _cause(verdict: Verdict) -> list[tuple[str, str]]:
+    return [] if verdict.diagnosis is None else [("cause", str(verdict.diagnosis))]
 
 
 def _numbers(verdict: Verdict) -> list[tuple[str, str]]:

@@ -68,7 +68,8 @@ def _add(suite: ElementTree.Element, record: Record, verdict: Verdict, groups: S
         kind = verdict.finding.kind if verdict.finding else verdict.verdict
         failure = ElementTree.SubElement(test, "failure", type=kind, message=message)
         said = [f"group {each.name}, {len(each.cases)} calls: {each.acts}" for each in groups if each.is_like(verdict)]
-        failure.text = clean("\n".join([verdict.message, verdict.call, *said]))
+        cause = [] if verdict.diagnosis is None else [f"cause: {verdict.diagnosis}"]
+        failure.text = clean("\n".join([verdict.message, *cause, verdict.call, *said]))
     elif verdict.verdict == "suite-error":
         ElementTree.SubElement(test, "error", type="suite-error", message=message)
     elif _is_skipped(verdict, record):

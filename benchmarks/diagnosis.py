@@ -1,0 +1,366 @@
+"""
+Whether diagnosis names the cause of a wrong output, with every cause injected into random calls, and none else.
+
+    python benchmarks/diagnosis.py [--trials N] [--unknown N] [--seed N] [--json]       about 10 minutes
+
+A cause that is known is injected by its mutant, half of the time under a condition of the mutants; one that is not, by
+`benchmarks/unknown_faults.py`, which was written from the glossary alone. With `--json` the figures go to
+`benchmarks/results/diagnosis.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from conv_conformance import corpus, diagnosis, platforms, reference
+from conv_conformance.adapter import Refused
+from conv_conformance.call import SPATIAL, Array, Call, PerArray
+from conv_conformance.diagnosis.causes import CAUSES
+from conv_conformance.dtypes import numpy_type
+from conv_conformance.expectation import Output
+from conv_conformance.judge import Context, judge
+from conv_conformance.mutants import conditions
+from conv_conformance.mutants.evaluator import HONEST, evaluate
+from conv_conformance.mutants.faults import EDITS
+from conv_conformance.mutants.mutant import STUMBLES, Mutant
+from conv_conformance.observation import Observation
+from conv_conformance.verdict import Diagnosis
+from unknown_faults import FAULTS
+
+ROOT = Path(__file__).parents[1]
+RESULTS = Path("benchmarks", "results", "diagnosis.json")
+SEED = 20261126
+OPS = ("conv", "conv", "depthwise_conv", "separable_conv", "conv_transpose")
+RANKS = (1, 1, 2, 2, 3)
+MODES = ("zeros", "zeros", "zeros", "reflect", "replicate", "circular")
+DTYPES = ("float32", "float32", "float32", "float64", "bfloat16", "float16", "int32", "int8", "uint8", "complex64")
+STORAGES = ("contiguous", "contiguous", "contiguous", "transposed", "strided", "reversed", "offset")
+#: Calls are drawn until a fault shows, at most so many for a trial.
+TRIES = 400
+
+Rng = np.random.Generator
+
+
+def drawn(rng: Rng, op: str, rank: int) -> Call:
+    """
+    Return a random call: every length, count and parameter of its own, elements that do not repeat.
+    """
+    dtype = str(rng.choice(DTYPES))
+    groups = int(rng.choice((1, 1, 2, 3))) if op in ("conv", "conv_transpose") else 1
+    sizes = {
+        "N": int(rng.integers(2, 5)),
+        "C": int(rng.choice((3, 5, 9, 11, 17, 35))) * groups,
+        "O": int(rng.choice((3, 6, 10, 18, 37))) * groups,
+        "M": int(rng.integers(1, 4)),
+    }
+    axes = SPATIAL[rank]
+    least, most = {1: (7, 14), 2: (5, 10), 3: (4, 7)}[rank]
+    lengths = {axis: int(length) for axis, length in zip(axes, rng.permutation(range(least, most)), strict=False)}
+    taps = {axis: int(k) for axis, k in zip(axes, rng.permutation(range(1 if rank > 1 else 2, 5)), strict=False)}
+    if rng.random() < 0.1:  # small ones
+        lengths |= {str(rng.choice(list(axes))): int(rng.integers(1, 4))}
+        sizes |= {str(rng.choice(("N", "M"))): 1}
+        taps |= {str(rng.choice(list(axes))): 1}
+    return _call(rng, op, dtype, groups, sizes, lengths, taps)
+
+
+def _call(
+    rng: Rng,
+    op: str,
+    dtype: str,
+    groups: int,
+    sizes: dict[str, int],
+    lengths: dict[str, int],
+    taps: dict[str, int],
+) -> Call:
+    axes = "".join(lengths)
+    letters = {"input": f"NC{axes}", **_kernels(op, axes), "output": f"NC{axes}"}
+    order = {name: "".join(rng.permutation(list(each))) for name, each in letters.items()}
+    shapes = {
+        name: {**sizes, **lengths} if name == "input" else _kernel_sizes(name, op, sizes, groups, taps)
+        for name in letters
+    }
+    produced = sizes["C"] * sizes["M"] if op == "depthwise_conv" else sizes["O"]
+    arrays = {
+        name: _numbers(rng, [shapes[name][at] for at in order[name]], dtype) for name in order if name != "output"
+    }
+    if rng.random() < 0.5:
+        arrays["bias"] = _numbers(rng, [produced], dtype)
+    names = [*arrays, "output"]
+    storage = {name: str(rng.choice(STORAGES)) for name in arrays}
+    return Call(
+        op=op,
+        **arrays,
+        layout=PerArray(**order),
+        dtype=PerArray(**dict.fromkeys(names, dtype)),
+        groups=groups,
+        storage=PerArray(**storage),
+        **_parameters(rng, op, len(axes)),
+    )
+
+
+def _kernels(op: str, axes: str) -> dict[str, str]:
+    if op == "separable_conv":
+        return {"depthwise_kernel": f"CM{axes}", "pointwise_kernel": f"OI{axes}"}
+    return {"kernel": f"CM{axes}" if op == "depthwise_conv" else f"OI{axes}"}
+
+
+def _kernel_sizes(name: str, op: str, sizes: dict[str, int], groups: int, taps: dict[str, int]) -> dict[str, int]:
+    if name == "pointwise_kernel":
+        return {"O": sizes["O"], "I": sizes["C"] * sizes["M"], **dict.fromkeys(taps, 1)}
+    if op == "conv_transpose":
+        return {"O": sizes["O"] // groups, "I": sizes["C"], **taps}
+    return {"O": sizes["O"], "I": sizes["C"] // groups, "C": sizes["C"], "M": sizes["M"], **taps}
+
+
+def _numbers(rng: Rng, shape: list[int], dtype: str) -> Array:
+    if dtype == "int8":
+        numbers = rng.integers(-128, 128, shape)
+    elif dtype == "uint8":
+        numbers = rng.integers(0, 256, shape)
+    elif dtype == "int32" and rng.random() < 0.5:
+        numbers = rng.integers(-(2**31), 2**31, shape)
+    elif dtype.startswith("complex"):
+        return (rng.integers(-9, 10, shape) + 1j * rng.integers(-9, 10, shape)).astype(numpy_type(dtype))
+    else:
+        numbers = rng.integers(-3, 4, shape) if dtype == "bfloat16" else rng.integers(-9, 10, shape)
+        if dtype in ("float32", "float64") and rng.random() < 0.4:
+            return rng.normal(size=shape).astype(numpy_type(dtype))
+        if rng.random() < 0.1:
+            special = rng.choice((np.nan, np.inf, -np.inf), numbers.shape)
+            return np.where(rng.random(numbers.shape) < 0.05, special, numbers).astype(numpy_type(dtype))
+    return numbers.astype(numpy_type(dtype))
+
+
+def _parameters(rng: Rng, op: str, rank: int) -> dict[str, Any]:
+    def each(most: int) -> tuple[int, ...]:
+        return tuple(int(number) for number in rng.integers(1, most + 1, rank))
+
+    transposed = op == "conv_transpose"
+    words = ["valid", "same", "same_lower"] if transposed else ["valid", "same", "same_lower", "full"]
+    words += ["causal", "causal"] if rank == 1 and not transposed else []
+    if rng.random() < 0.4:
+        lows = rng.integers(-2, 4, (rank, 2)) if rng.random() < 0.4 else rng.integers(0, 4, (rank, 2))
+        padding: Any = tuple((int(low), int(high)) for low, high in lows)
+    else:
+        padding = str(rng.choice(words))
+    ones, none = (1,) * rank, (0,) * rank
+    mode = "zeros" if transposed else str(rng.choice(MODES))
+    plain = transposed or mode != "zeros" or rng.random() < 0.7
+    before = None
+    if rng.random() < 0.15:
+        before = tuple((int(low), int(high)) for low, high in rng.integers(0, 3, (rank, 2)))
+    return {
+        "strides": each(3) if rng.random() < 0.7 else ones,
+        "dilations": each(3) if rng.random() < 0.5 else ones,
+        "input_dilations": ones if plain else each(3),
+        "output_padding": each(2) if transposed and not isinstance(padding, str) and rng.random() < 0.5 else none,
+        "padding": padding,
+        "padding_mode": mode,
+        "before": before,
+    }
+
+
+#: What the clause that a fault breaks is about, by its first word; every op where it is none of these.
+MEANT: dict[str, Callable[[Call], bool]] = {
+    "TRANS": lambda call: call.op == "conv_transpose",
+    "DEPTHWISE": lambda call: call.op == "depthwise_conv",
+    "SEPARABLE": lambda call: call.op == "separable_conv",
+    "GROUP": lambda call: call.groups > 1,
+    **dict.fromkeys(
+        ("CONV", "STRIDE", "DILATION", "PAD", "SAME", "LOWER", "VALID", "SHAPE", "CHANNEL"),
+        lambda call: call.op != "conv_transpose",
+    ),
+}
+#: Of some faults another name is the right one elsewhere: with two axes a rotation is a swap, and under `same_lower`
+#: the mutants of `same` also move the odd element.
+ONLY: dict[str, Callable[[Call], bool]] = {
+    **dict.fromkeys(("kernel-axes-rolled", "strides-rolled", "dilations-rolled"), lambda call: call.rank > 2),
+    **dict.fromkeys(
+        (
+            "same-ignores-stride",
+            "same-pads-negative",
+            "same-ignores-dilation",
+            "same-keeps-length",
+            "transposed-same-ignores-dilation",
+        ),
+        lambda call: call.padding == "same",
+    ),
+    "valid-pads-the-end": lambda call: call.op == "conv",
+    "kernel-channels-swapped": lambda call: call.op == "conv",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """
+    One wrong output: what caused it, and what diagnosis says.
+    """
+
+    cause: str
+    said: Diagnosis
+    seconds: float
+
+    @property
+    def outcome(self) -> str:
+        """`right`, `ambiguous` with the true cause in the list, `wrong` or `unexplained`."""
+        if not self.said.causes:
+            return "unexplained"
+        if self.cause not in self.said.causes:
+            return "wrong"
+        return "right" if len(self.said.causes) == 1 else "ambiguous"
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """
+    What came of all trials.
+    """
+
+    trials: list[Trial] = field(default_factory=list)
+    undrawn: Counter[str] = field(default_factory=Counter)
+
+
+def shown(call: Call, compute: Callable[[Call], Array]) -> Array | None:
+    """
+    Return a wrong output of a call, None where it is right, or there is none.
+    """
+    try:
+        right = reference.evaluate(call)
+        with np.errstate(all="ignore"):
+            got = np.asarray(compute(call))
+    except (reference.Undefined, Refused, *STUMBLES):
+        return None
+    if right.dtype == got.dtype and np.array_equal(right, got, equal_nan=right.dtype.kind not in "iu"):
+        return None
+    seen = Observation(outcome="returned", arrays={"output": got}, dtypes={"output": got.dtype.name})
+    judged = judge(Output(array=right), seen, Context(call=call))
+    return got if judged.verdict == "disagree" else None
+
+
+def trial(
+    rng: Rng, cause: str, compute: Callable[[Call], Array], about: Iterable[Callable[[Call], bool]]
+) -> Trial | None:
+    """
+    Return what diagnosis says of one call on which a fault shows, None where none was drawn.
+    """
+    for _ in range(TRIES):
+        call = drawn(rng, str(rng.choice(OPS)), int(rng.choice(RANKS)))
+        if not all(is_meant(call) for is_meant in about) or (got := shown(call, compute)) is None:
+            continue
+        start = time.perf_counter()
+        said = diagnosis.diagnose(call, got, got.dtype.name)
+        return Trial(cause=cause, said=said, seconds=time.perf_counter() - start)
+    return None
+
+
+def everywhere(call: Call) -> bool:
+    return True
+
+
+def known(rng: Rng, many: int) -> Iterator[Trial | str]:
+    """
+    Yield trials of causes that are known, each `many` times, or the name of one that was not drawn.
+    """
+    breaks = {name: fault.breaks for name, fault in corpus.load(sweeps="none").faults.items()}
+    named = [name for name in conditions.CONDITIONS if name]
+    for name in sorted(CAUSES.keys() & EDITS.keys()):
+        about = (MEANT.get(breaks[name].partition("-")[0], everywhere), ONLY.get(name, everywhere))
+        for number in range(many):
+            condition = str(rng.choice(named)) if number % 2 else ""
+            mutant = Mutant(fault=name, condition=condition)
+            found = trial(rng, name, lambda call, mutant=mutant: mutant.prepared().output(call), about)
+            if found is None and condition:
+                found = trial(rng, name, Mutant(fault=name).prepared().output, about)
+            yield found or name
+            if found is None:
+                break
+
+
+def unknown(rng: Rng, many: int) -> Iterator[Trial | str]:
+    """
+    Yield trials of faults that the glossary does not name, each `many` times.
+    """
+    for name, edit in FAULTS.items():
+        for _ in range(many):
+            yield trial(rng, name, lambda call, edit=edit: evaluate(call, edit(HONEST)), ()) or name
+
+
+def counted(trials: list[Trial]) -> dict[str, int]:
+    """
+    Return how many trials had each outcome.
+    """
+    found = Counter(each.outcome for each in trials)
+    return {name: found[name] for name in ("right", "ambiguous", "wrong", "unexplained")}
+
+
+def summary(trials: list[Trial], others: list[Trial], undrawn: list[str], terms: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return the figures of all trials, and those of each cause.
+    """
+    causes = sorted({each.cause for each in trials})
+    seconds = sorted(each.seconds for each in trials)
+    lists = sorted(len(each.said.causes) for each in trials if each.said.causes)
+    false = [each for each in others if each.said.causes]
+    return {
+        **terms,
+        "trials": len(trials),
+        **counted(trials),
+        "partial": sum(each.said.confidence == "partial" for each in trials),
+        "causes": len(causes),
+        "undrawn": dict(sorted(Counter(undrawn).items())),
+        "median_list": lists[len(lists) // 2] if lists else None,
+        "median_ms": round(seconds[len(seconds) // 2] * 1e3, 1),
+        "unknown_trials": len(others),
+        "unknown_unexplained": len(others) - len(false),
+        "unknown_causes": len({each.cause for each in others}),
+        "falsely_said": [f"{each.cause}: {', '.join(each.said.causes)} ({each.said.confidence})" for each in false],
+        "by_cause": {name: counted([each for each in trials if each.cause == name]) for name in causes},
+        "confused": _confused(trials),
+        "not_found": dict(Counter(each.cause for each in trials if each.outcome == "unexplained").most_common()),
+    }
+
+
+def _confused(trials: list[Trial]) -> dict[str, int]:
+    pairs = Counter(f"{each.cause}: {', '.join(each.said.causes[:4])}" for each in trials if each.outcome == "wrong")
+    return dict(pairs.most_common(200))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=90, help="of each known cause")
+    parser.add_argument("--unknown", type=int, default=30, help="of each fault outside the glossary")
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    rng = np.random.default_rng(given.seed)
+    found = [*known(rng, given.trials)]
+    others = [*unknown(rng, given.unknown)]
+    names = [each for each in (*found, *others) if isinstance(each, str)]
+    terms = {
+        "date": datetime.now(timezone.utc).date().isoformat(),
+        "platform": platforms.describe(),
+        "seed": given.seed,
+    }
+    figures = summary(
+        [each for each in found if isinstance(each, Trial)],
+        [each for each in others if isinstance(each, Trial)],
+        names,
+        terms,
+    )
+    print(json.dumps({name: each for name, each in figures.items() if name != "by_cause"}, indent=1))
+    if given.json:
+        (ROOT / RESULTS).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,11 @@
+"""
+Diagnosis: which cause of the glossary gives what a target returned.
+
+It shares no code with the mutants, which inject the same causes.
+"""
+
+from __future__ import annotations
+
+from .search import diagnose
+
+__all__ = ["diagnose"]

@@ -1,0 +1,195 @@
+"""
+Strides, dilations and input dilations that are ignored, exchanged or applied at the wrong time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..axis import Axis
+from ..interpretation import Interpretation
+from ..setting import Setting
+from ..subject import Subject
+from .kinds import Cause
+
+
+def _each(change: Callable[[Setting], Setting]) -> Cause:
+    return lambda it: [it.each_setting(change)]
+
+
+def _forward(cause: Cause) -> Cause:
+    return lambda it: () if it.is_transposed else cause(it)
+
+
+def _axis(change: Callable[[Axis], Axis]) -> Cause:
+    """Another axis, whatever the padding was computed from."""
+    return _forward(lambda it: [it.each_axis(change)])
+
+
+def _swapped(name: str, wanted: Callable[[Axis, Axis], Axis]) -> Cause:
+    """One parameter swapped between two axes: ahead of the padding, and behind it."""
+
+    def cause(it: Subject) -> Iterator[Interpretation]:
+        yield from it.swaps(name)
+        if it.is_transposed or it.call.rank < 2:
+            return
+        axes = it.right.stages[0].axes
+        if it.call.rank == 2:
+            yield it.by_axes((wanted(axes[0], axes[1]), wanted(axes[1], axes[0])))
+
+    return cause
+
+
+def _rolled(it: Subject, name: str) -> Iterator[Interpretation]:
+    rank = it.call.rank
+    if rank > 2:
+        for by in (1, -1):
+            yield it.exchanged(name, [(at + by) % rank for at in range(rank)])
+
+
+def _of_one(it: Subject, name: str, at: int) -> Iterator[Interpretation]:
+    rank = it.call.rank
+    if rank > 1:
+        yield it.exchanged(name, [range(rank)[at]] * rank)
+
+
+def _is_window(it: Subject) -> Iterator[Interpretation]:
+    yield it.each_setting(lambda each: replace(each, stride=max(each.taps, 1)))
+    yield it.each_setting(lambda each: replace(each, stride=max(each.window, 1)))
+
+
+def _later_phase(it: Subject) -> Iterator[Interpretation]:
+    """Yield windows that all start some places later, as many as there were, where there is room."""
+    for most in range(1, max(it.call.strides)):
+        yield it.each_axis(partial(_shifted, by=most))
+    yield it.each_axis(lambda axis: _shifted(axis, by=(axis.stride - 1) // 2 or axis.stride - 1))
+
+
+def _shifted(axis: Axis, by: int) -> Axis:
+    rest = (axis.spread + axis.low + axis.high - axis.window) % axis.stride
+    return axis if rest < by or not axis.count else replace(axis, low=axis.low - by)
+
+
+def _before_padding(it: Subject) -> Iterator[Interpretation]:
+    """Yield the call of an input that was strided ahead, its padding as for a stride of 1."""
+    if it.call.before is not None:
+        return
+    starts: tuple[Any, ...] = tuple(slice(None, None, each.stride) for each in it.settings)
+    x = it.input[(..., *starts)]
+    plain = tuple(replace(each, length=length, stride=1) for each, length in zip(it.settings, x.shape[2:], strict=True))
+    yield replace(it.by_settings(plain), input=x)
+
+
+def _capped(axis: Axis) -> Axis:
+    return replace(axis, stride=axis.window) if 0 < axis.window < axis.stride else axis
+
+
+def _gaps_read(it: Subject) -> Iterator[Interpretation]:
+    """Yield windows as long as their stride, whose last tap is read again in what they step over."""
+    stage = it.right.stages[0]
+    gaps = [max(axis.stride - axis.taps, 0) if axis.taps and axis.dilation == 1 else 0 for axis in stage.axes]
+    if any(gaps) and stage.kernel.size:
+        kernel = np.pad(stage.kernel, [(0, 0), (0, 0), *((0, gap) for gap in gaps)], mode="edge")
+        axes = tuple(
+            replace(axis, taps=axis.taps + gap, windows=axis.count) for axis, gap in zip(stage.axes, gaps, strict=True)
+        )
+        stages = (replace(stage, kernel=kernel, axes=axes), *it.right.stages[1:])
+        yield replace(it.right, stages=stages)
+
+
+def _one_tap(axis: Axis) -> Axis:
+    if axis.taps != 1:
+        return axis
+    room = axis.spread + axis.low + axis.high - axis.dilation
+    return replace(axis, windows=room // axis.stride + 1 if room >= 0 else 0)
+
+
+def _trailing(it: Subject, wanted: Callable[[Axis], bool]) -> Iterator[Interpretation]:
+    """Yield zeros behind the last element, as between two: in the padding's eyes, or not."""
+    if any(axis.spacing > 1 and axis.length and wanted(axis) for axis in it.right.stages[0].axes):
+        yield it.each_axis(
+            lambda axis: replace(axis, high=axis.high + axis.spacing - 1) if axis.length and wanted(axis) else axis
+        )
+
+
+def _repeats(it: Subject) -> Iterator[Interpretation]:
+    if it.call.before is not None or not it.input.size:
+        return
+    x = it.input
+    for at, each in enumerate(it.settings, 2):
+        x = np.repeat(x, each.input_dilation, at)
+        x = x.take(range(x.shape[at] - each.input_dilation + 1), at)
+    found = it.each_axis(lambda axis: replace(axis, length=axis.spread, spacing=1))
+    yield replace(found, input=x)
+
+
+def _pads_spread(axis: Axis) -> Axis:
+    return replace(axis, low=axis.low * axis.spacing, high=axis.high * axis.spacing)
+
+
+def _pointwise(it: Subject) -> Iterator[Interpretation]:
+    """Yield a kernel of one tap that ignores the stride, its result cut to length."""
+    if it.kernel.size and it.kernel[0, 0].size == 1 and not it.is_transposed:
+        yield it.each_axis(lambda axis: replace(axis, stride=1, windows=axis.count))
+
+
+def _depthwise(cause: Cause) -> Cause:
+    return lambda it: cause(it) if it.call.op == "depthwise_conv" else ()
+
+
+def _separable(cause: Cause) -> Cause:
+    return lambda it: cause(it) if it.pointwise is not None else ()
+
+
+UNSTRIDED = _each(lambda each: replace(each, stride=1))
+UNDILATED = _each(lambda each: replace(each, dilation=1))
+
+
+def _both(cause: Cause, change: Callable[[Axis], Axis]) -> Cause:
+    """A parameter that is ignored: also by the padding, or in the windows alone."""
+    return lambda it: (*cause(it), *_axis(change)(it))
+
+
+CAUSES: dict[str, Cause] = {
+    "stride-ignored": _forward(_both(UNSTRIDED, lambda axis: replace(axis, stride=1))),
+    "stride-equals-kernel": _forward(_is_window),
+    "stride-phase-shifted": _forward(_later_phase),
+    "stride-before-padding": _forward(_before_padding),
+    "stride-capped-at-window": _axis(_capped),
+    "strides-swapped": _swapped("stride", lambda one, other: replace(one, stride=other.stride)),
+    "strides-rolled": partial(_rolled, name="stride"),
+    "stride-first-axis-only": partial(_of_one, name="stride", at=0),
+    "stride-last-axis-only": partial(_of_one, name="stride", at=-1),
+    "stride-gaps-read": _forward(_gaps_read),
+    "pointwise-ignores-stride": _pointwise,
+    "dilation-ignored": _forward(_both(UNDILATED, lambda axis: replace(axis, dilation=1))),
+    "dilations-swapped": _swapped("dilation", lambda one, other: replace(one, dilation=other.dilation)),
+    "dilations-rolled": partial(_rolled, name="dilation"),
+    "dilation-first-axis-only": partial(_of_one, name="dilation", at=0),
+    "dilation-last-axis-only": partial(_of_one, name="dilation", at=-1),
+    "dilation-on-input": _forward(
+        _each(lambda each: replace(each, dilation=each.input_dilation, input_dilation=each.dilation))
+    ),
+    "dilation-counts-holes": _each(lambda each: replace(each, dilation=each.dilation + (each.dilation > 1))),
+    "dilation-multiplies-stride": _each(lambda each: replace(each, stride=each.stride * each.dilation)),
+    "dilation-from-stride": _each(lambda each: replace(each, dilation=each.stride)),
+    "dilation-of-one-tap-counts": _axis(_one_tap),
+    "input-dilation-ignored": _forward(_each(lambda each: replace(each, input_dilation=1))),
+    "input-dilations-swapped": _swapped("input_dilation", lambda one, other: replace(one, spacing=other.spacing)),
+    "input-dilation-trailing": _forward(partial(_trailing, wanted=lambda axis: True)),
+    "input-dilation-of-one-element": _forward(partial(_trailing, wanted=lambda axis: axis.length == 1)),
+    "input-dilation-repeats": _forward(_repeats),
+    "input-dilation-pads": _axis(_pads_spread),
+    "stride-before-input-dilation": _forward(
+        _each(lambda each: replace(each, stride=each.stride * each.input_dilation))
+    ),
+    "depthwise-stride-ignored": _depthwise(UNSTRIDED),
+    "depthwise-dilation-ignored": _depthwise(UNDILATED),
+    "depthwise-padding-ignored": _depthwise(_each(lambda each: replace(each, padding="valid"))),
+    "separable-dilation-ignored": _separable(UNDILATED),
+}

@@ -1,0 +1,125 @@
+"""
+One way to understand a call, and what it gives.
+
+All of it is in canonical order: input N, C, then space; kernels O, I, then space; sums N, O, then space.
+A transposed convolution stands as the convolution of its spread input with the reversed kernel.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..call import Array
+from .axis import Axis, reads
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stage:
+    """
+    One grouped convolution: kernel (O, C / groups, space) and its axes.
+    """
+
+    kernel: Array
+    axes: tuple[Axis, ...]
+    groups: int = 1
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many outputs there are along each spatial axis."""
+        return tuple(axis.count for axis in self.axes)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Interpretation:
+    """
+    One way to understand a call: its input, its stages, its bias, and what stands around the input.
+    """
+
+    input: Array
+    stages: tuple[Stage, ...]
+    bias: Array | None = None
+    outside: float = 0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of what it gives: N, O, then space."""
+        return (len(self.input), len(self.stages[-1].kernel), *self.stages[-1].counts)
+
+    @property
+    def products(self) -> int:
+        """How many products it takes."""
+        return sum(math.prod(each.counts) * each.kernel.size for each in self.stages) * len(self.input)
+
+    def sums(self) -> Array:
+        """
+        Return what it gives, without the bias.
+        """
+        y = self.input
+        for stage in self.stages:
+            y = convolved(y, stage, self.outside)
+        return y
+
+    def at(self, index: Sequence[int]) -> Any:
+        """
+        Return one element of what a single stage gives, with the bias: N, O, then space.
+        """
+        (stage,) = self.stages
+        sample, output, *places = index
+        share = stage.kernel.shape[1]
+        first = output // (len(stage.kernel) // stage.groups) * share
+        window = self.input[sample, first : first + share]
+        for at, (axis, place) in enumerate(zip(stage.axes, places, strict=True), 1):
+            found = reads(axis)[place]
+            inside = (found < axis.length).reshape(-1, *(1,) * (window.ndim - at - 1))
+            window = np.where(inside, window.take(np.minimum(found, axis.length - 1), at), self.outside)
+        total = (window * stage.kernel[output]).sum(dtype=window.dtype)
+        return total if self.bias is None else total + self.bias[output]
+
+    def result(self) -> Array:
+        """
+        Return what it gives, with the bias.
+        """
+        return biased(self.sums(), self.bias)
+
+
+def biased(sums: Array, bias: Array | None) -> Array:
+    """
+    Return sums (N, O, space) with the bias of each output channel added, where there is one.
+    """
+    return sums if bias is None else sums + bias.reshape(-1, *(1,) * (sums.ndim - 2))
+
+
+def convolved(x: Array, stage: Stage, outside: float = 0) -> Array:
+    """
+    Return the sums of one grouped convolution.
+    """
+    groups, counts, filters = stage.groups, stage.counts, len(stage.kernel)
+    columns = windows(x, stage.axes, outside)
+    places, taps = math.prod(counts), math.prod(stage.kernel.shape[2:])
+    columns = columns.reshape(len(x), groups, -1, places, taps) if columns.size else columns
+    if not columns.size or not filters:
+        return np.zeros((len(x), filters, *counts), np.result_type(x, stage.kernel))
+    columns = columns.transpose(0, 1, 3, 2, 4).reshape(len(x), groups, places, -1)
+    kernel = stage.kernel.reshape(groups, filters // groups, -1).transpose(0, 2, 1)
+    return (columns @ kernel).transpose(0, 1, 3, 2).reshape(len(x), filters, *counts)
+
+
+def windows(x: Array, axes: Sequence[Axis], outside: float = 0) -> Array:
+    """
+    Return what each tap of each window reads: (N, C, windows in each axis, taps in each axis).
+    """
+    rank = len(axes)
+    around = np.full((*x.shape[:2], *(length + 1 for length in x.shape[2:])), outside, x.dtype)
+    around[(slice(None), slice(None), *(slice(length) for length in x.shape[2:]))] = x
+    index: list[Any] = [slice(None), slice(None)]
+    for at, axis in enumerate(axes):
+        shape = [1] * (2 * rank)
+        shape[at], shape[rank + at] = axis.count, axis.taps
+        index.append(reads(axis).reshape(shape))
+    found: Array = around[tuple(index)]
+    return found

@@ -1,0 +1,56 @@
+"""
+The part of an output that is wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..call import Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class Region:
+    """
+    The places that lie in some indices of each axis of an output N, O, then space.
+    """
+
+    indices: tuple[tuple[int, ...], ...]
+    shape: tuple[int, ...]
+
+    @property
+    def mask(self) -> Array:
+        """Which elements of the output lie in it: booleans."""
+        inside = np.zeros(self.shape, bool)
+        inside[np.ix_(*self.indices)] = True
+        return inside
+
+    def text(self, spatial: str) -> str:
+        """
+        Return it in words, such as `samples from 1, filters 4 to 7`; `everywhere` for all of the output.
+        """
+        names = ("sample", "filter", *spatial)
+        said = map(_said, names, self.indices, self.shape)
+        return ", ".join(text for text in said if text) or "everywhere"
+
+
+def region(wrong: Array) -> Region:
+    """
+    Return the smallest region that holds all that is wrong (N, O, then space).
+    """
+    axes = range(wrong.ndim)
+    found = (np.flatnonzero(wrong.any(axis=tuple(at for at in axes if at != axis))) for axis in axes)
+    return Region(indices=tuple(tuple(map(int, each)) for each in found), shape=wrong.shape)
+
+
+def _said(name: str, indices: tuple[int, ...], length: int) -> str:
+    first, last = indices[0], indices[-1]
+    if len(indices) == length:
+        return ""
+    if len(indices) == 1:
+        return f"{name} {first}"
+    if len(indices) < last - first + 1:
+        return f"{name} {', '.join(map(str, indices))}"
+    return f"{name} from {first}" if last == length - 1 else f"{name} {first} to {last}"

@@ -1,0 +1,191 @@
+"""
+Which causes of the glossary give exactly what a target returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .. import numerics
+from ..call import Array, Call
+from ..dtypes import numpy_type
+from ..verdict import Diagnosis
+from .causes import CAUSES, Candidate, Returned
+from .interpretation import Interpretation
+from .regions import region
+from .subject import Subject, subject
+
+#: A candidate that takes more products is tried at one element first.
+PROBED = 20_000
+#: So many different numbers, none of them zero, must be wrong before a part of an output is explained: fewer may be
+#: what a cause gives by chance.
+FEWEST = 8
+#: What the arrays of a call may stumble over where a cause does not fit them.
+STUMBLES = (ValueError, IndexError, KeyError, TypeError, ZeroDivisionError, OverflowError)
+
+
+def diagnose(call: Call, got: Array, dtype: str) -> Diagnosis:
+    """
+    Return what explains an output (in the layout of the call, of `dtype`) that is not the one by the definition.
+
+    Raises nothing: what cannot be explained is `unexplained`.
+    """
+    with np.errstate(all="ignore"):
+        try:
+            return _Search(call=call, got=got, dtype=dtype, it=subject(call)).diagnosis()
+        except STUMBLES:
+            return Diagnosis()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Search:
+    """
+    The output that somebody returned, and the call laid out.
+    """
+
+    call: Call
+    got: Array
+    dtype: str
+    it: Subject
+
+    @cached_property
+    def right(self) -> Array:
+        """What the definition gives: N, O, then space, in the dtype of the output."""
+        return self._rounded(self.it.result)
+
+    @cached_property
+    def seen(self) -> Array | None:
+        """What was returned in canonical order, None where it has another number of axes."""
+        letters, have = self.call.letters("output"), "NC" + self.call.spatial
+        if self.got.ndim != len(letters):
+            return None
+        return self.got.transpose([letters.index(each) for each in have])
+
+    @cached_property
+    def probe(self) -> tuple[int, ...] | None:
+        """An element that is wrong: the one that is furthest off."""
+        if self.seen is None or self.seen.shape != self.right.shape or not self.seen.size:
+            return None
+        wrong = ~_same(self.seen, self.right)
+        off = np.where(wrong, np.nan_to_num(np.abs(_wide(self.seen) - _wide(self.right)), nan=np.inf), -1)
+        return tuple(int(at) for at in np.unravel_index(int(off.argmax()), off.shape))
+
+    def diagnosis(self) -> Diagnosis:
+        """Return the causes that give all that was returned, else those that give a part of it."""
+        found = tuple(name for name in CAUSES if self._explains(name))
+        if found:
+            return Diagnosis(causes=found, confidence="exact" if len(found) == 1 else "ambiguous")
+        return self._partial()
+
+    def _explains(self, name: str) -> bool:
+        try:
+            return any(map(self._is_returned, self._candidates(name)))
+        except STUMBLES:
+            return False
+
+    def _candidates(self, name: str) -> Iterator[Candidate]:
+        for candidate in CAUSES[name](self.it):
+            if self._can_be(candidate):
+                yield candidate
+
+    def _can_be(self, candidate: Candidate) -> bool:
+        """Say whether the shape is that of what was returned, and the element that is furthest off as it should be."""
+        if isinstance(candidate, Returned):
+            return bool(candidate.array.shape == self.got.shape)
+        if self.seen is None or candidate.shape != self.seen.shape:
+            return False
+        if isinstance(candidate, Interpretation) and self.probe is not None and _is_large(candidate):
+            value = self._rounded(np.asarray(candidate.at(self.probe)))
+            return self._agree(np.asarray(self.seen[self.probe]), value)
+        return True
+
+    def _is_returned(self, candidate: Candidate) -> bool:
+        if isinstance(candidate, Returned):
+            return self._is_array(candidate)
+        if self.dtype != self.call.dtype_of("output"):
+            return False
+        assert self.seen is not None
+        made = self._rounded(candidate.result() if isinstance(candidate, Interpretation) else candidate)
+        return self._agree(self.seen, made) and not self._is_right(made)
+
+    def _is_array(self, candidate: Returned) -> bool:
+        return candidate.array.dtype == numpy_type(self.dtype) and _equal(candidate.array, self.got)
+
+    def _agree(self, seen: Array, made: Array) -> bool:
+        """Say whether two arrays of one shape agree everywhere."""
+        return bool(self._near(seen, made).all())
+
+    def _near(self, seen: Array, made: Array) -> Array:
+        """Return where two arrays of one shape agree, in the class of exactness of the call."""
+        same = _same(seen, made)
+        if same.all() or made.dtype.kind not in "fcV":
+            return same
+        return np.asarray(same | (np.abs(_wide(seen) - _wide(made)) <= self.allowed))
+
+    @cached_property
+    def allowed(self) -> float:
+        """By how much two results of the call may differ, for all its elements: less than half a step of its grid."""
+        letters, have = self.call.letters("output"), "NC" + self.call.spatial
+        expected = self.right.transpose([have.index(each) for each in letters])
+        tolerance = numerics.tolerance(self.call, expected, self.call.dtype_of("output"), composed=False)
+        if tolerance.grid is not None:
+            return tolerance.grid * 0.49
+        bound = np.asarray(tolerance.bound, np.float64)
+        return float(np.max(bound, initial=0.0, where=np.isfinite(bound)))
+
+    def _is_right(self, made: Array) -> bool:
+        return made.shape == self.right.shape and self._agree(made, self.right)
+
+    def _rounded(self, y: Array) -> Array:
+        return y.astype(numpy_type(self.call.dtype_of("output")))
+
+    def _partial(self) -> Diagnosis:
+        if self.seen is None or self.seen.shape != self.right.shape or self.dtype != self.call.dtype_of("output"):
+            return Diagnosis()
+        wrong = ~self._near(self.seen, self.right)
+        numbers = np.unique(_wide(self.seen[wrong]))
+        if np.count_nonzero(numbers) < FEWEST:
+            return Diagnosis()
+        where = region(wrong)
+        found = tuple(name for name in CAUSES if self._explains_in(name, where.mask))
+        if not found:
+            return Diagnosis()
+        return Diagnosis(causes=found, confidence="partial", region=where.text(self.call.spatial))
+
+    def _explains_in(self, name: str, inside: Array) -> bool:
+        def holds(candidate: Candidate) -> bool:
+            if isinstance(candidate, Returned) or self.seen is None:
+                return False
+            made = self._rounded(candidate.result() if isinstance(candidate, Interpretation) else candidate)
+            mixed = np.where(inside, made, self.right)
+            return self._agree(self.seen, mixed) and not self._is_right(mixed)
+
+        try:
+            return any(map(holds, self._candidates(name)))
+        except STUMBLES:
+            return False
+
+
+def _is_large(candidate: Interpretation) -> bool:
+    return len(candidate.stages) == 1 and candidate.products > PROBED
+
+
+def _equal(one: Array, other: Array) -> bool:
+    """Say whether two arrays have one shape and hold the same."""
+    return one.shape == other.shape and bool(_same(one, other).all())
+
+
+def _same(one: Array, other: Array) -> Array:
+    """Return where two arrays of one shape hold the same: NaN is NaN, and 0.0 is -0.0."""
+    if one.dtype.kind in "fcV":
+        one, other = _wide(one), _wide(other)
+        return np.asarray((one == other) | (np.isnan(one) & np.isnan(other)))
+    return np.asarray(one == other)
+
+
+def _wide(array: Array) -> Array:
+    return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)

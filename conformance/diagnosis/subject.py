@@ -1,0 +1,203 @@
+"""
+A call laid out for diagnosis: its arrays in canonical order, and ways to understand it otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import permutations
+
+import numpy as np
+
+from ..call import Array, Call
+from ..dtypes import is_complex, is_integer, numpy_type
+from .axis import Axis
+from .interpretation import Interpretation, Stage, biased, convolved
+from .setting import Setting, settings
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Subject:
+    """
+    A call: its input (N, C, space), its kernel (O, C / groups, space), the pointwise kernel and the bias, if any.
+
+    Integers are in the dtype of the output, in which their sums wrap; other numbers in double precision.
+    The kernel of a transposed convolution is that of the convolution of its spread input.
+    """
+
+    call: Call
+    input: Array
+    kernel: Array
+    pointwise: Array | None
+    bias: Array | None
+    groups: int
+    settings: tuple[Setting, ...]
+
+    @property
+    def is_transposed(self) -> bool:
+        """Whether the op is `conv_transpose`."""
+        return self.call.op == "conv_transpose"
+
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether each channel has filters of its own in the first stage."""
+        return self.call.op in ("depthwise_conv", "separable_conv")
+
+    @cached_property
+    def right(self) -> Interpretation:
+        """The call as the definition has it."""
+        return self.by_settings(self.settings)
+
+    @cached_property
+    def sums(self) -> Array:
+        """What it gives without the bias: N, O, then space."""
+        return self.right.sums()
+
+    @cached_property
+    def result(self) -> Array:
+        """What it gives, before it is rounded to its dtype."""
+        return biased(self.sums, self.bias)
+
+    def by_settings(self, given: Iterable[Setting]) -> Interpretation:
+        """Return the call with other parameters."""
+        return self.by_axes(each.axis for each in given)
+
+    def by_axes(self, axes: Iterable[Axis]) -> Interpretation:
+        """Return the call with other axes of the first stage."""
+        return self._composed(self.input, Stage(kernel=self.kernel, axes=tuple(axes), groups=self.groups))
+
+    def by_kernel(self, kernel: Array) -> Interpretation:
+        """Return the call with another kernel of the same shape, in the first stage."""
+        return self._composed(self.input, replace(self.right.stages[0], kernel=kernel))
+
+    def by_pointwise(self, pointwise: Array) -> Interpretation:
+        """Return a separable call with another pointwise kernel."""
+        return replace(self, pointwise=pointwise).right
+
+    def by_input(self, x: Array) -> Interpretation:
+        """Return the call with another input of the same shape."""
+        return replace(self.right, input=x)
+
+    def regrouped(self, kernel: Array, groups: int) -> Interpretation:
+        """Return the call with another kernel and number of groups, which have to go together with the input."""
+        return self._composed(self.input, Stage(kernel=kernel, axes=self.right.stages[0].axes, groups=groups))
+
+    def _composed(self, x: Array, stage: Stage) -> Interpretation:
+        stages = (stage,) if self.pointwise is None else (stage, one_by_one(self.pointwise, stage.counts))
+        return Interpretation(input=x, stages=stages, bias=self.bias)
+
+    def changed(self, change: Callable[[Array], Iterable[Array]]) -> Iterator[Array]:
+        """
+        Yield results whose sums are changed: ahead of the bias, behind it, or between two stages.
+        """
+        for sums in change(self.sums):
+            yield biased(sums, self.bias)
+        if self.bias is not None:
+            yield from change(self.result)
+        if self.pointwise is not None:
+            first, second = self.right.stages
+            for between in change(convolved(self.input, first)):
+                if between.shape[1] == second.kernel.shape[1]:
+                    stage = one_by_one(self.pointwise, between.shape[2:])
+                    after = convolved(between, stage)
+                    yield biased(after, self.bias)
+                    yield from (biased(each, self.bias) for each in change(after))
+
+    def each_setting(self, change: Callable[[Setting], Setting]) -> Interpretation:
+        """Return the call with the parameters of every axis changed in one way."""
+        return self.by_settings(map(change, self.settings))
+
+    def each_axis(self, change: Callable[[Axis], Axis]) -> Interpretation:
+        """Return the call with every axis changed in one way, whatever its parameters say."""
+        return self.by_axes(map(change, self.right.stages[0].axes))
+
+    def each_axis_by(self, change: Callable[[Axis, Setting], Axis]) -> Interpretation:
+        """Return the call with every axis changed by what the call says about it."""
+        return self.by_axes(map(change, self.right.stages[0].axes, self.settings))
+
+    def exchanged(self, name: str, order: Iterable[int]) -> Interpretation:
+        """Return the call with one parameter of its axes taken from other axes, by their numbers."""
+        return self.by_settings(
+            replace(each, **{name: getattr(self.settings[other], name)})
+            for each, other in zip(self.settings, order, strict=True)
+        )
+
+    def swaps(self, name: str) -> Iterator[Interpretation]:
+        """Yield the call with one parameter swapped between two axes, for every pair of them."""
+        for order in transpositions(len(self.settings)):
+            yield self.exchanged(name, order)
+
+
+def transpositions(rank: int) -> list[tuple[int, ...]]:
+    """
+    Return the orders of axes in which two have changed places.
+    """
+    return [order for order in permutations(range(rank)) if sum(at != to for at, to in enumerate(order)) == 2]
+
+
+def one_by_one(kernel: Array, lengths: Iterable[int]) -> Stage:
+    """
+    Return the stage of a kernel (O, C) of one tap in every axis.
+    """
+    axes = tuple(Axis(length=length, taps=1) for length in lengths)
+    return Stage(kernel=kernel.reshape(*kernel.shape, *(1,) * len(axes)), axes=axes)
+
+
+def subject(call: Call) -> Subject:
+    """
+    Return a call laid out.
+
+    Raises:
+        ValueError: where its arrays do not go together.
+
+    """
+    name = "depthwise_kernel" if call.op == "separable_conv" else "kernel"
+    is_depthwise = call.op in ("depthwise_conv", "separable_conv")
+    pointwise = None
+    if call.op == "separable_conv":
+        pointwise = wide(call, call.arranged("pointwise_kernel", "OI" + call.spatial))
+        pointwise = pointwise.reshape(pointwise.shape[:2])
+    return Subject(
+        call=call,
+        input=wide(call, call.arranged("input", "NC" + call.spatial)),
+        kernel=kernel_of(call, wide(call, call.array(name)), name),
+        pointwise=pointwise,
+        bias=None if call.bias is None else wide(call, call.bias),
+        groups=call.extent("input", "C") if is_depthwise else call.groups,
+        settings=settings(call, name),
+    )
+
+
+def wide(call: Call, array: Array) -> Array:
+    """
+    Return an array in the dtype in which diagnosis adds: that of the output for integers, else double precision.
+    """
+    names = [name for name in vars(call.dtype).values() if name]
+    if all(map(is_integer, names)):
+        return array.astype(numpy_type(call.dtype_of("output")))
+    return array.astype(np.complex128 if any(map(is_complex, names)) else np.float64)
+
+
+def kernel_of(call: Call, kernel: Array, name: str) -> Array:
+    """
+    Return a kernel in the order of the call's letters as (O, C / groups, space), for the convolution that it is in.
+    """
+    letters, rank = call.letters(name), call.rank
+    if "M" in letters:
+        moved = kernel.transpose([letters.index(letter) for letter in "CM" + call.spatial])
+        return moved.reshape(-1, 1, *moved.shape[2:])
+    moved = kernel.transpose([letters.index(letter) for letter in "OI" + call.spatial])
+    if call.op != "conv_transpose":
+        return moved
+    return forward(moved, call.groups)[(slice(None), slice(None), *(slice(None, None, -1),) * rank)]
+
+
+def forward(kernel: Array, groups: int) -> Array:
+    """
+    Return a transposed kernel (O of one group, I of all, space) as (O of all, I of one group, space).
+    """
+    filters, channels, *taps = kernel.shape
+    parts = kernel.reshape(filters, groups, channels // groups, *taps)
+    return np.moveaxis(parts, 1, 0).reshape(groups * filters, channels // groups, *taps)
