@@ -1,41 +1,132 @@
 """
-The command that explains one case: what a verdict on its numbers rests on.
+The command that explains a call: its shapes and windows, and what a verdict on its numbers rests on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import codes, showing
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
+
+    from ..call import Call
+    from ..case import Case
+
+OPS = ("conv", "depthwise_conv", "conv_transpose")
 
 
 @click.command()
-@click.argument("what", nargs=-1, required=True, metavar="CASE|PATH...")
+@click.argument("what", nargs=-1, metavar="[CASE|PATH]...")
 @click.option("-b", "--backend", "backends", multiple=True, metavar="TARGET", help="A target, name[+mode][@device].")
-def explain(what: Sequence[str], backends: Sequence[str]) -> int:
+@click.option("--op", type=click.Choice(OPS), default="conv", show_default=True)
+@click.option("--input", "input", default="", metavar="NUMBERS", help="0,3,4,5, or nested lists.")
+@click.option("--kernel", default="", metavar="NUMBERS", help="1,2, or nested lists.")
+@click.option("--input-shape", default="", metavar="SIZES", help="In place of numbers: 1,40,1.")
+@click.option("--kernel-size", default="", metavar="SIZES")
+@click.option("--filters", type=click.IntRange(0), default=1, show_default=True)
+@click.option("--layout", default="", metavar="LETTERS", help="Of the input and the output: NWC, NCW, ...")
+@click.option("--strides", default="1", show_default=True)
+@click.option("--padding", default="valid", show_default=True, help="A word, a number, or [[low, high], ...].")
+@click.option("--dilations", default="1", show_default=True)
+@click.option("--input-dilations", default="1", show_default=True)
+@click.option("--output-padding", default="0", show_default=True)
+@click.option("--groups", type=int, default=1, show_default=True)
+@click.option("--output-size", type=click.IntRange(1), help="Which parameters take the input to this length?")
+def explain(what: Sequence[str], backends: Sequence[str], output_size: int | None, **words: Any) -> int:
     """
-    Make the calls of cases and show what the verdicts on their numbers rest on.
+    Explain cases, or a call that is given by options.
 
-    K, u and S, the bound and how near the worst output came to it; of numbers that were drawn for it, each statistic
-    with its limit and why that is the limit.
+    The shape of the output with its formula filled in, the windows as products, the clauses in play; of a call without
+    a meaning or an output, why, and what is near it. With -b the calls are made, and what the verdicts on their numbers
+    rest on is shown: K, u and S, the bound and how near the worst output came to it; of numbers that were drawn for it,
+    each statistic with its limit and why that is the limit.
 
     Exit codes: 0; 2 no such case; 3 a target could not run.
     """
-    from .. import campaign, targets
+    out = showing.console(stderr=False)
+    if not what:
+        return _asked(out, words, output_size)
+    from .. import campaign
+
+    cases = campaign.corpus(what, "full").cases
+    if backends:
+        return _judged(out, cases, backends)
+    for case in cases:
+        out.print(f"{case.id}: {case.title}", style="bold", highlight=False, soft_wrap=True)
+        _show(out, case.call, case.clauses)
+    return 0
+
+
+def _asked(out: Console, words: dict[str, Any], output_size: int | None) -> int:
+    from .. import asked, worked
+
+    if output_size is not None:
+        length = asked.call(asked.Words(**{**words, "kernel_size": words["kernel_size"] or "1"})).lengths[0]
+        out.print(f"{length} to {output_size}:")
+        rows = [(f"kernel_size: {each.kernel_size}", *_parameters(each)) for each in worked.ways(length, output_size)]
+        for row in rows[:MOST]:
+            out.print("  " + ", ".join(row))
+        if len(rows) > MOST:
+            out.print(f"  and {len(rows) - MOST} more")
+        return 0
+    call = asked.call(asked.Words(**words))
+    _show(out, call, ())
+    return 0
+
+
+#: So many ways to a length are shown.
+MOST = 20
+
+
+def _parameters(way: Any) -> Iterator[str]:
+    defaults = {"strides": 1, "padding": "valid", "dilations": 1}
+    return (f"{name}: {getattr(way, name)}" for name, usual in defaults.items() if getattr(way, name) != usual)
+
+
+def _show(out: Console, call: Call, clauses: Iterable[str]) -> None:
+    from .. import asked, worked
+    from ..reports.blocks import parameters
+
+    why = asked.objection(call) if call.training is None else ""
+    lines = [("call", parameters(call))]
+    if not why or why.startswith("no window"):
+        shape = worked.shape(call) or ()
+        lines += [("length", f"{each.axis}: {each.formula} = {each.length}") for each in worked.lengths(call)]
+        lines += [("", note) for note in worked.notes(call)]
+        lines.append(("output", worked.summary(shape, call.letters("output"))))
+        lines += [("window", text) for text in worked.windows(call)]
+    if why:
+        lines.append(("refused" if not why.startswith("no window") else "empty", why))
+        lines += [("near it", f"{words}: output {'x'.join(map(str, shape))}") for words, shape in asked.nearest(call)]
+    lines += [("clause", f"{name}: {sentence}") for name, sentence in _sentences(clauses)]
+    out.print(_table(lines))
+
+
+def _sentences(clauses: Iterable[str]) -> Iterator[tuple[str, str]]:
+    names = list(clauses)
+    if names:
+        from .. import corpus
+
+        known = corpus.load(sweeps="none").clauses
+        yield from ((name, known[name].sentence) for name in names if name in known)
+
+
+def _judged(out: Console, cases: Sequence[Case], backends: Sequence[str]) -> int:
+    """Make the calls, and show what their verdicts rest on."""
+    from .. import targets
     from ..account import Line, account
     from ..plan import make_plan, smoke
     from ..pool import observe
     from ..process import Failed, Seen
     from ..terms import Terms
 
-    cases = campaign.corpus(what, "full").cases
-    out, code = showing.console(stderr=False), 0
+    code = 0
     for adapter in targets.named(backends):
         plan = make_plan(cases)
         seen = {}
@@ -51,6 +142,7 @@ def explain(what: Sequence[str], backends: Sequence[str]) -> int:
             out.print(f"{case.id} on {adapter}", style="bold", highlight=False)
             observation = seen[number]
             lines = [*account(case, observation)] or [Line("outcome", observation.message or observation.outcome)]
+            lines += [Line("call", observation.call)] if observation.call else []
             out.print(_table(lines))
     return code
 

@@ -1,0 +1,216 @@
+"""
+A call that is asked about in a few words, and the calls near it that have a meaning, or an output.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from . import reference
+from .call import SPATIAL, Array, Call, PerArray
+from .dtypes import numpy_type
+from .problem import Invalid, Problem
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """
+    What is said of a call: arrays as numbers, or their sizes; parameters as the case format writes them.
+
+    `input` and `kernel` are numbers between commas (one sample, one channel), or nested lists in JSON.
+    `input_shape` has the axes of `layout`, by default N, space, C; `kernel_size` one number, or one for each axis.
+    """
+
+    op: str = "conv"
+    input: str = ""
+    kernel: str = ""
+    input_shape: str = ""
+    kernel_size: str = ""
+    filters: int = 1
+    layout: str = ""
+    strides: str = "1"
+    padding: str = "valid"
+    padding_mode: str = "zeros"
+    dilations: str = "1"
+    input_dilations: str = "1"
+    output_padding: str = "0"
+    groups: int = 1
+    dtype: str = "float32"
+
+
+def call(words: Words) -> Call:
+    """
+    Return the call that is asked about, whether it has a meaning or not.
+
+    Raises:
+        Invalid: where an option is no such thing.
+
+    """
+    x = _input(words)
+    rank = x.ndim - 2
+    layout = words.layout or f"N{SPATIAL[rank]}C"
+    if sorted(layout) != sorted(f"N{SPATIAL[rank]}C"):
+        raise _wrong("--layout", layout, f"the letters of N{SPATIAL[rank]}C in some order")
+    kernel = _kernel(words, x, layout)
+    letters = "CM" if words.op == "depthwise_conv" else "IO"
+    return Call(
+        op=words.op,
+        input=x,
+        kernel=kernel,
+        layout=PerArray(input=layout, kernel=f"{SPATIAL[rank]}{letters}", output=layout),
+        dtype=PerArray(input=words.dtype, kernel=words.dtype, output=words.dtype),
+        strides=_each("--strides", words.strides, rank),
+        padding=_padding(words.padding, rank),
+        padding_mode=words.padding_mode,
+        dilations=_each("--dilations", words.dilations, rank),
+        input_dilations=_each("--input-dilations", words.input_dilations, rank),
+        output_padding=_each("--output-padding", words.output_padding, rank),
+        groups=words.groups,
+    )
+
+
+def _input(words: Words) -> Array:
+    if words.input:
+        return _array("--input", words.input, words.dtype, (1, -1, 1))
+    shape = _numbers("--input-shape", words.input_shape)
+    if len(shape) - 2 not in SPATIAL or min(shape) < 0:
+        raise _wrong("--input-shape", words.input_shape, "three to five sizes, such as 1,40,1: batch, steps, channels")
+    return _counted(shape, words.dtype)
+
+
+def _kernel(words: Words, x: Array, layout: str) -> Array:
+    if words.kernel:
+        return _array("--kernel", words.kernel, words.dtype, (-1, 1, 1))
+    rank = x.ndim - 2
+    sizes = _each("--kernel-size", words.kernel_size or "1", rank)
+    channels = x.shape[layout.index("C")]
+    ends = {"depthwise_conv": (channels, words.filters), "conv_transpose": (channels, words.filters)}
+    return _counted((*sizes, *ends.get(words.op, (channels // max(words.groups, 1), words.filters))), words.dtype)
+
+
+def _counted(shape: Sequence[int], dtype: str) -> Array:
+    """Return an array of small integers that repeat late."""
+    return (np.arange(prod(shape)) % 7 - 3).reshape(shape).astype(numpy_type(dtype))
+
+
+def _array(option: str, text: str, dtype: str, flat: tuple[int, ...]) -> Array:
+    try:
+        numbers = json.loads(text) if text.lstrip().startswith("[") else [float(each) for each in text.split(",")]
+        array = np.array(numbers).astype(numpy_type(dtype))
+    except (ValueError, TypeError) as error:
+        raise _wrong(option, text, "numbers between commas, or nested lists") from error
+    if array.ndim == 1:
+        return array.reshape(flat)
+    if array.ndim - 2 not in SPATIAL:
+        raise _wrong(option, text, "one axis, or three to five")
+    return array
+
+
+def _numbers(option: str, text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(each) for each in text.replace("x", ",").strip("[]()").split(","))
+    except ValueError as error:
+        raise _wrong(option, text, "whole numbers between commas") from error
+
+
+def _each(option: str, text: str, rank: int) -> tuple[int, ...]:
+    numbers = _numbers(option, text)
+    if len(numbers) not in (1, rank):
+        raise _wrong(option, text, f"one number, or one for each of {rank} axes")
+    return numbers * rank if len(numbers) == 1 else numbers
+
+
+def _padding(text: str, rank: int) -> Any:
+    if text.replace("_", "").isalpha():
+        return text
+    if text.lstrip("-").isdigit():
+        return ((int(text), int(text)),) * rank
+    try:
+        pairs = tuple((int(low), int(high)) for low, high in json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise _wrong("--padding", text, "a word, a number, or [low, high] for each axis") from error
+    if len(pairs) != rank:
+        raise _wrong("--padding", text, f"one pair for each of {rank} axes")
+    return pairs
+
+
+def _wrong(option: str, text: str, hint: str) -> Invalid:
+    return Invalid(Problem(path=option, message=f"not {text!r}" if text else "missing", hint=hint))
+
+
+def objection(asked: Call) -> str:
+    """
+    Return why a call has no meaning, or no output; nothing where it has both.
+    """
+    try:
+        output = reference.evaluate(asked)
+    except reference.Undefined as error:
+        return str(error)
+    if output.size or not asked.input.size:
+        return ""
+    short = [axis for axis in asked.spatial if output.shape[asked.letters("output").index(axis)] == 0]
+    return f"no window fits along {' and '.join(short)}: the output is empty"
+
+
+def nearest(asked: Call) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """
+    Yield changes after which a call has an output, in words, with the shape that it then has.
+    """
+    for words, changed in _changes(asked):
+        if not objection(changed):
+            yield words, reference.evaluate(changed).shape
+
+
+def _changes(asked: Call) -> Iterator[tuple[str, Call]]:
+    ones = (1,) * asked.rank
+    if asked.padding == "valid" and asked.op != "conv_transpose":
+        yield "padding: same", replace(asked, padding="same")
+    if set(asked.dilations) != {1}:
+        yield "dilations: 1", replace(asked, dilations=ones)
+    if asked.groups > 1:
+        yield "groups: 1", replace(asked, groups=1)
+    yield from _shorter(asked)
+    yield from _other_layouts(asked)
+    yield from _fitting_channels(asked)
+
+
+def _shorter(asked: Call) -> Iterator[tuple[str, Call]]:
+    """Yield the call with no more taps than the input has elements."""
+    kernel, letters = asked.array("kernel"), asked.letters("kernel")
+    for axis, length in zip(asked.spatial, asked.lengths, strict=True):
+        kernel = kernel.take(range(min(kernel.shape[letters.index(axis)], max(length, 1))), letters.index(axis))
+    if kernel.shape != asked.array("kernel").shape:
+        sizes = ", ".join(str(kernel.shape[letters.index(axis)]) for axis in asked.spatial)
+        yield f"kernel size: {sizes}", replace(asked, kernel=kernel)
+
+
+def _other_layouts(asked: Call) -> Iterator[tuple[str, Call]]:
+    """Yield the same numbers with two axes of the input exchanged, as if they had been meant so."""
+    letters = asked.letters("input")
+    for one, other in ((at, to) for at in range(len(letters)) for to in range(at + 1, len(letters))):
+        x = np.swapaxes(asked.input, one, other)
+        channels = x.shape[letters.index("C")]
+        kernel = asked.array("kernel")
+        if asked.op != "conv_transpose" and channels != asked.extent("input", "C"):
+            at = asked.letters("kernel").index("C" if "C" in asked.letters("kernel") else "I")
+            kernel = np.resize(kernel, [channels if axis == at else size for axis, size in enumerate(kernel.shape)])
+        sizes = "x".join(map(str, x.shape))
+        changed = replace(asked, input=x, kernel=kernel)
+        yield f"input {sizes} {letters}: {letters[one]} and {letters[other]} exchanged", changed
+
+
+def _fitting_channels(asked: Call) -> Iterator[tuple[str, Call]]:
+    """Yield the call with as many channels in the kernel as the input has for each group."""
+    kernel, letters = asked.array("kernel"), asked.letters("kernel")
+    if asked.op == "conv" and asked.groups and "I" in letters:
+        wanted = asked.extent("input", "C") // asked.groups
+        at = letters.index("I")
+        if wanted != kernel.shape[at]:
+            sizes = [wanted if axis == at else size for axis, size in enumerate(kernel.shape)]
+            yield f"kernel {'x'.join(map(str, sizes))} {letters}", replace(asked, kernel=np.resize(kernel, sizes))

@@ -1,0 +1,134 @@
+"""
+A call worked out: its lengths and windows are those of the definition, and what is said to be near it has an output.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conv_conformance import asked, reference, worked
+from conv_conformance.call import Call, PerArray
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from .builders import call_of
+from .calls import calls
+from .commands import Command
+
+
+@settings(max_examples=150, deadline=None)
+@given(calls())
+def test_lengths_are_those_of_the_reference(call: Call) -> None:
+    """By their formulas, with what stands in them evaluated as it is printed."""
+    try:
+        output = reference.evaluate(call)
+    except reference.Undefined:
+        return
+    assume(all(call.extents(call.stages[0].kernel)) and (call.op != "conv_transpose" or 0 not in call.lengths))
+    for each in worked.lengths(call):
+        assert output.shape[call.letters("output").index(each.axis)] == each.length
+        value = evaluated(each.formula.removesuffix(", not below 0,"))
+        assert max(value, 0) == each.length
+
+
+def evaluated(formula: str) -> int:
+    """
+    Return what a formula of numbers, + - * / and floor comes to, read as Python reads it.
+    """
+    assert re.fullmatch(r"[-floor\d+*/ ()]+", formula)
+    return int(eval(formula, {"floor": lambda number: int(np.floor(number))}))
+
+
+@settings(max_examples=200, deadline=None)
+@given(calls(op="conv", rank=1), st.integers(0, 2**31))
+def test_windows_are_those_of_the_reference(drawn: Call, seed: int) -> None:
+    """What stands behind each arrow is an element of the output, in order of filters."""
+    rng = np.random.default_rng(seed)
+    present = ("input", "kernel", *(["bias"] if drawn.bias is not None else []))
+    arrays = {name: rng.integers(-9, 10, drawn.array(name).shape).astype(np.float32) for name in present}
+    call = replace(drawn, dtype=PerArray(**dict.fromkeys((*present, "output"), "float32")), **arrays)
+    try:
+        output = reference.evaluate(call)
+    except reference.Undefined:
+        return
+    lines = [line for line in worked.windows(call) if line != "..."]
+    totals = [float(line.rpartition("→ ")[2]) for line in lines]
+    letters = call.letters("output")
+    expected = output.transpose([letters.index(letter) for letter in "NCW"])[:1].reshape(-1)[: len(totals)]
+    assert expected.tolist() == totals
+
+
+@pytest.mark.parametrize(("length", "wanted"), [(17, 3), (40, 36), (7, 7), (5, 1)])
+def test_ways_lead_there(length: int, wanted: int) -> None:
+    """Each combination gives the length, by the reference."""
+    found = list(worked.ways(length, wanted))
+    assert len(found) == len(set(found)) > 3
+    for way in found:
+        words = {name: str(value) for name, value in way._asdict().items()}
+        call = asked.call(asked.Words(input_shape=f"1,{length},1", **words))
+        assert (1, wanted, 1) == reference.evaluate(call).shape
+
+
+@pytest.mark.parametrize(
+    ("words", "why", "near"),
+    [
+        (
+            {"input_shape": "16070,1,45", "kernel_size": "10", "strides": "5"},
+            "no window fits along W: the output is empty",
+            {"padding: same": (16070, 1, 1), "input 1x16070x45 NWC: N and W exchanged": (1, 3213, 1)},
+        ),
+        (
+            {"input_shape": "1,5,4", "kernel": "[[[1],[1]]]"},
+            "the kernel contracts 2 of 4 channels in 1 groups",
+            {"kernel 1x4x1 WIO": (1, 5, 1)},
+        ),
+        (
+            {"input_shape": "2,9,3", "kernel_size": "3", "groups": 2},
+            "",
+            {},
+        ),
+        ({"input_shape": "1,9,3", "padding": "wide"}, "there is no padding wide", {}),
+    ],
+)
+def test_what_is_near(words: dict[str, str], why: str, near: dict[str, tuple[int, ...]]) -> None:
+    """Why a call has no meaning or no output, and the calls beside it that have one."""
+    call = asked.call(asked.Words(**words))  # type: ignore[arg-type]
+    if why:
+        assert why == asked.objection(call)
+    found = dict(asked.nearest(call))
+    assert near.items() <= found.items()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--input", "1,2,x"], "--input: not '1,2,x' (numbers between commas, or nested lists)"),
+        ([], "--input-shape: missing (whole numbers between commas)"),
+        (["--input", "1,2", "--strides", "1,1"], "--strides: not '1,1' (one number, or one for each of 1 axes)"),
+        (
+            ["--input", "1,2", "--padding", "[[1]]"],
+            "--padding: not '[[1]]' (a word, a number, or [low, high] for each axis)",
+        ),
+        (
+            ["--input-shape", "1,2"],
+            "--input-shape: not '1,2' (three to five sizes, such as 1,40,1: batch, steps, channels)",
+        ),
+        (["--input", "1,2", "--layout", "NHW"], "--layout: not 'NHW' (the letters of NWC in some order)"),
+    ],
+)
+def test_wrong_options_are_one_line(arguments: list[str], line: str, command: Command) -> None:
+    """With the option, what is wrong with it, and a hint."""
+    done = command("explain", *arguments)
+    assert (2, "", [line]) == (done.code, done.out, done.err.splitlines())
+
+
+def test_a_bias_stands_in_its_windows() -> None:
+    """And several filters are told apart."""
+    call = call_of("conv", [[[1], [2]]], [[[1, 2]], [[3, 4]]], bias=[10, 20])
+    assert [
+        "filter 0: [1 2] * [1 3] = [1 6] + 10 → 17",
+        "filter 1: [1 2] * [2 4] = [2 8] + 20 → 30",
+    ] == list(worked.windows(call))
