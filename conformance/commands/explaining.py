@@ -5,6 +5,7 @@ The command that explains a call: its shapes and windows, and what a verdict on 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -37,8 +38,13 @@ OPS = ("conv", "depthwise_conv", "conv_transpose")
 @click.option("--input-dilations", default="1", show_default=True)
 @click.option("--output-padding", default="0", show_default=True)
 @click.option("--groups", type=int, default=1, show_default=True)
+@click.option(
+    "--weights", "is_about_weights", is_flag=True, help="How does the kernel go from one framework to another?"
+)
 @click.option("--output-size", type=click.IntRange(1), help="Which parameters take the input to this length?")
-def explain(what: Sequence[str], backends: Sequence[str], output_size: int | None, **words: Any) -> int:
+def explain(
+    what: Sequence[str], backends: Sequence[str], output_size: int | None, is_about_weights: bool, **words: Any
+) -> int:
     """
     Explain cases, or a call that is given by options.
 
@@ -51,7 +57,7 @@ def explain(what: Sequence[str], backends: Sequence[str], output_size: int | Non
     """
     out = showing.console(stderr=False)
     if not what:
-        return _asked(out, words, output_size)
+        return _asked(out, words, output_size, is_about_weights=is_about_weights)
     from .. import campaign
 
     cases = campaign.corpus(what, "full").cases
@@ -60,10 +66,12 @@ def explain(what: Sequence[str], backends: Sequence[str], output_size: int | Non
     for case in cases:
         out.print(f"{case.id}: {case.title}", style="bold", highlight=False, soft_wrap=True)
         _show(out, case.call, case.clauses)
+        if is_about_weights:
+            out.print(_table(_weights(case.call)))
     return 0
 
 
-def _asked(out: Console, words: dict[str, Any], output_size: int | None) -> int:
+def _asked(out: Console, words: dict[str, Any], output_size: int | None, *, is_about_weights: bool) -> int:
     from .. import asked, worked
 
     if output_size is not None:
@@ -77,7 +85,18 @@ def _asked(out: Console, words: dict[str, Any], output_size: int | None) -> int:
         return 0
     call = asked.call(asked.Words(**words))
     _show(out, call, ())
+    if is_about_weights:
+        out.print(_table(_weights(call)))
     return 0
+
+
+def _weights(call: Call) -> Iterator[tuple[str, str]]:
+    from ..weights import FRAMEWORKS, LAYOUTS, route
+
+    if call.op in LAYOUTS:
+        for source, target in permutations(FRAMEWORKS, 2):
+            way = route(call.op, call.rank, source, target)
+            yield f"{source} {way.source} to {target} {way.target}", way.text
 
 
 #: So many ways to a length are shown.
