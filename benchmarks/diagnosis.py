@@ -14,11 +14,13 @@ import argparse
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timezone
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from conv_conformance import corpus, diagnosis, platforms, reference
@@ -45,7 +47,7 @@ MODES = ("zeros", "zeros", "zeros", "reflect", "replicate", "circular")
 DTYPES = ("float32", "float32", "float32", "float64", "bfloat16", "float16", "int32", "int8", "uint8", "complex64")
 STORAGES = ("contiguous", "contiguous", "contiguous", "transposed", "strided", "reversed", "offset")
 #: Calls are drawn until a fault shows, at most so many for a trial.
-TRIES = 400
+TRIES = 1000
 
 Rng = np.random.Generator
 
@@ -220,16 +222,6 @@ class Trial:
         return "right" if len(self.said.causes) == 1 else "ambiguous"
 
 
-@dataclass(kw_only=True)
-class Tally:
-    """
-    What came of all trials.
-    """
-
-    trials: list[Trial] = field(default_factory=list)
-    undrawn: Counter[str] = field(default_factory=Counter)
-
-
 def shown(call: Call, compute: Callable[[Call], Array]) -> Array | None:
     """
     Return a wrong output of a call, None where it is right, or there is none.
@@ -247,52 +239,84 @@ def shown(call: Call, compute: Callable[[Call], Array]) -> Array | None:
     return got if judged.verdict == "disagree" else None
 
 
-def trial(
-    rng: Rng, cause: str, compute: Callable[[Call], Array], about: Iterable[Callable[[Call], bool]]
-) -> Trial | None:
+def found(rng: Rng, compute: Callable[[Call], Array], about: Iterable[Callable[[Call], bool]]) -> Call | None:
     """
-    Return what diagnosis says of one call on which a fault shows, None where none was drawn.
+    Return a random call on which a fault shows, None where none was drawn.
     """
     for _ in range(TRIES):
         call = drawn(rng, str(rng.choice(OPS)), int(rng.choice(RANKS)))
-        if not all(is_meant(call) for is_meant in about) or (got := shown(call, compute)) is None:
-            continue
-        start = time.perf_counter()
-        said = diagnosis.diagnose(call, got, got.dtype.name)
-        return Trial(cause=cause, said=said, seconds=time.perf_counter() - start)
+        if all(is_meant(call) for is_meant in about) and shown(call, compute) is not None:
+            return call
     return None
+
+
+def asked(cause: str, call: Call, compute: Callable[[Call], Array]) -> Trial | None:
+    """
+    Return what diagnosis says of a fault on a call, None where it does not show there.
+    """
+    got = shown(call, compute)
+    if got is None:
+        return None
+    start = time.perf_counter()
+    said = diagnosis.diagnose(call, got, got.dtype.name)
+    return Trial(cause=cause, said=said, seconds=time.perf_counter() - start)
 
 
 def everywhere(call: Call) -> bool:
     return True
 
 
-def known(rng: Rng, many: int) -> Iterator[Trial | str]:
+@dataclass(frozen=True, kw_only=True)
+class Task:
     """
-    Yield trials of causes that are known, each `many` times, or the name of one that was not drawn.
+    Trials of one fault: of the glossary, with the clause that it breaks, or of those that it does not name.
+    """
+
+    name: str
+    breaks: str
+    many: int
+    seed: int
+
+    def trials(self) -> list[Trial]:
+        """Return the trials, fewer where too few calls were drawn on which the fault shows."""
+        rng = np.random.default_rng([self.seed, crc32(self.name.encode())])
+        return [each for number in range(self.many) if (each := self._trial(rng, number)) is not None]
+
+    def _trial(self, rng: Rng, number: int) -> Trial | None:
+        if not self.breaks:
+            return _unknown(rng, self.name)
+        about = (MEANT.get(self.breaks.partition("-")[0], everywhere), ONLY.get(self.name, everywhere))
+        call = found(rng, Mutant(fault=self.name).prepared().output, about)
+        if call is None:
+            return None
+        under = _conditions(rng, call) if number % 2 else []
+        tried = (asked(self.name, call, Mutant(fault=self.name, condition=each).prepared().output) for each in under)
+        conditioned = next((each for each in tried if each is not None), None)
+        return conditioned or asked(self.name, call, Mutant(fault=self.name).prepared().output)
+
+
+def _conditions(rng: Rng, call: Call) -> list[str]:
+    """Return some conditions that hold for a call, in random order."""
+    holding = [name for name, each in conditions.CONDITIONS.items() if name and each.holds(call)]
+    return [str(name) for name in rng.permutation(holding)[:5]]
+
+
+def _unknown(rng: Rng, name: str) -> Trial | None:
+    def compute(call: Call) -> Array:
+        return evaluate(call, FAULTS[name](HONEST))
+
+    call = found(rng, compute, ())
+    return None if call is None else asked(name, call, compute)
+
+
+def tasks(known: int, unknown: int, seed: int) -> list[Task]:
+    """
+    Return all tasks: those of causes that are known, then the others.
     """
     breaks = {name: fault.breaks for name, fault in corpus.load(sweeps="none").faults.items()}
-    named = [name for name in conditions.CONDITIONS if name]
-    for name in sorted(CAUSES.keys() & EDITS.keys()):
-        about = (MEANT.get(breaks[name].partition("-")[0], everywhere), ONLY.get(name, everywhere))
-        for number in range(many):
-            condition = str(rng.choice(named)) if number % 2 else ""
-            mutant = Mutant(fault=name, condition=condition)
-            found = trial(rng, name, lambda call, mutant=mutant: mutant.prepared().output(call), about)
-            if found is None and condition:
-                found = trial(rng, name, Mutant(fault=name).prepared().output, about)
-            yield found or name
-            if found is None:
-                break
-
-
-def unknown(rng: Rng, many: int) -> Iterator[Trial | str]:
-    """
-    Yield trials of faults that the glossary does not name, each `many` times.
-    """
-    for name, edit in FAULTS.items():
-        for _ in range(many):
-            yield trial(rng, name, lambda call, edit=edit: evaluate(call, edit(HONEST)), ()) or name
+    names = sorted(CAUSES.keys() & EDITS.keys())
+    injected = [Task(name=name, breaks=breaks[name], many=known, seed=seed) for name in names]
+    return injected + [Task(name=name, breaks="", many=unknown, seed=seed) for name in FAULTS]
 
 
 def counted(trials: list[Trial]) -> dict[str, int]:
@@ -303,7 +327,7 @@ def counted(trials: list[Trial]) -> dict[str, int]:
     return {name: found[name] for name in ("right", "ambiguous", "wrong", "unexplained")}
 
 
-def summary(trials: list[Trial], others: list[Trial], undrawn: list[str], terms: dict[str, Any]) -> dict[str, Any]:
+def summary(trials: list[Trial], others: list[Trial]) -> dict[str, Any]:
     """
     Return the figures of all trials, and those of each cause.
     """
@@ -312,12 +336,10 @@ def summary(trials: list[Trial], others: list[Trial], undrawn: list[str], terms:
     lists = sorted(len(each.said.causes) for each in trials if each.said.causes)
     false = [each for each in others if each.said.causes]
     return {
-        **terms,
         "trials": len(trials),
         **counted(trials),
         "partial": sum(each.said.confidence == "partial" for each in trials),
         "causes": len(causes),
-        "undrawn": dict(sorted(Counter(undrawn).items())),
         "median_list": lists[len(lists) // 2] if lists else None,
         "median_ms": round(seconds[len(seconds) // 2] * 1e3, 1),
         "unknown_trials": len(others),
@@ -342,21 +364,20 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    rng = np.random.default_rng(given.seed)
-    found = [*known(rng, given.trials)]
-    others = [*unknown(rng, given.unknown)]
-    names = [each for each in (*found, *others) if isinstance(each, str)]
-    terms = {
+    asked_for = tasks(given.trials, given.unknown, given.seed)
+    with get_context("fork").Pool() as processes:
+        made = processes.map(Task.trials, asked_for, chunksize=1)
+    few = {task.name: len(trials) for task, trials in zip(asked_for, made, strict=True) if len(trials) < task.many}
+    figures = {
         "date": datetime.now(timezone.utc).date().isoformat(),
         "platform": platforms.describe(),
         "seed": given.seed,
+        **summary(
+            [trial for task, trials in zip(asked_for, made, strict=True) if task.breaks for trial in trials],
+            [trial for task, trials in zip(asked_for, made, strict=True) if not task.breaks for trial in trials],
+        ),
+        "drawn_less": few,
     }
-    figures = summary(
-        [each for each in found if isinstance(each, Trial)],
-        [each for each in others if isinstance(each, Trial)],
-        names,
-        terms,
-    )
     print(json.dumps({name: each for name, each in figures.items() if name != "by_cause"}, indent=1))
     if given.json:
         (ROOT / RESULTS).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
