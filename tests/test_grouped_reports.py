@@ -21,6 +21,7 @@ from conv_conformance.ledger import Ledger
 from conv_conformance.problem import Invalid
 from conv_conformance.record import Record, Writer, read
 from conv_conformance.reports import junit, markdown, terminal
+from conv_conformance.verdict import Diagnosis
 from rich.console import Console
 
 from .commands import Command
@@ -291,3 +292,19 @@ def test_run_groups_what_a_sweep_finds(command: Command, tmp_path: Path) -> None
         'cases:\n      - "mine.sweep[*"\n    calls:\n      padding: same\n      strided: true\n' in ledger.read_text()
     )
     assert command(*run, "--known", ledger, "--strict-known").code == 0
+
+
+def test_causes_are_counted_over_a_group() -> None:
+    """What explains all of its outputs stands first; nothing is said where nobody asked."""
+    plain = record_of(MANY)
+    assert "causes  " not in shown(plain)
+    exact = Diagnosis(causes=("kernel-flipped",), confidence="exact")
+    either = Diagnosis(causes=("kernel-flipped", "kernel-rolled"), confidence="ambiguous")
+    verdicts = [
+        replace(verdict, diagnosis=either if number % 2 else exact) if verdict.verdict == "disagree" else verdict
+        for number, verdict in enumerate(plain.verdicts)
+    ]
+    text = shown(replace(plain, verdicts=verdicts))
+    assert re.search(r"  causes  of \d+ wrong outputs: kernel-flipped all, kernel-rolled \d+\n", text)
+    nothing = [replace(verdict, diagnosis=Diagnosis()) for verdict in plain.verdicts]
+    assert "  causes  none known of any\n" in shown(replace(plain, verdicts=nothing))

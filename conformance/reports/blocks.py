@@ -4,6 +4,7 @@ What a report says about one disagreement, or about a group of them by its small
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -19,6 +20,8 @@ from .script import written
 
 #: An array with more elements than this is described, not written out.
 WRITTEN_OUT = 24
+#: So many causes are told of a group.
+TOLD = 3
 #: Literal cases of a group of no more calls than this are shown one by one, for each says something of its own.
 HANDFUL = 5
 
@@ -128,8 +131,21 @@ def block_of(item: Item, record: Record, cases: Mapping[str, Case], ledger: Ledg
     if item.group is None:
         return shown
     group = item.group
-    lines = [("acts", group.acts), ("seen", seen(group, record)), ("ids", f"in the record: group {group.name}")]
+    lines = [("acts", group.acts), ("seen", seen(group, record)), *_causes(group, record)]
+    lines.append(("ids", f"in the record: group {group.name}"))
     return replace(shown, targets=tuple(group.targets), group=lines)
+
+
+def _causes(group: Group, record: Record) -> list[tuple[str, str]]:
+    """Return on how many of a group's wrong outputs each cause explains it, those first that explain most."""
+    cases = {*group.cases}
+    members = (verdict for verdict in record.verdicts if verdict.target in group.targets and verdict.case in cases)
+    said = [verdict.diagnosis for verdict in members if verdict.diagnosis is not None and group.is_like(verdict)]
+    counts = Counter(name for each in said for name in each.causes)
+    if not said:
+        return []
+    told = [f"{name} {'all' if many == len(said) else many}" for name, many in counts.most_common(TOLD)]
+    return [("causes", f"of {len(said)} wrong outputs: {', '.join(told)}" if told else "none known of any")]
 
 
 def seen(group: Group, record: Record) -> str:
