@@ -143,11 +143,11 @@ def test_what_is_not_run_is_understood(command: str) -> None:
     understood(command)
 
 
-def test_there_are_four_guides() -> None:
+def test_there_are_five_guides() -> None:
     """
     None is lost on the way.
     """
-    assert 4 == len(GUIDES)
+    assert 5 == len(GUIDES)
 
 
 def test_the_action_has_the_inputs_of_the_guide() -> None:

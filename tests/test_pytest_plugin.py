@@ -317,10 +317,12 @@ def test_junit_says_clauses_version_and_call(repository: pytest.Pytester) -> Non
     assert said == {
         "conformance.backends.py:Flipped": "flipped 1.5",
         "conformance.clauses": "CONV-1",
+        "conformance.cause": "kernel-flipped or kernel-rolled: each gives exactly this",
         "conformance.call": "conv(input, kernel)",
     }
     text = tests["mine.tells"].findtext("system-out") or ""
-    assert "clauses: CONV-1\ncall: conv(input, kernel)" in text
+    assert "clauses: CONV-1\ncause: kernel-flipped or" in text
+    assert "exactly this\ncall: conv(input, kernel)" in text
     assert not list(tests["mine.does-not-tell"].iter("property"))
 
 

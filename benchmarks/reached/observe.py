@@ -36,7 +36,7 @@ class Attribution:
         """
         Take the probes, and the file to which paths are written.
         """
-        self._cases = {number: case.id for number, case in zip(plan.numbers, plan.cases, strict=True)}
+        self._cases = {number: case.id for number, case in enumerate(plan.cases)}
         self._probes = made
         self._out = out
         self._begun: int | None = None
