@@ -17,6 +17,9 @@ from .call import SPATIAL, Array, Call, PerArray
 from .dtypes import numpy_type
 from .problem import Invalid, Problem
 
+#: The dtype of all arrays: shapes do not depend on it, and small numbers are exact in it.
+DTYPE = "float32"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Words:
@@ -41,7 +44,6 @@ class Words:
     input_dilations: str = "1"
     output_padding: str = "0"
     groups: int = 1
-    dtype: str = "float32"
 
 
 def call(words: Words) -> Call:
@@ -64,7 +66,7 @@ def call(words: Words) -> Call:
         input=x,
         kernel=kernel,
         layout=PerArray(input=layout, kernel=f"{SPATIAL[rank]}{letters}", output=layout),
-        dtype=PerArray(input=words.dtype, kernel=words.dtype, output=words.dtype),
+        dtype=PerArray(input=DTYPE, kernel=DTYPE, output=DTYPE),
         strides=_each("--strides", words.strides, rank),
         padding=_padding(words.padding, rank),
         padding_mode=words.padding_mode,
@@ -77,32 +79,34 @@ def call(words: Words) -> Call:
 
 def _input(words: Words) -> Array:
     if words.input:
-        return _array("--input", words.input, words.dtype, (1, -1, 1))
+        return _array("--input", words.input, (1, -1, 1))
     shape = _numbers("--input-shape", words.input_shape)
     if len(shape) - 2 not in SPATIAL or min(shape) < 0:
         raise _wrong("--input-shape", words.input_shape, "three to five sizes, such as 1,40,1: batch, steps, channels")
-    return _counted(shape, words.dtype)
+    return _counted(shape)
 
 
 def _kernel(words: Words, x: Array, layout: str) -> Array:
     if words.kernel:
-        return _array("--kernel", words.kernel, words.dtype, (-1, 1, 1))
+        return _array("--kernel", words.kernel, (-1, 1, 1))
     rank = x.ndim - 2
     sizes = _each("--kernel-size", words.kernel_size or "1", rank)
+    if min(sizes) < 0:
+        raise _wrong("--kernel-size", words.kernel_size, "0 taps or more")
     channels = x.shape[layout.index("C")]
     ends = {"depthwise_conv": (channels, words.filters), "conv_transpose": (channels, words.filters)}
-    return _counted((*sizes, *ends.get(words.op, (channels // max(words.groups, 1), words.filters))), words.dtype)
+    return _counted((*sizes, *ends.get(words.op, (channels // max(words.groups, 1), words.filters))))
 
 
-def _counted(shape: Sequence[int], dtype: str) -> Array:
+def _counted(shape: Sequence[int]) -> Array:
     """Return an array of small integers that repeat late."""
-    return (np.arange(prod(shape)) % 7 - 3).reshape(shape).astype(numpy_type(dtype))
+    return (np.arange(prod(shape)) % 7 - 3).reshape(shape).astype(numpy_type(DTYPE))
 
 
-def _array(option: str, text: str, dtype: str, flat: tuple[int, ...]) -> Array:
+def _array(option: str, text: str, flat: tuple[int, ...]) -> Array:
     try:
         numbers = json.loads(text) if text.lstrip().startswith("[") else [float(each) for each in text.split(",")]
-        array = np.array(numbers).astype(numpy_type(dtype))
+        array = np.array(numbers).astype(numpy_type(DTYPE))
     except (ValueError, TypeError) as error:
         raise _wrong(option, text, "numbers between commas, or nested lists") from error
     if array.ndim == 1:
@@ -173,11 +177,13 @@ def _changes(asked: Call) -> Iterator[tuple[str, Call]]:
         yield "padding: same", replace(asked, padding="same")
     if set(asked.dilations) != {1}:
         yield "dilations: 1", replace(asked, dilations=ones)
-    if asked.groups > 1:
-        yield "groups: 1", replace(asked, groups=1)
-    yield from _shorter(asked)
-    yield from _other_layouts(asked)
-    yield from _fitting_channels(asked)
+    if asked.kernel is not None and asked.kernel.ndim == len(asked.letters("kernel")):
+        yield from _shorter(asked)
+        yield from _other_layouts(asked)
+        yield from _fitting_channels(asked)
+        if asked.groups > 1:
+            ungrouped = _fitting_channels(replace(asked, groups=1))
+            yield from ((f"groups: 1, {words}", changed) for words, changed in ungrouped)
 
 
 def _shorter(asked: Call) -> Iterator[tuple[str, Call]]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from . import reference
 from .call import Array, Call, dilated
+from .dtypes import is_integer
 
 #: So many windows are shown, and so many products of one.
 WINDOWS, PRODUCTS = 8, 16
@@ -77,11 +78,14 @@ def windows(call: Call) -> Iterator[str]:
     """
     Yield windows as products, `[0 3] * [1 2] = [0 6] → 6`: of the first sample and each filter, as many as are short.
 
-    Only of a convolution along one axis without groups; other calls have their windows in more axes than a line has.
+    Only of a convolution along one axis without groups, of numbers that do not wrap; other calls have their windows in
+    more axes than a line has.
     """
     if call.op != "conv" or call.rank > 1 or call.groups > 1 or call.padding_mode != "zeros":
         return
-    kernel = call.arranged("kernel", "OWI")
+    if is_integer(call.dtype_of("output")):  # their sums may wrap
+        return
+    kernel = call.arranged("kernel", "OWI").astype(object)
     lines = _lines(call, kernel)
     if len(call.arranged("input", "NWC")) and len(kernel) and kernel[0].size <= PRODUCTS:
         yield from islice(lines, WINDOWS)
@@ -92,13 +96,14 @@ def windows(call: Call) -> Iterator[str]:
 def _lines(call: Call, kernel: Array) -> Iterator[str]:
     x = _padded(call)[0]
     (each,) = lengths(call)
-    biases = call.bias if call.bias is not None else np.zeros(len(kernel), int)
+    biases = np.zeros(len(kernel), object) if call.bias is None else call.bias.astype(object)
     for filter_, place in product(range(len(kernel)), range(each.length)):
         start = place * call.strides[0]
         read = x[start : start + call.stages[0].window[0] : call.dilations[0]]
         taps, bias = kernel[filter_], biases[filter_]
-        made = read * taps
-        total = made.sum() + bias
+        with np.errstate(all="ignore"):  # of an infinity and a zero
+            made = read * taps
+            total = made.sum() + bias
         plus = f" + {_number(bias)}" if call.bias is not None else ""
         name = f"filter {filter_}: " if len(kernel) > 1 else ""
         yield f"{name}{_row(read)} * {_row(taps)} = {_row(made)}{plus} → {_number(total)}"

@@ -6,13 +6,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from io import StringIO
+from typing import Any
 
 import numpy as np
 import pytest
 from conv_conformance import asked, reference, worked
 from conv_conformance.call import Call, PerArray
+from conv_conformance.commands.explaining import _show
+from conv_conformance.corpus import load
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from .builders import call_of
 from .calls import calls
@@ -86,26 +91,25 @@ def test_ways_lead_there(length: int, wanted: int) -> None:
             {"kernel 1x4x1 WIO": (1, 5, 1)},
         ),
         (
-            {"input_shape": "2,9,3", "kernel_size": "3", "groups": 2},
-            "",
-            {},
+            {"input_shape": "2,9,4", "kernel_size": "3", "groups": 2},
+            "2 groups do not divide 4 input and 1 output channels",
+            {"groups: 1, kernel 3x4x1 WIO": (2, 7, 1)},
         ),
         ({"input_shape": "1,9,3", "padding": "wide"}, "there is no padding wide", {}),
     ],
 )
-def test_what_is_near(words: dict[str, str], why: str, near: dict[str, tuple[int, ...]]) -> None:
+def test_what_is_near(words: dict[str, Any], why: str, near: dict[str, tuple[int, ...]]) -> None:
     """Why a call has no meaning or no output, and the calls beside it that have one."""
-    call = asked.call(asked.Words(**words))  # type: ignore[arg-type]
-    if why:
-        assert why == asked.objection(call)
-    found = dict(asked.nearest(call))
-    assert near.items() <= found.items()
+    call = asked.call(asked.Words(**words))
+    assert why == asked.objection(call)
+    assert near.items() <= dict(asked.nearest(call)).items()
 
 
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
         (["--input", "1,2,x"], "--input: not '1,2,x' (numbers between commas, or nested lists)"),
+        (["--input-shape", "1,5,2", "--kernel-size", "-1"], "--kernel-size: not '-1' (0 taps or more)"),
         ([], "--input-shape: missing (whole numbers between commas)"),
         (["--input", "1,2", "--strides", "1,1"], "--strides: not '1,1' (one number, or one for each of 1 axes)"),
         (
@@ -132,3 +136,9 @@ def test_a_bias_stands_in_its_windows() -> None:
         "filter 0: [1 2] * [1 3] = [1 6] + 10 → 17",
         "filter 1: [1 2] * [2 4] = [2 8] + 20 → 30",
     ] == list(worked.windows(call))
+
+
+def test_every_literal_case_can_be_explained() -> None:
+    """Also those without a meaning, of every op and dtype."""
+    for case in load(sweeps="none").cases:
+        _show(Console(file=StringIO()), case.call, case.clauses[:0])

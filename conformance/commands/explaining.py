@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..case import Case
 
 OPS = ("conv", "depthwise_conv", "conv_transpose")
+MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 @click.command()
@@ -34,6 +35,7 @@ OPS = ("conv", "depthwise_conv", "conv_transpose")
 @click.option("--layout", default="", metavar="LETTERS", help="Of the input and the output: NWC, NCW, ...")
 @click.option("--strides", default="1", show_default=True)
 @click.option("--padding", default="valid", show_default=True, help="A word, a number, or [[low, high], ...].")
+@click.option("--padding-mode", type=click.Choice(MODES), default="zeros", show_default=True)
 @click.option("--dilations", default="1", show_default=True)
 @click.option("--input-dilations", default="1", show_default=True)
 @click.option("--output-padding", default="0", show_default=True)
@@ -56,6 +58,8 @@ def explain(
     Exit codes: 0; 2 no such case; 3 a target could not run.
     """
     out = showing.console(stderr=False)
+    if backends and not what:
+        raise click.UsageError("-b makes the calls of cases: name one")
     if not what:
         return _asked(out, words, output_size, is_about_weights=is_about_weights)
     from .. import campaign

@@ -19,6 +19,8 @@ from .interpretation import Interpretation
 from .regions import region
 from .subject import Subject, subject
 
+#: A call of more products is not looked at: all that its taps read would be held at once, for each cause.
+MOST = 5_000_000
 #: A candidate that takes more products is tried at one element first.
 PROBED = 20_000
 #: So many different numbers, none of them zero, must be wrong before a part of an output is explained: fewer may be
@@ -28,15 +30,18 @@ FEWEST = 8
 STUMBLES = (ValueError, IndexError, KeyError, TypeError, ZeroDivisionError, OverflowError)
 
 
-def diagnose(call: Call, got: Array, dtype: str) -> Diagnosis:
+def diagnose(call: Call, got: Array, dtype: str) -> Diagnosis | None:
     """
     Return what explains an output (in the layout of the call, of `dtype`) that is not the one by the definition.
 
-    Raises nothing: what cannot be explained is `unexplained`.
+    What cannot be explained is `unexplained`; of a call that is too large nothing is said.
     """
     with np.errstate(all="ignore"):
         try:
-            return _Search(call=call, got=got, dtype=dtype, it=subject(call)).diagnosis()
+            it = subject(call)
+            if it.right.products > MOST:
+                return None
+            return _Search(call=call, got=got, dtype=dtype, it=it).diagnosis()
         except STUMBLES:
             return Diagnosis()
 
