@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..call import Array
+from ..call import Array, dilated
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class Axis:
     @property
     def spread(self) -> int:
         """How many places the elements take, with what stands between them."""
-        return spread(max(self.length + sum(self.ahead), 0), self.spacing)
+        return dilated(max(self.length + sum(self.ahead), 0), self.spacing)
 
     @property
     def count(self) -> int:
@@ -49,13 +49,6 @@ class Axis:
             return max(self.windows, 0)
         room = max(self.spread + self.low + self.high, 0) - self.window
         return room // self.stride + 1 if room >= 0 else 0
-
-
-def spread(length: int, spacing: int) -> int:
-    """
-    Return how many places elements take that stand `spacing` apart.
-    """
-    return (length - 1) * spacing + 1 if length else 0
 
 
 @lru_cache(maxsize=4096)

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..call import Call
-from .axis import Axis, spread
+from ..call import Call, dilated
+from .axis import Axis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class Setting:
     @property
     def places(self) -> int:
         """How many places the elements take, behind the padding step and with what stands between them."""
-        return spread(max(self.length + sum(self.ahead), 0), self.input_dilation)
+        return dilated(max(self.length + sum(self.ahead), 0), self.input_dilation)
 
     @property
     def pair(self) -> tuple[int, int]:
