@@ -141,14 +141,15 @@ def _scaled(values: Array) -> Exact:
 
 def _lowest(values: Array) -> int:
     """
-    Return the exponent of the lowest bit of float64 numbers that are not all 0, or one less.
+    Return the exponent of the lowest bit of float64 numbers that are not all 0.
     """
-    bits = np.abs(values).view(np.int64)
-    mantissas = (bits & (2**52 - 1)) | 2**52
-    lowest = (mantissas & -mantissas).astype(np.float64)
-    # The exponent of the lowest bit is that of its place in the mantissa, and that of the mantissa.
-    fields = (bits >> 52) + (lowest.view(np.int64) >> 52)
-    return int(fields.min(where=bits != 0, initial=2**12)) - 2098
+    sizes = np.abs(values)
+    bits = sizes.view(np.int64)
+    lowest = sizes - (bits & (bits - 1)).view(np.float64)
+    # The last bit that is 1 stands in the exponent, where it is worth a half of the number or more.
+    np.copyto(lowest, sizes, where=lowest >= sizes / 2)
+    lowest[sizes == 0] = np.inf
+    return int(np.frexp(lowest.min(initial=np.inf))[1]) - 1
 
 
 def _shifted(integers: Array, by: Array | int) -> Array:

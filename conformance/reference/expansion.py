@@ -64,9 +64,9 @@ def to_odd(numbers: Expansion) -> Array:
     first, *others = numbers
     if not others:
         return first
-    is_even = (np.ascontiguousarray(first).view(np.int64) & 1) == 0
-    beside = np.nextafter(first, np.copysign(np.inf, others[0]))
-    odd: Array = np.where(is_even & (others[0] != 0), beside, first)
+    bits = np.ascontiguousarray(first).view(np.int64)
+    away = np.where((others[0] > 0) == (first > 0), 1, -1)
+    odd: Array = (bits + away * ((bits & 1 == 0) & (others[0] != 0))).view(np.float64)
     return odd
 
 

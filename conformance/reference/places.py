@@ -230,8 +230,17 @@ def _summed(sums: Gather | Scatter, x: Array, w: Array) -> Array:
 def _each(places: tuple[Array, ...]) -> Iterator[tuple[Index, Index]]:
     whole = slice(None)
     for tap in itertools.product(*(range(len(place)) for place in places)):
-        rows = (place[k] for place, k in zip(places, tap, strict=True))
-        yield (whole, *tap), (whole, whole, *np.ix_(*rows))
+        rows = [place[k] for place, k in zip(places, tap, strict=True)]
+        ranges = [_range(row) for row in rows]
+        yield (whole, *tap), (whole, whole, *(np.ix_(*rows) if None in ranges else ranges))
+
+
+def _range(row: Array) -> slice | None:
+    """Return the slice that takes the same places, which copies nothing, if they are evenly spaced."""
+    steps = np.diff(row)
+    if not len(row) or (steps < 1).any() or (steps != steps[:1]).any():
+        return None
+    return slice(int(row[0]), int(row[-1]) + 1, int(steps[0]) if len(steps) else 1)
 
 
 def _contracted(x: Array, w: Array) -> Array:

@@ -9,7 +9,7 @@ exact; the sums of each pair of digits, each times its power of two, then are th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -73,11 +73,18 @@ def _slices(numbers: Expansion, width: int) -> Iterator[tuple[int, Array]]:
     """
     Yield the digits of integers with their places, where any is not 0: the sum of digits * 2**(width * place).
     """
-    rest = list(numbers)
+    rest: Sequence[Array] = numbers
     for place in reversed(range(_digits(_bits(numbers), width))):
-        grid = 2.0 ** (width * place)
-        cut = [np.rint(part * (1 / grid)) for part in rest] if place else rest
-        rest = [part - digits * grid for part, digits in zip(rest, cut, strict=True)] if place else []
-        digits = sum(cut[1:], cut[0])
+        (digits, *others), rest = _cut(rest, 2.0 ** (width * place))
+        digits = sum(others, digits)
         if digits.any():
             yield place, digits
+
+
+def _cut(numbers: Sequence[Array], grid: float) -> tuple[list[Array], list[Array]]:
+    """
+    Return the nearest multiples of a power of two, as how many of it they are, and what is left of the numbers.
+    """
+    counts = [part * (1 / grid) for part in numbers]
+    rest = [part - np.rint(count, out=count) * grid for part, count in zip(numbers, counts, strict=True)]
+    return counts, rest
