@@ -20,7 +20,7 @@ import numpy as np
 
 from . import reference
 from .call import Array, Call, PerArray
-from .dtypes import FORMATS, is_complex
+from .dtypes import FORMATS, Format, is_complex
 from .numerics import REASSOCIATED
 
 #: Below so many outputs nothing is concluded from them.
@@ -158,16 +158,23 @@ def errors(got: Array, dtype: str, by: Yardstick) -> Array:
     """
     Return the errors of outputs of `dtype`, in units of u * S, without what their own rounding explains.
 
-    One rounding to the output's dtype is at most u_out * abs(y); an accumulator of the same dtype has no other.
+    One rounding to nearest in the output's dtype is half a step of it; an accumulator of the same dtype has no other.
     An output that is not finite is judged for that, and has no error here.
     """
     form = FORMATS[dtype]
     seen = got.astype(np.float64)
     error = np.where(np.isfinite(seen), seen, by.exact) - by.exact
     if form.unit > by.unit:
-        own = form.unit * np.abs(by.exact) * (1 + form.unit) + 2.0 ** (form.min_exponent - form.bits)
+        own = _half_step(np.maximum(np.abs(by.exact), np.abs(by.exact + error)), form)
         error = np.sign(error) * np.maximum(np.abs(error) - own, 0)
     return _relative(error, by.unit * by.magnitude)
+
+
+def _half_step(sizes: Array, form: Format) -> Array:
+    """Return half the distance between the numbers of a format around those of some sizes."""
+    exponents = np.maximum(np.frexp(sizes)[1], form.min_exponent + 1)
+    half: Array = np.ldexp(0.5, exponents - form.bits)
+    return half
 
 
 def against(found: Array, by: Yardstick) -> Iterator[Evidence]:

@@ -55,6 +55,18 @@ def test_nothing_speaks_against_a_plain_loop(op: str, dtype: str, order: str) ->
     assert spoken(call, evaluate(call), accumulator) == []
 
 
+def test_few_short_sums_in_float16_are_seen_behind_a_rounding_to_bfloat16() -> None:
+    """Each of them may be rounded the other way only, and never by as much as u * abs(y) where the steps are short."""
+    rng = np.random.default_rng(7)
+    x, w = np.abs(rng.normal(size=(3, 6, 15))), np.abs(rng.normal(size=(2, 15, 5)))
+    call = call_of("conv", x, w, dtype="bfloat16")
+    got = rounded(stepwise(call, "float16", "natural"), call)
+    by = evidence.yardstick(call, "float32")
+    assert got.size == 75 and (np.abs(got.astype(np.float64) - by.exact) <= 2.0**-8 * np.abs(by.exact)).all()
+    assert spoken(call, got)
+    assert spoken(call, rounded(stepwise(call, "float32", "natural"), call)) == []
+
+
 @pytest.mark.parametrize("name", evidence.OPERANDS)
 def test_operands_of_fewer_bits_are_named(name: str) -> None:
     """Their sums are within the proven bound, and are told by their errors."""
