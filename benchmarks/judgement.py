@@ -154,11 +154,11 @@ def _returned(target: str, calls: Sequence[Drawn]) -> Iterator[tuple[Drawn, Arra
 
 
 def _known(target: str, ready: Ready) -> Callable[[Call], bool]:
-    """Return whether the ledger says of a call that the target loses precision, so that its result is no right one."""
+    """Return whether the ledger says of a call that what the target returns is wrong, so that it is no right result."""
     info = TargetInfo(name=target, framework=ready.about["framework"], version=ready.about["version"])
     ledger = entries.load(entries.shipped()).of(info, platforms.describe()["flags"])
-    lossy = [entry for entry in ledger.entries if "precision" in entry.kinds]
-    return lambda call: any(entry.calls.holds(features(call)) for entry in lossy)
+    wrong = [entry for entry in ledger.entries if {"precision", "values", "nonfinite"} & {*entry.kinds}]
+    return lambda call: any(entry.calls.holds(features(call)) for entry in wrong)
 
 
 def pools(found: Sequence[Judged]) -> Iterator[Sequence[Judged]]:

@@ -16,6 +16,7 @@ from typing import IO, Any
 from rich.console import Console
 
 from . import __version__, entries, platforms, resuming
+from .attributing import attributed
 from .corpus import Corpus, load
 from .dtypes import NAMES
 from .gathering import grouped
@@ -225,6 +226,8 @@ class Campaign:
             with writing(path, _GO_ON):
                 for group in outcome.record.groups:
                     writer.group(group)
+                for found in outcome.record.attributions:
+                    writer.attribution(found)
                 writer.summary(counted(made.verdicts))
         stack.close()
         return outcome
@@ -236,7 +239,7 @@ class Campaign:
             verdicts=list(made.verdicts),
             is_complete=True,
         )
-        record = grouped(record, {case.id: case for case in self.cases.cases})
+        record = attributed(grouped(record, {case.id: case for case in self.cases.cases}), self.cases)
         return Outcome(run=made, record=record, notes=_notes(made), tracebacks=_tracebacks(made))
 
 

@@ -16,7 +16,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
-from . import groups
+from . import attribution, groups
+from .attribution import Attribution
 from .groups import Group
 from .problem import Invalid, Problem, writing
 from .verdict import SEVERITIES, VERDICTS, Diagnosis, Finding, Verdict
@@ -93,6 +94,8 @@ class Record:
     is_complete: bool
     #: What its failing calls have in common; none in a record that was written before there were groups.
     groups: Sequence[Group] = ()
+    #: Which causes explain its wrong outputs; none in a record that was written before there were attributions.
+    attributions: Sequence[Attribution] = ()
     #: Of a condensed record, by target: how often each verdict was given; how often each alternative of each clause was
     #: followed; why calls were unsupported or not run, and how often.
     summary: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -180,6 +183,12 @@ class Writer:
         """
         self._write(groups.to_line(group))
 
+    def attribution(self, found: Attribution) -> None:
+        """
+        Write what a cause explains.
+        """
+        self._write(attribution.to_line(found))
+
     def summary(self, counts: Mapping[str, Mapping[str, int]], **more: Any) -> None:
         """
         Write the counts, by target and verdict, which end a complete record.
@@ -207,6 +216,8 @@ def write(record: Record, path: Path) -> None:
             writer.verdict(verdict)
         for group in record.groups:
             writer.group(group)
+        for found in record.attributions:
+            writer.attribution(found)
         if record.left_out:
             writer.summary(record.summary, followed=record.followed, unsaid=record.unsaid)
         elif record.is_complete:
@@ -235,9 +246,10 @@ def to_line(verdict: Verdict) -> dict[str, Any]:
     return line
 
 
-def _diagnosis(said: Diagnosis) -> list[dict[str, str]]:
-    region = {"region": said.region} if said.region else {}
-    return [{"fault": name, "confidence": said.confidence, **region} for name in said.causes]
+def _diagnosis(said: Diagnosis) -> list[dict[str, Any]]:
+    more: dict[str, Any] = {"region": said.region} if said.region else {}
+    more |= {"wider": list(said.wider)} if said.wider else {}
+    return [{"fault": name, "confidence": said.confidence, **more} for name in said.causes]
 
 
 def read(path: Path) -> Record:
@@ -256,10 +268,11 @@ def read(path: Path) -> Record:
     targets: dict[str, TargetInfo] = {}
     verdicts: list[Verdict] = []
     found: list[Group] = []
+    causes: list[Attribution] = []
     line: Mapping[str, Any] = {}
     for number, line in enumerate(lines, 2):
         try:
-            _take(line, targets, verdicts, found)
+            _take(line, targets, verdicts, found, causes)
         except (TypeError, LookupError, ValueError, AttributeError) as error:
             raise _no_line(path, number) from error
     # A record is written as targets become ready; the reader sees them in the order asked for.
@@ -273,6 +286,7 @@ def read(path: Path) -> Record:
         verdicts=tuple(verdicts),
         is_complete="summary" in line,
         groups=tuple(found) if "summary" in line else (),
+        attributions=tuple(causes) if "summary" in line else (),
         **more,
     )
 
@@ -306,7 +320,13 @@ def parsed_line(line: bytes) -> dict[str, Any] | None:
     return parsed if isinstance(parsed, dict) else None
 
 
-def _take(line: Mapping[str, Any], targets: dict[str, TargetInfo], verdicts: list[Verdict], found: list[Group]) -> None:
+def _take(
+    line: Mapping[str, Any],
+    targets: dict[str, TargetInfo],
+    verdicts: list[Verdict],
+    found: list[Group],
+    causes: list[Attribution],
+) -> None:
     if "ready" in line:
         info = TargetInfo(**line["ready"])
         targets[info.name] = info if info.name not in targets else replace(info, seconds=targets[info.name].seconds)
@@ -317,6 +337,8 @@ def _take(line: Mapping[str, Any], targets: dict[str, TargetInfo], verdicts: lis
         verdicts.append(verdict)
     elif "group" in line:
         found.append(groups.from_line(line))
+    elif "cause" in line:
+        causes.append(attribution.from_line(line))
     elif "timing" in line:
         timing = dict(line["timing"])
         name = timing.pop("target")
@@ -367,8 +389,12 @@ def _diagnosed(line: Mapping[str, Any]) -> Diagnosis | None:
     if not causes:
         return Diagnosis()
     first = causes[0]
-    names = tuple(sys.intern(each["fault"]) for each in causes)
-    return Diagnosis(causes=names, confidence=first["confidence"], region=first.get("region", ""))
+    return Diagnosis(
+        causes=tuple(sys.intern(each["fault"]) for each in causes),
+        wider=tuple(map(sys.intern, first.get("wider", ()))),
+        confidence=first["confidence"],
+        region=first.get("region", ""),
+    )
 
 
 _FIELDS = [name for name in Verdict.__dataclass_fields__ if name not in ("finding", "diagnosis")]

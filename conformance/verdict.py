@@ -84,10 +84,12 @@ class Diagnosis:
     The causes that give what was returned, by their names in the glossary.
 
     `confidence` is `exact` (one cause gives all of it), `ambiguous` (each of several does), `partial` (each gives what
-    stands in `region`, and the rest is right) or `unexplained`.
+    stands in `region`, and the rest is right) or `unexplained`. `wider` are those that explain it too and say the same
+    of more calls than one of the causes does.
     """
 
     causes: tuple[str, ...] = ()
+    wider: tuple[str, ...] = ()
     confidence: str = "unexplained"
     region: str = ""
 

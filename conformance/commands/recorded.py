@@ -30,12 +30,13 @@ def report(
     Several records are shown as one, if they are of runs that differ in --shard or in targets.
     """
     from .. import merging
+    from ..attributing import attributed
     from ..gathering import grouped
     from ..record import read, write
 
     merged = merging.merged({path: read(path) for path in dict.fromkeys(records)})
     corpus = showing.corpus((), showing.sweeps_of(merged))
-    whole = grouped(merged, {case.id: case for case in corpus.cases})
+    whole = attributed(grouped(merged, {case.id: case for case in corpus.cases}), corpus)
     if record is not None:
         write(whole, record)
     if condensed is not None:

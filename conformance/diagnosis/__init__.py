@@ -6,6 +6,6 @@ It shares no code with the mutants, which inject the same causes.
 
 from __future__ import annotations
 
-from .search import diagnose
+from .search import diagnose, shows
 
-__all__ = ["diagnose"]
+__all__ = ["diagnose", "shows"]

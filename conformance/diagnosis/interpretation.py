@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,11 +22,14 @@ from .axis import Axis, reads
 class Stage:
     """
     One grouped convolution: kernel (O, C / groups, space) and its axes.
+
+    A tap that reads no element multiplies a zero, or makes no term at all (`skips`), as in a transposed convolution.
     """
 
     kernel: Array
     axes: tuple[Axis, ...]
     groups: int = 1
+    skips: bool = False
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -54,6 +57,13 @@ class Interpretation:
     def products(self) -> int:
         """How many products it takes."""
         return sum(math.prod(each.counts) * each.kernel.size for each in self.stages) * len(self.input)
+
+    @property
+    def read(self) -> int:
+        """How many elements its taps read, one by one."""
+        return len(self.input) * sum(
+            math.prod((*each.counts, *each.kernel.shape[1:], each.groups)) for each in self.stages
+        )
 
     def sums(self) -> Array:
         """
@@ -98,6 +108,8 @@ def convolved(x: Array, stage: Stage, outside: float = 0) -> Array:
     """
     Return the sums of one grouped convolution.
     """
+    if stage.skips and stage.kernel.dtype.kind in "fc" and not np.isfinite(stage.kernel).all():
+        return _tap_by_tap(x, stage)
     groups, counts, filters = stage.groups, stage.counts, len(stage.kernel)
     columns = windows(x, stage.axes, outside)
     places, taps = math.prod(counts), math.prod(stage.kernel.shape[2:])
@@ -107,6 +119,20 @@ def convolved(x: Array, stage: Stage, outside: float = 0) -> Array:
     columns = columns.transpose(0, 1, 3, 2, 4).reshape(len(x), groups, places, -1)
     kernel = stage.kernel.reshape(groups, filters // groups, -1).transpose(0, 2, 1)
     return (columns @ kernel).transpose(0, 1, 3, 2).reshape(len(x), filters, *counts)
+
+
+def _tap_by_tap(x: Array, stage: Stage) -> Array:
+    """Return the sums of one grouped convolution without the products of what is no element."""
+    total = np.zeros((len(x), len(stage.kernel), *stage.counts), np.result_type(x, stage.kernel))
+    for tap in np.ndindex(*stage.kernel.shape[2:]):
+        axes = tuple(
+            replace(axis, taps=1, dilation=1, low=axis.low - k * axis.dilation, windows=axis.count)
+            for axis, k in zip(stage.axes, tap, strict=True)
+        )
+        one = stage.kernel[(slice(None), slice(None), *(slice(k, k + 1) for k in tap))]
+        reached = windows(np.ones((1, 1, *x.shape[2:]), bool), axes).reshape(stage.counts)
+        total += np.where(reached, convolved(x, Stage(kernel=one, axes=axes, groups=stage.groups)), 0)
+    return total
 
 
 def windows(x: Array, axes: Sequence[Axis], outside: float = 0) -> Array:

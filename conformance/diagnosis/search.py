@@ -4,6 +4,7 @@ Which causes of the glossary give exactly what a target returned.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,20 +13,23 @@ import numpy as np
 
 from .. import numerics
 from ..call import Array, Call
-from ..dtypes import numpy_type
+from ..dtypes import FORMATS, numpy_type
 from ..verdict import Diagnosis
 from .causes import CAUSES, Candidate, Returned
 from .interpretation import Interpretation
 from .regions import region
+from .scopes import narrowed
 from .subject import Subject, subject
 
-#: A call of more products is not looked at: all that its taps read would be held at once, for each cause.
-MOST = 5_000_000
+#: A call of more products, or whose taps read more elements, is not looked at: each cause would be that much work, and
+#: would hold that much.
+MOST, MOST_READ = 30_000_000, 3_000_000
 #: A candidate that takes more products is tried at one element first.
 PROBED = 20_000
-#: So many different numbers, none of them zero, must be wrong before a part of an output is explained: fewer may be
-#: what a cause gives by chance.
-FEWEST = 8
+#: Before a part of an output is explained, what is wrong must hold so many bits that it is not given by chance: by so
+#: many different numbers at least, none of them zero, or by where each number stands; else by the pattern of what is
+#: wrong in the smallest region around it.
+FEWEST, BITS = 3, 24
 #: What the arrays of a call may stumble over where a cause does not fit them.
 STUMBLES = (ValueError, IndexError, KeyError, TypeError, ZeroDivisionError, OverflowError)
 
@@ -39,11 +43,28 @@ def diagnose(call: Call, got: Array, dtype: str) -> Diagnosis | None:
     with np.errstate(all="ignore"):
         try:
             it = subject(call)
-            if it.right.products > MOST:
+            if not _is_small(it):
                 return None
             return _Search(call=call, got=got, dtype=dtype, it=it).diagnosis()
         except STUMBLES:
             return Diagnosis()
+
+
+def shows(call: Call, cause: str) -> bool:
+    """
+    Say whether a cause gives another output of a call than the definition, in some way of its ways.
+    """
+    with np.errstate(all="ignore"):
+        try:
+            it, dtype = subject(call), call.dtype_of("output")
+            search = _Search(call=call, got=np.zeros(0), dtype=dtype, it=it)
+            return _is_small(it) and any(map(search.is_wrong, CAUSES[cause](it)))
+        except STUMBLES:
+            return False
+
+
+def _is_small(it: Subject) -> bool:
+    return it.right.products <= MOST and it.right.read <= MOST_READ
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,9 +102,9 @@ class _Search:
 
     def diagnosis(self) -> Diagnosis:
         """Return the causes that give all that was returned, else those that give a part of it."""
-        found = tuple(name for name in CAUSES if self._explains(name))
+        found, wider = narrowed([name for name in CAUSES if self._explains(name)])
         if found:
-            return Diagnosis(causes=found, confidence="exact" if len(found) == 1 else "ambiguous")
+            return Diagnosis(causes=found, wider=wider, confidence="exact" if len(found) == 1 else "ambiguous")
         return self._partial()
 
     def _explains(self, name: str) -> bool:
@@ -117,6 +138,15 @@ class _Search:
         made = self._rounded(candidate.result() if isinstance(candidate, Interpretation) else candidate)
         return self._agree(self.seen, made) and not self._is_right(made)
 
+    def is_wrong(self, candidate: Candidate) -> bool:
+        """Say whether a candidate is another output than the definition gives."""
+        if isinstance(candidate, Returned):
+            letters, have = self.call.letters("output"), "NC" + self.call.spatial
+            right = self.right.transpose([have.index(each) for each in letters])
+            return candidate.array.dtype != right.dtype or not _equal(candidate.array, right)
+        made = self._rounded(candidate.result() if isinstance(candidate, Interpretation) else candidate)
+        return not self._is_right(made)
+
     def _is_array(self, candidate: Returned) -> bool:
         return candidate.array.dtype == numpy_type(self.dtype) and _equal(candidate.array, self.got)
 
@@ -140,7 +170,15 @@ class _Search:
         if tolerance.grid is not None:
             return tolerance.grid * 0.49
         bound = np.asarray(tolerance.bound, np.float64)
-        return float(np.max(bound, initial=0.0, where=np.isfinite(bound)))
+        return float(np.max(bound, initial=0 if bound.size else self._coarse(), where=np.isfinite(bound)))
+
+    def _coarse(self) -> float:
+        """Return a bound for sums of as many products of the largest elements, where no output has one."""
+        dtype = self.call.dtype_of("output")
+        if dtype not in FORMATS:
+            return 0.0
+        largest = np.abs(self.it.input).max(initial=0) * np.abs(self.it.kernel).max(initial=0)
+        return float(FORMATS[dtype].unit * largest * self.it.kernel[:1].size)
 
     def _is_right(self, made: Array) -> bool:
         return made.shape == self.right.shape and self._agree(made, self.right)
@@ -152,27 +190,43 @@ class _Search:
         if self.seen is None or self.seen.shape != self.right.shape or self.dtype != self.call.dtype_of("output"):
             return Diagnosis()
         wrong = ~self._near(self.seen, self.right)
-        numbers = np.unique(_wide(self.seen[wrong]))
-        if np.count_nonzero(numbers) < FEWEST:
+        if not wrong.any():
             return Diagnosis()
         where = region(wrong)
-        found = tuple(name for name in CAUSES if self._explains_in(name, where.mask))
+        says_enough = self._bits(self.seen[wrong]) >= BITS
+        if not says_enough and _entropy(wrong[where.mask]) < BITS:
+            return Diagnosis()
+        marked = wrong if says_enough else where.mask
+        found, wider = narrowed([name for name in CAUSES if self._explains_where(name, marked)])
         if not found:
             return Diagnosis()
-        return Diagnosis(causes=found, confidence="partial", region=where.text(self.call.spatial))
+        return Diagnosis(causes=found, wider=wider, confidence="partial", region=where.text(self.call.spatial))
 
-    def _explains_in(self, name: str, inside: Array) -> bool:
+    def _bits(self, numbers: Array) -> float:
+        """Return how many bits wrong numbers hold: which they are, of those of the output, or where each of them is."""
+        values = _wide(numbers)
+        different = np.count_nonzero(np.unique(values))
+        possible = max(np.unique(_wide(self.right)).size, 2)
+        which = different * math.log2(possible) if different >= FEWEST else 0.0
+        return max(which, _entropy(values))
+
+    def _explains_where(self, name: str, marked: Array) -> bool:
         def holds(candidate: Candidate) -> bool:
             if isinstance(candidate, Returned) or self.seen is None:
                 return False
             made = self._rounded(candidate.result() if isinstance(candidate, Interpretation) else candidate)
-            mixed = np.where(inside, made, self.right)
-            return self._agree(self.seen, mixed) and not self._is_right(mixed)
+            return self._agree(self.seen[marked], np.broadcast_to(made, self.seen.shape)[marked])
 
         try:
             return any(map(holds, self._candidates(name)))
         except STUMBLES:
             return False
+
+
+def _entropy(values: Array) -> float:
+    """Return how many bits it takes to say which value stands where, if it is known how many there are of each."""
+    shares = np.unique(values, return_counts=True)[1] / values.size
+    return float(-values.size * np.sum(shares * np.log2(shares)))
 
 
 def _is_large(candidate: Interpretation) -> bool:

@@ -66,7 +66,7 @@ class Subject:
 
     def by_axes(self, axes: Iterable[Axis]) -> Interpretation:
         """Return the call with other axes of the first stage."""
-        return self._composed(self.input, Stage(kernel=self.kernel, axes=tuple(axes), groups=self.groups))
+        return self._composed(self.input, self._stage(self.kernel, axes, self.groups))
 
     def by_kernel(self, kernel: Array) -> Interpretation:
         """Return the call with another kernel of the same shape, in the first stage."""
@@ -82,7 +82,10 @@ class Subject:
 
     def regrouped(self, kernel: Array, groups: int) -> Interpretation:
         """Return the call with another kernel and number of groups, which have to go together with the input."""
-        return self._composed(self.input, Stage(kernel=kernel, axes=self.right.stages[0].axes, groups=groups))
+        return self._composed(self.input, self._stage(kernel, self.right.stages[0].axes, groups))
+
+    def _stage(self, kernel: Array, axes: Iterable[Axis], groups: int) -> Stage:
+        return Stage(kernel=kernel, axes=tuple(axes), groups=groups, skips=self.is_transposed)
 
     def _composed(self, x: Array, stage: Stage) -> Interpretation:
         stages = (stage,) if self.pointwise is None else (stage, one_by_one(self.pointwise, stage.counts))

@@ -69,6 +69,8 @@ def _add(suite: ElementTree.Element, record: Record, verdict: Verdict, groups: S
         failure = ElementTree.SubElement(test, "failure", type=kind, message=message)
         said = [f"group {each.name}, {len(each.cases)} calls: {each.acts}" for each in groups if each.is_like(verdict)]
         cause = [] if verdict.diagnosis is None else [f"cause: {verdict.diagnosis}"]
+        causes = (each for each in record.attributions if verdict.target in each.targets and verdict.case in each.cases)
+        said += [f"together with others: {each.text}" for each in causes]
         failure.text = clean("\n".join([verdict.message, *cause, verdict.call, *said]))
     elif verdict.verdict == "suite-error":
         ElementTree.SubElement(test, "error", type="suite-error", message=message)

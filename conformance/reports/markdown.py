@@ -27,7 +27,8 @@ def render(
     """
     Return the whole report, cut to `SIZE` bytes.
     """
-    parts = ["# Convolution conformance\n", _platform(record), _table(record), *_failures(record)]
+    why = [f"{escaped(each.text)}\n" for each in record.attributions]
+    parts = ["# Convolution conformance\n", *why, _platform(record), _table(record), *_failures(record)]
     found = items(record, cases)
     if found:
         parts.append(f"## Unexpected: {sum(item.verdicts for item in found)}\n")

@@ -1,5 +1,5 @@
 """
-The report on a terminal, or in a log: a table of targets and verdicts, then a block for each disagreement.
+The report on a terminal, or in a log: what causes explain, a block for each disagreement, a table of verdicts.
 """
 
 from __future__ import annotations
@@ -58,6 +58,10 @@ def show(
     """
     Print the whole report.
     """
+    for each in record.attributions:
+        console.print(Text(each.text, "bold"), soft_wrap=not console.is_terminal)
+    if record.attributions:
+        console.print()
     found = items(record, cases)
     for item in found[:SHOWN]:
         _show_block(console, block_of(item, record, cases, ledger))

@@ -53,7 +53,7 @@ def _is_whole(it: Subject, name: str) -> bool:
 
 
 def _canonical(name: str, letters: str, *, is_transposed: bool) -> str:
-    spatial = "".join(letter for letter in letters if letter in "DHW")
+    spatial = "".join(letter for letter in "DHW" if letter in letters)
     first = "NC" if name == "input" else "CM" if "M" in letters else "IO" if is_transposed else "OI"
     return first + spatial
 
@@ -63,7 +63,7 @@ def _orders(it: Subject, name: str) -> Iterator[str]:
     letters = it.call.letters(name)
     first = _canonical(name, letters, is_transposed=it.is_transposed)
     spatial = first[2:]
-    last = "N" + spatial + "C" if name == "input" else spatial + first[::-1]
+    last = "N" + spatial + "C" if name == "input" else spatial + first[1::-1]
     yield from (first, last, spatial + first[:2])
 
 

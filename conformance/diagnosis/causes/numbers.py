@@ -150,12 +150,15 @@ def _is_complex(it: Subject) -> bool:
 
 
 def _apart(it: Subject) -> Iterator[Array]:
-    if _is_complex(it) and it.pointwise is None:
-        real, imaginary = (
-            replace(it, input=part(it.input).astype(it.input.dtype), kernel=part(it.kernel).astype(it.kernel.dtype))
-            for part in (np.real, np.imag)
-        )
-        yield biased(real.sums + 1j * imaginary.sums, it.bias)
+    if _is_complex(it):
+        y = it.input
+        for stage in it.right.stages:
+            real, imaginary = (
+                convolved(part(y).astype(y.dtype), replace(stage, kernel=part(stage.kernel).astype(y.dtype)))
+                for part in (np.real, np.imag)
+            )
+            y = real + 1j * imaginary
+        yield biased(y, it.bias)
 
 
 def _imaginary_lost(it: Subject) -> Iterator[Candidate]:

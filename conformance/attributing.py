@@ -1,0 +1,142 @@
+"""
+Which causes explain what a run's targets get wrong, and under which conditions.
+
+A cause is held against the calls on which it would show: one that flips a kernel changes nothing where a kernel is
+symmetric, so that an agreement there says nothing about it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from .attribution import Attribution
+from .case import Case
+from .conjunctions import Search, Table
+from .corpus import Corpus
+from .gathering import AGREEING, Said
+from .groups import FEWEST, Seen
+from .record import Record
+from .verdict import Verdict
+
+#: So many causes are told of one target.
+MOST = 3
+#: So many agreeing calls are looked at, evenly chosen from all.
+LOOKED_AT = 2000
+
+
+def attributed(record: Record, corpus: Corpus) -> Record:
+    """
+    Return a record with what causes explain of its wrong outputs, unless it says so already.
+    """
+    if record.attributions or record.left_out or all(each.diagnosis is None for each in record.verdicts):
+        return record
+    found = attribute(record.verdicts, {case.id: case for case in corpus.cases})
+    means = {name: fault.sentence for name, fault in corpus.faults.items()}
+    return replace(record, attributions=[replace(each, means=means.get(each.cause, "")) for each in found])
+
+
+def attribute(verdicts: Sequence[Verdict], cases: Mapping[str, Case]) -> tuple[Attribution, ...]:
+    """
+    Return what the commonest causes explain of the wrong outputs of each target, those first that explain most.
+    """
+    by_target: dict[str, Wrong] = {}
+    for verdict in verdicts:
+        by_target.setdefault(verdict.target, Wrong()).take(verdict)
+    showing = Showing(cases)
+    found: dict[tuple[str, str], Attribution] = {}
+    for target, wrong in by_target.items():
+        for each in wrong.attributions(target, showing):
+            key = (each.cause, each.condition.text)
+            found[key] = _together(found[key], each, showing) if key in found else each
+    return tuple(sorted(found.values(), key=lambda each: -len(each.cases)))
+
+
+def _together(one: Attribution, other: Attribution, showing: Showing) -> Attribution:
+    return replace(
+        one,
+        targets={**one.targets, **other.targets},
+        cases=showing.said.by_size(dict.fromkeys(one.cases + other.cases)),
+        against=showing.said.by_size(dict.fromkeys(one.against + other.against)),
+    )
+
+
+class Showing:
+    """
+    On which calls a cause would show: worked out once for all targets.
+    """
+
+    def __init__(self, cases: Mapping[str, Case]) -> None:
+        self.said = Said(cases)
+        self._cases = cases
+        self._known: dict[tuple[str, str], bool] = {}
+
+    def on(self, case: str, cause: str) -> bool:
+        """
+        Say whether a cause changes what a call gives.
+        """
+        if (case, cause) not in self._known:
+            self._known[case, cause] = self._found(case, cause)
+        return self._known[case, cause]
+
+    def _found(self, case: str, cause: str) -> bool:
+        from .diagnosis import shows
+
+        return case in self._cases and shows(self._cases[case].build_call(), cause)
+
+
+@dataclass(kw_only=True, eq=False)
+class Wrong:
+    """
+    The wrong outputs of one target, by what explains them, and its calls that agree.
+    """
+
+    explained: dict[str, frozenset[str]] = field(default_factory=dict)
+    agreeing: list[str] = field(default_factory=list)
+
+    def take(self, verdict: Verdict) -> None:
+        """
+        Take a verdict, if it is of a wrong output or an agreement.
+        """
+        if verdict.verdict in AGREEING:
+            self.agreeing.append(verdict.case)
+        elif verdict.verdict == "disagree" and verdict.diagnosis is not None:
+            self.explained[verdict.case] = frozenset((*verdict.diagnosis.causes, *verdict.diagnosis.wider))
+
+    def attributions(self, target: str, showing: Showing) -> Iterator[Attribution]:
+        """
+        Yield what one cause after another explains of what is left.
+        """
+        left = dict(self.explained)
+        for _ in range(MOST):
+            counts = Counter(name for causes in left.values() for name in causes)
+            if not counts or max(counts.values()) < FEWEST:
+                return
+            cause = max(counts, key=lambda name: (counts[name], -_rivals(name, left)))
+            cases = [case for case, causes in left.items() if cause in causes]
+            yield from self._parts(target, cause, cases, showing)
+            left = {case: causes for case, causes in left.items() if cause not in causes}
+
+    def _parts(self, target: str, cause: str, cases: Sequence[str], showing: Showing) -> Iterator[Attribution]:
+        step = -(-len(self.agreeing) // LOOKED_AT) or 1
+        others = [case for case in self.agreeing[::step] if showing.on(case, cause)]
+        rows = [showing.said.features(case) for case in (*cases, *others)]
+        search = Search(Table(rows), np.arange(len(cases), len(rows)))
+        for part in search.parts(range(len(cases))):
+            members = [cases[at] for at in part.members]
+            against = [case for case in others if part.condition.holds(showing.said.features(case))]
+            yield Attribution(
+                cause=cause,
+                targets={target: Seen(len(members), len(self.explained))},
+                condition=part.condition,
+                cases=showing.said.by_size(members),
+                against=showing.said.by_size(against),
+            )
+
+
+def _rivals(name: str, left: Mapping[str, frozenset[str]]) -> int:
+    """Return how many other causes explain the calls as well that one does: of two, the sharper has fewer."""
+    return sum(len(causes) for causes in left.values() if name in causes)

@@ -1,0 +1,54 @@
+"""
+Causes that are others in a narrower scope.
+
+Where both explain the output of one call they say the same about it: `depthwise-stride-ignored`, of a depthwise
+convolution, what `stride-ignored` says of any. The narrower one is said, since the other implies it and one call is no
+evidence for more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+#: The causes that imply one of a narrower scope, by that.
+WIDER: dict[str, tuple[str, ...]] = {
+    # Of one operation
+    "depthwise-stride-ignored": ("stride-ignored",),
+    "depthwise-dilation-ignored": ("dilation-ignored",),
+    "depthwise-padding-ignored": ("padding-ignored",),
+    "depthwise-summed": ("filters-summed",),
+    "separable-dilation-ignored": ("dilation-ignored",),
+    "separable-order-swapped": ("group-outputs-interleaved",),
+    "multiplier-major": ("group-outputs-interleaved",),
+    "transposed-axes-swapped": ("padding-axes-swapped",),
+    "transposed-ends-swapped": ("padding-ends-swapped",),
+    "transposed-channels-swapped": ("kernel-channels-swapped",),
+    "transposed-bias-where-nonzero": ("bias-missing-on-padding",),
+    "fused-pointwise-skips": ("last-channel-dropped",),
+    "pointwise-ignores-stride": ("stride-ignored",),
+    # Of one padding
+    "crop-wrong-end": ("padding-ends-swapped", "transposed-ends-swapped"),
+    "crop-ignored": ("padding-ignored",),
+    "mode-needs-numbers": ("mode-ignored",),
+    "same-keeps-length": ("stride-ignored",),
+    "same-rounds-length-down": ("tail-window-dropped",),
+    "causal-stride-aligned-last": ("stride-phase-shifted",),
+    "input-dilation-of-one-element": ("input-dilation-trailing",),
+    # Of one dtype or storage
+    "dtype-narrowed": ("dtype-always-float32",),
+    "dtype-promoted": ("dtype-always-float32",),
+    "channels-last-misread": ("storage-strides-ignored",),
+    "bias-along-the-last-axis": ("bias-along-wrong-axis", "bias-along-the-batch"),
+    # Of extents that are equal
+    "axes-guessed": ("layout-reshaped",),
+    "batch-and-channels-guessed": ("layout-reshaped",),
+    "kernel-axes-guessed": ("kernel-layout-reshaped", "kernel-taps-and-channels-swapped"),
+}
+
+
+def narrowed(causes: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """
+    Return causes without those that imply a narrower one among them, and those.
+    """
+    implying = {wider for name in causes for wider in WIDER.get(name, ())}
+    return tuple(name for name in causes if name not in implying), tuple(name for name in causes if name in implying)
