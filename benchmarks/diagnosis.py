@@ -62,16 +62,17 @@ def drawn(rng: Rng, op: str, rank: int) -> Call:
     """
     dtype = str(rng.choice(DTYPES))
     groups = int(rng.choice((1, 1, 2, 3))) if op in ("conv", "conv_transpose") else 1
+    is_large = groups > 1 or rank > 2
     sizes = {
         "N": int(rng.integers(3, 5)),
-        "C": int(rng.choice((3, 5, 9, 13, 22) if groups > 1 or rank > 2 else (3, 5, 9, 13, 22, 53))) * groups,
-        "O": int(rng.choice((3, 6, 10, 14, 23) if groups > 1 or rank > 2 else (3, 6, 10, 14, 23, 54))) * groups,
+        "C": int(rng.choice((3, 5, 9, 13) if is_large else (3, 5, 9, 13, 22, 53))) * groups,
+        "O": int(rng.choice((3, 6, 10, 14) if is_large else (3, 6, 10, 14, 23, 54))) * groups,
         "M": int(rng.integers(1, 4)),
     }
     axes = SPATIAL[rank]
-    least, most = {1: (9, 19), 2: (7, 12), 3: (5, 9)}[rank]
+    least, most = {1: (9, 19), 2: (8, 13), 3: (3, 7) if op == "conv_transpose" else (6, 10)}[rank]
     lengths = {axis: int(length) for axis, length in zip(axes, rng.permutation(range(least, most)), strict=False)}
-    counts = rng.permutation((3, 4, 5) if rank == 1 else (2, 3, 4))
+    counts = rng.permutation((2, 3, 4) if rank == 3 else (3, 4, 5))
     taps = {axis: int(k) for axis, k in zip(axes, counts, strict=False)}
     if rng.random() < 0.1:  # small ones
         lengths |= {str(rng.choice(list(axes))): int(rng.integers(1, 4))}
@@ -141,7 +142,8 @@ def _numbers(rng: Rng, shape: list[int], dtype: str) -> Array:
     else:
         numbers = rng.integers(-3, 4, shape) if dtype == "bfloat16" else rng.integers(-9, 10, shape)
         if dtype in ("float32", "float64") and rng.random() < 0.4:
-            return rng.normal(size=shape).astype(numpy_type(dtype))
+            # Some beyond the range of float16.
+            return (rng.normal(size=shape) * 2.0 ** rng.choice((-20, 0, 0, 17))).astype(numpy_type(dtype))
         if rng.random() < 0.1 and dtype != "int32":
             special = rng.choice((np.nan, np.inf, -np.inf), numbers.shape)
             return np.where(rng.random(numbers.shape) < 0.05, special, numbers).astype(numpy_type(dtype))
@@ -150,7 +152,8 @@ def _numbers(rng: Rng, shape: list[int], dtype: str) -> Array:
 
 def _parameters(rng: Rng, op: str, rank: int) -> dict[str, Any]:
     def each(most: int) -> tuple[int, ...]:
-        return tuple(int(number) for number in rng.permutation(range(1, most + 1))[:rank])
+        least = 1 if rank == 3 or rng.random() < 0.3 else 2
+        return tuple(int(number) for number in rng.permutation(range(least, most + 1))[:rank])
 
     transposed = op == "conv_transpose"
     words = ["valid", "same", "same_lower"] if transposed else ["valid", "same", "same_lower", "full"]
@@ -192,6 +195,8 @@ MEANT: dict[str, Callable[[Call], bool]] = {
 #: the mutants of `same` also move the odd element.
 ONLY: dict[str, Callable[[Call], bool]] = {
     **dict.fromkeys(("kernel-axes-rolled", "strides-rolled", "dilations-rolled"), lambda call: call.rank > 2),
+    "last-row-stale": lambda call: call.rank > 1,
+    "causal-dilation-starts-late": lambda call: max(call.dilations) > 1,
     **dict.fromkeys(
         (
             "same-ignores-stride",

@@ -17,6 +17,7 @@ from .attribution import Attribution
 from .case import Case
 from .conjunctions import Search, Table
 from .corpus import Corpus
+from .expectation import Output
 from .gathering import AGREEING, Said
 from .groups import FEWEST, Seen
 from .record import Record
@@ -39,14 +40,18 @@ def attributed(record: Record, corpus: Corpus) -> Record:
     return replace(record, attributions=[replace(each, means=means.get(each.cause, "")) for each in found])
 
 
-def attribute(verdicts: Sequence[Verdict], cases: Mapping[str, Case]) -> tuple[Attribution, ...]:
+def attribute(
+    verdicts: Sequence[Verdict], cases: Mapping[str, Case], showing: Showing | None = None
+) -> tuple[Attribution, ...]:
     """
     Return what the commonest causes explain of the wrong outputs of each target, those first that explain most.
+
+    `showing` is what is known already of where causes show.
     """
     by_target: dict[str, Wrong] = {}
     for verdict in verdicts:
         by_target.setdefault(verdict.target, Wrong()).take(verdict)
-    showing = Showing(cases)
+    showing = showing or Showing(cases)
     found: dict[tuple[str, str], Attribution] = {}
     for target, wrong in by_target.items():
         for each in wrong.attributions(target, showing):
@@ -85,7 +90,11 @@ class Showing:
     def _found(self, case: str, cause: str) -> bool:
         from .diagnosis import shows
 
-        return case in self._cases and shows(self._cases[case].build_call(), cause)
+        if case not in self._cases:
+            return False
+        # Whoever agrees with a shape, or with one of several choices, has not said that its values are right.
+        is_told = isinstance(self._cases[case].build_expectation(), Output)
+        return is_told and shows(self._cases[case].build_call(), cause)
 
 
 @dataclass(kw_only=True, eq=False)

@@ -32,7 +32,10 @@ WIDER: dict[str, tuple[str, ...]] = {
     "mode-needs-numbers": ("mode-ignored",),
     "same-keeps-length": ("stride-ignored",),
     "same-rounds-length-down": ("tail-window-dropped",),
+    "same-pads-negative": ("stride-phase-shifted",),
     "causal-stride-aligned-last": ("stride-phase-shifted",),
+    "transposed-same-shifted": ("transposed-one-late",),
+    "transposed-lower-shifted": ("transposed-one-late",),
     "input-dilation-of-one-element": ("input-dilation-trailing",),
     # Of one dtype or storage
     "dtype-narrowed": ("dtype-always-float32",),
@@ -40,9 +43,13 @@ WIDER: dict[str, tuple[str, ...]] = {
     "channels-last-misread": ("storage-strides-ignored",),
     "bias-along-the-last-axis": ("bias-along-wrong-axis", "bias-along-the-batch"),
     # Of extents that are equal
-    "axes-guessed": ("layout-reshaped",),
+    "axes-guessed": ("layout-reshaped", "layout-ignored"),
     "batch-and-channels-guessed": ("layout-reshaped",),
-    "kernel-axes-guessed": ("kernel-layout-reshaped", "kernel-taps-and-channels-swapped"),
+    "kernel-axes-guessed": (
+        "kernel-layout-reshaped",
+        "kernel-taps-and-channels-swapped",
+        "pointwise-kernel-swapped",
+    ),
 }
 
 

@@ -23,7 +23,7 @@ from .subject import Subject, subject
 
 #: A call of more products, or whose taps read more elements, is not looked at: each cause would be that much work, and
 #: would hold that much.
-MOST, MOST_READ = 30_000_000, 3_000_000
+MOST, MOST_READ = 30_000_000, 8_000_000
 #: A candidate that takes more products is tried at one element first.
 PROBED = 20_000
 #: Before a part of an output is explained, what is wrong must hold so many bits that it is not given by chance: by so

@@ -14,7 +14,7 @@ import numpy as np
 from ..call import Array, Call
 from ..dtypes import is_complex, is_integer, numpy_type
 from .axis import Axis
-from .interpretation import Interpretation, Stage, biased, convolved
+from .interpretation import Interpretation, Stage, biased, convolved, windows
 from .setting import Setting, settings
 
 
@@ -60,6 +60,18 @@ class Subject:
         """What it gives, before it is rounded to its dtype."""
         return biased(self.sums, self.bias)
 
+    @cached_property
+    def spread(self) -> Subject:
+        """The same call whose input is what stands behind the padding step, with what stands between its elements."""
+        axes = self.right.stages[0].axes
+        plain = (Axis(length=each.length, taps=1, spacing=each.spacing, ahead=each.ahead) for each in axes)
+        x = windows(self.input, tuple(plain)).reshape(*self.input.shape[:2], *(axis.spread for axis in axes))
+        settings = (
+            replace(each, length=each.places, input_dilation=1, ahead=(0, 0), padding=each.pair)
+            for each in self.settings
+        )
+        return replace(self, input=x, settings=tuple(settings))
+
     def by_settings(self, given: Iterable[Setting]) -> Interpretation:
         """Return the call with other parameters."""
         return self.by_axes(each.axis for each in given)
@@ -93,7 +105,7 @@ class Subject:
 
     def changed(self, change: Callable[[Array], Iterable[Array]]) -> Iterator[Array]:
         """
-        Yield results whose sums are changed: ahead of the bias, behind it, or between two stages.
+        Yield results whose sums are changed: ahead of the bias, behind it, or those of both stages.
         """
         for sums in change(self.sums):
             yield biased(sums, self.bias)
@@ -105,7 +117,6 @@ class Subject:
                 if between.shape[1] == second.kernel.shape[1]:
                     stage = one_by_one(self.pointwise, between.shape[2:])
                     after = convolved(between, stage)
-                    yield biased(after, self.bias)
                     yield from (biased(each, self.bias) for each in change(after))
 
     def each_setting(self, change: Callable[[Setting], Setting]) -> Interpretation:

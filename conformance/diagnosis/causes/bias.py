@@ -61,15 +61,16 @@ def _per_tap(it: Subject) -> Iterator[Array]:
 
 
 def _on_padding(it: Subject) -> Iterator[Array]:
-    """Yield sums without the bias where no window reads an element: one axis is beyond, or all are."""
+    """Yield sums without the bias where no window reads an element of the input, or of what the padding step made."""
     if it.bias is None:
         return
-    axes = it.right.stages[0].axes
-    reached = np.ones((1,) * len(axes), bool)
-    for at, axis in enumerate(axes):
-        inside = (reads(replace(axis, mode="zeros")) < axis.length).any(axis=1)
-        reached = reached & inside.reshape(-1, *(1,) * (len(axes) - at - 1))
-    yield np.where(reached, it.result, it.sums)
+    for subject in (it, it.spread) if it.call.before is not None else (it,):
+        axes = subject.right.stages[0].axes
+        reached = np.ones((1,) * len(axes), bool)
+        for at, axis in enumerate(axes):
+            inside = (reads(replace(axis, mode="zeros")) < axis.length).any(axis=1)
+            reached = reached & inside.reshape(-1, *(1,) * (len(axes) - at - 1))
+        yield np.where(reached, it.result, it.sums)
 
 
 def _in_group(it: Subject, bias: Array) -> Array:

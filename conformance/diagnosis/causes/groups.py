@@ -114,11 +114,11 @@ def _depthwise_summed(it: Subject) -> Iterator[Array]:
 
 
 def _stages_swapped(it: Subject) -> Iterator[Interpretation]:
-    first = it.right.stages[0]
-    if it.pointwise is not None and it.pointwise.shape == (len(first.kernel), len(first.kernel)):
-        pointwise = one_by_one(it.pointwise, it.input.shape[2:])
-        if it.pointwise.shape[1] == it.input.shape[1]:
-            yield replace(it.right, stages=(pointwise, first))
+    """Yield the pointwise stage first, and the depthwise one over as many of its channels as it has filters for."""
+    first, channels = it.right.stages[0], it.input.shape[1]
+    if it.pointwise is not None and it.pointwise.shape[1] == channels <= len(it.pointwise):
+        pointwise = one_by_one(it.pointwise[:channels], it.input.shape[2:])
+        yield replace(it.right, stages=(pointwise, first))
 
 
 def _second_stage(it: Subject, axes: tuple[Axis, ...]) -> Interpretation:

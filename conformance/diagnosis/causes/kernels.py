@@ -90,12 +90,13 @@ def _channels_swapped(it: Subject) -> Iterator[Interpretation]:
 
 def _taps_and_channels_swapped(it: Subject) -> Iterator[Interpretation]:
     rank = it.call.rank
-    for axis in range(rank):
+    for axis in range(rank) if it.kernel.shape[1] > 1 else ():
         order = list(range(2 + rank))
         order[1], order[2 + axis] = order[2 + axis], order[1]
         yield it.by_kernel(misread(it.kernel, order))
         yield it.by_kernel(np.swapaxes(it.kernel, 1, 2 + axis).reshape(it.kernel.shape))
-    yield it.by_kernel(misread(it.kernel, (0, *range(2, 2 + rank), 1)))
+    if it.kernel.shape[1] > 1:
+        yield it.by_kernel(misread(it.kernel, (0, *range(2, 2 + rank), 1)))
 
 
 def alone(kernel: Array, tap: Sequence[int]) -> Array:
@@ -131,6 +132,8 @@ def _last_tap(it: Subject, factor: int) -> Iterator[Interpretation]:
         kernel = it.kernel.copy()
         kernel[(slice(None), slice(None), *place)] *= factor
         yield it.by_kernel(kernel)
+        if it.pointwise is not None:
+            yield replace(it, pointwise=it.pointwise * factor).by_kernel(kernel)
 
 
 def _divided(it: Subject, by: int) -> Iterator[Array]:

@@ -14,7 +14,7 @@ from ...call import Array
 from ..axis import Axis, copied
 from ..interpretation import Interpretation
 from ..subject import Subject
-from .kinds import Candidates, Cause
+from .kinds import Cause
 
 
 def _mode(cause: Cause, *modes: str) -> Cause:
@@ -83,14 +83,9 @@ def _first_axis(it: Subject) -> Iterator[Interpretation]:
         yield it.by_axes((first, *(replace(axis, mode="zeros") for axis in rest)))
 
 
-def _plain(cause: Cause) -> Cause:
-    """A cause for inputs that are padded as they are, and have elements."""
-
-    def found(it: Subject) -> Candidates:
-        plain = set(it.call.input_dilations) == {1} and it.call.before is None
-        return cause(it) if plain and it.input.size and not it.is_transposed else ()
-
-    return found
+def _ahead(cause: Cause) -> Cause:
+    """A cause that fills what stands around the elements ahead of the windows."""
+    return lambda it: cause(it.spread) if it.input.size and not it.is_transposed else ()
 
 
 CAUSES: dict[str, Cause] = {
@@ -100,10 +95,10 @@ CAUSES: dict[str, Cause] = {
     "mode-replicate-is-reflect": _mode(_other("reflect"), "replicate"),
     "mode-circular-is-reflect": _mode(_other("reflect"), "circular"),
     "reflect-repeats-edge": _mode(_other("symmetric"), "reflect"),
-    "circular-mirrored": _mode(_plain(_mirrored), "circular"),
+    "circular-mirrored": _mode(_ahead(_mirrored), "circular"),
     "mode-first-axis-only": _mode(_first_axis),
-    "mode-corners-zero": _mode(_plain(_corners)),
-    "reflect-one-side": _mode(_plain(_one_side), "reflect"),
-    "replicate-one-side": _mode(_plain(_one_side), "replicate"),
-    "circular-one-side": _mode(_plain(_one_side), "circular"),
+    "mode-corners-zero": _mode(_ahead(_corners)),
+    "reflect-one-side": _mode(_ahead(_one_side), "reflect"),
+    "replicate-one-side": _mode(_ahead(_one_side), "replicate"),
+    "circular-one-side": _mode(_ahead(_one_side), "circular"),
 }

@@ -88,21 +88,21 @@ def _edge_values(it: Subject) -> Iterator[Interpretation]:
 
 
 def _ones(it: Subject) -> Iterator[Interpretation]:
-    if not it.is_transposed and set(it.call.input_dilations) == {1} and it.call.before is None:
-        yield replace(it.right, outside=1)
+    if not it.is_transposed:
+        yield replace(it.spread.right, outside=1)
 
 
 def _beside_in_memory(it: Subject) -> Iterator[Interpretation]:
     """Yield padding of the last axis that reads what stands beside a row in memory."""
-    x, axis = it.input, it.right.stages[0].axes[-1]
+    x, axis = it.spread.input, it.spread.right.stages[0].axes[-1]
     length = x.shape[-1]
-    if it.is_transposed or not x.size or axis.spacing > 1 or axis.ahead != (0, 0) or axis.mode != "zeros":
+    if it.is_transposed or not x.size or axis.mode != "zeros":
         return
     places = np.arange(-axis.low, max(length + axis.high, -axis.low))
     rows = np.arange(x.size // length)[:, None] * length + places
     wide = x.reshape(-1)[np.clip(rows, 0, x.size - 1)].reshape(*x.shape[:-1], len(places))
     filled = replace(axis, length=len(places), low=0, high=0)
-    yield replace(it.by_axes((*it.right.stages[0].axes[:-1], filled)), input=wide)
+    yield replace(it.by_axes((*it.spread.right.stages[0].axes[:-1], filled)), input=wide)
 
 
 def _missing(each: Setting, window: int, *, negative: bool = False) -> int:
@@ -238,7 +238,9 @@ CAUSES: dict[str, Cause] = {
     "causal-one-late": _amounts("causal", change=_one_late),
     "causal-both-ends": _amounts("causal", change=lambda each: (each.pair[0], each.pair[0])),
     "causal-ignores-dilation": _amounts("causal", change=lambda each: (each.taps - 1, 0)),
-    "causal-dilation-starts-late": _amounts("causal", change=lambda each: (each.taps * each.dilation, 0)),
+    "causal-dilation-starts-late": _amounts(
+        "causal", change=lambda each: (each.taps * each.dilation, 0) if each.dilation > 1 else each.pair
+    ),
     "causal-stride-aligned-last": _amounts(
         "causal", change=lambda each: (each.pair[0] - (each.places - 1) % each.stride, 0)
     ),

@@ -118,14 +118,13 @@ def _trailing(it: Subject, wanted: Callable[[Axis], bool]) -> Iterator[Interpret
 
 
 def _repeats(it: Subject) -> Iterator[Interpretation]:
-    if it.call.before is not None or not it.input.size:
-        return
-    x = it.input
+    """Yield elements that are repeated where zeros should stand between them."""
+    plain = replace(it, settings=tuple(replace(each, input_dilation=1) for each in it.settings)).spread
+    x = plain.input
     for at, each in enumerate(it.settings, 2):
         x = np.repeat(x, each.input_dilation, at)
         x = x.take(range(x.shape[at] - each.input_dilation + 1), at)
-    found = it.each_axis(lambda axis: replace(axis, length=axis.spread, spacing=1))
-    yield replace(found, input=x)
+    yield replace(it.spread.right, input=x)
 
 
 def _pads_spread(axis: Axis) -> Axis:

@@ -42,14 +42,6 @@ def _under(words: tuple[str, ...], change: Callable[[Setting], Pair]) -> Cause:
     return _transposed(cause)
 
 
-def _in_numbers(change: Callable[[Setting], Setting]) -> Cause:
-    def cause(it: Subject) -> Iterator[Interpretation]:
-        if not isinstance(it.call.padding, str):
-            yield it.each_setting(change)
-
-    return _transposed(cause)
-
-
 def _padded_input(it: Subject) -> Iterator[Interpretation]:
     """Yield an input that is padded by what should be cropped: in places of the output, or in elements."""
     if isinstance(it.call.padding, str):
@@ -60,10 +52,14 @@ def _padded_input(it: Subject) -> Iterator[Interpretation]:
     )
 
 
-def _ends(each: Setting) -> Setting:
-    """What is cropped at either end, of what the output padding left, at the other."""
-    low, high = each.pair
-    return replace(each, padding=(high - each.output_padding, low), output_padding=0)
+def _ends_swapped(it: Subject) -> Iterator[Interpretation]:
+    """Yield what is cropped at either end at the other: with the output padding at the high end, or before it."""
+    if isinstance(it.call.padding, str):
+        return
+    yield it.each_setting(lambda each: replace(each, padding=each.pair[::-1]))
+    yield it.each_setting(
+        lambda each: replace(each, padding=(each.pair[1] - each.output_padding, each.pair[0]), output_padding=0)
+    )
 
 
 def _by_taps(each: Setting) -> Pair:
@@ -167,7 +163,7 @@ def _bias_where_nonzero(it: Subject) -> Iterator[Array]:
 
 CAUSES: dict[str, Cause] = {
     "transposed-pads-input": _transposed(_padded_input),
-    "transposed-ends-swapped": _in_numbers(_ends),
+    "transposed-ends-swapped": _transposed(_ends_swapped),
     "transposed-crop-missing": _each(lambda each: replace(each, padding="valid", output_padding=0)),
     "transposed-axes-swapped": _transposed(lambda it: () if isinstance(it.call.padding, str) else it.swaps("padding")),
     "transposed-same-shifted": _under(("same",), _turned),

@@ -1,0 +1,179 @@
+"""
+Whether the condition is found under which a fault acts, over all literal cases of the corpus.
+
+    python benchmarks/conditions.py [--faults NAME ...] [--json]
+
+Each fault of the glossary that diagnosis knows is injected under each of the conditions that the glossary tries it
+under. From the verdicts of one such target `attribute` finds a cause and a condition; they are right if the cause is
+the one injected, and if of all calls on which the fault shows the condition holds for those on which it acted alone.
+Of fewer calls than three no condition is said; these are counted apart. With `--json` the figures go to
+`benchmarks/results/conditions.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from multiprocessing import get_context
+from pathlib import Path
+
+from conv_conformance import corpus, diagnosis, platforms
+from conv_conformance.adapter import Refused
+from conv_conformance.attributing import Showing, attribute
+from conv_conformance.attribution import Attribution
+from conv_conformance.case import Case
+from conv_conformance.diagnosis.causes import CAUSES
+from conv_conformance.diagnosis.scopes import WIDER
+from conv_conformance.expectation import Output
+from conv_conformance.groups import FEWEST
+from conv_conformance.judge import Context, judge
+from conv_conformance.mutants import conditions
+from conv_conformance.mutants.faults import EDITS
+from conv_conformance.mutants.mutant import Mutant
+from conv_conformance.observation import Observation
+from conv_conformance.verdict import Verdict
+
+ROOT = Path(__file__).parents[1]
+RESULTS = Path("benchmarks", "results", "conditions.json")
+TARGET = "mutant"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """
+    What was found of one fault under one condition, and how many calls fail.
+    """
+
+    fault: str
+    condition: str
+    failing: int
+    outcome: str
+    said: str
+
+
+def outputs(cases: Sequence[Case]) -> list[Case]:
+    """
+    Return the cases of which an output is expected, and nothing else.
+    """
+    found = [case for case in cases if isinstance(case.expectation, Output) and case.call.training is None]
+    return [case for case in found if not case.call.gradients and not case.call.variation.shape_inference]
+
+
+def shown(fault: str, cases: Sequence[Case]) -> dict[str, Verdict]:
+    """
+    Return the disagreements of a fault that acts everywhere.
+    """
+    made = Mutant(fault=fault).prepared()
+    return {case.id: verdict for case in cases if (verdict := _verdict(case, made.output)) is not None}
+
+
+def _verdict(case: Case, compute: object) -> Verdict | None:
+    try:
+        got = compute(case.call)  # type: ignore[operator]
+    except Refused:
+        return None
+    seen = Observation(outcome="returned", arrays={"output": got}, dtypes={"output": got.dtype.name})
+    assert isinstance(case.expectation, Output)
+    judged = judge(case.expectation, seen, Context(call=case.call))
+    if judged.verdict != "disagree" or judged.finding is None or judged.finding.kind == "precision":
+        return None
+    said = diagnosis.diagnose(case.call, got, got.dtype.name)
+    return Verdict(case=case.id, target=TARGET, verdict="disagree", finding=judged.finding, diagnosis=said)
+
+
+def trials(fault: str, under: Sequence[str], cases: Sequence[Case]) -> Iterator[Trial]:
+    """
+    Yield what is found of a fault under each of some conditions.
+    """
+    everywhere, by_id = shown(fault, cases), {case.id: case for case in cases}
+    showing = Showing(by_id)
+    for name in under:
+        condition = conditions.named(name)
+        acting = {case for case in everywhere if condition.holds(by_id[case].call)}
+        if condition.region is not None:
+            everywhere_here = _in_region(fault, name, cases)
+            acting = {*everywhere_here}
+            failing = everywhere_here
+        else:
+            failing = {case: everywhere[case] for case in acting}
+        verdicts = [failing.get(case.id) or Verdict(case=case.id, target=TARGET, verdict="agree") for case in cases]
+        found = attribute(verdicts, by_id, showing) if len(acting) >= FEWEST else ()
+        shows = everywhere if condition.region is None else failing
+        yield Trial(
+            fault=fault,
+            condition=name,
+            failing=len(acting),
+            outcome=_outcome(fault, found, acting, {*shows}, by_id),
+            said="; ".join(each.text for each in found),
+        )
+
+
+def _in_region(fault: str, condition: str, cases: Sequence[Case]) -> dict[str, Verdict]:
+    made = Mutant(fault=fault, condition=condition).prepared()
+    return {case.id: verdict for case in cases if (verdict := _verdict(case, made.output)) is not None}
+
+
+def _outcome(
+    fault: str, found: Sequence[Attribution], acting: set[str], shows: set[str], cases: Mapping[str, Case]
+) -> str:
+    """Return `right`, `few` calls, `none` said, another `cause`, or another `condition`."""
+    if len(acting) < FEWEST:
+        return "few"
+    if not found:
+        return "none"
+    same = [each for each in found if each.cause == fault or fault in WIDER.get(each.cause, ())]
+    if found[0] not in same:
+        return "cause"
+    said = {case for case in shows if any(each.condition.holds(cases[case].features) for each in same)}
+    return "right" if said == acting else "condition"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """
+    One fault with its conditions.
+    """
+
+    fault: str
+    under: tuple[str, ...]
+
+    def trials(self) -> list[Trial]:
+        """Return what is found of it."""
+        return list(trials(self.fault, self.under, CASES))
+
+
+CASES: list[Case] = []
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--faults", nargs="+", default=sorted(CAUSES.keys() & EDITS.keys()))
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    loaded = corpus.load(sweeps="none")
+    CASES[:] = outputs(loaded.cases)
+    asked = [Task(fault=name, under=("", *loaded.faults[name].under)) for name in given.faults]
+    with get_context("fork").Pool() as processes:
+        made = [trial for each in processes.imap(Task.trials, asked, chunksize=1) for trial in each]
+    counts = Counter(each.outcome for each in made)
+    told = sum(counts.values()) - counts["few"]
+    figures = {
+        "date": datetime.now(timezone.utc).date().isoformat(),
+        "platform": platforms.describe(),
+        "cases": len(CASES),
+        "targets": len(made),
+        **{name: counts[name] for name in ("right", "condition", "cause", "none", "few")},
+        "share_right": round(counts["right"] / told, 4) if told else None,
+        "not_right": [vars(each) for each in made if each.outcome in ("condition", "cause", "none")],
+    }
+    print(json.dumps(figures, indent=1))
+    if given.json:
+        (ROOT / RESULTS).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
