@@ -124,7 +124,8 @@ def documented(torch: Any, device: str) -> dict[str, str]:
         word = torch.backends.cudnn.conv.fp32_precision
     else:
         word = "tf32" if torch.backends.cudnn.allow_tf32 else ""
-    return {"float32": DOCUMENTED[word]} if word in DOCUMENTED else {}
+    # A complex number is two of float32, and torch convolves them apart.
+    return dict.fromkeys(("float32", "complex64"), DOCUMENTED[word]) if word in DOCUMENTED else {}
 
 
 def _read(torch: Any) -> dict[str, Any]:

@@ -62,10 +62,15 @@ class Context:
     policy: str = "declared"
 
     def asked(self, expectation: Output) -> str | None:
-        """Return the class of rounding that is asked for, None where it is that of the accumulator."""
-        if expectation.precision is not None or self.policy == "strict":
-            return expectation.precision
-        return self.declared.get(self.call.dtype.input)
+        """
+        Return the class of rounding that is asked for, None where it is that of the accumulator.
+
+        What a case asks for comes before what the target documents, but that it lets a transform pass.
+        """
+        declared = None if self.policy == "strict" else self.declared.get(self.call.dtype.input)
+        if expectation.precision == "reassociated":
+            return declared or expectation.precision
+        return expectation.precision or declared
 
 
 AGREE = Judgement(verdict="agree")

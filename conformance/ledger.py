@@ -135,8 +135,14 @@ def _is_version(versions: SpecifierSet, version: str) -> bool:
         return not versions
 
 
-def _is_environment(wanted: Mapping[str, str]) -> bool:
-    return all(os.environ.get(name, "") == value for name, value in wanted.items())
+def _is_environment(wanted: Mapping[str, str], target: TargetInfo) -> bool:
+    return all(_variable(name, target) == value for name, value in wanted.items())
+
+
+def _variable(name: str, target: TargetInfo) -> str:
+    """Return a variable of the environment, as the target says that it has it, empty where it is not set."""
+    said = target.settings.get(name)
+    return os.environ.get(name, "") if said is None else said.replace("unset", "")
 
 
 def _holds(when: Mapping[str, Any], target: TargetInfo, flags: Sequence[str]) -> bool:
@@ -144,8 +150,8 @@ def _holds(when: Mapping[str, Any], target: TargetInfo, flags: Sequence[str]) ->
         "cpu": lambda flag: flag in flags,
         "not_cpu": lambda flag: flag not in flags,
         "device": lambda device: target.device == device,
-        "environment": _is_environment,
-        "not_environment": lambda unwanted: not _is_environment(unwanted),
+        "environment": lambda wanted: _is_environment(wanted, target),
+        "not_environment": lambda unwanted: not _is_environment(unwanted, target),
         "settings": lambda wanted: all(target.settings.get(name, "") == value for name, value in wanted.items()),
     }
     return all(tests[name](value) for name, value in when.items())
