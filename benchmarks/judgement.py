@@ -157,8 +157,10 @@ def _known(target: str, ready: Ready) -> Callable[[Call], bool]:
     """Return whether the ledger says of a call that what the target returns is wrong, so that it is no right result."""
     info = TargetInfo(name=target, framework=ready.about["framework"], version=ready.about["version"])
     ledger = entries.load(entries.shipped()).of(info, platforms.describe()["flags"])
-    wrong = [entry for entry in ledger.entries if {"precision", "values", "nonfinite"} & {*entry.kinds}]
-    return lambda call: any(entry.calls.holds(features(call)) for entry in wrong)
+    # An entry without a condition on calls speaks of the cases that it lists.
+    kinds = {"precision", "values", "nonfinite"}
+    wrong = [entry.calls for entry in ledger.entries if kinds & {*entry.kinds} and entry.calls.wanted]
+    return lambda call: any(condition.holds(features(call)) for condition in wrong)
 
 
 def pools(found: Sequence[Judged]) -> Iterator[Sequence[Judged]]:

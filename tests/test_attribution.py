@@ -1,0 +1,187 @@
+"""
+What causes explain over all cases: which, of how many wrong outputs, under which condition, and what is against it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from conv_conformance import corpus
+from conv_conformance.attributing import MOST, attribute, attributed
+from conv_conformance.attribution import Attribution, from_line, to_line
+from conv_conformance.call import Call
+from conv_conformance.case import Case
+from conv_conformance.condition import Condition
+from conv_conformance.diagnosis import diagnose
+from conv_conformance.expectation import Output
+from conv_conformance.groups import Seen
+from conv_conformance.judge import Context, judge
+from conv_conformance.ledger import Ledger
+from conv_conformance.mutants.mutant import Mutant
+from conv_conformance.observation import Observation
+from conv_conformance.record import Record, read, write
+from conv_conformance.reports import junit, markdown, terminal
+from conv_conformance.verdict import Diagnosis, Verdict
+from rich.console import Console
+
+from .test_groups import TARGET
+from .test_record import HEADER
+
+
+@pytest.fixture(scope="module")
+def cases() -> dict[str, Case]:
+    """Cases of plain convolutions with one and two axes."""
+    loaded = corpus.load(sweeps="none").cases
+    chosen = (case for case in loaded if case.id.startswith(("conv1d.", "conv2d.")) and _is_plain(case))
+    return {case.id: case for case in chosen}
+
+
+def _is_plain(case: Case) -> bool:
+    plain = isinstance(case.expectation, Output) and case.call.training is None and not case.call.gradients
+    return plain and case.call.dtype.input == "float32" and not case.call.variation.shape_inference
+
+
+def verdicts(cases: Iterable[Case], *mutants: Mutant, target: str = "wrong") -> list[Verdict]:
+    """
+    Return the verdicts on a target that has these faults, each where its condition holds, the first before the others.
+    """
+    return [_verdict(case, mutants, target) for case in cases]
+
+
+def _verdict(case: Case, mutants: Iterable[Mutant], target: str) -> Verdict:
+    for mutant in mutants:
+        got = mutant.prepared().output(case.call)
+        seen = Observation(outcome="returned", arrays={"output": got}, dtypes={"output": got.dtype.name})
+        if judge(case.expectation, seen, Context(call=case.call)).verdict == "disagree":
+            found = diagnose(case.call, got, got.dtype.name)
+            return Verdict(case=case.id, target=target, verdict="disagree", diagnosis=found)
+    return Verdict(case=case.id, target=target, verdict="agree")
+
+
+@pytest.mark.parametrize(
+    ("fault", "condition", "holds"),
+    [
+        ("kernel-flipped", "strided", lambda call: max(call.strides) > 1),
+        ("same-padding-low", "", lambda call: True),
+        ("stride-ignored", "rank-2", lambda call: call.rank == 2),
+    ],
+)
+def test_cause_and_condition_are_those_that_acted(
+    cases: dict[str, Case], fault: str, condition: str, holds: Callable[[Call], bool]
+) -> None:
+    """Of the calls on which the fault would show, the condition holds for those that are wrong and no others."""
+    given = verdicts(cases.values(), Mutant(fault=fault, condition=condition))
+    (found,) = attribute(given, cases)
+    wrong = {each.case for each in given if each.verdict == "disagree"}
+    everywhere = verdicts(cases.values(), Mutant(fault=fault))
+    showing = {each.case for each in everywhere if each.verdict == "disagree"}
+    assert (fault, len(wrong), ()) == (found.cause, len(found.cases), found.against)
+    assert wrong == {*found.cases} == {case for case in showing if found.condition.holds(cases[case].features)}
+    assert wrong == {case for case in showing if holds(cases[case].call)}
+
+
+def test_two_faults_are_told_apart(cases: dict[str, Case]) -> None:
+    """Each is named, and what explains most stands first."""
+    faults = (Mutant(fault="kernel-flipped", condition="rank-2"), Mutant(fault="same-padding-low", condition="rank-1"))
+    found = attribute(verdicts(cases.values(), *faults), cases)
+    assert {"kernel-flipped", "same-padding-low"} == {each.cause for each in found}
+    assert list(found) == sorted(found, key=lambda each: -len(each.cases))
+
+
+def test_what_agrees_nevertheless_is_against_it(cases: dict[str, Case]) -> None:
+    """Calls on which the cause would show, under its condition, and which are right: no more than half of them."""
+    given = verdicts(cases.values(), Mutant(fault="kernel-flipped"))
+    wrong = [at for at, each in enumerate(given) if each.verdict == "disagree"]
+    for at in wrong[::7]:
+        given[at] = Verdict(case=given[at].case, target="wrong", verdict="agree")
+    found = attribute(given, cases)
+    right = {given[at].case for at in wrong[::7]}
+    assert {"kernel-flipped"} == {each.cause for each in found}
+    assert {case for each in found for case in each.against} <= right
+    assert any(f"against it: {each.against[0]}" in each.text for each in found if each.against)
+
+
+def test_targets_with_one_cause_stand_together(cases: dict[str, Case]) -> None:
+    """And what explains few calls, known ones or none, is no cause of the target."""
+    one = verdicts(cases.values(), Mutant(fault="kernel-flipped"))
+    other = [replace(each, target="other") for each in one]
+    (found,) = attribute([*one, *other], cases)
+    assert ["wrong", "other"] == list(found.targets)
+    wrong = [each for each in one if each.verdict == "disagree"]
+    assert attribute(wrong[:2], cases) == ()
+    assert attribute([replace(each, verdict="known") for each in wrong], cases) == ()
+    assert attribute([replace(each, diagnosis=Diagnosis()) for each in wrong], cases) == ()
+
+
+def test_a_shape_that_is_right_says_nothing_of_a_cause() -> None:
+    """A case that asks for a shape alone agrees with whoever flips its kernel, and is not against it."""
+    everything = corpus.load(sweeps="none").cases
+    loaded = {case.id: case for case in everything if case.id.startswith("conv1d.walkthrough.")}
+    shape = loaded["conv1d.walkthrough.forty-items-have-36-positions"]
+    plain = {name: case for name, case in loaded.items() if _is_plain(case)}
+    given = verdicts(plain.values(), Mutant(fault="kernel-flipped"))
+    (found,) = attribute([*given, Verdict(case=shape.id, target="wrong", verdict="agree")], loaded)
+    assert ("kernel-flipped", (), "wherever it shows") == (found.cause, found.against, found.acts)
+
+
+def test_few_causes_are_told(cases: dict[str, Case]) -> None:
+    """The commonest of many."""
+    names = (
+        "kernel-flipped",
+        "stride-ignored",
+        "bias-ignored",
+        "batch-reversed",
+        "filters-reversed",
+        "padding-ignored",
+    )
+    given = verdicts(cases.values(), *(Mutant(fault=name) for name in names))
+    assert len({each.cause for each in attribute(given, cases)}) <= MOST
+
+
+FOUND = Attribution(
+    cause="stride-ignored",
+    means="The window moves by one.",
+    targets={"torch": Seen(4, 5)},
+    condition=Condition(wanted={"strided": (True,)}),
+    cases=("a", "b"),
+    against=("c", "d"),
+)
+
+
+def test_a_line_of_the_record_and_back() -> None:
+    """Nothing is lost."""
+    assert from_line(json.loads(json.dumps(to_line(FOUND)))) == FOUND
+
+
+def test_the_words() -> None:
+    """Cause, its meaning, how much it explains, when it acts and what is against it."""
+    assert (
+        "stride-ignored (The window moves by one) explains 4 of 5 wrong outputs of torch, where a stride is not 1; "
+        "against it: c and 1 more, where it would show." == FOUND.text
+    )
+    plain = replace(FOUND, means="", condition=Condition(), against=())
+    assert "stride-ignored explains 4 of 5 wrong outputs of torch, wherever it shows." == plain.text
+
+
+def test_every_report_tells_it_at_the_top(cases: dict[str, Case], tmp_path: Path) -> None:
+    """The terminal and Markdown begin with it, JUnit's failures end with it, the record has a line."""
+    given = verdicts(cases.values(), Mutant(fault="kernel-flipped"), target=TARGET.name)
+    loaded = corpus.Corpus(cases=tuple(cases.values()), faults=corpus.load(sweeps="none").faults)
+    record = attributed(Record(header=HEADER, targets=(TARGET,), verdicts=given, is_complete=True), loaded)
+    (found,) = record.attributions
+    assert found.means == loaded.faults["kernel-flipped"].sentence
+    file = StringIO()
+    terminal.show(Console(file=file, width=80, highlight=False), record, cases, Ledger())
+    assert file.getvalue().startswith("kernel-flipped (The kernel is reversed in every spatial axis")
+    assert found.text in markdown.render(record, cases, Ledger()).split("\n| target")[0]
+    failures = [*ElementTree.fromstring(junit.render(record, cases)).iter("failure")]  # noqa: S314
+    assert len(failures) == len(found.cases)
+    assert all((failure.text or "").endswith(found.text) for failure in failures)
+    write(record, tmp_path / "run.jsonl")
+    assert (found,) == tuple(read(tmp_path / "run.jsonl").attributions)
