@@ -58,9 +58,10 @@ def _verdict(case: Case, mutants: Iterable[Mutant], target: str) -> Verdict:
     for mutant in mutants:
         got = mutant.prepared().output(case.call)
         seen = Observation(outcome="returned", arrays={"output": got}, dtypes={"output": got.dtype.name})
-        if judge(case.expectation, seen, Context(call=case.call)).verdict == "disagree":
+        judged = judge(case.expectation, seen, Context(call=case.call))
+        if judged.verdict == "disagree":
             found = diagnose(case.call, got, got.dtype.name)
-            return Verdict(case=case.id, target=target, verdict="disagree", diagnosis=found)
+            return Verdict(case=case.id, target=target, verdict="disagree", finding=judged.finding, diagnosis=found)
     return Verdict(case=case.id, target=target, verdict="agree")
 
 
