@@ -496,7 +496,8 @@ def test_a_pinned_setting_is_read_back(mode: str, read: dict[str, str]) -> None:
     try:
         backend = target(mode)
         found = backend.settings
-        assert backend.precision == ({"float32": "bfloat16-like"} if mode == "fpmath-bf16" else {})
+        lower = {"float32": "bfloat16-like", "complex64": "bfloat16-like"} if mode == "fpmath-bf16" else {}
+        assert backend.precision == lower
     finally:
         torch.set_float32_matmul_precision("highest")
         torch.backends.mkldnn.conv.fp32_precision = torch.backends.mkldnn.matmul.fp32_precision = "none"

@@ -160,10 +160,16 @@ def test_finer_classes_of_one_sort_are_within_a_coarser_one(
     assert evidence.is_within(found, asked) == expected
 
 
-def judged(call: Call, got: Array, change: Callable[[Context], Context] = lambda it: it, **said: Any) -> Judgement:
+def judged(
+    call: Call,
+    got: Array,
+    change: Callable[[Context], Context] = lambda it: it,
+    precision: str | None = None,
+    **said: Any,
+) -> Judgement:
     observation = Observation(outcome="returned", arrays={"output": got}, dtypes={"output": "float32"}, **said)
     context = change(Context(call=call, is_drawn=True))
-    return judge(Output(array=evaluate(call)), observation, context)
+    return judge(Output(array=evaluate(call), precision=precision), observation, context)
 
 
 def test_the_judge_tells_the_class_of_what_agrees() -> None:
@@ -205,6 +211,10 @@ def test_a_documented_class_is_told_and_accuses_nobody() -> None:
     assert judged(call, bfloat16, documented).verdict == "disagree"
     assert judged(call, tf32, lambda it: documented(it, "strict")).verdict == "disagree"
     assert judged(call, tf32, lambda it: replace(it, declared={"float16": "tf32-like"})).verdict == "disagree"
+    # A case that lets a transform pass forbids nothing that is documented; one that asks for a class does.
+    assert judged(call, tf32, documented, "reassociated").verdict == "agree"
+    assert judged(call, bfloat16, documented, "reassociated").verdict == "disagree"
+    assert judged(call, tf32, documented, "float32").verdict == "disagree"
 
 
 def test_whoever_asks_for_no_class_gets_none() -> None:
