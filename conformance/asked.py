@@ -14,7 +14,9 @@ import numpy as np
 
 from . import reference
 from .call import SPATIAL, Array, Call, PerArray
+from .case import Case
 from .dtypes import numpy_type
+from .expectation import Expectation, Output, Shape
 from .problem import Invalid, Problem
 
 #: The dtype of all arrays: shapes do not depend on it, and small numbers are exact in it.
@@ -146,6 +148,20 @@ def _padding(text: str, rank: int) -> Any:
 
 def _wrong(option: str, text: str, hint: str) -> Invalid:
     return Invalid(Problem(path=option, message=f"not {text!r}" if text else "missing", hint=hint))
+
+
+def case(asked: Call) -> Case:
+    """
+    Return a case of a call, expected as the reference has it; of a call without a meaning nothing is expected.
+    """
+
+    def expectation() -> Expectation:
+        try:
+            return Output(array=reference.evaluate(asked))
+        except reference.Undefined:
+            return Shape(shape=(), dtype=asked.dtype_of("output"))
+
+    return Case(id="the call", title="", clauses=(), build_call=lambda: asked, build_expectation=expectation)
 
 
 def objection(asked: Call) -> str:

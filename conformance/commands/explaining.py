@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ..call import Call
     from ..case import Case
+    from ..observation import Observation
 
 OPS = ("conv", "depthwise_conv", "conv_transpose")
 MODES = ("zeros", "reflect", "replicate", "circular")
@@ -51,17 +52,17 @@ def explain(
     Explain cases, or a call that is given by options.
 
     The shape of the output with its formula filled in, the windows as products, the clauses in play; of a call without
-    a meaning or an output, why, and what is near it. With -b the calls are made, and what the verdicts on their numbers
-    rest on is shown: K, u and S, the bound and how near the worst output came to it; of numbers that were drawn for it,
-    each statistic with its limit and why that is the limit.
+    a meaning or an output, why, and what is near it. With -b the calls are made, each in its framework's own words,
+    ready to paste, and what the verdicts on their numbers rest on is shown: K, u and S, the bound and how near the
+    worst output came to it; of numbers that were drawn for it, each statistic with its limit and why that is the limit.
 
     Exit codes: 0; 2 no such case; 3 a target could not run.
     """
     out = showing.console(stderr=False)
-    if backends and not what:
-        raise click.UsageError("-b makes the calls of cases: name one")
+    if not what and backends and output_size is not None:
+        raise click.UsageError("-b makes one call, and --output-size looks for many")
     if not what:
-        return _asked(out, words, output_size, is_about_weights=is_about_weights)
+        return _asked(out, words, output_size, backends, is_about_weights=is_about_weights)
     from .. import campaign
 
     cases = campaign.corpus(what, "full").cases
@@ -75,7 +76,9 @@ def explain(
     return 0
 
 
-def _asked(out: Console, words: dict[str, Any], output_size: int | None, *, is_about_weights: bool) -> int:
+def _asked(
+    out: Console, words: dict[str, Any], output_size: int | None, backends: Sequence[str], *, is_about_weights: bool
+) -> int:
     from .. import asked, worked
 
     if output_size is not None:
@@ -88,6 +91,8 @@ def _asked(out: Console, words: dict[str, Any], output_size: int | None, *, is_a
             out.print(f"  and {len(rows) - MOST} more")
         return 0
     call = asked.call(asked.Words(**words))
+    if backends:
+        return _judged(out, [asked.case(call)], backends)
     _show(out, call, ())
     if is_about_weights:
         out.print(_table(_weights(call)))
@@ -164,10 +169,18 @@ def _judged(out: Console, cases: Sequence[Case], backends: Sequence[str]) -> int
                 continue
             out.print(f"{case.id} on {adapter}", style="bold", highlight=False)
             observation = seen[number]
-            lines = [*account(case, observation)] or [Line("outcome", observation.message or observation.outcome)]
+            lines = [*account(case, observation)] or [Line("outcome", _outcome(observation))]
             lines += [Line("call", observation.call)] if observation.call else []
             out.print(_table(lines))
     return code
+
+
+def _outcome(observation: Observation) -> str:
+    """Return what became of a call: what it raised, why it cannot be said, or the shape that it returned."""
+    if observation.outcome != "returned":
+        return f"{observation.outcome}: {observation.message}" if observation.message else observation.outcome
+    shape = observation.arrays["output"].shape
+    return f"returned {'x'.join(map(str, shape))}"
 
 
 def _table(lines: Iterable[tuple[str, str]]) -> Table:
