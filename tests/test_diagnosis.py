@@ -191,8 +191,8 @@ def test_noise_is_explained_by_nothing_and_stumbles_over_nothing(call: Call, see
 
 def test_a_call_that_is_too_large_is_left_alone() -> None:
     """What its taps read would be held at once."""
-    call = call_of("conv", np.zeros((1, 400, 300)), np.zeros((90, 300, 9)))
-    assert said(call, np.ones((1, 311, 9))) is None
+    call = call_of("conv", np.zeros((1, 4000, 300)), np.zeros((9, 300, 1)))
+    assert said(call, np.ones((1, 3992, 1))) is None
 
 
 def test_a_region_in_words() -> None:

@@ -36,6 +36,11 @@ class Stage:
         """How many outputs there are along each spatial axis."""
         return tuple(axis.count for axis in self.axes)
 
+    @property
+    def leaves_out(self) -> bool:
+        """Whether a term that is not made shows: a weight that is not finite would make it NaN."""
+        return self.skips and self.kernel.dtype.kind in "fc" and not np.isfinite(self.kernel).all()
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Interpretation:
@@ -108,7 +113,7 @@ def convolved(x: Array, stage: Stage, outside: float = 0) -> Array:
     """
     Return the sums of one grouped convolution.
     """
-    if stage.skips and stage.kernel.dtype.kind in "fc" and not np.isfinite(stage.kernel).all():
+    if stage.leaves_out:
         return _tap_by_tap(x, stage)
     groups, counts, filters = stage.groups, stage.counts, len(stage.kernel)
     columns = windows(x, stage.axes, outside)
@@ -130,7 +135,10 @@ def _tap_by_tap(x: Array, stage: Stage) -> Array:
             for axis, k in zip(stage.axes, tap, strict=True)
         )
         one = stage.kernel[(slice(None), slice(None), *(slice(k, k + 1) for k in tap))]
-        reached = windows(np.ones((1, 1, *x.shape[2:]), bool), axes).reshape(stage.counts)
+        # What the padding step made are elements.
+        whole = tuple(replace(axis, length=axis.length + sum(axis.ahead), ahead=(0, 0)) for axis in axes)
+        elements = np.ones((1, 1, *(axis.length for axis in whole)), bool)
+        reached = windows(elements, whole).reshape(stage.counts)
         total += np.where(reached, convolved(x, Stage(kernel=one, axes=axes, groups=stage.groups)), 0)
     return total
 

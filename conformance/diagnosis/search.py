@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from .subject import Subject, subject
 
 #: A call of more products, or whose taps read more elements, is not looked at: each cause would be that much work, and
 #: would hold that much.
-MOST, MOST_READ = 30_000_000, 8_000_000
+MOST, MOST_READ = 100_000_000, 8_000_000
 #: A candidate that takes more products is tried at one element first.
 PROBED = 20_000
 #: Before a part of an output is explained, what is wrong must hold so many bits that it is not given by chance: by so
@@ -126,7 +127,7 @@ class _Search:
             return False
         if isinstance(candidate, Interpretation) and self.probe is not None and _is_large(candidate):
             value = self._rounded(np.asarray(candidate.at(self.probe)))
-            return self._agree(np.asarray(self.seen[self.probe]), value)
+            return self._agree(np.asarray(self.seen[self.probe]), value, self.probe)
         return True
 
     def _is_returned(self, candidate: Candidate) -> bool:
@@ -136,7 +137,7 @@ class _Search:
             return False
         assert self.seen is not None
         made = self._rounded(candidate.result() if isinstance(candidate, Interpretation) else candidate)
-        return self._agree(self.seen, made) and not self._is_right(made)
+        return made.shape == self.seen.shape and self._agree(self.seen, made) and not self._is_right(made)
 
     def is_wrong(self, candidate: Candidate) -> bool:
         """Say whether a candidate is another output than the definition gives."""
@@ -150,38 +151,62 @@ class _Search:
     def _is_array(self, candidate: Returned) -> bool:
         return candidate.array.dtype == numpy_type(self.dtype) and _equal(candidate.array, self.got)
 
-    def _agree(self, seen: Array, made: Array) -> bool:
-        """Say whether two arrays of one shape agree everywhere."""
-        return bool(self._near(seen, made).all())
-
-    def _near(self, seen: Array, made: Array) -> Array:
-        """Return where two arrays of one shape agree, in the class of exactness of the call."""
+    def _agree(self, seen: Array, made: Array, index: Any = ...) -> bool:
+        """Say whether elements agree with those of a candidate, all of them or those at some index."""
         same = _same(seen, made)
         if same.all() or made.dtype.kind not in "fcV":
-            return same
-        return np.asarray(same | (np.abs(_wide(seen) - _wide(made)) <= self.allowed))
+            return bool(same.all())
+        is_shaped = self.seen is not None and self.seen.shape == self.right.shape
+        bound = self.bound[index] if is_shaped else self.bound.max(initial=0)
+        size = np.abs(_wide(made))
+        slack = bound if self._is_exact(size) else np.maximum(bound, self._coarse) + self._unit * size
+        return bool((same | (np.abs(_wide(seen) - _wide(made)) <= slack)).all())
 
     @cached_property
-    def allowed(self) -> float:
-        """By how much two results of the call may differ, for all its elements: less than half a step of its grid."""
+    def _tolerance(self) -> numerics.Tolerance:
         letters, have = self.call.letters("output"), "NC" + self.call.spatial
         expected = self.right.transpose([have.index(each) for each in letters])
-        tolerance = numerics.tolerance(self.call, expected, self.call.dtype_of("output"), composed=False)
-        if tolerance.grid is not None:
-            return tolerance.grid * 0.49
-        bound = np.asarray(tolerance.bound, np.float64)
-        return float(np.max(bound, initial=0 if bound.size else self._coarse(), where=np.isfinite(bound)))
+        return numerics.tolerance(self.call, expected, self.call.dtype_of("output"), composed=False)
 
-    def _coarse(self) -> float:
-        """Return a bound for sums of as many products of the largest elements, where no output has one."""
+    @property
+    def _grid(self) -> float | None:
+        return self._tolerance.grid
+
+    def _is_exact(self, sizes: Array) -> bool:
+        """Say whether sums as large as these are exact, where those of the definition are."""
+        largest = float(np.max(sizes, initial=0, where=np.isfinite(sizes)))
+        return self._grid is not None and largest * self._unit <= 2 * self._grid
+
+    @property
+    def _unit(self) -> float:
         dtype = self.call.dtype_of("output")
-        if dtype not in FORMATS:
-            return 0.0
-        largest = np.abs(self.it.input).max(initial=0) * np.abs(self.it.kernel).max(initial=0)
-        return float(FORMATS[dtype].unit * largest * self.it.kernel[:1].size)
+        return 2 * FORMATS[dtype].unit if dtype in FORMATS else 0.0
+
+    @cached_property
+    def bound(self) -> Array:
+        """By how much each element of a right output may be off, less than half a step of its grid if it has one."""
+        if self._grid is not None:
+            return np.full(self.right.shape, self._grid * 0.49)
+        letters, have = self.call.letters("output"), "NC" + self.call.spatial
+        shape = [self.right.shape[have.index(each)] for each in letters]
+        bound = np.broadcast_to(np.asarray(self._tolerance.bound, np.float64), shape)
+        return np.nan_to_num(bound.transpose([letters.index(each) for each in have]), posinf=0)
+
+    @cached_property
+    def _coarse(self) -> float:
+        """By how much sums of as many products of the largest elements may be off, whatever they read."""
+        sizes = (np.abs(array[np.isfinite(array)]).max(initial=0) for array in (self.it.input, self.it.kernel))
+        return float(4 * self._unit * self.it.kernel[:1].size * math.prod(sizes))
+
+    def _off(self, made: Array) -> Array:
+        """Return where an output of the right shape is wrong."""
+        same = _same(made, self.right)
+        if same.all() or made.dtype.kind not in "fcV":
+            return ~same
+        return np.asarray(~(same | (np.abs(_wide(made) - _wide(self.right)) <= self.bound)))
 
     def _is_right(self, made: Array) -> bool:
-        return made.shape == self.right.shape and self._agree(made, self.right)
+        return made.shape == self.right.shape and not self._off(made).any()
 
     def _rounded(self, y: Array) -> Array:
         return y.astype(numpy_type(self.call.dtype_of("output")))
@@ -189,7 +214,7 @@ class _Search:
     def _partial(self) -> Diagnosis:
         if self.seen is None or self.seen.shape != self.right.shape or self.dtype != self.call.dtype_of("output"):
             return Diagnosis()
-        wrong = ~self._near(self.seen, self.right)
+        wrong = self._off(self.seen)
         if not wrong.any():
             return Diagnosis()
         where = region(wrong)
@@ -215,7 +240,7 @@ class _Search:
             if isinstance(candidate, Returned) or self.seen is None:
                 return False
             made = self._rounded(candidate.result() if isinstance(candidate, Interpretation) else candidate)
-            return self._agree(self.seen[marked], np.broadcast_to(made, self.seen.shape)[marked])
+            return self._agree(self.seen[marked], np.broadcast_to(made, self.seen.shape)[marked], marked)
 
         try:
             return any(map(holds, self._candidates(name)))
@@ -230,7 +255,10 @@ def _entropy(values: Array) -> float:
 
 
 def _is_large(candidate: Interpretation) -> bool:
-    return len(candidate.stages) == 1 and candidate.products > PROBED
+    if len(candidate.stages) > 1 or candidate.products <= PROBED:
+        return False
+    (stage,) = candidate.stages
+    return not stage.leaves_out
 
 
 def _equal(one: Array, other: Array) -> bool:

@@ -83,11 +83,19 @@ def _rolled(y: Array) -> Iterator[Array]:
 
 
 def _fused_pointwise(it: Subject) -> Iterator[Interpretation]:
-    if it.pointwise is None and it.kernel[0, 0].size == 1 and it.kernel.shape[1] > 1:
-        yield from _weights(it, lambda w: _without(w, slice(-1, None)))
-    elif it.pointwise is not None:
-        for each in _without(it.pointwise, slice(max(it.pointwise.shape[1] - 1, 1), None)):
-            yield it.by_pointwise(each)
+    """Yield kernels of one tap without their last channel, the first one of a separable call if it has one tap too."""
+    one_tap = it.kernel[:1, :1].size == 1
+    kernels = [*_without_last(it.kernel)] if one_tap and it.kernel.shape[1] > 1 else [it.kernel]
+    for kernel in kernels:
+        if it.pointwise is None:
+            yield it.by_kernel(kernel)
+        else:
+            for pointwise in _without_last(it.pointwise):
+                yield replace(it, pointwise=pointwise).by_kernel(kernel)
+
+
+def _without_last(kernel: Array) -> Iterator[Array]:
+    return _without(kernel, slice(max(kernel.shape[1] - 1, 1), None))
 
 
 def _spread_of_one(it: Subject) -> Iterator[Interpretation]:
@@ -101,7 +109,7 @@ def _spread_of_one(it: Subject) -> Iterator[Interpretation]:
 
 CAUSES: dict[str, Cause] = {
     "first-channel-only": partial(_weights, change=lambda w: _without(w, slice(1, None))),
-    "last-channel-dropped": partial(_weights, change=lambda w: _without(w, slice(max(w.shape[1] - 1, 1), None))),
+    "last-channel-dropped": partial(_weights, change=_without_last),
     "channel-tail-dropped": partial(_weights, change=_tails),
     "channels-beyond-8-dropped": partial(_weights, change=lambda w: _without(w, slice(8, None))),
     "channels-beyond-16-dropped": partial(_weights, change=lambda w: _without(w, slice(16, None))),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...call import Array
-from ..interpretation import Interpretation, biased
+from ..interpretation import Interpretation, biased, convolved
 from ..subject import Subject, kernel_of, transpositions
 from .kinds import Cause
 
@@ -166,7 +166,12 @@ def _kernel_sign_lost(it: Subject) -> Iterator[Interpretation]:
 
 
 def _input_sign_lost(it: Subject) -> Iterator[Interpretation]:
-    yield it.by_input(np.abs(it.input).astype(it.input.dtype))
+    x = np.abs(it.input).astype(it.input.dtype)
+    yield it.by_input(x)
+    if it.pointwise is not None:
+        first, second = it.right.stages
+        between = np.abs(convolved(x, first)).astype(x.dtype)
+        yield Interpretation(input=between, stages=(second,), bias=it.bias)
 
 
 def _kernel_not_flipped_back(it: Subject) -> Iterator[Interpretation]:
