@@ -75,7 +75,7 @@ def _slices(numbers: Expansion, width: int) -> Iterator[tuple[int, Array]]:
     """
     rest: Sequence[Array] = numbers
     for place in reversed(range(_digits(_bits(numbers), width))):
-        (digits, *others), rest = _cut(rest, 2.0 ** (width * place))
+        (digits, *others), rest = _cut(rest, 2.0 ** (width * place)) if place else (rest, ())
         digits = sum(others, digits)
         if digits.any():
             yield place, digits
@@ -86,5 +86,5 @@ def _cut(numbers: Sequence[Array], grid: float) -> tuple[list[Array], list[Array
     Return the nearest multiples of a power of two, as how many of it they are, and what is left of the numbers.
     """
     counts = [part * (1 / grid) for part in numbers]
-    rest = [part - np.rint(count, out=count) * grid for part, count in zip(numbers, counts, strict=True)]
-    return counts, rest
+    rest = [np.rint(count, out=count) * grid for count in counts]
+    return counts, [np.subtract(part, whole, out=whole) for part, whole in zip(numbers, rest, strict=True)]
