@@ -20,6 +20,7 @@ from conv_conformance.corpus import load
 from conv_conformance.diagnosis import diagnose
 from conv_conformance.diagnosis.causes import CAUSES
 from conv_conformance.diagnosis.regions import region
+from conv_conformance.diagnosis.scopes import WIDER, narrowed
 from conv_conformance.diagnosis.subject import subject
 from conv_conformance.dtypes import numpy_type
 from conv_conformance.expectation import Output
@@ -238,3 +239,31 @@ def test_a_record_keeps_it() -> None:
 def test_in_words(diagnosis: Diagnosis, words: str) -> None:
     """How sure it is stands in the text."""
     assert words == str(diagnosis)
+
+
+def test_the_narrower_of_two_causes_is_said() -> None:
+    """It says as much of the call, and less of others; what implies it is told beside it."""
+    assert set(WIDER) | {name for wider in WIDER.values() for name in wider} <= set(CAUSES)
+    assert narrowed(["stride-ignored", "depthwise-stride-ignored", "places-reversed"]) == (
+        ("depthwise-stride-ignored", "places-reversed"),
+        ("stride-ignored",),
+    )
+    assert narrowed(["stride-ignored"]) == (("stride-ignored",), ())
+    x, w = np.arange(36.0).reshape(2, 9, 2) ** 2, np.arange(1.0, 7.0).reshape(3, 2, 1)
+    call = call_of("depthwise_conv", x, w, strides=2)
+    found = said(call, reference.evaluate(replace(call, strides=(1,))))
+    assert found is not None
+    assert ("depthwise-stride-ignored", True) == (found.causes[0], "stride-ignored" in found.wider)
+
+
+def test_a_transposed_weight_that_is_not_finite_meets_no_gap() -> None:
+    """What no tap reaches is no term: an infinite weight beside it makes no NaN."""
+    x, w = np.arange(1.0, 7.0).reshape(1, 3, 2), np.ones((2, 2, 4))
+    w[1, 0, 2] = np.inf
+    call = call_of("conv_transpose", x, w, strides=3)
+    right = reference.evaluate(call)
+    assert np.isinf(right).any() and not np.isnan(right).any()
+    lost = right.copy()
+    lost[np.isinf(lost)] = np.nan
+    found = said(call, lost)
+    assert found is not None and "nan-for-infinity" in found.causes
