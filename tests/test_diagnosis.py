@@ -267,3 +267,14 @@ def test_a_transposed_weight_that_is_not_finite_meets_no_gap() -> None:
     lost[np.isinf(lost)] = np.nan
     found = said(call, lost)
     assert found is not None and "nan-for-infinity" in found.causes
+
+
+def test_what_is_small_beside_large_numbers_is_still_told_apart() -> None:
+    """A lost bias is less than sums of the largest elements may be off; no cause but that one is said."""
+    rng = np.random.default_rng(5)
+    x, w = rng.normal(size=(3, 9, 6)), rng.normal(size=(3, 6, 4))
+    x[0] *= 1e6
+    call = call_of("conv", x, w, bias=rng.normal(size=4) / 8)
+    found = said(call, reference.evaluate(replace(call, bias=np.zeros(4, np.float32))))
+    assert found is not None
+    assert {"bias-ignored"} == set(found.causes)

@@ -36,7 +36,9 @@ WIDER: dict[str, tuple[str, ...]] = {
     "causal-stride-aligned-last": ("stride-phase-shifted",),
     "transposed-same-shifted": ("transposed-one-late",),
     "transposed-lower-shifted": ("transposed-one-late",),
-    "input-dilation-of-one-element": ("input-dilation-trailing",),
+    "input-dilation-of-one-element": ("input-dilation-trailing", "length-off-by-one"),
+    "dilation-of-one-tap-counts": ("tail-window-dropped",),
+    "transposed-same-short": ("tail-window-dropped", "transposed-crop-missing"),
     # Of one dtype or storage
     "dtype-narrowed": ("dtype-always-float32",),
     "dtype-promoted": ("dtype-always-float32",),

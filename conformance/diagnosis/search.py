@@ -31,6 +31,8 @@ PROBED = 20_000
 #: many different numbers at least, none of them zero, or by where each number stands; else by the pattern of what is
 #: wrong in the smallest region around it.
 FEWEST, BITS = 3, 24
+#: So many times nearer than to what is right a wrong element must be to what a cause gives.
+NEARER = 2
 #: What the arrays of a call may stumble over where a cause does not fit them.
 STUMBLES = (ValueError, IndexError, KeyError, TypeError, ZeroDivisionError, OverflowError)
 
@@ -156,11 +158,24 @@ class _Search:
         same = _same(seen, made)
         if same.all() or made.dtype.kind not in "fcV":
             return bool(same.all())
-        is_shaped = self.seen is not None and self.seen.shape == self.right.shape
-        bound = self.bound[index] if is_shaped else self.bound.max(initial=0)
+        return bool((same | (np.abs(_wide(seen) - _wide(made)) <= self._slack(seen, made, index))).all())
+
+    def _slack(self, seen: Array, made: Array, index: Any) -> Array:
+        """
+        Return how near elements must come to those of a candidate: as two right results would to each other.
+
+        What is wrong must come much nearer to the candidate than it is to what is right.
+        """
         size = np.abs(_wide(made))
-        slack = bound if self._is_exact(size) else np.maximum(bound, self._coarse) + self._unit * size
-        return bool((same | (np.abs(_wide(seen) - _wide(made)) <= slack)).all())
+        is_shaped = self.seen is not None and self.seen.shape == self.right.shape
+        bound = np.asarray(self.bound[index] if is_shaped else self.bound.max(initial=0))
+        if self._is_exact(size):
+            return bound
+        slack = np.maximum(bound, self._coarse) + self._unit * size
+        if not is_shaped:
+            return np.asarray(slack)
+        off = np.abs(_wide(seen) - _wide(self.right[index]))
+        return np.asarray(np.where(off > bound, np.minimum(slack, off / NEARER), slack))
 
     @cached_property
     def _tolerance(self) -> numerics.Tolerance:
