@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..call import Call
     from ..case import Case
     from ..observation import Observation
+    from ..targets import Adapter
 
 OPS = ("conv", "depthwise_conv", "conv_transpose")
 MODES = ("zeros", "reflect", "replicate", "circular")
@@ -45,8 +46,14 @@ MODES = ("zeros", "reflect", "replicate", "circular")
     "--weights", "is_about_weights", is_flag=True, help="How does the kernel go from one framework to another?"
 )
 @click.option("--output-size", type=click.IntRange(1), help="Which parameters take the input to this length?")
+@click.option("--shrink", "shrinks", is_flag=True, help="With -b: the smallest call that fails as this one does.")
 def explain(
-    what: Sequence[str], backends: Sequence[str], output_size: int | None, is_about_weights: bool, **words: Any
+    what: Sequence[str],
+    backends: Sequence[str],
+    output_size: int | None,
+    is_about_weights: bool,
+    shrinks: bool,
+    **words: Any,
 ) -> int:
     """
     Explain cases, or a call that is given by options.
@@ -56,16 +63,21 @@ def explain(
     ready to paste, and what the verdicts on their numbers rest on is shown: K, u and S, the bound and how near the
     worst output came to it; of numbers that were drawn for it, each statistic with its limit and why that is the limit.
 
+    With --shrink a call that fails is made smaller as long as it fails by the same verdict and the same causes, and
+    printed as a case in YAML and as a program of the bare framework.
+
     Exit codes: 0; 2 no such case; 3 a target could not run.
     """
     out = showing.console(stderr=False)
+    if shrinks and not (len(backends) == 1 and what):
+        raise click.UsageError("--shrink takes a case, and one target with -b")
     if not what and backends and output_size is not None:
         raise click.UsageError("-b makes one call, and --output-size looks for many")
     if not what:
         return _asked(out, words, output_size, backends, is_about_weights=is_about_weights)
-    from .. import campaign
-
-    cases = campaign.corpus(what, "full").cases
+    cases = _cases(what)
+    if shrinks:
+        return _shrunk(cases, backends[0])
     if backends:
         return _judged(out, cases, backends)
     for case in cases:
@@ -74,6 +86,19 @@ def explain(
         if is_about_weights:
             out.print(_table(_weights(case.call)))
     return 0
+
+
+def _cases(what: Sequence[str]) -> Sequence[Case]:
+    """Return the cases that are meant; the full sweeps take seconds to draw, and are left out where ids are literal."""
+    from .. import campaign
+    from ..problem import Invalid
+
+    if not any(set(each) & set("*?") for each in what):
+        try:
+            return campaign.corpus(what, "none").cases
+        except Invalid:
+            pass
+    return campaign.corpus(what, "full").cases
 
 
 def _asked(
@@ -173,6 +198,43 @@ def _judged(out: Console, cases: Sequence[Case], backends: Sequence[str]) -> int
             lines += [Line("call", observation.call)] if observation.call else []
             out.print(_table(lines))
     return code
+
+
+def _shrunk(cases: Sequence[Case], backend: str) -> int:
+    """Print the smallest calls that fail on a target as these do, as cases and as programs."""
+    from .. import targets
+    from ..failing import NotRun, failures, like
+    from ..shrinking import shrunk
+
+    (adapter,) = targets.named([backend])
+    try:
+        for case in cases:
+            (found,) = failures([case.call], adapter)
+            if found is None:
+                click.echo(f"{case.id}: does not fail on {backend}")
+            else:
+                _print_smallest(case, shrunk(case.call, like(found, adapter)), adapter)
+    except NotRun as error:
+        click.echo(f"{backend}: {error}", err=True)
+        return codes.NOT_RUN
+    return 0
+
+
+def _print_smallest(case: Case, call: Call, adapter: Adapter) -> None:
+    from .. import casetext, reference, wire
+    from ..plan import smoke
+    from ..pool import observe
+    from ..process import Seen
+    from ..reports.script import script
+    from ..terms import Terms
+    from ..verdict import Verdict
+
+    name = f"{case.id.partition('[')[0]}-shrunk"
+    click.echo(casetext.case(call, reference.evaluate(call), name=name, title=case.title, clauses=case.clauses))
+    for event in observe(Terms(), adapter, smoke(), [wire.pack_call(0, call)]):
+        if isinstance(event, Seen):
+            said = Verdict(case=name, target=str(adapter), verdict="disagree", call=event.observation.call)
+            click.echo("\n".join(script(said, call)))
 
 
 def _outcome(observation: Observation) -> str:

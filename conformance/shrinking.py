@@ -1,0 +1,191 @@
+"""
+The smallest call that still fails as a larger one does: step by step, whatever can be left out is left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from .call import ARRAYS, Array, Call, PerArray
+
+#: Says of calls which of them still fail.
+Fails = Callable[[Sequence[Call]], Sequence[bool]]
+
+#: So many times a smaller call is taken at most.
+MOST = 60
+KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
+
+
+def shrunk(call: Call, fails: Fails) -> Call:
+    """
+    Return the smallest call to which single steps lead, each of them to one that fails.
+
+    Of the steps from one call, which are all tried, the one to the smallest is taken.
+    """
+    for _ in range(MOST):
+        tried = [each for each in smaller(call) if size(each) < size(call)]
+        failing = [each for each, is_failing in zip(tried, fails(tried), strict=True) if is_failing]
+        if not failing:
+            return call
+        call = min(failing, key=size)
+    return call
+
+
+def size(call: Call) -> tuple[int, int, int, float]:
+    """
+    Return how large a call is: its elements, how far its parameters are from their defaults, the digits of its numbers.
+
+    The numbers themselves come last.
+    """
+    arrays = [call.array(name) for name in ARRAYS if getattr(call, name) is not None]
+    ones = (*call.strides, *call.dilations, *call.input_dilations, call.groups)
+    words = (call.padding != "valid", call.padding_mode != "zeros", call.storage != PerArray(input="contiguous"))
+    said = sum(value - 1 for value in ones) + sum(words) + sum(call.output_padding) + (call.before is not None)
+    said += 0 if isinstance(call.padding, str) else sum(abs(end) for pair in call.padding for end in pair)
+    numbers = [float(value) for array in arrays for value in np.abs(array).flat]
+    digits = sum(len(f"{number:.17g}") for number in numbers)
+    return sum(array.size for array in arrays), said, digits, sum(filter(math.isfinite, numbers))
+
+
+def smaller(call: Call) -> Iterator[Call]:
+    """
+    Yield calls that are one step smaller; some may have no meaning.
+    """
+    yield from _cut(call)
+    yield from _simpler(call)
+    yield from _plainer(call)
+
+
+def _parts(count: int) -> Iterator[slice]:
+    """Yield parts of an axis: the halves, then all but the last and all but the first."""
+    if count > 1:
+        yield from (slice(count // 2), slice(count // 2, None))
+    if count > 2:
+        yield from (slice(count - 1), slice(1, None))
+
+
+def _cut(call: Call) -> Iterator[Call]:
+    first = "depthwise_kernel" if call.op == "separable_conv" else "kernel"
+    for letter in ("N", *call.spatial):
+        yield from (_taken(call, {"input": letter}, part) for part in _parts(call.extent("input", letter)))
+    for letter in call.spatial:
+        yield from (_taken(call, {first: letter}, part) for part in _parts(call.extent(first, letter)))
+    if call.op == "depthwise_conv":
+        yield from _fewer_depthwise(call)
+    elif call.op == "separable_conv":
+        last = {"pointwise_kernel": "O", "bias": "O"}
+        yield from (_taken(call, last, part) for part in _parts(call.extent("pointwise_kernel", "O")))
+    elif call.groups == 1:
+        channels = {"input": "C", "kernel": "I"}
+        yield from (_taken(call, channels, part) for part in _parts(call.extent("input", "C")))
+        filters = {"kernel": "O", "bias": "O"}
+        yield from (_taken(call, filters, part) for part in _parts(call.extent("kernel", "O")))
+    else:
+        yield from _fewer_groups(call)
+
+
+def _fewer_depthwise(call: Call) -> Iterator[Call]:
+    channels, many = call.extent("kernel", "C"), call.extent("kernel", "M")
+    bias = None if call.bias is None else np.asarray(call.bias).reshape(channels, many)
+    for part in _parts(channels):
+        made = _taken(call, {"input": "C", "kernel": "C"}, part)
+        yield made if bias is None else replace(made, bias=bias[part].reshape(-1))
+    for part in _parts(many):
+        made = _taken(call, {"kernel": "M"}, part)
+        yield made if bias is None else replace(made, bias=bias[:, part].reshape(-1))
+
+
+def _fewer_groups(call: Call) -> Iterator[Call]:
+    """Yield the call with the first groups alone, or with fewer channels or filters in each."""
+    is_transposed, groups = call.op == "conv_transpose", call.groups
+    share = call.extent("input", "C") // groups
+    produced = call.extent("kernel", "O") // (1 if is_transposed else groups)
+    for kept in {1, groups // 2, groups - 1} - {0, groups}:
+        yield replace(_in_groups(call, _places(kept, share), _places(kept, produced)), groups=kept)
+    every = range(groups)
+    for part in _parts(share):
+        inside = range(share)[part]
+        made = _in_groups(call, [g * share + at for g in every for at in inside], _places(groups, produced))
+        yield made if is_transposed else _taken(made, {"kernel": "I"}, part)
+    for part in _parts(produced):
+        inside = range(produced)[part]
+        made = _in_groups(call, _places(groups, share), [g * produced + at for g in every for at in inside])
+        yield _taken(made, {"kernel": "O"}, part) if is_transposed else made
+
+
+def _places(groups: int, share: int) -> list[int]:
+    return list(range(groups * share))
+
+
+def _in_groups(call: Call, channels: list[int], filters: list[int]) -> Call:
+    """Return the call with some channels of its input and some of its filters, as they stand in the kernel."""
+    whole = {"input": "C", "kernel": "I"} if call.op == "conv_transpose" else {"input": "C"}
+    made = _taken(call, whole, channels)
+    return _taken(made, {"bias": "O"} if call.op == "conv_transpose" else {"kernel": "O", "bias": "O"}, filters)
+
+
+def _taken(call: Call, letters: dict[str, str], part: slice | list[int]) -> Call:
+    """Return the call with a part of one axis of some arrays, those that are there."""
+    arrays = {name: call.array(name) for name in letters if getattr(call, name) is not None}
+    return _with(call, **{name: array[_index(call, name, letters[name], part)] for name, array in arrays.items()})
+
+
+def _index(call: Call, name: str, letter: str, part: slice | list[int]) -> tuple[slice | list[int], ...]:
+    return (part,) if name == "bias" else (*(slice(None),) * call.letters(name).index(letter), part)
+
+
+def _with(call: Call, **changes: Any) -> Call:
+    """Return the call with other arrays, contiguous ones, or other parameters."""
+    arrays = {name: np.ascontiguousarray(each) for name, each in changes.items() if isinstance(each, np.ndarray)}
+    return replace(call, **{**changes, **arrays})
+
+
+def _simpler(call: Call) -> Iterator[Call]:
+    ones, none = (1,) * call.rank, (0,) * call.rank
+    plain: dict[str, Any] = {
+        "bias": None,
+        "before": None,
+        "padding": "valid",
+        "padding_mode": "zeros",
+        "storage": PerArray(input="contiguous"),
+        "output_padding": none,
+        "strides": ones,
+        "dilations": ones,
+        "input_dilations": ones,
+    }
+    for name, value in plain.items():
+        if getattr(call, name) is not value:
+            yield _with(call, **{name: value})
+    for name in ("strides", "dilations", "input_dilations", "output_padding"):
+        for at, value in enumerate(getattr(call, name)):
+            if value > 1:
+                values = list(getattr(call, name))
+                values[at] = value - 1
+                yield _with(call, **{name: tuple(values)})
+    if not isinstance(call.padding, str):
+        for at, end in np.ndindex(call.rank, 2):
+            pairs = [list(pair) for pair in call.padding]
+            pairs[at][end] -= int(np.sign(pairs[at][end]))
+            yield _with(call, padding=tuple(map(tuple, pairs)))
+
+
+def _plainer(call: Call) -> Iterator[Call]:
+    """Yield calls of simpler numbers: zeros, ones, positions, whole numbers."""
+    for name in ("input", *KERNELS, "bias"):
+        if getattr(call, name) is None:
+            continue
+        array = call.array(name)
+        yield from (_with(call, **{name: each.astype(array.dtype)}) for each in _simple(array))
+
+
+def _simple(array: Array) -> Iterator[Array]:
+    yield np.zeros(array.shape)
+    yield np.ones(array.shape)
+    yield (np.arange(array.size) % 7 + 1).reshape(array.shape)
+    if array.dtype.kind in "fV":
+        yield np.rint(np.nan_to_num(array.astype(np.float64), posinf=1, neginf=-1))

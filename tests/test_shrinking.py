@@ -1,0 +1,143 @@
+"""
+The smallest call that fails like another: what is left out, when it stops, and how it is written down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conv_conformance import casetext, corpus, reference
+from conv_conformance.call import ARRAYS, Call
+from conv_conformance.case import Case
+from conv_conformance.diagnosis import shows
+from conv_conformance.expectation import Output
+from conv_conformance.failing import Failure
+from conv_conformance.shrinking import shrunk, size, smaller
+
+from .commands import Command
+from .test_guides import ROOT
+
+
+@pytest.fixture(scope="module")
+def cases() -> list[Case]:
+    """Cases that expect an output, of every operation and dtype."""
+    found = [case for case in corpus.load(sweeps="none").cases if _is_plain(case)]
+    return found[::9]
+
+
+def _is_plain(case: Case) -> bool:
+    call = case.call
+    plain = call.training is None and not call.gradients and call.variation == type(call.variation)()
+    return isinstance(case.expectation, Output) and plain and sum(call.array(each).size for each in _names(call)) < 5000
+
+
+def _names(call: Call) -> list[str]:
+    return [name for name in ARRAYS if getattr(call, name) is not None]
+
+
+def test_every_step_is_a_call_or_has_no_meaning(cases: list[Case]) -> None:
+    """Arrays go together, or the reference says why they do not; most steps are smaller."""
+    meant = told = 0
+    for case in cases[::3]:
+        for each in smaller(case.call):
+            told += 1
+            try:
+                reference.evaluate(each)
+                meant += 1
+            except reference.Undefined:
+                continue
+    assert meant > told / 2 > 200
+
+
+def showing(cause: str) -> object:
+    def fails(calls: Sequence[Call]) -> list[bool]:
+        return [_is_meant(each) and shows(each, cause) for each in calls]
+
+    return fails
+
+
+def _is_meant(call: Call) -> bool:
+    try:
+        return reference.evaluate(call).size > 0
+    except reference.Undefined:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("cause", "elements"),
+    [("kernel-flipped", 4), ("stride-ignored", 4), ("bias-ignored", 3), ("groups-ignored", 6), ("batch-reversed", 4)],
+)
+def test_nothing_is_left_that_could_be_left_out(cause: str, elements: int, cases: list[Case]) -> None:
+    """Two taps tell a flipped kernel, two channels in two groups that groups are ignored."""
+    fails = showing(cause)
+    middling = (case.call for case in cases if 20 < size(case.call)[0] < 300)
+    large = next(call for call in middling if fails([call]) == [True])  # type: ignore[operator]
+    found = shrunk(large, fails)  # type: ignore[arg-type]
+    assert fails([found]) == [True] and size(found) < size(large)  # type: ignore[operator]
+    assert not any(fails([each for each in smaller(found) if size(each) < size(found)]))  # type: ignore[operator]
+    assert size(found)[0] <= elements
+
+
+def test_what_does_not_shrink_stays() -> None:
+    """A call of which no part fails is the smallest."""
+    call = next(case.call for case in corpus.load(sweeps="none").cases if case.id.startswith("conv1d.walkthrough."))
+    assert shrunk(call, lambda calls: [False] * len(calls)) is call
+
+
+def test_likeness() -> None:
+    """One verdict, one kind, and a cause that explains both, or none that explains either."""
+    one = Failure("disagree", "values", frozenset({"a", "b"}))
+    assert one.is_like(one._replace(causes=frozenset({"b", "c"})))
+    assert not one.is_like(one._replace(causes=frozenset({"c"}))) and not one.is_like(one._replace(kind="shape"))
+    assert not one.is_like(None) and not one.is_like(one._replace(causes=frozenset()))
+    assert Failure("crash", None, frozenset()).is_like(Failure("crash", None, frozenset()))
+
+
+def test_a_call_is_written_and_read_again(cases: list[Case], tmp_path: Path) -> None:
+    """Every array to the bit, every parameter, and what is expected."""
+    texts, rights = [], []
+    for number, case in enumerate(cases):
+        rights.append(reference.evaluate(case.call))
+        name = f"conv1d.own.number-{number}"
+        texts.append(casetext.case(case.call, rights[-1], name=name, title="A title", clauses=case.clauses))
+    head, _, _ = texts[0].partition("cases:\n")
+    entries = "".join(text.partition("cases:\n")[2] for text in texts)
+    (tmp_path / "own.yaml").write_text(f"{head}cases:\n{entries}")
+    for case, right, read in zip(cases, rights, corpus.load([tmp_path / "own.yaml"]).cases, strict=True):
+        for name in _names(case.call):
+            assert read.call.array(name).tobytes() == np.ascontiguousarray(case.call.array(name)).tobytes(), case.id
+        assert said(read.call) == said(case.call), case.id
+        assert isinstance(read.expectation, Output) and read.expectation.array.tobytes() == right.tobytes()
+
+
+def said(call: Call) -> list[object]:
+    """
+    Return the parameters of a call.
+    """
+    steps = (call.strides, call.dilations, call.input_dilations, call.output_padding, call.groups)
+    arrays = [*_names(call), "output"]
+    letters = [call.letters(name) for name in arrays if name != "bias"]
+    stored = [getattr(call.storage, name) or "contiguous" for name in arrays[:-1]]
+    words = (call.op, call.padding, call.padding_mode, call.before)
+    return [*steps, *words, *letters, *map(call.dtype_of, arrays), *stored]
+
+
+def test_the_command_prints_a_case_and_a_program(command: Command, tmp_path: Path) -> None:
+    """Of what does not fail it says so; without a case and a target it is refused."""
+    text = (ROOT / "docs" / "guides" / "write-a-backend.md").read_text()
+    taps = text.split("```python\n")[1].split("```")[0]
+    (tmp_path / "flipped.py").write_text(taps.replace("::stride]", "::stride, :, ::-1]"))
+    target = f"{tmp_path / 'flipped.py'}:Taps"
+    done = command("explain", "conv1d.walkthrough.forty-items-by-36-windows", "-b", target, "--shrink")
+    assert done.code == 0
+    written, _, program = done.out.partition("\n\n")
+    (tmp_path / "own.yaml").write_text(written + "\n")
+    (case,) = corpus.load([tmp_path / "own.yaml"]).cases
+    assert (case.call.input.shape, case.call.array("kernel").shape) == ((1, 2, 1), (2, 1, 1))
+    assert program.splitlines()[0] == "import numpy as np" and len(program.splitlines()) <= 10
+    right = command("explain", "conv1d.walkthrough.forty-items-by-36-windows", "-b", "numpy", "--shrink")
+    assert (0, "does not fail on numpy" in right.out) == (right.code, True)
+    assert command("explain", "--shrink", "-b", "numpy").code == 2
