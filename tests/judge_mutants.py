@@ -61,6 +61,10 @@ def _expansion(before: str, after: str) -> Mutant:
     return Mutant(module="reference.expansion", before=before, after=after, tests=("test_slices.py",))
 
 
+def _places(before: str, after: str) -> Mutant:
+    return Mutant(module="reference.places", before=before, after=after, tests=("test_reference.py",))
+
+
 def _run(before: str, after: str, *tests: str) -> Mutant:
     return Mutant(module="run", before=before, after=after, tests=tests or ("test_run.py",))
 
@@ -188,13 +192,16 @@ MUTANTS = {
     "energy-not-asked": _evidence("statistic=_rms(found)", "statistic=0.0"),
     "match-not-asked": _evidence("score = share * size", "score = 0 * share * size"),
     "own-rounding-held-against-it": _evidence("if form.unit > by.unit:", "if False:"),
+    "own-rounding-twice-as-wide": _evidence("np.ldexp(0.5, exponents", "np.ldexp(1.0, exponents"),
     "witness-of-nothing": _evidence("max(LEAST_WITNESS, *(", "min(LEAST_WITNESS, *("),
     "coarser-class-is-within": _evidence("in sort[: sort.index(asked) + 1]", "in sort"),
     "few-outputs-not-weighed": _evidence("if (rms := _rms(several)) > (limit", "if (rms := 0.0) > (limit"),
     "statistics-of-any-numbers": _rounded("is_asked = context.is_drawn and", "is_asked ="),
     "statistics-of-compositions": _rounded("not observation.composed and evidence", "evidence"),
-    "documented-class-not-heard": _rounded("return self.declared.get(self.call.dtype.input)", "return None"),
-    "strict-not-heard": _rounded(' or self.policy == "strict"', ""),
+    "documented-class-not-heard": _rounded("self.declared.get(self.call.dtype.input)", "None"),
+    "strict-not-heard": _rounded('None if self.policy == "strict" else self.declared', "self.declared"),
+    "a-transform-that-passes-forbids": _rounded("return declared or expectation", "return expectation"),
+    "documented-before-asked": _rounded("return expectation.precision or declared", "return declared"),
     "any-not-heard": _rounded('context.policy != "any" or', "True or"),
     "any-excuses-values": _rounded(' or judgement.finding.kind != "precision"', ""),
     "class-not-told": _rounded('Judgement(verdict="agree", precision=accumulator)', "AGREE"),
@@ -232,10 +239,13 @@ MUTANTS = {
     "products-not-counted": _slices("terms * pairs", "pairs"),
     "pairs-of-digits-not-counted": _slices("terms * pairs", "terms"),
     "no-carry-of-digits": _slices("-(-(bits + 1) // width)", "-(-bits // width)"),
-    "rest-of-an-operand-forgotten": _slices("digits = sum(cut[1:], cut[0])", "digits = cut[0]"),
+    "rest-of-an-operand-forgotten": _slices("digits = sum(others, digits)", "pass"),
     "one-pass-of-sums": _expansion("        parts = added\n", "        return tuple(added)\n"),
-    "rounded-twice": _expansion("np.where(is_even & (others[0] != 0), beside, first)", "first"),
-    "rounded-to-odd-always": _expansion("is_even & (others[0] != 0)", "others[0] != 0"),
+    "rounded-twice": _expansion("(bits & 1 == 0) & (others[0] != 0)", "0"),
+    "rounded-to-odd-always": _expansion("(bits & 1 == 0) & (others[0] != 0)", "others[0] != 0"),
+    "rounded-to-odd-upwards": _expansion("np.where((others[0] > 0) == (first > 0), 1, -1)", "1"),
+    "uneven-places-as-even": _places(" or (steps != steps[:1]).any()", ""),
+    "even-places-without-their-step": _places("int(steps[0]) if len(steps) else 1", "1"),
     "ties-without-what-follows": _expansion("np.where(is_tie & goes_on, beside, first)", "first"),
     "every-tie-goes-on": _expansion("is_tie & goes_on", "is_tie"),
     # Special values
