@@ -140,4 +140,6 @@ def test_the_command_prints_a_case_and_a_program(command: Command, tmp_path: Pat
     assert program.splitlines()[0] == "import numpy as np" and len(program.splitlines()) <= 10
     right = command("explain", "conv1d.walkthrough.forty-items-by-36-windows", "-b", "numpy", "--shrink")
     assert (0, "does not fail on numpy" in right.out) == (right.code, True)
+    more = next(case.id for case in corpus.load(sweeps="none").cases if case.call.gradients)
+    assert "asks for more than an output" in command("explain", more, "-b", "numpy", "--shrink").out
     assert command("explain", "--shrink", "-b", "numpy").code == 2
