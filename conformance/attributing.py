@@ -25,6 +25,8 @@ from .verdict import Verdict
 
 #: So many causes are told of one target.
 MOST = 3
+#: Of so many causes that explain as much, the first ones, it is looked at which shows least where calls agree.
+TIED = 3
 #: So many agreeing calls are looked at, evenly chosen from all.
 LOOKED_AT = 2000
 
@@ -124,14 +126,15 @@ class Wrong:
             counts = Counter(name for causes in left.values() for name in causes)
             if not counts or max(counts.values()) < FEWEST:
                 return
-            cause = max(counts, key=lambda name: (counts[name], -_rivals(name, left)))
+            most = [name for name, count in counts.items() if count == max(counts.values())][:TIED]
+            # Of causes that explain as much, the one that shows on the fewest calls that agree.
+            cause = min(most, key=lambda name: (len(self._showing(name, showing)) if len(most) > 1 else 0, name))
             cases = [case for case, causes in left.items() if cause in causes]
             yield from self._parts(target, cause, cases, showing)
             left = {case: causes for case, causes in left.items() if cause not in causes}
 
     def _parts(self, target: str, cause: str, cases: Sequence[str], showing: Showing) -> Iterator[Attribution]:
-        step = -(-len(self.agreeing) // LOOKED_AT) or 1
-        others = [case for case in self.agreeing[::step] if showing.on(case, cause)]
+        others = self._showing(cause, showing)
         rows = [showing.said.features(case) for case in (*cases, *others)]
         search = Search(Table(rows), np.arange(len(cases), len(rows)))
         for part in search.parts(range(len(cases))):
@@ -145,7 +148,7 @@ class Wrong:
                 against=showing.said.by_size(against),
             )
 
-
-def _rivals(name: str, left: Mapping[str, frozenset[str]]) -> int:
-    """Return how many other causes explain the calls as well that one does: of two, the sharper has fewer."""
-    return sum(len(causes) for causes in left.values() if name in causes)
+    def _showing(self, cause: str, showing: Showing) -> list[str]:
+        """Return the calls that agree on which a cause would show."""
+        step = -(-len(self.agreeing) // LOOKED_AT) or 1
+        return [case for case in self.agreeing[::step] if showing.on(case, cause)]
