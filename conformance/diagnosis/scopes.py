@@ -20,6 +20,7 @@ WIDER: dict[str, tuple[str, ...]] = {
     "separable-dilation-ignored": ("dilation-ignored",),
     "separable-order-swapped": ("group-outputs-interleaved",),
     "multiplier-major": ("group-outputs-interleaved",),
+    "transposed-undilated": ("dilation-ignored",),
     "transposed-axes-swapped": ("padding-axes-swapped",),
     "transposed-ends-swapped": ("padding-ends-swapped",),
     "transposed-channels-swapped": ("kernel-channels-swapped",),

@@ -166,7 +166,9 @@ CAUSES: dict[str, Cause] = {
     "stride-last-axis-only": partial(_of_one, name="stride", at=-1),
     "stride-gaps-read": _forward(_gaps_read),
     "pointwise-ignores-stride": _pointwise,
-    "dilation-ignored": _forward(_both(UNDILATED, lambda axis: replace(axis, dilation=1))),
+    "dilation-ignored": lambda it: (
+        UNDILATED(it) if it.is_transposed else _both(UNDILATED, lambda axis: replace(axis, dilation=1))(it)
+    ),
     "dilations-swapped": _swapped("dilation", lambda one, other: replace(one, dilation=other.dilation)),
     "dilations-rolled": partial(_rolled, name="dilation"),
     "dilation-first-axis-only": partial(_of_one, name="dilation", at=0),
