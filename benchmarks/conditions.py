@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from multiprocessing import get_context
@@ -25,6 +25,7 @@ from conv_conformance import corpus, diagnosis, platforms
 from conv_conformance.adapter import Refused
 from conv_conformance.attributing import Showing, attribute
 from conv_conformance.attribution import Attribution
+from conv_conformance.call import Array, Call
 from conv_conformance.case import Case
 from conv_conformance.diagnosis.causes import CAUSES
 from conv_conformance.diagnosis.scopes import WIDER
@@ -63,17 +64,17 @@ def outputs(cases: Sequence[Case]) -> list[Case]:
     return [case for case in found if not case.call.gradients and not case.call.variation.shape_inference]
 
 
-def shown(fault: str, cases: Sequence[Case]) -> dict[str, Verdict]:
+def shown(fault: str, cases: Sequence[Case], condition: str = "") -> dict[str, Verdict]:
     """
-    Return the disagreements of a fault that acts everywhere.
+    Return the disagreements of a fault that acts under a condition, without one everywhere.
     """
-    made = Mutant(fault=fault).prepared()
+    made = Mutant(fault=fault, condition=condition).prepared()
     return {case.id: verdict for case in cases if (verdict := _verdict(case, made.output)) is not None}
 
 
-def _verdict(case: Case, compute: object) -> Verdict | None:
+def _verdict(case: Case, compute: Callable[[Call], Array]) -> Verdict | None:
     try:
-        got = compute(case.call)  # type: ignore[operator]
+        got = compute(case.call)
     except Refused:
         return None
     seen = Observation(outcome="returned", arrays={"output": got}, dtypes={"output": got.dtype.name})
@@ -93,13 +94,11 @@ def trials(fault: str, under: Sequence[str], cases: Sequence[Case]) -> Iterator[
     showing = Showing(by_id)
     for name in under:
         condition = conditions.named(name)
-        acting = {case for case in everywhere if condition.holds(by_id[case].call)}
         if condition.region is not None:
-            everywhere_here = _in_region(fault, name, cases)
-            acting = {*everywhere_here}
-            failing = everywhere_here
+            failing = shown(fault, cases, name)
         else:
-            failing = {case: everywhere[case] for case in acting}
+            failing = {case: said for case, said in everywhere.items() if condition.holds(by_id[case].call)}
+        acting = {*failing}
         verdicts = [failing.get(case.id) or Verdict(case=case.id, target=TARGET, verdict="agree") for case in cases]
         found = attribute(verdicts, by_id, showing) if len(acting) >= FEWEST else ()
         shows = everywhere if condition.region is None else failing
@@ -110,11 +109,6 @@ def trials(fault: str, under: Sequence[str], cases: Sequence[Case]) -> Iterator[
             outcome=_outcome(fault, found, acting, {*shows}, by_id),
             said="; ".join(each.text for each in found),
         )
-
-
-def _in_region(fault: str, condition: str, cases: Sequence[Case]) -> dict[str, Verdict]:
-    made = Mutant(fault=fault, condition=condition).prepared()
-    return {case.id: verdict for case in cases if (verdict := _verdict(case, made.output)) is not None}
 
 
 def _outcome(

@@ -3,8 +3,8 @@ Whether diagnosis names the cause of a wrong output, with every cause injected i
 
     python benchmarks/diagnosis.py [--trials N] [--unknown N] [--seed N] [--json]
 
-Two trials of each known cause and one of each unknown take two minutes on two cores; the 90 and 30 that are the
-default, above an hour.
+Two trials of each known cause and one of each unknown take four minutes on two cores; the 90 and 30 that are the
+default, above two hours.
 
 A cause that is known is injected by its mutant, half of the time under a condition of the mutants; one that is not, by
 `benchmarks/unknown_faults.py`, which was written from the glossary alone. With `--json` the figures go to

@@ -74,7 +74,7 @@ def like(failure: Failure, adapter: Adapter) -> Fails:
 def _right(call: Call) -> Output | None:
     try:
         return Output(array=reference.evaluate(call))
-    except (reference.Undefined, ValueError, IndexError):
+    except reference.Undefined:
         return None
 
 

@@ -181,7 +181,7 @@ def test_every_report_tells_it_at_the_top(cases: dict[str, Case], tmp_path: Path
     terminal.show(Console(file=file, width=80, highlight=False), record, cases, Ledger())
     assert file.getvalue().startswith("kernel-flipped (The kernel is reversed in every spatial axis")
     assert found.text in markdown.render(record, cases, Ledger()).split("\n| target")[0]
-    failures = [*ElementTree.fromstring(junit.render(record, cases)).iter("failure")]  # noqa: S314
+    failures = [*ElementTree.fromstring(junit.render(record, cases)).iter("failure")]  # noqa: S314 - our own text
     assert len(failures) == len(found.cases)
     assert all((failure.text or "").endswith(found.text) for failure in failures)
     write(record, tmp_path / "run.jsonl")

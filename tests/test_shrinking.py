@@ -15,7 +15,7 @@ from conv_conformance.case import Case
 from conv_conformance.diagnosis import shows
 from conv_conformance.expectation import Output
 from conv_conformance.failing import Failure
-from conv_conformance.shrinking import shrunk, size, smaller
+from conv_conformance.shrinking import Fails, shrunk, size, smaller
 
 from .commands import Command
 from .test_guides import ROOT
@@ -52,7 +52,7 @@ def test_every_step_is_a_call_or_has_no_meaning(cases: list[Case]) -> None:
     assert meant > told / 2 > 200
 
 
-def showing(cause: str) -> object:
+def showing(cause: str) -> Fails:
     def fails(calls: Sequence[Call]) -> list[bool]:
         return [_is_meant(each) and shows(each, cause) for each in calls]
 
@@ -74,10 +74,10 @@ def test_nothing_is_left_that_could_be_left_out(cause: str, elements: int, cases
     """Two taps tell a flipped kernel, two channels in two groups that groups are ignored."""
     fails = showing(cause)
     middling = (case.call for case in cases if 20 < size(case.call)[0] < 300)
-    large = next(call for call in middling if fails([call]) == [True])  # type: ignore[operator]
-    found = shrunk(large, fails)  # type: ignore[arg-type]
-    assert fails([found]) == [True] and size(found) < size(large)  # type: ignore[operator]
-    assert not any(fails([each for each in smaller(found) if size(each) < size(found)]))  # type: ignore[operator]
+    large = next(call for call in middling if fails([call]) == [True])
+    found = shrunk(large, fails)
+    assert fails([found]) == [True] and size(found) < size(large)
+    assert not any(fails([each for each in smaller(found) if size(each) < size(found)]))
     assert size(found)[0] <= elements
 
 
