@@ -17,9 +17,11 @@ import argparse
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cached_property, lru_cache
+from itertools import cycle, islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,7 @@ from zlib import crc32
 import numpy as np
 from conv_conformance import corpus, diagnosis, platforms, reference
 from conv_conformance.adapter import Refused
-from conv_conformance.call import SPATIAL, Array, Call, PerArray
+from conv_conformance.call import SPATIAL, Array, Call, PerArray, Variation
 from conv_conformance.diagnosis.causes import CAUSES
 from conv_conformance.diagnosis.scopes import WIDER
 from conv_conformance.dtypes import numpy_type
@@ -48,24 +50,53 @@ SEED = 20261126
 OPS = ("conv", "conv", "depthwise_conv", "separable_conv", "conv_transpose")
 RANKS = (1, 2, 2, 2, 3)
 MODES = ("zeros", "zeros", "zeros", "reflect", "replicate", "circular")
-DTYPES = ("float32", "float32", "float32", "float64", "bfloat16", "float16", "int32", "int8", "uint8", "complex64")
+DTYPES = (
+    *("float32",) * 4,
+    *("float64", "bfloat16", "float16", "int64", "int32", "int8", "uint8", "complex64"),
+)
+#: What the output may have in place of the dtype of the input, now and then.
+RESULTS = {
+    "bfloat16": ("float32",),
+    "float16": ("float32",),
+    "int32": ("int64",),
+    "int8": ("int16", "int32"),
+    "uint8": ("int16", "int32"),
+}
+#: And the kernel.
+KERNELS = {"float32": "bfloat16", "int32": "int8", "uint8": "int8"}
+#: Numbers in float32 are about so large: products underflow and overflow, some are beyond the range of float16.
+SCALES = (-140, -20, 0, 0, 0, 17, 100)
 STORAGES = ("contiguous", "contiguous", "contiguous", "transposed", "strided", "reversed", "offset")
-#: Calls are drawn until a fault shows, at most so many for a trial.
-TRIES = 1000
+#: So many calls are drawn, and kept if neither the input nor the output is larger; of each fault those are taken, in an
+#: order of its own, on which it shows.
+CALLS, LARGEST = 5000, 20_000
 
 Rng = np.random.Generator
 
 
-def drawn(rng: Rng, op: str, rank: int) -> Call:
+@lru_cache(maxsize=CALLS)
+def drawn(seed: int, number: int) -> tuple[Call, Array | None]:
     """
-    Return a random call: every length, count and parameter of its own, elements that do not repeat.
+    Return a random call and its output, none where it has none or is too large.
     """
+    rng = np.random.default_rng([seed, number])
+    call = _drawn(rng, str(rng.choice(OPS)), int(rng.choice(RANKS)))
+    try:
+        output = evaluate(call, HONEST) if call.input.size <= LARGEST else None
+    except (Refused, *STUMBLES):
+        output = None
+    return call, output if output is not None and output.size <= LARGEST else None
+
+
+def _drawn(rng: Rng, op: str, rank: int) -> Call:
+    """Return a call: every length, count and parameter of its own, elements that do not repeat."""
     dtype = str(rng.choice(DTYPES))
     groups = int(rng.choice((1, 1, 2, 3))) if op in ("conv", "conv_transpose") else 1
     is_large = groups > 1 or rank > 2
     sizes = {
-        "N": int(rng.integers(3, 5)),
-        "C": int(rng.choice((3, 5, 9, 13) if is_large else (3, 5, 9, 13, 22, 53))) * groups,
+        "N": int(rng.integers(3, 5)) if rng.random() < 0.98 else 0,
+        "C": int(rng.choice((1, 3, 5, 9, 13) if groups > 1 else (3, 5, 9, 13) if is_large else (3, 5, 9, 13, 22, 53)))
+        * groups,
         "O": int(rng.choice((3, 6, 10, 14) if is_large else (3, 6, 10, 14, 23, 54))) * groups,
         "M": int(rng.integers(1, 4)),
     }
@@ -98,18 +129,25 @@ def _call(
         for name in letters
     }
     produced = sizes["C"] * sizes["M"] if op == "depthwise_conv" else sizes["O"]
-    arrays = {
-        name: _numbers(rng, [shapes[name][at] for at in order[name]], dtype) for name in order if name != "output"
-    }
+    dtypes = {name: dtype for name in order if name != "output"}
+    if dtype in KERNELS and rng.random() < 0.15:
+        dtypes |= {name: KERNELS[dtype] for name in dtypes if name != "input"}
+    arrays = {name: _numbers(rng, [shapes[name][at] for at in order[name]], each) for name, each in dtypes.items()}
     if rng.random() < 0.5:
         arrays["bias"] = _numbers(rng, [produced], dtype)
-    names = [*arrays, "output"]
     storage = {name: str(rng.choice(STORAGES)) for name in arrays}
+    if rng.random() < 0.05 and arrays["input"].size:
+        letter = str(rng.choice(list(order["input"])))
+        storage["input"] = f"broadcast:{letter}"
+        first = arrays["input"].take([0], axis=order["input"].index(letter))
+        arrays["input"] = np.broadcast_to(first, arrays["input"].shape).copy()
+    result = str(rng.choice(RESULTS[dtype])) if dtype in RESULTS and rng.random() < 0.25 else dtype
     return Call(
         op=op,
         **arrays,
         layout=PerArray(**order),
-        dtype=PerArray(**dict.fromkeys(names, dtype)),
+        dtype=PerArray(**{**dict.fromkeys(arrays, dtype), **dtypes, "output": result}),
+        variation=Variation(inside_graph=bool(rng.random() < 0.1)),
         groups=groups,
         storage=PerArray(**storage),
         **_parameters(rng, op, len(axes)),
@@ -135,16 +173,16 @@ def _numbers(rng: Rng, shape: list[int], dtype: str) -> Array:
         numbers = rng.integers(-128, 128, shape)
     elif dtype == "uint8":
         numbers = rng.integers(0, 256, shape)
-    elif dtype == "int32" and rng.random() < 0.5:
-        numbers = rng.integers(-(2**31), 2**31, shape)
+    elif dtype in ("int32", "int64") and rng.random() < 0.5:
+        most = np.iinfo(dtype).max
+        numbers = rng.integers(-most, most, shape)
     elif dtype.startswith("complex"):
         return (rng.integers(-9, 10, shape) + 1j * rng.integers(-9, 10, shape)).astype(numpy_type(dtype))
     else:
         numbers = rng.integers(-3, 4, shape) if dtype == "bfloat16" else rng.integers(-9, 10, shape)
         if dtype in ("float32", "float64") and rng.random() < 0.4:
-            # Some beyond the range of float16.
-            return (rng.normal(size=shape) * 2.0 ** rng.choice((-20, 0, 0, 17))).astype(numpy_type(dtype))
-        if rng.random() < 0.1 and dtype != "int32":
+            return (rng.normal(size=shape) * 2.0 ** rng.choice(SCALES)).astype(numpy_type(dtype))
+        if rng.random() < 0.1 and not dtype.startswith("int"):
             special = rng.choice((np.nan, np.inf, -np.inf), numbers.shape)
             return np.where(rng.random(numbers.shape) < 0.05, special, numbers).astype(numpy_type(dtype))
     return numbers.astype(numpy_type(dtype))
@@ -241,13 +279,13 @@ class Trial:
         return "right" if len(self.said.causes) == 1 else "ambiguous"
 
 
-def shown(call: Call, compute: Callable[[Call], Array]) -> Array | None:
+def shown(call: Call, honest: Array, compute: Callable[[Call], Array]) -> Array | None:
     """
     Return a wrong output of a call, None where it is right, or there is none.
     """
     try:
         with np.errstate(all="ignore"):
-            got, honest = np.asarray(compute(call)), evaluate(call, HONEST)
+            got = np.asarray(compute(call))
         if got.dtype == honest.dtype and got.tobytes() == honest.tobytes() and got.shape == honest.shape:
             return None
         right = reference.evaluate(call)
@@ -260,24 +298,10 @@ def shown(call: Call, compute: Callable[[Call], Array]) -> Array | None:
     return got if judged.verdict == "disagree" else None
 
 
-def found(rng: Rng, compute: Callable[[Call], Array], about: Iterable[Callable[[Call], bool]]) -> Call | None:
+def asked(cause: str, call: Call, got: Array) -> Trial:
     """
-    Return a random call on which a fault shows, None where none was drawn.
+    Return what diagnosis says of a wrong output of a fault.
     """
-    for _ in range(TRIES):
-        call = drawn(rng, str(rng.choice(OPS)), int(rng.choice(RANKS)))
-        if all(is_meant(call) for is_meant in about) and shown(call, compute) is not None:
-            return call
-    return None
-
-
-def asked(cause: str, call: Call, compute: Callable[[Call], Array]) -> Trial | None:
-    """
-    Return what diagnosis says of a fault on a call, None where it does not show there.
-    """
-    got = shown(call, compute)
-    if got is None:
-        return None
     start = time.perf_counter()
     said = diagnosis.diagnose(call, got, got.dtype.name) or Diagnosis()
     return Trial(cause=cause, said=said, seconds=time.perf_counter() - start)
@@ -300,34 +324,37 @@ class Task:
 
     def trials(self) -> list[Trial]:
         """Return the trials, fewer where too few calls were drawn on which the fault shows."""
+        return list(islice(self._tried(), self.many))
+
+    def _tried(self) -> Iterator[Trial]:
+        """Yield a trial of each call on which the fault shows, every other one under a condition if it shows there."""
         rng = np.random.default_rng([self.seed, crc32(self.name.encode())])
-        return [each for number in range(self.many) if (each := self._trial(rng, number)) is not None]
+        under = cycle((False, True))
+        for at in rng.permutation(CALLS):
+            call, honest = drawn(self.seed, int(at))
+            if honest is None or not all(is_meant(call) for is_meant in self._about):
+                continue
+            got = shown(call, honest, self._compute)
+            if got is not None:
+                conditioned = self._conditioned(rng, call, honest) if self.breaks and next(under) else None
+                yield asked(self.name, call, got if conditioned is None else conditioned)
 
-    def _trial(self, rng: Rng, number: int) -> Trial | None:
-        if not self.breaks:
-            return _unknown(rng, self.name)
-        about = (MEANT.get(self.breaks.partition("-")[0], everywhere), ONLY.get(self.name, everywhere))
-        call = found(rng, Mutant(fault=self.name).prepared().output, about)
-        if call is None:
-            return None
-        under = _conditions(rng, call) if number % 2 else []
-        tried = (asked(self.name, call, Mutant(fault=self.name, condition=each).prepared().output) for each in under)
-        conditioned = next((each for each in tried if each is not None), None)
-        return conditioned or asked(self.name, call, Mutant(fault=self.name).prepared().output)
+    @property
+    def _about(self) -> tuple[Callable[[Call], bool], ...]:
+        return (MEANT.get(self.breaks.partition("-")[0], everywhere), ONLY.get(self.name, everywhere))
 
+    @cached_property
+    def _compute(self) -> Callable[[Call], Array]:
+        if self.breaks:
+            return Mutant(fault=self.name).prepared().output
+        return lambda call: evaluate(call, FAULTS[self.name](HONEST))
 
-def _conditions(rng: Rng, call: Call) -> list[str]:
-    """Return some conditions that hold for a call, in random order."""
-    holding = [name for name, each in conditions.CONDITIONS.items() if name and each.holds(call)]
-    return [str(name) for name in rng.permutation(holding)[:5]]
-
-
-def _unknown(rng: Rng, name: str) -> Trial | None:
-    def compute(call: Call) -> Array:
-        return evaluate(call, FAULTS[name](HONEST))
-
-    call = found(rng, compute, ())
-    return None if call is None else asked(name, call, compute)
+    def _conditioned(self, rng: Rng, call: Call, honest: Array) -> Array | None:
+        """Return what the fault gives under one of the conditions that hold for a call, in random order."""
+        holding = [name for name, each in conditions.CONDITIONS.items() if name and each.holds(call)]
+        under = (str(name) for name in rng.permutation(holding)[:5])
+        tried = (shown(call, honest, Mutant(fault=self.name, condition=each).prepared().output) for each in under)
+        return next((got for got in tried if got is not None), None)
 
 
 def tasks(known: int, unknown: int, seed: int) -> list[Task]:
@@ -368,13 +395,18 @@ def summary(trials: list[Trial], others: list[Trial]) -> dict[str, Any]:
         "unknown_causes": len({each.cause for each in others}),
         "falsely_said": [f"{each.cause}: {', '.join(each.said.causes)} ({each.said.confidence})" for each in false],
         "by_cause": {name: counted([each for each in trials if each.cause == name]) for name in causes},
-        "confused": _confused(trials),
+        "confused": _confused(trials, "wrong"),
+        "not_told_apart": _confused(trials, "ambiguous"),
         "not_found": dict(Counter(each.cause for each in trials if each.outcome == "unexplained").most_common()),
     }
 
 
-def _confused(trials: list[Trial]) -> dict[str, int]:
-    pairs = Counter(f"{each.cause}: {', '.join(each.said.causes[:4])}" for each in trials if each.outcome == "wrong")
+def _confused(trials: list[Trial], outcome: str) -> dict[str, int]:
+    pairs = Counter(
+        f"{each.cause}: {', '.join([name for name in each.said.causes if name != each.cause][:4])}"
+        for each in trials
+        if each.outcome == outcome
+    )
     return dict(pairs.most_common(200))
 
 

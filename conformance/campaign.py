@@ -28,6 +28,8 @@ from .record import Record, TargetInfo, Timing, Writer, counted
 from .reports.progress import following
 from .run import Run, Runner, Tell
 from .selection import Selection, sharded
+from .taps import auditing
+from .taps.audit import TapAudit
 from .targets import Adapter
 from .verdict import FAILURES, SEVERITIES, Verdict
 
@@ -181,6 +183,8 @@ class Campaign:
     runner: Runner
     ledger: Mapping[str, Any] = field(default_factory=dict)
     fail_on: Sequence[str] = SEVERITIES
+    #: Whether calls that no cause explains are probed.
+    has_tap_audit: bool = True
 
     @property
     def header(self) -> dict[str, Any]:
@@ -215,7 +219,8 @@ class Campaign:
             assert path is not None
             resuming.check(path, earlier.header, self.header)
         if earlier is not None and earlier.is_complete:
-            return self._outcome(header, self.runner.run(self.cases.cases, self.adapters, earlier=earlier))
+            made = self.runner.run(self.cases.cases, self.adapters, earlier=earlier)
+            return self._outcome(header, made, audits=earlier.tap_audits)
         writer = stack.enter_context(_writing(path, header, earlier)) if path is not None else None
         given = () if earlier is None else earlier.verdicts
         show = stack.enter_context(following(console, header["targets"], len(self.cases.cases), given))
@@ -228,18 +233,24 @@ class Campaign:
                     writer.group(group)
                 for found in outcome.record.attributions:
                     writer.attribution(found)
+                for audit in outcome.record.tap_audits:
+                    writer.tap_audit(audit)
                 writer.summary(counted(made.verdicts))
         stack.close()
         return outcome
 
-    def _outcome(self, header: Mapping[str, Any], made: Run) -> Outcome:
+    def _outcome(self, header: Mapping[str, Any], made: Run, audits: Sequence[TapAudit] | None = None) -> Outcome:
         record = Record(
             header=header,
             targets=[target.info for target in made.targets],
             verdicts=list(made.verdicts),
             is_complete=True,
         )
-        record = attributed(grouped(record, {case.id: case for case in self.cases.cases}), self.cases)
+        cases = {case.id: case for case in self.cases.cases}
+        record = attributed(grouped(record, cases), self.cases)
+        if audits is None and self.has_tap_audit:
+            audits = auditing.audits(record, cases, self.adapters, self.runner.terms)
+        record = replace(record, tap_audits=audits or ())
         return Outcome(run=made, record=record, notes=_notes(made), tracebacks=_tracebacks(made))
 
 

@@ -47,6 +47,7 @@ def merged(records: Mapping[Path, Record]) -> Record:
         header=_header(headers),
         targets=_targets(records),
         verdicts=tuple(verdict for each in records.values() for verdict in each.verdicts),
+        tap_audits=tuple(audit for each in records.values() for audit in each.tap_audits),
         is_complete=all(each.is_complete for each in records.values()) and not missing(headers),
         **(_behind(records.values()) if record.left_out else {}),
     )

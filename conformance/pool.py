@@ -5,7 +5,7 @@ The workers of a run: one process for each target, and another when it dies.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -21,7 +21,7 @@ NONE: FollowUps = MappingProxyType({})
 
 def observe(
     terms: Terms, adapter: Adapter, smoke: bytes, calls: Sequence[bytes], follow_ups: FollowUps = NONE
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """
     Make the calls (packed messages, numbered by position) on one target, follow-ups only where they are asked for.
 
@@ -49,7 +49,7 @@ class Service:
         self._deaths: list[Seen] = []
         self._is_ready = False
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> Generator[Event, None, None]:
         """
         Start worker after worker until nothing is owed any more, or the target has died too often.
         """

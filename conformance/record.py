@@ -20,6 +20,8 @@ from . import attribution, groups
 from .attribution import Attribution
 from .groups import Group
 from .problem import Invalid, Problem, writing
+from .taps import audit as taps
+from .taps.audit import TapAudit
 from .verdict import SEVERITIES, VERDICTS, Diagnosis, Finding, Verdict
 
 FORMAT = "conv-conformance-record/1"
@@ -96,6 +98,8 @@ class Record:
     groups: Sequence[Group] = ()
     #: Which causes explain its wrong outputs; none in a record that was written before there were attributions.
     attributions: Sequence[Attribution] = ()
+    #: What probes show of wrong outputs that no cause explains.
+    tap_audits: Sequence[TapAudit] = ()
     #: Of a condensed record, by target: how often each verdict was given; how often each alternative of each clause was
     #: followed; why calls were unsupported or not run, and how often.
     summary: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -189,6 +193,12 @@ class Writer:
         """
         self._write(attribution.to_line(found))
 
+    def tap_audit(self, found: TapAudit) -> None:
+        """
+        Write what probes show of one wrong output.
+        """
+        self._write(taps.to_line(found))
+
     def summary(self, counts: Mapping[str, Mapping[str, int]], **more: Any) -> None:
         """
         Write the counts, by target and verdict, which end a complete record.
@@ -218,6 +228,8 @@ def write(record: Record, path: Path) -> None:
             writer.group(group)
         for found in record.attributions:
             writer.attribution(found)
+        for audit in record.tap_audits:
+            writer.tap_audit(audit)
         if record.left_out:
             writer.summary(record.summary, followed=record.followed, unsaid=record.unsaid)
         elif record.is_complete:
@@ -269,10 +281,11 @@ def read(path: Path) -> Record:
     verdicts: list[Verdict] = []
     found: list[Group] = []
     causes: list[Attribution] = []
+    audits: list[TapAudit] = []
     line: Mapping[str, Any] = {}
     for number, line in enumerate(lines, 2):
         try:
-            _take(line, targets, verdicts, found, causes)
+            _take(line, targets, verdicts, found, causes, audits)
         except (TypeError, LookupError, ValueError, AttributeError) as error:
             raise _no_line(path, number) from error
     # A record is written as targets become ready; the reader sees them in the order asked for.
@@ -287,6 +300,7 @@ def read(path: Path) -> Record:
         is_complete="summary" in line,
         groups=tuple(found) if "summary" in line else (),
         attributions=tuple(causes) if "summary" in line else (),
+        tap_audits=tuple(audits) if "summary" in line else (),
         **more,
     )
 
@@ -326,6 +340,7 @@ def _take(
     verdicts: list[Verdict],
     found: list[Group],
     causes: list[Attribution],
+    audits: list[TapAudit],
 ) -> None:
     if "ready" in line:
         info = TargetInfo(**line["ready"])
@@ -339,6 +354,8 @@ def _take(
         found.append(groups.from_line(line))
     elif "cause" in line:
         causes.append(attribution.from_line(line))
+    elif "tap_audit" in line:
+        audits.append(taps.from_line(line))
     elif "timing" in line:
         timing = dict(line["timing"])
         name = timing.pop("target")

@@ -200,8 +200,8 @@ def test_a_region_in_words() -> None:
     """Each axis is named where it is not whole."""
     wrong = np.zeros((3, 4, 6), bool)
     wrong[1:, 2, ::2] = True
-    assert "sample from 1, filter 2, W 0, 2, 4" == region(wrong).text("W")
-    assert "everywhere" == region(np.ones((1, 2, 3), bool)).text("W")
+    assert "sample from 1, filter 2, W 0, 2, 4" == region(wrong).text(("sample", "filter", "W"))
+    assert "everywhere" == region(np.ones((1, 2, 3), bool)).text("NCW")
 
 
 def test_a_run_says_it() -> None:

@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import codes, showing
+from . import calling, showing
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
     from ..call import Call
     from ..case import Case
-    from ..observation import Observation
-    from ..targets import Adapter
 
 OPS = ("conv", "depthwise_conv", "conv_transpose")
 MODES = ("zeros", "reflect", "replicate", "circular")
@@ -46,12 +43,14 @@ MODES = ("zeros", "reflect", "replicate", "circular")
     "--weights", "is_about_weights", is_flag=True, help="How does the kernel go from one framework to another?"
 )
 @click.option("--output-size", type=click.IntRange(1), help="Which parameters take the input to this length?")
+@click.option("--taps", "probes", is_flag=True, help="With -b: which products does the target make?")
 @click.option("--shrink", "shrinks", is_flag=True, help="With -b: the smallest call that fails as this one does.")
 def explain(
     what: Sequence[str],
     backends: Sequence[str],
     output_size: int | None,
     is_about_weights: bool,
+    probes: bool,
     shrinks: bool,
     **words: Any,
 ) -> int:
@@ -63,6 +62,9 @@ def explain(
     ready to paste, and what the verdicts on their numbers rest on is shown: K, u and S, the bound and how near the
     worst output came to it; of numbers that were drawn for it, each statistic with its limit and why that is the limit.
 
+    With --taps calls of the same shapes show which products the target makes: which element of the input each element
+    of the kernel is multiplied by, for which element of the output, where that is not as it should be.
+
     With --shrink a call that fails is made smaller as long as it fails by the same verdict and the same causes, and
     printed as a case in YAML and as a program of the bare framework.
 
@@ -71,20 +73,22 @@ def explain(
     out = showing.console(stderr=False)
     if shrinks and not (len(backends) == 1 and what):
         raise click.UsageError("--shrink takes a case, and one target with -b")
+    if probes and not backends:
+        raise click.UsageError("--taps takes a target with -b")
     if not what and backends and output_size is not None:
         raise click.UsageError("-b makes one call, and --output-size looks for many")
     if not what:
-        return _asked(out, words, output_size, backends, is_about_weights=is_about_weights)
+        return _asked(out, words, output_size, backends, is_about_weights=is_about_weights, probes=probes)
     cases = _cases(what)
     if shrinks:
-        return _shrunk(cases, backends[0])
+        return calling.shrink(cases, backends[0])
     if backends:
-        return _judged(out, cases, backends)
+        return calling.judge(out, cases, backends, probes=probes)
     for case in cases:
         out.print(f"{case.id}: {case.title}", style="bold", highlight=False, soft_wrap=True)
         _show(out, case.call, case.clauses)
         if is_about_weights:
-            out.print(_table(_weights(case.call)))
+            out.print(showing.lines(_weights(case.call)))
     return 0
 
 
@@ -102,7 +106,13 @@ def _cases(what: Sequence[str]) -> Sequence[Case]:
 
 
 def _asked(
-    out: Console, words: dict[str, Any], output_size: int | None, backends: Sequence[str], *, is_about_weights: bool
+    out: Console,
+    words: dict[str, Any],
+    output_size: int | None,
+    backends: Sequence[str],
+    *,
+    is_about_weights: bool,
+    probes: bool,
 ) -> int:
     from .. import asked, worked
 
@@ -117,10 +127,10 @@ def _asked(
         return 0
     call = asked.call(asked.Words(**words))
     if backends:
-        return _judged(out, [asked.case(call)], backends)
+        return calling.judge(out, [asked.case(call)], backends, probes=probes)
     _show(out, call, ())
     if is_about_weights:
-        out.print(_table(_weights(call)))
+        out.print(showing.lines(_weights(call)))
     return 0
 
 
@@ -158,7 +168,7 @@ def _show(out: Console, call: Call, clauses: Iterable[str]) -> None:
         lines.append(("refused" if not why.startswith("no window") else "empty", why))
         lines += [("near it", f"{words}: output {'x'.join(map(str, shape))}") for words, shape in asked.nearest(call)]
     lines += [("clause", f"{name}: {sentence}") for name, sentence in _sentences(clauses)]
-    out.print(_table(lines))
+    out.print(showing.lines(lines))
 
 
 def _sentences(clauses: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -168,91 +178,3 @@ def _sentences(clauses: Iterable[str]) -> Iterator[tuple[str, str]]:
 
         known = corpus.load(sweeps="none").clauses
         yield from ((name, known[name].sentence) for name in names if name in known)
-
-
-def _judged(out: Console, cases: Sequence[Case], backends: Sequence[str]) -> int:
-    """Make the calls, and show what their verdicts rest on."""
-    from .. import targets
-    from ..account import Line, account
-    from ..plan import make_plan, smoke
-    from ..pool import observe
-    from ..process import Failed, Seen
-    from ..terms import Terms
-
-    code = 0
-    for adapter in targets.named(backends):
-        plan = make_plan(cases)
-        seen = {}
-        for event in observe(Terms(), adapter, smoke(), plan.calls, plan.follow_ups):
-            if isinstance(event, Seen):
-                seen[event.number] = event.observation
-            if isinstance(event, Failed):
-                click.echo(f"{adapter}: {event.reason}", err=True)
-                code = codes.NOT_RUN
-        for number, case in enumerate(cases):
-            if number not in seen:
-                continue
-            out.print(f"{case.id} on {adapter}", style="bold", highlight=False)
-            observation = seen[number]
-            lines = [*account(case, observation)] or [Line("outcome", _outcome(observation))]
-            lines += [Line("call", observation.call)] if observation.call else []
-            out.print(_table(lines))
-    return code
-
-
-def _shrunk(cases: Sequence[Case], backend: str) -> int:
-    """Print the smallest calls that fail on a target as these do, as cases and as programs."""
-    from .. import targets
-    from ..failing import NotRun, failures, like
-    from ..shrinking import shrunk
-
-    (adapter,) = targets.named([backend])
-    try:
-        for case in cases:
-            if case.call.gradients or case.call.training is not None:
-                click.echo(f"{case.id}: asks for more than an output, and only outputs are made small")
-                continue
-            (found,) = failures([case.call], adapter)
-            if found is None:
-                click.echo(f"{case.id}: does not fail on {backend}")
-            else:
-                _print_smallest(case, shrunk(case.call, like(found, adapter)), adapter)
-    except NotRun as error:
-        click.echo(f"{backend}: {error}", err=True)
-        return codes.NOT_RUN
-    return 0
-
-
-def _print_smallest(case: Case, call: Call, adapter: Adapter) -> None:
-    from .. import casetext, reference, wire
-    from ..plan import smoke
-    from ..pool import observe
-    from ..process import Seen
-    from ..reports.script import script
-    from ..terms import Terms
-    from ..verdict import Verdict
-
-    name = f"{case.id.partition('[')[0]}-shrunk"
-    click.echo(casetext.case(call, reference.evaluate(call), name=name, title=case.title, clauses=case.clauses))
-    for event in observe(Terms(), adapter, smoke(), [wire.pack_call(0, call)]):
-        if isinstance(event, Seen):
-            said = Verdict(case=name, target=str(adapter), verdict="disagree", call=event.observation.call)
-            click.echo("\n".join(script(said, call)))
-
-
-def _outcome(observation: Observation) -> str:
-    """Return what became of a call: what it raised, why it cannot be said, or the shape that it returned."""
-    if observation.outcome != "returned":
-        return f"{observation.outcome}: {observation.message}" if observation.message else observation.outcome
-    shape = observation.arrays["output"].shape
-    return f"returned {'x'.join(map(str, shape))}"
-
-
-def _table(lines: Iterable[tuple[str, str]]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table.grid("", "", padding=(0, 2))
-    for name, value in lines:
-        table.add_row(Text(name), Text(value))
-    return table

@@ -29,6 +29,9 @@ from . import codes, options, showing
 @click.option("--jobs", type=click.IntRange(1), help="Targets at once.  [default: number of cores]")
 @click.option("--timeout", type=click.FloatRange(0.01), default=60.0, show_default=True, help="Seconds for one call.")
 @click.option("--preload", multiple=True, metavar="MODULE", help="Import this first, such as a device plugin.")
+@click.option(
+    "--tap-audit/--no-tap-audit", default=True, help="Probe wrong calls that no cause explains.  [default: on]"
+)
 @click.option("--audit", is_flag=True, help="Ask also what the adapters say cannot be said.")
 @click.option(
     "--precision",
@@ -66,6 +69,7 @@ def run(
     jobs: int | None,
     timeout: float,
     preload: Sequence[str],
+    tap_audit: bool,
     audit: bool,
     precision: str,
     ledgers: Sequence[Path],
@@ -129,7 +133,13 @@ def run(
     )
     runner = Runner(terms=terms, ledger=ledger, jobs=jobs or campaign.cores())
     begun = campaign.Campaign(
-        selection=selection, cases=cases, adapters=adapters, runner=runner, ledger=about, fail_on=asked["fail_on"]
+        selection=selection,
+        cases=cases,
+        adapters=adapters,
+        runner=runner,
+        ledger=about,
+        fail_on=asked["fail_on"],
+        has_tap_audit=tap_audit,
     )
     with ExitStack() as stack:
         made = begun.perform(showing.console(stderr=True), stack, record or resume, earlier)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from . import codes
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from ..case import Case
     from ..changes import Comparison
@@ -65,6 +66,19 @@ def corpus(what: Sequence[str], sweeps: str, *, mutators: bool = False) -> Corpu
     from .. import campaign
 
     return campaign.corpus(what, sweeps, mutators=mutators)
+
+
+def lines(said: Iterable[tuple[str, str]]) -> Table:
+    """
+    Return labelled lines as a table without borders.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid("", "", padding=(0, 2))
+    for name, value in said:
+        table.add_row(Text(name), Text(value))
+    return table
 
 
 def ledger() -> Ledger:

@@ -1,9 +1,10 @@
 """
-The part of an output that is wrong.
+The part of an output that is marked.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from ..call import Array
 @dataclass(frozen=True, kw_only=True)
 class Region:
     """
-    The places that lie in some indices of each axis of an output N, O, then space.
+    The places that lie in some indices of each axis of an array.
     """
 
     indices: tuple[tuple[int, ...], ...]
@@ -22,27 +23,26 @@ class Region:
 
     @property
     def mask(self) -> Array:
-        """Which elements of the output lie in it: booleans."""
+        """Which elements of the array lie in it: booleans."""
         inside = np.zeros(self.shape, bool)
         inside[np.ix_(*self.indices)] = True
         return inside
 
-    def text(self, spatial: str) -> str:
+    def text(self, names: Sequence[str]) -> str:
         """
-        Return it in words, such as `samples from 1, filters 4 to 7`; `everywhere` for all of the output.
+        Return it in words, with a name for each axis: `sample from 1, filter 4 to 7`; `everywhere` for all of it.
         """
-        names = ("sample", "filter", *spatial)
         said = map(_said, names, self.indices, self.shape)
         return ", ".join(text for text in said if text) or "everywhere"
 
 
-def region(wrong: Array) -> Region:
+def region(marked: Array) -> Region:
     """
-    Return the smallest region that holds all that is wrong (N, O, then space).
+    Return the smallest region that holds all that is marked.
     """
-    axes = range(wrong.ndim)
-    found = (np.flatnonzero(wrong.any(axis=tuple(at for at in axes if at != axis))) for axis in axes)
-    return Region(indices=tuple(tuple(map(int, each)) for each in found), shape=wrong.shape)
+    axes = range(marked.ndim)
+    found = (np.flatnonzero(marked.any(axis=tuple(at for at in axes if at != axis))) for axis in axes)
+    return Region(indices=tuple(tuple(map(int, each)) for each in found), shape=marked.shape)
 
 
 def _said(name: str, indices: tuple[int, ...], length: int) -> str:

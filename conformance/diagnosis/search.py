@@ -166,7 +166,7 @@ class _Search:
 
         What is wrong must come much nearer to the candidate than it is to what is right.
         """
-        size = np.abs(_wide(made))
+        size = np.nan_to_num(np.abs(_wide(made)), nan=0, posinf=0)
         is_shaped = self.seen is not None and self.seen.shape == self.right.shape
         bound = np.asarray(self.bound[index] if is_shaped else self.bound.max(initial=0))
         if self._is_exact(size):
@@ -175,7 +175,9 @@ class _Search:
         if not is_shaped:
             return np.asarray(slack)
         off = np.abs(_wide(seen) - _wide(self.right[index]))
-        return np.asarray(np.where(off > bound, np.minimum(slack, off / NEARER), slack))
+        # What is infinite is no measure.
+        nearest = np.where(np.isfinite(off), off / NEARER, self._unit * size)
+        return np.asarray(np.where(off > bound, np.minimum(slack, nearest), slack))
 
     @cached_property
     def _tolerance(self) -> numerics.Tolerance:
@@ -240,7 +242,9 @@ class _Search:
         found, wider = narrowed([name for name in CAUSES if self._explains_where(name, marked)])
         if not found:
             return Diagnosis()
-        return Diagnosis(causes=found, wider=wider, confidence="partial", region=where.text(self.call.spatial))
+        return Diagnosis(
+            causes=found, wider=wider, confidence="partial", region=where.text(("sample", "filter", *self.call.spatial))
+        )
 
     def _bits(self, numbers: Array) -> float:
         """Return how many bits wrong numbers hold: which they are, of those of the output, or where each of them is."""

@@ -105,7 +105,7 @@ class Subject:
 
     def changed(self, change: Callable[[Array], Iterable[Array]]) -> Iterator[Array]:
         """
-        Yield results whose sums are changed: ahead of the bias, behind it, or those of both stages.
+        Yield results whose sums are changed: ahead of the bias, behind it, or those of the first stage, and of both.
         """
         for sums in change(self.sums):
             yield biased(sums, self.bias)
@@ -117,7 +117,7 @@ class Subject:
                 if between.shape[1] == second.kernel.shape[1]:
                     stage = one_by_one(self.pointwise, between.shape[2:])
                     after = convolved(between, stage)
-                    yield from (biased(each, self.bias) for each in change(after))
+                    yield from (biased(each, self.bias) for each in [*change(after)] or [after])
 
     def each_setting(self, change: Callable[[Setting], Setting]) -> Interpretation:
         """Return the call with the parameters of every axis changed in one way."""

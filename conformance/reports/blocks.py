@@ -128,12 +128,28 @@ def block_of(item: Item, record: Record, cases: Mapping[str, Case], ledger: Ledg
     Return what to say about one item of a record.
     """
     shown = block(item.verdict, cases.get(item.verdict.case), ledger)
+    why, others = shown.details[: len(_cause(item.verdict))], shown.details[len(_cause(item.verdict)) :]
+    shown = replace(shown, details=[*why, *_probes(item.verdict, record), *others])
     if item.group is None:
         return shown
     group = item.group
     lines = [("acts", group.acts), ("seen", seen(group, record)), *_causes(group, record)]
     lines.append(("ids", f"in the record: group {group.name}"))
     return replace(shown, targets=tuple(group.targets), group=lines)
+
+
+def _probes(verdict: Verdict, record: Record) -> list[tuple[str, str]]:
+    """Return what probes show of a call."""
+    lines = probed(verdict, record)
+    return [("" if at else "probes", line) for at, line in enumerate(lines)]
+
+
+def probed(verdict: Verdict, record: Record) -> list[str]:
+    """
+    Return what probes show of a call in lines, none where it was not probed.
+    """
+    own = [each for each in record.tap_audits if (each.case, each.target) == (verdict.case, verdict.target)]
+    return [line for each in own for line in each.lines]
 
 
 def _causes(group: Group, record: Record) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from ..case import Case
 from ..groups import Group
 from ..record import Record
 from ..verdict import Verdict, fails
-from .blocks import told
+from .blocks import probed, told
 
 # What XML 1.0 cannot hold, even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -71,7 +71,7 @@ def _add(suite: ElementTree.Element, record: Record, verdict: Verdict, groups: S
         cause = [] if verdict.diagnosis is None else [f"cause: {verdict.diagnosis}"]
         causes = (each for each in record.attributions if verdict.target in each.targets and verdict.case in each.cases)
         said += [f"together with others: {each.text}" for each in causes]
-        failure.text = clean("\n".join([verdict.message, *cause, verdict.call, *said]))
+        failure.text = clean("\n".join([verdict.message, *cause, verdict.call, *said, *probed(verdict, record)]))
     elif verdict.verdict == "suite-error":
         ElementTree.SubElement(test, "error", type="suite-error", message=message)
     elif _is_skipped(verdict, record):

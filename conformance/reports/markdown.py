@@ -14,6 +14,7 @@ from ..groups import Group
 from ..ledger import Ledger
 from ..record import Record
 from ..verdict import VERDICTS
+from ..wire import SENT
 from .blocks import Block, block_of, items
 from .terminal import unsteady
 
@@ -95,9 +96,9 @@ def _known_group(group: Group) -> str:
 
 
 def _detail(name: str, text: str) -> str:
-    if name in ("expected", "got"):
-        return f"# {name:>8}  {text}"
-    return text if name == "call" else f"{name} = {text}"
+    if name == "call":
+        return text
+    return f"{name} = {text}" if name in SENT else f"# {name:>8}  {text}"
 
 
 def _unsteady(record: Record, cases: Mapping[str, Case], clauses: Mapping[str, Clause]) -> str:

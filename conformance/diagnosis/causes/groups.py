@@ -119,6 +119,11 @@ def _stages_swapped(it: Subject) -> Iterator[Interpretation]:
     if it.pointwise is not None and it.pointwise.shape[1] == channels <= len(it.pointwise):
         pointwise = one_by_one(it.pointwise[:channels], it.input.shape[2:])
         yield replace(it.right, stages=(pointwise, first))
+        # Or over the sums of as many of them as there are for each.
+        many, rest = divmod(len(it.pointwise), channels)
+        if many > 1 and not rest:
+            summed = replace(first, kernel=np.repeat(first.kernel, many, axis=1))
+            yield replace(it.right, stages=(one_by_one(it.pointwise, it.input.shape[2:]), summed))
 
 
 def _second_stage(it: Subject, axes: tuple[Axis, ...]) -> Interpretation:

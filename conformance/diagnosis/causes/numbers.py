@@ -280,19 +280,21 @@ def _truncated(it: Subject) -> Iterator[Array]:
 def _wrapped_products(it: Subject) -> Iterator[Array]:
     """Yield sums of products that wrap in the dtype of the input."""
     narrow = numpy_type(it.call.dtype.input)
-    if not is_integer(it.call.dtype.input) or narrow == it.input.dtype or it.pointwise is not None:
+    if not is_integer(it.call.dtype.input) or narrow == it.input.dtype or it.right.products > 10**6:
         return
-    if it.right.products > 10**6:
-        return
-    stage = it.right.stages[0]
-    total = np.zeros_like(it.sums)
-    for at in np.ndindex(*it.kernel.shape[1:]):
-        kept = np.zeros_like(it.kernel)
-        kept[(slice(None), *at)] = it.kernel[(slice(None), *at)]
-        total = total + replace(it.right, stages=(replace(stage, kernel=kept),)).sums().astype(narrow).astype(
-            it.sums.dtype
-        )
-    yield biased(total, it.bias)
+    y = it.input
+    for stage in it.right.stages:
+        made = (convolved(y, each).astype(narrow).astype(y.dtype) for each in _one_by_one(stage))
+        y = sum(made, np.zeros((), y.dtype))
+    yield biased(y, it.bias)
+
+
+def _one_by_one(stage: Stage) -> Iterator[Stage]:
+    """Yield a stage with one element of each filter alone, so that it makes one product for each output."""
+    for at in np.ndindex(*stage.kernel.shape[1:]):
+        kept = np.zeros_like(stage.kernel)
+        kept[(slice(None), *at)] = stage.kernel[(slice(None), *at)]
+        yield replace(stage, kernel=kept)
 
 
 def _collapsed(it: Subject) -> Iterator[Returned]:

@@ -113,10 +113,11 @@ def _overwritten(it: Subject) -> Iterator[Array]:
 
 
 def _reached(axes: tuple[Axis, ...], tap: tuple[int, ...]) -> Array:
-    """Return whether a tap reads an element there: booleans over the windows of all axes."""
+    """Return whether a tap reads an element there, or what a padding step made: booleans over all windows."""
     found = np.ones((1,) * len(axes), bool)
     for at, (axis, k) in enumerate(zip(axes, tap, strict=True)):
-        inside = reads(axis)[:, k] < axis.length
+        whole = replace(axis, length=axis.length + max(sum(axis.ahead), 0), ahead=(0, 0))
+        inside = reads(whole)[:, k] < whole.length
         found = found & inside.reshape(-1, *(1,) * (len(axes) - at - 1))
     return found
 

@@ -1,0 +1,125 @@
+"""
+What `explain` does with targets: calls are made on them, probed, and made small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from . import codes, showing
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..call import Call
+    from ..case import Case
+    from ..observation import Observation
+    from ..targets import Adapter
+
+
+def judge(out: Console, cases: Sequence[Case], backends: Sequence[str], *, probes: bool) -> int:
+    """
+    Make the calls on each target, and show what their verdicts rest on; return the exit code.
+    """
+    from .. import targets
+    from ..failing import NotRun
+
+    code = 0
+    for adapter in targets.named(backends):
+        try:
+            seen = _made(adapter, cases)
+        except NotRun as error:
+            click.echo(f"{adapter}: {error}", err=True)
+            code = codes.NOT_RUN
+            continue
+        for number, observation in sorted(seen.items()):
+            case = cases[number]
+            out.print(f"{case.id} on {adapter}", style="bold", highlight=False)
+            lines = [*_account(case, observation), *(_probed(case, adapter) if probes else ())]
+            out.print(showing.lines(lines))
+    return code
+
+
+def _made(adapter: Adapter, cases: Sequence[Case]) -> dict[int, Observation]:
+    """Return what became of each case on a target; raises NotRun."""
+    from ..failing import NotRun
+    from ..plan import make_plan, smoke
+    from ..pool import observe
+    from ..process import Failed, Seen
+    from ..terms import Terms
+
+    plan = make_plan(cases)
+    seen = {}
+    for event in observe(Terms(), adapter, smoke(), plan.calls, plan.follow_ups):
+        if isinstance(event, Failed):
+            raise NotRun(event.reason)
+        if isinstance(event, Seen) and event.number < len(cases):
+            seen[event.number] = event.observation
+    return seen
+
+
+def _account(case: Case, observation: Observation) -> Iterator[tuple[str, str]]:
+    from ..account import Line, account
+
+    yield from [*account(case, observation)] or [Line("outcome", _outcome(observation))]
+    if observation.call:
+        yield "call", observation.call
+
+
+def _outcome(observation: Observation) -> str:
+    """Return what became of a call: what it raised, why it cannot be said, or the shape that it returned."""
+    if observation.outcome != "returned":
+        return f"{observation.outcome}: {observation.message}" if observation.message else observation.outcome
+    shape = observation.arrays["output"].shape
+    return f"returned {'x'.join(map(str, shape))}"
+
+
+def _probed(case: Case, adapter: Adapter) -> Iterator[tuple[str, str]]:
+    """Yield what probes show of a case on a target."""
+    from ..taps.auditing import asking
+    from ..taps.probing import audit
+    from ..terms import Terms
+
+    found = audit(case.call, asking(adapter, Terms()))
+    lines = ["nothing: it is right, or probes cannot tell"] if found is None else found.lines
+    yield from (("" if at else "probes", line) for at, line in enumerate(lines))
+
+
+def shrink(cases: Sequence[Case], backend: str) -> int:
+    """
+    Print the smallest calls that fail on a target as these do, as cases and as programs; return the exit code.
+    """
+    from .. import targets
+    from ..failing import NotRun, failures, like
+    from ..shrinking import shrunk
+
+    (adapter,) = targets.named([backend])
+    try:
+        for case in cases:
+            if case.call.gradients or case.call.training is not None:
+                click.echo(f"{case.id}: asks for more than an output, and only outputs are made small")
+                continue
+            (found,) = failures([case.call], adapter)
+            if found is None:
+                click.echo(f"{case.id}: does not fail on {backend}")
+            else:
+                _print_smallest(case, shrunk(case.call, like(found, adapter)), adapter)
+    except NotRun as error:
+        click.echo(f"{backend}: {error}", err=True)
+        return codes.NOT_RUN
+    return 0
+
+
+def _print_smallest(case: Case, call: Call, adapter: Adapter) -> None:
+    from .. import asked, casetext, reference
+    from ..reports.script import script
+    from ..verdict import Verdict
+
+    name = f"{case.id.partition('[')[0]}-shrunk"
+    click.echo(casetext.case(call, reference.evaluate(call), name=name, title=case.title, clauses=case.clauses))
+    for observation in _made(adapter, [asked.case(call)]).values():
+        said = Verdict(case=name, target=str(adapter), verdict="disagree", call=observation.call)
+        click.echo("\n".join(script(said, call)))

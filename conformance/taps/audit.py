@@ -1,0 +1,94 @@
+"""
+What a target does with the products of one call, as probes show it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+#: What may be the matter with a product, in the order in which it is told.
+KINDS = ("lost", "elsewhere", "added", "weighed", "other")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """
+    The products with which one thing is the matter: how many, where in the output and in the kernel, and the first.
+
+    `lost` ones should be there and are not; `elsewhere` ones multiply another element of the input, `by` so many places
+    along its axes if all of them do; `added` ones should be nothing; `weighed` ones come with a weight, such as -1 or
+    2; `other` ones are no single element of the input with such a weight.
+    """
+
+    kind: str
+    count: int
+    outputs: str
+    kernel: str
+    first: str
+    by: str = ""
+
+    def text(self, products: int) -> str:
+        """
+        Return it in words, of so many products.
+        """
+        what = {
+            "lost": "are lost",
+            "elsewhere": f"take another element of the input{f', {self.by} from it' if self.by else ''}",
+            "added": "are there that should not be",
+            "weighed": "are weighed",
+            "other": "are something else than one element of the input with a weight",
+        }[self.kind]
+        of = "" if self.kind == "added" else f" of {products}"
+        places = "; ".join(each for each in (self.outputs, self.kernel) if each) or "everywhere"
+        return f"{self.count}{of} products {what}: {places}. As {self.first}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TapAudit:
+    """
+    What probes say about a call that a target gets wrong.
+
+    `parts` are those products that are not as they should be, of `products` that should be; `is_bias_wrong` where the
+    bias alone gives another output. What the call returned is the sum of what the probes show if `adds_up`.
+    """
+
+    case: str = ""
+    target: str = ""
+    products: int
+    probes: int
+    parts: tuple[Part, ...]
+    is_bias_wrong: bool
+    adds_up: bool
+    picture: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> list[str]:
+        """It in words, and the picture."""
+        said = [each.text(self.products) for each in self.parts]
+        said += ["the bias alone gives another output"] if self.is_bias_wrong else []
+        wrong = "" if said else ", all of them right"
+        sums = "their sum" if self.adds_up else "not their sum"
+        return [
+            f"{self.probes} probes of single products{wrong}; what the call returned is {sums}",
+            *said,
+            *self.picture,
+        ]
+
+
+def to_line(found: TapAudit) -> dict[str, Any]:
+    """
+    Return an audit as the record's line.
+    """
+    parts = [vars(each) for each in found.parts]
+    return {"tap_audit": {**vars(found), "parts": parts, "picture": list(found.picture)}}
+
+
+def from_line(line: Mapping[str, Any]) -> TapAudit:
+    """
+    Return the audit that a record's line says.
+    """
+    said = line["tap_audit"]
+    parts = tuple(Part(**each) for each in said["parts"])
+    return TapAudit(**{**said, "parts": parts, "picture": tuple(said["picture"])})

@@ -1,0 +1,88 @@
+"""
+Tap audits of a run: of the wrong outputs that no cause explains, the smallest of each group.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+
+from .. import wire
+from ..call import Array, Call
+from ..case import Case
+from ..expectation import AnyOf, Output
+from ..plan import smoke
+from ..pool import observe
+from ..process import Failed, Seen
+from ..record import Record
+from ..targets import Adapter
+from ..terms import Terms
+from ..verdict import Verdict
+from .audit import TapAudit
+from .map import Ask
+from .probing import audit
+
+#: So many calls of one target are audited, each for at most so many seconds, its worker's start included.
+MOST, SECONDS = 3, 60.0
+#: A target that died or hung in the run is left alone.
+DEATHS = ("crash", "timeout")
+
+
+def audits(record: Record, cases: Mapping[str, Case], adapters: Sequence[Adapter], terms: Terms) -> Sequence[TapAudit]:
+    """
+    Return what probes show of the wrong outputs of targets that no cause explains: of the smallest call of each group.
+    """
+    return [each for adapter in adapters for each in _of_target(record, cases, adapter, terms)]
+
+
+def _of_target(record: Record, cases: Mapping[str, Case], adapter: Adapter, terms: Terms) -> Iterator[TapAudit]:
+    own = {verdict.case: verdict for verdict in record.verdicts if verdict.target == str(adapter)}
+    if any(verdict.verdict in DEATHS for verdict in own.values()):
+        return
+    smallest = [group.smallest for group in record.groups if str(adapter) in group.targets and group.smallest in own]
+    wrong = [case for case in smallest if is_unexplained(own[case]) and _is_told(cases[case])]
+    for case in wrong[:MOST]:
+        found = audit(cases[case].build_call(), asking(adapter, terms))
+        if found is not None:
+            yield replace(found, case=case, target=str(adapter))
+
+
+def _is_told(case: Case) -> bool:
+    """Say whether one output is expected of a case, whatever may be refused, and of one call."""
+    expected = case.build_expectation()
+    allowed = expected.alternatives.values() if isinstance(expected, AnyOf) else [expected]
+    return sum(isinstance(each, Output) for each in allowed) == 1 and case.build_call().training is None
+
+
+def is_unexplained(verdict: Verdict) -> bool:
+    """
+    Say whether a verdict is of an output with wrong values that no cause explains.
+    """
+    if verdict.verdict != "disagree" or verdict.finding is None or verdict.diagnosis is None:
+        return False
+    is_of_output = verdict.finding.where == "output" and verdict.finding.kind in ("values", "nonfinite")
+    return is_of_output and not verdict.diagnosis.causes
+
+
+def asking(adapter: Adapter, terms: Terms) -> Ask:
+    """
+    Return what makes calls on a target, in one worker, until one is not answered or the time is over.
+    """
+    once = replace(terms, limits=replace(terms.limits, deaths=1))
+
+    def ask(calls: Sequence[Call]) -> list[Array | None]:
+        answers: list[Array | None] = [None] * len(calls)
+        end = time.monotonic() + SECONDS
+        packed = [wire.pack_call(number, call) for number, call in enumerate(calls)]
+        with closing(observe(once, adapter, smoke(), packed)) as events:
+            for event in events:
+                if isinstance(event, Seen):
+                    answers[event.number] = event.observation.arrays.get("output")
+                is_lost = isinstance(event, Failed) or (isinstance(event, Seen) and answers[event.number] is None)
+                if is_lost or time.monotonic() > end:
+                    break
+        return answers
+
+    return ask
