@@ -140,6 +140,8 @@ class Wrong:
         for part in search.parts(range(len(cases))):
             members = [cases[at] for at in part.members]
             against = [case for case in others if part.condition.holds(showing.said.features(case))]
+            if len(against) >= len(members):  # more speaks against it than for it
+                continue
             yield Attribution(
                 cause=cause,
                 targets={target: Seen(len(members), len(self.explained))},

@@ -458,7 +458,9 @@ def _out_of_bound(
         return None
     assert allowed.coarse is not None and allowed.unit is not None
     kind = "values" if (error > allowed.coarse).any() else "precision"
-    worst = float((error / np.maximum(allowed.unit, np.finfo(np.float64).tiny)).max())
+    float64 = np.finfo(np.float64)
+    with np.errstate(over="ignore"):
+        worst = min(float((error / np.maximum(allowed.unit, float64.tiny)).max()), float(float64.max))
     message = f"error of {worst:.3g} u*S, beyond the proven bound"
     return _at(kind, message, found, expected, got, where, max_error_uS=worst)
 

@@ -613,6 +613,17 @@ def test_narrow_inputs_are_precision() -> None:
     assert finding.max_error_uS > 1
 
 
+def test_an_error_beyond_all_units_is_a_number() -> None:
+    """
+    Of sums that nearly vanish u * S is no measure; the record holds finite numbers alone, and nothing warns.
+    """
+    call = call_of("conv", np.full((1, 3, 1), 1e-320), np.full((2, 1, 1), 0.3), dtype="float64")
+    expected = evaluate(call)
+    finding = full(np.full_like(expected, 1e30), expected, call).finding
+    assert finding is not None and finding.max_error_uS is not None
+    assert finding.kind == "values" and np.isfinite(finding.max_error_uS)
+
+
 def test_result_rounded_to_a_narrow_output_is_near_enough() -> None:
     """
     float16 in and out, summed in float32, is within the bound; one more unit of float16 everywhere is not.

@@ -51,6 +51,11 @@ class Comparison:
         return np.where(differs, np.select(chosen, numbers, KINDS.index("weighed")), -1)
 
     @property
+    def is_bias_wrong(self) -> bool:
+        """Whether the output without any product is not what it should be."""
+        return not np.array_equal(self.seen.offset, self.right.offset, equal_nan=True)
+
+    @property
     def adds_up(self) -> bool:
         """Whether the products that were seen sum up to what was returned, wherever that is wrong."""
         if (self.seen.reads == UNKNOWN).any(axis=0)[self.is_wrong].any():

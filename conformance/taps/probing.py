@@ -26,7 +26,7 @@ def audit(call: Call, ask: Ask) -> TapAudit | None:
         products=int((found.right.reads >= 0).sum()),
         probes=found.probes,
         parts=found.parts(),
-        is_bias_wrong=bool((found.seen.offset != found.right.offset).any()),
+        is_bias_wrong=found.is_bias_wrong,
         adds_up=found.adds_up,
         picture=tuple(picture(found)) if found.differs.any() else (),
     )
