@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -91,7 +92,7 @@ def trials(fault: str, under: Sequence[str], cases: Sequence[Case]) -> Iterator[
     Yield what is found of a fault under each of some conditions.
     """
     everywhere, by_id = shown(fault, cases), {case.id: case for case in cases}
-    showing = Showing(by_id)
+    showing = _showing()
     for name in under:
         condition = conditions.named(name)
         if condition.region is not None:
@@ -141,6 +142,12 @@ class Task:
 
 
 CASES: list[Case] = []
+
+
+@cache
+def _showing() -> Showing:
+    """Return where causes show, for all faults that a process tries."""
+    return Showing({case.id: case for case in CASES})
 
 
 def main() -> None:

@@ -338,6 +338,8 @@ class Task:
             if got is not None:
                 conditioned = self._conditioned(rng, call, honest) if self.breaks and next(under) else None
                 yield asked(self.name, call, got if conditioned is None else conditioned)
+            # The memory that the evaluators laid out for it.
+            call.placed.clear()
 
     @property
     def _about(self) -> tuple[Callable[[Call], bool], ...]:
