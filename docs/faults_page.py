@@ -28,11 +28,14 @@ MEANS = {
 class Fault:
     """
     One entry of the ledger; `seen` is what each run says of it, by the run's name, `script` what its script printed.
+
+    `why` is what was found about its smallest call: the cause, what probes show, and the call made small.
     """
 
     entry: Entry
     seen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     script: Mapping[str, Any] = field(default_factory=dict)
+    why: Mapping[str, Any] = field(default_factory=dict)
     #: The releases in which it was seen, such as `jax 0.10.2`.
     releases: Sequence[str] = ()
 
@@ -185,7 +188,9 @@ def _when(when: Mapping[str, Any]) -> Iterator[str]:
         yield _WORDS[name].format(text)
 
 
-def faults(ledger: Ledger, runs: Mapping[str, Any], triage: Mapping[str, Any]) -> Sequence[Fault]:
+def faults(
+    ledger: Ledger, runs: Mapping[str, Any], triage: Mapping[str, Any], causes: Mapping[str, Any]
+) -> Sequence[Fault]:
     """
     Return every entry of the ledger, silent faults first, then by framework, then those seen in the most calls.
 
@@ -196,16 +201,17 @@ def faults(ledger: Ledger, runs: Mapping[str, Any], triage: Mapping[str, Any]) -
     known = {entry.id for entry in ledger.entries}
     if lost := [name for run in runs.values() for name in run["faults"] if name not in known]:
         raise LookupError(f"the ledger has no entry {', '.join(lost)}: name the records anew")
-    return sorted((_fault(entry, runs, triage) for entry in ledger.entries), key=_place)
+    return sorted((_fault(entry, runs, triage, causes) for entry in ledger.entries), key=_place)
 
 
-def _fault(entry: Entry, runs: Mapping[str, Any], triage: Mapping[str, Any]) -> Fault:
+def _fault(entry: Entry, runs: Mapping[str, Any], triage: Mapping[str, Any], causes: Mapping[str, Any]) -> Fault:
     seen = {name: run["faults"][entry.id] for name, run in runs.items() if entry.id in run["faults"]}
     on = (runs[name]["targets"][target] for name, said in seen.items() for target in said["targets"])
     return Fault(
         entry=entry,
         seen=seen,
         script=triage.get(entry.id, {}),
+        why=causes.get(entry.id, {}),
         releases=list(dict.fromkeys(f"{target['framework']} {target['version']}" for target in on)),
     )
 

@@ -37,7 +37,7 @@ from seen_run import framework
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = Path("docs", "results")
-SEEN, TRIAGE = RESULTS / "seen.json", RESULTS / "triage.json"
+SEEN, TRIAGE, CAUSES = RESULTS / "seen.json", RESULTS / "triage.json", RESULTS / "causes.json"
 
 
 def see(paths: Sequence[Path]) -> dict[str, Any]:
@@ -78,7 +78,8 @@ def known_faults(root: Path) -> Sequence[faults_page.Fault]:
     """
     Return each fault of the ledger, with what the runs and its script say of it.
     """
-    return faults_page.faults(entries.load(entries.shipped()), _kept(root, SEEN), _kept(root, TRIAGE))
+    ledger = entries.load(entries.shipped())
+    return faults_page.faults(ledger, _kept(root, SEEN), _kept(root, TRIAGE), _kept(root, CAUSES))
 
 
 def counted(faults: Sequence[faults_page.Fault]) -> str:

@@ -262,8 +262,13 @@ def _entry(name: str, *kinds: str, **rest: Any) -> Entry:
     return Entry(**{"id": name, "kinds": kinds, **said, **written, **rest})
 
 
-def _faults(*every: Entry, runs: dict[str, Any] | None = None, triage: dict[str, Any] | None = None) -> Any:
-    return faults_page.faults(Ledger(entries=every), runs or {}, triage or {})
+def _faults(
+    *every: Entry,
+    runs: dict[str, Any] | None = None,
+    triage: dict[str, Any] | None = None,
+    causes: dict[str, Any] | None = None,
+) -> Any:
+    return faults_page.faults(Ledger(entries=every), runs or {}, triage or {}, causes or {})
 
 
 def test_silent_faults_come_first() -> None:
@@ -377,6 +382,7 @@ def root(tmp_path: Path) -> Path:
     ledger = entries.load(entries.shipped()).entries
     (results / "seen.json").write_text(json.dumps({"cpu": _run(_known("long", entry=ledger[0].id))}))
     (results / "triage.json").write_text(json.dumps({entry.id: {**RAN, "script": entry.triage} for entry in ledger}))
+    (results / "causes.json").write_text("{}")
     (results / "cpu.jsonl").write_text(json.dumps(HEADER) + "\n")
     for path, text in make_results.pages(tmp_path, corpus.load()).items():
         (tmp_path / path).write_text(text)
@@ -390,9 +396,22 @@ def test_a_page_tells_what_is_unfinished_and_unexplained(tmp_path: Path) -> None
     verdicts = [_said("long"), _said("short"), _said("long", "crash", "jax", message="killed")]
     (results / "seen.json").write_text(json.dumps({"cpu": _run(*verdicts)}))
     (results / "triage.json").write_text("{}")
+    (results / "causes.json").write_text("{}")
     page = make_results.pages(tmp_path, corpus.load())[make_results.RESULTS / "index.md"]
     assert "`jax` has not come to its end: 1 of 2 cases." in page
     assert "1 call **not explained**:\n\n- `long` on `jax`: killed\n" in page
+
+
+def test_the_page_tells_why(root: Path) -> None:
+    """The cause, what probes show, and the smallest call stand at the entry; nothing does where none was looked for."""
+    entry = entries.load(entries.shipped()).entries[0]
+    why = {"cause": "", "case": "long", "target": "jax", "version": "jax 0.10.2", "cpu": "a processor"}
+    found = {entry.id: {**why, "taps": ["7 probes", "  0.2"], "small": "cases:\n  - id: long-shrunk\n"}}
+    (root / make_results.CAUSES).write_text(json.dumps(found))
+    page = make_results.pages(root, corpus.load())[make_results.RESULTS / "disagreements.md"]
+    assert page.count("- **Cause**: none of the glossary (`long` on `jax`, jax 0.10.2, a processor).") == 1
+    assert "```text\n7 probes\n  0.2\n```" in page and "```yaml\ncases:\n  - id: long-shrunk\n```" in page
+    assert page.count("<details>") == 1
 
 
 def test_pages_that_agree_are_not_stale(root: Path) -> None:

@@ -1,0 +1,109 @@
+"""
+Why today's releases are wrong where the ledger knows them to be: the cause, what probes show, and the smallest call.
+
+    python benchmarks/causes.py RECORD [--only ID ...]
+
+RECORD is of a run on the machine that this is run on, such as `conv-conformance run --sweeps none --record RECORD`. Of
+each entry of the ledger that it saw, and that is about the values, shape or dtype of an output, the smallest call is
+made again: probed where no cause of the glossary explains it, and made small. That starts a worker for each step and
+takes seconds to minutes for each entry. The findings go to `docs/results/causes.json`; those of other machines stay.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from conv_conformance import campaign, casetext, platforms, reference, targets
+from conv_conformance.call import Call
+from conv_conformance.case import Case
+from conv_conformance.failing import failures, like
+from conv_conformance.groups import Group
+from conv_conformance.record import Record, read
+from conv_conformance.shrinking import shrunk
+from conv_conformance.taps.auditing import asking
+from conv_conformance.taps.probing import audit
+from conv_conformance.targets import Adapter
+from conv_conformance.terms import Terms
+from conv_conformance.verdict import Verdict
+
+RESULTS = Path(__file__).parents[1] / "docs" / "results" / "causes.json"
+#: The kinds of disagreement that a cause may explain.
+KINDS = ("values", "nonfinite", "shape", "dtype", "layout")
+
+
+def known(record: Record) -> Iterator[Group]:
+    """
+    Yield, for each entry that a record saw, the group of its calls with the smallest one.
+    """
+    seen: set[str] = set()
+    for group in record.groups:
+        if group.known and group.known not in seen and group.kind in KINDS and group.where == "output":
+            seen.add(group.known)
+            yield group
+
+
+def explained(group: Group, record: Record, case: Case) -> dict[str, Any]:
+    """
+    Return what is found about the smallest call of a group.
+    """
+    target = next(name for name in group.targets if _verdict(record, group.smallest, name) is not None)
+    verdict = _verdict(record, group.smallest, target)
+    assert verdict is not None
+    (adapter,) = targets.named([target])
+    info = next(each for each in record.targets if each.name == target)
+    said = verdict.diagnosis
+    return {
+        "date": datetime.now(timezone.utc).date().isoformat(),
+        "cpu": platforms.describe()["cpu"],
+        "version": f"{info.framework} {info.version}",
+        "target": target,
+        "case": case.id,
+        "cause": str(said) if said is not None and said.causes else "",
+        "taps": _taps(case.call, adapter) if said is None or not said.causes else [],
+        "small": _small(case, adapter),
+    }
+
+
+def _verdict(record: Record, case: str, target: str) -> Verdict | None:
+    found = (each for each in record.verdicts if (each.case, each.target, each.verdict) == (case, target, "known"))
+    return next(found, None)
+
+
+def _taps(call: Call, adapter: Adapter) -> list[str]:
+    found = audit(call, asking(adapter, Terms()))
+    return [] if found is None else found.lines
+
+
+def _small(case: Case, adapter: Adapter) -> str:
+    """Return the smallest call that fails as a case's does, as a case; nothing where it does not fail alone."""
+    (found,) = failures([case.call], adapter)
+    if found is None:
+        return ""
+    call = shrunk(case.call, like(found, adapter))
+    name = f"{case.id.partition('[')[0]}-shrunk"
+    return casetext.case(call, reference.evaluate(call), name=name, title=case.title, clauses=case.clauses)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("record", type=Path)
+    parser.add_argument("--only", nargs="+", default=[], metavar="ID")
+    given = parser.parse_args()
+    record = read(given.record)
+    cases: Mapping[str, Case] = {case.id: case for case in campaign.corpus((), "none").cases}
+    found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for group in known(record):
+        if group.smallest in cases and (not given.only or group.known in given.only):
+            assert group.known is not None
+            found[group.known] = explained(group, record, cases[group.smallest])
+            print(group.known, found[group.known]["cause"] or "no cause", flush=True)
+            RESULTS.write_text(json.dumps(dict(sorted(found.items())), indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
