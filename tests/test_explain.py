@@ -7,11 +7,12 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from conv_conformance import asked, reference, worked
+from conv_conformance import asked, reference, targets, worked
 from conv_conformance.call import Call, PerArray
 from conv_conformance.commands.explaining import _show
 from conv_conformance.corpus import load
@@ -19,9 +20,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from . import zoo
 from .builders import call_of
 from .calls import calls
 from .commands import Command
+from .test_taps import WRONG
 
 
 @settings(max_examples=150, deadline=None)
@@ -137,7 +140,7 @@ def test_a_call_by_options_is_made(command: Command) -> None:
     refused = command("explain", "--input-shape", "1,5,3", "--kernel-size", "2", "--groups", "2", "-b", "numpy")
     assert (0, True) == (refused.code, refused.out.splitlines()[1].startswith("outcome  raised"))
     many = command("explain", "--input-shape", "1,17,1", "--output-size", "3", "-b", "numpy")
-    assert (2, True) == (many.code, many.err.endswith("-b makes one call, and --output-size looks for many\n"))
+    assert (2, True) == (many.code, many.err.endswith("--output-size looks for many\n"))
 
 
 def test_a_bias_stands_in_its_windows() -> None:
@@ -153,3 +156,37 @@ def test_every_literal_case_can_be_explained() -> None:
     """Also those without a meaning, of every op and dtype."""
     for case in load(sweeps="none").cases:
         _show(Console(file=StringIO()), case.call, case.clauses[:0])
+
+
+def test_each_framework_says_it_in_its_own_words(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """On one line, ready to paste; what it refuses, cannot say or gives otherwise stands there or below."""
+    (tmp_path / "wrong.py").write_text(WRONG)
+    names = ["numpy", f"{tmp_path / 'wrong.py'}:Thrice", f"{zoo.MINIATURES}:UnsupportedEverything"]
+    adapters = [targets.resolve(name) for name in names]
+    monkeypatch.setattr(targets, "named", lambda names: adapters)
+    done = command("explain", "--input", "0,3,4,5", "--kernel", "1,2", "--frameworks")
+    (_, array, kernel, right, wrong, but, unsaid) = done.out.splitlines()
+    assert done.code == 0 and array.endswith('  np.array([[[0.], [3.], [4.], [5.]]], "float32")')
+    assert kernel.startswith("kernel  ") and right.startswith("numpy  ") and "strides=(1,)" in right
+    assert (
+        wrong.startswith(names[1]) and but.strip() == "but: output[0, 0, 0] is 18, expected 6; 3 of 3 elements differ"
+    )
+    assert "cannot be said: " in unsaid
+    refused = command("explain", "--input-shape", "1,5,3", "--kernel-size", "2", "--groups", "2", "--frameworks").out
+    assert "numpy             raised: " in refused
+
+
+def test_options_that_do_not_go_together(command: Command) -> None:
+    """A case has its call, and probes and shrinking take a target."""
+    case = "conv1d.walkthrough.two-channels"
+    said = {
+        ("--strides", "2"): "is a case, which has its call; --strides would say another",
+        ("--taps",): "--taps takes a target with -b",
+        ("--shrink",): "--shrink takes a case, and one target with -b",
+        ("--output-size", "3"): "a case and -b are about one call, and --output-size looks for many",
+    }
+    for options, line in said.items():
+        done = command("explain", case, *options)
+        assert done.code == 2 and done.err.strip().endswith(line)

@@ -5,6 +5,7 @@ What `explain` does with targets: calls are made on them, probed, and made small
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import click
@@ -41,6 +42,50 @@ def judge(out: Console, cases: Sequence[Case], backends: Sequence[str], *, probe
             lines = [*_account(case, observation), *(_probed(case, adapter) if probes else ())]
             out.print(showing.lines(lines))
     return code
+
+
+def translate(out: Console, cases: Sequence[Case]) -> int:
+    """
+    Show each call in the words of every installed framework, or what it cannot say; return the exit code.
+    """
+    from rich.text import Text
+
+    from .. import campaign, targets
+    from ..reports.blocks import small
+
+    adapters = targets.named([])
+    with ThreadPoolExecutor(campaign.cores()) as threads:
+        said = list(threads.map(lambda adapter: _said(adapter, cases), adapters))
+    for number, case in enumerate(cases):
+        head = f"{case.id}: {case.title}" if case.title else case.id
+        out.print(head, style="bold", highlight=False, soft_wrap=True)
+        texts = ((str(adapter), each[number]) for adapter, each in zip(adapters, said, strict=True))
+        for name, text in [*small(case.call), *texts]:
+            # Not broken into lines, so that it can be pasted.
+            out.print(Text.assemble((f"{name:<18}", "dim"), text), soft_wrap=True)
+    return 0
+
+
+def _said(adapter: Adapter, cases: Sequence[Case]) -> list[str]:
+    """Return how a framework says each case, and what becomes of it where that is not what is right."""
+    from ..failing import NotRun
+
+    try:
+        seen = _made(adapter, cases)
+    except NotRun as error:
+        return [f"could not run: {error}"] * len(cases)
+    return [_words(case, seen[number]) for number, case in enumerate(cases)]
+
+
+def _words(case: Case, observation: Observation) -> str:
+    from ..judge import Context, judge
+
+    if observation.outcome == "unsupported":
+        return f"cannot be said: {observation.message}"
+    if observation.outcome != "returned":
+        return f"{observation.outcome}: {observation.message}"
+    judged = judge(case.expectation, observation, Context(call=case.call))
+    return observation.call if judged.verdict == "agree" else f"{observation.call}\n{'':<18}but: {judged.message}"
 
 
 def _made(adapter: Adapter, cases: Sequence[Case]) -> dict[int, Observation]:

@@ -43,6 +43,7 @@ MODES = ("zeros", "reflect", "replicate", "circular")
     "--weights", "is_about_weights", is_flag=True, help="How does the kernel go from one framework to another?"
 )
 @click.option("--output-size", type=click.IntRange(1), help="Which parameters take the input to this length?")
+@click.option("--frameworks", "translates", is_flag=True, help="How do the installed frameworks say it?")
 @click.option("--taps", "probes", is_flag=True, help="With -b: which products does the target make?")
 @click.option("--shrink", "shrinks", is_flag=True, help="With -b: the smallest call that fails as this one does.")
 def explain(
@@ -50,6 +51,7 @@ def explain(
     backends: Sequence[str],
     output_size: int | None,
     is_about_weights: bool,
+    translates: bool,
     probes: bool,
     shrinks: bool,
     **words: Any,
@@ -62,6 +64,9 @@ def explain(
     ready to paste, and what the verdicts on their numbers rest on is shown: K, u and S, the bound and how near the
     worst output came to it; of numbers that were drawn for it, each statistic with its limit and why that is the limit.
 
+    With --frameworks every installed framework makes the calls. Each is shown in its own words, ready to paste, or
+    with what cannot be said, is refused, or comes out otherwise.
+
     With --taps calls of the same shapes show which products the target makes: which element of the input each element
     of the kernel is multiplied by, for which element of the output, where that is not as it should be.
 
@@ -70,26 +75,46 @@ def explain(
 
     Exit codes: 0; 2 no such case; 3 a target could not run.
     """
+    _check(what, backends, probes=probes, shrinks=shrinks, is_about_size=output_size is not None)
     out = showing.console(stderr=False)
-    if shrinks and not (len(backends) == 1 and what):
-        raise click.UsageError("--shrink takes a case, and one target with -b")
-    if probes and not backends:
-        raise click.UsageError("--taps takes a target with -b")
-    if not what and backends and output_size is not None:
-        raise click.UsageError("-b makes one call, and --output-size looks for many")
-    if not what:
-        return _asked(out, words, output_size, backends, is_about_weights=is_about_weights, probes=probes)
-    cases = _cases(what)
+    if output_size is not None:
+        return _ways(out, words, output_size)
+    cases = _cases(what) if what else [_asked(words)]
+    if translates:
+        return calling.translate(out, cases)
     if shrinks:
         return calling.shrink(cases, backends[0])
     if backends:
         return calling.judge(out, cases, backends, probes=probes)
     for case in cases:
-        out.print(f"{case.id}: {case.title}", style="bold", highlight=False, soft_wrap=True)
+        if what:
+            out.print(f"{case.id}: {case.title}", style="bold", highlight=False, soft_wrap=True)
         _show(out, case.call, case.clauses)
         if is_about_weights:
             out.print(showing.lines(_weights(case.call)))
     return 0
+
+
+#: The options that say a call, which is then in the place of cases.
+CALL = (
+    *("op", "input", "kernel", "input_shape", "kernel_size", "filters", "layout", "strides", "padding"),
+    *("padding_mode", "dilations", "input_dilations", "output_padding", "groups"),
+)
+
+
+def _check(what: Sequence[str], backends: Sequence[str], *, probes: bool, shrinks: bool, is_about_size: bool) -> None:
+    """Refuse options that do not go together."""
+    if shrinks and not (len(backends) == 1 and what):
+        raise click.UsageError("--shrink takes a case, and one target with -b")
+    if probes and not backends:
+        raise click.UsageError("--taps takes a target with -b")
+    if is_about_size and (what or backends):
+        raise click.UsageError("a case and -b are about one call, and --output-size looks for many")
+    context = click.get_current_context()
+    given = [name for name in CALL if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
+    if what and given:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise click.UsageError(f"{what[0]} is a case, which has its call; {options} would say another")
 
 
 def _cases(what: Sequence[str]) -> Sequence[Case]:
@@ -105,32 +130,23 @@ def _cases(what: Sequence[str]) -> Sequence[Case]:
     return campaign.corpus(what, "full").cases
 
 
-def _asked(
-    out: Console,
-    words: dict[str, Any],
-    output_size: int | None,
-    backends: Sequence[str],
-    *,
-    is_about_weights: bool,
-    probes: bool,
-) -> int:
+def _asked(words: dict[str, Any]) -> Case:
+    from .. import asked
+
+    return asked.case(asked.call(asked.Words(**words)))
+
+
+def _ways(out: Console, words: dict[str, Any], output_size: int) -> int:
+    """Show which parameters take an input to a length."""
     from .. import asked, worked
 
-    if output_size is not None:
-        length = asked.call(asked.Words(**{**words, "kernel_size": words["kernel_size"] or "1"})).lengths[0]
-        out.print(f"{length} to {output_size}:")
-        rows = [(f"kernel_size: {each.kernel_size}", *_parameters(each)) for each in worked.ways(length, output_size)]
-        for row in rows[:MOST]:
-            out.print("  " + ", ".join(row))
-        if len(rows) > MOST:
-            out.print(f"  and {len(rows) - MOST} more")
-        return 0
-    call = asked.call(asked.Words(**words))
-    if backends:
-        return calling.judge(out, [asked.case(call)], backends, probes=probes)
-    _show(out, call, ())
-    if is_about_weights:
-        out.print(showing.lines(_weights(call)))
+    length = asked.call(asked.Words(**{**words, "kernel_size": words["kernel_size"] or "1"})).lengths[0]
+    out.print(f"{length} to {output_size}:")
+    rows = [(f"kernel_size: {each.kernel_size}", *_parameters(each)) for each in worked.ways(length, output_size)]
+    for row in rows[:MOST]:
+        out.print("  " + ", ".join(row))
+    if len(rows) > MOST:
+        out.print(f"  and {len(rows) - MOST} more")
     return 0
 
 

@@ -260,9 +260,15 @@ def _plain(value: Any) -> str:
 def _reproduction(verdict: Verdict, call: Call | None) -> list[tuple[str, str]]:
     if not verdict.call:
         return []
-    arrays = [] if call is None else [(name, written(call.array(name))) for name in SENT if _is_small(call, name)]
-    used = [(name, text) for name, text in arrays if name in verdict.call]
+    used = [] if call is None else [(name, text) for name, text in small(call) if name in verdict.call]
     return [*used, ("call", verdict.call)]
+
+
+def small(call: Call) -> list[tuple[str, str]]:
+    """
+    Return the names of the arrays of a call that are small enough to be written out, as Python has them.
+    """
+    return [(name, written(call.array(name))) for name in SENT if _is_small(call, name)]
 
 
 def _is_small(call: Call, name: str) -> bool:
