@@ -6,22 +6,24 @@ Whether the condition is found under which a fault acts, over all literal cases 
 Each fault of the glossary that diagnosis knows is injected under each of the conditions that the glossary tries it
 under. From the verdicts of one such target `attribute` finds a cause and a condition; they are right if the cause is
 the one injected, and if of all calls on which the fault shows the condition holds for those on which it acted alone.
-Of fewer calls than three no condition is said; these are counted apart. With `--json` the figures go to
-`benchmarks/results/conditions.json`.
+Of fewer calls than three no condition is said; these are counted apart. What diagnosis costs is measured besides.
+With `--json` the figures go to `benchmarks/results/conditions.json`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 
+import numpy as np
 from conv_conformance import corpus, diagnosis, platforms
 from conv_conformance.adapter import Refused
 from conv_conformance.attributing import Showing, attribute
@@ -42,6 +44,7 @@ from conv_conformance.verdict import Verdict
 ROOT = Path(__file__).parents[1]
 RESULTS = Path("benchmarks", "results", "conditions.json")
 TARGET = "mutant"
+SEED = 20261126
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +86,36 @@ def _verdict(case: Case, compute: Callable[[Call], Array]) -> Verdict | None:
     judged = judge(case.expectation, seen, Context(call=case.call))
     if judged.verdict != "disagree" or judged.finding is None or judged.finding.kind == "precision":
         return None
+    start = time.perf_counter()
     said = diagnosis.diagnose(case.call, got, got.dtype.name)
-    return Verdict(case=case.id, target=TARGET, verdict="disagree", finding=judged.finding, diagnosis=said)
+    seconds = time.perf_counter() - start
+    return Verdict(
+        case=case.id, target=TARGET, verdict="disagree", finding=judged.finding, diagnosis=said, seconds=seconds
+    )
+
+
+def cost(cases: Sequence[Case], many: int = 1000) -> dict[str, float]:
+    """
+    Return what the diagnosis of one wrong output of a literal case takes (median), and that of a run with `many`.
+
+    To the run belongs what explains them together; the faults are drawn, and each is a target with its right cases.
+    """
+    wrong: list[Verdict] = []
+    verdicts: list[Verdict] = []
+    for fault in map(str, np.random.default_rng(SEED).permutation(sorted(CAUSES.keys() & EDITS.keys()))):
+        failing = shown(fault, cases)
+        wrong += failing.values()
+        agreeing = (Verdict(case=case.id, target=TARGET, verdict="agree") for case in cases if case.id not in failing)
+        verdicts += [replace(verdict, target=fault) for verdict in (*failing.values(), *agreeing)]
+        if len(wrong) >= many:
+            break
+    start = time.perf_counter()
+    attribute(verdicts, {case.id: case for case in cases})
+    seconds = [verdict.seconds for verdict in wrong[:many]]
+    return {
+        "median_ms": round(sorted(seconds)[len(seconds) // 2] * 1e3, 1),
+        f"seconds_of_{many}": round(sum(seconds) + time.perf_counter() - start, 1),
+    }
 
 
 def trials(fault: str, under: Sequence[str], cases: Sequence[Case]) -> Iterator[Trial]:
@@ -157,6 +188,7 @@ def main() -> None:
     given = parser.parse_args()
     loaded = corpus.load(sweeps="none")
     CASES[:] = outputs(loaded.cases)
+    spent = cost(CASES)
     asked = [Task(fault=name, under=("", *loaded.faults[name].under)) for name in given.faults]
     with get_context("fork").Pool() as processes:
         made = [trial for each in processes.imap(Task.trials, asked, chunksize=1) for trial in each]
@@ -169,6 +201,7 @@ def main() -> None:
         "targets": len(made),
         **{name: counts[name] for name in ("right", "condition", "cause", "none", "few")},
         "share_right": round(counts["right"] / told, 4) if told else None,
+        **spent,
         "not_right": [vars(each) for each in made if each.outcome in ("condition", "cause", "none")],
     }
     print(json.dumps(figures, indent=1))
