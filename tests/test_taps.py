@@ -145,7 +145,10 @@ def cases() -> list[Case]:
     """Small cases that expect an output, of every operation and dtype."""
     found = (case for case in corpus.load(sweeps="none").cases if isinstance(case.expectation, Output))
     plain = [case for case in found if case.call.training is None and not case.call.gradients]
-    return [case for case in plain if case.call.input.size < 400 and case.call.op != "separable_conv"][::11]
+    small = [
+        case for case in plain if case.call.kernel is not None and case.call.input.size + case.call.kernel.size < 400
+    ]
+    return small[::8]
 
 
 def test_the_right_map_is_that_of_the_definition(cases: list[Case]) -> None:
@@ -193,10 +196,20 @@ def test_what_is_not_probed() -> None:
     """Memory that several elements share, dtypes without numbers enough, too many elements, several kernels."""
     shared = call_of("conv", np.ones((2, 7, 1)), W, storage={"input": "broadcast:N"})
     narrow = call_of("conv", X, W, dtype="float8_e4m3fn")
-    large = call_of("conv", np.ones((1, 3, MOST)), np.ones((1, MOST, 1)))
     separable = call_of("separable_conv", X, depthwise_kernel=np.ones((2, 1, 1)), pointwise_kernel=np.ones((1, 1, 2)))
-    assert all(probes(call) is None for call in (shared, narrow, large, separable))
-    assert probes(CALL) is not None
+    assert all(probes(call, 5) is None for call in (shared, narrow, separable))
+    assert probes(CALL, 5) is not None
+
+
+def test_of_a_large_kernel_some_elements_are_probed() -> None:
+    """Nothing is said of the sum then; what is probed is told as for a small one."""
+    x, w = np.arange(3 * MOST).reshape(1, 3, MOST) % 5, np.arange(2 * MOST).reshape(2, MOST, 1) % 3 + 1
+    found = audit(call_of("conv", x, w), asking(lambda call: 2 * evaluate(call, HONEST)))
+    assert found is not None and found.adds_up is None and found.probes <= MOST < found.kernel == 2 * MOST
+    assert [(each.kind, each.count) for each in found.parts] == [("weighed", found.products)]
+    assert (
+        found.lines[0] == f"{found.probes} probes of single products of {found.taps} of {found.kernel} kernel elements"
+    )
 
 
 def test_an_answer_that_is_missing_ends_it() -> None:

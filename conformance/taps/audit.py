@@ -50,17 +50,20 @@ class TapAudit:
     """
     What probes say about a call that a target gets wrong.
 
-    `parts` are those products that are not as they should be, of `products` that should be; `is_bias_wrong` where the
-    bias alone gives another output. What the call returned is the sum of what the probes show if `adds_up`.
+    `taps` elements of the kernel, of `kernel` that it has, were probed. `parts` are those of their products that are
+    not as they should be, of `products` that there should be; `is_bias_wrong` where the bias alone gives another
+    output. What the call returned is the sum of what the probes show if `adds_up`, None if not all of it was probed.
     """
 
     case: str = ""
     target: str = ""
     products: int
     probes: int
+    taps: int
+    kernel: int
     parts: tuple[Part, ...]
     is_bias_wrong: bool
-    adds_up: bool
+    adds_up: bool | None
     picture: tuple[str, ...] = ()
 
     @property
@@ -68,13 +71,14 @@ class TapAudit:
         """It in words, and the picture."""
         said = [each.text(self.products) for each in self.parts]
         said += ["the bias alone gives another output"] if self.is_bias_wrong else []
-        wrong = "" if said else ", all of them right"
+        return [self._head(is_right=not said), *said, *self.picture]
+
+    def _head(self, *, is_right: bool) -> str:
+        right = ", all of them right" if is_right else ""
+        if self.adds_up is None:
+            return f"{self.probes} probes of single products of {self.taps} of {self.kernel} kernel elements{right}"
         sums = "their sum" if self.adds_up else "not their sum"
-        return [
-            f"{self.probes} probes of single products{wrong}; what the call returned is {sums}",
-            *said,
-            *self.picture,
-        ]
+        return f"{self.probes} probes of single products{right}; what the call returned is {sums}"
 
 
 def to_line(found: TapAudit) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from ..call import Array, Call
 #: Says what calls return, None for one that returns nothing.
 Ask = Callable[[Sequence[Call]], Sequence["Array | None"]]
 
-#: A call takes at most so many probes, and has so many products that any of them could be.
+#: A call takes at most so many probes, and so many products are told apart; of a larger kernel some are probed.
 MOST, MOST_PRODUCTS = 1000, 5_000_000
 #: How many bits a number of a probe has, so that no arithmetic rounds it.
 BITS = {"bfloat16": 8, "int8": 7, "uint8": 7}
@@ -62,6 +62,8 @@ class TapMap:
 class Probes:
     """
     The probes of a call: first all zeros but the bias, then for each of `taps` as many as `codes` (Q, inputs) has rows.
+
+    `taps` are places in the flat kernel: all of them, or some evenly chosen.
     """
 
     call: Call
@@ -128,20 +130,18 @@ class Codebook:
         return np.asarray((rows.astype(np.int64) * digits[:, None]).sum(axis=0))
 
 
-def probes(call: Call, filters: Array | None = None) -> Probes | None:
+def probes(call: Call, outputs: int) -> Probes | None:
     """
-    Return the probes of a call, None if there are too many of them or its dtype holds no number that says a place.
-
-    `filters` are the places in the flat kernel of the elements that are asked for; all of them by default.
+    Return the probes of a call with so many outputs, None where its arrays cannot hold numbers that say their place.
     """
     if call.kernel is None or not bits(call) or not call.input.size or not call.kernel.size or _is_shared(call):
         return None
-    taps = np.arange(call.kernel.size) if filters is None else filters
     many = max(2, math.ceil((math.log2(call.input.size) + 13) / bits(call)))
-    if 1 + len(taps) * many > MOST:
+    most = min((MOST - 1) // many, MOST_PRODUCTS // max(outputs, 1))
+    if not most:
         return None
-    rng = np.random.default_rng(SEED)
-    codes = rng.integers(1, 2 ** bits(call), (many, call.input.size))
+    taps = np.linspace(0, call.kernel.size - 1, min(call.kernel.size, most)).astype(np.int64)
+    codes = np.random.default_rng(SEED).integers(1, 2 ** bits(call), (many, call.input.size))
     return Probes(call=plain(call), taps=taps, codes=codes)
 
 

@@ -8,7 +8,7 @@ from .. import reference
 from ..call import Call
 from .audit import TapAudit
 from .comparison import Comparison
-from .map import MOST_PRODUCTS, UNKNOWN, Ask, probes
+from .map import UNKNOWN, Ask, probes
 from .picture import picture
 
 
@@ -16,8 +16,8 @@ def audit(call: Call, ask: Ask) -> TapAudit | None:
     """
     Return what probes say about a call that `ask` answers wrongly, None where they cannot say it.
 
-    That is: it has no meaning or would take too many probes, it is right when it is made again, or it or a probe is
-    refused, or has a result of another shape or dtype.
+    That is: it has no meaning or no probes, it is right when it is made again, or it or a probe is refused, or has a
+    result of another shape or dtype.
     """
     found = compared(call, ask)
     if found is None or not found.is_wrong.any():
@@ -25,6 +25,8 @@ def audit(call: Call, ask: Ask) -> TapAudit | None:
     return TapAudit(
         products=int((found.right.reads >= 0).sum()),
         probes=found.probes,
+        taps=len(found.seen.taps),
+        kernel=found.call.array("kernel").size,
         parts=found.parts(),
         is_bias_wrong=found.is_bias_wrong,
         adds_up=found.adds_up,
@@ -36,12 +38,12 @@ def compared(call: Call, ask: Ask) -> Comparison | None:
     """
     Return the products of a call as `ask` makes them beside those of the definition, None where probes cannot tell.
     """
-    made = probes(call)
     try:
         expected = reference.evaluate(call)
     except reference.Undefined:
         return None
-    if made is None or len(made.taps) * expected.size > MOST_PRODUCTS:
+    made = probes(call, expected.size)
+    if made is None:
         return None
     asked = [*made.calls()]
     kind = (expected.shape, expected.dtype)
