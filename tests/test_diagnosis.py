@@ -19,12 +19,12 @@ from conv_conformance.case import Case
 from conv_conformance.corpus import load
 from conv_conformance.diagnosis import diagnose
 from conv_conformance.diagnosis.causes import CAUSES
-from conv_conformance.diagnosis.regions import region
 from conv_conformance.diagnosis.scopes import WIDER, narrowed
 from conv_conformance.diagnosis.subject import subject
 from conv_conformance.dtypes import numpy_type
 from conv_conformance.expectation import Output
 from conv_conformance.record import from_line, to_line
+from conv_conformance.regions import region
 from conv_conformance.reports.blocks import block
 from conv_conformance.run import Runner
 from conv_conformance.targets import resolve

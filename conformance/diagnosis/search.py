@@ -15,10 +15,10 @@ import numpy as np
 from .. import numerics
 from ..call import Array, Call
 from ..dtypes import FORMATS, numpy_type
+from ..regions import region
 from ..verdict import Diagnosis
 from .causes import CAUSES, Candidate, Returned
 from .interpretation import Interpretation
-from .regions import region
 from .scopes import narrowed
 from .subject import Subject, subject
 

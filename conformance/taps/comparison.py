@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import numerics
 from ..call import Array, Call
-from ..diagnosis.regions import region
+from ..regions import region
 from .audit import KINDS, Part
 from .map import NOTHING, UNKNOWN, TapMap
 
