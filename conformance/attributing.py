@@ -80,6 +80,7 @@ class Showing:
         self.said = Said(cases)
         self._cases = cases
         self._known: dict[tuple[str, str], bool] = {}
+        self._told: dict[str, bool] = {}
 
     def on(self, case: str, cause: str) -> bool:
         """
@@ -92,11 +93,14 @@ class Showing:
     def _found(self, case: str, cause: str) -> bool:
         from .diagnosis import shows
 
-        if case not in self._cases:
-            return False
-        # Whoever agrees with a shape, or with one of several choices, has not said that its values are right.
-        is_told = isinstance(self._cases[case].build_expectation(), Output)
-        return is_told and shows(self._cases[case].build_call(), cause)
+        return self._is_told(case) and shows(self._cases[case].build_call(), cause)
+
+    def _is_told(self, case: str) -> bool:
+        """Say whether an output is expected: who agrees with a shape, or one of several choices, has not said it."""
+        if case not in self._told:
+            known = self._cases.get(case)
+            self._told[case] = known is not None and isinstance(known.build_expectation(), Output)
+        return self._told[case]
 
 
 @dataclass(kw_only=True, eq=False)
