@@ -425,8 +425,9 @@ def _overflows(part: _Part, got: Array, context: Context) -> Any:
         return np.zeros(expected.shape, bool)
     y = numerics.wide(expected)
     seen = numerics.wide(got)
-    # Where the dtype has no infinity an overflow is a NaN, whose sign says nothing.
-    beyond = np.where(np.isnan(y), np.abs(seen), seen * np.sign(y))
+    with np.errstate(invalid="ignore"):  # an infinity where zero is expected
+        # Where the dtype has no infinity an overflow is a NaN, whose sign says nothing.
+        beyond = np.where(np.isnan(y), np.abs(seen), seen * np.sign(y))
     return ~_finite(expected) & (beyond > FORMATS[own].largest)
 
 

@@ -613,6 +613,14 @@ def test_narrow_inputs_are_precision() -> None:
     assert finding.max_error_uS > 1
 
 
+def test_an_infinity_in_place_of_a_zero_warns_of_nothing() -> None:
+    """
+    It is judged like any other number that is not finite.
+    """
+    call = call_of("conv", np.zeros((1, 3, 1)), np.ones((2, 1, 1)))
+    assert judged(np.full((1, 2, 1), np.inf, np.float32), evaluate(call), call) == wrong("nonfinite")
+
+
 def test_an_error_beyond_all_units_is_a_number() -> None:
     """
     Of sums that nearly vanish u * S is no measure; the record holds finite numbers alone, and nothing warns.
