@@ -28,7 +28,8 @@ class Words:
     """
     What is said of a call: arrays as numbers, or their sizes; parameters as the case format writes them.
 
-    `input` and `kernel` are numbers between commas (one sample, one channel), or nested lists in JSON.
+    `input` and `kernel` are numbers between commas (one sample, one channel), or nested lists in JSON. Of a separable
+    convolution it is the depthwise kernel.
     `input_shape` has the axes of `layout`, by default N, space, C; `kernel_size` one number, or one for each axis.
     """
 
@@ -61,14 +62,15 @@ def call(words: Words) -> Call:
     layout = words.layout or f"N{SPATIAL[rank]}C"
     if sorted(layout) != sorted(f"N{SPATIAL[rank]}C"):
         raise _wrong("--layout", layout, f"the letters of N{SPATIAL[rank]}C in some order")
-    kernel = _kernel(words, x, layout)
-    letters = "CM" if words.op == "depthwise_conv" else "IO"
+    kernels = _kernels(words, x, layout)
+    by_channel = "kernel" if words.op == "depthwise_conv" else "depthwise_kernel"
+    letters = {name: SPATIAL[rank] + ("CM" if name == by_channel else "IO") for name in kernels}
     return Call(
         op=words.op,
         input=x,
-        kernel=kernel,
-        layout=PerArray(input=layout, kernel=f"{SPATIAL[rank]}{letters}", output=layout),
-        dtype=PerArray(input=DTYPE, kernel=DTYPE, output=DTYPE),
+        **kernels,
+        layout=PerArray(input=layout, **letters, output=layout),
+        dtype=PerArray(input=DTYPE, **dict.fromkeys(kernels, DTYPE), output=DTYPE),
         strides=_each("--strides", words.strides, rank),
         padding=_padding(words.padding, rank),
         padding_mode=words.padding_mode,
@@ -86,6 +88,15 @@ def _input(words: Words) -> Array:
     if len(shape) - 2 not in SPATIAL or min(shape) < 0:
         raise _wrong("--input-shape", words.input_shape, "three to five sizes, such as 1,40,1: batch, steps, channels")
     return _counted(shape)
+
+
+def _kernels(words: Words, x: Array, layout: str) -> dict[str, Any]:
+    """Return the kernel, or both of a separable convolution: each channel has one filter of the first stage."""
+    if words.op != "separable_conv":
+        return {"kernel": _kernel(words, x, layout)}
+    depthwise = _kernel(replace(words, op="depthwise_conv", filters=1), x, layout)
+    pointwise = _counted((*(1,) * (x.ndim - 2), prod(depthwise.shape[-2:]), words.filters))
+    return {"depthwise_kernel": depthwise, "pointwise_kernel": pointwise}
 
 
 def _kernel(words: Words, x: Array, layout: str) -> Array:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from conv_conformance import asked, reference, targets, worked
 from conv_conformance.call import Call, PerArray
-from conv_conformance.commands.explaining import _show
+from conv_conformance.commands.explaining import OPS, _show
 from conv_conformance.corpus import load
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -141,6 +141,16 @@ def test_a_call_by_options_is_made(command: Command) -> None:
     assert (0, True) == (refused.code, refused.out.splitlines()[1].startswith("outcome  raised"))
     many = command("explain", "--input-shape", "1,17,1", "--output-size", "3", "-b", "numpy")
     assert (2, True) == (many.code, many.err.endswith("--output-size looks for many\n"))
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_each_op_by_options_has_an_output(op: str) -> None:
+    """Its kernels fit the input; a separable one has a filter for each channel, then as many as are asked for."""
+    call = asked.call(asked.Words(op=op, input_shape="2,6,7,3", kernel_size="2,3", filters=4, strides="2"))
+    output = reference.evaluate(call)
+    counts = {"depthwise_conv": 12}
+    lengths = (12, 15) if op == "conv_transpose" else (3, 3)
+    assert (2, *lengths, counts.get(op, 4)) == output.shape
 
 
 def test_a_bias_stands_in_its_windows() -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..call import Call
     from ..case import Case
 
-OPS = ("conv", "depthwise_conv", "conv_transpose")
+OPS = ("conv", "depthwise_conv", "separable_conv", "conv_transpose")
 MODES = ("zeros", "reflect", "replicate", "circular")
 
 
