@@ -76,8 +76,9 @@ def _cut(call: Call) -> Iterator[Call]:
     for letter in call.spatial:
         yield from (_taken(call, {first: letter}, part) for part in _parts(call.extent(first, letter)))
     if call.op == "depthwise_conv":
-        yield from _fewer_depthwise(call)
+        yield from _fewer_by_channel(call, "kernel", {"bias": "O"})
     elif call.op == "separable_conv":
+        yield from _fewer_by_channel(call, "depthwise_kernel", {"pointwise_kernel": "I"})
         last = {"pointwise_kernel": "O", "bias": "O"}
         yield from (_taken(call, last, part) for part in _parts(call.extent("pointwise_kernel", "O")))
     elif call.groups == 1:
@@ -89,15 +90,14 @@ def _cut(call: Call) -> Iterator[Call]:
         yield from _fewer_groups(call)
 
 
-def _fewer_depthwise(call: Call) -> Iterator[Call]:
-    channels, many = call.extent("kernel", "C"), call.extent("kernel", "M")
-    bias = None if call.bias is None else np.asarray(call.bias).reshape(channels, many)
+def _fewer_by_channel(call: Call, kernel: str, after: dict[str, str]) -> Iterator[Call]:
+    """Yield the call with fewer channels, or filters for each; `after` has an element for each of these."""
+    channels, many = call.extent(kernel, "C"), call.extent(kernel, "M")
+    places = np.arange(channels * many).reshape(channels, many)
     for part in _parts(channels):
-        made = _taken(call, {"input": "C", "kernel": "C"}, part)
-        yield made if bias is None else replace(made, bias=bias[part].reshape(-1))
+        yield _taken(_taken(call, {"input": "C", kernel: "C"}, part), after, places[part].ravel().tolist())
     for part in _parts(many):
-        made = _taken(call, {"kernel": "M"}, part)
-        yield made if bias is None else replace(made, bias=bias[:, part].reshape(-1))
+        yield _taken(_taken(call, {kernel: "M"}, part), after, places[:, part].ravel().tolist())
 
 
 def _fewer_groups(call: Call) -> Iterator[Call]:

@@ -17,6 +17,7 @@ from conv_conformance.expectation import Output
 from conv_conformance.failing import Failure
 from conv_conformance.shrinking import Fails, shrunk, size, smaller
 
+from .builders import call_of
 from .commands import Command
 from .test_guides import ROOT
 
@@ -79,6 +80,18 @@ def test_nothing_is_left_that_could_be_left_out(cause: str, elements: int, cases
     assert fails([found]) == [True] and size(found) < size(large)
     assert not any(fails([each for each in smaller(found) if size(each) < size(found)]))
     assert size(found)[0] <= elements
+
+
+def test_a_separable_call_loses_channels_and_multiples() -> None:
+    """With what its pointwise kernel has for them."""
+    x, w, p = (np.arange(count) % 7 - 3 for count in (2 * 9 * 5, 3 * 5 * 2, 10 * 4))
+    kernels = {"depthwise_kernel": w.reshape(3, 5, 2), "pointwise_kernel": p.reshape(1, 10, 4)}
+    found = shrunk(
+        call_of("separable_conv", x.reshape(2, 9, 5), bias=[1, 2, 3, 4], **kernels), showing("kernel-flipped")
+    )
+    assert found.bias is None
+    shapes = [found.array(name).shape for name in ("input", "depthwise_kernel", "pointwise_kernel")]
+    assert shapes == [(1, 2, 1), (2, 1, 1), (1, 1, 1)]
 
 
 def test_what_does_not_shrink_stays() -> None:
