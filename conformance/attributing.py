@@ -103,6 +103,11 @@ class Showing:
         return self._told[case]
 
 
+def _is_of_output(verdict: Verdict) -> bool:
+    """Say whether an output is wrong: on which calls a wrong gradient would show is not known."""
+    return verdict.finding is None or verdict.finding.where == "output"
+
+
 @dataclass(kw_only=True, eq=False)
 class Wrong:
     """
@@ -118,7 +123,7 @@ class Wrong:
         """
         if verdict.verdict in AGREEING:
             self.agreeing.append(verdict.case)
-        elif verdict.verdict == "disagree" and verdict.diagnosis is not None:
+        elif verdict.verdict == "disagree" and verdict.diagnosis is not None and _is_of_output(verdict):
             self.explained[verdict.case] = frozenset((*verdict.diagnosis.causes, *verdict.diagnosis.wider))
 
     def attributions(self, target: str, showing: Showing) -> Iterator[Attribution]:

@@ -141,17 +141,22 @@ class Bench:
         self._doubted.clear()
 
 
-#: The kinds of disagreement over an output that a cause may explain.
+#: The kinds of disagreement over an output, or a gradient, that a cause may explain.
 _EXPLAINED = ("layout", "shape", "dtype", "nonfinite", "values")
 
 
 def _diagnosis(case: Case, observation: Observation, judgement: Judgement) -> Diagnosis | None:
     finding = judgement.finding
-    if finding is None or finding.where != "output" or finding.kind not in _EXPLAINED:
+    if finding is None or finding.kind not in _EXPLAINED:
         return None
-    from .diagnosis import diagnose
+    from .diagnosis import backward, diagnose
 
-    return diagnose(case.call, observation.arrays["output"], observation.dtypes["output"])
+    name = finding.where.removeprefix("gradient.")
+    if finding.where == "output":
+        return diagnose(case.call, observation.arrays["output"], observation.dtypes["output"])
+    if name != finding.where and observation.dtypes[finding.where] == case.call.dtype_of(name):
+        return backward.diagnose(case.call, name, observation.arrays[finding.where])
+    return None
 
 
 def _verdict(case: Case, target: str, observation: Observation, judgement: Judgement) -> Verdict:

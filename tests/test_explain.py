@@ -162,9 +162,9 @@ def test_a_bias_stands_in_its_windows() -> None:
     ] == list(worked.windows(call))
 
 
-def test_every_literal_case_can_be_explained() -> None:
-    """Also those without a meaning, of every op and dtype."""
-    for case in load(sweeps="none").cases:
+def test_literal_cases_can_be_explained() -> None:
+    """Also those without a meaning, of every op and dtype: every third."""
+    for case in load(sweeps="none").cases[::3]:
         _show(Console(file=StringIO()), case.call, case.clauses[:0])
 
 

@@ -1,0 +1,121 @@
+"""
+Which causes of the glossary give exactly the gradient that a target returned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ... import numerics, reference
+from ...call import COTANGENT, Array, Call
+from ...verdict import Diagnosis
+from ..scopes import narrowed
+from ..search import MOST, STUMBLES
+from ..subject import Subject, kernel_of, subject, wide
+from .causes import CAUSES
+from .way import Way, way
+
+#: A wrong element must be so many times nearer to what a cause gives than to what is right.
+NEARER = 2
+
+
+def diagnose(call: Call, name: str, got: Array) -> Diagnosis | None:
+    """
+    Return what explains a wrong gradient of the array of that name (in the layout of the call).
+
+    What cannot be explained is `unexplained`; of a call that is too large, or of two stages, nothing is said.
+    """
+    with np.errstate(all="ignore"):
+        try:
+            it = subject(call)
+            if it.pointwise is not None or it.right.products > MOST:
+                return None
+            return _Search(call=call, name=name, got=got, it=it).diagnosis()
+        except STUMBLES:
+            return Diagnosis()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Search:
+    call: Call
+    name: str
+    got: Array
+    it: Subject
+
+    def diagnosis(self) -> Diagnosis:
+        """Return the causes that give all of it."""
+        back = way(self.it, self._canonical("output", self.call.array(COTANGENT)))
+        if self.got.shape != self.expected.shape or not self._is_near(back.to(self.name), self.right):
+            return Diagnosis()
+        found, wider = narrowed([name for name in CAUSES if self._explains(name, back)])
+        if not found:
+            return Diagnosis()
+        return Diagnosis(causes=found, wider=wider, confidence="exact" if len(found) == 1 else "ambiguous")
+
+    def _explains(self, name: str, back: Way) -> bool:
+        try:
+            made = CAUSES[name](self.it, back, self.name)
+            return any(self._is_returned(each) for each in made if each.shape == self.right.shape)
+        except STUMBLES:
+            return False
+
+    def _is_returned(self, made: Array) -> bool:
+        off = np.abs(self.seen - self.right)
+        is_wrong = off > self.bound
+        slack = np.where(is_wrong, np.minimum(2 * self._slack(made), off / NEARER), 2 * self._slack(made))
+        return bool(((np.abs(self.seen - made) <= slack) | (self.seen == made) | _both_nan(self.seen, made)).all())
+
+    def _slack(self, made: Array) -> Array:
+        return np.asarray(self.bound + (self._unit * np.abs(made) if self._tolerance.grid is None else 0))
+
+    def _is_near(self, one: Array, other: Array) -> bool:
+        return bool(((np.abs(one - other) <= self.bound) | (one == other) | _both_nan(one, other)).all())
+
+    @cached_property
+    def expected(self) -> Array:
+        """The right gradient in the layout of the call."""
+        return reference.gradients(self.call, self.call.array(COTANGENT))[self.name]
+
+    @cached_property
+    def right(self) -> Array:
+        """The right gradient in canonical order."""
+        return self._canonical(self.name, self.expected)
+
+    @cached_property
+    def seen(self) -> Array:
+        """What was returned in canonical order."""
+        return self._canonical(self.name, self.got)
+
+    @cached_property
+    def _tolerance(self) -> numerics.Tolerance:
+        dtype = self.call.dtype_of(self.name)
+        return numerics.gradient_tolerance(self.call, self.name, self.expected, dtype, composed=False)
+
+    @cached_property
+    def bound(self) -> Array:
+        """By how much each element of a right gradient may be off, in canonical order."""
+        grid = self._tolerance.grid
+        if grid is not None:
+            return np.full(self.right.shape, grid * 0.49)
+        bound = np.broadcast_to(np.asarray(self._tolerance.bound, np.float64), self.expected.shape)
+        return np.abs(self._canonical(self.name, bound))
+
+    @property
+    def _unit(self) -> float:
+        return float(2.0**-8 if self.call.dtype_of(self.name) == "bfloat16" else 2.0**-11)
+
+    def _canonical(self, name: str, array: Array) -> Array:
+        values = wide(self.call, array)
+        if name == "bias":
+            return values
+        if name == "kernel":
+            return kernel_of(self.call, values, "kernel")
+        letters = self.call.letters(name)
+        return values.transpose([letters.index(letter) for letter in "NC" + self.call.spatial])
+
+
+def _both_nan(one: Array, other: Array) -> Array:
+    return np.asarray(np.isnan(one) & np.isnan(other))
