@@ -55,7 +55,7 @@ DTYPES = (
     *("float64", "bfloat16", "float16", "int64", "int32", "int8", "uint8", "complex64"),
 )
 #: What the output may have in place of the dtype of the input, now and then.
-RESULTS = {
+OUTPUTS = {
     "bfloat16": ("float32",),
     "float16": ("float32",),
     "int32": ("int64",),
@@ -141,7 +141,7 @@ def _call(
         storage["input"] = f"broadcast:{letter}"
         first = arrays["input"].take([0], axis=order["input"].index(letter))
         arrays["input"] = np.broadcast_to(first, arrays["input"].shape).copy()
-    result = str(rng.choice(RESULTS[dtype])) if dtype in RESULTS and rng.random() < 0.25 else dtype
+    result = str(rng.choice(OUTPUTS[dtype])) if dtype in OUTPUTS and rng.random() < 0.25 else dtype
     return Call(
         op=op,
         **arrays,
