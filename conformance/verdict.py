@@ -95,12 +95,13 @@ class Diagnosis:
 
     def __str__(self) -> str:
         """The diagnosis in words."""
+        if not self.causes:
+            return "none known"
         names = " or ".join(self.causes)
+        more = f", as does {' or '.join(self.wider)} of more calls" if self.wider else ""
         if self.confidence == "partial":
-            return f"{names}, in {self.region} alone: the rest is right"
-        return (
-            f"{names}: {'it gives' if len(self.causes) == 1 else 'each gives'} exactly this" if names else "none known"
-        )
+            return f"{names}, in {self.region} alone{more}: the rest is right"
+        return f"{names}: {'it gives' if len(self.causes) == 1 else 'each gives'} exactly this{more}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

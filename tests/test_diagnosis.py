@@ -18,6 +18,7 @@ from conv_conformance.call import Array, Call
 from conv_conformance.case import Case
 from conv_conformance.corpus import load
 from conv_conformance.diagnosis import diagnose
+from conv_conformance.diagnosis.backward.causes import CAUSES as BACKWARD
 from conv_conformance.diagnosis.causes import CAUSES
 from conv_conformance.diagnosis.scopes import WIDER, narrowed
 from conv_conformance.diagnosis.subject import subject
@@ -234,6 +235,10 @@ def test_a_record_keeps_it() -> None:
         (Diagnosis(causes=("a",), confidence="exact"), "a: it gives exactly this"),
         (Diagnosis(causes=("a", "b"), confidence="ambiguous"), "a or b: each gives exactly this"),
         (Diagnosis(causes=("a",), confidence="partial", region="W 3"), "a, in W 3 alone: the rest is right"),
+        (
+            Diagnosis(causes=("a",), wider=("b", "c"), confidence="exact"),
+            "a: it gives exactly this, as does b or c of more calls",
+        ),
     ],
 )
 def test_in_words(diagnosis: Diagnosis, words: str) -> None:
@@ -243,7 +248,7 @@ def test_in_words(diagnosis: Diagnosis, words: str) -> None:
 
 def test_the_narrower_of_two_causes_is_said() -> None:
     """It says as much of the call, and less of others; what implies it is told beside it."""
-    assert set(WIDER) | {name for wider in WIDER.values() for name in wider} <= set(CAUSES)
+    assert set(WIDER) | {name for wider in WIDER.values() for name in wider} <= {*CAUSES, *BACKWARD}
     assert narrowed(["stride-ignored", "depthwise-stride-ignored", "places-reversed"]) == (
         ("depthwise-stride-ignored", "places-reversed"),
         ("stride-ignored",),

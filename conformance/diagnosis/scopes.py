@@ -2,8 +2,8 @@
 Causes that are others in a narrower scope.
 
 Where both explain the output of one call they say the same about it: `depthwise-stride-ignored`, of a depthwise
-convolution, what `stride-ignored` says of any. The narrower one is said, since the other implies it and one call is no
-evidence for more.
+convolution, what `stride-ignored` says of any. A cause is narrower if each call on which it shows is one on which the
+other does. The narrower one is said first, since one call is no evidence for more; the other is named behind it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ WIDER: dict[str, tuple[str, ...]] = {
     "fused-pointwise-skips": ("last-channel-dropped",),
     "pointwise-ignores-stride": ("stride-ignored",),
     "transposed-crop-missing": ("padding-ignored",),
+    "transposed-same-shifted": ("transposed-one-late", "transposed-stride-as-forward"),
     "output-padding-ignored": ("tail-window-dropped",),
+    "output-padding-first-axis-only": ("output-padding-ignored", "length-off-by-one"),
     "output-padding-zeros-only": ("tail-window-zero",),
     "transposed-input-gradient-zero": ("input-gradient-zero",),
     "transposed-kernel-gradient-zero": ("kernel-gradient-zero",),
@@ -45,15 +47,29 @@ WIDER: dict[str, tuple[str, ...]] = {
     "same-keeps-length": ("stride-ignored", "depthwise-stride-ignored"),
     "length-one-axis-mishandled": ("padding-with-edge-values",),
     "input-dilation-trailing": ("length-off-by-one",),
+    # Of some lengths
+    "length-rounded-to-nearest": ("length-rounded-up", "length-off-by-one"),
+    "length-rounded-up": ("length-off-by-one",),
+    "padding-high-missing": ("tail-window-dropped",),
+    "padding-capped-at-kernel": ("tail-window-dropped",),
+    "full-one-side": ("tail-window-dropped",),
+    # Of some channels
+    "channel-tail-dropped": ("last-channel-dropped",),
+    "channels-beyond-8-dropped": ("last-channel-dropped", "filters-beyond-8-dropped"),
+    "channels-beyond-16-dropped": ("last-channel-dropped", "filters-beyond-16-dropped"),
+    "channels-beyond-32-dropped": ("last-channel-dropped", "filters-beyond-32-dropped"),
     "same-rounds-length-down": ("tail-window-dropped",),
     "same-pads-negative": ("stride-phase-shifted",),
     "causal-stride-aligned-last": ("stride-phase-shifted",),
-    "transposed-same-shifted": ("transposed-one-late",),
     "transposed-lower-shifted": ("transposed-one-late",),
     "input-dilation-of-one-element": ("input-dilation-trailing", "length-off-by-one"),
     "dilation-of-one-tap-counts": ("tail-window-dropped",),
     "transposed-same-short": ("tail-window-dropped", "transposed-crop-missing"),
-    # Of one dtype or storage
+    # Of one dtype, one storage or some numbers
+    "output-dtype-ignored": ("dtype-of-the-kernel",),
+    "tf32-inputs": ("float16-inputs",),
+    "storage-offset-ignored": ("storage-strides-ignored",),
+    "graph-moves-padding": ("padding-ends-swapped", "transposed-ends-swapped"),
     "overflow-saturated": ("infinity-as-largest",),
     "dtype-narrowed": ("dtype-always-float32",),
     "dtype-promoted": ("dtype-always-float32",),

@@ -13,7 +13,7 @@ from ...call import Array
 from ..axis import Axis
 from ..interpretation import Interpretation, biased
 from ..subject import Subject, one_by_one
-from .kinds import Cause
+from .kinds import Candidate, Cause
 
 
 def dealt(count: int, hands: int) -> Array:
@@ -113,9 +113,11 @@ def _depthwise_summed(it: Subject) -> Iterator[Array]:
     return it.changed(lambda y: [np.broadcast_to(y.sum(1, keepdims=True, dtype=y.dtype), y.shape)])
 
 
-def _stages_swapped(it: Subject) -> Iterator[Interpretation]:
+def _stages_swapped(it: Subject) -> Iterator[Candidate]:
     """Yield the pointwise stage first, and the depthwise one over as many of its channels as it has filters for."""
     first, channels = it.right.stages[0], it.input.shape[1]
+    if not it.result.size:
+        yield np.zeros((len(it.result), len(first.kernel), *it.result.shape[2:]), it.result.dtype)
     if it.pointwise is not None and it.pointwise.shape[1] == channels <= len(it.pointwise):
         pointwise = one_by_one(it.pointwise[:channels], it.input.shape[2:])
         yield replace(it.right, stages=(pointwise, first))

@@ -146,6 +146,10 @@ def _divided(it: Subject, by: int) -> Iterator[Array]:
 def _averaged(it: Subject) -> Iterator[Array]:
     for by in {prod(it.kernel.shape[2:]), prod(it.kernel.shape[1:])}:
         yield from _divided(it, by)
+    if it.pointwise is not None:
+        first, second = it.right.stages
+        taps, y = max(prod(it.kernel.shape[2:]), 1), convolved(it.input, first)
+        yield biased(convolved(y // taps if y.dtype.kind in "iu" else y / taps, second), it.bias)
 
 
 def _averaged_over_channels(it: Subject) -> Iterator[Array]:

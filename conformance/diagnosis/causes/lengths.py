@@ -19,7 +19,7 @@ from .kinds import Cause
 
 def _places(change: Callable[[Array], Iterable[Array]]) -> Cause:
     """Other places along space."""
-    return lambda it: it.changed(change) if it.sums.size else ()
+    return lambda it: it.changed(change) if 0 not in it.sums.shape[2:] else ()
 
 
 def _extended(y: Array) -> Iterator[Array]:

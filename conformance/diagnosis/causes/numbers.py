@@ -95,10 +95,12 @@ def _integers(cause: Cause) -> Cause:
 
 
 def _exact_integers(it: Subject) -> tuple[Array, Array | None]:
-    """Return the sums and the bias in integers that do not wrap."""
-    x, w = it.input.astype(object), it.kernel.astype(object)
-    pointwise = None if it.pointwise is None else it.pointwise.astype(object)
-    bias = None if it.bias is None else it.bias.astype(object)
+    """Return the sums and the bias in integers that do not wrap: of 64 bits where those of the call have 16 at most."""
+    is_narrow = numpy_type(it.call.dtype.input).itemsize <= 2 and it.pointwise is None
+    kind = np.dtype(np.int64 if is_narrow else object)
+    x, w = it.input.astype(kind), it.kernel.astype(kind)
+    pointwise = None if it.pointwise is None else it.pointwise.astype(kind)
+    bias = None if it.bias is None else it.bias.astype(kind)
     return replace(it, input=x, kernel=w, pointwise=pointwise, bias=None).right.sums(), bias
 
 
@@ -108,7 +110,7 @@ def _clipped(y: Array, dtype: str) -> Array:
 
 
 def _saturated(it: Subject) -> Iterator[Array]:
-    if it.result.size and it.right.products < 10**6:
+    if it.result.size and it.right.products < 10**7:
         sums, bias = _exact_integers(it)
         yield _clipped(biased(sums, bias), _dtype(it)).astype(it.result.dtype)
         if bias is not None:
@@ -230,13 +232,18 @@ def _without_zeros(x: Array, stage: Stage) -> Array:
     if x.dtype.kind == "c":
         return convolved(x, stage)
 
-    def count(elements: Array, weights: Array) -> Array:
-        return convolved(elements.astype(np.float64), replace(stage, kernel=weights.astype(np.float64)))
+    def count(elements: Array, weights: Array, *, around: bool = False) -> Array:
+        known = replace(stage, kernel=weights.astype(np.float64))
+        return convolved(elements.astype(np.float64), known, float(around and not stage.skips))
 
-    w = stage.kernel
+    w, some = stage.kernel, np.isfinite(x)
     above = count(x == np.inf, w > 0) + count(x == -np.inf, w < 0)
+    above += count(some & (x > 0), w == np.inf) + count(some & (x < 0), w == -np.inf)
     below = count(x == np.inf, w < 0) + count(x == -np.inf, w > 0)
-    lost = count(np.isnan(x), w != 0) + count(np.isfinite(x) & (x != 0), ~np.isfinite(w))
+    below += count(some & (x > 0), w == -np.inf) + count(some & (x < 0), w == np.inf)
+    # Around the input are zeros, which an infinite weight makes NaN.
+    lost = count(np.isnan(x), w != 0) + count(x == 0, np.isinf(w), around=True)
+    lost += count(np.ones_like(x), np.isnan(w), around=True)
     y = convolved(np.where(np.isfinite(x), x, 0), replace(stage, kernel=np.where(np.isfinite(w), w, 0)))
     y = np.where(above > 0, np.inf, np.where(below > 0, -np.inf, y))
     return np.where((lost > 0) | ((above > 0) & (below > 0)), np.nan, y)

@@ -167,6 +167,9 @@ def _high_first_axis(it: Subject) -> Iterator[Interpretation]:
     if not it.is_transposed and it.call.variation.inside_graph:
         first, *rest = it.right.stages[0].axes
         yield it.by_axes((replace(first, low=0, high=first.low + first.high), *rest))
+    elif it.call.variation.inside_graph and not isinstance(it.call.padding, str):
+        cropped, *others = it.settings
+        yield it.by_settings((replace(cropped, padding=(0, sum(cropped.pair))), *others))
 
 
 def _axes_turned(axis: Axis) -> Axis:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..axis import Axis
-from ..interpretation import Interpretation
-from ..setting import Setting
+from ..interpretation import Interpretation, windows
+from ..setting import Setting, padded
 from ..subject import Subject
 from .kinds import Cause
 
@@ -77,8 +77,6 @@ def _shifted(axis: Axis, by: int) -> Axis:
 
 def _before_padding(it: Subject) -> Iterator[Interpretation]:
     """Yield the call of an input that was strided ahead, its padding as for a stride of 1."""
-    if it.call.before is not None:
-        return
     starts: tuple[Any, ...] = tuple(slice(None, None, each.stride) for each in it.settings)
     x = it.input[(..., *starts)]
     plain = tuple(replace(each, length=length, stride=1) for each, length in zip(it.settings, x.shape[2:], strict=True))
@@ -100,6 +98,14 @@ def _gaps_read(it: Subject) -> Iterator[Interpretation]:
         )
         stages = (replace(stage, kernel=kernel, axes=axes), *it.right.stages[1:])
         yield replace(it.right, stages=stages)
+        # Or with zeros behind what a mode made.
+        bordered = tuple(replace(axis, taps=1, stride=1, dilation=1) for axis in stage.axes)
+        x = windows(it.input, bordered).reshape(*it.input.shape[:2], *(axis.count for axis in bordered))
+        plain = tuple(
+            Axis(length=made.count, taps=axis.taps, stride=axis.stride, high=gap, windows=axis.windows)
+            for made, axis, gap in zip(bordered, axes, gaps, strict=True)
+        )
+        yield replace(it.right, input=x, stages=(replace(stages[0], axes=plain), *stages[1:]))
 
 
 def _one_tap(axis: Axis) -> Axis:
@@ -115,6 +121,15 @@ def _trailing(it: Subject, wanted: Callable[[Axis], bool]) -> Iterator[Interpret
         yield it.each_axis(
             lambda axis: replace(axis, high=axis.high + axis.spacing - 1) if axis.length and wanted(axis) else axis
         )
+        yield it.by_axes(_longer(each) if each.length and wanted(each.axis) else each.axis for each in it.settings)
+
+
+def _longer(each: Setting) -> Axis:
+    """Return an axis with zeros behind its last element, as its padding word sees them too."""
+    more, (low, high) = each.input_dilation - 1, each.pair
+    if isinstance(each.padding, str):
+        low, high = padded(each.padding, each.places + more, each.window, each.stride)
+    return replace(each.axis, low=low, high=high + more)
 
 
 def _repeats(it: Subject) -> Iterator[Interpretation]:
