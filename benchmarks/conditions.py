@@ -5,7 +5,8 @@ Whether the condition is found under which a fault acts, over all literal cases 
 
 Each fault of the glossary that diagnosis knows is injected under each of the conditions that the glossary tries it
 under. From the verdicts of one such target `attribute` finds a cause and a condition; they are right if the cause is
-the one injected, and if of all calls on which the fault shows the condition holds for those on which it acted alone.
+the one injected, and if of all calls on which the fault shows the condition holds for those on which it acted alone;
+or if what is said gives the same wrong outputs, and no others, on the whole corpus.
 Of fewer calls than three no condition is said; these are counted apart. What diagnosis costs is measured besides.
 With `--json` the figures go to `benchmarks/results/conditions.json`.
 """
@@ -138,9 +139,21 @@ def trials(fault: str, under: Sequence[str], cases: Sequence[Case]) -> Iterator[
             fault=fault,
             condition=name,
             failing=len(acting),
-            outcome=_outcome(fault, found, acting, {*shows}, by_id),
+            outcome="right" if _is_same(found, acting, by_id) else _outcome(fault, found, acting, {*shows}, by_id),
             said="; ".join(each.text for each in found),
         )
+
+
+def _is_same(found: Sequence[Attribution], acting: set[str], cases: Mapping[str, Case]) -> bool:
+    """Say whether what was said explains each wrong output, and would make no other call of the corpus wrong."""
+    explained = {case for each in found for case in each.cases}
+    said = {
+        case
+        for each in found
+        for case in cases
+        if each.condition.holds(cases[case].features) and (case in explained or _showing().on(case, each.cause))
+    }
+    return acting == explained == said
 
 
 def _outcome(

@@ -55,13 +55,14 @@ def diagnose(call: Call, got: Array, dtype: str) -> Diagnosis | None:
 
 def shows(call: Call, cause: str) -> bool:
     """
-    Say whether a cause gives another output of a call than the definition, in some way of its ways.
+    Say whether a cause gives another output of a call than the definition, in whichever of its ways it acts.
     """
     with np.errstate(all="ignore"):
         try:
             it, dtype = subject(call), call.dtype_of("output")
             search = _Search(call=call, got=np.zeros(0), dtype=dtype, it=it)
-            return _is_small(it) and any(map(search.is_wrong, CAUSES[cause](it)))
+            ways = [*CAUSES[cause](it)] if _is_small(it) else []
+            return bool(ways) and all(map(search.is_wrong, ways))
         except STUMBLES:
             return False
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import combinations, permutations
+from itertools import combinations
 from math import prod
 from typing import Any
 
@@ -45,9 +45,8 @@ def _axes_swapped(it: Subject) -> Iterator[Interpretation]:
 
 
 def _axes_rolled(it: Subject) -> Iterator[Interpretation]:
-    for order in permutations(range(it.call.rank)):
-        if sum(at != to for at, to in enumerate(order)) != 2:
-            yield from _permuted(it, order)
+    for by in range(1, it.call.rank):  # of two axes a rotation is a swap
+        yield from _permuted(it, tuple((at + by) % it.call.rank for at in range(it.call.rank)))
 
 
 def _permuted(it: Subject, order: tuple[int, ...]) -> Iterator[Interpretation]:

@@ -87,7 +87,7 @@ CAUSES: dict[str, Cause] = {
     "length-off-by-one": _places(_extended),
     "tail-window-dropped": _places(_shortened),
     "tail-window-zero": _places(_last_zero),
-    "last-row-stale": _places(lambda y: _stale(y, 2) if y.ndim > 3 else ()),
+    "last-row-stale": _places(lambda y: _stale(y, 2)),
     "last-column-stale": _places(lambda y: _stale(y, y.ndim - 1)),
     "places-reversed": _places(_reversed),
     "length-rounded-up": partial(_counted, least=lambda axis: 1),

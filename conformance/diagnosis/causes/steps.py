@@ -47,9 +47,8 @@ def _swapped(name: str, wanted: Callable[[Axis, Axis], Axis]) -> Cause:
 
 def _rolled(it: Subject, name: str) -> Iterator[Interpretation]:
     rank = it.call.rank
-    if rank > 2:
-        for by in (1, -1):
-            yield it.exchanged(name, [(at + by) % rank for at in range(rank)])
+    for by in (1, -1)[: rank - 1]:  # of two axes a rotation is a swap
+        yield it.exchanged(name, [(at + by) % rank for at in range(rank)])
 
 
 def _of_one(it: Subject, name: str, at: int) -> Iterator[Interpretation]:
