@@ -249,7 +249,7 @@ class Campaign:
         cases = {case.id: case for case in self.cases.cases}
         record = attributed(grouped(record, cases), self.cases)
         if audits is None and self.has_tap_audit:
-            audits = auditing.audits(record, cases, self.adapters, self.runner.terms)
+            audits = auditing.audits(record, cases, self.adapters, self.runner.terms, self.runner.jobs)
         record = replace(record, tap_audits=audits or ())
         return Outcome(run=made, record=record, notes=_notes(made), tracebacks=_tracebacks(made))
 

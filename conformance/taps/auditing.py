@@ -4,9 +4,11 @@ Tap audits of a run: of the wrong outputs that no cause explains, the smallest o
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, nullcontext
 from dataclasses import replace
 
 from .. import wire
@@ -25,16 +27,31 @@ from .map import Ask
 from .probing import audit
 
 #: So many calls of one target are audited, each for at most so many seconds, its worker's start included.
-MOST, SECONDS = 3, 60.0
+MOST, SECONDS = 3, 30.0
 #: A target that died or hung in the run is left alone.
 DEATHS = ("crash", "timeout")
 
 
-def audits(record: Record, cases: Mapping[str, Case], adapters: Sequence[Adapter], terms: Terms) -> Sequence[TapAudit]:
+def audits(
+    record: Record, cases: Mapping[str, Case], adapters: Sequence[Adapter], terms: Terms, jobs: int
+) -> Sequence[TapAudit]:
     """
     Return what probes show of the wrong outputs of targets that no cause explains: of the smallest call of each group.
+
+    So many targets are probed at once, those on an accelerator one by one.
     """
-    return [each for adapter in adapters for each in _of_target(record, cases, adapter, terms)]
+    alone = threading.Lock()
+
+    def of(adapter: Adapter) -> list[TapAudit]:
+        with alone if adapter.is_exclusive else nullcontext():
+            return list(_of_target(record, cases, adapter, terms))
+
+    with ThreadPoolExecutor(jobs) as threads:
+        try:
+            return [each for found in threads.map(of, adapters) for each in found]
+        except BaseException:
+            terms.stopped.set()
+            raise
 
 
 def _of_target(record: Record, cases: Mapping[str, Case], adapter: Adapter, terms: Terms) -> Iterator[TapAudit]:
