@@ -33,16 +33,18 @@ class Part:
         """
         Return it in words, of so many products.
         """
+        be, end = ("is", "s") if self.count == 1 else ("are", "")
         what = {
-            "lost": "are lost",
-            "elsewhere": f"take another element of the input{f', {self.by} from it' if self.by else ''}",
-            "added": "are there that should not be",
-            "weighed": "are weighed",
-            "other": "are something else than one element of the input with a weight",
+            "lost": f"{be} lost",
+            "elsewhere": f"take{end} another element of the input{f', {self.by} from it' if self.by else ''}",
+            "added": f"{be} there that should not be",
+            "weighed": f"{be} weighed",
+            "other": f"{be} something else than one element of the input with a weight",
         }[self.kind]
         of = "" if self.kind == "added" else f" of {products}"
+        noun = "product" if self.count == 1 and not of else "products"
         places = "; ".join(each for each in (self.outputs, self.kernel) if each) or "everywhere"
-        return f"{self.count}{of} products {what}: {places}. As {self.first}"
+        return f"{self.count}{of} {noun} {what}: {places}. As {self.first}"
 
 
 @dataclass(frozen=True, kw_only=True)
