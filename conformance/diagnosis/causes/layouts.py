@@ -128,10 +128,9 @@ def _returned(it: Subject, order: str) -> Iterator[Returned]:
 
 
 def _canonical_output(it: Subject) -> Iterator[Returned]:
-    spatial = it.call.spatial
-    for order in ("NC" + spatial, "N" + spatial + "C"):
-        if order != it.call.letters("output"):
-            yield from _returned(it, order)
+    order = "NC" + it.call.spatial
+    if order != it.call.letters("output"):
+        yield from _returned(it, order)
 
 
 def _output_as_input(it: Subject) -> Iterator[Returned]:
