@@ -145,10 +145,6 @@ def _by_output(change: Callable[[Array, Array], Array]) -> Cause:
     return lambda it, back, name: [back.by(cotangent=change(back.cotangent, _output(it))).to(name)]
 
 
-def _alone(keep: Callable[[Way], Way]) -> Callable[[Subject, Way], Iterable[Way]]:
-    return lambda it, back: [keep(back)]
-
-
 def _taps(keep_first: bool) -> Callable[[Array], Array]:
     """Return what leaves the first tap alone, or takes the last one of the last axis away."""
 
