@@ -139,7 +139,7 @@ def trials(fault: str, under: Sequence[str], cases: Sequence[Case]) -> Iterator[
             fault=fault,
             condition=name,
             failing=len(acting),
-            outcome="right" if _is_same(found, acting, by_id) else _outcome(fault, found, acting, {*shows}, by_id),
+            outcome=_outcome(fault, found, acting, {*shows}, by_id),
             said="; ".join(each.text for each in found),
         )
 
@@ -162,6 +162,8 @@ def _outcome(
     """Return `right`, `few` calls, `none` said, another `cause`, or another `condition`."""
     if len(acting) < FEWEST:
         return "few"
+    if _is_same(found, acting, cases):
+        return "right"
     if not found:
         return "none"
     same = [each for each in found if each.cause == fault or fault in WIDER.get(each.cause, ())]
@@ -194,6 +196,12 @@ def _showing() -> Showing:
     return Showing({case.id: case for case in CASES})
 
 
+def _share(made: Sequence[Trial]) -> float | None:
+    """Return the share of what was found rightly, of targets on which enough calls fail."""
+    told = [each for each in made if each.outcome != "few"]
+    return round(sum(each.outcome == "right" for each in told) / len(told), 4) if told else None
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faults", nargs="+", default=sorted(CAUSES.keys() & EDITS.keys()))
@@ -206,14 +214,14 @@ def main() -> None:
     with get_context("fork").Pool() as processes:
         made = [trial for each in processes.imap(Task.trials, asked, chunksize=1) for trial in each]
     counts = Counter(each.outcome for each in made)
-    told = sum(counts.values()) - counts["few"]
     figures = {
         "date": datetime.now(timezone.utc).date().isoformat(),
         "platform": platforms.describe(),
         "cases": len(CASES),
         "targets": len(made),
         **{name: counts[name] for name in ("right", "condition", "cause", "none", "few")},
-        "share_right": round(counts["right"] / told, 4) if told else None,
+        "share_right": _share(made),
+        "share_right_under_a_condition": _share([each for each in made if each.condition]),
         **spent,
         "not_right": [vars(each) for each in made if each.outcome in ("condition", "cause", "none")],
     }
