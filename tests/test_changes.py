@@ -34,6 +34,10 @@ def verdict(word: str = "agree", case: str = IDS[0], target: str = "torch", **mo
     return Verdict(case=case, target=target, verdict=word, **more)
 
 
+#: What a record says that was of literal cases alone: the sweeps need not be drawn for it.
+LITERAL = {"sweeps": "none"}
+
+
 def record(*verdicts: Verdict, targets: Sequence[TargetInfo] = (NEW,), **header: Any) -> Record:
     return Record(header={**HEADER, **header}, targets=targets, verdicts=verdicts, is_complete=True)
 
@@ -328,7 +332,7 @@ def test_records_with_nothing_in_common_cannot_be_judged(command: Command, tmp_p
     Exit 3, not 0: nothing was compared.
     """
     for name, case in (("one", IDS[0]), ("other", IDS[1])):
-        write(record(verdict(case=case)), tmp_path / f"{name}.jsonl")
+        write(record(verdict(case=case), selection=LITERAL), tmp_path / f"{name}.jsonl")
     done = command("diff", tmp_path / "one.jsonl", tmp_path / "other.jsonl")
     assert (done.code, "0 calls judged by both" in done.out) == (3, True)
 
@@ -338,8 +342,8 @@ def test_a_fault_of_ours_is_no_change_and_no_pardon(command: Command, tmp_path: 
     Where the adapter itself failed on one side, nothing is said of the framework: exit 4, before any other.
     """
     both = [verdict(case=IDS[0]), verdict(case=IDS[1])]
-    write(record(*both), tmp_path / "one.jsonl")
-    write(record(verdict("suite-error", case=IDS[0]), both[1]), tmp_path / "other.jsonl")
+    write(record(*both, selection=LITERAL), tmp_path / "one.jsonl")
+    write(record(verdict("suite-error", case=IDS[0]), both[1], selection=LITERAL), tmp_path / "other.jsonl")
     done = command("diff", tmp_path / "one.jsonl", tmp_path / "other.jsonl")
     assert done.code == 4
     assert "torch: a fault of the suite or the adapter after, on 1 call, counts for nothing" in done.out
