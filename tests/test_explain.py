@@ -194,6 +194,7 @@ def test_options_that_do_not_go_together(command: Command) -> None:
     said = {
         ("--strides", "2"): "is a case, which has its call; --strides would say another",
         ("--taps",): "--taps takes a target with -b",
+        ("--frameworks", "-b", "numpy"): "and goes with no -b",
         ("--shrink",): "--shrink takes a case, and one target with -b",
         ("--output-size", "3"): "a case and -b are about one call, and --output-size looks for many",
     }

@@ -75,6 +75,8 @@ def explain(
 
     Exit codes: 0; 2 no such case; 3 a target could not run.
     """
+    if translates and (backends or shrinks or output_size is not None):
+        raise click.UsageError("--frameworks makes the call on every installed framework, and goes with no -b")
     _check(what, backends, probes=probes, shrinks=shrinks, is_about_size=output_size is not None)
     out = showing.console(stderr=False)
     if output_size is not None:

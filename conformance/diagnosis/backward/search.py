@@ -11,6 +11,7 @@ import numpy as np
 
 from ... import numerics, reference
 from ...call import COTANGENT, Array, Call
+from ...dtypes import FORMATS
 from ...verdict import Diagnosis
 from ..scopes import narrowed
 from ..search import MOST, STUMBLES
@@ -105,7 +106,7 @@ class _Search:
 
     @property
     def _unit(self) -> float:
-        return float(2.0**-8 if self.call.dtype_of(self.name) == "bfloat16" else 2.0**-11)
+        return 2 * FORMATS[self.call.dtype_of(self.name)].unit
 
     def _canonical(self, name: str, array: Array) -> Array:
         values = wide(self.call, array)
