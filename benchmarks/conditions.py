@@ -6,7 +6,8 @@ Whether the condition is found under which a fault acts, over all literal cases 
 Each fault of the glossary that diagnosis knows is injected under each of the conditions that the glossary tries it
 under. From the verdicts of one such target `attribute` finds a cause and a condition; they are right if the cause is
 the one injected, and if of all calls on which the fault shows the condition holds for those on which it acted alone;
-or if what is said gives the same wrong outputs, and no others, on the whole corpus.
+or if what is said gives the same wrong outputs, and no others, on the whole corpus: so much is asked of a fault that
+acts in a portion of each output.
 Of fewer calls than three no condition is said; these are counted apart. What diagnosis costs is measured besides.
 With `--json` the figures go to `benchmarks/results/conditions.json`.
 """
@@ -134,12 +135,11 @@ def trials(fault: str, under: Sequence[str], cases: Sequence[Case]) -> Iterator[
         acting = {*failing}
         verdicts = [failing.get(case.id) or Verdict(case=case.id, target=TARGET, verdict="agree") for case in cases]
         found = attribute(verdicts, by_id, showing) if len(acting) >= FEWEST else ()
-        shows = everywhere if condition.region is None else failing
         yield Trial(
             fault=fault,
             condition=name,
             failing=len(acting),
-            outcome=_outcome(fault, found, acting, {*shows}, by_id),
+            outcome=_outcome(fault, found, acting, {*everywhere} if condition.region is None else set(), by_id),
             said="; ".join(each.text for each in found),
         )
 
@@ -151,7 +151,8 @@ def _is_same(found: Sequence[Attribution], acting: set[str], cases: Mapping[str,
         case
         for each in found
         for case in cases
-        if each.condition.holds(cases[case].features) and (case in explained or _showing().on(case, each.cause))
+        if each.condition.holds(cases[case].features)
+        and (case in explained or _showing().on(case, each.cause, each.portion))
     }
     return acting == explained == said
 
@@ -170,7 +171,7 @@ def _outcome(
     if found[0] not in same:
         return "cause"
     said = {case for case in shows if any(each.condition.holds(cases[case].features) for each in same)}
-    return "right" if said == acting else "condition"
+    return "right" if said == acting and not any(each.portion for each in same) else "condition"
 
 
 @dataclass(frozen=True, kw_only=True)

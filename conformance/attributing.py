@@ -17,10 +17,11 @@ from .attribution import Attribution
 from .case import Case
 from .conjunctions import Search, Table
 from .corpus import Corpus
-from .expectation import Output
-from .gathering import AGREEING, Said
+from .gathering import AGREEING
 from .groups import FEWEST, Seen
+from .portions import PORTIONS
 from .record import Record
+from .showing import Showing
 from .verdict import Verdict
 
 #: So many causes are told of one target.
@@ -29,6 +30,10 @@ MOST = 3
 TIED = 3
 #: So many agreeing calls are looked at, evenly chosen from all.
 LOOKED_AT = 2000
+#: So many of the calls that a cause explains are asked, evenly chosen, in which portion of the output it acts.
+ASKED = 40
+#: It must be this share of them that a portion says right.
+SHARE = 0.75
 
 
 def attributed(record: Record, corpus: Corpus) -> Record:
@@ -54,10 +59,10 @@ def attribute(
     for verdict in verdicts:
         by_target.setdefault(verdict.target, Wrong()).take(verdict)
     showing = showing or Showing(cases)
-    found: dict[tuple[str, str], Attribution] = {}
+    found: dict[tuple[str, str, str], Attribution] = {}
     for target, wrong in by_target.items():
         for each in wrong.attributions(target, showing):
-            key = (each.cause, each.condition.text)
+            key = (each.cause, each.portion, each.condition.text)
             found[key] = _together(found[key], each, showing) if key in found else each
     return tuple(sorted(found.values(), key=lambda each: -len(each.cases)))
 
@@ -71,38 +76,6 @@ def _together(one: Attribution, other: Attribution, showing: Showing) -> Attribu
     )
 
 
-class Showing:
-    """
-    On which calls a cause would show: worked out once for all targets.
-    """
-
-    def __init__(self, cases: Mapping[str, Case]) -> None:
-        self.said = Said(cases)
-        self._cases = cases
-        self._known: dict[tuple[str, str], bool] = {}
-        self._told: dict[str, bool] = {}
-
-    def on(self, case: str, cause: str) -> bool:
-        """
-        Say whether a cause changes what a call gives.
-        """
-        if (case, cause) not in self._known:
-            self._known[case, cause] = self._found(case, cause)
-        return self._known[case, cause]
-
-    def _found(self, case: str, cause: str) -> bool:
-        from .diagnosis import shows
-
-        return self._is_told(case) and shows(self._cases[case].build_call(), cause)
-
-    def _is_told(self, case: str) -> bool:
-        """Say whether an output is expected: who agrees with a shape, or one of several choices, has not said it."""
-        if case not in self._told:
-            known = self._cases.get(case)
-            self._told[case] = known is not None and isinstance(known.build_expectation(), Output)
-        return self._told[case]
-
-
 def _is_of_output(verdict: Verdict) -> bool:
     """Say whether an output is wrong: on which calls a wrong gradient would show is not known."""
     return verdict.finding is None or verdict.finding.where == "output"
@@ -111,10 +84,10 @@ def _is_of_output(verdict: Verdict) -> bool:
 @dataclass(kw_only=True, eq=False)
 class Wrong:
     """
-    The wrong outputs of one target, by what explains them, and its calls that agree.
+    The wrong outputs of one target, and its calls that agree.
     """
 
-    explained: dict[str, frozenset[str]] = field(default_factory=dict)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
     agreeing: list[str] = field(default_factory=list)
 
     def take(self, verdict: Verdict) -> None:
@@ -124,42 +97,77 @@ class Wrong:
         if verdict.verdict in AGREEING:
             self.agreeing.append(verdict.case)
         elif verdict.verdict == "disagree" and verdict.diagnosis is not None and _is_of_output(verdict):
-            self.explained[verdict.case] = frozenset((*verdict.diagnosis.causes, *verdict.diagnosis.wider))
+            self.verdicts[verdict.case] = verdict
 
     def attributions(self, target: str, showing: Showing) -> Iterator[Attribution]:
         """
         Yield what one cause after another explains of what is left.
         """
-        left = dict(self.explained)
+        left = {case: _causes(verdict) for case, verdict in self.verdicts.items()}
         for _ in range(MOST):
             counts = Counter(name for causes in left.values() for name in causes)
             if not counts or max(counts.values()) < FEWEST:
                 return
             most = [name for name, count in counts.items() if count == max(counts.values())][:TIED]
             # Of causes that explain as much, the one that shows on the fewest calls that agree.
-            cause = min(most, key=lambda name: (len(self._showing(name, showing)) if len(most) > 1 else 0, name))
+            cause = min(most, key=lambda name: (len(self._showing(name, "", showing)) if len(most) > 1 else 0, name))
             cases = [case for case, causes in left.items() if cause in causes]
-            yield from self._parts(target, cause, cases, showing)
-            left = {case: causes for case, causes in left.items() if cause not in causes}
+            portion = self._portion(cause, cases, showing)
+            if portion:
+                cases = [case for case in left if showing.fits(self.verdicts[case], cause, portion)]
+            yield from self._parts(target, cause, cases, portion, showing)
+            left = {case: causes for case, causes in left.items() if case not in cases and cause not in causes}
 
-    def _parts(self, target: str, cause: str, cases: Sequence[str], showing: Showing) -> Iterator[Attribution]:
-        others = self._showing(cause, showing)
+    def _portion(self, cause: str, cases: Sequence[str], showing: Showing) -> str:
+        """
+        Return the portion of the output in which a cause acts; an empty text for all of it, or none that is known.
+
+        Calls on which it explains a part of the output must say so, and few others may speak against it.
+        """
+        partial = [case for case in cases if _is_partial(self.verdicts[case])]
+        if len(partial) < FEWEST:
+            return ""
+        asked = [self.verdicts[case] for case in cases[:: -(-len(cases) // ASKED)]]
+        fitting = {name: sum(showing.fits(each, cause, name) for each in asked) for name in PORTIONS}
+        most = max(fitting.values())
+        if most < max(FEWEST, SHARE * len(asked)):
+            return ""
+        best = [name for name, count in fitting.items() if count == most]
+        return min(best, key=lambda name: len(self._showing(cause, name, showing)) if len(best) > 1 else 0)
+
+    def _parts(
+        self, target: str, cause: str, cases: Sequence[str], portion: str, showing: Showing
+    ) -> Iterator[Attribution]:
+        others = self._showing(cause, portion, showing)
         rows = [showing.said.features(case) for case in (*cases, *others)]
         search = Search(Table(rows), np.arange(len(cases), len(rows)))
         for part in search.parts(range(len(cases))):
+            exact = search.exact(part.members) if part.others and not part.condition.wanted else None
+            condition = exact or part.condition
             members = [cases[at] for at in part.members]
-            against = [case for case in others if part.condition.holds(showing.said.features(case))]
+            against = [case for case in others if condition.holds(showing.said.features(case))]
             if len(against) >= len(members):  # more speaks against it than for it
                 continue
             yield Attribution(
                 cause=cause,
-                targets={target: Seen(len(members), len(self.explained))},
-                condition=part.condition,
+                targets={target: Seen(len(members), len(self.verdicts))},
+                portion=portion,
+                condition=condition,
+                is_weak=exact is not None,
                 cases=showing.said.by_size(members),
                 against=showing.said.by_size(against),
             )
 
-    def _showing(self, cause: str, showing: Showing) -> list[str]:
+    def _showing(self, cause: str, portion: str, showing: Showing) -> list[str]:
         """Return the calls that agree on which a cause would show."""
         step = -(-len(self.agreeing) // LOOKED_AT) or 1
-        return [case for case in self.agreeing[::step] if showing.on(case, cause)]
+        return [case for case in self.agreeing[::step] if showing.on(case, cause, portion)]
+
+
+def _causes(verdict: Verdict) -> frozenset[str]:
+    assert verdict.diagnosis is not None
+    return frozenset((*verdict.diagnosis.causes, *verdict.diagnosis.wider))
+
+
+def _is_partial(verdict: Verdict) -> bool:
+    return verdict.diagnosis is not None and verdict.diagnosis.confidence == "partial"

@@ -17,23 +17,31 @@ class Attribution:
     """
     A cause of the glossary, and the wrong outputs of targets that it explains under one condition.
 
-    `means` is the cause in words. `targets` says of how many wrong outputs it explains how many. `cases` are
-    the calls that it explains, the smallest first; `against` those under the condition that agree, though it would show
-    there.
+    `means` is the cause in words. `targets` says of how many wrong outputs it explains how many. `portion` says in
+    which places of each output it acts, in words, empty for all. A condition `is_weak` if it tells these calls exactly,
+    but so few from so few that this may be chance. `cases` are the calls that it explains, the smallest first;
+    `against` those under the condition that agree, though it would show there.
     """
 
     cause: str
     means: str = ""
     targets: Mapping[str, Seen]
+    portion: str = ""
     condition: Condition = field(default_factory=Condition)
+    is_weak: bool = False
     cases: tuple[str, ...]
     against: tuple[str, ...] = ()
 
     @property
     def acts(self) -> str:
-        """The condition in words."""
+        """Portion and condition in words."""
+        return f"{self.portion}, {self._when}" if self.portion else self._when
+
+    @property
+    def _when(self) -> str:
         if self.condition.wanted:
-            return f"where {self.condition.text}"
+            weak = " (which of so few calls may be chance)" if self.is_weak else ""
+            return f"where {self.condition.text}{weak}"
         return "under no condition that tells these calls from others" if self.against else "wherever it shows"
 
     @property
@@ -56,7 +64,9 @@ def to_line(found: Attribution) -> dict[str, Any]:
         "cause": found.cause,
         "means": found.means,
         "targets": {name: seen._asdict() for name, seen in found.targets.items()},
+        "portion": found.portion,
         "condition": found.condition.plain,
+        "is_weak": found.is_weak,
         "acts": found.acts,
         "cases": list(found.cases),
         "against": list(found.against),
@@ -71,7 +81,9 @@ def from_line(line: Mapping[str, Any]) -> Attribution:
         cause=line["cause"],
         means=line["means"],
         targets={name: Seen(**seen) for name, seen in line["targets"].items()},
+        portion=line.get("portion", ""),
         condition=condition_of(line["condition"]),
+        is_weak=line.get("is_weak", False),
         cases=tuple(line["cases"]),
         against=tuple(line["against"]),
     )

@@ -38,6 +38,7 @@ class Bench:
         *,
         policy: str = "declared",
         may_doubt: bool = True,
+        diagnose: bool = True,
     ) -> None:
         self._plan = plan
         self._info = TargetInfo(name=target)
@@ -45,6 +46,7 @@ class Bench:
         self._tell = tell
         self._policy = policy
         self._may_doubt = may_doubt
+        self._diagnose = diagnose
         self._doubted: dict[int, Verdict] = {}
         self._pools = Pools()
         self._twins: dict[int, Observation] = {}
@@ -104,7 +106,8 @@ class Bench:
             policy=self._policy,
         )
         judgement = judge(case.expectation, observation, context)
-        verdict = _verdict(case, self._info.name, observation, judgement)
+        said = _diagnosis(case, observation, judgement) if self._diagnose else None
+        verdict = _verdict(case, self._info.name, observation, judgement, said)
         if judgement.is_doubted and self._may_doubt:
             self._doubted[at] = verdict
         elif self._policy == "any" or not self._pools.take(at, case, verdict, observation):
@@ -159,7 +162,9 @@ def _diagnosis(case: Case, observation: Observation, judgement: Judgement) -> Di
     return None
 
 
-def _verdict(case: Case, target: str, observation: Observation, judgement: Judgement) -> Verdict:
+def _verdict(
+    case: Case, target: str, observation: Observation, judgement: Judgement, diagnosis: Diagnosis | None
+) -> Verdict:
     output = observation.arrays.get("output")
     is_plain = judgement.verdict in WITHOUT_CALL
     return Verdict(
@@ -173,8 +178,8 @@ def _verdict(case: Case, target: str, observation: Observation, judgement: Judge
         precision=judgement.precision,
         phase=observation.phase,
         call="" if is_plain else observation.call,
+        diagnosis=diagnosis,
         # Many targets return the same bits, and many verdicts are kept.
-        diagnosis=_diagnosis(case, observation, judgement),
         output_sha256=None if output is None else sys.intern(hashlib.sha256(output.tobytes()).hexdigest()),
         seconds=observation.seconds,
         traceback=observation.traceback,

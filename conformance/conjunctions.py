@@ -15,7 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from itertools import chain, combinations
 from math import lgamma, log
+from operator import and_
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -151,6 +154,19 @@ class Search:
             found += _narrowed(wide, sides, everything, Measure(*calls, SHARE))
         return _merged([_part(each, sides) for each in found])
 
+    def exact(self, rows: Sequence[int]) -> Condition | None:
+        """
+        Return the simplest one or two features that all calls in these rows have, and of the others none.
+
+        Where few calls are told from few others, so much may hold by chance: no condition is worth its bits there.
+        """
+        told = np.array(rows, int)
+        everything = (1 << len(told)) - 1
+        shared = [side for side in self._sides(told) if side.told == everything]
+        chosen: Iterator[tuple[Side, ...]] = chain(combinations(shared, 1), combinations(shared, 2))
+        found = next((sides for sides in chosen if not reduce(and_, (side.others for side in sides))), None)
+        return None if found is None else _condition([side.literal for side in found])
+
     def _sides(self, told: Array) -> list[Side]:
         """Return what can be said of the calls, each once; of what holds for the same calls, the first."""
         found: dict[tuple[Bits, Bits], Side] = {}
@@ -242,9 +258,13 @@ def _narrowed(
     return narrow if measure.taken(narrow) <= measure.taken([wide]) else [wide]
 
 
+def _condition(literals: Sequence[Literal]) -> Condition:
+    wanted = {literal.name: (literal.value,) for literal in literals}
+    return Condition(wanted={name: wanted[name] for name in FEATURES if name in wanted})
+
+
 def _part(found: Conjunction, sides: Sequence[Side]) -> Part:
-    wanted = {sides[at].literal.name: (sides[at].literal.value,) for at in found.literals}
-    condition = Condition(wanted={name: wanted[name] for name in FEATURES if name in wanted})
+    condition = _condition([sides[at].literal for at in found.literals])
     return Part(condition=condition, members=tuple(_positions(found.told)), others=found.others.bit_count())
 
 

@@ -119,7 +119,7 @@ class Course:
 
     def _made(self, plan: Plan) -> Sequence[Verdict]:
         began, imported = perf_counter(), 0.0
-        bench = Bench(plan, self.info.name, self._tell, policy=self._terms.precision)
+        bench = Bench(plan, self.info.name, self._tell, policy=self._terms.precision, diagnose=self._terms.diagnose)
         if self.info.failed is None:
             for event in observe(self._terms, self._adapter, smoke(), plan.calls, plan.follow_ups):
                 match event:
@@ -141,7 +141,14 @@ class Course:
     def _made_again(self, cases: Sequence[Case]) -> Sequence[Verdict]:
         """Return the verdicts on cases with other numbers, which nobody is told of."""
         plan = make_plan(cases)
-        bench = Bench(plan, self.info.name, lambda _: None, policy=self._terms.precision, may_doubt=False)
+        bench = Bench(
+            plan,
+            self.info.name,
+            lambda _: None,
+            policy=self._terms.precision,
+            may_doubt=False,
+            diagnose=self._terms.diagnose,
+        )
         bench.begin(self.info, Ledger())
         for event in observe(self._terms, self._adapter, smoke(), plan.calls, plan.follow_ups):
             if isinstance(event, Seen):

@@ -107,6 +107,15 @@ def _is_out_of_order(call: Call) -> bool:
     return any([letter for letter in text if letter in "DHW"] != list(call.spatial) for text in layouts if text)
 
 
+def _is_channels_first(it: Subject) -> bool:
+    letters = it.call.letters("input")
+    return letters.index("C") < min(map(letters.index, it.call.spatial))
+
+
+def _has_equal_extents(it: Subject) -> bool:
+    return len(set(it.call.input.shape)) < it.call.input.ndim
+
+
 def _storage(name: str) -> Callable[[Subject], str | None]:
     def of(it: Subject) -> str | None:
         array = it.kernel if name == "kernel" else name
@@ -239,6 +248,8 @@ FEATURES: Mapping[str, Feature] = {
     # Sizes
     "one-tap": _every("The kernel has one tap.", lambda axis: axis.taps == 1),
     "even-kernel": _some("A kernel has an even number of taps.", lambda axis: axis.taps > 0 == axis.taps % 2),
+    "odd-length": _some("The input has an odd length in an axis.", lambda axis: axis.length % 2 == 1),
+    "equal-extents": _is("Two axes of the input are equally long.", _has_equal_extents),
     "one-element": _some("The input has length 1 in an axis.", lambda axis: axis.length == 1),
     "one-output": _every("The output has one position.", lambda axis: axis.out == 1),
     "one-output-in-an-axis": _some("The output has length 1 in an axis.", lambda axis: axis.out == 1),
@@ -271,6 +282,11 @@ FEATURES: Mapping[str, Feature] = {
     "input-layout": _word("The axes of the input, S for the spatial ones: `NSC`, `NCS`.", _layout("input")),
     "kernel-layout": _word("The axes of the (first) kernel: `SIO`, `OIS`, `SCM`.", _layout("kernel")),
     "output-layout": _word("The axes of the output.", _layout("output")),
+    "channels-first": _is("The channels of the input stand before its spatial axes.", _is_channels_first),
+    "kernel-channels-first": _is(
+        "An axis of channels stands first in the (first) kernel.",
+        lambda it: it.call.letters(it.kernel)[0] not in it.call.spatial,
+    ),
     "another-output-layout": _is(
         "The output has another layout than the input.", lambda it: it.call.layout.output != it.call.layout.input
     ),

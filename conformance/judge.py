@@ -387,7 +387,7 @@ def _values(part: _Part, got: Array, observation: Observation, context: Context)
     if part.dtype[0] in "iu":
         return _at("values", "", found, expected, got, part.where) if (found := _differing(expected != got)) else None
     y, seen = numerics.wide(expected), numerics.wide(got)
-    if found := _differing((_special(y) != _special(seen)) & ~_overflows(part, got, context)):
+    if found := _differing((special(y) != special(seen)) & ~_overflows(part, got, context)):
         return _at("nonfinite", "NaN and infinity elsewhere", found, expected, got, part.where)
     finite = np.isfinite(y)
     if (y[finite] == seen[finite]).all():
@@ -474,7 +474,7 @@ def _signs(array: Array) -> Any:
     return sum((np.signbit(part) & (part == 0)) * 2**place for place, part in enumerate(parts))
 
 
-def _special(values: Array) -> Any:
+def special(values: Array) -> Any:
     """
     Return 0 for a finite element, else 1 for NaN, 2 and 3 for infinities; of complex numbers both parts together.
     """

@@ -28,6 +28,17 @@ class Region:
         inside[np.ix_(*self.indices)] = True
         return inside
 
+    @property
+    def hull(self) -> Region:
+        """The box from its first to its last index in each axis."""
+        whole = tuple(tuple(range(each[0], each[-1] + 1)) for each in self.indices)
+        return Region(indices=whole, shape=self.shape)
+
+    @property
+    def reaches_an_end(self) -> bool:
+        """Whether it holds the first or the last index of every axis."""
+        return all({0, length - 1} & {*each} for each, length in zip(self.indices, self.shape, strict=True))
+
     def text(self, names: Sequence[str]) -> str:
         """
         Return it in words, with a name for each axis: `sample from 1, filter 4 to 7`; `everywhere` for all of it.

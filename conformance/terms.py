@@ -42,6 +42,8 @@ class Terms:
     audit: bool = False
     #: What is asked of rounding, one of `verdict.POLICIES`.
     precision: str = "declared"
+    #: Whether it is looked for what explains a wrong output; who only counts verdicts does without.
+    diagnose: bool = True
     python: str = sys.executable
     #: Set from outside: every worker ends soon, and what was not yet seen is lost.
     stopped: threading.Event = field(default_factory=threading.Event)

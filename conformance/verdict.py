@@ -84,8 +84,8 @@ class Diagnosis:
     The causes that give what was returned, by their names in the glossary.
 
     `confidence` is `exact` (one cause gives all of it), `ambiguous` (each of several does), `partial` (each gives what
-    stands in `region`, and the rest is right) or `unexplained`. `wider` are those that explain it too and say the same
-    of more calls than one of the causes does.
+    is wrong, and acts in the `region` alone, such as `in W from 8`) or `unexplained`. `wider` are those that explain it
+    too and say the same of more calls than one of the causes does.
     """
 
     causes: tuple[str, ...] = ()
@@ -100,7 +100,7 @@ class Diagnosis:
         names = " or ".join(self.causes)
         more = f", as does {' or '.join(self.wider)} of more calls" if self.wider else ""
         if self.confidence == "partial":
-            return f"{names}, in {self.region} alone{more}: the rest is right"
+            return f"{names}, {self.region} alone{more}: the rest is right"
         return f"{names}: {'it gives' if len(self.causes) == 1 else 'each gives'} exactly this{more}"
 
 

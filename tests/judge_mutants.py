@@ -99,7 +99,7 @@ _EXPECTED = "    expected = part.expected\n"
 _CAST = "    expected = _rounded(part.expected, part.dtype)\n"
 _PLAIN = "return Judgement(verdict=observation.outcome, message=observation.message)"
 _ERROR = "np.abs(np.subtract(seen, y, where=finite, out=np.zeros_like(y)))"
-_DIFFER = "    if found := _differing((_special(y) != _special(seen)) & ~_overflows(part, got, context)):"
+_DIFFER = "    if found := _differing((special(y) != special(seen)) & ~_overflows(part, got, context)):"
 _TWIN = 'if twin is None or twin.outcome == "returned":'
 
 
@@ -255,7 +255,7 @@ MUTANTS = {
     "overflow-of-any-sign": _judge("np.abs(seen), seen * np.sign(y))", "np.abs(seen), np.abs(seen))"),
     "overflow-takes-any-number": _judge("(beyond > FORMATS[own].largest)", "(beyond >= 0)"),
     "overflow-of-infinite-operands": _judge(" or not all(_finite(array).all() for array in arrays):", ":"),
-    "nan-equals-infinity": _judge(_DIFFER, "    if found := _differing((_special(y) > 0) != (_special(seen) > 0)):"),
+    "nan-equals-infinity": _judge(_DIFFER, "    if found := _differing((special(y) > 0) != (special(seen) > 0)):"),
     "infinities-equal": _judge("3 * np.isneginf(part)", "2 * np.isneginf(part)"),
     "nan-in-the-imaginary-part": _judge("for part in _parts(values)]", "for part in _parts(values)[:1]]"),
     "special-values-have-errors": _judge("    finite = np.isfinite(y)\n", "    finite = np.ones(y.shape, bool)\n"),

@@ -87,6 +87,48 @@ def test_cause_and_condition_are_those_that_acted(
     assert wrong == {case for case in showing if holds(cases[case].call)}
 
 
+@pytest.mark.parametrize(
+    ("fault", "region", "portion"),
+    [
+        ("kernel-flipped", "inside", "away from every border"),
+        ("kernel-flipped", "later-samples", "in every sample but the first"),
+        ("bias-twice", "last-filter", "in the last output channel"),
+        ("padding-with-ones", "first-place", "in the first place of the last axis"),
+        ("kernel-rolled", "filters-beyond-blocks-of-4", "in each output channel behind the last full block of 4"),
+    ],
+)
+def test_a_portion_of_each_output_is_named(cases: dict[str, Case], fault: str, region: str, portion: str) -> None:
+    """Of calls that no cause explains alone, for too little of them is wrong, it is told too that this is the fault."""
+    given = verdicts(cases.values(), Mutant(fault=fault, condition=region))
+    (found,) = attribute(given, cases)
+    wrong = {each.case for each in given if each.verdict == "disagree"}
+    assert (fault, portion, Condition(), ()) == (found.cause, found.portion, found.condition, found.against)
+    assert wrong == {*found.cases}
+
+
+def test_a_portion_has_a_condition_too(cases: dict[str, Case]) -> None:
+    """The last sample is wrong where there is one axis alone."""
+    given = [
+        each if cases[each.case].call.rank == 1 else Verdict(case=each.case, target="wrong", verdict="agree")
+        for each in verdicts(cases.values(), Mutant(fault="kernel-flipped", condition="last-sample"))
+    ]
+    (found,) = attribute(given, cases)
+    assert "in the last sample of several, where rank 1" == found.acts
+
+
+def test_few_calls_among_few_have_a_weak_condition(cases: dict[str, Case]) -> None:
+    """What tells them exactly is said, and that it may be chance."""
+    named = [case for case in cases.values() if "bias" in case.id and case.call.bias is not None]
+    given = verdicts(named, Mutant(fault="bias-twice"))
+    wrong = [each for each in given if each.verdict == "disagree"]
+    told = [each for each in wrong if cases[each.case].call.rank == 2][:3]
+    others = [replace(each, verdict="agree", diagnosis=None) for each in wrong if cases[each.case].call.rank == 1][:6]
+    (found,) = attribute([*told, *others], cases)
+    assert (3, True) == (len(found.cases), found.is_weak)
+    assert "(which of so few calls may be chance)" in found.acts
+    assert not any(found.condition.holds(cases[each.case].features) for each in others)
+
+
 def test_two_faults_are_told_apart(cases: dict[str, Case]) -> None:
     """Each is named, and what explains most stands first."""
     faults = (Mutant(fault="kernel-flipped", condition="rank-2"), Mutant(fault="same-padding-low", condition="rank-1"))
@@ -149,7 +191,9 @@ FOUND = Attribution(
     cause="stride-ignored",
     means="The window moves by one.",
     targets={"torch": Seen(4, 5)},
+    portion="in the last sample",
     condition=Condition(wanted={"strided": (True,)}),
+    is_weak=True,
     cases=("a", "b"),
     against=("c", "d"),
 )
@@ -163,10 +207,11 @@ def test_a_line_of_the_record_and_back() -> None:
 def test_the_words() -> None:
     """Cause, its meaning, how much it explains, when it acts and what is against it."""
     assert (
-        "stride-ignored (The window moves by one) explains 4 of 5 wrong outputs of torch, where a stride is not 1; "
-        "against it: c and 1 more, where it would show." == FOUND.text
+        "stride-ignored (The window moves by one) explains 4 of 5 wrong outputs of torch, in the last sample, "
+        "where a stride is not 1 (which of so few calls may be chance); against it: c and 1 more, where it would show."
+        == FOUND.text
     )
-    plain = replace(FOUND, means="", condition=Condition(), against=())
+    plain = replace(FOUND, means="", portion="", condition=Condition(), against=())
     assert "stride-ignored explains 4 of 5 wrong outputs of torch, wherever it shows." == plain.text
 
 

@@ -156,7 +156,7 @@ def test_a_part_is_explained() -> None:
     asked = replace(LARGE, strides=(1, 1))
     got = np.array(reference.evaluate(asked))
     got[..., 2:] = reference.evaluate(replace(asked, kernel=np.array(LARGE.kernel)[::-1, ::-1]))[..., 2:]
-    expected = Diagnosis(causes=("kernel-flipped",), confidence="partial", region="filter from 2, W from 1")
+    expected = Diagnosis(causes=("kernel-flipped",), confidence="partial", region="in filter from 2, W from 1")
     assert expected == said(asked, got)
 
 
@@ -223,7 +223,7 @@ def test_a_record_keeps_it() -> None:
         None,
         Diagnosis(),
         Diagnosis(causes=("kernel-flipped", "kernel-rolled"), confidence="ambiguous"),
-        Diagnosis(causes=("kernel-flipped",), confidence="partial", region="sample from 1"),
+        Diagnosis(causes=("kernel-flipped",), confidence="partial", region="in sample from 1"),
     ):
         verdict = Verdict(case="a.b", target="t", verdict="disagree", diagnosis=diagnosis)
         assert verdict == from_line(to_line(verdict))
@@ -235,7 +235,7 @@ def test_a_record_keeps_it() -> None:
         (Diagnosis(), "none known"),
         (Diagnosis(causes=("a",), confidence="exact"), "a: it gives exactly this"),
         (Diagnosis(causes=("a", "b"), confidence="ambiguous"), "a or b: each gives exactly this"),
-        (Diagnosis(causes=("a",), confidence="partial", region="W 3"), "a, in W 3 alone: the rest is right"),
+        (Diagnosis(causes=("a",), confidence="partial", region="in W 3"), "a, in W 3 alone: the rest is right"),
         (
             Diagnosis(causes=("a",), wider=("b", "c"), confidence="exact"),
             "a: it gives exactly this, as does b or c of more calls",

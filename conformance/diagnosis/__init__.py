@@ -6,6 +6,6 @@ It shares no code with the mutants, which inject the same causes.
 
 from __future__ import annotations
 
-from .search import diagnose, shows
+from .search import Effect, diagnose, effects, shows
 
-__all__ = ["diagnose", "shows"]
+__all__ = ["Effect", "diagnose", "effects", "shows"]

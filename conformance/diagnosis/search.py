@@ -5,16 +5,17 @@ Which causes of the glossary give exactly what a target returned.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import numerics
 from ..call import Array, Call
 from ..dtypes import FORMATS, numpy_type
+from ..portions import PORTIONS
 from ..regions import region
 from ..verdict import Diagnosis
 from .causes import CAUSES, Candidate, Returned
@@ -29,10 +30,15 @@ MOST, MOST_READ = 100_000_000, 8_000_000
 PROBED = 20_000
 #: Before a part of an output is explained, what is wrong must hold so many bits that it is not given by chance: by so
 #: many different numbers at least, none of them zero, or by where each number stands; else by the pattern of what is
-#: wrong in the smallest region around it.
+#: wrong in the smallest region around it, or for so many elements are zero.
 FEWEST, BITS = 3, 24
 #: So many times nearer than to what is right a wrong element must be to what a cause gives.
 NEARER = 2
+#: Of the numbers that count as near to what a cause gives and are not the same, this share must differ from it by so
+#: small a part of their size, with their bias and without it.
+SPEAKING, LIKE = 0.5, 8
+#: More causes that all give what was returned say nothing: it is a NaN or two.
+LONGEST = 20
 #: What the arrays of a call may stumble over where a cause does not fit them.
 STUMBLES = (ValueError, IndexError, KeyError, TypeError, ZeroDivisionError, OverflowError)
 
@@ -67,8 +73,44 @@ def shows(call: Call, cause: str) -> bool:
             return False
 
 
+def effects(call: Call, cause: str) -> list[Effect]:
+    """
+    Return what a cause makes of an output of the right shape and dtype, in each of its ways.
+    """
+    with np.errstate(all="ignore"):
+        try:
+            it, dtype = subject(call), call.dtype_of("output")
+            search = _Search(call=call, got=np.zeros(0), dtype=dtype, it=it)
+            return [*search.effects(cause)] if _is_small(it) else []
+        except STUMBLES:
+            return []
+
+
 def _is_small(it: Subject) -> bool:
     return it.right.products <= MOST and it.right.read <= MOST_READ
+
+
+class Effect(NamedTuple):
+    """
+    What a cause gives and what is right, and where it is wrong: N, O, then space. `order` gives the output's layout.
+    """
+
+    made: Array
+    right: Array
+    wrong: Array
+    order: tuple[int, ...]
+
+    def within(self, marked: Array) -> tuple[Array, Array, Array]:
+        """
+        Return the output of a target on which it acts in marked places alone, what is right, and where it is wrong.
+
+        All in the layout of the output.
+        """
+        wrong = self.wrong & marked
+        got, right, wrong = (
+            array.transpose(self.order) for array in (np.where(wrong, self.made, self.right), self.right, wrong)
+        )
+        return got, right, wrong
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -107,6 +149,8 @@ class _Search:
     def diagnosis(self) -> Diagnosis:
         """Return the causes that give all that was returned, else those that give a part of it."""
         found, wider = narrowed([name for name in CAUSES if self._explains(name)])
+        if len(found) > LONGEST:
+            return Diagnosis()
         if found:
             return Diagnosis(causes=found, wider=wider, confidence="exact" if len(found) == 1 else "ambiguous")
         return self._partial()
@@ -139,7 +183,7 @@ class _Search:
         if self.dtype != self.call.dtype_of("output"):
             return False
         assert self.seen is not None
-        made = self._rounded(candidate.result() if isinstance(candidate, Interpretation) else candidate)
+        made = self._made(candidate)
         return made.shape == self.seen.shape and self._agree(self.seen, made) and not self._is_right(made)
 
     def is_wrong(self, candidate: Candidate) -> bool:
@@ -148,8 +192,16 @@ class _Search:
             letters, have = self.call.letters("output"), "NC" + self.call.spatial
             right = self.right.transpose([have.index(each) for each in letters])
             return candidate.array.dtype != right.dtype or not _equal(candidate.array, right)
-        made = self._rounded(candidate.result() if isinstance(candidate, Interpretation) else candidate)
-        return not self._is_right(made)
+        return not self._is_right(self._made(candidate))
+
+    def effects(self, name: str) -> Iterator[Effect]:
+        """Yield what a cause makes of an output of the right shape and dtype, in each of its ways."""
+        letters, have = self.call.letters("output"), "NC" + self.call.spatial
+        order = tuple(have.index(each) for each in letters)
+        for candidate in CAUSES[name](self.it):
+            if not isinstance(candidate, Returned) and candidate.shape == self.right.shape:
+                made = self._made(candidate)
+                yield Effect(made, self.right, self._off(made), order)
 
     def _is_array(self, candidate: Returned) -> bool:
         return candidate.array.dtype == numpy_type(self.dtype) and _equal(candidate.array, self.got)
@@ -159,7 +211,20 @@ class _Search:
         same = _same(seen, made)
         if same.all() or made.dtype.kind not in "fcV":
             return bool(same.all())
-        return bool((same | (np.abs(_wide(seen) - _wide(made)) <= self._slack(seen, made, index))).all())
+        is_near = np.abs(_wide(seen) - _wide(made)) <= self._slack(seen, made, index)
+        if not (same | is_near).all():
+            return False
+        biases = (np.zeros(()), self._bias(index))
+        return seen.ndim == 0 or all(_speaks((_wide(seen) - b)[~same], (_wide(made) - b)[~same]) for b in biases)
+
+    def _bias(self, index: Any) -> Array:
+        """Return the bias of the elements at some index of what was returned."""
+        assert self.seen is not None
+        bias = self.it.bias
+        if bias is None or self.seen.shape[1:2] != bias.shape:
+            return np.zeros(())
+        spread = _wide(bias).reshape(1, -1, *(1,) * (self.seen.ndim - 2))
+        return np.asarray(np.broadcast_to(spread, self.seen.shape)[index])
 
     def _slack(self, seen: Array, made: Array, index: Any) -> Array:
         """
@@ -226,26 +291,55 @@ class _Search:
     def _is_right(self, made: Array) -> bool:
         return made.shape == self.right.shape and not self._off(made).any()
 
+    def _made(self, candidate: Interpretation | Array) -> Array:
+        return self._rounded(candidate.result() if isinstance(candidate, Interpretation) else candidate)
+
     def _rounded(self, y: Array) -> Array:
         return y.astype(numpy_type(self.call.dtype_of("output")))
 
     def _partial(self) -> Diagnosis:
+        """Return the causes that give what stands in a portion of the output, where the rest is right."""
         if self.seen is None or self.seen.shape != self.right.shape or self.dtype != self.call.dtype_of("output"):
             return Diagnosis()
         wrong = self._off(self.seen)
-        if not wrong.any():
+        if not wrong.any() or not self._says_enough(wrong):
             return Diagnosis()
-        where = region(wrong)
-        says_enough = self._bits(self.seen[wrong]) >= BITS
-        if not says_enough and _entropy(wrong[where.mask]) < BITS:
-            return Diagnosis()
-        marked = wrong if says_enough else where.mask
-        found, wider = narrowed([name for name in CAUSES if self._explains_where(name, marked)])
-        if not found:
-            return Diagnosis()
-        return Diagnosis(
-            causes=found, wider=wider, confidence="partial", region=where.text(("sample", "filter", *self.call.spatial))
-        )
+        portions = dict(self._portions(wrong))
+        held = {name: self._held(name, wrong, portions) for name in CAUSES}
+        where = next((text for text in portions if any(text in each for each in held.values())), "")
+        found, wider = narrowed([name for name, each in held.items() if where in each])
+        return Diagnosis(causes=found, wider=wider, confidence="partial", region=where) if found else Diagnosis()
+
+    def _says_enough(self, wrong: Array) -> bool:
+        """Say whether what is wrong is not given by chance: by its numbers, by its pattern, or for so much is zero."""
+        assert self.seen is not None
+        numbers = self.seen[wrong]
+        is_zero = numbers.size >= BITS and not _wide(numbers).any()
+        return is_zero or self._bits(numbers) >= BITS or _entropy(wrong[region(wrong).mask]) >= BITS
+
+    def _portions(self, wrong: Array) -> Iterator[tuple[str, Array]]:
+        """Yield portions that hold all that is wrong, in words and as marks: the smallest box first."""
+        box = region(wrong).hull
+        if box.reaches_an_end:
+            yield f"in {box.text(('sample', 'filter', *self.call.spatial))}", box.mask
+        for text, portion in PORTIONS.items():
+            marked = portion(wrong.shape)
+            if marked[wrong].all():
+                yield text, marked
+
+    def _held(self, name: str, wrong: Array, portions: Mapping[str, Array]) -> frozenset[str]:
+        """Return the portions of which a cause gives everything that was returned."""
+
+        def holds(made: Array, marked: Array) -> bool:
+            assert self.seen is not None
+            return self._agree(self.seen[marked], np.broadcast_to(made, wrong.shape)[marked], marked)
+
+        try:
+            candidates = (each for each in self._candidates(name) if not isinstance(each, Returned))
+            given = [made for made in map(self._made, candidates) if holds(made, wrong)]
+            return frozenset(text for text, marked in portions.items() if any(holds(made, marked) for made in given))
+        except STUMBLES:
+            return frozenset()
 
     def _bits(self, numbers: Array) -> float:
         """Return how many bits wrong numbers hold: which they are, of those of the output, or where each of them is."""
@@ -255,17 +349,12 @@ class _Search:
         which = different * math.log2(possible) if different >= FEWEST else 0.0
         return max(which, _entropy(values))
 
-    def _explains_where(self, name: str, marked: Array) -> bool:
-        def holds(candidate: Candidate) -> bool:
-            if isinstance(candidate, Returned) or self.seen is None:
-                return False
-            made = self._rounded(candidate.result() if isinstance(candidate, Interpretation) else candidate)
-            return self._agree(self.seen[marked], np.broadcast_to(made, self.seen.shape)[marked], marked)
 
-        try:
-            return any(map(holds, self._candidates(name)))
-        except STUMBLES:
-            return False
+def _speaks(seen: Array, made: Array) -> bool:
+    """
+    Say whether sums that count as near say that they are the same: of sums that are small, zeros count as near.
+    """
+    return bool(np.mean(np.abs(seen - made) * LIKE <= np.maximum(np.abs(seen), np.abs(made))) >= SPEAKING)
 
 
 def _entropy(values: Array) -> float:

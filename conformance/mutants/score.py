@@ -14,6 +14,7 @@ from ..corpus import Corpus
 from ..lock import meaning
 from ..run import Runner, TargetRun
 from ..targets import Adapter
+from ..terms import Terms
 from ..verdict import UNEXPECTED
 from .kills import Kills
 from .marked import is_answered, noticing
@@ -105,7 +106,9 @@ class Search:
         """
         left = iter(names)
         while batch := list(islice(left, BATCH)):
-            made = Runner(jobs=self._jobs).run(cases, [_adapter(self._mutants[name]) for name in batch])
+            made = Runner(terms=Terms(diagnose=False), jobs=self._jobs).run(
+                cases, [_adapter(self._mutants[name]) for name in batch]
+            )
             for name, target in zip(batch, made.targets, strict=True):
                 self._take(name, _kills(target))
 

@@ -56,7 +56,8 @@ def _per_tap(it: Subject) -> Iterator[Array]:
     if it.bias is not None:
         kernels = [it.kernel] if it.pointwise is None else [it.kernel, it.pointwise]
         counts = {prod(kernel.shape[2:]) for kernel in kernels} | {kernel.shape[1] for kernel in kernels} | {it.groups}
-        for count in counts - {0, 1}:
+        # A count of one is a way, too: who counts taps is right where there is one, whatever the number of groups.
+        for count in counts - {0}:
             yield biased(it.sums, it.bias * np.asarray(count).astype(it.bias.dtype))
 
 

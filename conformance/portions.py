@@ -1,0 +1,79 @@
+"""
+Portions of an output to which a fault may keep: every sample but the first, the last place of an axis, the border.
+
+They are told from the shape of an output alone, in the order N, O, then space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeAlias
+
+import numpy as np
+
+from .call import Array
+
+#: Marks the elements of an output of a shape, as booleans.
+Portion: TypeAlias = Callable[[tuple[int, ...]], Array]
+
+#: The axes of an output by what one place of it is called.
+AXES = {"sample": 0, "output channel": 1, "place of the last axis": -1, "place of the first spatial axis": 2}
+#: Libraries work on blocks of so many elements, and do apart what is left.
+BLOCKS = (4, 8, 16)
+
+#: The places of an axis of some length, as booleans, by what is said of them and of what the axis counts.
+_PLACES: dict[str, Callable[[Array, int], Array]] = {
+    "in every {} but the first": lambda at, length: at > 0,
+    "in the first {}": lambda at, length: at == 0,
+    "in the last {}": lambda at, length: at == length - 1,
+    "in every {} but the last": lambda at, length: at < length - 1,
+    "in the last {} of several": lambda at, length: (at == length - 1) & (length > 1),
+    "in each {} but the first and the last": lambda at, length: (at > 0) & (at < length - 1),
+    "in every second {}": lambda at, length: at % 2 == 1,
+}
+
+
+def _from(low: int) -> Callable[[Array, int], Array]:
+    return lambda at, length: at >= low
+
+
+def _behind(block: int) -> Callable[[Array, int], Array]:
+    return lambda at, length: at >= length // block * block
+
+
+_PLACES |= {f"in each {{}} from index {low} on": _from(low) for low in (2, 3, *BLOCKS)}
+_PLACES |= {f"in each {{}} behind the last full block of {block}": _behind(block) for block in BLOCKS}
+
+
+def _along(axis: int, places: Callable[[Array, int], Array]) -> Portion:
+    def marked(shape: tuple[int, ...]) -> Array:
+        length = shape[axis]
+        along = places(np.arange(length), length)
+        return np.broadcast_to(along.reshape(-1, *(1,) * (len(shape) - axis % len(shape) - 1)), shape)
+
+    return marked
+
+
+def _inside(shape: tuple[int, ...]) -> Array:
+    marked = np.zeros(shape, bool)
+    marked[(slice(None), slice(None), *(slice(1, -1) for _ in shape[2:]))] = True
+    return marked
+
+
+def _corners(shape: tuple[int, ...]) -> Array:
+    marked = np.ones(shape, bool)
+    for axis in range(2, len(shape)):
+        marked &= _along(axis, lambda at, length: (at == 0) | (at == length - 1))(shape)
+    return marked
+
+
+def _portions() -> Iterator[tuple[str, Portion]]:
+    for text, places in _PLACES.items():
+        yield from ((text.format(name), _along(axis, places)) for name, axis in AXES.items())
+    yield "away from every border", _inside
+    yield "at the border", lambda shape: ~_inside(shape)
+    yield "in the corners", _corners
+
+
+#: Every portion by its words. Of several that hold the same of all outputs at hand, a report says the first.
+PORTIONS: Mapping[str, Portion] = dict(_portions())

@@ -1,0 +1,112 @@
+"""
+On which calls a cause would show, everywhere or in a portion of the output, and whether that is what a target returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .call import Array
+from .case import Case
+from .dtypes import FORMATS
+from .expectation import Output
+from .gathering import Said
+from .judge import special
+from .numerics import wide
+from .portions import PORTIONS
+from .verdict import Finding, Verdict
+
+if TYPE_CHECKING:
+    from .diagnosis import Effect
+
+#: Of two numbers as near as this, in units of their dtype, one can be the other, rounded otherwise.
+UNITS = 4
+#: Of the elements that a cause makes wrong at least this share must differ, for a judge lets pass what is near enough.
+NEARLY = 0.95
+
+
+class Showing:
+    """
+    On which calls a cause would show: worked out once for all targets.
+    """
+
+    def __init__(self, cases: Mapping[str, Case]) -> None:
+        self.said = Said(cases)
+        self._cases = cases
+        self._known: dict[tuple[str, str], bool] = {}
+        self._effects: dict[tuple[str, str], Sequence[Effect]] = {}
+        self._told: dict[str, bool] = {}
+
+    def on(self, case: str, cause: str, portion: str = "") -> bool:
+        """
+        Say whether a cause changes what a call gives, in a portion of its output, in whichever of its ways it acts.
+        """
+        if portion:
+            ways = self._ways(case, cause)
+            return bool(ways) and all(bool((each.wrong & _marked(each, portion)).any()) for each in ways)
+        if (case, cause) not in self._known:
+            self._known[case, cause] = self._found(case, cause)
+        return self._known[case, cause]
+
+    def fits(self, verdict: Verdict, cause: str, portion: str) -> bool:
+        """
+        Say whether a cause that acts in a portion of the output alone gives what a verdict says of an output.
+
+        That is how many elements differ, the first of them, and the numbers near it.
+        """
+        finding = verdict.finding
+        if finding is None:
+            return False
+        for each in self._ways(verdict.case, cause):
+            got, right, wrong = each.within(_marked(each, portion))
+            if finding.kind == "nonfinite":
+                wrong = wrong & (special(wide(got)) != special(wide(right)))
+            if _is_said(finding, got, wrong):
+                return True
+        return False
+
+    def _found(self, case: str, cause: str) -> bool:
+        from .diagnosis import shows
+
+        return self._is_told(case) and shows(self._cases[case].build_call(), cause)
+
+    def _ways(self, case: str, cause: str) -> Sequence[Effect]:
+        from .diagnosis import effects
+
+        if (case, cause) not in self._effects:
+            told = self._is_told(case)
+            self._effects[case, cause] = effects(self._cases[case].build_call(), cause) if told else ()
+        return self._effects[case, cause]
+
+    def _is_told(self, case: str) -> bool:
+        """Say whether an output is expected: who agrees with a shape, or one of several choices, has not said it."""
+        if case not in self._told:
+            known = self._cases.get(case)
+            self._told[case] = known is not None and isinstance(known.build_expectation(), Output)
+        return self._told[case]
+
+
+def _is_said(finding: Finding, got: Array, wrong: Array) -> bool:
+    """Say whether a finding tells of an output that is wrong in these places."""
+    count = np.count_nonzero(wrong)
+    if not count or finding.first_index is None or finding.differing is None or finding.got_near is None:
+        return False
+    first = int(np.flatnonzero(wrong)[0])
+    near = got.reshape(-1)[max(first - 2, 0) :][: len(finding.got_near)]
+    is_first = first == int(np.ravel_multi_index(finding.first_index, wrong.shape))
+    is_as_much = NEARLY * count <= finding.differing <= count
+    return is_first and bool(is_as_much) and _are_near(near, finding.got_near)
+
+
+def _marked(effect: Effect, portion: str) -> Array:
+    return PORTIONS[portion](effect.right.shape)
+
+
+def _are_near(numbers: Array, said: Sequence[Any]) -> bool:
+    """Say whether numbers are those that a record holds: as numbers, or as text where JSON has none."""
+    unit = FORMATS[numbers.dtype.name].unit if numbers.dtype.name in FORMATS else 2.0**-53
+    exact = numbers.astype(np.complex128)
+    return bool(np.allclose(exact, [complex(each) for each in said], rtol=UNITS * unit, atol=0, equal_nan=True))
