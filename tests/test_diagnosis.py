@@ -160,6 +160,51 @@ def test_a_part_is_explained() -> None:
     assert expected == said(asked, got)
 
 
+def test_a_portion_is_named() -> None:
+    """Where every second column is flipped; the first one reads padding alone."""
+    asked = replace(LARGE, strides=(1, 1))
+    got = np.array(reference.evaluate(asked))
+    got[:, :, 1::2] = reference.evaluate(replace(asked, kernel=np.array(LARGE.kernel)[::-1, ::-1]))[:, :, 1::2]
+    portion = "in every second place of the last axis"
+    assert Diagnosis(causes=("kernel-flipped",), confidence="partial", region=portion) == said(asked, got)
+
+
+def test_a_hole_in_an_axis_is_no_portion() -> None:
+    """Columns in the middle alone are what no cause is known to make wrong."""
+    asked = replace(LARGE, strides=(1, 1))
+    got = np.array(reference.evaluate(asked))
+    got[:, :, 2:4] = reference.evaluate(replace(asked, kernel=np.array(LARGE.kernel)[::-1, ::-1]))[:, :, 2:4]
+    assert got.shape[2] > 5
+    assert Diagnosis() == said(asked, got)
+
+
+def test_many_zeros_are_a_part() -> None:
+    """The filters behind the last full block of four are zero, in every sample but the first."""
+    got = np.array(reference.evaluate(LARGE))
+    got[1:, ..., 4:] = 0
+    found = said(LARGE, got)
+    assert found is not None
+    assert (found.confidence, found.region) == ("partial", "in sample from 1, filter from 4")
+    assert "filter-tail-dropped" in found.causes
+
+
+def test_what_is_small_beside_the_bound_is_no_evidence() -> None:
+    """Noise lies within the rounding of large sums of a cause that gives small numbers: that says nothing of it."""
+    rng = np.random.default_rng(5)
+    call = call_of("conv", 2.0**40 * rng.normal(size=(2, 9, 5)), rng.normal(size=(3, 5, 4)))
+    noise = rng.normal(size=(2, 7, 4)).astype(np.float32)
+    assert Diagnosis() == said(call, noise)
+
+
+def test_a_list_that_is_too_long_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two causes each is told, unless two are too many."""
+    short = call_of("conv", [[[1], [2], [4]]], [[[1]], [[3]]])
+    found = said(short, [[[5], [10]]])
+    assert found is not None and len(found.causes) > 1
+    monkeypatch.setattr("conv_conformance.diagnosis.search.LONGEST", 1)
+    assert Diagnosis() == said(short, [[[5], [10]]])
+
+
 def test_what_nothing_explains() -> None:
     """One element off, an array of noise, and one of another rank."""
     right = np.array(reference.evaluate(LARGE))
