@@ -17,7 +17,7 @@ from typing import NoReturn
 import click
 
 from . import __version__
-from .commands import capturing, codes, examining, explaining, recorded, releases, running, showing
+from .commands import capturing, citing, codes, examining, explaining, recorded, releases, running, showing
 
 
 def main() -> NoReturn:
@@ -110,5 +110,6 @@ for each in (
     releases.check,
     releases.environments_,
     capturing.capture,
+    citing.cite,
 ):
     commands.add_command(each)

@@ -37,7 +37,9 @@ class Showing:
         self.said = Said(cases)
         self._cases = cases
         self._known: dict[tuple[str, str], bool] = {}
-        self._effects: dict[tuple[str, str], Sequence[Effect]] = {}
+        #: Of one cause at a time, for they hold outputs.
+        self._effects: dict[str, Sequence[Effect]] = {}
+        self._cause = ""
         self._told: dict[str, bool] = {}
 
     def on(self, case: str, cause: str, portion: str = "") -> bool:
@@ -76,10 +78,12 @@ class Showing:
     def _ways(self, case: str, cause: str) -> Sequence[Effect]:
         from .diagnosis import effects
 
-        if (case, cause) not in self._effects:
-            told = self._is_told(case)
-            self._effects[case, cause] = effects(self._cases[case].build_call(), cause) if told else ()
-        return self._effects[case, cause]
+        if cause != self._cause:
+            self._effects.clear()
+            self._cause = cause
+        if case not in self._effects:
+            self._effects[case] = effects(self._cases[case].build_call(), cause) if self._is_told(case) else ()
+        return self._effects[case]
 
     def _is_told(self, case: str) -> bool:
         """Say whether an output is expected: who agrees with a shape, or one of several choices, has not said it."""

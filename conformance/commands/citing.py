@@ -1,0 +1,45 @@
+"""
+The command `cite`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from . import showing
+
+if TYPE_CHECKING:
+    from ..citation import Citation
+
+
+@click.command()
+@click.argument("what", required=False, metavar="[CLAUSE|CASE]")
+@click.option("--bibtex", is_flag=True, help="The BibTeX entry alone, to be appended to a file.")
+def cite(what: str | None, bibtex: bool) -> int:
+    """
+    Show how the suite, a clause (SAME-2) or a case is cited: a sentence, and an entry of BibTeX.
+
+    Both name the version, the place in the documentation, and a digest by which it is known whether another copy says
+    the same: of a case what it computes and expects, else of the whole corpus.
+    """
+    found = _found(what)
+    click.echo(found.bibtex if bibtex else f"{found.text}\n\n{found.bibtex}")
+    return 0
+
+
+def _found(what: str | None) -> Citation:
+    from .. import citation
+    from ..problem import Invalid, Problem, suggestion
+
+    corpus = showing.corpus((), "quick" if what is not None and "[" in what else "none")
+    if what is None:
+        return citation.of_suite(corpus)
+    if clause := corpus.clauses.get(what.upper()):
+        return citation.of_clause(clause, corpus)
+    if case := next((case for case in corpus.cases if case.id == what), None):
+        return citation.of_case(case)
+    known = {*corpus.clauses, *(case.id for case in corpus.cases)}
+    hint = suggestion(what, known) or "`conv-conformance list` shows the ids of cases"
+    raise Invalid(Problem(path=what, message="no clause and no case of this name", hint=hint))
