@@ -76,6 +76,13 @@ def load(corpus: Corpus, folder: Path | None = None) -> tuple[Area, ...]:
     return tuple(sorted(areas, key=lambda area: min(order.index(each.clause) for each in area.commentaries)))
 
 
+def areas(corpus: Corpus, folder: Path | None = None) -> tuple[Area, ...]:
+    """
+    Return the areas that can be read, whatever is wrong with them, and though they may say more than a corpus holds.
+    """
+    return tuple(_read(corpus, folder)[0])
+
+
 def wrong(corpus: Corpus, folder: Path | None = None) -> list[Problem]:
     """
     Return what `load` would have against the files and their corpus.

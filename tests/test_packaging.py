@@ -91,9 +91,9 @@ def _files(folder: str, *suffixes: str) -> set[str]:
 
 
 def test_the_wheel_holds_everything(distributions: tuple[list[str], list[str]]) -> None:
-    """A wheel has every module, the types' marker, all of the corpus, the schema, the ledger and the licences."""
+    """A wheel has every module, the types' marker, the report's page, the corpus, schema, ledger and licences."""
     _, wheel = distributions
-    expected = {f"conv_conformance/{name}" for name in _files("conformance", ".py", ".typed")}
+    expected = {f"conv_conformance/{name}" for name in _files("conformance", ".py", ".typed", ".jinja", ".css", ".js")}
     expected |= {f"conv_conformance/backends/{name}" for name in _files("backends", ".py")}
     expected |= {f"conv_conformance/cases/{name}" for name in _files("cases", ".py", ".yaml", ".json")}
     expected |= {"conv_conformance/cases/LICENSE"}

@@ -56,6 +56,7 @@ from . import codes, options, showing
 )
 @click.option("--junit", type=options.PATH, help="Write JUnit XML here.")
 @click.option("--markdown", type=options.PATH, help="Write Markdown here, for $GITHUB_STEP_SUMMARY.")
+@click.option("--html", type=options.PATH, help="Write a page here that needs nothing beside it.")
 def run(
     what: Sequence[str],
     backends: Sequence[str],
@@ -80,6 +81,7 @@ def run(
     resume: Path | None,
     junit: Path | None,
     markdown: Path | None,
+    html: Path | None,
 ) -> int:
     """
     Run cases on targets and report every disagreement.
@@ -143,7 +145,7 @@ def run(
     )
     with ExitStack() as stack:
         made = begun.perform(showing.console(stderr=True), stack, record or resume, earlier)
-    showing.report(made.record, cases, ledger, junit=junit, markdown=markdown)
+    showing.report(made.record, cases, ledger, junit=junit, markdown=markdown, html=html)
     is_debug = click.get_current_context().find_root().params["debug"]
     for note in [*made.notes, *(made.tracebacks if is_debug else ())]:
         click.echo(note)

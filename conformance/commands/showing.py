@@ -109,7 +109,9 @@ def write(path: Path, text: Callable[[], str]) -> None:
         path.write_text(text(), encoding="utf-8")
 
 
-def report(record: Any, cases: Corpus, known: Ledger, *, junit: Path | None, markdown: Path | None) -> None:
+def report(
+    record: Any, cases: Corpus, known: Ledger, *, junit: Path | None, markdown: Path | None, html: Path | None
+) -> None:
     """
     Print the report of a record, and write it where asked; what cannot be written does not keep the others back.
     """
@@ -129,7 +131,18 @@ def report(record: Any, cases: Corpus, known: Ledger, *, junit: Path | None, mar
         steps.append(lambda: write(junit, lambda: xml.render(record, by_id)))
     if markdown is not None:
         steps.append(lambda: write(markdown, lambda: page.render(record, by_id, known, cases.clauses)))
+    if html is not None:
+        steps.append(lambda: write(html, lambda: drawn(record, cases, known)))
     _take(steps)
+
+
+def drawn(record: Any, cases: Corpus, known: Ledger) -> str:
+    """
+    Return the report as a page of HTML.
+    """
+    from ..reports import html
+
+    return html.render(record, cases, known)
 
 
 def _take(steps: Sequence[Callable[[], None]]) -> None:

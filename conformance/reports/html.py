@@ -1,0 +1,64 @@
+"""
+The report as one HTML file, which needs nothing beside it: no server, no network, no other file.
+
+What others wrote (messages, versions, ids) stands in it as text alone: Jinja escapes it, the script sets it as text,
+and the page's policy lets no script run but the one that is named by its digest.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from ..corpus import Corpus
+from ..ledger import Ledger
+from ..record import Record
+from ..verdict import VERDICTS
+from .sheet import sheet
+
+#: What would end a script element, or be read as markup in it, and how JSON writes it too.
+_ESCAPED = {"<": r"\u003c", ">": r"\u003e", "&": r"\u0026"}
+
+
+def render(record: Record, corpus: Corpus, ledger: Ledger) -> str:
+    """
+    Return the page of a record.
+    """
+    said = sheet(record, corpus, ledger)
+    style, script = _read("report.css"), _read("report.js")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(_read("report.html.jinja"))
+    text = template.render(
+        sheet=said,
+        shown=[name for name in VERDICTS if any(name in target["counts"] for target in said["targets"])],
+        data=Markup(embedded(said)),  # noqa: S704 - escaped there
+        style=Markup(style),  # noqa: S704 - our own
+        script=Markup(script),  # noqa: S704 - our own
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+    )
+    # Half of a surrogate pair, which JSON may hold, is no character that a file can.
+    return text.encode("utf-8", "replace").decode()
+
+
+def embedded(data: Any) -> str:
+    """
+    Return data as JSON that can stand in a script element.
+    """
+    text = json.dumps(data, separators=(",", ":"))
+    return "".join(_ESCAPED.get(each, each) for each in text) if any(each in text for each in _ESCAPED) else text
+
+
+def _hash(text: str) -> str:
+    """Return a text's digest as a content security policy names it."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _read(name: str) -> str:
+    return files("conv_conformance.reports").joinpath("page", name).read_text(encoding="utf-8")
