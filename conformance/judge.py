@@ -22,6 +22,8 @@ from .straying import Run, straying
 from .verdict import Finding
 from .wire import SENT
 
+#: A wrong output with no more elements than this is kept whole.
+KEPT = 96
 #: Outcomes that are verdicts by themselves, whatever was expected.
 PLAIN = ("unsupported", "not-run", "crash", "timeout", "suite-error")
 
@@ -506,7 +508,9 @@ def _at(
     wanted, seen = _plain(expected[index]), _plain(got[index])
     place = f"{where}{list(index)} is {seen}, expected {wanted}; {count} of {expected.size} elements differ"
     text = f"{message}: {place}" if message else place
-    near = {"expected_near": _near(expected, index), "got_near": _near(got, index)}
+    near: dict[str, Any] = {"expected_near": _near(expected, index), "got_near": _near(got, index)}
+    if got.size <= KEPT:
+        near["returned"] = tuple(map(_plain, got.reshape(-1)))
     return _disagree(kind, text, first_index=index, expected=wanted, got=seen, differing=count, **near, **details)
 
 

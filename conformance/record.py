@@ -26,8 +26,19 @@ from .verdict import SEVERITIES, VERDICTS, Diagnosis, Finding, Verdict
 
 FORMAT = "conv-conformance-record/1"
 
-_FINDING = ("kind", "where", "first_index", "expected", "got", "differing", "max_error_uS", "expected_near", "got_near")
-_TUPLES = ("first_index", "expected_near", "got_near")
+_FINDING = (
+    "kind",
+    "where",
+    "first_index",
+    "expected",
+    "got",
+    "differing",
+    "max_error_uS",
+    "expected_near",
+    "got_near",
+    "returned",
+)
+_TUPLES = ("first_index", "expected_near", "got_near", "returned")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -69,6 +69,8 @@ class Finding:
     #: The row in which the first difference stands, near it: as expected, and as returned.
     expected_near: tuple[Any, ...] | None = None
     got_near: tuple[Any, ...] | None = None
+    #: All that was returned, in memory order, where that is little.
+    returned: tuple[Any, ...] | None = None
 
     @property
     def severity(self) -> str:

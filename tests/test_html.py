@@ -62,6 +62,7 @@ def record(*more: Verdict, targets: tuple[TargetInfo, ...] = TARGETS) -> Record:
         differing=2,
         expected_near=(14, 11),
         got_near=(10, 17),
+        returned=(10, 17),
     )
     said = Diagnosis(causes=("kernel-flipped",), confidence="exact")
     verdicts = [
@@ -261,6 +262,24 @@ def test_a_case_has_a_link_of_its_own(browser: webdriver.Chrome, tmp_path: Path,
     last = browser.find_elements(By.CSS_SELECTOR, "#case .grid button")[-1]
     browser.execute_script("arguments[0].focus()", last)
     assert shown(browser, "#case .read") == ["3", "4"]
+
+
+@in_a_browser
+def test_what_is_not_recorded_is_not_shown(browser: webdriver.Chrome, tmp_path: Path, loaded: corpus.Corpus) -> None:
+    """Of a large output a few numbers are known: those before the first difference are right, those behind are not."""
+    finding = Finding(
+        kind="values",
+        message="a few",
+        first_index=(0, 1, 0, 0),
+        expected_near=(316, 325, 567, 584),
+        got_near=(316, 325, 1, 584),
+        differing=9,
+    )
+    wrong = Verdict(case=OTHER, target="right", verdict="disagree", finding=finding)
+    opened(browser, tmp_path, replace(record(), verdicts=[wrong]), loaded, f"#{OTHER}")
+    cells = shown(browser, "#case section .grid td")
+    assert cells == [*["386", "398", "534", "550", "566", "316", "325", "1", "584"], *["?"] * 19]
+    assert shown(browser, "#case .differs") == ["1"]
 
 
 @in_a_browser

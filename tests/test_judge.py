@@ -190,6 +190,18 @@ def test_finding_tells_the_first_difference() -> None:
     assert finding is not None
     assert (finding.first_index, finding.expected, finding.got, finding.differing) == ((0, 1, 0), 11, 12, 2)
     assert (finding.expected_near, finding.got_near) == ((6, 11, 14), (6, 12, 15))
+    assert finding.returned == (6, 12, 15)
+
+
+def test_a_small_output_is_kept_whole() -> None:
+    """
+    Up to 96 elements; of a larger one the row around the first difference has to do.
+    """
+    for count, is_kept in ((96, True), (97, False)):
+        right = np.arange(count, dtype=np.float32).reshape(1, count, 1)
+        finding = full(right + 1, right).finding
+        assert finding is not None
+        assert finding.returned == (tuple(range(1, count + 1)) if is_kept else None)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int32", "complex64"])

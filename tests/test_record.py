@@ -40,6 +40,7 @@ FINDING = Finding(
     max_error_uS=1.5,
     expected_near=(1, 3),
     got_near=(1, "nan"),
+    returned=(1, "nan", 2.5),
 )
 VERDICTS_GIVEN = [
     Verdict(case="a", target="torch", verdict="agree", alternative="VALID-2:empty", seconds=0.25, output_sha256="ab"),

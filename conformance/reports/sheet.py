@@ -220,7 +220,8 @@ def _detail(verdict: Verdict, case: Case | None, record: Record, ledger: Ledger,
     said["label"] = shown.label
     if finding.first_index is not None and finding.where == "output":
         said["first"] = list(finding.first_index)
-        said["got"] = [_text(each) for each in finding.got_near or ()]
+        said["got"] = [_text(each) for each in finding.returned or finding.got_near or ()]
+        said["is_whole"] = finding.returned is not None
     if verdict.diagnosis is not None:
         said["causes"] = list(verdict.diagnosis.causes)
     return said

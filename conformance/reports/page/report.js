@@ -205,7 +205,7 @@
   const gotten = (array, detail) => {
     const strides = array.shape.map((_, axis) => array.shape.slice(axis + 1).reduce((one, other) => one * other, 1));
     const first = detail.first.reduce((sum, index, axis) => sum + index * strides[axis], 0);
-    return { start: Math.max(first - 2, 0), numbers: detail.got };
+    return { start: detail.is_whole ? 0 : Math.max(first - 2, 0), numbers: detail.got };
   };
 
   const told = (at, target) => {
@@ -218,7 +218,7 @@
       detail.alternative !== undefined ? make("p", {}, `alternative: ${texts[detail.alternative]}`) : null,
       texts[detail.message] ? make("p", {}, texts[detail.message]) : null,
       detail.first && output && output.values !== undefined
-        ? grid({ ...output, name: "returned, as far as it is recorded: output" }, gotten(output, detail)) : null,
+        ? grid({ ...output, name: detail.is_whole ? "returned" : "returned, as far as it is recorded" }, gotten(output, detail)) : null,
       detail.lines && detail.lines.length
         ? make("pre", {}, detail.lines.map(([name, text]) => `${name.padStart(8)}  ${text}`).join("\n")) : null);
   };
