@@ -46,7 +46,7 @@ from unknown_faults import FAULTS
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path("benchmarks", "results", "diagnosis.json")
-SEED = 20261127
+SEED = 20261128
 OPS = ("conv", "conv", "depthwise_conv", "separable_conv", "conv_transpose")
 RANKS = (1, 2, 2, 2, 3)
 MODES = ("zeros", "zeros", "zeros", "reflect", "replicate", "circular")
