@@ -194,6 +194,26 @@ def test_what_others_wrote_is_text(loaded: corpus.Corpus) -> None:
     made.encode()
 
 
+def test_a_record_that_lacks_something_says_so(loaded: corpus.Corpus) -> None:
+    """One that was cut short, one that only counts agreements; a header need not name the system."""
+    whole = html.render(record(), loaded, Ledger())
+    assert "did not come to its end" not in whole and "only counts" not in whole
+    cut = replace(record(), is_complete=False)
+    assert "<strong>The run did not come to its end.</strong>" in html.render(cut, loaded, Ledger())
+    platform = {name: HEADER["platform"][name] for name in ("cpu", "flags", "python")}
+    condensed = replace(record(), header={**HEADER, "platform": platform, "left_out": ["agree"]})
+    assert "This record only counts what is agree: such cases are not drawn." in html.render(
+        condensed, loaded, Ledger()
+    )
+
+
+def test_data_ends_no_script() -> None:
+    """What would end the element is written otherwise, and read back as it was."""
+    made = html.embedded({HOSTILE: [HOSTILE]})
+    assert not {*"<>&"} & {*made}
+    assert json.loads(made) == {HOSTILE: [HOSTILE]}
+
+
 def test_a_case_that_is_gone_is_shown_by_its_id(loaded: corpus.Corpus) -> None:
     """A record outlives the cases of its corpus."""
     gone = Verdict(case="no.such.case", target="right", verdict="agree")

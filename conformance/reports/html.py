@@ -52,7 +52,9 @@ def embedded(data: Any) -> str:
     Return data as JSON that can stand in a script element.
     """
     text = json.dumps(data, separators=(",", ":"))
-    return "".join(_ESCAPED.get(each, each) for each in text) if any(each in text for each in _ESCAPED) else text
+    for character, escaped in _ESCAPED.items():
+        text = text.replace(character, escaped)
+    return text
 
 
 def _hash(text: str) -> str:

@@ -4,7 +4,7 @@ What the HTML report shows, as plain data: targets, clauses by area, and of each
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -67,10 +67,18 @@ def sheet(record: Record, corpus: Corpus, ledger: Ledger) -> dict[str, Any]:
         "targets": [_target(target, record) for target in record.targets],
         "areas": areas(corpus, {clause for name in by_case if name in cases for clause in cases[name].clauses}),
         "causes": [each.text for each in record.attributions],
+        "notes": list(_notes(record)),
         "cases": [_case(name, cases.get(name), found, len(names)) for name, found in by_case.items()],
         "details": {at: each for at, each in details.items() if each},
         "texts": texts.all,
     }
+
+
+def _notes(record: Record) -> Iterator[str]:
+    if record.left_out:
+        yield f"This record only counts what is {' or '.join(record.left_out)}: such cases are not drawn."
+    if not record.is_complete:
+        yield "The run did not come to its end."
 
 
 class Texts:
