@@ -18,7 +18,7 @@ from pathlib import Path
 
 from .boot import FINDER
 from .hooks import Hooks
-from .sightings import Sightings
+from .sightings import Sightings, log_of
 
 #: Says in a program's environment where its log is; see `start`.
 VARIABLE = "CONV_CONFORMANCE_CAPTURE"
@@ -43,13 +43,6 @@ if theirs is not None:
     sys.modules["sitecustomize"] = module
     theirs.loader.exec_module(module)
 """
-
-
-def log_of(path: Path) -> Path:
-    """
-    Return where the log of a capture lies until its case file is written.
-    """
-    return path.with_name(f"{path.name}.part")
 
 
 @contextmanager

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from . import geometry
-from .capture import log_of
 from .problem import writing
 from .reading_arrays import FIT
 from .reading_calls import Plain
+from .sightings import log_of
 
 Seen: TypeAlias = dict[str, Any]
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from inspect import Signature
+from pathlib import Path
 from types import CodeType, FrameType, MappingProxyType
 from typing import Any, NamedTuple
 
@@ -199,6 +200,13 @@ def _dense(shape: Sequence[int], order: Sequence[int]) -> dict[int, int]:
         strides[axis] = step
         step *= shape[axis]
     return strides
+
+
+def log_of(path: Path) -> Path:
+    """
+    Return where the log of a capture lies until its case file is written.
+    """
+    return path.with_name(f"{path.name}.part")
 
 
 @dataclass(eq=False)

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 import yaml
 from conv_conformance import corpus, storage
-from conv_conformance.capture import capture, log_of
+from conv_conformance.capture import capture
 from conv_conformance.models import ELEMENTS, Model, finish, read, text
-from conv_conformance.sightings import BATCH, Operand, Sighting, Sightings, magnitude, storage_of
+from conv_conformance.sightings import BATCH, Operand, Sighting, Sightings, log_of, magnitude, storage_of
 
 TORCH = """
 import threading

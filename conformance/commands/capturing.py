@@ -28,9 +28,10 @@ def capture(output: Path, ranges: bool, program: Sequence[str]) -> int:
     """
     from tempfile import TemporaryDirectory
 
-    from ..capture import environment, log_of
+    from ..capture import environment
     from ..models import finish
     from ..problem import Invalid, Problem, writing
+    from ..sightings import log_of
 
     log = log_of(output)
     with writing(output):
