@@ -20,7 +20,7 @@ from .dtypes import PARTS, STRUCTURE_LIMIT, is_integer
 from .expectation import AnyOf, Expectation, Output
 from .numerics import gradient_tolerance, second_order_tolerance, tolerance
 from .patterns import matches
-from .problem import Invalid, Problem
+from .problem import Invalid, Problem, suggestion
 from .twins import distant
 
 #: What is wrong, and how to mend it.
@@ -52,6 +52,19 @@ def check_kept(corpus: Corpus, folder: Path) -> Iterator[Problem]:
     for case in _literal(corpus):
         for message, hint in worth.overrated(case, kills, by_case.get(case.id, ())):
             yield _problem(case, message, hint)
+
+
+def check_twins(corpus: Corpus) -> Iterator[Problem]:
+    """
+    Yield where clauses of a corpus, whole, name twins that are none of its cases: no case may be under them today.
+    """
+    known = {case.id for case in _literal(corpus)}
+    for clause in corpus.clauses.values():
+        for each in clause.alternatives.values():
+            if isinstance(each.twin, str) and each.twin and each.twin not in known:
+                message = f"{clause.id}: no case {each.twin}, which is to be accepted where another is refused"
+                hint = suggestion(each.twin, known)
+                yield Problem(path="clauses.yaml", line=clause.line, column=1, message=message, hint=hint)
 
 
 def _literal(corpus: Corpus) -> Iterator[Case]:

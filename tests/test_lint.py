@@ -226,6 +226,16 @@ def test_sweeps_are_not_held_to_it(tmp_path: Path) -> None:
     assert [] == list(lint.check(points))
 
 
+def test_clauses_name_twins_that_are_there() -> None:
+    """Those of the shipped corpus are; one whose case is gone is told with its clause, though no case is under it."""
+    whole = corpus.load(sweeps="none")
+    assert [] == list(lint.check_twins(whole))
+    gone = replace(whole, cases=tuple(case for case in whole.cases if case.id != "conv1d.empties.one-channel"))
+    (told,) = map(str, lint.check_twins(gone))
+    assert "EMPTY-4: no case conv1d.empties.one-channel, which is to be accepted where another is refused" in told
+    assert told.startswith("clauses.yaml:")
+
+
 def matrix(known: Corpus, **by_mutant: tuple[str, ...]) -> Kills:
     """
     Return kills for every mutant of the glossary, by name with _ for -.

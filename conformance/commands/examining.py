@@ -39,7 +39,7 @@ def validate(what: Sequence[str], sweeps: str, redundant: bool, is_release: bool
         return 1 if groups else 0
     problems = [*check(corpus.cases), *lint.check(corpus)]
     if not what:
-        problems += [*specification.wrong(corpus), *lint.check_kept(corpus, shipped())]
+        problems += [*specification.wrong(corpus), *lint.check_twins(corpus), *lint.check_kept(corpus, shipped())]
     if problems:
         raise Invalid(*problems)
     literal = sum(not case.sweep for case in corpus.cases)
