@@ -34,13 +34,18 @@ def case(call: Call, output: Array, *, name: str, title: str, clauses: Sequence[
     if call.before is not None:
         entry["before"] = {"pad": [list(pair) for pair in call.before]}
     entry |= {name: getattr(call, name) for name in ("padding_mode", "groups") if getattr(call, name) != USUAL[name]}
-    storage = {
-        name: word for name in names if (word := getattr(call.storage, name, None) or "contiguous") != "contiguous"
-    }
+    stored = {name: getattr(call.storage, name, None) or "contiguous" for name in names}
+    storage = {name: _storage(word) for name, word in stored.items() if word != "contiguous"}
     entry |= {"storage": storage} if storage else {}
     entry["expect"] = {"output": _numbers(output)}
     text = yaml.safe_dump([entry], sort_keys=False, width=110, default_flow_style=None)
     return f"about: A call that fails, made as small as it gets.\ncases:\n{_indented(text)}"
+
+
+def _storage(word: str) -> str | dict[str, str]:
+    """Return how an array lies in memory as a case says it: what is broadcast, along which axis."""
+    kind, _, axis = word.partition(":")
+    return {kind: axis} if axis else kind
 
 
 def _indented(text: str) -> str:

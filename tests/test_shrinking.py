@@ -15,6 +15,7 @@ from conv_conformance.case import Case
 from conv_conformance.diagnosis import shows
 from conv_conformance.expectation import Output
 from conv_conformance.failing import Failure
+from conv_conformance.reading_calls import STORAGES
 from conv_conformance.shrinking import Fails, shrunk, size, smaller
 
 from .builders import call_of
@@ -124,6 +125,18 @@ def test_a_call_is_written_and_read_again(cases: list[Case], tmp_path: Path) -> 
             assert read.call.array(name).tobytes() == np.ascontiguousarray(case.call.array(name)).tobytes(), case.id
         assert said(read.call) == said(case.call), case.id
         assert isinstance(read.expectation, Output) and read.expectation.array.tobytes() == right.tobytes()
+
+
+def test_every_way_of_lying_in_memory_is_written(tmp_path: Path) -> None:
+    """Each that the format has, in words that it reads again."""
+    for number, storage in enumerate(STORAGES):
+        word = "broadcast:C" if storage == "broadcast" else storage
+        call = call_of("conv", [[[[1, 1], [2, 2], [3, 3]]]], [[[[1], [10]]]], storage={"input": word})
+        text = casetext.case(call, reference.evaluate(call), name="conv1d.own.a", title="A title", clauses=("CONV-1",))
+        path = tmp_path / f"own-{number}.yaml"
+        path.write_text(text)
+        (read,) = corpus.load([path]).cases
+        assert (read.call.storage.input or "contiguous") == word
 
 
 def said(call: Call) -> list[object]:
