@@ -15,14 +15,18 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conv_conformance import corpus
-from conv_conformance.call import Call
+from conv_conformance.call import Array, Call
+from conv_conformance.expectation import Output
+from conv_conformance.judge import Context, judge
 from conv_conformance.ledger import Ledger
+from conv_conformance.observation import Observation
 from conv_conformance.record import Record, TargetInfo
 from conv_conformance.reference import evaluate
 from conv_conformance.reports import html
-from conv_conformance.reports.sheet import LETTERS, reads, sheet
+from conv_conformance.reports.sheet import LETTERS, drawn, reads, sheet
 from conv_conformance.verdict import SEVERITIES, VERDICTS, Diagnosis, Finding, Verdict
 from hypothesis import given, settings
 from selenium import webdriver
@@ -192,6 +196,27 @@ def test_what_others_wrote_is_text(loaded: corpus.Corpus) -> None:
     said = data(made)
     assert (said["targets"][2]["name"], said["cases"][2]["id"]) == (HOSTILE, HOSTILE[:-1])
     made.encode()
+
+
+@pytest.mark.parametrize(
+    ("id", "right", "wrong", "told"),
+    [
+        (FIRST, np.array([[[-0.0], [11]]], np.float32), np.array([[[-0.0], [0.1]]], np.float32), ["0", "0.100000001"]),
+        ("conv2d.complex.grouped", np.array([[[[-3, 8j]]]]), np.array([[[[-3, 1 - 0.5j]]]]), ["-3+0j", "1-0.5j"]),
+    ],
+)
+def test_what_is_right_is_written_as_it_is_expected(
+    loaded: corpus.Corpus, id: str, right: Array, wrong: Array, told: list[str]
+) -> None:
+    """Also negative zeros and complex numbers, which a record writes otherwise than a case."""
+    call = next(case.call for case in loaded.cases if case.id == id)
+    right, wrong = (array.astype(call.dtype.output or call.dtype.input) for array in (right, wrong))
+    seen = Observation(outcome="returned", arrays={"output": wrong}, dtypes={"output": wrong.dtype.name})
+    finding = judge(Output(array=right), seen, Context(call=call)).finding
+    made = sheet(record(Verdict(case=id, target="wrong", verdict="disagree", finding=finding)), loaded, Ledger())
+    at = [each["id"] for each in made["cases"]].index(id)
+    assert made["details"][at][1]["got"] == told
+    assert drawn(call, Output(array=right))[-1]["values"].split()[0] == told[0]
 
 
 def test_a_record_that_lacks_something_says_so(loaded: corpus.Corpus) -> None:

@@ -5,6 +5,7 @@ What the HTML report shows, as plain data: targets, clauses by area, and of each
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -208,9 +209,16 @@ def _drawn(name: str, array: Array, letters: str) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
+    """Return a number as the page shows it: a complex one is a pair in an expectation, and a text in a record."""
+    if isinstance(value, str) and value.endswith(("j", "j)")):
+        with suppress(ValueError):
+            number = complex(value)
+            value = [number.real, number.imag]
     if isinstance(value, list):
-        return f"{_text(value[0])}{'+' if not str(value[1]).startswith('-') else ''}{_text(value[1])}j"
-    return f"{value:.9g}" if isinstance(value, float) else str(value)
+        real, imaginary = map(_text, value)
+        return f"{real}{'' if imaginary.startswith('-') else '+'}{imaginary}j"
+    # A record knows no negative zero.
+    return f"{value + 0.0:.9g}" if isinstance(value, float) else str(value)
 
 
 def _detail(verdict: Verdict, case: Case | None, record: Record, ledger: Ledger, texts: Texts) -> dict[str, Any]:
