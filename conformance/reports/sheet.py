@@ -15,14 +15,13 @@ from ..call import ARRAYS, Array, Call
 from ..case import Case
 from ..corpus import Corpus
 from ..expectation import AnyOf, Expectation, Output
+from ..judge import KEPT
 from ..ledger import Ledger
 from ..record import Record, TargetInfo
 from ..subject import Axis, Subject
 from ..verdict import VERDICTS, Verdict
 from .blocks import block, parameters, probed
 
-#: An array with more elements than this is told by its shape alone.
-DRAWN = 96
 #: Targets and cases are in lists; what a target made of a case is a letter, behind one another for all targets.
 NOTHING = "-"
 #: A disagreement has the letter of its severity, every other verdict one of its own.
@@ -186,7 +185,7 @@ def drawn(call: Call, expected: Expectation) -> list[dict[str, Any]]:
     """
     Return the arrays of a call and the output that is expected, each with its name, axes and shape.
 
-    Small ones have `values`, the last axis the fastest, with a blank between them.
+    Those as small as an output that a record keeps whole have `values`, the last axis the fastest, with blanks between.
     """
     given = {name: (call.array(name), call.letters(name)) for name in ARRAYS if getattr(call, name) is not None}
     outputs = [each for each in _alternatives(expected) if isinstance(each, Output)]
@@ -201,7 +200,7 @@ def _alternatives(expected: Expectation) -> Sequence[Expectation]:
 
 def _drawn(name: str, array: Array, letters: str) -> dict[str, Any]:
     said: dict[str, Any] = {"name": name, "axes": letters, "shape": list(array.shape)}
-    if 0 < array.size <= DRAWN:
+    if 0 < array.size <= KEPT:
         flat = array.ravel()
         dtype = "complex128" if flat.dtype.kind == "c" else flat.dtype.name
         said["values"] = " ".join(_text(each) for each in export.array(np.asarray(flat), dtype)["values"])
