@@ -277,9 +277,11 @@ def opened(browser: webdriver.Chrome, folder: Path, made: Record, loaded: corpus
 
 def shown(browser: webdriver.Chrome, selector: str) -> list[str]:
     """
-    Return the texts of elements.
+    Return the texts of elements, all read at one moment.
     """
-    return [each.text for each in browser.find_elements(By.CSS_SELECTOR, selector)]
+    script = "return [...document.querySelectorAll(arguments[0])].map((each) => each.innerText)"
+    texts: list[str] = browser.execute_script(script, selector)
+    return texts
 
 
 @in_a_browser
@@ -295,6 +297,8 @@ def test_the_matrix_and_the_filter(browser: webdriver.Chrome, tmp_path: Path, lo
     same.find_elements(By.CSS_SELECTOR, "td button")[1].send_keys(Keys.ENTER)
     assert WebDriverWait(browser, 10).until(lambda it: shown(it, "#list tbody th") == [FIRST])
     assert shown(browser, "#count") == ["1 of 2 cases"]
+    browser.find_element(By.ID, "all").send_keys(Keys.ENTER)
+    assert shown(browser, "#count") == ["2 of 2 cases"]
 
 
 @in_a_browser

@@ -131,7 +131,7 @@
     document.getElementById("cases").scrollIntoView();
   };
   form.addEventListener("input", refresh);
-  form.addEventListener("reset", () => setTimeout(refresh));
+  document.getElementById("all").addEventListener("click", () => { choose({}); });
   form.addEventListener("submit", (event) => event.preventDefault());
   more.addEventListener("click", append);
 
