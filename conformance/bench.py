@@ -176,6 +176,7 @@ def _verdict(
         finding=judgement.finding,
         alternative=judgement.alternative,
         precision=judgement.precision,
+        error_uS=None if judgement.error_uS is None else float(f"{judgement.error_uS:.4g}"),
         phase=observation.phase,
         call="" if is_plain else observation.call,
         diagnosis=diagnosis,

@@ -40,6 +40,8 @@ class Judgement:
     alternative: str | None = None
     #: The class of rounding that the result is of, where that was asked.
     precision: str | None = None
+    #: The largest error of that result, in units of u * S.
+    error_uS: float | None = None  # noqa: N815 - see Finding
     #: Whether it rests on statistics alone, so that it has to be seen on other numbers too.
     is_doubted: bool = False
 
@@ -100,7 +102,7 @@ def _by_policy(judgement: Judgement, context: Context) -> Judgement:
     """Let go of a class of rounding where none is asked for."""
     if context.policy != "any" or judgement.finding is None or judgement.finding.kind != "precision":
         return judgement
-    return Judgement(verdict="agree", precision=judgement.precision)
+    return Judgement(verdict="agree", precision=judgement.precision, error_uS=judgement.error_uS)
 
 
 def _judged(expectation: Expectation, observation: Observation, context: Context) -> Judgement:
@@ -264,9 +266,20 @@ def _in_class(wrong: Judgement | None, expectation: Output, observation: Observa
         return wrong or AGREE
     accumulator = numerics.accumulator(call, dtype)
     by = evidence.yardstick(call, accumulator)
-    spoken = [str(each) for each in evidence.against(evidence.errors(got, dtype, by), by)]
+    errors = evidence.errors(got, dtype, by)
+    spoken = [str(each) for each in evidence.against(errors, by)]
+    largest = float(np.abs(errors).max(initial=0.0))
     if not spoken:
-        return wrong or Judgement(verdict="agree", precision=accumulator)
+        return replace(wrong or Judgement(verdict="agree", precision=accumulator), error_uS=largest)
+    return replace(_lower(wrong, spoken, expectation, observation, context), error_uS=largest)
+
+
+def _lower(
+    wrong: Judgement | None, spoken: list[str], expectation: Output, observation: Observation, context: Context
+) -> Judgement:
+    """Return the judgement on errors that rounding in the accumulator does not explain, which `spoken` says."""
+    call, got, dtype = context.call, observation.arrays["output"], observation.dtypes["output"]
+    accumulator = numerics.accumulator(call, dtype)
     found = evidence.likeness(call, got, dtype, accumulator)
     if wrong is None and evidence.is_within(found, context.asked(expectation)):
         return Judgement(verdict="agree", precision=found)

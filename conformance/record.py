@@ -262,6 +262,8 @@ def to_line(verdict: Verdict) -> dict[str, Any]:
     for name in ("message", "alternative", "precision", "phase", "call", "output_sha256", "known"):
         if value := getattr(verdict, name):
             line[name] = value
+    if verdict.error_uS is not None:
+        line["error_uS"] = verdict.error_uS
     if verdict.diagnosis is not None:
         line["diagnosis"] = _diagnosis(verdict.diagnosis)
     if verdict.seconds:

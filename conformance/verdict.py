@@ -120,6 +120,8 @@ class Verdict:
     #: The alternative of an implementation-defined clause that was followed.
     alternative: str | None = None
     precision: str | None = None
+    #: The largest error of a result whose numbers were drawn for rounding, in units of u * S.
+    error_uS: float | None = None  # noqa: N815 - see Finding
     phase: str = ""
     call: str = ""
     output_sha256: str | None = None

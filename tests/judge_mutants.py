@@ -205,6 +205,7 @@ MUTANTS = {
     "any-not-heard": _rounded('context.policy != "any" or', "True or"),
     "any-excuses-values": _rounded(' or judgement.finding.kind != "precision"', ""),
     "class-not-told": _rounded('Judgement(verdict="agree", precision=accumulator)', "AGREE"),
+    "error-not-told": _rounded("float(np.abs(errors).max(initial=0.0))", "0.0"),
     "statistics-are-never-doubted": _rounded("is_doubted=True", "is_doubted=False"),
     "doubts-are-told": _bench("if judgement.is_doubted and self._may_doubt:", "if False:"),
     "doubts-need-not-be-seen-again": _bench("verdict if is_seen else", "verdict if True else"),

@@ -181,6 +181,16 @@ def test_the_judge_tells_the_class_of_what_agrees() -> None:
     assert judged(call, loop, composed=True) is AGREE
 
 
+@pytest.mark.parametrize("switch", ["", "operands-16-bits", "operands-8-bits"])
+def test_the_judge_tells_the_largest_error_of_what_was_drawn(switch: str) -> None:
+    """Whether it agrees, is of a lower class, or beyond the bound."""
+    call = drawn()
+    got = evaluate(call, {switch}) if switch else rounded(stepwise(call, "float32"), call)
+    found = evidence.errors(got, "float32", evidence.yardstick(call, "float32"))
+    assert judged(call, got).error_uS == max(found.max(), -found.min()) > 0
+    assert judged(call, got, lambda it: replace(it, is_drawn=False)).error_uS is None
+
+
 def test_a_lower_class_is_a_doubted_disagreement_over_precision() -> None:
     """Within the bound, so that statistics alone speak, which have to be seen on other numbers."""
     call = drawn()
@@ -207,7 +217,8 @@ def test_a_documented_class_is_told_and_accuses_nobody() -> None:
     def documented(context: Context, policy: str = "declared") -> Context:
         return replace(context, declared={"float32": "tf32-like"}, policy=policy)
 
-    assert judged(call, tf32, documented) == Judgement(verdict="agree", precision="tf32-like")
+    agreed = judged(call, tf32, documented)
+    assert replace(agreed, error_uS=None) == Judgement(verdict="agree", precision="tf32-like")
     assert judged(call, bfloat16, documented).verdict == "disagree"
     assert judged(call, tf32, lambda it: documented(it, "strict")).verdict == "disagree"
     assert judged(call, tf32, lambda it: replace(it, declared={"float16": "tf32-like"})).verdict == "disagree"
@@ -223,7 +234,8 @@ def test_whoever_asks_for_no_class_gets_none() -> None:
     for bits, name in ((16, "bfloat16x2-like"), (8, "bfloat16-like")):
         got = evaluate(call, {f"operands-{bits}-bits"})
         judgement = judged(call, got, lambda it: replace(it, policy="any"))
-        assert judgement == Judgement(verdict="agree", precision=name)
+        assert (judgement.verdict, judgement.finding, judgement.precision) == ("agree", None, name)
+        assert judgement.error_uS is not None
     off = np.array(evaluate(call))
     off[0] += 1
     assert judged(call, off, lambda it: replace(it, policy="any")).verdict == "disagree"

@@ -43,7 +43,15 @@ FINDING = Finding(
     returned=(1, "nan", 2.5),
 )
 VERDICTS_GIVEN = [
-    Verdict(case="a", target="torch", verdict="agree", alternative="VALID-2:empty", seconds=0.25, output_sha256="ab"),
+    Verdict(
+        case="a",
+        target="torch",
+        verdict="agree",
+        alternative="VALID-2:empty",
+        error_uS=0.0,
+        seconds=0.25,
+        output_sha256="ab",
+    ),
     Verdict(case="b", target="torch", verdict="disagree", finding=FINDING, message=FINDING.message, call="f(x)"),
     Verdict(case="c", target="torch", verdict="known", finding=FINDING, message=FINDING.message, known="torch.c"),
     Verdict(case="d", target="torch", verdict="crash", message="killed by SIGSEGV", phase="call"),
