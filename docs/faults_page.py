@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any
 
-import phrases
+from conv_conformance import phrases
 from conv_conformance.case import Reference
 from conv_conformance.ledger import Entry, Ledger
 from conv_conformance.verdict import SEVERITIES

@@ -10,18 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import excerpts
 import jinja2
 import make_ledger
 import make_mutants
 import make_mutators
-import phrases
 import templating
-from conv_conformance import __version__, corpus, specification
+from conv_conformance import __version__, corpus, excerpts, phrases, specification
 from conv_conformance.case import Case
 from conv_conformance.corpus import Corpus
 
@@ -109,9 +106,14 @@ def _environment(homes: Mapping[str, str]) -> jinja2.Environment:
     environment.filters |= phrases.FILTERS
     environment.filters |= {
         "link": lambda case: f"{page(case.path)}#{case.id}",
-        "linked": partial(phrases.linked, homes=homes),
+        "linked": lambda text, folder="": phrases.linked(text, lambda name: _address(name, homes, folder)),
     }
     return environment
+
+
+def _address(name: str, homes: Mapping[str, str], folder: str) -> str:
+    """Return where a clause stands, behind the folder of the specification; empty if there is no such clause."""
+    return f"{folder}{homes[name]}.md#{name.lower()}" if name in homes else ""
 
 
 def _render(environment: jinja2.Environment, name: str, **values: Any) -> str:

@@ -20,13 +20,12 @@ from typing import Any
 
 import faults_page
 import jinja2
-import phrases
 import portability_page
 import seen_choices
 import seen_faults
 import seen_run
 import templating
-from conv_conformance import corpus, entries
+from conv_conformance import corpus, entries, phrases
 from conv_conformance.corpus import Corpus
 from conv_conformance.holding import held
 from conv_conformance.merging import merged

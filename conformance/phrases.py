@@ -1,5 +1,5 @@
 """
-How pages say what is data in the corpus: the filters of the templates.
+How pages say what is data in the corpus, in Markdown: the filters of their templates.
 """
 
 from __future__ import annotations
@@ -7,9 +7,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from conv_conformance import rules
-from conv_conformance.case import Reference
-from conv_conformance.clauses import CLAUSE, Alternative, Clause
+from . import rules
+from .case import Reference
+from .clauses import CLAUSE, Alternative, Clause
 
 #: How frameworks are named in a sentence.
 NAMES = {
@@ -80,14 +80,14 @@ def reference(reference: Reference) -> str:
     return f"[{short}]({reference.link}): {reference.says}" if reference.says else f"[{short}]({reference.link})"
 
 
-def linked(text: str, folder: str = "", *, homes: Mapping[str, str]) -> str:
+def linked(text: str, address: Callable[[str], str]) -> str:
     """
-    Return a text in which the clauses that it names are links; `homes` has the area of each, `folder` leads there.
+    Return a text in which the clauses that it names are links; `address` leads to one, or is empty.
     """
 
     def link(found: re.Match[str]) -> str:
-        name = found["clause"]
-        return f"[{name}]({folder}{homes[name]}.md#{name.lower()})" if name in homes else found[0]
+        there = address(found["clause"]) if found["clause"] else ""
+        return f"[{found[0]}]({there})" if there else found[0]
 
     return re.sub(rf"`[^`]*`|\b(?P<clause>{CLAUSE.pattern})\b", link, text)
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Mapping
 
-from conv_conformance.reading import mapping, sequence, text, written
-from conv_conformance.tree import Mapping as Tree
-from conv_conformance.tree import Node, Scalar, Sequence, parse
+from .reading import mapping, sequence, text, written
+from .tree import Mapping as Tree
+from .tree import Node, Scalar, Sequence, parse
 
 WIDTH = 112
 #: An array with more elements than this is cut after the first few.
