@@ -82,7 +82,7 @@ def _entry(bug: Bug, kept: Kept) -> str:
     head = "| release | target | named cases that disagree | literal cases that disagree |\n|---|---|---|---|"
     return "\n".join(
         [
-            f"### {bug.name}\n",
+            f"## {bug.name}\n",
             f"{bug.what.strip()} Source: {_links(bug.sources)}.\n",
             *remark,
             f"Run on {kept['date'][:10]} with {_with(bug, mended)}.\n",
