@@ -1,8 +1,9 @@
 """
 Write the pages of the specification and of the cases: run it after changing a clause, its commentary or a case.
 
-The pages are docs/spec/index.md and one for each area beside it; docs/cases/index.md, one for each operation beside it
-and one for each file of cases below.
+The pages are docs/spec/index.md and one for each area beside it, with the pictures of docs/pictures;
+docs/cases/index.md, one for each operation beside it and one for each file of cases below; and those of docs/reference
+that say what tables in the code hold.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import jinja2
 import make_ledger
 import make_mutants
 import make_mutators
+import make_pictures
 import templating
 from conv_conformance import __version__, corpus, excerpts, phrases, specification
 from conv_conformance.case import Case
@@ -68,13 +70,16 @@ def pages() -> Mapping[Path, str]:
     topics = tuple(_topics(loaded))
     homes = {said.clause: area.name for area in areas for said in area.commentaries}
     environment, spec, cases = _environment(homes), Path("docs/spec"), Path("docs/cases")
-    environment.globals.update(_facts(loaded, topics), areas=areas, topics=topics, homes=homes)
+    facts = _facts(loaded, topics)
+    pictures = make_pictures.pictures(areas, facts["cases"])
+    environment.globals.update(facts, areas=areas, topics=topics, homes=homes, pictures=pictures)
     return {
         spec / "index.md": _render(environment, "index"),
         **{spec / f"{area.name}.md": _render(environment, "area", area=area) for area in areas},
         cases / "index.md": _render(environment, "cases"),
         **{cases / f"{op}.md": _render(environment, "operation", op=op) for op in dict.fromkeys(t.op for t in topics)},
         **{cases / topic.page: _render(environment, "topic", topic=topic) for topic in topics},
+        **make_pictures.text(pictures),
         Path("docs/reference/ledger.md"): make_ledger.page(),
         Path("docs/reference/mutants.md"): make_mutants.page(loaded),
         Path("docs/reference/mutators.md"): make_mutators.page(),
@@ -129,9 +134,9 @@ def stale(root: Path) -> Iterator[str]:
     for path, text in wanted.items():
         if not (root / path).is_file() or (root / path).read_text(encoding="utf-8") != text:
             yield f"{path.as_posix()}: not what the corpus says (run docs/make_pages.py)"
-    for file in sorted((root / "docs" / "cases").rglob("*.md")):
+    for file in sorted([*(root / "docs" / "cases").rglob("*.md"), *(root / make_pictures.FOLDER).glob("*")]):
         if (path := file.relative_to(root)) not in wanted:
-            yield f"{path.as_posix()}: there is no file of cases behind it"
+            yield f"{path.as_posix()}: there are no cases behind it"
 
 
 if __name__ == "__main__":

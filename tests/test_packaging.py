@@ -172,7 +172,7 @@ def test_a_dead_link_and_a_stale_page_are_noticed(tmp_path: Path) -> None:
     assert {
         f"docs/spec/same.md: {stale}",
         f"docs/cases/conv/same.md: {stale}",
-        "docs/cases/conv/orphan.md: there is no file of cases behind it",
+        "docs/cases/conv/orphan.md: there are no cases behind it",
     } <= set(told)
     assert [
         "page.md: #two: no such heading",
