@@ -110,7 +110,7 @@ def measured(made: Record, loaded: corpus.Corpus, driver: webdriver.Chrome, fold
         return arguments[0].map(([name, value]) => {
           const start = performance.now();
           form.elements[name].value = value;
-          form.dispatchEvent(new Event("input"));
+          form.elements[name].dispatchEvent(new Event(name === "text" ? "input" : "change"));
           document.body.offsetHeight;
           return performance.now() - start;
         });

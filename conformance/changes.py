@@ -93,16 +93,21 @@ class Comparison:
     """
     Two records of the same calls, held against each other.
 
-    `judged` counts by target the calls that both judge; `apart` says what else is not the same in the two runs.
+    `both` holds by target the ids of the calls that both judge; `apart` says what else is not the same in the two runs.
     """
 
     before: Record
     after: Record
     pairs: Sequence[Pair]
-    judged: Mapping[str, int]
+    both: Mapping[str, Sequence[str]]
     changes: Sequence[Change]
     groups: Sequence[Group]
     apart: Mapping[str, tuple[str, str]]
+
+    @property
+    def judged(self) -> dict[str, int]:
+        """By target how many calls both judge."""
+        return {name: len(ids) for name, ids in self.both.items()}
 
     def counts(self, target: str) -> Counter[str]:
         """
@@ -129,19 +134,19 @@ def compared(before: Record, after: Record, cases: Mapping[str, Case], *, slower
     Targets of the same name are compared, whatever release they ask for, or those of two records that have one each.
     """
     pairs = list(_pairs(before.targets, after.targets))
-    judged: dict[str, int] = {}
+    judged: dict[str, Sequence[str]] = {}
     changes: list[Change] = []
     sides: list[Sides] = []
     for pair in pairs:
         found, both = _of_pair(pair, _by_case(before, pair.before), _by_case(after, pair.after), slower)
-        judged[pair.name] = len(both)
+        judged[pair.name] = both
         changes += found
         sides += _sides(pair, found, both)
     return Comparison(
         before=before,
         after=after,
         pairs=pairs,
-        judged=judged,
+        both=judged,
         changes=changes,
         groups=told_apart(sides, cases, _place),
         apart=dict(_apart(before, after)),

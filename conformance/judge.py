@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import permutations
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -501,29 +501,42 @@ def _parts(values: Any) -> tuple[Any, ...]:
     return (values.real, values.imag) if np.iscomplexobj(values) else (values,)
 
 
-def _differing(wrong: Any) -> tuple[tuple[int, ...], int] | None:
+class _Differing(NamedTuple):
+    """
+    The first element that differs, how many do, and where they are in memory order, of an output that is kept whole.
+    """
+
+    first: tuple[int, ...]
+    number: int
+    places: tuple[int, ...] | None
+
+
+def _differing(wrong: Any) -> _Differing | None:
     if not wrong.any():
         return None
-    first = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
-    return tuple(int(index) for index in first), int(wrong.sum())
+    places = np.flatnonzero(wrong)
+    first = np.unravel_index(int(places[0]), wrong.shape)
+    kept = tuple(map(int, places)) if wrong.size <= KEPT else None
+    return _Differing(tuple(int(index) for index in first), len(places), kept)
 
 
 def _at(
     kind: str,
     message: str,
-    found: tuple[tuple[int, ...], int],
+    found: _Differing,
     expected: Array,
     got: Array,
     where: str,
     **details: Any,
 ) -> Judgement:
-    index, count = found
+    index, count, places = found
     wanted, seen = _plain(expected[index]), _plain(got[index])
     place = f"{where}{list(index)} is {seen}, expected {wanted}; {count} of {expected.size} elements differ"
     text = f"{message}: {place}" if message else place
     near: dict[str, Any] = {"expected_near": _near(expected, index), "got_near": _near(got, index)}
     if got.size <= KEPT:
         near["returned"] = tuple(map(_plain, got.reshape(-1)))
+        near["differing_at"] = places
     return _disagree(kind, text, first_index=index, expected=wanted, got=seen, differing=count, **near, **details)
 
 

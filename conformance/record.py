@@ -37,8 +37,9 @@ _FINDING = (
     "expected_near",
     "got_near",
     "returned",
+    "differing_at",
 )
-_TUPLES = ("first_index", "expected_near", "got_near", "returned")
+_TUPLES = ("first_index", "expected_near", "got_near", "returned", "differing_at")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -71,6 +71,8 @@ class Finding:
     got_near: tuple[Any, ...] | None = None
     #: All that was returned, in memory order, where that is little.
     returned: tuple[Any, ...] | None = None
+    #: Which of these differ, by their places.
+    differing_at: tuple[int, ...] | None = None
 
     @property
     def severity(self) -> str:

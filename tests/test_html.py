@@ -6,41 +6,63 @@ The second half drives a browser; without Chromium and its driver it is skipped.
 
 from __future__ import annotations
 
+import base64
+import itertools
 import json
+import random
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
 from conv_conformance import corpus
+from conv_conformance.attribution import Attribution
 from conv_conformance.call import Array, Call
-from conv_conformance.expectation import Output
+from conv_conformance.case import Case
+from conv_conformance.changes import CHANGES, Comparison, compared
+from conv_conformance.expectation import Output, Refusal
+from conv_conformance.groups import Group, Seen
 from conv_conformance.judge import Context, judge
 from conv_conformance.ledger import Ledger
 from conv_conformance.observation import Observation
 from conv_conformance.record import Record, TargetInfo
 from conv_conformance.reference import evaluate
-from conv_conformance.reports import html
-from conv_conformance.reports.sheet import LETTERS, drawn, reads, sheet
+from conv_conformance.reports import changed, choices, html, rounding
+from conv_conformance.reports.pictures import drawn, pictures, reads, runs
+from conv_conformance.reports.sheet import NOTHING, WORDS, sheet
 from conv_conformance.verdict import SEVERITIES, VERDICTS, Diagnosis, Finding, Verdict
-from hypothesis import given, settings
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
-from .calls import calls
+from .builders import call_of
 from .test_record import HEADER
 
+Index: TypeAlias = "tuple[int, ...]"
+
 FIRST, OTHER = "conv1d.same.stride-two", "conv2d.same.dilations-differ"
+#: One that leaves a choice, one whose numbers are drawn, and one that is too large to be written out.
+SAMPLED, DRAWN, LARGE = (
+    "conv1d.before.same-with-a-stride",
+    "conv2d.purity.many-channels",
+    "conv1d.combined.spread-by-channel-under-full",
+)
 HOSTILE = (
     "</script><script>document.title='run'</script><img src=x onerror=\"document.title='run'\">{{7*7}}&amp;\u2028\ud800"
 )
+#: What a page is made of.
+TAGS = {
+    *("html", "head", "meta", "title", "link", "style", "body", "header", "main", "nav", "section", "form", "noscript"),
+    *("h1", "h2", "p", "strong", "ul", "li", "a", "div", "span", "table", "thead", "tbody", "tr", "th", "td"),
+    *("label", "select", "option", "input", "button", "svg", "text", "line", "circle", "rect", "script"),
+}
 TARGETS = (
     TargetInfo(name="right", framework="numpy", version="2.4"),
     TargetInfo(name="wrong", framework="numpy", version="2.4"),
@@ -67,6 +89,7 @@ def record(*more: Verdict, targets: tuple[TargetInfo, ...] = TARGETS) -> Record:
         expected_near=(14, 11),
         got_near=(10, 17),
         returned=(10, 17),
+        differing_at=(0, 1),
     )
     said = Diagnosis(causes=("kernel-flipped",), confidence="exact")
     verdicts = [
@@ -92,11 +115,21 @@ def hostile() -> Record:
         call=HOSTILE,
         known=HOSTILE,
         alternative=HOSTILE,
-        diagnosis=Diagnosis(causes=(HOSTILE,), confidence="exact"),
+        precision=HOSTILE,
+        error_uS=1.0,
+        diagnosis=Diagnosis(causes=(HOSTILE,), confidence="exact", region=HOSTILE),
     )
+    seen = {HOSTILE: Seen(1, 1)}
+    cause = Attribution(cause=HOSTILE, means=HOSTILE, portion=HOSTILE, targets=seen, cases=(HOSTILE,))
+    group = Group(name=HOSTILE, targets=seen, verdict="disagree", kind=HOSTILE, where=HOSTILE, cases=(HOSTILE[:-1],))
     target = TargetInfo(name=HOSTILE, framework=HOSTILE, version=HOSTILE, device=HOSTILE, failed=HOSTILE)
     made = record(verdict, targets=(*TARGETS, target))
-    return replace(made, header={**HEADER, "platform": {**HEADER["platform"], "cpu": HOSTILE}})
+    parts = {
+        "suite": {"version": HOSTILE, "corpus": HOSTILE},
+        "platform": dict.fromkeys(HEADER["platform"], HOSTILE),
+        "date": HOSTILE,
+    }
+    return replace(made, header={**HEADER, **parts}, attributions=(cause,), groups=(group,))
 
 
 class Page(HTMLParser):
@@ -143,41 +176,77 @@ def test_what_is_drawn(loaded: corpus.Corpus) -> None:
         ("kernel", "1 2 3"),
         ("output", "14 11"),
     ]
-    assert first["reads"] == {"W": [[0, 1, 2], [2, 3]]}
+    assert first["reads"] == {"W": [[0, 1, 2], [2, 3, -1]]}
     detail = made["details"]["0"]["1"]
-    assert (detail["causes"], detail["first"], detail["got"]) == (["kernel-flipped"], [0, 0, 0], ["10", "17"])
+    assert detail["causes"] == ["kernel-flipped"]
+    assert detail["returned"] == [{"first": [0, 0, 0], "got": ["10", "17"], "is_whole": True, "wrong": [0, 1]}]
     assert ["cause", "kernel-flipped: it gives exactly this"] in detail["lines"]
-    assert made["texts"][made["details"]["1"]["0"]["message"]] == "cannot be said"
+    assert [made["texts"][at] for at in made["details"]["1"]["0"]["why"]] == ["cannot be said"]
 
 
-def test_every_verdict_has_a_letter() -> None:
-    """And no two have the same."""
-    assert {*LETTERS} == {*SEVERITIES, *VERDICTS} - {"disagree"}
-    assert len({*LETTERS.values()}) == len(LETTERS)
+def test_every_verdict_and_every_change_has_a_letter() -> None:
+    """And no two of a page have the same."""
+    assert {*WORDS} == {*SEVERITIES, *VERDICTS} - {"disagree"}
+    assert {*changed.WORDS} == {*CHANGES}
+    for words in ([*WORDS.values(), NOTHING], [*changed.WORDS.values(), changed.SAME, NOTHING]):
+        assert len({each.letter for each in words}) == len(words)
+        assert {each.tone for each in words} <= {"bad", "known", "good", "faint"}
 
 
-@settings(max_examples=60, deadline=None)
-@given(calls())
-def test_what_an_element_reads(call: Call) -> None:
-    """Along each axis: as many places as the output has, and none that a one at another element reaches."""
-    made = reads(call)
-    if not made:
-        return
-    try:
-        out = evaluate(call).shape
-    except ValueError:
-        return
-    for letter, places in made.items():
-        assert len(places) == out[call.letters("output").index(letter)]
-        assert all(0 <= each < call.extent("input", letter) for found in places for each in found)
+def test_what_an_element_reads(loaded: corpus.Corpus) -> None:
+    """Of input and kernel whatever, and nothing else, changes the element when it is changed."""
+    numbers = random.Random(1)
+    seen = Counter[tuple[str, bool]]()
+    for case in loaded.cases:
+        call = case.outline
+        if call.op != "separable_conv" and call.dtype.input == "float32" and call.bias is None:
+            for name, place, index in probes(case, numbers):
+                seen[name, says(case.call, name, place, index)] += 1
+                assert changes(case.call, name, place, index) == says(case.call, name, place, index), (case.id, place)
+    assert min(seen.values()) > 200 and len(seen) == 4
+
+
+def probes(case: Case, numbers: random.Random) -> Iterator[tuple[str, Index, Index]]:
+    """
+    Yield places in the arrays of a case that are drawn, each with one in its output.
+    """
+    shapes = {each["name"]: each["shape"] for each in pictures(case.call, case.expectation)["arrays"]}
+    if case.call.training is None and "output" in shapes and reads(case.call):
+        for name in ("input", "kernel", "input"):
+            if 0 not in (*shapes[name], *shapes["output"]):
+                place, index = (tuple(map(numbers.randrange, shapes[each])) for each in (name, "output"))
+                yield name, place, index
+
+
+def says(call: Call, name: str, place: Index, index: Index) -> bool:
+    """
+    Say whether the page marks an element of an array for an element of the output.
+    """
+    at, here = dict(zip(call.letters("output"), index, strict=True)), dict(zip(call.letters(name), place, strict=True))
+    if not all(low <= here[axis] < high for axis, (low, high) in runs(call)[at["C"]][name].items()):
+        return False
+    window = {axis: found[at[axis]] for axis, found in reads(call).items()}
+    if name == "kernel":
+        return all(found[here[axis]] >= 0 for axis, found in window.items())
+    return here["N"] == at["N"] and all(here[axis] in found for axis, found in window.items())
+
+
+def changes(call: Call, name: str, place: Index, index: Index) -> bool:
+    """
+    Say whether an element of the output is another if one of an array is, all others being one.
+    """
+    ones = replace(call, input=np.ones_like(call.input), kernel=np.ones_like(call.array("kernel")))
+    array = ones.array(name).copy()
+    array[place] = 3
+    return bool(evaluate(replace(ones, **{name: array}))[index] != evaluate(ones)[index])
 
 
 def test_nothing_comes_from_elsewhere(loaded: corpus.Corpus) -> None:
     """No element names another file, and the policy lets none be fetched."""
     text = html.render(record(), loaded, Ledger())
     elements = Page(text).elements
-    named = [value for _, each in elements for name, value in each.items() if name in ("src", "href", "action")]
-    assert named == ["data:,"]
+    named = [str(value) for _, each in elements for name, value in each.items() if name in ("src", "href", "action")]
+    assert [each for each in named if not each.startswith("#")] == ["data:,"]
     (policy,) = [each["content"] for tag, each in elements if tag == "meta" and "http-equiv" in each]
     assert policy is not None
     assert policy.startswith("default-src 'none'; ")
@@ -188,14 +257,15 @@ def test_nothing_comes_from_elsewhere(loaded: corpus.Corpus) -> None:
 
 def test_what_others_wrote_is_text(loaded: corpus.Corpus) -> None:
     """It adds no element, and is there to be read."""
-    plain, made = (html.render(each, loaded, Ledger()) for each in (record(), hostile()))
-    kinds = [{tag for tag, _ in Page(text).elements} for text in (plain, made)]
-    assert kinds[0] == kinds[1]
-    assert len(Page(made).scripts) == 2
-    assert "<script>document" not in made and "<img" not in made
+    made = html.render(hostile(), loaded, Ledger())
+    both = html.compared(compared(record(), hostile(), {}), loaded, Ledger())
+    for text in (made, both):
+        assert not {tag for tag, _ in Page(text).elements} - TAGS
+        assert len(Page(text).scripts) == 2
+        assert "<script>document" not in text and "<img" not in text
+        text.encode()
     said = data(made)
     assert (said["targets"][2]["name"], said["cases"][2]["id"]) == (HOSTILE, HOSTILE[:-1])
-    made.encode()
 
 
 @pytest.mark.parametrize(
@@ -215,7 +285,7 @@ def test_what_is_right_is_written_as_it_is_expected(
     finding = judge(Output(array=right), seen, Context(call=call)).finding
     made = sheet(record(Verdict(case=id, target="wrong", verdict="disagree", finding=finding)), loaded, Ledger())
     at = [each["id"] for each in made["cases"]].index(id)
-    assert made["details"][at][1]["got"] == told
+    assert made["details"][at][1]["returned"][0]["got"] == told
     assert drawn(call, Output(array=right))[-1]["values"].split()[0] == told[0]
 
 
@@ -246,6 +316,64 @@ def test_a_case_that_is_gone_is_shown_by_its_id(loaded: corpus.Corpus) -> None:
     assert made["cases"][2] == {"id": "no.such.case", "title": "", "clauses": [], "letters": "a-"}
 
 
+def test_errors_are_plotted_by_target() -> None:
+    """On a scale of powers of two; a lower class is another mark; what lies together is one dot."""
+    drawn = [
+        Verdict(case="a", target="right", verdict="agree", precision="float32", error_uS=0.0),
+        Verdict(case="b", target="right", verdict="agree", precision="float32", error_uS=1.0),
+        Verdict(case="c", target="right", verdict="agree", precision="float32", error_uS=1.0),
+        Verdict(case="d", target="right", verdict="disagree", precision="tf32-like", error_uS=16.0),
+    ]
+    plot = rounding.plot(record(*drawn))
+    assert plot.marks == [(0.0, "1/16"), (25.0, "1/4"), (50.0, "1"), (75.0, "4"), (100.0, "16")]
+    (row,) = plot.rows
+    assert (row.target, row.classes, row.largest) == ("right", "float32 3, tf32-like 1", 16.0)
+    assert [(dot.at, dot.is_lower) for dot in row.dots] == [(0.0, False), (50.0, False), (100.0, True)]
+    assert row.dots[1].text == "b and 1 more: 1 u·S, float32"
+    assert rounding.plot(record()).rows == []
+
+
+def test_choices_are_told_by_target(loaded: corpus.Corpus) -> None:
+    """What each target follows, with counts."""
+    said = [("right", "computes"), ("wrong", "refuses"), ("wrong", "computes"), ("wrong", "refuses")]
+    followed = [Verdict(case=SAMPLED, target=at, verdict="agree", alternative=name) for at, name in said]
+    (row,) = choices.table(record(*followed), loaded)
+    assert (row.clause, row.sentence) == ("SAME-4", loaded.clauses["SAME-4"].sentence)
+    assert [list(each.items()) for each in row.followed] == [[("computes", 1)], [("refuses", 2), ("computes", 1)]]
+
+
+def test_a_larger_array_is_a_heat_map() -> None:
+    """A byte an element, from the lowest to the highest number, 0 where it is not finite; one larger still is none."""
+    numbers = np.linspace(-2, 5, 255, dtype=np.float32)
+    call = call_of("conv", np.append(numbers, np.float32("nan")).reshape(1, 256, 1), np.zeros((1, 1, 1025), np.float32))
+    first, second = drawn(call, Refusal(name="x", twin=call))
+    assert [*base64.b64decode(first["levels"])] == [*range(1, 256), 0]
+    assert (first["between"], first["is_finite"]) == (["-2", "5"], False)
+    assert "levels" not in second and "values" not in second
+
+
+def comparison(loaded: corpus.Corpus) -> Comparison:
+    """
+    Return what changed from a record to one in which its first target is wrong, too.
+    """
+    before = record()
+    wrong = [replace(each, target="right") for each in before.verdicts if each.case == FIRST and each.target == "wrong"]
+    after = replace(before, verdicts=[*wrong, *before.verdicts[1:]])
+    return compared(before, after, {case.id: case for case in loaded.cases})
+
+
+def test_what_changed_is_drawn(loaded: corpus.Corpus) -> None:
+    """A word for each change, why before and after, and what was returned then."""
+    made = data(html.compared(comparison(loaded), loaded, Ledger()))
+    assert [each["counts"] for each in made["targets"]] == [{"regressed": 1}, {"the same": 2}]
+    assert [(each["id"], each["letters"]) for each in made["cases"]] == [(FIRST, "r="), (OTHER, "-=")]
+    detail = made["details"]["0"]["0"]
+    said = [made["texts"][at] for at in detail["why"]]
+    assert said == ["before: agree", "after: disagree, silent: it differs"]
+    assert [each["when"] for each in detail["returned"]] == ["after"]
+    assert ["after cause", "kernel-flipped: it gives exactly this"] in detail["lines"]
+
+
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 in_a_browser = pytest.mark.skipif(
     CHROMIUM is None or DRIVER is None, reason="there is no Chromium with its driver here"
@@ -269,8 +397,15 @@ def opened(browser: webdriver.Chrome, folder: Path, made: Record, loaded: corpus
     """
     Open the page of a record.
     """
+    load(browser, folder, html.render(made, loaded, Ledger()), anchor)
+
+
+def load(browser: webdriver.Chrome, folder: Path, text: str, anchor: str = "") -> None:
+    """
+    Open a page.
+    """
     page = folder / "report.html"
-    page.write_text(html.render(made, loaded, Ledger()), encoding="utf-8")
+    page.write_text(text, encoding="utf-8")
     browser.get("about:blank")
     browser.get(f"{page.as_uri()}{anchor}")
 
@@ -310,7 +445,7 @@ def test_a_case_has_a_link_of_its_own(browser: webdriver.Chrome, tmp_path: Path,
     assert shown(browser, "#case h4") == ["✗ wrong: disagree, silent, values"]
     last = browser.find_elements(By.CSS_SELECTOR, "#case .grid button")[-1]
     browser.execute_script("arguments[0].focus()", last)
-    assert shown(browser, "#case .read") == ["3", "4"]
+    assert shown(browser, "#case .read") == ["3", "4", "1", "2"]
 
 
 @in_a_browser
@@ -350,9 +485,45 @@ def test_the_page_fits_and_can_be_used_by_all(
     """At both widths nothing hangs over the edge, no script complains, and axe finds nothing against it."""
     from axe_core_python.selenium import Axe
 
-    browser.set_window_size(width, 900)
-    for anchor in ("", f"#{FIRST}"):
-        opened(browser, tmp_path, record(), loaded, anchor)
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    followed = Verdict(case=SAMPLED, target="right", verdict="agree", alternative="computes")
+    rounded = Verdict(case=DRAWN, target="right", verdict="agree", precision="float32", error_uS=1.5)
+    pages = [
+        html.render(record(followed, rounded), loaded, Ledger()),
+        html.compared(comparison(loaded), loaded, Ledger()),
+    ]
+    for text, anchor in itertools.product(pages, ("", f"#{FIRST}")):
+        load(browser, tmp_path, text, anchor)
+        assert browser.execute_script("return innerWidth") == width
         assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
         assert [each["id"] for each in Axe().run(browser)["violations"]] == []
         assert browser.get_log("browser") == []
+
+
+@in_a_browser
+def test_what_changed_has_a_page(browser: webdriver.Chrome, tmp_path: Path, loaded: corpus.Corpus) -> None:
+    """The matrix and the filter are of changes, a case says what it was and is."""
+    load(browser, tmp_path, html.compared(comparison(loaded), loaded, Ledger()), f"#{FIRST}")
+    assert shown(browser, "#case h4") == ["✗ right: regressed"]
+    assert shown(browser, "#case section p") == ["before: agree", "after: disagree, silent: it differs"]
+    assert shown(browser, "#case .differs") == ["10", "17"]
+    assert shown(browser, "select[name=verdict] option") == ["every", "regressed", "the same"]
+    Select(browser.find_element(By.NAME, "verdict")).select_by_visible_text("regressed")
+    assert WebDriverWait(browser, 10).until(lambda it: shown(it, "#list tbody th") == [FIRST])
+
+
+@in_a_browser
+def test_a_heat_map_is_drawn(browser: webdriver.Chrome, tmp_path: Path, loaded: corpus.Corpus) -> None:
+    """Light is low and dark is high; what differs first is orange."""
+    finding = Finding(kind="values", message="a few", first_index=(0,) * 3, got_near=(1,), expected_near=(2,))
+    wrong = Verdict(case=LARGE, target="right", verdict="disagree", finding=finding)
+    opened(browser, tmp_path, record(wrong), loaded, f"#{LARGE}")
+    pixel = "return [...arguments[0].getContext('2d').getImageData(arguments[1], 0, 1, 1).data]"
+    (array,) = (each for each in data(browser.page_source)["cases"][2]["arrays"] if each["name"] == "output")
+    levels = base64.b64decode(array["levels"])
+    maps = browser.find_elements(By.CSS_SELECTOR, "#case section canvas")
+    assert len(maps) == array["shape"][0] * array["shape"][2]
+    assert browser.execute_script(pixel, maps[0], 0) == [213, 94, 0, 255]
+    share = (levels[array["shape"][2]] - 1) / 254
+    assert browser.execute_script(pixel, maps[0], 1)[0] == pytest.approx(235 - 227 * share, abs=1)

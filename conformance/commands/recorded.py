@@ -59,8 +59,15 @@ def report(
 )
 @click.option("--json", "target", type=options.PATH, help="Write every change here as JSON.")
 @click.option("--markdown", type=options.PATH, help="Write Markdown here, for $GITHUB_STEP_SUMMARY.")
+@click.option("--html", type=options.PATH, help="Write a page here that needs nothing beside it.")
 def diff(
-    before: Path, after: Path, fail_on: str, slower: float | None, target: Path | None, markdown: Path | None
+    before: Path,
+    after: Path,
+    fail_on: str,
+    slower: float | None,
+    target: Path | None,
+    markdown: Path | None,
+    html: Path | None,
 ) -> int:
     """
     Say what changed between two records: of two versions, two devices, or without and with a flag.
@@ -82,7 +89,7 @@ def diff(
     )
     cases = {case.id: case for case in corpus.cases}
     found = changes.compared(records[before], records[after], cases, slower=slower)
-    showing.comparison(found, cases, data=target, markdown=markdown, is_advised=False)
+    showing.comparison(found, corpus, data=target, markdown=markdown, html=html, is_advised=False)
     return showing.outcome(found, wanted)
 
 

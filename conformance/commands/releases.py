@@ -26,6 +26,7 @@ from . import codes, options, showing
 @click.option("--record", type=options.PATH, help="Write the record (JSON Lines) of both here.")
 @click.option("--json", "target", type=options.PATH, help="Write every change here as JSON.")
 @click.option("--markdown", type=options.PATH, help="Write Markdown here, for $GITHUB_STEP_SUMMARY.")
+@click.option("--html", type=options.PATH, help="Write a page here that needs nothing beside it.")
 def check(
     candidate: str,
     what: Sequence[str],
@@ -40,6 +41,7 @@ def check(
     record: Path | None,
     target: Path | None,
     markdown: Path | None,
+    html: Path | None,
 ) -> int:
     """
     Say whether a release is safe for what works with another one.
@@ -81,7 +83,7 @@ def check(
         return codes.NOT_RUN
     cases = {case.id: case for case in corpus.cases}
     found = candidates.compared(made, before, after, cases)
-    showing.comparison(found, cases, data=target, markdown=markdown, is_advised=True)
+    showing.comparison(found, corpus, data=target, markdown=markdown, html=html, is_advised=True)
     return showing.outcome(found, wanted)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from ..case import Case
     from ..changes import Comparison
     from ..corpus import Corpus
     from ..ledger import Ledger
@@ -162,14 +161,20 @@ def _take(steps: Sequence[Callable[[], None]]) -> None:
 
 
 def comparison(
-    found: Comparison, cases: Mapping[str, Case], *, data: Path | None, markdown: Path | None, is_advised: bool
+    found: Comparison,
+    corpus: Corpus,
+    *,
+    data: Path | None,
+    markdown: Path | None,
+    html: Path | None,
+    is_advised: bool,
 ) -> None:
     """
     Print what changed, and write it where asked.
     """
     from ..reports import comparison as reports
 
-    known, out = ledger(), console(stderr=False)
+    known, out, cases = ledger(), console(stderr=False), {case.id: case for case in corpus.cases}
     reports.show(out, found, cases, known)
     if is_advised and any(found.judged.values()):
         out.print(reports.advice(found), soft_wrap=not out.is_terminal)
@@ -177,6 +182,10 @@ def comparison(
         write(data, lambda: json.dumps(reports.as_json(found), indent=1, ensure_ascii=False) + "\n")
     if markdown is not None:
         write(markdown, lambda: reports.markdown(found, cases, known))
+    if html is not None:
+        from ..reports import html as pages
+
+        write(html, lambda: pages.compared(found, corpus, known))
 
 
 def outcome(found: Comparison, fail_on: Sequence[str]) -> int:

@@ -52,8 +52,8 @@ def show(console: Console, found: Comparison, cases: Mapping[str, Case], ledger:
         if group is None:
             console.print(Text(f"… and {left}\n", "bold"))
             continue
-        head = Text.assemble((group.verdict, STYLES[group.verdict]), "  ", (_head(group), "bold"))
-        console.print(head, soft_wrap=not console.is_terminal)
+        title = Text.assemble((group.verdict, STYLES[group.verdict]), "  ", (head(group), "bold"))
+        console.print(title, soft_wrap=not console.is_terminal)
         for name, text in _lines(group, found, cases, ledger):
             console.print(Text.assemble((f"{name:>8}", "dim"), "  ", text), soft_wrap=True)
         for number, text in enumerate(_script(group, found, cases)):
@@ -139,7 +139,10 @@ def _shown(found: Comparison) -> Iterator[tuple[Group | None, str]]:
             yield None, f"{len(left)} more groups of {kind} calls, {sum(len(each.cases) for each in left)} calls"
 
 
-def _head(group: Group) -> str:
+def head(group: Group) -> str:
+    """
+    Return how many calls a group has, on which targets, and what is wrong with them.
+    """
     calls = _calls(len(group.cases))
     what = [group.kind] if group.kind else []
     where = [group.where] if group.where != "output" else []
@@ -213,7 +216,7 @@ def markdown(found: Comparison, cases: Mapping[str, Case], ledger: Ledger) -> st
             lines = [f"- {name}: {escaped(said)}" if name else f"- {escaped(said)}" for name, said in labelled]
             program = _script(group, found, cases)
             fenced = ["", "```python", *program, "```"] if program else []
-            text = "\n".join([f"## {group.verdict}: {escaped(_head(group))}\n", *lines, *fenced, ""])
+            text = "\n".join([f"## {group.verdict}: {escaped(head(group))}\n", *lines, *fenced, ""])
         size += len(text.encode())
         if size > SIZE:
             parts.append("… and more, which the JSON holds.\n")

@@ -10,18 +10,22 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from ..changes import Comparison
 from ..corpus import Corpus
 from ..ledger import Ledger
 from ..record import Record
-from ..verdict import VERDICTS
+from . import changed
 from .sheet import sheet
 
+#: What of a sheet the script draws; the rest stands in the page.
+SCRIPTED = ("targets", "words", "areas", "cases", "details", "texts")
 #: What would end a script element, or be read as markup in it, and how JSON writes it too.
 _ESCAPED = {"<": r"\u003c", ">": r"\u003e", "&": r"\u0026"}
 
@@ -30,14 +34,24 @@ def render(record: Record, corpus: Corpus, ledger: Ledger) -> str:
     """
     Return the page of a record.
     """
-    said = sheet(record, corpus, ledger)
+    return _page(sheet(record, corpus, ledger))
+
+
+def compared(found: Comparison, corpus: Corpus, ledger: Ledger) -> str:
+    """
+    Return the page of two records that are compared.
+    """
+    return _page(changed.sheet(found, corpus, ledger))
+
+
+def _page(said: Mapping[str, Any]) -> str:
     style, script = _read("report.css"), _read("report.js")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(_read("report.html.jinja"))
     text = template.render(
         sheet=said,
-        shown=[name for name in VERDICTS if any(name in target["counts"] for target in said["targets"])],
-        data=Markup(embedded(said)),  # noqa: S704 - escaped there
+        shown=[name for name in said["counted"] if any(name in target["counts"] for target in said["targets"])],
+        data=Markup(embedded({name: said[name] for name in SCRIPTED})),  # noqa: S704 - escaped there
         style=Markup(style),  # noqa: S704 - our own
         script=Markup(script),  # noqa: S704 - our own
         style_hash=_hash(style),

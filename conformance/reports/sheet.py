@@ -1,84 +1,57 @@
 """
-What the HTML report shows, as plain data: targets, clauses by area, and of each case what every target made of it.
+What a page shows, as plain data: targets, clauses by area, and of each case what is said of it on every target.
+
+A sheet has the same form whether it is of one record or of two that are compared: of a case on a target it says one
+word, which is a letter there, and in `details` why.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-import numpy as np
-
-from .. import export, specification
-from ..call import ARRAYS, Array, Call
+from .. import specification
 from ..case import Case
 from ..corpus import Corpus
-from ..expectation import AnyOf, Expectation, Output
-from ..judge import KEPT
 from ..ledger import Ledger
 from ..record import Record, TargetInfo
-from ..subject import Axis, Subject
-from ..verdict import VERDICTS, Verdict
+from ..verdict import UNEXPECTED, VERDICTS, Verdict
+from . import choices, rounding
 from .blocks import block, parameters, probed
+from .comparison import head
+from .pictures import nearby, pictures
 
-#: Targets and cases are in lists; what a target made of a case is a letter, behind one another for all targets.
-NOTHING = "-"
-#: A disagreement has the letter of its severity, every other verdict one of its own.
-LETTERS: Mapping[str, str] = {
-    "silent": "s",
-    "loud": "l",
-    "precision": "p",
-    "agree": "a",
-    "known": "k",
-    "fixed": "f",
-    "unsupported": "u",
-    "not-run": "n",
-    "crash": "c",
-    "timeout": "t",
-    "suite-error": "e",
+
+class Word(NamedTuple):
+    """
+    A word that is said of a case on a target: its letter in a sheet, its sign on the page, and how it looks.
+
+    `tone` is `bad`, `known`, `good` or `faint`.
+    """
+
+    letter: str
+    sign: str
+    text: str
+    tone: str
+
+
+#: A target was not asked.
+NOTHING = Word("-", "", "not asked", "faint")
+#: What is said of a verdict, the worst first; a disagreement has the word of its severity.
+WORDS: Mapping[str, Word] = {
+    "suite-error": Word("e", "!", "suite-error", "bad"),
+    "silent": Word("s", "✗", "disagree, silent", "bad"),
+    "loud": Word("l", "!", "disagree, loud", "bad"),
+    "crash": Word("c", "!", "crash", "bad"),
+    "timeout": Word("t", "!", "timeout", "bad"),
+    "precision": Word("p", "≈", "disagree, precision", "bad"),
+    "known": Word("k", "k", "known", "known"),
+    "fixed": Word("f", "f", "fixed", "known"),
+    "agree": Word("a", "✓", "agree", "good"),
+    "unsupported": Word("u", "–", "unsupported", "faint"),
+    "not-run": Word("n", "·", "not-run", "faint"),
 }
-
-
-def sheet(record: Record, corpus: Corpus, ledger: Ledger) -> dict[str, Any]:
-    """
-    Return what the report shows of a record.
-
-    `cases` are those that the record speaks of; `details` are by the position of a case, then by that of a target, for
-    all that is no plain agreement; texts that stand there as numbers are entries of `texts`.
-    """
-    cases = {case.id: case for case in corpus.cases}
-    names = {target.name: at for at, target in enumerate(record.targets)}
-    by_case: dict[str, dict[int, Verdict]] = {}
-    for verdict in record.verdicts:
-        by_case.setdefault(verdict.case, {})[names[verdict.target]] = verdict
-    texts = Texts()
-    details = {
-        at: {
-            target: _detail(verdict, cases.get(name), record, ledger, texts)
-            for target, verdict in found.items()
-            if verdict.verdict != "agree" or verdict.message
-        }
-        for at, (name, found) in enumerate(by_case.items())
-    }
-    return {
-        "suite": {**record.header["suite"], "date": record.header.get("date", "")},
-        "platform": record.header["platform"],
-        "targets": [_target(target, record) for target in record.targets],
-        "areas": areas(corpus, {clause for name in by_case if name in cases for clause in cases[name].clauses}),
-        "causes": [each.text for each in record.attributions],
-        "notes": list(_notes(record)),
-        "cases": [_case(name, cases.get(name), found, len(names)) for name, found in by_case.items()],
-        "details": {at: each for at, each in details.items() if each},
-        "texts": texts.all,
-    }
-
-
-def _notes(record: Record) -> Iterator[str]:
-    if record.left_out:
-        yield f"This record only counts what is {' or '.join(record.left_out)}: such cases are not drawn."
-    if not record.is_complete:
-        yield "The run did not come to its end."
 
 
 class Texts:
@@ -100,6 +73,56 @@ class Texts:
         return self._places[text]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """
+    What is said of cases on targets: `letters` by the id of a case, one for each target, and `details` by both.
+    """
+
+    words: Sequence[Word]
+    letters: Mapping[str, str]
+    details: Mapping[tuple[str, int], Mapping[str, Any]]
+    texts: Texts = field(default_factory=Texts)
+
+
+def sheet(record: Record, corpus: Corpus, ledger: Ledger) -> dict[str, Any]:
+    """
+    Return what the page of a record shows.
+    """
+    return {
+        "title": "Convolution conformance",
+        "about": list(_about(record)),
+        "notes": list(_notes(record)),
+        "why": list(_reasons(record)),
+        "counted": VERDICTS,
+        "targets": [_target(target, record) for target in record.targets],
+        "choices": choices.table(record, corpus),
+        "rounding": rounding.plot(record),
+        **laid_out(_said(record, corpus, ledger), corpus),
+    }
+
+
+def laid_out(said: Said, corpus: Corpus) -> dict[str, Any]:
+    """
+    Return the part of a sheet that is drawn from the corpus: words, clauses by area, cases with their arrays.
+
+    `details` are by the position of a case, then by that of a target; texts that stand there as numbers are entries of
+    `texts`.
+    """
+    cases = {case.id: case for case in corpus.cases if case.id in said.letters}
+    details: dict[int, dict[int, Mapping[str, Any]]] = {}
+    places = {name: at for at, name in enumerate(said.letters)}
+    for (name, target), detail in said.details.items():
+        details.setdefault(places[name], {})[target] = detail
+    return {
+        "words": [*said.words, NOTHING],
+        "areas": areas(corpus, {clause for case in cases.values() for clause in case.clauses}),
+        "cases": [_case(name, cases.get(name), letters) for name, letters in said.letters.items()],
+        "details": details,
+        "texts": said.texts.all,
+    }
+
+
 def areas(corpus: Corpus, cited: Iterable[str]) -> list[dict[str, Any]]:
     """
     Return the areas of the specification with those of their clauses that are cited, in reading order.
@@ -116,19 +139,96 @@ def areas(corpus: Corpus, cited: Iterable[str]) -> list[dict[str, Any]]:
     return [{"title": title, "clauses": clauses} for title, clauses in found.items()]
 
 
+def word(verdict: Verdict) -> Word:
+    """
+    Return the word of a verdict.
+    """
+    return WORDS[verdict.severity or "silent"] if verdict.verdict == "disagree" else WORDS[verdict.verdict]
+
+
+def version(target: TargetInfo) -> str:
+    """
+    Return framework, version and device of a target.
+    """
+    return f"{target.framework} {target.version}".strip() + f" on {target.device}"
+
+
+def shown(verdict: Verdict, case: Case | None, ledger: Ledger, record: Record) -> dict[str, Any]:
+    """
+    Return what is told of a wrong output, nothing of another verdict: labelled lines, what was returned, its causes.
+    """
+    if verdict.finding is None:
+        return {}
+    told = block(verdict, case, ledger)
+    lines = [*told.details, *(("probes", line) for line in probed(verdict, record))]
+    causes = {"causes": list(verdict.diagnosis.causes)} if verdict.diagnosis is not None else {}
+    return {
+        "label": told.label,
+        "lines": [list(line) for line in lines],
+        "returned": nearby(verdict.finding),
+        **causes,
+    }
+
+
+def _said(record: Record, corpus: Corpus, ledger: Ledger) -> Said:
+    cases = {case.id: case for case in corpus.cases}
+    names = {target.name: at for at, target in enumerate(record.targets)}
+    letters = {verdict.case: [NOTHING.letter] * len(names) for verdict in record.verdicts}
+    details, texts = {}, Texts()
+    for verdict in record.verdicts:
+        at = names[verdict.target]
+        letters[verdict.case][at] = word(verdict).letter
+        if verdict.verdict != "agree" or verdict.message:
+            why = [texts.place(text) for text in _why(verdict)]
+            more = shown(verdict, cases.get(verdict.case), ledger, record)
+            details[verdict.case, at] = {"why": why, **more}
+    joined = {name: "".join(each) for name, each in letters.items()}
+    return Said(words=tuple(WORDS.values()), letters=joined, details=details, texts=texts)
+
+
+def _why(verdict: Verdict) -> Iterator[str]:
+    if verdict.known:
+        yield f"known: {verdict.known}"
+    if verdict.alternative:
+        yield f"alternative: {verdict.alternative}"
+    if verdict.message:
+        yield verdict.message
+
+
+def _about(record: Record) -> Iterator[str]:
+    suite, platform = record.header["suite"], record.header["platform"]
+    date = [record.header["date"]] if "date" in record.header else []
+    yield ", ".join([f"conv-conformance {suite['version']}", f"corpus {suite['corpus'][:19]}", *date])
+    yield ", ".join([platform["cpu"], *([platform["os"]] if "os" in platform else []), f"Python {platform['python']}"])
+
+
+def _reasons(record: Record) -> Iterator[dict[str, str]]:
+    """Yield which causes explain wrong outputs, and what unexpected calls have in common, each with a case."""
+    for cause in record.attributions:
+        yield {"text": cause.text, "case": cause.cases[0]}
+    for group in record.groups:
+        if group.verdict in UNEXPECTED:
+            yield {"text": f"{group.verdict}: {head(group)}, {group.acts}.", "case": group.smallest}
+
+
+def _notes(record: Record) -> Iterator[str]:
+    if record.left_out:
+        yield f"This record only counts what is {' or '.join(record.left_out)}: such cases are not drawn."
+    if not record.is_complete:
+        yield "The run did not come to its end."
+
+
 def _target(target: TargetInfo, record: Record) -> dict[str, Any]:
     counts = record.counts(target.name)
     return {
         "name": target.name,
-        "version": f"{target.framework} {target.version}".strip(),
-        "device": target.device,
+        "version": version(target),
         "failed": target.failed,
         "counts": {name: counts[name] for name in VERDICTS if counts[name]},
     }
 
 
-def _case(name: str, case: Case | None, found: Mapping[int, Verdict], targets: int) -> dict[str, Any]:
-    letters = "".join(letter(found[at]) if at in found else NOTHING for at in range(targets))
+def _case(name: str, case: Case | None, letters: str) -> dict[str, Any]:
     if case is None:
         return {"id": name, "title": "", "clauses": [], "letters": letters}
     call = case.outline
@@ -141,102 +241,5 @@ def _case(name: str, case: Case | None, found: Mapping[int, Verdict], targets: i
         "rank": call.rank,
         "dtype": call.dtype.input,
         "parameters": parameters(call),
-        **({"sweep": case.sweep} if case.sweep else _picture(case)),
+        **({"sweep": case.sweep} if case.sweep else pictures(case.call, case.expectation)),
     }
-
-
-def letter(verdict: Verdict) -> str:
-    """
-    Return the letter of a verdict.
-    """
-    return LETTERS[verdict.severity or "silent"] if verdict.verdict == "disagree" else LETTERS[verdict.verdict]
-
-
-def _picture(case: Case) -> dict[str, Any]:
-    arrays = drawn(case.call, case.expectation)
-    is_whole = all("values" in each for each in arrays if each["name"] in ("input", "output"))
-    return {"arrays": arrays, **({"reads": reads(case.call)} if is_whole else {})}
-
-
-def reads(call: Call) -> dict[str, list[list[int]]]:
-    """
-    Return by the letter of each spatial axis which elements of the input each place of the output reads.
-
-    Nothing where a step stands ahead, or something else than zeros is padded with.
-    """
-    if call.before is not None or call.padding_mode != "zeros":
-        return {}
-    axes = zip(call.spatial, Subject(call).axes, call.dilations, call.input_dilations, strict=False)
-    return {letter: [_reads(call.op, axis, steps, at) for at in range(axis.out)] for letter, axis, *steps in axes}
-
-
-def _reads(op: str, axis: Axis, steps: Sequence[int], at: int) -> list[int]:
-    dilation, spread = steps
-    if op == "conv_transpose":
-        stamps = (at + axis.low - tap * dilation for tap in range(axis.taps))
-        found = {stamp // axis.stride for stamp in stamps if stamp % axis.stride == 0}
-    else:
-        places = (at * axis.stride + tap * dilation - axis.low for tap in range(axis.taps))
-        found = {place // spread for place in places if place % spread == 0}
-    return sorted(each for each in found if 0 <= each < axis.length)
-
-
-def drawn(call: Call, expected: Expectation) -> list[dict[str, Any]]:
-    """
-    Return the arrays of a call and the output that is expected, each with its name, axes and shape.
-
-    Those as small as an output that a record keeps whole have `values`, the last axis the fastest, with blanks between.
-    """
-    given = {name: (call.array(name), call.letters(name)) for name in ARRAYS if getattr(call, name) is not None}
-    outputs = [each for each in _alternatives(expected) if isinstance(each, Output)]
-    if outputs:
-        given["output"] = (outputs[0].array, call.letters("output"))
-    return [_drawn(name, array, letters) for name, (array, letters) in given.items()]
-
-
-def _alternatives(expected: Expectation) -> Sequence[Expectation]:
-    return tuple(expected.alternatives.values()) if isinstance(expected, AnyOf) else (expected,)
-
-
-def _drawn(name: str, array: Array, letters: str) -> dict[str, Any]:
-    said: dict[str, Any] = {"name": name, "axes": letters, "shape": list(array.shape)}
-    if 0 < array.size <= KEPT:
-        flat = array.ravel()
-        dtype = "complex128" if flat.dtype.kind == "c" else flat.dtype.name
-        said["values"] = " ".join(_text(each) for each in export.array(np.asarray(flat), dtype)["values"])
-    return said
-
-
-def _text(value: Any) -> str:
-    """Return a number as the page shows it: a complex one is a pair in an expectation, and a text in a record."""
-    if isinstance(value, str) and value.endswith(("j", "j)")):
-        with suppress(ValueError):
-            number = complex(value)
-            value = [number.real, number.imag]
-    if isinstance(value, list):
-        real, imaginary = map(_text, value)
-        return f"{real}{'' if imaginary.startswith('-') else '+'}{imaginary}j"
-    # A record knows no negative zero.
-    return f"{value + 0.0:.9g}" if isinstance(value, float) else str(value)
-
-
-def _detail(verdict: Verdict, case: Case | None, record: Record, ledger: Ledger, texts: Texts) -> dict[str, Any]:
-    finding = verdict.finding
-    said: dict[str, Any] = {"message": texts.place(verdict.message)}
-    if verdict.known:
-        said["known"] = texts.place(verdict.known)
-    if verdict.alternative:
-        said["alternative"] = texts.place(verdict.alternative)
-    if finding is None:
-        return said
-    shown = block(verdict, case, ledger)
-    lines = [*shown.details, *(("probes", line) for line in probed(verdict, record))]
-    said["lines"] = [[name, text] for name, text in lines]
-    said["label"] = shown.label
-    if finding.first_index is not None and finding.where == "output":
-        said["first"] = list(finding.first_index)
-        said["got"] = [_text(each) for each in finding.returned or finding.got_near or ()]
-        said["is_whole"] = finding.returned is not None
-    if verdict.diagnosis is not None:
-        said["causes"] = list(verdict.diagnosis.causes)
-    return said

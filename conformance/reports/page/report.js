@@ -2,14 +2,10 @@
 (() => {
   const sheet = JSON.parse(document.getElementById("data").textContent);
   const { targets, areas, cases, details, texts } = sheet;
-  const WORDS = {
-    s: ["✗", "disagree, silent"], l: ["!", "disagree, loud"], p: ["≈", "disagree, precision"], c: ["!", "crash"],
-    t: ["!", "timeout"], e: ["!", "suite-error"], k: ["k", "known"], f: ["f", "fixed"], a: ["✓", "agree"],
-    u: ["–", "unsupported"], n: ["·", "not-run"], "-": ["", "not asked"],
-  };
-  // What is told of many verdicts: the worst of them.
-  const ORDER = "eslctpkfaun-";
-  const SHOWN = 100;
+  // The words that are said of a case on a target, the worst first, by their letters.
+  const words = new Map(sheet.words.map(([letter, sign, text, tone]) => [letter, { sign, text, tone }]));
+  const NOTHING = "-";
+  const SHOWN = 40;
 
   const make = (name, attributes = {}, ...children) => {
     const node = document.createElement(name);
@@ -51,12 +47,12 @@
 
   const cell = (members, target, clause, name) => {
     const counts = tally(members, target);
-    const worst = [...ORDER].find((letter) => counts[letter]) || "-";
-    const [sign, word] = WORDS[worst];
-    const said = `${name} on ${targets[target].name}: ${word} ${counts[worst] || 0} of ${members.length}`;
-    const text = worst === "-" ? "" : `${sign} ${counts[worst]}/${members.length}`;
-    const show = () => { choose({ target: String(target), clause, verdict: "slctepkf".includes(worst) ? worst : "" }); };
-    return make("td", { class: worst === "-" ? "none" : worst }, text && make("button", { type: "button", "aria-label": said, title: said, click: show }, text));
+    const worst = [...words.keys()].find((letter) => counts[letter]) || NOTHING;
+    if (worst === NOTHING) return make("td", { class: "faint" });
+    const { sign, text, tone } = words.get(worst);
+    const said = `${name} on ${targets[target].name}: ${text} ${counts[worst]} of ${members.length}`;
+    const show = () => { choose({ target: String(target), clause, verdict: tone === "bad" || tone === "known" ? worst : "" }); };
+    return make("td", { class: tone }, make("button", { type: "button", "aria-label": said, title: said, click: show }, `${sign} ${counts[worst]}/${members.length}`));
   };
 
   const rows = document.querySelector("#areas tbody");
@@ -84,7 +80,7 @@
   const seen = (of) => [...new Set(cases.map(of).filter(Boolean))].sort();
   const causesOf = (at) => Object.values(details[at] || {}).flatMap((each) => each.causes || []);
   options("target", targets.map((each, at) => [String(at), each.name]));
-  options("verdict", [...ORDER].slice(0, -1).filter((letter) => cases.some((each) => each.letters.includes(letter))).map((letter) => [letter, WORDS[letter][1]]));
+  options("verdict", [...words].filter(([letter]) => letter !== NOTHING && cases.some((each) => each.letters.includes(letter))).map(([letter, { text }]) => [letter, text]));
   options("op", seen((each) => each.op).map((name) => [name, name]));
   options("dtype", seen((each) => each.dtype).map((name) => [name, name]));
   areas.forEach((area, number) => options("clause", [[`area:${number}`, area.title], ...area.clauses.map((each) => [each.id, `   ${each.id}`])]));
@@ -99,7 +95,7 @@
       if (value("op") && each.op !== value("op")) return [];
       if (value("dtype") && each.dtype !== value("dtype")) return [];
       if (inArea ? !inArea.has(at) : clause && !each.clauses.includes(clause)) return [];
-      if (target && each.letters[target] === "-") return [];
+      if (target && each.letters[target] === NOTHING) return [];
       if (verdict && !(target ? each.letters[target] === verdict : each.letters.includes(verdict))) return [];
       if (value("cause") && !causesOf(at).includes(value("cause"))) return [];
       if (text && !`${each.id} ${each.title}`.toLowerCase().includes(text)) return [];
@@ -111,8 +107,8 @@
   let found = [];
   const row = (at) => make("tr", {},
     make("th", { scope: "row" }, make("a", { href: link(cases[at].id) }, cases[at].id)),
-    ...[...cases[at].letters].map((letter) => make("td", { class: letter === "-" ? "none" : letter, title: WORDS[letter][1] },
-      make("span", { role: "img", "aria-label": WORDS[letter][1] }, WORDS[letter][0]))));
+    ...[...cases[at].letters].map((letter) => words.get(letter)).map(({ sign, text, tone }) => make("td", { class: tone, title: text },
+      sign ? make("span", { role: "img", "aria-label": text }, sign) : null)));
   const append = () => {
     const shown = list.children.length;
     list.append(...found.slice(shown, shown + SHOWN).map(row));
@@ -130,7 +126,8 @@
     refresh();
     document.getElementById("cases").scrollIntoView();
   };
-  form.addEventListener("input", refresh);
+  form.querySelectorAll("select").forEach((each) => each.addEventListener("change", refresh));
+  form.elements.text.addEventListener("input", refresh);
   document.getElementById("all").addEventListener("click", () => { choose({}); });
   form.addEventListener("submit", (event) => event.preventDefault());
   more.addEventListener("click", append);
@@ -151,76 +148,108 @@
   };
 
   // Of a wrong output a few numbers are recorded, up to which it is right: what comes behind them is not known.
-  const returned = (place, expected, { start, numbers }) => {
+  const returned = (place, expected, { start, numbers, wrong }) => {
     const got = place < start ? expected : numbers[place - start];
-    if (got === undefined) return make("td", { class: "none", title: "not recorded" }, "?");
-    return make("td", got === expected ? {} : { class: "differs", title: `expected ${expected}` }, got);
+    if (got === undefined) return make("td", { class: "faint", title: "not recorded" }, "?");
+    if (wrong ? wrong.has(place) : got !== expected) return make("td", { class: "differs", title: `expected ${expected}` }, got);
+    return make("td", got === expected ? {} : { class: "near", title: `expected ${expected}` }, got);
   };
 
-  const grid = (array, marks, cellOf) => {
-    const title = `${array.name} ${array.shape.join("×")} ${array.axes}`;
-    if (array.values === undefined) return make("p", {}, `${title}: too large to be drawn`);
+  // A number by its place from the lowest to the highest, the darker the higher; what is not finite is yellow.
+  const heat = (array, { strides, columns, rows, wide, high, letters }, outer, first) => {
+    const levels = (array.bytes ||= Uint8Array.from(atob(array.levels), (each) => each.charCodeAt(0)));
+    const canvas = make("canvas", { width: wide, height: high }), context = canvas.getContext("2d");
+    const image = context.createImageData(wide, high), mix = (one, other, part) => Math.round(one + (other - one) * part);
+    for (let at = 0; at < wide * high; at += 1) {
+      const index = { ...outer, [letters[columns]]: at % wide, ...(rows < 0 ? {} : { H: Math.floor(at / wide) }) };
+      const place = letters.reduce((sum, letter, axis) => sum + index[letter] * strides[axis], 0), part = (levels[place] - 1) / 254;
+      const colour = levels[place] === 0 ? [240, 228, 66] : place === first ? [213, 94, 0] : [mix(235, 8, part), mix(242, 48, part), mix(247, 107, part)];
+      image.data.set([...colour, 255], at * 4);
+    }
+    context.putImageData(image, 0, 0);
+    canvas.style.width = `${wide * 10}px`;
+    return canvas;
+  };
+
+  const sized = (array) => `${array.name} ${array.shape.join("×")} ${array.axes}`;
+  const figure = (title, tables) => make("figure", {}, make("figcaption", {}, title),
+    make("div", { class: "grids", tabindex: "0", role: "group", "aria-label": title }, ...tables));
+  const named = (outer) => Object.entries(outer).map(([letter, index]) => `${letter} ${index}`).join(", ");
+
+  const grid = (array, cellOf) => {
     const values = array.values.split(" "), { letters, strides, columns, rows, tables, wide, high } = laid(array);
-    const drawn = tables.map((outer) => {
+    return figure(sized(array), tables.map((outer) => {
       const body = make("tbody");
       for (let row = 0; row < high; row += 1) {
         body.append(make("tr", {}, ...Array.from({ length: wide }, (_, column) => {
           const at = { ...outer, [letters[columns]]: column, ...(rows < 0 ? {} : { H: row }) };
           const place = letters.reduce((sum, letter, axis) => sum + at[letter] * strides[axis], 0);
-          if (marks !== undefined) return returned(place, values[place], marks);
-          return cellOf ? cellOf(at, values[place]) : make("td", {}, values[place]);
+          return cellOf(at, values[place], place);
         })));
       }
-      const places = Object.entries(outer).map(([letter, index]) => `${letter} ${index}`).join(", ");
-      return make("table", { class: "grid" }, make("caption", {}, places), body);
-    });
-    return make("figure", {}, make("figcaption", {}, title), make("div", { class: "grids", tabindex: "0", role: "group", "aria-label": title }, ...drawn));
+      return make("table", { class: "grid" }, make("caption", {}, named(outer)), body);
+    }));
   };
 
-  // An element of the output shows what it reads.
+  const heatMap = (array, first) => {
+    const how = laid(array), [low, high] = array.between;
+    const title = `${sized(array)}: from ${low} (light) to ${high} (dark)${first === undefined ? "" : ", the first that differs orange"}${array.is_finite === false ? ", not finite yellow" : ""}`;
+    return figure(title, how.tables.map((outer) => make("figure", { class: "map" },
+      make("figcaption", {}, named(outer)), heat(array, how, outer, first))));
+  };
+
+  const plain = (array, cellOf) => {
+    if (array.values !== undefined) return grid(array, cellOf || ((_, value) => make("td", {}, value)));
+    if (array.levels !== undefined) return heatMap(array);
+    return make("p", {}, `${sized(array)}: ${array.shape.includes(0) ? "empty" : "too large to be drawn"}`);
+  };
+
+  // An element of the output shows what it reads, and which taps of the kernel read no padding.
   const pictures = (each) => {
-    const cells = [];
-    const cellOf = {
-      input: (at, value) => {
-        const cell = make("td", {}, value);
-        cells.push([at, cell]);
-        return cell;
-      },
-      output: (at, value) => {
-        const reads = Object.entries(each.reads);
-        const mark = (is) => cells.forEach(([place, cell]) => {
-          const read = place.N === at.N && reads.every(([letter, found]) => found[at[letter]].includes(place[letter]));
-          cell.classList.toggle("read", is && read);
-        });
-        const on = () => mark(true), off = () => mark(false);
-        return make("td", {}, make("button", { type: "button", mouseenter: on, mouseleave: off, focus: on, blur: off }, value));
-      },
+    const inputs = [], taps = [], reads = Object.entries(each.reads || {});
+    const collected = (cells) => (at, value) => {
+      const cell = make("td", {}, value);
+      cells.push([at, cell]);
+      return cell;
     };
-    const has = each.reads && Object.keys(each.reads).length > 0;
+    const within = (run, place) => Object.entries(run || {}).every(([letter, [low, high]]) => place[letter] >= low && place[letter] < high);
+    const mark = (at, is) => {
+      const run = each.runs[at.C] || {};
+      inputs.forEach(([place, cell]) => cell.classList.toggle("read", is && place.N === at.N && within(run.input, place)
+        && reads.every(([letter, found]) => found[at[letter]].includes(place[letter]))));
+      taps.forEach(([place, cell]) => cell.classList.toggle("read", is && within(run.kernel, place)
+        && reads.every(([letter, found]) => found[at[letter]][place[letter]] >= 0)));
+    };
+    const element = (at, value) => {
+      const on = () => mark(at, true), off = () => mark(at, false);
+      return make("td", {}, make("button", { type: "button", mouseenter: on, mouseleave: off, focus: on, blur: off }, value));
+    };
+    const cellOf = reads.length === 0 ? {} : { input: collected(inputs), kernel: collected(taps), depthwise_kernel: collected(taps), output: element };
     return make("div", {},
-      has ? make("p", {}, "An element of the output shows which elements of the input its window reads.") : null,
-      make("div", { class: "grids" }, ...each.arrays.map((array) => grid(array, undefined, has ? cellOf[array.name] : undefined))));
+      reads.length ? make("p", {}, "An element of the output shows what its window reads of the input, and by which taps of the kernel.") : null,
+      make("div", { class: "grids" }, ...each.arrays.map((array) => plain(array, cellOf[array.name]))));
   };
 
-  const gotten = (array, detail) => {
-    const strides = array.shape.map((_, axis) => array.shape.slice(axis + 1).reduce((one, other) => one * other, 1));
+  const wrongOutput = (output, detail) => {
+    const strides = output.shape.map((_, axis) => output.shape.slice(axis + 1).reduce((one, other) => one * other, 1));
     const first = detail.first.reduce((sum, index, axis) => sum + index * strides[axis], 0);
-    return { start: detail.is_whole ? 0 : Math.max(first - 2, 0), numbers: detail.got };
+    const name = `${detail.when ? `${detail.when}: ` : ""}returned${detail.is_whole ? "" : ", as far as it is recorded"}`;
+    if (output.levels !== undefined) return heatMap({ ...output, name: `${detail.when ? `${detail.when}: ` : ""}expected` }, first);
+    const known = { start: detail.is_whole ? 0 : Math.max(first - 2, 0), numbers: detail.got, wrong: detail.wrong && new Set(detail.wrong) };
+    return grid({ ...output, name }, (_, expected, at) => returned(at, expected, known));
   };
 
   const told = (at, target) => {
-    const letter = cases[at].letters[target], detail = (details[at] || {})[target];
-    if (letter === "-" || (letter === "a" && !detail)) return null;
+    const letter = cases[at].letters[target], detail = (details[at] || {})[target], { sign, text, tone } = words.get(letter);
+    if (!detail) return null;
     const output = (cases[at].arrays || []).find((array) => array.name === "output");
+    const isDrawn = output && (output.values !== undefined || output.levels !== undefined);
     return make("section", {},
-      make("h4", { class: letter }, `${WORDS[letter][0]} ${targets[target].name}: ${WORDS[letter][1]}${detail.label ? `, ${detail.label}` : ""}`),
-      detail.known !== undefined ? make("p", {}, `known: ${texts[detail.known]}`) : null,
-      detail.alternative !== undefined ? make("p", {}, `alternative: ${texts[detail.alternative]}`) : null,
-      texts[detail.message] ? make("p", {}, texts[detail.message]) : null,
-      detail.first && output && output.values !== undefined
-        ? grid({ ...output, name: detail.is_whole ? "returned" : "returned, as far as it is recorded" }, gotten(output, detail)) : null,
+      make("h4", { class: tone }, `${sign} ${targets[target].name}: ${text}${detail.label ? `, ${detail.label}` : ""}`),
+      ...detail.why.map((place) => make("p", {}, texts[place])),
+      ...(isDrawn ? (detail.returned || []).map((each) => wrongOutput(output, each)) : []),
       detail.lines && detail.lines.length
-        ? make("pre", {}, detail.lines.map(([name, text]) => `${name.padStart(8)}  ${text}`).join("\n")) : null);
+        ? make("pre", {}, detail.lines.map(([name, line]) => `${name.padStart(8)}  ${line}`).join("\n")) : null);
   };
 
   const place = document.getElementById("case");
@@ -230,7 +259,8 @@
     const at = byId.get(id);
     if (at === undefined) return;
     const each = cases[at];
-    const agreeing = targets.filter((_, target) => each.letters[target] === "a").map((target) => target.name);
+    const right = [...words].find(([, { tone }]) => tone === "good");
+    const agreeing = targets.filter((_, target) => each.letters[target] === right[0] && !(details[at] || {})[target]).map((target) => target.name);
     place.replaceChildren(
       make("h3", { tabindex: "-1" }, each.id),
       make("p", {}, each.title),
@@ -238,11 +268,12 @@
       make("ul", {}, ...areas.flatMap((area) => area.clauses).filter((clause) => each.clauses.includes(clause.id))
         .map((clause) => make("li", {}, `${clause.id}: ${clause.sentence}`))),
       each.arrays ? pictures(each) : "",
-      agreeing.length ? make("p", { class: "a" }, `✓ ${agreeing.join(", ")}`) : "",
+      agreeing.length ? make("p", { class: "good" }, `${right[1].sign} ${right[1].text}: ${agreeing.join(", ")}`) : "",
       ...targets.map((_, target) => told(at, target)).filter(Boolean));
     place.querySelector("h3").focus();
     place.scrollIntoView();
   };
+  document.querySelectorAll("a[data-case]").forEach((each) => each.setAttribute("href", link(each.dataset.case)));
   addEventListener("hashchange", show);
   refresh();
   show();

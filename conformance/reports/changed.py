@@ -1,0 +1,106 @@
+"""
+What the page of two records shows that are compared: the same sheet, in which changes are said of cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..case import Case
+from ..changes import CHANGES, Change, Comparison
+from ..corpus import Corpus
+from ..ledger import Ledger
+from ..verdict import Verdict
+from .comparison import about, head
+from .sheet import NOTHING, Said, Texts, Word, laid_out, shown, version, word
+
+_SIGNS: Mapping[str, tuple[str, str, str]] = {
+    "regressed": ("r", "✗", "bad"),
+    "wrong-otherwise": ("w", "≠", "bad"),
+    "refuses": ("q", "!", "bad"),
+    "unsupported": ("u", "–", "bad"),
+    "slower": ("t", "t", "known"),
+    "precision": ("p", "≈", "known"),
+    "alternative": ("a", "a", "known"),
+    "moved": ("m", "~", "known"),
+    "fixed": ("f", "f", "known"),
+    "supported": ("s", "+", "known"),
+    "only-before": ("b", "‹", "faint"),
+    "only-after": ("n", "›", "faint"),
+}
+#: What is said of a change, the worst first.
+WORDS: Mapping[str, Word] = {kind: Word(_SIGNS[kind][0], _SIGNS[kind][1], kind, _SIGNS[kind][2]) for kind in CHANGES}
+#: Both records judge a call, and say the same.
+SAME = Word("=", "=", "the same", "good")
+
+
+def sheet(found: Comparison, corpus: Corpus, ledger: Ledger) -> dict[str, Any]:
+    """
+    Return what the page of a comparison shows; a target is a pair of them.
+    """
+    return {
+        "title": "Convolution conformance: what changed",
+        "about": list(about(found)),
+        "notes": [],
+        "why": [
+            {"text": f"{group.verdict}: {head(group)}, {group.acts}; {CHANGES[group.verdict]}", "case": group.smallest}
+            for group in found.groups
+        ],
+        "counted": [*CHANGES, SAME.text],
+        "targets": [_pair(found, at) for at in range(len(found.pairs))],
+        "choices": [],
+        "rounding": None,
+        **laid_out(_said(found, corpus, ledger), corpus),
+    }
+
+
+def _pair(found: Comparison, at: int) -> dict[str, Any]:
+    pair = found.pairs[at]
+    was, now = version(pair.before), version(pair.after)
+    counts = found.counts(pair.name)
+    changed = {change.case for change in found.changes if change.target == pair.name}
+    counts[SAME.text] = sum(name not in changed for name in found.both[pair.name])
+    return {"name": pair.name, "version": was if was == now else f"{was}, now {now}", "failed": None, "counts": +counts}
+
+
+def _said(found: Comparison, corpus: Corpus, ledger: Ledger) -> Said:
+    cases = {case.id: case for case in corpus.cases}
+    names = {pair.name: at for at, pair in enumerate(found.pairs)}
+    judged = [name for pair in found.pairs for name in found.both[pair.name]]
+    letters = {name: [NOTHING.letter] * len(names) for name in [*judged, *(change.case for change in found.changes)]}
+    for pair, at in names.items():
+        for name in found.both[pair]:
+            letters[name][at] = SAME.letter
+    details, texts = {}, Texts()
+    # Of several changes of a call the first is its word.
+    for change in reversed(found.changes):
+        at = names[change.target]
+        letters[change.case][at] = WORDS[change.change].letter
+        details[change.case, at] = _detail(change, found, cases.get(change.case), ledger, texts)
+    joined = {name: "".join(each) for name, each in letters.items()}
+    return Said(words=(*WORDS.values(), SAME), letters=joined, details=details, texts=texts)
+
+
+def _detail(change: Change, found: Comparison, case: Case | None, ledger: Ledger, texts: Texts) -> dict[str, Any]:
+    sides = {"before": (change.before, found.before), "after": (change.after, found.after)}
+    told = {
+        side: shown(verdict, case, ledger, record) for side, (verdict, record) in sides.items() if verdict is not None
+    }
+    lines = [[f"{side} {name}", text] for side, each in told.items() for name, text in each.get("lines", ())]
+    causes = [cause for each in told.values() for cause in each.get("causes", ())]
+    return {
+        "why": [texts.place(text) for side, (verdict, _) in sides.items() for text in _why(side, verdict)],
+        "lines": lines,
+        "returned": [{**each, "when": side} for side, one in told.items() for each in one.get("returned", ())],
+        **({"causes": causes} if causes else {}),
+    }
+
+
+def _why(side: str, verdict: Verdict | None) -> Iterator[str]:
+    """Yield what a record says of a call."""
+    if verdict is None:
+        yield f"{side}: not judged"
+        return
+    more = [each for each in (verdict.alternative, verdict.precision, verdict.message) if each]
+    yield f"{side}: {': '.join([word(verdict).text, *more])}"

@@ -1,0 +1,41 @@
+"""
+Which alternatives of the clauses that leave a choice each target of a record follows, as a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from .. import alternatives
+from ..corpus import Corpus
+from ..record import Record
+
+
+class Choice(NamedTuple):
+    """
+    A clause, and by target the alternatives that it follows with counts, the commonest first.
+    """
+
+    clause: str
+    sentence: str
+    followed: Sequence[Mapping[str, int]]
+
+
+def table(record: Record, corpus: Corpus) -> Sequence[Choice]:
+    """
+    Return the clauses of which a target followed an alternative, in the order of the specification.
+    """
+    cases = {case.id: case for case in corpus.cases}
+    found = alternatives.of(record, cases, corpus.clauses)
+    rows = [
+        Choice(clause.id, clause.sentence, [_ordered(found, info.name, clause.id) for info in record.targets])
+        for clause in corpus.clauses.values()
+        if clause.alternatives
+    ]
+    return [row for row in rows if any(row.followed)]
+
+
+def _ordered(found: alternatives.Followed, target: str, clause: str) -> Mapping[str, int]:
+    counts = found.get(target, {}).get(clause)
+    return dict(counts.most_common()) if counts else {}
