@@ -91,6 +91,8 @@ def choose(
     """
     Return the cases with one of the operations, input dtypes and the clauses of a profile.
 
+    Those that are superseded are left out, unless only such are asked for.
+
     Raises:
         Invalid: if there is no such operation, dtype or profile, or nothing is left.
 
@@ -107,7 +109,7 @@ def choose(
     )
     if not chosen:
         raise Invalid(Problem(path="cases", message="none is left", hint="widen --ops, --dtypes or --profile"))
-    return replace(loaded, cases=chosen)
+    return replace(loaded, cases=tuple(case for case in chosen if not case.superseded_by) or chosen)
 
 
 def _check_words(option: str, words: Sequence[str], known: Iterable[str]) -> None:

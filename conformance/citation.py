@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import __version__, lock
+from . import __version__, lock, versions
 from .case import Case
 from .clauses import Clause
-from .corpus import Corpus
+from .corpus import Corpus, shipped
 
 AUTHORS = "The conv-conformance contributors"
 TITLE = "conv-conformance, a conformance suite for convolution layers"
-#: The day on which this version was released, as YYYY-MM-DD; empty until it is.
+#: The day on which this version of the suite was released, as YYYY-MM-DD; empty until it is. CITATION.cff says it too.
 RELEASED = ""
 #: What BibTeX would take for a command, and how it is written instead.
 _SPECIAL = {"\\": r"\textbackslash{}", **{each: rf"\{each}" for each in "&%$#_{}"}, "~": r"\~{}", "^": r"\^{}"}
@@ -26,20 +26,30 @@ class Citation:
     """
     What is cited: the suite, or a part of it, with what it says and its place in the documentation.
 
-    `anchor` is a path and an anchor in the sources of this version; `digest` tells whether what is cited is the same
-    elsewhere.
+    `work` and `number` say of which version: of the suite, or of its specification, which has versions of its own.
+    `date` is the day of its release, empty until then. `anchor` is a path and an anchor, `digest` tells whether what is
+    cited is the same elsewhere.
     """
 
     part: str = ""
     says: str = ""
-    anchor: str = "docs/spec/index.md"
+    work: str = "Version"
+    number: str = __version__
+    date: str
+    anchor: str
     digest: str
 
     @property
     def key(self) -> str:
         """The name of the BibTeX entry."""
         part = "".join(each if each.isalnum() else "-" for each in self.part.rpartition(" ")[2].lower())
-        return "-".join(filter(None, ("conv-conformance", __version__, part.strip("-"))))
+        work = "" if self.work == "Version" else self.work.lower()
+        return "-".join(filter(None, ("conv-conformance", work, self.number, part.strip("-"))))
+
+    @property
+    def edition(self) -> str:
+        """Which version it is of, and since when it is there."""
+        return f"{self.work} {self.number}, {self.date or 'not yet released'}"
 
     @property
     def title(self) -> str:
@@ -50,7 +60,7 @@ class Citation:
     def text(self) -> str:
         """The citation in plain words."""
         part = f"{self.part}: “{self.says}” " if self.part else ""
-        return f"{AUTHORS}. {part}{TITLE}. {_version()}. {self.anchor} ({self.digest})."
+        return f"{AUTHORS}. {part}{TITLE}. {self.edition}. {self.anchor} ({self.digest})."
 
     @property
     def bibtex(self) -> str:
@@ -58,8 +68,8 @@ class Citation:
         fields = {
             "author": f"{{{_escaped(AUTHORS)}}}",
             "title": f"{{{_escaped(self.title)}}}",
-            **({"year": RELEASED[:4], "month": str(int(RELEASED[5:7]))} if RELEASED else {}),
-            "howpublished": _version(),
+            **({"year": self.date[:4], "month": str(int(self.date[5:7]))} if self.date else {}),
+            "howpublished": self.edition,
             "note": _escaped(f"{self.anchor}, {self.digest}"),
         }
         lines = (f"  {name} = {{{value}}}," for name, value in fields.items())
@@ -70,15 +80,25 @@ def of_suite(corpus: Corpus) -> Citation:
     """
     Return how the whole suite is cited, with the digest of the corpus, which every record holds.
     """
-    return Citation(digest=f"corpus {corpus.digest}")
+    place = versions.address(versions.current())
+    return Citation(date=RELEASED, anchor=place, digest=f"corpus {corpus.digest}")
 
 
-def of_clause(clause: Clause, corpus: Corpus) -> Citation:
+def of_clause(clause: Clause) -> Citation:
     """
-    Return how a clause is cited, with its sentence.
+    Return how a clause is cited: with its sentence, the version of the specification, and the digest of its meaning.
     """
-    anchor = f"docs/spec/index.md#{clause.id.lower()}"
-    return Citation(part=f"Clause {clause.id}", says=clause.sentence, anchor=anchor, digest=f"corpus {corpus.digest}")
+    number = versions.current()
+    released = versions.read(shipped() / versions.FILE)
+    return Citation(
+        part=f"Clause {clause.id}",
+        says=clause.sentence,
+        work="Specification",
+        number=number,
+        date=released[number].date if number in released else "",
+        anchor=versions.address(number, clause),
+        digest=f"clause {versions.promise_of(clause).digest}",
+    )
 
 
 def of_case(case: Case) -> Citation:
@@ -88,11 +108,8 @@ def of_case(case: Case) -> Citation:
     A literal case has a page; a point of a sweep has the file of the sweep.
     """
     page = f"cases/{case.path}" if case.sweep else f"docs/cases/{case.path.removesuffix('.yaml')}.md#{case.id}"
-    return Citation(part=f"Case {case.id}", says=case.title, anchor=page, digest=f"case {lock.digest(case)}")
-
-
-def _version() -> str:
-    return f"Version {__version__}, {RELEASED or 'not yet released'}"
+    digest = f"case {lock.digest(case)}"
+    return Citation(part=f"Case {case.id}", says=case.title, date=RELEASED, anchor=page, digest=digest)
 
 
 def _escaped(text: str) -> str:

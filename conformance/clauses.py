@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import rules
-from .problem import Problem, suggestion
+from .problem import Invalid, Problem, suggestion
 from .reading import Reader, Wrong, mapping, sequence, text, word
 from .reading_about import read_id
 from .reading_calls import ARRAYS, KEYS, Plain, read_keys
@@ -36,6 +36,9 @@ SWITCHES = (
 #: What a condition of a fault may need besides literal cases.
 NEEDS = ("sweep",)
 CLAUSE = re.compile(r"[A-Z][A-Z0-9]*(-[A-Z0-9]+)+")
+#: The key of clauses.yaml that is no clause: which version of the specification the file is.
+VERSION = "version"
+_NUMBERS = re.compile(r"(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +64,8 @@ class Clause:
 
     An implementation-defined one has alternatives by name, for the calls in which every rule of `when` holds; without
     rules, for the cases and sweeps that cite it.
+    `revised` is the version of the specification that last gave it another meaning, empty for the one it came with; a
+    clause that is withdrawn names under `superseded_by` what stands in its place.
     `line` is where it stands in its file.
     """
 
@@ -69,7 +74,14 @@ class Clause:
     sentence: str
     when: tuple[str, ...] = ()
     alternatives: Mapping[str, Alternative] = field(default_factory=dict)
+    revised: str = ""
+    superseded_by: str = ""
     line: int = 0
+
+    @property
+    def anchor(self) -> str:
+        """What stands behind `#` in a link to it, on every page that has all clauses."""
+        return self.id.lower()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +120,37 @@ def read_clauses(content: bytes, path: str) -> tuple[dict[str, Clause], list[Pro
     return _read(content, path, _clause)
 
 
+def read_version(content: bytes, path: str) -> str:
+    """
+    Return which version of the specification a file of clauses is, such as "0.1"; empty if it does not say.
+
+    Raises:
+        Invalid: if what it says is no version.
+
+    """
+    root, problems = parse(content, path)
+    node = root.entries.get(VERSION) if isinstance(root, Tree) else None
+    try:
+        return _version(node) if node else ""
+    except Wrong as wrong:
+        place = {"line": wrong.node.line, "column": wrong.node.column}
+        raise Invalid(*problems, Problem(path=path, **place, message=str(wrong), hint=wrong.hint)) from wrong
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """
+    Return a version as numbers, which are in the order of versions; () for an empty one.
+    """
+    return tuple(map(int, filter(None, version.split("."))))
+
+
+def _version(node: Node) -> str:
+    found = text(node)
+    if not _NUMBERS.fullmatch(found):
+        raise Wrong(node, f"{found!r} is no version of the specification", 'two numbers in quotes, such as "0.1"')
+    return found
+
+
 def read_faults(content: bytes, path: str) -> tuple[dict[str, Fault], list[Problem]]:
     """
     Return the faults of a file by name, and everything wrong with it.
@@ -133,13 +176,16 @@ def _read(content: bytes, path: str, entry: Any) -> tuple[dict[str, Any], list[P
     return {name: value for name, value in found.items() if value is not None}, [*problems, *reader.problems]
 
 
-def _clause(reader: Reader, key: Scalar, node: Node) -> Clause:
+def _clause(reader: Reader, key: Scalar, node: Node) -> Clause | None:
+    if key.text == VERSION:
+        _version(node)
+        return None
     if not CLAUSE.fullmatch(key.text):
         raise Wrong(key, f"{key.text!r} is no clause", "capitals and a number, such as SAME-4")
     tree = mapping(node)
     level = word(_needed(tree, "level"), LEVELS, "level")
     chosen = ("when", "alternatives") if level == LEVELS[1] else ()
-    reader.keys(tree, ("level", "sentence", *chosen))
+    reader.keys(tree, ("level", "sentence", *chosen, "revised", "superseded_by"))
     when = sequence(tree.entries["when"]) if "when" in tree.entries else ()
     return Clause(
         id=key.text,
@@ -148,6 +194,8 @@ def _clause(reader: Reader, key: Scalar, node: Node) -> Clause:
         sentence=text(_needed(tree, "sentence")),
         when=tuple(word(item, rules.RULES, "rule") for item in when),
         alternatives=_alternatives(reader, mapping(_needed(tree, "alternatives"))) if chosen else {},
+        revised=_version(tree.entries["revised"]) if "revised" in tree.entries else "",
+        superseded_by=_text(tree, "superseded_by"),
     )
 
 

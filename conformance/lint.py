@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from . import lock, worth
+from . import lock, versions, worth
 from .case import Case
 from .coding import confusable
 from .corpus import Corpus
@@ -40,8 +40,9 @@ def check(corpus: Corpus) -> Iterator[Problem]:
 
 def check_kept(corpus: Corpus, folder: Path) -> Iterator[Problem]:
     """
-    Yield where a corpus, whole, is not what is kept of it in its folder: its kills, the lock of its released cases.
+    Yield where a corpus, whole, is not what is kept of it in its folder: its kills, its released cases and versions.
     """
+    yield from versions.check(corpus.clauses, versions.current(folder), versions.read(folder / versions.FILE))
     yield from lock.check(_literal(corpus), lock.read(folder / lock.FILE))
     try:
         kills = worth.kept(corpus, folder)

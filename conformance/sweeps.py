@@ -120,9 +120,9 @@ def is_asked(clause: Clause) -> bool:
 
 def choices(call: Call, clauses: Mapping[str, Clause]) -> tuple[Clause, ...]:
     """
-    Return the clauses that leave a choice for a call: those of which every rule of `when` holds.
+    Return the clauses that leave a choice for a call: those in force of which every rule of `when` holds.
     """
-    chosen = (clause for clause in clauses.values() if clause.when)
+    chosen = (clause for clause in clauses.values() if clause.when and not clause.superseded_by)
     return tuple(clause for clause in chosen if all(RULES[rule](call) for rule in clause.when))
 
 

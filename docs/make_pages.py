@@ -20,7 +20,7 @@ import make_mutants
 import make_mutators
 import make_pictures
 import templating
-from conv_conformance import __version__, corpus, excerpts, phrases, specification
+from conv_conformance import corpus, excerpts, phrases, specification, versions
 from conv_conformance.case import Case
 from conv_conformance.corpus import Corpus
 
@@ -90,7 +90,7 @@ def _facts(loaded: Corpus, topics: Sequence[Topic]) -> dict[str, Any]:
     """Return what templates may ask for."""
     return {
         "names": phrases.NAMES,
-        "version": __version__,
+        "specified": versions.current(),
         "clauses": loaded.clauses,
         "required": sum(clause.level == "required" for clause in loaded.clauses.values()),
         "cases": {case.id: case for case in loaded.cases},

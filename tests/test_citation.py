@@ -4,6 +4,7 @@ How the suite, a clause and a case are cited.
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import conv_conformance
 import pytest
 import yaml
 from click.testing import CliRunner
-from conv_conformance import citation, corpus, lock
+from conv_conformance import citation, corpus, lock, versions
 from conv_conformance.cli import commands
 from conv_conformance.problem import Invalid
 
@@ -32,18 +33,18 @@ def loaded() -> corpus.Corpus:
 
 
 def test_a_clause(loaded: corpus.Corpus) -> None:
-    """Its sentence, version, place and the digest of the corpus, in words and for BibTeX; the same twice."""
+    """Its sentence, the specification's version, its place and digest, in words and for BibTeX; the same twice."""
     made = cited("SAME-2")
     sentence, _, entry = made.partition("\n\n")
     assert f"Clause SAME-2: “{loaded.clauses['SAME-2'].sentence}”" in sentence
-    assert f"Version {conv_conformance.__version__}, not yet released. docs/spec/index.md#same-2" in sentence
-    assert loaded.digest in sentence
+    digest = f"clause {versions.promise_of(loaded.clauses['SAME-2']).digest}"
+    assert sentence.endswith(f"Specification 0.1, not yet released. spec/0.1.html#same-2 ({digest}).")
     assert entry == (
-        f"@misc{{conv-conformance-{conv_conformance.__version__}-same-2,\n"
+        "@misc{conv-conformance-specification-0.1-same-2,\n"
         "  author = {{The conv-conformance contributors}},\n"
         "  title = {{Clause SAME-2 of conv-conformance, a conformance suite for convolution layers}},\n"
-        f"  howpublished = {{Version {conv_conformance.__version__}, not yet released}},\n"
-        rf"  note = {{docs/spec/index.md\#same-2, corpus {loaded.digest}}},"
+        "  howpublished = {Specification 0.1, not yet released},\n"
+        rf"  note = {{spec/0.1.html\#same-2, {digest}}},"
         "\n}\n"
     )
     assert made == cited("same-2")
@@ -52,7 +53,8 @@ def test_a_clause(loaded: corpus.Corpus) -> None:
 
 def test_the_whole(loaded: corpus.Corpus) -> None:
     """The suite with the digest that every record holds."""
-    assert f"{citation.TITLE}. Version" in cited()
+    assert f"{citation.TITLE}. Version {conv_conformance.__version__}, not yet released. spec/0.1.html" in cited()
+    assert f"@misc{{conv-conformance-{conv_conformance.__version__},\n" in cited()
     assert loaded.digest in cited()
 
 
@@ -65,9 +67,11 @@ def test_a_case(loaded: corpus.Corpus) -> None:
 
 
 def test_every_place_exists(loaded: corpus.Corpus) -> None:
-    """Anchors of clauses and of literal cases stand in the documentation, and a sweep's file in the corpus."""
-    found = [citation.of_clause(clause, loaded) for clause in loaded.clauses.values()]
-    found += [citation.of_case(case) for case in loaded.cases]
+    """Anchors of literal cases stand in the documentation, as those of clauses do, and a sweep's file in the corpus."""
+    index = (ROOT / "docs" / "spec" / "index.md").read_text(encoding="utf-8")
+    for clause in loaded.clauses.values():
+        assert f'<a id="{clause.anchor}"></a>**[{clause.id}]' in index
+    found = [citation.of_case(case) for case in loaded.cases]
     texts: dict[str, str] = {}
     for each in found:
         page, _, anchor = each.anchor.partition("#")
@@ -80,14 +84,14 @@ def test_every_place_exists(loaded: corpus.Corpus) -> None:
 def test_a_release_has_its_date(monkeypatch: pytest.MonkeyPatch) -> None:
     """Year and month stand where BibTeX looks for them."""
     monkeypatch.setattr(citation, "RELEASED", "2027-03-09")
-    made = citation.Citation(digest="corpus sha256:0")
+    made = citation.of_suite(corpus.Corpus(cases=(), digest="sha256:0"))
     assert f"Version {conv_conformance.__version__}, 2027-03-09. " in made.text
     assert "  year = {2027},\n  month = {3},\n" in made.bibtex
 
 
 def test_nothing_in_an_entry_is_a_command() -> None:
     """What BibTeX and TeX would read as one is escaped."""
-    made = citation.Citation(part=r"Case a_b%{\x}~^&$#", digest="d")
+    made = citation.Citation(part=r"Case a_b%{\x}~^&$#", date="", anchor="a", digest="d")
     assert r"Case a\_b\%\{\textbackslash{}x\}\~{}\^{}\&\$\# of" in made.bibtex
 
 
@@ -104,4 +108,13 @@ def test_the_citation_file() -> None:
     assert made.returncode == 0, made.stdout
     said = yaml.safe_load(ROOT.joinpath("CITATION.cff").read_text(encoding="utf-8"))
     assert (said["title"], said["authors"]) == (citation.TITLE, [{"name": citation.AUTHORS}])
-    assert str(said.get("date-released", "")) == citation.RELEASED
+    assert (said["version"], str(said.get("date-released", ""))) == (conv_conformance.__version__, citation.RELEASED)
+
+
+def test_the_changelog() -> None:
+    """The newest section is of this version and its day; each section tells specification, corpus and engine apart."""
+    text = ROOT.joinpath("CHANGELOG.md").read_text(encoding="utf-8")
+    sections = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+    assert sections[0].startswith(f"{conv_conformance.__version__}, {citation.RELEASED or 'not yet released'}\n")
+    for section in sections:
+        assert ["Specification", "Corpus", "Engine"] == re.findall(r"^### (.*)$", section, re.MULTILINE)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conv_conformance import corpus, lint, lock
+from conv_conformance import citation, corpus, lint, lock, validation, versions
 from conv_conformance.case import Case
 from conv_conformance.expectation import AnyOf, Output, Refusal, Shape
 from conv_conformance.problem import Invalid
@@ -140,9 +140,21 @@ def test_the_lint_holds_to_the_lock(tmp_path: Path) -> None:
     assert "lock.json: mine.gone is released, and gone" in "\n".join(map(str, lint.check_kept(known, tmp_path)))
 
 
-def test_validate_locks_a_release(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`validate --lock` enters what is new into the lock of the shipped corpus, and leaves what is locked."""
+@pytest.fixture
+def day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """
+    Return the day of a release whose locks are in a folder of the test, and whose cases are not looked at one by one.
+    """
     monkeypatch.setattr(lock, "FILE", str(tmp_path / "lock.json"))
+    monkeypatch.setattr(versions, "FILE", str(tmp_path / "versions.json"))
+    monkeypatch.setattr(validation, "check", lambda cases: ())
+    monkeypatch.setattr(lint, "check", lambda corpus: ())
+    monkeypatch.setattr(citation, "RELEASED", "2027-03-09")
+    return citation.RELEASED
+
+
+def test_validate_locks_a_release(command: Command, tmp_path: Path, day: str) -> None:
+    """`validate --lock` enters what is new into the locks of the shipped corpus, and leaves what is locked."""
     first = "conv1d.valid.window-slides-without-flipping"
     tmp_path.joinpath("lock.json").write_text(
         lock.encoded({first: lock.digest(corpus.load().select([first]).cases[0])})
@@ -151,7 +163,21 @@ def test_validate_locks_a_release(command: Command, tmp_path: Path, monkeypatch:
     done = command("validate", "--lock", "--sweeps", "none")
     assert (0, "") == (done.code, done.err)
     locked = lock.read(tmp_path / "lock.json")
-    assert f"{len(locked)} released cases" in done.out
+    assert f"{len(locked)} released cases, and versions 0.1 of the specification\n" in done.out
+    (version,) = versions.read(tmp_path / "versions.json").values()
+    assert (day, set(corpus.load().clauses)) == (version.date, set(version.clauses))
     assert known.items() <= locked.items()
-    assert [] == list(lock.check(corpus.load().cases, locked))
+    assert {case.id for case in corpus.load().cases} == locked.keys()
+
+
+def test_what_is_not_locked(command: Command, tmp_path: Path, day: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part of the corpus, one that breaks a promise, a version without a day."""
     assert 2 == command("validate", "--lock", "conv1d.valid.*").code
+    tmp_path.joinpath("lock.json").write_text(lock.encoded({"mine.gone": "sha256:0"}))
+    done = command("validate", "--lock", "--sweeps", "none")
+    assert 2 == done.code
+    assert f"{lock.FILE}: mine.gone is released, and gone" in done.err
+    assert not tmp_path.joinpath("versions.json").exists()
+    monkeypatch.setattr(citation, "RELEASED", "")
+    done = command("validate", "--lock", "--sweeps", "none")
+    assert (2, 1) == (done.code, sum("whose day" in line for line in done.err.splitlines()))

@@ -22,7 +22,8 @@ def cite(what: str | None, bibtex: bool) -> int:
     Show how the suite, a clause (SAME-2) or a case is cited: a sentence, and an entry of BibTeX.
 
     Both name the version, the place in the documentation, and a digest by which it is known whether another copy says
-    the same: of a case what it computes and expects, else of the whole corpus.
+    the same: what a clause means, what a case computes and expects, else the whole corpus. The version of a clause is
+    that of the specification.
     """
     found = _found(what)
     click.echo(found.bibtex if bibtex else f"{found.text}\n\n{found.bibtex}")
@@ -37,7 +38,7 @@ def _found(what: str | None) -> Citation:
     if what is None:
         return citation.of_suite(corpus)
     if clause := corpus.clauses.get(what.upper()):
-        return citation.of_clause(clause, corpus)
+        return citation.of_clause(clause)
     if case := next((case for case in corpus.cases if case.id == what), None):
         return citation.of_case(case)
     known = {*corpus.clauses, *(case.id for case in corpus.cases)}

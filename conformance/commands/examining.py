@@ -16,28 +16,32 @@ from . import options, showing
 @click.argument("what", nargs=-1, metavar="[PATH|ID-PATTERN]...")
 @options.sweeps
 @click.option("--redundant", is_flag=True, help="List the literal cases that kill and cite the same, and nothing else.")
-@click.option("--lock", "is_release", is_flag=True, help="Where all is well, lock the cases that are new.")
+@click.option("--lock", "is_release", is_flag=True, help="Where all is well, lock what a release has that is new.")
 def validate(what: Sequence[str], sweeps: str, redundant: bool, is_release: bool) -> int:
     """
     Check case files, lint literal cases, and recompute every expectation twice.
 
-    Without paths or patterns also the specification, the lock of released cases, and what each case kills and catches.
+    Without paths or patterns also the specification, the locks of its versions and of released cases, and what each
+    case kills and catches.
 
     Exit codes: 0 nothing wrong; 1 redundant cases; 2 something wrong.
     """
-    from .. import lint, lock, specification, worth
+    from .. import citation, lint, lock, specification, versions, worth
     from ..corpus import shipped
     from ..problem import Invalid
     from ..validation import check
 
     if is_release and (what or redundant):
         raise click.UsageError("--lock takes the whole corpus")
+    if is_release and not citation.RELEASED:
+        raise click.UsageError("--lock is for a release, whose day conformance/citation.py does not name yet")
     corpus = showing.corpus(what, sweeps)
     if redundant:
         groups = worth.redundant(corpus.cases, worth.kept(corpus, shipped()))
         click.echo("".join(f"{'  '.join(ids)}\n" for ids in groups), nl=False)
         return 1 if groups else 0
-    problems = [*check(corpus.cases), *lint.check(corpus)]
+    # What a superseded case expected was right in its day.
+    problems = [*check([case for case in corpus.cases if not case.superseded_by]), *lint.check(corpus)]
     if not what:
         problems += [*specification.wrong(corpus), *lint.check_twins(corpus), *lint.check_kept(corpus, shipped())]
     if problems:
@@ -49,10 +53,12 @@ def validate(what: Sequence[str], sweeps: str, redundant: bool, is_release: bool
     if not what:
         click.echo(f"{len(corpus.clauses)} clauses, each with its reason and an example")
     if is_release:
-        path = shipped() / lock.FILE
+        path, beside = shipped() / lock.FILE, shipped() / versions.FILE
         locked = lock.grown(corpus.cases, lock.read(path))
+        released = versions.grown(versions.read(beside), versions.current(), citation.RELEASED, corpus.clauses)
         showing.write(path, lambda: lock.encoded(locked))
-        click.echo(f"{len(locked)} released cases")
+        showing.write(beside, lambda: versions.encoded(released))
+        click.echo(f"{len(locked)} released cases, and versions {', '.join(released)} of the specification")
     return 0
 
 
