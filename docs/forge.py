@@ -32,8 +32,7 @@ def unfold(app: Sphinx, page: str, source: list[str]) -> None:
     Append to a page the lists of the pages below it, under their captions.
     """
     for caption, pages in NAVIGATION.get(page, {}).items():
-        listed = "\n".join(f"/{each}" for each in pages)
-        source[0] += TREE.format(caption=f":caption: {caption}\n" if caption else "", pages=listed)
+        source[0] += TREE.format(caption=f":caption: {caption}\n" if caption else "", pages="\n".join(pages))
 
 
 class Links(SphinxTransform):

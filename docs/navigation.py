@@ -4,21 +4,21 @@ The order of the site: the pages below each page, by caption, and the pages that
 
 from __future__ import annotations
 
-#: Pages from the root of the repository; a star stands for all that are not named.
+#: Pages as a toctree of Sphinx names them, from the root of the repository; a star stands for all that are not named.
 NAVIGATION = {
-    "docs/index": {
-        "Begin": ["README"],
-        "Guides": ["docs/guides/*"],
-        "Specification": ["docs/spec/index", "docs/cases/index"],
-        "Reference": ["cases/README", "docs/reference/*"],
-        "Results": ["docs/results/index"],
-        "Project": ["docs/decisions", "docs/disputes", "CONTRIBUTING", "CHANGELOG"],
+    "/docs/index": {
+        "Begin": ["Tutorial </docs/tutorial>", "Readme </README>"],
+        "Guides": ["/docs/guides/*"],
+        "Specification": ["/docs/spec/index", "/docs/cases/index"],
+        "Reference": ["/cases/README", "/docs/reference/*"],
+        "Results": ["/docs/results/index"],
+        "Project": ["/docs/cite", "/docs/decisions", "/docs/disputes", "/CONTRIBUTING", "/CHANGELOG"],
     },
-    "docs/spec/index": {"": ["docs/spec/glossary", "docs/spec/*"]},
-    "docs/cases/index": {"": ["docs/cases/*"]},
-    **{f"docs/cases/{op}": {"": [f"docs/cases/{op}/*"]} for op in ("conv", "conv_transpose", "depthwise_conv")},
-    **{f"docs/cases/{op}": {"": [f"docs/cases/{op}/*"]} for op in ("separable_conv", "numerics")},
-    "docs/results/index": {"": ["docs/results/*"]},
+    "docs/spec/index": {"": ["/docs/spec/glossary", "/docs/spec/*"]},
+    "docs/cases/index": {"": ["/docs/cases/*"]},
+    **{f"/docs/cases/{op}": {"": [f"/docs/cases/{op}/*"]} for op in ("conv", "conv_transpose", "depthwise_conv")},
+    **{f"/docs/cases/{op}": {"": [f"/docs/cases/{op}/*"]} for op in ("separable_conv", "numerics")},
+    "docs/results/index": {"": ["/docs/results/*"]},
 }
 #: The page that a link to a folder leads to.
 FOLDERS = {

@@ -1,5 +1,5 @@
 """
-The guides of docs/guides, run from their own text.
+The guides of docs/guides, the tutorial and how to cite, run from their own text.
 
 A block behind a line that is a file's name and a colon, `infer.py`:, is written to that file. A `console` block
 holds commands, each behind `$ `, with what is printed; three dots stand for anything, the width of gaps does not count,
@@ -27,7 +27,8 @@ from markdown_it import MarkdownIt
 from .test_recipes import agrees, steps
 
 ROOT = Path(__file__).parent.parent
-GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
+DOCS = ROOT / "docs"
+GUIDES = [DOCS / "tutorial.md", *sorted((DOCS / "guides").glob("*.md")), DOCS / "cite.md"]
 #: What may stand behind a fence.
 LANGUAGES = {"console", "console download", "sh", "python", "yaml"}
 #: Those whose commands need another release.
@@ -143,11 +144,11 @@ def test_what_is_not_run_is_understood(command: str) -> None:
     understood(command)
 
 
-def test_there_are_five_guides() -> None:
+def test_there_are_seven_guides() -> None:
     """
     None is lost on the way.
     """
-    assert 5 == len(GUIDES)
+    assert 7 == len(GUIDES)
 
 
 def test_the_action_has_the_inputs_of_the_guide() -> None:

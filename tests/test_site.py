@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from .test_recipes import blocks
+
 ROOT = Path(__file__).parent.parent
 HOME = """\
 # Home
@@ -49,7 +51,9 @@ def built(root: Path, more: str = "") -> tuple[int, list[str]]:
     shutil.copytree(ROOT / "docs" / "_static", root / "docs" / "_static")
     for name in ("conf.py", "forge.py"):
         shutil.copy(ROOT / "docs" / name, root / "docs")
-    below = 'NAVIGATION = {"docs/index": {"All": ["docs/page", "cases/README"]}}\nFOLDERS = {"cases": "cases/README"}\n'
+    below = (
+        'NAVIGATION = {"docs/index": {"All": ["/docs/page", "/cases/README"]}}\nFOLDERS = {"cases": "cases/README"}\n'
+    )
     (root / "docs" / "navigation.py").write_text(below, encoding="utf-8")
     (root / "cases").mkdir()
     for path, text in PAGES.items():
@@ -75,3 +79,9 @@ def test_what_is_dead_fails(tmp_path: Path) -> None:
     code, told = built(tmp_path, "".join(f"\n[dead]({link})\n" for link in DEAD))
     assert code == 1
     assert {f"{said} [myst.xref_missing]" for said in DEAD.values()} <= set(told)
+
+
+def test_the_home_page_gives_the_commands_of_the_readme() -> None:
+    """The commands of the home page are those with which the README begins, which are run."""
+    first = blocks(ROOT / "docs" / "index.md")
+    assert [*first] == [block for block in blocks(ROOT / "README.md") if block[0] == "sh"][:2]
