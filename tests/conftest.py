@@ -1,15 +1,18 @@
 """
-The command line in this process, and a case file of one's own, for the tests that run commands.
+The command line in this process, a case file for the tests that run commands, and a browser for those of pages.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from conv_conformance import cli
+from selenium import webdriver
 
+from . import browsers
 from .commands import CASES, Command, Done
 
 
@@ -37,3 +40,10 @@ def cases(tmp_path: Path) -> Path:
     path = tmp_path / "mine.yaml"
     path.write_text(CASES)
     return path
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[webdriver.Chrome]:
+    """Debian's Chromium, one for all tests."""
+    with browsers.chromium() as driver:
+        yield driver

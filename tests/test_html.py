@@ -11,7 +11,6 @@ import itertools
 import json
 import random
 import re
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -42,6 +41,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from .browsers import WIDTHS, against, in_a_browser, load, shown
 from .builders import call_of
 from .test_record import HEADER
 
@@ -374,49 +374,20 @@ def test_what_changed_is_drawn(loaded: corpus.Corpus) -> None:
     assert ["after cause", "kernel-flipped: it gives exactly this"] in detail["lines"]
 
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-in_a_browser = pytest.mark.skipif(
-    CHROMIUM is None or DRIVER is None, reason="there is no Chromium with its driver here"
-)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[webdriver.Chrome]:
-    """Debian's Chromium without a window."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(word)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(DRIVER)))
-    yield driver
-    driver.quit()
-
-
 def opened(browser: webdriver.Chrome, folder: Path, made: Record, loaded: corpus.Corpus, anchor: str = "") -> None:
     """
     Open the page of a record.
     """
-    load(browser, folder, html.render(made, loaded, Ledger()), anchor)
+    load(browser, written(folder, html.render(made, loaded, Ledger())), anchor)
 
 
-def load(browser: webdriver.Chrome, folder: Path, text: str, anchor: str = "") -> None:
+def written(folder: Path, text: str) -> Path:
     """
-    Open a page.
+    Return the file of a page.
     """
     page = folder / "report.html"
     page.write_text(text, encoding="utf-8")
-    browser.get("about:blank")
-    browser.get(f"{page.as_uri()}{anchor}")
-
-
-def shown(browser: webdriver.Chrome, selector: str) -> list[str]:
-    """
-    Return the texts of elements, all read at one moment.
-    """
-    script = "return [...document.querySelectorAll(arguments[0])].map((each) => each.innerText)"
-    texts: list[str] = browser.execute_script(script, selector)
-    return texts
+    return page
 
 
 @in_a_browser
@@ -478,15 +449,11 @@ def test_nothing_of_others_runs(browser: webdriver.Chrome, tmp_path: Path, loade
 
 
 @in_a_browser
-@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("width", WIDTHS)
 def test_the_page_fits_and_can_be_used_by_all(
     browser: webdriver.Chrome, tmp_path: Path, loaded: corpus.Corpus, width: int
 ) -> None:
     """At both widths nothing hangs over the edge, no script complains, and axe finds nothing against it."""
-    from axe_core_python.selenium import Axe
-
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     followed = Verdict(case=SAMPLED, target="right", verdict="agree", alternative="computes")
     rounded = Verdict(case=DRAWN, target="right", verdict="agree", precision="float32", error_uS=1.5)
     pages = [
@@ -494,17 +461,15 @@ def test_the_page_fits_and_can_be_used_by_all(
         html.compared(comparison(loaded), loaded, Ledger()),
     ]
     for text, anchor in itertools.product(pages, ("", f"#{FIRST}")):
-        load(browser, tmp_path, text, anchor)
+        load(browser, written(tmp_path, text), anchor, width)
         assert browser.execute_script("return innerWidth") == width
-        assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
-        assert [each["id"] for each in Axe().run(browser)["violations"]] == []
-        assert browser.get_log("browser") == []
+        assert against(browser) == []
 
 
 @in_a_browser
 def test_what_changed_has_a_page(browser: webdriver.Chrome, tmp_path: Path, loaded: corpus.Corpus) -> None:
     """The matrix and the filter are of changes, a case says what it was and is."""
-    load(browser, tmp_path, html.compared(comparison(loaded), loaded, Ledger()), f"#{FIRST}")
+    load(browser, written(tmp_path, html.compared(comparison(loaded), loaded, Ledger())), f"#{FIRST}")
     assert shown(browser, "#case h4") == ["✗ right: regressed"]
     assert shown(browser, "#case section p") == ["before: agree", "after: disagree, silent: it differs"]
     assert shown(browser, "#case .differs") == ["10", "17"]
