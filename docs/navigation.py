@@ -4,9 +4,11 @@ The order of the site: the pages below each page, by caption, and the pages that
 
 from __future__ import annotations
 
+#: The folders of pages of cases, each beside its page.
+CASES = ("conv", "conv_transpose", "depthwise_conv", "separable_conv", "numerics")
 #: Pages as a toctree of Sphinx names them, from the root of the repository; a star stands for all that are not named.
 NAVIGATION = {
-    "/docs/index": {
+    "docs/index": {
         "Begin": ["Tutorial </docs/tutorial>", "Readme </README>"],
         "Guides": ["/docs/guides/*"],
         "Specification": ["/docs/spec/index", "/docs/cases/index"],
@@ -16,8 +18,7 @@ NAVIGATION = {
     },
     "docs/spec/index": {"": ["/docs/spec/glossary", "/docs/spec/*"]},
     "docs/cases/index": {"": ["/docs/cases/*"]},
-    **{f"/docs/cases/{op}": {"": [f"/docs/cases/{op}/*"]} for op in ("conv", "conv_transpose", "depthwise_conv")},
-    **{f"/docs/cases/{op}": {"": [f"/docs/cases/{op}/*"]} for op in ("separable_conv", "numerics")},
+    **{f"docs/cases/{folder}": {"": [f"/docs/cases/{folder}/*"]} for folder in CASES},
     "docs/results/index": {"": ["/docs/results/*"]},
 }
 #: The page that a link to a folder leads to.
