@@ -30,7 +30,7 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 GUIDES = [DOCS / "tutorial.md", *sorted((DOCS / "guides").glob("*.md")), DOCS / "cite.md"]
 #: What may stand behind a fence.
-LANGUAGES = {"console", "console download", "sh", "python", "yaml"}
+LANGUAGES = {"console", "console download", "sh", "python", "yaml", "markdown"}
 #: Those whose commands need another release.
 NOT_RUN = ("console download", "sh")
 

@@ -19,16 +19,12 @@ from . import options, showing
 @click.option(
     "--condensed", type=options.PATH, help="Write a record here that only counts agreements and what was not run."
 )
-@click.option("--junit", type=options.PATH, help="Write JUnit XML here.")
-@click.option("--markdown", type=options.PATH, help="Write Markdown here, for $GITHUB_STEP_SUMMARY.")
-@click.option("--html", type=options.PATH, help="Write a page here that needs nothing beside it.")
+@options.reports
 def report(
     records: Sequence[Path],
     record: Path | None,
     condensed: Path | None,
-    junit: Path | None,
-    markdown: Path | None,
-    html: Path | None,
+    **files: Path | None,
 ) -> None:
     """
     Show a record again, on the terminal or as a file.
@@ -47,7 +43,7 @@ def report(
         write(whole, record)
     if condensed is not None:
         write(merging.condensed(whole, corpus), condensed)
-    showing.report(whole, corpus, showing.ledger(), junit=junit, markdown=markdown, html=html)
+    showing.report(whole, corpus, showing.ledger(), files)
 
 
 @click.command()

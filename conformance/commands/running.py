@@ -54,9 +54,7 @@ from . import codes, options, showing
 @click.option(
     "--resume", type=options.PATH, metavar="RECORD", help="Go on with a record that was cut short, as it was begun."
 )
-@click.option("--junit", type=options.PATH, help="Write JUnit XML here.")
-@click.option("--markdown", type=options.PATH, help="Write Markdown here, for $GITHUB_STEP_SUMMARY.")
-@click.option("--html", type=options.PATH, help="Write a page here that needs nothing beside it.")
+@options.reports
 def run(
     what: Sequence[str],
     backends: Sequence[str],
@@ -79,9 +77,7 @@ def run(
     fail_on: str | None,
     record: Path | None,
     resume: Path | None,
-    junit: Path | None,
-    markdown: Path | None,
-    html: Path | None,
+    **files: Path | None,
 ) -> int:
     """
     Run cases on targets and report every disagreement.
@@ -145,7 +141,7 @@ def run(
     )
     with ExitStack() as stack:
         made = begun.perform(showing.console(stderr=True), stack, record or resume, earlier)
-    showing.report(made.record, cases, ledger, junit=junit, markdown=markdown, html=html)
+    showing.report(made.record, cases, ledger, files)
     is_debug = click.get_current_context().find_root().params["debug"]
     for note in [*made.notes, *(made.tracebacks if is_debug else ())]:
         click.echo(note)

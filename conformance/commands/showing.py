@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,40 +109,28 @@ def write(path: Path, text: Callable[[], str]) -> None:
         path.write_text(text(), encoding="utf-8")
 
 
-def report(
-    record: Any, cases: Corpus, known: Ledger, *, junit: Path | None, markdown: Path | None, html: Path | None
-) -> None:
+def report(record: Any, cases: Corpus, known: Ledger, files: Mapping[str, Path | None]) -> None:
     """
-    Print the report of a record, and write it where asked; what cannot be written does not keep the others back.
+    Print the report of a record, and write it where asked, by the names of `options.reports`.
+
+    What cannot be written does not keep the others back.
     """
     from ..problem import writing
-    from ..reports import junit as xml
-    from ..reports import markdown as page
-    from ..reports import terminal
+    from ..reports import badge, html, junit, markdown, terminal
 
     by_id = {case.id: case for case in cases.cases}
+    texts: Mapping[str, Callable[[], str]] = {
+        "junit": lambda: junit.render(record, by_id),
+        "markdown": lambda: markdown.render(record, by_id, known, cases.clauses),
+        "html": lambda: html.render(record, cases, known),
+        "badge": lambda: badge.render(record),
+    }
 
     def show() -> None:
         with writing("standard output"):
             terminal.show(console(stderr=False), record, by_id, known, cases.clauses)
 
-    steps = [show]
-    if junit is not None:
-        steps.append(lambda: write(junit, lambda: xml.render(record, by_id)))
-    if markdown is not None:
-        steps.append(lambda: write(markdown, lambda: page.render(record, by_id, known, cases.clauses)))
-    if html is not None:
-        steps.append(lambda: write(html, lambda: drawn(record, cases, known)))
-    _take(steps)
-
-
-def drawn(record: Any, cases: Corpus, known: Ledger) -> str:
-    """
-    Return the report as a page of HTML.
-    """
-    from ..reports import html
-
-    return html.render(record, cases, known)
+    _take([show, *(partial(write, path, texts[name]) for name, path in files.items() if path is not None)])
 
 
 def _take(steps: Sequence[Callable[[], None]]) -> None:
