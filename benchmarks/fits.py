@@ -1,17 +1,19 @@
 """
 What every target makes of the trainings: how far its kernel is from the exact one, update by update, and where it ends.
 
-    python benchmarks/fits.py [-b TARGET]...        about 20 minutes for all targets on two cores
+    python benchmarks/fits.py [-b TARGET]...        20 to 35 minutes for all targets on two cores
 
-The trainings are those of the corpus, and the two short decayed ones over 2,000 updates.
-Writes `benchmarks/results/fits.json`; `python docs/make_fits.py` makes the page of it.
+The trainings are those of the corpus, and the two short decayed ones over 2,000 updates. Of those of the tutorial the
+kernel and the loss after every update are kept, to five digits, for what is drawn of them.
+Writes `benchmarks/results/fits.json`; `python docs/make_fits.py` and `python docs/make_training.py` make pages of it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,6 +21,7 @@ from typing import Any
 
 import numpy as np
 from conv_conformance import Call, corpus, platforms, wire
+from conv_conformance.call import Array
 from conv_conformance.case import Case
 from conv_conformance.enclosure import enclosure
 from conv_conformance.judge import Context, judge
@@ -37,6 +40,8 @@ OWN = ("keras-tensorflow+fit", "keras-jax+fit", "keras-torch+fit")
 STEPS = (1, 2, 5, 10, 20, 40, 60, 80, 100, 120, 140, 160, 180, 200, 250, 500, 1000, 1500, 2000)
 #: How long the decayed trainings of the documentation are.
 LONG = 2000
+#: Of which trainings every update is kept: those of the tutorial.
+DRAWN = ("conv1d.fit.one-filter", "conv1d.fit.two-channels", "conv1d.fit.two-filters")
 
 
 def trainings() -> dict[str, tuple[Case, Call]]:
@@ -71,7 +76,28 @@ def told(name: str, case: Case, call: Call, seen: Observation, dtypes: dict[str,
         "kept": seen.dtypes["kernels"],
         "deviation": {step: float(f"{off[step]:.3g}") for step in steps},
         "loss": float(f"{losses[-1]:.6g}"),
+        **({"curve": curve(kernels, losses)} if name in DRAWN else {}),
     }
+
+
+def curve(kernels: Array, losses: Array) -> dict[str, Any]:
+    """
+    Return the loss, and each element of the kernel, after 0, 1, 2, … updates.
+    """
+    elements = kernels.reshape(len(kernels), -1).T
+    loss, *kernel = [[float(f"{value:.5g}") for value in line] for line in (losses.reshape(-1), *elements)]
+    return {"loss": loss, "kernel": kernel}
+
+
+def curves(rows: Mapping[str, Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """
+    Take the curves out of the rows of all targets; return each once, with the names of the targets that have it.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for target, row in ((target, row) for target, each in rows.items() for row in each if "curve" in row):
+        drawn = {"training": row["training"], **row.pop("curve")}
+        found.setdefault(json.dumps(drawn), {**drawn, "targets": []})["targets"].append(target)
+    return list(found.values())
 
 
 def described(name: str, call: Call) -> dict[str, Any]:
@@ -125,9 +151,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "platform": platforms.describe(),
         "trainings": [described(name, call) for name, (_, call) in of.items()],
+        "curves": curves(rows),
         "targets": rows,
     }
-    (ROOT / RESULTS).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    (ROOT / RESULTS).write_text(written(document) + "\n", encoding="utf-8")
+
+
+def written(document: Mapping[str, Any]) -> str:
+    """
+    Return a document as JSON, each list of plain values on one line.
+    """
+    return re.sub(r"\[[^][{}]*\]", lambda found: " ".join(found.group().split()), json.dumps(document, indent=1))
 
 
 if __name__ == "__main__":
