@@ -12,6 +12,7 @@ import make_fits
 import make_judgement
 import make_precision
 import make_results
+import make_training
 from conv_conformance import corpus
 from conv_conformance.problem import Invalid
 from links import dead, pages
@@ -30,6 +31,7 @@ def wrong() -> Iterator[str]:
         yield from make_precision.stale(ROOT)
         yield from make_judgement.stale(ROOT)
         yield from make_fits.stale(ROOT)
+        yield from make_training.stale(ROOT)
     except Invalid as invalid:
         yield str(invalid)
     for path in pages():

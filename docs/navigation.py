@@ -10,7 +10,7 @@ CASES = ("conv", "conv_transpose", "depthwise_conv", "separable_conv", "numerics
 NAVIGATION = {
     "docs/index": {
         "Begin": ["Tutorial </docs/tutorial>", "Readme </README>"],
-        "Guides": ["/docs/guides/*"],
+        "Guides": ["/docs/guides/*", "/docs/training"],
         "Specification": ["/docs/spec/index", "/docs/cases/index"],
         "Reference": ["/cases/README", "/docs/reference/*"],
         "Results": ["/docs/results/index"],

@@ -1,0 +1,85 @@
+"""
+The kernels that explain the data of a training: the solutions of a linear system, in exact fractions.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import sympy
+from conv_conformance.call import Array, Call
+from conv_conformance.reference.trajectory import matrix
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Solutions:
+    """
+    All w with A w = y, a line in the space of kernels: w = least + t * null.
+
+    `matrix` is A (outputs, elements of the kernel) and `target` y, both of integers, `rank` that of A.
+    `null` holds the smallest integers with A null = 0, `least` the shortest solution, which stands upright on `null`.
+    """
+
+    matrix: tuple[tuple[int, ...], ...]
+    target: tuple[int, ...]
+    rank: int
+    null: tuple[int, ...]
+    least: tuple[Fraction, ...]
+
+    def along(self, kernels: Any) -> Array:
+        """
+        Return the t of each kernel (…, elements), of its nearest solution where it is none itself.
+        """
+        direction = np.array(self.null, np.float64)
+        found: Array = np.asarray(kernels, np.float64) @ direction / (direction @ direction)
+        return found
+
+    def at(self, t: Any) -> Array:
+        """
+        Return the solution at each t: (…, elements).
+        """
+        least = np.array([float(value) for value in self.least])
+        found: Array = least + np.multiply.outer(t, np.array(self.null, np.float64))
+        return found
+
+    def away(self, kernels: Any) -> Array:
+        """
+        Return how far each kernel (…, elements) is from its nearest solution, by the Euclidean norm.
+        """
+        found: Array = np.linalg.norm(kernels - self.at(self.along(kernels)), axis=-1)
+        return found
+
+    def loss(self, kernel: Any) -> float:
+        """
+        Return the mean absolute error of a kernel.
+        """
+        return float(np.abs(np.array(self.matrix) @ kernel - self.target).mean())
+
+
+def solutions(call: Call) -> Solutions:
+    """
+    Return the solutions of a training whose data leave one direction of the kernel open.
+
+    The first element of `null` that is not 0 is negative, as the corpus writes it.
+
+    Raises:
+        ValueError: where no direction is left open, or more than one.
+
+    """
+    system = sympy.Matrix(matrix(call).astype(int).tolist())
+    target = sympy.Matrix(call.array("target").astype(int).reshape(-1).tolist())
+    (free,) = system.nullspace()
+    whole = free * sympy.ilcm(*(value.q for value in free))
+    sign = -math.copysign(1, next(value for value in whole if value))
+    shortest = system.pinv() * target
+    return Solutions(
+        matrix=tuple(tuple(int(value) for value in system.row(row)) for row in range(system.rows)),
+        target=tuple(int(value) for value in target),
+        rank=int(system.rank()),
+        null=tuple(int(sign * value) for value in whole),
+        least=tuple(Fraction(int(value.p), int(value.q)) for value in shortest),
+    )
