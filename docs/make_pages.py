@@ -15,10 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import make_backends
+import make_commands
+import make_faults
+import make_format
 import make_ledger
 import make_mutants
 import make_mutators
 import make_pictures
+import make_verdicts
 import templating
 from conv_conformance import corpus, excerpts, phrases, specification, versions
 from conv_conformance.case import Case
@@ -69,7 +74,8 @@ def pages() -> Mapping[Path, str]:
     areas = specification.load(loaded)
     topics = tuple(_topics(loaded))
     homes = {said.clause: area.name for area in areas for said in area.commentaries}
-    environment, spec, cases = _environment(homes), Path("docs/spec"), Path("docs/cases")
+    environment = _environment(homes)
+    spec, cases, reference = Path("docs/spec"), Path("docs/cases"), Path("docs/reference")
     facts = _facts(loaded, topics)
     pictures = make_pictures.pictures(areas, facts["cases"])
     environment.globals.update(facts, areas=areas, topics=topics, homes=homes, pictures=pictures)
@@ -80,9 +86,14 @@ def pages() -> Mapping[Path, str]:
         **{cases / f"{op}.md": _render(environment, "operation", op=op) for op in dict.fromkeys(t.op for t in topics)},
         **{cases / topic.page: _render(environment, "topic", topic=topic) for topic in topics},
         **make_pictures.text(pictures),
-        Path("docs/reference/ledger.md"): make_ledger.page(),
-        Path("docs/reference/mutants.md"): make_mutants.page(loaded),
-        Path("docs/reference/mutators.md"): make_mutators.page(),
+        reference / "backends.md": make_backends.page(),
+        reference / "cli.md": make_commands.page(),
+        reference / "faults.md": make_faults.page(loaded, areas),
+        reference / "format.md": make_format.page(),
+        reference / "ledger.md": make_ledger.page(),
+        reference / "mutants.md": make_mutants.page(loaded),
+        reference / "mutators.md": make_mutators.page(),
+        reference / "verdicts.md": make_verdicts.page(),
     }
 
 
