@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 from zlib import crc32
 
-from . import covering, geometry
+from . import cache, covering, geometry
 from .axes import at
 from .clauses import Alternative, Clause
 from .covering import Row
@@ -80,7 +80,7 @@ class Space:
     def __init__(self, sweep: Plain, left_out: Counter[str]) -> None:
         self._sweep = sweep
         self._names = [name for name, _, _ in sweep["axes"]]
-        self._left_out = left_out
+        self.left_out = left_out
         self._known: dict[Row, tuple[str, Plain, Call] | None] = {}
 
     def find(self, row: Row) -> tuple[str, Plain, Call] | None:
@@ -97,7 +97,7 @@ class Space:
         plain = at(self._sweep["base"], {name: value for name, (value, _) in zip(self._names, chosen, strict=True)})
         rule, call = _met(plain, self._sweep["where"], text)
         if call is None:
-            self._left_out[rule] += 1
+            self.left_out[rule] += 1
         return None if call is None else (text, plain, call)
 
 
@@ -105,10 +105,23 @@ def _rows(sweep: Plain, space: Space) -> Iterator[Row]:
     sizes = [len(values) for _, values, _ in sweep["axes"]]
     seed = crc32(sweep["id"].encode()) % (MODULUS - 1) + 1
     if "strength" in sweep:
-        return covering.pairs(sizes, lambda row: space.find(row) is not None, seed)
+        return iter(_covering(sweep, space, sizes, seed))
     if "draws" in sweep:
         return covering.drawn(sizes, sweep["draws"], seed)
     return itertools.product(*map(range, sizes))
+
+
+def _covering(sweep: Plain, space: Space, sizes: Sequence[int], seed: int) -> Sequence[Row]:
+    """Return the rows of a covering array, looked for once and then kept, with what was left out on the way."""
+    name = cache.key(repr(sweep).encode())
+    if (kept := cache.get(name)) is not None:
+        rows, left_out = kept
+        space.left_out.update(left_out)
+        return list(rows)
+    before = space.left_out.copy()
+    rows = list(covering.pairs(sizes, lambda row: space.find(row) is not None, seed))
+    cache.put(name, (rows, dict(space.left_out - before)))
+    return rows
 
 
 def is_asked(clause: Clause) -> bool:

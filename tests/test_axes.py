@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conv_conformance import enlarged
+from conv_conformance import covering, enlarged
 from conv_conformance.call import Call
 from conv_conformance.case import Case
 from conv_conformance.corpus import load
@@ -163,6 +163,22 @@ def test_draws_are_so_many_combinations(tmp_path: Path) -> None:
     again = swept(tmp_path, axes, more="    draws: 20\n")
     assert [call.form for call in first] == [call.form for call in again]
     assert 20 == len({call.form for call in first})
+
+
+def test_a_covering_array_is_looked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is kept with the counts of what was left out; another value on an axis asks for another array."""
+    axes = "padding_mode: [zeros, reflect], padding: [[[1, 1]], [[-1, 1]]], strides: [1, 2, 3]"
+    pairs = "    strength: 2\n    where: [has-a-meaning]\n"
+    swept(tmp_path, axes, more=pairs)
+    monkeypatch.setenv("CONV_CONFORMANCE_CACHE", str(tmp_path / "another"))
+    first = load([tmp_path / "x.yaml"], sweeps="full")
+    monkeypatch.setattr(covering, "pairs", lambda *asked: iter(()))
+    again = load([tmp_path / "x.yaml"], sweeps="full")
+    assert [case.id for case in first.cases] == [case.id for case in again.cases]
+    assert first.left_out == again.left_out
+    assert first.left_out["a.sweep"]["has-a-meaning"] > 0
+    with pytest.raises(Invalid, match="no point left"):
+        swept(tmp_path, axes.replace("3", "4"), more=pairs)
 
 
 def _is_about_numbers(case: Case) -> bool:
