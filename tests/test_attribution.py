@@ -15,7 +15,7 @@ import pytest
 from conv_conformance import corpus
 from conv_conformance.attributing import MOST, attribute, attributed
 from conv_conformance.attribution import Attribution, from_line, to_line
-from conv_conformance.call import Call
+from conv_conformance.call import Array, Call
 from conv_conformance.case import Case
 from conv_conformance.condition import Condition
 from conv_conformance.diagnosis import diagnose
@@ -32,6 +32,9 @@ from rich.console import Console
 
 from .test_groups import TARGET
 from .test_record import HEADER
+
+#: By case, shape and bytes of a wrong output.
+DIAGNOSES: dict[tuple[str, tuple[int, ...], bytes], Diagnosis | None] = {}
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +63,17 @@ def _verdict(case: Case, mutants: Iterable[Mutant], target: str) -> Verdict:
         seen = Observation(outcome="returned", arrays={"output": got}, dtypes={"output": got.dtype.name})
         judged = judge(case.expectation, seen, Context(call=case.call))
         if judged.verdict == "disagree":
-            found = diagnose(case.call, got, got.dtype.name)
+            found = _diagnosed(case, got)
             return Verdict(case=case.id, target=target, verdict="disagree", finding=judged.finding, diagnosis=found)
     return Verdict(case=case.id, target=target, verdict="agree")
+
+
+def _diagnosed(case: Case, got: Array) -> Diagnosis | None:
+    """Return the diagnosis of an output, which is looked for once: one fault gives the same under many conditions."""
+    key = (case.id, got.shape, got.tobytes())
+    if key not in DIAGNOSES:
+        DIAGNOSES[key] = diagnose(case.call, got, got.dtype.name)
+    return DIAGNOSES[key]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +110,7 @@ def test_cause_and_condition_are_those_that_acted(
 )
 def test_a_portion_of_each_output_is_named(cases: dict[str, Case], fault: str, region: str, portion: str) -> None:
     """Of calls that no cause explains alone, for too little of them is wrong, it is told too that this is the fault."""
-    given = verdicts(cases.values(), Mutant(fault=fault, condition=region))
+    given = verdicts([*cases.values()][::2], Mutant(fault=fault, condition=region))
     (found,) = attribute(given, cases)
     wrong = {each.case for each in given if each.verdict == "disagree"}
     assert (fault, portion, Condition(), ()) == (found.cause, found.portion, found.condition, found.against)
@@ -108,10 +119,9 @@ def test_a_portion_of_each_output_is_named(cases: dict[str, Case], fault: str, r
 
 def test_a_portion_has_a_condition_too(cases: dict[str, Case]) -> None:
     """The last sample is wrong where there is one axis alone."""
-    given = [
-        each if cases[each.case].call.rank == 1 else Verdict(case=each.case, target="wrong", verdict="agree")
-        for each in verdicts(cases.values(), Mutant(fault="kernel-flipped", condition="last-sample"))
-    ]
+    lines = [case for case in cases.values() if case.call.rank == 1]
+    planes = [case for case in cases.values() if case.call.rank == 2]
+    given = verdicts(lines, Mutant(fault="kernel-flipped", condition="last-sample")) + verdicts(planes)
     (found,) = attribute(given, cases)
     assert "in the last sample of several, where rank 1" == found.acts
 

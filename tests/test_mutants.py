@@ -124,12 +124,12 @@ def test_mutants_with_equal_kills_are_found() -> None:
 
 def test_a_clause_whose_cases_are_gone_is_unpinned() -> None:
     """Take the cases of ten clauses away, one after the other: no case that cites it notices its mutants."""
-    whole = corpus()
-    chosen = random.Random(2).sample([name for name in score.pinnable(whole) if name in _broken()], CLAUSES)
-    for clause in chosen:
+    whole, everything, earlier = corpus(), audit.of(corpus()), audit.kept()
+    broken = score.by_clause(whole, everything)
+    for clause in random.Random(2).sample([name for name in score.pinnable(whole) if name in broken], CLAUSES):
         left = replace(whole, cases=tuple(case for case in whole.cases if clause not in case.clauses))
-        mutants = {name: mutant for name, mutant in audit.of(whole).items() if name in _broken()[clause][:2]}
-        kills = score.measure(left, mutants, earlier=audit.kept())
+        mutants = {name: everything[name] for name in broken[clause][:2]}
+        kills = score.measure(left, mutants, earlier=earlier)
         assert {clause: sorted(mutants)} == {
             name: sorted(missed) for name, missed in score.unpinned(left, mutants, kills).items() if name == clause
         }
@@ -137,15 +137,11 @@ def test_a_clause_whose_cases_are_gone_is_unpinned() -> None:
 
 def test_a_clause_with_its_cases_is_pinned() -> None:
     """The other side of the test above: with its cases the same clause is not named."""
-    whole = corpus()
+    whole, everything = corpus(), audit.of(corpus())
     clause = "BIAS-3"
-    mutants = {name: mutant for name, mutant in audit.of(whole).items() if name in _broken()[clause]}
+    mutants = {name: everything[name] for name in score.by_clause(whole, everything)[clause]}
     kills = score.measure(whole, mutants, earlier=audit.kept())
     assert clause not in score.unpinned(whole, mutants, kills)
-
-
-def _broken() -> dict[str, list[str]]:
-    return score.by_clause(corpus(), audit.of(corpus()))
 
 
 def test_a_mutant_without_a_fault_survives() -> None:
@@ -209,7 +205,7 @@ def test_a_strangers_mutants_are_scored(tmp_path: Path) -> None:
     """Only the one without a fault survives; what is reset, written to, raised or not returned is noticed."""
     file, target = tmp_path / "strange.py", tmp_path / "score.json"
     file.write_text(STRANGER)
-    words = ["mutants", "conv1d.valid.*", "--with", str(file), "--json", str(target)]
+    words = ["mutants", "conv1d.valid.*", "--sweeps", "none", "--with", str(file), "--json", str(target)]
     result = CliRunner().invoke(commands, words, standalone_mode=False)
     said = json.loads(target.read_text())
     assert (1, 6, 5, 0, ["honestly"]) == (
@@ -234,8 +230,9 @@ def test_a_strangers_file_that_is_none_is_said_in_one_line(tmp_path: Path, text:
     """No traceback for another person's file."""
     file = tmp_path / "strange.py"
     file.write_text(text)
+    words = ["mutants", "--sweeps", "none", "--with", str(file)]
     with pytest.raises(Invalid, match=message):
-        CliRunner().invoke(commands, ["mutants", "--with", str(file)], standalone_mode=False, catch_exceptions=False)
+        CliRunner().invoke(commands, words, standalone_mode=False, catch_exceptions=False)
 
 
 def test_a_refusal_without_a_meaning_is_refused() -> None:

@@ -9,21 +9,28 @@ from pathlib import Path
 
 import pytest
 from conv_conformance import corpus
+from conv_conformance.corpus import Corpus
 from conv_conformance.problem import Invalid
 from conv_conformance.selection import parsed, sharded
 
 from .commands import Command, is_clean
 
-LOADED = corpus.load(sweeps="quick")
+
+@pytest.fixture(scope="module")
+def loaded() -> Corpus:
+    """
+    Return the shipped corpus with the quick sweeps.
+    """
+    return corpus.load(sweeps="quick")
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
-def test_parts_are_disjoint_and_together_the_whole(count: int) -> None:
+def test_parts_are_disjoint_and_together_the_whole(loaded: Corpus, count: int) -> None:
     """
     Every case is in exactly one part, where it stands in the order of the corpus.
     """
-    parts = [sharded(LOADED, f"{number}/{count}").cases for number in range(1, count + 1)]
-    places = {case.id: at for at, case in enumerate(LOADED.cases)}
+    parts = [sharded(loaded, f"{number}/{count}").cases for number in range(1, count + 1)]
+    places = {case.id: at for at, case in enumerate(loaded.cases)}
     assert Counter(case.id for part in parts for case in part) == Counter(places.keys())
     assert [[places[case.id] for case in part] for part in parts] == [
         sorted(places[case.id] for case in part) for part in parts
@@ -31,12 +38,12 @@ def test_parts_are_disjoint_and_together_the_whole(count: int) -> None:
 
 
 @pytest.mark.parametrize("count", [2, 3, 7])
-def test_every_part_has_as_much_of_every_sweep(count: int) -> None:
+def test_every_part_has_as_much_of_every_sweep(loaded: Corpus, count: int) -> None:
     """
     What costs the same is spread evenly: of each sweep, and each file's literal cases, parts differ by one at most.
     """
     parts = [
-        Counter(case.sweep or case.path for case in sharded(LOADED, f"{n}/{count}").cases) for n in range(1, count + 1)
+        Counter(case.sweep or case.path for case in sharded(loaded, f"{n}/{count}").cases) for n in range(1, count + 1)
     ]
     spread = {
         what: max(part[what] for part in parts) - min(part[what] for part in parts) for part in parts for what in part
