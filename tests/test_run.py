@@ -419,7 +419,9 @@ def test_ledger_is_held_against_the_whole_run(cases: tuple[str, ...], stale: lis
     """
     name = str(zoo.miniature("off_by_one"))
     entry = replace(STALE, id="e", cases=cases, targets=(name,), verdict="disagree", kinds=("values",))
-    made = Runner(ledger=Ledger(entries=(entry,)), batch=1).run(CASES[:13], [zoo.miniature("off_by_one")])
+    asked = [case for case in CASES if case.id in ("marked", "plain", "symmetric", "plane")]
+    assert len(asked) == 4
+    made = Runner(ledger=Ledger(entries=(entry,)), batch=1).run(asked, [zoo.miniature("off_by_one")])
     assert [entry.id for entry in made.targets[0].stale] == stale
 
 
