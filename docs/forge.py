@@ -8,6 +8,7 @@ folder lead to the page that describes the folder.
 from __future__ import annotations
 
 import re
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from docutils import nodes
@@ -52,9 +53,18 @@ class Links(SphinxTransform):
         for node in self.document.findall(nodes.raw):
             slugs.update({name: (node.line, name, "") for name in re.findall(r'id="([^"]+)"', node.astext())})
         for node in self.document.findall(pending_xref):
-            path, _ = self.env.relfn2path(node["reftarget"], self.env.docname)
-            if node["refdomain"] is None and path in FOLDERS:
-                node["refdomain"], node["reftarget"], node["reftargetid"] = "doc", FOLDERS[path], None
+            path, place = self.env.relfn2path(node["reftarget"], self.env.docname)
+            page = described(path) if node["refdomain"] is None and Path(place).is_dir() else None
+            if page:
+                node["refdomain"], node["reftarget"], node["reftargetid"] = "doc", page, None
+
+
+def described(folder: str) -> str | None:
+    """
+    Return the page that describes a folder or, if none does, one that it lies in.
+    """
+    path = PurePosixPath(folder)
+    return next((FOLDERS[each] for each in map(str, (path, *path.parents)) if each in FOLDERS), None)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -38,10 +38,13 @@ NAVIGATION = {
     **{f"docs/cases/{folder}": {"": [f"/docs/cases/{folder}/*"]} for folder in CASES},
     "docs/results/index": {"": ["/docs/results/*"]},
 }
-#: The page that a link to a folder leads to.
+#: The page that a link to a folder leads to, or to one inside it.
 FOLDERS = {
+    "backends": "docs/reference/backends",
+    "benchmarks": "docs/results/performance",
     "cases": "cases/README",
     "cases/known": "docs/reference/ledger",
     "cases/specification": "docs/spec/index",
-    "benchmarks/results": "docs/results/performance",
+    "conformance": "docs/architecture",
+    "tests": "docs/architecture",
 }

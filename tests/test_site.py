@@ -26,7 +26,7 @@ PAGE = """\
 
 ## A heading
 
-[a](index.md#a.b-c) [b](../cases) [c](../cases/one.yaml) [d](../cases/README.md)
+[a](index.md#a.b-c) [b](../cases/empty) [c](../cases/one.yaml) [d](../cases/README.md)
 """
 PAGES = {
     "docs/index.md": HOME,
@@ -39,7 +39,7 @@ DEAD = {
     "page.md#gone": "local id not found in doc 'docs/page': 'gone'",
     "gone.md": "'myst' cross-reference target not found: 'gone.md'",
     "#gone": "'myst' cross-reference target not found: 'gone'",
-    "../tests": "'myst' cross-reference target not found: '../tests'",
+    "../cases/gone": "'myst' cross-reference target not found: '../cases/gone'",
 }
 
 
@@ -55,7 +55,7 @@ def built(root: Path, more: str = "") -> tuple[int, list[str]]:
         'NAVIGATION = {"docs/index": {"All": ["/docs/page", "/cases/README"]}}\nFOLDERS = {"cases": "cases/README"}\n'
     )
     (root / "docs" / "navigation.py").write_text(below, encoding="utf-8")
-    (root / "cases").mkdir()
+    (root / "cases" / "empty").mkdir(parents=True)
     for path, text in PAGES.items():
         (root / path).write_text(text, encoding="utf-8")
     (root / "docs" / "index.md").write_text(HOME + more, encoding="utf-8")
