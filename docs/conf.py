@@ -28,6 +28,8 @@ myst_heading_anchors = 6
 # The order of a page's headings is the page's own, `## A` below `# B`; nothing of MyST's own syntax is needed.
 myst_enable_extensions: list[str] = []
 nitpicky = True
+# `--record` stays what it is.
+smartquotes = False
 
 html_theme = "furo"
 html_title = "conv-conformance"

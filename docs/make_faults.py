@@ -25,7 +25,8 @@ Each way of being wrong has one name, in [faults.yaml](../../cases/faults.yaml):
 [a diagnosis](record.md#diagnosis) names those that give exactly what a framework returned. They are ordered by the
 clause that they break.
 
-*mutant*: the corpus is scored by it. *cause*: a diagnosis knows it. The numbers lead to real instances.
+Behind each stand what is wrong and what comes of it; in brackets the clause, *mutant* if the corpus is scored by it,
+*cause* if a diagnosis knows it, and numbers that lead to real instances.
 """
 
 
@@ -45,20 +46,20 @@ def _lines(corpus: Corpus, areas: Sequence[Area], mutants: AbstractSet[str]) -> 
         rows = [
             _row(fault, area.name, mutants) for said in area.commentaries for fault in of_clause.get(said.clause, ())
         ]
-        yield from _table(area.title, rows)
-    yield from _table("Of no one clause", [_row(fault, "", mutants) for fault in of_clause.get("", ())])
+        yield from _section(area.title, rows)
+    yield from _section("Of no one clause", [_row(fault, "", mutants) for fault in of_clause.get("", ())])
 
 
-def _table(heading: str, rows: Sequence[str]) -> Iterator[str]:
+def _section(heading: str, rows: Sequence[str]) -> Iterator[str]:
     if rows:
-        yield f"## {heading}\n\n| fault | what is wrong | what comes of it | |\n|---|---|---|---|"
+        yield f"## {heading}\n"
         yield from rows
         yield ""
 
 
 def _row(fault: Fault, area: str, mutants: AbstractSet[str]) -> str:
-    clause = f" [{fault.breaks}](../spec/{area}.md#{fault.breaks.lower()})" if area else ""
+    clause = [f"[{fault.breaks}](../spec/{area}.md#{fault.breaks.lower()})"] if area else []
     known = [word for word, names in (("mutant", mutants), ("cause", KNOWN)) if fault.id in names]
     links = [f"[{number}]({link})" for number, link in enumerate(fault.links, 1)]
-    name = f'<a id="{fault.id}"></a>`{fault.id}`'
-    return f"| {name} | {fault.sentence}{clause} | {fault.effect} | {', '.join(known)} {' '.join(links)} |"
+    behind = f" ({', '.join([*clause, *known, *links])})" if clause or known or links else ""
+    return f'- <a id="{fault.id}"></a>**`{fault.id}`** {fault.sentence} {fault.effect}{behind}'

@@ -73,7 +73,7 @@ def test_the_faults_are_whole() -> None:
     assert [1] * len(loaded.faults) == [page.count(f'<a id="{name}"></a>') for name in loaded.faults]
     (line,) = (line for line in page.splitlines() if '<a id="kernel-flipped"></a>' in line)
     assert "[CONV-1](../spec/definition.md#conv-1)" in line
-    assert "mutant, cause [1](https://" in line
+    assert "mutant, cause, [1](https://" in line
 
 
 def test_the_backend_is_whole() -> None:
