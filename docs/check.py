@@ -10,6 +10,7 @@ from pathlib import Path
 
 import make_fits
 import make_judgement
+import make_performance
 import make_precision
 import make_results
 import make_training
@@ -30,6 +31,7 @@ def wrong() -> Iterator[str]:
         yield from make_results.stale(ROOT, corpus.load())
         yield from make_precision.stale(ROOT)
         yield from make_judgement.stale(ROOT)
+        yield from make_performance.stale(ROOT)
         yield from make_fits.stale(ROOT)
         yield from make_training.stale(ROOT)
     except Invalid as invalid:
