@@ -154,7 +154,7 @@ def test_a_mutant_without_a_fault_survives() -> None:
 STRANGER = """\
 import numpy as np
 
-calls = []
+calls = ["what is reset"] * 2
 
 
 def reset():
@@ -205,7 +205,7 @@ def test_a_strangers_mutants_are_scored(tmp_path: Path) -> None:
     """Only the one without a fault survives; what is reset, written to, raised or not returned is noticed."""
     file, target = tmp_path / "strange.py", tmp_path / "score.json"
     file.write_text(STRANGER)
-    words = ["mutants", "conv1d.valid.*", "--sweeps", "none", "--with", str(file), "--json", str(target)]
+    words = ["mutants", "conv1d.valid.*", "--with", str(file), "--json", str(target)]
     result = CliRunner().invoke(commands, words, standalone_mode=False)
     said = json.loads(target.read_text())
     assert (1, 6, 5, 0, ["honestly"]) == (
