@@ -17,7 +17,7 @@ from typing import NoReturn
 import click
 
 from . import __version__
-from .commands import capturing, citing, codes, examining, explaining, recorded, releases, running, showing
+from .commands import capturing, citing, codes, examining, explaining, recorded, releases, releasing, running, showing
 
 
 def main() -> NoReturn:
@@ -111,5 +111,6 @@ for each in (
     releases.environments_,
     capturing.capture,
     citing.cite,
+    releasing.release,
 ):
     commands.add_command(each)

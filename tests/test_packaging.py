@@ -4,6 +4,7 @@ What is installed, and what is said about installing it.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -11,10 +12,11 @@ import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
+from conv_conformance import bundle, corpus
 from markdown_it import MarkdownIt
 
 if sys.version_info >= (3, 11):
@@ -26,6 +28,16 @@ import conv_conformance
 
 ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads(ROOT.joinpath("pyproject.toml").read_text(encoding="utf-8"))
+
+#: What a bundle has beside specification and corpus, from the root of the repository.
+DOCUMENTS = (
+    "CHANGELOG.md",
+    "CITATION.cff",
+    "LICENSE",
+    "docs/spec/LICENSE",
+    "docs/spec/glossary.md",
+    "docs/spec/versions.md",
+)
 
 IMPORT_THE_ENGINE = """
 import importlib, pkgutil, conv_conformance
@@ -57,10 +69,20 @@ def test_that_would_be_noticed(tmp_path: Path) -> None:
     assert "conv_conformance.backends.numpy" in loaded("import conv_conformance.backends.numpy", tmp_path)
 
 
-@pytest.fixture(scope="module")
-def distributions(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], list[str]]:
+class Distributions(NamedTuple):
     """
-    Build the source distribution from a copy of the checkout, and the wheel from that; return the names in both.
+    The names in the source distribution and in the wheel, and the folder into which the wheel was unpacked.
+    """
+
+    sdist: list[str]
+    wheel: list[str]
+    installed: Path
+
+
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory: pytest.TempPathFactory) -> Distributions:
+    """
+    Build the source distribution from a copy of the checkout, and the wheel from that.
     """
     folder = tmp_path_factory.mktemp("build")
     copy = folder / "checkout"
@@ -74,8 +96,10 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], 
     (unpacked,) = (folder / "unpacked").iterdir()
     (wheel,) = _build("wheel", unpacked, folder)
     with zipfile.ZipFile(wheel) as packed:
+        packed.extractall(folder / "installed")  # noqa: S202 - our own
         names = packed.namelist()
-    return [path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*")], names
+    sources = [path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*")]
+    return Distributions(sdist=sources, wheel=names, installed=folder / "installed")
 
 
 def _build(kind: str, source: Path, folder: Path) -> Iterator[Path]:
@@ -90,13 +114,14 @@ def _files(folder: str, *suffixes: str) -> set[str]:
     }
 
 
-def test_the_wheel_holds_everything(distributions: tuple[list[str], list[str]]) -> None:
-    """A wheel has every module, the types' marker, the report's page, the corpus, schema, ledger and licences."""
-    _, wheel = distributions
+def test_the_wheel_holds_everything(distributions: Distributions) -> None:
+    """A wheel has every module, the types' marker, the pages, the corpus, schema, ledger, licences and documents."""
+    wheel = distributions.wheel
     expected = {f"conv_conformance/{name}" for name in _files("conformance", ".py", ".typed", ".jinja", ".css", ".js")}
     expected |= {f"conv_conformance/backends/{name}" for name in _files("backends", ".py")}
     expected |= {f"conv_conformance/cases/{name}" for name in _files("cases", ".py", ".yaml", ".json")}
-    expected |= {"conv_conformance/cases/LICENSE"}
+    expected |= {"conv_conformance/cases/LICENSE", "conv_conformance/cases/README.md"}
+    expected |= {f"conv_conformance/documents/{path}" for path in DOCUMENTS}
     inside = {name for name in wheel if name.startswith("conv_conformance/")}
     assert expected == inside
     assert {"conv_conformance/py.typed", "conv_conformance/cases/case.schema.json"} <= expected
@@ -104,12 +129,23 @@ def test_the_wheel_holds_everything(distributions: tuple[list[str], list[str]]) 
     assert {"LICENSE", "cases/LICENSE", "docs/spec/LICENSE"} == licences
 
 
-def test_the_source_distribution_holds_the_tests(distributions: tuple[list[str], list[str]]) -> None:
+def test_a_wheel_makes_the_bundle_of_its_checkout(distributions: Distributions, tmp_path: Path) -> None:
+    """
+    Whoever has installed this version makes its bundle, byte for byte.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(distributions.installed)}
+    program = "from conv_conformance import bundle, cli; print(bundle.__file__, file=sys.stderr); cli.main()"
+    words = [sys.executable, "-c", f"import sys; {program}", "release", str(tmp_path / "bundle")]
+    made = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert made.stderr.startswith(str(distributions.installed))
+    assert bundle.made(corpus.load()).digest in made.stdout
+
+
+def test_the_source_distribution_holds_the_tests(distributions: Distributions) -> None:
     """Whoever packages the suite elsewhere can run its tests, build its pages and repeat its measurements."""
-    sdist, _ = distributions
     expected = {"tox.ini", ".ci/run", "tests/test_packaging.py", "docs/spec/index.md", "benchmarks/overhead.py"}
     expected |= {"docs/templates/area.md.j2", "cases/specification/same.yaml"}
-    assert expected <= set(sdist)
+    assert expected <= set(distributions.sdist)
 
 
 def _quick_start() -> list[str]:

@@ -1,0 +1,121 @@
+"""
+The specification as one HTML page, which needs nothing beside it, runs nothing, and is the same whenever it is made.
+
+Commentary is Markdown without HTML; Jinja escapes the rest.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from markupsafe import Markup
+
+from .. import excerpts, phrases, specification
+from ..corpus import Corpus, shipped
+
+#: Headings of an appendix stand below that of the page's section.
+_DEEPER = {"h1": "h2", "h2": "h3", "h3": "h4"}
+_SCROLLED = '<div class="wide" tabindex="0" role="group" aria-label="table">'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edition:
+    """
+    Which version of the specification a page is, its day (empty until it is released), and what made it.
+
+    `appendices` are Markdown by the anchor of their section: the glossary, and what a version promises.
+    """
+
+    version: str
+    date: str
+    maker: str
+    appendices: Mapping[str, str]
+
+
+def render(corpus: Corpus, edition: Edition) -> str:
+    """
+    Return the page of the shipped specification, with the literal cases of a corpus.
+
+    Raises:
+        Invalid: where clauses, commentary and cases do not fit together.
+
+    """
+    areas = specification.load(corpus)
+    style = _read("standard.css")
+    literal = {case.id: case for case in corpus.cases if not case.sweep}
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {name: _marked(each, corpus) for name, each in phrases.FILTERS.items()}
+    environment.filters |= {"inline": _marked(str, corpus), "block": lambda text: _document(text, corpus)}
+    return environment.from_string(_read("standard.html.jinja")).render(
+        areas=areas,
+        clauses=corpus.clauses,
+        cases=literal,
+        citing={name: [case.id for case in literal.values() if name in case.clauses] for name in corpus.clauses},
+        edition=edition,
+        examples=_examples(corpus, {literal[said.example].path for area in areas for said in area.commentaries}),
+        names=phrases.NAMES,
+        required=sum(clause.level == "required" for clause in corpus.clauses.values()),
+        style=Markup(style),  # noqa: S704 - our own
+        style_hash=f"sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}",
+    )
+
+
+def _examples(corpus: Corpus, paths: set[str]) -> dict[str, str]:
+    """Return the literal cases of some files as YAML, by id."""
+    read = (excerpts.read((shipped() / path).read_bytes(), path)[1] for path in sorted(paths))
+    return {name: text for each in read for name, text in each.items()}
+
+
+def _marked(said: Callable[[Any], str], corpus: Corpus) -> Callable[[Any], Markup]:
+    """Return a filter that makes HTML of what another one says in Markdown, on one line; clauses become links."""
+    reader = _reader()
+    anchors = {clause.id: clause.anchor for clause in corpus.clauses.values()}
+
+    def marked(value: Any) -> Markup:
+        text = phrases.linked(said(value), lambda name: f"#{anchors[name]}" if name in anchors else "")
+        return Markup(reader.renderInline(text.strip()))  # noqa: S704 - the reader lets no HTML through
+
+    return marked
+
+
+def _document(text: str, corpus: Corpus) -> Markup:
+    """Return a page of Markdown as a part of this one: links to clauses stay, those to other pages are text."""
+    reader = _reader()
+    tokens = reader.parse(text)
+    anchors = {clause.anchor for clause in corpus.clauses.values()}
+    for token in tokens:
+        token.tag = _DEEPER.get(token.tag, token.tag)
+        _relink(token.children or [], anchors)
+    made = reader.renderer.render(tokens, reader.options, {})
+    made = made.replace("<table>", f"{_SCROLLED}<table>").replace("</table>", "</table></div>")
+    return Markup(made)  # noqa: S704 - the reader lets no HTML through
+
+
+def _relink(tokens: list[Token], anchors: set[str]) -> None:
+    """Make links to a clause lead into this page, and other links inside the repository plain text."""
+    is_kept = True
+    for token in tokens:
+        if token.type == "link_open":
+            target = str(token.attrGet("href"))
+            anchor = target.partition("#")[2]
+            is_kept = bool(re.match("https?:", target)) or anchor in anchors
+            token.attrs = {"href": f"#{anchor}" if anchor in anchors else target} if is_kept else {}
+        if token.type in ("link_open", "link_close") and not is_kept:
+            token.tag = "span"
+
+
+def _reader() -> MarkdownIt:
+    return MarkdownIt("commonmark", {"html": False}).enable("table")
+
+
+def _read(name: str) -> str:
+    return files("conv_conformance.reports").joinpath("page", name).read_text(encoding="utf-8")
