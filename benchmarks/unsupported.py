@@ -21,6 +21,8 @@ from conv_conformance.targets import DEFAULTS, OTHERS, resolve
 
 COMMITTED = Path(__file__).parents[1] / "docs" / "results" / "unsupported.json"
 TARGETS = DEFAULTS + OTHERS
+#: Targets without their modes.
+NAMES = tuple(dict.fromkeys(target.partition("+")[0] for target in TARGETS))
 
 
 def count(target: str) -> dict[str, int]:
@@ -35,12 +37,13 @@ def count(target: str) -> dict[str, int]:
     return dict(sorted(Counter(reason for reason in reasons if reason is not None).items()))
 
 
-def counted(target: str) -> dict[str, int]:
+def counted(name: str) -> dict[str, dict[str, int]]:
     """
-    Return the counts of a target from a process of its own, for Keras reads its engine once.
+    Return the counts of a target, and of its modes, from a process of their own, for Keras reads its engine once.
     """
-    done = subprocess.run([sys.executable, __file__, "--target", target], capture_output=True, text=True, check=True)
-    counts: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
+    command = [sys.executable, __file__, "--target", name]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    counts: dict[str, dict[str, int]] = json.loads(done.stdout.splitlines()[-1])
     return counts
 
 
@@ -57,16 +60,17 @@ def grown(now: Mapping[str, int], committed: Mapping[str, int]) -> list[str]:
 
 def main() -> int:
     """
-    Print the counts of one target, or hold all of them against the committed ones, or commit them.
+    Print the counts of one target and its modes, or hold all of them against the committed ones, or commit them.
     """
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--target", choices=TARGETS)
+    parser.add_argument("--target", choices=NAMES, help="this one and its modes")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     if options.target:
-        print(json.dumps(count(options.target)))
+        print(json.dumps({each: count(each) for each in TARGETS if each.partition("+")[0] == options.target}))
         return 0
-    counts = {target: counted(target) for target in TARGETS}
+    found = {target: counts for name in NAMES for target, counts in counted(name).items()}
+    counts = {target: found[target] for target in TARGETS}
     if options.write:
         COMMITTED.write_text(json.dumps(counts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         return 0

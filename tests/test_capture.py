@@ -122,9 +122,31 @@ def outlines(sweeps: Sequence[Mapping[str, Any]]) -> list[tuple[str, tuple[int, 
     return found
 
 
-def test_torch_is_seen_as_it_computes(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def torch_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with what was captured of TORCH, once."""
+    folder = tmp_path_factory.mktemp("torch")
+    captured(folder, TORCH)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def small_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with what was captured of SMALL, once."""
+    folder = tmp_path_factory.mktemp("small")
+    captured(folder, SMALL)
+    return folder
+
+
+def sweeps_of(file: Path) -> list[dict[str, Any]]:
+    """Return the sweeps of a case file."""
+    sweeps: list[dict[str, Any]] = yaml.safe_load(file.read_text())["sweeps"]
+    return sweeps
+
+
+def test_torch_is_seen_as_it_computes(torch_folder: Path) -> None:
     """After casts and in any thread, with the word `same` and the memory order; a gradient is no call."""
-    sweeps, _ = captured(tmp_path, TORCH)
+    sweeps = sweeps_of(torch_folder / "model.yaml")
     none, nothing = [[0, 0]], [[0, 0], [0, 0]]
     assert outlines(sweeps) == [
         ("conv", (2, 3, 9, 8), (4, 3, 3, 2), {"padding": "same"}),
@@ -144,10 +166,9 @@ def test_torch_is_seen_as_it_computes(tmp_path: Path) -> None:
     assert "bias" in sweeps[1]["base"]
 
 
-def test_a_captured_file_can_be_run(tmp_path: Path) -> None:
+def test_a_captured_file_can_be_run(torch_folder: Path) -> None:
     """The case file loads, and what it expects is what NumPy and torch compute."""
-    captured(tmp_path, TORCH)
-    done = command("run", "model.yaml", "-b", "numpy", "-b", "torch", cwd=tmp_path)
+    done = command("run", "model.yaml", "-b", "numpy", "-b", "torch", cwd=torch_folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "torch: 8 cases judged, 0 unexpected" in done.stderr
 
@@ -218,10 +239,9 @@ def test_results_are_what_they_were(tmp_path: Path, program: list[str]) -> None:
 SMALL = "import torch\ntorch.nn.functional.conv1d(torch.full((1, 2, 5), 123.4375), torch.full((3, 2, 2), 567.875))\n"
 
 
-def test_no_value_is_written_down(tmp_path: Path) -> None:
+def test_no_value_is_written_down(small_folder: Path) -> None:
     """Neither data nor weights are in the file: what stands there is drawn."""
-    captured(tmp_path, SMALL)
-    written = (tmp_path / "model.yaml").read_text()
+    written = (small_folder / "model.yaml").read_text()
     assert "123" not in written
     assert "567" not in written
 
@@ -311,9 +331,10 @@ def test_what_cannot_be_done_is_one_line(tmp_path: Path, arguments: list[str], m
     assert list(tmp_path.iterdir()) == []
 
 
-def test_as_a_module_and_as_a_context(tmp_path: Path) -> None:
+def test_as_a_module_and_as_a_context(small_folder: Path, tmp_path: Path) -> None:
     """The same file comes of all three ways."""
-    first, _ = captured(tmp_path, SMALL)
+    first = sweeps_of(small_folder / "model.yaml")
+    (tmp_path / "infer.py").write_text(SMALL)
     words = [sys.executable, "-m", "conv_conformance.capture", "-o", "module.yaml", "infer.py"]
     subprocess.run(words, cwd=tmp_path, check=True)
     inside = "".join(f"    {line}\n" for line in SMALL.splitlines())
@@ -321,8 +342,7 @@ def test_as_a_module_and_as_a_context(tmp_path: Path) -> None:
     program += SMALL.replace("5)", "6)")
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
     for name in ("module", "context"):
-        sweeps = yaml.safe_load((tmp_path / f"{name}.yaml").read_text())["sweeps"]
-        assert [sweep["base"] for sweep in sweeps] == [sweep["base"] for sweep in first]
+        assert [sweep["base"] for sweep in sweeps_of(tmp_path / f"{name}.yaml")] == [sweep["base"] for sweep in first]
 
 
 def test_a_block_that_raises_leaves_its_calls(tmp_path: Path) -> None:
