@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from rich.console import Console
 
-from . import __version__, entries, platforms, resuming
+from . import __version__, entries, platforms, resuming, versions
 from .attributing import attributed
 from .corpus import Corpus, load
 from .dtypes import NAMES
@@ -192,7 +192,7 @@ class Campaign:
     def header(self) -> dict[str, Any]:
         """The header of its record."""
         return {
-            "suite": {"version": __version__, "spec": "draft", "corpus": self.cases.digest},
+            "suite": {"version": __version__, "spec": versions.current(), "corpus": self.cases.digest},
             "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "platform": platforms.describe(),
             "targets": [str(adapter) for adapter in self.adapters],

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from . import __version__, wire
+from . import __version__, versions, wire
 from .call import Array, Call
 from .case import Case
 from .clauses import Clause
@@ -30,7 +30,7 @@ def document(corpus: Corpus) -> dict[str, Any]:
     """
     return {
         "format": FORMAT,
-        "suite": {"version": __version__, "corpus": corpus.digest},
+        "suite": {"version": __version__, "spec": versions.current(), "corpus": corpus.digest},
         "schema": SCHEMA,
         "clauses": {name: _clause(clause) for name, clause in corpus.clauses.items()},
         "cases": list(_cases(corpus)),
@@ -151,7 +151,7 @@ SCHEMA: Mapping[str, Any] = {
     **_object(
         {
             "format": {"const": FORMAT},
-            "suite": _object({"version": _TEXT, "corpus": _TEXT}),
+            "suite": _object({"version": _TEXT, "spec": _TEXT, "corpus": _TEXT}),
             "schema": {"type": "object"},
             "clauses": {
                 "type": "object",
