@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import permutations
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from . import evidence, numerics
+from . import difference, evidence, numerics
 from .call import Array, Call
+from .difference import differing, special
 from .dtypes import FORMATS, numpy_type
 from .expectation import AnyOf, Expectation, Fit, Output, Refusal, Shape
 from .observation import Observation
@@ -22,8 +22,6 @@ from .straying import Run, straying
 from .verdict import Finding
 from .wire import SENT
 
-#: A wrong output with no more elements than this is kept whole.
-KEPT = 96
 #: Outcomes that are verdicts by themselves, whatever was expected.
 PLAIN = ("unsupported", "not-run", "crash", "timeout", "suite-error")
 
@@ -214,7 +212,8 @@ def _judge_shape(expectation: Shape, observation: Observation, context: Context)
         return _refused(observation)
     got = observation.arrays["output"]
     dtype = context.result_dtypes.get(expectation.dtype, expectation.dtype)
-    return _shape(expectation.shape, got) or _dtype(dtype, observation.dtypes["output"]) or AGREE
+    wrong = difference.shape(expectation.shape, got) or difference.dtype(dtype, observation.dtypes["output"])
+    return _found(wrong) if wrong else AGREE
 
 
 def _judge_fit(expectation: Fit, observation: Observation, context: Context) -> Judgement:
@@ -253,29 +252,30 @@ def _judge_output(expectation: Output, observation: Observation, context: Contex
     return _in_class(wrong, expectation, observation, context)
 
 
-def _in_class(wrong: Judgement | None, expectation: Output, observation: Observation, context: Context) -> Judgement:
+def _in_class(wrong: Finding | None, expectation: Output, observation: Observation, context: Context) -> Judgement:
     """
     Return a judgement with the class of rounding of the output, a disagreement where that is lower than is asked for.
 
     Asked only where the numbers were drawn for it, of outputs that agree by the bound or differ by rounding alone.
     """
     call, got, dtype = context.call, observation.arrays["output"], observation.dtypes["output"]
-    is_rounding = wrong is None or (wrong.finding is not None and wrong.finding.kind == "precision")
+    is_rounding = wrong is None or wrong.kind == "precision"
     is_asked = context.is_drawn and not observation.composed and evidence.is_asked(call, dtype)
     if not (is_rounding and is_asked) or expectation.switches:
-        return wrong or AGREE
+        return _found(wrong) if wrong else AGREE
     accumulator = numerics.accumulator(call, dtype)
     by = evidence.yardstick(call, accumulator)
     errors = evidence.errors(got, dtype, by)
     spoken = [str(each) for each in evidence.against(errors, by)]
     largest = float(np.abs(errors).max(initial=0.0))
     if not spoken:
-        return replace(wrong or Judgement(verdict="agree", precision=accumulator), error_uS=largest)
+        right = Judgement(verdict="agree", precision=accumulator)
+        return replace(_found(wrong) if wrong else right, error_uS=largest)
     return replace(_lower(wrong, spoken, expectation, observation, context), error_uS=largest)
 
 
 def _lower(
-    wrong: Judgement | None, spoken: list[str], expectation: Output, observation: Observation, context: Context
+    wrong: Finding | None, spoken: list[str], expectation: Output, observation: Observation, context: Context
 ) -> Judgement:
     """Return the judgement on errors that rounding in the accumulator does not explain, which `spoken` says."""
     call, got, dtype = context.call, observation.arrays["output"], observation.dtypes["output"]
@@ -285,10 +285,7 @@ def _lower(
         return Judgement(verdict="agree", precision=found)
     said = f"behaves like {found}" if found else "no lower class explains it"
     if wrong is not None:
-        message = f"{said}: {wrong.message}"
-        return replace(
-            wrong, message=message, precision=found, finding=wrong.finding and replace(wrong.finding, message=message)
-        )
+        return replace(_found(replace(wrong, message=f"{said}: {wrong.message}")), precision=found)
     message = f"{said}: {'; '.join(spoken)}"
     return replace(_disagree("precision", message), precision=found, is_doubted=True)
 
@@ -331,27 +328,26 @@ def _parts_of(expectation: Output, context: Context) -> Iterator[_Part]:
         yield replace(part, where=where, name=array)
 
 
-def _judge_part(part: _Part, observation: Observation, context: Context) -> Judgement | None:
+def _judge_part(part: _Part, observation: Observation, context: Context) -> Finding | None:
     got, dtype = observation.arrays[part.where], observation.dtypes[part.where]
     expected = part.expected
     same = part.dtype == dtype and got.shape == expected.shape
     if same and part.dtype == part.own and got.tobytes() == expected.tobytes():
         return None
     wrong = (
-        _layout(expected, got)
-        or _shape(expected.shape, got)
-        or _dtype(part.dtype, dtype)
+        difference.layout(expected, got)
+        or difference.shape(expected.shape, got)
+        or difference.dtype(part.dtype, dtype)
         or _values(part, got, observation, context)
     )
     return wrong and _located(wrong, part.where)
 
 
-def _located(judgement: Judgement, where: str) -> Judgement:
-    """Return a disagreement over an output as one over what is at `where`, in its message too."""
-    if where == "output" or judgement.finding is None:
-        return judgement
-    message = judgement.message if where in judgement.message else f"{where}: {judgement.message}"
-    return replace(judgement, message=message, finding=replace(judgement.finding, message=message, where=where))
+def _located(wrong: Finding, where: str) -> Finding:
+    """Return a difference of an output as one of what is at `where`, in its message too."""
+    if where == "output":
+        return wrong
+    return replace(wrong, where=where, message=wrong.message if where in wrong.message else f"{where}: {wrong.message}")
 
 
 def _refused(observation: Observation) -> Judgement:
@@ -359,59 +355,31 @@ def _refused(observation: Observation) -> Judgement:
 
 
 def _disagree(kind: str, message: str, **details: Any) -> Judgement:
-    return Judgement(verdict="disagree", message=message, finding=Finding(kind=kind, message=message, **details))
+    return _found(Finding(kind=kind, message=message, **details))
 
 
-def _layout(expected: Array, got: Array) -> Judgement | None:
-    """
-    Find a permutation of the axes that turns the result exactly into the expectation.
-    """
-    if got.ndim != expected.ndim or sorted(got.shape) != sorted(expected.shape) or _is_constant(expected):
-        return None
-    if got.shape == expected.shape and _equal(got, expected):
-        return None
-    for order in permutations(range(got.ndim)):
-        moved = got.transpose(order)
-        if moved.shape == expected.shape and _equal(moved, expected):
-            return _disagree("layout", f"right but for the order of its axes: transposed by {order} it agrees")
-    return None
+def _found(finding: Finding) -> Judgement:
+    return Judgement(verdict="disagree", message=finding.message, finding=finding)
 
 
-def _is_constant(array: Array) -> bool:
-    return not array.size or _equal(array, np.full_like(array, array.flat[0]))
-
-
-def _equal(one: Array, other: Array) -> bool:
-    return bool(np.array_equal(numerics.wide(one), numerics.wide(other), equal_nan=True))
-
-
-def _shape(expected: tuple[int, ...], got: Array) -> Judgement | None:
-    if got.shape == expected:
-        return None
-    return _disagree("shape", f"shape {list(got.shape)}, expected {list(expected)}")
-
-
-def _dtype(expected: str, name: str) -> Judgement | None:
-    return None if name == expected else _disagree("dtype", f"dtype {name}, expected {expected}")
-
-
-def _values(part: _Part, got: Array, observation: Observation, context: Context) -> Judgement | None:
+def _values(part: _Part, got: Array, observation: Observation, context: Context) -> Finding | None:
     expected = _rounded(part.expected, part.dtype)
-    if part.signed_zero and (found := _differing(_signs(expected) != _signs(got))):
-        return _at("values", "the sign of zero", found, expected, got, part.where)
+    if part.signed_zero and (found := differing(difference.signs(expected) != difference.signs(got))):
+        return difference.at("values", "the sign of zero", found, expected, got, part.where)
     if part.dtype[0] in "iu":
-        return _at("values", "", found, expected, got, part.where) if (found := _differing(expected != got)) else None
+        found = differing(expected != got)
+        return difference.at("values", "", found, expected, got, part.where) if found else None
     y, seen = numerics.wide(expected), numerics.wide(got)
-    if found := _differing((special(y) != special(seen)) & ~_overflows(part, got, context)):
-        return _at("nonfinite", "NaN and infinity elsewhere", found, expected, got, part.where)
+    if found := differing((special(y) != special(seen)) & ~_overflows(part, got, context)):
+        return difference.at("nonfinite", "NaN and infinity elsewhere", found, expected, got, part.where)
     finite = np.isfinite(y)
     if (y[finite] == seen[finite]).all():
         return None
     allowed = _allowed(part, expected, observation, context)
     error = np.where(finite, np.abs(np.subtract(seen, y, where=finite, out=np.zeros_like(y))), 0.0)
     if allowed.grid:
-        return _off_grid(allowed.grid, error, expected, got, part.where)
-    return _out_of_bound(allowed, error, expected, got, part.where)
+        return difference.off_grid(allowed.grid, error, expected, got, part.where)
+    return difference.out_of_bound(allowed, error, expected, got, part.where)
 
 
 def _allowed(part: _Part, expected: Array, observation: Observation, context: Context) -> numerics.Tolerance:
@@ -454,114 +422,6 @@ def _rounded(array: Array, dtype: str) -> Array:
     with np.errstate(over="ignore"):  # what a narrower dtype cannot hold is infinite in it
         rounded: Array = array.astype(numpy_type(dtype))
     return rounded
-
-
-def _off_grid(grid: float, error: Array, expected: Array, got: Array, where: str) -> Judgement | None:
-    if found := _differing(error >= grid / 2):
-        return _at("values", "", found, expected, got, where)
-    message = f"exact results were possible; off the grid by up to {error.max() / grid:.2g} of its spacing"
-    found = _differing(error > 0)
-    assert found is not None
-    return _at("precision", message, found, expected, got, where)
-
-
-def _out_of_bound(
-    allowed: numerics.Tolerance, error: Array, expected: Array, got: Array, where: str
-) -> Judgement | None:
-    assert allowed.bound is not None
-    found = _differing(error > allowed.bound)
-    if found is None:
-        return None
-    assert allowed.coarse is not None and allowed.unit is not None
-    kind = "values" if (error > allowed.coarse).any() else "precision"
-    float64 = np.finfo(np.float64)
-    with np.errstate(over="ignore"):
-        worst = min(float((error / np.maximum(allowed.unit, float64.tiny)).max()), float(float64.max))
-    message = f"error of {worst:.3g} u*S, beyond the proven bound"
-    return _at(kind, message, found, expected, got, where, max_error_uS=worst)
-
-
-def _signs(array: Array) -> Any:
-    """
-    Return 1 for a negative zero, else 0; of complex numbers both parts together.
-    """
-    parts = _parts(numerics.wide(array))
-    return sum((np.signbit(part) & (part == 0)) * 2**place for place, part in enumerate(parts))
-
-
-def special(values: Array) -> Any:
-    """
-    Return 0 for a finite element, else 1 for NaN, 2 and 3 for infinities; of complex numbers both parts together.
-    """
-    codes = [np.isnan(part) + 2 * np.isposinf(part) + 3 * np.isneginf(part) for part in _parts(values)]
-    return sum(code * 4**place for place, code in enumerate(codes))
-
-
-def _parts(values: Any) -> tuple[Any, ...]:
-    return (values.real, values.imag) if np.iscomplexobj(values) else (values,)
-
-
-class _Differing(NamedTuple):
-    """
-    The first element that differs, how many do, and where they are in memory order, of an output that is kept whole.
-    """
-
-    first: tuple[int, ...]
-    number: int
-    places: tuple[int, ...] | None
-
-
-def _differing(wrong: Any) -> _Differing | None:
-    if not wrong.any():
-        return None
-    places = np.flatnonzero(wrong)
-    first = np.unravel_index(int(places[0]), wrong.shape)
-    kept = tuple(map(int, places)) if wrong.size <= KEPT else None
-    return _Differing(tuple(int(index) for index in first), len(places), kept)
-
-
-def _at(
-    kind: str,
-    message: str,
-    found: _Differing,
-    expected: Array,
-    got: Array,
-    where: str,
-    **details: Any,
-) -> Judgement:
-    index, count, places = found
-    wanted, seen = _plain(expected[index]), _plain(got[index])
-    place = f"{where}{list(index)} is {seen}, expected {wanted}; {count} of {expected.size} elements differ"
-    text = f"{message}: {place}" if message else place
-    near: dict[str, Any] = {"expected_near": _near(expected, index), "got_near": _near(got, index)}
-    if got.size <= KEPT:
-        near["returned"] = tuple(map(_plain, got.reshape(-1)))
-        near["differing_at"] = places
-    return _disagree(kind, text, first_index=index, expected=wanted, got=seen, differing=count, **near, **details)
-
-
-def _near(array: Array, index: tuple[int, ...]) -> tuple[Any, ...]:
-    """
-    Return up to eight elements in memory order, beginning at most two before `index`.
-    """
-    flat = array.reshape(-1)
-    start = max(int(np.ravel_multi_index(index, array.shape)) - 2, 0)
-    return tuple(_plain(value) for value in flat[start : start + 8])
-
-
-def _plain(value: Any) -> Any:
-    """
-    Return an element as a number that JSON can hold, or as text where it is none.
-    """
-    if np.iscomplexobj(value):
-        return str(complex(value))
-    number = value.item() if isinstance(value, np.generic) else value
-    if isinstance(number, int):
-        return number
-    number = float(number)
-    if not np.isfinite(number):
-        return str(number)
-    return int(number) if number == int(number) and abs(number) < 2**53 else number
 
 
 #: How each expectation judges an observation.

@@ -11,10 +11,10 @@ import numpy as np
 
 from .call import Array
 from .case import Case
+from .difference import special
 from .dtypes import FORMATS
 from .expectation import Output
 from .gathering import Said
-from .judge import special
 from .numerics import wide
 from .portions import PORTIONS
 from .verdict import Finding, Verdict

@@ -41,6 +41,10 @@ def _judge(before: str, after: str, *tests: str) -> Mutant:
     return Mutant(module="judge", before=before, after=after, tests=tests or ("test_judge.py",))
 
 
+def _difference(before: str, after: str) -> Mutant:
+    return Mutant(module="difference", before=before, after=after, tests=("test_judge.py",))
+
+
 def _numerics(before: str, after: str, *tests: str) -> Mutant:
     return Mutant(module="numerics", before=before, after=after, tests=tests or ("test_judge.py",))
 
@@ -99,7 +103,7 @@ _EXPECTED = "    expected = part.expected\n"
 _CAST = "    expected = _rounded(part.expected, part.dtype)\n"
 _PLAIN = "return Judgement(verdict=observation.outcome, message=observation.message)"
 _ERROR = "np.abs(np.subtract(seen, y, where=finite, out=np.zeros_like(y)))"
-_DIFFER = "    if found := _differing((special(y) != special(seen)) & ~_overflows(part, got, context)):"
+_DIFFER = "    if found := differing((special(y) != special(seen)) & ~_overflows(part, got, context)):"
 _TWIN = 'if twin is None or twin.outcome == "returned":'
 
 
@@ -127,7 +131,7 @@ NONE = _judge("AGREE = Judgement", "AGREE = Judgement")
 MUTANTS = {
     # What is compared
     "target-with-itself": _judge(_EXPECTED, "    expected = got\n"),
-    "expected-and-got-swapped": _judge(
+    "expected-and-got-swapped": _difference(
         "wanted, seen = _plain(expected[index]), _plain(got[index])",
         "seen, wanted = _plain(expected[index]), _plain(got[index])",
     ),
@@ -147,16 +151,16 @@ MUTANTS = {
     "magnitudes": _judge(_ERROR, "np.abs(np.abs(seen) - np.abs(y))"),
     "expectation-not-rounded": _judge(_CAST, _EXPECTED),
     # How near
-    "tolerance-times-ten": _judge("_differing(error > allowed.bound)", "_differing(error > 10 * allowed.bound)"),
-    "tolerance-is-absolute": _judge("_differing(error > allowed.bound)", "_differing(error > 1e-5)"),
-    "tolerance-is-relative": _judge(
-        "_differing(error > allowed.bound)", "_differing(error > 1e-3 * np.abs(numerics.wide(expected)))"
+    "tolerance-times-ten": _difference("differing(error > allowed.bound)", "differing(error > 10 * allowed.bound)"),
+    "tolerance-is-absolute": _difference("differing(error > allowed.bound)", "differing(error > 1e-5)"),
+    "tolerance-is-relative": _difference(
+        "differing(error > allowed.bound)", "differing(error > 1e-3 * np.abs(numerics.wide(expected)))"
     ),
-    "tolerance-of-the-largest": _judge("error > allowed.bound", "error > allowed.bound.max()"),
-    "mean-error": _judge("_differing(error > allowed.bound)", "_differing(error.mean() > allowed.bound)"),
-    "whole-grid-step": _judge("error >= grid / 2", "error >= grid"),
-    "half-a-step-is-near": _judge("error >= grid / 2", "error > grid / 2"),
-    "off-the-grid-agrees": _judge("    found = _differing(error > 0)\n", "    return None\n"),
+    "tolerance-of-the-largest": _difference("error > allowed.bound", "error > allowed.bound.max()"),
+    "mean-error": _difference("differing(error > allowed.bound)", "differing(error.mean() > allowed.bound)"),
+    "whole-grid-step": _difference("error >= grid / 2", "error >= grid"),
+    "half-a-step-is-near": _difference("error >= grid / 2", "error > grid / 2"),
+    "off-the-grid-agrees": _difference("    found = differing(error > 0)\n", "    return None\n"),
     "grid-is-one": _numerics("        grid=_grid(call),\n", "        grid=1.0,\n"),
     "grid-without-bias": _numerics(
         "return min(grid, _quantum(call.bias)) if call.bias is not None else grid", "return grid"
@@ -256,27 +260,29 @@ MUTANTS = {
     "overflow-of-any-sign": _judge("np.abs(seen), seen * np.sign(y))", "np.abs(seen), np.abs(seen))"),
     "overflow-takes-any-number": _judge("(beyond > FORMATS[own].largest)", "(beyond >= 0)"),
     "overflow-of-infinite-operands": _judge(" or not all(_finite(array).all() for array in arrays):", ":"),
-    "nan-equals-infinity": _judge(_DIFFER, "    if found := _differing((special(y) > 0) != (special(seen) > 0)):"),
-    "infinities-equal": _judge("3 * np.isneginf(part)", "2 * np.isneginf(part)"),
-    "nan-in-the-imaginary-part": _judge("for part in _parts(values)]", "for part in _parts(values)[:1]]"),
+    "nan-equals-infinity": _judge(_DIFFER, "    if found := differing((special(y) > 0) != (special(seen) > 0)):"),
+    "infinities-equal": _difference("3 * np.isneginf(part)", "2 * np.isneginf(part)"),
+    "nan-in-the-imaginary-part": _difference("for part in _parts(values)]", "for part in _parts(values)[:1]]"),
     "special-values-have-errors": _judge("    finite = np.isfinite(y)\n", "    finite = np.ones(y.shape, bool)\n"),
     "one-nan-excuses-all": _judge(
         "    finite = np.isfinite(y)\n", "    finite = np.full(y.shape, np.isfinite(y).all())\n"
     ),
     "signed-zero-not-heard": _judge("if part.signed_zero and", "if False and"),
     "signed-zero-always": _judge("if part.signed_zero and (", "if ("),
-    "sign-of-the-real-part": _judge(
+    "sign-of-the-real-part": _difference(
         "    parts = _parts(numerics.wide(array))\n", "    parts = _parts(numerics.wide(array))[:1]\n"
     ),
     # Dtypes
-    "dtype-forgotten": _judge("return None if name == expected else", "return None and"),
-    "dtype-by-kind": _judge("return None if name == expected else", "return None if name[:3] == expected[:3] else"),
-    "dtype-of-a-shape-forgotten": _judge(' or _dtype(dtype, observation.dtypes["output"]) or AGREE\n', " or AGREE\n"),
+    "dtype-forgotten": _difference("return None if name == expected else", "return None and"),
+    "dtype-by-kind": _difference(
+        "return None if name == expected else", "return None if name[:3] == expected[:3] else"
+    ),
+    "dtype-of-a-shape-forgotten": _judge(' or difference.dtype(dtype, observation.dtypes["output"])\n', "\n"),
     "integers-as-floats": _judge(
-        "found := _differing(expected != got)", "found := _differing(numerics.wide(expected) != numerics.wide(got))"
+        "found = differing(expected != got)", "found = differing(numerics.wide(expected) != numerics.wide(got))"
     ),
     "integers-wrap-in-a-byte": _judge(
-        "found := _differing(expected != got)", "found := _differing(expected.astype('i1') != got.astype('i1'))"
+        "found = differing(expected != got)", "found = differing(expected.astype('i1') != got.astype('i1'))"
     ),
     "complex-by-real-part": _judge(
         "y, seen = numerics.wide(expected), numerics.wide(got)",
@@ -290,7 +296,7 @@ MUTANTS = {
     "mode-of-a-shape-not-heard": _judge(
         "context.result_dtypes.get(expectation.dtype, expectation.dtype)", "expectation.dtype"
     ),
-    "either-dtype-of-a-mode": _judge(
+    "either-dtype-of-a-mode": _difference(
         "return None if name == expected else", 'return None if name in (expected, "float32") else'
     ),
     # Shapes and layouts
@@ -302,14 +308,17 @@ MUTANTS = {
     "shape-by-size": _judge(
         _EXPECTED, f"{_EXPECTED}    if got.size == expected.size:\n        got = got.reshape(expected.shape)\n"
     ),
-    "shape-by-rank": _judge("    if got.shape == expected:\n", "    if got.ndim == len(expected):\n"),
-    "shape-of-a-shape-forgotten": _judge("return _shape(expectation.shape, got) or _dtype", "return _dtype"),
-    "layout-of-constants": _judge(" or _is_constant(expected):", ":"),
-    "layout-of-nan": _judge("numerics.wide(other), equal_nan=True)", "numerics.wide(other))"),
-    "layout-not-looked-for": _judge("    for order in permutations(range(got.ndim)):", "    for order in ():"),
-    "layout-in-part": _judge("and _equal(moved, expected):", "and (moved == expected).mean() > 0.5:"),
-    "layout-by-shape": _judge("and _equal(moved, expected):", "and moved is not got:"),
-    "layout-agrees": _judge('return _disagree("layout",', 'return AGREE or _disagree("layout",'),
+    "shape-by-rank": _difference("    if got.shape == expected:\n", "    if got.ndim == len(expected):\n"),
+    "shape-of-a-shape-forgotten": _judge("difference.shape(expectation.shape, got) or", ""),
+    "layout-of-constants": _difference(" or _is_constant(expected):", ":"),
+    "layout-of-nan": _difference("numerics.wide(other), equal_nan=True)", "numerics.wide(other))"),
+    "layout-not-looked-for": _difference("    for order in permutations(range(got.ndim)):", "    for order in ():"),
+    "layout-in-part": _difference("and _equal(moved, expected):", "and (moved == expected).mean() > 0.5:"),
+    "layout-by-shape": _difference("and _equal(moved, expected):", "and moved is not got:"),
+    "layout-agrees": _judge(
+        "    wrong = (\n        difference.layout(",
+        "    if difference.layout(expected, got):\n        return None\n    wrong = (\n        difference.layout(",
+    ),
     # Outcomes
     "unsupported-agrees": _judge(_PLAIN, _agreeing("unsupported")),
     "not-run-agrees": _judge(_PLAIN, _agreeing("not-run")),

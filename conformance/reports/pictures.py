@@ -13,8 +13,8 @@ import numpy as np
 
 from .. import export
 from ..call import ARRAYS, Array, Call
+from ..difference import KEPT
 from ..expectation import AnyOf, Expectation, Output
-from ..judge import KEPT
 from ..numerics import wide
 from ..reference import places
 from ..reference.undefined import MODES, Undefined
