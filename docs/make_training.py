@@ -283,6 +283,8 @@ def stale(root: Path) -> Iterator[str]:
     """
     Yield the page where it is not what was measured, and each picture that tells something else.
     """
+    if not (root / MEASURED).is_file():
+        return
     told = Told(root)
     path = root / PAGE
     if not path.exists() or path.read_text(encoding="utf-8") != page(told):
