@@ -13,7 +13,7 @@ from ..corpus import Corpus
 from ..ledger import Ledger
 from ..verdict import Verdict
 from .comparison import about, head
-from .sheet import NOTHING, Said, Texts, Word, laid_out, shown, version, word
+from .sheet import NOTHING, Once, Said, Word, laid_out, shown, version, word
 
 _SIGNS: Mapping[str, tuple[str, str, str]] = {
     "regressed": ("r", "✗", "bad"),
@@ -72,7 +72,7 @@ def _said(found: Comparison, corpus: Corpus, ledger: Ledger) -> Said:
     for pair, at in names.items():
         for name in found.both[pair]:
             letters[name][at] = SAME.letter
-    details, texts = {}, Texts()
+    details, texts = {}, Once()
     # Of several changes of a call the first is its word.
     for change in reversed(found.changes):
         at = names[change.target]
@@ -82,7 +82,7 @@ def _said(found: Comparison, corpus: Corpus, ledger: Ledger) -> Said:
     return Said(words=(*WORDS.values(), SAME), letters=joined, details=details, texts=texts)
 
 
-def _detail(change: Change, found: Comparison, case: Case | None, ledger: Ledger, texts: Texts) -> dict[str, Any]:
+def _detail(change: Change, found: Comparison, case: Case | None, ledger: Ledger, texts: Once) -> dict[str, Any]:
     sides = {"before": (change.before, found.before), "after": (change.after, found.after)}
     told = {
         side: shown(verdict, case, ledger, record) for side, (verdict, record) in sides.items() if verdict is not None

@@ -25,7 +25,7 @@ from . import changed
 from .sheet import sheet
 
 #: What of a sheet the script draws; the rest stands in the page.
-SCRIPTED = ("targets", "words", "areas", "cases", "details", "texts")
+SCRIPTED = ("targets", "words", "areas", "cases", "details", "texts", "runs")
 #: What would end a script element, or be read as markup in it, and how JSON writes it too.
 _ESCAPED = {"<": r"\u003c", ">": r"\u003e", "&": r"\u0026"}
 

@@ -7,6 +7,7 @@ word, which is a letter there, and in `details` why.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -54,23 +55,24 @@ WORDS: Mapping[str, Word] = {
 }
 
 
-class Texts:
+class Once:
     """
-    Texts that stand in many places, each once.
+    What stands in many places, texts or other plain data, each once.
     """
 
     def __init__(self) -> None:
-        self.all: list[str] = []
+        self.all: list[Any] = []
         self._places: dict[str, int] = {}
 
-    def place(self, text: str) -> int:
+    def place(self, each: Any) -> int:
         """
-        Return at which place a text is.
+        Return at which place it is.
         """
-        if text not in self._places:
-            self._places[text] = len(self.all)
-            self.all.append(text)
-        return self._places[text]
+        key = json.dumps(each)
+        if key not in self._places:
+            self._places[key] = len(self.all)
+            self.all.append(each)
+        return self._places[key]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +84,7 @@ class Said:
     words: Sequence[Word]
     letters: Mapping[str, str]
     details: Mapping[tuple[str, int], Mapping[str, Any]]
-    texts: Texts = field(default_factory=Texts)
+    texts: Once = field(default_factory=Once)
 
 
 def sheet(record: Record, corpus: Corpus, ledger: Ledger) -> dict[str, Any]:
@@ -107,17 +109,19 @@ def laid_out(said: Said, corpus: Corpus) -> dict[str, Any]:
     Return the part of a sheet that is drawn from the corpus: words, clauses by area, cases with their arrays.
 
     `details` are by the position of a case, then by that of a target; texts that stand there as numbers are entries of
-    `texts`.
+    `texts`, and the `runs` of a case one of `runs`.
     """
     cases = {case.id: case for case in corpus.cases if case.id in said.letters}
     details: dict[int, dict[int, Mapping[str, Any]]] = {}
+    runs = Once()
     places = {name: at for at, name in enumerate(said.letters)}
     for (name, target), detail in said.details.items():
         details.setdefault(places[name], {})[target] = detail
     return {
         "words": [*said.words, NOTHING],
         "areas": areas(corpus, {clause for case in cases.values() for clause in case.clauses}),
-        "cases": [_case(name, cases.get(name), letters) for name, letters in said.letters.items()],
+        "cases": [_case(name, cases.get(name), letters, runs) for name, letters in said.letters.items()],
+        "runs": runs.all,
         "details": details,
         "texts": said.texts.all,
     }
@@ -174,7 +178,7 @@ def _said(record: Record, corpus: Corpus, ledger: Ledger) -> Said:
     cases = {case.id: case for case in corpus.cases}
     names = {target.name: at for at, target in enumerate(record.targets)}
     letters = {verdict.case: [NOTHING.letter] * len(names) for verdict in record.verdicts}
-    details, texts = {}, Texts()
+    details, texts = {}, Once()
     for verdict in record.verdicts:
         at = names[verdict.target]
         letters[verdict.case][at] = word(verdict).letter
@@ -228,7 +232,7 @@ def _target(target: TargetInfo, record: Record) -> dict[str, Any]:
     }
 
 
-def _case(name: str, case: Case | None, letters: str) -> dict[str, Any]:
+def _case(name: str, case: Case | None, letters: str, runs: Once) -> dict[str, Any]:
     if case is None:
         return {"id": name, "title": "", "clauses": [], "letters": letters}
     call = case.outline
@@ -241,5 +245,10 @@ def _case(name: str, case: Case | None, letters: str) -> dict[str, Any]:
         "rank": call.rank,
         "dtype": call.dtype.input,
         "parameters": parameters(call),
-        **({"sweep": case.sweep} if case.sweep else pictures(case.call, case.expectation)),
+        **({"sweep": case.sweep} if case.sweep else _drawn(case, runs)),
     }
+
+
+def _drawn(case: Case, runs: Once) -> dict[str, Any]:
+    drawn = pictures(case.call, case.expectation)
+    return {**drawn, "runs": runs.place(drawn["runs"])} if "runs" in drawn else drawn

@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   const sheet = JSON.parse(document.getElementById("data").textContent);
-  const { targets, areas, cases, details, texts } = sheet;
+  const { targets, areas, cases, details, texts, runs } = sheet;
   // The words that are said of a case on a target, the worst first, by their letters.
   const words = new Map(sheet.words.map(([letter, sign, text, tone]) => [letter, { sign, text, tone }]));
   const NOTHING = "-";
@@ -214,7 +214,7 @@
     };
     const within = (run, place) => Object.entries(run || {}).every(([letter, [low, high]]) => place[letter] >= low && place[letter] < high);
     const mark = (at, is) => {
-      const run = each.runs[at.C] || {};
+      const run = runs[each.runs][at.C] || {};
       inputs.forEach(([place, cell]) => cell.classList.toggle("read", is && place.N === at.N && within(run.input, place)
         && reads.every(([letter, found]) => found[at[letter]].includes(place[letter]))));
       taps.forEach(([place, cell]) => cell.classList.toggle("read", is && within(run.kernel, place)
