@@ -1,10 +1,10 @@
 """
-The guides of docs/guides, the tutorial and how to cite, run from their own text.
+README, tutorials, guides and how to cite, run from their own text.
 
 A block behind a line that is a file's name and a colon, `infer.py`:, is written to that file. A `console` block
 holds commands, each behind `$ `, with what is printed; three dots stand for anything, the width of gaps does not count,
-and `echo $?` shows an exit code. What a `console download` or `sh` block holds is not run, for it needs another
-release: its words have to be understood.
+and `echo $?` shows an exit code. A `console download` block needs another release, and is run by `tox run -e downloads`
+alone; an `sh` block is run elsewhere, or by hand. Of both the words have to be understood.
 """
 
 from __future__ import annotations
@@ -28,10 +28,13 @@ from .test_recipes import agrees, steps
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-GUIDES = [DOCS / "tutorial.md", *sorted((DOCS / "guides").glob("*.md")), DOCS / "cite.md"]
+PAGES = [ROOT / "README.md", *(DOCS / f"{name}.md" for name in ("tutorial", "training", "cite"))]
+GUIDES = [*PAGES, *sorted((DOCS / "guides").glob("*.md"))]
 #: What may stand behind a fence.
 LANGUAGES = {"console", "console download", "sh", "python", "yaml", "markdown"}
-#: Those whose commands need another release.
+#: Those whose commands are run: those that need another release if the environment says so, which takes minutes.
+RUN = ("console", "console download") if os.environ.get("CONFORMANCE_DOWNLOADS") else ("console",)
+#: Those whose commands may not be run.
 NOT_RUN = ("console download", "sh")
 
 
@@ -73,7 +76,7 @@ def play(page: Path, folder: Path) -> Iterator[tuple[str, str, str]]:
     for language, text, file in blocks(page):
         if file:
             folder.joinpath(file).write_text(text, encoding="utf-8")
-        for command, said in steps(text) if language == "console" else ():
+        for command, said in steps(text) if language in RUN else ():
             code, output = shell(f"(exit {code})\n{command}", folder)
             yield command, said, output
 
@@ -83,10 +86,12 @@ def shell(text: str, folder: Path) -> tuple[int, str]:
     Return the exit code and the output of a command that finds this Python first.
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    # Where releases are installed, the environments that the reader has begin with these.
+    cache = {"CONV_CONFORMANCE_CACHE": str(folder / "cache")} if "console download" in RUN else {}
     made = subprocess.run(
         ["bash", "-c", text],
         cwd=folder,
-        env={**os.environ, "PATH": path},
+        env={**os.environ, "PATH": path, **cache},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -144,11 +149,11 @@ def test_what_is_not_run_is_understood(command: str) -> None:
     understood(command)
 
 
-def test_there_are_seven_guides() -> None:
+def test_there_are_nine_pages() -> None:
     """
     None is lost on the way.
     """
-    assert 7 == len(GUIDES)
+    assert 9 == len(GUIDES)
 
 
 def test_the_action_has_the_inputs_of_the_guide() -> None:

@@ -51,6 +51,7 @@ def _page(said: Mapping[str, Any]) -> str:
     text = template.render(
         sheet=said,
         shown=[name for name in said["counted"] if any(name in target["counts"] for target in said["targets"])],
+        said={letter for case in said["cases"] for letter in case["letters"]},
         data=Markup(embedded({name: said[name] for name in SCRIPTED})),  # noqa: S704 - escaped there
         style=Markup(style),  # noqa: S704 - our own
         script=Markup(script),  # noqa: S704 - our own
