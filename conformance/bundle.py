@@ -16,7 +16,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 from typing import IO
@@ -26,7 +25,7 @@ from jinja2 import Environment, StrictUndefined
 from . import __version__, citation, export, lock, versions
 from .corpus import Corpus, shipped
 from .problem import Invalid, Problem, writing
-from .reports import standard
+from .reports import assets, standard
 
 SUMS = "SHA256SUMS"
 #: What of the folder of the corpus is no part of a bundle: what was measured with it, and seen of frameworks.
@@ -72,26 +71,32 @@ def made(corpus: Corpus) -> Bundle:
         Invalid: if it breaks what released versions promise, or is a release that is not locked.
 
     """
-    version = versions.current()
-    released = versions.read(shipped() / versions.FILE)
-    _hold(corpus, version, released)
-    documents = {place: _document(path) for path, place in _DOCUMENTS.items()}
-    edition = standard.Edition(
-        version=version,
-        date=released[version].date if version in released else "",
-        maker=f"conv-conformance {__version__}",
-        appendices={name: documents[f"spec/{name}.md"].decode() for name in ("glossary", "versions")},
-    )
+    current = edition()
+    _hold(corpus, current.version, versions.read(shipped() / versions.FILE))
     content = {
-        **documents,
+        **{place: _document(path) for path, place in _DOCUMENTS.items()},
         **dict(_sources()),
-        versions.address(version): standard.render(corpus, edition).encode(),
+        versions.address(current.version): standard.render(corpus, current).encode(),
         "corpus.json": (json.dumps(export.document(corpus), ensure_ascii=False, allow_nan=False) + "\n").encode(),
-        "README.md": _readme(corpus, edition).encode(),
+        "README.md": _readme(corpus, current).encode(),
     }
     content = {path: content[path] for path in sorted(content)}
     sums = "".join(f"{_digest(each)}  {path}\n" for path, each in content.items())
     return Bundle(name=f"conv-conformance-{__version__}", files={**content, SUMS: sums.encode()}, time=_time())
+
+
+def edition() -> standard.Edition:
+    """
+    Return the edition of the specification that is shipped.
+    """
+    version = versions.current()
+    released = versions.read(shipped() / versions.FILE)
+    return standard.Edition(
+        version=version,
+        date=released[version].date if version in released else "",
+        maker=f"conv-conformance {__version__}",
+        appendices={name: _document(f"docs/spec/{name}.md").decode() for name in ("glossary", "versions")},
+    )
 
 
 def _hold(corpus: Corpus, version: str, released: versions.Versions) -> None:
@@ -120,7 +125,7 @@ def _document(path: str) -> bytes:
 
 
 def _readme(corpus: Corpus, edition: standard.Edition) -> str:
-    text = files("conv_conformance.reports").joinpath("page", "bundle.md.jinja").read_text(encoding="utf-8")
+    text = assets.read("bundle.md.jinja")
     environment = Environment(
         autoescape=False,  # noqa: S701 - it is Markdown
         undefined=StrictUndefined,

@@ -51,6 +51,15 @@ def test_a_clause(loaded: corpus.Corpus) -> None:
     assert entry == cited("SAME-2", "--bibtex")
 
 
+def test_the_address_of_a_clause_is_in_the_site(tmp_path: Path) -> None:
+    """The page that is written into it has the anchor."""
+    program = [sys.executable, str(PAGES / "make_standard.py"), str(tmp_path)]
+    subprocess.run(program, check=True, capture_output=True)
+    (address,) = re.findall(r"spec/\S+#same-2", cited("SAME-2").partition("\n")[0])
+    page, _, anchor = address.partition("#")
+    assert f'id="{anchor}"' in tmp_path.joinpath(page).read_text(encoding="utf-8")
+
+
 def test_the_whole(loaded: corpus.Corpus) -> None:
     """The suite with the digest that every record holds."""
     assert f"{citation.TITLE}. Version {conv_conformance.__version__}, not yet released. spec/0.1.html" in cited()

@@ -7,11 +7,8 @@ and the page's policy lets no script run but the one that is named by its digest
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
@@ -21,7 +18,7 @@ from ..changes import Comparison
 from ..corpus import Corpus
 from ..ledger import Ledger
 from ..record import Record
-from . import changed
+from . import assets, changed
 from .sheet import sheet
 
 #: What of a sheet the script draws; the rest stands in the page.
@@ -45,9 +42,9 @@ def compared(found: Comparison, corpus: Corpus, ledger: Ledger) -> str:
 
 
 def _page(said: Mapping[str, Any]) -> str:
-    style, script = _read("report.css"), _read("report.js")
+    style, script = assets.read("report.css"), assets.read("report.js")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(_read("report.html.jinja"))
+    template = environment.from_string(assets.read("report.html.jinja"))
     text = template.render(
         sheet=said,
         shown=[name for name in said["counted"] if any(name in target["counts"] for target in said["targets"])],
@@ -55,8 +52,8 @@ def _page(said: Mapping[str, Any]) -> str:
         data=Markup(embedded({name: said[name] for name in SCRIPTED})),  # noqa: S704 - escaped there
         style=Markup(style),  # noqa: S704 - our own
         script=Markup(script),  # noqa: S704 - our own
-        style_hash=_hash(style),
-        script_hash=_hash(script),
+        style_hash=assets.digest(style),
+        script_hash=assets.digest(script),
     )
     # Half of a surrogate pair, which JSON may hold, is no character that a file can.
     return text.encode("utf-8", "replace").decode()
@@ -70,12 +67,3 @@ def embedded(data: Any) -> str:
     for character, escaped in _ESCAPED.items():
         text = text.replace(character, escaped)
     return text
-
-
-def _hash(text: str) -> str:
-    """Return a text's digest as a content security policy names it."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
-
-
-def _read(name: str) -> str:
-    return files("conv_conformance.reports").joinpath("page", name).read_text(encoding="utf-8")

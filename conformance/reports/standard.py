@@ -6,12 +6,9 @@ Commentary is Markdown without HTML; Jinja escapes the rest.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
@@ -21,6 +18,7 @@ from markupsafe import Markup
 
 from .. import excerpts, phrases, specification
 from ..corpus import Corpus, shipped
+from . import assets
 
 #: Headings of an appendix stand below that of the page's section.
 _DEEPER = {"h1": "h2", "h2": "h3", "h3": "h4"}
@@ -50,12 +48,12 @@ def render(corpus: Corpus, edition: Edition) -> str:
 
     """
     areas = specification.load(corpus)
-    style = _read("standard.css")
+    style = assets.read("standard.css")
     literal = {case.id: case for case in corpus.cases if not case.sweep}
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {name: _marked(each, corpus) for name, each in phrases.FILTERS.items()}
     environment.filters |= {"inline": _marked(str, corpus), "block": lambda text: _document(text, corpus)}
-    return environment.from_string(_read("standard.html.jinja")).render(
+    return environment.from_string(assets.read("standard.html.jinja")).render(
         areas=areas,
         clauses=corpus.clauses,
         cases=literal,
@@ -65,7 +63,7 @@ def render(corpus: Corpus, edition: Edition) -> str:
         names=phrases.NAMES,
         required=sum(clause.level == "required" for clause in corpus.clauses.values()),
         style=Markup(style),  # noqa: S704 - our own
-        style_hash=f"sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}",
+        style_hash=assets.digest(style),
     )
 
 
@@ -115,7 +113,3 @@ def _relink(tokens: list[Token], anchors: set[str]) -> None:
 
 def _reader() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": False}).enable("table")
-
-
-def _read(name: str) -> str:
-    return files("conv_conformance.reports").joinpath("page", name).read_text(encoding="utf-8")
