@@ -10,10 +10,11 @@ import gzip
 import hashlib
 import json
 import os
+import posixpath
 import re
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from io import BytesIO
@@ -42,6 +43,7 @@ _DOCUMENTS = {
 }
 #: 1 January 1980, the first day that every format of archives can say.
 _NO_DAY = 315532800
+_LINK = re.compile(r"\[([^\[\]]+)\]\(([^()\s]+)\)")
 _LINE = re.compile(r"([0-9a-f]{64})  ([^\0]+)")
 
 
@@ -80,7 +82,7 @@ def made(corpus: Corpus) -> Bundle:
         "corpus.json": (json.dumps(export.document(corpus), ensure_ascii=False, allow_nan=False) + "\n").encode(),
         "README.md": _readme(corpus, current).encode(),
     }
-    content = {path: content[path] for path in sorted(content)}
+    content = {path: _linked(path, content[path], content.keys()) for path in sorted(content)}
     sums = "".join(f"{_digest(each)}  {path}\n" for path, each in content.items())
     return Bundle(name=f"conv-conformance-{__version__}", files={**content, SUMS: sums.encode()}, time=_time())
 
@@ -116,6 +118,16 @@ def _sources() -> Iterator[tuple[str, bytes]]:
         inside = file.relative_to(folder)
         if inside.parts[0] not in _ELSEWHERE and (file.suffix in _KINDS or file.name == "LICENSE"):
             yield f"cases/{inside.as_posix()}", file.read_bytes()
+
+
+def _linked(path: str, content: bytes, paths: Collection[str]) -> bytes:
+    """Return a file in which links of Markdown to what is not in the bundle are plain text."""
+
+    def kept(link: re.Match[str]) -> str:
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(path), link[2].partition("#")[0]))
+        return link[0] if re.match("https?:|#", link[2]) or target in paths else link[1]
+
+    return _LINK.sub(kept, content.decode()).encode() if path.endswith(".md") else content
 
 
 def _document(path: str) -> bytes:

@@ -6,14 +6,15 @@ Points of sweeps are not held to it: literal cases are what people read and cite
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
-from . import lock, versions, worth
+from . import lock, rules, versions, worth
 from .case import Case
+from .clauses import Clause
 from .coding import confusable
 from .corpus import Corpus
 from .dtypes import PARTS, STRUCTURE_LIMIT, is_integer
@@ -79,10 +80,22 @@ def _problem(case: Case, message: str, hint: str) -> Problem:
 def _complaints(case: Case, corpus: Corpus) -> Iterator[Complaint]:
     outputs = list(_outputs(case.expectation))
     yield from distant(case, corpus.clauses)
+    yield from _decided(case, corpus.clauses)
     yield from _rounded(case, outputs)
     yield from confusable(case, outputs)
     if not case.why and not case.call.gradients:
         yield from _monotonous(outputs)
+
+
+def _decided(case: Case, clauses: Mapping[str, Clause]) -> Iterator[Complaint]:
+    """Complain of an output that is expected without a choice where a clause leaves one."""
+    if not isinstance(case.expectation, Output):
+        return
+    for clause in clauses.values():
+        if clause.when and not clause.superseded_by and all(rules.RULES[name](case.call) for name in clause.when):
+            others = ", ".join(name for name in clause.alternatives if name != "computes")
+            hint = f"cite it, and expect any_of: `computes` with this output, {others} as the clause has it"
+            yield f"{clause.id} leaves a choice here: {clause.sentence}", hint
 
 
 def _outputs(expectation: Expectation) -> Iterable[Output]:

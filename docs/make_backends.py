@@ -82,7 +82,7 @@ def _call() -> Iterator[str]:
 def _signature(thing: object) -> str:
     """Return what a thing takes and gives, its types as they are written."""
     text = str(inspect.signature(thing))  # type: ignore[arg-type]
-    return re.sub(r"(: |-> )(?:ForwardRef\()?'([^']*)'\)?", r"\1\2", text)
+    return re.sub(r"ForwardRef\('([^']*)'\)|(?<=: |> )'([^']*)'", lambda found: found[1] or found[2], text)
 
 
 def said(thing: object) -> str:

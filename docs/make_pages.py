@@ -79,6 +79,7 @@ def pages() -> Mapping[Path, str]:
     facts = _facts(loaded, topics)
     pictures = make_pictures.pictures(areas, facts["cases"])
     environment.globals.update(facts, areas=areas, topics=topics, homes=homes, pictures=pictures)
+    environment.globals.update(portability=_followed())
     return {
         spec / "index.md": _render(environment, "index"),
         **{spec / f"{area.name}.md": _render(environment, "area", area=area) for area in areas},
@@ -95,6 +96,13 @@ def pages() -> Mapping[Path, str]:
         reference / "mutators.md": make_mutators.page(),
         reference / "verdicts.md": make_verdicts.page(),
     }
+
+
+def _followed() -> frozenset[str]:
+    """Return the clauses of which a page says who follows which alternative."""
+    page = ROOT / "docs" / "results" / "portability.md"
+    text = page.read_text(encoding="utf-8") if page.exists() else ""
+    return frozenset(re.findall(r"^## ([A-Z0-9-]+)$", text, re.MULTILINE))
 
 
 def _facts(loaded: Corpus, topics: Sequence[Topic]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -22,6 +23,7 @@ from conv_conformance import __version__, bundle, citation, corpus, export, lock
 from conv_conformance.bundle import Bundle
 from conv_conformance.problem import Invalid
 from conv_conformance.versions import Promise, Version
+from markdown_it import MarkdownIt
 
 from .commands import Command, is_clean
 
@@ -79,6 +81,17 @@ def test_its_corpus_is_the_export(made: Bundle) -> None:
     assert (export.FORMAT, known.digest) == (said["format"], said["suite"]["corpus"])
     assert [case.id for case in known.cases] == [case["id"] for case in said["cases"]]
     jsonschema.Draft202012Validator(export.SCHEMA).validate({**said, "cases": said["cases"][:50]})
+
+
+def test_its_links_lead_to_its_files(made: Bundle) -> None:
+    """Or out of the archive; what the repository alone has is text there."""
+    pages = {path: content.decode() for path, content in made.files.items() if path.endswith(".md")}
+    tokens = [(path, token) for path, text in pages.items() for token in MarkdownIt().parse(text)]
+    children = [(path, child) for path, token in tokens for child in token.children or ()]
+    links = [(path, str(child.attrGet("href"))) for path, child in children if child.type == "link_open"]
+    inside = [(path, target.partition("#")[0]) for path, target in links if not re.match("https?:|#", target)]
+    assert links
+    assert {os.path.normpath(Path(path).parent / target) for path, target in inside} <= made.files.keys()
 
 
 def test_its_readme_names_every_file(made: Bundle) -> None:

@@ -59,9 +59,26 @@ def written(folder: Path, *bodies: str) -> Corpus:
 
 def told(folder: Path, *bodies: str) -> list[str]:
     """
-    Return the messages of the lint about some cases.
+    Return the messages of the lint about some cases, but for those about choices.
     """
-    return [problem.message for problem in lint.check(written(folder, *bodies))]
+    messages = [problem.message for problem in lint.check(written(folder, *bodies))]
+    return [each for each in messages if "leaves a choice here" not in each]
+
+
+OPEN = "clauses: [SAME-1]\npadding: same\nstrides: 2\ninput: [[[1], [2], [4]]]\nkernel: [[[1]], [[2]]]\n"
+
+
+def test_a_choice_that_a_clause_leaves_is_no_one_output(tmp_path: Path) -> None:
+    """A framework that may refuse is not accused; with the choice the case is fine, and so is one that leaves none."""
+    (problem,) = lint.check(written(tmp_path, f"{OPEN}expect: {{output: [[[5], [4]]]}}"))
+    assert problem.message.startswith("mine.a: SAME-4 leaves a choice here: ")
+    assert problem.hint == "cite it, and expect any_of: `computes` with this output, refuses as the clause has it"
+    chosen = "expect: {any_of: {computes: {output: [[[5], [4]]]}, refuses: {refusal: {twin: {strides: 1}}}}}"
+    fine = [
+        f"{OPEN.replace('SAME-1', 'SAME-1, SAME-4')}{chosen}",
+        f"{OPEN.replace('strides: 2', 'strides: 1')}expect: {{output: [[[5], [10], [4]]]}}",
+    ]
+    assert [] == [*lint.check(written(tmp_path, *fine))]
 
 
 def test_a_plain_case_is_fine(tmp_path: Path) -> None:

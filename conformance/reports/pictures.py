@@ -44,14 +44,17 @@ def drawn(call: Call, expected: Expectation) -> list[dict[str, Any]]:
     larger ones `levels`, with the numbers that the lowest and the highest stand for.
     """
     given = {name: (call.array(name), call.letters(name)) for name in ARRAYS if getattr(call, name) is not None}
-    outputs = [each for each in _alternatives(expected) if isinstance(each, Output)]
-    if outputs:
-        given["output"] = (outputs[0].array, call.letters("output"))
-    return [_drawn(name, array, letters) for name, (array, letters) in given.items()]
+    arrays = [_drawn(name, array, letters) for name, (array, letters) in given.items()]
+    named = next(((name, each) for name, each in _alternatives(expected) if isinstance(each, Output)), None)
+    if named is None:
+        return arrays
+    name, output = named
+    about = {"alternative": name} if name else {}
+    return [*arrays, {**_drawn("output", output.array, call.letters("output")), **about}]
 
 
-def _alternatives(expected: Expectation) -> Sequence[Expectation]:
-    return tuple(expected.alternatives.values()) if isinstance(expected, AnyOf) else (expected,)
+def _alternatives(expected: Expectation) -> Sequence[tuple[str, Expectation]]:
+    return tuple(expected.alternatives.items()) if isinstance(expected, AnyOf) else (("", expected),)
 
 
 def _drawn(name: str, array: Array, letters: str) -> dict[str, Any]:

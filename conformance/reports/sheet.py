@@ -182,7 +182,7 @@ def _said(record: Record, corpus: Corpus, ledger: Ledger) -> Said:
     for verdict in record.verdicts:
         at = names[verdict.target]
         letters[verdict.case][at] = word(verdict).letter
-        if verdict.verdict != "agree" or verdict.message:
+        if verdict.verdict != "agree" or verdict.message or verdict.alternative:
             why = [texts.place(text) for text in _why(verdict)]
             more = shown(verdict, cases.get(verdict.case), ledger, record)
             details[verdict.case, at] = {"why": why, **more}

@@ -171,7 +171,7 @@
     return canvas;
   };
 
-  const sized = (array) => `${array.name} ${array.shape.join("×")} ${array.axes}`;
+  const sized = (array) => `${array.name} ${array.shape.join("×")} ${array.axes}${array.alternative ? ` of the alternative ${array.alternative}` : ""}`;
   const figure = (title, tables) => make("figure", {}, make("figcaption", {}, title),
     make("div", { class: "grids", tabindex: "0", role: "group", "aria-label": title }, ...tables));
   const named = (outer) => Object.entries(outer).map(([letter, index]) => `${letter} ${index}`).join(", ");
