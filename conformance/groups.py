@@ -70,7 +70,8 @@ class Group:
             return self.condition.text
         if self.is_exact:
             return "on every call"
-        few = len(self.cases) < FEWEST
+        others = sum(each.of - each.seen for each in self.targets.values())
+        few = min(len(self.cases), others) < FEWEST
         return "on too few calls to say when" if few else "under no condition that these calls alone fulfil"
 
 

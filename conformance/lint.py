@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from . import lock, rules, versions, worth
+from . import lock, versions, worth
 from .case import Case
 from .clauses import Clause
 from .coding import confusable
@@ -22,6 +22,7 @@ from .expectation import AnyOf, Expectation, Output
 from .numerics import gradient_tolerance, second_order_tolerance, tolerance
 from .patterns import matches
 from .problem import Invalid, Problem, suggestion
+from .sweeps import choices
 from .twins import distant
 
 #: What is wrong, and how to mend it.
@@ -91,11 +92,10 @@ def _decided(case: Case, clauses: Mapping[str, Clause]) -> Iterator[Complaint]:
     """Complain of an output that is expected without a choice where a clause leaves one."""
     if not isinstance(case.expectation, Output):
         return
-    for clause in clauses.values():
-        if clause.when and not clause.superseded_by and all(rules.RULES[name](case.call) for name in clause.when):
-            others = ", ".join(name for name in clause.alternatives if name != "computes")
-            hint = f"cite it, and expect any_of: `computes` with this output, {others} as the clause has it"
-            yield f"{clause.id} leaves a choice here: {clause.sentence}", hint
+    for clause in choices(case.call, clauses):
+        others = ", ".join(name for name in clause.alternatives if name != "computes")
+        hint = f"cite it, and expect any_of: `computes` with this output, {others} as the clause has it"
+        yield f"{clause.id} leaves a choice here: {clause.sentence}", hint
 
 
 def _outputs(expectation: Expectation) -> Iterable[Output]:

@@ -50,7 +50,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="PATH|PATTERN",
-        help="Only these cases: files, folders or id patterns. By default the whole corpus.",
+        help="Only these cases, a file, folder or id pattern; can be given more than once. By default all.",
     )
     group.addoption(
         "--conformance-sweeps", choices=["none", "quick", "full"], default="quick", help="Which sweeps to take."

@@ -47,9 +47,12 @@ def validate(what: Sequence[str], sweeps: str, redundant: bool, is_release: bool
     if problems:
         raise Invalid(*problems)
     literal = sum(not case.sweep for case in corpus.cases)
-    click.echo(
-        f"{literal} literal cases and {len(corpus.cases) - literal} sweep points: every expectation holds, twice"
-    )
+    points = len(corpus.cases) - literal
+    counted = [
+        f"{count} {word}{'' if count == 1 else 's'}"
+        for count, word in ((literal, "literal case"), (points, "sweep point"))
+    ]
+    click.echo(f"{' and '.join(counted)}: every expectation holds, twice")
     if not what:
         click.echo(f"{len(corpus.clauses)} clauses, each with its reason and an example")
     if is_release:

@@ -59,10 +59,12 @@ def explain(
     """
     Explain cases, or a call that is given by options.
 
-    The shape of the output with its formula filled in, the windows as products, the clauses in play; of a call without
-    a meaning or an output, why, and what is near it. With -b the calls are made, each in its framework's own words,
-    ready to paste, and what the verdicts on their numbers rest on is shown: K, u and S, the bound and how near the
-    worst output came to it; of numbers that were drawn for it, each statistic with its limit and why that is the limit.
+    The shape of the output with its formula filled in, the windows as products, the clauses in play and those that
+    leave a choice; of a call without a meaning or an output, why, and what is near it.
+
+    With -b the calls are made, each in its framework's own words, ready to paste, and what the verdicts on their
+    numbers rest on is shown: K, u and S, the bound and how near the worst output came to it; of numbers that were drawn
+    for it, each statistic with its limit and why that is the limit.
 
     With --frameworks every installed framework makes the calls. Each is shown in its own words, ready to paste, or
     with what cannot be said, is refused, or comes out otherwise.
@@ -179,14 +181,17 @@ def _show(out: Console, call: Call, clauses: Iterable[str]) -> None:
     if why:
         lines.append(("refused" if not why.startswith("no window") else "empty", why))
         lines += [("near it", f"{words}: output {'x'.join(map(str, shape))}") for words, shape in asked.nearest(call)]
-    lines += [("clause", f"{name}: {sentence}") for name, sentence in _sentences(clauses)]
+    lines += _clauses(call, clauses, has_meaning=not why)
     out.print(showing.lines(lines))
 
 
-def _sentences(clauses: Iterable[str]) -> Iterator[tuple[str, str]]:
-    names = list(clauses)
-    if names:
-        from .. import corpus
+def _clauses(call: Call, cited: Iterable[str], *, has_meaning: bool) -> Iterator[tuple[str, str]]:
+    """Yield the clauses that a case cites, then those that leave a choice for the call."""
+    from .. import corpus
+    from ..sweeps import choices
 
-        known = corpus.load(sweeps="none").clauses
-        yield from ((name, known[name].sentence) for name in names if name in known)
+    known, names = corpus.load(sweeps="none").clauses, list(cited)
+    yield from (("clause", f"{name}: {known[name].sentence}") for name in names if name in known)
+    if has_meaning and call.training is None:
+        left = (clause for clause in choices(call, known) if clause.id not in names)
+        yield from (("choice", f"{clause.id}: {clause.sentence}") for clause in left)
