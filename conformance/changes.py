@@ -109,6 +109,16 @@ class Comparison:
         """By target how many calls both judge."""
         return {name: len(ids) for name, ids in self.both.items()}
 
+    @property
+    def wrong(self) -> int:
+        """How many calls both judge to be wrong, whatever a ledger knows of them."""
+        return sum(
+            _state(was[name]) == _state(now[name]) == "wrong"
+            for pair in self.pairs
+            for was, now in [(_by_case(self.before, pair.before), _by_case(self.after, pair.after))]
+            for name in self.both[pair.name]
+        )
+
     def counts(self, target: str) -> Counter[str]:
         """
         Return how often each change was seen on a target.

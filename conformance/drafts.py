@@ -13,11 +13,10 @@ from packaging.version import InvalidVersion, Version
 
 from .entries import EVERY
 from .groups import Group
+from .ledger import TODO
 from .record import Record
 from .verdict import UNEXPECTED, Verdict
 
-#: Stands in a draft where a person has to write.
-TODO = "to be written by a person"
 #: So many calls are listed by their ids, with what they computed; more are named by their condition.
 LISTED = 5
 

@@ -21,6 +21,9 @@ from .patterns import matches
 from .record import TargetInfo
 from .verdict import UNEXPECTED, Verdict
 
+#: What a draft has in the place of what only a person can say.
+TODO = "to be written by a person"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
@@ -58,6 +61,11 @@ class Entry:
     issue: str = ""
     path: str = ""
     line: int = 0
+
+    @property
+    def unwritten(self) -> list[str]:
+        """What of it is still a draft's, and to be written by a person."""
+        return [name for name in ("reason", "link", "triage") if TODO in getattr(self, name)]
 
     def speaks_of(self, target: TargetInfo, flags: Sequence[str]) -> bool:
         """

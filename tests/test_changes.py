@@ -174,6 +174,11 @@ def test_the_command_line_fails_on_what_is_worse() -> None:
             RIGHT,
             "none that was right is wrong now. Besides, 1 were wrong and are right. By these calls it is safe",
         ),
+        (
+            WRONG,
+            WRONG,
+            "none that was right is wrong now. Besides, 1 are wrong on both sides. By these calls it is safe",
+        ),
         (RIGHT, replace(RIGHT, output_sha256="cd"), "Besides, 1 are right with other bits. By these calls it is safe"),
         (
             RIGHT,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from conv_conformance import entries
+from conv_conformance.ledger import TODO
 
 from .commands import Command, Done, lying
 
@@ -34,6 +35,17 @@ def test_drafted_ledger_knows_everything(command: Command, cases: Path, drafted:
     done = with_ledger(command, cases, drafted, "--strict-known")
     assert done.code == 0
     assert done.out.splitlines()[-1].split()[-3:] == ["1", "0", "2"]
+
+
+def test_what_is_not_written_is_told(command: Command, cases: Path, drafted: Path) -> None:
+    """
+    A draft hides nothing for want of a reason, but a run says so until a person has written it.
+    """
+    told = "still to be written: reason, link, triage"
+    drafts = [line for line in with_ledger(command, cases, drafted).err.splitlines() if line.endswith(told)]
+    assert len(drafts) == drafted.read_text().count("  - id: ") > 0
+    drafted.write_text(drafted.read_text().replace(TODO, "it is so"))
+    assert told not in with_ledger(command, cases, drafted).err
 
 
 def test_deleted_entry_is_named(command: Command, cases: Path, drafted: Path) -> None:

@@ -117,6 +117,11 @@ def run(
         asked = resuming.agreed(resume, earlier.header, {name: asked[name] for name in _given() if name in asked})
     selection, cases = campaign.chosen(asked)
     ledger, about = campaign.ledger(asked["ledgers"], shipped=not asked["no_known"])
+    for entry in ledger.entries:
+        if entry.unwritten:
+            click.echo(
+                f"{entry.path}:{entry.line}: {entry.id}: still to be written: {', '.join(entry.unwritten)}", err=True
+            )
     try:
         adapters = all_targets.named(asked["backends"], every=asked["every"])
         adapters = candidates.placed(adapters, (), lambda line: click.echo(line, err=True))

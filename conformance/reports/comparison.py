@@ -90,6 +90,7 @@ def advice(found: Comparison) -> str:
     worse = [f"{counts[kind]:,} {words}" for kind, words in _WORSE.items() if counts[kind]]
     silent = sum(_is_silent(change) for change in found.changes)
     others = [f"{counts[kind]:,} {words}" for kind, words in _OTHERS.items() if counts[kind]]
+    others += [f"{found.wrong:,} are wrong on both sides"] if found.wrong else []
     total = sum(found.judged.values())
     judged = f"Of {_calls(total)}"
     if worse:
