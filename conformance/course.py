@@ -125,7 +125,7 @@ class Course:
                 match event:
                     case Ready():
                         imported = event.seconds
-                        self._begin(_info(self._adapter, event))
+                        self._begin(described(self._adapter, event))
                         bench.begin(self.info, self._ledger)
                     case Seen():
                         bench.see(event.number, event.observation)
@@ -178,7 +178,10 @@ class Course:
         self._tell(timing)
 
 
-def _info(adapter: Adapter, ready: Ready) -> TargetInfo:
+def described(adapter: Adapter, ready: Ready) -> TargetInfo:
+    """
+    Return what a target says of itself, once it is ready.
+    """
     about = ready.about
     return TargetInfo(
         name=str(adapter),

@@ -94,6 +94,17 @@ def _refusals(expectation: Expectation) -> dict[str, Expectation]:
     return {name: each for name, each in alternatives.items() if isinstance(each, Refusal)}
 
 
+def expected(call: Call, clauses: Mapping[str, Clause]) -> Expectation:
+    """
+    Return what is expected of a call that has a meaning, under all clauses that leave a choice for it.
+
+    Raises:
+        Undefined: if it has none.
+
+    """
+    return _computed(choices(call, clauses), call)
+
+
 def _computed(left: tuple[Clause, ...], call: Call) -> Expectation:
     return _without_echo(expectation_under(left, call, _twins(call)))
 

@@ -136,7 +136,8 @@ def test_a_call_by_options_is_made(command: Command) -> None:
     """In the words of the target; one without a meaning is asked as well, and a search for many is refused."""
     done = command("explain", "--input", "0,3,4,5", "--kernel", "1,2", "-b", "numpy")
     assert (0, "the call on numpy") == (done.code, done.out.splitlines()[0])
-    assert {"grid", "residue", "call"} == {line.split()[0] for line in done.out.splitlines()[1:] if line[0] != " "}
+    names = {line.split()[0] for line in done.out.splitlines()[1:] if line[0] != " "}
+    assert {"verdict", "grid", "residue", "call"} == names
     refused = command("explain", "--input-shape", "1,5,3", "--kernel-size", "2", "--groups", "2", "-b", "numpy")
     assert (0, True) == (refused.code, refused.out.splitlines()[1].startswith("outcome  raised"))
     many = command("explain", "--input-shape", "1,17,1", "--output-size", "3", "-b", "numpy")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..case import Case
     from ..observation import Observation
     from ..targets import Adapter
+    from ..verdict import Verdict
 
 
 def judge(out: Console, cases: Sequence[Case], backends: Sequence[str], *, probes: bool) -> int:
@@ -36,10 +37,9 @@ def judge(out: Console, cases: Sequence[Case], backends: Sequence[str], *, probe
             click.echo(f"{adapter}: {error}", err=True)
             code = codes.NOT_RUN
             continue
-        for number, observation in sorted(seen.items()):
-            case = cases[number]
+        for case, made in zip(cases, seen, strict=True):
             out.print(f"{case.id} on {adapter}", style="bold", highlight=False)
-            lines = [*_account(case, observation), *(_probed(case, adapter) if probes else ())]
+            lines = [*_account(case, made), *(_probed(case, adapter) if probes else ())]
             out.print(showing.lines(lines))
     return code
 
@@ -74,44 +74,74 @@ def _said(adapter: Adapter, cases: Sequence[Case]) -> list[str]:
         seen = _made(adapter, cases)
     except NotRun as error:
         return [f"could not run: {error}"] * len(cases)
-    return [_words(case, seen[number]) for number, case in enumerate(cases)]
+    return list(map(_words, seen))
 
 
-def _words(case: Case, observation: Observation) -> str:
-    from ..judge import Context, judge
-
+def _words(made: Made) -> str:
+    observation = made.observation
     if observation.outcome == "unsupported":
         return f"cannot be said: {observation.message}"
     if observation.outcome != "returned":
         return f"{observation.outcome}: {observation.message}"
-    judged = judge(case.expectation, observation, Context(call=case.call))
-    return observation.call if judged.verdict == "agree" else f"{observation.call}\n{'':<18}but: {judged.message}"
+    is_right = made.verdict.verdict == "agree"
+    return observation.call if is_right else f"{observation.call}\n{'':<18}but: {made.verdict.message}"
 
 
-def _made(adapter: Adapter, cases: Sequence[Case]) -> dict[int, Observation]:
+class Made(NamedTuple):
+    """
+    What became of a call, and the verdict on it, whatever the ledger knows.
+    """
+
+    observation: Observation
+    verdict: Verdict
+
+
+def _made(adapter: Adapter, cases: Sequence[Case]) -> list[Made]:
     """Return what became of each case on a target; raises NotRun."""
+    from ..bench import Bench
+    from ..course import described
     from ..failing import NotRun
+    from ..ledger import Ledger
     from ..plan import make_plan, smoke
     from ..pool import observe
-    from ..process import Failed, Seen
+    from ..process import Failed, Ready, Seen
     from ..terms import Terms
 
     plan = make_plan(cases)
-    seen = {}
+    seen: dict[int, Observation] = {}
+    bench = Bench(plan, str(adapter), lambda verdict: None)
     for event in observe(Terms(), adapter, smoke(), plan.calls, plan.follow_ups):
-        if isinstance(event, Failed):
-            raise NotRun(event.reason)
-        if isinstance(event, Seen) and event.number < len(cases):
-            seen[event.number] = event.observation
-    return seen
+        match event:
+            case Failed():
+                raise NotRun(event.reason)
+            case Ready():
+                bench.begin(described(adapter, event), Ledger())
+            case Seen():
+                seen[event.number] = event.observation
+                bench.see(event.number, event.observation)
+    return [Made(seen[number], verdict) for number, verdict in enumerate(bench.finish())]
 
 
-def _account(case: Case, observation: Observation) -> Iterator[tuple[str, str]]:
+def _account(case: Case, made: Made) -> Iterator[tuple[str, str]]:
     from ..account import Line, account
 
-    yield from [*account(case, observation)] or [Line("outcome", _outcome(observation))]
-    if observation.call:
-        yield "call", observation.call
+    yield from _judged(case, made.verdict)
+    yield from [*account(case, made.observation)] or [Line("outcome", _outcome(made.observation))]
+    if made.observation.call:
+        yield "call", made.observation.call
+
+
+def _judged(case: Case, verdict: Verdict) -> Iterator[tuple[str, str]]:
+    """Yield the verdict, with the alternative that was followed, and of a wrong output its cause and the numbers."""
+    from ..expectation import Shape
+    from ..reports.blocks import block
+
+    if isinstance(case.expectation, Shape) and not case.clauses:
+        return  # the call has no meaning, and nothing is expected of it
+    way = f", by the alternative {verdict.alternative}" if verdict.alternative else ""
+    why = f": {verdict.message}" if verdict.finding is not None else ""
+    yield "verdict", f"{verdict.verdict}{way}{why}"
+    yield from (line for line in block(verdict, case).details if line[0] in ("cause", "expected", "got"))
 
 
 def _outcome(observation: Observation) -> str:
@@ -165,6 +195,6 @@ def _print_smallest(case: Case, call: Call, adapter: Adapter) -> None:
 
     name = f"{case.id.partition('[')[0]}-shrunk"
     click.echo(casetext.case(call, reference.evaluate(call), name=name, title=case.title, clauses=case.clauses))
-    for observation in _made(adapter, [asked.case(call)]).values():
-        said = Verdict(case=name, target=str(adapter), verdict="disagree", call=observation.call)
+    for made in _made(adapter, [asked.case(call)]):
+        said = Verdict(case=name, target=str(adapter), verdict="disagree", call=made.observation.call)
         click.echo("\n".join(script(said, call)))
