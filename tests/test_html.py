@@ -364,7 +364,9 @@ def comparison(loaded: corpus.Corpus) -> Comparison:
 
 def test_what_changed_is_drawn(loaded: corpus.Corpus) -> None:
     """A word for each change, why before and after, and what was returned then."""
-    made = data(html.compared(comparison(loaded), loaded, Ledger()))
+    text = html.compared(comparison(loaded), loaded, Ledger(), ["a note"])
+    assert "<strong>a note</strong>" in text
+    made = data(text)
     assert [each["counts"] for each in made["targets"]] == [{"regressed": 1}, {"the same": 2}]
     assert [(each["id"], each["letters"]) for each in made["cases"]] == [(FIRST, "r="), (OTHER, "-=")]
     detail = made["details"]["0"]["0"]
@@ -405,6 +407,14 @@ def test_the_matrix_and_the_filter(browser: webdriver.Chrome, tmp_path: Path, lo
     assert shown(browser, "#count") == ["1 of 2 cases"]
     browser.find_element(By.ID, "all").send_keys(Keys.ENTER)
     assert shown(browser, "#count") == ["2 of 2 cases"]
+
+
+@in_a_browser
+def test_what_is_worst_stands_first(browser: webdriver.Chrome, tmp_path: Path, loaded: corpus.Corpus) -> None:
+    """Whatever was judged first."""
+    made = record()
+    opened(browser, tmp_path, replace(made, verdicts=[*reversed(made.verdicts)]), loaded)
+    assert shown(browser, "#list tbody th") == [FIRST, OTHER]
 
 
 @in_a_browser
@@ -474,6 +484,7 @@ def test_what_changed_has_a_page(browser: webdriver.Chrome, tmp_path: Path, load
     assert shown(browser, "#case section p") == ["before: agree", "after: disagree, silent: it differs"]
     assert shown(browser, "#case .differs") == ["10", "17"]
     assert shown(browser, "select[name=verdict] option") == ["every", "regressed", "the same"]
+    assert shown(browser, "#list tbody th") == [FIRST, OTHER]
     Select(browser.find_element(By.NAME, "verdict")).select_by_visible_text("regressed")
     assert WebDriverWait(browser, 10).until(lambda it: shown(it, "#list tbody th") == [FIRST])
 

@@ -174,7 +174,8 @@ def comparison(
     if html is not None:
         from ..reports import html as pages
 
-        write(html, lambda: pages.compared(found, corpus, known))
+        notes = [reports.advice(found)] if is_advised else []
+        write(html, lambda: pages.compared(found, corpus, known, notes))
 
 
 def outcome(found: Comparison, fail_on: Sequence[str]) -> int:

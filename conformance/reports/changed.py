@@ -4,7 +4,7 @@ What the page of two records shows that are compared: the same sheet, in which c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..case import Case
@@ -35,14 +35,14 @@ WORDS: Mapping[str, Word] = {kind: Word(_SIGNS[kind][0], _SIGNS[kind][1], kind, 
 SAME = Word("=", "=", "the same", "good")
 
 
-def sheet(found: Comparison, corpus: Corpus, ledger: Ledger) -> dict[str, Any]:
+def sheet(found: Comparison, corpus: Corpus, ledger: Ledger, notes: Sequence[str] = ()) -> dict[str, Any]:
     """
-    Return what the page of a comparison shows; a target is a pair of them.
+    Return what the page of a comparison shows, `notes` above all; a target is a pair of them.
     """
     return {
         "title": "Convolution conformance: what changed",
         "about": list(about(found)),
-        "notes": [],
+        "notes": list(notes),
         "why": [
             {"text": f"{group.verdict}: {head(group)}, {group.acts}; {CHANGES[group.verdict]}", "case": group.smallest}
             for group in found.groups

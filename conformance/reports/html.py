@@ -8,7 +8,7 @@ and the page's policy lets no script run but the one that is named by its digest
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
@@ -34,11 +34,11 @@ def render(record: Record, corpus: Corpus, ledger: Ledger) -> str:
     return _page(sheet(record, corpus, ledger))
 
 
-def compared(found: Comparison, corpus: Corpus, ledger: Ledger) -> str:
+def compared(found: Comparison, corpus: Corpus, ledger: Ledger, notes: Sequence[str] = ()) -> str:
     """
-    Return the page of two records that are compared.
+    Return the page of two records that are compared, with notes above all.
     """
-    return _page(changed.sheet(found, corpus, ledger))
+    return _page(changed.sheet(found, corpus, ledger, notes))
 
 
 def _page(said: Mapping[str, Any]) -> str:

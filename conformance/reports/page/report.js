@@ -86,6 +86,9 @@
   areas.forEach((area, number) => options("clause", [[`area:${number}`, area.title], ...area.clauses.map((each) => [each.id, `   ${each.id}`])]));
   options("cause", [...new Set(Object.keys(details).flatMap(causesOf))].sort().map((name) => [name, name]));
 
+  // What is worst stands first, otherwise the order is that of the corpus.
+  const order = [...words.keys()];
+  const rank = cases.map((each) => Math.min(...[...each.letters].map((letter) => order.indexOf(letter))));
   const wanted = () => {
     const value = (name) => form.elements[name].value;
     const target = value("target"), verdict = value("verdict"), clause = value("clause");
@@ -100,7 +103,7 @@
       if (value("cause") && !causesOf(at).includes(value("cause"))) return [];
       if (text && !`${each.id} ${each.title}`.toLowerCase().includes(text)) return [];
       return [at];
-    });
+    }).sort((one, other) => rank[one] - rank[other]);
   };
 
   const list = document.querySelector("#list tbody"), more = document.getElementById("more");
