@@ -38,11 +38,13 @@ class Failure(NamedTuple):
 
     def is_like(self, other: Failure | None) -> bool:
         """
-        Say whether another failure is most likely the same fault: some cause explains both, or none explains either.
+        Say whether another failure is most likely the same fault, and says no less of it.
+
+        Every cause that explains the other explains this one, or none explains either.
         """
         if other is None or (self.verdict, self.kind) != (other.verdict, other.kind):
             return False
-        return bool(self.causes & other.causes) or not (self.causes or other.causes)
+        return self.causes >= other.causes and bool(self.causes) == bool(other.causes)
 
 
 def failures(calls: Sequence[Call], adapter: Adapter) -> list[Failure | None]:

@@ -72,8 +72,8 @@ def explain(
     With --taps calls of the same shapes show which products the target makes: which element of the input each element
     of the kernel is multiplied by, for which element of the output, where that is not as it should be.
 
-    With --shrink a call that fails is made smaller as long as it fails by the same verdict and the same causes, and
-    printed as a case in YAML and as a program of the bare framework.
+    With --shrink a call that fails is made smaller as long as it fails by the same verdict and by no other cause,
+    and printed as a case in YAML and as a program of the bare framework.
 
     Exit codes: 0; 2 no such case; 3 a target could not run.
     """
