@@ -20,7 +20,7 @@ from .tree import Mapping as Tree
 from .tree import Node, Scalar, parse
 
 LEVELS = ("required", "implementation-defined")
-#: Switches of the reference, each a named way to differ from it.
+#: Switches of the reference, each a named way to differ from it; said again, for ids are listed without NumPy.
 SWITCHES = (
     "trailing-zeros",
     "dilated-nothing",

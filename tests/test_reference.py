@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conv_conformance import clauses
 from conv_conformance.call import Array, Call
-from conv_conformance.reference import Undefined, evaluate, evaluate_again
+from conv_conformance.reference import SWITCHES, Undefined, evaluate, evaluate_again
 from hypothesis import HealthCheck, given, settings
 from scipy import signal
 
@@ -349,3 +350,8 @@ def test_padding_that_is_skipped_is_of_forward_convolutions(reference: Evaluate)
 def test_both_formulations_agree(call: Call, chosen: frozenset[str]) -> None:
     """Bit for bit, or both undefined, over calls of every kind."""
     assert outcome(evaluate, call, chosen) == outcome(evaluate_again, call, chosen)
+
+
+def test_clauses_name_the_switches_that_there_are() -> None:
+    """The list that is read without NumPy is that of the reference."""
+    assert {*clauses.SWITCHES} == SWITCHES
