@@ -4,7 +4,7 @@ The command that explains a call: its shapes and windows, and what a verdict on 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ..call import Call
     from ..case import Case
+    from ..clauses import Clause
 
 OPS = ("conv", "depthwise_conv", "separable_conv", "conv_transpose")
 MODES = ("zeros", "reflect", "replicate", "circular")
@@ -90,10 +91,11 @@ def explain(
         return calling.shrink(cases, backends[0])
     if backends:
         return calling.judge(out, cases, backends, probes=probes)
+    known = showing.corpus((), "none").clauses
     for case in cases:
         if what:
             out.print(f"{case.id}: {case.title}", style="bold", highlight=False, soft_wrap=True)
-        _show(out, case.call, case.clauses)
+        _show(out, case.call, case.clauses, known)
         if is_about_weights:
             out.print(showing.lines(_weights(case.call)))
     return 0
@@ -166,7 +168,7 @@ def _parameters(way: Any) -> Iterator[str]:
     return (f"{name}: {getattr(way, name)}" for name, usual in defaults.items() if getattr(way, name) != usual)
 
 
-def _show(out: Console, call: Call, clauses: Iterable[str]) -> None:
+def _show(out: Console, call: Call, cited: Iterable[str], known: Mapping[str, Clause]) -> None:
     from .. import asked, worked
     from ..reports.blocks import parameters
 
@@ -181,17 +183,17 @@ def _show(out: Console, call: Call, clauses: Iterable[str]) -> None:
     if why:
         lines.append(("refused" if not why.startswith("no window") else "empty", why))
         lines += [("near it", f"{words}: output {'x'.join(map(str, shape))}") for words, shape in asked.nearest(call)]
-    lines += _clauses(call, clauses, has_meaning=not why)
+    lines += _clauses(call, list(cited), known, has_meaning=not why)
     out.print(showing.lines(lines))
 
 
-def _clauses(call: Call, cited: Iterable[str], *, has_meaning: bool) -> Iterator[tuple[str, str]]:
+def _clauses(
+    call: Call, cited: Sequence[str], known: Mapping[str, Clause], *, has_meaning: bool
+) -> Iterator[tuple[str, str]]:
     """Yield the clauses that a case cites, then those that leave a choice for the call."""
-    from .. import corpus
     from ..sweeps import choices
 
-    known, names = corpus.load(sweeps="none").clauses, list(cited)
-    yield from (("clause", f"{name}: {known[name].sentence}") for name in names if name in known)
+    yield from (("clause", f"{name}: {known[name].sentence}") for name in cited if name in known)
     if has_meaning and call.training is None:
-        left = (clause for clause in choices(call, known) if clause.id not in names)
+        left = (clause for clause in choices(call, known) if clause.id not in cited)
         yield from (("choice", f"{clause.id}: {clause.sentence}") for clause in left)
