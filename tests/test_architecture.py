@@ -66,7 +66,7 @@ def traced() -> Iterator[list[tuple[str, str]]]:
         yield found
     finally:
         sys.setprofile(before)
-        threading.setprofile(None)  # type: ignore[arg-type]
+        threading.setprofile(None)
         found.extend(seen)
 
 

@@ -63,7 +63,7 @@ def test_deaths_are_capped() -> None:
     """
     assert LIMITS.deaths == 25
     terms = Terms(limits=replace(LIMITS, deaths=3))
-    calls = [wire.pack_call(number, CASES[0].call) for number in range(8)]  # type: ignore[arg-type]
+    calls = [wire.pack_call(number, CASES[0].call) for number in range(8)]
     events = list(observe(terms, zoo.miniature("dies_of_everything"), smoke(), calls))
     seen = {event.number: event.observation for event in events if isinstance(event, Seen)}
     assert sorted(seen) == list(range(8))
@@ -298,7 +298,7 @@ def stranger(tmp_path: Path, body: str, timeout: float = 5.0) -> list[Event]:
     Return what becomes of three calls under a worker of a few lines.
     """
     (tmp_path / "stranger.py").write_text(STRANGER + body)
-    calls = [wire.pack_call(number, CASES[0].call) for number in range(3)]  # type: ignore[arg-type]
+    calls = [wire.pack_call(number, CASES[0].call) for number in range(3)]
     adapter = resolve(f"cmd:{sys.executable} {tmp_path}/stranger.py")
     return list(observe(Terms(limits=Limits(timeout=timeout, grace=0.2)), adapter, smoke(), calls))
 

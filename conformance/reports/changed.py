@@ -15,22 +15,24 @@ from ..verdict import Verdict
 from .comparison import about, head
 from .sheet import NOTHING, Once, Said, Word, laid_out, shown, version, word
 
-_SIGNS: Mapping[str, tuple[str, str, str]] = {
-    "regressed": ("r", "✗", "bad"),
-    "wrong-otherwise": ("w", "≠", "bad"),
-    "refuses": ("q", "!", "bad"),
-    "unsupported": ("u", "–", "bad"),
-    "slower": ("t", "t", "known"),
-    "precision": ("p", "≈", "known"),
-    "alternative": ("a", "a", "known"),
-    "moved": ("m", "~", "known"),
-    "fixed": ("f", "f", "known"),
-    "supported": ("s", "+", "known"),
-    "only-before": ("b", "‹", "faint"),
-    "only-after": ("n", "›", "faint"),
-}
 #: What is said of a change, the worst first.
-WORDS: Mapping[str, Word] = {kind: Word(_SIGNS[kind][0], _SIGNS[kind][1], kind, _SIGNS[kind][2]) for kind in CHANGES}
+WORDS: Mapping[str, Word] = {
+    each.text: each
+    for each in (
+        Word("r", "✗", "regressed", "bad"),
+        Word("w", "≠", "wrong-otherwise", "bad"),
+        Word("q", "!", "refuses", "bad"),
+        Word("u", "–", "unsupported", "bad"),
+        Word("t", "t", "slower", "known"),
+        Word("p", "≈", "precision", "known"),
+        Word("a", "a", "alternative", "known"),
+        Word("m", "~", "moved", "known"),
+        Word("f", "f", "fixed", "known"),
+        Word("s", "+", "supported", "known"),
+        Word("b", "‹", "only-before", "faint"),
+        Word("n", "›", "only-after", "faint"),
+    )
+}
 #: Both records judge a call, and say the same.
 SAME = Word("=", "=", "the same", "good")
 
