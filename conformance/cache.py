@@ -2,6 +2,7 @@
 What was read once from a file, kept by the digest of its content.
 
 The cache can be deleted at any time; whatever is wrong with it, the files are read again.
+Each loader (a version of this package, or an edit of it) has a folder of its own there; of these the newest few stay.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import marshal
 import os
+import shutil
 import sys
 from contextlib import suppress
 from functools import lru_cache
@@ -17,6 +19,9 @@ from typing import Any
 
 from . import __version__
 from .problem import Invalid, Problem
+
+#: Of how many loaders, the newest ones, what they read is kept.
+LOADERS = 8
 
 
 def folder() -> Path:
@@ -41,16 +46,21 @@ def folder() -> Path:
 
 def key(content: bytes) -> str:
     """
-    Return the key of a file's content under this loader and this Python.
+    Return the key of a file's content.
     """
-    return hashlib.sha256(_loader().encode() + content).hexdigest()
+    return hashlib.sha256(content).hexdigest()
 
 
 @lru_cache(maxsize=1)
 def _loader() -> str:
     """Name the loader so that another one, or this one after an edit, never sees what was kept here."""
     newest = max((file.stat().st_mtime_ns for file in Path(__file__).parent.glob("*.py")), default=0)
-    return f"{__version__} {newest} {sys.implementation.cache_tag} {marshal.version}\0"
+    name = f"{__version__} {newest} {sys.implementation.cache_tag} {marshal.version}"
+    return hashlib.sha256(name.encode()).hexdigest()[:16]
+
+
+def _kept() -> Path:
+    return folder() / "read" / _loader()
 
 
 def get(name: str) -> Any:
@@ -58,7 +68,7 @@ def get(name: str) -> Any:
     Return what was kept under a key, None if nothing was or it cannot be read.
     """
     try:
-        kept = (folder() / name).read_bytes()
+        kept = (_kept() / name).read_bytes()
         return marshal.loads(kept[32:]) if hashlib.sha256(kept[32:]).digest() == kept[:32] else None
     except Exception:
         return None
@@ -70,11 +80,19 @@ def put(name: str, value: Any) -> None:
     """
     with suppress(Exception):
         payload = marshal.dumps(value)
-        place = folder()
-        place.mkdir(parents=True, exist_ok=True)
+        place = _kept()
+        if not place.exists():
+            place.mkdir(parents=True, exist_ok=True)
+            _forget_older(place.parent)
         partial = place / f"{name}.{os.getpid()}"
         try:
             partial.write_bytes(hashlib.sha256(payload).digest() + payload)
             partial.replace(place / name)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def _forget_older(loaders: Path) -> None:
+    newest_first = sorted(loaders.iterdir(), key=lambda loader: loader.stat().st_mtime, reverse=True)
+    for loader in newest_first[LOADERS:]:
+        shutil.rmtree(loader, ignore_errors=True)

@@ -116,8 +116,8 @@ class Service:
             return "reproduces alone" if worker.is_ready else "could not be made alone"
         finally:
             worker.close()
-        is_made = any(isinstance(event, Seen) for event in events)
-        return "did not happen again when made alone" if is_made else "could not be made alone"
+        seconds = [event.observation.seconds for event in events if isinstance(event, Seen)]
+        return f"did not happen again when made alone ({seconds[0]:.1f} s)" if seconds else "could not be made alone"
 
     def _left(self) -> Iterator[Seen]:
         reason = f"the target died {len(self._deaths)} times; the rest was not run"

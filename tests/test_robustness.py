@@ -47,6 +47,13 @@ def files_end_at(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+def files_in(folder: Path) -> list[Path]:
+    """
+    Return every file below a folder.
+    """
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """
@@ -129,7 +136,7 @@ def test_a_full_temporary_folder_is_said_with_its_place(
     why = f"{temporary}: cannot be written: File too large (TMPDIR can name another folder)"
     assert (done.code, is_clean(done)) == (3, True)
     assert f"numpy could not run: its worker cannot be started: {why}" in done.out.splitlines()
-    assert [*temporary.iterdir(), *(tmp_path / "cache").iterdir()] == []
+    assert [*temporary.iterdir(), *files_in(tmp_path / "cache")] == []
 
 
 def test_no_room_for_a_second_worker_costs_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -299,7 +306,7 @@ def test_two_runs_share_a_cache(tmp_path: Path) -> None:
     first, second = map(verdicts, records)
     assert first == second
     assert {said for said, _, _ in first.values()} == {"agree"}
-    kept = [path.name for path in (tmp_path / "cache").iterdir()]
+    kept = [path.name for path in files_in(tmp_path / "cache")]
     assert len(kept) >= 1
     assert not [name for name in kept if "." in name]
 
@@ -311,7 +318,22 @@ def test_half_a_file_of_the_cache_is_not_kept(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("CONV_CONFORMANCE_CACHE", str(tmp_path))
     with files_end_at(100):
         cache.put("key", "text" * 100)
-    assert ([*tmp_path.iterdir()], cache.get("key")) == ([], None)
+    assert (files_in(tmp_path), cache.get("key")) == ([], None)
+
+
+def test_the_cache_forgets_loaders_of_long_ago(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Whoever edits or updates the package often does not fill a disk; what its newest loaders read is kept.
+    """
+    monkeypatch.setenv("CONV_CONFORMANCE_CACHE", str(tmp_path))
+    for age in range(20):
+        older = tmp_path / "read" / f"of-{age:02}-days"
+        older.mkdir(parents=True)
+        os.utime(older, (1e9 - age, 1e9 - age))
+    cache.put("key", [1])
+    left = sorted(path.name for path in (tmp_path / "read").iterdir() if path.name.startswith("of-"))
+    assert left == [f"of-{age:02}-days" for age in range(cache.LOADERS - 1)]
+    assert cache.get("key") == [1]
 
 
 # --- a run that is ended
