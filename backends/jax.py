@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..adapter import Limit, Outputs, Target, Unavailable, ask
+from ..adapter import Limit, Outputs, Prepared, Target, Unavailable, ask
 from ..call import Call
 from . import jax_function, jax_gradients, jax_settings, lax, words
 from .jax_state import State
@@ -137,9 +137,9 @@ class Jax:
                     found |= jax_gradients.delivered(call, [ask(np.asarray, each) for each in returned])
                 else:
                     found["output"] = ask(np.asarray, returned)
-                return Outputs(found, written, len(steps) > 1 or call.bias is not None)
+                return Outputs(found, composed=len(steps) > 1 or call.bias is not None)
 
-        return run
+        return Prepared(run, written)
 
     def _compute(self, call: Call, compute: jax_function.Function, placed: Sequence[Any]) -> Any:
         if self._compiles and call.training is not None:

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any
 
-from ..adapter import Outputs, Target, Unavailable, ask
+from ..adapter import Outputs, Prepared, Target, Unavailable, ask
 from ..call import Array, Call
 from . import (
     jax_settings,
@@ -122,7 +122,7 @@ class Keras:
         if call.gradients:
             arrays = [signal, *weights, call.place("cotangent", step.layout)]
             arrays += words.directions(call, keras_gradients.letters(step))
-            return lambda: Outputs(self._differentiated(call, step, arrays), written, is_composed)
+            return Prepared(lambda: Outputs(self._differentiated(call, step, arrays), composed=is_composed), written)
 
         def run() -> Outputs:
             with self._x64(call), self._keras.device(self._device):
@@ -132,9 +132,9 @@ class Keras:
             if inferred is not None:
                 found["inference"] = inferred
             delivered = {name: call.deliver(array, step.layout) for name, array in found.items()}
-            return Outputs(delivered, written, is_composed)
+            return Outputs(delivered, composed=is_composed)
 
-        return run
+        return Prepared(run, written)
 
     def _fit(self, call: Call) -> Callable[[], Outputs]:
         """Return the closure that trains a layer."""
@@ -144,9 +144,9 @@ class Keras:
 
         def run() -> Outputs:
             with self._x64(call), self._keras.device(self._device):
-                return Outputs(keras_fit.trained(self._keras, call, step, arrays), keras_fit.written(call, step))
+                return Outputs(keras_fit.trained(self._keras, call, step, arrays))
 
-        return run
+        return Prepared(run, keras_fit.written(call, step))
 
     def _written(self, call: Call, step: keras_words.Step) -> str:
         if not call.gradients:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..adapter import Outputs, Target, Unavailable
+from ..adapter import Outputs, Prepared, Target, Unavailable
 from ..call import Array, Call
 from . import tensorflow_settings, tf_function, tf_gradients, tf_nn, words
 
@@ -89,9 +89,9 @@ class TensorFlow:
                 delivered = tf_gradients.delivered(call, step, found)
             else:
                 delivered = {name: call.deliver(array, step.data_format) for name, array in found.items()}
-            return Outputs(delivered, written, call.bias is not None)
+            return Outputs(delivered, composed=call.bias is not None)
 
-        return run
+        return Prepared(run, written)
 
     def _compute(
         self, call: Call, step: tf_nn.Step, compute: tf_function.Function, arrays: Sequence[Array]

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from ..adapter import Limit, Outputs, Target, Unavailable, ask
+from ..adapter import Limit, Outputs, Prepared, Target, Unavailable, ask
 from ..call import COTANGENT, Array, Call
 from . import torch_gradients
 from . import torch_text as writing
@@ -98,16 +98,16 @@ class Torch:
             if call.bias is None:
                 tensors.append(None)
             if sent:
-                return Outputs(self._differentiated(call, plan, tensors, *self._tensors(sent)), written, len(plan) > 1)
+                return Outputs(self._differentiated(call, plan, tensors, *self._tensors(sent)), composed=len(plan) > 1)
             found = {"output": self.surface.compute(call, plan, tensors)}
             if call.variation.shape_inference:
                 stated = self._inference.infer(call, plan, tensors)
                 found["inference"] = ask(self.torch.zeros, stated.shape, dtype=stated.dtype)
             arrays = {name: ask(fetched, self.torch, each) for name, each in found.items()}
             delivered = {name: call.deliver(array, "NC" + call.spatial) for name, array in arrays.items()}
-            return Outputs(delivered, written, len(plan) > 1)
+            return Outputs(delivered, composed=len(plan) > 1)
 
-        return run
+        return Prepared(run, written)
 
     def _tensors(self, placed: Sequence[tuple[Array, str]]) -> list[Any]:
         return [ask(tensor, self.torch, array, dtype, self.device) for array, dtype in placed]

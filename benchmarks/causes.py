@@ -18,7 +18,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from conv_conformance import campaign, casetext, platforms, reference, targets
+from conv_conformance import asked, campaign, casetext, platforms, targets
 from conv_conformance.call import Call
 from conv_conformance.case import Case
 from conv_conformance.failing import failures, like
@@ -86,7 +86,8 @@ def _small(case: Case, adapter: Adapter) -> str:
         return ""
     call = shrunk(case.call, like(found, adapter))
     name = f"{case.id.partition('[')[0]}-shrunk"
-    return casetext.case(call, reference.evaluate(call), name=name, title=case.title, clauses=case.clauses)
+    title = f"Fails as {case.id} does"
+    return casetext.case(call, asked.case(call).expectation, name=name, title=title, clauses=case.clauses)
 
 
 def main() -> None:

@@ -16,13 +16,14 @@ _HOMES = {
     "Stage": "call",
     "Limit": "adapter",
     "Outputs": "adapter",
+    "Prepared": "adapter",
     "Refused": "adapter",
     "Target": "adapter",
     "Unavailable": "adapter",
     "ask": "adapter",
 }
 
-__all__ = ["Call", "Limit", "Outputs", "Refused", "Stage", "Target", "Unavailable", "__version__", "ask"]
+__all__ = ["Call", "Limit", "Outputs", "Prepared", "Refused", "Stage", "Target", "Unavailable", "__version__", "ask"]
 
 
 def __getattr__(name: str) -> Any:

@@ -64,6 +64,23 @@ class Outputs(NamedTuple):
     composed: bool = False
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """
+    The closure that makes a call, with the words of the call, so that one which raises or ends the process has them.
+
+    `call` is as that of `Outputs`, which has it from here unless it has one.
+    """
+
+    make: Callable[[], Outputs]
+    call: str = ""
+
+    def __call__(self) -> Outputs:
+        """Make the call."""
+        outputs = self.make()
+        return outputs._replace(call=outputs.call or self.call)
+
+
 class Refused(Exception):
     """
     Raised by an adapter that is itself the implementation, to refuse a call; counts as *raised*.
@@ -132,7 +149,7 @@ class Backend(Protocol):
 
     def prepare(self, call: Call) -> Callable[[], Outputs]:
         """
-        Permute, rename and place what the call needs; return the closure that makes it.
+        Permute, rename and place what the call needs; return the closure that makes it, or one with words: `Prepared`.
 
         Whatever the framework may refuse runs inside the closure, each step through `ask`.
         """

@@ -5,8 +5,9 @@ A call that is asked about in a few words, and the calls near it that have a mea
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from math import prod
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from . import reference
 from .call import SPATIAL, Array, Call, PerArray
 from .case import Case
+from .clauses import Clause
 from .dtypes import numpy_type
 from .expectation import Expectation, Shape
 from .problem import Invalid, Problem
@@ -167,14 +169,22 @@ def case(asked: Call) -> Case:
     """
 
     def expectation() -> Expectation:
-        from . import corpus, derivation
+        from . import derivation
 
         try:
-            return derivation.expected(asked, corpus.load(sweeps="none").clauses)
+            return derivation.expected(asked, _clauses())
         except reference.Undefined:
             return Shape(shape=(), dtype=asked.dtype_of("output"))
 
     return Case(id="the call", title="", clauses=(), build_call=lambda: asked, build_expectation=expectation)
+
+
+@cache
+def _clauses() -> Mapping[str, Clause]:
+    """Return the shipped clauses, read once for all calls."""
+    from . import corpus
+
+    return corpus.load(sweeps="none").clauses
 
 
 def objection(asked: Call) -> str:

@@ -11,17 +11,25 @@ from typing import Any
 import numpy as np
 import yaml
 
-from .call import ARRAYS, Array, Call
+from .call import ARRAYS, Array, Call, Variation
+from .expectation import AnyOf, Expectation, Output, Refusal
 
 #: What is not written where it is so.
 USUAL = {"padding_mode": "zeros", "groups": 1}
+#: A case cites no more clauses than this.
+CITED = 3
 
 
-def case(call: Call, output: Array, *, name: str, title: str, clauses: Sequence[str]) -> str:
+def case(call: Call, expectation: Expectation, *, name: str, title: str, clauses: Sequence[str]) -> str:
     """
-    Return a file with one case, which expects an output, in the layout and dtype of the call.
+    Return a file with one case, in the layout and dtype of the call.
+
+    It expects an output, with gradients where the call asks for them; clauses that leave a choice are cited first.
     """
-    entry: dict[str, Any] = {"id": name, "title": title, "clauses": list(clauses), "op": call.op}
+    left = expectation.clauses if isinstance(expectation, AnyOf) else ()
+    cited = [*dict.fromkeys((*left, *clauses))][:CITED]
+    why = "Its numbers are the plainest on which the fault shows."
+    entry: dict[str, Any] = {"id": name, "title": title, "clauses": cited, "why": why, "op": call.op}
     names = [each for each in ARRAYS if getattr(call, each) is not None]
     layouts = {each: call.letters(each) for each in (*names, "output") if each != "bias"}
     entry |= {"layout": layouts, "dtype": {each: call.dtype_of(each) for each in (*names, "output")}}
@@ -37,9 +45,44 @@ def case(call: Call, output: Array, *, name: str, title: str, clauses: Sequence[
     stored = {name: getattr(call.storage, name, None) or "contiguous" for name in names}
     storage = {name: _storage(word) for name, word in stored.items() if word != "contiguous"}
     entry |= {"storage": storage} if storage else {}
-    entry["expect"] = {"output": _numbers(output)}
+    entry |= {"accumulate": call.accumulate} if call.accumulate is not None else {}
+    entry |= {"variation": varied} if (varied := _varied(call.variation)) else {}
+    entry["expect"] = _expected(call, expectation)
     text = yaml.safe_dump([entry], sort_keys=False, width=110, default_flow_style=None)
     return f"about: A call that fails, made as small as it gets.\ncases:\n{_indented(text)}"
+
+
+def _varied(variation: Variation) -> list[Any]:
+    words = ("kernel_constant", "dynamic_shape", "inside_graph", "shape_inference")
+    threads = [{"threads": variation.threads}] if variation.threads > 1 else []
+    return [*(word for word in words if getattr(variation, word)), *threads]
+
+
+def _expected(call: Call, expectation: Expectation) -> dict[str, Any]:
+    match expectation:
+        case Output():
+            return {"output": _numbers(expectation.array), **_gradients(call, expectation)}
+        case Refusal():
+            return {"refusal": {"twin": yaml.safe_load(expectation.name)}}
+        case AnyOf():
+            found: dict[str, Any] = {}
+            for name, each in expectation.alternatives.items():
+                found.setdefault(_name(name), _expected(call, each))
+            return {"any_of": found}
+    raise TypeError(f"no case expects {expectation}")
+
+
+def _gradients(call: Call, output: Output) -> dict[str, Any]:
+    if call.cotangent is None:
+        return {}
+    found = {name: _numbers(output.gradients[name]) for name in call.gradients}
+    return {"gradients": {"cotangent": _numbers(call.cotangent), **found}}
+
+
+def _name(alternative: str) -> str:
+    """Return the name of an alternative; of one of several clauses at once, the first that is not to compute."""
+    names = [part.rpartition(":")[2] for part in alternative.split(", ")]
+    return next((name for name in names if name != "computes"), "computes")
 
 
 def _storage(word: str) -> str | dict[str, str]:

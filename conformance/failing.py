@@ -4,21 +4,26 @@ How calls fail on a target: by what verdict, and by which causes of the glossary
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
-from . import reference, wire
+from . import asked
+from .bench import Bench
 from .call import Call
-from .dtypes import numpy_type
-from .expectation import Output
-from .judge import Context, judge
+from .case import Case
+from .course import described
+from .expectation import Shape
+from .ledger import Ledger
 from .observation import Observation
-from .plan import smoke
+from .plan import make_plan, smoke
 from .pool import observe
-from .process import Failed, Seen
+from .process import Failed, Ready, Seen
 from .shrinking import Fails
 from .targets import Adapter
 from .terms import Terms
+from .verdict import Verdict
 
 
 class NotRun(Exception):
@@ -27,14 +32,50 @@ class NotRun(Exception):
     """
 
 
+class Made(NamedTuple):
+    """
+    What became of a call, and the verdict on it, whatever the ledger knows.
+    """
+
+    observation: Observation
+    verdict: Verdict
+
+
+def made(cases: Sequence[Case], adapter: Adapter) -> list[Made]:
+    """
+    Return what became of each case on a target.
+
+    Raises:
+        NotRun: if the target could not run.
+
+    """
+    plan = make_plan(cases)
+    seen: dict[int, Observation] = {}
+    bench = Bench(plan, str(adapter), lambda verdict: None)
+    for event in observe(Terms(), adapter, smoke(), plan.calls, plan.follow_ups):
+        match event:
+            case Failed():
+                raise NotRun(event.reason)
+            case Ready():
+                bench.begin(described(adapter, event), Ledger())
+            case Seen():
+                seen[event.number] = event.observation
+                bench.see(event.number, event.observation)
+    return [Made(seen[number], verdict) for number, verdict in enumerate(bench.finish())]
+
+
 class Failure(NamedTuple):
     """
-    A verdict that is no agreement, the kind of a disagreement, and the causes that give all of the output.
+    A verdict that is no agreement, the kind and place of a disagreement, and the causes that give all of the array.
+
+    `words` are those of a refusal, without its numbers: one that says something else is another fault.
     """
 
     verdict: str
-    kind: str | None
-    causes: frozenset[str]
+    kind: str | None = None
+    where: str = "output"
+    causes: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
 
     def is_like(self, other: Failure | None) -> bool:
         """
@@ -42,7 +83,7 @@ class Failure(NamedTuple):
 
         Every cause that explains the other explains this one, or none explains either.
         """
-        if other is None or (self.verdict, self.kind) != (other.verdict, other.kind):
+        if other is None or self._replace(causes=frozenset()) != other._replace(causes=frozenset()):
             return False
         return self.causes >= other.causes and bool(self.causes) == bool(other.causes)
 
@@ -51,18 +92,17 @@ def failures(calls: Sequence[Call], adapter: Adapter) -> list[Failure | None]:
     """
     Return how each call fails on a target, None where it agrees, cannot be said, or has no meaning.
 
+    What is expected of a call is what the clauses have it, those included that leave a choice.
+
     Raises:
         NotRun: if the target could not run.
 
     """
-    right = {number: each for number, call in enumerate(calls) if (each := _right(call)) is not None}
-    packed = [wire.pack_call(number, calls[number]) for number in right]
+    every = {number: replace(asked.case(call), id=f"call {number}") for number, call in enumerate(calls)}
+    meant = {number: each for number, each in every.items() if not isinstance(each.expectation, Shape)}
     found: list[Failure | None] = [None] * len(calls)
-    for event in observe(Terms(), adapter, smoke(), packed):
-        if isinstance(event, Failed):
-            raise NotRun(event.reason)
-        if isinstance(event, Seen):
-            found[event.number] = _failure(calls[event.number], right[event.number], event.observation)
+    for number, each in zip(meant, made([*meant.values()], adapter), strict=True):
+        found[number] = _failure(each.verdict)
     return found
 
 
@@ -73,22 +113,11 @@ def like(failure: Failure, adapter: Adapter) -> Fails:
     return lambda calls: [failure.is_like(each) for each in failures(calls, adapter)]
 
 
-def _right(call: Call) -> Output | None:
-    try:
-        return Output(array=reference.evaluate(call))
-    except reference.Undefined:
+def _failure(verdict: Verdict) -> Failure | None:
+    if verdict.verdict in ("agree", "unsupported", "not-run"):
         return None
-
-
-def _failure(call: Call, right: Output, observation: Observation) -> Failure | None:
-    from .diagnosis import diagnose
-
-    judged = judge(right, observation, Context(call=call))
-    if judged.verdict in ("agree", "unsupported", "not-run"):
-        return None
-    kind = judged.finding.kind if judged.finding is not None else None
-    got = observation.arrays.get("output")
-    if judged.verdict != "disagree" or got is None or got.dtype != numpy_type(call.dtype_of("output")):
-        return Failure(judged.verdict, kind, frozenset())
-    said = diagnose(call, got, observation.dtypes["output"])
-    return Failure(judged.verdict, kind, frozenset(said.causes if said is not None else ()))
+    if (finding := verdict.finding) is None:
+        return Failure(verdict.verdict)
+    causes = frozenset(verdict.diagnosis.causes if verdict.diagnosis is not None else ())
+    words = frozenset(re.findall(r"[^\W\d_]{3,}", verdict.message)) if finding.kind == "refused" else frozenset()
+    return Failure(verdict.verdict, finding.kind, finding.where, causes, words)

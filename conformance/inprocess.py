@@ -55,5 +55,5 @@ class _Unmarked:
     Takes no notes of progress: nobody watches this process.
     """
 
-    def mark(self, case: int, phase: int) -> None:
+    def mark(self, case: int, phase: int, words: str = "") -> None:
         """Do nothing."""

@@ -101,7 +101,8 @@ class Service:
         self._waiting.remove(culprit)
         if death.outcome != "suite-error":
             message = f"{message}; {self._alone(culprit)}"
-        observation = Observation(outcome=death.outcome, message=message, phase=worker.phase)
+        words = worker.words_of(culprit)
+        observation = Observation(outcome=death.outcome, message=message, phase=worker.phase, call=words)
         self._deaths.append(Seen(number=culprit, observation=observation))
         return self._deaths[-1]
 

@@ -29,7 +29,7 @@ from .call import Array
 from .observation import Observation, from_message, is_duration, readable
 from .targets import Adapter
 from .terms import Limits, Terms
-from .worker import PHASES, PROGRESS
+from .worker import PHASES, PROGRESS, PROGRESS_SIZE
 
 #: The number of the smoke call, which goes ahead of every case.
 SMOKE = -1
@@ -186,14 +186,22 @@ class Worker:
 
         A stream that breaks does so in the answer whose turn it was, whatever the worker has begun since.
         """
-        number, _ = PROGRESS.unpack(self._progress)
+        number, _ = PROGRESS.unpack_from(self._progress)
         is_making = death.outcome != "suite-error" and number in self._expected
         return number if is_making else self._expected[0]
 
     @property
     def phase(self) -> str:
         """The phase in which the worker stands or stood: prepare, call or fetch."""
-        return PHASES[PROGRESS.unpack(self._progress)[1]]
+        return PHASES[PROGRESS.unpack_from(self._progress)[1]]
+
+    def words_of(self, number: int) -> str:
+        """
+        Return a call that it has begun as an expression that can be pasted; nothing where it has not said it.
+        """
+        if PROGRESS.unpack_from(self._progress)[0] != number:
+            return ""
+        return readable(self._progress[PROGRESS.size :].partition(b"\0")[0].decode(errors="replace"))
 
     @property
     def last_words(self) -> str:
@@ -229,7 +237,7 @@ class Worker:
     def _stop_if_due(self, watch: Watch) -> None:
         if self._stopped.is_set():
             raise Interrupted
-        number, _ = PROGRESS.unpack(self._progress)
+        number, _ = PROGRESS.unpack_from(self._progress)
         reason = watch.overdue((number, len(self._expected)), self.is_ready)
         outcome = "timeout"
         if not reason and (reason := watch.swollen(self._process.pid)):
@@ -336,9 +344,9 @@ class Watch:
 
 
 def _new_progress(path: Path) -> mmap.mmap:
-    path.write_bytes(PROGRESS.pack(SMOKE - 1, 0))
+    path.write_bytes(PROGRESS.pack(SMOKE - 1, 0).ljust(PROGRESS_SIZE, b"\0"))
     with path.open("r+b") as file:
-        return mmap.mmap(file.fileno(), PROGRESS.size, access=mmap.ACCESS_READ)
+        return mmap.mmap(file.fileno(), PROGRESS_SIZE, access=mmap.ACCESS_READ)
 
 
 def _is_ready(message: wire.Message) -> bool:

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .call import ARRAYS, Array, Call, PerArray
+from . import worked
+from .call import ARRAYS, COTANGENT, Array, Call, PerArray, Variation
 
 #: Says of calls which of them still fail.
 Fails = Callable[[Sequence[Call]], Sequence[bool]]
@@ -36,29 +37,49 @@ def shrunk(call: Call, fails: Fails) -> Call:
     return call
 
 
-def size(call: Call) -> tuple[int, int, int, float]:
+def size(call: Call) -> tuple[int, int, int, int, float]:
     """
     Return how large a call is: its elements, how far its parameters are from their defaults, the digits of its numbers.
 
-    The numbers themselves come last.
+    Then come how many numbers are not told apart from others of their array, and the numbers themselves.
     """
-    arrays = [call.array(name) for name in ARRAYS if getattr(call, name) is not None]
+    arrays = [call.array(name) for name in (*ARRAYS, COTANGENT) if getattr(call, name) is not None]
     ones = (*call.strides, *call.dilations, *call.input_dilations, call.groups)
     words = (call.padding != "valid", call.padding_mode != "zeros", call.storage != PerArray(input="contiguous"))
     said = sum(value - 1 for value in ones) + sum(words) + sum(call.output_padding) + (call.before is not None)
+    said += len(call.gradients) + (call.variation != Variation()) + (call.accumulate is not None)
     said += 0 if isinstance(call.padding, str) else sum(abs(end) for pair in call.padding for end in pair)
     numbers = [float(value) for array in arrays for value in np.abs(array).flat]
     digits = sum(len(f"{number:.17g}") for number in numbers)
-    return sum(array.size for array in arrays), said, digits, sum(filter(math.isfinite, numbers))
+    repeated = sum(array.size - len(set(array.ravel().tolist())) for array in arrays)
+    return sum(array.size for array in arrays), said, digits, repeated, sum(filter(math.isfinite, numbers))
 
 
 def smaller(call: Call) -> Iterator[Call]:
     """
     Yield calls that are one step smaller; some may have no meaning.
     """
-    yield from _cut(call)
-    yield from _simpler(call)
-    yield from _plainer(call)
+    for each in (*_cut(call), *_simpler(call), *_plainer(call), *_less_asked(call)):
+        yield each if call.cotangent is None else _sent_back(each)
+
+
+def _less_asked(call: Call) -> Iterator[Call]:
+    """Yield calls that ask for the gradient of one array less, or for none."""
+    for name in call.gradients if len(call.gradients) > 1 else ():
+        yield replace(call, gradients=tuple(each for each in call.gradients if each != name))
+    if call.gradients:
+        yield replace(call, gradients=(), cotangent=None)
+
+
+def _sent_back(call: Call) -> Call:
+    """Return the call with a cotangent of the shape of its output, of the numbers that it has, in their order."""
+    gradients = tuple(name for name in call.gradients if getattr(call, name) is not None)
+    if call.cotangent is None or not gradients:
+        return replace(call, gradients=(), cotangent=None)
+    shape = worked.shape(call)
+    if shape is None or shape == call.cotangent.shape:
+        return replace(call, gradients=gradients)
+    return replace(call, gradients=gradients, cotangent=np.resize(call.cotangent, shape))
 
 
 def _parts(count: int) -> Iterator[slice]:
@@ -157,6 +178,8 @@ def _simpler(call: Call) -> Iterator[Call]:
         "strides": ones,
         "dilations": ones,
         "input_dilations": ones,
+        "variation": Variation(),
+        "accumulate": None,
     }
     for name, value in plain.items():
         if getattr(call, name) is not value:
@@ -176,7 +199,7 @@ def _simpler(call: Call) -> Iterator[Call]:
 
 def _plainer(call: Call) -> Iterator[Call]:
     """Yield calls of simpler numbers: zeros, ones, positions, whole numbers."""
-    for name in ("input", *KERNELS, "bias"):
+    for name in ("input", *KERNELS, "bias", COTANGENT):
         if getattr(call, name) is None:
             continue
         array = call.array(name)

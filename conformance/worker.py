@@ -28,7 +28,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from . import wire
-from .adapter import Outputs, Raised, Refused, Target, Unavailable, attribute
+from .adapter import Outputs, Prepared, Raised, Refused, Target, Unavailable, attribute
 from .call import Array, Call
 from .dtypes import NARROW, numpy_type
 from .fitting import fitted
@@ -38,6 +38,8 @@ from .memory import give_back
 IDLE, PREPARE, CALL, FETCH = range(4)
 PHASES = ("idle", "prepare", "call", "fetch")
 PROGRESS = struct.Struct("<qq")
+#: How large the progress file is; behind the two numbers stand the words of the call, up to a zero byte.
+PROGRESS_SIZE = 4096
 
 #: Observations are sent when this many wait, or when the oldest is this many seconds old.
 CHUNK, AGE = 64, 0.05
@@ -61,24 +63,28 @@ MEMORY_ERRORS = ("out of memory", "allocate memory", "resource_exhausted", "reso
 
 class Progress:
     """
-    Marks which case has begun, and its phase, where the parent still reads it when this process has died.
+    Marks which case has begun, its phase and its words, where the parent still reads it when this process has died.
     """
 
     def __init__(self, path: str) -> None:
         with open(path, "r+b") as file:
-            self._map = mmap.mmap(file.fileno(), PROGRESS.size)
+            self._map = mmap.mmap(file.fileno(), PROGRESS_SIZE)
 
-    def mark(self, case: int, phase: int) -> None:
+    def mark(self, case: int, phase: int, words: str = "") -> None:
+        text = words.encode()
+        room = PROGRESS_SIZE - PROGRESS.size
+        said = text + b"\0" if len(text) < room else b"\0"
+        self._map[PROGRESS.size : PROGRESS.size + len(said)] = said
         PROGRESS.pack_into(self._map, 0, case, phase)
 
 
 class Marks(Protocol):
     """
-    What is told of each call that is begun, and its phase.
+    What is told of each call that is begun, its phase, and its words once they are known.
     """
 
-    def mark(self, case: int, phase: int) -> None:
-        """Take down the number of a call and a phase."""
+    def mark(self, case: int, phase: int, words: str = "") -> None:
+        """Take down the number of a call, a phase, and the words of the call."""
 
 
 class Outbox:
@@ -260,7 +266,7 @@ class Bench:
         """
         Make one call; return the packed observation, and whether the device is lost to this process.
         """
-        phase, reason = PREPARE, ""
+        phase, reason, words = PREPARE, "", ""
         self._marks.mark(number, phase)
         try:
             call = form.call(buffer, offset)
@@ -269,15 +275,16 @@ class Bench:
             if (reason := self._why_unsaid(call, form)) and not self._is_audit:
                 return _unsupported(number, reason), False
             run = self._prepared(call)
-            self._marks.mark(number, phase := CALL)
+            words = run.call if isinstance(run, Prepared) else ""
+            self._marks.mark(number, phase := CALL, words)
             began = perf_counter()
             outputs, is_steady = _repeated(run, call, form)
             seconds = perf_counter() - began
-            self._marks.mark(number, phase := FETCH)
+            self._marks.mark(number, phase := FETCH, words)
             return _returned(number, call, outputs, is_steady, seconds, reason), False
         except (Raised, Refused) as error:
             self._raised.add(number)
-            return _raised(number, error, phase), self._is_device and _is_device_error(error)
+            return _raised(number, error, phase, words), self._is_device and _is_device_error(error)
         except Exception as error:
             if reason:  # an audit asked what the adapter said that it could not say
                 return _unsupported(number, reason), False
@@ -383,10 +390,11 @@ def _fetched(at: str, array: Any, call: Call) -> tuple[str, Array]:
     return (wanted if held_as_bits else name), fetched
 
 
-def _raised(case: int, error: Exception, phase: int) -> bytes:
+def _raised(case: int, error: Exception, phase: int, words: str) -> bytes:
     cause = _cause(error)
     text = said(cause)
     message = {"case": case, "outcome": "raised", "phase": PHASES[phase], "message": text}
+    message |= {"call": words} if words else {}
     if isinstance(cause, (MemoryError, ImportError)) or any(mark in text.lower() for mark in MEMORY_ERRORS):
         message["environment"] = True
     return wire.pack(message)

@@ -23,7 +23,7 @@ speaks [the protocol](protocol.md).
 All names but `Raised` are imported from `conv_conformance`.
 """
 #: What is described besides the backend itself.
-NAMES = ("Target", "Limit", "Outputs", "ask", "Refused", "Unavailable", "Raised")
+NAMES = ("Target", "Limit", "Outputs", "Prepared", "ask", "Refused", "Unavailable", "Raised")
 #: What a backend reads of a call.
 READ = ("place", "deliver", "bring_home", "rank", "spatial", "stages", "pairs", "extent", "extents", "arranged")
 

@@ -27,6 +27,7 @@ from conv_conformance.targets import resolve
 from conv_conformance.terms import Limits, Terms
 
 from . import zoo
+from .builders import call_of
 
 CASES = zoo.cases()
 LIMITS = Limits(timeout=5.0, grace=0.2)
@@ -248,6 +249,46 @@ class Backend:
     def prepare(self, call):
         return {(1,): NumPy().prepare}[call.strides](call)
 """
+
+
+WORDY = """
+import os
+from conv_conformance import Prepared, ask
+from conv_conformance.backends.numpy import NumPy
+
+WAYS = [
+    ("f(input)", lambda: None),
+    ("raise f(input)", lambda: ask(lambda: 1 / 0)),
+    ("exit f(input)", lambda: os._exit(3)),
+    ("", lambda: os._exit(3)),
+    ("f" * 5000, lambda: os._exit(3)),
+]
+
+class Backend:
+    framework = "wordy"
+
+    def prepare(self, call):
+        text, act = WAYS[call.kernel.size - 1 if call.rank == 2 else 0]
+        run = NumPy().prepare(call)
+        return Prepared(lambda: (act(), run()._replace(call=""))[1], text)
+"""
+
+
+def test_words_of_a_call_that_raises_or_ends_the_process(tmp_path: Path) -> None:
+    """
+    They are those of the call itself, never those of the one before it, and never cut.
+    """
+    (tmp_path / "wordy.py").write_text(WORDY)
+    adapter, said = resolve(f"{tmp_path}/wordy.py:Backend"), []
+    planes = [call_of("conv", [[[[1.0]] * 5]], [[[[1.0]]] * taps]) for taps in (1, 2, 3, 4, 5)]
+    for plane in planes:
+        calls = [wire.pack_call(number, each) for number, each in enumerate([planes[0], plane])]
+        seen = observe(Terms(limits=LIMITS), adapter, smoke(), calls)
+        found = {each.number: each.observation for each in seen if isinstance(each, Seen)}
+        assert found[0].call == "f(input)"
+        said.append((found[1].outcome, found[1].call))
+    ended = [("crash", "exit f(input)"), ("crash", ""), ("crash", "")]
+    assert said == [("returned", "f(input)"), ("raised", "raise f(input)"), *ended]
 
 
 def test_threads_wait_without_spinning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

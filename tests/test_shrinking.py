@@ -25,14 +25,14 @@ from .test_guides import ROOT
 
 @pytest.fixture(scope="module")
 def cases() -> list[Case]:
-    """Cases that expect an output, of every operation and dtype."""
+    """Cases that expect an output, of every operation and dtype, with gradients and variations among them."""
     found = [case for case in corpus.load(sweeps="none").cases if _is_plain(case)]
     return found[::9]
 
 
 def _is_plain(case: Case) -> bool:
     call = case.call
-    plain = call.training is None and not call.gradients and call.variation == type(call.variation)()
+    plain = call.training is None and not call.second_order
     return isinstance(case.expectation, Output) and plain and sum(call.array(each).size for each in _names(call)) < 5000
 
 
@@ -41,17 +41,20 @@ def _names(call: Call) -> list[str]:
 
 
 def test_every_step_is_a_call_or_has_no_meaning(cases: list[Case]) -> None:
-    """Arrays go together, or the reference says why they do not; most steps are smaller."""
-    meant = told = 0
+    """Arrays go together, those of gradients too, or the reference says why they do not."""
+    meant = told = sent = 0
     for case in cases[::3]:
         for each in smaller(case.call):
             told += 1
             try:
-                reference.evaluate(each)
+                shape = reference.evaluate(each).shape
                 meant += 1
             except reference.Undefined:
                 continue
-    assert meant > told / 2 > 200
+            assert (each.cotangent is None) == (not each.gradients)
+            assert each.cotangent is None or each.cotangent.shape == shape
+            sent += each.cotangent is not None
+    assert meant > told / 2 > 200 and sent > 100
 
 
 def showing(cause: str) -> Fails:
@@ -102,20 +105,24 @@ def test_what_does_not_shrink_stays() -> None:
 
 
 def test_likeness() -> None:
-    """One verdict, one kind, and no cause that does not explain the first too, or none that explains either."""
-    one = Failure("disagree", "values", frozenset({"a", "b"}))
+    """One verdict, kind and place, and no cause that does not explain the first too, or none that explains either."""
+    one = Failure("disagree", "values", causes=frozenset({"a", "b"}))
+    assert not one.is_like(one._replace(where="gradient.kernel"))
     assert one.is_like(one._replace(causes=frozenset({"b"})))
     assert not one.is_like(one._replace(causes=frozenset({"b", "c"})))
     assert not one.is_like(one._replace(causes=frozenset({"c"}))) and not one.is_like(one._replace(kind="shape"))
     assert not one.is_like(None) and not one.is_like(one._replace(causes=frozenset()))
-    assert Failure("crash", None, frozenset()).is_like(Failure("crash", None, frozenset()))
+    assert Failure("crash").is_like(Failure("crash"))
+    refused = Failure("disagree", "refused", words=frozenset({"not", "implemented"}))
+    assert refused.is_like(refused) and not refused.is_like(refused._replace(words=frozenset({"wrong", "shape"})))
 
 
 def test_a_call_is_written_and_read_again(cases: list[Case], tmp_path: Path) -> None:
     """Every array to the bit, every parameter, and what is expected."""
     texts, rights = [], []
     for number, case in enumerate(cases):
-        rights.append(reference.evaluate(case.call))
+        assert isinstance(case.expectation, Output)
+        rights.append(case.expectation)
         name = f"conv1d.own.number-{number}"
         texts.append(casetext.case(case.call, rights[-1], name=name, title="A title", clauses=case.clauses))
     head, _, _ = texts[0].partition("cases:\n")
@@ -125,7 +132,11 @@ def test_a_call_is_written_and_read_again(cases: list[Case], tmp_path: Path) -> 
         for name in _names(case.call):
             assert read.call.array(name).tobytes() == np.ascontiguousarray(case.call.array(name)).tobytes(), case.id
         assert said(read.call) == said(case.call), case.id
-        assert isinstance(read.expectation, Output) and read.expectation.array.tobytes() == right.tobytes()
+        assert isinstance(read.expectation, Output)
+        assert read.expectation.array.tobytes() == right.array.tobytes()
+        assert {name: each.tobytes() for name, each in read.expectation.gradients.items()} == {
+            name: each.tobytes() for name, each in right.gradients.items()
+        }
 
 
 def test_every_way_of_lying_in_memory_is_written(tmp_path: Path) -> None:
@@ -133,7 +144,8 @@ def test_every_way_of_lying_in_memory_is_written(tmp_path: Path) -> None:
     for number, storage in enumerate(STORAGES):
         word = "broadcast:C" if storage == "broadcast" else storage
         call = call_of("conv", [[[[1, 1], [2, 2], [3, 3]]]], [[[[1], [10]]]], storage={"input": word})
-        text = casetext.case(call, reference.evaluate(call), name="conv1d.own.a", title="A title", clauses=("CONV-1",))
+        right = Output(array=reference.evaluate(call))
+        text = casetext.case(call, right, name="conv1d.own.a", title="A title", clauses=("CONV-1",))
         path = tmp_path / f"own-{number}.yaml"
         path.write_text(text)
         (read,) = corpus.load([path]).cases
@@ -148,7 +160,7 @@ def said(call: Call) -> list[object]:
     arrays = [*_names(call), "output"]
     letters = [call.letters(name) for name in arrays if name != "bias"]
     stored = [getattr(call.storage, name) or "contiguous" for name in arrays[:-1]]
-    words = (call.op, call.padding, call.padding_mode, call.before)
+    words = (call.op, call.padding, call.padding_mode, call.before, call.accumulate, call.variation, call.gradients)
     return [*steps, *words, *letters, *map(call.dtype_of, arrays), *stored]
 
 
@@ -167,6 +179,39 @@ def test_the_command_prints_a_case_and_a_program(command: Command, tmp_path: Pat
     assert program.splitlines()[0] == "import numpy as np" and len(program.splitlines()) <= 10
     right = command("explain", "conv1d.walkthrough.forty-items-by-36-windows", "-b", "numpy", "--shrink")
     assert (0, "does not fail on numpy" in right.out) == (right.code, True)
-    more = next(case.id for case in corpus.load(sweeps="none").cases if case.call.gradients)
-    assert "asks for more than an output" in command("explain", more, "-b", "numpy", "--shrink").out
     assert command("explain", "--shrink", "-b", "numpy").code == 2
+
+
+@pytest.mark.parametrize(
+    ("liar", "case", "asked"),
+    [
+        ("gradient_liars.py:kernel_gradient_flipped", "conv1d.gradients.unread-tail", ("kernel",)),
+        ("gradient_liars.py:bias_of_one_sample", "conv1d.gradients.samples-of-the-bias", ("bias",)),
+        ("gradient_liars.py:kernel_gradient_flipped", "conv1d.gradients.float64", ("kernel",)),
+    ],
+)
+def test_what_is_printed_is_a_case_that_fails_alike(
+    command: Command, tmp_path: Path, liar: str, case: str, asked: tuple[str, ...]
+) -> None:
+    """Of gradients those alone that are wrong; it is valid, clauses that leave a choice included, and fails again."""
+    target = str(Path(__file__).with_name(liar))
+    done = command("explain", case, "-b", target, "--shrink")
+    (tmp_path / "own.yaml").write_text(done.out.partition("\n\n")[0] + "\n")
+    (small,) = corpus.load([tmp_path / "own.yaml"]).cases
+    assert (small.call.gradients, small.id) == (asked, f"{case}-shrunk")
+    assert command("validate", tmp_path / "own.yaml").code == 0
+    assert command("run", tmp_path / "own.yaml", "-b", target).code == 1
+
+
+@pytest.mark.parametrize(
+    ("case", "why"),
+    [
+        ("conv1d.refusals.stride-zero", "has no meaning and must be refused"),
+        ("conv1d.second-order.all-terms", "asks for gradients of gradients"),
+        ("conv1d.fit.one-filter", "is a training"),
+    ],
+)
+def test_what_cannot_be_made_small_is_told(command: Command, case: str, why: str) -> None:
+    """With the reason, and nothing is run for it."""
+    done = command("explain", case, "-b", "numpy", "--shrink")
+    assert (done.code, done.out.startswith(f"{case}: {why}")) == (0, True)

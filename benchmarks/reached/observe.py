@@ -41,7 +41,7 @@ class Attribution:
         self._out = out
         self._begun: int | None = None
 
-    def mark(self, number: int, phase: int) -> None:
+    def mark(self, number: int, phase: int, words: str = "") -> None:
         """
         Take down that a call is prepared, made or fetched; the one before it has then ended.
         """

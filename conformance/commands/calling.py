@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ..call import Call
     from ..case import Case
+    from ..failing import Made
     from ..observation import Observation
     from ..targets import Adapter
     from ..verdict import Verdict
@@ -27,19 +28,19 @@ def judge(out: Console, cases: Sequence[Case], backends: Sequence[str], *, probe
     Make the calls on each target, and show what their verdicts rest on; return the exit code.
     """
     from .. import targets
-    from ..failing import NotRun
+    from ..failing import NotRun, made
 
     code = 0
     for adapter in targets.named(backends):
         try:
-            seen = _made(adapter, cases)
+            seen = made(cases, adapter)
         except NotRun as error:
             click.echo(f"{adapter}: {error}", err=True)
             code = codes.NOT_RUN
             continue
-        for case, made in zip(cases, seen, strict=True):
+        for case, each in zip(cases, seen, strict=True):
             out.print(f"{case.id} on {adapter}", style="bold", highlight=False)
-            lines = [*_account(case, made), *(_probed(case, adapter) if probes else ())]
+            lines = [*_account(case, each), *(_probed(case, adapter) if probes else ())]
             out.print(showing.lines(lines))
     return code
 
@@ -68,10 +69,10 @@ def translate(out: Console, cases: Sequence[Case]) -> int:
 
 def _said(adapter: Adapter, cases: Sequence[Case]) -> list[str]:
     """Return how a framework says each case, and what becomes of it where that is not what is right."""
-    from ..failing import NotRun
+    from ..failing import NotRun, made
 
     try:
-        seen = _made(adapter, cases)
+        seen = made(cases, adapter)
     except NotRun as error:
         return [f"could not run: {error}"] * len(cases)
     return list(map(_words, seen))
@@ -82,44 +83,10 @@ def _words(made: Made) -> str:
     if observation.outcome == "unsupported":
         return f"cannot be said: {observation.message}"
     if observation.outcome != "returned":
-        return f"{observation.outcome}: {observation.message}"
-    is_right = made.verdict.verdict == "agree"
-    return observation.call if is_right else f"{observation.call}\n{'':<18}but: {made.verdict.message}"
-
-
-class Made(NamedTuple):
-    """
-    What became of a call, and the verdict on it, whatever the ledger knows.
-    """
-
-    observation: Observation
-    verdict: Verdict
-
-
-def _made(adapter: Adapter, cases: Sequence[Case]) -> list[Made]:
-    """Return what became of each case on a target; raises NotRun."""
-    from ..bench import Bench
-    from ..course import described
-    from ..failing import NotRun
-    from ..ledger import Ledger
-    from ..plan import make_plan, smoke
-    from ..pool import observe
-    from ..process import Failed, Ready, Seen
-    from ..terms import Terms
-
-    plan = make_plan(cases)
-    seen: dict[int, Observation] = {}
-    bench = Bench(plan, str(adapter), lambda verdict: None)
-    for event in observe(Terms(), adapter, smoke(), plan.calls, plan.follow_ups):
-        match event:
-            case Failed():
-                raise NotRun(event.reason)
-            case Ready():
-                bench.begin(described(adapter, event), Ledger())
-            case Seen():
-                seen[event.number] = event.observation
-                bench.see(event.number, event.observation)
-    return [Made(seen[number], verdict) for number, verdict in enumerate(bench.finish())]
+        other = f"{observation.outcome}: {observation.message.partition(chr(10))[0]}"
+    else:
+        other = "" if made.verdict.verdict == "agree" else f"but: {made.verdict.message}"
+    return f"\n{'':<18}".join(each for each in (observation.call, other) if each)
 
 
 def _account(case: Case, made: Made) -> Iterator[tuple[str, str]]:
@@ -174,8 +141,8 @@ def shrink(cases: Sequence[Case], backend: str) -> int:
     (adapter,) = targets.named([backend])
     try:
         for case in cases:
-            if case.call.gradients or case.call.training is not None:
-                click.echo(f"{case.id}: asks for more than an output, and only outputs are made small")
+            if why := _unshrinkable(case):
+                click.echo(f"{case.id}: {why}")
                 continue
             (found,) = failures([case.call], adapter)
             if found is None:
@@ -188,13 +155,26 @@ def shrink(cases: Sequence[Case], backend: str) -> int:
     return 0
 
 
+def _unshrinkable(case: Case) -> str:
+    from ..expectation import Refusal
+
+    if case.call.training is not None:
+        return "is a training, and single calls are made small"
+    if case.call.second_order:
+        return "asks for gradients of gradients, and outputs and gradients are made small"
+    return "has no meaning and must be refused; a smaller call may have one" * isinstance(case.expectation, Refusal)
+
+
 def _print_smallest(case: Case, call: Call, adapter: Adapter) -> None:
-    from .. import asked, casetext, reference
+    from .. import asked, casetext
+    from ..failing import made
     from ..reports.script import script
     from ..verdict import Verdict
 
     name = f"{case.id.partition('[')[0]}-shrunk"
-    click.echo(casetext.case(call, reference.evaluate(call), name=name, title=case.title, clauses=case.clauses))
-    for made in _made(adapter, [asked.case(call)]):
-        said = Verdict(case=name, target=str(adapter), verdict="disagree", call=made.observation.call)
+    small = asked.case(call)
+    title = f"Fails as {case.id} does"
+    click.echo(casetext.case(call, small.expectation, name=name, title=title, clauses=case.clauses))
+    for each in made([small], adapter):
+        said = Verdict(case=name, target=str(adapter), verdict="disagree", call=each.observation.call)
         click.echo("\n".join(script(said, call)))
