@@ -4,9 +4,10 @@ Why today's releases are wrong where the ledger knows them to be: the cause, wha
     python benchmarks/causes.py RECORD [--only ID ...]
 
 RECORD is of a run on the machine that this is run on, such as `conv-conformance run --sweeps none --record RECORD`. Of
-each entry of the ledger that it saw, and that is about the values, shape or dtype of an output, the smallest call is
-made again: probed where no cause of the glossary explains it, and made small. That starts a worker for each step and
-takes seconds to minutes for each entry. The findings go to `docs/results/causes.json`; those of other machines stay.
+each entry of the ledger that it saw, but for calls that must be refused and for rounding, the smallest call is made
+again: probed where its output is wrong and no cause of the glossary explains it, and made small. That starts a worker
+for each step and takes seconds to minutes for each entry. The findings go to `docs/results/causes.json`; those of other
+machines stay.
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ from conv_conformance.terms import Terms
 from conv_conformance.verdict import Verdict
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results" / "causes.json"
-#: The kinds of disagreement that a cause may explain.
-KINDS = ("values", "nonfinite", "shape", "dtype", "layout")
+#: The kinds of disagreement that a cause may explain, and of others those that are not made small.
+EXPLAINED = ("values", "nonfinite", "shape", "dtype", "layout")
+LARGE = ("not-refused", "precision", "nondeterministic", "inputs-changed")
 
 
 def known(record: Record) -> Iterator[Group]:
@@ -42,7 +44,7 @@ def known(record: Record) -> Iterator[Group]:
     """
     seen: set[str] = set()
     for group in record.groups:
-        if group.known and group.known not in seen and group.kind in KINDS and group.where == "output":
+        if group.known and group.known not in seen and group.kind not in LARGE:
             seen.add(group.known)
             yield group
 
@@ -57,15 +59,17 @@ def explained(group: Group, record: Record, case: Case) -> dict[str, Any]:
     (adapter,) = targets.named([target])
     info = next(each for each in record.targets if each.name == target)
     said = verdict.diagnosis
+    is_open = group.kind in EXPLAINED and (said is None or not said.causes)
     return {
         "date": datetime.now(timezone.utc).date().isoformat(),
         "cpu": platforms.describe()["cpu"],
         "version": f"{info.framework} {info.version}",
         "target": target,
         "case": case.id,
-        "cause": str(said) if said is not None and said.causes else "",
-        "taps": _taps(case.call, adapter) if said is None or not said.causes else [],
-        "small": _small(case, adapter),
+        # Of a call that is refused, or ends the process, no cause is looked for.
+        "cause": (str(said) if said is not None and said.causes else "") if group.kind in EXPLAINED else None,
+        "taps": _taps(case.call, adapter) if is_open and group.where == "output" else [],
+        "small": "" if case.call.second_order else _small(case, adapter),
     }
 
 

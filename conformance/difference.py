@@ -174,4 +174,5 @@ def _plain(value: Any) -> Any:
     number = float(number)
     if not np.isfinite(number):
         return str(number)
-    return int(number) if number == int(number) and abs(number) < 2**53 else number
+    is_whole = number == int(number) and abs(number) < 2**53 and not (number == 0 and np.signbit(number))
+    return int(number) if is_whole else number

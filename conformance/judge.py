@@ -168,7 +168,8 @@ def _judge_any(expectation: AnyOf, observation: Observation, context: Context) -
     That is the first that expects the same sort of outcome; of those that expect an output, one of the returned shape.
     A refusal whose twin killed the target is not known to be wrong, whatever the others say of theirs.
     """
-    judged = {name: _judged(each, observation, context) for name, each in expectation.alternatives.items()}
+    each_judged = ((name, _judged(each, observation, context)) for name, each in expectation.alternatives.items())
+    judged = {name: _against(name, judgement) for name, judgement in each_judged}
     for name, judgement in judged.items():
         if judgement.verdict == "agree":
             return replace(judgement, alternative=name)
@@ -179,6 +180,13 @@ def _judge_any(expectation: AnyOf, observation: Observation, context: Context) -
     nearest = [each for each in same_sort if each.finding is None or each.finding.kind != "shape"]
     unproven = [judged[name] for name, each in expectation.alternatives.items() if refused and _died(each, context)]
     return next(iter([*unproven, *nearest, *same_sort, *judged.values()]))
+
+
+def _against(alternative: str, judgement: Judgement) -> Judgement:
+    """Return a judgement whose finding tells of which alternative it is said."""
+    if judgement.finding is None:
+        return judgement
+    return replace(judgement, finding=replace(judgement.finding, against=alternative))
 
 
 def _died(alternative: Expectation, context: Context) -> bool:

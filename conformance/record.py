@@ -8,6 +8,7 @@ target, a line for each group of failing calls, a summary. See docs/reference/re
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from typing import IO, Any
 from . import attribution, groups
 from .attribution import Attribution
 from .groups import Group
+from .observation import readable
 from .problem import Invalid, Problem, writing
 from .taps import audit as taps
 from .taps.audit import TapAudit
@@ -38,6 +40,7 @@ _FINDING = (
     "got_near",
     "returned",
     "differing_at",
+    "against",
 )
 _TUPLES = ("first_index", "expected_near", "got_near", "returned", "differing_at")
 
@@ -345,7 +348,22 @@ def parsed_line(line: bytes) -> dict[str, Any] | None:
         parsed = json.loads(line.decode("utf-8", errors="replace"))
     except ValueError:
         return None
-    return parsed if isinstance(parsed, dict) else None
+    if not isinstance(parsed, dict):
+        return None
+    return _readable(parsed) if _UNWRITABLE.search(line) else parsed
+
+
+#: What may be a control character or half of a surrogate pair, as it stands or as JSON escapes it.
+_UNWRITABLE = re.compile(rb"\\u(?i:d[89a-f]|00[0189])|\x7f|\xc2[\x80-\x9f]")
+
+
+def _readable(value: Any) -> Any:
+    """Return plain data whose texts can be written anywhere, whoever wrote the record."""
+    if isinstance(value, dict):
+        return {readable(name): _readable(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_readable(each) for each in value]
+    return readable(value) if isinstance(value, str) else value
 
 
 def _take(

@@ -73,6 +73,8 @@ class Finding:
     returned: tuple[Any, ...] | None = None
     #: Which of these differ, by their places.
     differing_at: tuple[int, ...] | None = None
+    #: The alternative that all this is said of, where a clause leaves several.
+    against: str | None = None
 
     @property
     def severity(self) -> str:

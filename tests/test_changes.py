@@ -16,7 +16,7 @@ from conv_conformance import cli
 from conv_conformance.backends import numpy as numpy_adapter
 from conv_conformance.changes import CHANGES, WORSE, Comparison, compared
 from conv_conformance.record import Record, TargetInfo, write
-from conv_conformance.reports.comparison import advice
+from conv_conformance.reports.comparison import about, advice
 from conv_conformance.verdict import Finding, Verdict
 
 from .commands import Command, is_clean, lying
@@ -216,6 +216,16 @@ def test_what_else_is_not_the_same_is_told() -> None:
         "platform.flags": ("avx2", "avx2, fma"),
     }
     assert dict(compared(record(), record(), CASES).apart) == {}
+
+
+def test_a_run_that_did_not_come_to_its_end_is_told() -> None:
+    """
+    What it lacks would look as if only the other had been asked for it.
+    """
+    cut, line = replace(record(), is_complete=False), "did not come to its end"
+    for before, after, side in ((record(), record(), None), (cut, record(), "before"), (record(), cut, "after")):
+        told = [each for each in about(compared(before, after, CASES)) if line in each]
+        assert told == [f"the run {side} {line}: what it lacks is judged by the other alone"] * (side is not None)
 
 
 def test_a_call_that_neither_can_say_is_judged_by_none() -> None:

@@ -179,7 +179,8 @@ def test_what_is_drawn(loaded: corpus.Corpus) -> None:
     assert first["reads"] == {"W": [[0, 1, 2], [2, 3, -1]]}
     detail = made["details"]["0"]["1"]
     assert detail["causes"] == ["kernel-flipped"]
-    assert detail["returned"] == [{"first": [0, 0, 0], "got": ["10", "17"], "is_whole": True, "wrong": [0, 1]}]
+    returned = {"where": "output", "first": [0, 0, 0], "got": ["10", "17"], "is_whole": True, "wrong": [0, 1]}
+    assert detail["returned"] == [returned]
     assert ["cause", "kernel-flipped: it gives exactly this"] in detail["lines"]
     assert [made["texts"][at] for at in made["details"]["1"]["0"]["why"]] == ["cannot be said"]
 
@@ -271,7 +272,7 @@ def test_what_others_wrote_is_text(loaded: corpus.Corpus) -> None:
 @pytest.mark.parametrize(
     ("id", "right", "wrong", "told"),
     [
-        (FIRST, np.array([[[-0.0], [11]]], np.float32), np.array([[[-0.0], [0.1]]], np.float32), ["0", "0.100000001"]),
+        (FIRST, np.array([[[-0.0], [11]]], np.float32), np.array([[[-0.0], [0.1]]], np.float32), ["-0", "0.100000001"]),
         ("conv2d.complex.grouped", np.array([[[[-3, 8j]]]]), np.array([[[[-3, 1 - 0.5j]]]]), ["-3+0j", "1-0.5j"]),
     ],
 )
@@ -300,6 +301,16 @@ def test_a_record_that_lacks_something_says_so(loaded: corpus.Corpus) -> None:
     assert "This record only counts what is agree: such cases are not drawn." in html.render(
         condensed, loaded, Ledger()
     )
+
+
+def test_a_record_of_another_corpus_says_so(loaded: corpus.Corpus) -> None:
+    """Its cases are drawn as they are here, or not at all."""
+    suite = {**HEADER["suite"], "corpus": loaded.digest}
+    same = html.render(replace(record(), header={**HEADER, "suite": suite}), loaded, Ledger())
+    assert "drawn from corpus" not in same and "nothing is drawn" not in same
+    assert f"the cases are drawn from corpus {loaded.digest[:19]}" in html.render(record(), loaded, Ledger())
+    own = Verdict(case="own.case", target="right", verdict="agree")
+    assert "Of 1 case nothing is drawn" in html.render(record(own), loaded, Ledger())
 
 
 def test_data_ends_no_script() -> None:
@@ -400,10 +411,12 @@ def test_the_matrix_and_the_filter(browser: webdriver.Chrome, tmp_path: Path, lo
     same = next(row for row in rows if "Same padding" in row.text)
     assert [each.text for each in same.find_elements(By.TAG_NAME, "td")] == ["✓ 1/2", "✗ 1/2"]
     same.find_element(By.CSS_SELECTOR, "th button").send_keys(Keys.ENTER)
-    assert "SAME-2" in shown(browser, "#areas .clause th")
+    assert any(text.startswith("SAME-2") and " pads max(" in text for text in shown(browser, "#areas .clause th"))
+    assert same.text.startswith("▾")
     assert shown(browser, "#list tbody th") == [FIRST, OTHER]
     same.find_elements(By.CSS_SELECTOR, "td button")[1].send_keys(Keys.ENTER)
     assert WebDriverWait(browser, 10).until(lambda it: shown(it, "#list tbody th") == [FIRST])
+    assert browser.switch_to.active_element.get_attribute("name") == "target"
     assert shown(browser, "#count") == ["1 of 2 cases"]
     browser.find_element(By.ID, "all").send_keys(Keys.ENTER)
     assert shown(browser, "#count") == ["2 of 2 cases"]
@@ -427,6 +440,16 @@ def test_a_case_has_a_link_of_its_own(browser: webdriver.Chrome, tmp_path: Path,
     last = browser.find_elements(By.CSS_SELECTOR, "#case .grid button")[-1]
     browser.execute_script("arguments[0].focus()", last)
     assert shown(browser, "#case .read") == ["3", "4", "1", "2"]
+
+
+@in_a_browser
+def test_an_address_without_a_case(browser: webdriver.Chrome, tmp_path: Path, loaded: corpus.Corpus) -> None:
+    """One that is not here is told, a heading leaves the case open, and no address closes it."""
+    opened(browser, tmp_path, record(), loaded, "#conv1d.gone")
+    assert shown(browser, "#case") == ["This page has no case conv1d.gone."]
+    for address, heads in ((FIRST, [FIRST]), ("matrix", [FIRST]), ("", [])):
+        browser.execute_script("location.hash = arguments[0]", address)
+        assert WebDriverWait(browser, 10).until(lambda it, heads=heads: shown(it, "#case h3") == heads)
 
 
 @in_a_browser

@@ -16,6 +16,7 @@ from ..ledger import Ledger
 from ..record import Record, TargetInfo
 from ..verdict import SEVERITIES, UNEXPECTED, Verdict
 from ..wire import SENT
+from .numerals import numeral
 from .script import written
 
 #: An array with more elements than this is described, not written out.
@@ -216,14 +217,10 @@ def aligned(expected: Sequence[Any], got: Sequence[Any]) -> tuple[str, str]:
     """
     Return two rows of numbers under each other.
     """
-    texts = [(_short(one), _short(other)) for one, other in zip(expected, got, strict=True)]
+    texts = [(numeral(one), numeral(other)) for one, other in zip(expected, got, strict=True)]
     widths = [max(map(len, pair)) for pair in texts]
     rows = [" ".join(pair[side].rjust(width) for pair, width in zip(texts, widths, strict=True)) for side in (0, 1)]
     return rows[0], rows[1]
-
-
-def _short(value: Any) -> str:
-    return f"{value:.9g}" if isinstance(value, float) else str(value)
 
 
 def parameters(call: Call) -> str:

@@ -12,8 +12,9 @@ from ..changes import CHANGES, Change, Comparison
 from ..corpus import Corpus
 from ..ledger import Ledger
 from ..verdict import Verdict
-from .comparison import about, head
-from .sheet import NOTHING, Once, Said, Word, laid_out, shown, version, word
+from . import comparison
+from .comparison import sentence
+from .sheet import NOTHING, Once, Said, Word, about, laid_out, shown, version, word
 
 #: What is said of a change, the worst first.
 WORDS: Mapping[str, Word] = {
@@ -43,10 +44,13 @@ def sheet(found: Comparison, corpus: Corpus, ledger: Ledger, notes: Sequence[str
     """
     return {
         "title": "Convolution conformance: what changed",
-        "about": list(about(found)),
+        "about": [*_sides(found), *comparison.about(found)],
         "notes": list(notes),
         "why": [
-            {"text": f"{group.verdict}: {head(group)}, {group.acts}; {CHANGES[group.verdict]}", "case": group.smallest}
+            {
+                "text": f"{sentence(group)}. Means: {CHANGES[group.verdict]}. Acts: {group.acts}.",
+                "case": group.smallest,
+            }
             for group in found.groups
         ],
         "counted": [*CHANGES, SAME.text],
@@ -55,6 +59,11 @@ def sheet(found: Comparison, corpus: Corpus, ledger: Ledger, notes: Sequence[str
         "rounding": None,
         **laid_out(_said(found, corpus, ledger), corpus),
     }
+
+
+def _sides(found: Comparison) -> Iterator[str]:
+    for side, record in (("before", found.before), ("after", found.after)):
+        yield from (f"{side}: {line}" for line in about(record))
 
 
 def _pair(found: Comparison, at: int) -> dict[str, Any]:

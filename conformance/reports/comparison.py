@@ -80,6 +80,9 @@ def about(found: Comparison) -> Iterator[str]:
         yield from (f"{info.name}: {side} alone" for info in record.targets if info.name not in held)
     for name, (was, now) in found.apart.items():
         yield f"not the same: {name} was {was}, is {now}"
+    for side, record in (("before", found.before), ("after", found.after)):
+        if not record.is_complete:
+            yield f"the run {side} did not come to its end: what it lacks is judged by the other alone"
 
 
 def advice(found: Comparison) -> str:
@@ -144,10 +147,17 @@ def head(group: Group) -> str:
     """
     Return how many calls a group has, on which targets, and what is wrong with them.
     """
-    calls = _calls(len(group.cases))
     what = [group.kind] if group.kind else []
     where = [group.where] if group.where != "output" else []
-    return "  ".join([calls, ", ".join(group.targets), *where, *what])
+    return "  ".join([_calls(len(group.cases)), ", ".join(group.targets), *where, *what])
+
+
+def sentence(group: Group) -> str:
+    """
+    Return the same as the beginning of a sentence: `disagree (values) of 13 calls on torch`.
+    """
+    what = " ".join(([group.where] if group.where != "output" else []) + ([group.kind] if group.kind else []))
+    return f"{group.verdict}{f' ({what})' if what else ''} of {_calls(len(group.cases))} on {', '.join(group.targets)}"
 
 
 def _lines(group: Group, found: Comparison, cases: Mapping[str, Case], ledger: Ledger) -> Iterator[tuple[str, str]]:

@@ -5,14 +5,13 @@ The arrays of a case as the page draws them, and which elements of its input eac
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from .. import export
-from ..call import ARRAYS, Array, Call
+from ..call import ARRAYS, DIRECTIONS, OF_OUTPUT, Array, Call
 from ..difference import KEPT
 from ..expectation import AnyOf, Expectation, Output
 from ..numerics import wide
@@ -20,6 +19,7 @@ from ..reference import places
 from ..reference.undefined import MODES, Undefined
 from ..subject import Axis, Subject
 from ..verdict import Finding
+from .numerals import numeral
 
 #: An array with more elements than are written out is a heat map, up to so many.
 MAPPED = 1024
@@ -29,38 +29,44 @@ LEVELS = 255
 
 def pictures(call: Call, expected: Expectation) -> dict[str, Any]:
     """
-    Return `arrays`, the arrays of a call and its output; `reads` and `runs` where input and output are written out.
+    Return `arrays`, those of a call and what is expected; `reads` and `runs` where input and output are written out.
     """
     arrays = drawn(call, expected)
-    is_whole = all("values" in each for each in arrays if each["name"] in ("input", "output"))
+    named = [each for each in arrays if each["name"] in ("input", "output")]
+    is_whole = len(named) > 1 and all("values" in each for each in named)
     return {"arrays": arrays, **({"reads": reads(call), "runs": runs(call)} if is_whole else {})}
 
 
 def drawn(call: Call, expected: Expectation) -> list[dict[str, Any]]:
     """
-    Return the arrays of a call and the output that is expected, each with its name, axes and shape.
+    Return the arrays of a call and what is expected of it, each with its name, axes and shape.
 
+    That is the output, gradients and gradients of gradients by where they are. Where a clause leaves a choice, each
+    array has the names of the `alternatives` that expect it.
     Those as small as an output that a record keeps whole have `values`, the last axis the fastest, with blanks between;
     larger ones `levels`, with the numbers that the lowest and the highest stand for.
     """
-    given = {name: (call.array(name), call.letters(name)) for name in ARRAYS if getattr(call, name) is not None}
-    arrays = [_drawn(name, array, letters) for name, (array, letters) in given.items()]
-    named = next(((name, each) for name, each in _alternatives(expected) if isinstance(each, Output)), None)
-    if named is None:
-        return arrays
-    name, output = named
-    about = {"alternative": name} if name else {}
-    return [*arrays, {**_drawn("output", output.array, call.letters("output")), **about}]
+    given = [name for name in (*ARRAYS, *OF_OUTPUT, *DIRECTIONS.values()) if getattr(call, name) is not None]
+    arrays = [_drawn(name, call.array(name), call.letters(name)) for name in given]
+    if not isinstance(expected, AnyOf):
+        return [*arrays, *(_results(call, expected) if isinstance(expected, Output) else ())]
+    found: dict[str, dict[str, Any]] = {}
+    for name, each in expected.alternatives.items():
+        for result in _results(call, each) if isinstance(each, Output) else ():
+            found.setdefault(repr(result), {**result, "alternatives": []})["alternatives"].append(name)
+    return [*arrays, *found.values()]
 
 
-def _alternatives(expected: Expectation) -> Sequence[tuple[str, Expectation]]:
-    return tuple(expected.alternatives.items()) if isinstance(expected, AnyOf) else (("", expected),)
+def _results(call: Call, output: Output) -> Iterator[dict[str, Any]]:
+    yield _drawn("output", output.array, call.letters("output"))
+    for order, found in (("gradient", output.gradients), ("second", output.second_order)):
+        yield from (_drawn(f"{order}.{name}", array, call.letters(name)) for name, array in found.items())
 
 
 def _drawn(name: str, array: Array, letters: str) -> dict[str, Any]:
     said: dict[str, Any] = {"name": name, "axes": letters, "shape": list(array.shape)}
     if 0 < array.size <= KEPT:
-        return {**said, "values": " ".join(map(text, written(array)))}
+        return {**said, "values": " ".join(map(numeral, written(array)))}
     return {**said, **_levels(array)} if 0 < array.size <= MAPPED else said
 
 
@@ -83,22 +89,7 @@ def _levels(array: Array) -> dict[str, Any]:
     share = (np.where(finite, numbers, low) / 2 - low / 2) / ((high / 2 - low / 2) or 1.0)
     levels = np.where(finite, 1 + np.rint(share * (LEVELS - 1)), 0).astype(np.uint8)
     told = {} if finite.all() else {"is_finite": False}
-    return {"levels": base64.b64encode(levels.tobytes()).decode(), "between": [text(low), text(high)], **told}
-
-
-def text(value: Any) -> str:
-    """
-    Return a number as the page shows it: a complex one is a pair in an expectation, and a text in a record.
-    """
-    if isinstance(value, str) and value.endswith(("j", "j)")):
-        with suppress(ValueError):
-            number = complex(value)
-            value = [number.real, number.imag]
-    if isinstance(value, list):
-        real, imaginary = map(text, value)
-        return f"{real}{'' if imaginary.startswith('-') else '+'}{imaginary}j"
-    # A record knows no negative zero.
-    return f"{value + 0.0:.9g}" if isinstance(value, float) else str(value)
+    return {"levels": base64.b64encode(levels.tobytes()).decode(), "between": [numeral(low), numeral(high)], **told}
 
 
 def reads(call: Call) -> dict[str, list[list[int]]]:
@@ -155,13 +146,15 @@ def _run(call: Call, at: int) -> dict[str, dict[str, list[int]]]:
 
 def nearby(finding: Finding | None) -> list[dict[str, Any]]:
     """
-    Return what a finding holds of an output that was returned: its numbers, from where on, and which of them are wrong.
+    Return what a finding holds of an array that was returned: its numbers, from where on, and which of them are wrong.
     """
-    if finding is None or finding.first_index is None or finding.where != "output":
+    if finding is None or finding.first_index is None:
         return []
     said = {
+        "where": finding.where,
         "first": list(finding.first_index),
-        "got": [text(each) for each in finding.returned or finding.got_near or ()],
+        "got": [numeral(each) for each in finding.returned or finding.got_near or ()],
         "is_whole": finding.returned is not None,
     }
+    said |= {"against": finding.against} if finding.against is not None else {}
     return [said if finding.differing_at is None else {**said, "wrong": list(finding.differing_at)}]

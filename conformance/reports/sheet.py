@@ -19,8 +19,8 @@ from ..ledger import Ledger
 from ..record import Record, TargetInfo
 from ..verdict import UNEXPECTED, VERDICTS, Verdict
 from . import choices, rounding
-from .blocks import block, parameters, probed
-from .comparison import head
+from .blocks import block, parameters, probed, seen
+from .comparison import sentence
 from .pictures import nearby, pictures
 
 
@@ -41,11 +41,11 @@ class Word(NamedTuple):
 NOTHING = Word("-", "", "not asked", "faint")
 #: What is said of a verdict, the worst first; a disagreement has the word of its severity.
 WORDS: Mapping[str, Word] = {
-    "suite-error": Word("e", "!", "suite-error", "bad"),
+    "suite-error": Word("e", "‼", "suite-error", "bad"),
     "silent": Word("s", "✗", "disagree, silent", "bad"),
     "loud": Word("l", "!", "disagree, loud", "bad"),
-    "crash": Word("c", "!", "crash", "bad"),
-    "timeout": Word("t", "!", "timeout", "bad"),
+    "crash": Word("c", "†", "crash", "bad"),
+    "timeout": Word("t", "∞", "timeout", "bad"),
     "precision": Word("p", "≈", "disagree, precision", "bad"),
     "known": Word("k", "k", "known", "known"),
     "fixed": Word("f", "f", "fixed", "known"),
@@ -93,8 +93,8 @@ def sheet(record: Record, corpus: Corpus, ledger: Ledger) -> dict[str, Any]:
     """
     return {
         "title": "Convolution conformance",
-        "about": list(_about(record)),
-        "notes": list(_notes(record)),
+        "about": list(about(record)),
+        "notes": list(_notes(record, corpus)),
         "why": list(_reasons(record)),
         "counted": VERDICTS,
         "targets": [_target(target, record) for target in record.targets],
@@ -199,7 +199,10 @@ def _why(verdict: Verdict) -> Iterator[str]:
         yield verdict.message
 
 
-def _about(record: Record) -> Iterator[str]:
+def about(record: Record) -> Iterator[str]:
+    """
+    Yield what a record is of: suite, corpus and date, then the platform.
+    """
     suite, platform = record.header["suite"], record.header["platform"]
     date = [record.header["date"]] if "date" in record.header else []
     yield ", ".join([f"conv-conformance {suite['version']}", f"corpus {suite['corpus'][:19]}", *date])
@@ -212,10 +215,20 @@ def _reasons(record: Record) -> Iterator[dict[str, str]]:
         yield {"text": cause.text, "case": cause.cases[0]}
     for group in record.groups:
         if group.verdict in UNEXPECTED:
-            yield {"text": f"{group.verdict}: {head(group)}, {group.acts}.", "case": group.smallest}
+            text = f"{sentence(group)}. Acts: {group.acts}. Seen: {seen(group, record)}."
+            yield {"text": text, "case": group.smallest}
 
 
-def _notes(record: Record) -> Iterator[str]:
+def _notes(record: Record, corpus: Corpus) -> Iterator[str]:
+    here = {case.id for case in corpus.cases}
+    if unknown := {verdict.case for verdict in record.verdicts} - here:
+        cases = f"{len(unknown)} case{'' if len(unknown) == 1 else 's'}"
+        yield f"Of {cases} nothing is drawn, for they are not in the corpus that this page is drawn from."
+    if (was := record.header["suite"]["corpus"]) != corpus.digest:
+        yield (
+            f"The run was of corpus {was[:19]}, and the cases are drawn from corpus {corpus.digest[:19]}:"
+            " what has changed between them is drawn as it is now."
+        )
     if record.left_out:
         yield f"This record only counts what is {' or '.join(record.left_out)}: such cases are not drawn."
     if not record.is_complete:

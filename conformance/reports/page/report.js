@@ -17,6 +17,9 @@
     return node;
   };
 
+  // What stands between backticks is of the case format.
+  const prose = (text) => text.split("`").map((part, at) => (at % 2 ? make("code", {}, part) : part));
+
   // Half of a surrogate pair is text, but no part of an address.
   const link = (id) => {
     try { return `#${encodeURIComponent(id)}`; } catch { return "#"; }
@@ -59,14 +62,15 @@
   areas.forEach((area, number) => {
     let clauses = null;
     const unfold = (event) => {
-      const button = event.currentTarget;
+      const button = event.currentTarget, isOpen = button.getAttribute("aria-expanded") === "true";
       if (clauses === null) {
         clauses = area.clauses.map((clause) => make("tr", { class: "clause" },
-          make("th", { scope: "row", title: clause.sentence }, clause.id),
+          make("th", { scope: "row" }, clause.id, make("small", {}, ...prose(clause.sentence))),
           ...targets.map((_, target) => cell(citing.get(clause.id) || [], target, clause.id, clause.id))));
         button.closest("tr").after(...clauses);
       } else clauses.forEach((row) => { row.hidden = !row.hidden; });
-      button.setAttribute("aria-expanded", String(button.getAttribute("aria-expanded") === "false"));
+      button.setAttribute("aria-expanded", String(!isOpen));
+      button.textContent = `${isOpen ? "▸" : "▾"} ${area.title}`;
     };
     rows.append(make("tr", {},
       make("th", { scope: "row" }, make("button", { type: "button", "aria-expanded": "false", click: unfold }, `▸ ${area.title}`)),
@@ -127,6 +131,8 @@
     form.reset();
     for (const [name, value] of Object.entries(values)) form.elements[name].value = value;
     refresh();
+    // The keyboard goes on where the eye does.
+    form.elements.target.focus({ preventScroll: true });
     document.getElementById("cases").scrollIntoView();
   };
   form.querySelectorAll("select").forEach((each) => each.addEventListener("change", refresh));
@@ -174,7 +180,7 @@
     return canvas;
   };
 
-  const sized = (array) => `${array.name} ${array.shape.join("×")} ${array.axes}${array.alternative ? ` of the alternative ${array.alternative}` : ""}`;
+  const sized = (array) => `${array.name} ${array.shape.join("×")} ${array.axes}${array.alternatives ? `, as expected by ${array.alternatives.join(" and by ")}` : ""}`;
   const figure = (title, tables) => make("figure", {}, make("figcaption", {}, title),
     make("div", { class: "grids", tabindex: "0", role: "group", "aria-label": title }, ...tables));
   const named = (outer) => Object.entries(outer).map(([letter, index]) => `${letter} ${index}`).join(", ");
@@ -227,32 +233,42 @@
       const on = () => mark(at, true), off = () => mark(at, false);
       return make("td", {}, make("button", { type: "button", mouseenter: on, mouseleave: off, focus: on, blur: off }, value));
     };
-    const cellOf = reads.length === 0 ? {} : { input: collected(inputs), kernel: collected(taps), depthwise_kernel: collected(taps), output: element };
+    const cellOf = reads.length === 0 ? {} : { input: collected(inputs), kernel: collected(taps), depthwise_kernel: collected(taps) };
+    // Of several alternatives the first is what the windows compute.
+    const output = each.arrays.find((array) => array.name === "output");
     return make("div", {},
       reads.length ? make("p", {}, "An element of the output shows what its window reads of the input, and by which taps of the kernel.") : null,
-      make("div", { class: "grids" }, ...each.arrays.map((array) => plain(array, cellOf[array.name]))));
+      make("div", { class: "grids" }, ...each.arrays.map((array) => plain(array, reads.length && array === output ? element : cellOf[array.name]))));
   };
 
-  const wrongOutput = (output, detail) => {
+  const wrongArray = (array, detail) => {
+    const output = { ...array, alternatives: undefined };
     const strides = output.shape.map((_, axis) => output.shape.slice(axis + 1).reduce((one, other) => one * other, 1));
     const first = detail.first.reduce((sum, index, axis) => sum + index * strides[axis], 0);
-    const name = `${detail.when ? `${detail.when}: ` : ""}returned${detail.is_whole ? "" : ", as far as it is recorded"}`;
-    if (output.levels !== undefined) return heatMap({ ...output, name: `${detail.when ? `${detail.when}: ` : ""}expected` }, first);
+    const when = detail.when ? `${detail.when}: ` : "", what = detail.where === "output" ? "" : `${detail.where} `;
+    const name = `${when}${what}returned${detail.is_whole ? "" : ", as far as it is recorded"}`;
+    if (output.levels !== undefined) return heatMap({ ...array, name: `${when}${what}expected` }, first);
     const known = { start: detail.is_whole ? 0 : Math.max(first - 2, 0), numbers: detail.got, wrong: detail.wrong && new Set(detail.wrong) };
     return grid({ ...output, name }, (_, expected, at) => returned(at, expected, known));
+  };
+
+  const labelled = (lines) => {
+    const width = Math.max(8, ...lines.map(([name]) => name.length));
+    return lines.map(([name, line]) => `${name.padStart(width)}  ${line}`).join("\n");
   };
 
   const told = (at, target) => {
     const letter = cases[at].letters[target], detail = (details[at] || {})[target], { sign, text, tone } = words.get(letter);
     if (!detail) return null;
-    const output = (cases[at].arrays || []).find((array) => array.name === "output");
-    const isDrawn = output && (output.values !== undefined || output.levels !== undefined);
+    // What was returned is drawn beside what it was held against, which is one of several alternatives.
+    const expected = ({ where, against }) => (cases[at].arrays || []).find((array) => array.name === where
+      && (array.values !== undefined || array.levels !== undefined) && (against === undefined || !array.alternatives || array.alternatives.includes(against)));
+    const wrong = (detail.returned || []).map((each) => [expected(each), each]).filter(([array]) => array);
     return make("section", {},
       make("h4", { class: tone }, `${sign} ${targets[target].name}: ${text}${detail.label ? `, ${detail.label}` : ""}`),
       ...detail.why.map((place) => make("p", {}, texts[place])),
-      ...(isDrawn ? (detail.returned || []).map((each) => wrongOutput(output, each)) : []),
-      detail.lines && detail.lines.length
-        ? make("pre", {}, detail.lines.map(([name, line]) => `${name.padStart(8)}  ${line}`).join("\n")) : null);
+      ...wrong.map(([array, each]) => wrongArray(array, each)),
+      detail.lines && detail.lines.length ? make("pre", {}, labelled(detail.lines)) : null);
   };
 
   const place = document.getElementById("case");
@@ -260,16 +276,20 @@
     let id = "";
     try { id = decodeURIComponent(location.hash.slice(1)); } catch { return; }
     const at = byId.get(id);
-    if (at === undefined) return;
+    if (at === undefined) {
+      if (id === "") place.replaceChildren();
+      else if (!document.getElementById(id)) place.replaceChildren(make("p", { class: "bad" }, `This page has no case ${id}.`));
+      return;
+    }
     const each = cases[at];
     const right = [...words].find(([, { tone }]) => tone === "good");
     const agreeing = targets.filter((_, target) => each.letters[target] === right[0] && !(details[at] || {})[target]).map((target) => target.name);
     place.replaceChildren(
       make("h3", { tabindex: "-1" }, each.id),
-      make("p", {}, each.title),
+      make("p", {}, ...prose(each.title)),
       make("p", {}, each.parameters || ""),
       make("ul", {}, ...areas.flatMap((area) => area.clauses).filter((clause) => each.clauses.includes(clause.id))
-        .map((clause) => make("li", {}, `${clause.id}: ${clause.sentence}`))),
+        .map((clause) => make("li", {}, `${clause.id}: `, ...prose(clause.sentence)))),
       each.arrays ? pictures(each) : "",
       agreeing.length ? make("p", { class: "good" }, `${right[1].sign} ${right[1].text}: ${agreeing.join(", ")}`) : "",
       ...targets.map((_, target) => told(at, target)).filter(Boolean));

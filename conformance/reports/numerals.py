@@ -1,0 +1,32 @@
+"""
+Numbers as a person reads them: as short as they can be without looking like another.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+
+def numeral(value: Any) -> str:
+    """
+    Return a number as text: nine digits tell every float32, and what is none has as many as it takes.
+
+    A complex number is a pair in an expectation, and a text in a record. What is no number is returned as it is said.
+    """
+    if isinstance(value, str) and value.endswith(("j", "j)")):
+        with suppress(ValueError):
+            number = complex(value)
+            value = [number.real, number.imag]
+    if isinstance(value, list):
+        real, imaginary = map(numeral, value)
+        return f"{real}{'' if imaginary.startswith('-') else '+'}{imaginary}j"
+    return _float(value) if isinstance(value, float) else str(value)
+
+
+def _float(value: float) -> str:
+    with np.errstate(over="ignore"):
+        is_single = float(np.float32(value)) == value
+    return f"{value:.9g}" if is_single else repr(value).removesuffix(".0")
