@@ -29,6 +29,8 @@ from .problem import Invalid, Problem, writing
 from .reports import assets, standard
 
 SUMS = "SHA256SUMS"
+#: Ends of names of archives that are not written.
+OTHERS = (".zip", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z")
 #: What of the folder of the corpus is no part of a bundle: what was measured with it, and seen of frameworks.
 _ELSEWHERE = ("kills.json", "known")
 _KINDS = (".json", ".md", ".yaml")
@@ -171,9 +173,14 @@ def write(bundle: Bundle, place: Path) -> None:
     Write a bundle as a folder, or as an archive if the name ends on .tar or .tar.gz: all of it, or nothing.
 
     Raises:
-        Invalid: if there is something of this name, or it cannot be written.
+        Invalid: if there is something of this name, or it is of another kind of archive, or it cannot be written.
 
     """
+    if place.suffix in OTHERS and not place.name.endswith((".tar", ".tar.gz")):
+        message = f"no archive is written as {place.suffix}"
+        raise Invalid(
+            Problem(path=str(place), message=message, hint="a name that ends on .tar or .tar.gz, or a folder's")
+        )
     if os.path.lexists(place):
         raise Invalid(Problem(path=str(place), message="is there already", hint="another name, or remove it"))
     with writing(place), tempfile.TemporaryDirectory(prefix=f".{place.name}-", dir=place.parent) as folder:
@@ -250,7 +257,9 @@ def _packed(place: Path) -> Iterator[tuple[str, bytes]]:
                 if not entry.isdir():
                     yield entry.name.partition("/")[2], _content(archive, entry)
     except (OSError, EOFError, tarfile.TarError) as error:
-        raise Invalid(Problem(path=str(place), message=f"no bundle: {error}")) from error
+        # Of what is no archive at all tarfile tells at length why each way to read it fails.
+        why = "it is no tar archive" if str(error).startswith("file could not be opened") else str(error)
+        raise Invalid(Problem(path=str(place), message=f"no bundle: {why}")) from error
 
 
 def _content(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:

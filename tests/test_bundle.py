@@ -235,9 +235,18 @@ def test_what_is_no_archive(small: Bundle, tmp_path: Path) -> None:
     cut.write_bytes((tmp_path / "whole.tar.gz").read_bytes()[:-40])
     text = tmp_path / "text.tar"
     text.write_text("no archive")
-    for place in (cut, text, tmp_path / "nowhere"):
-        with pytest.raises(Invalid, match=f"{place.name}: no bundle"):
+    for place, why in ((cut, "Compressed"), (text, "it is no tar archive"), (tmp_path / "nowhere", "there is no")):
+        with pytest.raises(Invalid, match=f"{place.name}: no bundle: {why}") as told:
             bundle.wrong(place)
+        assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tgz", "a.json.gz"])
+def test_no_folder_bears_the_name_of_an_archive(small: Bundle, tmp_path: Path, name: str) -> None:
+    """Of a kind that is not written."""
+    with pytest.raises(Invalid, match=f"{name}: no archive is written as"):
+        bundle.write(small, tmp_path / name)
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_link_that_leads_out_is_not_followed_by_an_archive(small: Bundle, tmp_path: Path) -> None:

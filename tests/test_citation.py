@@ -108,6 +108,10 @@ def test_what_is_not_there() -> None:
     """One line, and a hint."""
     with pytest.raises(Invalid, match=r"SAME-22: no clause and no case of this name \(did you mean 'SAME-2'\?\)"):
         cited("SAME-22")
+    with pytest.raises(Invalid, match=r"same-22: .* \(did you mean 'SAME-2'\?\)"):
+        cited("same-22")
+    with pytest.raises(Invalid, match=r"same: .* \(its clauses are SAME-1 to SAME-7\)"):
+        cited("same")
 
 
 def test_the_citation_file() -> None:

@@ -42,5 +42,8 @@ def _found(what: str | None) -> Citation:
     if case := next((case for case in corpus.cases if case.id == what), None):
         return citation.of_case(case)
     known = {*corpus.clauses, *(case.id for case in corpus.cases)}
-    hint = suggestion(what, known) or "`conv-conformance list` shows the ids of cases"
+    inside = [name for name in corpus.clauses if name.rpartition("-")[0] == what.upper()]
+    near = suggestion(what, known) or suggestion(what.upper(), known)
+    hint = f"its clauses are {inside[0]} to {inside[-1]}" if len(inside) > 1 else near
+    hint = hint or "`conv-conformance list` shows the ids of cases"
     raise Invalid(Problem(path=what, message="no clause and no case of this name", hint=hint))
