@@ -6,8 +6,8 @@ Whether the condition is found under which a fault acts, over all literal cases 
 Each fault of the glossary that diagnosis knows is injected under each of the conditions that the glossary tries it
 under. From the verdicts of one such target `attribute` finds a cause and a condition; they are right if the cause is
 the one injected, and if of all calls on which the fault shows the condition holds for those on which it acted alone;
-or if what is said gives the same wrong outputs, and no others, on the whole corpus: so much is asked of a fault that
-acts in a portion of each output.
+or if what is said gives the same wrong outputs, and no others, on the whole corpus. Of a fault that acts in a portion
+of each output the portion that is said must be that one in every output of the corpus, without a further condition.
 Of fewer calls than three no condition is said; these are counted apart. What diagnosis costs is measured besides.
 With `--json` the figures go to `benchmarks/results/conditions.json`.
 """
@@ -28,19 +28,21 @@ from pathlib import Path
 import numpy as np
 from conv_conformance import corpus, diagnosis, platforms
 from conv_conformance.adapter import Refused
-from conv_conformance.attributing import Showing, attribute
+from conv_conformance.attributing import attribute
 from conv_conformance.attribution import Attribution
 from conv_conformance.call import Array, Call
 from conv_conformance.case import Case
 from conv_conformance.diagnosis.causes import CAUSES
 from conv_conformance.diagnosis.scopes import WIDER
-from conv_conformance.expectation import Output
 from conv_conformance.groups import FEWEST
 from conv_conformance.judge import Context, judge
 from conv_conformance.mutants import conditions
 from conv_conformance.mutants.faults import EDITS
 from conv_conformance.mutants.mutant import Mutant
 from conv_conformance.observation import Observation
+from conv_conformance.portions import PORTIONS
+from conv_conformance.reference import evaluate
+from conv_conformance.showing import Showing, plain
 from conv_conformance.verdict import Verdict
 
 ROOT = Path(__file__).parents[1]
@@ -64,9 +66,9 @@ class Trial:
 
 def outputs(cases: Sequence[Case]) -> list[Case]:
     """
-    Return the cases of which an output is expected, and nothing else.
+    Return the cases of which an output is expected, though they may be refused, and nothing else.
     """
-    found = [case for case in cases if isinstance(case.expectation, Output) and case.call.training is None]
+    found = [case for case in cases if case.call.training is None and [*plain(case)]]
     return [case for case in found if not case.call.gradients and not case.call.variation.shape_inference]
 
 
@@ -84,7 +86,6 @@ def _verdict(case: Case, compute: Callable[[Call], Array]) -> Verdict | None:
     except Refused:
         return None
     seen = Observation(outcome="returned", arrays={"output": got}, dtypes={"output": got.dtype.name})
-    assert isinstance(case.expectation, Output)
     judged = judge(case.expectation, seen, Context(call=case.call))
     if judged.verdict != "disagree" or judged.finding is None or judged.finding.kind == "precision":
         return None
@@ -94,6 +95,14 @@ def _verdict(case: Case, compute: Callable[[Call], Array]) -> Verdict | None:
     return Verdict(
         case=case.id, target=TARGET, verdict="disagree", finding=judged.finding, diagnosis=said, seconds=seconds
     )
+
+
+@cache
+def agreed(case: Case) -> Verdict:
+    """
+    Return the verdict on a call that is right.
+    """
+    return Verdict(case=case.id, target=TARGET, verdict="agree", alternative=next(plain(case)) or None)
 
 
 def cost(cases: Sequence[Case], many: int = 1000) -> dict[str, float]:
@@ -107,7 +116,7 @@ def cost(cases: Sequence[Case], many: int = 1000) -> dict[str, float]:
     for fault in map(str, np.random.default_rng(SEED).permutation(sorted(CAUSES.keys() & EDITS.keys()))):
         failing = shown(fault, cases)
         wrong += failing.values()
-        agreeing = (Verdict(case=case.id, target=TARGET, verdict="agree") for case in cases if case.id not in failing)
+        agreeing = (agreed(case) for case in cases if case.id not in failing)
         verdicts += [replace(verdict, target=fault) for verdict in (*failing.values(), *agreeing)]
         if len(wrong) >= many:
             break
@@ -133,13 +142,15 @@ def trials(fault: str, under: Sequence[str], cases: Sequence[Case]) -> Iterator[
         else:
             failing = {case: said for case, said in everywhere.items() if condition.holds(by_id[case].call)}
         acting = {*failing}
-        verdicts = [failing.get(case.id) or Verdict(case=case.id, target=TARGET, verdict="agree") for case in cases]
+        verdicts = [failing.get(case.id) or agreed(case) for case in cases]
         found = attribute(verdicts, by_id, showing) if len(acting) >= FEWEST else ()
         yield Trial(
             fault=fault,
             condition=name,
             failing=len(acting),
-            outcome=_outcome(fault, found, acting, {*everywhere} if condition.region is None else set(), by_id),
+            outcome="right"
+            if _is_of_region(fault, found, condition.region)
+            else _outcome(fault, found, acting, {*everywhere} if condition.region is None else set(), by_id),
             said="; ".join(each.text for each in found),
         )
 
@@ -155,6 +166,29 @@ def _is_same(found: Sequence[Attribution], acting: set[str], cases: Mapping[str,
         and (case in explained or _showing().on(case, each.cause, each.portion))
     }
     return acting == explained == said
+
+
+def _is_of_region(fault: str, found: Sequence[Attribution], region: Callable[[Array], Array] | None) -> bool:
+    """Say whether what explains most is the fault itself, in the region in which it acts, and nothing else is said."""
+    if region is None or not found:
+        return False
+    first = found[0]
+    is_it = first.cause == fault or fault in WIDER.get(first.cause, ())
+    if not is_it or not first.portion or first.condition.wanted or first.against:
+        return False
+    mark = PORTIONS[first.portion]
+    return all((mark(array.shape) == region(array)).all() for array in _shapes() if array.size)
+
+
+@cache
+def _shapes() -> list[Array]:
+    """Return an array for each shape that an output of the corpus has, in the order N, O, then space."""
+    return [np.zeros(shape) for shape in {_shape(case.call) for case in CASES}]
+
+
+def _shape(call: Call) -> tuple[int, ...]:
+    extents = dict(zip(call.letters("output"), evaluate(call).shape, strict=True))
+    return tuple(extents[letter] for letter in "NC" + call.spatial)
 
 
 def _outcome(

@@ -5,6 +5,7 @@ A call that is asked about in a few words, and the calls near it that have a mea
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -13,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from . import reference
-from .call import SPATIAL, Array, Call, PerArray
+from . import reference, worked
+from .call import SPATIAL, TRANSPOSED_WORDS, WORDS, Array, Call, PerArray
 from .case import Case
 from .clauses import Clause
 from .dtypes import numpy_type
@@ -23,6 +24,12 @@ from .problem import Invalid, Problem
 
 #: The dtype of all arrays: shapes do not depend on it, and small numbers are exact in it.
 DTYPE = "float32"
+#: So many elements an array may have.
+ELEMENTS = 20_000_000
+#: How the objection to a call ends that has a meaning, and no output.
+EMPTY = "the output is empty"
+#: So many clauses are named that cases with the same parameters cite.
+CITED = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +66,7 @@ def call(words: Words) -> Call:
         Invalid: where an option is no such thing.
 
     """
+    _check_size(words)
     x = _input(words)
     rank = x.ndim - 2
     layout = words.layout or f"N{SPATIAL[rank]}C"
@@ -81,6 +89,17 @@ def call(words: Words) -> Call:
         output_padding=_each("--output-padding", words.output_padding, rank),
         groups=words.groups,
     )
+
+
+def _check_size(words: Words) -> None:
+    """Refuse a call whose arrays would not fit into memory, or take minutes."""
+    shape = _numbers("--input-shape", words.input_shape) if words.input_shape and not words.input else ()
+    taps = prod(_numbers("--kernel-size", words.kernel_size)) if words.kernel_size else 1
+    for option, count in (("--input-shape", prod(shape)), ("--kernel-size", taps * max(words.filters, 1))):
+        if count > ELEMENTS:
+            message = f"{count:,} elements are too many to be explained"
+            hint = f"up to {ELEMENTS:,}; lengths do not depend on the batch, nor on channels where there are no groups"
+            raise Invalid(Problem(path=option, message=message, hint=hint))
 
 
 def _input(words: Words) -> Array:
@@ -121,9 +140,15 @@ def _counted(shape: Sequence[int]) -> Array:
 def _array(option: str, text: str, flat: tuple[int, ...]) -> Array:
     try:
         numbers = json.loads(text) if text.lstrip().startswith("[") else [float(each) for each in text.split(",")]
-        array = np.array(numbers).astype(numpy_type(DTYPE))
-    except (ValueError, TypeError) as error:
+        given = np.array(numbers)
+        with np.errstate(over="ignore"):
+            array = given.astype(numpy_type(DTYPE))
+    except (ValueError, TypeError, OverflowError) as error:
         raise _wrong(option, text, "numbers between commas, or nested lists") from error
+    if given.dtype.kind not in "iuf":
+        raise _wrong(option, text, "numbers between commas, or nested lists of numbers")
+    if not np.isfinite(array).all():
+        raise _wrong(option, text, f"numbers that {DTYPE} holds")
     if array.ndim == 1:
         return array.reshape(flat)
     if array.ndim - 2 not in SPATIAL:
@@ -187,18 +212,48 @@ def _clauses() -> Mapping[str, Clause]:
     return corpus.load(sweeps="none").clauses
 
 
+def cited(asked: Call, known: Mapping[str, Clause]) -> list[str]:
+    """
+    Return the required clauses that literal cases with the same parameters cite, the commonest first.
+
+    Each is cited by a tenth of these cases; those that are about refusals are left out.
+    """
+    from . import corpus
+
+    same = [case for case in corpus.load(sweeps="none").cases if _says(case.outline) == _says(asked)]
+    cited = (name for case in same for name in case.clauses if not name.startswith("REFUSE"))
+    counts = Counter(name for name in cited if known[name].level == "required")
+    return [name for name, count in counts.most_common(CITED) if count >= len(same) / 10]
+
+
+def _says(call: Call) -> tuple[Any, ...]:
+    """Return which parameters a call gives, and what it asks for."""
+    steps = (call.strides, call.dilations, call.input_dilations)
+    padding = call.padding if isinstance(call.padding, str) else "by numbers"
+    more = (call.bias is not None, any(call.output_padding), call.before is not None, call.variation)
+    asks = (call.gradients, call.training, call.dtype.input, {*vars(call.storage).values()} - {"contiguous", None})
+    return (call.op, padding, call.padding_mode, call.groups > 1, *(set(each) != {1} for each in steps), *more, *asks)
+
+
 def objection(asked: Call) -> str:
     """
     Return why a call has no meaning, or no output; nothing where it has both.
     """
+    shape = worked.shape(asked)
+    if shape is None:
+        return _reason(asked)
+    if 0 not in shape or not asked.input.size:
+        return ""
+    short = [axis for axis in asked.spatial if shape[asked.letters("output").index(axis)] == 0]
+    return f"no window fits along {' and '.join(short)}: {EMPTY}" if short else f"there are no filters: {EMPTY}"
+
+
+def _reason(asked: Call) -> str:
     try:
-        output = reference.evaluate(asked)
+        reference.evaluate(asked)
     except reference.Undefined as error:
         return str(error)
-    if output.size or not asked.input.size:
-        return ""
-    short = [axis for axis in asked.spatial if output.shape[asked.letters("output").index(axis)] == 0]
-    return f"no window fits along {' and '.join(short)}: the output is empty"
+    return ""
 
 
 def nearest(asked: Call) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -206,12 +261,22 @@ def nearest(asked: Call) -> Iterator[tuple[str, tuple[int, ...]]]:
     Yield changes after which a call has an output, in words, with the shape that it then has.
     """
     for words, changed in _changes(asked):
-        if not objection(changed):
-            yield words, reference.evaluate(changed).shape
+        shape = worked.shape(changed)
+        if shape is not None and 0 not in shape:
+            yield words, shape
 
 
 def _changes(asked: Call) -> Iterator[tuple[str, Call]]:
     ones = (1,) * asked.rank
+    if min(asked.strides) < 1:
+        yield "strides: 1", replace(asked, strides=ones)
+    if min(asked.input_dilations) < 1:
+        yield "input_dilations: 1", replace(asked, input_dilations=ones)
+    words = TRANSPOSED_WORDS if asked.op == "conv_transpose" else WORDS
+    if isinstance(asked.padding, str) and (asked.padding not in words or asked.padding == "causal"):
+        yield from ((f"padding: {word}", replace(asked, padding=word)) for word in words)
+    if any(asked.output_padding):
+        yield "output_padding: 0", replace(asked, output_padding=(0,) * asked.rank)
     if asked.padding == "valid" and asked.op != "conv_transpose":
         yield "padding: same", replace(asked, padding="same")
     if set(asked.dilations) != {1}:
@@ -220,6 +285,8 @@ def _changes(asked: Call) -> Iterator[tuple[str, Call]]:
         yield from _shorter(asked)
         yield from _other_layouts(asked)
         yield from _fitting_channels(asked)
+        if asked.groups < 1:
+            yield "groups: 1", replace(asked, groups=1)
         if asked.groups > 1:
             ungrouped = _fitting_channels(replace(asked, groups=1))
             yield from ((f"groups: 1, {words}", changed) for words, changed in ungrouped)

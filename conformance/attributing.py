@@ -2,7 +2,8 @@
 Which causes explain what a run's targets get wrong, and under which conditions.
 
 A cause is held against the calls on which it would show: one that flips a kernel changes nothing where a kernel is
-symmetric, so that an agreement there says nothing about it.
+symmetric, so that an agreement there says nothing about it. Against it speak those that agree, and those that are wrong
+in a way that no cause gives.
 """
 
 from __future__ import annotations
@@ -88,14 +89,14 @@ class Wrong:
     """
 
     verdicts: dict[str, Verdict] = field(default_factory=dict)
-    agreeing: list[str] = field(default_factory=list)
+    agreeing: list[Verdict] = field(default_factory=list)
 
     def take(self, verdict: Verdict) -> None:
         """
         Take a verdict, if it is of a wrong output or an agreement.
         """
         if verdict.verdict in AGREEING:
-            self.agreeing.append(verdict.case)
+            self.agreeing.append(verdict)
         elif verdict.verdict == "disagree" and verdict.diagnosis is not None and _is_of_output(verdict):
             self.verdicts[verdict.case] = verdict
 
@@ -139,6 +140,7 @@ class Wrong:
         self, target: str, cause: str, cases: Sequence[str], portion: str, showing: Showing
     ) -> Iterator[Attribution]:
         others = self._showing(cause, portion, showing)
+        unlike = [case for case in self._unexplained(cases) if showing.on(case, cause, portion)]
         rows = [showing.said.features(case) for case in (*cases, *others)]
         search = Search(Table(rows), np.arange(len(cases), len(rows)))
         for part in search.parts(range(len(cases))):
@@ -146,7 +148,8 @@ class Wrong:
             condition = exact or part.condition
             members = [cases[at] for at in part.members]
             against = [case for case in others if condition.holds(showing.said.features(case))]
-            if len(against) >= len(members):  # more speaks against it than for it
+            otherwise = [case for case in unlike if condition.holds(showing.said.features(case))]
+            if len(against) + len(otherwise) >= len(members):  # more speaks against it than for it
                 continue
             yield Attribution(
                 cause=cause,
@@ -158,10 +161,18 @@ class Wrong:
                 against=showing.said.by_size(against),
             )
 
+    def _unexplained(self, cases: Sequence[str]) -> Iterator[str]:
+        """Yield the calls, beside some, whose output is wrong in a way that no cause gives."""
+        members = {*cases}
+        for case, verdict in self.verdicts.items():
+            if case not in members and (_is_partial(verdict) or not _causes(verdict)):
+                yield case
+
     def _showing(self, cause: str, portion: str, showing: Showing) -> list[str]:
         """Return the calls that agree on which a cause would show."""
         step = -(-len(self.agreeing) // LOOKED_AT) or 1
-        return [case for case in self.agreeing[::step] if showing.on(case, cause, portion)]
+        looked_at = (verdict for verdict in self.agreeing[::step] if showing.tells(verdict))
+        return [verdict.case for verdict in looked_at if showing.on(verdict.case, cause, portion)]
 
 
 def _causes(verdict: Verdict) -> frozenset[str]:

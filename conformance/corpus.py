@@ -122,7 +122,7 @@ def _sources(paths: Sequence[Path | str], *, is_shipped: bool, problems: list[Pr
     for given in dict.fromkeys(map(str, paths)):
         path = Path(given)
         if path.is_dir():
-            for file in sorted(path.rglob("*.yaml")):
+            for file in _below(path, problems):
                 inside = file.relative_to(path)
                 if file.name not in NAMES and inside.parts[0] not in BESIDE:
                     yield Source(file=file, path=inside.as_posix() if is_shipped else file.as_posix())
@@ -130,6 +130,14 @@ def _sources(paths: Sequence[Path | str], *, is_shipped: bool, problems: list[Pr
             yield Source(file=path, path=path.as_posix())
         else:
             problems.append(Problem(path=given, message="no such file or folder"))
+
+
+def _below(folder: Path, problems: list[Problem]) -> list[Path]:
+    try:
+        return sorted(folder.rglob("*.yaml"))
+    except OSError as error:
+        problems.append(Problem(path=str(folder), message=f"cannot be read: {error.strerror}"))
+        return []
 
 
 def _content(source: Source, problems: list[Problem]) -> bytes | None:

@@ -4,7 +4,7 @@ On which calls a cause would show, everywhere or in a portion of the output, and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,10 +13,11 @@ from .call import Array
 from .case import Case
 from .difference import special
 from .dtypes import FORMATS
-from .expectation import Output
+from .expectation import AnyOf, Output
 from .gathering import Said
 from .numerics import wide
 from .portions import PORTIONS
+from .reference import evaluate
 from .verdict import Finding, Verdict
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Showing:
         #: Of one cause at a time, for they hold outputs.
         self._effects: dict[str, Sequence[Effect]] = {}
         self._cause = ""
-        self._told: dict[str, bool] = {}
+        self._plain: dict[str, frozenset[str]] = {}
 
     def on(self, case: str, cause: str, portion: str = "") -> bool:
         """
@@ -60,7 +61,7 @@ class Showing:
         That is how many elements differ, the first of them, and the numbers near it.
         """
         finding = verdict.finding
-        if finding is None:
+        if finding is None or not self.tells(verdict):
             return False
         for each in self._ways(verdict.case, cause):
             got, right, wrong = each.within(_marked(each, portion))
@@ -73,7 +74,7 @@ class Showing:
     def _found(self, case: str, cause: str) -> bool:
         from .diagnosis import shows
 
-        return self._is_told(case) and shows(self._cases[case].build_call(), cause)
+        return case in self._cases and shows(self._cases[case].build_call(), cause)
 
     def _ways(self, case: str, cause: str) -> Sequence[Effect]:
         from .diagnosis import effects
@@ -82,15 +83,31 @@ class Showing:
             self._effects.clear()
             self._cause = cause
         if case not in self._effects:
-            self._effects[case] = effects(self._cases[case].build_call(), cause) if self._is_told(case) else ()
+            self._effects[case] = effects(self._cases[case].build_call(), cause) if case in self._cases else ()
         return self._effects[case]
 
-    def _is_told(self, case: str) -> bool:
-        """Say whether an output is expected: who agrees with a shape, or one of several choices, has not said it."""
-        if case not in self._told:
-            known = self._cases.get(case)
-            self._told[case] = known is not None and isinstance(known.build_expectation(), Output)
-        return self._told[case]
+    def tells(self, verdict: Verdict) -> bool:
+        """
+        Say whether a verdict is on what the definition computes: who refuses, or has the shape, says nothing of it.
+
+        Where a clause leaves a choice, that is a verdict by the alternative that computes so.
+        """
+        if verdict.case not in self._plain:
+            case = self._cases.get(verdict.case)
+            self._plain[verdict.case] = frozenset(plain(case) if case is not None else ())
+        held = verdict.finding.against if verdict.finding is not None else verdict.alternative
+        return (held or "") in self._plain[verdict.case]
+
+
+def plain(case: Case) -> Iterator[str]:
+    """
+    Yield by which alternatives a case expects what the definition computes; an empty text where none is named.
+    """
+    expected = case.build_expectation()
+    ways = expected.alternatives if isinstance(expected, AnyOf) else {"": expected}
+    outputs = {name: each.array for name, each in ways.items() if isinstance(each, Output)}
+    right = evaluate(case.build_call()) if len(outputs) > 1 else None
+    yield from (name for name, array in outputs.items() if right is None or array.tobytes() == right.tobytes())
 
 
 def _is_said(finding: Finding, got: Array, wrong: Array) -> bool:

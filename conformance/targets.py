@@ -99,7 +99,11 @@ def resolve(text: str) -> Adapter:
         _fail(text, f"no backend named {name!r}", suggestion(name, known()) or f"known are {', '.join(known())}")
     modes = modes_of(known()[name])
     if mode and mode not in modes:
-        _fail(text, f"{name} has no mode {mode!r}", suggestion(mode, modes) or f"it has {', '.join(modes) or 'none'}")
+        _fail(
+            text,
+            f"{name} has no mode {mode!r}",
+            suggestion(mode, modes) or f"it has {', '.join(filter(None, modes)) or 'none'}",
+        )
     return Adapter(target=target, locator=known()[name], release=release)
 
 

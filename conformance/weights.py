@@ -63,7 +63,14 @@ class Route:
 def route(op: str, rank: int, source: str, target: str) -> Route:
     """
     Return the way of a kernel of an operation (`conv`, `depthwise_conv`, `conv_transpose`) between two of `FRAMEWORKS`.
+
+    Raises:
+        ValueError: for another operation, rank or framework.
+
     """
+    if op not in LAYOUTS or rank not in SPATIAL or not {source, target} <= {*FRAMEWORKS}:
+        ways = f"{', '.join(LAYOUTS)} in 1 to 3 axes between two of {', '.join(FRAMEWORKS)}"
+        raise ValueError(f"no way for {op} in {rank} axes from {source} to {target}: there is one for {ways}")
     letters = [LAYOUTS[op][name].replace("S", SPATIAL[rank]) for name in (source, target)]
     is_reversed = op == "conv_transpose" and (source in REVERSED) != (target in REVERSED)
     return Route(source=letters[0], target=letters[1], is_reversed=is_reversed)

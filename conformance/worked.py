@@ -4,8 +4,8 @@ A call worked out by hand: its lengths by their formulas with the numbers filled
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice, product
 from typing import Any, NamedTuple
 
@@ -17,6 +17,8 @@ from .dtypes import is_integer
 
 #: So many windows are shown, and so many products of one.
 WINDOWS, PRODUCTS = 8, 16
+#: Kernels up to so many taps are tried to reach a length, and so many strides of each.
+TAPS, STRIDES = 512, 64
 
 
 class Length(NamedTuple):
@@ -156,20 +158,32 @@ def ways(length: int, wanted: int, *, most: int = 5) -> Iterator[Way]:
     """
     Yield kernel sizes, strides, paddings and dilations that take an axis to a wanted length, the simplest first.
 
-    Kernels have up to `length` taps, paddings up to `most` at each end.
+    Kernels have up to `length` taps and no more than `TAPS`, paddings up to `most` at each end; of the strides that
+    lead there with as many taps and as much padding the first `STRIDES` are told.
     """
-    steps = product(range(1, length + 1), range(1, length + 1), range(1, 4))
-    for taps, stride, dilation in sorted(steps, key=lambda each: (each[2], each[0] * each[1], each)):
+    sizes = range(1, min(length, TAPS) + 1)
+    found: dict[tuple[int, int, int], list[str]] = {}
+    for taps, dilation in product(sizes, range(1, 4)):
         window = (taps - 1) * dilation + 1
-        if dilation > 1 and taps == 1:
-            continue
-        for padding in range(min(most, window - 1) + 1):
-            room = length + 2 * padding - window
-            if room >= 0 and room // stride + 1 == wanted:
-                yield Way(taps, stride, "valid" if not padding else f"[[{padding}, {padding}]]", dilation)
-                break
-        if math.ceil(length / stride) == wanted and stride > 1 and dilation == 1:
-            yield Way(taps, stride, "same", dilation)
+        for padding in range(min(most, window - 1) + 1) if dilation == 1 or taps > 1 else ():
+            word = f"[[{padding}, {padding}]]" if padding else "valid"
+            for stride in _strides(length + 2 * padding - window, wanted, length):
+                found.setdefault((taps, stride, dilation), [word])
+        # With `same` the length is ceil(W / stride), which is floor((W - 1) / stride) + 1
+        for stride in _strides(length - 1, wanted, length) if dilation == 1 else ():
+            if stride > 1:
+                found.setdefault((taps, stride, dilation), []).append("same")
+    for taps, stride, dilation in sorted(found, key=lambda each: (each[2], each[0] * each[1], each)):
+        yield from (Way(taps, stride, word, dilation) for word in found[taps, stride, dilation])
+
+
+def _strides(room: int, wanted: int, length: int) -> range:
+    """Return the strides, the first of many, by which a window makes `wanted` stops with so much room to move."""
+    if room < 0:
+        return range(0)
+    first = room // wanted + 1
+    last = min(room // (wanted - 1) if wanted > 1 else length, length)
+    return range(first, min(last, first + STRIDES - 1) + 1)
 
 
 def shape(call: Call) -> tuple[int, ...] | None:
@@ -177,9 +191,38 @@ def shape(call: Call) -> tuple[int, ...] | None:
     Return the shape of the output of a call in its own layout, None where it has no meaning.
     """
     try:
-        return tuple(map(int, reference.evaluate(call).shape))
+        slim = _slim(call)
+        found = dict(zip(call.letters("output"), reference.evaluate(slim).shape, strict=True))
     except reference.Undefined:
         return None
+    restored = {"N": call.extent("input", "N"), **({"C": call.extent("kernel", "O")} if _is_slim(call) else {})}
+    return tuple(int({**found, **restored}[letter]) for letter in call.letters("output"))
+
+
+def _is_slim(call: Call) -> bool:
+    """Say whether channels and filters of a call can be left out without another shape, or another reason for none."""
+    if call.op != "conv" or call.groups != 1 or call.kernel is None or call.cotangent is not None:
+        return False
+    if len(call.letters("kernel")) != call.kernel.ndim or len(call.letters("input")) != call.input.ndim:
+        return False
+    if call.bias is not None and call.bias.shape != (call.kernel.shape[call.letters("kernel").index("O")],):
+        return False
+    return call.extent("input", "C") == call.extent("kernel", "I") > 0 and call.extent("kernel", "O") > 0
+
+
+def _slim(call: Call) -> Call:
+    """Return a call of one sample, and where nothing depends on it of one channel and filter, to find its shape."""
+    if call.input.ndim != len(call.letters("input")):
+        return call
+    if not _is_slim(call):
+        return replace(call, input=_first(call, "input", "N"))
+    bias = call.bias[:1] if call.bias is not None else None
+    return replace(call, input=_first(call, "input", "NC"), kernel=_first(call, "kernel", "IO"), bias=bias)
+
+
+def _first(call: Call, name: str, letters: str) -> Array:
+    """Return an array of a call with one element along some axes."""
+    return call.array(name)[tuple(slice(1 if letter in letters else None) for letter in call.letters(name))]
 
 
 def summary(sizes: Sequence[int], letters: str) -> str:

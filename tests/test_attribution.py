@@ -12,14 +12,14 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from conv_conformance import corpus
+from conv_conformance import corpus, reference
 from conv_conformance.attributing import MOST, attribute, attributed
 from conv_conformance.attribution import Attribution, from_line, to_line
 from conv_conformance.call import Array, Call
 from conv_conformance.case import Case
 from conv_conformance.condition import Condition
 from conv_conformance.diagnosis import diagnose
-from conv_conformance.expectation import Output
+from conv_conformance.expectation import AnyOf, Output
 from conv_conformance.groups import Seen
 from conv_conformance.judge import Context, judge
 from conv_conformance.ledger import Ledger
@@ -58,14 +58,18 @@ def verdicts(cases: Iterable[Case], *mutants: Mutant, target: str = "wrong") -> 
 
 
 def _verdict(case: Case, mutants: Iterable[Mutant], target: str) -> Verdict:
-    for mutant in mutants:
-        got = mutant.prepared().output(case.call)
-        seen = Observation(outcome="returned", arrays={"output": got}, dtypes={"output": got.dtype.name})
-        judged = judge(case.expectation, seen, Context(call=case.call))
-        if judged.verdict == "disagree":
-            found = _diagnosed(case, got)
-            return Verdict(case=case.id, target=target, verdict="disagree", finding=judged.finding, diagnosis=found)
-    return Verdict(case=case.id, target=target, verdict="agree")
+    made = (_judged(case, mutant.prepared().output(case.call), target) for mutant in mutants)
+    agreed = Verdict(case=case.id, target=target, verdict="agree")
+    return next((each for each in made if each.verdict == "disagree"), agreed)
+
+
+def _judged(case: Case, got: Array, target: str) -> Verdict:
+    seen = Observation(outcome="returned", arrays={"output": got}, dtypes={"output": got.dtype.name})
+    judged = judge(case.expectation, seen, Context(call=case.call))
+    if judged.verdict == "agree":
+        return Verdict(case=case.id, target=target, verdict="agree")
+    found = _diagnosed(case, got)
+    return Verdict(case=case.id, target=target, verdict="disagree", finding=judged.finding, diagnosis=found)
 
 
 def _diagnosed(case: Case, got: Array) -> Diagnosis | None:
@@ -181,6 +185,40 @@ def test_a_shape_that_is_right_says_nothing_of_a_cause() -> None:
     given = verdicts(plain.values(), Mutant(fault="kernel-flipped"))
     (found,) = attribute([*given, Verdict(case=shape.id, target="wrong", verdict="agree")], loaded)
     assert ("kernel-flipped", (), "wherever it shows") == (found.cause, found.against, found.acts)
+
+
+def test_what_agrees_by_an_alternative_is_against_it_too() -> None:
+    """A call that may be refused, and was computed, says as much as one that may not; one that was refused, nothing."""
+    loaded = corpus.load(sweeps="none").cases
+    flipped, right, refused = [], [], []
+    for case in loaded:
+        call, is_told = case.call, isinstance(case.expectation, Output | AnyOf)
+        if call.op != "conv" or call.rank != 1 or call.gradients or call.training is not None or not is_told:
+            continue
+        if call.dtype.input == "float32" and isinstance(case.expectation, Output):
+            flipped.append(case)
+        elif call.dtype.input != "float32" and isinstance(case.expectation, AnyOf):
+            right.append(Verdict(case=case.id, target="wrong", verdict="agree", alternative="computes"))
+            refused.append(Verdict(case=case.id, target="wrong", verdict="agree", alternative="refuses"))
+    wrong = [each for each in verdicts(flipped, Mutant(fault="kernel-flipped")) if each.verdict == "disagree"]
+    assert len(wrong) > 30 < len(right)
+    known = {case.id: case for case in loaded}
+    (found,) = attribute([*wrong, *right], known)
+    assert (found.cause, found.condition.text) == ("kernel-flipped", "dtype float32")
+    assert not attribute([*wrong, *refused], known)[0].condition.wanted
+
+
+def test_a_cause_that_gives_little_of_what_is_wrong_is_not_told(cases: dict[str, Case]) -> None:
+    """Halving is averaging where a window has two taps; where it has three, what is wrong has no cause."""
+
+    def halved(call: Call) -> Array:
+        right: Array = reference.evaluate(call) / 2
+        return right.astype(call.input.dtype)
+
+    made = [_judged(case, halved(case.call), "wrong") for case in cases.values()]
+    explained = [each for each in made if each.diagnosis is not None and "mean-instead-of-sum" in each.diagnosis.causes]
+    assert len(explained) > 20
+    assert attribute(made, cases) == ()
 
 
 def test_few_causes_are_told(cases: dict[str, Case]) -> None:

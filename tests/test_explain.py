@@ -5,8 +5,10 @@ A call worked out: its lengths and windows are those of the definition, and what
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from io import StringIO
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +114,9 @@ def test_what_is_near(words: dict[str, Any], why: str, near: dict[str, tuple[int
     ("arguments", "line"),
     [
         (["--input", "1,2,x"], "--input: not '1,2,x' (numbers between commas, or nested lists)"),
+        (["--input", '[["1"]]'], "--input: not '[[\"1\"]]' (numbers between commas, or nested lists of numbers)"),
+        (["--input", "1e39"], "--input: not '1e39' (numbers that float32 holds)"),
+        (["--input", "1e400"], "--input: not '1e400' (numbers that float32 holds)"),
         (["--input-shape", "1,5,2", "--kernel-size", "-1"], "--kernel-size: not '-1' (0 taps or more)"),
         ([], "--input-shape: missing (whole numbers between commas)"),
         (["--input", "1,2", "--strides", "1,1"], "--strides: not '1,1' (one number, or one for each of 1 axes)"),
@@ -190,6 +195,83 @@ def test_each_framework_says_it_in_its_own_words(
     assert "numpy             raised: " in refused
 
 
+def test_a_call_as_large_as_a_model_has_it(command: Command) -> None:
+    """Its shape needs neither its samples nor its channels; what would not fit into memory is refused in one line."""
+    done = command("explain", "--input-shape", "8,56,56,64", "--kernel-size", "3", "--filters", "96", "--strides", "2")
+    assert (done.code, "output  8x27x27x96 NHWC" in done.out) == (0, True)
+    large = command("explain", "--input-shape", "1,100000000,1", "--kernel-size", "5")
+    assert (large.code, large.err.startswith("--input-shape: 100,000,000 elements are too many")) == (2, True)
+    assert len(large.err.splitlines()) == 1
+
+
+def test_the_shape_is_that_of_the_whole_call() -> None:
+    """Whatever of it is left out to find it."""
+    seen = 0
+    for case in load(sweeps="none").cases[::5]:
+        if case.call.training is None and case.call.kernel is not None:
+            assert worked.shape(case.call) == _shape(case.call), case.id
+            seen += 1
+    assert seen > 200
+
+
+def _shape(call: Call) -> tuple[int, ...] | None:
+    try:
+        return reference.evaluate(call).shape
+    except reference.Undefined:
+        return None
+
+
+def test_ways_to_a_length_are_all_of_them() -> None:
+    """As a search over every kernel, stride and dilation finds them; of a long input those that there are at all."""
+    for length, wanted in ((17, 3), (7, 1), (6, 6), (5, 9), (1, 1)):
+        found = {(way.kernel_size, way.strides, way.padding, way.dilations) for way in worked.ways(length, wanted)}
+        assert found == {*_every_way(length, wanted)}
+    assert next(worked.ways(16070, 3212))[:2] == (11, 5)
+
+
+def _every_way(length: int, wanted: int) -> Iterator[tuple[int, int, str, int]]:
+    for taps, stride, dilation in product(range(1, length + 1), range(1, length + 1), (1, 2, 3)):
+        window = (taps - 1) * dilation + 1
+        paddings = range(min(5, window - 1) + 1) if dilation == 1 or taps > 1 else ()
+        fitting = [each for each in paddings if length + 2 * each >= window]
+        fitting = [each for each in fitting if (length + 2 * each - window) // stride + 1 == wanted]
+        if fitting:
+            yield taps, stride, f"[[{fitting[0]}, {fitting[0]}]]" if fitting[0] else "valid", dilation
+        if dilation == 1 and stride > 1 and -(-length // stride) == wanted:
+            yield taps, stride, "same", 1
+
+
+@pytest.mark.parametrize(
+    ("words", "near"),
+    [
+        (["--strides", "0"], "strides: 1"),
+        (["--input-dilations", "0"], "input_dilations: 1"),
+        (["--groups", "0"], "groups: 1"),
+        (["--padding", "foo"], "padding: same"),
+        (["--output-padding", "1"], "output_padding: 0"),
+    ],
+)
+def test_a_call_that_is_refused_has_others_near_it(command: Command, words: list[str], near: str) -> None:
+    """With their lengths."""
+    done = command("explain", "--input-shape", "1,9,1", "--kernel-size", "2", *words)
+    assert (done.code, f"near it  {near}: output 1x" in done.out) == (0, True)
+
+
+def test_clauses_in_play(command: Command) -> None:
+    """Of a call by options those that cases with its parameters cite."""
+    done = command("explain", "--input-shape", "1,9,3", "--kernel-size", "2", "--padding", "same", "--strides", "2")
+    assert "clause  SAME-2: " in done.out and "REFUSE" not in done.out
+    plain = command("explain", "--input", "0,3,4,5", "--kernel", "1,2").out
+    assert "clause  CONV-1: " in plain and "SAME" not in plain
+
+
+def test_the_words_of_a_target_can_be_pasted(command: Command) -> None:
+    """On one line, however narrow the terminal is."""
+    words = ("--op", "conv_transpose", "--input", "1,2", "--kernel", "1,2", "-b", "numpy")
+    (line,) = (each for each in command("explain", *words).out.splitlines() if each.startswith("call "))
+    assert line.endswith(".astype('float32')") and "convolve_transposed(" in line and "…" not in line
+
+
 def test_options_that_do_not_go_together(command: Command) -> None:
     """A case has its call, and probes and shrinking take a target."""
     case = "conv1d.walkthrough.two-channels"
@@ -203,3 +285,12 @@ def test_options_that_do_not_go_together(command: Command) -> None:
     for options, line in said.items():
         done = command("explain", case, *options)
         assert done.code == 2 and done.err.strip().endswith(line)
+    alone = {
+        ("--kernel", "1,2", "--filters", "3"): "--kernel has its sizes; --filters would say others",
+        ("--input-shape", "1,9,1"): "--input has its sizes; --input-shape would say others",
+        ("--output-size", "3", "--op", "conv_transpose"): "; --op would say them",
+    }
+    for options, line in alone.items():
+        done = command("explain", "--input", "1,2,3", *options)
+        assert done.code == 2 and done.err.strip().endswith(line)
+    assert "no kernel, stride" in command("explain", "--input", "1,2,3", "--output-size", "90").out

@@ -42,7 +42,16 @@ def judge(out: Console, cases: Sequence[Case], backends: Sequence[str], *, probe
             out.print(f"{case.id} on {adapter}", style="bold", highlight=False)
             lines = [*_account(case, each), *(_probed(case, adapter) if probes else ())]
             out.print(showing.lines(lines))
+            if each.observation.call:
+                _print_pasteable(out, "call", each.observation.call)
     return code
+
+
+def _print_pasteable(out: Console, name: str, text: str) -> None:
+    """Print a labelled text that is not broken into lines, so that it can be pasted."""
+    from rich.text import Text
+
+    out.print(Text.assemble((f"{name:<9}", "dim"), text), soft_wrap=True)
 
 
 def translate(out: Console, cases: Sequence[Case]) -> int:
@@ -94,8 +103,6 @@ def _account(case: Case, made: Made) -> Iterator[tuple[str, str]]:
 
     yield from _judged(case, made.verdict)
     yield from [*account(case, made.observation)] or [Line("outcome", _outcome(made.observation))]
-    if made.observation.call:
-        yield "call", made.observation.call
 
 
 def _judged(case: Case, verdict: Verdict) -> Iterator[tuple[str, str]]:

@@ -39,7 +39,7 @@ MODES = ("zeros", "reflect", "replicate", "circular")
 @click.option("--dilations", default="1", show_default=True)
 @click.option("--input-dilations", default="1", show_default=True)
 @click.option("--output-padding", default="0", show_default=True)
-@click.option("--groups", type=int, default=1, show_default=True)
+@click.option("--groups", type=click.IntRange(0), default=1, show_default=True)
 @click.option(
     "--weights", "is_about_weights", is_flag=True, help="How does the kernel go from one framework to another?"
 )
@@ -84,6 +84,7 @@ def explain(
     out = showing.console(stderr=False)
     if output_size is not None:
         return _ways(out, words, output_size)
+    _check_arrays()
     cases = _cases(what) if what else [_asked(words)]
     if translates:
         return calling.translate(out, cases)
@@ -116,11 +117,30 @@ def _check(what: Sequence[str], backends: Sequence[str], *, probes: bool, shrink
         raise click.UsageError("--taps takes a target with -b")
     if is_about_size and (what or backends):
         raise click.UsageError("a case and -b are about one call, and --output-size looks for many")
-    context = click.get_current_context()
-    given = [name for name in CALL if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
+    given = _given()
     if what and given:
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-        raise click.UsageError(f"{what[0]} is a case, which has its call; {options} would say another")
+        raise click.UsageError(f"{what[0]} is a case, which has its call; {_named(given)} would say another")
+    if is_about_size and (looked_for := [name for name in given if name not in ("input", "input_shape", "layout")]):
+        message = "--output-size looks for parameters of a convolution along the first spatial axis"
+        raise click.UsageError(f"{message}; {_named(looked_for)} would say them")
+
+
+def _given() -> list[str]:
+    """Return the options of a call that were given."""
+    context = click.get_current_context()
+    return [name for name in CALL if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
+
+
+def _named(options: Sequence[str]) -> str:
+    return ", ".join(f"--{name.replace('_', '-')}" for name in options)
+
+
+def _check_arrays() -> None:
+    """Refuse sizes beside numbers, which have theirs."""
+    given = _given()
+    for numbers, sizes in (("input", ["input_shape"]), ("kernel", ["kernel_size", "filters"])):
+        if numbers in given and (others := [name for name in sizes if name in given]):
+            raise click.UsageError(f"--{numbers} has its sizes; {_named(others)} would say others")
 
 
 def _cases(what: Sequence[str]) -> Sequence[Case]:
@@ -147,20 +167,25 @@ def _ways(out: Console, words: dict[str, Any], output_size: int) -> int:
         out.print("  " + ", ".join(row))
     if len(rows) > MOST:
         out.print(f"  and {len(rows) - MOST} more")
+    if not rows:
+        out.print("  no kernel, stride, dilation up to 3 or padding up to 5 leads there")
     return 0
 
 
 def _weights(call: Call) -> Iterator[tuple[str, str]]:
-    from ..weights import FRAMEWORKS, LAYOUTS, route
+    from ..weights import FRAMEWORKS, route
 
-    if call.op in LAYOUTS:
+    stages = {"separable_conv": {"depthwise": "depthwise_conv", "pointwise": "conv"}}.get(call.op, {"": call.op})
+    for name, op in stages.items():
         for source, target in permutations(FRAMEWORKS, 2):
-            way = route(call.op, call.rank, source, target)
-            yield f"{source} {way.source} to {target} {way.target}", way.text
+            way = route(op, call.rank, source, target)
+            yield f"{name} {source} {way.source} to {target} {way.target}".strip(), way.text
 
 
 #: So many ways to a length are shown.
 MOST = 20
+#: Why a call has no windows.
+NO_WINDOWS = "only shown of up to 16 products along one axis, without groups, padding modes or other operations"
 
 
 def _parameters(way: Any) -> Iterator[str]:
@@ -174,14 +199,16 @@ def _show(out: Console, call: Call, cited: Iterable[str], known: Mapping[str, Cl
 
     why = asked.objection(call) if call.training is None else ""
     lines = [("call", parameters(call))]
-    if not why or why.startswith("no window"):
+    is_empty = why.endswith(asked.EMPTY)
+    if not why or is_empty:
         shape = worked.shape(call) or ()
         lines += [("length", f"{each.axis}: {each.formula} = {each.length}") for each in worked.lengths(call)]
         lines += [("", note) for note in worked.notes(call)]
         lines.append(("output", worked.summary(shape, call.letters("output"))))
-        lines += [("window", text) for text in worked.windows(call)]
+        windows = [*worked.windows(call)] or [NO_WINDOWS] * (0 not in shape)
+        lines += [("window", text) for text in windows]
     if why:
-        lines.append(("refused" if not why.startswith("no window") else "empty", why))
+        lines.append(("empty" if is_empty else "refused", why))
         lines += [("near it", f"{words}: output {'x'.join(map(str, shape))}") for words, shape in asked.nearest(call)]
     lines += _clauses(call, list(cited), known, has_meaning=not why)
     out.print(showing.lines(lines))
@@ -191,8 +218,11 @@ def _clauses(
     call: Call, cited: Sequence[str], known: Mapping[str, Clause], *, has_meaning: bool
 ) -> Iterator[tuple[str, str]]:
     """Yield the clauses that a case cites, then those that leave a choice for the call."""
+    from .. import asked
     from ..sweeps import choices
 
+    # A call by options is no case: what is in play is what cases cite that say the same parameters.
+    cited = cited or asked.cited(call, known)
     yield from (("clause", f"{name}: {known[name].sentence}") for name in cited if name in known)
     if has_meaning and call.training is None:
         left = (clause for clause in choices(call, known) if clause.id not in cited)

@@ -72,10 +72,11 @@ def lines(said: Iterable[tuple[str, str]]) -> Table:
     """
     Return labelled lines as a table without borders.
     """
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
-    table = Table.grid("", "", padding=(0, 2))
+    # What does not fit into a line goes on in the next: nothing of it is lost.
+    table = Table.grid("", Column(overflow="fold"), padding=(0, 2))
     for name, value in said:
         table.add_row(Text(name), Text(value))
     return table

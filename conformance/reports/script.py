@@ -43,7 +43,8 @@ def script(verdict: Verdict, call: Call) -> list[str]:
         return []
     lines = [f"{name} = {each}" for name, each in arrays.items()]
     said = text.removesuffix(WIDE)
-    return [*_imports(verdict.target, [said, *lines]), *([WIDENED] if said != text else []), *lines, f"print({said})"]
+    wide = [WIDENED] if said != text else []
+    return [*_imports(verdict.target, [said, *wide, *lines]), *wide, *lines, f"print({said})"]
 
 
 def _imports(target: str, lines: Iterable[str]) -> Iterator[str]:
