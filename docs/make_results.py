@@ -108,6 +108,7 @@ def _environment(loaded: Corpus, targets: Sequence[str]) -> jinja2.Environment:
         "targets": _targets,
         "verdicts": _verdicts,
     }
+    environment.globals["literal"] = len(literal)
     return environment
 
 
