@@ -117,5 +117,5 @@ def test_what_the_page_names_in_the_browser_is_there() -> None:
     (step,) = re.findall(r"^21\. (.*?)^22\. ", text, re.DOTALL | re.MULTILINE)
     script = ENGINE.joinpath("reports", "page", "report.js").read_text(encoding="utf-8")
     names = re.findall(r"`(\w+)`", step)
-    assert len(names) == 7
+    assert len(names) == 8
     assert [name for name in names if f"const {name} = (" not in script] == []
