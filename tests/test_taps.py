@@ -12,20 +12,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conv_conformance import corpus
+from conv_conformance import corpus, targets
 from conv_conformance.call import Array, Call
 from conv_conformance.case import Case
 from conv_conformance.dtypes import FORMATS
 from conv_conformance.expectation import Output
+from conv_conformance.groups import Group, Seen
+from conv_conformance.ledger import Ledger
 from conv_conformance.mutants.evaluator import HONEST, evaluate
-from conv_conformance.record import read
+from conv_conformance.record import Record, TargetInfo, read
+from conv_conformance.reports.blocks import Item, block_of
 from conv_conformance.taps import audit as lines
+from conv_conformance.taps.auditing import audits
 from conv_conformance.taps.map import MOST, Ask, probes
 from conv_conformance.taps.probing import audit, compared
+from conv_conformance.terms import Terms
+from conv_conformance.verdict import Diagnosis, Finding, Verdict
 
 from .builders import call_of
 from .commands import Command
 from .test_guides import ROOT
+from .test_record import HEADER
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 from unknown_faults import FAULTS
@@ -289,6 +296,26 @@ def test_a_run_probes_what_no_cause_explains(own: Path, command: Command) -> Non
     assert lines.from_line(json.loads(json.dumps(lines.to_line(kept)))) == kept
     assert said in command("report", record).out
     assert said in command("run", "--resume", record).out  # as it stands there: nothing is left to run
+
+
+def test_another_call_of_a_group_is_probed_where_probes_show_nothing_of_the_smallest(own: Path) -> None:
+    """And shown in the block of the smallest, with its id."""
+    loaded = {case.id: case for case in corpus.load([own / "own.yaml", corpus.shipped()]).cases}
+    target = f"{own / 'wrong.py'}:Thrice"
+    members = ("conv1d.empties.no-channels", "mine.wide", "mine.strided")
+    finding = Finding(kind="values", message="wrong")
+    wrong = Verdict(case="", target=target, verdict="disagree", finding=finding, diagnosis=Diagnosis())
+    verdicts = [replace(wrong, case=case) for case in members]
+    group = Group(name="g1", targets={target: Seen(3, 3)}, verdict="disagree", kind="values", cases=members)
+    record = Record(
+        header=HEADER, targets=[TargetInfo(name=target)], verdicts=verdicts, is_complete=True, groups=(group,)
+    )
+    found = audits(record, loaded, targets.named([target]), Terms(), 1)
+    assert [each.case for each in found] == ["mine.wide"]
+    block = block_of(Item(verdicts[0], group, 3), replace(record, tap_audits=tuple(found)), loaded, Ledger())
+    assert ("probes", "of mine.wide:") in block.details
+    alone = block_of(Item(verdicts[1], None, 1), replace(record, tap_audits=tuple(found)), loaded, Ledger())
+    assert ("probes", found[0].lines[0]) in alone.details
 
 
 def test_probes_are_left_out_where_that_is_asked(own: Path, command: Command) -> None:

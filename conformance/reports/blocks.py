@@ -130,7 +130,7 @@ def block_of(item: Item, record: Record, cases: Mapping[str, Case], ledger: Ledg
     """
     shown = block(item.verdict, cases.get(item.verdict.case), ledger)
     why, others = shown.details[: len(_cause(item.verdict))], shown.details[len(_cause(item.verdict)) :]
-    shown = replace(shown, details=[*why, *_probes(item.verdict, record), *others])
+    shown = replace(shown, details=[*why, *_probes(item, record), *others])
     if item.group is None:
         return shown
     group = item.group
@@ -139,9 +139,13 @@ def block_of(item: Item, record: Record, cases: Mapping[str, Case], ledger: Ledg
     return replace(shown, targets=tuple(group.targets), group=lines)
 
 
-def _probes(verdict: Verdict, record: Record) -> list[tuple[str, str]]:
-    """Return what probes show of a call."""
-    lines = probed(verdict, record)
+def _probes(item: Item, record: Record) -> list[tuple[str, str]]:
+    """Return what probes show of a call, or of another of its group where they show nothing of this one."""
+    lines = probed(item.verdict, record)
+    if not lines and item.group is not None:
+        targets, members = item.group.targets, {*item.group.cases}
+        others = (each for each in record.tap_audits if each.target in targets and each.case in members)
+        lines = next(([f"of {each.case}:", *each.lines] for each in others), [])
     return [("" if at else "probes", line) for at, line in enumerate(lines)]
 
 

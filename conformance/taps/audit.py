@@ -39,7 +39,7 @@ class Part:
             "elsewhere": f"take{end} another element of the input{f', {self.by} from it' if self.by else ''}",
             "added": f"{be} there that should not be",
             "weighed": f"{be} weighed",
-            "other": f"{be} something else than one element of the input with a weight",
+            "other": f"{be} something else than one element of the input, alone or times -1, 2, -2, 3 or 4",
         }[self.kind]
         of = "" if self.kind == "added" else f" of {products}"
         noun = "product" if self.count == 1 and not of else "products"

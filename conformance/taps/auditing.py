@@ -1,5 +1,5 @@
 """
-Tap audits of a run: of the wrong outputs that no cause explains, the smallest of each group.
+Tap audits of a run: of the wrong outputs that no cause explains, the smallest of each group that probes tell of.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from .probing import audit
 
 #: So many calls of one target are audited, each for at most so many seconds, its worker's start included.
 MOST, SECONDS = 3, 30.0
+#: Where probes show nothing of the smallest call of a group, so many of its calls are tried.
+TRIED = 4
 #: A target that died or hung in the run is left alone.
 DEATHS = ("crash", "timeout")
 
@@ -58,12 +60,18 @@ def _of_target(record: Record, cases: Mapping[str, Case], adapter: Adapter, term
     own = {verdict.case: verdict for verdict in record.verdicts if verdict.target == str(adapter)}
     if any(verdict.verdict in DEATHS for verdict in own.values()):
         return
-    smallest = [group.smallest for group in record.groups if str(adapter) in group.targets and group.smallest in own]
-    wrong = [case for case in smallest if is_unexplained(own[case]) and _is_told(cases[case])]
-    for case in wrong[:MOST]:
+    groups = [[case for case in group.cases if case in own and is_unexplained(own[case])] for group in record.groups]
+    for members in [each for each in groups if each][:MOST]:
+        yield from _of_group(members, cases, adapter, terms)
+
+
+def _of_group(members: Sequence[str], cases: Mapping[str, Case], adapter: Adapter, terms: Terms) -> Iterator[TapAudit]:
+    """Yield what probes show of the smallest call of a group of which they show anything, of the first few."""
+    for case in [case for case in members if _is_told(cases[case])][:TRIED]:
         found = audit(cases[case].build_call(), asking(adapter, terms))
         if found is not None:
             yield replace(found, case=case, target=str(adapter))
+            return
 
 
 def _is_told(case: Case) -> bool:
