@@ -59,15 +59,16 @@ def explained(group: Group, record: Record, case: Case) -> dict[str, Any]:
     (adapter,) = targets.named([target])
     info = next(each for each in record.targets if each.name == target)
     said = verdict.diagnosis
-    is_open = group.kind in EXPLAINED and (said is None or not said.causes)
+    is_asked = group.kind in EXPLAINED and group.where.startswith(("output", "gradient."))
+    is_open = is_asked and (said is None or not said.causes)
     return {
         "date": datetime.now(timezone.utc).date().isoformat(),
         "cpu": platforms.describe()["cpu"],
         "version": f"{info.framework} {info.version}",
         "target": target,
         "case": case.id,
-        # Of a call that is refused, or ends the process, no cause is looked for.
-        "cause": (str(said) if said is not None and said.causes else "") if group.kind in EXPLAINED else None,
+        # Of a call that is refused, or ends the process, or is differentiated twice, no cause is looked for.
+        "cause": (str(said) if said is not None and said.causes else "") if is_asked else None,
         "taps": _taps(case.call, adapter) if is_open and group.where == "output" else [],
         "small": "" if case.call.second_order else _small(case, adapter),
     }

@@ -390,7 +390,7 @@ def _fetched(at: str, array: Any, call: Call) -> tuple[str, Array]:
     return (wanted if held_as_bits else name), fetched
 
 
-def _raised(case: int, error: Exception, phase: int, words: str) -> bytes:
+def _raised(case: int, error: Exception, phase: int, words: str = "") -> bytes:
     cause = _cause(error)
     text = said(cause)
     message = {"case": case, "outcome": "raised", "phase": PHASES[phase], "message": text}

@@ -26,14 +26,24 @@ def pasted(program: list[str]) -> np.ndarray[Any, Any]:
 
 def array_of(value: Any) -> np.ndarray[Any, Any]:
     """
-    Return a result as an array; bfloat16 of PyTorch, which NumPy does not have, as its bits.
+    Return a result as an array; bfloat16 of PyTorch, which NumPy does not have, as float32.
     """
     if hasattr(value, "detach"):
         value = value.detach()
-        value = value.view(sys.modules["torch"].int16) if str(value.dtype) == "torch.bfloat16" else value
+        value = value.float() if str(value.dtype) == "torch.bfloat16" else value
     return np.asarray(value)
+
+
+def digits(array: np.ndarray[Any, Any]) -> str:
+    """
+    Return the bits of an array, those of every NaN alike.
+    """
+    if array.dtype.kind in "fcV":
+        array = array.copy()
+        array[np.isnan(array)] = np.nan
+    return array.tobytes().hex()
 
 
 if __name__ == "__main__":
     arrays = map(pasted, json.load(sys.stdin))
-    print(json.dumps([[array.shape, array.tobytes().hex()] for array in arrays]))
+    print(json.dumps([[array.shape, digits(array)] for array in arrays]))

@@ -24,6 +24,8 @@ from conv_conformance.reports.script import script
 from conv_conformance.terms import Terms
 from conv_conformance.verdict import Verdict
 
+from .pasted_process import digits
+
 #: Of so many cases the call is pasted, those that a target can say of every fifth, then of those behind these.
 PASTED, STEP = 200, 5
 
@@ -76,11 +78,11 @@ def test_a_pasted_call_gives_what_was_seen(target: str, cases: list[Case]) -> No
     assert done.returncode == 0, done.stderr[-2000:]
     got = json.loads(done.stdout.splitlines()[-1])
     assert len(got) == PASTED
-    for (program, expected), (shape, digits) in zip(made, got, strict=True):
-        assert (tuple(shape), digits in _digits(expected)) == (expected.shape, True), program[-1]
+    for (program, expected), (shape, bits) in zip(made, got, strict=True):
+        assert (tuple(shape), bits in _digits(expected)) == (expected.shape, True), program[-1]
 
 
 def _digits(expected: Array) -> list[str]:
     """Return the bits of an array, of bfloat16, which NumPy does not have, those as float32 as well."""
     arrays = [expected] if expected.dtype.name != "bfloat16" else [expected, expected.astype("float32")]
-    return [array.tobytes().hex() for array in arrays]
+    return [*map(digits, arrays)]
