@@ -66,7 +66,6 @@ def call(words: Words) -> Call:
         Invalid: where an option is no such thing.
 
     """
-    _check_size(words)
     x = _input(words)
     rank = x.ndim - 2
     layout = words.layout or f"N{SPATIAL[rank]}C"
@@ -91,24 +90,13 @@ def call(words: Words) -> Call:
     )
 
 
-def _check_size(words: Words) -> None:
-    """Refuse a call whose arrays would not fit into memory, or take minutes."""
-    shape = _numbers("--input-shape", words.input_shape) if words.input_shape and not words.input else ()
-    taps = prod(_numbers("--kernel-size", words.kernel_size)) if words.kernel_size else 1
-    for option, count in (("--input-shape", prod(shape)), ("--kernel-size", taps * max(words.filters, 1))):
-        if count > ELEMENTS:
-            message = f"{count:,} elements are too many to be explained"
-            hint = f"up to {ELEMENTS:,}; lengths do not depend on the batch, nor on channels where there are no groups"
-            raise Invalid(Problem(path=option, message=message, hint=hint))
-
-
 def _input(words: Words) -> Array:
     if words.input:
         return _array("--input", words.input, (1, -1, 1))
     shape = _numbers("--input-shape", words.input_shape)
     if len(shape) - 2 not in SPATIAL or min(shape) < 0:
         raise _wrong("--input-shape", words.input_shape, "three to five sizes, such as 1,40,1: batch, steps, channels")
-    return _counted(shape)
+    return _counted("--input-shape", shape)
 
 
 def _kernels(words: Words, x: Array, layout: str) -> dict[str, Any]:
@@ -116,7 +104,7 @@ def _kernels(words: Words, x: Array, layout: str) -> dict[str, Any]:
     if words.op != "separable_conv":
         return {"kernel": _kernel(words, x, layout)}
     depthwise = _kernel(replace(words, op="depthwise_conv", filters=1), x, layout)
-    pointwise = _counted((*(1,) * (x.ndim - 2), prod(depthwise.shape[-2:]), words.filters))
+    pointwise = _counted("--filters", (*(1,) * (x.ndim - 2), prod(depthwise.shape[-2:]), words.filters))
     return {"depthwise_kernel": depthwise, "pointwise_kernel": pointwise}
 
 
@@ -129,11 +117,15 @@ def _kernel(words: Words, x: Array, layout: str) -> Array:
         raise _wrong("--kernel-size", words.kernel_size, "0 taps or more")
     channels = x.shape[layout.index("C")]
     ends = {"depthwise_conv": (channels, words.filters), "conv_transpose": (channels, words.filters)}
-    return _counted((*sizes, *ends.get(words.op, (channels // max(words.groups, 1), words.filters))))
+    return _counted("--kernel-size", (*sizes, *ends.get(words.op, (channels // max(words.groups, 1), words.filters))))
 
 
-def _counted(shape: Sequence[int]) -> Array:
-    """Return an array of small integers that repeat late."""
+def _counted(option: str, shape: Sequence[int]) -> Array:
+    """Return an array of small integers that repeat late; one that would not fit into memory is refused."""
+    if prod(shape) > ELEMENTS:
+        message = f"{prod(shape):,} elements are too many to be explained"
+        hint = f"up to {ELEMENTS:,}; lengths do not depend on the batch, nor on channels where there are no groups"
+        raise Invalid(Problem(path=option, message=message, hint=hint))
     return (np.arange(prod(shape)) % 7 - 3).reshape(shape).astype(numpy_type(DTYPE))
 
 

@@ -71,7 +71,7 @@ class Progress:
             self._map = mmap.mmap(file.fileno(), PROGRESS_SIZE)
 
     def mark(self, case: int, phase: int, words: str = "") -> None:
-        text = words.encode()
+        text = words.encode(errors="replace")
         room = PROGRESS_SIZE - PROGRESS.size
         said = text + b"\0" if len(text) < room else b"\0"
         self._map[PROGRESS.size : PROGRESS.size + len(said)] = said

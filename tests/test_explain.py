@@ -202,6 +202,8 @@ def test_a_call_as_large_as_a_model_has_it(command: Command) -> None:
     large = command("explain", "--input-shape", "1,100000000,1", "--kernel-size", "5")
     assert (large.code, large.err.startswith("--input-shape: 100,000,000 elements are too many")) == (2, True)
     assert len(large.err.splitlines()) == 1
+    kernel = command("explain", "--input-shape", "1,3,900000", "--kernel-size", "3", "--filters", "9")
+    assert (kernel.code, kernel.err.startswith("--kernel-size: 24,300,000 elements are too many")) == (2, True)
 
 
 def test_the_shape_is_that_of_the_whole_call() -> None:

@@ -203,6 +203,32 @@ def test_what_is_printed_is_a_case_that_fails_alike(
     assert command("run", tmp_path / "own.yaml", "-b", target).code == 1
 
 
+NEGATIVE = """
+import numpy as np
+from conv_conformance.backends.numpy import NumPy
+
+class Negative(NumPy):
+    def prepare(self, call):
+        run = NumPy.prepare(self, call)
+
+        def make():
+            found = run()
+            zeros = {where: np.where(array == 0, -0.0, array) for where, array in found.arrays.items()}
+            return found._replace(arrays={where: each.astype("float32") for where, each in zeros.items()})
+
+        return make
+"""
+
+
+def test_what_fails_by_its_case_alone_is_told(command: Command, tmp_path: Path) -> None:
+    """The sign of a zero is asked of a case, and no smaller call keeps the question."""
+    (tmp_path / "negative.py").write_text(NEGATIVE)
+    target = f"{tmp_path / 'negative.py'}:Negative"
+    done = command("explain", "conv1d.special-values.negative-zero-bias", "-b", target, "--shrink")
+    assert done.code == 0
+    assert " only by what this case asks beside the clauses: the sign of zero: output[0, 0, 1] is -0.0" in done.out
+
+
 @pytest.mark.parametrize(
     ("case", "why"),
     [

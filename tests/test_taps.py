@@ -318,6 +318,24 @@ def test_another_call_of_a_group_is_probed_where_probes_show_nothing_of_the_smal
     assert ("probes", found[0].lines[0]) in alone.details
 
 
+def test_a_group_of_one_target_is_not_probed_for_another(own: Path) -> None:
+    """Though both fail on the same calls: each target is probed for its own groups alone, and once for each."""
+    loaded = {case.id: case for case in corpus.load([own / "own.yaml"]).cases}
+    names = [f"{own / 'wrong.py'}:{name}" for name in ("Thrice", "Crashing")]
+    wrong = Verdict(case="", target="", verdict="disagree", finding=Finding(kind="values", message="wrong"))
+    verdicts = [
+        replace(wrong, case=case, target=name, diagnosis=Diagnosis()) for name in names for case in ("mine.wide",)
+    ]
+    groups = [
+        Group(name=name, targets={name: Seen(1, 1)}, verdict="disagree", kind="values", cases=("mine.wide",))
+        for name in names
+    ]
+    infos = [TargetInfo(name=name) for name in names]
+    record = Record(header=HEADER, targets=infos, verdicts=verdicts, is_complete=True, groups=groups)
+    found = audits(record, loaded, targets.named(names), Terms(), 1)
+    assert [each.target for each in found] == names
+
+
 def test_probes_are_left_out_where_that_is_asked(own: Path, command: Command) -> None:
     """And on a target that crashed: it is not asked again."""
     assert "  probes" not in command("run", own / "own.yaml", "-b", f"{own / 'wrong.py'}:Thrice", "--no-tap-audit").out

@@ -92,7 +92,8 @@ def _words(made: Made) -> str:
     if observation.outcome == "unsupported":
         return f"cannot be said: {observation.message}"
     if observation.outcome != "returned":
-        other = f"{observation.outcome}: {observation.message.partition(chr(10))[0]}"
+        first, *_ = observation.message.splitlines() or [""]
+        other = f"{observation.outcome}: {first}"
     else:
         other = "" if made.verdict.verdict == "agree" else f"but: {made.verdict.message}"
     return f"\n{'':<18}".join(each for each in (observation.call, other) if each)
@@ -153,7 +154,7 @@ def shrink(cases: Sequence[Case], backend: str) -> int:
                 continue
             (found,) = failures([case.call], adapter)
             if found is None:
-                click.echo(f"{case.id}: does not fail on {backend}")
+                click.echo(f"{case.id}: {_unfailing(case, adapter)}")
             else:
                 _print_smallest(case, shrunk(case.call, like(found, adapter)), adapter)
     except NotRun as error:
@@ -163,13 +164,27 @@ def shrink(cases: Sequence[Case], backend: str) -> int:
 
 
 def _unshrinkable(case: Case) -> str:
-    from ..expectation import Refusal
+    """Return why a call is not made small; nothing where it may be."""
+    from .. import asked
+    from ..expectation import Shape
 
     if case.call.training is not None:
         return "is a training, and single calls are made small"
     if case.call.second_order:
         return "asks for gradients of gradients, and outputs and gradients are made small"
-    return "has no meaning and must be refused; a smaller call may have one" * isinstance(case.expectation, Refusal)
+    if isinstance(asked.case(case.call).expectation, Shape):
+        return "has no meaning and must be refused; a smaller call may have one"
+    return ""
+
+
+def _unfailing(case: Case, adapter: Adapter) -> str:
+    """Return that a call does not fail, or only by what its case asks beside the clauses, such as signs of zeros."""
+    from ..failing import made
+
+    (each,) = made([case], adapter)
+    if each.verdict.finding is None:
+        return f"does not fail on {adapter}"
+    return f"fails on {adapter} only by what this case asks beside the clauses: {each.verdict.message}"
 
 
 def _print_smallest(case: Case, call: Call, adapter: Adapter) -> None:

@@ -205,7 +205,9 @@ def _show(out: Console, call: Call, cited: Iterable[str], known: Mapping[str, Cl
         lines += [("length", f"{each.axis}: {each.formula} = {each.length}") for each in worked.lengths(call)]
         lines += [("", note) for note in worked.notes(call)]
         lines.append(("output", worked.summary(shape, call.letters("output"))))
-        windows = [*worked.windows(call)] or [NO_WINDOWS] * (0 not in shape)
+        windows = [*worked.windows(call)]
+        if not windows and 0 not in shape:
+            windows = [NO_WINDOWS]
         lines += [("window", text) for text in windows]
     if why:
         lines.append(("empty" if is_empty else "refused", why))

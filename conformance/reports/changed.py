@@ -13,7 +13,6 @@ from ..corpus import Corpus
 from ..ledger import Ledger
 from ..verdict import Verdict
 from . import comparison
-from .comparison import sentence
 from .sheet import NOTHING, Once, Said, Word, about, laid_out, shown, version, word
 
 #: What is said of a change, the worst first.
@@ -48,7 +47,7 @@ def sheet(found: Comparison, corpus: Corpus, ledger: Ledger, notes: Sequence[str
         "notes": list(notes),
         "why": [
             {
-                "text": f"{sentence(group)}. Means: {CHANGES[group.verdict]}. Acts: {group.acts}.",
+                "text": f"{comparison.sentence(group)}. Means: {CHANGES[group.verdict]}. Acts: {group.acts}.",
                 "case": group.smallest,
             }
             for group in found.groups

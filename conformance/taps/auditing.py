@@ -26,7 +26,7 @@ from .audit import TapAudit
 from .map import Ask
 from .probing import audit
 
-#: So many calls of one target are audited, each for at most so many seconds, its worker's start included.
+#: Calls of so many groups of one target are audited, each for at most so many seconds, its worker's start included.
 MOST, SECONDS = 3, 30.0
 #: Where probes show nothing of the smallest call of a group, so many of its calls are tried.
 TRIED = 4
@@ -60,8 +60,9 @@ def _of_target(record: Record, cases: Mapping[str, Case], adapter: Adapter, term
     own = {verdict.case: verdict for verdict in record.verdicts if verdict.target == str(adapter)}
     if any(verdict.verdict in DEATHS for verdict in own.values()):
         return
-    groups = [[case for case in group.cases if case in own and is_unexplained(own[case])] for group in record.groups]
-    for members in [each for each in groups if each][:MOST]:
+    groups = (group for group in record.groups if str(adapter) in group.targets)
+    unexplained = ([case for case in group.cases if case in own and is_unexplained(own[case])] for group in groups)
+    for members in [each for each in unexplained if each][:MOST]:
         yield from _of_group(members, cases, adapter, terms)
 
 
