@@ -322,10 +322,9 @@ def test_a_group_of_one_target_is_not_probed_for_another(own: Path) -> None:
     """Though both fail on the same calls: each target is probed for its own groups alone, and once for each."""
     loaded = {case.id: case for case in corpus.load([own / "own.yaml"]).cases}
     names = [f"{own / 'wrong.py'}:{name}" for name in ("Thrice", "Crashing")]
-    wrong = Verdict(case="", target="", verdict="disagree", finding=Finding(kind="values", message="wrong"))
-    verdicts = [
-        replace(wrong, case=case, target=name, diagnosis=Diagnosis()) for name in names for case in ("mine.wide",)
-    ]
+    finding = Finding(kind="values", message="wrong")
+    wrong = Verdict(case="mine.wide", target="", verdict="disagree", finding=finding, diagnosis=Diagnosis())
+    verdicts = [replace(wrong, target=name) for name in names]
     groups = [
         Group(name=name, targets={name: Seen(1, 1)}, verdict="disagree", kind="values", cases=("mine.wide",))
         for name in names
