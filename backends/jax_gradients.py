@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..call import ARRAYS, COTANGENT, DIRECTIONS, Array, Call
+from ..call import Array, Call
+from ..vocabulary import ARRAYS, COTANGENT, DIRECTIONS
 from . import lax, words
 from .jax_function import Function
 

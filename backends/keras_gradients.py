@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from ..adapter import ask
-from ..call import ARRAYS, COTANGENT, Array, Call
+from ..call import Array, Call
+from ..vocabulary import ARRAYS, COTANGENT
 from . import jax_gradients, keras_words, tf_gradients, words
 
 #: From input, kernels and bias, in this order, to the output.

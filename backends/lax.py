@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from ..call import ARRAYS, COTANGENT, DIRECTIONS, Array, Call, Stage
+from ..call import Array, Call, Stage
+from ..vocabulary import ARRAYS, COTANGENT, DIRECTIONS
 from . import text, words
 
 #: The padding words of `jax.lax.conv_general_dilated`.

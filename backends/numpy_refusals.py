@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ..call import ARRAYS, Call, Pairs, Stage
+from ..call import Call, Pairs, Stage
 from ..dtypes import is_complex, is_integer
+from ..vocabulary import ARRAYS
 from .numpy_sums import MODES
 
 #: The padding words of each kind of operation.

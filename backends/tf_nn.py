@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ..adapter import Limit
-from ..call import COTANGENT, DIRECTIONS, Call
+from ..call import Call
+from ..vocabulary import COTANGENT, DIRECTIONS
 from . import text, words
 
 #: The padding words of `tf.nn`.

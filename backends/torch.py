@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from ..adapter import Limit, Outputs, Prepared, Target, Unavailable, ask
-from ..call import COTANGENT, Array, Call
+from ..call import Array, Call
+from ..vocabulary import COTANGENT
 from . import torch_gradients
 from . import torch_text as writing
 from . import torch_words as words

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..adapter import ask
-from ..call import COTANGENT, Call
+from ..call import Call
+from ..vocabulary import COTANGENT
 from . import text
 from . import torch_text as writing
 from .torch_layer import Layer

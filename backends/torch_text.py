@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..call import DIRECTIONS, Call
+from ..call import Call
 from ..dtypes import NARROW
+from ..vocabulary import DIRECTIONS
 from . import text
 from .torch_tensors import SIGNED
 from .torch_words import Step, cuts, pads

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..call import DIRECTIONS, Array, Call, Stage
+from ..call import Array, Call, Stage
+from ..vocabulary import DIRECTIONS
 from . import text, words
 
 #: The padding words of torch's `conv`; its `conv_transpose` has none.

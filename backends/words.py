@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from ..adapter import Limit
-from ..call import ARRAYS, DIRECTIONS, Array, Call, Pairs, Stage
+from ..call import Array, Call, Pairs, Stage
+from ..vocabulary import ARRAYS, DIRECTIONS
 
 #: The layouts that a `data_format` can name, channels last first.
 FORMATS = {1: ("NWC", "NCW"), 2: ("NHWC", "NCHW"), 3: ("NDHWC", "NCDHW")}

@@ -34,6 +34,7 @@ from conv_conformance.call import Array, Call
 from conv_conformance.case import Case
 from conv_conformance.diagnosis.causes import CAUSES
 from conv_conformance.diagnosis.scopes import WIDER
+from conv_conformance.features import features_of
 from conv_conformance.groups import FEWEST
 from conv_conformance.judge import Context, judge
 from conv_conformance.mutants import conditions
@@ -162,7 +163,7 @@ def _is_same(found: Sequence[Attribution], acting: set[str], cases: Mapping[str,
         case
         for each in found
         for case in cases
-        if each.condition.holds(cases[case].features)
+        if each.condition.holds(features_of(cases[case]))
         and (case in explained or _showing().on(case, each.cause, each.portion))
     }
     return acting == explained == said
@@ -204,7 +205,7 @@ def _outcome(
     same = [each for each in found if each.cause == fault or fault in WIDER.get(each.cause, ())]
     if found[0] not in same:
         return "cause"
-    said = {case for case in shows if any(each.condition.holds(cases[case].features) for each in same)}
+    said = {case for case in shows if any(each.condition.holds(features_of(cases[case])) for each in same)}
     return "right" if said == acting and not any(each.portion for each in same) else "condition"
 
 

@@ -30,7 +30,7 @@ from zlib import crc32
 import numpy as np
 from conv_conformance import corpus, diagnosis, platforms, reference
 from conv_conformance.adapter import Refused
-from conv_conformance.call import SPATIAL, Array, Call, PerArray, Variation
+from conv_conformance.call import Array, Call, PerArray, Variation
 from conv_conformance.diagnosis.causes import CAUSES
 from conv_conformance.diagnosis.scopes import WIDER
 from conv_conformance.dtypes import numpy_type
@@ -42,6 +42,7 @@ from conv_conformance.mutants.faults import EDITS
 from conv_conformance.mutants.mutant import STUMBLES, Mutant
 from conv_conformance.observation import Observation
 from conv_conformance.verdict import Diagnosis
+from conv_conformance.vocabulary import SPATIAL
 from unknown_faults import FAULTS
 
 ROOT = Path(__file__).parents[1]

@@ -21,8 +21,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from conv_conformance.call import ARRAYS, Array, Call
+from conv_conformance.call import Array, Call
 from conv_conformance.reference import evaluate, evaluate_again
+from conv_conformance.vocabulary import ARRAYS
 from hypothesis import HealthCheck, given, seed, settings
 
 ROOT = Path(__file__).parents[1]

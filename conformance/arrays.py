@@ -17,8 +17,8 @@ import numpy as np
 from .call import Array
 from .dtypes import FORMATS, PARTS, numpy_type
 from .numbers import Number
-from .reading_arrays import MODULUS
 from .specs import Spec, recast
+from .vocabulary import MODULUS
 
 #: Every axis letter of the format, in canonical order.
 CANONICAL = "NDHWCIOM"

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from . import reference, worked
-from .call import SPATIAL, TRANSPOSED_WORDS, WORDS, Array, Call, PerArray
+from .call import Array, Call, PerArray
 from .case import Case
 from .clauses import Clause
 from .dtypes import numpy_type
 from .expectation import Expectation, Shape
 from .problem import Invalid, Problem
+from .vocabulary import PADDINGS, SPATIAL, TRANSPOSED_PADDINGS
 
 #: The dtype of all arrays: shapes do not depend on it, and small numbers are exact in it.
 DTYPE = "float32"
@@ -264,7 +265,7 @@ def _changes(asked: Call) -> Iterator[tuple[str, Call]]:
         yield "strides: 1", replace(asked, strides=ones)
     if min(asked.input_dilations) < 1:
         yield "input_dilations: 1", replace(asked, input_dilations=ones)
-    words = TRANSPOSED_WORDS if asked.op == "conv_transpose" else WORDS
+    words = TRANSPOSED_PADDINGS if asked.op == "conv_transpose" else PADDINGS
     if isinstance(asked.padding, str) and (asked.padding not in words or asked.padding == "causal"):
         yield from ((f"padding: {word}", replace(asked, padding=word)) for word in words)
     if any(asked.output_padding):

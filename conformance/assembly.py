@@ -16,9 +16,9 @@ from .clauses import unknown
 from .drawing import is_drawn, redrawn
 from .glossaries import Glossaries
 from .problem import Problem, suggestion
-from .reading_calls import Plain
 from .reading_cases import Document
 from .sweeps import Contradiction, Point, expectation, hollow, points
+from .vocabulary import Plain
 
 if TYPE_CHECKING:
     from .call import Array, Call

@@ -72,8 +72,8 @@ def _together(one: Attribution, other: Attribution, showing: Showing) -> Attribu
     return replace(
         one,
         targets={**one.targets, **other.targets},
-        cases=showing.said.by_size(dict.fromkeys(one.cases + other.cases)),
-        against=showing.said.by_size(dict.fromkeys(one.against + other.against)),
+        cases=showing.features.by_size(dict.fromkeys(one.cases + other.cases)),
+        against=showing.features.by_size(dict.fromkeys(one.against + other.against)),
     )
 
 
@@ -141,14 +141,14 @@ class Wrong:
     ) -> Iterator[Attribution]:
         others = self._showing(cause, portion, showing)
         unlike = [case for case in self._unexplained(cases) if showing.on(case, cause, portion)]
-        rows = [showing.said.features(case) for case in (*cases, *others)]
+        rows = [showing.features.features(case) for case in (*cases, *others)]
         search = Search(Table(rows), np.arange(len(cases), len(rows)))
         for part in search.parts(range(len(cases))):
             exact = search.exact(part.members) if part.others and not part.condition.wanted else None
             condition = exact or part.condition
             members = [cases[at] for at in part.members]
-            against = [case for case in others if condition.holds(showing.said.features(case))]
-            otherwise = [case for case in unlike if condition.holds(showing.said.features(case))]
+            against = [case for case in others if condition.holds(showing.features.features(case))]
+            otherwise = [case for case in unlike if condition.holds(showing.features.features(case))]
             if len(against) + len(otherwise) >= len(members):  # more speaks against it than for it
                 continue
             yield Attribution(
@@ -157,8 +157,8 @@ class Wrong:
                 portion=portion,
                 condition=condition,
                 is_weak=exact is not None,
-                cases=showing.said.by_size(members),
-                against=showing.said.by_size(against),
+                cases=showing.features.by_size(members),
+                against=showing.features.by_size(against),
             )
 
     def _unexplained(self, cases: Sequence[str]) -> Iterator[str]:

@@ -19,26 +19,11 @@ import numpy as np
 
 from . import storage as memory
 from .training import Training
+from .vocabulary import ARRAYS, DIRECTIONS, OF_OUTPUT, PADDINGS, SPATIAL, TRANSPOSED_PADDINGS
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 #: [low, high] for each spatial axis.
 Pairs: TypeAlias = tuple[tuple[int, int], ...]
-#: The names of the spatial axes by rank, always in this order in strides, padding and dilations.
-SPATIAL = {1: "W", 2: "HW", 3: "DHW"}
-#: The padding words that have a meaning for a forward convolution, `causal` along one axis alone.
-WORDS = ("valid", "same", "same_lower", "causal", "full")
-#: Those that have one for a transposed convolution.
-TRANSPOSED_WORDS = WORDS[:3]
-#: The arrays that a call may have, in the order of the case format.
-ARRAYS = ("input", "kernel", "depthwise_kernel", "pointwise_kernel", "bias")
-#: What is sent back through the layer where gradients are asked for: an array of the axes and dtype of the output.
-COTANGENT = "cotangent"
-#: What the output of a training should come to: an array of its axes and dtype.
-TARGET = "target"
-#: The arrays that are of the output.
-OF_OUTPUT = (COTANGENT, TARGET)
-#: The direction of an array along which gradients are differentiated again; it has the axes and dtype of the array.
-DIRECTIONS = {"input": "input_direction", "kernel": "kernel_direction", "bias": "bias_direction"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -348,7 +333,7 @@ class Stage:
             return False
         if self.padding == "causal" and call.rank > 1:
             return True
-        return self.padding not in (TRANSPOSED_WORDS if call.op == "conv_transpose" else WORDS)
+        return self.padding not in (TRANSPOSED_PADDINGS if call.op == "conv_transpose" else PADDINGS)
 
     @cached_property
     def pairs(self) -> Pairs:

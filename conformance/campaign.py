@@ -6,14 +6,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import IO, Any
-
-from rich.console import Console
+from typing import IO, Any, TypeAlias
 
 from . import __version__, entries, platforms, resuming, versions
 from .attributing import attributed
@@ -23,15 +21,18 @@ from .gathering import grouped
 from .ledger import Ledger
 from .patterns import matches
 from .problem import Invalid, Problem, suggestion, writing
-from .reading_calls import OPS
 from .record import Record, TargetInfo, Timing, Writer, counted
-from .reports.progress import following
 from .run import Run, Runner, Tell
 from .selection import Selection, sharded
 from .taps import auditing
 from .taps.audit import TapAudit
 from .targets import Adapter
 from .verdict import FAILURES, SEVERITIES, Verdict
+from .vocabulary import OPS
+
+#: Shows a run while it goes: given the names of the targets, the number of cases and the verdicts of an earlier run, it
+#: returns a context that yields a function to call with each target, verdict and timing.
+Progress: TypeAlias = Callable[[Sequence[str], int, Iterable[Verdict]], AbstractContextManager[Tell]]
 
 #: What is to be done about a record that cannot be written to any more.
 _GO_ON = "what was judged is in it: `run --resume` goes on"
@@ -206,9 +207,11 @@ class Campaign:
             "fail_on": list(self.fail_on),
         }
 
-    def perform(self, console: Console, stack: ExitStack, path: Path | None, earlier: Record | None = None) -> Outcome:
+    def perform(
+        self, progress: Progress, stack: ExitStack, path: Path | None, earlier: Record | None = None
+    ) -> Outcome:
         """
-        Run, showing progress on `console` and writing the record to `path` as it goes.
+        Run, showing it by `progress` and writing the record to `path` as it goes.
 
         `earlier` is what `path` holds, where that is to be gone on with: then only the rest is run.
 
@@ -225,7 +228,7 @@ class Campaign:
             return self._outcome(header, made, audits=earlier.tap_audits)
         writer = stack.enter_context(_writing(path, header, earlier)) if path is not None else None
         given = () if earlier is None else earlier.verdicts
-        show = stack.enter_context(following(console, header["targets"], len(self.cases.cases), given))
+        show = stack.enter_context(progress(header["targets"], len(self.cases.cases), given))
         tell = show if writer is None else _both(writer, show, path)
         made = self.runner.run(self.cases.cases, self.adapters, tell, earlier)
         outcome = self._outcome(header, made)

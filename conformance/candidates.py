@@ -11,7 +11,6 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
-from rich.console import Console
 
 from . import campaign, changes, environments, targets
 from .case import Case
@@ -166,11 +165,11 @@ def run(
     before: Side,
     after: Side,
     jobs: int | None,
-    console: Console,
+    progress: campaign.Progress,
     path: Path | None,
 ) -> Record:
     """
-    Return the record of a run of both sides, shown on `console` and written to `path` as it goes.
+    Return the record of a run of both sides, shown by `progress` and written to `path` as it goes.
 
     Raises:
         Invalid: if they are the same, or a target cannot run.
@@ -183,7 +182,7 @@ def run(
     runner = Runner(ledger=ledger, jobs=jobs or campaign.cores())
     begun = campaign.Campaign(selection=selection, cases=cases, adapters=adapters, runner=runner, ledger=about)
     with ExitStack() as stack:
-        made = begun.perform(console, stack, path)
+        made = begun.perform(progress, stack, path)
     for info in made.record.targets:
         if info.failed is not None:
             raise Invalid(Problem(path=info.name, message=f"could not run: {info.failed}"))

@@ -4,15 +4,14 @@ A case: a call, what is expected of it, and what it is about.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # NumPy comes with the first call that is built, not with a list of ids
     from .call import Call
     from .expectation import Expectation
-    from .features import Value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +53,8 @@ class Case:
     build_expectation: Callable[[], Expectation] = field(repr=False)
     #: Of a case whose numbers are drawn for rounding: makes it anew with other numbers.
     redraw: Callable[[], Case] | None = field(default=None, repr=False)
+    #: What other modules computed from the call, by name; `release` empties it.
+    derived: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def call(self) -> Call:
@@ -68,13 +69,6 @@ class Case:
         return built
 
     @cached_property
-    def features(self) -> Mapping[str, Value]:
-        """What can be said of the call, by the names of features."""
-        from .features import features
-
-        return features(self.outline)
-
-    @cached_property
     def expectation(self) -> Expectation:
         """What is expected of the call."""
         return self.build_expectation()
@@ -86,5 +80,5 @@ class Case:
         call = vars(self).pop("call", None)
         if call is not None:
             call.release()
-        for built in ("features", "expectation"):
-            vars(self).pop(built, None)
+        vars(self).pop("expectation", None)
+        self.derived.clear()

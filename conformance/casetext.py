@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import yaml
 
-from .call import ARRAYS, Array, Call, Variation
+from .call import Array, Call, Variation
 from .expectation import AnyOf, Expectation, Output, Refusal
+from .vocabulary import ARRAYS
 
 #: What is not written where it is so.
 USUAL = {"padding_mode": "zeros", "groups": 1}

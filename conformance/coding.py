@@ -10,10 +10,11 @@ from itertools import permutations
 import numpy as np
 
 from . import reference
-from .call import ARRAYS, Array, Call
+from .call import Array, Call
 from .case import Case
 from .dtypes import PARTS, STRUCTURE_LIMIT, is_integer, numpy_type
 from .expectation import Output
+from .vocabulary import ARRAYS
 
 
 def confusable(case: Case, outputs: list[Output]) -> Iterator[tuple[str, str]]:

@@ -17,6 +17,7 @@ from .clauses import Clause
 from .corpus import Corpus
 from .dtypes import is_complex, is_integer
 from .expectation import AnyOf, Expectation, Fit, Output, Refusal, Shape
+from .vocabulary import OPERANDS
 
 FORMAT = "conv-conformance-corpus/1"
 
@@ -62,7 +63,7 @@ def call(made: Call) -> dict[str, Any]:
     """
     Return a call as the worker protocol describes it, its arrays written out.
     """
-    present = (name for name in wire.SENT if getattr(made, name) is not None)
+    present = (name for name in OPERANDS if getattr(made, name) is not None)
     arrays = {name: array(made.array(name), made.dtype_of(name)) for name in present}
     return {**wire.described(made), "arrays": arrays}
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from .call import Call
+from .case import Case
 from .dtypes import FORMATS, NAMES, is_complex
-from .reading_calls import OPS, PADDING_MODES, PADDINGS, STORAGES
 from .rules import RULES
 from .subject import VALUES, Axis, Subject
+from .vocabulary import OPS, PADDING_MODES, PADDINGS, STORAGES
 
 #: A word, a whole number, or whether something is so.
 Value: TypeAlias = "str | int | bool"
@@ -52,6 +53,16 @@ def features(call: Call) -> Mapping[str, Value]:
     subject = Subject(call)
     found = ((name, feature.value(subject)) for name, feature in FEATURES.items())
     return {name: value for name, value in found if value is not None and value is not False}
+
+
+def features_of(case: Case) -> Mapping[str, Value]:
+    """
+    Return the features of a case's call, computed once until the case is released.
+    """
+    if "features" not in case.derived:
+        case.derived["features"] = features(case.outline)
+    found: Mapping[str, Value] = case.derived["features"]
+    return found
 
 
 def _is(sentence: str, of: Callable[[Subject], bool]) -> Feature:

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .call import ARRAYS, Call, Variation
 from .case import Case
+from .case_features import CaseFeatures
 from .condition import Condition
 from .conjunctions import Part, Search, Table
-from .features import Value
 from .groups import FEWEST, Group, Seen
 from .record import Record, TargetInfo
 from .verdict import SEVERITIES, UNEXPECTED, Verdict
@@ -106,7 +104,7 @@ def told_apart(sides: Sequence[Sides], cases: Mapping[str, Case], place: Callabl
     """
     Return the groups into which conditions part the failing calls of sides, in the order of `place`.
     """
-    said = Said(cases)
+    said = CaseFeatures(cases)
     ids = dict.fromkeys(case for side in sides for case in side.ids)
     table, rows = Table([said.features(case) for case in ids]), {case: row for row, case in enumerate(ids)}
     found: list[tuple[Sides, Group]] = []
@@ -130,7 +128,7 @@ def _untold(ids: Sequence[str], side: Sides) -> Part:
     return Part(condition=Condition(), members=tuple(range(len(ids))), others=len(side.agreeing))
 
 
-def _add(found: list[tuple[Sides, Group]], side: Sides, group: Group, said: Said) -> None:
+def _add(found: list[tuple[Sides, Group]], side: Sides, group: Group, said: CaseFeatures) -> None:
     """Put a group to that of another target of the framework which is much the same, else behind all."""
     for at, (first, other) in enumerate(found):
         if _is_one(first, other, side, group) and said.all_fulfil(other.condition, group.cases):
@@ -141,7 +139,7 @@ def _add(found: list[tuple[Sides, Group]], side: Sides, group: Group, said: Said
     found.append((side, group))
 
 
-def _seen(condition: Condition, side: Sides, group: Group, said: Said) -> Seen:
+def _seen(condition: Condition, side: Sides, group: Group, said: CaseFeatures) -> Seen:
     """Return the counts of a group under the condition of another."""
     if group.condition == condition:
         return group.targets[side.target.name]
@@ -156,55 +154,6 @@ def _is_one(first: Sides, other: Group, side: Sides, group: Group) -> bool:
         return False
     shared = len({*other.cases} & {*group.cases}) / len({*other.cases} | {*group.cases})
     return shared >= ALIKE or (bool(group.condition.wanted) and group.condition == other.condition)
-
-
-class Said:
-    """
-    What can be said of the calls of cases, by id: nothing of a case that is not there.
-    """
-
-    def __init__(self, cases: Mapping[str, Case]) -> None:
-        self._cases = cases
-
-    def features(self, case: str) -> Mapping[str, Value]:
-        """
-        Return the features of a call.
-        """
-        return self._cases[case].features if case in self._cases else {}
-
-    def count(self, condition: Condition, ids: Iterable[str]) -> int:
-        """
-        Return how many of the calls fulfil a condition.
-        """
-        return sum(condition.holds(self.features(case)) for case in ids)
-
-    def all_fulfil(self, condition: Condition, ids: Sequence[str]) -> bool:
-        """
-        Say whether every call fulfils a condition.
-        """
-        return self.count(condition, ids) == len(ids)
-
-    def by_size(self, ids: Iterable[str]) -> tuple[str, ...]:
-        """
-        Return the calls with the fewest elements first, of these those with the fewest parameters off their defaults.
-        """
-        return tuple(sorted(ids, key=self._size))
-
-    def _size(self, case: str) -> tuple[float, int, str]:
-        call = self._cases[case].outline if case in self._cases else None
-        return (inf, 0, case) if call is None else (_elements(call), _departures(call), case)
-
-
-def _elements(call: Call) -> int:
-    return sum(call.array(name).size for name in ARRAYS if getattr(call, name) is not None)
-
-
-def _departures(call: Call) -> int:
-    """Return how many parameters are not at their defaults."""
-    ones = (*call.strides, *call.dilations, *call.input_dilations, call.groups)
-    words = (call.padding != "valid", call.padding_mode != "zeros", call.variation != Variation())
-    there = (any(call.output_padding), call.before is not None, call.bias is not None)
-    return sum(value != 1 for value in ones) + sum(words) + sum(there)
 
 
 def _place(group: Group) -> tuple[bool, int, int, str, tuple[str, ...]]:

@@ -14,8 +14,9 @@ from .dtypes import COMPLEX, INTEGERS
 from .numbers import Unfit
 from .problem import suggestion
 from .reading_arrays import FIT
-from .reading_calls import PADDING_MODES, PADDINGS, SPATIAL, Plain, dtype_of, letters_of
+from .reading_calls import SPATIAL, dtype_of, letters_of
 from .specs import Spec, recast
+from .vocabulary import PADDING_MODES, PADDINGS, Plain
 
 
 class Complaint(NamedTuple):

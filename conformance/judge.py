@@ -20,7 +20,7 @@ from .expectation import AnyOf, Expectation, Fit, Output, Refusal, Shape
 from .observation import Observation
 from .straying import Run, straying
 from .verdict import Finding
-from .wire import SENT
+from .vocabulary import OPERANDS
 
 #: Outcomes that are verdicts by themselves, whatever was expected.
 PLAIN = ("unsupported", "not-run", "crash", "timeout", "suite-error")
@@ -411,7 +411,7 @@ def _overflows(part: _Part, got: Array, context: Context) -> Any:
     A mode that returns another dtype may hold what the case's own cannot.
     """
     own, expected = part.own, part.expected
-    arrays = (array for name in SENT if (array := getattr(context.call, name)) is not None)
+    arrays = (array for name in OPERANDS if (array := getattr(context.call, name)) is not None)
     if own not in FORMATS or not all(_finite(array).all() for array in arrays):
         return np.zeros(expected.shape, bool)
     y = numerics.wide(expected)

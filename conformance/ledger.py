@@ -17,6 +17,7 @@ from packaging.version import InvalidVersion, Version
 
 from .case import Case
 from .condition import Condition
+from .features import features_of
 from .patterns import matches
 from .record import TargetInfo
 from .verdict import UNEXPECTED, Verdict
@@ -83,7 +84,7 @@ class Entry:
         """
         if not any(matches(pattern, case.id) for pattern in self.cases):
             return False
-        return not self.calls.wanted or self.calls.holds(case.features)
+        return not self.calls.wanted or self.calls.holds(features_of(case))
 
     def says(self, verdict: Verdict) -> bool:
         """

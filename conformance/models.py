@@ -19,8 +19,8 @@ from typing import Any, TypeAlias
 from . import geometry
 from .problem import writing
 from .reading_arrays import FIT
-from .reading_calls import Plain
 from .sightings import log_of
+from .vocabulary import Plain
 
 Seen: TypeAlias = dict[str, Any]
 

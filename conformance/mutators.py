@@ -13,8 +13,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .call import ARRAYS, Array, Call
+from .call import Array, Call
 from .dtypes import is_complex, is_integer, numpy_type
+from .vocabulary import ARRAYS
 
 #: Returns the changed call, None where the change cannot be made to this call.
 Change: TypeAlias = "Callable[[Call], Call | None]"

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
-from .call import COTANGENT, DIRECTIONS, Array, Call
+from .call import Array, Call
 from .dtypes import STRUCTURE_LIMIT
+from .vocabulary import COTANGENT, DIRECTIONS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,13 +8,23 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 from .call import Array
-from .wire import Malformed, Message
 
 #: What a worker may say of a call; a death is seen by the parent.
 RETURNED, RAISED, SKIPPED = "returned", "raised", "skipped"
 OUTCOMES = (RETURNED, RAISED, "unsupported", "suite-error", SKIPPED)
+
+
+#: A message of the protocol, without its arrays.
+Message: TypeAlias = dict[str, Any]
+
+
+class Malformed(ValueError):
+    """
+    The bytes that arrived are not a message of the protocol.
+    """
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -15,6 +15,7 @@ from . import wire
 from .call import Array, Call, PerArray
 from .case import Case
 from .expectation import AnyOf, Expectation, Output, Refusal
+from .vocabulary import OPERANDS
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,7 +82,7 @@ def _expected(expectation: Expectation) -> Iterator[Array]:
 
 
 def _arrays(call: Call) -> Iterator[Array]:
-    return (array for name in wire.SENT if (array := getattr(call, name)) is not None)
+    return (array for name in OPERANDS if (array := getattr(call, name)) is not None)
 
 
 def make_plan(cases: Sequence[Case]) -> Plan:
@@ -121,7 +122,7 @@ def _is_full_precision(call: Call) -> bool:
     if call.training is not None:  # a training is made of calls, each of which is a case of its own
         return False
     # Sums of small integers are exact in every order, so only these can show that the order changes.
-    arrays = (array for name in wire.SENT if name != "bias" and (array := getattr(call, name)) is not None)
+    arrays = (array for name in OPERANDS if name != "bias" and (array := getattr(call, name)) is not None)
     return call.input.dtype.kind not in "iu" and not all(map(_is_integral, arrays))
 
 

@@ -26,7 +26,7 @@ import psutil
 from . import wire
 from .boot import FINDER
 from .call import Array
-from .observation import Observation, from_message, is_duration, readable
+from .observation import Malformed, Message, Observation, from_message, is_duration, readable
 from .targets import Adapter
 from .terms import Limits, Terms
 from .worker import PHASES, PROGRESS, PROGRESS_SIZE
@@ -53,7 +53,7 @@ class Ready:
     The backend was made and its smoke call was completed; `about` is what it says of itself.
     """
 
-    about: wire.Message
+    about: Message
     seconds: float
 
 
@@ -209,7 +209,7 @@ class Worker:
         text = readable(self._printed[-600:].decode(errors="replace")).strip()
         return f"[last output: {text.splitlines()[-1][-200:]}]" if text else ""
 
-    def _messages(self) -> Iterator[tuple[wire.Message, dict[str, Array]]]:
+    def _messages(self) -> Iterator[tuple[Message, dict[str, Array]]]:
         with selectors.DefaultSelector() as selector:
             assert self._process.stdout is not None
             selector.register(self._observations, selectors.EVENT_READ)
@@ -228,10 +228,10 @@ class Worker:
                         raise self._ended()
                 self._stop_if_due(watch)
 
-    def _cut(self, piece: bytes) -> Iterator[tuple[wire.Message, dict[str, Array]]]:
+    def _cut(self, piece: bytes) -> Iterator[tuple[Message, dict[str, Array]]]:
         try:
             yield from self._stream.feed(piece)
-        except wire.Malformed as error:
+        except Malformed as error:
             raise Died("suite-error", f"the worker's stream is broken: {error}") from error
 
     def _stop_if_due(self, watch: Watch) -> None:
@@ -349,17 +349,17 @@ def _new_progress(path: Path) -> mmap.mmap:
         return mmap.mmap(file.fileno(), PROGRESS_SIZE, access=mmap.ACCESS_READ)
 
 
-def _is_ready(message: wire.Message) -> bool:
+def _is_ready(message: Message) -> bool:
     about, mappings = message.get("ready"), ("settings", "result_dtypes", "precision")
     if not isinstance(about, dict) or "framework" not in about or not is_duration(message.get("seconds", 0.0)):
         return False
     return all(isinstance(about.get(name, {}), dict) for name in mappings)
 
 
-def _observation(message: wire.Message, arrays: dict[str, Array]) -> Observation:
+def _observation(message: Message, arrays: dict[str, Array]) -> Observation:
     try:
         return from_message(message, arrays)
-    except wire.Malformed as error:
+    except Malformed as error:
         raise Died("suite-error", f"the worker's stream is broken: {error}") from error
 
 
@@ -377,7 +377,7 @@ def _smoke_failed(observation: Observation) -> Failed:
     )
 
 
-def _not_made(message: wire.Message) -> Failed:
+def _not_made(message: Message) -> Failed:
     if "unavailable" in message:
         return Failed(reason=readable(message["unavailable"]))
     reason = readable(message.get("broken", "the worker's first message is none of the protocol's"))

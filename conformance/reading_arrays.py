@@ -14,13 +14,12 @@ from .numbers import Number, Real, Unfit
 from .reading import Reader, Wrong, integer, integers, mapping, said, word
 from .specs import Spec
 from .tree import Mapping, Node, Scalar, Sequence
+from .vocabulary import MODULUS
 
 #: How many elements an array may have.
 ELEMENTS = 2**26
 #: The density under which S keeps its limit, in the base of a sweep.
 FIT = "fit"
-#: The modulus of the generator, 2**31 - 1.
-MODULUS = 2**31 - 1
 
 
 def read_array(reader: Reader, node: Node, letters: str, dtype: str, *, is_free: bool = False) -> Spec | None:

@@ -7,7 +7,7 @@ A plain call keeps scalars as they are written; `geometry.settled` spreads them 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 from . import dtypes
 from .reading import Reader, Wrong, any_word, integer, integers, mapping, said, sequence, word
@@ -15,28 +15,10 @@ from .reading_arrays import read_array
 from .specs import Spec
 from .tree import Mapping as Tree
 from .tree import Node, Scalar, Sequence
+from .vocabulary import ARRAYS, OPS, PADDING_MODES, PADDINGS, STORAGES, TARGET, VARIATIONS, Plain
 
-#: A call as plain data, by the keys of the format; `arrays` maps names to specs.
-Plain: TypeAlias = dict[str, Any]
-
-#: What the output of a training should come to.
-TARGET = "target"
-#: The arrays of each op, beside the bias, with the letters of their axes; S stands for the spatial ones.
-OPS = {
-    "conv": {"input": "NSC", "kernel": "SIO"},
-    "depthwise_conv": {"input": "NSC", "kernel": "SCM"},
-    "separable_conv": {"input": "NSC", "depthwise_kernel": "SCM", "pointwise_kernel": "SIO"},
-    "conv_transpose": {"input": "NSC", "kernel": "SIO"},
-    "fit": {"input": "NSC", "kernel": "SIO", TARGET: "NSC"},
-}
-ARRAYS = ("input", "kernel", "depthwise_kernel", "pointwise_kernel", "bias", TARGET)
-#: What is sent back through a layer where gradients are asked for; what a sweep says that wants them of all arrays, and
-#: a twin that wants none.
-COTANGENT, ALL, NONE = "cotangent", "all", "none"
-PADDINGS = ("valid", "same", "same_lower", "causal", "full")
-PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
-STORAGES = ("contiguous", "channels_last", "transposed", "offset", "strided", "broadcast", "reversed", "readonly")
-VARIATIONS = ("kernel_constant", "dynamic_shape", "inside_graph", "shape_inference", "threads")
+#: Gradients of all arrays, as a sweep requests them; of none, as a twin without gradients does.
+ALL, NONE = "all", "none"
 #: The letters of the spatial axes by rank.
 SPATIAL = ("W", "HW", "DHW")
 
@@ -77,7 +59,7 @@ def _dtype(node: Node) -> dict[str, str]:
 
 
 def _dtypes(node: Tree) -> dict[str, str]:
-    known = (*ARRAYS[:-1], "output")
+    known = (*ARRAYS, "output")
     names = {
         word(key, known, "array"): word(node.entries[name], dtypes.NAMES, "dtype") for name, key in node.keys.items()
     }
@@ -100,7 +82,7 @@ def _letters(node: Node) -> str:
 
 def _storage(node: Node) -> dict[str, str]:
     if isinstance(node, Tree) and "broadcast" not in node.entries:
-        return {word(key, ARRAYS[:5], "array"): _stored(node.entries[name]) for name, key in node.keys.items()}
+        return {word(key, ARRAYS, "array"): _stored(node.entries[name]) for name, key in node.keys.items()}
     return {"all": _stored(node)}
 
 
@@ -163,7 +145,7 @@ FREE_READERS: Mapping[str, Callable[[Node], Any]] = {
     "padding_mode": lambda node: any_word(node, "padding mode"),
 }
 #: Every key of a call that is not `fit`.
-KEYS = (*READERS, *ARRAYS[:-1])
+KEYS = (*READERS, *ARRAYS)
 
 
 def read_call(
@@ -233,7 +215,7 @@ def _check_before(call: Plain, node: Node) -> None:
 def _read_arrays(reader: Reader, nodes: Mapping[str, Node], call: Plain, at: Node, *, is_free: bool) -> None:
     arrays: dict[str, Spec] = dict(call.get("arrays", {}))
     letters = OPS[call["op"]]
-    for name in ARRAYS:
+    for name in (*ARRAYS, TARGET):
         if name not in nodes:
             if name in letters and name not in arrays:
                 reader.note(at, f"no {name!r} here", f"{call['op']} needs it")

@@ -13,13 +13,14 @@ from .problem import Problem
 from .reading import Reader, mapping, sequence, text
 from .reading_about import ABOUT, read_about
 from .reading_arrays import ELEMENTS
-from .reading_calls import KEYS, Plain, read_call
+from .reading_calls import KEYS, read_call
 from .reading_expectations import Subject, is_refusal, read_expectation
 from .reading_gradients import with_gradients
 from .reading_sweeps import read_sweep
 from .reading_training import TRAINING, read_fit, read_training
 from .tree import Mapping as Tree
 from .tree import Node, Scalar, parse
+from .vocabulary import Plain
 
 #: A file as plain data: {"cases": [...], "sweeps": [...]}.
 Document: TypeAlias = dict[str, Any]

@@ -11,9 +11,10 @@ from typing import Any
 from . import geometry, numbers
 from .reading import Reader, Wrong, integer, mapping, said, word
 from .reading_arrays import read_array
-from .reading_calls import TARGET, Plain, dtype_of
+from .reading_calls import dtype_of
 from .training import COSINE, LOSSES
 from .tree import Node, Scalar
+from .vocabulary import TARGET, Plain
 
 #: The keys of a training beside those of a convolution.
 TRAINING = ("target", "loss", "optimizer", "schedule", "steps")

@@ -11,10 +11,10 @@ import numpy as np
 
 from .call import Array
 from .case import Case
+from .case_features import CaseFeatures
 from .difference import special
 from .dtypes import FORMATS
 from .expectation import AnyOf, Output
-from .gathering import Said
 from .numerics import wide
 from .portions import PORTIONS
 from .reference import evaluate
@@ -35,7 +35,7 @@ class Showing:
     """
 
     def __init__(self, cases: Mapping[str, Case]) -> None:
-        self.said = Said(cases)
+        self.features = CaseFeatures(cases)
         self._cases = cases
         self._known: dict[tuple[str, str], bool] = {}
         #: Of one cause at a time, for they hold outputs.

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from . import worked
-from .call import ARRAYS, COTANGENT, Array, Call, PerArray, Variation
+from .call import Array, Call, PerArray, Variation
+from .vocabulary import ARRAYS, COTANGENT
 
 #: Says of calls which of them still fail.
 Fails = Callable[[Sequence[Call]], Sequence[bool]]

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .call import ARRAYS, Array, Call, dilated
+from .call import Array, Call, dilated
+from .vocabulary import ARRAYS
 
 #: What arrays may hold, the usual first: whole numbers, fractions too, NaN or an infinity too.
 VALUES = ("integers", "fractions", "nonfinite")

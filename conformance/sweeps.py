@@ -16,10 +16,9 @@ from . import cache, covering, geometry
 from .axes import at
 from .clauses import Alternative, Clause
 from .covering import Row
-from .reading_arrays import MODULUS
-from .reading_calls import Plain
 from .rules import RULES, SENSIBLE
 from .specs import Spec
+from .vocabulary import MODULUS, Plain
 
 if TYPE_CHECKING:
     from .building import Find

@@ -14,27 +14,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .call import ARRAYS, COTANGENT, DIRECTIONS, TARGET, Array, Call, PerArray, Variation
+from .call import Array, Call, PerArray, Variation
 from .dtypes import numpy_type
+from .observation import Malformed, Message
 from .training import Training
+from .vocabulary import OPERANDS
 
 #: The version of the format; a worker that reads another says so and stops.
 PROTOCOL = "conv-conformance-worker/1"
 
-Message = dict[str, Any]
-
 _dumps = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
 _NAMES = tuple(PerArray.__dataclass_fields__)
-#: The arrays that a call is sent with.
-SENT = (*ARRAYS, COTANGENT, *DIRECTIONS.values(), TARGET)
 #: (dtype, shape) descriptions are few; their NumPy types are looked up once.
 _TYPES: dict[str, np.dtype[Any]] = {}
-
-
-class Malformed(ValueError):
-    """
-    What came over the wire is not a message.
-    """
 
 
 def pack(message: Message, arrays: Mapping[str, tuple[str, Array]] | None = None) -> bytes:
@@ -128,7 +120,7 @@ def pack_call(index: int, call: Call, *, repeat: bool = False) -> bytes:
     message: Message = {"case": index, **described(call)}
     if repeat:
         message["repeat"] = True
-    present = [name for name in SENT if getattr(call, name) is not None]
+    present = [name for name in OPERANDS if getattr(call, name) is not None]
     return pack(message, {name: (call.dtype_of(name), call.array(name)) for name in present})
 
 
@@ -191,7 +183,7 @@ def _form(description: bytes) -> Form:
 
 
 def _known(name: str) -> str:
-    if name not in SENT:
+    if name not in OPERANDS:
         raise ValueError(f"no array of a call is named {name!r}")
     return name
 

@@ -33,6 +33,7 @@ from .call import Array, Call
 from .dtypes import NARROW, numpy_type
 from .fitting import fitted
 from .memory import give_back
+from .observation import Message
 
 #: Phases of a case, as the progress file holds them.
 IDLE, PREPARE, CALL, FETCH = range(4)
@@ -182,7 +183,7 @@ def _guarded(descriptor: int) -> int:
     return moved
 
 
-def _start(header: wire.Message) -> tuple[Any, wire.Message]:
+def _start(header: Message) -> tuple[Any, Message]:
     """
     Make the backend; return it (None if that failed) and what to tell the parent.
     """
@@ -223,7 +224,7 @@ def _module_at(path: str) -> Any:
     return module
 
 
-def _described(backend: Any) -> wire.Message:
+def _described(backend: Any) -> Message:
     return {
         "framework": backend.framework,
         "version": str(attribute(backend, "version")),
@@ -240,7 +241,7 @@ class Bench:
     Where one backend makes its calls.
     """
 
-    def __init__(self, backend: Any, header: wire.Message, marks: Marks) -> None:
+    def __init__(self, backend: Any, header: Message, marks: Marks) -> None:
         self._backend = backend
         self._limits = tuple(attribute(backend, "limits"))
         self._differentiates = bool(attribute(backend, "differentiates"))

@@ -10,9 +10,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from conv_conformance.alternatives import followed
 from conv_conformance.case import Case
+from conv_conformance.case_features import CaseFeatures
 from conv_conformance.clauses import Clause
 from conv_conformance.conjunctions import Search, Table
-from conv_conformance.gathering import Said
+from conv_conformance.features import features_of
 from conv_conformance.record import Record
 from conv_conformance.verdict import Verdict
 from seen_run import count
@@ -67,13 +68,13 @@ def _of_clause(
 
 def _rarer(rare: Sequence[Case], common: Sequence[Case]) -> dict[str, Any]:
     literal = [case.id for case in rare if not case.sweep]
-    ordered = Said({case.id: case for case in rare}).by_size(literal or [case.id for case in rare])
+    ordered = CaseFeatures({case.id: case for case in rare}).by_size(literal or [case.id for case in rare])
     return {"where": _where(rare, common), "cases": list(ordered[: NAMED if literal else 1])}
 
 
 def _where(rare: Sequence[Case], common: Sequence[Case]) -> str:
     """Return the features that tell rare cases from the common ones, or nothing where that is not obvious."""
-    table = Table([case.features for case in (*rare, *common)])
+    table = Table([features_of(case) for case in (*rare, *common)])
     rows = np.arange(len(rare), len(rare) + len(common))
     parts = Search(table, rows).parts(range(len(rare)))
     is_obvious = len(parts) <= CONDITIONS and not any(part.others for part in parts)

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from conv_conformance.case import Case
-from conv_conformance.gathering import Said, grouped
+from conv_conformance.case_features import CaseFeatures
+from conv_conformance.gathering import grouped
 from conv_conformance.groups import Group
 from conv_conformance.record import Record
 from conv_conformance.verdict import SEVERITIES, Verdict
@@ -71,7 +72,7 @@ def _acts(groups: Iterable[Group]) -> Iterator[dict[str, Any]]:
 
 def _smallest(every: Sequence[Verdict], ids: Sequence[str], cases: Mapping[str, Case]) -> dict[str, str]:
     literal = [case for case in ids if not cases[case].sweep]
-    smallest = Said(cases).by_size(literal or ids)[0]
+    smallest = CaseFeatures(cases).by_size(literal or ids)[0]
     verdict = next(each for each in every if each.case == smallest)
     return {"case": smallest, "target": verdict.target, "message": _short(verdict.message)}
 

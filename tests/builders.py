@@ -7,8 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from conv_conformance.call import SPATIAL, Array, Call, Pairs, PerArray
+from conv_conformance.call import Array, Call, Pairs, PerArray
 from conv_conformance.dtypes import numpy_type
+from conv_conformance.vocabulary import SPATIAL
 
 OWN_KERNEL = {"depthwise_conv": "CM", "conv_transpose": "IO", "conv": "IO"}
 

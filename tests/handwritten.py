@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from conv_conformance.call import ARRAYS, Call
+from conv_conformance.call import Call
+from conv_conformance.vocabulary import ARRAYS
 
 from .builders import call_of
 

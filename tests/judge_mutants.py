@@ -422,7 +422,7 @@ MUTANTS = {
         "        if verdict.verdict != self.verdict:\n            return False\n", ""
     ),
     "ledger-hides-another-case": _ledger("not any(matches(pattern, case.id) for pattern in self.cases)", "False"),
-    "ledger-hides-another-call": _ledger("not self.calls.wanted or self.calls.holds(case.features)", "True"),
+    "ledger-hides-another-call": _ledger("not self.calls.wanted or self.calls.holds(features_of(case))", "True"),
     "ledger-asks-every-call": _ledger("not self.calls.wanted or ", ""),
     "ledger-hides-another-target": _ledger("any(matches(pattern, target.surface) for pattern in self.targets)", "True"),
     "ledger-hides-another-version": _ledger("and _is_version(self.versions, target.version)", ""),

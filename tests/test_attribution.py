@@ -20,6 +20,7 @@ from conv_conformance.case import Case
 from conv_conformance.condition import Condition
 from conv_conformance.diagnosis import diagnose
 from conv_conformance.expectation import AnyOf, Output
+from conv_conformance.features import features_of
 from conv_conformance.groups import Seen
 from conv_conformance.judge import Context, judge
 from conv_conformance.ledger import Ledger
@@ -98,7 +99,7 @@ def test_cause_and_condition_are_those_that_acted(
     everywhere = verdicts(cases.values(), Mutant(fault=fault))
     showing = {each.case for each in everywhere if each.verdict == "disagree"}
     assert (fault, len(wrong), ()) == (found.cause, len(found.cases), found.against)
-    assert wrong == {*found.cases} == {case for case in showing if found.condition.holds(cases[case].features)}
+    assert wrong == {*found.cases} == {case for case in showing if found.condition.holds(features_of(cases[case]))}
     assert wrong == {case for case in showing if holds(cases[case].call)}
 
 
@@ -140,7 +141,7 @@ def test_few_calls_among_few_have_a_weak_condition(cases: dict[str, Case]) -> No
     (found,) = attribute([*told, *others], cases)
     assert (3, True) == (len(found.cases), found.is_weak)
     assert "(which of so few calls may be chance)" in found.acts
-    assert not any(found.condition.holds(cases[each.case].features) for each in others)
+    assert not any(found.condition.holds(features_of(cases[each.case])) for each in others)
 
 
 def test_two_faults_are_told_apart(cases: dict[str, Case]) -> None:

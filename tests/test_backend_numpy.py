@@ -13,9 +13,10 @@ import pytest
 from conv_conformance import dtypes, reference
 from conv_conformance.adapter import Raised, Refused, Target, Unavailable
 from conv_conformance.backends.numpy import NumPy
-from conv_conformance.call import ARRAYS, Array, Call, PerArray, Variation
+from conv_conformance.call import Array, Call, PerArray, Variation
 from conv_conformance.dtypes import NAMES
 from conv_conformance.storage import NAMES as STORAGES
+from conv_conformance.vocabulary import ARRAYS
 from hypothesis import HealthCheck, assume, given, settings
 
 from .builders import call_of, ramp

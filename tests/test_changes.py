@@ -15,6 +15,7 @@ import pytest
 from conv_conformance import cli
 from conv_conformance.backends import numpy as numpy_adapter
 from conv_conformance.changes import CHANGES, WORSE, Comparison, compared
+from conv_conformance.features import features_of
 from conv_conformance.record import Record, TargetInfo, write
 from conv_conformance.reports.comparison import about, advice
 from conv_conformance.verdict import Finding, Verdict
@@ -127,7 +128,7 @@ def planted() -> Comparison:
     before, after = [], []
     for name in ("torch", "torch+layer"):
         for case in CASES.values():
-            dtype, is_strided = case.features["dtype"], case.features.get("strided", False)
+            dtype, is_strided = features_of(case)["dtype"], features_of(case).get("strided", False)
             sha = "cd" if dtype == "float16" and not is_strided else "ab"
             now = verdict(case=case.id, target=name, output_sha256=sha)
             if dtype == "float32" and is_strided:

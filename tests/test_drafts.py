@@ -12,6 +12,7 @@ import pytest
 from conv_conformance.condition import condition_of
 from conv_conformance.drafts import draft
 from conv_conformance.entries import load
+from conv_conformance.features import features_of
 from conv_conformance.gathering import grouped
 from conv_conformance.ledger import TODO, Ledger
 from conv_conformance.record import Record, TargetInfo
@@ -108,7 +109,7 @@ def test_condition_under_which_some_calls_agree_is_partly_so(path: Path) -> None
     text = drafted(verdicts)
     [entry] = read(path, text).entries
     seen = sum(verdict.verdict == "disagree" for verdict in verdicts)
-    count = sum(condition.holds(case.features) for case in CASES.values())
+    count = sum(condition.holds(features_of(case)) for case in CASES.values())
     assert (entry.partly, f"partly: {{seen: {seen}, of: {count}}}" in text) == (True, True)
     assert "fixed" not in judged(Ledger(entries=(entry,)), verdicts)
 

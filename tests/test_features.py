@@ -12,7 +12,7 @@ import pytest
 from conv_conformance.call import Call, Variation
 from conv_conformance.condition import Condition, condition_of
 from conv_conformance.corpus import load
-from conv_conformance.features import FEATURES, Value, features
+from conv_conformance.features import FEATURES, Value, features, features_of
 from conv_conformance.reference import evaluate
 from conv_conformance.reference.undefined import Undefined
 from hypothesis import given, reject, settings
@@ -217,7 +217,7 @@ def test_every_literal_call_has_features() -> None:
     """
     Also of calls that make no sense something is said.
     """
-    said = {case.id: case.features for case in load(sweeps="none").cases}
+    said = {case.id: features_of(case) for case in load(sweeps="none").cases}
     assert all(said.values())
     kinds = {(name, type(value)) for found in said.values() for name, value in found.items()}
     assert kinds == {(name, FEATURES[name].kind) for name, _ in kinds}
@@ -272,7 +272,7 @@ def test_features_of_points_need_no_integers_drawn(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(SWEEP)
     points = [case for case in load([path], sweeps="full").cases if case.sweep]
-    said = [case.features for case in points]
+    said = [features_of(case) for case in points]
     assert all("call" not in vars(case) for case in points)
     assert said == [features(case.call) for case in points]
     assert len(said) > 10

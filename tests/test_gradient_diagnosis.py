@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from conv_conformance import corpus, reference
 from conv_conformance.adapter import Refused
-from conv_conformance.call import COTANGENT, Array, Call
+from conv_conformance.call import Array, Call
 from conv_conformance.case import Case
 from conv_conformance.diagnosis import backward
 from conv_conformance.diagnosis.backward.causes import CAUSES
@@ -25,6 +25,7 @@ from conv_conformance.dtypes import FORMATS
 from conv_conformance.mutants.faults import BACK_EDITS
 from conv_conformance.mutants.mutant import Mutant
 from conv_conformance.verdict import Diagnosis
+from conv_conformance.vocabulary import COTANGENT
 
 from .builders import call_of
 from .commands import Command, verdicts

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from conv_conformance import export, lock, validation, wire
 from conv_conformance.backends.numpy import NumPy
-from conv_conformance.call import ARRAYS, Array, Call, PerArray
+from conv_conformance.call import Array, Call, PerArray
 from conv_conformance.case import Case
 from conv_conformance.corpus import load
 from conv_conformance.expectation import AnyOf, Expectation, Output, Refusal
@@ -23,6 +23,7 @@ from conv_conformance.problem import Invalid
 from conv_conformance.reference import evaluate, gradients
 from conv_conformance.run import Runner
 from conv_conformance.targets import resolve
+from conv_conformance.vocabulary import ARRAYS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

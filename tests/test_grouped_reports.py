@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 import pytest
 from conv_conformance.case import Case
 from conv_conformance.condition import condition_of
+from conv_conformance.features import features_of
 from conv_conformance.gathering import grouped
 from conv_conformance.ledger import Ledger
 from conv_conformance.problem import Invalid
@@ -184,7 +185,7 @@ def test_literal_cases_of_a_handful_keep_their_blocks() -> None:
     """
     What people wrote is shown case by case and target by target, unless it is many; points of a sweep share a block.
     """
-    ids = [name for name, case in CASES.items() if FEW.holds(case.features)]
+    ids = [name for name, case in CASES.items() if FEW.holds(features_of(case))]
     assert 2 <= len(ids) <= 5
     literal, points = (shown(record_of(FEW, cases=cases), cases) for cases in (CASES, POINTS))
     assert [line.split("  ")[1:3] for line in literal.splitlines() if line.startswith("silent")] == [

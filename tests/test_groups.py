@@ -15,7 +15,7 @@ import pytest
 from conv_conformance.call import Call
 from conv_conformance.case import Case
 from conv_conformance.condition import Condition, condition_of
-from conv_conformance.features import Value
+from conv_conformance.features import Value, features_of
 from conv_conformance.gathering import gather
 from conv_conformance.groups import Group, Seen
 from conv_conformance.record import TargetInfo
@@ -64,7 +64,7 @@ def failing(acts: Callable[[Features], bool], target: str = "torch", **what: Any
     """
     wrong = {"verdict": "disagree", "finding": VALUES, **what}
     return [
-        Verdict(case=case.id, target=target, **(wrong if acts(case.features) else {"verdict": "agree"}))
+        Verdict(case=case.id, target=target, **(wrong if acts(features_of(case)) else {"verdict": "agree"}))
         for case in CASES.values()
     ]
 
@@ -95,7 +95,7 @@ def test_planted_condition_is_found(planted: dict[str, Any]) -> None:
     """
     condition = condition_of(planted)
     [group] = gathered(failing(condition.holds))
-    count = sum(condition.holds(case.features) for case in CASES.values())
+    count = sum(condition.holds(features_of(case)) for case in CASES.values())
     assert ({name: {*each} for name, each in group.condition.wanted.items()}, group.targets) == (
         {name: {*each} for name, each in condition.wanted.items()},
         {"torch": Seen(count, count)},
@@ -124,7 +124,7 @@ def test_fault_that_acts_on_some_calls_has_the_condition_of_all(planted: dict[st
     chance, condition = random.Random(2), condition_of(planted)
     verdicts = failing(lambda found: condition.holds(found) and chance.random() < 0.5)
     [group] = gathered(verdicts)
-    count = sum(condition.holds(case.features) for case in CASES.values())
+    count = sum(condition.holds(features_of(case)) for case in CASES.values())
     seen = sum(verdict.verdict == "disagree" for verdict in verdicts)
     assert (group.condition.plain, group.targets) == (planted, {"torch": Seen(seen, count)})
     assert 0 < seen < count
@@ -159,9 +159,9 @@ def test_no_failing_call_is_lost(seed: int) -> None:
     failed = {verdict.case for verdict in verdicts if verdict.verdict == "disagree"}
     assert Counter(case for group in groups for case in group.cases) == Counter(failed)
     for group in groups:
-        agree = [case for case in CASES if case not in failed and group.condition.holds(CASES[case].features)]
+        agree = [case for case in CASES if case not in failed and group.condition.holds(features_of(CASES[case]))]
         assert group.targets == {"torch": Seen(len(group.cases), len(group.cases) + len(agree))}
-        assert all(group.condition.holds(CASES[case].features) for case in group.cases)
+        assert all(group.condition.holds(features_of(CASES[case])) for case in group.cases)
 
 
 def test_groups_do_not_depend_on_the_order_of_verdicts() -> None:
@@ -234,7 +234,7 @@ def test_targets_of_a_framework_share_a_group() -> None:
     """
     condition = condition_of({"padding": "same", "strided": True})
     verdicts = [verdict for name in ("torch", "torch+layer", "jax") for verdict in failing(condition.holds, name)]
-    count = sum(condition.holds(case.features) for case in CASES.values())
+    count = sum(condition.holds(features_of(case)) for case in CASES.values())
     assert [group.targets for group in gathered(verdicts, TARGET, LAYER, JAX)] == [
         {"jax": Seen(count, count)},
         {"torch": Seen(count, count), "torch+layer": Seen(count, count)},
@@ -258,7 +258,7 @@ def test_targets_that_come_to_much_the_same_share_a_group() -> None:
     Where the second fails on nearly all of the calls, it is counted how many of them agree.
     """
     wide, most = condition_of({"strided": True}), condition_of({"strided": True, "channels": ">=2"})
-    counts = [sum(each.holds(case.features) for case in CASES.values()) for each in (wide, most)]
+    counts = [sum(each.holds(features_of(case)) for case in CASES.values()) for each in (wide, most)]
     [group] = gathered([*failing(wide.holds), *failing(most.holds, "torch+layer")], TARGET, LAYER)
     assert (group.condition, group.targets) == (
         wide,

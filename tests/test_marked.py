@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import random
-from functools import cache
+from functools import cache, partial
 from io import StringIO
 from pathlib import Path
 
@@ -111,7 +111,7 @@ def test_sweeps_hide_no_weak_literal_corpus(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(audit, "of", lambda _: {str(WIDE): WIDE})
     monkeypatch.setattr(audit, "needing_sweeps", lambda _: {str(WIDE): WIDE})
     some = swept().select(["conv1d.valid.*", "conv2d.*kernel_size=5*"])
-    scored = audit.perform(some, Console(quiet=True), strangers=None, every=False, jobs=2)
+    scored = audit.perform(some, partial(mutation.following, Console(quiet=True)), strangers=None, every=False, jobs=2)
     assert ([str(WIDE)], [], 1) == (scored.kills.survivors, scored.marked.kills.survivors, scored.exit_code)
     assert [case.id for case in some.cases if not case.sweep] == scored.kills.cases
 

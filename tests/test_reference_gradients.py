@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
-from conv_conformance.call import ARRAYS, Array, Call, PerArray
+from conv_conformance.call import Array, Call, PerArray
 from conv_conformance.dtypes import FLOATS, numpy_type
 from conv_conformance.reference import (
     SWITCHES,
@@ -24,6 +24,7 @@ from conv_conformance.reference import (
     second_order,
     second_order_again,
 )
+from conv_conformance.vocabulary import ARRAYS
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 from conv_conformance import wire
-from conv_conformance.call import ARRAYS, Call, Variation
+from conv_conformance.call import Call, Variation
 from conv_conformance.dtypes import NAMES, numpy_type
-from conv_conformance.observation import from_message
+from conv_conformance.observation import Malformed, Message, from_message
+from conv_conformance.vocabulary import ARRAYS
 
 from .builders import call_of, ramp
 
@@ -159,8 +160,8 @@ def test_what_is_no_message_is_malformed(name: str) -> None:
     """
     Whatever a worker may send that is no message ends in one kind of error, behind the messages before it.
     """
-    found: list[wire.Message] = []
-    with pytest.raises(wire.Malformed):
+    found: list[Message] = []
+    with pytest.raises(Malformed):
         found.extend(message for message, _ in wire.Stream().feed(b'{"case":0}\n' + BROKEN[name]))
     assert found == [{"case": 0}]
 
@@ -170,7 +171,7 @@ def test_what_is_no_call_is_malformed(line: bytes) -> None:
     """
     A line of a file of calls that is none says so.
     """
-    with pytest.raises(wire.Malformed):
+    with pytest.raises(Malformed):
         wire.unpack_call(line)
 
 
@@ -179,7 +180,7 @@ def test_answer_says_one_of_four_outcomes(said: dict[str, Any]) -> None:
     """
     A death is not a worker's to say, nor is anything unknown.
     """
-    with pytest.raises(wire.Malformed):
+    with pytest.raises(Malformed):
         from_message({"case": 0, **said}, {})
 
 
@@ -188,7 +189,7 @@ def test_answer_took_a_number_of_seconds(seconds: Any) -> None:
     """
     What cannot be added up is the worker's fault on this case, and must not end the run.
     """
-    with pytest.raises(wire.Malformed):
+    with pytest.raises(Malformed):
         from_message({"case": 0, "outcome": "returned", "seconds": seconds}, {})
 
 

@@ -5,6 +5,7 @@ Commands about the corpus itself: `validate`, `mutants`, `export`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -101,9 +102,8 @@ def mutants(
 
     if write is not None and (not every or strangers is not None):
         raise click.UsageError("--write needs --all, and no --with")
-    scored = audit.perform(
-        showing.corpus(what, sweeps), showing.console(stderr=True), strangers=strangers, every=every, jobs=jobs
-    )
+    progress = partial(mutation.following, showing.console(stderr=True))
+    scored = audit.perform(showing.corpus(what, sweeps), progress, strangers=strangers, every=every, jobs=jobs)
     mutation.show(showing.console(stderr=False), scored)
     if target is not None:
         showing.write(target, lambda: mutation.as_json(scored))

@@ -77,7 +77,7 @@ def check(
         else:
             after = candidates.side(adapters, environments.resolved(asked, pip), pip, tell)
         selection = Selection(what=list(what), sweeps=sweeps)  # type: ignore[arg-type]
-        made = candidates.run(selection, corpus, before, after, jobs, console, record)
+        made = candidates.run(selection, corpus, before, after, jobs, showing.progress(console), record)
     except Invalid as error:
         showing.complain(error)
         return codes.NOT_RUN

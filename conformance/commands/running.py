@@ -145,7 +145,7 @@ def run(
         has_tap_audit=tap_audit,
     )
     with ExitStack() as stack:
-        made = begun.perform(showing.console(stderr=True), stack, record or resume, earlier)
+        made = begun.perform(showing.progress(showing.console(stderr=True)), stack, record or resume, earlier)
     showing.report(made.record, cases, ledger, files)
     is_debug = click.get_current_context().find_root().params["debug"]
     for note in [*made.notes, *(made.tracebacks if is_debug else ())]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from ..campaign import Progress
     from ..changes import Comparison
     from ..corpus import Corpus
     from ..ledger import Ledger
@@ -57,6 +58,15 @@ def console(*, stderr: bool) -> Console:
 
     # Import strings and messages are said as they are: `:X:` in one is no emoji, brackets no markup.
     return Piped(stderr=stderr, highlight=False, emoji=False, markup=False)
+
+
+def progress(console: Console) -> Progress:
+    """
+    Return what shows a run on a console while it goes.
+    """
+    from ..reports.progress import following
+
+    return partial(following, console)
 
 
 def corpus(what: Sequence[str], sweeps: str, *, mutators: bool = False) -> Corpus:

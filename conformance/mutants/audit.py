@@ -4,31 +4,34 @@ The corpus under mutants, as a person asks for it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-
-from rich.console import Console
+from typing import TypeAlias
 
 from ..campaign import cores
 from ..corpus import Corpus, shipped
-from ..reports.mutation import following
 from . import marked, score, strangers
 from .kills import FILE, Kills, read
 from .mutant import Mutant, named
 from .scored import Scored
 
+#: Shows the measurement while it goes: given the number of mutants, a context that yields a function to call with each.
+Progress: TypeAlias = Callable[[int], AbstractContextManager[score.Done]]
 
-def perform(corpus: Corpus, console: Console, *, strangers: Path | None, every: bool, jobs: int | None) -> Scored:
+
+def perform(corpus: Corpus, progress: Progress, *, strangers: Path | None, every: bool, jobs: int | None) -> Scored:
     """
     Score a corpus with its own mutants, or with those of a stranger's file.
 
     Its own meet the literal cases alone, but for those that need a sweep.
     """
     if strangers is not None:
-        return _of_a_stranger(corpus, console, strangers, every)
+        return _of_a_stranger(corpus, progress, strangers, every)
     mutants, needy = of(corpus), needing_sweeps(corpus)
     literal, earlier = replace(corpus, cases=tuple(case for case in corpus.cases if not case.sweep)), kept()
-    with following(console, len(mutants)) as done:
+    with progress(len(mutants)) as done:
         kills = score.measure(literal, mutants, earlier=earlier, every=every, jobs=jobs or cores(), done=done)
     return Scored(
         kills=kills,
@@ -60,9 +63,9 @@ def kept() -> Kills | None:
     return read(path) if path.exists() else None
 
 
-def _of_a_stranger(corpus: Corpus, console: Console, path: Path, every: bool) -> Scored:
+def _of_a_stranger(corpus: Corpus, progress: Progress, path: Path, every: bool) -> Scored:
     mutants, reset = strangers.load(path)
-    with following(console, len(mutants)) as done:
+    with progress(len(mutants)) as done:
         kills = strangers.measure(corpus, mutants, reset, every=every, done=done)
     points = {case.id for case in corpus.cases if case.sweep}
     return Scored(kills=kills, swept=[name for name, ids in kills.by_mutant.items() if ids and points.issuperset(ids)])

@@ -15,8 +15,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..call import COTANGENT, Array, Call
+from ..call import Array, Call
 from ..dtypes import numpy_type
+from ..vocabulary import COTANGENT
 from .evaluator import HONEST, Axis, Told, convolve, inner, kernel_letters, source, wide
 from .memory import placed, read_placed
 

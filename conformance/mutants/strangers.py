@@ -21,13 +21,14 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..adapter import Outputs, Refused, ask
-from ..call import ARRAYS, Array, Call
+from ..call import Array, Call
 from ..corpus import Corpus
 from ..inprocess import verdicts
 from ..lock import meaning
 from ..plan import Plan, make_plan
 from ..problem import Invalid, Problem
 from ..verdict import UNEXPECTED
+from ..vocabulary import ARRAYS
 from .evaluator import HONEST, evaluate
 from .kills import Kills
 from .score import Done

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ..call import ARRAYS, Array, Call, permuted
+from ..call import Array, Call, permuted
+from ..vocabulary import ARRAYS
 from .direct import (
     Layer,
     convolved,

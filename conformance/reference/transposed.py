@@ -13,7 +13,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..call import ARRAYS, Array, Call, permuted
+from ..call import Array, Call, permuted
+from ..vocabulary import ARRAYS
 from . import again
 from .contraction import Contraction
 from .maps import Axis, forward

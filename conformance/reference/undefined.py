@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterator, Mapping
 
-from ..call import ARRAYS, Array, Call
+from ..call import Array, Call
 from ..dtypes import FLOATS, is_complex, is_integer, numpy_type
+from ..vocabulary import ARRAYS
 
 OPS = ("conv", "depthwise_conv", "separable_conv", "conv_transpose")
 WORDS = ("valid", "same", "same_lower", "causal", "full")

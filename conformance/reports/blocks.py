@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from ..call import ARRAYS, Array, Call
+from ..call import Array, Call
 from ..case import Case
 from ..groups import Group, Seen
 from ..ledger import Ledger
 from ..record import Record, TargetInfo
 from ..verdict import SEVERITIES, UNEXPECTED, Verdict
-from ..wire import SENT
+from ..vocabulary import ARRAYS, OPERANDS
 from .numerals import numeral
 from .script import written
 
@@ -269,7 +269,7 @@ def small(call: Call) -> list[tuple[str, str]]:
     """
     Return the names of the arrays of a call that are small enough to be written out, as Python has them.
     """
-    return [(name, written(call.array(name))) for name in SENT if _is_small(call, name)]
+    return [(name, written(call.array(name))) for name in OPERANDS if _is_small(call, name)]
 
 
 def _is_small(call: Call, name: str) -> bool:

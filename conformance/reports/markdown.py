@@ -14,7 +14,7 @@ from ..groups import Group
 from ..ledger import Ledger
 from ..record import Record
 from ..verdict import VERDICTS
-from ..wire import SENT
+from ..vocabulary import OPERANDS
 from .blocks import Block, block_of, items
 from .terminal import unsteady
 
@@ -98,7 +98,7 @@ def _known_group(group: Group) -> str:
 def _detail(name: str, text: str) -> str:
     if name == "call":
         return text
-    return f"{name} = {text}" if name in SENT else f"# {name:>8}  {text}"
+    return f"{name} = {text}" if name in OPERANDS else f"# {name:>8}  {text}"
 
 
 def _unsteady(record: Record, cases: Mapping[str, Case], clauses: Mapping[str, Clause]) -> str:

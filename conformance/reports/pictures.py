@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import export
-from ..call import ARRAYS, DIRECTIONS, OF_OUTPUT, Array, Call
+from ..call import Array, Call
 from ..difference import KEPT
 from ..expectation import AnyOf, Expectation, Output
 from ..numerics import wide
@@ -19,6 +19,7 @@ from ..reference import places
 from ..reference.undefined import MODES, Undefined
 from ..subject import Axis, Subject
 from ..verdict import Finding
+from ..vocabulary import ARRAYS, DIRECTIONS, OF_OUTPUT
 from .numerals import numeral
 
 #: An array with more elements than are written out is a heat map, up to so many.

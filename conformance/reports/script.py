@@ -15,7 +15,7 @@ import numpy as np
 
 from ..call import Array, Call
 from ..verdict import Verdict
-from ..wire import SENT
+from ..vocabulary import OPERANDS
 
 #: What the text of a call begins names with, and how each comes into a program.
 IMPORTS = {
@@ -36,7 +36,7 @@ def script(verdict: Verdict, call: Call) -> list[str]:
     Return the lines of a program that prints what a call gives; none without its text, or if it is too long.
     """
     text = verdict.call or ""
-    named = [name for name in SENT if getattr(call, name) is not None and re.search(rf"\b{name}\b", text)]
+    named = [name for name in OPERANDS if getattr(call, name) is not None and re.search(rf"\b{name}\b", text)]
     write = _bits if verdict.target.startswith("torch") else _text
     arrays = {name: write(call.array(name)) for name in named}
     if not text or any(len(each) > LETTERS for each in arrays.values()):

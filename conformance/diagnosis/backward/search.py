@@ -10,9 +10,10 @@ from functools import cached_property
 import numpy as np
 
 from ... import numerics, reference
-from ...call import COTANGENT, Array, Call
+from ...call import Array, Call
 from ...dtypes import FORMATS
 from ...verdict import Diagnosis
+from ...vocabulary import COTANGENT
 from ..scopes import narrowed
 from ..search import MOST, STUMBLES
 from ..subject import Subject, kernel_of, subject, wide

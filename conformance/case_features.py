@@ -1,0 +1,63 @@
+"""
+The features of cases by id, how many cases fulfil a condition, and which call is smallest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import inf
+
+from .call import Call, Variation
+from .case import Case
+from .condition import Condition
+from .features import Value, features_of
+from .vocabulary import ARRAYS
+
+
+class CaseFeatures:
+    """
+    The features and sizes of the calls of cases, by id; an unknown id has no features.
+    """
+
+    def __init__(self, cases: Mapping[str, Case]) -> None:
+        self._cases = cases
+
+    def features(self, case: str) -> Mapping[str, Value]:
+        """
+        Return the features of a call.
+        """
+        return features_of(self._cases[case]) if case in self._cases else {}
+
+    def count(self, condition: Condition, ids: Iterable[str]) -> int:
+        """
+        Return how many of the calls fulfil a condition.
+        """
+        return sum(condition.holds(self.features(case)) for case in ids)
+
+    def all_fulfil(self, condition: Condition, ids: Sequence[str]) -> bool:
+        """
+        Say whether every call fulfils a condition.
+        """
+        return self.count(condition, ids) == len(ids)
+
+    def by_size(self, ids: Iterable[str]) -> tuple[str, ...]:
+        """
+        Return the calls with the fewest elements first, of these those with the fewest parameters off their defaults.
+        """
+        return tuple(sorted(ids, key=self._size))
+
+    def _size(self, case: str) -> tuple[float, int, str]:
+        call = self._cases[case].outline if case in self._cases else None
+        return (inf, 0, case) if call is None else (_elements(call), _departures(call), case)
+
+
+def _elements(call: Call) -> int:
+    return sum(call.array(name).size for name in ARRAYS if getattr(call, name) is not None)
+
+
+def _departures(call: Call) -> int:
+    """Return how many parameters are not at their defaults."""
+    ones = (*call.strides, *call.dilations, *call.input_dilations, call.groups)
+    words = (call.padding != "valid", call.padding_mode != "zeros", call.variation != Variation())
+    there = (any(call.output_padding), call.before is not None, call.bias is not None)
+    return sum(value != 1 for value in ones) + sum(words) + sum(there)
