@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..adapter import Limit, Outputs, Prepared, Target, Unavailable, ask
-from ..call import Call
+from ..core import Call, Limit, Outputs, Prepared, Target, Unavailable, ask
 from . import jax_function, jax_gradients, jax_settings, lax, words
 from .jax_state import State
 from .words import COPIES, EAGER, Kept

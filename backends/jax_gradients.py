@@ -7,8 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..call import Array, Call
-from ..vocabulary import ARRAYS, COTANGENT, DIRECTIONS
+from ..core import ARRAYS, COTANGENT, DIRECTIONS, Array, Call
 from . import lax, words
 from .jax_function import Function
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..adapter import Unavailable
+from ..core import Unavailable
 
 OPTION = "jax_default_matmul_precision"
 #: By mode what that option is set to; JAX has it for convolutions too.

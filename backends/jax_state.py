@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any
 
-from ..call import Call
+from ..core import Call
 
 #: Dtypes that JAX narrows unless it is told not to.
 WIDE = {"float64", "int64", "uint64", "complex128"}

@@ -10,8 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any
 
-from ..adapter import Outputs, Prepared, Target, Unavailable, ask
-from ..call import Array, Call
+from ..core import Array, Call, Outputs, Prepared, Target, Unavailable, ask
 from . import (
     jax_settings,
     keras_fit,

@@ -9,9 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..adapter import ask
-from ..call import Array, Call
-from ..training import Training
+from ..core import Array, Call, Training, ask
 from . import keras_words, text
 
 LOSSES = {"mae": "MeanAbsoluteError", "mse": "MeanSquaredError"}

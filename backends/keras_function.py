@@ -10,9 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..adapter import ask
-from ..call import Array, Call
-from ..dtypes import numpy_type
+from ..core import Array, Call, ask, numpy_type
 from . import keras_words, words
 
 

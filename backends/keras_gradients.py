@@ -7,9 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from ..adapter import ask
-from ..call import Array, Call
-from ..vocabulary import ARRAYS, COTANGENT
+from ..core import ARRAYS, COTANGENT, Array, Call, ask
 from . import jax_gradients, keras_words, tf_gradients, words
 
 #: From input, kernels and bias, in this order, to the output.

@@ -4,8 +4,7 @@ The gradients of a call of Keras as text, in the words of the engine that comput
 
 from __future__ import annotations
 
-from ..call import Call
-from ..vocabulary import COTANGENT, DIRECTIONS
+from ..core import COTANGENT, DIRECTIONS, Call
 from . import keras_words, lax, text, words
 from .keras_words import Step
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ..adapter import Limit
-from ..call import Call
-from ..dtypes import is_complex, is_integer
+from ..core import Call, Limit, is_complex, is_integer
 from . import text, words
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from ..call import Array, Call, Stage
-from ..vocabulary import ARRAYS, COTANGENT, DIRECTIONS
+from ..core import ARRAYS, COTANGENT, DIRECTIONS, Array, Call, Stage
 from . import text, words
 
 #: The padding words of `jax.lax.conv_general_dilated`.

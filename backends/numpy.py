@@ -14,9 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import dtypes
-from ..adapter import Limit, Outputs, Refused, Target, Unavailable
-from ..call import Array, Call, Stage
+from ..core import Array, Call, Limit, Outputs, Refused, Stage, Target, Unavailable, dtypes
 from .numpy_gradients import convolve_back, convolve_transposed_back, unextend
 from .numpy_refusals import crops, objections
 from .numpy_sums import convolve, convolve_transposed, extend

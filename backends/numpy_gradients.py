@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..call import Array, Pairs
+from ..core import Array, Pairs
 from .numpy_sums import covered, extend, merge, reach, split, stuff
 
 #: What a tap reads or writes along the spatial axes.

@@ -6,9 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ..call import Call, Pairs, Stage
-from ..dtypes import is_complex, is_integer
-from ..vocabulary import ARRAYS
+from ..core import ARRAYS, Call, Pairs, Stage, is_complex, is_integer
 from .numpy_sums import MODES
 
 #: The padding words of each kind of operation.

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from ..adapter import ask
-from ..call import Array, Pairs, dilated
+from ..core import Array, Pairs, ask, dilated
 
 #: What `numpy.pad` calls each padding mode.
 MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}

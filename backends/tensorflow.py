@@ -8,8 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..adapter import Outputs, Prepared, Target, Unavailable
-from ..call import Array, Call
+from ..core import Array, Call, Outputs, Prepared, Target, Unavailable
 from . import tensorflow_settings, tf_function, tf_gradients, tf_nn, words
 
 #: The words for devices, in TensorFlow's own.

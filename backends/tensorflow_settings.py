@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from ..adapter import Unavailable
+from ..core import Unavailable
 
 #: What each mode does, for the user.
 SENTENCES: Mapping[str, str] = {

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from math import prod
 from typing import Any
 
-from ..call import Call, Stage
+from ..core import Call, Stage
 
 
 def transposed(text: str, letters: str, wanted: str) -> str:

@@ -9,8 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..adapter import ask
-from ..call import Array, Call
+from ..core import Array, Call, ask
 from . import tf_nn, words
 
 #: From input, kernels and bias, in this order, to the output.

@@ -7,8 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..call import Array, Call
-from ..vocabulary import ARRAYS, COTANGENT
+from ..core import ARRAYS, COTANGENT, Array, Call
 from . import tf_nn, words
 from .tf_function import Function
 

@@ -10,9 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ..adapter import Limit
-from ..call import Call
-from ..vocabulary import COTANGENT, DIRECTIONS
+from ..core import COTANGENT, DIRECTIONS, Call, Limit
 from . import text, words
 
 #: The padding words of `tf.nn`.

@@ -7,9 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from ..adapter import Limit, Outputs, Prepared, Target, Unavailable, ask
-from ..call import Array, Call
-from ..vocabulary import COTANGENT
+from ..core import COTANGENT, Array, Call, Limit, Outputs, Prepared, Target, Unavailable, ask
 from . import torch_gradients
 from . import torch_text as writing
 from . import torch_words as words

@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..adapter import Limit, Unavailable, ask
-from ..call import Call
+from ..core import Call, Limit, Unavailable, ask
 from . import torch_text as writing
 from . import torch_words as words
 from .torch_functional import extended

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..adapter import Limit, ask
-from ..call import Call
+from ..core import Call, Limit, ask
 from . import torch_text as writing
 from . import torch_words as words
 from .torch_limits import NO_PADDING_MODE, NOT_COMPILED

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..adapter import ask
-from ..call import Call
-from ..vocabulary import COTANGENT
+from ..core import COTANGENT, Call, ask
 from . import text
 from . import torch_text as writing
 from .torch_layer import Layer

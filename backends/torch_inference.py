@@ -7,8 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..adapter import ask
-from ..call import Call
+from ..core import Call, ask
 from .torch_compiled import Compiled
 from .torch_functional import Autocast, Functional
 from .torch_layer import Layer

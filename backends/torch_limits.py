@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..adapter import Limit
-from ..call import Call
+from ..core import Call, Limit
 from . import words
 from .torch_words import WORDS
 

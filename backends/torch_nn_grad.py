@@ -7,8 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..adapter import Limit, ask
-from ..call import Call
+from ..core import Call, Limit, ask
 from . import text, words
 from . import torch_text as writing
 from .torch_functional import Functional

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from ..adapter import Unavailable
+from ..core import Unavailable
 
 
 class Setting(NamedTuple):

@@ -8,8 +8,7 @@ import warnings
 from functools import cache
 from typing import Any
 
-from ..call import Array
-from ..dtypes import NARROW, numpy_type
+from ..core import NARROW, Array, numpy_type
 
 #: The integers that carry the bits of narrow floats, the kinds that every torch has.
 SIGNED = {name: bits.removeprefix("u") for name, bits in NARROW.items()}

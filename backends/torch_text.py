@@ -6,9 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..call import Call
-from ..dtypes import NARROW
-from ..vocabulary import DIRECTIONS
+from ..core import DIRECTIONS, NARROW, Call
 from . import text
 from .torch_tensors import SIGNED
 from .torch_words import Step, cuts, pads
@@ -49,7 +47,7 @@ def directions(call: Call, plan: Sequence[Step], device: str) -> list[str]:
 def _tensor(call: Call, name: str, array: str, letters: str, device: str) -> str:
     storage, dtype = getattr(call.storage, name, None), call.dtype_of(name)
     if storage not in (None, "contiguous"):
-        array = f"conv_conformance.storage.stored({array}, {storage!r}, {letters!r})"
+        array = f"conv_conformance.core.storage.stored({array}, {storage!r}, {letters!r})"
     elif not array.isidentifier():
         array += ".copy()"
     if dtype in NARROW:

@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..call import Array, Call, Stage
-from ..vocabulary import DIRECTIONS
+from ..core import DIRECTIONS, Array, Call, Stage
 from . import text, words
 
 #: The padding words of torch's `conv`; its `conv_transpose` has none.

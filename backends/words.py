@@ -8,9 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..adapter import Limit
-from ..call import Array, Call, Pairs, Stage
-from ..vocabulary import ARRAYS, DIRECTIONS
+from ..core import ARRAYS, DIRECTIONS, Array, Call, Limit, Pairs, Stage
 
 #: The layouts that a `data_format` can name, channels last first.
 FORMATS = {1: ("NWC", "NCW"), 2: ("NHWC", "NCHW"), 3: ("NDHWC", "NCDHW")}

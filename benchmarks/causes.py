@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from conv_conformance import asked, campaign, casetext, platforms, targets
-from conv_conformance.call import Call
-from conv_conformance.case import Case
+from conv_conformance.core.call import Call
+from conv_conformance.core.case import Case
+from conv_conformance.core.verdict import Verdict
 from conv_conformance.failing import failures, like
 from conv_conformance.groups import Group
 from conv_conformance.record import Record, read
@@ -30,7 +31,6 @@ from conv_conformance.taps.auditing import asking
 from conv_conformance.taps.probing import audit
 from conv_conformance.targets import Adapter
 from conv_conformance.terms import Terms
-from conv_conformance.verdict import Verdict
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results" / "causes.json"
 #: The kinds of disagreement that a cause may explain, and of others those that are not made small.

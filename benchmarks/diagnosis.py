@@ -29,20 +29,21 @@ from zlib import crc32
 
 import numpy as np
 from conv_conformance import corpus, diagnosis, platforms, reference
-from conv_conformance.adapter import Refused
-from conv_conformance.call import Array, Call, PerArray, Variation
+from conv_conformance.core.backend import Refused
+from conv_conformance.core.call import Call, PerArray, Variation
+from conv_conformance.core.dtypes import numpy_type
+from conv_conformance.core.expectation import Output
+from conv_conformance.core.observation import Observation
+from conv_conformance.core.storage import Array
+from conv_conformance.core.verdict import Diagnosis
+from conv_conformance.core.vocabulary import SPATIAL
 from conv_conformance.diagnosis.causes import CAUSES
 from conv_conformance.diagnosis.scopes import WIDER
-from conv_conformance.dtypes import numpy_type
-from conv_conformance.expectation import Output
 from conv_conformance.judge import Context, judge
 from conv_conformance.mutants import conditions
 from conv_conformance.mutants.evaluator import HONEST, evaluate
 from conv_conformance.mutants.faults import EDITS
 from conv_conformance.mutants.mutant import STUMBLES, Mutant
-from conv_conformance.observation import Observation
-from conv_conformance.verdict import Diagnosis
-from conv_conformance.vocabulary import SPATIAL
 from unknown_faults import FAULTS
 
 ROOT = Path(__file__).parents[1]

@@ -22,7 +22,7 @@ from time import perf_counter
 from typing import Any
 
 from conv_conformance import corpus, platforms
-from conv_conformance.case import Case
+from conv_conformance.core.case import Case
 from reached.observe import observe
 from reached.page import page, said
 from reached.settings import SETTINGS, Setting

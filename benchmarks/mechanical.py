@@ -40,9 +40,9 @@ import psutil
 import pytest
 import yaml
 from conv_conformance import backends, corpus, platforms
+from conv_conformance.core.verdict import UNEXPECTED
 from conv_conformance.inprocess import verdicts
 from conv_conformance.plan import Plan, make_plan
-from conv_conformance.verdict import UNEXPECTED
 from cosmic_ray.commands import init
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator

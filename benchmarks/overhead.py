@@ -24,14 +24,14 @@ from typing import Any
 
 import numpy as np
 from conv_conformance import Call, Outputs, Target, platforms
-from conv_conformance.case import Case
-from conv_conformance.expectation import Output
+from conv_conformance.core.case import Case
+from conv_conformance.core.expectation import Output
+from conv_conformance.core.verdict import Verdict
 from conv_conformance.plan import SMOKE as TEMPLATE
 from conv_conformance.record import TargetInfo, Writer
 from conv_conformance.reference import evaluate
 from conv_conformance.run import Runner
 from conv_conformance.targets import known, resolve
-from conv_conformance.verdict import Verdict
 
 CALLS, ROUNDS = 1000, 9
 

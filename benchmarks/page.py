@@ -23,14 +23,14 @@ from typing import Any
 
 import numpy as np
 from conv_conformance import corpus, platforms
-from conv_conformance.case import Case
-from conv_conformance.expectation import AnyOf, Output
+from conv_conformance.core.case import Case
+from conv_conformance.core.expectation import AnyOf, Output
+from conv_conformance.core.observation import Observation
+from conv_conformance.core.verdict import Diagnosis, Finding, Verdict
 from conv_conformance.judge import Context, judge
 from conv_conformance.ledger import Ledger
-from conv_conformance.observation import Observation
 from conv_conformance.record import Record, TargetInfo
 from conv_conformance.reports import html
-from conv_conformance.verdict import Diagnosis, Finding, Verdict
 from selenium import webdriver
 
 RESULTS = Path(__file__).parent / "results" / "page.json"

@@ -435,7 +435,7 @@ def compared(points: Sequence[tuple[str, Point]]) -> list[dict[str, Any]]:
     Return what was derived of each point, and whether the engine expects the same.
     """
     from conv_conformance import corpus
-    from conv_conformance.expectation import AnyOf, Output
+    from conv_conformance.core.expectation import AnyOf, Output
 
     cases = {case.id: case for case in corpus.load(sweeps="full").cases}
     rows = []

@@ -23,7 +23,7 @@ from unittest.mock import patch
 
 import numpy as np
 from conv_conformance import Call, platforms
-from conv_conformance.call import Array
+from conv_conformance.core.storage import Array
 from conv_conformance.plan import SMOKE
 from conv_conformance.reference import evaluate
 

@@ -21,9 +21,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from conv_conformance.call import Array, Call
+from conv_conformance.core.call import Call
+from conv_conformance.core.storage import Array
+from conv_conformance.core.vocabulary import ARRAYS
 from conv_conformance.reference import evaluate, evaluate_again
-from conv_conformance.vocabulary import ARRAYS
 from hypothesis import HealthCheck, given, seed, settings
 
 ROOT = Path(__file__).parents[1]

@@ -26,9 +26,10 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-from conv_conformance import corpus, patterns, platforms
+from conv_conformance import corpus, platforms
+from conv_conformance.core import patterns
+from conv_conformance.core.verdict import UNEXPECTED, Verdict
 from conv_conformance.record import Record, read, to_line
-from conv_conformance.verdict import UNEXPECTED, Verdict
 from packaging.requirements import Requirement
 from releases_page import page, told
 from releases_table import Bug, is_shown, table

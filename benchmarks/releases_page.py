@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from conv_conformance.core.verdict import UNEXPECTED
 from conv_conformance.reports.markdown import escaped
-from conv_conformance.verdict import UNEXPECTED
 from packaging.requirements import Requirement
 from releases_table import Bug, Kept, Unshown, is_shown, showing
 

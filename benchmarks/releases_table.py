@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import yaml
-from conv_conformance.verdict import UNEXPECTED
+from conv_conformance.core.verdict import UNEXPECTED
 
 TABLE = Path(__file__).with_name("releases.yaml")
 

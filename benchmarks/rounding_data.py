@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from conv_conformance import Call
-from conv_conformance.call import Array, PerArray
-from conv_conformance.dtypes import FORMATS, numpy_type
+from conv_conformance.core.call import PerArray
+from conv_conformance.core.dtypes import FORMATS, numpy_type
+from conv_conformance.core.storage import Array
 from conv_conformance.reference import stepwise
 from conv_conformance.reference.direct import input_of, kernel_of, layers_of
 from conv_conformance.reference.exact import exact

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-from conv_conformance.dtypes import FORMATS, NARROW, PARTS, Format, is_complex
+from conv_conformance.core.dtypes import FORMATS, NARROW, PARTS, Format, is_complex
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]

@@ -30,8 +30,8 @@ from pathlib import Path
 from typing import Any
 
 from conv_conformance import entries, platforms
+from conv_conformance.core.patterns import matches
 from conv_conformance.ledger import Entry
-from conv_conformance.patterns import matches
 from conv_conformance.record import TargetInfo
 from conv_conformance.targets import DEFAULTS, OTHERS
 

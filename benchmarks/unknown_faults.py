@@ -12,7 +12,8 @@ from itertools import product
 from typing import TypeAlias
 
 import numpy as np
-from conv_conformance.call import Array, Call
+from conv_conformance.core.call import Call
+from conv_conformance.core.storage import Array
 from conv_conformance.mutants.evaluator import Axis, Stages, Told, inner, mixed, padded
 from conv_conformance.mutants.faults.wraps import Edit, data, finished, first, kernel, shifted, sums
 

@@ -6,31 +6,21 @@ The names below are the public API; they are imported when first used.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "Call": "call",
-    "Stage": "call",
-    "Limit": "adapter",
-    "Outputs": "adapter",
-    "Prepared": "adapter",
-    "Refused": "adapter",
-    "Target": "adapter",
-    "Unavailable": "adapter",
-    "ask": "adapter",
-}
+if TYPE_CHECKING:
+    from .core import Call as Call
+    from .core import Limit as Limit
+    from .core import Outputs as Outputs
+    from .core import Prepared as Prepared
+    from .core import Refused as Refused
+    from .core import Stage as Stage
+    from .core import Target as Target
+    from .core import Unavailable as Unavailable
+    from .core import ask as ask
+else:
+    from .exports import exports
 
-__all__ = ["Call", "Limit", "Outputs", "Prepared", "Refused", "Stage", "Target", "Unavailable", "__version__", "ask"]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    __getattr__, __dir__ = exports(__name__, __file__)

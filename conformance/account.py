@@ -10,13 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from . import evidence, numerics, reference
-from .call import Array, Call
-from .case import Case
-from .dtypes import FORMATS
+from .core import FORMATS, AnyOf, Array, Call, Case, Expectation, Observation, Output
 from .enclosure import enclosure
 from .evidence import Yardstick
-from .expectation import AnyOf, Expectation, Output
-from .observation import Observation
 from .reference.trajectory import trajectory
 
 

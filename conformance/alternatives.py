@@ -8,10 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
-from .case import Case
 from .clauses import Clause
+from .core import Case, Verdict
 from .record import Record
-from .verdict import Verdict
 
 #: By target and clause, how often each alternative was followed.
 Followed: TypeAlias = "dict[str, dict[str, Counter[str]]]"

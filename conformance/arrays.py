@@ -14,11 +14,9 @@ from typing import cast
 
 import numpy as np
 
-from .call import Array
-from .dtypes import FORMATS, PARTS, numpy_type
+from .core import FORMATS, MODULUS, PARTS, Array, numpy_type
 from .numbers import Number
 from .specs import Spec, recast
-from .vocabulary import MODULUS
 
 #: Every axis letter of the format, in canonical order.
 CANONICAL = "NDHWCIOM"

@@ -15,13 +15,21 @@ from typing import Any
 import numpy as np
 
 from . import reference, worked
-from .call import Array, Call, PerArray
-from .case import Case
 from .clauses import Clause
-from .dtypes import numpy_type
-from .expectation import Expectation, Shape
-from .problem import Invalid, Problem
-from .vocabulary import PADDINGS, SPATIAL, TRANSPOSED_PADDINGS
+from .core import (
+    PADDINGS,
+    SPATIAL,
+    TRANSPOSED_PADDINGS,
+    Array,
+    Call,
+    Case,
+    Expectation,
+    Invalid,
+    PerArray,
+    Problem,
+    Shape,
+    numpy_type,
+)
 
 #: The dtype of all arrays: shapes do not depend on it, and small numbers are exact in it.
 DTYPE = "float32"

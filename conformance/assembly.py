@@ -11,18 +11,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from . import enlarged
-from .case import Case, Reference
 from .clauses import unknown
+from .core import Case, Plain, Problem, Reference, suggestion
 from .drawing import is_drawn, redrawn
 from .glossaries import Glossaries
-from .problem import Problem, suggestion
 from .reading_cases import Document
 from .sweeps import Contradiction, Point, expectation, hollow, points
-from .vocabulary import Plain
 
 if TYPE_CHECKING:
-    from .call import Array, Call
-    from .expectation import Expectation
+    from .core import Array, Call, Expectation
 
 #: Which sweeps a corpus has; `full` includes `quick`.
 Sweeps: TypeAlias = Literal["none", "quick", "full"]

@@ -15,15 +15,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from .attribution import Attribution
-from .case import Case
 from .conjunctions import Search, Table
+from .core import Case, Verdict
 from .corpus import Corpus
 from .gathering import AGREEING
 from .groups import FEWEST, Seen
 from .portions import PORTIONS
 from .record import Record
 from .showing import Showing
-from .verdict import Verdict
 
 #: So many causes are told of one target.
 MOST = 3

@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from . import geometry
-from .dtypes import STRUCTURE_LIMIT
+from .core import STRUCTURE_LIMIT, Plain
 from .reading_arrays import FIT
 from .reading_calls import SPATIAL, dtype_of
 from .specs import Spec
-from .vocabulary import Plain
 
 #: A length in words, by what it is of: the window beyond its explicit padding, the stride, the axes behind it.
 Length: TypeAlias = "Callable[[int, int, int], int]"

@@ -9,14 +9,12 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from .case import Case
+from .core import RAISED, SKIPPED, Case, Diagnosis, Observation, Verdict
 from .judge import Context, Judgement, judge
 from .ledger import Ledger
-from .observation import RAISED, SKIPPED, Observation
 from .plan import Plan
 from .pooled import Pools
 from .record import TargetInfo
-from .verdict import Diagnosis, Verdict
 
 #: What needs no call to be pasted: whoever computed rightly, or was not asked, has nothing to show.
 WITHOUT_CALL = ("agree", "unsupported", "not-run")

@@ -10,13 +10,27 @@ from functools import lru_cache, partial
 from typing import Any
 
 from . import arrays, geometry
-from .call import Array, Call, PerArray, Variation
-from .expectation import AnyOf, Checkpoint, Expectation, Fit, Output, Refusal, Shape
+from .core import (
+    COTANGENT,
+    DIRECTIONS,
+    TARGET,
+    AnyOf,
+    Array,
+    Call,
+    Checkpoint,
+    Expectation,
+    Fit,
+    Output,
+    PerArray,
+    Plain,
+    Refusal,
+    Shape,
+    Training,
+    Variation,
+)
 from .reading_calls import ALL, NONE, dtype_of, letters_of
 from .reading_gradients import REFERENCE
 from .specs import Spec
-from .training import Training
-from .vocabulary import COTANGENT, DIRECTIONS, TARGET, Plain
 
 #: How a case is found by its id, for twins.
 Find = Callable[[str], "Call"]

@@ -24,8 +24,8 @@ from typing import IO
 from jinja2 import Environment, StrictUndefined
 
 from . import __version__, citation, export, lock, versions
+from .core import Invalid, Problem, writing
 from .corpus import Corpus, shipped
-from .problem import Invalid, Problem, writing
 from .reports import assets, standard
 
 SUMS = "SHA256SUMS"

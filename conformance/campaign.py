@@ -15,20 +15,16 @@ from typing import IO, Any, TypeAlias
 
 from . import __version__, entries, platforms, resuming, versions
 from .attributing import attributed
+from .core import DTYPES, FAILURES, OPS, SEVERITIES, Invalid, Problem, Verdict, matches, suggestion, writing
 from .corpus import Corpus, load
-from .dtypes import NAMES
 from .gathering import grouped
 from .ledger import Ledger
-from .patterns import matches
-from .problem import Invalid, Problem, suggestion, writing
 from .record import Record, TargetInfo, Timing, Writer, counted
 from .run import Run, Runner, Tell
 from .selection import Selection, sharded
 from .taps import auditing
 from .taps.audit import TapAudit
 from .targets import Adapter
-from .verdict import FAILURES, SEVERITIES, Verdict
-from .vocabulary import OPS
 
 #: Shows a run while it goes: given the names of the targets, the number of cases and the verdicts of an earlier run, it
 #: returns a context that yields a function to call with each target, verdict and timing.
@@ -99,7 +95,7 @@ def choose(
 
     """
     _check_words("--ops", ops, OPS)
-    _check_words("--dtypes", dtypes, NAMES)
+    _check_words("--dtypes", dtypes, DTYPES)
     clauses = _profile_clauses(loaded, profile)
     chosen = tuple(
         case

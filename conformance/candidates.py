@@ -13,11 +13,10 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from . import campaign, changes, environments, targets
-from .case import Case
 from .changes import Comparison
+from .core import Case, Invalid, Problem
 from .corpus import Corpus
 from .environments import Environment
-from .problem import Invalid, Problem
 from .record import Record
 from .run import Runner
 from .selection import Selection

@@ -7,11 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 
-from .call import Call, Variation
-from .case import Case
 from .condition import Condition
+from .core import ARRAYS, Call, Case, Variation
 from .features import Value, features_of
-from .vocabulary import ARRAYS
 
 
 class CaseFeatures:

@@ -11,9 +11,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from .call import Array, Call, Variation
-from .expectation import AnyOf, Expectation, Output, Refusal
-from .vocabulary import ARRAYS
+from .core import ARRAYS, AnyOf, Array, Call, Expectation, Output, Refusal, Variation
 
 #: What is not written where it is so.
 USUAL = {"padding_mode": "zeros", "groups": 1}

@@ -10,12 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .case import Case
+from .core import SEVERITIES, Case, Invalid, Problem, Verdict, suggestion
 from .gathering import Likeness, Sides, told_apart
 from .groups import Group
-from .problem import Invalid, Problem, suggestion
 from .record import Record, TargetInfo
-from .verdict import SEVERITIES, Verdict
 
 #: Every kind of change, in the order of reports: what is worse, another answer, better, missing.
 CHANGES = {

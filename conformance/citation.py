@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from . import __version__, lock, versions
-from .case import Case
 from .clauses import Clause
+from .core import Case
 from .corpus import Corpus, shipped
 
 AUTHORS = "The conv-conformance contributors"

@@ -10,15 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import rules
-from .problem import Invalid, Problem, suggestion
+from .core import ARRAYS, Invalid, Plain, Problem, suggestion
 from .reading import Reader, Wrong, mapping, sequence, text, word
 from .reading_about import read_id
-from .reading_calls import ARRAYS, KEYS, read_keys
+from .reading_calls import KEYS, read_keys
 from .reading_expectations import NAME, PRECISIONS
 from .reading_gradients import GRADIENTS, read_none
 from .tree import Mapping as Tree
 from .tree import Node, Scalar, parse
-from .vocabulary import Plain
 
 LEVELS = ("required", "implementation-defined")
 #: Switches of the reference, each a named way to differ from it; said again, for ids are listed without NumPy.

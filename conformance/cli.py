@@ -39,7 +39,7 @@ def _run(*, is_debug: bool) -> int:
         showing.say("interrupted")
         return codes.INTERRUPTED
     except Exception as error:
-        from .problem import Invalid
+        from .core import Invalid
 
         if isinstance(error, Invalid):
             showing.complain(error)

@@ -10,11 +10,7 @@ from itertools import permutations
 import numpy as np
 
 from . import reference
-from .call import Array, Call
-from .case import Case
-from .dtypes import PARTS, STRUCTURE_LIMIT, is_integer, numpy_type
-from .expectation import Output
-from .vocabulary import ARRAYS
+from .core import ARRAYS, PARTS, STRUCTURE_LIMIT, Array, Call, Case, Output, is_integer, numpy_type
 
 
 def confusable(case: Case, outputs: list[Output]) -> Iterator[tuple[str, str]]:

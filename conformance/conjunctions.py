@@ -23,8 +23,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from .call import Array
 from .condition import Condition
+from .core import Array
 from .features import FEATURES, Value
 from .groups import FEWEST
 

@@ -9,12 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from . import cache, patterns
 from .assembly import Assembly, Documents, Sweeps
-from .case import Case
 from .clauses import Clause, Fault, Profile
+from .core import Case, Invalid, Problem, cache, patterns, suggestion
 from .glossaries import NAMES, read_glossaries
-from .problem import Invalid, Problem, suggestion
 from .reading_cases import Document, read_file
 
 #: The folders of a corpus that hold no cases: the ledger, the commentary on the clauses.

@@ -10,17 +10,14 @@ from time import perf_counter
 
 from . import platforms
 from .bench import Bench
-from .case import Case
+from .core import Case, Invalid, Problem, Verdict, readable
 from .ledger import Entry, Ledger
-from .observation import readable
 from .plan import Plan, make_plan, smoke
 from .pool import observe
-from .problem import Invalid, Problem
 from .process import Failed, Ready, Seen
 from .record import Record, TargetInfo, Timing
 from .targets import Adapter
 from .terms import Terms
-from .verdict import Verdict
 
 
 class Course:

@@ -13,11 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache, partial
 
-from .call import Call
-from .case import Case
 from .clauses import Clause
+from .core import AnyOf, Call, Case, Expectation, Output, Refusal, Shape
 from .corpus import Corpus, load
-from .expectation import AnyOf, Expectation, Output, Refusal, Shape
 from .mutators import MUTATORS, Mutator, patched
 from .reference.undefined import Undefined, check
 from .sweeps import Twin, choices, expectation_under, refusals_under

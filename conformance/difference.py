@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import numerics
-from .call import Array
-from .verdict import Finding
+from .core import Array, Finding
 
 #: A wrong output with no more elements than this is kept whole.
 KEPT = 96

@@ -11,11 +11,11 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
+from .core import UNEXPECTED, Verdict
 from .entries import EVERY
 from .groups import Group
 from .ledger import TODO
 from .record import Record
-from .verdict import UNEXPECTED, Verdict
 
 #: So many calls are listed by their ids, with what they computed; more are named by their condition.
 LISTED = 5

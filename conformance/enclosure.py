@@ -14,11 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .call import Array, Call
-from .dtypes import FORMATS, STRUCTURE_LIMIT
+from .core import FORMATS, STRUCTURE_LIMIT, Array, Call, Training
 from .interval import Interval, point
 from .reference.trajectory import matrix
-from .training import Training
 
 #: The unit of the arithmetic that makes the intervals, added to that of the arithmetic that they are about.
 OWN = 2.0**-52

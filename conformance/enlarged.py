@@ -16,12 +16,12 @@ from zlib import crc32
 from . import covering, geometry
 from .axes import at
 from .clauses import Clause
+from .core import COTANGENT, MODULUS, Plain
 from .reading_arrays import FIT
 from .reading_calls import dtype_of
 from .reading_gradients import SECOND_ORDER
 from .specs import Spec
 from .sweeps import Point, choices, hollow
-from .vocabulary import COTANGENT, MODULUS, Plain
 
 #: What the twins are called together.
 SWEEP = "enlarged"

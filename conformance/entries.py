@@ -12,11 +12,10 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from . import reading, tree
 from .condition import BOUND, Condition
+from .core import KINDS, UNEXPECTED, Invalid, Problem
 from .features import FEATURES, Feature, Value
 from .ledger import Entry, Ledger
-from .problem import Invalid, Problem
 from .reading import Reader, Wrong
-from .verdict import KINDS, UNEXPECTED
 
 _KEYS = (
     "id",

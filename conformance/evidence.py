@@ -19,8 +19,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from . import reference
-from .call import Array, Call, PerArray
-from .dtypes import FORMATS, Format, is_complex
+from .core import FORMATS, Array, Call, Format, PerArray, is_complex
 from .numerics import REASSOCIATED
 
 #: Below so many outputs nothing is concluded from them.

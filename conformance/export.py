@@ -11,13 +11,9 @@ from typing import Any
 import numpy as np
 
 from . import __version__, versions, wire
-from .call import Array, Call
-from .case import Case
 from .clauses import Clause
+from .core import OPERANDS, AnyOf, Array, Call, Case, Expectation, Fit, Output, Refusal, Shape, is_complex, is_integer
 from .corpus import Corpus
-from .dtypes import is_complex, is_integer
-from .expectation import AnyOf, Expectation, Fit, Output, Refusal, Shape
-from .vocabulary import OPERANDS
 
 FORMAT = "conv-conformance-corpus/1"
 

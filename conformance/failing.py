@@ -11,19 +11,15 @@ from typing import NamedTuple
 
 from . import asked
 from .bench import Bench
-from .call import Call
-from .case import Case
+from .core import Call, Case, Observation, Shape, Verdict
 from .course import described
-from .expectation import Shape
 from .ledger import Ledger
-from .observation import Observation
 from .plan import make_plan, smoke
 from .pool import observe
 from .process import Failed, Ready, Seen
 from .shrinking import Fails
 from .targets import Adapter
 from .terms import Terms
-from .verdict import Verdict
 
 
 class NotRun(Exception):

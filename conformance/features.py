@@ -12,12 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from .call import Call
-from .case import Case
-from .dtypes import FORMATS, NAMES, is_complex
+from .core import DTYPES, FORMATS, OPS, PADDING_MODES, PADDINGS, STORAGES, Call, Case, is_complex
 from .rules import RULES
 from .subject import VALUES, Axis, Subject
-from .vocabulary import OPS, PADDING_MODES, PADDINGS, STORAGES
 
 #: A word, a whole number, or whether something is so.
 Value: TypeAlias = "str | int | bool"
@@ -170,7 +167,7 @@ FEATURES: Mapping[str, Feature] = {
     "op": _word("The operation.", lambda it: it.call.op, tuple(op for op in OPS if op != "fit")),
     "rank": _number("The number of spatial axes.", lambda it: it.call.rank),
     # Dtypes
-    "dtype": _word("The dtype of the input.", lambda it: it.call.dtype.input, NAMES),
+    "dtype": _word("The dtype of the input.", lambda it: it.call.dtype.input, DTYPES),
     "integer-dtype": _rule("integer-dtype", "The input is of integers."),
     "narrow-dtype": _is(
         "The input is of floats of 16 bits or fewer.",
@@ -179,10 +176,10 @@ FEATURES: Mapping[str, Feature] = {
     "complex-dtype": _is("The input is complex.", lambda it: is_complex(it.call.dtype.input)),
     "mixed-dtypes": _rule("mixed-dtypes"),
     "kernel-dtype": _word(
-        "The dtype of the kernel, where it is not the input's.", lambda it: _dtype(it.kernel)(it), NAMES
+        "The dtype of the kernel, where it is not the input's.", lambda it: _dtype(it.kernel)(it), DTYPES
     ),
-    "output-dtype": _word("The dtype of the output, where it is not the input's.", _dtype("output"), NAMES),
-    "accumulate": _word("The accumulator that the call names.", lambda it: it.call.accumulate, NAMES),
+    "output-dtype": _word("The dtype of the output, where it is not the input's.", _dtype("output"), DTYPES),
+    "accumulate": _word("The accumulator that the call names.", lambda it: it.call.accumulate, DTYPES),
     # Padding
     "padding": _word(
         "The padding: its word, or `pairs`.",

@@ -12,9 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .adapter import Outputs
-from .call import Array, Call
-from .training import Training
+from .core import Array, Call, Outputs, Training
 
 
 def fitted(call: Call, prepare: Callable[[Call], Callable[[], Outputs]]) -> Outputs:

@@ -13,13 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .case import Case
 from .case_features import CaseFeatures
 from .condition import Condition
 from .conjunctions import Part, Search, Table
+from .core import SEVERITIES, UNEXPECTED, Case, Verdict
 from .groups import FEWEST, Group, Seen
 from .record import Record, TargetInfo
-from .verdict import SEVERITIES, UNEXPECTED, Verdict
 
 #: Groups of two targets are one if they share this part of their calls, all under the first one's condition.
 ALIKE = 0.8

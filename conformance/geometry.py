@@ -10,13 +10,11 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .dtypes import COMPLEX, INTEGERS
+from .core import COMPLEX, INTEGERS, PADDING_MODES, PADDINGS, Plain, suggestion
 from .numbers import Unfit
-from .problem import suggestion
 from .reading_arrays import FIT
 from .reading_calls import SPATIAL, dtype_of, letters_of
 from .specs import Spec, recast
-from .vocabulary import PADDING_MODES, PADDINGS, Plain
 
 
 class Complaint(NamedTuple):

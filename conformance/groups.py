@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from .condition import Condition, condition_of
-from .verdict import Verdict
+from .core import Verdict
 
 #: Of fewer calls than this no condition is said.
 FEWEST = 3

@@ -7,10 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from .case import Case
+from .core import Case, Verdict
 from .ledger import Ledger
 from .record import Record
-from .verdict import Verdict
 
 
 def held(record: Record, cases: Mapping[str, Case], ledger: Ledger) -> Record:

@@ -10,13 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import wire
-from .adapter import attribute
 from .bench import Bench
+from .core import Observation, Verdict, attribute, from_message
 from .ledger import Ledger
-from .observation import Observation, from_message
 from .plan import Plan
 from .record import TargetInfo
-from .verdict import Verdict
 from .worker import Bench as Workbench
 from .worker import Marks
 

@@ -13,14 +13,23 @@ from typing import Any
 import numpy as np
 
 from . import difference, evidence, numerics
-from .call import Array, Call
+from .core import (
+    FORMATS,
+    OPERANDS,
+    AnyOf,
+    Array,
+    Call,
+    Expectation,
+    Finding,
+    Fit,
+    Observation,
+    Output,
+    Refusal,
+    Shape,
+    numpy_type,
+)
 from .difference import differing, special
-from .dtypes import FORMATS, numpy_type
-from .expectation import AnyOf, Expectation, Fit, Output, Refusal, Shape
-from .observation import Observation
 from .straying import Run, straying
-from .verdict import Finding
-from .vocabulary import OPERANDS
 
 #: Outcomes that are verdicts by themselves, whatever was expected.
 PLAIN = ("unsupported", "not-run", "crash", "timeout", "suite-error")

@@ -15,12 +15,10 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from .case import Case
 from .condition import Condition
+from .core import UNEXPECTED, Case, Verdict, matches
 from .features import features_of
-from .patterns import matches
 from .record import TargetInfo
-from .verdict import UNEXPECTED, Verdict
 
 #: What a draft has in the place of what only a person can say.
 TODO = "to be written by a person"

@@ -13,15 +13,23 @@ from typing import TypeAlias
 import numpy as np
 
 from . import lock, versions, worth
-from .case import Case
 from .clauses import Clause
 from .coding import confusable
+from .core import (
+    PARTS,
+    STRUCTURE_LIMIT,
+    AnyOf,
+    Case,
+    Expectation,
+    Invalid,
+    Output,
+    Problem,
+    is_integer,
+    matches,
+    suggestion,
+)
 from .corpus import Corpus
-from .dtypes import PARTS, STRUCTURE_LIMIT, is_integer
-from .expectation import AnyOf, Expectation, Output
 from .numerics import gradient_tolerance, second_order_tolerance, tolerance
-from .patterns import matches
-from .problem import Invalid, Problem, suggestion
 from .sweeps import choices
 from .twins import distant
 

@@ -15,11 +15,22 @@ from typing import Any
 
 import numpy as np
 
-from .call import Array, Call, PerArray, Variation
-from .case import Case
-from .expectation import AnyOf, Expectation, Fit, Output, Refusal, Shape
-from .problem import Invalid, Problem
-from .training import Training
+from .core import (
+    AnyOf,
+    Array,
+    Call,
+    Case,
+    Expectation,
+    Fit,
+    Invalid,
+    Output,
+    PerArray,
+    Problem,
+    Refusal,
+    Shape,
+    Training,
+    Variation,
+)
 
 FILE = "lock.json"
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from .alternatives import of
+from .core import Invalid, Problem
 from .corpus import Corpus
-from .problem import Invalid, Problem
 from .record import Record, TargetInfo, Timing, counted
 from .selection import parsed
 

@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from . import geometry
-from .problem import writing
+from .core import Plain, writing
 from .reading_arrays import FIT
 from .sightings import log_of
-from .vocabulary import Plain
 
 Seen: TypeAlias = dict[str, Any]
 

@@ -13,9 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .call import Array, Call
-from .dtypes import is_complex, is_integer, numpy_type
-from .vocabulary import ARRAYS
+from .core import ARRAYS, Array, Call, is_complex, is_integer, numpy_type
 
 #: Returns the changed call, None where the change cannot be made to this call.
 Change: TypeAlias = "Callable[[Call], Call | None]"

@@ -14,10 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes
-from .call import Array, Call
-from .dtypes import STRUCTURE_LIMIT
-from .vocabulary import COTANGENT, DIRECTIONS
+from .core import COTANGENT, DIRECTIONS, STRUCTURE_LIMIT, Array, Call, dtypes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Mapping
 
 from . import rules
-from .case import Reference
 from .clauses import CLAUSE, Alternative, Clause
+from .core import Reference
 
 #: How frameworks are named in a sentence.
 NAMES = {

@@ -12,10 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from . import wire
-from .call import Array, Call, PerArray
-from .case import Case
-from .expectation import AnyOf, Expectation, Output, Refusal
-from .vocabulary import OPERANDS
+from .core import OPERANDS, AnyOf, Array, Call, Case, Expectation, Output, PerArray, Refusal
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

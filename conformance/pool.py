@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
-from .observation import RAISED, Observation
+from .core import RAISED, Observation
 from .process import SMOKE, Died, Event, Failed, Ready, Seen, Worker
 from .targets import Adapter
 from .terms import Terms

@@ -8,11 +8,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from . import evidence, numerics
-from .call import Array
-from .case import Case
+from .core import Array, Case, Finding, Observation, Verdict
 from .evidence import Yardstick
-from .observation import Observation
-from .verdict import Finding, Verdict
 
 
 class Pools:

@@ -25,8 +25,7 @@ import psutil
 
 from . import wire
 from .boot import FINDER
-from .call import Array
-from .observation import Malformed, Message, Observation, from_message, is_duration, readable
+from .core import Array, Malformed, Message, Observation, from_message, is_duration, readable
 from .targets import Adapter
 from .terms import Limits, Terms
 from .worker import PHASES, PROGRESS, PROGRESS_SIZE

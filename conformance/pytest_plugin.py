@@ -19,12 +19,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from .case import Case
+    from .core import Case, Verdict
     from .corpus import Corpus
     from .ledger import Ledger
     from .run import Runner, TargetRun
     from .targets import Adapter
-    from .verdict import Verdict
 
 #: What the ids of all our tests begin with.
 SUITE = "conformance"
@@ -159,8 +158,7 @@ class Suite(pytest.Collector):
 
         """
         from . import campaign, candidates, entries, targets
-        from .observation import readable
-        from .problem import Invalid
+        from .core import Invalid, readable
 
         option = self.config.getoption
         try:
@@ -280,7 +278,7 @@ class Test(pytest.Item):
         """
         Fail, skip, expect to fail or pass, as the verdicts say.
         """
-        from .verdict import UNEXPECTED, fails
+        from .core import UNEXPECTED, fails
 
         every = [verdict for found in self.verdicts.values() for verdict in found]
         self._tell(every)
@@ -310,7 +308,7 @@ class Test(pytest.Item):
         """
         Put what a reader of JUnit XML needs of the verdicts that do not agree among properties, and into system-out.
         """
-        from .observation import readable
+        from .core import readable
         from .reports.blocks import told
 
         cases = {case.id: case for case in self.cases}

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from typing import ParamSpec, TypeVar
 
-from .problem import Problem, suggestion
+from .core import Problem, suggestion
 from .tree import TRUTHS, Mapping, Node, Scalar, Sequence
 
 P = ParamSpec("P")

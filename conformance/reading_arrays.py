@@ -9,12 +9,11 @@ import re
 from fractions import Fraction
 
 from . import numbers
-from .dtypes import FORMATS, INTEGERS, PARTS
+from .core import FORMATS, INTEGERS, MODULUS, PARTS
 from .numbers import Number, Real, Unfit
 from .reading import Reader, Wrong, integer, integers, mapping, said, word
 from .specs import Spec
 from .tree import Mapping, Node, Scalar, Sequence
-from .vocabulary import MODULUS
 
 #: How many elements an array may have.
 ELEMENTS = 2**26

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import dtypes
+from .core import ARRAYS, OPS, PADDING_MODES, PADDINGS, STORAGES, TARGET, VARIATIONS, Plain, dtypes
 from .reading import Reader, Wrong, any_word, integer, integers, mapping, said, sequence, word
 from .reading_arrays import read_array
 from .specs import Spec
 from .tree import Mapping as Tree
 from .tree import Node, Scalar, Sequence
-from .vocabulary import ARRAYS, OPS, PADDING_MODES, PADDINGS, STORAGES, TARGET, VARIATIONS, Plain
 
 #: Gradients of all arrays, as a sweep requests them; of none, as a twin without gradients does.
 ALL, NONE = "all", "none"
@@ -55,13 +54,13 @@ def _is_said_in_words(node: Node) -> bool:
 def _dtype(node: Node) -> dict[str, str]:
     if isinstance(node, Tree):
         return _dtypes(node)
-    return {"input": word(node, dtypes.NAMES, "dtype")}
+    return {"input": word(node, dtypes.DTYPES, "dtype")}
 
 
 def _dtypes(node: Tree) -> dict[str, str]:
     known = (*ARRAYS, "output")
     names = {
-        word(key, known, "array"): word(node.entries[name], dtypes.NAMES, "dtype") for name, key in node.keys.items()
+        word(key, known, "array"): word(node.entries[name], dtypes.DTYPES, "dtype") for name, key in node.keys.items()
     }
     if "input" not in names:
         raise Wrong(node, "no dtype of the input", "the others follow it")
@@ -133,7 +132,7 @@ READERS: Mapping[str, Callable[[Node], Any]] = {
     "input_dilations": _per_axis,
     "groups": integer,
     "output_padding": _per_axis,
-    "accumulate": lambda node: word(node, dtypes.NAMES, "dtype"),
+    "accumulate": lambda node: word(node, dtypes.DTYPES, "dtype"),
     "storage": _storage,
     "before": _before,
     "variation": _variation,

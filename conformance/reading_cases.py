@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from . import geometry
-from .problem import Problem
+from .core import Plain, Problem
 from .reading import Reader, mapping, sequence, text
 from .reading_about import ABOUT, read_about
 from .reading_arrays import ELEMENTS
@@ -20,7 +20,6 @@ from .reading_sweeps import read_sweep
 from .reading_training import TRAINING, read_fit, read_training
 from .tree import Mapping as Tree
 from .tree import Node, Scalar, parse
-from .vocabulary import Plain
 
 #: A file as plain data: {"cases": [...], "sweeps": [...]}.
 Document: TypeAlias = dict[str, Any]

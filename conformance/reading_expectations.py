@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import geometry
+from .core import Plain
 from .reading import Reader, Wrong, mapping, said, word, written
 from .reading_arrays import read_array, read_shape
 from .reading_calls import KEYS, dtype_of, read_call
 from .reading_gradients import GRADIENTS, SECOND_ORDER, Asked, read_gradients, read_none, read_second_order
 from .tree import Mapping as Tree
 from .tree import Node, Scalar
-from .vocabulary import Plain
 
 KINDS = ("output", "shape", "refusal", "any_of")
 BESIDE = (GRADIENTS, SECOND_ORDER, "compare", "precision")

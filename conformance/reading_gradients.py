@@ -10,14 +10,13 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from . import geometry
-from .dtypes import FLOATS
+from .core import COTANGENT, FLOATS, Plain
 from .reading import Reader, Wrong, mapping, sequence, word
 from .reading_arrays import read_array
 from .reading_calls import ALL, NONE, dtype_of, letters_of
 from .specs import Spec
 from .tree import Mapping as Tree
 from .tree import Node, Scalar
-from .vocabulary import COTANGENT, Plain
 
 #: The key of gradients beside an output, in the base of a sweep and in the patch of a twin.
 GRADIENTS = "gradients"

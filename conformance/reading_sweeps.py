@@ -11,13 +11,13 @@ from typing import Any
 
 from . import rules
 from .axes import BIAS, LENGTHS, SHAPES
+from .core import COTANGENT, Plain
 from .reading import Reader, Wrong, integer, integers, mapping, sequence, word
 from .reading_about import ABOUT, read_about
 from .reading_calls import KEYS, READERS, SPATIAL, checked_layout, read_call
 from .reading_gradients import read_asked
 from .tree import Mapping as Tree
 from .tree import Node, Scalar, Sequence
-from .vocabulary import COTANGENT, Plain
 
 TIERS = ("quick", "full")
 #: Every axis of the format. An op and an array cannot vary: what else is needed would vary with them.

@@ -9,12 +9,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import geometry, numbers
+from .core import COSINE, LOSSES, TARGET, Plain
 from .reading import Reader, Wrong, integer, mapping, said, word
 from .reading_arrays import read_array
 from .reading_calls import dtype_of
-from .training import COSINE, LOSSES
 from .tree import Node, Scalar
-from .vocabulary import TARGET, Plain
 
 #: The keys of a training beside those of a convolution.
 TRAINING = ("target", "loss", "optimizer", "schedule", "steps")

@@ -19,12 +19,10 @@ from typing import IO, Any
 
 from . import attribution, groups
 from .attribution import Attribution
+from .core import SEVERITIES, VERDICTS, Diagnosis, Finding, Invalid, Problem, Verdict, readable, writing
 from .groups import Group
-from .observation import readable
-from .problem import Invalid, Problem, writing
 from .taps import audit as taps
 from .taps.audit import TapAudit
-from .verdict import SEVERITIES, VERDICTS, Diagnosis, Finding, Verdict
 
 FORMAT = "conv-conformance-record/1"
 

@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from .problem import Invalid, Problem, writing
+from .core import SEVERITIES, Invalid, Problem, writing
 from .record import Record, parsed_line, read
 from .targets import named
-from .verdict import SEVERITIES
 
 #: What a header must say, for a run to be gone on with.
 _NEEDED = ("targets", "selection", "terms", "ledger")

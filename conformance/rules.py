@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
-from .dtypes import FORMATS, NAMES, PARTS, is_integer
+from .core import DTYPES, FORMATS, PARTS, is_integer
 
 if TYPE_CHECKING:
-    from .call import Array, Call, Pairs
+    from .core import Array, Call, Pairs
 
 Rule: TypeAlias = Callable[["Call"], bool]
 
@@ -260,6 +260,6 @@ RULES: Mapping[str, Rule] = {
     "subnormal": _subnormal,
     **{
         f"dtype-{name.replace('_', '-')}": lambda call, name=name: call.dtype.input == name  # type: ignore[misc]
-        for name in NAMES
+        for name in DTYPES
     },
 }

@@ -14,15 +14,13 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from .case import Case
+from .core import SEVERITIES, Case, Verdict, fails, give_back
 from .course import Course
 from .ledger import Entry, Ledger
-from .memory import give_back
 from .plan import BATCH, Plan, batches, make_plan
 from .record import Record, TargetInfo, Timing
 from .targets import Adapter
 from .terms import Terms
-from .verdict import SEVERITIES, Verdict, fails
 
 #: What a run tells while it goes: a target has started or failed, a verdict was given, some cases took so long.
 Tell: TypeAlias = Callable[["TargetInfo | Verdict | Timing"], None]

@@ -11,9 +11,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from .assembly import Sweeps
-from .case import Case
+from .core import Case, Invalid, Problem
 from .corpus import Corpus
-from .problem import Invalid, Problem
 
 _SHARD = re.compile(r"([1-9]\d{0,5})/([1-9]\d{0,5})")
 

@@ -9,16 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .call import Array
-from .case import Case
 from .case_features import CaseFeatures
+from .core import FORMATS, AnyOf, Array, Case, Finding, Output, Verdict
 from .difference import special
-from .dtypes import FORMATS
-from .expectation import AnyOf, Output
 from .numerics import wide
 from .portions import PORTIONS
 from .reference import evaluate
-from .verdict import Finding, Verdict
 
 if TYPE_CHECKING:
     from .diagnosis import Effect

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import worked
-from .call import Array, Call, PerArray, Variation
-from .vocabulary import ARRAYS, COTANGENT
+from .core import ARRAYS, COTANGENT, Array, Call, PerArray, Variation
 
 #: Says of calls which of them still fail.
 Fails = Callable[[Sequence[Call]], Sequence[bool]]

@@ -11,17 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .case import Reference
 from .clauses import unknown
-from .problem import Invalid, Problem, suggestion
+from .core import Invalid, Problem, Reference, suggestion
 from .reading import Reader, listed, mapping, text
 from .reading_about import read_id, read_references
 from .tree import Mapping as Tree
 from .tree import Node, Scalar, parse
 
 if TYPE_CHECKING:
-    from .case import Case
     from .clauses import Clause
+    from .core import Case
     from .corpus import Corpus
 
 #: The folder of a corpus that holds the commentary.

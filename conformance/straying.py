@@ -10,10 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .call import Array, Call
-from .dtypes import FORMATS
+from .core import FORMATS, Array, Call, Fit
 from .enclosure import Enclosure, enclosure
-from .expectation import Fit
 from .interval import Interval
 
 #: Convolutions so coarse that whoever is outside of what they allow has not rounded, but computed something else.

@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .call import Array, Call, dilated
-from .vocabulary import ARRAYS
+from .core import ARRAYS, Array, Call, dilated
 
 #: What arrays may hold, the usual first: whole numbers, fractions too, NaN or an infinity too.
 VALUES = ("integers", "fractions", "nonfinite")

@@ -12,18 +12,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 from zlib import crc32
 
-from . import cache, covering, geometry
+from . import covering, geometry
 from .axes import at
 from .clauses import Alternative, Clause
+from .core import MODULUS, Plain, cache
 from .covering import Row
 from .rules import RULES, SENSIBLE
 from .specs import Spec
-from .vocabulary import MODULUS, Plain
 
 if TYPE_CHECKING:
     from .building import Find
-    from .call import Array, Call
-    from .expectation import Expectation
+    from .core import Array, Call, Expectation
 
 
 #: How often a twin is changed that may be refused itself.
@@ -178,7 +177,7 @@ def _hollow(spec: Spec, letters: str, dtype: str) -> Array:
     import numpy as np
 
     from .arrays import build
-    from .dtypes import numpy_type
+    from .core import numpy_type
 
     if "lcg" not in spec and not _is_ordinary(spec, dtype):
         return build(spec, letters, dtype)
@@ -215,7 +214,7 @@ def expectation_under(
 
     `firm` changes a twin that may be refused itself.
     """
-    from .expectation import AnyOf, Output
+    from .core import AnyOf, Output
     from .reference import evaluate
 
     if not clauses:
@@ -254,7 +253,7 @@ def refusals_under(
     """
     Return the ways to refuse a call that clauses leave, by their names.
     """
-    from .expectation import Refusal
+    from .core import Refusal
 
     twins = ((name, firm(twin)) for name, twin in _refused(clauses))
     return {name: Refusal(twin=twin_of(twin), name=_written(twin)) for name, twin in twins}

@@ -18,8 +18,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, NoReturn
 
-from .adapter import Target, attribute
-from .problem import Invalid, Problem, suggestion
+from .core import Invalid, Problem, Target, attribute, suggestion
 
 GROUP = "conformance.backends"
 

@@ -12,13 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from .call import Array, Call, PerArray
-from .case import Case
 from .clauses import Clause
-from .expectation import AnyOf, Expectation, Refusal
+from .core import ARRAYS, AnyOf, Array, Call, Case, Expectation, PerArray, Refusal
 from .reference.undefined import Undefined, check
 from .sweeps import choices
-from .vocabulary import ARRAYS
 
 #: The keys with one value, and those with one for each array.
 PARAMETERS = (

@@ -9,12 +9,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from . import reference
-from .call import Array, Call
-from .case import Case
-from .dtypes import FORMATS
+from .core import FORMATS, AnyOf, Array, Call, Case, Expectation, Fit, Output, Problem, Refusal, Shape
 from .enclosure import enclosure
-from .expectation import AnyOf, Expectation, Fit, Output, Refusal, Shape
-from .problem import Problem
 from .reference.trajectory import matrix, matrix_again, trajectory
 from .straying import Run, straying
 

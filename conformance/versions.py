@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .clauses import Alternative, Clause, numbers, read_version
-from .problem import Invalid, Problem, suggestion
+from .core import Invalid, Problem, suggestion
 
 FILE = "versions.json"
 _CLAUSES = "clauses.yaml"

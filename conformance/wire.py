@@ -14,11 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .call import Array, Call, PerArray, Variation
-from .dtypes import numpy_type
-from .observation import Malformed, Message
-from .training import Training
-from .vocabulary import OPERANDS
+from .core import OPERANDS, Array, Call, Malformed, Message, PerArray, Training, Variation, numpy_type
 
 #: The version of the format; a worker that reads another says so and stops.
 PROTOCOL = "conv-conformance-worker/1"

@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import reference
-from .call import Array, Call, dilated
-from .dtypes import is_integer
+from .core import Array, Call, dilated, is_integer
 
 #: So many windows are shown, and so many products of one.
 WINDOWS, PRODUCTS = 8, 16

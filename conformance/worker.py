@@ -28,12 +28,22 @@ from typing import Any, Protocol
 import numpy as np
 
 from . import wire
-from .adapter import Outputs, Prepared, Raised, Refused, Target, Unavailable, attribute
-from .call import Array, Call
-from .dtypes import NARROW, numpy_type
+from .core import (
+    NARROW,
+    Array,
+    Call,
+    Message,
+    Outputs,
+    Prepared,
+    Raised,
+    Refused,
+    Target,
+    Unavailable,
+    attribute,
+    give_back,
+    numpy_type,
+)
 from .fitting import fitted
-from .memory import give_back
-from .observation import Message
 
 #: Phases of a case, as the progress file holds them.
 IDLE, PREPARE, CALL, FETCH = range(4)

@@ -8,12 +8,11 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from . import lock
-from .case import Case
+from .core import Case, Invalid, Problem
 from .corpus import Corpus
 from .mutants.audit import of
 from .mutants.kills import FILE, Kills, read
 from .mutants.marked import is_answered
-from .problem import Invalid, Problem
 
 #: How the matrix of the shipped corpus is made.
 COMMAND = f"`conv-conformance mutants --all --write cases/{FILE}` makes them"

@@ -15,7 +15,7 @@ import make_precision
 import make_results
 import make_training
 from conv_conformance import corpus
-from conv_conformance.problem import Invalid
+from conv_conformance.core.problem import Invalid
 from links import dead, pages
 from make_pages import stale
 

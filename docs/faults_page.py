@@ -11,9 +11,9 @@ from itertools import groupby
 from typing import Any
 
 from conv_conformance import phrases
-from conv_conformance.case import Reference
+from conv_conformance.core.case import Reference
+from conv_conformance.core.verdict import SEVERITIES
 from conv_conformance.ledger import Entry, Ledger
-from conv_conformance.verdict import SEVERITIES
 from seen_run import framework
 
 #: What each severity means.

@@ -8,14 +8,14 @@ import inspect
 import re
 from collections.abc import Iterator
 
-from conv_conformance import adapter
-from conv_conformance.call import Call
+from conv_conformance.core import backend
+from conv_conformance.core.call import Call
 
 HEAD = """\
 # Backends
 
 A backend puts one framework under test: it says a call in the framework's words, and returns what comes of it. This
-page is what the engine asks of the class, from [its source](../../conformance/adapter.py).
+page is what the engine asks of the class, from [its source](../../conformance/core/backend.py).
 [Write a backend in ten minutes](../guides/write-a-backend.md) makes one step by step,
 [CONTRIBUTING](../../CONTRIBUTING.md#add-a-backend) says what it must and must not do, and a program in another language
 speaks [the protocol](protocol.md).
@@ -36,20 +36,20 @@ def page() -> str:
 
 
 def _backend() -> Iterator[str]:
-    yield f"## Backend\n\n{said(adapter.Backend)}\n"
+    yield f"## Backend\n\n{said(backend.Backend)}\n"
     yield "| attribute | type | where it is not defined | what it is |\n|---|---|---|---|"
-    types = adapter.Backend.__annotations__
+    types = backend.Backend.__annotations__
     for name, meaning in _comments():
-        default = f"`{getattr(adapter.DEFAULTS, name)!r}`" if hasattr(adapter.DEFAULTS, name) else "must be there"
+        default = f"`{getattr(backend.DEFAULTS, name)!r}`" if hasattr(backend.DEFAULTS, name) else "must be there"
         yield f"| `{name}` | `{types[name].replace('|', chr(92) + '|')}` | {default} | {meaning} |"
-    yield f"\n### prepare\n\n```python\ndef prepare{_signature(adapter.Backend.prepare)}\n```\n"
-    yield f"{said(adapter.Backend.prepare)}\n"
+    yield f"\n### prepare\n\n```python\ndef prepare{_signature(backend.Backend.prepare)}\n```\n"
+    yield f"{said(backend.Backend.prepare)}\n"
 
 
 def _comments() -> Iterator[tuple[str, str]]:
     """Yield each attribute of a backend with the comment ahead of it."""
     about: list[str] = []
-    for line in inspect.getsource(adapter.Backend).splitlines():
+    for line in inspect.getsource(backend.Backend).splitlines():
         if comment := re.match(r"    #: (.*)", line):
             about.append(comment[1])
         elif name := re.match(r"    (\w+): ", line):
@@ -58,7 +58,7 @@ def _comments() -> Iterator[tuple[str, str]]:
 
 
 def _described(name: str) -> str:
-    thing = getattr(adapter, name)
+    thing = getattr(backend, name)
     made = f"def ask{_signature(thing)}" if name == "ask" else _made(thing)
     code = f"\n```python\n{made}\n```\n" if made else ""
     return f"## {name}\n{code}\n{said(thing)}\n"

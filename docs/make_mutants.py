@@ -54,9 +54,9 @@ def no_flip_in_depth(call, honest):
 mutants = {"no-flip-in-depth": no_flip_in_depth}
 ```
 
-`call` is a [Call](../../conformance/call.py) whose arrays lie in memory as its storage says; `honest(call)` gives the
-right output of any call, or raises. An optional `reset()` is called before each mutant meets the corpus, case after
-case in the order of the corpus, literal cases before points of sweeps, in one process.
+`call` is a [Call](../../conformance/core/call.py) whose arrays lie in memory as its storage says; `honest(call)`
+returns the right output of any call, or raises. An optional `reset()` is called before each mutant meets the corpus,
+case after case in the order of the corpus, literal cases before points of sweeps, in one process.
 """
 
 

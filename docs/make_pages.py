@@ -26,7 +26,7 @@ import make_pictures
 import make_verdicts
 import templating
 from conv_conformance import corpus, excerpts, phrases, specification, versions
-from conv_conformance.case import Case
+from conv_conformance.core.case import Case
 from conv_conformance.corpus import Corpus
 
 ROOT = Path(__file__).resolve().parent.parent

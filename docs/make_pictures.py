@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 import templating
 from conv_conformance import reference, worked
-from conv_conformance.call import Array, Call, dilated
-from conv_conformance.case import Case
+from conv_conformance.core.call import Call, dilated
+from conv_conformance.core.case import Case
+from conv_conformance.core.storage import Array
 from conv_conformance.specification import Area
 
 FOLDER = Path("docs", "pictures")

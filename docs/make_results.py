@@ -26,12 +26,12 @@ import seen_faults
 import seen_run
 import templating
 from conv_conformance import corpus, entries, phrases
+from conv_conformance.core.verdict import SEVERITIES, VERDICTS
 from conv_conformance.corpus import Corpus
 from conv_conformance.holding import held
 from conv_conformance.merging import merged
 from conv_conformance.record import read
 from conv_conformance.reports.markdown import escaped
-from conv_conformance.verdict import SEVERITIES, VERDICTS
 from seen_run import framework
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -19,10 +19,11 @@ from xml.sax.saxutils import escape
 import numpy as np
 import training_pictures as pictures
 from conv_conformance import corpus
-from conv_conformance.call import Array, Call
-from conv_conformance.case import Case
-from conv_conformance.expectation import Fit
-from conv_conformance.training import Training
+from conv_conformance.core.call import Call
+from conv_conformance.core.case import Case
+from conv_conformance.core.expectation import Fit
+from conv_conformance.core.storage import Array
+from conv_conformance.core.training import Training
 from conv_conformance.worked import lengths
 from jinja2 import Environment
 from solutions import Solutions, solutions

@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from conv_conformance.commands import codes
+from conv_conformance.core.verdict import FAILURES, KINDS, POLICIES, SEVERITIES, UNEXPECTED, VERDICTS
 from conv_conformance.diagnosis.backward import causes as backward
 from conv_conformance.diagnosis.causes import CAUSES
-from conv_conformance.verdict import FAILURES, KINDS, POLICIES, SEVERITIES, UNEXPECTED, VERDICTS
 
 HEAD = """\
 # Verdicts and exit codes

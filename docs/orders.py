@@ -13,8 +13,9 @@ from itertools import product
 from typing import TypeAlias
 
 import numpy as np
-from conv_conformance.call import Array, Call
-from conv_conformance.dtypes import numpy_type
+from conv_conformance.core.call import Call
+from conv_conformance.core.dtypes import numpy_type
+from conv_conformance.core.storage import Array
 
 #: The case that tells it; its input is all ones, so that the terms are the kernel's taps.
 CASE = "conv1d.numerics.order-of-33-channels"

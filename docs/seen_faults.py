@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from conv_conformance.case import Case
 from conv_conformance.case_features import CaseFeatures
+from conv_conformance.core.case import Case
+from conv_conformance.core.verdict import SEVERITIES, Verdict
 from conv_conformance.gathering import grouped
 from conv_conformance.groups import Group
 from conv_conformance.record import Record
-from conv_conformance.verdict import SEVERITIES, Verdict
 from seen_run import count
 
 #: So many conditions under which a fault was seen are told, those with the most calls first.

@@ -10,11 +10,11 @@ from typing import Any
 
 import orders
 from conv_conformance.alternatives import followed
-from conv_conformance.case import Case
+from conv_conformance.core.case import Case
+from conv_conformance.core.dtypes import FORMATS
+from conv_conformance.core.verdict import Verdict
 from conv_conformance.corpus import Corpus
-from conv_conformance.dtypes import FORMATS
 from conv_conformance.record import Record, TargetInfo
-from conv_conformance.verdict import Verdict
 
 #: The clauses that tell what is kept.
 CLAUSES = ("NUM-1", "NUM-2", "NUM-3", "NUM-4", "SUBNORMAL-1")

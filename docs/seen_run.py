@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from conv_conformance.case import Case
+from conv_conformance.core.case import Case
+from conv_conformance.core.verdict import UNEXPECTED, VERDICTS, Verdict
 from conv_conformance.record import Record
-from conv_conformance.verdict import UNEXPECTED, VERDICTS, Verdict
 
 
 class Count(NamedTuple):

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 import sympy
-from conv_conformance.call import Array, Call
+from conv_conformance.core.call import Call
+from conv_conformance.core.storage import Array
 from conv_conformance.reference.trajectory import matrix
 
 

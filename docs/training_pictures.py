@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from conv_conformance.call import Array, Call
+from conv_conformance.core.call import Call
+from conv_conformance.core.storage import Array
 from conv_conformance.phrases import NAMES
 from conv_conformance.worked import lengths
 from solutions import Solutions

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from conv_conformance.call import Array, Call
-from conv_conformance.case import Case
+from conv_conformance.core.call import Call
+from conv_conformance.core.case import Case
+from conv_conformance.core.problem import Invalid, Problem
+from conv_conformance.core.storage import Array
 from conv_conformance.enclosure import enclosure
-from conv_conformance.problem import Invalid, Problem
 from conv_conformance.reference.trajectory import matrix, trajectory
 
 #: From which deviation of an element on a course parts from the exact way: a fiftieth of the learning rate.

@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from conv_conformance.adapter import Outputs, Refused
 from conv_conformance.backends.numpy import NumPy
-from conv_conformance.call import Call
-from conv_conformance.dtypes import numpy_type
+from conv_conformance.core.backend import Outputs, Refused
+from conv_conformance.core.call import Call
+from conv_conformance.core.dtypes import numpy_type
 
 
 class Accepting:

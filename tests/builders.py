@@ -7,9 +7,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from conv_conformance.call import Array, Call, Pairs, PerArray
-from conv_conformance.dtypes import numpy_type
-from conv_conformance.vocabulary import SPATIAL
+from conv_conformance.core.call import Call, Pairs, PerArray
+from conv_conformance.core.dtypes import numpy_type
+from conv_conformance.core.storage import Array
+from conv_conformance.core.vocabulary import SPATIAL
 
 OWN_KERNEL = {"depthwise_conv": "CM", "conv_transpose": "IO", "conv": "IO"}
 

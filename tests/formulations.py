@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
-from conv_conformance.call import Array, Call
+from conv_conformance.core.call import Call
+from conv_conformance.core.storage import Array
 from conv_conformance.reference import Undefined, evaluate, evaluate_again
 
 from .builders import call_of

@@ -11,9 +11,10 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
-from conv_conformance.adapter import Outputs, Refused
 from conv_conformance.backends.numpy import NumPy
-from conv_conformance.call import Array, Call
+from conv_conformance.core.backend import Outputs, Refused
+from conv_conformance.core.call import Call
+from conv_conformance.core.storage import Array
 
 HONEST = NumPy()
 Gradients: TypeAlias = dict[str, Array]

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from conv_conformance.call import Call
-from conv_conformance.vocabulary import ARRAYS
+from conv_conformance.core.call import Call
+from conv_conformance.core.vocabulary import ARRAYS
 
 from .builders import call_of
 

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-from conv_conformance.adapter import Raised, Target, Unavailable
 from conv_conformance.backends.keras import Keras
-from conv_conformance.call import Variation
+from conv_conformance.core.backend import Raised, Target, Unavailable
+from conv_conformance.core.call import Variation
 
 from .handwritten import CALLS, arrays
 

@@ -17,9 +17,10 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 import numpy as np
-from conv_conformance.adapter import Limit, Outputs, Raised, Refused, Target, ask
 from conv_conformance.backends.numpy import NumPy
-from conv_conformance.call import Array, Call, Variation
+from conv_conformance.core.backend import Limit, Outputs, Raised, Refused, Target, ask
+from conv_conformance.core.call import Call, Variation
+from conv_conformance.core.storage import Array
 
 HONEST = NumPy()
 

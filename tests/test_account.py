@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from conv_conformance import evidence
 from conv_conformance.account import account
-from conv_conformance.call import Array
-from conv_conformance.case import Case
+from conv_conformance.core.case import Case
+from conv_conformance.core.observation import Observation
+from conv_conformance.core.storage import Array
 from conv_conformance.corpus import load
-from conv_conformance.observation import Observation
 from conv_conformance.reference import evaluate
 
 from .commands import Command

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from conv_conformance import corpus
 from conv_conformance.alternatives import followed, inconsistent
-from conv_conformance.verdict import Verdict
+from conv_conformance.core.verdict import Verdict
 
 
 def verdict(case: str, alternative: str | None, target: str = "t") -> Verdict:

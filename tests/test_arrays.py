@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 from conv_conformance import arrays, numbers
-from conv_conformance.dtypes import FORMATS, numpy_type
+from conv_conformance.core.dtypes import FORMATS, numpy_type
+from conv_conformance.core.vocabulary import MODULUS
 from conv_conformance.numbers import Unfit
 from conv_conformance.reading import Reader
 from conv_conformance.reading_arrays import read_array
 from conv_conformance.specs import Spec, recast
 from conv_conformance.tree import parse
-from conv_conformance.vocabulary import MODULUS
 
 
 def spec_of(text: str, letters: str, dtype: str = "float32") -> Spec:

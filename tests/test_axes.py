@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 from conv_conformance import covering, enlarged
-from conv_conformance.call import Call
-from conv_conformance.case import Case
+from conv_conformance.core.call import Call
+from conv_conformance.core.case import Case
+from conv_conformance.core.dtypes import PARTS, STRUCTURE_LIMIT, is_integer
+from conv_conformance.core.expectation import AnyOf, Output
+from conv_conformance.core.patterns import matches
+from conv_conformance.core.problem import Invalid
 from conv_conformance.corpus import load
-from conv_conformance.dtypes import PARTS, STRUCTURE_LIMIT, is_integer
-from conv_conformance.expectation import AnyOf, Output
 from conv_conformance.lint import ABOUT_NUMBERS
-from conv_conformance.patterns import matches
-from conv_conformance.problem import Invalid
 from conv_conformance.reference import evaluate, magnitude
 
 BASE = """\

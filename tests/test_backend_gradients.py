@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_conformance.adapter import Target
-from conv_conformance.case import Case
+from conv_conformance.core.backend import Target
+from conv_conformance.core.case import Case
+from conv_conformance.core.expectation import AnyOf, Output
 from conv_conformance.corpus import load
-from conv_conformance.expectation import AnyOf, Output
 
 #: One thing each, that an adapter may get wrong on its way back.
 IDS = (

@@ -11,10 +11,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conv_conformance.adapter import Raised, Target, Unavailable
 from conv_conformance.backends.jax import Jax
 from conv_conformance.backends.jax_settings import documented, pin
-from conv_conformance.call import Variation
+from conv_conformance.core.backend import Raised, Target, Unavailable
+from conv_conformance.core.call import Variation
 
 from .builders import call_of
 from .handwritten import CALLS, PLAIN, arrays, line, taps

@@ -10,13 +10,14 @@ from typing import Any
 import conv_conformance.backends.numpy
 import numpy as np
 import pytest
-from conv_conformance import dtypes, reference
-from conv_conformance.adapter import Raised, Refused, Target, Unavailable
+from conv_conformance import reference
 from conv_conformance.backends.numpy import NumPy
-from conv_conformance.call import Array, Call, PerArray, Variation
-from conv_conformance.dtypes import NAMES
-from conv_conformance.storage import NAMES as STORAGES
-from conv_conformance.vocabulary import ARRAYS
+from conv_conformance.core import dtypes
+from conv_conformance.core.backend import Raised, Refused, Target, Unavailable
+from conv_conformance.core.call import Call, PerArray, Variation
+from conv_conformance.core.dtypes import DTYPES
+from conv_conformance.core.storage import Array
+from conv_conformance.core.vocabulary import ARRAYS, STORAGES
 from hypothesis import HealthCheck, assume, given, settings
 
 from .builders import call_of, ramp
@@ -68,7 +69,7 @@ def test_text_makes_the_same_call(name: str) -> None:
     assert (pasted.dtype, pasted.tolist()) == (output.dtype, output.tolist())
 
 
-@pytest.mark.parametrize("dtype", NAMES)
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_every_dtype_of_the_format_is_taken(dtype: str) -> None:
     """
     Small whole numbers give the exact result in every dtype, which the result keeps.

@@ -11,11 +11,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conv_conformance.adapter import Raised, Target, Unavailable
 from conv_conformance.backends import tensorflow_settings
 from conv_conformance.backends.tensorflow import TensorFlow
 from conv_conformance.backends.tf_function import inferred
-from conv_conformance.call import Variation
+from conv_conformance.core.backend import Raised, Target, Unavailable
+from conv_conformance.core.call import Variation
 
 from .builders import call_of
 from .handwritten import CALLS, PLAIN, arrays, line, taps
@@ -248,7 +248,7 @@ def test_onednn_is_off_before_the_import() -> None:
     In a process of its own the mode computes without oneDNN, as TensorFlow itself says.
     """
     code = (
-        "from conv_conformance.adapter import Target; from conv_conformance.backends.tensorflow import TensorFlow;"
+        "from conv_conformance.core.backend import Target; from conv_conformance.backends.tensorflow import TensorFlow;"
         "found = TensorFlow(Target(name='tensorflow', mode='no-onednn')).settings;"
         "print(found['TF_ENABLE_ONEDNN_OPTS'], found['onednn'])"
     )

@@ -12,15 +12,15 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-import conv_conformance.storage
+import conv_conformance.core.storage
 import numpy as np
 import pytest
-from conv_conformance.adapter import Raised, Target, Unavailable, ask
 from conv_conformance.backends.torch import Torch
 from conv_conformance.backends.torch_settings import pin
 from conv_conformance.backends.torch_tensors import moved, tensor
-from conv_conformance.call import Call, Variation
-from conv_conformance.dtypes import numpy_type
+from conv_conformance.core.backend import Raised, Target, Unavailable, ask
+from conv_conformance.core.call import Call, Variation
+from conv_conformance.core.dtypes import numpy_type
 
 from .builders import call_of, ramp
 from .handwritten import CALLS, PLAIN, arrays, line, taps

@@ -11,16 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 from conv_conformance import reference
-from conv_conformance.adapter import Target
-from conv_conformance.call import Array, Call, PerArray
-from conv_conformance.case import Case
+from conv_conformance.core.backend import Target
+from conv_conformance.core.call import Call, PerArray
+from conv_conformance.core.case import Case
+from conv_conformance.core.storage import Array
+from conv_conformance.core.vocabulary import ARRAYS
 from conv_conformance.corpus import load
 from conv_conformance.mutants.backward import HONEST_BACK, gradients
 from conv_conformance.mutants.faults import BACK_EDITS, EDITS
 from conv_conformance.mutants.marked import noticing
 from conv_conformance.mutants.mutant import Mutant
 from conv_conformance.mutants.target import MutantTarget
-from conv_conformance.vocabulary import ARRAYS
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 

@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from conv_conformance.core.verdict import Verdict
 from conv_conformance.record import Record, TargetInfo
 from conv_conformance.reports import badge
-from conv_conformance.verdict import Verdict
 
 from .commands import Command
 from .test_record import HEADER

@@ -9,8 +9,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
+from conv_conformance.core.verdict import Finding, Verdict
 from conv_conformance.reports.blocks import block
-from conv_conformance.verdict import Finding, Verdict
 
 from .builders import call_of
 from .zoo import case_of, outputs

@@ -21,7 +21,7 @@ import jsonschema
 import pytest
 from conv_conformance import __version__, bundle, citation, corpus, export, lock, versions
 from conv_conformance.bundle import Bundle
-from conv_conformance.problem import Invalid
+from conv_conformance.core.problem import Invalid
 from conv_conformance.versions import Promise, Version
 from markdown_it import MarkdownIt
 

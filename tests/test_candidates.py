@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from conv_conformance import candidates, targets
+from conv_conformance.core.problem import Invalid
 from conv_conformance.environments import Environment
 from conv_conformance.ledger import Entry
-from conv_conformance.problem import Invalid
 from conv_conformance.record import TargetInfo
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from conv_conformance import corpus, storage
+from conv_conformance import corpus
 from conv_conformance.capture import capture
+from conv_conformance.core import storage
 from conv_conformance.models import ELEMENTS, Model, finish, read, text
 from conv_conformance.sightings import BATCH, Operand, Sighting, Sightings, log_of, magnitude, storage_of
 

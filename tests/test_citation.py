@@ -15,7 +15,7 @@ import yaml
 from click.testing import CliRunner
 from conv_conformance import citation, corpus, lock, versions
 from conv_conformance.cli import commands
-from conv_conformance.problem import Invalid
+from conv_conformance.core.problem import Invalid
 
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs"

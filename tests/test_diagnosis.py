@@ -14,22 +14,23 @@ import conv_conformance
 import numpy as np
 import pytest
 from conv_conformance import reference
-from conv_conformance.call import Array, Call
-from conv_conformance.case import Case
+from conv_conformance.core.call import Call
+from conv_conformance.core.case import Case
+from conv_conformance.core.dtypes import numpy_type
+from conv_conformance.core.expectation import Output
+from conv_conformance.core.storage import Array
+from conv_conformance.core.verdict import Diagnosis, Verdict
 from conv_conformance.corpus import load
 from conv_conformance.diagnosis import diagnose
 from conv_conformance.diagnosis.backward.causes import CAUSES as BACKWARD
 from conv_conformance.diagnosis.causes import CAUSES
 from conv_conformance.diagnosis.scopes import WIDER, narrowed
 from conv_conformance.diagnosis.subject import subject
-from conv_conformance.dtypes import numpy_type
-from conv_conformance.expectation import Output
 from conv_conformance.record import from_line, to_line
 from conv_conformance.regions import region
 from conv_conformance.reports.blocks import block
 from conv_conformance.run import Runner
 from conv_conformance.targets import resolve
-from conv_conformance.verdict import Diagnosis, Verdict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

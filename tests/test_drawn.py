@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conv_conformance import corpus
-from conv_conformance.call import Array, Call
-from conv_conformance.expectation import AnyOf, Output
+from conv_conformance.core.call import Call
+from conv_conformance.core.expectation import AnyOf, Output
+from conv_conformance.core.observation import Observation
+from conv_conformance.core.storage import Array
+from conv_conformance.core.verdict import Verdict
 from conv_conformance.judge import Context, judge
-from conv_conformance.observation import Observation
 from conv_conformance.reports.numerals import numeral
 from conv_conformance.reports.pictures import drawn
-from conv_conformance.verdict import Verdict
 from selenium import webdriver
 
 from .browsers import in_a_browser, shown

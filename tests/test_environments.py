@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from conv_conformance import environments
-from conv_conformance.problem import Invalid
+from conv_conformance.core.problem import Invalid
 from packaging.requirements import Requirement
 from packaging.version import Version
 

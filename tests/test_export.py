@@ -13,7 +13,7 @@ import jsonschema
 import numpy as np
 import pytest
 from conv_conformance import corpus, export
-from conv_conformance.dtypes import NAMES, is_complex, numpy_type
+from conv_conformance.core.dtypes import DTYPES, is_complex, numpy_type
 
 from .commands import Command
 from .test_protocol import NODE
@@ -73,7 +73,7 @@ def test_every_case_is_there(document: dict[str, Any]) -> None:
     }
 
 
-@pytest.mark.parametrize("dtype", NAMES)
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_numbers_read_back_exactly(dtype: str) -> None:
     """
     The largest, the smallest, both zeros, NaN and infinities of every dtype.

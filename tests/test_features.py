@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_conformance.call import Call, Variation
 from conv_conformance.condition import Condition, condition_of
+from conv_conformance.core.call import Call, Variation
 from conv_conformance.corpus import load
 from conv_conformance.features import FEATURES, Value, features, features_of
 from conv_conformance.reference import evaluate

@@ -13,19 +13,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conv_conformance import corpus, reference
-from conv_conformance.adapter import Refused
-from conv_conformance.call import Array, Call
-from conv_conformance.case import Case
+from conv_conformance.core.backend import Refused
+from conv_conformance.core.call import Call
+from conv_conformance.core.case import Case
+from conv_conformance.core.dtypes import FORMATS
+from conv_conformance.core.storage import Array
+from conv_conformance.core.verdict import Diagnosis
+from conv_conformance.core.vocabulary import COTANGENT
 from conv_conformance.diagnosis import backward
 from conv_conformance.diagnosis.backward.causes import CAUSES
 from conv_conformance.diagnosis.backward.way import way
 from conv_conformance.diagnosis.causes import CAUSES as FORWARD
 from conv_conformance.diagnosis.subject import kernel_of, subject, wide
-from conv_conformance.dtypes import FORMATS
 from conv_conformance.mutants.faults import BACK_EDITS
 from conv_conformance.mutants.mutant import Mutant
-from conv_conformance.verdict import Diagnosis
-from conv_conformance.vocabulary import COTANGENT
 
 from .builders import call_of
 from .commands import Command, verdicts

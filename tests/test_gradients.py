@@ -12,18 +12,19 @@ import numpy as np
 import pytest
 from conv_conformance import export, lock, validation, wire
 from conv_conformance.backends.numpy import NumPy
-from conv_conformance.call import Array, Call, PerArray
-from conv_conformance.case import Case
+from conv_conformance.core.call import Call, PerArray
+from conv_conformance.core.case import Case
+from conv_conformance.core.expectation import AnyOf, Expectation, Output, Refusal
+from conv_conformance.core.observation import Observation
+from conv_conformance.core.problem import Invalid
+from conv_conformance.core.storage import Array
+from conv_conformance.core.vocabulary import ARRAYS
 from conv_conformance.corpus import load
-from conv_conformance.expectation import AnyOf, Expectation, Output, Refusal
 from conv_conformance.judge import Context, judge
 from conv_conformance.numerics import gradient_tolerance
-from conv_conformance.observation import Observation
-from conv_conformance.problem import Invalid
 from conv_conformance.reference import evaluate, gradients
 from conv_conformance.run import Runner
 from conv_conformance.targets import resolve
-from conv_conformance.vocabulary import ARRAYS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -21,7 +21,7 @@ import click
 import pytest
 import yaml
 from conv_conformance import candidates, cli, targets
-from conv_conformance.problem import Invalid
+from conv_conformance.core.problem import Invalid
 from markdown_it import MarkdownIt
 
 from .test_recipes import agrees, steps

@@ -7,11 +7,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from conv_conformance.core.verdict import Finding, Verdict
 from conv_conformance.gathering import grouped
 from conv_conformance.holding import held
 from conv_conformance.ledger import Entry, Ledger
 from conv_conformance.record import Record, TargetInfo
-from conv_conformance.verdict import Finding, Verdict
 from packaging.specifiers import SpecifierSet
 
 from .builders import call_of

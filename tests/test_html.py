@@ -22,20 +22,21 @@ import numpy as np
 import pytest
 from conv_conformance import corpus
 from conv_conformance.attribution import Attribution
-from conv_conformance.call import Array, Call
-from conv_conformance.case import Case
 from conv_conformance.changes import CHANGES, Comparison, compared
-from conv_conformance.expectation import Output, Refusal
+from conv_conformance.core.call import Call
+from conv_conformance.core.case import Case
+from conv_conformance.core.expectation import Output, Refusal
+from conv_conformance.core.observation import Observation
+from conv_conformance.core.storage import Array
+from conv_conformance.core.verdict import SEVERITIES, VERDICTS, Diagnosis, Finding, Verdict
 from conv_conformance.groups import Group, Seen
 from conv_conformance.judge import Context, judge
 from conv_conformance.ledger import Ledger
-from conv_conformance.observation import Observation
 from conv_conformance.record import Record, TargetInfo
 from conv_conformance.reference import evaluate
 from conv_conformance.reports import changed, choices, html, rounding
 from conv_conformance.reports.pictures import drawn, pictures, reads, runs
 from conv_conformance.reports.sheet import NOTHING, WORDS, sheet
-from conv_conformance.verdict import SEVERITIES, VERDICTS, Diagnosis, Finding, Verdict
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys

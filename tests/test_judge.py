@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_conformance.call import Array, Call, Variation
-from conv_conformance.expectation import AnyOf, Expectation, Output, Refusal, Shape
+from conv_conformance.core.call import Call, Variation
+from conv_conformance.core.expectation import AnyOf, Expectation, Output, Refusal, Shape
+from conv_conformance.core.observation import Observation
+from conv_conformance.core.storage import Array
+from conv_conformance.core.verdict import KINDS, VERDICTS
 from conv_conformance.judge import Context, Judgement, judge
-from conv_conformance.observation import Observation
 from conv_conformance.reference import evaluate
-from conv_conformance.verdict import KINDS, VERDICTS
 
 from .builders import call_of, ramp
 

@@ -10,11 +10,11 @@ from textwrap import indent
 
 import pytest
 from conv_conformance import corpus, lint, worth
+from conv_conformance.core.problem import Invalid
 from conv_conformance.corpus import Corpus
 from conv_conformance.lock import meaning
 from conv_conformance.mutants import audit, kills
 from conv_conformance.mutants.kills import Kills
-from conv_conformance.problem import Invalid
 
 from .commands import Command
 

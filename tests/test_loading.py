@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_conformance import cache
-from conv_conformance.call import Variation
-from conv_conformance.case import Case, Reference
+from conv_conformance.core import cache
+from conv_conformance.core.call import Variation
+from conv_conformance.core.case import Case, Reference
+from conv_conformance.core.expectation import AnyOf, Output, Refusal, Shape
+from conv_conformance.core.problem import Invalid
 from conv_conformance.corpus import Corpus, load
-from conv_conformance.expectation import AnyOf, Output, Refusal, Shape
-from conv_conformance.problem import Invalid
 
 DEFAULTS = "defaults: {op: conv, layout: {input: NWC, kernel: WIO}}\n"
 EXAMPLE = """\

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from conv_conformance import geometry
 from conv_conformance.building import build_call
+from conv_conformance.core.vocabulary import OPS, Plain
 from conv_conformance.reading_calls import SPATIAL
 from conv_conformance.reference import Undefined, evaluate
-from conv_conformance.vocabulary import OPS, Plain
 
 CHOICES: dict[str, list[Any]] = {
     "strides": [1, 2, 3],

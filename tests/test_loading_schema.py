@@ -10,9 +10,9 @@ from typing import Any
 
 import jsonschema
 import pytest
+from conv_conformance.core.problem import Invalid
 from conv_conformance.corpus import load, shipped
 from conv_conformance.glossaries import NAMES
-from conv_conformance.problem import Invalid
 from conv_conformance.reading_about import ABOUT
 from conv_conformance.reading_calls import KEYS
 from conv_conformance.reading_sweeps import AXES

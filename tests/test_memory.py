@@ -11,7 +11,7 @@ import weakref
 import numpy as np
 import psutil
 import pytest
-from conv_conformance.memory import give_back
+from conv_conformance.core.resources import give_back
 
 
 class Ring:

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from conv_conformance import corpus
 from conv_conformance.alternatives import of
+from conv_conformance.core.problem import Invalid
+from conv_conformance.core.verdict import Finding, Verdict
 from conv_conformance.drafts import draft
 from conv_conformance.gathering import grouped
 from conv_conformance.merging import COUNTED, condensed, merged
-from conv_conformance.problem import Invalid
 from conv_conformance.record import Record, TargetInfo, read, write
-from conv_conformance.verdict import Finding, Verdict
 
 from .commands import Command, is_clean, lying
 

@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conv_conformance import reference
-from conv_conformance.adapter import Refused
-from conv_conformance.call import Array, Call
 from conv_conformance.cli import commands
+from conv_conformance.core.backend import Refused
+from conv_conformance.core.call import Call
+from conv_conformance.core.problem import Invalid
+from conv_conformance.core.storage import Array
 from conv_conformance.corpus import Corpus, load
 from conv_conformance.mutants import audit, conditions, score
 from conv_conformance.mutants.conditions import CONDITIONS
@@ -24,7 +26,6 @@ from conv_conformance.mutants.evaluator import HONEST, evaluate
 from conv_conformance.mutants.faults import NAMES
 from conv_conformance.mutants.kills import Kills, encoded, read
 from conv_conformance.mutants.mutant import Mutant
-from conv_conformance.problem import Invalid
 from hypothesis import assume, given, settings
 
 from .calls import calls

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 from conv_conformance import reference
-from conv_conformance.adapter import Refused
 from conv_conformance.backends.numpy import NumPy
-from conv_conformance.call import Call, Variation
-from conv_conformance.case import Case
+from conv_conformance.core.backend import Refused
+from conv_conformance.core.call import Call, Variation
+from conv_conformance.core.case import Case
+from conv_conformance.core.expectation import AnyOf, Expectation, Output, Refusal, Shape
 from conv_conformance.corpus import Corpus, load
 from conv_conformance.derivation import derived, with_mutators
-from conv_conformance.expectation import AnyOf, Expectation, Output, Refusal, Shape
 from conv_conformance.mutators import MUTATORS, patched
 from conv_conformance.run import Runner
 from conv_conformance.targets import resolve

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 from conv_conformance import corpus, specification
-from conv_conformance.call import Call
+from conv_conformance.core.call import Call
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conv_conformance.call import Array
+from conv_conformance.core.storage import Array
 from conv_conformance.portions import PORTIONS
 
 

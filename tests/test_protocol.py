@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from conv_conformance import corpus, wire
-from conv_conformance.call import Call, Variation
-from conv_conformance.case import Case
-from conv_conformance.observation import OUTCOMES
+from conv_conformance.core.call import Call, Variation
+from conv_conformance.core.case import Case
+from conv_conformance.core.observation import OUTCOMES
 from conv_conformance.process import _header
 from conv_conformance.run import Runner
 from conv_conformance.targets import resolve

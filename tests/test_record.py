@@ -12,12 +12,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from conv_conformance.core.observation import readable
+from conv_conformance.core.problem import Invalid
+from conv_conformance.core.verdict import VERDICTS, Finding, Verdict
 from conv_conformance.ledger import Ledger
-from conv_conformance.observation import readable
-from conv_conformance.problem import Invalid
 from conv_conformance.record import FORMAT, TargetInfo, Writer, counted, read
 from conv_conformance.reports import junit, markdown, terminal
-from conv_conformance.verdict import VERDICTS, Finding, Verdict
 from rich.console import Console
 
 HEADER: dict[str, Any] = {

@@ -11,8 +11,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
-from conv_conformance.call import Array, Call, PerArray
-from conv_conformance.dtypes import FLOATS, numpy_type
+from conv_conformance.core.call import Call, PerArray
+from conv_conformance.core.dtypes import FLOATS, numpy_type
+from conv_conformance.core.storage import Array
+from conv_conformance.core.vocabulary import ARRAYS
 from conv_conformance.reference import (
     SWITCHES,
     Undefined,
@@ -24,7 +26,6 @@ from conv_conformance.reference import (
     second_order,
     second_order_again,
 )
-from conv_conformance.vocabulary import ARRAYS
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 

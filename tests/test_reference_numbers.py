@@ -13,7 +13,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
-from conv_conformance.call import Array
+from conv_conformance.core.storage import Array
 from conv_conformance.reference import evaluate, evaluate_again, magnitude, products
 
 from .builders import call_of, ramp

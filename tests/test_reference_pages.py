@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from conv_conformance import cli, corpus, specification
-from conv_conformance.adapter import Backend
+from conv_conformance.core.backend import Backend
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
 

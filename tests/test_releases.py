@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conv_conformance import corpus, patterns
+from conv_conformance import corpus
+from conv_conformance.core import patterns
 from conv_conformance.targets import resolve
 
 from .commands import lying

@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conv_conformance import cache, corpus, pool
+from conv_conformance import corpus, pool
+from conv_conformance.core import cache
 from conv_conformance.process import Worker
 from conv_conformance.run import Runner
 from conv_conformance.terms import Limits, Terms

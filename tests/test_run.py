@@ -17,12 +17,13 @@ import pytest
 from conv_conformance import bench as benches
 from conv_conformance import course, wire
 from conv_conformance.bench import Bench
-from conv_conformance.call import Call
+from conv_conformance.core.call import Call
+from conv_conformance.core.expectation import Refusal
+from conv_conformance.core.observation import Observation
+from conv_conformance.core.verdict import Finding, Verdict
 from conv_conformance.corpus import load, shipped
 from conv_conformance.course import Course
-from conv_conformance.expectation import Refusal
 from conv_conformance.ledger import Entry, Ledger
-from conv_conformance.observation import Observation
 from conv_conformance.plan import batches, make_plan
 from conv_conformance.process import Failed
 from conv_conformance.record import TargetInfo, Timing
@@ -30,7 +31,6 @@ from conv_conformance.reference import evaluate, magnitude, products
 from conv_conformance.run import Run, Runner, TargetRun
 from conv_conformance.targets import resolve
 from conv_conformance.terms import Limits, Terms
-from conv_conformance.verdict import Finding, Verdict
 from packaging.specifiers import SpecifierSet
 
 from . import zoo

@@ -11,8 +11,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
+from conv_conformance.core.verdict import Verdict
 from conv_conformance.reports.script import LETTERS, WRITTEN_OUT, script
-from conv_conformance.verdict import Verdict
 
 from .builders import call_of
 
@@ -78,9 +78,9 @@ def test_what_a_call_names_of_this_package_is_imported() -> None:
     """
     Such as the function that lays an array out in memory.
     """
-    call = "torch.f(conv_conformance.storage.stored(input, 'channels_last', 'NCW'))"
+    call = "torch.f(conv_conformance.core.storage.stored(input, 'channels_last', 'NCW'))"
     lines = made("torch", call, np.ones((1, 2, 1), "float32"))
-    assert "import conv_conformance.storage" in lines
+    assert "import conv_conformance.core.storage" in lines
     assert "import torch" in lines
 
 

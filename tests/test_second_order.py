@@ -15,16 +15,17 @@ import pytest
 from conv_conformance import enlarged, export, lock, validation, wire
 from conv_conformance.backends.numpy import NumPy
 from conv_conformance.building import build_call
-from conv_conformance.call import Array, Call, PerArray
-from conv_conformance.case import Case
+from conv_conformance.core.call import Call, PerArray
+from conv_conformance.core.case import Case
+from conv_conformance.core.expectation import AnyOf, Output, Refusal
+from conv_conformance.core.storage import Array
+from conv_conformance.core.vocabulary import ARRAYS, DIRECTIONS
 from conv_conformance.corpus import load, shipped
-from conv_conformance.expectation import AnyOf, Output, Refusal
 from conv_conformance.numerics import second_order_tolerance
 from conv_conformance.reading_cases import read_file
 from conv_conformance.reference import gradients, second_order, second_order_magnitudes, second_order_products
 from conv_conformance.run import Runner
 from conv_conformance.targets import resolve
-from conv_conformance.vocabulary import ARRAYS, DIRECTIONS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

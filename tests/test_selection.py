@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from conv_conformance import corpus
+from conv_conformance.core.problem import Invalid
 from conv_conformance.corpus import Corpus
-from conv_conformance.problem import Invalid
 from conv_conformance.selection import parsed, sharded
 
 from .commands import Command, is_clean

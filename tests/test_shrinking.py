@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conv_conformance import casetext, corpus, reference
-from conv_conformance.call import Call
-from conv_conformance.case import Case
+from conv_conformance.core.call import Call
+from conv_conformance.core.case import Case
+from conv_conformance.core.expectation import Output
+from conv_conformance.core.vocabulary import ARRAYS, STORAGES
 from conv_conformance.diagnosis import shows
-from conv_conformance.expectation import Output
 from conv_conformance.failing import Failure
 from conv_conformance.shrinking import Fails, shrunk, size, smaller
-from conv_conformance.vocabulary import ARRAYS, STORAGES
 
 from .builders import call_of
 from .commands import Command

@@ -10,8 +10,9 @@ from itertools import product
 
 import numpy as np
 import pytest
-from conv_conformance.call import Array, Call
-from conv_conformance.dtypes import numpy_type
+from conv_conformance.core.call import Call
+from conv_conformance.core.dtypes import numpy_type
+from conv_conformance.core.storage import Array
 from conv_conformance.reference import evaluate, exact, slices, terms
 from conv_conformance.reference.expansion import expansion, to_nearest, to_odd
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conv_conformance import corpus
-from conv_conformance.call import Call
-from conv_conformance.case import Case
-from conv_conformance.expectation import AnyOf, Expectation, Output
+from conv_conformance.core.call import Call
+from conv_conformance.core.case import Case
+from conv_conformance.core.expectation import AnyOf, Expectation, Output
 from conv_conformance.reference import evaluate
 
 from .commands import Command, verdicts

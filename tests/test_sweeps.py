@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_conformance.call import Call
-from conv_conformance.case import Case
+from conv_conformance.core.call import Call
+from conv_conformance.core.case import Case
+from conv_conformance.core.dtypes import DTYPES
+from conv_conformance.core.expectation import AnyOf, Output, Refusal
+from conv_conformance.core.problem import Invalid
 from conv_conformance.corpus import load
-from conv_conformance.dtypes import NAMES
-from conv_conformance.expectation import AnyOf, Output, Refusal
-from conv_conformance.problem import Invalid
 from conv_conformance.reference import evaluate
 from conv_conformance.rules import RULES
 
@@ -344,7 +344,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "subnormal": ({"input": np.full((1, 4, 1), 1e-40)}, {"input": np.zeros((1, 4, 1))}),
     **{
         f"dtype-{name.replace('_', '-')}": ({"dtype": name}, {"dtype": "int32" if name != "int32" else "int8"})
-        for name in NAMES
+        for name in DTYPES
     },
 }
 

@@ -13,10 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conv_conformance import corpus, targets
-from conv_conformance.call import Array, Call
-from conv_conformance.case import Case
-from conv_conformance.dtypes import FORMATS
-from conv_conformance.expectation import Output
+from conv_conformance.core.call import Call
+from conv_conformance.core.case import Case
+from conv_conformance.core.dtypes import FORMATS
+from conv_conformance.core.expectation import Output
+from conv_conformance.core.storage import Array
+from conv_conformance.core.verdict import Diagnosis, Finding, Verdict
 from conv_conformance.groups import Group, Seen
 from conv_conformance.ledger import Ledger
 from conv_conformance.mutants.evaluator import HONEST, evaluate
@@ -27,7 +29,6 @@ from conv_conformance.taps.auditing import audits
 from conv_conformance.taps.map import MOST, Ask, probes
 from conv_conformance.taps.probing import audit, compared
 from conv_conformance.terms import Terms
-from conv_conformance.verdict import Diagnosis, Finding, Verdict
 
 from .builders import call_of
 from .commands import Command

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_conformance.dtypes import numpy_type
+from conv_conformance.core.dtypes import numpy_type
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))

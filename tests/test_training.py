@@ -18,24 +18,25 @@ import numpy as np
 import pytest
 from conv_conformance import export, lock, validation, wire
 from conv_conformance.account import account
-from conv_conformance.adapter import Outputs
 from conv_conformance.backends.numpy import NumPy
-from conv_conformance.call import Array, Call
-from conv_conformance.case import Case
+from conv_conformance.core.backend import Outputs
+from conv_conformance.core.call import Call
+from conv_conformance.core.case import Case
+from conv_conformance.core.expectation import Fit
+from conv_conformance.core.observation import Observation
+from conv_conformance.core.problem import Invalid
+from conv_conformance.core.storage import Array
+from conv_conformance.core.training import Training
+from conv_conformance.core.verdict import Verdict
 from conv_conformance.corpus import load
 from conv_conformance.enclosure import enclosure
-from conv_conformance.expectation import Fit
 from conv_conformance.fitting import fitted
 from conv_conformance.interval import Interval
 from conv_conformance.judge import Context, judge
-from conv_conformance.observation import Observation
-from conv_conformance.problem import Invalid
 from conv_conformance.reference.trajectory import matrix, matrix_again, trajectory
 from conv_conformance.reports.script import script
 from conv_conformance.run import Runner
 from conv_conformance.targets import resolve
-from conv_conformance.training import Training
-from conv_conformance.verdict import Verdict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -450,7 +451,7 @@ def test_the_text_of_a_training_by_keras_does_what_it_did() -> None:
 import os
 os.environ["KERAS_BACKEND"] = "torch"
 import numpy as np
-from conv_conformance.adapter import Target
+from conv_conformance.core.backend import Target
 from conv_conformance.backends.keras import Keras
 from conv_conformance.corpus import load
 import keras

@@ -13,8 +13,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from conv_conformance.call import Array
-from conv_conformance.problem import Invalid
+from conv_conformance.core.problem import Invalid
+from conv_conformance.core.storage import Array
 from conv_conformance.reference.trajectory import matrix
 from conv_conformance.worked import lengths
 

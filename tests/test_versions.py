@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conv_conformance import campaign, citation, clauses, corpus, lint, specification, sweeps, versions
 from conv_conformance.clauses import Clause
-from conv_conformance.problem import Invalid
+from conv_conformance.core.problem import Invalid
 from conv_conformance.versions import Promise, Version, Versions
 
 from .builders import call_of

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 from conv_conformance import wire
-from conv_conformance.call import Call, Variation
-from conv_conformance.dtypes import NAMES, numpy_type
-from conv_conformance.observation import Malformed, Message, from_message
-from conv_conformance.vocabulary import ARRAYS
+from conv_conformance.core.call import Call, Variation
+from conv_conformance.core.dtypes import DTYPES, numpy_type
+from conv_conformance.core.observation import Malformed, Message, from_message
+from conv_conformance.core.vocabulary import ARRAYS
 
 from .builders import call_of, ramp
 
@@ -67,7 +67,7 @@ def test_call_comes_back_as_it_was(name: str) -> None:
             assert (got.dtype, got.shape, got.tobytes()) == (sent.dtype, sent.shape, sent.tobytes())
 
 
-@pytest.mark.parametrize("dtype", NAMES)
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_every_dtype_crosses(dtype: str) -> None:
     """
     Elements of every dtype of the format arrive with the same bits.

@@ -8,7 +8,7 @@ import json
 
 import pytest
 from conv_conformance import worker
-from conv_conformance.adapter import Raised, ask
+from conv_conformance.core.backend import Raised, ask
 
 
 def refused(said: str) -> RuntimeError:

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from conv_conformance.adapter import Outputs
 from conv_conformance.backends.numpy import NumPy
-from conv_conformance.call import Array, Call
+from conv_conformance.core.backend import Outputs
+from conv_conformance.core.call import Call
+from conv_conformance.core.storage import Array
+from conv_conformance.core.training import Training
 from conv_conformance.reference.trajectory import matrix
-from conv_conformance.training import Training
 
 __all__ = [
     "ascends",

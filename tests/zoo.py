@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from conv_conformance.call import Array, Call, Variation
-from conv_conformance.case import Case
-from conv_conformance.expectation import AnyOf, Expectation, Output, Refusal, Shape
+from conv_conformance.core.call import Call, Variation
+from conv_conformance.core.case import Case
+from conv_conformance.core.expectation import AnyOf, Expectation, Output, Refusal, Shape
+from conv_conformance.core.storage import Array
 from conv_conformance.reference import evaluate
 from conv_conformance.targets import Adapter, resolve
 

@@ -15,12 +15,12 @@ from pathlib import Path as File
 from typing import IO, Any
 
 from conv_conformance import entries, inprocess, platforms
-from conv_conformance.case import Case
+from conv_conformance.core.case import Case
+from conv_conformance.core.verdict import Verdict
 from conv_conformance.ledger import Ledger
 from conv_conformance.plan import Plan, make_plan
 from conv_conformance.record import TargetInfo
 from conv_conformance.targets import resolve
-from conv_conformance.verdict import Verdict
 from conv_conformance.worker import PREPARE
 
 from .probes import Probe, probes

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path as File
 from typing import Any
 
-from conv_conformance.case import Case
+from conv_conformance.core.case import Case
 
 from .probes import Path
 from .settings import Setting

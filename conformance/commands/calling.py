@@ -15,12 +15,9 @@ from . import codes, showing
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..call import Call
-    from ..case import Case
+    from ..core import Call, Case, Observation, Verdict
     from ..failing import Made
-    from ..observation import Observation
     from ..targets import Adapter
-    from ..verdict import Verdict
 
 
 def judge(out: Console, cases: Sequence[Case], backends: Sequence[str], *, probes: bool) -> int:
@@ -108,7 +105,7 @@ def _account(case: Case, made: Made) -> Iterator[tuple[str, str]]:
 
 def _judged(case: Case, verdict: Verdict) -> Iterator[tuple[str, str]]:
     """Yield the verdict, with the alternative that was followed, and of a wrong output its cause and the numbers."""
-    from ..expectation import Shape
+    from ..core import Shape
     from ..reports.blocks import block
 
     if isinstance(case.expectation, Shape) and not case.clauses:
@@ -166,7 +163,7 @@ def shrink(cases: Sequence[Case], backend: str) -> int:
 def _unshrinkable(case: Case) -> str:
     """Return why a call is not made small; nothing where it may be."""
     from .. import asked
-    from ..expectation import Shape
+    from ..core import Shape
 
     if case.call.training is not None:
         return "is a training, and single calls are made small"
@@ -189,9 +186,9 @@ def _unfailing(case: Case, adapter: Adapter) -> str:
 
 def _print_smallest(case: Case, call: Call, adapter: Adapter) -> None:
     from .. import asked, casetext
+    from ..core import Verdict
     from ..failing import made
     from ..reports.script import script
-    from ..verdict import Verdict
 
     name = f"{case.id.partition('[')[0]}-shrunk"
     small = asked.case(call)

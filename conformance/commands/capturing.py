@@ -29,8 +29,8 @@ def capture(output: Path, ranges: bool, program: Sequence[str]) -> int:
     from tempfile import TemporaryDirectory
 
     from ..capture import environment
+    from ..core import Invalid, Problem, writing
     from ..models import finish
-    from ..problem import Invalid, Problem, writing
     from ..sightings import log_of
 
     log = log_of(output)

@@ -32,7 +32,7 @@ def cite(what: str | None, bibtex: bool) -> int:
 
 def _found(what: str | None) -> Citation:
     from .. import citation
-    from ..problem import Invalid, Problem, suggestion
+    from ..core import Invalid, Problem, suggestion
 
     corpus = showing.corpus((), "quick" if what is not None and "[" in what else "none")
     if what is None:

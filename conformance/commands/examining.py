@@ -28,8 +28,8 @@ def validate(what: Sequence[str], sweeps: str, redundant: bool, is_release: bool
     Exit codes: 0 nothing wrong; 1 redundant cases; 2 something wrong.
     """
     from .. import citation, lint, lock, specification, versions, worth
+    from ..core import Invalid
     from ..corpus import shipped
-    from ..problem import Invalid
     from ..validation import check
 
     if is_release and (what or redundant):

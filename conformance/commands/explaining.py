@@ -15,9 +15,8 @@ from . import calling, showing
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..call import Call
-    from ..case import Case
     from ..clauses import Clause
+    from ..core import Call, Case
 
 OPS = ("conv", "depthwise_conv", "separable_conv", "conv_transpose")
 MODES = ("zeros", "reflect", "replicate", "circular")

@@ -55,7 +55,7 @@ def check(
     import shlex
 
     from .. import candidates, changes, environments
-    from ..problem import Invalid
+    from ..core import Invalid
     from ..selection import Selection
 
     console = showing.console(stderr=True)

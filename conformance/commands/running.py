@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from ..verdict import POLICIES
+from ..core import POLICIES
 from . import codes, options, showing
 
 
@@ -89,7 +89,7 @@ def run(
     """
     from .. import campaign, candidates, resuming
     from .. import targets as all_targets
-    from ..problem import Invalid
+    from ..core import Invalid
     from ..run import Runner
     from ..terms import Limits, Terms
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from ..campaign import Progress
     from ..changes import Comparison
+    from ..core import Problem
     from ..corpus import Corpus
     from ..ledger import Ledger
-    from ..problem import Problem
 
 
 def complain(error: Exception) -> None:
@@ -114,7 +114,7 @@ def write(path: Path, text: Callable[[], str]) -> None:
     """
     Write a text to a file; raises Invalid.
     """
-    from ..problem import writing
+    from ..core import writing
 
     with writing(path):
         path.write_text(text(), encoding="utf-8")
@@ -126,7 +126,7 @@ def report(record: Any, cases: Corpus, known: Ledger, files: Mapping[str, Path |
 
     What cannot be written does not keep the others back.
     """
-    from ..problem import writing
+    from ..core import writing
     from ..reports import badge, html, junit, markdown, terminal
 
     by_id = {case.id: case for case in cases.cases}
@@ -148,7 +148,7 @@ def _take(steps: Sequence[Callable[[], None]]) -> None:
     """
     Take every step, also behind one that fails; raises Invalid with what is wrong with any.
     """
-    from ..problem import Invalid
+    from ..core import Invalid
 
     problems: list[Problem] = []
     for step in steps:

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..call import Array, dilated
+from ..core import Array, dilated
 
 
 @dataclass(frozen=True, kw_only=True)

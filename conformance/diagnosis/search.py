@@ -13,11 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import numerics
-from ..call import Array, Call
-from ..dtypes import FORMATS, numpy_type
+from ..core import FORMATS, Array, Call, Diagnosis, numpy_type
 from ..portions import PORTIONS
 from ..regions import region
-from ..verdict import Diagnosis
 from .causes import CAUSES, Candidate, Returned
 from .interpretation import Interpretation
 from .scopes import narrowed

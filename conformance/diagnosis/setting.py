@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..call import Call, dilated
+from ..core import Call, dilated
 from .axis import Axis
 
 

@@ -11,8 +11,7 @@ from itertools import permutations
 
 import numpy as np
 
-from ..call import Array, Call
-from ..dtypes import is_complex, is_integer, numpy_type
+from ..core import Array, Call, is_complex, is_integer, numpy_type
 from .axis import Axis
 from .interpretation import Interpretation, Stage, biased, convolved, windows
 from .setting import Setting, settings

@@ -15,9 +15,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..call import Array, Call
-from ..dtypes import numpy_type
-from ..vocabulary import COTANGENT
+from ..core import COTANGENT, Array, Call, numpy_type
 from .evaluator import HONEST, Axis, Told, convolve, inner, kernel_letters, source, wide
 from .memory import placed, read_placed
 

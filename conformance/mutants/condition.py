@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..call import Array, Call
+from ..core import Array, Call
 from .evaluator import HONEST, Axis, stuff, translate
 from .objections import objections
 from .regions import Region

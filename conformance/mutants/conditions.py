@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ..call import Call
-from ..dtypes import NAMES, is_complex, is_integer
+from ..core import DTYPES, Call, is_complex, is_integer
 from .condition import Condition, axes, channels, joined, off_block, sized, some, window
 from .evaluator import KERNELS, output_dtype
 from .objections import produced
@@ -281,7 +280,7 @@ CONDITIONS: Mapping[str, Condition] = {
     # Dtypes
     **{
         f"dtype-{name.replace('_', '-')}": Condition(sentence=f"The input is `{name}`.", when=_of_dtype(name))
-        for name in NAMES
+        for name in DTYPES
         if name != "float32"
     },
     "integers": Condition(sentence="The input is of integers.", when=lambda call: is_integer(call.dtype.input)),

@@ -15,9 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..adapter import Refused
-from ..call import Array, Call, Pairs
-from ..dtypes import is_complex, is_integer, numpy_type
+from ..core import Array, Call, Pairs, Refused, is_complex, is_integer, numpy_type
 from .objections import objections
 
 #: The arrays that may hold a kernel, in the order in which they are applied.

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..problem import Invalid, Problem
+from ..core import Invalid, Problem
 
 FILE = "kills.json"
 

@@ -12,13 +12,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from warnings import catch_warnings
 
-from ..adapter import Target
-from ..call import Call
-from ..case import Case
+from ..core import UNEXPECTED, Call, Case, Target
 from ..corpus import Corpus
 from ..inprocess import verdicts
 from ..plan import make_plan, refusals
-from ..verdict import UNEXPECTED
 from .conditions import CONDITIONS, parts
 from .kills import Kills
 from .mutant import Mutant

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..call import Array, Call
+from ..core import Array, Call
 
 
 def placed(call: Call, name: str) -> Array:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..adapter import Refused
-from ..call import Array, Call
+from ..core import Array, Call, Refused
 from . import conditions
 from .backward import HONEST_BACK, THERE, Backward, gradients
 from .condition import Condition

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..call import Call
-from ..dtypes import is_complex, is_integer
+from ..core import Call, is_complex, is_integer
 
 WORDS = {
     "conv": ("valid", "same", "same_lower", "causal", "full"),

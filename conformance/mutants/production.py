@@ -9,7 +9,7 @@ from math import prod
 
 import numpy as np
 
-from ..call import Array, Call
+from ..core import Array, Call
 from .condition import Condition, axes, channels, sized
 from .evaluator import translate
 from .objections import produced

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..call import Array
+from ..core import Array
 
 #: Marks the elements of an output, as booleans of its shape.
 Region: TypeAlias = Callable[[Array], Array]

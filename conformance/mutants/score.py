@@ -8,14 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import islice
 
-from ..adapter import Target
-from ..case import Case
+from ..core import UNEXPECTED, Case, Target
 from ..corpus import Corpus
 from ..lock import meaning
 from ..run import Runner, TargetRun
 from ..targets import Adapter
 from ..terms import Terms
-from ..verdict import UNEXPECTED
 from .kills import Kills
 from .marked import is_answered, noticing
 from .mutant import Mutant

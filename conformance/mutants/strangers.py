@@ -20,15 +20,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..adapter import Outputs, Refused, ask
-from ..call import Array, Call
+from ..core import ARRAYS, UNEXPECTED, Array, Call, Invalid, Outputs, Problem, Refused, ask
 from ..corpus import Corpus
 from ..inprocess import verdicts
 from ..lock import meaning
 from ..plan import Plan, make_plan
-from ..problem import Invalid, Problem
-from ..verdict import UNEXPECTED
-from ..vocabulary import ARRAYS
 from .evaluator import HONEST, evaluate
 from .kills import Kills
 from .score import Done

@@ -10,8 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from .. import __version__
-from ..adapter import Limit, Outputs, Target
-from ..call import Call
+from ..core import Call, Limit, Outputs, Target
 from . import conditions
 from .faults import NAMES
 from .mutant import Mutant

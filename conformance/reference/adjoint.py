@@ -16,8 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ..call import Array, Call, permuted
-from ..vocabulary import ARRAYS
+from ..core import ARRAYS, Array, Call, permuted
 from .direct import (
     Layer,
     convolved,

@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..call import Array, Call
-from ..dtypes import PARTS, is_complex, is_integer, numpy_type
+from ..core import PARTS, Array, Call, is_complex, is_integer, numpy_type
 from . import terms
 from .contraction import Contraction
 from .maps import Axis, backward, forward

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..call import Array
+from ..core import Array
 from . import residues, terms
 
 Index: TypeAlias = tuple[int, ...]

@@ -13,8 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..call import Array, Call
-from ..dtypes import FORMATS, PARTS, is_complex, is_integer, numpy_type
+from ..core import FORMATS, PARTS, Array, Call, is_complex, is_integer, numpy_type
 from .exact import ABSENT, Exact, add, dot, exact
 from .places import Gather, Scatter, cropping, gathered, padding, read, stuffed, window, written
 from .rounding import flushed, rounded, shortened

@@ -12,7 +12,7 @@ from itertools import cycle, islice, repeat
 
 import numpy as np
 
-from ..call import Array
+from ..core import Array
 from .undefined import Undefined
 
 

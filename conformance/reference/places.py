@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from ..call import Array
+from ..core import Array
 from .undefined import Undefined
 
 

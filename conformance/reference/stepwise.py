@@ -10,8 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..call import Array, Call
-from ..dtypes import is_complex, numpy_type
+from ..core import Array, Call, is_complex, numpy_type
 from .direct import Layer, input_of, kernel_of, layers_of
 from .undefined import Undefined, check
 

@@ -11,8 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..call import Array, Call, PerArray
-from ..training import Training
+from ..core import Array, Call, PerArray, Training
 from .direct import evaluate
 from .transposed import gradients_again
 

@@ -13,8 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..call import Array, Call, permuted
-from ..vocabulary import ARRAYS
+from ..core import ARRAYS, Array, Call, permuted
 from . import again
 from .contraction import Contraction
 from .maps import Axis, forward

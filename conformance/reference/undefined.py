@@ -6,9 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterator, Mapping
 
-from ..call import Array, Call
-from ..dtypes import FLOATS, is_complex, is_integer, numpy_type
-from ..vocabulary import ARRAYS
+from ..core import ARRAYS, FLOATS, Array, Call, is_complex, is_integer, numpy_type
 
 OPS = ("conv", "depthwise_conv", "separable_conv", "conv_transpose")
 WORDS = ("valid", "same", "same_lower", "causal", "full")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 
+from ..core import UNEXPECTED
 from ..record import Record
-from ..verdict import UNEXPECTED
 
 LABEL = "convolutions"
 

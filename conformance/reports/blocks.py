@@ -9,13 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from ..call import Array, Call
-from ..case import Case
+from ..core import ARRAYS, OPERANDS, SEVERITIES, UNEXPECTED, Array, Call, Case, Verdict
 from ..groups import Group, Seen
 from ..ledger import Ledger
 from ..record import Record, TargetInfo
-from ..verdict import SEVERITIES, UNEXPECTED, Verdict
-from ..vocabulary import ARRAYS, OPERANDS
 from .numerals import numeral
 from .script import written
 

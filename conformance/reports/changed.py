@@ -7,11 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..case import Case
 from ..changes import CHANGES, Change, Comparison
+from ..core import Case, Verdict
 from ..corpus import Corpus
 from ..ledger import Ledger
-from ..verdict import Verdict
 from . import comparison
 from .sheet import NOTHING, Once, Said, Word, about, laid_out, shown, version, word
 

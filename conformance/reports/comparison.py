@@ -12,11 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..case import Case
 from ..changes import CHANGES, Change, Comparison, Pair
+from ..core import Case, Verdict
 from ..groups import Group, to_line
 from ..ledger import Ledger
-from ..verdict import Verdict
 from .blocks import block, share
 from .markdown import SIZE, escaped
 from .script import script

@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from xml.etree import ElementTree
 
-from ..case import Case
+from ..core import Case, Verdict, fails
 from ..groups import Group
 from ..record import Record
-from ..verdict import Verdict, fails
 from .blocks import probed, told
 
 # What XML 1.0 cannot hold, even escaped.

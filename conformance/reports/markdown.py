@@ -8,13 +8,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ..alternatives import of
-from ..case import Case
 from ..clauses import Clause
+from ..core import OPERANDS, VERDICTS, Case
 from ..groups import Group
 from ..ledger import Ledger
 from ..record import Record
-from ..verdict import VERDICTS
-from ..vocabulary import OPERANDS
 from .blocks import Block, block_of, items
 from .terminal import unsteady
 

@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from ..core import UNEXPECTED, Verdict
 from ..record import TargetInfo, Timing
 from ..run import Tell
-from ..verdict import UNEXPECTED, Verdict
 
 
 @contextmanager

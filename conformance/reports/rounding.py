@@ -11,9 +11,8 @@ from collections.abc import Iterable, Sequence
 from math import ceil, log2
 from typing import NamedTuple
 
-from ..dtypes import FORMATS
+from ..core import FORMATS, Verdict
 from ..record import Record
-from ..verdict import Verdict
 
 #: The scale begins at this power of two, where all that is smaller stands, and ends no lower than at the other.
 LEAST, FEWEST = -4, 4

@@ -13,9 +13,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from ..call import Array, Call
-from ..verdict import Verdict
-from ..vocabulary import OPERANDS
+from ..core import OPERANDS, Array, Call, Verdict
 
 #: What the text of a call begins names with, and how each comes into a program.
 IMPORTS = {

@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from .. import specification
-from ..case import Case
+from ..core import UNEXPECTED, VERDICTS, Case, Verdict
 from ..corpus import Corpus
 from ..ledger import Ledger
 from ..record import Record, TargetInfo
-from ..verdict import UNEXPECTED, VERDICTS, Verdict
 from . import choices, rounding
 from .blocks import block, parameters, probed, seen
 from .comparison import sentence

@@ -16,11 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ..alternatives import Followed, inconsistent, of
-from ..case import Case
 from ..clauses import Clause
+from ..core import VERDICTS, Case, Verdict
 from ..ledger import Ledger
 from ..record import Record, TargetInfo
-from ..verdict import VERDICTS, Verdict
 from .blocks import Block, block, block_of, items
 
 #: More blocks than this are counted, not shown: a person reads the first ones, a program reads the record.

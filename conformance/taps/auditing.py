@@ -12,16 +12,13 @@ from contextlib import closing, nullcontext
 from dataclasses import replace
 
 from .. import wire
-from ..call import Array, Call
-from ..case import Case
-from ..expectation import AnyOf, Output
+from ..core import AnyOf, Array, Call, Case, Output, Verdict
 from ..plan import smoke
 from ..pool import observe
 from ..process import Failed, Seen
 from ..record import Record
 from ..targets import Adapter
 from ..terms import Terms
-from ..verdict import Verdict
 from .audit import TapAudit
 from .map import Ask
 from .probing import audit

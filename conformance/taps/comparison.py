@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import numerics
-from ..call import Array, Call
+from ..core import Array, Call
 from ..regions import region
 from .audit import KINDS, Part
 from .map import NOTHING, UNKNOWN, TapMap

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..call import Array, Call
+from ..core import Array, Call
 from .comparison import Comparison, index
 from .map import TapMap
 

@@ -5,7 +5,7 @@ The audit of one call: its probes are asked of a target and of the reference, an
 from __future__ import annotations
 
 from .. import reference
-from ..call import Call
+from ..core import Call
 from .audit import TapAudit
 from .comparison import Comparison
 from .map import UNKNOWN, Ask, probes

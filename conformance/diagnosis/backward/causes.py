@@ -13,8 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ...call import Array
-from ...dtypes import numpy_type
+from ...core import Array, numpy_type
 from ..axis import Axis
 from ..setting import Setting
 from ..subject import Subject

@@ -10,10 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from ... import numerics, reference
-from ...call import Array, Call
-from ...dtypes import FORMATS
-from ...verdict import Diagnosis
-from ...vocabulary import COTANGENT
+from ...core import COTANGENT, FORMATS, Array, Call, Diagnosis
 from ..scopes import narrowed
 from ..search import MOST, STUMBLES
 from ..subject import Subject, kernel_of, subject, wide

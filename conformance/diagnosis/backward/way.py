@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ...call import Array
+from ...core import Array
 from ..axis import Axis, reads
 from ..interpretation import Stage, windows
 from ..subject import Subject

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from ...call import Array
+from ...core import Array
 from ..subject import Subject
 from .kinds import Cause
 

@@ -10,7 +10,7 @@ from math import prod
 
 import numpy as np
 
-from ...call import Array
+from ...core import Array
 from ..axis import reads
 from ..interpretation import biased
 from ..subject import Subject

@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from ...call import Array
+from ...core import Array
 from ..interpretation import Interpretation
 from ..subject import Subject
 from .kinds import Cause

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...call import Array
+from ...core import Array
 from ..axis import Axis
 from ..interpretation import Interpretation, biased
 from ..subject import Subject, one_by_one

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...call import Array
+from ...core import Array
 from ..interpretation import Interpretation, biased, convolved
 from ..subject import Subject, kernel_of, transpositions
 from .kinds import Cause

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ...call import Array
+from ...core import Array
 from ..interpretation import Interpretation
 from ..subject import Subject
 

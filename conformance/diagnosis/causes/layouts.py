@@ -11,9 +11,7 @@ from itertools import product
 
 import numpy as np
 
-from ... import storage
-from ...call import Array
-from ...dtypes import numpy_type
+from ...core import Array, numpy_type, storage
 from ..interpretation import Interpretation
 from ..subject import Subject, kernel_of, wide
 from .kinds import Cause, Returned

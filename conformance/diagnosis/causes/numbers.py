@@ -9,8 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...call import Array
-from ...dtypes import FORMATS, is_integer, numpy_type
+from ...core import FORMATS, Array, is_integer, numpy_type
 from ..interpretation import Interpretation, Stage, biased, convolved
 from ..subject import Subject
 from .kinds import Candidate, Candidates, Cause, Returned

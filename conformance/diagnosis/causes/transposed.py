@@ -11,7 +11,7 @@ from itertools import product
 
 import numpy as np
 
-from ...call import Array
+from ...core import Array
 from ..axis import Axis, reads
 from ..interpretation import Interpretation, biased, convolved
 from ..setting import Setting

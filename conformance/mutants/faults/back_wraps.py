@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
-from ...call import Array, Call
+from ...core import Array, Call
 from ..backward import Backward, Part
 
 #: A fault of the way back; applied once for each call that is prepared.

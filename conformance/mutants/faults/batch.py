@@ -8,8 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...adapter import Refused
-from ...call import Array, Call
+from ...core import Array, Call, Refused
 from ..evaluator import Stages, Told
 from .wraps import Edit, sums
 

@@ -9,7 +9,7 @@ from math import prod
 
 import numpy as np
 
-from ...call import Array, Call
+from ...core import Array, Call
 from ..evaluator import inner
 from .back_wraps import BackEdit, by_bias
 from .parts import tail, without

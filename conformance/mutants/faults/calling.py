@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...call import Array, Call
+from ...core import Array, Call
 from ..evaluator import Axis, Stages, Told, padded
 from .wraps import Edit
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...call import Array
+from ...core import Array
 from ..evaluator import Axis, Stages, Told, inner
 from .wraps import Edit, data, kernel, sums
 

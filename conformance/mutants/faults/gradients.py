@@ -11,10 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...adapter import Refused
-from ...call import Array, Call
-from ...dtypes import numpy_type
-from ...vocabulary import COTANGENT
+from ...core import COTANGENT, Array, Call, Refused, numpy_type
 from ..backward import THERE, Backward, Part, by_groups, canonical_letters, filters_of, meetings
 from ..evaluator import canonical, inner
 from ..memory import placed

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...call import Array
+from ...core import Array
 from ..backward import Part, by_groups
 from .back_wraps import BackEdit, by_input, by_kernel, input_of, kernel_of, where
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...call import Array, Call
+from ...core import Array, Call
 from ..evaluator import Axis, Stages, Told
 from .wraps import Edit, data, finished, kernel, sums
 

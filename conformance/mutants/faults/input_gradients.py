@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...call import Array
+from ...core import Array
 from ..backward import Part, meetings
 from ..evaluator import inner
 from .back_wraps import BackEdit, both_of, by_input, forward, input_of

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...call import Array, Call
+from ...core import Array, Call
 from ..evaluator import Stages, Told
 from .wraps import Edit
 

@@ -9,8 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...adapter import Refused
-from ...call import Array, Call
+from ...core import Array, Call, Refused
 from ..evaluator import Stages
 from ..memory import placed
 from .wraps import Edit

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...call import Array, Call
-from ...dtypes import FORMATS, is_complex, is_integer, numpy_type
+from ...core import FORMATS, Array, Call, is_complex, is_integer, numpy_type
 from ..evaluator import Axis, Stages, Told, output_dtype
 from .wraps import Edit, finished, operands, returned, shifted, sums
 

@@ -9,8 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...adapter import Refused
-from ...call import Array, Pairs
+from ...core import Array, Pairs, Refused
 from ..evaluator import Axis, Stages, Told, padded, span
 from .wraps import Edit, first, measured
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...call import Array, Call
+from ...core import Array, Call
 from ..backward import Part, by_input
 from ..evaluator import Axis, padded, source
 from . import back_wraps as back

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...call import Array
+from ...core import Array
 from ..backward import Part
 from ..evaluator import Axis
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...call import Array, Call, PerArray
+from ...core import Array, Call, PerArray
 from ..evaluator import Stages
 from ..objections import produced
 from .wraps import Edit

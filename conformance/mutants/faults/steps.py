@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...call import Array, Call
+from ...core import Array, Call
 from ..evaluator import Axis, Stages, Told, inner, span
 from .wraps import Edit, finished, first, measured, per_axis, sums
 

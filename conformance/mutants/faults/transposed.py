@@ -10,7 +10,7 @@ from itertools import product
 
 import numpy as np
 
-from ...call import Array, Call
+from ...core import Array, Call
 from ..evaluator import Axis, Stages, Told, inner, mixed, padded, span, transposed_filters
 from .wraps import Edit, first, kernel
 

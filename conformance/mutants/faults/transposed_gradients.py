@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...call import Array
+from ...core import Array
 from ..backward import Part
 from .back_wraps import BackEdit, by_input, by_kernel, input_of, kernel_of, transposed
 from .parts import each_axis, flipped, kernel_swapped, undilated, unstrided

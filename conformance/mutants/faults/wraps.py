@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
-from ...call import Array, Call
+from ...core import Array, Call
 from ..evaluator import Axis, Stages, Told
 
 #: A fault: the stages of an evaluator that has it, made of those of one that has not.

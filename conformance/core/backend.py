@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
-from .call import Array, Call
+from .call import Call
+from .storage import Array
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from .call import Array
+from .storage import Array
 
 #: What a worker may say of a call; a death is seen by the parent.
 RETURNED, RAISED, SKIPPED = "returned", "raised", "skipped"

@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from . import __version__
+from .. import __version__
 from .problem import Invalid, Problem
 
 #: Of how many loaders, the newest ones, what they read is kept.
@@ -54,7 +54,9 @@ def key(content: bytes) -> str:
 @lru_cache(maxsize=1)
 def _loader() -> str:
     """Name the loader so that another one, or this one after an edit, never sees what was kept here."""
-    newest = max((file.stat().st_mtime_ns for file in Path(__file__).parent.glob("*.py")), default=0)
+    root = Path(__file__).parents[1]
+    files = (file for pattern in ("*.py", "core/*.py", "corpus/**/*.py") for file in root.glob(pattern))
+    newest = max((file.stat().st_mtime_ns for file in files), default=0)
     name = f"{__version__} {newest} {sys.implementation.cache_tag} {marshal.version}"
     return hashlib.sha256(name.encode()).hexdigest()[:16]
 

@@ -13,15 +13,15 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from . import storage as memory
+from .storage import Array
 from .training import Training
 from .vocabulary import ARRAYS, DIRECTIONS, OF_OUTPUT, PADDINGS, SPATIAL, TRANSPOSED_PADDINGS
 
-Array: TypeAlias = "np.ndarray[Any, Any]"
 #: [low, high] for each spatial axis.
 Pairs: TypeAlias = tuple[tuple[int, int], ...]
 

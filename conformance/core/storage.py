@@ -12,9 +12,6 @@ import numpy as np
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 
-#: Every storage of the case format; `broadcast` is written `broadcast: N`, with the letter of its axis.
-NAMES = ("contiguous", "channels_last", "transposed", "offset", "strided", "broadcast", "reversed", "readonly")
-
 
 def stored(array: Array, storage: str, letters: str) -> Array:
     """

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from .call import Array, Call
+from .call import Call
+from .storage import Array
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -38,6 +38,7 @@ PADDINGS = ("valid", "same", "same_lower", "causal", "full")
 #: The padding words of a transposed convolution.
 TRANSPOSED_PADDINGS = PADDINGS[:3]
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
+#: How an array lies in memory; `broadcast` is written `broadcast: N`, with the letter of its axis.
 STORAGES = ("contiguous", "channels_last", "transposed", "offset", "strided", "broadcast", "reversed", "readonly")
 VARIATIONS = ("kernel_constant", "dynamic_shape", "inside_graph", "shape_inference", "threads")
 #: The modulus of the generator of pseudo-random integers.

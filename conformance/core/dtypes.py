@@ -23,7 +23,7 @@ NARROW = {"bfloat16": "uint16", "float8_e4m3fn": "uint8", "float8_e5m2": "uint8"
 FLOATS = ("float16", "bfloat16", "float32", "float64", "float8_e4m3fn", "float8_e5m2")
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 COMPLEX = ("complex64", "complex128")
-NAMES = FLOATS + INTEGERS + COMPLEX
+DTYPES = FLOATS + INTEGERS + COMPLEX
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,43 @@
+"""
+The public names of a package, each imported when it is first used.
+
+A package lists its names as imports under `TYPE_CHECKING`, where editors, type checkers and import-linter read them.
+At run time `exports` reads the same lines, so that importing one name of a package does not import all its modules.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+
+def exports(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """
+    Return `__getattr__` and `__dir__` of a package, from the imports in its `if TYPE_CHECKING:` block.
+
+    `package` is the package's `__name__` and `file` its `__file__`.
+    """
+    homes = _homes(Path(file).read_text(encoding="utf-8"))
+
+    def get(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        home = homes[name]
+        value = getattr(import_module(home, package), name) if home != "." else import_module(f".{name}", package)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    return get, lambda: sorted(homes)
+
+
+def _homes(source: str) -> dict[str, str]:
+    """
+    Return the relative module of each public name; of a public module, `.`.
+    """
+    blocks = (node for node in ast.parse(source).body if isinstance(node, ast.If))
+    imports = (node for block in blocks for node in block.body if isinstance(node, ast.ImportFrom))
+    return {alias.name: "." * node.level + (node.module or "") for node in imports for alias in node.names}
