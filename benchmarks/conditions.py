@@ -29,6 +29,8 @@ import numpy as np
 from conv_conformance import corpus, diagnosis, platforms
 from conv_conformance.attributing import attribute
 from conv_conformance.attribution import Attribution
+from conv_conformance.calls.features import features_of
+from conv_conformance.calls.portions import PORTIONS
 from conv_conformance.core.backend import Refused
 from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
@@ -37,13 +39,11 @@ from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import Verdict
 from conv_conformance.diagnosis.causes import CAUSES
 from conv_conformance.diagnosis.scopes import WIDER
-from conv_conformance.features import features_of
 from conv_conformance.groups import FEWEST
 from conv_conformance.judge import Context, judge
 from conv_conformance.mutants import conditions
 from conv_conformance.mutants.faults import EDITS
 from conv_conformance.mutants.mutant import Mutant
-from conv_conformance.portions import PORTIONS
 from conv_conformance.reference import evaluate
 from conv_conformance.showing import Showing, plain
 

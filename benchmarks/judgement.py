@@ -25,10 +25,10 @@ from typing import Any
 
 import numpy as np
 from conv_conformance import Call, entries, evidence, platforms, wire
+from conv_conformance.calls.features import features
 from conv_conformance.core.expectation import Output
 from conv_conformance.core.observation import Observation
 from conv_conformance.core.storage import Array
-from conv_conformance.features import features
 from conv_conformance.judge import Context, judge
 from conv_conformance.plan import smoke
 from conv_conformance.pool import observe

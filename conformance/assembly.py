@@ -11,9 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from . import enlarged
+from .calls import is_drawn, redrawn
 from .clauses import unknown
 from .core import Case, Plain, Problem, Reference, suggestion
-from .drawing import is_drawn, redrawn
 from .glossaries import Glossaries
 from .reading_cases import Document
 from .sweeps import Contradiction, Point, expectation, hollow, points

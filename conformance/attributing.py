@@ -15,12 +15,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from .attribution import Attribution
+from .calls import PORTIONS
 from .conjunctions import Search, Table
 from .core import Case, Verdict
 from .corpus import Corpus
 from .gathering import AGREEING
 from .groups import FEWEST, Seen
-from .portions import PORTIONS
 from .record import Record
 from .showing import Showing
 

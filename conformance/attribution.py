@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .condition import Condition, condition_of
+from .calls import Condition, condition_of
 from .groups import Seen
 
 

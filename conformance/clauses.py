@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import rules
+from .calls import rules
 from .core import ARRAYS, Invalid, Plain, Problem, suggestion
 from .reading import Reader, Wrong, mapping, sequence, text, word
 from .reading_about import read_id

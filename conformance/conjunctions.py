@@ -23,9 +23,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from .condition import Condition
+from .calls import FEATURES, Condition, Value
 from .core import Array
-from .features import FEATURES, Value
 from .groups import FEWEST
 
 #: Calls as the bits of an integer, by their positions.

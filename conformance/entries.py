@@ -11,9 +11,8 @@ from typing import Any
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from . import reading, tree
-from .condition import BOUND, Condition
+from .calls import BOUND, FEATURES, Condition, Feature, Value
 from .core import KINDS, UNEXPECTED, Invalid, Problem
-from .features import FEATURES, Feature, Value
 from .ledger import Entry, Ledger
 from .reading import Reader, Wrong
 

@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .case_features import CaseFeatures
-from .condition import Condition
+from .calls import CaseFeatures, Condition
 from .conjunctions import Part, Search, Table
 from .core import SEVERITIES, UNEXPECTED, Case, Verdict
 from .groups import FEWEST, Group, Seen

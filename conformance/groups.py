@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .condition import Condition, condition_of
+from .calls import Condition, condition_of
 from .core import Verdict
 
 #: Of fewer calls than this no condition is said.

@@ -15,9 +15,8 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from .condition import Condition
+from .calls import Condition, features_of
 from .core import UNEXPECTED, Case, Verdict, matches
-from .features import features_of
 from .record import TargetInfo
 
 #: What a draft has in the place of what only a person can say.

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from . import rules
+from .calls import rules
 from .clauses import CLAUSE, Alternative, Clause
 from .core import Reference
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from . import rules
 from .axes import BIAS, LENGTHS, SHAPES
+from .calls import rules
 from .core import COTANGENT, Plain
 from .reading import Reader, Wrong, integer, integers, mapping, sequence, word
 from .reading_about import ABOUT, read_about

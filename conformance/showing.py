@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .case_features import CaseFeatures
+from .calls import PORTIONS, CaseFeatures
 from .core import FORMATS, AnyOf, Array, Case, Finding, Output, Verdict
 from .difference import special
 from .numerics import wide
-from .portions import PORTIONS
 from .reference import evaluate
 
 if TYPE_CHECKING:

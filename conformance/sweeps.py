@@ -14,10 +14,10 @@ from zlib import crc32
 
 from . import covering, geometry
 from .axes import at
+from .calls import RULES, SENSIBLE
 from .clauses import Alternative, Clause
 from .core import MODULUS, Plain, cache
 from .covering import Row
-from .rules import RULES, SENSIBLE
 from .specs import Spec
 
 if TYPE_CHECKING:

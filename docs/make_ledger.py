@@ -4,7 +4,7 @@ The page of the ledger, docs/reference/ledger.md, from the table of features; ma
 
 from __future__ import annotations
 
-from conv_conformance.features import FEATURES, Feature
+from conv_conformance.calls.features import FEATURES, Feature
 
 HEAD = """\
 # The ledger

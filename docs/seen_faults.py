@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from conv_conformance.case_features import CaseFeatures
+from conv_conformance.calls.case_features import CaseFeatures
 from conv_conformance.core.case import Case
 from conv_conformance.core.verdict import SEVERITIES, Verdict
 from conv_conformance.gathering import grouped

@@ -15,7 +15,8 @@ import pytest
 from conv_conformance import corpus, reference
 from conv_conformance.attributing import MOST, attribute, attributed
 from conv_conformance.attribution import Attribution, from_line, to_line
-from conv_conformance.condition import Condition
+from conv_conformance.calls.condition import Condition
+from conv_conformance.calls.features import features_of
 from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
 from conv_conformance.core.expectation import AnyOf, Output
@@ -23,7 +24,6 @@ from conv_conformance.core.observation import Observation
 from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import Diagnosis, Verdict
 from conv_conformance.diagnosis import diagnose
-from conv_conformance.features import features_of
 from conv_conformance.groups import Seen
 from conv_conformance.judge import Context, judge
 from conv_conformance.ledger import Ledger

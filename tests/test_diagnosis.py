@@ -14,6 +14,7 @@ import conv_conformance
 import numpy as np
 import pytest
 from conv_conformance import reference
+from conv_conformance.calls.output_region import region
 from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
 from conv_conformance.core.dtypes import numpy_type
@@ -27,7 +28,6 @@ from conv_conformance.diagnosis.causes import CAUSES
 from conv_conformance.diagnosis.scopes import WIDER, narrowed
 from conv_conformance.diagnosis.subject import subject
 from conv_conformance.record import from_line, to_line
-from conv_conformance.regions import region
 from conv_conformance.reports.blocks import block
 from conv_conformance.run import Runner
 from conv_conformance.targets import resolve

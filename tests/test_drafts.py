@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conv_conformance.condition import condition_of
+from conv_conformance.calls.condition import condition_of
+from conv_conformance.calls.features import features_of
 from conv_conformance.core.verdict import Finding, Verdict
 from conv_conformance.drafts import draft
 from conv_conformance.entries import load
-from conv_conformance.features import features_of
 from conv_conformance.gathering import grouped
 from conv_conformance.ledger import TODO, Ledger
 from conv_conformance.record import Record, TargetInfo

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_conformance.condition import Condition, condition_of
+from conv_conformance.calls.condition import Condition, condition_of
+from conv_conformance.calls.features import FEATURES, Value, features, features_of
 from conv_conformance.core.call import Call, Variation
 from conv_conformance.corpus import load
-from conv_conformance.features import FEATURES, Value, features, features_of
 from conv_conformance.reference import evaluate
 from conv_conformance.reference.undefined import Undefined
 from hypothesis import given, reject, settings

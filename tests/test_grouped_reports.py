@@ -14,11 +14,11 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from conv_conformance.condition import condition_of
+from conv_conformance.calls.condition import condition_of
+from conv_conformance.calls.features import features_of
 from conv_conformance.core.case import Case
 from conv_conformance.core.problem import Invalid
 from conv_conformance.core.verdict import Diagnosis
-from conv_conformance.features import features_of
 from conv_conformance.gathering import grouped
 from conv_conformance.ledger import Ledger
 from conv_conformance.record import Record, Writer, read

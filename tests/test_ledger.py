@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 from conv_conformance import corpus
-from conv_conformance.condition import Condition
+from conv_conformance.calls.condition import Condition
+from conv_conformance.calls.features import Value
 from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
 from conv_conformance.core.problem import Invalid
 from conv_conformance.core.verdict import Finding, Verdict
 from conv_conformance.entries import load, shipped
-from conv_conformance.features import Value
 from conv_conformance.ledger import Entry, Ledger
 from conv_conformance.record import TargetInfo
 from packaging.specifiers import SpecifierSet

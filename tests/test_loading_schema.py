@@ -10,6 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from conv_conformance.calls.rules import RULES, SENSIBLE
 from conv_conformance.core.problem import Invalid
 from conv_conformance.corpus import load, shipped
 from conv_conformance.glossaries import NAMES
@@ -17,7 +18,6 @@ from conv_conformance.reading_about import ABOUT
 from conv_conformance.reading_calls import KEYS
 from conv_conformance.reading_sweeps import AXES
 from conv_conformance.reading_training import TRAINING
-from conv_conformance.rules import RULES, SENSIBLE
 from conv_conformance.tree import Mapping, Node, Scalar, parse
 
 SCHEMA = json.loads((shipped() / "case.schema.json").read_text())

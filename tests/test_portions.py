@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from conv_conformance.calls.portions import PORTIONS
 from conv_conformance.core.storage import Array
-from conv_conformance.portions import PORTIONS
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conv_conformance.calls.rules import RULES
 from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
 from conv_conformance.core.dtypes import DTYPES
@@ -16,7 +17,6 @@ from conv_conformance.core.expectation import AnyOf, Output, Refusal
 from conv_conformance.core.problem import Invalid
 from conv_conformance.corpus import load
 from conv_conformance.reference import evaluate
-from conv_conformance.rules import RULES
 
 from .builders import call_of
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conv_conformance.weights import FRAMEWORKS, LAYOUTS, route, translated
+from conv_conformance.calls.kernel_conversion import FRAMEWORKS, LAYOUTS, route, translated
 
 
 def test_every_ordered_pair_computes_the_same() -> None:

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 import torch
-from conv_conformance.weights import FRAMEWORKS, LAYOUTS, translated
+from conv_conformance.calls.kernel_conversion import FRAMEWORKS, LAYOUTS, translated
 
 try:
     from flax import linen

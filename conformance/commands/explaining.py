@@ -172,7 +172,7 @@ def _ways(out: Console, words: dict[str, Any], output_size: int) -> int:
 
 
 def _weights(call: Call) -> Iterator[tuple[str, str]]:
-    from ..weights import FRAMEWORKS, route
+    from ..calls import FRAMEWORKS, route
 
     stages = {"separable_conv": {"depthwise": "depthwise_conv", "pointwise": "conv"}}.get(call.op, {"": call.op})
     for name, op in stages.items():

@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import numerics
+from ..calls import PORTIONS, region
 from ..core import FORMATS, Array, Call, Diagnosis, numpy_type
-from ..portions import PORTIONS
-from ..regions import region
 from .causes import CAUSES, Candidate, Returned
 from .interpretation import Interpretation
 from .scopes import narrowed

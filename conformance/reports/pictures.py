@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from .. import export
+from ..calls import Axis, Subject
 from ..core import ARRAYS, DIRECTIONS, OF_OUTPUT, AnyOf, Array, Call, Expectation, Finding, Output
 from ..difference import KEPT
 from ..numerics import wide
 from ..reference import places
 from ..reference.undefined import MODES, Undefined
-from ..subject import Axis, Subject
 from .numerals import numeral
 
 #: An array with more elements than are written out is a heat map, up to so many.

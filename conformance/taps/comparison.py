@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from .. import numerics
+from ..calls import region
 from ..core import Array, Call
-from ..regions import region
 from .audit import KINDS, Part
 from .map import NOTHING, UNKNOWN, TapMap
 

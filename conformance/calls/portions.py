@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from .core import Array
+from ..core import Array
 
 #: Marks the elements of an output of a shape, as booleans.
 Portion: TypeAlias = Callable[[tuple[int, ...]], Array]

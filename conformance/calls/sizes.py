@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .core import ARRAYS, Array, Call, dilated
+from ..core import ARRAYS, Array, Call, dilated
 
 #: What arrays may hold, the usual first: whole numbers, fractions too, NaN or an infinity too.
 VALUES = ("integers", "fractions", "nonfinite")

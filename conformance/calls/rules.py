@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
-from .core import DTYPES, FORMATS, PARTS, is_integer
+from ..core import DTYPES, FORMATS, PARTS, is_integer
 
 if TYPE_CHECKING:
-    from .core import Array, Call, Pairs
+    from ..core import Array, Call, Pairs
 
 Rule: TypeAlias = Callable[["Call"], bool]
 

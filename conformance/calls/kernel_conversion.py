@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .core import SPATIAL, Array
+from ..core import SPATIAL, Array
 
 #: The letters of kernels by operation and framework, S for the spatial axes in the order D, H, W: I input channels of
 #: one group, O output channels, C channels, M filters of each. A merged depthwise kernel has C * M under O, 1 under I.

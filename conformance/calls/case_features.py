@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 
+from ..core import ARRAYS, Call, Case, Variation
 from .condition import Condition
-from .core import ARRAYS, Call, Case, Variation
 from .features import Value, features_of
 
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from .core import DTYPES, FORMATS, OPS, PADDING_MODES, PADDINGS, STORAGES, Call, Case, is_complex
+from ..core import DTYPES, FORMATS, OPS, PADDING_MODES, PADDINGS, STORAGES, Call, Case, is_complex
 from .rules import RULES
-from .subject import VALUES, Axis, Subject
+from .sizes import VALUES, Axis, Subject
 
 #: A word, a whole number, or whether something is so.
 Value: TypeAlias = "str | int | bool"

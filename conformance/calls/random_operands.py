@@ -4,7 +4,7 @@ Calls whose numbers are drawn for rounding, and the same calls with other number
 
 from __future__ import annotations
 
-from .core import MODULUS, Plain
+from ..core import MODULUS, Plain
 
 #: How far on the seeds of fresh numbers are.
 AHEAD = 1_000_003

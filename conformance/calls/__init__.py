@@ -1,0 +1,33 @@
+"""
+Facts about one call: its sizes, the features and rules that hold for it, conditions, and portions of its output.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from . import rules as rules
+    from .case_features import CaseFeatures as CaseFeatures
+    from .condition import BOUND as BOUND
+    from .condition import Condition as Condition
+    from .condition import condition_of as condition_of
+    from .features import FEATURES as FEATURES
+    from .features import Feature as Feature
+    from .features import Value as Value
+    from .features import features_of as features_of
+    from .kernel_conversion import FRAMEWORKS as FRAMEWORKS
+    from .kernel_conversion import route as route
+    from .kernel_conversion import translated as translated
+    from .output_region import region as region
+    from .portions import PORTIONS as PORTIONS
+    from .random_operands import is_drawn as is_drawn
+    from .random_operands import redrawn as redrawn
+    from .rules import RULES as RULES
+    from .rules import SENSIBLE as SENSIBLE
+    from .sizes import Axis as Axis
+    from .sizes import Subject as Subject
+else:
+    from ..exports import exports
+
+    __getattr__, __dir__ = exports(__name__, __file__)
