@@ -29,7 +29,7 @@ from conv_conformance.judge import Context, judge
 from conv_conformance.plan import smoke
 from conv_conformance.pool import observe
 from conv_conformance.process import Failed, Ready, Seen
-from conv_conformance.reference.trajectory import trajectory
+from conv_conformance.reference.training_path import trajectory
 from conv_conformance.targets import DEFAULTS, OTHERS, named
 from conv_conformance.terms import Limits, Terms
 

@@ -13,7 +13,7 @@ from . import evidence, numerics, reference
 from .core import FORMATS, AnyOf, Array, Call, Case, Expectation, Observation, Output
 from .enclosure import enclosure
 from .evidence import Yardstick
-from .reference.trajectory import trajectory
+from .reference import trajectory
 
 
 class Line(NamedTuple):

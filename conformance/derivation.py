@@ -17,7 +17,7 @@ from .clauses import Clause
 from .core import AnyOf, Call, Case, Expectation, Output, Refusal, Shape
 from .corpus import Corpus, load
 from .mutators import MUTATORS, Mutator, patched
-from .reference.undefined import Undefined, check
+from .reference import Undefined, check
 from .sweeps import Twin, choices, expectation_under, refusals_under
 
 

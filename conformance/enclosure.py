@@ -16,7 +16,7 @@ import numpy as np
 
 from .core import FORMATS, STRUCTURE_LIMIT, Array, Call, Training
 from .interval import Interval, point
-from .reference.trajectory import matrix
+from .reference import matrix
 
 #: The unit of the arithmetic that makes the intervals, added to that of the arithmetic that they are about.
 OWN = 2.0**-52

@@ -14,7 +14,7 @@ from typing import Any
 
 from .clauses import Clause
 from .core import ARRAYS, AnyOf, Array, Call, Case, Expectation, PerArray, Refusal
-from .reference.undefined import Undefined, check
+from .reference import Undefined, check
 from .sweeps import choices
 
 #: The keys with one value, and those with one for each array.

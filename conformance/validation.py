@@ -11,7 +11,7 @@ import numpy as np
 from . import reference
 from .core import FORMATS, AnyOf, Array, Call, Case, Expectation, Fit, Output, Problem, Refusal, Shape
 from .enclosure import enclosure
-from .reference.trajectory import matrix, matrix_again, trajectory
+from .reference import matrix, matrix_again, trajectory
 from .straying import Run, straying
 
 #: The evaluators and differentiators, of the first order and the second, by what a message calls them.

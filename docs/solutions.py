@@ -13,7 +13,7 @@ import numpy as np
 import sympy
 from conv_conformance.core.call import Call
 from conv_conformance.core.storage import Array
-from conv_conformance.reference.trajectory import matrix
+from conv_conformance.reference.training_path import matrix
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -257,8 +257,8 @@ def test_matrix_products_equal_plain_integers(op: str, dtype: str, few: float, m
         kernels = {name: kernel * unit for name, kernel in kernels.items()}
     call = call_of(op, whole(rng, 2, 5, 6, 4) * unit, strides=(2, 1), padding="same", dtype=dtype, **kernels)
     fast = outcome(evaluate, call, frozenset()), outcome(evaluate_again, call, frozenset())
-    monkeypatch.setattr("conv_conformance.reference.exact.LIMIT", 0)
-    monkeypatch.setattr("conv_conformance.reference.exact.FEW", few)
-    monkeypatch.setattr("conv_conformance.reference.contraction._LIMIT", 0)
+    monkeypatch.setattr("conv_conformance.reference.exact.array.LIMIT", 0)
+    monkeypatch.setattr("conv_conformance.reference.exact.array.FEW", few)
+    monkeypatch.setattr("conv_conformance.reference.second.contraction._LIMIT", 0)
     assert fast == (outcome(evaluate, call, frozenset()), outcome(evaluate_again, call, frozenset()))
     assert fast[0] == fast[1]

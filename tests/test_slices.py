@@ -13,8 +13,9 @@ import pytest
 from conv_conformance.core.call import Call
 from conv_conformance.core.dtypes import numpy_type
 from conv_conformance.core.storage import Array
-from conv_conformance.reference import evaluate, exact, slices, terms
-from conv_conformance.reference.expansion import expansion, to_nearest, to_odd
+from conv_conformance.reference import evaluate, exact
+from conv_conformance.reference.exact import scalar, slices
+from conv_conformance.reference.exact.expansion import expansion, to_nearest, to_odd
 
 from .builders import call_of
 from .formulations import bits
@@ -74,7 +75,7 @@ def _pointwise(x: Array, w: Array, output: str) -> Call:
 
 def _rounded(row: Array, column: Array, dtype: str) -> float:
     total = sum((Fraction(a) * Fraction(b) for a, b in zip(row, column, strict=True)), Fraction(0))
-    return float(np.float64(terms.nearest(total, np.dtype(numpy_type(dtype)))).astype(numpy_type(dtype)))
+    return float(np.float64(scalar.nearest(total, np.dtype(numpy_type(dtype)))).astype(numpy_type(dtype)))
 
 
 @pytest.mark.parametrize("beside", [-(2.0**-90), 0.0, 2.0**-90])

@@ -33,7 +33,7 @@ from conv_conformance.enclosure import enclosure
 from conv_conformance.fitting import fitted
 from conv_conformance.interval import Interval
 from conv_conformance.judge import Context, judge
-from conv_conformance.reference.trajectory import matrix, matrix_again, trajectory
+from conv_conformance.reference.training_path import matrix, matrix_again, trajectory
 from conv_conformance.reports.script import script
 from conv_conformance.run import Runner
 from conv_conformance.targets import resolve

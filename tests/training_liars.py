@@ -16,7 +16,7 @@ from conv_conformance.core.backend import Outputs
 from conv_conformance.core.call import Call
 from conv_conformance.core.storage import Array
 from conv_conformance.core.training import Training
-from conv_conformance.reference.trajectory import matrix
+from conv_conformance.reference.training_path import matrix
 
 __all__ = [
     "ascends",

@@ -1,37 +1,35 @@
 """
-What a call evaluates to, and its gradients, exactly, by two formulations that share no indexing.
+The exact output of a call and its exact gradients, by two formulations that share no indexing.
+
+`first` gathers and scatters tap by tap, `second` multiplies by one matrix for each axis; `exact` is their arithmetic.
 """
 
 from __future__ import annotations
 
-from .adjoint import (
-    gradient_magnitudes,
-    gradient_products,
-    gradients,
-    second_order,
-    second_order_magnitudes,
-    second_order_products,
-)
-from .again import evaluate_again
-from .direct import evaluate, magnitude, products
-from .stepwise import stepwise
-from .transposed import gradients_again, second_order_again
-from .undefined import SWITCHES, Undefined
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "SWITCHES",
-    "Undefined",
-    "evaluate",
-    "evaluate_again",
-    "gradient_magnitudes",
-    "gradient_products",
-    "gradients",
-    "gradients_again",
-    "magnitude",
-    "products",
-    "second_order",
-    "second_order_again",
-    "second_order_magnitudes",
-    "second_order_products",
-    "stepwise",
-]
+if TYPE_CHECKING:
+    from .first.forward import evaluate as evaluate
+    from .first.forward import magnitude as magnitude
+    from .first.forward import products as products
+    from .first.gradients import gradient_magnitudes as gradient_magnitudes
+    from .first.gradients import gradient_products as gradient_products
+    from .first.gradients import gradients as gradients
+    from .first.gradients import second_order as second_order
+    from .first.gradients import second_order_magnitudes as second_order_magnitudes
+    from .first.gradients import second_order_products as second_order_products
+    from .first.sequential_sum import stepwise as stepwise
+    from .second.forward import evaluate_again as evaluate_again
+    from .second.gradients import gradients_again as gradients_again
+    from .second.gradients import second_order_again as second_order_again
+    from .training_path import matrix as matrix
+    from .training_path import matrix_again as matrix_again
+    from .training_path import trajectory as trajectory
+    from .undefined import MODES as MODES
+    from .undefined import SWITCHES as SWITCHES
+    from .undefined import Undefined as Undefined
+    from .undefined import check as check
+else:
+    from ..exports import exports
+
+    __getattr__, __dir__ = exports(__name__, __file__)

@@ -15,8 +15,8 @@ from ..calls import Axis, Subject
 from ..core import ARRAYS, DIRECTIONS, OF_OUTPUT, AnyOf, Array, Call, Expectation, Finding, Output
 from ..difference import KEPT
 from ..numerics import wide
-from ..reference import places
-from ..reference.undefined import MODES, Undefined
+from ..reference import MODES, Undefined
+from ..reference.first import tap_positions
 from .numerals import numeral
 
 #: An array with more elements than are written out is a heat map, up to so many.
@@ -108,10 +108,10 @@ def reads(call: Call) -> dict[str, list[list[int]]]:
 def _reads(call: Call, axis: Axis, at: int) -> list[list[int]]:
     size = {"length": axis.length, "taps": axis.taps, "stride": axis.stride, "dilation": call.dilations[at]}
     if call.op == "conv_transpose":
-        found = places.gathered(places.written(**size, low=axis.low, outputs=axis.out), axis.out)
+        found = tap_positions.gathered(tap_positions.written(**size, low=axis.low, outputs=axis.out), axis.out)
     else:
         pair, spread = (axis.low, axis.high), call.input_dilations[at]
-        found = places.read(**size, stuffing=spread, pair=pair, mode=call.padding_mode)
+        found = tap_positions.read(**size, stuffing=spread, pair=pair, mode=call.padding_mode)
     own = found - (call.before[at][0] if call.before is not None else 0)
     is_own = (found < axis.length) & (own >= 0) & (own < call.extents("input")[at])
     elements: list[list[int]] = np.where(is_own, own, -1).T.tolist()

@@ -14,8 +14,8 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from ..core import Array
-from .undefined import Undefined
+from ...core import Array
+from ..undefined import Undefined
 
 
 def window(taps: int, dilation: int) -> int:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import ml_dtypes
 import numpy as np
 
-from ..core import Array
+from ...core import Array
 
 Number: TypeAlias = Fraction | float
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..core import Array
+from ...core import Array
 
 #: The arrays whose sum is meant, of one shape, largest first.
 Expansion: TypeAlias = tuple[Array, ...]

@@ -12,8 +12,8 @@ from itertools import cycle, islice, repeat
 
 import numpy as np
 
-from ..core import Array
-from .undefined import Undefined
+from ...core import Array
+from ..undefined import Undefined
 
 
 @dataclass(frozen=True, kw_only=True)

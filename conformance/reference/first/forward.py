@@ -13,11 +13,11 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..core import FORMATS, PARTS, Array, Call, is_complex, is_integer, numpy_type
-from .exact import ABSENT, Exact, add, dot, exact
-from .places import Gather, Scatter, cropping, gathered, padding, read, stuffed, window, written
-from .rounding import flushed, rounded, shortened
-from .undefined import check
+from ...core import FORMATS, PARTS, Array, Call, is_complex, is_integer, numpy_type
+from ..exact.array import ABSENT, Exact, add, dot, exact
+from ..exact.rounding import flushed, rounded, shortened
+from ..undefined import check
+from .tap_positions import Gather, Scatter, cropping, gathered, padding, read, stuffed, window, written
 
 #: Real numbers, or the real and the imaginary parts of complex ones.
 Parts: TypeAlias = tuple[Exact, ...]

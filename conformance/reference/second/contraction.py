@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..core import Array
-from . import residues, terms
+from ...core import Array
+from ..exact import residues, scalar
 
 Index: TypeAlias = tuple[int, ...]
 #: The taps of one output with the element that each reads, None where it reads a zero.
@@ -23,7 +23,7 @@ Reads: TypeAlias = list[tuple[Index, Index | None]]
 _LIMIT = 2.0**53
 #: So many bits may lie between the largest and the smallest size of an array whose sums are told by remainders.
 NEAR = 200
-_ZERO = terms.number(0)
+_ZERO = scalar.number(0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -96,7 +96,7 @@ class Contraction:
         return zeros
 
     def _by_remainders(self, x: Array) -> Array:
-        whole, kernel_whole = (terms.integers(terms.numbers(array)) for array in (x, self.kernel))
+        whole, kernel_whole = (scalar.integers(scalar.numbers(array)) for array in (x, self.kernel))
         assert whole is not None and kernel_whole is not None
         count = math.prod(self.kernel.shape[:-1]) * self._most
         integers = residues.summed(self._products, whole[0], kernel_whole[0], count)
@@ -106,8 +106,8 @@ class Contraction:
         return sums
 
     def _by_terms(self, x: Array) -> Array:
-        x, kernel = terms.numbers(x), terms.numbers(self.kernel)
-        whole, kernel_whole = terms.integers(x), terms.integers(kernel)
+        x, kernel = scalar.numbers(x), scalar.numbers(self.kernel)
+        whole, kernel_whole = scalar.integers(x), scalar.integers(kernel)
         extents = [len(matrix) for matrix in self.maps]
         sums = np.empty((len(x), *extents, kernel.shape[-1]), object)
         for position in combinations(*map(range, extents)):
@@ -123,14 +123,14 @@ class Contraction:
         rows = [_reads(matrix[at], pads=self.pads) for matrix, at in zip(self.maps, position, strict=True)]
         return [_joined(reads) for reads in combinations(*rows)]
 
-    def _sum(self, x: Array, kernel: Array, channel: int, reads: Reads) -> terms.Number:
+    def _sum(self, x: Array, kernel: Array, channel: int, reads: Reads) -> scalar.Number:
         inputs = np.flatnonzero(self.connected[:, channel])
         products = (
-            terms.product(_ZERO if element is None else x[(*element, c)], kernel[(*tap, c)])
+            scalar.product(_ZERO if element is None else x[(*element, c)], kernel[(*tap, c)])
             for tap, element in reads
             for c in inputs
         )
-        return terms.total(products, zero_start=self.zero_start)
+        return scalar.total(products, zero_start=self.zero_start)
 
 
 def _totals(

@@ -13,11 +13,11 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..core import ARRAYS, Array, Call, permuted
-from . import again
+from ...core import ARRAYS, Array, Call, permuted
+from ..undefined import check_directions, check_fit, check_gradients, of_sums
+from . import forward as again
+from .axis_maps import Axis, forward
 from .contraction import Contraction
-from .maps import Axis, forward
-from .undefined import check_directions, check_fit, check_gradients, of_sums
 
 #: (outputs, taps, length) for each spatial axis.
 Maps: TypeAlias = tuple[Array, ...]

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core import FORMATS, Array, Format, is_integer, numpy_type
-from .exact import MINUS_INFINITY, MINUS_ZERO, NAN, PLUS_INFINITY, Exact, whole
+from ...core import FORMATS, Array, Format, is_integer, numpy_type
+from .array import MINUS_INFINITY, MINUS_ZERO, NAN, PLUS_INFINITY, Exact, whole
 from .expansion import WIDEST, to_nearest, to_odd
 from .slices import HELD
 

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..core import Array
+from ...core import Array
 from .expansion import WIDEST, Expansion, expansion
 
 #: A sum of products of two arrays, linear in each; it knows the geometry, not the numbers.

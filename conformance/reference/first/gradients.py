@@ -16,8 +16,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ..core import ARRAYS, Array, Call, permuted
-from .direct import (
+from ...core import ARRAYS, Array, Call, permuted
+from ..exact.array import Exact, add, dot, exact
+from ..exact.rounding import rounded
+from ..exact.slices import Bilinear
+from ..undefined import check_directions, check_fit, check_gradients, of_sums
+from .forward import (
     Layer,
     convolved,
     grouped,
@@ -31,11 +35,7 @@ from .direct import (
     summed,
     without_slots,
 )
-from .exact import Exact, add, dot, exact
-from .places import Correlation, Gather, Scatter, apart
-from .rounding import rounded
-from .slices import Bilinear
-from .undefined import check_directions, check_fit, check_gradients, of_sums
+from .tap_positions import Correlation, Gather, Scatter, apart
 
 #: A rearrangement of elements.
 Change: TypeAlias = Callable[[Array], Array]

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core import PARTS, Array, Call, is_complex, is_integer, numpy_type
-from . import terms
+from ...core import PARTS, Array, Call, is_complex, is_integer, numpy_type
+from ..exact import scalar
+from ..undefined import check
+from .axis_maps import Axis, backward, forward
 from .contraction import Contraction
-from .maps import Axis, backward, forward
-from .undefined import check
 
 
 @np.errstate(all="ignore")  # signalling NaNs warn when they are read
@@ -71,11 +71,11 @@ def _narrowed(values: Array, switches: Collection[str]) -> Array:
     bits = next((bits for bits in (8, 11, 16) if f"operands-{bits}-bits" in switches), 0)
     if not bits:
         return values
-    return np.array([terms.shortened(value, bits) for value in values.flat]).reshape(values.shape)
+    return np.array([scalar.shortened(value, bits) for value in values.flat]).reshape(values.shape)
 
 
 def _flushed(values: Array, dtype: np.dtype[Any]) -> Array:
-    smallest = float(terms.finfo(dtype).smallest_normal)
+    smallest = float(scalar.finfo(dtype).smallest_normal)
     return np.where(np.abs(values) < smallest, np.copysign(0.0, values), values)
 
 
@@ -209,8 +209,8 @@ def plus(value: Array, bias: Array) -> Array:
         lost = np.abs(value - (added - share)) + np.abs(bias - share)
         if (lost == 0).all():
             return added
-    pairs = np.broadcast(terms.numbers(value), terms.numbers(bias))
-    return np.array([terms.total(pair) for pair in pairs], object).reshape(value.shape)
+    pairs = np.broadcast(scalar.numbers(value), scalar.numbers(bias))
+    return np.array([scalar.total(pair) for pair in pairs], object).reshape(value.shape)
 
 
 def nearest(values: list[Array], dtype: str, switches: Collection[str]) -> Array:
@@ -232,15 +232,15 @@ def nearest(values: list[Array], dtype: str, switches: Collection[str]) -> Array
 
 
 def _wrapped(values: Array, dtype: np.dtype[Any]) -> Array:
-    return np.array([terms.wrapped(value, dtype) for value in values.flat], dtype).reshape(values.shape)
+    return np.array([scalar.wrapped(value, dtype) for value in values.flat], dtype).reshape(values.shape)
 
 
 def _nearest(values: Array, dtype: np.dtype[Any]) -> Array:
     if values.dtype != object and (np.rint(values) == values).all() and _held(values, dtype):
         return values
-    nearest = [terms.nearest(value, dtype) for value in terms.numbers(values).flat]
+    nearest = [scalar.nearest(value, dtype) for value in scalar.numbers(values).flat]
     return np.array(nearest, np.float64).reshape(values.shape)
 
 
 def _held(values: Array, dtype: np.dtype[Any]) -> bool:
-    return bool((np.abs(values) <= 2.0 ** (terms.finfo(dtype).nmant + 1)).all())
+    return bool((np.abs(values) <= 2.0 ** (scalar.finfo(dtype).nmant + 1)).all())

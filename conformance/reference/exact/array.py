@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core import Array
+from ...core import Array
 from . import slices
 from .expansion import WIDEST, Expansion, expansion
 from .slices import Bilinear

@@ -12,8 +12,8 @@ from typing import TypeAlias
 import numpy as np
 
 from ..core import Array, Call, PerArray, Training
-from .direct import evaluate
-from .transposed import gradients_again
+from .first.forward import evaluate
+from .second.gradients import gradients_again
 
 DIGITS = 60
 #: The elements of an array, exactly.

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..core import Array, Call, is_complex, numpy_type
-from .direct import Layer, input_of, kernel_of, layers_of
-from .undefined import Undefined, check
+from ...core import Array, Call, is_complex, numpy_type
+from ..undefined import Undefined, check
+from .forward import Layer, input_of, kernel_of, layers_of
 
 ORDERS = ("natural", "reversed", "random")
 

@@ -13,7 +13,7 @@ from functools import cache
 
 import numpy as np
 
-from ..core import Array
+from ...core import Array
 
 #: Forms sums of products of two float64 arrays.
 Products = Callable[[Array, Array], Array]

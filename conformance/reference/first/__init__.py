@@ -1,0 +1,3 @@
+"""
+The first formulation: sums over taps, by index arithmetic.
+"""
