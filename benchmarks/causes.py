@@ -19,10 +19,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from conv_conformance import asked, campaign, casetext, platforms, targets
+from conv_conformance import asked, campaign, platforms, targets
 from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
 from conv_conformance.core.verdict import Verdict
+from conv_conformance.corpus.format import writer
 from conv_conformance.failing import failures, like
 from conv_conformance.groups import Group
 from conv_conformance.record import Record, read
@@ -92,7 +93,7 @@ def _small(case: Case, adapter: Adapter) -> str:
     call = shrunk(case.call, like(found, adapter))
     name = f"{case.id.partition('[')[0]}-shrunk"
     title = f"Fails as {case.id} does"
-    return casetext.case(call, asked.case(call).expectation, name=name, title=title, clauses=case.clauses)
+    return writer.case(call, asked.case(call).expectation, name=name, title=title, clauses=case.clauses)
 
 
 def main() -> None:

@@ -85,7 +85,7 @@ def plain(sweep: str) -> dict[str, Any]:
     """
     Return a sweep as the engine reads it.
     """
-    from conv_conformance.reading_cases import read_file
+    from conv_conformance.corpus.format.cases import read_file
 
     for path in sorted(CASES.glob("*/spaces.yaml")):
         document, _ = read_file(path.read_bytes(), path.name)
@@ -99,7 +99,7 @@ def is_possible(sweep: Mapping[str, Any], pair: Sequence[tuple[str, str]]) -> bo
     """
     Say whether the rules of a sweep want a combination that has a pair, by asking the engine for many, one by one.
     """
-    from conv_conformance import sweeps as engine
+    from conv_conformance.corpus.sweeps import points as engine
 
     chance, fixed = random.Random(str(pair)), dict(pair)
     whole = {key: value for key, value in sweep.items() if key not in ("strength", "draws")}

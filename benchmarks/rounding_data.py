@@ -15,7 +15,7 @@ from conv_conformance import Call
 from conv_conformance.core.call import PerArray
 from conv_conformance.core.dtypes import FORMATS, numpy_type
 from conv_conformance.core.storage import Array
-from conv_conformance.reference.exact import exact
+from conv_conformance.reference.exact.array import exact
 from conv_conformance.reference.exact.rounding import rounded, shortened
 from conv_conformance.reference.first import sequential_sum
 from conv_conformance.reference.first.forward import input_of, kernel_of, layers_of

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from . import reference, worked
-from .clauses import Clause
 from .core import (
     PADDINGS,
     SPATIAL,
@@ -30,6 +29,7 @@ from .core import (
     Shape,
     numpy_type,
 )
+from .corpus import Clause
 
 #: The dtype of all arrays: shapes do not depend on it, and small numbers are exact in it.
 DTYPE = "float32"
@@ -195,10 +195,10 @@ def case(asked: Call) -> Case:
     """
 
     def expectation() -> Expectation:
-        from . import derivation
+        from .corpus import mutated_cases
 
         try:
-            return derivation.expected(asked, _clauses())
+            return mutated_cases.expected(asked, _clauses())
         except reference.Undefined:
             return Shape(shape=(), dtype=asked.dtype_of("output"))
 

@@ -16,12 +16,11 @@ from typing import IO, Any, TypeAlias
 from . import __version__, entries, platforms, resuming, versions
 from .attributing import attributed
 from .core import DTYPES, FAILURES, OPS, SEVERITIES, Invalid, Problem, Verdict, matches, suggestion, writing
-from .corpus import Corpus, load
+from .corpus import Corpus, Selection, load, sharded
 from .gathering import grouped
 from .ledger import Ledger
 from .record import Record, TargetInfo, Timing, Writer, counted
 from .run import Run, Runner, Tell
-from .selection import Selection, sharded
 from .taps import auditing
 from .taps.audit import TapAudit
 from .targets import Adapter
@@ -72,7 +71,7 @@ def corpus(what: Sequence[str], sweeps: Any, *, mutators: bool = False) -> Corpu
         hint = "a YAML file with cases, or a folder of them" + ("; --sweeps quick takes sweeps" if without else "")
         raise Invalid(Problem(path=said, message=f"no case here{without}", hint=hint))
     if mutators:
-        from .derivation import with_mutators
+        from .corpus import with_mutators
 
         loaded = with_mutators(loaded)
     return loaded.select(patterns)

@@ -15,11 +15,10 @@ from packaging.utils import canonicalize_name
 from . import campaign, changes, environments, targets
 from .changes import Comparison
 from .core import Case, Invalid, Problem
-from .corpus import Corpus
+from .corpus import Corpus, Selection
 from .environments import Environment
 from .record import Record
 from .run import Runner
-from .selection import Selection
 from .targets import Adapter
 
 Tell = Callable[[str], None]

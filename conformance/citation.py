@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from . import __version__, lock, versions
-from .clauses import Clause
 from .core import Case
-from .corpus import Corpus, shipped
+from .corpus import Clause, Corpus, shipped
 
 AUTHORS = "The conv-conformance contributors"
 TITLE = "conv-conformance, a conformance suite for convolution layers"

@@ -10,11 +10,11 @@ from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from . import reading, tree
 from .calls import BOUND, FEATURES, Condition, Feature, Value
 from .core import KINDS, UNEXPECTED, Invalid, Problem
+from .corpus import Reader, Wrong, yaml_tree
+from .corpus import reader as reading
 from .ledger import Entry, Ledger
-from .reading import Reader, Wrong
 
 _KEYS = (
     "id",
@@ -76,7 +76,7 @@ def _read_file(path: Path, reader: Reader) -> list[Entry]:
     except OSError as error:
         reader.problems.append(Problem(path=str(path), message=f"cannot be read: {error.strerror}"))
         return []
-    root, problems = tree.parse(content, str(path), has_truths=True)
+    root, problems = yaml_tree.parse(content, str(path), has_truths=True)
     reader.problems += problems
     if root is None:
         if not problems:
@@ -85,7 +85,7 @@ def _read_file(path: Path, reader: Reader) -> list[Entry]:
     return reader.attempt(_entries, root, reader) or []
 
 
-def _entries(root: tree.Node, reader: Reader) -> list[Entry]:
+def _entries(root: yaml_tree.Node, reader: Reader) -> list[Entry]:
     top = reading.mapping(root)
     reader.keys(top, ("about", "entries"), ("entries",))
     nodes = reading.sequence(top.entries["entries"]) if "entries" in top.entries else []
@@ -93,7 +93,7 @@ def _entries(root: tree.Node, reader: Reader) -> list[Entry]:
     return [entry for entry in found if entry is not None]
 
 
-def _entry(node: tree.Node, reader: Reader) -> Entry | None:
+def _entry(node: yaml_tree.Node, reader: Reader) -> Entry | None:
     top = reading.mapping(node)
     before = len(reader.problems)
     reader.keys(top, _KEYS, _REQUIRED)
@@ -124,7 +124,7 @@ def _entry(node: tree.Node, reader: Reader) -> Entry | None:
     )
 
 
-def _what(says: tree.Mapping) -> tuple[str, tuple[str, ...]]:
+def _what(says: yaml_tree.Mapping) -> tuple[str, tuple[str, ...]]:
     """
     Return verdict and kinds; a disagreement has a kind, or a list of them, for otherwise the entry would know nothing.
     """
@@ -136,15 +136,15 @@ def _what(says: tree.Mapping) -> tuple[str, tuple[str, ...]]:
     if "kind" not in says.entries:
         raise Wrong(says, "a disagreement without its kind", f"known: {reading.listed(KINDS)}")
     kind = says.entries["kind"]
-    words = reading.sequence(kind) if isinstance(kind, tree.Sequence) else [kind]
+    words = reading.sequence(kind) if isinstance(kind, yaml_tree.Sequence) else [kind]
     return verdict, tuple(reading.word(word, KINDS, "kind") for word in words)
 
 
-def _texts(node: tree.Node) -> tuple[str, ...]:
+def _texts(node: yaml_tree.Node) -> tuple[str, ...]:
     return tuple(map(reading.text, reading.sequence(node)))
 
 
-def _versions(node: tree.Node) -> SpecifierSet:
+def _versions(node: yaml_tree.Node) -> SpecifierSet:
     text = reading.text(node)
     try:
         return SpecifierSet("" if text == EVERY else text)
@@ -152,19 +152,19 @@ def _versions(node: tree.Node) -> SpecifierSet:
         raise Wrong(node, str(error), f'a range of versions, such as ">=2.13,<2.15", or {EVERY}') from error
 
 
-def _when(node: tree.Node, reader: Reader) -> dict[str, Any]:
+def _when(node: yaml_tree.Node, reader: Reader) -> dict[str, Any]:
     top = reading.mapping(node)
     reader.keys(top, _WHEN)
     return {name: _condition(value) for name, value in top.entries.items() if name in _WHEN}
 
 
-def _condition(node: tree.Node) -> str | dict[str, str]:
-    if isinstance(node, tree.Mapping):
-        return {name: value.text if isinstance(value, tree.Scalar) else "" for name, value in node.entries.items()}
+def _condition(node: yaml_tree.Node) -> str | dict[str, str]:
+    if isinstance(node, yaml_tree.Mapping):
+        return {name: value.text if isinstance(value, yaml_tree.Scalar) else "" for name, value in node.entries.items()}
     return reading.text(node)
 
 
-def _calls(node: tree.Node, reader: Reader) -> Condition:
+def _calls(node: yaml_tree.Node, reader: Reader) -> Condition:
     top = reading.mapping(node)
     if not top.entries:
         raise Wrong(node, "no feature here", "leave `calls` out")
@@ -174,29 +174,29 @@ def _calls(node: tree.Node, reader: Reader) -> Condition:
     return Condition(wanted={name: values for name, values in read if values is not None})
 
 
-def _features(feature: Feature, node: tree.Node) -> tuple[Value, ...]:
-    nodes = node.items if isinstance(node, tree.Sequence) else [node]
+def _features(feature: Feature, node: yaml_tree.Node) -> tuple[Value, ...]:
+    nodes = node.items if isinstance(node, yaml_tree.Sequence) else [node]
     if not nodes:
         raise Wrong(node, "no value here", "a value, or a list of them")
     return tuple(_feature(feature, each) for each in nodes)
 
 
-def _feature(feature: Feature, node: tree.Node) -> Value:
+def _feature(feature: Feature, node: yaml_tree.Node) -> Value:
     if feature.kind is bool:
-        return reading.word(node, tree.TRUTHS, "truth value") == "true"
+        return reading.word(node, yaml_tree.TRUTHS, "truth value") == "true"
     if feature.kind is int:
-        return reading.integer(node) if isinstance(node, tree.Scalar) and node.is_plain else _bound(node)
+        return reading.integer(node) if isinstance(node, yaml_tree.Scalar) and node.is_plain else _bound(node)
     return reading.word(node, feature.words, "value") if feature.words else reading.text(node)
 
 
-def _bound(node: tree.Node) -> str:
+def _bound(node: yaml_tree.Node) -> str:
     text = reading.text(node)
     if not BOUND.fullmatch(text):
         raise Wrong(node, f"expected an integer, not {text!r}", '17, or a bound: ">=17", "<=2"')
     return text
 
 
-def _how_often(node: tree.Node | None, what: str) -> bool:
+def _how_often(node: yaml_tree.Node | None, what: str) -> bool:
     """
     Say whether a fault does not always act: then `{seen: 3, of: 10}` says in how many of how many runs, or calls.
     """

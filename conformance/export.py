@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from . import __version__, versions, wire
-from .clauses import Clause
 from .core import OPERANDS, AnyOf, Array, Call, Case, Expectation, Fit, Output, Refusal, Shape, is_complex, is_integer
-from .corpus import Corpus
+from .corpus import Clause, Corpus
 
 FORMAT = "conv-conformance-corpus/1"
 

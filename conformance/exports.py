@@ -26,8 +26,9 @@ def exports(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[],
     def get(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        home = homes[name]
-        value = getattr(import_module(home, package), name) if home != "." else import_module(f".{name}", package)
+        home = import_module(homes[name], package)
+        is_module = home.__name__ == package or not hasattr(home, name)
+        value = import_module(f"{home.__name__}.{name}") if is_module else getattr(home, name)
         setattr(sys.modules[package], name, value)
         return value
 
@@ -36,7 +37,7 @@ def exports(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[],
 
 def _homes(source: str) -> dict[str, str]:
     """
-    Return the relative module of each public name; of a public module, `.`.
+    Return the relative module of each public name; of a public module, its package.
     """
     blocks = (node for node in ast.parse(source).body if isinstance(node, ast.If))
     imports = (node for block in blocks for node in block.body if isinstance(node, ast.ImportFrom))

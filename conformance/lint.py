@@ -13,7 +13,6 @@ from typing import TypeAlias
 import numpy as np
 
 from . import lock, versions, worth
-from .clauses import Clause
 from .coding import confusable
 from .core import (
     PARTS,
@@ -28,9 +27,8 @@ from .core import (
     matches,
     suggestion,
 )
-from .corpus import Corpus
+from .corpus import Clause, Corpus, choices
 from .numerics import gradient_tolerance, second_order_tolerance, tolerance
-from .sweeps import choices
 from .twins import distant
 
 #: What is wrong, and how to mend it.

@@ -13,9 +13,8 @@ from typing import Any
 
 from .alternatives import of
 from .core import Invalid, Problem
-from .corpus import Corpus
+from .corpus import Corpus, parsed
 from .record import Record, TargetInfo, Timing, counted
-from .selection import parsed
 
 #: What a condensed record counts, and does not list.
 COUNTED = ("agree", "unsupported", "not-run")

@@ -16,9 +16,8 @@ from math import prod
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from . import geometry
 from .core import Plain, writing
-from .reading_arrays import FIT
+from .corpus import FIT, geometry
 from .sightings import log_of
 
 Seen: TypeAlias = dict[str, Any]

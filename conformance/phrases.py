@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Mapping
 
 from .calls import rules
-from .clauses import CLAUSE, Alternative, Clause
 from .core import Reference
+from .corpus import CLAUSE, Alternative, Clause
 
 #: How frameworks are named in a sentence.
 NAMES = {

@@ -11,17 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .clauses import unknown
 from .core import Invalid, Problem, Reference, suggestion
-from .reading import Reader, listed, mapping, text
-from .reading_about import read_id, read_references
-from .tree import Mapping as Tree
-from .tree import Node, Scalar, parse
+from .corpus import Mapping as Tree
+from .corpus import Node, Reader, Scalar, listed, mapping, parse, read_id, read_references, text, unknown
 
 if TYPE_CHECKING:
-    from .clauses import Clause
     from .core import Case
-    from .corpus import Corpus
+    from .corpus import Clause, Corpus
 
 #: The folder of a corpus that holds the commentary.
 FOLDER = "specification"

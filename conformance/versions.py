@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .clauses import Alternative, Clause, numbers, read_version
 from .core import Invalid, Problem, suggestion
+from .corpus import Alternative, Clause, numbers, read_version
 
 FILE = "versions.json"
 _CLAUSES = "clauses.yaml"

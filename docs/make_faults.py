@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
-from conv_conformance.clauses import Fault
 from conv_conformance.corpus import Corpus
+from conv_conformance.corpus.clauses import Fault
 from conv_conformance.diagnosis import causes
 from conv_conformance.diagnosis.backward import causes as backward
 from conv_conformance.mutants import audit

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conv_conformance.mutators import MUTATORS, Mutator
+from conv_conformance.corpus.mutators import MUTATORS, Mutator
 
 PAGE = Path(__file__).resolve().parent / "reference" / "mutators.md"
 HEAD = """\

@@ -25,9 +25,10 @@ import make_mutators
 import make_pictures
 import make_verdicts
 import templating
-from conv_conformance import corpus, excerpts, phrases, specification, versions
+from conv_conformance import corpus, phrases, specification, versions
 from conv_conformance.core.case import Case
 from conv_conformance.corpus import Corpus
+from conv_conformance.corpus.format import excerpt as excerpts
 
 ROOT = Path(__file__).resolve().parent.parent
 

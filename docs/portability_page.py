@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from conv_conformance.clauses import Clause
+from conv_conformance.corpus.clauses import Clause
 from seen_run import framework
 
 #: Frameworks in the order of rows, by their names in targets.

@@ -11,10 +11,10 @@ import numpy as np
 from conv_conformance.alternatives import followed
 from conv_conformance.calls.case_features import CaseFeatures
 from conv_conformance.calls.features import features_of
-from conv_conformance.clauses import Clause
 from conv_conformance.conjunctions import Search, Table
 from conv_conformance.core.case import Case
 from conv_conformance.core.verdict import Verdict
+from conv_conformance.corpus.clauses import Clause
 from conv_conformance.record import Record
 from seen_run import count
 

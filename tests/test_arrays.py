@@ -12,14 +12,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_conformance import arrays, numbers
 from conv_conformance.core.dtypes import FORMATS, numpy_type
 from conv_conformance.core.vocabulary import MODULUS
-from conv_conformance.numbers import Unfit
-from conv_conformance.reading import Reader
-from conv_conformance.reading_arrays import read_array
-from conv_conformance.specs import Spec, recast
-from conv_conformance.tree import parse
+from conv_conformance.corpus import array_builder
+from conv_conformance.corpus.format import numbers
+from conv_conformance.corpus.format.array_specs import Spec, recast
+from conv_conformance.corpus.format.arrays import read_array
+from conv_conformance.corpus.format.numbers import Unfit
+from conv_conformance.corpus.format.reader import Reader
+from conv_conformance.corpus.format.yaml_tree import parse
 
 
 def spec_of(text: str, letters: str, dtype: str = "float32") -> Spec:
@@ -39,7 +40,7 @@ def array_of(text: str, letters: str, dtype: str = "float32") -> Any:
     """
     Return the array that a text writes.
     """
-    return arrays.build(spec_of(text, letters, dtype))
+    return array_builder.build(spec_of(text, letters, dtype))
 
 
 def drawn(seed: int) -> Any:
@@ -85,7 +86,7 @@ def test_every_dtype_is_built_as_its_numpy_type(dtype: str) -> None:
 def test_a_layout_moves_axes_and_keeps_values() -> None:
     """An array written in one layout is the same array, transposed, in another."""
     spec = spec_of("[[[0, 1], [2, 3], [4, 5]]]", "NWC")
-    assert np.array_equal(arrays.build(spec, "NCW"), arrays.build(spec).transpose(0, 2, 1))
+    assert np.array_equal(array_builder.build(spec, "NCW"), array_builder.build(spec).transpose(0, 2, 1))
 
 
 def test_a_decimal_between_two_floats_is_not_rounded_twice() -> None:
@@ -181,7 +182,7 @@ def test_numbers_that_a_dtype_cannot_hold(text: str, dtype: str, message: str) -
 
 def test_the_generator_is_the_minimal_standard_one() -> None:
     """The published check value: from seed 1, draw 10,000 is 1043618065; the first draw is not given out."""
-    draws = arrays.sequence(1, 10_000)
+    draws = array_builder.sequence(1, 10_000)
     assert [282475249, 1622650073, 984943658] == draws[:3].tolist()
     assert 1043618065 == draws[9_998]
 
@@ -190,7 +191,7 @@ def test_the_generator_is_the_minimal_standard_one() -> None:
 def test_draws_by_blocks_are_draws_one_by_one(count: int) -> None:
     """Doubling gives what the recurrence gives."""
     draw = drawn(77)
-    assert [draw() for _ in range(count)] == arrays.sequence(77, count).tolist()
+    assert [draw() for _ in range(count)] == array_builder.sequence(77, count).tolist()
 
 
 def test_integers_follow_the_formula_in_canonical_order() -> None:
@@ -210,7 +211,7 @@ def test_the_same_values_in_every_layout(letters: str, shape: list[int], canonic
     first = spec_of(
         f"{{shape: {[shape[letters.index(x)] for x in canonical]}, generate: {{lcg: 9, low: 0, high: 99}}}}", canonical
     )
-    assert np.array_equal(arrays.build(spec, canonical), arrays.build(first))
+    assert np.array_equal(array_builder.build(spec, canonical), array_builder.build(first))
 
 
 def test_density_draws_before_each_value() -> None:
@@ -334,8 +335,8 @@ def test_all_wrong_numbers_of_an_array_are_told() -> None:
 def test_the_same_array_in_another_dtype() -> None:
     """A twin of another dtype has the same numbers, rounded once, a complex one its real part."""
     spec = spec_of("[1, 2, 127]", "O", "int8")
-    assert [1.0, 2.0, 127.0] == arrays.build(spec, "O", "float32").tolist()
+    assert [1.0, 2.0, 127.0] == array_builder.build(spec, "O", "float32").tolist()
     spec = spec_of("[{re: 1.5, im: 2}]", "O", "complex64")
-    assert [1.5] == arrays.build(spec, "O", "float32").tolist()
+    assert [1.5] == array_builder.build(spec, "O", "float32").tolist()
     with pytest.raises(Unfit):
         recast(spec_of("[2.5]", "O"), "int8")

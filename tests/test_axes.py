@@ -7,7 +7,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conv_conformance import covering, enlarged
 from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
 from conv_conformance.core.dtypes import PARTS, STRUCTURE_LIMIT, is_integer
@@ -15,6 +14,7 @@ from conv_conformance.core.expectation import AnyOf, Output
 from conv_conformance.core.patterns import matches
 from conv_conformance.core.problem import Invalid
 from conv_conformance.corpus import load
+from conv_conformance.corpus.sweeps import covering_array, enlarged_cases
 from conv_conformance.lint import ABOUT_NUMBERS
 from conv_conformance.reference import evaluate, magnitude
 
@@ -172,7 +172,7 @@ def test_a_covering_array_is_looked_for_once(tmp_path: Path, monkeypatch: pytest
     swept(tmp_path, axes, more=pairs)
     monkeypatch.setenv("CONV_CONFORMANCE_CACHE", str(tmp_path / "another"))
     first = load([tmp_path / "x.yaml"], sweeps="full")
-    monkeypatch.setattr(covering, "pairs", lambda *asked: iter(()))
+    monkeypatch.setattr(covering_array, "pairs", lambda *asked: iter(()))
     again = load([tmp_path / "x.yaml"], sweeps="full")
     assert [case.id for case in first.cases] == [case.id for case in again.cases]
     assert first.left_out == again.left_out
@@ -204,7 +204,7 @@ def test_literal_twins_and_covering_sweeps_are_few_enough_for_every_day(quick: l
 
 def test_twins_of_gradients_along_one_axis_wait_for_the_full_tier(quick: list[Case]) -> None:
     """Those along more are run by default, of gradients of gradients none is."""
-    twins = [case.outline for case in quick if case.sweep == enlarged.SWEEP]
+    twins = [case.outline for case in quick if case.sweep == enlarged_cases.SWEEP]
     asking = [call for call in twins if call.gradients]
     assert {2, 3} == {call.rank for call in asking}
     assert not any(call.second_order for call in asking)
@@ -213,7 +213,7 @@ def test_twins_of_gradients_along_one_axis_wait_for_the_full_tier(quick: list[Ca
 def test_a_structure_has_one_twin_of_production_size(quick: list[Case]) -> None:
     """The twin keeps every parameter of its case, and has the sizes that its id says."""
     literal = {case.id: case for case in quick if not case.sweep}
-    twins = [case for case in quick if case.sweep == enlarged.SWEEP]
+    twins = [case for case in quick if case.sweep == enlarged_cases.SWEEP]
     assert len(twins) == len(set(map(_origin, twins))) > 350
     for twin in twins[::7]:
         call, case = twin.call, literal[_origin(twin)].call
@@ -230,9 +230,9 @@ def _origin(twin: Case) -> str:
 
 def test_twins_spread_over_all_pairs_of_sizes(quick: list[Case]) -> None:
     """Among the twins of `conv` every two of batch, channels, filters and taps stand together."""
-    twins = [case for case in quick if case.sweep == enlarged.SWEEP and case.id.startswith("conv2d.")]
+    twins = [case for case in quick if case.sweep == enlarged_cases.SWEEP and case.id.startswith("conv2d.")]
     rows = [dict(value.split("=") for value in twin.id.partition("[")[2].rstrip("]").split(",")) for twin in twins]
-    axes = {name: values for name, values in enlarged.SIZES.items() if name != "multiplier"}
+    axes = {name: values for name, values in enlarged_cases.SIZES.items() if name != "multiplier"}
     lacking = [
         (one, a, other, b)
         for one, first in axes.items()
@@ -247,7 +247,7 @@ def test_twins_spread_over_all_pairs_of_sizes(quick: list[Case]) -> None:
 
 def test_twins_expect_what_the_reference_says(quick: list[Case]) -> None:
     """A twin's expectation is computed, none is copied from its case."""
-    for twin in [case for case in quick if case.sweep == enlarged.SWEEP][::40]:
+    for twin in [case for case in quick if case.sweep == enlarged_cases.SWEEP][::40]:
         expectation = twin.expectation
         outputs = expectation.alternatives.values() if isinstance(expectation, AnyOf) else [expectation]
         for output in outputs:

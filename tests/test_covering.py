@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from conv_conformance.covering import Row, drawn, pairs
+from conv_conformance.corpus.sweeps.covering_array import Row, drawn, pairs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

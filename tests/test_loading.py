@@ -433,11 +433,11 @@ def test_selection_by_id_pattern_and_path(tmp_path: Path) -> None:
 
 def test_arrays_are_built_once_and_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Loading builds no array; the second look at a call builds none either."""
-    from conv_conformance import building
+    from conv_conformance.corpus import builder
 
     built: list[Any] = []
-    original = building.build_call
-    monkeypatch.setattr(building, "build_call", lambda plain: built.append(plain) or original(plain))
+    original = builder.build_call
+    monkeypatch.setattr(builder, "build_call", lambda plain: built.append(plain) or original(plain))
     case = case_of(tmp_path, EXAMPLE + "    expect: {shape: [1, 3, 1]}\n")
     assert [] == built
     assert case.call is case.call
@@ -475,7 +475,7 @@ def test_the_cache_gives_the_same_cases(tmp_path: Path, monkeypatch: pytest.Monk
 """
     path = write(tmp_path, one(keys))
     (first,) = loaded(path).cases
-    monkeypatch.setattr("conv_conformance.corpus.read_file", None)
+    monkeypatch.setattr("conv_conformance.corpus.loader.read_file", None)
     (second,) = loaded(path).cases
     assert first.call.input.tobytes() == second.call.input.tobytes()
     assert (first.id, first.line, first.call.strides) == (second.id, second.line, second.call.strides)

@@ -8,9 +8,9 @@ import random
 import re
 
 import pytest
-from conv_conformance.building import build_call
-from conv_conformance.reading_cases import read_file
-from conv_conformance.sweeps import Contradiction, points
+from conv_conformance.corpus.builder import build_call
+from conv_conformance.corpus.format.cases import read_file
+from conv_conformance.corpus.sweeps.points import Contradiction, points
 
 from .test_loading_schema import RIGHT
 

@@ -8,10 +8,10 @@ import random
 from typing import Any
 
 import pytest
-from conv_conformance import geometry
-from conv_conformance.building import build_call
 from conv_conformance.core.vocabulary import OPS, Plain
-from conv_conformance.reading_calls import SPATIAL
+from conv_conformance.corpus.builder import build_call
+from conv_conformance.corpus.format import geometry
+from conv_conformance.corpus.format.calls import SPATIAL
 from conv_conformance.reference import Undefined, evaluate
 
 CHOICES: dict[str, list[Any]] = {

@@ -13,12 +13,12 @@ import pytest
 from conv_conformance.calls.rules import RULES, SENSIBLE
 from conv_conformance.core.problem import Invalid
 from conv_conformance.corpus import load, shipped
-from conv_conformance.glossaries import NAMES
-from conv_conformance.reading_about import ABOUT
-from conv_conformance.reading_calls import KEYS
-from conv_conformance.reading_sweeps import AXES
-from conv_conformance.reading_training import TRAINING
-from conv_conformance.tree import Mapping, Node, Scalar, parse
+from conv_conformance.corpus.format.about import ABOUT
+from conv_conformance.corpus.format.calls import KEYS
+from conv_conformance.corpus.format.sweeps import AXES
+from conv_conformance.corpus.format.trainings import TRAINING
+from conv_conformance.corpus.format.yaml_tree import Mapping, Node, Scalar, parse
+from conv_conformance.corpus.glossaries import NAMES
 
 SCHEMA = json.loads((shipped() / "case.schema.json").read_text())
 VALIDATORS = (jsonschema.Draft7Validator(SCHEMA), jsonschema.Draft202012Validator(SCHEMA))

@@ -8,9 +8,9 @@ import time
 
 import pytest
 import yaml
-from conv_conformance import tree
-from conv_conformance.reading_cases import read_file
-from conv_conformance.tree import Mapping, Scalar, Sequence, parse
+from conv_conformance.corpus.format import yaml_tree
+from conv_conformance.corpus.format.cases import read_file
+from conv_conformance.corpus.format.yaml_tree import Mapping, Scalar, Sequence, parse
 
 
 def told(text: str | bytes) -> list[str]:
@@ -168,5 +168,5 @@ def test_without_libyaml_the_tree_is_the_same(monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_limit_of_levels_is_the_documented_one() -> None:
     """32 levels pass, 33 do not."""
-    assert [] == told("[" * tree.DEPTH + "1" + "]" * tree.DEPTH)
-    assert 1 == len(told("[" * (tree.DEPTH + 1) + "1" + "]" * (tree.DEPTH + 1)))
+    assert [] == told("[" * yaml_tree.DEPTH + "1" + "]" * yaml_tree.DEPTH)
+    assert 1 == len(told("[" * (yaml_tree.DEPTH + 1) + "1" + "]" * (yaml_tree.DEPTH + 1)))

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from conv_conformance.clauses import read_faults
 from conv_conformance.cli import commands
 from conv_conformance.corpus import Corpus, load
+from conv_conformance.corpus.clauses import read_faults
 from conv_conformance.lock import meaning
 from conv_conformance.mutants import audit, marked
 from conv_conformance.mutants.kills import Kills

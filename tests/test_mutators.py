@@ -19,8 +19,8 @@ from conv_conformance.core.call import Call, Variation
 from conv_conformance.core.case import Case
 from conv_conformance.core.expectation import AnyOf, Expectation, Output, Refusal, Shape
 from conv_conformance.corpus import Corpus, load
-from conv_conformance.derivation import derived, with_mutators
-from conv_conformance.mutators import MUTATORS, patched
+from conv_conformance.corpus.mutated_cases import derived, with_mutators
+from conv_conformance.corpus.mutators import MUTATORS, patched
 from conv_conformance.run import Runner
 from conv_conformance.targets import resolve
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_conformance import clauses
 from conv_conformance.core.call import Call
 from conv_conformance.core.storage import Array
+from conv_conformance.corpus import clauses
 from conv_conformance.reference import SWITCHES, Undefined, evaluate, evaluate_again
 from hypothesis import HealthCheck, given, settings
 from scipy import signal

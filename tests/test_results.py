@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 from conv_conformance import corpus, entries
-from conv_conformance.clauses import Alternative, Clause
 from conv_conformance.core.case import Case
 from conv_conformance.core.verdict import Finding, Verdict
+from conv_conformance.corpus.clauses import Alternative, Clause
 from conv_conformance.ledger import Entry, Ledger
 from conv_conformance.record import Record, TargetInfo
 from packaging.specifiers import SpecifierSet

@@ -12,17 +12,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_conformance import enlarged, export, lock, validation, wire
+from conv_conformance import export, lock, validation, wire
 from conv_conformance.backends.numpy import NumPy
-from conv_conformance.building import build_call
 from conv_conformance.core.call import Call, PerArray
 from conv_conformance.core.case import Case
 from conv_conformance.core.expectation import AnyOf, Output, Refusal
 from conv_conformance.core.storage import Array
 from conv_conformance.core.vocabulary import ARRAYS, DIRECTIONS
 from conv_conformance.corpus import load, shipped
+from conv_conformance.corpus.builder import build_call
+from conv_conformance.corpus.format.cases import read_file
+from conv_conformance.corpus.sweeps import enlarged_cases
 from conv_conformance.numerics import second_order_tolerance
-from conv_conformance.reading_cases import read_file
 from conv_conformance.reference import gradients, second_order, second_order_magnitudes, second_order_products
 from conv_conformance.run import Runner
 from conv_conformance.targets import resolve
@@ -442,7 +443,7 @@ def test_they_are_part_of_what_a_case_says(tmp_path: Path) -> None:
 def test_an_enlarged_twin_has_drawn_directions() -> None:
     """They have the sizes of its arrays, and all of the second order is judged on the grid."""
     document, _ = read_file(shipped().joinpath("conv", "second-order.yaml").read_bytes(), "second-order.yaml")
-    twins = enlarged.points(document["cases"], load(sweeps="none").clauses, Counter())
+    twins = enlarged_cases.points(document["cases"], load(sweeps="none").clauses, Counter())
     call = next(build_call(point.call) for entry, point in twins if entry["id"] == "conv1d.second-order.all-terms")
     assert call.cotangent is not None and call.extent("input", "C") > 2
     assert {name: each.shape for name, each in call.along.items()} == {

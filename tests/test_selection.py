@@ -11,7 +11,7 @@ import pytest
 from conv_conformance import corpus
 from conv_conformance.core.problem import Invalid
 from conv_conformance.corpus import Corpus
-from conv_conformance.selection import parsed, sharded
+from conv_conformance.corpus.selection import parsed, sharded
 
 from .commands import Command, is_clean
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conv_conformance import casetext, corpus, reference
+from conv_conformance import corpus, reference
 from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
 from conv_conformance.core.expectation import Output
 from conv_conformance.core.vocabulary import ARRAYS, STORAGES
+from conv_conformance.corpus.format import writer
 from conv_conformance.diagnosis import shows
 from conv_conformance.failing import Failure
 from conv_conformance.shrinking import Fails, shrunk, size, smaller
@@ -124,7 +125,7 @@ def test_a_call_is_written_and_read_again(cases: list[Case], tmp_path: Path) -> 
         assert isinstance(case.expectation, Output)
         rights.append(case.expectation)
         name = f"conv1d.own.number-{number}"
-        texts.append(casetext.case(case.call, rights[-1], name=name, title="A title", clauses=case.clauses))
+        texts.append(writer.case(case.call, rights[-1], name=name, title="A title", clauses=case.clauses))
     head, _, _ = texts[0].partition("cases:\n")
     entries = "".join(text.partition("cases:\n")[2] for text in texts)
     (tmp_path / "own.yaml").write_text(f"{head}cases:\n{entries}")
@@ -145,7 +146,7 @@ def test_every_way_of_lying_in_memory_is_written(tmp_path: Path) -> None:
         word = "broadcast:C" if storage == "broadcast" else storage
         call = call_of("conv", [[[[1, 1], [2, 2], [3, 3]]]], [[[[1], [10]]]], storage={"input": word})
         right = Output(array=reference.evaluate(call))
-        text = casetext.case(call, right, name="conv1d.own.a", title="A title", clauses=("CONV-1",))
+        text = writer.case(call, right, name="conv1d.own.a", title="A title", clauses=("CONV-1",))
         path = tmp_path / f"own-{number}.yaml"
         path.write_text(text)
         (read,) = corpus.load([path]).cases

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from conv_conformance import corpus, specification, validation
-from conv_conformance.clauses import Clause
 from conv_conformance.core.case import Case, Reference
 from conv_conformance.core.expectation import Shape
 from conv_conformance.core.problem import Invalid
 from conv_conformance.corpus import Corpus
+from conv_conformance.corpus.clauses import Clause
 from conv_conformance.specification import Area, Commentary
 
 from .builders import call_of

@@ -269,7 +269,7 @@ def test_wrong_sweeps_are_told_at_their_place(axes: str, base: str, more: str, p
 
 def test_expanding_builds_no_generated_array(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A thousand points of large arrays are listed without drawing one of them."""
-    monkeypatch.setattr("conv_conformance.arrays.sequence", None)
+    monkeypatch.setattr("conv_conformance.corpus.array_builder.sequence", None)
     base = BASE.replace("[1, 7, 2]", "[64, 999, 999]")
     cases = swept(tmp_path, f"batch: {list(range(1, 51))}, kernel_size: {list(range(1, 21))}", base=base)
     assert 1000 == len(cases)

@@ -185,15 +185,16 @@ def _unfailing(case: Case, adapter: Adapter) -> str:
 
 
 def _print_smallest(case: Case, call: Call, adapter: Adapter) -> None:
-    from .. import asked, casetext
+    from .. import asked
     from ..core import Verdict
+    from ..corpus import writer
     from ..failing import made
     from ..reports.script import script
 
     name = f"{case.id.partition('[')[0]}-shrunk"
     small = asked.case(call)
     title = f"Fails as {case.id} does"
-    click.echo(casetext.case(call, small.expectation, name=name, title=title, clauses=case.clauses))
+    click.echo(writer.case(call, small.expectation, name=name, title=title, clauses=case.clauses))
     for each in made([small], adapter):
         said = Verdict(case=name, target=str(adapter), verdict="disagree", call=each.observation.call)
         click.echo("\n".join(script(said, call)))

@@ -15,8 +15,8 @@ from . import calling, showing
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..clauses import Clause
     from ..core import Call, Case
+    from ..corpus import Clause
 
 OPS = ("conv", "depthwise_conv", "separable_conv", "conv_transpose")
 MODES = ("zeros", "reflect", "replicate", "circular")
@@ -220,7 +220,7 @@ def _clauses(
 ) -> Iterator[tuple[str, str]]:
     """Yield the clauses that a case cites, then those that leave a choice for the call."""
     from .. import asked
-    from ..sweeps import choices
+    from ..corpus import choices
 
     # A call by options is no case: what is in play is what cases cite that say the same parameters.
     cited = cited or asked.cited(call, known)

@@ -56,7 +56,7 @@ def check(
 
     from .. import candidates, changes, environments
     from ..core import Invalid
-    from ..selection import Selection
+    from ..corpus import Selection
 
     console = showing.console(stderr=True)
     wanted = changes.named(fail_on)

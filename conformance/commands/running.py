@@ -188,7 +188,7 @@ def targets(package: str | None) -> None:
 @options.shard
 def list_(what: Sequence[str], sweeps: str, mutators: bool, shard: str | None) -> None:
     """List case ids, with their titles on a terminal."""
-    from ..selection import sharded
+    from ..corpus import sharded
 
     cases = sharded(showing.corpus(what, sweeps, mutators=mutators), shard).cases
     if not sys.stdout.isatty():

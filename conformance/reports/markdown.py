@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ..alternatives import of
-from ..clauses import Clause
 from ..core import OPERANDS, VERDICTS, Case
+from ..corpus import Clause
 from ..groups import Group
 from ..ledger import Ledger
 from ..record import Record

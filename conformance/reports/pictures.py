@@ -15,8 +15,7 @@ from ..calls import Axis, Subject
 from ..core import ARRAYS, DIRECTIONS, OF_OUTPUT, AnyOf, Array, Call, Expectation, Finding, Output
 from ..difference import KEPT
 from ..numerics import wide
-from ..reference import MODES, Undefined
-from ..reference.first import tap_positions
+from ..reference import MODES, Undefined, tap_positions
 from .numerals import numeral
 
 #: An array with more elements than are written out is a heat map, up to so many.

@@ -16,8 +16,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from .. import excerpts, phrases, specification
-from ..corpus import Corpus, shipped
+from .. import phrases, specification
+from ..corpus import Corpus, excerpt, shipped
 from . import assets
 
 #: Headings of an appendix stand below that of the page's section.
@@ -69,7 +69,7 @@ def render(corpus: Corpus, edition: Edition) -> str:
 
 def _examples(corpus: Corpus, paths: set[str]) -> dict[str, str]:
     """Return the literal cases of some files as YAML, by id."""
-    read = (excerpts.read((shipped() / path).read_bytes(), path)[1] for path in sorted(paths))
+    read = (excerpt.read((shipped() / path).read_bytes(), path)[1] for path in sorted(paths))
     return {name: text for each in read for name, text in each.items()}
 
 

@@ -16,8 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..alternatives import Followed, inconsistent, of
-from ..clauses import Clause
 from ..core import VERDICTS, Case, Verdict
+from ..corpus import Clause
 from ..ledger import Ledger
 from ..record import Record, TargetInfo
 from .blocks import Block, block, block_of, items

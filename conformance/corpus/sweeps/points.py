@@ -12,17 +12,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 from zlib import crc32
 
-from . import covering, geometry
+from ...calls import RULES, SENSIBLE
+from ...core import MODULUS, Plain, cache
+from ..clauses import Alternative, Clause
+from ..format import geometry
+from ..format.array_specs import Spec
+from . import covering_array
 from .axes import at
-from .calls import RULES, SENSIBLE
-from .clauses import Alternative, Clause
-from .core import MODULUS, Plain, cache
-from .covering import Row
-from .specs import Spec
+from .covering_array import Row
 
 if TYPE_CHECKING:
-    from .building import Find
-    from .core import Array, Call, Expectation
+    from ...core import Array, Call, Expectation
+    from ..builder import Find
 
 
 #: How often a twin is changed that may be refused itself.
@@ -105,7 +106,7 @@ def _rows(sweep: Plain, space: Space) -> Iterator[Row]:
     if "strength" in sweep:
         return iter(_covering(sweep, space, sizes, seed))
     if "draws" in sweep:
-        return covering.drawn(sizes, sweep["draws"], seed)
+        return covering_array.drawn(sizes, sweep["draws"], seed)
     return itertools.product(*map(range, sizes))
 
 
@@ -117,7 +118,7 @@ def _covering(sweep: Plain, space: Space, sizes: Sequence[int], seed: int) -> Se
         space.left_out.update(left_out)
         return list(rows)
     before = space.left_out.copy()
-    rows = list(covering.pairs(sizes, lambda row: space.find(row) is not None, seed))
+    rows = list(covering_array.pairs(sizes, lambda row: space.find(row) is not None, seed))
     cache.put(name, (rows, dict(space.left_out - before)))
     return rows
 
@@ -167,7 +168,7 @@ def hollow(plain: Plain) -> Call:
     """
     Return a call for its shapes and parameters, without drawing its numbers where nothing hangs on them.
     """
-    from .building import build_call
+    from ..builder import build_call
 
     return build_call(plain, _hollow)
 
@@ -176,8 +177,8 @@ def _hollow(spec: Spec, letters: str, dtype: str) -> Array:
     """Stand in for generated numbers, whose values no rule of shapes asks for, without drawing them."""
     import numpy as np
 
-    from .arrays import build
-    from .core import numpy_type
+    from ...core import numpy_type
+    from ..array_builder import build
 
     if "lcg" not in spec and not _is_ordinary(spec, dtype):
         return build(spec, letters, dtype)
@@ -214,8 +215,8 @@ def expectation_under(
 
     `firm` changes a twin that may be refused itself.
     """
-    from .core import AnyOf, Output
-    from .reference import evaluate
+    from ...core import AnyOf, Output
+    from ...reference import evaluate
 
     if not clauses:
         return Output(array=evaluate(call), **_differentiated(call, frozenset()))
@@ -235,7 +236,7 @@ def expectation_under(
 
 def _differentiated(call: Call, switches: frozenset[str]) -> dict[str, Any]:
     """Return what a call asks for beside its output: gradients, and those of gradients."""
-    from .reference import gradients, second_order
+    from ...reference import gradients, second_order
 
     if call.cotangent is None:
         return {}
@@ -253,7 +254,7 @@ def refusals_under(
     """
     Return the ways to refuse a call that clauses leave, by their names.
     """
-    from .core import Refusal
+    from ...core import Refusal
 
     twins = ((name, firm(twin)) for name, twin in _refused(clauses))
     return {name: Refusal(twin=twin_of(twin), name=_written(twin)) for name, twin in twins}
@@ -299,7 +300,7 @@ def _refusals(clause: Clause) -> Iterator[tuple[str, Alternative]]:
 
 
 def _twin(point: Point, twin: Twin, find: Find) -> Call:
-    from .building import build_call
+    from ..builder import build_call
 
     found = find(twin) if isinstance(twin, str) else build_call({**point.call, **twin})
     assert found is not None

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
+from ...core import Plain, Problem
 from . import geometry
-from .core import Plain, Problem
-from .reading import Reader, mapping, sequence, text
-from .reading_about import ABOUT, read_about
-from .reading_arrays import ELEMENTS
-from .reading_calls import KEYS, read_call
-from .reading_expectations import Subject, is_refusal, read_expectation
-from .reading_gradients import with_gradients
-from .reading_sweeps import read_sweep
-from .reading_training import TRAINING, read_fit, read_training
-from .tree import Mapping as Tree
-from .tree import Node, Scalar, parse
+from .about import ABOUT, read_about
+from .arrays import ELEMENTS
+from .calls import KEYS, read_call
+from .expectations import Subject, is_refusal, read_expectation
+from .gradients import with_gradients
+from .reader import Reader, mapping, sequence, text
+from .sweeps import read_sweep
+from .trainings import TRAINING, read_fit, read_training
+from .yaml_tree import Mapping as Tree
+from .yaml_tree import Node, Scalar, parse
 
 #: A file as plain data: {"cases": [...], "sweeps": [...]}.
 Document: TypeAlias = dict[str, Any]

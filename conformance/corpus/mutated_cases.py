@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache, partial
 
+from ..core import AnyOf, Call, Case, Expectation, Output, Refusal, Shape
+from ..reference import Undefined, check
 from .clauses import Clause
-from .core import AnyOf, Call, Case, Expectation, Output, Refusal, Shape
-from .corpus import Corpus, load
+from .loader import Corpus, load
 from .mutators import MUTATORS, Mutator, patched
-from .reference import Undefined, check
-from .sweeps import Twin, choices, expectation_under, refusals_under
+from .sweeps.points import Twin, choices, expectation_under, refusals_under
 
 
 def with_mutators(chosen: Corpus) -> Corpus:

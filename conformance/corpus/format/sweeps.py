@@ -9,15 +9,15 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from .axes import BIAS, LENGTHS, SHAPES
-from .calls import rules
-from .core import COTANGENT, Plain
-from .reading import Reader, Wrong, integer, integers, mapping, sequence, word
-from .reading_about import ABOUT, read_about
-from .reading_calls import KEYS, READERS, SPATIAL, checked_layout, read_call
-from .reading_gradients import read_asked
-from .tree import Mapping as Tree
-from .tree import Node, Scalar, Sequence
+from ...calls import rules
+from ...core import COTANGENT, Plain
+from ..sweeps.axes import BIAS, LENGTHS, SHAPES
+from .about import ABOUT, read_about
+from .calls import KEYS, READERS, SPATIAL, checked_layout, read_call
+from .gradients import read_asked
+from .reader import Reader, Wrong, integer, integers, mapping, sequence, word
+from .yaml_tree import Mapping as Tree
+from .yaml_tree import Node, Scalar, Sequence
 
 TIERS = ("quick", "full")
 #: Every axis of the format. An op and an array cannot vary: what else is needed would vary with them.

@@ -13,15 +13,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from zlib import crc32
 
-from . import covering, geometry
+from ...core import COTANGENT, MODULUS, Plain
+from ..clauses import Clause
+from ..format import geometry
+from ..format.array_specs import Spec
+from ..format.arrays import FIT
+from ..format.calls import dtype_of
+from ..format.gradients import SECOND_ORDER
+from . import covering_array
 from .axes import at
-from .clauses import Clause
-from .core import COTANGENT, MODULUS, Plain
-from .reading_arrays import FIT
-from .reading_calls import dtype_of
-from .reading_gradients import SECOND_ORDER
-from .specs import Spec
-from .sweeps import Point, choices, hollow
+from .points import Point, choices, hollow
 
 #: What the twins are called together.
 SWEEP = "enlarged"
@@ -35,7 +36,7 @@ SIZES: Mapping[str, tuple[int, ...]] = {
     "multiplier": (1, 2, 3),
     "kernel_size": (1, 3, 5),
 }
-ROWS = tuple(covering.pairs([len(values) for values in SIZES.values()], lambda row: True, seed=1))
+ROWS = tuple(covering_array.pairs([len(values) for values in SIZES.values()], lambda row: True, seed=1))
 #: Of three spatial axes none has more taps than this, whose sums would take seconds otherwise.
 MOST_TAPS = 3
 #: How much of a cotangent is not zero: its sums run over all samples and places.

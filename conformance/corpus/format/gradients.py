@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from ...core import COTANGENT, FLOATS, Plain
 from . import geometry
-from .core import COTANGENT, FLOATS, Plain
-from .reading import Reader, Wrong, mapping, sequence, word
-from .reading_arrays import read_array
-from .reading_calls import ALL, NONE, dtype_of, letters_of
-from .specs import Spec
-from .tree import Mapping as Tree
-from .tree import Node, Scalar
+from .array_specs import Spec
+from .arrays import read_array
+from .calls import ALL, NONE, dtype_of, letters_of
+from .reader import Reader, Wrong, mapping, sequence, word
+from .yaml_tree import Mapping as Tree
+from .yaml_tree import Node, Scalar
 
 #: The key of gradients beside an output, in the base of a sweep and in the patch of a twin.
 GRADIENTS = "gradients"

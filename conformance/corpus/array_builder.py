@@ -14,9 +14,9 @@ from typing import cast
 
 import numpy as np
 
-from .core import FORMATS, MODULUS, PARTS, Array, numpy_type
-from .numbers import Number
-from .specs import Spec, recast
+from ..core import FORMATS, MODULUS, PARTS, Array, numpy_type
+from .format.array_specs import Spec, recast
+from .format.numbers import Number
 
 #: Every axis letter of the format, in canonical order.
 CANONICAL = "NDHWCIOM"

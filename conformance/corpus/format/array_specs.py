@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from .core import FORMATS, PARTS
+from ...core import FORMATS, PARTS
 from .numbers import Number, Unfit, fit
 
 

@@ -10,11 +10,11 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .core import COMPLEX, INTEGERS, PADDING_MODES, PADDINGS, Plain, suggestion
+from ...core import COMPLEX, INTEGERS, PADDING_MODES, PADDINGS, Plain, suggestion
+from .array_specs import Spec, recast
+from .arrays import FIT
+from .calls import SPATIAL, dtype_of, letters_of
 from .numbers import Unfit
-from .reading_arrays import FIT
-from .reading_calls import SPATIAL, dtype_of, letters_of
-from .specs import Spec, recast
 
 
 class Complaint(NamedTuple):

@@ -7,9 +7,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Mapping
 
-from .reading import mapping, sequence, text, written
-from .tree import Mapping as Tree
-from .tree import Node, Scalar, Sequence, parse
+from .reader import mapping, sequence, text, written
+from .yaml_tree import Mapping as Tree
+from .yaml_tree import Node, Scalar, Sequence, parse
 
 WIDTH = 112
 #: An array with more elements than this is cut after the first few.

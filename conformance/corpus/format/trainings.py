@@ -8,12 +8,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ...core import COSINE, LOSSES, TARGET, Plain
 from . import geometry, numbers
-from .core import COSINE, LOSSES, TARGET, Plain
-from .reading import Reader, Wrong, integer, mapping, said, word
-from .reading_arrays import read_array
-from .reading_calls import dtype_of
-from .tree import Node, Scalar
+from .arrays import read_array
+from .calls import dtype_of
+from .reader import Reader, Wrong, integer, mapping, said, word
+from .yaml_tree import Node, Scalar
 
 #: The keys of a training beside those of a convolution.
 TRAINING = ("target", "loss", "optimizer", "schedule", "steps")

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, pairwise
 from typing import TypeAlias
 
-from .core import MODULUS
+from ...core import MODULUS
 
 Row: TypeAlias = "tuple[int, ...]"
 #: Says whether a combination is wanted.

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .core import ARRAYS, Array, Call, is_complex, is_integer, numpy_type
+from ..core import ARRAYS, Array, Call, is_complex, is_integer, numpy_type
 
 #: Returns the changed call, None where the change cannot be made to this call.
 Change: TypeAlias = "Callable[[Call], Call | None]"

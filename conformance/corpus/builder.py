@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any
 
-from . import arrays, geometry
-from .core import (
+from ..core import (
     COTANGENT,
     DIRECTIONS,
     TARGET,
@@ -28,15 +27,17 @@ from .core import (
     Training,
     Variation,
 )
-from .reading_calls import ALL, NONE, dtype_of, letters_of
-from .reading_gradients import REFERENCE
-from .specs import Spec
+from . import array_builder
+from .format import geometry
+from .format.array_specs import Spec
+from .format.calls import ALL, NONE, dtype_of, letters_of
+from .format.gradients import REFERENCE
 
 #: How a case is found by its id, for twins.
 Find = Callable[[str], "Call"]
 
 
-def build_call(plain: Plain, make: Callable[[Spec, str, str], Array] = arrays.build) -> Call:
+def build_call(plain: Plain, make: Callable[[Spec, str, str], Array] = array_builder.build) -> Call:
     """
     Return the call that a plain call describes; `make` builds each array for a layout and a dtype.
     """
@@ -187,7 +188,7 @@ def _gradients(written: Plain, call: Plain, compute: Callable[[], Mapping[str, A
 
 
 def _written(spec: Spec, call: Plain, name: str) -> Array:
-    return arrays.build(spec, letters_of(call, name), dtype_of(call, name))
+    return array_builder.build(spec, letters_of(call, name), dtype_of(call, name))
 
 
 def _twin(twin: str | Plain, find: Find) -> Call:

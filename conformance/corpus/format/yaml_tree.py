@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import yaml
 
-from .core import Problem
+from ...core import Problem
 
 #: How deep sequences and mappings may nest.
 DEPTH = 32

@@ -8,12 +8,12 @@ import math
 import re
 from fractions import Fraction
 
+from ...core import FORMATS, INTEGERS, MODULUS, PARTS
 from . import numbers
-from .core import FORMATS, INTEGERS, MODULUS, PARTS
+from .array_specs import Spec
 from .numbers import Number, Real, Unfit
-from .reading import Reader, Wrong, integer, integers, mapping, said, word
-from .specs import Spec
-from .tree import Mapping, Node, Scalar, Sequence
+from .reader import Reader, Wrong, integer, integers, mapping, said, word
+from .yaml_tree import Mapping, Node, Scalar, Sequence
 
 #: How many elements an array may have.
 ELEMENTS = 2**26

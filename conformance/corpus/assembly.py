@@ -10,16 +10,16 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from . import enlarged
-from .calls import is_drawn, redrawn
+from ..calls import is_drawn, redrawn
+from ..core import Case, Plain, Problem, Reference, suggestion
 from .clauses import unknown
-from .core import Case, Plain, Problem, Reference, suggestion
+from .format.cases import Document
 from .glossaries import Glossaries
-from .reading_cases import Document
-from .sweeps import Contradiction, Point, expectation, hollow, points
+from .sweeps import enlarged_cases
+from .sweeps.points import Contradiction, Point, expectation, hollow, points
 
 if TYPE_CHECKING:
-    from .core import Array, Call, Expectation
+    from ..core import Array, Call, Expectation
 
 #: Which sweeps a corpus has; `full` includes `quick`.
 Sweeps: TypeAlias = Literal["none", "quick", "full"]
@@ -156,9 +156,11 @@ class Assembly:
     def _enlarged(self, documents: Documents, tier: Sweeps) -> list[Case]:
         paths = {entry["id"]: path for path, document in documents for entry in document["cases"]}
         literal = (entry for _, document in documents for entry in document["cases"])
-        twins = enlarged.points(literal, self.known.clauses, self.left_out.setdefault(enlarged.SWEEP, Counter()))
-        wanted = ((entry, point) for entry, point in twins if tier == "full" or not enlarged.can_wait(entry))
-        return [self._point(paths[entry["id"]], entry, point, enlarged.SWEEP) for entry, point in wanted]
+        twins = enlarged_cases.points(
+            literal, self.known.clauses, self.left_out.setdefault(enlarged_cases.SWEEP, Counter())
+        )
+        wanted = ((entry, point) for entry, point in twins if tier == "full" or not enlarged_cases.can_wait(entry))
+        return [self._point(paths[entry["id"]], entry, point, enlarged_cases.SWEEP) for entry, point in wanted]
 
     def _check_clauses(self, path: str, entry: Plain, point: Point) -> None:
         """Note the twins by id that the clauses of a point name in vain."""
@@ -188,7 +190,7 @@ class Assembly:
         return case
 
     def _expectation(self, entry: Plain, case: Case) -> Expectation:
-        from .building import Setting, build_expectation
+        from .builder import Setting, build_expectation
 
         cited = [self.known.clauses[name] for name in entry.get("clauses", ())]
         setting = Setting(
@@ -218,26 +220,26 @@ def about(entry: Plain, path: str) -> dict[str, Any]:
 
 
 def _build_call(plain: Plain) -> Call:
-    from .building import build_call
+    from .builder import build_call
 
     return build_call(plain)
 
 
 def _differentiate(case: Case, switches: frozenset[str]) -> Mapping[str, Array]:
-    from .reference import gradients
+    from ..reference import gradients
 
     assert case.call.cotangent is not None
     return gradients(case.call, case.call.cotangent, switches)
 
 
 def _differentiate_twice(case: Case, switches: frozenset[str]) -> Mapping[str, Array]:
-    from .reference import second_order
+    from ..reference import second_order
 
     assert case.call.cotangent is not None
     return second_order(case.call, case.call.cotangent, case.call.along, switches)
 
 
 def _evaluate(case: Case, switches: frozenset[str]) -> Array:
-    from .reference import evaluate
+    from ..reference import evaluate
 
     return evaluate(case.call, switches)

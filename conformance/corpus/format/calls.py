@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .core import ARRAYS, OPS, PADDING_MODES, PADDINGS, STORAGES, TARGET, VARIATIONS, Plain, dtypes
-from .reading import Reader, Wrong, any_word, integer, integers, mapping, said, sequence, word
-from .reading_arrays import read_array
-from .specs import Spec
-from .tree import Mapping as Tree
-from .tree import Node, Scalar, Sequence
+from ...core import ARRAYS, OPS, PADDING_MODES, PADDINGS, STORAGES, TARGET, VARIATIONS, Plain, dtypes
+from .array_specs import Spec
+from .arrays import read_array
+from .reader import Reader, Wrong, any_word, integer, integers, mapping, said, sequence, word
+from .yaml_tree import Mapping as Tree
+from .yaml_tree import Node, Scalar, Sequence
 
 #: Gradients of all arrays, as a sweep requests them; of none, as a twin without gradients does.
 ALL, NONE = "all", "none"

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from ..core import Case, Invalid, Problem
 from .assembly import Sweeps
-from .core import Case, Invalid, Problem
-from .corpus import Corpus
+from .loader import Corpus
 
 _SHARD = re.compile(r"([1-9]\d{0,5})/([1-9]\d{0,5})")
 

@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...core import Plain
 from . import geometry
-from .core import Plain
-from .reading import Reader, Wrong, mapping, said, word, written
-from .reading_arrays import read_array, read_shape
-from .reading_calls import KEYS, dtype_of, read_call
-from .reading_gradients import GRADIENTS, SECOND_ORDER, Asked, read_gradients, read_none, read_second_order
-from .tree import Mapping as Tree
-from .tree import Node, Scalar
+from .arrays import read_array, read_shape
+from .calls import KEYS, dtype_of, read_call
+from .gradients import GRADIENTS, SECOND_ORDER, Asked, read_gradients, read_none, read_second_order
+from .reader import Reader, Wrong, mapping, said, word, written
+from .yaml_tree import Mapping as Tree
+from .yaml_tree import Node, Scalar
 
 KINDS = ("output", "shape", "refusal", "any_of")
 BESIDE = (GRADIENTS, SECOND_ORDER, "compare", "precision")

@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .calls import rules
-from .core import ARRAYS, Invalid, Plain, Problem, suggestion
-from .reading import Reader, Wrong, mapping, sequence, text, word
-from .reading_about import read_id
-from .reading_calls import KEYS, read_keys
-from .reading_expectations import NAME, PRECISIONS
-from .reading_gradients import GRADIENTS, read_none
-from .tree import Mapping as Tree
-from .tree import Node, Scalar, parse
+from ..calls import rules
+from ..core import ARRAYS, Invalid, Plain, Problem, suggestion
+from .format.about import read_id
+from .format.calls import KEYS, read_keys
+from .format.expectations import NAME, PRECISIONS
+from .format.gradients import GRADIENTS, read_none
+from .format.reader import Reader, Wrong, mapping, sequence, text, word
+from .format.yaml_tree import Mapping as Tree
+from .format.yaml_tree import Node, Scalar, parse
 
 LEVELS = ("required", "implementation-defined")
 #: Switches of the reference, each a named way to differ from it; said again, for ids are listed without NumPy.

@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from typing import ParamSpec, TypeVar
 
-from .core import Problem, suggestion
-from .tree import TRUTHS, Mapping, Node, Scalar, Sequence
+from ...core import Problem, suggestion
+from .yaml_tree import TRUTHS, Mapping, Node, Scalar, Sequence
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ..core import Case, Invalid, Problem, cache, patterns, suggestion
 from .assembly import Assembly, Documents, Sweeps
 from .clauses import Clause, Fault, Profile
-from .core import Case, Invalid, Problem, cache, patterns, suggestion
+from .format.cases import Document, read_file
 from .glossaries import NAMES, read_glossaries
-from .reading_cases import Document, read_file
 
 #: The folders of a corpus that hold no cases: the ledger, the commentary on the clauses.
 BESIDE = ("known", "specification")
@@ -66,7 +66,7 @@ def shipped() -> Path:
     """
     Return the folder of the corpus that comes with the suite.
     """
-    from . import cases
+    from .. import cases
 
     return Path(next(iter(cases.__path__)))
 

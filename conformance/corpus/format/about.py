@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .core import Plain
-from .reading import Reader, Wrong, mapping, sequence, text
-from .reading_expectations import ID
-from .tree import Mapping as Tree
-from .tree import Node
+from ...core import Plain
+from .expectations import ID
+from .reader import Reader, Wrong, mapping, sequence, text
+from .yaml_tree import Mapping as Tree
+from .yaml_tree import Node
 
 #: How many clauses a case may cite.
 CLAUSES = 3

@@ -8,11 +8,11 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from . import geometry
-from .core import STRUCTURE_LIMIT, Plain
-from .reading_arrays import FIT
-from .reading_calls import SPATIAL, dtype_of
-from .specs import Spec
+from ...core import STRUCTURE_LIMIT, Plain
+from ..format import geometry
+from ..format.array_specs import Spec
+from ..format.arrays import FIT
+from ..format.calls import SPATIAL, dtype_of
 
 #: A length in words, by what it is of: the window beyond its explicit padding, the stride, the axes behind it.
 Length: TypeAlias = "Callable[[int, int, int], int]"

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..core import Problem, patterns, suggestion
 from . import clauses
 from .clauses import Clause, Fault, Profile
-from .core import Problem, patterns, suggestion
 
 #: The files of a corpus folder that hold no cases.
 NAMES = ("clauses.yaml", "faults.yaml", "profiles.yaml")

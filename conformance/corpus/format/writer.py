@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from .core import ARRAYS, AnyOf, Array, Call, Expectation, Output, Refusal, Variation
+from ...core import ARRAYS, AnyOf, Array, Call, Expectation, Output, Refusal, Variation
 
 #: What is not written where it is so.
 USUAL = {"padding_mode": "zeros", "groups": 1}

@@ -11,7 +11,7 @@ import re
 from fractions import Fraction
 from typing import TypeAlias
 
-from .core import FORMATS, INTEGERS, PARTS, Format
+from ...core import FORMATS, INTEGERS, PARTS, Format
 
 Real: TypeAlias = int | float
 Number: TypeAlias = int | float | complex

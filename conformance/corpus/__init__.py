@@ -1,0 +1,47 @@
+"""
+Case files become cases: read, checked, expanded from sweeps, selected, and built into arrays.
+
+`format` reads one file, `sweeps` lists the points of a sweep.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from . import mutated_cases as mutated_cases
+    from .clauses import Alternative as Alternative
+    from .clauses import CLAUSE as CLAUSE
+    from .clauses import Clause as Clause
+    from .clauses import numbers as numbers
+    from .clauses import read_version as read_version
+    from .clauses import unknown as unknown
+    from .format import excerpt as excerpt
+    from .format import geometry as geometry
+    from .format import reader as reader
+    from .format import writer as writer
+    from .format import yaml_tree as yaml_tree
+    from .format.about import read_id as read_id
+    from .format.about import read_references as read_references
+    from .format.arrays import FIT as FIT
+    from .format.reader import Reader as Reader
+    from .format.reader import Wrong as Wrong
+    from .format.reader import listed as listed
+    from .format.reader import mapping as mapping
+    from .format.reader import text as text
+    from .format.yaml_tree import Mapping as Mapping
+    from .format.yaml_tree import Node as Node
+    from .format.yaml_tree import Scalar as Scalar
+    from .format.yaml_tree import parse as parse
+    from .loader import Corpus as Corpus
+    from .loader import load as load
+    from .loader import shipped as shipped
+    from .mutated_cases import with_mutators as with_mutators
+    from .selection import Selection as Selection
+    from .selection import parsed as parsed
+    from .selection import sharded as sharded
+    from .sweeps.points import choices as choices
+else:
+    from ..exports import exports
+
+    __getattr__, __dir__ = exports(__name__, __file__)

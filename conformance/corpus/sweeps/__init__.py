@@ -1,0 +1,3 @@
+"""
+The points of a sweep: axes and their values, covering arrays, and literal cases at production sizes.
+"""
