@@ -40,7 +40,7 @@ from conv_conformance.core.verdict import Verdict
 from conv_conformance.diagnosis.causes import CAUSES
 from conv_conformance.diagnosis.scopes import WIDER
 from conv_conformance.groups import FEWEST
-from conv_conformance.judge import Context, judge
+from conv_conformance.judging.judgement import Context, judge
 from conv_conformance.mutants import conditions
 from conv_conformance.mutants.faults import EDITS
 from conv_conformance.mutants.mutant import Mutant

@@ -39,7 +39,7 @@ from conv_conformance.core.verdict import Diagnosis
 from conv_conformance.core.vocabulary import SPATIAL
 from conv_conformance.diagnosis.causes import CAUSES
 from conv_conformance.diagnosis.scopes import WIDER
-from conv_conformance.judge import Context, judge
+from conv_conformance.judging.judgement import Context, judge
 from conv_conformance.mutants import conditions
 from conv_conformance.mutants.evaluator import HONEST, evaluate
 from conv_conformance.mutants.faults import EDITS

@@ -24,8 +24,8 @@ from conv_conformance import Call, corpus, platforms, wire
 from conv_conformance.core.case import Case
 from conv_conformance.core.observation import Observation
 from conv_conformance.core.storage import Array
-from conv_conformance.enclosure import enclosure
-from conv_conformance.judge import Context, judge
+from conv_conformance.judging.judgement import Context, judge
+from conv_conformance.judging.training_enclosure import enclosure
 from conv_conformance.plan import smoke
 from conv_conformance.pool import observe
 from conv_conformance.process import Failed, Ready, Seen

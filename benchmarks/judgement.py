@@ -3,7 +3,7 @@ How often the rules by which results are accepted are wrong: on right results, a
 
 Right results come from the frameworks that are installed and from sums of the exact products in many orders; wrong ones
 have one fault each (rounding_data.py). Every rule of tolerances.py is asked as its authors wrote it, and `ours` is the
-judge: the bound that is proven for every order of summation, then the tests of `conformance/evidence.py`, those
+judge: the bound that is proven for every order of summation, then the tests of `conformance/judging/precision.py`, those
 of calls with few outputs over many of them together.
 
 A wrong result that is missed is `indistinguishable` where a plain loop over the same products, in one of eight orders,
@@ -24,12 +24,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from conv_conformance import Call, entries, evidence, platforms, wire
+from conv_conformance import Call, entries, platforms, wire
 from conv_conformance.calls.features import features
 from conv_conformance.core.expectation import Output
 from conv_conformance.core.observation import Observation
 from conv_conformance.core.storage import Array
-from conv_conformance.judge import Context, judge
+from conv_conformance.judging import precision
+from conv_conformance.judging.judgement import Context, judge
 from conv_conformance.plan import smoke
 from conv_conformance.pool import observe
 from conv_conformance.process import Ready, Seen
@@ -78,7 +79,7 @@ class Judged:
     is_wrong: bool
     rejected: Mapping[str, bool]
     errors: Array
-    by: evidence.Yardstick
+    by: precision.Yardstick
     twin: bool = False
 
 
@@ -86,7 +87,7 @@ def judged(it: Drawn, source: str, got: Array, *, is_wrong: bool) -> Judged:
     """
     Return what every rule says of a result.
     """
-    by, exact = evidence.yardstick(it.call, it.accumulator), evaluate(it.call)
+    by, exact = precision.yardstick(it.call, it.accumulator), evaluate(it.call)
     with np.errstate(all="ignore"):
         result = Result(
             got=got,
@@ -100,7 +101,7 @@ def judged(it: Drawn, source: str, got: Array, *, is_wrong: bool) -> Judged:
             rank=it.call.rank,
         )
         rejected = {name: bool(rule(result)) for name, rule in RULES.items()}
-        found = evidence.errors(got, it.dtype, by)
+        found = precision.errors(got, it.dtype, by)
     rejected["ours"] = _is_rejected(it, got, exact)
     twin = is_wrong and not rejected["ours"] and _is_indistinguishable(it, got, found, by)
     return Judged(it=it, source=source, is_wrong=is_wrong, rejected=rejected, errors=found, by=by, twin=twin)
@@ -112,11 +113,11 @@ def _is_rejected(it: Drawn, got: Array, exact: Array) -> bool:
     return judge(Output(array=exact), seen, Context(call=it.call, is_drawn=True)).verdict != "agree"
 
 
-def _is_indistinguishable(it: Drawn, got: Array, found: Array, by: evidence.Yardstick) -> bool:
+def _is_indistinguishable(it: Drawn, got: Array, found: Array, by: precision.Yardstick) -> bool:
     for other in stepwise_orders(it):
         if got.tobytes() == other.tobytes():
             return True
-        theirs = evidence.errors(other, it.dtype, by)
+        theirs = precision.errors(other, it.dtype, by)
         if np.mean(found**2) <= np.mean(theirs**2) and np.abs(found).max() <= np.abs(theirs).max():
             return True
     return False
@@ -171,7 +172,7 @@ def pools(found: Sequence[Judged]) -> Iterator[Sequence[Judged]]:
     for each in found:
         pool = waiting[each.source, each.is_wrong, each.it.dtype]
         pool.append(each)
-        if sum(one.errors.size for one in pool) >= 4 * evidence.FEWEST:
+        if sum(one.errors.size for one in pool) >= 4 * precision.FEWEST:
             yield list(pool)
             pool.clear()
 
@@ -195,7 +196,7 @@ def _count(count: Count, each: Judged, *, is_rejected: bool) -> None:
     count.faulty += 1
     count.misses += not is_rejected
     count.indistinguishable += not is_rejected and each.twin
-    if each.it.outputs >= evidence.FEWEST and each.it.kind in SIMPLE and len(each.it.products) <= MOST_PRODUCTS:
+    if each.it.outputs >= precision.FEWEST and each.it.kind in SIMPLE and len(each.it.products) <= MOST_PRODUCTS:
         count.domain_a.update(faulty=1, misses=int(not is_rejected))
 
 
@@ -210,8 +211,8 @@ def main() -> None:
     parser.add_argument("-b", "--backend", action="append", default=[], help="targets whose results count as right")
     parser.add_argument("--json", type=Path, nargs="?", const=RESULTS)
     options = parser.parse_args()
-    large = list(results(options.seed, options.calls, evidence.FEWEST, 10**9, options.backend))
-    small = list(results(options.seed + 7, options.small, 1, evidence.FEWEST - 1, options.backend))
+    large = list(results(options.seed, options.calls, precision.FEWEST, 10**9, options.backend))
+    small = list(results(options.seed + 7, options.small, 1, precision.FEWEST - 1, options.backend))
     said = report(large, small)
     said |= {
         "kinds": list(FAULTS),
@@ -229,7 +230,7 @@ def report(large: Sequence[Judged], small: Sequence[Judged]) -> dict[str, Any]:
     Return all counts, those of results with few outputs apart, one by one and in pools, and what `ours` missed.
     """
     counts = counted(large)
-    pooled = [(pool, any(evidence.against_all([(each.errors, each.by) for each in pool]))) for pool in pools(small)]
+    pooled = [(pool, any(precision.against_all([(each.errors, each.by) for each in pool]))) for pool in pools(small)]
     alone = counted(small)["ours"]
     return {
         "models": {name: count.as_data() for name, count in counts.items()},
@@ -253,7 +254,7 @@ def highest(found: Sequence[Judged]) -> dict[str, float]:
     """
     shares: dict[str, float] = {}
     for each in found:
-        for one in evidence.statistics(each.errors, each.by) if not each.is_wrong else ():
+        for one in precision.statistics(each.errors, each.by) if not each.is_wrong else ():
             shares[one.test] = max(shares.get(one.test, 0.0), round(one.statistic / one.limit, 4))
     return shares
 

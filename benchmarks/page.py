@@ -27,7 +27,7 @@ from conv_conformance.core.case import Case
 from conv_conformance.core.expectation import AnyOf, Output
 from conv_conformance.core.observation import Observation
 from conv_conformance.core.verdict import Diagnosis, Finding, Verdict
-from conv_conformance.judge import Context, judge
+from conv_conformance.judging.judgement import Context, judge
 from conv_conformance.ledger import Ledger
 from conv_conformance.record import Record, TargetInfo
 from conv_conformance.reports import html

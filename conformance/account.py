@@ -9,10 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import evidence, numerics, reference
+from . import reference
 from .core import FORMATS, AnyOf, Array, Call, Case, Expectation, Observation, Output
-from .enclosure import enclosure
-from .evidence import Yardstick
+from .judging import Yardstick, enclosure, error_bound, precision
 from .reference import trajectory
 
 
@@ -39,14 +38,16 @@ def account(case: Case, observation: Observation) -> Iterator[Line]:
     got, dtype = observation.arrays["output"], observation.dtypes["output"]
     if got.shape != output.array.shape or dtype not in FORMATS or dtype != call.dtype.output:
         return
-    allowed = numerics.tolerance(call, output.array, dtype, composed=observation.composed, precision=output.precision)
-    error = np.abs(numerics.wide(got) - numerics.wide(output.array))
+    allowed = error_bound.tolerance(
+        call, output.array, dtype, composed=observation.composed, precision=output.precision
+    )
+    error = np.abs(error_bound.wide(got) - error_bound.wide(output.array))
     if allowed.grid:
         yield Line("grid", f"every exact result is a multiple of {allowed.grid:g}: nothing has to be rounded")
         yield Line("residue", f"{float(np.nan_to_num(error).max(initial=0)) / allowed.grid:.3g} of that at most")
         return
     yield from _bounded(call, output.array, got, allowed, error)
-    if case.redraw is not None and evidence.is_asked(call, dtype) and not observation.composed:
+    if case.redraw is not None and precision.is_asked(call, dtype) and not observation.composed:
         yield from _weighed(call, got, dtype)
 
 
@@ -72,11 +73,11 @@ def _output(expectation: Expectation) -> Output | None:
     return next((one for one in each if isinstance(one, Output)), None)
 
 
-def _bounded(call: Call, expected: Array, got: Array, allowed: numerics.Tolerance, error: Array) -> Iterator[Line]:
+def _bounded(call: Call, expected: Array, got: Array, allowed: error_bound.Tolerance, error: Array) -> Iterator[Line]:
     assert allowed.bound is not None and allowed.unit is not None
     if not error.size:
         return
-    accumulator = numerics.accumulator(call, str(call.dtype.output))
+    accumulator = error_bound.accumulator(call, str(call.dtype.output))
     share = np.nan_to_num(error / np.maximum(allowed.bound, np.finfo(np.float64).tiny))
     at = np.unravel_index(int(np.argmax(share)), share.shape)
     unit = max(float(allowed.unit[at]), np.finfo(np.float64).tiny)
@@ -93,16 +94,16 @@ def _bounded(call: Call, expected: Array, got: Array, allowed: numerics.Toleranc
 
 
 def _weighed(call: Call, got: Array, dtype: str) -> Iterator[Line]:
-    by = evidence.yardstick(call, numerics.accumulator(call, dtype))
-    errors = evidence.errors(got, dtype, by)
-    if errors.size < evidence.FEWEST:
-        yield Line("statistics", f"none: {errors.size} outputs, of {evidence.FEWEST} that it takes")
+    by = precision.yardstick(call, error_bound.accumulator(call, dtype))
+    errors = precision.errors(got, dtype, by)
+    if errors.size < precision.FEWEST:
+        yield Line("statistics", f"none: {errors.size} outputs, of {precision.FEWEST} that it takes")
         return
     yield Line("witness", f"{by.witness:.3g} u*S, the rms of the worst of four plain loops over the same products")
-    for each in evidence.statistics(errors, by):
+    for each in precision.statistics(errors, by):
         yield Line(each.test, str(each))
-    spoken = [*evidence.against(errors, by)]
-    found = evidence.likeness(call, got, dtype, numerics.accumulator(call, dtype)) if spoken else None
+    spoken = [*precision.against(errors, by)]
+    found = precision.likeness(call, got, dtype, error_bound.accumulator(call, dtype)) if spoken else None
     yield Line("class", _class(found, by, is_right=not spoken))
 
 

@@ -10,10 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from .core import RAISED, SKIPPED, Case, Diagnosis, Observation, Verdict
-from .judge import Context, Judgement, judge
+from .judging import Context, Judgement, Pools, judge
 from .ledger import Ledger
 from .plan import Plan
-from .pooled import Pools
 from .record import TargetInfo
 
 #: What needs no call to be pasted: whoever computed rightly, or was not asked, has nothing to show.

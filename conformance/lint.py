@@ -28,7 +28,7 @@ from .core import (
     suggestion,
 )
 from .corpus import Clause, Corpus, choices
-from .numerics import gradient_tolerance, second_order_tolerance, tolerance
+from .judging import gradient_tolerance, second_order_tolerance, tolerance
 from .twins import distant
 
 #: What is wrong, and how to mend it.

@@ -11,8 +11,7 @@ import numpy as np
 
 from .calls import PORTIONS, CaseFeatures
 from .core import FORMATS, AnyOf, Array, Case, Finding, Output, Verdict
-from .difference import special
-from .numerics import wide
+from .judging import special, wide
 from .reference import evaluate
 
 if TYPE_CHECKING:

@@ -10,9 +10,8 @@ import numpy as np
 
 from . import reference
 from .core import FORMATS, AnyOf, Array, Call, Case, Expectation, Fit, Output, Problem, Refusal, Shape
-from .enclosure import enclosure
+from .judging import Run, enclosure, straying
 from .reference import matrix, matrix_again, trajectory
-from .straying import Run, straying
 
 #: The evaluators and differentiators, of the first order and the second, by what a message calls them.
 ROUTES = {

@@ -14,7 +14,7 @@ from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
 from conv_conformance.core.problem import Invalid, Problem
 from conv_conformance.core.storage import Array
-from conv_conformance.enclosure import enclosure
+from conv_conformance.judging.training_enclosure import enclosure
 from conv_conformance.reference.training_path import matrix, trajectory
 
 #: From which deviation of an element on a course parts from the exact way: a fiftieth of the learning rate.

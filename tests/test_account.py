@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_conformance import evidence
 from conv_conformance.account import account
 from conv_conformance.core.case import Case
 from conv_conformance.core.observation import Observation
 from conv_conformance.core.storage import Array
 from conv_conformance.corpus import load
+from conv_conformance.judging import precision
 from conv_conformance.reference import evaluate
 
 from .commands import Command
@@ -36,7 +36,7 @@ def test_a_right_result_of_drawn_numbers() -> None:
     """The worst output with its error and bound in u*S, the witness, every statistic, and the class."""
     case = case_of(CASE)
     got = np.array(evaluate(case.call))
-    by = evidence.yardstick(case.call, "float32")
+    by = precision.yardstick(case.call, "float32")
     at = (2, 3, 4, 7)
     got[at] += np.float32(3 * 2.0**-24 * by.magnitude[at])
     lines = told(case, got)
@@ -46,7 +46,7 @@ def test_a_right_result_of_drawn_numbers() -> None:
     assert said["worst output"].startswith("[2, 3, 4, 7]") and said["S there"].startswith(f"{by.magnitude[at]:.6g}")
     assert 2.5 < float(said["its error"].split()[0]) < 3.5
     assert 425 <= float(said["its bound"].split()[0]) < 427
-    assert [name for name, _ in lines].count("match") == len(evidence.OPERANDS)
+    assert [name for name, _ in lines].count("match") == len(precision.OPERANDS)
     assert said["class"] == "sums in float32, or wider"
 
 

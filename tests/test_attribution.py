@@ -25,7 +25,7 @@ from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import Diagnosis, Verdict
 from conv_conformance.diagnosis import diagnose
 from conv_conformance.groups import Seen
-from conv_conformance.judge import Context, judge
+from conv_conformance.judging.judgement import Context, judge
 from conv_conformance.ledger import Ledger
 from conv_conformance.mutants.mutant import Mutant
 from conv_conformance.record import Record, read, write

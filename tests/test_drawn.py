@@ -15,7 +15,7 @@ from conv_conformance.core.expectation import AnyOf, Output
 from conv_conformance.core.observation import Observation
 from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import Verdict
-from conv_conformance.judge import Context, judge
+from conv_conformance.judging.judgement import Context, judge
 from conv_conformance.reports.numerals import numeral
 from conv_conformance.reports.pictures import drawn
 from selenium import webdriver

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_conformance import evidence
 from conv_conformance.core.call import Call
 from conv_conformance.core.dtypes import numpy_type
 from conv_conformance.core.expectation import Output
 from conv_conformance.core.observation import Observation
 from conv_conformance.core.storage import Array
-from conv_conformance.judge import AGREE, Context, Judgement, judge
+from conv_conformance.judging import precision as evidence
+from conv_conformance.judging.judgement import AGREE, Context, Judgement, judge
 from conv_conformance.reference import evaluate
 from conv_conformance.reference.first import sequential_sum
 

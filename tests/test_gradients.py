@@ -20,8 +20,8 @@ from conv_conformance.core.problem import Invalid
 from conv_conformance.core.storage import Array
 from conv_conformance.core.vocabulary import ARRAYS
 from conv_conformance.corpus import load
-from conv_conformance.judge import Context, judge
-from conv_conformance.numerics import gradient_tolerance
+from conv_conformance.judging.error_bound import gradient_tolerance
+from conv_conformance.judging.judgement import Context, judge
 from conv_conformance.reference import evaluate, gradients
 from conv_conformance.run import Runner
 from conv_conformance.targets import resolve

@@ -30,7 +30,7 @@ from conv_conformance.core.observation import Observation
 from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import SEVERITIES, VERDICTS, Diagnosis, Finding, Verdict
 from conv_conformance.groups import Group, Seen
-from conv_conformance.judge import Context, judge
+from conv_conformance.judging.judgement import Context, judge
 from conv_conformance.ledger import Ledger
 from conv_conformance.record import Record, TargetInfo
 from conv_conformance.reference import evaluate

@@ -15,7 +15,7 @@ from conv_conformance.core.expectation import AnyOf, Expectation, Output, Refusa
 from conv_conformance.core.observation import Observation
 from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import KINDS, VERDICTS
-from conv_conformance.judge import Context, Judgement, judge
+from conv_conformance.judging.judgement import Context, Judgement, judge
 from conv_conformance.reference import evaluate
 
 from .builders import call_of, ramp

@@ -17,7 +17,7 @@ from conv_conformance.core.case import Case
 from conv_conformance.core.expectation import AnyOf, Expectation, Output
 from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import Verdict
-from conv_conformance.judge import Context, judge
+from conv_conformance.judging.judgement import Context, judge
 from conv_conformance.plan import smoke
 from conv_conformance.pool import observe
 from conv_conformance.process import Seen

@@ -23,7 +23,7 @@ from conv_conformance.corpus import load, shipped
 from conv_conformance.corpus.builder import build_call
 from conv_conformance.corpus.format.cases import read_file
 from conv_conformance.corpus.sweeps import enlarged_cases
-from conv_conformance.numerics import second_order_tolerance
+from conv_conformance.judging.error_bound import second_order_tolerance
 from conv_conformance.reference import gradients, second_order, second_order_magnitudes, second_order_products
 from conv_conformance.run import Runner
 from conv_conformance.targets import resolve
@@ -138,7 +138,7 @@ def test_they_are_judged_last() -> None:
 
 
 def test_the_message_says_which() -> None:
-    from conv_conformance.judge import Context, judge
+    from conv_conformance.judging.judgement import Context, judge
 
     arrays = answer(right_twice(MANY))
     kernel = arrays["second.kernel"]

@@ -29,10 +29,10 @@ from conv_conformance.core.storage import Array
 from conv_conformance.core.training import Training
 from conv_conformance.core.verdict import Verdict
 from conv_conformance.corpus import load
-from conv_conformance.enclosure import enclosure
 from conv_conformance.fitting import fitted
-from conv_conformance.interval import Interval
-from conv_conformance.judge import Context, judge
+from conv_conformance.judging.interval import Interval
+from conv_conformance.judging.judgement import Context, judge
+from conv_conformance.judging.training_enclosure import enclosure
 from conv_conformance.reference.training_path import matrix, matrix_again, trajectory
 from conv_conformance.reports.script import script
 from conv_conformance.run import Runner

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import numerics
 from ..calls import PORTIONS, region
 from ..core import FORMATS, Array, Call, Diagnosis, numpy_type
+from ..judging import error_bound
 from .causes import CAUSES, Candidate, Returned
 from .interpretation import Interpretation
 from .scopes import narrowed
@@ -243,10 +243,10 @@ class _Search:
         return np.asarray(np.where(off > bound, np.minimum(slack, nearest), slack))
 
     @cached_property
-    def _tolerance(self) -> numerics.Tolerance:
+    def _tolerance(self) -> error_bound.Tolerance:
         letters, have = self.call.letters("output"), "NC" + self.call.spatial
         expected = self.right.transpose([have.index(each) for each in letters])
-        return numerics.tolerance(self.call, expected, self.call.dtype_of("output"), composed=False)
+        return error_bound.tolerance(self.call, expected, self.call.dtype_of("output"), composed=False)
 
     @property
     def _grid(self) -> float | None:

@@ -13,8 +13,7 @@ import numpy as np
 from .. import export
 from ..calls import Axis, Subject
 from ..core import ARRAYS, DIRECTIONS, OF_OUTPUT, AnyOf, Array, Call, Expectation, Finding, Output
-from ..difference import KEPT
-from ..numerics import wide
+from ..judging import KEPT, wide
 from ..reference import MODES, Undefined, tap_positions
 from .numerals import numeral
 

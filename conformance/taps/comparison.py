@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import numerics
 from ..calls import region
 from ..core import Array, Call
+from ..judging import error_bound
 from .audit import KINDS, Part
 from .map import NOTHING, UNKNOWN, TapMap
 
@@ -71,7 +71,7 @@ class Comparison:
         """Return where the flat output is further from another one than `slack` times what a right one may be."""
         if other.dtype.kind in "iu":
             return np.asarray(self.got != other).reshape(-1)
-        one, two = numerics.wide(self.got).reshape(-1), numerics.wide(other).reshape(-1)
+        one, two = error_bound.wide(self.got).reshape(-1), error_bound.wide(other).reshape(-1)
         with np.errstate(all="ignore"):
             near = np.abs(one - two) <= slack * self._bound
         return np.asarray(~(near | (one == two) | (np.isnan(one) & np.isnan(two))))
@@ -79,7 +79,7 @@ class Comparison:
     @cached_property
     def _bound(self) -> Array:
         dtype = self.call.dtype_of("output")
-        allowed = numerics.tolerance(self.call, self.expected, dtype, composed=False)
+        allowed = error_bound.tolerance(self.call, self.expected, dtype, composed=False)
         bound = allowed.bound if allowed.grid is None else np.asarray(allowed.grid * 0.49)
         return np.broadcast_to(np.asarray(bound), self.expected.shape).reshape(-1)
 

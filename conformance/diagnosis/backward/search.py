@@ -9,8 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
-from ... import numerics, reference
+from ... import reference
 from ...core import COTANGENT, FORMATS, Array, Call, Diagnosis
+from ...judging import error_bound
 from ..scopes import narrowed
 from ..search import MOST, STUMBLES
 from ..subject import Subject, kernel_of, subject, wide
@@ -89,9 +90,9 @@ class _Search:
         return self._canonical(self.name, self.got)
 
     @cached_property
-    def _tolerance(self) -> numerics.Tolerance:
+    def _tolerance(self) -> error_bound.Tolerance:
         dtype = self.call.dtype_of(self.name)
-        return numerics.gradient_tolerance(self.call, self.name, self.expected, dtype, composed=False)
+        return error_bound.gradient_tolerance(self.call, self.name, self.expected, dtype, composed=False)
 
     @cached_property
     def bound(self) -> Array:

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .core import FORMATS, Array, Call, Fit
-from .enclosure import Enclosure, enclosure
+from ..core import FORMATS, Array, Call, Fit
 from .interval import Interval
+from .training_enclosure import Enclosure, enclosure
 
 #: Convolutions so coarse that whoever is outside of what they allow has not rounded, but computed something else.
 COARSE = "bfloat16"

@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from . import evidence, numerics
-from .core import Array, Case, Finding, Observation, Verdict
-from .evidence import Yardstick
+from ..core import Array, Case, Finding, Observation, Verdict
+from . import error_bound, precision
+from .precision import Yardstick
 
 
 class Pools:
@@ -29,13 +29,13 @@ class Pools:
         if case.redraw is None:
             return False
         call, got, dtype = case.call, observation.arrays["output"], observation.dtypes["output"]
-        if not 0 < got.size < evidence.FEWEST or call.cotangent is not None:
+        if not 0 < got.size < precision.FEWEST or call.cotangent is not None:
             return False
-        if not evidence.is_asked(call, dtype):
+        if not precision.is_asked(call, dtype):
             return False
-        by = evidence.yardstick(call, numerics.accumulator(call, dtype))
+        by = precision.yardstick(call, error_bound.accumulator(call, dtype))
         pool = self._waiting.setdefault((case.sweep or case.path, dtype), [])
-        pool.append((at, verdict, evidence.errors(got, dtype, by), by))
+        pool.append((at, verdict, precision.errors(got, dtype, by), by))
         return True
 
     def weighed(self) -> Iterator[tuple[int, Verdict, bool]]:
@@ -43,7 +43,7 @@ class Pools:
         Yield every verdict that waits, with its place, and whether statistics speak against it: then it disagrees.
         """
         for pool in self._waiting.values():
-            spoken = [str(each) for each in evidence.against_all([(errors, by) for _, _, errors, by in pool])]
+            spoken = [str(each) for each in precision.against_all([(errors, by) for _, _, errors, by in pool])]
             for at, verdict, _, _ in pool:
                 yield at, _against(verdict, spoken) if spoken else verdict, bool(spoken)
         self._waiting.clear()

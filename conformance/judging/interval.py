@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .core import Array
+from ..core import Array
 
 
 @dataclass(frozen=True, eq=False)

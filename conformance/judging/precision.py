@@ -18,9 +18,9 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from . import reference
-from .core import FORMATS, Array, Call, Format, PerArray, is_complex
-from .numerics import REASSOCIATED
+from .. import reference
+from ..core import FORMATS, Array, Call, Format, PerArray, is_complex
+from .error_bound import REASSOCIATED
 
 #: Below so many outputs nothing is concluded from them.
 FEWEST = 64

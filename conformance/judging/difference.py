@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import numerics
-from .core import Array, Finding
+from ..core import Array, Finding
+from . import error_bound
 
 #: A wrong output with no more elements than this is kept whole.
 KEPT = 96
@@ -37,7 +37,7 @@ def _is_constant(array: Array) -> bool:
 
 
 def _equal(one: Array, other: Array) -> bool:
-    return bool(np.array_equal(numerics.wide(one), numerics.wide(other), equal_nan=True))
+    return bool(np.array_equal(error_bound.wide(one), error_bound.wide(other), equal_nan=True))
 
 
 def shape(expected: tuple[int, ...], got: Array) -> Finding | None:
@@ -68,7 +68,9 @@ def off_grid(grid: float, error: Array, expected: Array, got: Array, where: str)
     return at("precision", message, found, expected, got, where)
 
 
-def out_of_bound(allowed: numerics.Tolerance, error: Array, expected: Array, got: Array, where: str) -> Finding | None:
+def out_of_bound(
+    allowed: error_bound.Tolerance, error: Array, expected: Array, got: Array, where: str
+) -> Finding | None:
     """
     Return that numbers differ by more than rounding explains, where they do.
     """
@@ -89,7 +91,7 @@ def signs(array: Array) -> Any:
     """
     Return 1 for a negative zero, else 0; of complex numbers both parts together.
     """
-    parts = _parts(numerics.wide(array))
+    parts = _parts(error_bound.wide(array))
     return sum((np.signbit(part) & (part == 0)) * 2**place for place, part in enumerate(parts))
 
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .core import FORMATS, STRUCTURE_LIMIT, Array, Call, Training
+from ..core import FORMATS, STRUCTURE_LIMIT, Array, Call, Training
+from ..reference import matrix
 from .interval import Interval, point
-from .reference import matrix
 
 #: The unit of the arithmetic that makes the intervals, added to that of the arithmetic that they are about.
 OWN = 2.0**-52

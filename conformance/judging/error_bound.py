@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .core import COTANGENT, DIRECTIONS, STRUCTURE_LIMIT, Array, Call, dtypes
+from ..core import COTANGENT, DIRECTIONS, STRUCTURE_LIMIT, Array, Call, dtypes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +146,7 @@ def second_order_tolerance(
 
 
 def _sums(call: Call, expected: Array, switches: Collection[str]) -> Sums:
-    from . import reference
+    from .. import reference
 
     return Sums(
         magnitude=reference.magnitude(call, switches),
@@ -159,7 +159,7 @@ def _sums(call: Call, expected: Array, switches: Collection[str]) -> Sums:
 
 
 def _gradient_sums(call: Call, name: str, switches: Collection[str]) -> Sums:
-    from . import reference
+    from .. import reference
 
     assert call.cotangent is not None
     return Sums(
@@ -172,7 +172,7 @@ def _gradient_sums(call: Call, name: str, switches: Collection[str]) -> Sums:
 
 
 def _second_order_sums(call: Call, name: str, switches: Collection[str]) -> Sums:
-    from . import reference
+    from .. import reference
 
     assert call.cotangent is not None
     magnitude = reference.second_order_magnitudes(call, call.cotangent, call.along, switches)[name]

@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import difference, evidence, numerics
-from .core import (
+from ..core import (
     FORMATS,
     OPERANDS,
     AnyOf,
@@ -28,8 +27,10 @@ from .core import (
     Shape,
     numpy_type,
 )
+from . import difference, error_bound
+from . import precision as evidence
 from .difference import differing, special
-from .straying import Run, straying
+from .training_deviation import Run, straying
 
 #: Outcomes that are verdicts by themselves, whatever was expected.
 PLAIN = ("unsupported", "not-run", "crash", "timeout", "suite-error")
@@ -280,7 +281,7 @@ def _in_class(wrong: Finding | None, expectation: Output, observation: Observati
     is_asked = context.is_drawn and not observation.composed and evidence.is_asked(call, dtype)
     if not (is_rounding and is_asked) or expectation.switches:
         return _found(wrong) if wrong else AGREE
-    accumulator = numerics.accumulator(call, dtype)
+    accumulator = error_bound.accumulator(call, dtype)
     by = evidence.yardstick(call, accumulator)
     errors = evidence.errors(got, dtype, by)
     spoken = [str(each) for each in evidence.against(errors, by)]
@@ -296,7 +297,7 @@ def _lower(
 ) -> Judgement:
     """Return the judgement on errors that rounding in the accumulator does not explain, which `spoken` says."""
     call, got, dtype = context.call, observation.arrays["output"], observation.dtypes["output"]
-    accumulator = numerics.accumulator(call, dtype)
+    accumulator = error_bound.accumulator(call, dtype)
     found = evidence.likeness(call, got, dtype, accumulator)
     if wrong is None and evidence.is_within(found, context.asked(expectation)):
         return Judgement(verdict="agree", precision=found)
@@ -386,7 +387,7 @@ def _values(part: _Part, got: Array, observation: Observation, context: Context)
     if part.dtype[0] in "iu":
         found = differing(expected != got)
         return difference.at("values", "", found, expected, got, part.where) if found else None
-    y, seen = numerics.wide(expected), numerics.wide(got)
+    y, seen = error_bound.wide(expected), error_bound.wide(got)
     if found := differing((special(y) != special(seen)) & ~_overflows(part, got, context)):
         return difference.at("nonfinite", "NaN and infinity elsewhere", found, expected, got, part.where)
     finite = np.isfinite(y)
@@ -399,7 +400,7 @@ def _values(part: _Part, got: Array, observation: Observation, context: Context)
     return difference.out_of_bound(allowed, error, expected, got, part.where)
 
 
-def _allowed(part: _Part, expected: Array, observation: Observation, context: Context) -> numerics.Tolerance:
+def _allowed(part: _Part, expected: Array, observation: Observation, context: Context) -> error_bound.Tolerance:
     call = context.call
     said: dict[str, Any] = {
         "composed": observation.composed,
@@ -407,10 +408,10 @@ def _allowed(part: _Part, expected: Array, observation: Observation, context: Co
         "switches": part.expectation.switches,
     }
     if part.where == _second(part.name):
-        return numerics.second_order_tolerance(call, part.name, expected, part.through, **said)
+        return error_bound.second_order_tolerance(call, part.name, expected, part.through, **said)
     if part.name:
-        return numerics.gradient_tolerance(call, part.name, expected, part.through, **said)
-    return numerics.tolerance(call, expected, part.through, **said)
+        return error_bound.gradient_tolerance(call, part.name, expected, part.through, **said)
+    return error_bound.tolerance(call, expected, part.through, **said)
 
 
 def _overflows(part: _Part, got: Array, context: Context) -> Any:
@@ -423,8 +424,8 @@ def _overflows(part: _Part, got: Array, context: Context) -> Any:
     arrays = (array for name in OPERANDS if (array := getattr(context.call, name)) is not None)
     if own not in FORMATS or not all(_finite(array).all() for array in arrays):
         return np.zeros(expected.shape, bool)
-    y = numerics.wide(expected)
-    seen = numerics.wide(got)
+    y = error_bound.wide(expected)
+    seen = error_bound.wide(got)
     with np.errstate(invalid="ignore"):  # an infinity where zero is expected
         # Where the dtype has no infinity an overflow is a NaN, whose sign says nothing.
         beyond = np.where(np.isnan(y), np.abs(seen), seen * np.sign(y))
@@ -432,7 +433,7 @@ def _overflows(part: _Part, got: Array, context: Context) -> Any:
 
 
 def _finite(array: Array) -> Any:
-    return np.isfinite(numerics.wide(array))
+    return np.isfinite(error_bound.wide(array))
 
 
 def _rounded(array: Array, dtype: str) -> Array:
