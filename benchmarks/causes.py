@@ -24,12 +24,12 @@ from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
 from conv_conformance.core.verdict import Verdict
 from conv_conformance.corpus.format import writer
+from conv_conformance.diagnosis.taps.auditing import asking
+from conv_conformance.diagnosis.taps.probe import audit
 from conv_conformance.failing import failures, like
-from conv_conformance.groups import Group
-from conv_conformance.record import Record, read
+from conv_conformance.records.failure_group import Group
+from conv_conformance.records.record import Record, read
 from conv_conformance.shrinking import shrunk
-from conv_conformance.taps.auditing import asking
-from conv_conformance.taps.probing import audit
 from conv_conformance.targets import Adapter
 from conv_conformance.terms import Terms
 

@@ -28,7 +28,6 @@ from pathlib import Path
 import numpy as np
 from conv_conformance import corpus, diagnosis, platforms
 from conv_conformance.attributing import attribute
-from conv_conformance.attribution import Attribution
 from conv_conformance.calls.features import features_of
 from conv_conformance.calls.portions import PORTIONS
 from conv_conformance.core.backend import Refused
@@ -37,15 +36,16 @@ from conv_conformance.core.case import Case
 from conv_conformance.core.observation import Observation
 from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import Verdict
+from conv_conformance.diagnosis.applicability import Showing, plain
 from conv_conformance.diagnosis.causes import CAUSES
-from conv_conformance.diagnosis.scopes import WIDER
-from conv_conformance.groups import FEWEST
+from conv_conformance.diagnosis.narrowed_causes import WIDER
 from conv_conformance.judging.judgement import Context, judge
 from conv_conformance.mutants import conditions
 from conv_conformance.mutants.faults import EDITS
 from conv_conformance.mutants.mutant import Mutant
+from conv_conformance.records.attribution import Attribution
+from conv_conformance.records.failure_group import FEWEST
 from conv_conformance.reference import evaluate
-from conv_conformance.showing import Showing, plain
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path("benchmarks", "results", "conditions.json")
@@ -92,7 +92,7 @@ def _verdict(case: Case, compute: Callable[[Call], Array]) -> Verdict | None:
     if judged.verdict != "disagree" or judged.finding is None or judged.finding.kind == "precision":
         return None
     start = time.perf_counter()
-    said = diagnosis.diagnose(case.call, got, got.dtype.name)
+    said = diagnosis.diagnose_gradient(case.call, got, got.dtype.name)
     seconds = time.perf_counter() - start
     return Verdict(
         case=case.id, target=TARGET, verdict="disagree", finding=judged.finding, diagnosis=said, seconds=seconds

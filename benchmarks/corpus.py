@@ -18,8 +18,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from conv_conformance import campaign, entries, platforms
-from conv_conformance.record import TargetInfo, read
+from conv_conformance import campaign, platforms
+from conv_conformance.records import ledger_files
+from conv_conformance.records.record import TargetInfo, read
 from conv_conformance.run import Runner
 from conv_conformance.targets import default
 
@@ -30,7 +31,7 @@ def measure(sweeps: str) -> dict[str, Any]:
     """
     began = perf_counter()
     corpus = campaign.corpus((), sweeps)
-    ledger = entries.load(entries.shipped())
+    ledger = ledger_files.load(ledger_files.shipped())
     loaded = perf_counter()
     made = Runner(ledger=ledger, jobs=campaign.cores()).run(corpus.cases, default())
     ended = perf_counter()

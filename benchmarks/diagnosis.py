@@ -38,7 +38,7 @@ from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import Diagnosis
 from conv_conformance.core.vocabulary import SPATIAL
 from conv_conformance.diagnosis.causes import CAUSES
-from conv_conformance.diagnosis.scopes import WIDER
+from conv_conformance.diagnosis.narrowed_causes import WIDER
 from conv_conformance.judging.judgement import Context, judge
 from conv_conformance.mutants import conditions
 from conv_conformance.mutants.evaluator import HONEST, evaluate
@@ -305,7 +305,7 @@ def asked(cause: str, call: Call, got: Array) -> Trial:
     Return what diagnosis says of a wrong output of a fault.
     """
     start = time.perf_counter()
-    said = diagnosis.diagnose(call, got, got.dtype.name) or Diagnosis()
+    said = diagnosis.diagnose_gradient(call, got, got.dtype.name) or Diagnosis()
     return Trial(cause=cause, said=said, seconds=time.perf_counter() - start)
 
 

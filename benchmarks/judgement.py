@@ -3,8 +3,8 @@ How often the rules by which results are accepted are wrong: on right results, a
 
 Right results come from the frameworks that are installed and from sums of the exact products in many orders; wrong ones
 have one fault each (rounding_data.py). Every rule of tolerances.py is asked as its authors wrote it, and `ours` is the
-judge: the bound that is proven for every order of summation, then the tests of `conformance/judging/precision.py`, those
-of calls with few outputs over many of them together.
+judge: the bound that is proven for every order of summation, then the tests of `conformance/judging/precision.py`,
+those of calls with few outputs over many of them together.
 
 A wrong result that is missed is `indistinguishable` where a plain loop over the same products, in one of eight orders,
 returns the same bits, or errors that are no smaller, in the mean square or at their largest.
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from conv_conformance import Call, entries, platforms, wire
+from conv_conformance import Call, platforms, wire
 from conv_conformance.calls.features import features
 from conv_conformance.core.expectation import Output
 from conv_conformance.core.observation import Observation
@@ -34,7 +34,8 @@ from conv_conformance.judging.judgement import Context, judge
 from conv_conformance.plan import smoke
 from conv_conformance.pool import observe
 from conv_conformance.process import Ready, Seen
-from conv_conformance.record import TargetInfo
+from conv_conformance.records import ledger_files
+from conv_conformance.records.record import TargetInfo
 from conv_conformance.reference import evaluate
 from conv_conformance.targets import named
 from conv_conformance.terms import Terms
@@ -157,7 +158,7 @@ def _returned(target: str, calls: Sequence[Drawn]) -> Iterator[tuple[Drawn, Arra
 def _known(target: str, ready: Ready) -> Callable[[Call], bool]:
     """Return whether the ledger says of a call that what the target returns is wrong, so that it is no right result."""
     info = TargetInfo(name=target, framework=ready.about["framework"], version=ready.about["version"])
-    ledger = entries.load(entries.shipped()).of(info, platforms.describe()["flags"])
+    ledger = ledger_files.load(ledger_files.shipped()).of(info, platforms.describe()["flags"])
     # An entry without a condition on calls speaks of the cases that it lists.
     kinds = {"precision", "values", "nonfinite"}
     wrong = [entry.calls for entry in ledger.entries if kinds & {*entry.kinds} and entry.calls.wanted]

@@ -28,7 +28,7 @@ from conv_conformance.core.case import Case
 from conv_conformance.core.expectation import Output
 from conv_conformance.core.verdict import Verdict
 from conv_conformance.plan import SMOKE as TEMPLATE
-from conv_conformance.record import TargetInfo, Writer
+from conv_conformance.records.record import TargetInfo, Writer
 from conv_conformance.reference import evaluate
 from conv_conformance.run import Runner
 from conv_conformance.targets import known, resolve

@@ -28,8 +28,8 @@ from conv_conformance.core.expectation import AnyOf, Output
 from conv_conformance.core.observation import Observation
 from conv_conformance.core.verdict import Diagnosis, Finding, Verdict
 from conv_conformance.judging.judgement import Context, judge
-from conv_conformance.ledger import Ledger
-from conv_conformance.record import Record, TargetInfo
+from conv_conformance.records.ledger import Ledger
+from conv_conformance.records.record import Record, TargetInfo
 from conv_conformance.reports import html
 from selenium import webdriver
 

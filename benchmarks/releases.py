@@ -29,7 +29,7 @@ import platformdirs
 from conv_conformance import corpus, platforms
 from conv_conformance.core import patterns
 from conv_conformance.core.verdict import UNEXPECTED, Verdict
-from conv_conformance.record import Record, read, to_line
+from conv_conformance.records.record import Record, read, verdict_to_line
 from packaging.requirements import Requirement
 from releases_page import page, told
 from releases_table import Bug, is_shown, table
@@ -199,7 +199,7 @@ def _literal() -> frozenset[str]:
 
 
 def _kept(verdict: Verdict) -> dict[str, Any]:
-    line = {name: value for name, value in to_line(verdict).items() if name not in LEFT_OUT}
+    line = {name: value for name, value in verdict_to_line(verdict).items() if name not in LEFT_OUT}
     if "message" in line:
         line["message"] = " ".join(ESCAPES.sub("", line["message"]).split())
     return line

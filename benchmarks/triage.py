@@ -29,10 +29,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from conv_conformance import entries, platforms
+from conv_conformance import platforms
 from conv_conformance.core.patterns import matches
-from conv_conformance.ledger import Entry
-from conv_conformance.record import TargetInfo
+from conv_conformance.records import ledger_files
+from conv_conformance.records.ledger import Entry
+from conv_conformance.records.record import TargetInfo
 from conv_conformance.targets import DEFAULTS, OTHERS
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results" / "triage.json"
@@ -226,7 +227,7 @@ def main() -> int:
     Run the scripts that were asked for, and keep what they printed beside what others did.
     """
     options = _options()
-    ledger = entries.load(entries.shipped()).entries
+    ledger = ledger_files.load(ledger_files.shipped()).entries
     wanted = [entry for entry in ledger if any(matches(pattern, entry.id) for pattern in options.only)]
     wrong = [line for entry in wanted for line in broken(entry)]
     made: dict[str, Any] = {}

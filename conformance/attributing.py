@@ -14,15 +14,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .attribution import Attribution
 from .calls import PORTIONS
 from .conjunctions import Search, Table
 from .core import Case, Verdict
 from .corpus import Corpus
+from .diagnosis import Showing
 from .gathering import AGREEING
-from .groups import FEWEST, Seen
-from .record import Record
-from .showing import Showing
+from .records import FEWEST, Attribution, Record, Seen
 
 #: So many causes are told of one target.
 MOST = 3

@@ -11,9 +11,8 @@ from dataclasses import replace
 
 from .core import RAISED, SKIPPED, Case, Diagnosis, Observation, Verdict
 from .judging import Context, Judgement, Pools, judge
-from .ledger import Ledger
 from .plan import Plan
-from .record import TargetInfo
+from .records import Ledger, TargetInfo
 
 #: What needs no call to be pasted: whoever computed rightly, or was not asked, has nothing to show.
 WITHOUT_CALL = ("agree", "unsupported", "not-run")
@@ -149,13 +148,13 @@ def _diagnosis(case: Case, observation: Observation, judgement: Judgement) -> Di
     finding = judgement.finding
     if finding is None or finding.kind not in _EXPLAINED:
         return None
-    from .diagnosis import backward, diagnose
+    from .diagnosis import diagnose, diagnose_gradient
 
     name = finding.where.removeprefix("gradient.")
     if finding.where == "output":
         return diagnose(case.call, observation.arrays["output"], observation.dtypes["output"])
     if name != finding.where and observation.dtypes[finding.where] == case.call.dtype_of(name):
-        return backward.diagnose(case.call, name, observation.arrays[finding.where])
+        return diagnose_gradient(case.call, name, observation.arrays[finding.where])
     return None
 
 

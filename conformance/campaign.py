@@ -13,16 +13,15 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
-from . import __version__, entries, platforms, resuming, versions
+from . import __version__, platforms, resuming, versions
 from .attributing import attributed
 from .core import DTYPES, FAILURES, OPS, SEVERITIES, Invalid, Problem, Verdict, matches, suggestion, writing
 from .corpus import Corpus, Selection, load, sharded
+from .diagnosis import TapAudit
 from .gathering import grouped
-from .ledger import Ledger
-from .record import Record, TargetInfo, Timing, Writer, counted
+from .records import Ledger, Record, TargetInfo, Timing, Writer, counted, ledger_files
 from .run import Run, Runner, Tell
 from .taps import auditing
-from .taps.audit import TapAudit
 from .targets import Adapter
 
 #: Shows a run while it goes: given the names of the targets, the number of cases and the verdicts of an earlier run, it
@@ -163,8 +162,8 @@ def ledger(files: Sequence[str], *, shipped: bool) -> tuple[Ledger, Mapping[str,
         Invalid: with everything wrong in all files.
 
     """
-    paths = [*(entries.shipped() if shipped else ()), *map(Path, files)]
-    read = entries.load(paths)
+    paths = [*(ledger_files.shipped() if shipped else ()), *map(Path, files)]
+    read = ledger_files.load(paths)
     digest = hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in paths)).hexdigest()
     return read, {"shipped": shipped, "files": list(files), "digest": f"sha256:{digest}"}
 

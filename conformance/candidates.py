@@ -17,7 +17,7 @@ from .changes import Comparison
 from .core import Case, Invalid, Problem
 from .corpus import Corpus, Selection
 from .environments import Environment
-from .record import Record
+from .records import Record
 from .run import Runner
 from .targets import Adapter
 

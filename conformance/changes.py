@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 
 from .core import SEVERITIES, Case, Invalid, Problem, Verdict, suggestion
 from .gathering import Likeness, Sides, told_apart
-from .groups import Group
-from .record import Record, TargetInfo
+from .records import Group, Record, TargetInfo
 
 #: Every kind of change, in the order of reports: what is worse, another answer, better, missing.
 CHANGES = {

@@ -25,7 +25,7 @@ import numpy as np
 
 from .calls import FEATURES, Condition, Value
 from .core import Array
-from .groups import FEWEST
+from .records import FEWEST
 
 #: Calls as the bits of an integer, by their positions.
 Bits: TypeAlias = int

@@ -11,11 +11,10 @@ from time import perf_counter
 from . import platforms
 from .bench import Bench
 from .core import Case, Invalid, Problem, Verdict, readable
-from .ledger import Entry, Ledger
 from .plan import Plan, make_plan, smoke
 from .pool import observe
 from .process import Failed, Ready, Seen
-from .record import Record, TargetInfo, Timing
+from .records import Entry, Ledger, Record, TargetInfo, Timing
 from .targets import Adapter
 from .terms import Terms
 

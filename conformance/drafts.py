@@ -12,10 +12,7 @@ from typing import Any
 from packaging.version import InvalidVersion, Version
 
 from .core import UNEXPECTED, Verdict
-from .entries import EVERY
-from .groups import Group
-from .ledger import TODO
-from .record import Record
+from .records import EVERY, TODO, Group, Record
 
 #: So many calls are listed by their ids, with what they computed; more are named by their condition.
 LISTED = 5

@@ -16,8 +16,7 @@ import numpy as np
 from .calls import CaseFeatures, Condition
 from .conjunctions import Part, Search, Table
 from .core import SEVERITIES, UNEXPECTED, Case, Verdict
-from .groups import FEWEST, Group, Seen
-from .record import Record, TargetInfo
+from .records import FEWEST, Group, Record, Seen, TargetInfo
 
 #: Groups of two targets are one if they share this part of their calls, all under the first one's condition.
 ALIKE = 0.8

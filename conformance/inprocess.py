@@ -12,9 +12,8 @@ from typing import Any
 from . import wire
 from .bench import Bench
 from .core import Observation, Verdict, attribute, from_message
-from .ledger import Ledger
 from .plan import Plan
-from .record import TargetInfo
+from .records import Ledger, TargetInfo
 from .worker import Bench as Workbench
 from .worker import Marks
 

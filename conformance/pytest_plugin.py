@@ -21,7 +21,7 @@ import pytest
 if TYPE_CHECKING:
     from .core import Case, Verdict
     from .corpus import Corpus
-    from .ledger import Ledger
+    from .records import Ledger
     from .run import Runner, TargetRun
     from .targets import Adapter
 
@@ -157,8 +157,9 @@ class Suite(pytest.Collector):
             CollectError: if a case file, a ledger, a pattern or the name of a target is wrong.
 
         """
-        from . import campaign, candidates, entries, targets
+        from . import campaign, candidates, targets
         from .core import Invalid, readable
+        from .records import ledger_files
 
         option = self.config.getoption
         try:
@@ -166,7 +167,7 @@ class Suite(pytest.Collector):
             fail_on = campaign.failures(option("--conformance-fail-on"), profile)
             whole = campaign.corpus(option("--conformance-cases"), option("--conformance-sweeps"))
             corpus = campaign.choose(whole, profile=profile)
-            ledger = entries.load([*entries.shipped(), *option("--conformance-known")])
+            ledger = ledger_files.load([*ledger_files.shipped(), *option("--conformance-known")])
             named = [targets.resolve(name) for name in targets_of(self.config)]
             adapters = candidates.placed(named, (), lambda line: None)
         except Invalid as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from .core import SEVERITIES, Invalid, Problem, writing
-from .record import Record, parsed_line, read
+from .records import Record, parsed_line, read
 from .targets import named
 
 #: What a header must say, for a run to be gone on with.

@@ -16,9 +16,8 @@ from typing import TypeAlias
 
 from .core import SEVERITIES, Case, Verdict, fails, give_back
 from .course import Course
-from .ledger import Entry, Ledger
 from .plan import BATCH, Plan, batches, make_plan
-from .record import Record, TargetInfo, Timing
+from .records import Entry, Ledger, Record, TargetInfo, Timing
 from .targets import Adapter
 from .terms import Terms
 

@@ -13,7 +13,7 @@ from typing import Any
 from conv_conformance import phrases
 from conv_conformance.core.case import Reference
 from conv_conformance.core.verdict import SEVERITIES
-from conv_conformance.ledger import Entry, Ledger
+from conv_conformance.records.ledger import Entry, Ledger
 from seen_run import framework
 
 #: What each severity means.

@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from conv_conformance.corpus import Corpus
 from conv_conformance.corpus.clauses import Fault
 from conv_conformance.diagnosis import causes
-from conv_conformance.diagnosis.backward import causes as backward
+from conv_conformance.diagnosis.gradients import causes as backward
 from conv_conformance.mutants import audit
 from conv_conformance.specification import Area
 

@@ -21,7 +21,7 @@ import precision_page
 import seen_precision
 import templating
 from conv_conformance import corpus
-from conv_conformance.record import read
+from conv_conformance.records.record import read
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = Path("docs", "results")

@@ -25,12 +25,13 @@ import seen_choices
 import seen_faults
 import seen_run
 import templating
-from conv_conformance import corpus, entries, phrases
+from conv_conformance import corpus, phrases
 from conv_conformance.core.verdict import SEVERITIES, VERDICTS
 from conv_conformance.corpus import Corpus
-from conv_conformance.holding import held
-from conv_conformance.merging import merged
-from conv_conformance.record import read
+from conv_conformance.records import ledger_files
+from conv_conformance.records.merge import merged
+from conv_conformance.records.reapplied_ledger import held
+from conv_conformance.records.record import read
 from conv_conformance.reports.markdown import escaped
 from seen_run import framework
 
@@ -48,7 +49,7 @@ def see(paths: Sequence[Path]) -> dict[str, Any]:
         raise SystemExit(f"{paths[0]}: a condensed record only counts agreements; name the whole one")
     loaded = corpus.load(sweeps="full")
     cases = {case.id: case for case in loaded.cases}
-    record = held(record, cases, entries.load(entries.shipped()))
+    record = held(record, cases, ledger_files.load(ledger_files.shipped()))
     return {
         **seen_run.run(record, cases),
         "faults": seen_faults.faults(record, cases),
@@ -77,7 +78,7 @@ def known_faults(root: Path) -> Sequence[faults_page.Fault]:
     """
     Return each fault of the ledger, with what the runs and its script say of it.
     """
-    ledger = entries.load(entries.shipped())
+    ledger = ledger_files.load(ledger_files.shipped())
     return faults_page.faults(ledger, _kept(root, SEEN), _kept(root, TRIAGE), _kept(root, CAUSES))
 
 
@@ -162,7 +163,7 @@ def _unproven(root: Path) -> Iterator[str]:
     if not (root / TRIAGE).is_file():
         return
     triage = json.loads((root / TRIAGE).read_text(encoding="utf-8"))
-    for entry in entries.load(entries.shipped()).entries:
+    for entry in ledger_files.load(ledger_files.shipped()).entries:
         found = triage.get(entry.id, {})
         if found.get("script") != entry.triage:
             yield f"{TRIAGE.as_posix()}: {entry.id}: not run as it stands (run benchmarks/triage.py --only {entry.id})"

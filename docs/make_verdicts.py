@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from conv_conformance.commands import codes
 from conv_conformance.core.verdict import FAILURES, KINDS, POLICIES, SEVERITIES, UNEXPECTED, VERDICTS
-from conv_conformance.diagnosis.backward import causes as backward
 from conv_conformance.diagnosis.causes import CAUSES
+from conv_conformance.diagnosis.gradients import causes as backward
 
 HEAD = """\
 # Verdicts and exit codes

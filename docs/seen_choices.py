@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-from conv_conformance.alternatives import followed
 from conv_conformance.calls.case_features import CaseFeatures
 from conv_conformance.calls.features import features_of
 from conv_conformance.conjunctions import Search, Table
 from conv_conformance.core.case import Case
 from conv_conformance.core.verdict import Verdict
 from conv_conformance.corpus.clauses import Clause
-from conv_conformance.record import Record
+from conv_conformance.records.alternatives import followed
+from conv_conformance.records.record import Record
 from seen_run import count
 
 #: So many literal cases of a rarer alternative are named, the smallest first; without any, one point of a sweep.

@@ -11,8 +11,8 @@ from conv_conformance.calls.case_features import CaseFeatures
 from conv_conformance.core.case import Case
 from conv_conformance.core.verdict import SEVERITIES, Verdict
 from conv_conformance.gathering import grouped
-from conv_conformance.groups import Group
-from conv_conformance.record import Record
+from conv_conformance.records.failure_group import Group
+from conv_conformance.records.record import Record
 from seen_run import count
 
 #: So many conditions under which a fault was seen are told, those with the most calls first.

@@ -9,12 +9,12 @@ from functools import cache
 from typing import Any
 
 import orders
-from conv_conformance.alternatives import followed
 from conv_conformance.core.case import Case
 from conv_conformance.core.dtypes import FORMATS
 from conv_conformance.core.verdict import Verdict
 from conv_conformance.corpus import Corpus
-from conv_conformance.record import Record, TargetInfo
+from conv_conformance.records.alternatives import followed
+from conv_conformance.records.record import Record, TargetInfo
 
 #: The clauses that tell what is kept.
 CLAUSES = ("NUM-1", "NUM-2", "NUM-3", "NUM-4", "SUBNORMAL-1")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from conv_conformance.core.case import Case
 from conv_conformance.core.verdict import UNEXPECTED, VERDICTS, Verdict
-from conv_conformance.record import Record
+from conv_conformance.records.record import Record
 
 
 class Count(NamedTuple):

@@ -8,8 +8,8 @@ from collections import Counter
 from dataclasses import replace
 
 from conv_conformance import corpus
-from conv_conformance.alternatives import followed, inconsistent
 from conv_conformance.core.verdict import Verdict
+from conv_conformance.records.alternatives import followed, inconsistent
 
 
 def verdict(case: str, alternative: str | None, target: str = "t") -> Verdict:

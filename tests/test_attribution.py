@@ -14,7 +14,6 @@ from xml.etree import ElementTree
 import pytest
 from conv_conformance import corpus, reference
 from conv_conformance.attributing import MOST, attribute, attributed
-from conv_conformance.attribution import Attribution, from_line, to_line
 from conv_conformance.calls.condition import Condition
 from conv_conformance.calls.features import features_of
 from conv_conformance.core.call import Call
@@ -23,12 +22,13 @@ from conv_conformance.core.expectation import AnyOf, Output
 from conv_conformance.core.observation import Observation
 from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import Diagnosis, Verdict
-from conv_conformance.diagnosis import diagnose
-from conv_conformance.groups import Seen
+from conv_conformance.diagnosis import diagnose_gradient
 from conv_conformance.judging.judgement import Context, judge
-from conv_conformance.ledger import Ledger
 from conv_conformance.mutants.mutant import Mutant
-from conv_conformance.record import Record, read, write
+from conv_conformance.records.attribution import Attribution, attribution_from_line, attribution_to_line
+from conv_conformance.records.failure_group import Seen
+from conv_conformance.records.ledger import Ledger
+from conv_conformance.records.record import Record, read, write
 from conv_conformance.reports import junit, markdown, terminal
 from rich.console import Console
 
@@ -78,7 +78,7 @@ def _diagnosed(case: Case, got: Array) -> Diagnosis | None:
     """Return the diagnosis of an output, which is looked for once: one fault gives the same under many conditions."""
     key = (case.id, got.shape, got.tobytes())
     if key not in DIAGNOSES:
-        DIAGNOSES[key] = diagnose(case.call, got, got.dtype.name)
+        DIAGNOSES[key] = diagnose_gradient(case.call, got, got.dtype.name)
     return DIAGNOSES[key]
 
 
@@ -251,7 +251,7 @@ FOUND = Attribution(
 
 def test_a_line_of_the_record_and_back() -> None:
     """Nothing is lost."""
-    assert from_line(json.loads(json.dumps(to_line(FOUND)))) == FOUND
+    assert attribution_from_line(json.loads(json.dumps(attribution_to_line(FOUND)))) == FOUND
 
 
 def test_the_words() -> None:

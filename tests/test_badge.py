@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from conv_conformance.core.verdict import Verdict
-from conv_conformance.record import Record, TargetInfo
+from conv_conformance.records.record import Record, TargetInfo
 from conv_conformance.reports import badge
 
 from .commands import Command

@@ -12,8 +12,8 @@ import pytest
 from conv_conformance import candidates, targets
 from conv_conformance.core.problem import Invalid
 from conv_conformance.environments import Environment
-from conv_conformance.ledger import Entry
-from conv_conformance.record import TargetInfo
+from conv_conformance.records.ledger import Entry
+from conv_conformance.records.record import TargetInfo
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conv_conformance import entries
-from conv_conformance.ledger import TODO
+from conv_conformance.records import ledger_files
+from conv_conformance.records.ledger import TODO
 
 from .commands import Command, Done, lying
 
@@ -117,7 +117,7 @@ def test_shipped_ledger_is_listed(command: Command) -> None:
     """
     done = command("known")
     assert done.code == 0
-    assert all(entry.id in done.out for entry in entries.load(entries.shipped()).entries)
+    assert all(entry.id in done.out for entry in ledger_files.load(ledger_files.shipped()).entries)
 
 
 def test_draft_that_cannot_be_written_exits_2(command: Command, cases: Path, tmp_path: Path) -> None:

@@ -22,12 +22,12 @@ from conv_conformance.core.expectation import Output
 from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import Diagnosis, Verdict
 from conv_conformance.corpus import load
-from conv_conformance.diagnosis import diagnose
-from conv_conformance.diagnosis.backward.causes import CAUSES as BACKWARD
+from conv_conformance.diagnosis import diagnose_gradient
+from conv_conformance.diagnosis.canonical_call import subject
 from conv_conformance.diagnosis.causes import CAUSES
-from conv_conformance.diagnosis.scopes import WIDER, narrowed
-from conv_conformance.diagnosis.subject import subject
-from conv_conformance.record import from_line, to_line
+from conv_conformance.diagnosis.gradients.causes import CAUSES as BACKWARD
+from conv_conformance.diagnosis.narrowed_causes import WIDER, narrowed
+from conv_conformance.records.record import verdict_from_line, verdict_to_line
 from conv_conformance.reports.blocks import block
 from conv_conformance.run import Runner
 from conv_conformance.targets import resolve
@@ -56,7 +56,7 @@ LARGE = call_of(
 
 def said(call: Call, got: Any) -> Diagnosis | None:
     array = np.asarray(got, numpy_type(call.dtype_of("output")))
-    return diagnose(call, array, call.dtype_of("output"))
+    return diagnose_gradient(call, array, call.dtype_of("output"))
 
 
 def literal() -> list[Case]:
@@ -233,7 +233,7 @@ def test_noise_is_explained_by_nothing_and_stumbles_over_nothing(call: Call, see
     rng = np.random.default_rng(seed)
     shape = tuple(int(size) for size in rng.integers(1, 5, len(call.letters("output"))))
     got = rng.integers(1, 120, shape).astype(numpy_type(call.dtype_of("output")))
-    found = diagnose(call, got, call.dtype_of("output"))
+    found = diagnose_gradient(call, got, call.dtype_of("output"))
     if got.size >= 12 and len(np.unique(got)) > 6:
         assert Diagnosis() == found
 
@@ -257,7 +257,7 @@ def test_a_run_says_it() -> None:
     made = Runner().run(zoo.cases(), [zoo.miniature("flips_the_kernel"), resolve("numpy")])
     found = {verdict.case: verdict for verdict in made.verdicts if verdict.target != "numpy"}
     assert Diagnosis(causes=("kernel-flipped",), confidence="exact") == found["rounding"].diagnosis
-    assert [{"fault": "kernel-flipped", "confidence": "exact"}] == to_line(found["rounding"])["diagnosis"]
+    assert [{"fault": "kernel-flipped", "confidence": "exact"}] == verdict_to_line(found["rounding"])["diagnosis"]
     assert ("cause", "kernel-flipped: it gives exactly this") in block(found["rounding"], None).details
     assert found["symmetric"].diagnosis is None
     assert not any(verdict.diagnosis for verdict in made.verdicts if verdict.target == "numpy")
@@ -272,7 +272,7 @@ def test_a_record_keeps_it() -> None:
         Diagnosis(causes=("kernel-flipped",), confidence="partial", region="in sample from 1"),
     ):
         verdict = Verdict(case="a.b", target="t", verdict="disagree", diagnosis=diagnosis)
-        assert verdict == from_line(to_line(verdict))
+        assert verdict == verdict_from_line(verdict_to_line(verdict))
 
 
 @pytest.mark.parametrize(

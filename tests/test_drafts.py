@@ -13,10 +13,10 @@ from conv_conformance.calls.condition import condition_of
 from conv_conformance.calls.features import features_of
 from conv_conformance.core.verdict import Finding, Verdict
 from conv_conformance.drafts import draft
-from conv_conformance.entries import load
 from conv_conformance.gathering import grouped
-from conv_conformance.ledger import TODO, Ledger
-from conv_conformance.record import Record, TargetInfo
+from conv_conformance.records.ledger import TODO, Ledger
+from conv_conformance.records.ledger_files import load
+from conv_conformance.records.record import Record, TargetInfo
 
 from .test_groups import CASES, LAYER, TARGET, failing
 

@@ -20,11 +20,11 @@ from conv_conformance.core.dtypes import FORMATS
 from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import Diagnosis
 from conv_conformance.core.vocabulary import COTANGENT
-from conv_conformance.diagnosis import backward
-from conv_conformance.diagnosis.backward.causes import CAUSES
-from conv_conformance.diagnosis.backward.way import way
+from conv_conformance.diagnosis.canonical_call import kernel_of, subject, wide
 from conv_conformance.diagnosis.causes import CAUSES as FORWARD
-from conv_conformance.diagnosis.subject import kernel_of, subject, wide
+from conv_conformance.diagnosis.gradients.backward_pass import way
+from conv_conformance.diagnosis.gradients.causes import CAUSES
+from conv_conformance.diagnosis.gradients.search import diagnose_gradient
 from conv_conformance.mutants.faults import BACK_EDITS
 from conv_conformance.mutants.mutant import Mutant
 
@@ -104,7 +104,7 @@ def _found(fault: str, cases: list[Case]) -> Iterator[bool]:
             continue
         for name, right in gradients(case).items():
             if name in got and is_off(got[name], right):
-                found = backward.diagnose(case.call, name, got[name])
+                found = diagnose_gradient(case.call, name, got[name])
                 assert found is not None
                 yield fault in (*found.causes, *found.wider)
 
@@ -118,7 +118,7 @@ def test_a_cause_that_rounds_is_found(fault: str) -> None:
     call = call_of("conv", x, w, dtype=dtype, cotangent=sent, gradients=("input", "kernel"))
     got = Mutant(fault=fault).prepared().gradients(call)
     for name in call.gradients:
-        found = backward.diagnose(call, name, got[name])
+        found = diagnose_gradient(call, name, got[name])
         assert found is not None and fault in found.causes
 
 
@@ -130,7 +130,7 @@ def test_of_what_is_right_or_unknown_nothing_is_said(cases: list[Case]) -> None:
             if right.size < 6 or not np.isfinite(right.astype(np.float64)).all():
                 continue
             noise = rng.integers(-99, 99, right.shape).astype(right.dtype)
-            assert backward.diagnose(case.call, name, noise) == Diagnosis(), case.id
+            assert diagnose_gradient(case.call, name, noise) == Diagnosis(), case.id
 
 
 WRONG = """

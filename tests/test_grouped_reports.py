@@ -20,8 +20,8 @@ from conv_conformance.core.case import Case
 from conv_conformance.core.problem import Invalid
 from conv_conformance.core.verdict import Diagnosis
 from conv_conformance.gathering import grouped
-from conv_conformance.ledger import Ledger
-from conv_conformance.record import Record, Writer, read
+from conv_conformance.records.ledger import Ledger
+from conv_conformance.records.record import Record, Writer, read
 from conv_conformance.reports import junit, markdown, terminal
 from rich.console import Console
 

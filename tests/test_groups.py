@@ -18,8 +18,8 @@ from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
 from conv_conformance.core.verdict import Finding, Verdict
 from conv_conformance.gathering import gather
-from conv_conformance.groups import Group, Seen
-from conv_conformance.record import TargetInfo
+from conv_conformance.records.failure_group import Group, Seen
+from conv_conformance.records.record import TargetInfo
 
 from .builders import call_of
 from .zoo import case_of, outputs

@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 from conv_conformance.core.verdict import Finding, Verdict
 from conv_conformance.gathering import grouped
-from conv_conformance.holding import held
-from conv_conformance.ledger import Entry, Ledger
-from conv_conformance.record import Record, TargetInfo
+from conv_conformance.records.ledger import Entry, Ledger
+from conv_conformance.records.reapplied_ledger import held
+from conv_conformance.records.record import Record, TargetInfo
 from packaging.specifiers import SpecifierSet
 
 from .builders import call_of

@@ -21,7 +21,6 @@ from typing import Any, TypeAlias
 import numpy as np
 import pytest
 from conv_conformance import corpus
-from conv_conformance.attribution import Attribution
 from conv_conformance.changes import CHANGES, Comparison, compared
 from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
@@ -29,10 +28,11 @@ from conv_conformance.core.expectation import Output, Refusal
 from conv_conformance.core.observation import Observation
 from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import SEVERITIES, VERDICTS, Diagnosis, Finding, Verdict
-from conv_conformance.groups import Group, Seen
 from conv_conformance.judging.judgement import Context, judge
-from conv_conformance.ledger import Ledger
-from conv_conformance.record import Record, TargetInfo
+from conv_conformance.records.attribution import Attribution
+from conv_conformance.records.failure_group import Group, Seen
+from conv_conformance.records.ledger import Ledger
+from conv_conformance.records.record import Record, TargetInfo
 from conv_conformance.reference import evaluate
 from conv_conformance.reports import changed, choices, html, rounding
 from conv_conformance.reports.pictures import drawn, pictures, reads, runs

@@ -17,9 +17,9 @@ from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
 from conv_conformance.core.problem import Invalid
 from conv_conformance.core.verdict import Finding, Verdict
-from conv_conformance.entries import load, shipped
-from conv_conformance.ledger import Entry, Ledger
-from conv_conformance.record import TargetInfo
+from conv_conformance.records.ledger import Entry, Ledger
+from conv_conformance.records.ledger_files import load, shipped
+from conv_conformance.records.record import TargetInfo
 from packaging.specifiers import SpecifierSet
 
 from .builders import call_of

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 from conv_conformance import corpus
-from conv_conformance.alternatives import of
 from conv_conformance.core.problem import Invalid
 from conv_conformance.core.verdict import Finding, Verdict
 from conv_conformance.drafts import draft
 from conv_conformance.gathering import grouped
-from conv_conformance.merging import COUNTED, condensed, merged
-from conv_conformance.record import Record, TargetInfo, read, write
+from conv_conformance.records.alternatives import of
+from conv_conformance.records.merge import COUNTED, condensed, merged
+from conv_conformance.records.record import Record, TargetInfo, read, write
 
 from .commands import Command, is_clean, lying
 

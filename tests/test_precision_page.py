@@ -18,7 +18,7 @@ from conv_conformance import corpus
 from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import Finding, Verdict
 from conv_conformance.corpus import Corpus
-from conv_conformance.record import Record, TargetInfo, write
+from conv_conformance.records.record import Record, TargetInfo, write
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
 import make_precision

@@ -15,8 +15,8 @@ import pytest
 from conv_conformance.core.observation import readable
 from conv_conformance.core.problem import Invalid
 from conv_conformance.core.verdict import VERDICTS, Finding, Verdict
-from conv_conformance.ledger import Ledger
-from conv_conformance.record import FORMAT, TargetInfo, Writer, counted, read
+from conv_conformance.records.ledger import Ledger
+from conv_conformance.records.record import FORMAT, TargetInfo, Writer, counted, read
 from conv_conformance.reports import junit, markdown, terminal
 from rich.console import Console
 

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conv_conformance import corpus, entries
+from conv_conformance import corpus
 from conv_conformance.core.case import Case
 from conv_conformance.core.verdict import Finding, Verdict
 from conv_conformance.corpus.clauses import Alternative, Clause
-from conv_conformance.ledger import Entry, Ledger
-from conv_conformance.record import Record, TargetInfo
+from conv_conformance.records import ledger_files
+from conv_conformance.records.ledger import Entry, Ledger
+from conv_conformance.records.record import Record, TargetInfo
 from packaging.specifiers import SpecifierSet
 
 from .builders import call_of, ramp
@@ -379,7 +380,7 @@ def root(tmp_path: Path) -> Path:
     """Return the root of a repository with the pages of one run."""
     results = tmp_path / make_results.RESULTS
     results.mkdir(parents=True)
-    ledger = entries.load(entries.shipped()).entries
+    ledger = ledger_files.load(ledger_files.shipped()).entries
     (results / "seen.json").write_text(json.dumps({"cpu": _run(_known("long", entry=ledger[0].id))}))
     (results / "triage.json").write_text(json.dumps({entry.id: {**RAN, "script": entry.triage} for entry in ledger}))
     (results / "causes.json").write_text("{}")
@@ -404,7 +405,7 @@ def test_a_page_tells_what_is_unfinished_and_unexplained(tmp_path: Path) -> None
 
 def test_the_page_tells_why(root: Path) -> None:
     """The cause, what probes show, and the smallest call stand at the entry; nothing does where none was looked for."""
-    entry = entries.load(entries.shipped()).entries[0]
+    entry = ledger_files.load(ledger_files.shipped()).entries[0]
     why = {"cause": "", "case": "long", "target": "jax", "version": "jax 0.10.2", "cpu": "a processor"}
     found = {entry.id: {**why, "taps": ["7 probes", "  0.2"], "small": "cases:\n  - id: long-shrunk\n"}}
     (root / make_results.CAUSES).write_text(json.dumps(found))

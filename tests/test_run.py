@@ -23,10 +23,10 @@ from conv_conformance.core.observation import Observation
 from conv_conformance.core.verdict import Finding, Verdict
 from conv_conformance.corpus import load, shipped
 from conv_conformance.course import Course
-from conv_conformance.ledger import Entry, Ledger
 from conv_conformance.plan import batches, make_plan
 from conv_conformance.process import Failed
-from conv_conformance.record import TargetInfo, Timing
+from conv_conformance.records.ledger import Entry, Ledger
+from conv_conformance.records.record import TargetInfo, Timing
 from conv_conformance.reference import evaluate, magnitude, products
 from conv_conformance.run import Run, Runner, TargetRun
 from conv_conformance.targets import resolve

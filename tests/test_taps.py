@@ -19,15 +19,15 @@ from conv_conformance.core.dtypes import FORMATS
 from conv_conformance.core.expectation import Output
 from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import Diagnosis, Finding, Verdict
-from conv_conformance.groups import Group, Seen
-from conv_conformance.ledger import Ledger
+from conv_conformance.diagnosis.taps import finding as lines
+from conv_conformance.diagnosis.taps.auditing import audits
+from conv_conformance.diagnosis.taps.probe import audit, compared
+from conv_conformance.diagnosis.taps.tap_map import MOST, Ask, probes
 from conv_conformance.mutants.evaluator import HONEST, evaluate
-from conv_conformance.record import Record, TargetInfo, read
+from conv_conformance.records.failure_group import Group, Seen
+from conv_conformance.records.ledger import Ledger
+from conv_conformance.records.record import Record, TargetInfo, read
 from conv_conformance.reports.blocks import Item, block_of
-from conv_conformance.taps import audit as lines
-from conv_conformance.taps.auditing import audits
-from conv_conformance.taps.map import MOST, Ask, probes
-from conv_conformance.taps.probing import audit, compared
 from conv_conformance.terms import Terms
 
 from .builders import call_of
@@ -294,7 +294,7 @@ def test_a_run_probes_what_no_cause_explains(own: Path, command: Command) -> Non
     assert all(said in each for each in (done.out, junit.read_text(), page.read_text()))
     assert "5 of 15 products are weighed: kernel W 1" in done.out
     (kept,) = [each for each in read(record).tap_audits if each.case == "mine.wide"]
-    assert lines.from_line(json.loads(json.dumps(lines.to_line(kept)))) == kept
+    assert lines.audit_from_line(json.loads(json.dumps(lines.audit_to_line(kept)))) == kept
     assert said in command("report", record).out
     assert said in command("run", "--resume", record).out  # as it stands there: nothing is left to run
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conv_conformance import entries
-from conv_conformance.ledger import Entry
+from conv_conformance.records import ledger_files
+from conv_conformance.records.ledger import Entry
 from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parents[1]
@@ -37,7 +37,7 @@ def _entry(script: str = "", verdict: str = "disagree", *kinds: str, **rest: Any
 
 def test_every_script_of_the_ledger_keeps_the_rules() -> None:
     """Each script ends with what came and what is right, and prints something ahead of what ends it."""
-    ledger = entries.load(entries.shipped()).entries
+    ledger = ledger_files.load(ledger_files.shipped()).entries
     assert [] == [line for entry in ledger for line in SCRIPT.broken(entry)]
 
 

@@ -126,8 +126,8 @@ def _outcome(observation: Observation) -> str:
 
 def _probed(case: Case, adapter: Adapter) -> Iterator[tuple[str, str]]:
     """Yield what probes show of a case on a target."""
+    from ..diagnosis import audit
     from ..taps.auditing import asking
-    from ..taps.probing import audit
     from ..terms import Terms
 
     found = audit(case.call, asking(adapter, Terms()))

@@ -31,18 +31,17 @@ def report(
 
     Several records are shown as one, if they are of runs that differ in --shard or in targets.
     """
-    from .. import merging
     from ..attributing import attributed
     from ..gathering import grouped
-    from ..record import read, write
+    from ..records import merge, read, write
 
-    merged = merging.merged({path: read(path) for path in dict.fromkeys(records)})
+    merged = merge.merged({path: read(path) for path in dict.fromkeys(records)})
     corpus = showing.corpus((), showing.sweeps_of(merged))
     whole = attributed(grouped(merged, {case.id: case for case in corpus.cases}), corpus)
     if record is not None:
         write(whole, record)
     if condensed is not None:
-        write(merging.condensed(whole, corpus), condensed)
+        write(merge.condensed(whole, corpus), condensed)
     showing.report(whole, corpus, showing.ledger(), files)
 
 
@@ -75,7 +74,7 @@ def diff(
     both; 4 a record has a fault of the suite or an adapter.
     """
     from .. import changes
-    from ..record import read
+    from ..records import read
 
     wanted = changes.named(fail_on)
     records = {path: read(path) for path in (before, after)}
@@ -105,7 +104,7 @@ def known(record: Path | None, write: Path | None) -> None:
     from datetime import date
 
     from ..drafts import draft
-    from ..record import read
+    from ..records import read
 
     text = draft(_grouped(read(record)), date.today().isoformat())
     if str(write) == "-":

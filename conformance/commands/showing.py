@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..changes import Comparison
     from ..core import Problem
     from ..corpus import Corpus
-    from ..ledger import Ledger
+    from ..records import Ledger
 
 
 def complain(error: Exception) -> None:
@@ -96,9 +96,9 @@ def ledger() -> Ledger:
     """
     Return the shipped ledger.
     """
-    from .. import entries
+    from ..records import ledger_files
 
-    return entries.load(entries.shipped())
+    return ledger_files.load(ledger_files.shipped())
 
 
 def sweeps_of(record: Any) -> str:

@@ -1,11 +1,25 @@
 """
-Diagnosis: which cause of the glossary gives what a target returned.
+The causes of a wrong result: which faults of the glossary compute exactly what a target returned.
 
-It shares no code with the mutants, which inject the same causes.
+`causes` are faults of outputs, `gradients` faults of gradients, and `taps` finds which products of a call are wrong.
+It shares no code with the mutants, which inject the same faults.
 """
 
 from __future__ import annotations
 
-from .search import Effect, diagnose, effects, shows
+from typing import TYPE_CHECKING
 
-__all__ = ["Effect", "diagnose", "effects", "shows"]
+if TYPE_CHECKING:
+    from .applicability import Showing as Showing
+    from .gradients.search import diagnose_gradient as diagnose_gradient
+    from .search import diagnose as diagnose
+    from .search import shows as shows
+    from .taps.finding import TapAudit as TapAudit
+    from .taps.finding import audit_from_line as audit_from_line
+    from .taps.finding import audit_to_line as audit_to_line
+    from .taps.probe import audit as audit
+    from .taps.tap_map import Ask as Ask
+else:
+    from ..exports import exports
+
+    __getattr__, __dir__ = exports(__name__, __file__)

@@ -15,10 +15,10 @@ import numpy as np
 from ..calls import PORTIONS, region
 from ..core import FORMATS, Array, Call, Diagnosis, numpy_type
 from ..judging import error_bound
+from .canonical_call import Subject, subject
 from .causes import CAUSES, Candidate, Returned
 from .interpretation import Interpretation
-from .scopes import narrowed
-from .subject import Subject, subject
+from .narrowed_causes import narrowed
 
 #: A call of more products, or whose taps read more elements, is not looked at: each cause would be that much work, and
 #: would hold that much.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from ..core import UNEXPECTED
-from ..record import Record
+from ..records import Record
 
 LABEL = "convolutions"
 

@@ -10,9 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from ..core import ARRAYS, OPERANDS, SEVERITIES, UNEXPECTED, Array, Call, Case, Verdict
-from ..groups import Group, Seen
-from ..ledger import Ledger
-from ..record import Record, TargetInfo
+from ..records import Group, Ledger, Record, Seen, TargetInfo
 from .numerals import numeral
 from .script import written
 

@@ -10,7 +10,7 @@ from typing import Any
 from ..changes import CHANGES, Change, Comparison
 from ..core import Case, Verdict
 from ..corpus import Corpus
-from ..ledger import Ledger
+from ..records import Ledger
 from . import comparison
 from .sheet import NOTHING, Once, Said, Word, about, laid_out, shown, version, word
 

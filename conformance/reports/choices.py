@@ -7,9 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from .. import alternatives
 from ..corpus import Corpus
-from ..record import Record
+from ..records import Record, alternatives
 
 
 class Choice(NamedTuple):

@@ -14,8 +14,7 @@ from rich.text import Text
 
 from ..changes import CHANGES, Change, Comparison, Pair
 from ..core import Case, Verdict
-from ..groups import Group, to_line
-from ..ledger import Ledger
+from ..records import Group, Ledger, group_to_line
 from .blocks import block, share
 from .markdown import SIZE, escaped
 from .script import script
@@ -281,5 +280,5 @@ def as_json(found: Comparison) -> dict[str, Any]:
 
 
 def _plain(group: Group) -> dict[str, Any]:
-    line = to_line(group)
+    line = group_to_line(group)
     return {"change": line.pop("verdict"), **line}

@@ -16,8 +16,7 @@ from markupsafe import Markup
 
 from ..changes import Comparison
 from ..corpus import Corpus
-from ..ledger import Ledger
-from ..record import Record
+from ..records import Ledger, Record
 from . import assets, changed
 from .sheet import sheet
 

@@ -10,8 +10,7 @@ from types import MappingProxyType
 from xml.etree import ElementTree
 
 from ..core import Case, Verdict, fails
-from ..groups import Group
-from ..record import Record
+from ..records import Group, Record
 from .blocks import probed, told
 
 # What XML 1.0 cannot hold, even escaped.

@@ -7,12 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ..alternatives import of
 from ..core import OPERANDS, VERDICTS, Case
 from ..corpus import Clause
-from ..groups import Group
-from ..ledger import Ledger
-from ..record import Record
+from ..records import Group, Ledger, Record, of
 from .blocks import Block, block_of, items
 from .terminal import unsteady
 

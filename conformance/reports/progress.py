@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ..core import UNEXPECTED, Verdict
-from ..record import TargetInfo, Timing
+from ..records import TargetInfo, Timing
 from ..run import Tell
 
 

@@ -12,7 +12,7 @@ from math import ceil, log2
 from typing import NamedTuple
 
 from ..core import FORMATS, Verdict
-from ..record import Record
+from ..records import Record
 
 #: The scale begins at this power of two, where all that is smaller stands, and ends no lower than at the other.
 LEAST, FEWEST = -4, 4

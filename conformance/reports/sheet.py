@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 from .. import specification
 from ..core import UNEXPECTED, VERDICTS, Case, Verdict
 from ..corpus import Corpus
-from ..ledger import Ledger
-from ..record import Record, TargetInfo
+from ..records import Ledger, Record, TargetInfo
 from . import choices, rounding
 from .blocks import block, parameters, probed, seen
 from .comparison import sentence

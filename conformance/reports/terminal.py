@@ -15,11 +15,9 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from ..alternatives import Followed, inconsistent, of
 from ..core import VERDICTS, Case, Verdict
 from ..corpus import Clause
-from ..ledger import Ledger
-from ..record import Record, TargetInfo
+from ..records import Followed, Ledger, Record, TargetInfo, inconsistent, of
 from .blocks import Block, block, block_of, items
 
 #: More blocks than this are counted, not shown: a person reads the first ones, a program reads the record.

@@ -13,15 +13,13 @@ from dataclasses import replace
 
 from .. import wire
 from ..core import AnyOf, Array, Call, Case, Output, Verdict
+from ..diagnosis import Ask, TapAudit, audit
 from ..plan import smoke
 from ..pool import observe
 from ..process import Failed, Seen
-from ..record import Record
+from ..records import Record
 from ..targets import Adapter
 from ..terms import Terms
-from .audit import TapAudit
-from .map import Ask
-from .probing import audit
 
 #: Calls of so many groups of one target are audited, each for at most so many seconds, its worker's start included.
 MOST, SECONDS = 3, 30.0

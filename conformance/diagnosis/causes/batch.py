@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from ...core import Array
-from ..subject import Subject
+from ..canonical_call import Subject
 from .kinds import Cause
 
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from ...core import Array
 from ..axis import reads
+from ..canonical_call import Subject
 from ..interpretation import biased
-from ..subject import Subject
 from .kinds import Cause
 
 

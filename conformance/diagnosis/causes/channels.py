@@ -11,8 +11,8 @@ from functools import partial
 import numpy as np
 
 from ...core import Array
+from ..canonical_call import Subject
 from ..interpretation import Interpretation
-from ..subject import Subject
 from .kinds import Cause
 
 #: Of how many channels kernels make blocks.

@@ -11,8 +11,8 @@ import numpy as np
 
 from ...core import Array
 from ..axis import Axis
+from ..canonical_call import Subject, one_by_one
 from ..interpretation import Interpretation, biased
-from ..subject import Subject, one_by_one
 from .kinds import Candidate, Cause
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ...core import Array
+from ..canonical_call import Subject, kernel_of, transpositions
 from ..interpretation import Interpretation, biased, convolved
-from ..subject import Subject, kernel_of, transpositions
 from .kinds import Cause
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ...core import Array
+from ..canonical_call import Subject
 from ..interpretation import Interpretation
-from ..subject import Subject
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

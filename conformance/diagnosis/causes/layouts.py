@@ -12,8 +12,8 @@ from itertools import product
 import numpy as np
 
 from ...core import Array, numpy_type, storage
+from ..canonical_call import Subject, kernel_of, wide
 from ..interpretation import Interpretation
-from ..subject import Subject, kernel_of, wide
 from .kinds import Cause, Returned
 
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")

@@ -12,8 +12,8 @@ import numpy as np
 
 from ...core import Array
 from ..axis import Axis
+from ..canonical_call import Subject
 from ..interpretation import Interpretation
-from ..subject import Subject
 from .kinds import Cause
 
 

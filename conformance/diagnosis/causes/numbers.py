@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from ...core import FORMATS, Array, is_integer, numpy_type
+from ..canonical_call import Subject
 from ..interpretation import Interpretation, Stage, biased, convolved
-from ..subject import Subject
 from .kinds import Candidate, Candidates, Cause, Returned
 from .layouts import kernels, reread
 

@@ -12,9 +12,9 @@ from itertools import pairwise
 import numpy as np
 
 from ..axis import Axis
+from ..axis_parameters import Setting, padded
+from ..canonical_call import Subject, transpositions
 from ..interpretation import Interpretation
-from ..setting import Setting, padded
-from ..subject import Subject, transpositions
 from .kinds import Cause
 
 Pair = tuple[int, int]

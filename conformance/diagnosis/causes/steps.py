@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..axis import Axis
+from ..axis_parameters import Setting, padded
+from ..canonical_call import Subject
 from ..interpretation import Interpretation, windows
-from ..setting import Setting, padded
-from ..subject import Subject
 from .kinds import Cause
 
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from ...core import Array
 from ..axis import Axis, reads
+from ..axis_parameters import Setting
+from ..canonical_call import Subject
 from ..interpretation import Interpretation, biased, convolved
-from ..setting import Setting
-from ..subject import Subject
 from .kernels import CAUSES as KERNELS
 from .kernels import alone
 from .kinds import Cause

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ..calls import region
-from ..core import Array, Call
-from ..judging import error_bound
-from .audit import KINDS, Part
-from .map import NOTHING, UNKNOWN, TapMap
+from ...calls import region
+from ...core import Array, Call
+from ...judging import error_bound
+from .finding import KINDS, Part
+from .tap_map import NOTHING, UNKNOWN, TapMap
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

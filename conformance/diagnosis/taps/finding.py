@@ -83,7 +83,7 @@ class TapAudit:
         return f"{self.probes} probes of single products{right}; what the call returned is {sums}"
 
 
-def to_line(found: TapAudit) -> dict[str, Any]:
+def audit_to_line(found: TapAudit) -> dict[str, Any]:
     """
     Return an audit as the record's line.
     """
@@ -91,7 +91,7 @@ def to_line(found: TapAudit) -> dict[str, Any]:
     return {"tap_audit": {**vars(found), "parts": parts, "picture": list(found.picture)}}
 
 
-def from_line(line: Mapping[str, Any]) -> TapAudit:
+def audit_from_line(line: Mapping[str, Any]) -> TapAudit:
     """
     Return the audit that a record's line says.
     """

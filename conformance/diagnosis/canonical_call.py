@@ -13,8 +13,8 @@ import numpy as np
 
 from ..core import Array, Call, is_complex, is_integer, numpy_type
 from .axis import Axis
+from .axis_parameters import Setting, settings
 from .interpretation import Interpretation, Stage, biased, convolved, windows
-from .setting import Setting, settings
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -12,17 +12,17 @@ import numpy as np
 from ... import reference
 from ...core import COTANGENT, FORMATS, Array, Call, Diagnosis
 from ...judging import error_bound
-from ..scopes import narrowed
+from ..canonical_call import Subject, kernel_of, subject, wide
+from ..narrowed_causes import narrowed
 from ..search import MOST, STUMBLES
-from ..subject import Subject, kernel_of, subject, wide
+from .backward_pass import Way, way
 from .causes import CAUSES
-from .way import Way, way
 
 #: A wrong element must be so many times nearer to what a cause gives than to what is right.
 NEARER = 2
 
 
-def diagnose(call: Call, name: str, got: Array) -> Diagnosis | None:
+def diagnose_gradient(call: Call, name: str, got: Array) -> Diagnosis | None:
     """
     Return what explains a wrong gradient of the array of that name (in the layout of the call).
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from ...core import Array
 from ..axis import Axis, reads
+from ..canonical_call import Subject
 from ..interpretation import Stage, windows
-from ..subject import Subject
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from .core import Case, Verdict
+from ..core import Case, Verdict
 from .ledger import Ledger
 from .record import Record
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .calls import PORTIONS, CaseFeatures
-from .core import FORMATS, AnyOf, Array, Case, Finding, Output, Verdict
-from .judging import special, wide
-from .reference import evaluate
+from ..calls import PORTIONS, CaseFeatures
+from ..core import FORMATS, AnyOf, Array, Case, Finding, Output, Verdict
+from ..judging import special, wide
+from ..reference import evaluate
 
 if TYPE_CHECKING:
-    from .diagnosis import Effect
+    from .search import Effect
 
 #: Of two numbers as near as this, in units of their dtype, one can be the other, rounded otherwise.
 UNITS = 4
@@ -66,12 +66,12 @@ class Showing:
         return False
 
     def _found(self, case: str, cause: str) -> bool:
-        from .diagnosis import shows
+        from .search import shows
 
         return case in self._cases and shows(self._cases[case].build_call(), cause)
 
     def _ways(self, case: str, cause: str) -> Sequence[Effect]:
-        from .diagnosis import effects
+        from .search import effects
 
         if cause != self._cause:
             self._effects.clear()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..core import Array, Call
+from ...core import Array, Call
 
 #: Says what calls return, None for one that returns nothing.
 Ask = Callable[[Sequence[Call]], Sequence["Array | None"]]

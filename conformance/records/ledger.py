@@ -15,8 +15,8 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from .calls import Condition, features_of
-from .core import UNEXPECTED, Case, Verdict, matches
+from ..calls import Condition, features_of
+from ..core import UNEXPECTED, Case, Verdict, matches
 from .record import TargetInfo
 
 #: What a draft has in the place of what only a person can say.

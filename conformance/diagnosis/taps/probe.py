@@ -4,12 +4,12 @@ The audit of one call: its probes are asked of a target and of the reference, an
 
 from __future__ import annotations
 
-from .. import reference
-from ..core import Call
-from .audit import TapAudit
+from ... import reference
+from ...core import Call
 from .comparison import Comparison
-from .map import UNKNOWN, Ask, probes
+from .finding import TapAudit
 from .picture import picture
+from .tap_map import UNKNOWN, Ask, probes
 
 
 def audit(call: Call, ask: Ask) -> TapAudit | None:

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..core import Array, Call
+from ...core import Array, Call
 from .comparison import Comparison, index
-from .map import TapMap
+from .tap_map import TapMap
 
 #: So many elements are shown along each axis, around those that matter.
 WIDE, HIGH = 32, 9

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
-from .core import Case, Verdict
-from .corpus import Clause
+from ..core import Case, Verdict
+from ..corpus import Clause
 from .record import Record
 
 #: By target and clause, how often each alternative was followed.

@@ -15,9 +15,9 @@ import numpy as np
 
 from ...core import Array, numpy_type
 from ..axis import Axis
-from ..setting import Setting
-from ..subject import Subject
-from .way import Way
+from ..axis_parameters import Setting
+from ..canonical_call import Subject
+from .backward_pass import Way
 
 Cause: TypeAlias = Callable[[Subject, Way, str], Iterable[Array]]
 #: Kernels write channels in blocks of so many.

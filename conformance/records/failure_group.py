@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .calls import Condition, condition_of
-from .core import Verdict
+from ..calls import Condition, condition_of
+from ..core import Verdict
 
 #: Of fewer calls than this no condition is said.
 FEWEST = 3
@@ -75,7 +75,7 @@ class Group:
         return "on too few calls to say when" if few else "under no condition that these calls alone fulfil"
 
 
-def to_line(group: Group) -> dict[str, Any]:
+def group_to_line(group: Group) -> dict[str, Any]:
     """
     Return a group as the record's line, without the entries that are empty.
     """
@@ -96,7 +96,7 @@ def to_line(group: Group) -> dict[str, Any]:
     return {name: value for name, value in line.items() if value is not None}
 
 
-def from_line(line: Mapping[str, Any]) -> Group:
+def group_from_line(line: Mapping[str, Any]) -> Group:
     """
     Return the group that a record's line says.
     """

@@ -17,12 +17,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
-from . import attribution, groups
-from .attribution import Attribution
-from .core import SEVERITIES, VERDICTS, Diagnosis, Finding, Invalid, Problem, Verdict, readable, writing
-from .groups import Group
-from .taps import audit as taps
-from .taps.audit import TapAudit
+from ..core import SEVERITIES, VERDICTS, Diagnosis, Finding, Invalid, Problem, Verdict, readable, writing
+from ..diagnosis import TapAudit, audit_from_line, audit_to_line
+from .attribution import Attribution, attribution_from_line, attribution_to_line
+from .failure_group import Group, group_from_line, group_to_line
 
 FORMAT = "conv-conformance-record/1"
 
@@ -192,25 +190,25 @@ class Writer:
         """
         Write one verdict.
         """
-        self._write(to_line(verdict))
+        self._write(verdict_to_line(verdict))
 
     def group(self, group: Group) -> None:
         """
         Write a group of failing calls.
         """
-        self._write(groups.to_line(group))
+        self._write(group_to_line(group))
 
     def attribution(self, found: Attribution) -> None:
         """
         Write what a cause explains.
         """
-        self._write(attribution.to_line(found))
+        self._write(attribution_to_line(found))
 
     def tap_audit(self, found: TapAudit) -> None:
         """
         Write what probes show of one wrong output.
         """
-        self._write(taps.to_line(found))
+        self._write(audit_to_line(found))
 
     def summary(self, counts: Mapping[str, Mapping[str, int]], **more: Any) -> None:
         """
@@ -252,7 +250,7 @@ def write(record: Record, path: Path) -> None:
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
-def to_line(verdict: Verdict) -> dict[str, Any]:
+def verdict_to_line(verdict: Verdict) -> dict[str, Any]:
     """
     Return a verdict as the record's line, without the entries that are empty.
     """
@@ -376,16 +374,16 @@ def _take(
         info = TargetInfo(**line["ready"])
         targets[info.name] = info if info.name not in targets else replace(info, seconds=targets[info.name].seconds)
     elif "case" in line:
-        verdict = from_line(line)
+        verdict = verdict_from_line(line)
         if verdict.target not in targets or verdict.verdict not in VERDICTS:
             raise LookupError(verdict.target, verdict.verdict)
         verdicts.append(verdict)
     elif "group" in line:
-        found.append(groups.from_line(line))
+        found.append(group_from_line(line))
     elif "cause" in line:
-        causes.append(attribution.from_line(line))
+        causes.append(attribution_from_line(line))
     elif "tap_audit" in line:
-        audits.append(taps.from_line(line))
+        audits.append(audit_from_line(line))
     elif "timing" in line:
         timing = dict(line["timing"])
         name = timing.pop("target")
@@ -415,7 +413,7 @@ def _check_format(path: Path, header: Mapping[str, Any]) -> None:
 _HEADER = {"suite": ("version", "corpus"), "platform": ("cpu", "flags", "python")}
 
 
-def from_line(line: Mapping[str, Any]) -> Verdict:
+def verdict_from_line(line: Mapping[str, Any]) -> Verdict:
     """
     Return the verdict of a record's line.
     """

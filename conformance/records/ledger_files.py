@@ -10,10 +10,10 @@ from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from .calls import BOUND, FEATURES, Condition, Feature, Value
-from .core import KINDS, UNEXPECTED, Invalid, Problem
-from .corpus import Reader, Wrong, yaml_tree
-from .corpus import reader as reading
+from ..calls import BOUND, FEATURES, Condition, Feature, Value
+from ..core import KINDS, UNEXPECTED, Invalid, Problem
+from ..corpus import Reader, Wrong, yaml_tree
+from ..corpus import reader as reading
 from .ledger import Entry, Ledger
 
 _KEYS = (
@@ -45,7 +45,7 @@ def shipped() -> list[Path]:
     """
     Return the files of the ledger that comes with the suite.
     """
-    from . import cases
+    from .. import cases
 
     return sorted(Path(path) for folder in cases.__path__ for path in Path(folder, "known").glob("*.yaml"))
 

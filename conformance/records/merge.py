@@ -11,9 +11,9 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
+from ..core import Invalid, Problem
+from ..corpus import Corpus, parsed
 from .alternatives import of
-from .core import Invalid, Problem
-from .corpus import Corpus, parsed
 from .record import Record, TargetInfo, Timing, counted
 
 #: What a condensed record counts, and does not list.

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .calls import Condition, condition_of
-from .groups import Seen
+from ..calls import Condition, condition_of
+from .failure_group import Seen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ class Attribution:
         return f"{found}; against it: {self.against[0]}{others}, where it would show."
 
 
-def to_line(found: Attribution) -> dict[str, Any]:
+def attribution_to_line(found: Attribution) -> dict[str, Any]:
     """
     Return an attribution as the record's line.
     """
@@ -73,7 +73,7 @@ def to_line(found: Attribution) -> dict[str, Any]:
     }
 
 
-def from_line(line: Mapping[str, Any]) -> Attribution:
+def attribution_from_line(line: Mapping[str, Any]) -> Attribution:
     """
     Return the attribution that a record's line says.
     """
