@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
-from conv_conformance import platforms
+from conv_conformance.workers import machine
 
 MODELS = Path(__file__).parent / "models"
 COMMAND = (sys.executable, "-m", "conv_conformance")
@@ -111,7 +111,7 @@ def main() -> None:
             print(f"{name}: {each['distinct']} distinct of {each['calls']}, {each['ratio']} times as long", end="")
             print(f", run {each['run']['code']}, check {each['check']['code']}: {each['check']['says']}", flush=True)
     if asked.json:
-        about = {"date": datetime.now(timezone.utc).isoformat(timespec="seconds"), "platform": platforms.describe()}
+        about = {"date": datetime.now(timezone.utc).isoformat(timespec="seconds"), "platform": machine.describe()}
         asked.json.write_text(json.dumps({**about, "programs": found}, indent=1) + "\n", encoding="utf-8")
 
 

@@ -19,7 +19,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from conv_conformance import asked, campaign, platforms, targets
+from conv_conformance import asked, campaign
 from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
 from conv_conformance.core.verdict import Verdict
@@ -30,8 +30,9 @@ from conv_conformance.failing import failures, like
 from conv_conformance.records.failure_group import Group
 from conv_conformance.records.record import Record, read
 from conv_conformance.shrinking import shrunk
-from conv_conformance.targets import Adapter
-from conv_conformance.terms import Terms
+from conv_conformance.workers import machine, targets
+from conv_conformance.workers.limits import Terms
+from conv_conformance.workers.targets import Adapter
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results" / "causes.json"
 #: The kinds of disagreement that a cause may explain, and of others those that are not made small.
@@ -64,7 +65,7 @@ def explained(group: Group, record: Record, case: Case) -> dict[str, Any]:
     is_open = is_asked and (said is None or not said.causes)
     return {
         "date": datetime.now(timezone.utc).date().isoformat(),
-        "cpu": platforms.describe()["cpu"],
+        "cpu": machine.describe()["cpu"],
         "version": f"{info.framework} {info.version}",
         "target": target,
         "case": case.id,

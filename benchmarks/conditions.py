@@ -26,7 +26,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from conv_conformance import corpus, diagnosis, platforms
+from conv_conformance import corpus, diagnosis
 from conv_conformance.attributing import attribute
 from conv_conformance.calls.features import features_of
 from conv_conformance.calls.portions import PORTIONS
@@ -46,6 +46,7 @@ from conv_conformance.mutants.mutant import Mutant
 from conv_conformance.records.attribution import Attribution
 from conv_conformance.records.failure_group import FEWEST
 from conv_conformance.reference import evaluate
+from conv_conformance.workers import machine
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path("benchmarks", "results", "conditions.json")
@@ -253,7 +254,7 @@ def main() -> None:
     counts = Counter(each.outcome for each in made)
     figures = {
         "date": datetime.now(timezone.utc).date().isoformat(),
-        "platform": platforms.describe(),
+        "platform": machine.describe(),
         "cases": len(CASES),
         "targets": len(made),
         **{name: counts[name] for name in ("right", "condition", "cause", "none", "few")},

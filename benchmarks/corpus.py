@@ -18,11 +18,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from conv_conformance import campaign, platforms
+from conv_conformance import campaign
 from conv_conformance.records import ledger_files
 from conv_conformance.records.record import TargetInfo, read
 from conv_conformance.run import Runner
-from conv_conformance.targets import default
+from conv_conformance.workers import machine
+from conv_conformance.workers.targets import default
 
 
 def measure(sweeps: str) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def measure(sweeps: str) -> dict[str, Any]:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "platform": platforms.describe(),
+        "platform": machine.describe(),
         "cases": len(corpus.cases),
         "wall_s": round(ended - began, 2),
         "load_s": round(loaded - began, 2),

@@ -28,7 +28,7 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
-from conv_conformance import corpus, diagnosis, platforms, reference
+from conv_conformance import corpus, diagnosis, reference
 from conv_conformance.core.backend import Refused
 from conv_conformance.core.call import Call, PerArray, Variation
 from conv_conformance.core.dtypes import numpy_type
@@ -44,6 +44,7 @@ from conv_conformance.mutants import conditions
 from conv_conformance.mutants.evaluator import HONEST, evaluate
 from conv_conformance.mutants.faults import EDITS
 from conv_conformance.mutants.mutant import STUMBLES, Mutant
+from conv_conformance.workers import machine
 from unknown_faults import FAULTS
 
 ROOT = Path(__file__).parents[1]
@@ -427,7 +428,7 @@ def main() -> None:
     few = {task.name: len(trials) for task, trials in zip(asked_for, made, strict=True) if len(trials) < task.many}
     figures = {
         "date": datetime.now(timezone.utc).date().isoformat(),
-        "platform": platforms.describe(),
+        "platform": machine.describe(),
         "seed": given.seed,
         **summary(
             [trial for task, trials in zip(asked_for, made, strict=True) if task.breaks for trial in trials],

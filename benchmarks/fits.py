@@ -20,18 +20,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from conv_conformance import Call, corpus, platforms, wire
+from conv_conformance import Call, corpus
 from conv_conformance.core.case import Case
 from conv_conformance.core.observation import Observation
 from conv_conformance.core.storage import Array
 from conv_conformance.judging.judgement import Context, judge
 from conv_conformance.judging.training_enclosure import enclosure
-from conv_conformance.plan import smoke
-from conv_conformance.pool import observe
-from conv_conformance.process import Failed, Ready, Seen
 from conv_conformance.reference.training_path import trajectory
-from conv_conformance.targets import DEFAULTS, OTHERS, named
-from conv_conformance.terms import Limits, Terms
+from conv_conformance.workers import machine, wire
+from conv_conformance.workers.limits import Limits, Terms
+from conv_conformance.workers.plan import smoke
+from conv_conformance.workers.pool import observe
+from conv_conformance.workers.process import Failed, Ready, Seen
+from conv_conformance.workers.targets import DEFAULTS, OTHERS, named
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path("benchmarks", "results", "fits.json")
@@ -149,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(target, [row.get("verdict", row["outcome"]) for row in rows[target]], flush=True)
     document = {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "platform": platforms.describe(),
+        "platform": machine.describe(),
         "trainings": [described(name, call) for name, (_, call) in of.items()],
         "curves": curves(rows),
         "targets": rows,

@@ -24,21 +24,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from conv_conformance import Call, platforms, wire
+from conv_conformance import Call
 from conv_conformance.calls.features import features
 from conv_conformance.core.expectation import Output
 from conv_conformance.core.observation import Observation
 from conv_conformance.core.storage import Array
 from conv_conformance.judging import precision
 from conv_conformance.judging.judgement import Context, judge
-from conv_conformance.plan import smoke
-from conv_conformance.pool import observe
-from conv_conformance.process import Ready, Seen
 from conv_conformance.records import ledger_files
 from conv_conformance.records.record import TargetInfo
 from conv_conformance.reference import evaluate
-from conv_conformance.targets import named
-from conv_conformance.terms import Terms
+from conv_conformance.workers import machine, wire
+from conv_conformance.workers.limits import Terms
+from conv_conformance.workers.plan import smoke
+from conv_conformance.workers.pool import observe
+from conv_conformance.workers.process import Ready, Seen
+from conv_conformance.workers.targets import named
 from rounding_data import FAULTS, Drawn, drawn, orders, stepwise_orders, wrong
 from tolerances import RULES, Result
 
@@ -158,7 +159,7 @@ def _returned(target: str, calls: Sequence[Drawn]) -> Iterator[tuple[Drawn, Arra
 def _known(target: str, ready: Ready) -> Callable[[Call], bool]:
     """Return whether the ledger says of a call that what the target returns is wrong, so that it is no right result."""
     info = TargetInfo(name=target, framework=ready.about["framework"], version=ready.about["version"])
-    ledger = ledger_files.load(ledger_files.shipped()).of(info, platforms.describe()["flags"])
+    ledger = ledger_files.load(ledger_files.shipped()).of(info, machine.describe()["flags"])
     # An entry without a condition on calls speaks of the cases that it lists.
     kinds = {"precision", "values", "nonfinite"}
     wrong = [entry.calls for entry in ledger.entries if kinds & {*entry.kinds} and entry.calls.wanted]
@@ -223,7 +224,7 @@ def main() -> None:
     print(json.dumps({name: each for name, each in said.items() if name != "missed"}, indent=1))
     if options.json:
         date = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        options.json.write_text(json.dumps({"date": date, "platform": platforms.describe(), **said}, indent=1) + "\n")
+        options.json.write_text(json.dumps({"date": date, "platform": machine.describe(), **said}, indent=1) + "\n")
 
 
 def report(large: Sequence[Judged], small: Sequence[Judged]) -> dict[str, Any]:

@@ -21,8 +21,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from conv_conformance import corpus, platforms
+from conv_conformance import corpus
 from conv_conformance.core.case import Case
+from conv_conformance.workers import machine
 from reached.observe import observe
 from reached.page import page, said
 from reached.settings import SETTINGS, Setting
@@ -69,7 +70,7 @@ def measure(
     """
     Put what is measured into `kept`, as the JSON file holds it, and print how long each setting took.
     """
-    platform = platforms.describe()
+    platform = machine.describe()
     if kept.get("platform") != platform:  # figures of two machines are not to be read together
         kept.clear()
     kept |= {"platform": platform, "existing": kept.get("existing", {}), "settings": kept.get("settings", {})}

@@ -39,10 +39,11 @@ import numpy as np
 import psutil
 import pytest
 import yaml
-from conv_conformance import backends, corpus, platforms
+from conv_conformance import backends, corpus
 from conv_conformance.core.verdict import UNEXPECTED
 from conv_conformance.inprocess import verdicts
-from conv_conformance.plan import Plan, make_plan
+from conv_conformance.workers import machine
+from conv_conformance.workers.plan import Plan, make_plan
 from cosmic_ray.commands import init
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator
@@ -306,7 +307,7 @@ def measure(jobs: int, pattern: str) -> dict[str, Any]:
     tested = tried(survivors, code, by_the_tests, jobs)
     return {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "platform": platforms.describe(),
+        "platform": machine.describe(),
         "tool": f"cosmic-ray {version('cosmic-ray')}",
         "numpy": np.__version__,
         "cases": count,

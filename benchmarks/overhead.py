@@ -23,15 +23,16 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from conv_conformance import Call, Outputs, Target, platforms
+from conv_conformance import Call, Outputs, Target
 from conv_conformance.core.case import Case
 from conv_conformance.core.expectation import Output
 from conv_conformance.core.verdict import Verdict
-from conv_conformance.plan import SMOKE as TEMPLATE
 from conv_conformance.records.record import TargetInfo, Writer
 from conv_conformance.reference import evaluate
 from conv_conformance.run import Runner
-from conv_conformance.targets import known, resolve
+from conv_conformance.workers import machine
+from conv_conformance.workers.plan import SMOKE as TEMPLATE
+from conv_conformance.workers.targets import known, resolve
 
 CALLS, ROUNDS = 1000, 9
 
@@ -183,7 +184,7 @@ def main() -> None:
     version, figures = measure(options.target)
     if options.json:
         kept = json.loads(options.json.read_text()) if options.json.exists() else {}
-        kept["platform"] = platforms.describe()
+        kept["platform"] = machine.describe()
         kept["date"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
         kept[options.target] = {"version": version, **{name: round(value, 6) for name, value in figures.items()}}
         options.json.write_text(json.dumps(kept, indent=2) + "\n")

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from conv_conformance import corpus, platforms
+from conv_conformance import corpus
 from conv_conformance.core.case import Case
 from conv_conformance.core.expectation import AnyOf, Output
 from conv_conformance.core.observation import Observation
@@ -31,6 +31,7 @@ from conv_conformance.judging.judgement import Context, judge
 from conv_conformance.records.ledger import Ledger
 from conv_conformance.records.record import Record, TargetInfo
 from conv_conformance.reports import html
+from conv_conformance.workers import machine
 from selenium import webdriver
 
 RESULTS = Path(__file__).parent / "results" / "page.json"
@@ -46,7 +47,7 @@ def record(cases: Sequence[Case], targets: int) -> Record:
     names = [f"framework-{at}" for at in range(targets)]
     header = {
         "suite": {"version": "0.1.0", "spec": "draft", "corpus": "sha256:0"},
-        "platform": platforms.describe(),
+        "platform": machine.describe(),
         "date": "2026-01-01T00:00:00+00:00",
         "selection": {"sweeps": "quick"},
     }
@@ -148,7 +149,7 @@ def main() -> None:
             driver.quit()
     figures = {
         "date": datetime.now(timezone.utc).date().isoformat(),
-        "platform": platforms.describe(),
+        "platform": machine.describe(),
         "browser": driver.capabilities["browserVersion"],
         **pages,
     }

@@ -22,10 +22,11 @@ from time import perf_counter
 from unittest.mock import patch
 
 import numpy as np
-from conv_conformance import Call, platforms
+from conv_conformance import Call
 from conv_conformance.core.storage import Array
-from conv_conformance.plan import SMOKE
 from conv_conformance.reference import evaluate
+from conv_conformance.workers import machine
+from conv_conformance.workers.plan import SMOKE
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "reference.json"
@@ -149,7 +150,7 @@ def main() -> None:
     print(f"equal {equal} of {total}")
     if options.json:
         date = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        said = {"date": date, "platform": platforms.describe(), "sizes": rows, "equal": equal, "compared": total}
+        said = {"date": date, "platform": machine.describe(), "sizes": rows, "equal": equal, "compared": total}
         options.json.write_text(json.dumps(said, indent=1) + "\n")
 
 

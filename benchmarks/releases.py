@@ -26,10 +26,11 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-from conv_conformance import corpus, platforms
+from conv_conformance import corpus
 from conv_conformance.core import patterns
 from conv_conformance.core.verdict import UNEXPECTED, Verdict
 from conv_conformance.records.record import Record, read, verdict_to_line
+from conv_conformance.workers import machine
 from packaging.requirements import Requirement
 from releases_page import page, told
 from releases_table import Bug, is_shown, table
@@ -210,7 +211,7 @@ def run_all(bugs: Sequence[Bug], folder: Path, results: dict[str, Any], file: Pa
     Run bugs one after another; put what came of each into the results, and those into the file.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    results["platform"] = platforms.describe()
+    results["platform"] = machine.describe()
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench(folder=folder.resolve(), wheel=wheel(Path(scratch)))
         for bug in bugs:

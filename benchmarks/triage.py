@@ -29,12 +29,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from conv_conformance import platforms
 from conv_conformance.core.patterns import matches
 from conv_conformance.records import ledger_files
 from conv_conformance.records.ledger import Entry
 from conv_conformance.records.record import TargetInfo
-from conv_conformance.targets import DEFAULTS, OTHERS
+from conv_conformance.workers import machine
+from conv_conformance.workers.targets import DEFAULTS, OTHERS
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results" / "triage.json"
 #: What is installed; pip adds what these need.
@@ -166,7 +166,7 @@ def holds(entry: Entry, installed: Mapping[str, str]) -> bool:
     """
     beside = {name: value for name, value in entry.when.items() if not name.endswith("environment")}
     said = replace(entry, when=beside)
-    return any(said.speaks_of(target, platforms.describe()["flags"]) for target in _targets(entry, installed))
+    return any(said.speaks_of(target, machine.describe()["flags"]) for target in _targets(entry, installed))
 
 
 def _targets(entry: Entry, installed: Mapping[str, str]) -> Iterator[TargetInfo]:
@@ -187,8 +187,8 @@ def triage(entry: Entry, python: Path, installed: Mapping[str, str], options: ar
     kept = (shown or endings)[0]
     return {
         "date": datetime.now(timezone.utc).date().isoformat(),
-        "cpu": platforms.describe()["cpu"],
-        "python": platforms.describe()["python"],
+        "cpu": machine.describe()["cpu"],
+        "python": machine.describe()["python"],
         "versions": {name: installed[name] for name in _imported(entry.triage) if name in installed},
         "holds": holds(entry, installed),
         "shown": len(shown),

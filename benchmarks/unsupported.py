@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 
 from conv_conformance import corpus
-from conv_conformance.targets import DEFAULTS, OTHERS, resolve
+from conv_conformance.workers.targets import DEFAULTS, OTHERS, resolve
 
 COMMITTED = Path(__file__).parents[1] / "docs" / "results" / "unsupported.json"
 TARGETS = DEFAULTS + OTHERS

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from .core import RAISED, SKIPPED, Case, Diagnosis, Observation, Verdict
 from .judging import Context, Judgement, Pools, judge
-from .plan import Plan
 from .records import Ledger, TargetInfo
+from .workers import Plan
 
 #: What needs no call to be pasted: whoever computed rightly, or was not asked, has nothing to show.
 WITHOUT_CALL = ("agree", "unsupported", "not-run")

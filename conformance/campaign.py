@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
-from . import __version__, platforms, resuming, versions
+from . import __version__, resuming, versions
 from .attributing import attributed
 from .core import DTYPES, FAILURES, OPS, SEVERITIES, Invalid, Problem, Verdict, matches, suggestion, writing
 from .corpus import Corpus, Selection, load, sharded
@@ -22,7 +22,7 @@ from .gathering import grouped
 from .records import Ledger, Record, TargetInfo, Timing, Writer, counted, ledger_files
 from .run import Run, Runner, Tell
 from .taps import auditing
-from .targets import Adapter
+from .workers import Adapter, machine
 
 #: Shows a run while it goes: given the names of the targets, the number of cases and the verdicts of an earlier run, it
 #: returns a context that yields a function to call with each target, verdict and timing.
@@ -189,7 +189,7 @@ class Campaign:
         return {
             "suite": {"version": __version__, "spec": versions.current(), "corpus": self.cases.digest},
             "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "platform": platforms.describe(),
+            "platform": machine.describe(),
             "targets": [str(adapter) for adapter in self.adapters],
             "selection": self.selection.as_data(),
             "terms": {

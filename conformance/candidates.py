@@ -12,14 +12,13 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from . import campaign, changes, environments, targets
+from . import campaign, changes
 from .changes import Comparison
 from .core import Case, Invalid, Problem
 from .corpus import Corpus, Selection
-from .environments import Environment
 from .records import Record
 from .run import Runner
-from .targets import Adapter
+from .workers import Adapter, Environment, environments, targets
 
 Tell = Callable[[str], None]
 

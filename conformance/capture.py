@@ -16,9 +16,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from .boot import FINDER
 from .hooks import Hooks
 from .sightings import Sightings, log_of
+from .workers import FINDER
 
 #: Says in a program's environment where its log is; see `start`.
 VARIABLE = "CONV_CONFORMANCE_CAPTURE"

@@ -8,15 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from time import perf_counter
 
-from . import platforms
 from .bench import Bench
 from .core import Case, Invalid, Problem, Verdict, readable
-from .plan import Plan, make_plan, smoke
-from .pool import observe
-from .process import Failed, Ready, Seen
 from .records import Entry, Ledger, Record, TargetInfo, Timing
-from .targets import Adapter
-from .terms import Terms
+from .workers import Adapter, Failed, Plan, Ready, Seen, Terms, machine, make_plan, observe, smoke
 
 
 class Course:
@@ -56,7 +51,7 @@ class Course:
         for info in earlier.targets:
             if info.name == self.info.name:
                 self._before = self.info = info
-                self._ledger = self._whole_ledger.of(info, platforms.describe()["flags"])
+                self._ledger = self._whole_ledger.of(info, machine.describe()["flags"])
         given = {verdict.case: verdict for verdict in earlier.verdicts if verdict.target == self.info.name}
         self._verdicts = [given.get(case.id) for case in self._cases]
         self._hold_against_ledger(at for at, verdict in enumerate(self._verdicts) if verdict is not None)
@@ -155,7 +150,7 @@ class Course:
         if self._before is not None:
             _check_same(self._before, info)
         self.info = replace(info, seconds=self.info.seconds)
-        self._ledger = self._whole_ledger.of(info, platforms.describe()["flags"])
+        self._ledger = self._whole_ledger.of(info, machine.describe()["flags"])
         if not self._is_told:
             self._is_told = True
             self._tell(info)

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from . import __version__, versions, wire
+from . import __version__, versions
 from .core import OPERANDS, AnyOf, Array, Call, Case, Expectation, Fit, Output, Refusal, Shape, is_complex, is_integer
 from .corpus import Clause, Corpus
+from .workers import wire
 
 FORMAT = "conv-conformance-corpus/1"
 

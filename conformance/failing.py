@@ -13,13 +13,9 @@ from . import asked
 from .bench import Bench
 from .core import Call, Case, Observation, Shape, Verdict
 from .course import described
-from .plan import make_plan, smoke
-from .pool import observe
-from .process import Failed, Ready, Seen
 from .records import Ledger
 from .shrinking import Fails
-from .targets import Adapter
-from .terms import Terms
+from .workers import Adapter, Failed, Ready, Seen, Terms, make_plan, observe, smoke
 
 
 class NotRun(Exception):

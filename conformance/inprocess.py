@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from . import wire
 from .bench import Bench
 from .core import Observation, Verdict, attribute, from_message
-from .plan import Plan
 from .records import Ledger, TargetInfo
-from .worker import Bench as Workbench
-from .worker import Marks
+from .workers import Bench as Workbench
+from .workers import Marks, Plan, wire
 
 
 def verdicts(plan: Plan, target: str, backend: Any, marks: Marks | None = None) -> Iterator[Verdict]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .corpus import Corpus
     from .records import Ledger
     from .run import Runner, TargetRun
-    from .targets import Adapter
+    from .workers import Adapter
 
 #: What the ids of all our tests begin with.
 SUITE = "conformance"
@@ -157,9 +157,10 @@ class Suite(pytest.Collector):
             CollectError: if a case file, a ledger, a pattern or the name of a target is wrong.
 
         """
-        from . import campaign, candidates, targets
+        from . import campaign, candidates
         from .core import Invalid, readable
         from .records import ledger_files
+        from .workers import targets
 
         option = self.config.getoption
         try:
@@ -219,7 +220,7 @@ class Served(pytest.Collector):
 
     def _runner(self) -> Runner:
         from .run import Runner
-        from .terms import Limits, Terms
+        from .workers import Limits, Terms
 
         limits = Limits(timeout=self.config.getoption("--conformance-timeout"))
         return Runner(terms=Terms(limits=limits), ledger=self.ledger)

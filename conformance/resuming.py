@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from .core import SEVERITIES, Invalid, Problem, writing
 from .records import Record, parsed_line, read
-from .targets import named
+from .workers import named
 
 #: What a header must say, for a run to be gone on with.
 _NEEDED = ("targets", "selection", "terms", "ledger")

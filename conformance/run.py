@@ -16,10 +16,8 @@ from typing import TypeAlias
 
 from .core import SEVERITIES, Case, Verdict, fails, give_back
 from .course import Course
-from .plan import BATCH, Plan, batches, make_plan
 from .records import Entry, Ledger, Record, TargetInfo, Timing
-from .targets import Adapter
-from .terms import Terms
+from .workers import BATCH, Adapter, Plan, Terms, batches, make_plan
 
 #: What a run tells while it goes: a target has started or failed, a verdict was given, some cases took so long.
 Tell: TypeAlias = Callable[["TargetInfo | Verdict | Timing"], None]

@@ -7,8 +7,8 @@ from __future__ import annotations
 import os
 import sys
 
-from conv_conformance import worker
 from conv_conformance.backends.numpy import NumPy
+from conv_conformance.workers import worker
 
 
 def wrong_number(message: bytes) -> bytes:

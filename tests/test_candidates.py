@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from conv_conformance import candidates, targets
+from conv_conformance import candidates
 from conv_conformance.core.problem import Invalid
-from conv_conformance.environments import Environment
 from conv_conformance.records.ledger import Entry
 from conv_conformance.records.record import TargetInfo
+from conv_conformance.workers import targets
+from conv_conformance.workers.environments import Environment
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
@@ -33,7 +34,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Sequence[str], Sequence[
         asked.append((requirements, kept))
         return Environment(python=Path("/there/bin/python"), versions={"numpy": "1.0"})
 
-    monkeypatch.setattr("conv_conformance.environments.made", make)
+    monkeypatch.setattr("conv_conformance.workers.environments.made", make)
     return asked
 
 

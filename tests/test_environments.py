@@ -11,8 +11,8 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from conv_conformance import environments
 from conv_conformance.core.problem import Invalid
+from conv_conformance.workers import environments
 from packaging.requirements import Requirement
 from packaging.version import Version
 

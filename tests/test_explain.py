@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_conformance import asked, reference, targets, worked
+from conv_conformance import asked, reference, worked
 from conv_conformance.commands.explaining import OPS, _show
 from conv_conformance.core.call import Call, PerArray
 from conv_conformance.corpus import load
+from conv_conformance.workers import targets
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from rich.console import Console

@@ -20,8 +20,9 @@ from typing import NamedTuple
 import click
 import pytest
 import yaml
-from conv_conformance import candidates, cli, targets
+from conv_conformance import candidates, cli
 from conv_conformance.core.problem import Invalid
+from conv_conformance.workers import targets
 from markdown_it import MarkdownIt
 
 from .test_recipes import agrees, steps

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from conv_conformance import corpus
-from conv_conformance.targets import missing
+from conv_conformance.workers.targets import missing
 
 ROOT = Path(__file__).parents[1]
 

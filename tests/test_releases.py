@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from conv_conformance import corpus
 from conv_conformance.core import patterns
-from conv_conformance.targets import resolve
+from conv_conformance.workers.targets import resolve
 
 from .commands import lying
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 from conv_conformance import corpus, course, run
-from conv_conformance.process import Failed
+from conv_conformance.workers.process import Failed
 
 from .commands import Command, is_clean, lying
 

@@ -18,11 +18,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conv_conformance import corpus, pool
+from conv_conformance import corpus
 from conv_conformance.core import cache
-from conv_conformance.process import Worker
 from conv_conformance.run import Runner
-from conv_conformance.terms import Limits, Terms
+from conv_conformance.workers import pool
+from conv_conformance.workers.limits import Limits, Terms
+from conv_conformance.workers.process import Worker
 
 from . import zoo
 from .commands import CASES, Command, is_clean, lying, verdicts

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_conformance import reference, wire
+from conv_conformance import reference
 from conv_conformance.backends import jax, keras_words, lax, tf_nn, torch_limits, torch_text, torch_words, words
 from conv_conformance.backends.numpy import NumPy
 from conv_conformance.core.backend import Limit, Refused
 from conv_conformance.core.call import Call
+from conv_conformance.workers import wire
 
 from .builders import call_of, ramp
 

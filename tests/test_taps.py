@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conv_conformance import corpus, targets
+from conv_conformance import corpus
 from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
 from conv_conformance.core.dtypes import FORMATS
@@ -28,7 +28,8 @@ from conv_conformance.records.failure_group import Group, Seen
 from conv_conformance.records.ledger import Ledger
 from conv_conformance.records.record import Record, TargetInfo, read
 from conv_conformance.reports.blocks import Item, block_of
-from conv_conformance.terms import Terms
+from conv_conformance.workers import targets
+from conv_conformance.workers.limits import Terms
 
 from .builders import call_of
 from .commands import Command

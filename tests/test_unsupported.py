@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conv_conformance.targets import missing
+from conv_conformance.workers.targets import missing
 
 ROOT = Path(__file__).parents[1]
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_conformance import wire
 from conv_conformance.core.call import Call, Variation
 from conv_conformance.core.dtypes import DTYPES, numpy_type
 from conv_conformance.core.observation import Malformed, Message, from_message
 from conv_conformance.core.vocabulary import ARRAYS
+from conv_conformance.workers import wire
 
 from .builders import call_of, ramp
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from conv_conformance import worker
 from conv_conformance.core.backend import Raised, ask
+from conv_conformance.workers import worker
 
 
 def refused(said: str) -> RuntimeError:

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 import pytest
 from conv_conformance.core.verdict import Verdict
 from conv_conformance.run import Run, Runner
-from conv_conformance.targets import Adapter, resolve
-from conv_conformance.terms import Limits, Terms
+from conv_conformance.workers.limits import Limits, Terms
+from conv_conformance.workers.targets import Adapter, resolve
 
 from . import miniatures, zoo
 from .findings import ELSEWHERE, LIES, ON_MARKED, Wrong

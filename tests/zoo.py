@@ -13,7 +13,7 @@ from conv_conformance.core.case import Case
 from conv_conformance.core.expectation import AnyOf, Expectation, Output, Refusal, Shape
 from conv_conformance.core.storage import Array
 from conv_conformance.reference import evaluate
-from conv_conformance.targets import Adapter, resolve
+from conv_conformance.workers.targets import Adapter, resolve
 
 from .builders import call_of
 

@@ -14,15 +14,16 @@ from importlib import import_module
 from pathlib import Path as File
 from typing import IO, Any
 
-from conv_conformance import inprocess, platforms
+from conv_conformance import inprocess
 from conv_conformance.core.case import Case
 from conv_conformance.core.verdict import Verdict
-from conv_conformance.plan import Plan, make_plan
 from conv_conformance.records import ledger_files
 from conv_conformance.records.ledger import Ledger
 from conv_conformance.records.record import TargetInfo
-from conv_conformance.targets import resolve
-from conv_conformance.worker import PREPARE
+from conv_conformance.workers import machine
+from conv_conformance.workers.plan import Plan, make_plan
+from conv_conformance.workers.targets import resolve
+from conv_conformance.workers.worker import PREPARE
 
 from .probes import Probe, probes
 from .settings import Setting
@@ -99,7 +100,7 @@ def _backend(name: str) -> Any:
 
 def _ledger(target: str, backend: Any) -> Ledger:
     info = TargetInfo(name=target, framework=backend.framework, version=backend.version, settings=backend.settings)
-    return ledger_files.load(ledger_files.shipped()).of(info, platforms.describe()["flags"])
+    return ledger_files.load(ledger_files.shipped()).of(info, machine.describe()["flags"])
 
 
 def _told(verdict: Verdict) -> dict[str, Any]:

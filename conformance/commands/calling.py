@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
     from ..core import Call, Case, Observation, Verdict
     from ..failing import Made
-    from ..targets import Adapter
+    from ..workers import Adapter
 
 
 def judge(out: Console, cases: Sequence[Case], backends: Sequence[str], *, probes: bool) -> int:
     """
     Make the calls on each target, and show what their verdicts rest on; return the exit code.
     """
-    from .. import targets
     from ..failing import NotRun, made
+    from ..workers import targets
 
     code = 0
     for adapter in targets.named(backends):
@@ -57,8 +57,9 @@ def translate(out: Console, cases: Sequence[Case]) -> int:
     """
     from rich.text import Text
 
-    from .. import campaign, targets
+    from .. import campaign
     from ..reports.blocks import small
+    from ..workers import targets
 
     adapters = targets.named([])
     with ThreadPoolExecutor(campaign.cores()) as threads:
@@ -128,7 +129,7 @@ def _probed(case: Case, adapter: Adapter) -> Iterator[tuple[str, str]]:
     """Yield what probes show of a case on a target."""
     from ..diagnosis import audit
     from ..taps.auditing import asking
-    from ..terms import Terms
+    from ..workers import Terms
 
     found = audit(case.call, asking(adapter, Terms()))
     lines = ["nothing: it is right, or probes cannot tell"] if found is None else found.lines
@@ -139,9 +140,9 @@ def shrink(cases: Sequence[Case], backend: str) -> int:
     """
     Print the smallest calls that fail on a target as these do, as cases and as programs; return the exit code.
     """
-    from .. import targets
     from ..failing import NotRun, failures, like
     from ..shrinking import shrunk
+    from ..workers import targets
 
     (adapter,) = targets.named([backend])
     try:

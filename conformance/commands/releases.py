@@ -54,9 +54,10 @@ def check(
     """
     import shlex
 
-    from .. import candidates, changes, environments
+    from .. import candidates, changes
     from ..core import Invalid
     from ..corpus import Selection
+    from ..workers import environments
 
     console = showing.console(stderr=True)
     wanted = changes.named(fail_on)
@@ -91,7 +92,7 @@ def check(
 @click.option("--prune", is_flag=True, help="Remove them all.")
 def environments_(prune: bool) -> None:
     """List the environments that `check` has made and kept, with their sizes."""
-    from .. import environments
+    from ..workers import environments
 
     if prune:
         count, size = environments.pruned()

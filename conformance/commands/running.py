@@ -88,10 +88,10 @@ def run(
     3 a target could not run; 4 a fault of the suite or an adapter; 130 interrupted.
     """
     from .. import campaign, candidates, resuming
-    from .. import targets as all_targets
     from ..core import Invalid
     from ..run import Runner
-    from ..terms import Limits, Terms
+    from ..workers import Limits, Terms
+    from ..workers import targets as all_targets
 
     if resume is not None and record is not None:
         raise click.UsageError("--resume writes on where its record ends; leave --record out")
@@ -166,7 +166,7 @@ def _given() -> list[str]:
 @click.option("--of", "package", metavar="PACKAGE", help="Only the names that `run` takes by default of a framework.")
 def targets(package: str | None) -> None:
     """List the targets: installed or not, with their modes."""
-    from .. import targets as all_targets
+    from ..workers import targets as all_targets
 
     if package is not None:
         from ..candidates import affected

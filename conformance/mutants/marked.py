@@ -15,7 +15,7 @@ from warnings import catch_warnings
 from ..core import UNEXPECTED, Call, Case, Target
 from ..corpus import Corpus
 from ..inprocess import verdicts
-from ..plan import make_plan, refusals
+from ..workers import make_plan, refusals
 from .conditions import CONDITIONS, parts
 from .kills import Kills
 from .mutant import Mutant

@@ -12,8 +12,7 @@ from ..core import UNEXPECTED, Case, Target
 from ..corpus import Corpus
 from ..lock import meaning
 from ..run import Runner, TargetRun
-from ..targets import Adapter
-from ..terms import Terms
+from ..workers import Adapter, Terms
 from .kills import Kills
 from .marked import is_answered, noticing
 from .mutant import Mutant

@@ -24,7 +24,7 @@ from ..core import ARRAYS, UNEXPECTED, Array, Call, Invalid, Outputs, Problem, R
 from ..corpus import Corpus
 from ..inprocess import verdicts
 from ..lock import meaning
-from ..plan import Plan, make_plan
+from ..workers import Plan, make_plan
 from .evaluator import HONEST, evaluate
 from .kills import Kills
 from .score import Done

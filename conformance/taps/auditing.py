@@ -11,15 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from dataclasses import replace
 
-from .. import wire
 from ..core import AnyOf, Array, Call, Case, Output, Verdict
 from ..diagnosis import Ask, TapAudit, audit
-from ..plan import smoke
-from ..pool import observe
-from ..process import Failed, Seen
 from ..records import Record
-from ..targets import Adapter
-from ..terms import Terms
+from ..workers import Adapter, Failed, Seen, Terms, observe, smoke, wire
 
 #: Calls of so many groups of one target are audited, each for at most so many seconds, its worker's start included.
 MOST, SECONDS = 3, 30.0

@@ -11,8 +11,8 @@ from functools import cached_property
 
 import numpy as np
 
+from ..core import OPERANDS, AnyOf, Array, Call, Case, Expectation, Output, PerArray, Refusal
 from . import wire
-from .core import OPERANDS, AnyOf, Array, Call, Case, Expectation, Output, PerArray, Refusal
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

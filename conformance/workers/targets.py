@@ -18,7 +18,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, NoReturn
 
-from .core import Invalid, Problem, Target, attribute, suggestion
+from ..core import Invalid, Problem, Target, attribute, suggestion
 
 GROUP = "conformance.backends"
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .core import OPERANDS, Array, Call, Malformed, Message, PerArray, Training, Variation, numpy_type
+from ..core import OPERANDS, Array, Call, Malformed, Message, PerArray, Training, Variation, numpy_type
 
 #: The version of the format; a worker that reads another says so and stops.
 PROTOCOL = "conv-conformance-worker/1"

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .core import Array, Call, Outputs, Training
+from ..core import Array, Call, Outputs, Training
 
 
 def fitted(call: Call, prepare: Callable[[Call], Callable[[], Outputs]]) -> Outputs:

@@ -27,8 +27,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from . import wire
-from .core import (
+from ..core import (
     NARROW,
     Array,
     Call,
@@ -43,7 +42,8 @@ from .core import (
     give_back,
     numpy_type,
 )
-from .fitting import fitted
+from . import wire
+from .training_loop import fitted
 
 #: Phases of a case, as the progress file holds them.
 IDLE, PREPARE, CALL, FETCH = range(4)

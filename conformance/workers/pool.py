@@ -9,10 +9,10 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
-from .core import RAISED, Observation
+from ..core import RAISED, Observation
+from .limits import Terms
 from .process import SMOKE, Died, Event, Failed, Ready, Seen, Worker
 from .targets import Adapter
-from .terms import Terms
 
 #: By call, those one of which must have been raised before anybody asks for it.
 FollowUps: TypeAlias = Mapping[int, Sequence[int]]

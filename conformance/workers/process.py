@@ -23,11 +23,11 @@ from typing import TypeAlias
 
 import psutil
 
+from ..core import Array, Malformed, Message, Observation, from_message, is_duration, readable
 from . import wire
 from .boot import FINDER
-from .core import Array, Malformed, Message, Observation, from_message, is_duration, readable
+from .limits import Limits, Terms
 from .targets import Adapter
-from .terms import Limits, Terms
 from .worker import PHASES, PROGRESS, PROGRESS_SIZE
 
 #: The number of the smoke call, which goes ahead of every case.
@@ -41,7 +41,7 @@ BOOT = f"""
 import sys
 places = dict(zip(("conv_conformance", "conv_conformance.backends"), sys.argv[1:3]))
 {FINDER}
-from conv_conformance.worker import main
+from conv_conformance.workers.worker import main
 main(*sys.argv[3:])
 """
 
@@ -423,9 +423,9 @@ def _command(terms: Terms, adapter: Adapter) -> Sequence[str]:
     if adapter.command:
         return adapter.command
     assert adapter.python or not adapter.release, f"{adapter} was not given its interpreter"
-    from . import backends
+    from .. import backends
 
-    places = [str(Path(__file__).parent), str(Path(backends.__file__).parent)]
+    places = [str(Path(__file__).parents[1]), str(Path(backends.__file__).parent)]
     return [adapter.python or terms.python, "-I", "-c", BOOT, *places]
 
 

@@ -24,7 +24,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from .core import Invalid, Problem, cache, writing
+from ..core import Invalid, Problem, cache, writing
 
 #: Prints what is installed beside an interpreter, by canonical names.
 LIST = """\
