@@ -27,7 +27,7 @@ from pathlib import Path
 
 import numpy as np
 from conv_conformance import corpus, diagnosis
-from conv_conformance.attributing import attribute
+from conv_conformance.analysis.causes import attribute
 from conv_conformance.calls.features import features_of
 from conv_conformance.calls.portions import PORTIONS
 from conv_conformance.core.backend import Refused

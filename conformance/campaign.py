@@ -14,14 +14,12 @@ from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from . import __version__, resuming, versions
-from .attributing import attributed
+from .analysis import attributed, grouped, tap_audits
 from .core import DTYPES, FAILURES, OPS, SEVERITIES, Invalid, Problem, Verdict, matches, suggestion, writing
 from .corpus import Corpus, Selection, load, sharded
 from .diagnosis import TapAudit
-from .gathering import grouped
 from .records import Ledger, Record, TargetInfo, Timing, Writer, counted, ledger_files
 from .run import Run, Runner, Tell
-from .taps import auditing
 from .workers import Adapter, machine
 
 #: Shows a run while it goes: given the names of the targets, the number of cases and the verdicts of an earlier run, it
@@ -248,7 +246,7 @@ class Campaign:
         cases = {case.id: case for case in self.cases.cases}
         record = attributed(grouped(record, cases), self.cases)
         if audits is None and self.has_tap_audit:
-            audits = auditing.audits(record, cases, self.adapters, self.runner.terms, self.runner.jobs)
+            audits = tap_audits.audits(record, cases, self.adapters, self.runner.terms, self.runner.jobs)
         record = replace(record, tap_audits=audits or ())
         return Outcome(run=made, record=record, notes=_notes(made), tracebacks=_tracebacks(made))
 

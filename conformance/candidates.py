@@ -12,8 +12,8 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from . import campaign, changes
-from .changes import Comparison
+from . import campaign
+from .analysis import Comparison, comparison
 from .core import Case, Invalid, Problem
 from .corpus import Corpus, Selection
 from .records import Record
@@ -190,7 +190,7 @@ def compared(record: Record, before: Side, after: Side, cases: Mapping[str, Case
     """
     Return what changed between the sides of a run, with the packages that are not the same.
     """
-    found = changes.compared(_of(record, before), _of(record, after), cases)
+    found = comparison.compared(_of(record, before), _of(record, after), cases)
     return replace(found, apart={**found.apart, **different(before, after)})
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
+from conv_conformance.analysis.condition_search import Search, Table
 from conv_conformance.calls.case_features import CaseFeatures
 from conv_conformance.calls.features import features_of
-from conv_conformance.conjunctions import Search, Table
 from conv_conformance.core.case import Case
 from conv_conformance.core.verdict import Verdict
 from conv_conformance.corpus.clauses import Clause

@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from conv_conformance.analysis.failure_groups import grouped
 from conv_conformance.calls.case_features import CaseFeatures
 from conv_conformance.core.case import Case
 from conv_conformance.core.verdict import SEVERITIES, Verdict
-from conv_conformance.gathering import grouped
 from conv_conformance.records.failure_group import Group
 from conv_conformance.records.record import Record
 from seen_run import count

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 from conv_conformance import corpus, reference
-from conv_conformance.attributing import MOST, attribute, attributed
+from conv_conformance.analysis.causes import MOST, attribute, attributed
 from conv_conformance.calls.condition import Condition
 from conv_conformance.calls.features import features_of
 from conv_conformance.core.call import Call

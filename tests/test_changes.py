@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 from conv_conformance import cli
+from conv_conformance.analysis.comparison import CHANGES, WORSE, Comparison, compared
 from conv_conformance.backends import numpy as numpy_adapter
 from conv_conformance.calls.features import features_of
-from conv_conformance.changes import CHANGES, WORSE, Comparison, compared
 from conv_conformance.core.verdict import Finding, Verdict
 from conv_conformance.records.record import Record, TargetInfo, write
 from conv_conformance.reports.comparison import about, advice

@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from conv_conformance.analysis.failure_groups import grouped
+from conv_conformance.analysis.ledger_drafts import draft
 from conv_conformance.calls.condition import condition_of
 from conv_conformance.calls.features import features_of
 from conv_conformance.core.verdict import Finding, Verdict
-from conv_conformance.drafts import draft
-from conv_conformance.gathering import grouped
 from conv_conformance.records.ledger import TODO, Ledger
 from conv_conformance.records.ledger_files import load
 from conv_conformance.records.record import Record, TargetInfo

@@ -14,12 +14,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from conv_conformance.analysis.failure_groups import grouped
 from conv_conformance.calls.condition import condition_of
 from conv_conformance.calls.features import features_of
 from conv_conformance.core.case import Case
 from conv_conformance.core.problem import Invalid
 from conv_conformance.core.verdict import Diagnosis
-from conv_conformance.gathering import grouped
 from conv_conformance.records.ledger import Ledger
 from conv_conformance.records.record import Record, Writer, read
 from conv_conformance.reports import junit, markdown, terminal

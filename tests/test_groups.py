@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conv_conformance.analysis.failure_groups import gather
 from conv_conformance.calls.condition import Condition, condition_of
 from conv_conformance.calls.features import Value, features_of
 from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
 from conv_conformance.core.verdict import Finding, Verdict
-from conv_conformance.gathering import gather
 from conv_conformance.records.failure_group import Group, Seen
 from conv_conformance.records.record import TargetInfo
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from conv_conformance.analysis.failure_groups import grouped
 from conv_conformance.core.verdict import Finding, Verdict
-from conv_conformance.gathering import grouped
 from conv_conformance.records.ledger import Entry, Ledger
 from conv_conformance.records.reapplied_ledger import held
 from conv_conformance.records.record import Record, TargetInfo

@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pytest
 from conv_conformance import corpus
-from conv_conformance.changes import CHANGES, Comparison, compared
+from conv_conformance.analysis.comparison import CHANGES, Comparison, compared
 from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
 from conv_conformance.core.expectation import Output, Refusal

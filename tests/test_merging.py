@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 from conv_conformance import corpus
+from conv_conformance.analysis.failure_groups import grouped
+from conv_conformance.analysis.ledger_drafts import draft
 from conv_conformance.core.problem import Invalid
 from conv_conformance.core.verdict import Finding, Verdict
-from conv_conformance.drafts import draft
-from conv_conformance.gathering import grouped
 from conv_conformance.records.alternatives import of
 from conv_conformance.records.merge import COUNTED, condensed, merged
 from conv_conformance.records.record import Record, TargetInfo, read, write

@@ -127,8 +127,8 @@ def _outcome(observation: Observation) -> str:
 
 def _probed(case: Case, adapter: Adapter) -> Iterator[tuple[str, str]]:
     """Yield what probes show of a case on a target."""
+    from ..analysis import asking
     from ..diagnosis import audit
-    from ..taps.auditing import asking
     from ..workers import Terms
 
     found = audit(case.call, asking(adapter, Terms()))

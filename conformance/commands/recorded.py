@@ -31,8 +31,7 @@ def report(
 
     Several records are shown as one, if they are of runs that differ in --shard or in targets.
     """
-    from ..attributing import attributed
-    from ..gathering import grouped
+    from ..analysis import attributed, grouped
     from ..records import merge, read, write
 
     merged = merge.merged({path: read(path) for path in dict.fromkeys(records)})
@@ -73,17 +72,17 @@ def diff(
     Exit codes: 0 no change that --fail-on names; 1 such a change; 2 invalid usage or record; 3 nothing was judged by
     both; 4 a record has a fault of the suite or an adapter.
     """
-    from .. import changes
+    from ..analysis import comparison
     from ..records import read
 
-    wanted = changes.named(fail_on)
+    wanted = comparison.named(fail_on)
     records = {path: read(path) for path in (before, after)}
-    changes.check_whole(records)
+    comparison.check_whole(records)
     corpus = showing.corpus(
         (), max((showing.sweeps_of(record) for record in records.values()), key=["none", "quick", "full"].index)
     )
     cases = {case.id: case for case in corpus.cases}
-    found = changes.compared(records[before], records[after], cases, slower=slower)
+    found = comparison.compared(records[before], records[after], cases, slower=slower)
     showing.comparison(found, corpus, data=target, markdown=markdown, html=html, is_advised=False)
     return showing.outcome(found, wanted)
 
@@ -103,7 +102,7 @@ def known(record: Path | None, write: Path | None) -> None:
         raise click.UsageError("--write needs --record FILE, the record of a run")
     from datetime import date
 
-    from ..drafts import draft
+    from ..analysis import draft
     from ..records import read
 
     text = draft(_grouped(read(record)), date.today().isoformat())
@@ -114,7 +113,7 @@ def known(record: Path | None, write: Path | None) -> None:
 
 
 def _grouped(record: Any) -> Any:
-    from ..gathering import grouped, lacks_groups
+    from ..analysis import grouped, lacks_groups
 
     # To find the groups that an older record lacks takes the whole corpus.
     cases = showing.corpus((), showing.sweeps_of(record)).cases if lacks_groups(record) else ()

@@ -54,13 +54,14 @@ def check(
     """
     import shlex
 
-    from .. import candidates, changes
+    from .. import candidates
+    from ..analysis import comparison
     from ..core import Invalid
     from ..corpus import Selection
     from ..workers import environments
 
     console = showing.console(stderr=True)
-    wanted = changes.named(fail_on)
+    wanted = comparison.named(fail_on)
     pip = [*(["--index-url", index_url] if index_url else []), *shlex.split(pip_args)]
     asked, base = candidates.requirement(candidate), candidates.requirement(against) if against else None
     if base is not None and base.name != asked.name:

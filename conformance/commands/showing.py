@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from ..analysis import Comparison
     from ..campaign import Progress
-    from ..changes import Comparison
     from ..core import Problem
     from ..corpus import Corpus
     from ..records import Ledger

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..changes import CHANGES, Change, Comparison
+from ..analysis import CHANGES, Change, Comparison
 from ..core import Case, Verdict
 from ..corpus import Corpus
 from ..records import Ledger

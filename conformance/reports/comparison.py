@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..changes import CHANGES, Change, Comparison, Pair
+from ..analysis import CHANGES, Change, Comparison, Pair
 from ..core import Case, Verdict
 from ..records import Group, Ledger, group_to_line
 from .blocks import block, share

@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from ..changes import Comparison
+from ..analysis import Comparison
 from ..corpus import Corpus
 from ..records import Ledger, Record
 from . import assets, changed

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .core import SEVERITIES, Case, Invalid, Problem, Verdict, suggestion
-from .gathering import Likeness, Sides, told_apart
-from .records import Group, Record, TargetInfo
+from ..core import SEVERITIES, Case, Invalid, Problem, Verdict, suggestion
+from ..records import Group, Record, TargetInfo
+from .failure_groups import Likeness, Sides, told_apart
 
 #: Every kind of change, in the order of reports: what is worse, another answer, better, missing.
 CHANGES = {

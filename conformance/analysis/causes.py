@@ -14,13 +14,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .calls import PORTIONS
-from .conjunctions import Search, Table
-from .core import Case, Verdict
-from .corpus import Corpus
-from .diagnosis import Showing
-from .gathering import AGREEING
-from .records import FEWEST, Attribution, Record, Seen
+from ..calls import PORTIONS
+from ..core import Case, Verdict
+from ..corpus import Corpus
+from ..diagnosis import Showing
+from ..records import FEWEST, Attribution, Record, Seen
+from .condition_search import Search, Table
+from .failure_groups import AGREEING
 
 #: So many causes are told of one target.
 MOST = 3

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .calls import CaseFeatures, Condition
-from .conjunctions import Part, Search, Table
-from .core import SEVERITIES, UNEXPECTED, Case, Verdict
-from .records import FEWEST, Group, Record, Seen, TargetInfo
+from ..calls import CaseFeatures, Condition
+from ..core import SEVERITIES, UNEXPECTED, Case, Verdict
+from ..records import FEWEST, Group, Record, Seen, TargetInfo
+from .condition_search import Part, Search, Table
 
 #: Groups of two targets are one if they share this part of their calls, all under the first one's condition.
 ALIKE = 0.8

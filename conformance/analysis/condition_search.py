@@ -23,9 +23,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from .calls import FEATURES, Condition, Value
-from .core import Array
-from .records import FEWEST
+from ..calls import FEATURES, Condition, Value
+from ..core import Array
+from ..records import FEWEST
 
 #: Calls as the bits of an integer, by their positions.
 Bits: TypeAlias = int

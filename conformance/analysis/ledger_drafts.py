@@ -11,8 +11,8 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
-from .core import UNEXPECTED, Verdict
-from .records import EVERY, TODO, Group, Record
+from ..core import UNEXPECTED, Verdict
+from ..records import EVERY, TODO, Group, Record
 
 #: So many calls are listed by their ids, with what they computed; more are named by their condition.
 LISTED = 5

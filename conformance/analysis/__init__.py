@@ -1,0 +1,24 @@
+"""
+What a whole run shows: groups of failing calls, causes, conditions, tap audits, and the difference of two records.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from . import comparison as comparison
+    from . import tap_audits as tap_audits
+    from .causes import attributed as attributed
+    from .comparison import CHANGES as CHANGES
+    from .comparison import Change as Change
+    from .comparison import Comparison as Comparison
+    from .comparison import Pair as Pair
+    from .failure_groups import grouped as grouped
+    from .failure_groups import lacks_groups as lacks_groups
+    from .ledger_drafts import draft as draft
+    from .tap_audits import asking as asking
+else:
+    from ..exports import exports
+
+    __getattr__, __dir__ = exports(__name__, __file__)
