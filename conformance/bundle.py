@@ -23,10 +23,11 @@ from typing import IO
 
 from jinja2 import Environment, StrictUndefined
 
-from . import __version__, citation, export, lock, versions
+from . import __version__
 from .core import Invalid, Problem, writing
 from .corpus import Corpus, shipped
 from .reports import assets, standard
+from .specification import citation, export, lock, versions
 
 SUMS = "SHA256SUMS"
 #: Ends of names of archives that are not written.

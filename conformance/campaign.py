@@ -13,13 +13,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
-from . import __version__, resuming, versions
+from . import __version__, resuming
 from .analysis import attributed, grouped, tap_audits
 from .core import DTYPES, FAILURES, OPS, SEVERITIES, Invalid, Problem, Verdict, matches, suggestion, writing
 from .corpus import Corpus, Selection, load, sharded
 from .diagnosis import TapAudit
 from .records import Ledger, Record, TargetInfo, Timing, Writer, counted, ledger_files
 from .run import Run, Runner, Tell
+from .specification import versions
 from .workers import Adapter, machine
 
 #: Shows a run while it goes: given the names of the targets, the number of cases and the verdicts of an earlier run, it

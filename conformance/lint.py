@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from . import lock, versions, worth
+from . import worth
 from .coding import confusable
 from .core import (
     PARTS,
@@ -29,6 +29,7 @@ from .core import (
 )
 from .corpus import Clause, Corpus, choices
 from .judging import gradient_tolerance, second_order_tolerance, tolerance
+from .specification import lock, versions
 from .twins import distant
 
 #: What is wrong, and how to mend it.

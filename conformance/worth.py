@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from . import lock
 from .core import Case, Invalid, Problem
 from .corpus import Corpus
 from .mutants.audit import of
 from .mutants.kills import FILE, Kills, read
 from .mutants.marked import is_answered
+from .specification import lock
 
 #: How the matrix of the shipped corpus is made.
 COMMAND = f"`conv-conformance mutants --all --write cases/{FILE}` makes them"
@@ -29,7 +29,7 @@ def kept(corpus: Corpus, folder: Path) -> Kills:
     if not (folder / FILE).exists():
         raise Invalid(Problem(path=FILE, message="no kills are kept", hint=COMMAND))
     kills = read(folder / FILE)
-    if kills.corpus != lock.meaning(corpus.cases):
+    if kills.corpus != lock.meaning_digest(corpus.cases):
         raise Invalid(Problem(path=FILE, message="these are the kills of another corpus", hint=COMMAND))
     if set(kills.by_mutant) != set(of(corpus)):
         raise Invalid(Problem(path=FILE, message="these are the kills of other mutants", hint=COMMAND))

@@ -10,10 +10,10 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any
 
-from conv_conformance import phrases
 from conv_conformance.core.case import Reference
 from conv_conformance.core.verdict import SEVERITIES
 from conv_conformance.records.ledger import Entry, Ledger
+from conv_conformance.specification import template_filters
 from seen_run import framework
 
 #: What each severity means.
@@ -169,7 +169,7 @@ def _is_tracker(link: str) -> bool:
 
 
 def _named(link: str) -> str:
-    return phrases.reference(Reference(link=link))
+    return template_filters.reference(Reference(link=link))
 
 
 _WORDS = {

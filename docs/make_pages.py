@@ -25,10 +25,11 @@ import make_mutators
 import make_pictures
 import make_verdicts
 import templating
-from conv_conformance import corpus, phrases, specification, versions
+from conv_conformance import corpus, specification
 from conv_conformance.core.case import Case
 from conv_conformance.corpus import Corpus
 from conv_conformance.corpus.format import excerpt as excerpts
+from conv_conformance.specification import template_filters, versions
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -72,7 +73,7 @@ def pages() -> Mapping[Path, str]:
     Return the text of every page by its path from the root of the repository.
     """
     loaded = corpus.load()
-    areas = specification.load(loaded)
+    areas = specification.load_commentary(loaded)
     topics = tuple(_topics(loaded))
     homes = {said.clause: area.name for area in areas for said in area.commentaries}
     environment = _environment(homes)
@@ -109,7 +110,7 @@ def _followed() -> frozenset[str]:
 def _facts(loaded: Corpus, topics: Sequence[Topic]) -> dict[str, Any]:
     """Return what templates may ask for."""
     return {
-        "names": phrases.NAMES,
+        "names": template_filters.NAMES,
         "specified": versions.current(),
         "clauses": loaded.clauses,
         "required": sum(clause.level == "required" for clause in loaded.clauses.values()),
@@ -128,10 +129,10 @@ def _topics(loaded: Corpus) -> Iterator[Topic]:
 
 def _environment(homes: Mapping[str, str]) -> jinja2.Environment:
     environment = templating.environment()
-    environment.filters |= phrases.FILTERS
+    environment.filters |= template_filters.FILTERS
     environment.filters |= {
         "link": lambda case: f"{page(case.path)}#{case.id}",
-        "linked": lambda text, folder="": phrases.linked(text, lambda name: _address(name, homes, folder)),
+        "linked": lambda text, folder="": template_filters.linked(text, lambda name: _address(name, homes, folder)),
     }
     return environment
 

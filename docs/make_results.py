@@ -25,7 +25,7 @@ import seen_choices
 import seen_faults
 import seen_run
 import templating
-from conv_conformance import corpus, phrases
+from conv_conformance import corpus
 from conv_conformance.core.verdict import SEVERITIES, VERDICTS
 from conv_conformance.corpus import Corpus
 from conv_conformance.records import ledger_files
@@ -33,6 +33,7 @@ from conv_conformance.records.merge import merged
 from conv_conformance.records.reapplied_ledger import held
 from conv_conformance.records.record import read
 from conv_conformance.reports.markdown import escaped
+from conv_conformance.specification import template_filters
 from seen_run import framework
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -64,7 +65,7 @@ def pages(root: Path, loaded: Corpus) -> Mapping[Path, str]:
     runs, faults = _kept(root, SEEN), known_faults(root)
     clauses = portability_page.clauses(loaded.clauses, runs)
     environment = _environment(loaded, [target for run in runs.values() for target in run["targets"]])
-    environment.globals.update(runs=runs, faults=faults, names=phrases.NAMES, severities=SEVERITIES)
+    environment.globals.update(runs=runs, faults=faults, names=template_filters.NAMES, severities=SEVERITIES)
     environment.globals.update(grouped=faults_page.grouped(faults), means=faults_page.MEANS)
     environment.globals.update(beside={path.name for path in (root / RESULTS).iterdir() if path.stat().st_size})
     environment.globals.update(clauses=clauses, table=portability_page.table(clauses))
@@ -98,7 +99,7 @@ def _kept(root: Path, path: Path) -> dict[str, Any]:
 def _environment(loaded: Corpus, targets: Sequence[str]) -> jinja2.Environment:
     environment = templating.environment("results")
     literal = {case.id: case.path for case in loaded.cases}
-    environment.filters |= phrases.FILTERS
+    environment.filters |= template_filters.FILTERS
     environment.filters |= {
         "brief": partial(_brief, every=targets),
         "case": partial(_case, literal=literal),
@@ -128,7 +129,7 @@ def _brief(names: Sequence[str], every: Sequence[str]) -> str:
     """Return targets, with the name of a framework in the place of all that it has."""
     found = {name: [each for each in names if framework(each) == name] for name in map(framework, names)}
     said = ((name, _surfaces(of_framework, every)) for name, of_framework in found.items())
-    return ", ".join(phrases.NAMES[name] if text == "all" else text for name, text in said)
+    return ", ".join(template_filters.NAMES[name] if text == "all" else text for name, text in said)
 
 
 def _verdicts(run: Mapping[str, Any]) -> Sequence[str]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from conv_conformance import bundle, corpus, versions
+from conv_conformance import bundle, corpus
 from conv_conformance.reports import standard
+from conv_conformance.specification import versions
 
 
 def write(site: Path) -> Path:

@@ -19,10 +19,11 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from conv_conformance import __version__, bundle, citation, corpus, export, lock, versions
+from conv_conformance import __version__, bundle, corpus
 from conv_conformance.bundle import Bundle
 from conv_conformance.core.problem import Invalid
-from conv_conformance.versions import Promise, Version
+from conv_conformance.specification import citation, export, lock, versions
+from conv_conformance.specification.versions import Promise, Version
 from markdown_it import MarkdownIt
 
 from .commands import Command, is_clean

@@ -13,9 +13,10 @@ import conv_conformance
 import pytest
 import yaml
 from click.testing import CliRunner
-from conv_conformance import citation, corpus, lock, versions
+from conv_conformance import corpus
 from conv_conformance.cli import commands
 from conv_conformance.core.problem import Invalid
+from conv_conformance.specification import citation, lock, versions
 
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs"

@@ -12,8 +12,9 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from conv_conformance import corpus, export
+from conv_conformance import corpus
 from conv_conformance.core.dtypes import DTYPES, is_complex, numpy_type
+from conv_conformance.specification import export
 
 from .commands import Command
 from .test_protocol import NODE

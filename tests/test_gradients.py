@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_conformance import export, lock, validation
+from conv_conformance import validation
 from conv_conformance.backends.numpy import NumPy
 from conv_conformance.core.call import Call, PerArray
 from conv_conformance.core.case import Case
@@ -24,6 +24,7 @@ from conv_conformance.judging.error_bound import gradient_tolerance
 from conv_conformance.judging.judgement import Context, judge
 from conv_conformance.reference import evaluate, gradients
 from conv_conformance.run import Runner
+from conv_conformance.specification import export, lock
 from conv_conformance.workers import wire
 from conv_conformance.workers.targets import resolve
 from hypothesis import given, settings

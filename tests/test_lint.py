@@ -12,9 +12,9 @@ import pytest
 from conv_conformance import corpus, lint, worth
 from conv_conformance.core.problem import Invalid
 from conv_conformance.corpus import Corpus
-from conv_conformance.lock import meaning
 from conv_conformance.mutants import audit, kills
 from conv_conformance.mutants.kills import Kills
+from conv_conformance.specification.lock import meaning_digest
 
 from .commands import Command
 
@@ -260,7 +260,9 @@ def matrix(known: Corpus, **by_mutant: tuple[str, ...]) -> Kills:
     rows = dict.fromkeys(audit.of(known), ("mine.a",)) | {
         name.replace("_", "-"): cases for name, cases in by_mutant.items()
     }
-    return Kills(cases=[case.id for case in known.cases], by_mutant=rows, corpus=meaning(known.cases), is_whole=True)
+    return Kills(
+        cases=[case.id for case in known.cases], by_mutant=rows, corpus=meaning_digest(known.cases), is_whole=True
+    )
 
 
 def kept(folder: Path, known: Corpus, found: Kills) -> list[str]:
@@ -324,7 +326,7 @@ def test_validate_lists_what_is_redundant(command: Command, tmp_path: Path, monk
     numbered = {
         name: tuple(case for at, case in enumerate(cases, 1) if at >> bit & 1) for bit, name in enumerate(names)
     }
-    apart = Kills(cases=cases, by_mutant=numbered, corpus=meaning(known.cases), is_whole=True)
+    apart = Kills(cases=cases, by_mutant=numbered, corpus=meaning_digest(known.cases), is_whole=True)
     tmp_path.joinpath(kills.FILE).write_text(kills.encoded(apart))
     assert (0, "", "") == command("validate", "--redundant")
     pair = tuple(case.id for case in known.cases if case.clauses == ("REFUSE-4",))[:2]

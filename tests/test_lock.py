@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conv_conformance import citation, corpus, lint, lock, validation, versions
+from conv_conformance import corpus, lint, validation
 from conv_conformance.core.case import Case
 from conv_conformance.core.expectation import AnyOf, Output, Refusal, Shape
 from conv_conformance.core.problem import Invalid
+from conv_conformance.specification import citation, lock, versions
 
 from .commands import CASES, Command
 

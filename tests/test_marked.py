@@ -15,13 +15,13 @@ from click.testing import CliRunner
 from conv_conformance.cli import commands
 from conv_conformance.corpus import Corpus, load
 from conv_conformance.corpus.clauses import read_faults
-from conv_conformance.lock import meaning
 from conv_conformance.mutants import audit, marked
 from conv_conformance.mutants.kills import Kills
 from conv_conformance.mutants.marked import Marked
 from conv_conformance.mutants.mutant import Mutant
 from conv_conformance.mutants.scored import Scored
 from conv_conformance.reports import mutation
+from conv_conformance.specification.lock import meaning_digest
 from rich.console import Console
 
 #: How many of them are tried.
@@ -120,7 +120,7 @@ def test_what_is_kept_is_not_about_sweeps() -> None:
     """The shipped kills are those of literal cases and of unmarked mutants, also beside a corpus with its sweeps."""
     kept = audit.kept()
     assert kept is not None
-    assert {kept.corpus} == {meaning(literal().cases), meaning(swept().cases)}
+    assert {kept.corpus} == {meaning_digest(literal().cases), meaning_digest(swept().cases)}
     assert set(audit.of(swept())) == set(kept.by_mutant)
 
 

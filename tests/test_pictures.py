@@ -24,7 +24,7 @@ CASES = {case.id: case for case in LOADED.cases}
 @pytest.fixture(scope="module")
 def pictures() -> dict[str, Picture]:
     """All pictures, by the ids of cases."""
-    return dict(make_pictures.pictures(specification.load(LOADED), CASES))
+    return dict(make_pictures.pictures(specification.load_commentary(LOADED), CASES))
 
 
 def drawn(name: str) -> list[str]:

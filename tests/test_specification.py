@@ -72,7 +72,7 @@ def told(folder: Path, corpus: Corpus, **files: str) -> list[str]:
     for name, content in files.items():
         folder.joinpath(f"{name}.yaml").write_text(content)
     try:
-        specification.load(corpus, folder)
+        specification.load_commentary(corpus, folder)
     except Invalid as invalid:
         return [str(problem) for problem in invalid.problems]
     return []
@@ -81,7 +81,7 @@ def told(folder: Path, corpus: Corpus, **files: str) -> list[str]:
 def test_areas_and_what_they_say(tmp_path: Path) -> None:
     """Areas stand in the order of their first clauses, their clauses as they are written, wordings by framework."""
     assert [] == told(tmp_path, known(), same=SAME, shape=SHAPE)
-    shape, same = specification.load(known(), tmp_path)
+    shape, same = specification.load_commentary(known(), tmp_path)
     so = Commentary(clause="SHAPE-1", why="So.", example="a.one", place=(4, 3), example_place=(4, 32))
     assert shape == Area(
         name="shape", title="Lengths", about="The rest.", path="specification/shape.yaml", commentaries=(so,)

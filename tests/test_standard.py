@@ -138,7 +138,7 @@ def test_what_is_written_in_commentary_is_text(
     loaded: corpus.Corpus, edition: Edition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Markup in it adds no element and no attribute."""
-    (area, *_) = specification.load(loaded)
+    (area, *_) = specification.load_commentary(loaded)
     (said, *_) = area.commentaries
     bad = replace(said, why=HOSTILE, wording={"torch": HOSTILE})
     bad_area = replace(area, title=HOSTILE, about=HOSTILE, commentaries=(bad,))

@@ -20,7 +20,7 @@ from conv_conformance.core.expectation import Output
 from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import Diagnosis, Finding, Verdict
 from conv_conformance.diagnosis.taps import finding as lines
-from conv_conformance.diagnosis.taps.auditing import audits
+from conv_conformance.analysis.tap_audits import audits
 from conv_conformance.diagnosis.taps.probe import audit, compared
 from conv_conformance.diagnosis.taps.tap_map import MOST, Ask, probes
 from conv_conformance.mutants.evaluator import HONEST, evaluate

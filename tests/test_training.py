@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_conformance import export, lock, validation
+from conv_conformance import validation
 from conv_conformance.account import account
 from conv_conformance.backends.numpy import NumPy
 from conv_conformance.core.backend import Outputs
@@ -35,6 +35,7 @@ from conv_conformance.judging.training_enclosure import enclosure
 from conv_conformance.reference.training_path import matrix, matrix_again, trajectory
 from conv_conformance.reports.script import script
 from conv_conformance.run import Runner
+from conv_conformance.specification import export, lock
 from conv_conformance.workers import wire
 from conv_conformance.workers.targets import resolve
 from conv_conformance.workers.training_loop import fitted

@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conv_conformance import campaign, citation, corpus, lint, specification, versions
+from conv_conformance import campaign, corpus, lint, specification
 from conv_conformance.core.problem import Invalid
 from conv_conformance.corpus import clauses
 from conv_conformance.corpus.clauses import Clause
 from conv_conformance.corpus.sweeps import points
-from conv_conformance.versions import Promise, Version, Versions
+from conv_conformance.specification import citation, versions
+from conv_conformance.specification.versions import Promise, Version, Versions
 
 from .builders import call_of
 
@@ -230,7 +231,9 @@ def test_what_is_withdrawn_asks_nothing_of_new_calls() -> None:
     known = read(WRITTEN)
     assert ["SAME-2"] == [each.id for each in points.choices(call, known)]
     assert () == points.choices(call, {**known, "SAME-2": replace(known["SAME-2"], superseded_by="SAME-1")})
-    uncited = [str(each) for each in specification.check((), corpus.Corpus(cases=(), clauses=read(WITHDRAWN)))]
+    uncited = [
+        str(each) for each in specification.check_commentary((), corpus.Corpus(cases=(), clauses=read(WITHDRAWN)))
+    ]
     assert "SAME-3" in "".join(each for each in uncited if "no literal case cites" in each)
     assert "SAME-1" not in "".join(each for each in uncited if "no literal case cites" in each)
 

@@ -11,7 +11,7 @@ import click
 from . import showing
 
 if TYPE_CHECKING:
-    from ..citation import Citation
+    from ..specification import Citation
 
 
 @click.command()
@@ -31,8 +31,8 @@ def cite(what: str | None, bibtex: bool) -> int:
 
 
 def _found(what: str | None) -> Citation:
-    from .. import citation
     from ..core import Invalid, Problem, suggestion
+    from ..specification import citation
 
     corpus = showing.corpus((), "quick" if what is not None and "[" in what else "none")
     if what is None:

@@ -27,15 +27,18 @@ def validate(what: Sequence[str], sweeps: str, redundant: bool, is_release: bool
 
     Exit codes: 0 nothing wrong; 1 redundant cases; 2 something wrong.
     """
-    from .. import citation, lint, lock, specification, versions, worth
+    from .. import lint, specification, worth
     from ..core import Invalid
     from ..corpus import shipped
+    from ..specification import citation, lock, versions
     from ..validation import check
 
     if is_release and (what or redundant):
         raise click.UsageError("--lock takes the whole corpus")
     if is_release and not citation.RELEASED:
-        raise click.UsageError("--lock is for a release, whose day conformance/citation.py does not name yet")
+        raise click.UsageError(
+            "--lock is for a release, whose day conformance/specification/citation.py does not name yet"
+        )
     corpus = showing.corpus(what, sweeps)
     if redundant:
         groups = worth.redundant(corpus.cases, worth.kept(corpus, shipped()))
@@ -121,7 +124,7 @@ def export(what: Sequence[str], target: Path, sweeps: str, mutators: bool) -> No
     """Write the corpus as one JSON document, arrays written out, for other languages."""
     import json
 
-    from ..export import document
+    from ..specification import document
 
     text = json.dumps(document(showing.corpus(what, sweeps, mutators=mutators)), ensure_ascii=False, allow_nan=False)
     if str(target) == "-":

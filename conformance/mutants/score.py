@@ -10,8 +10,8 @@ from itertools import islice
 
 from ..core import UNEXPECTED, Case, Target
 from ..corpus import Corpus
-from ..lock import meaning
 from ..run import Runner, TargetRun
+from ..specification import meaning_digest
 from ..workers import Adapter, Terms
 from .kills import Kills
 from .marked import is_answered, noticing
@@ -57,7 +57,7 @@ def measure(
     return Kills(
         cases=[case.id for case in corpus.cases],
         by_mutant={name: search.found.get(name, ()) for name in mutants},
-        corpus=meaning(corpus.cases),
+        corpus=meaning_digest(corpus.cases),
         is_whole=every,
     )
 

@@ -23,7 +23,7 @@ import numpy as np
 from ..core import ARRAYS, UNEXPECTED, Array, Call, Invalid, Outputs, Problem, Refused, ask
 from ..corpus import Corpus
 from ..inprocess import verdicts
-from ..lock import meaning
+from ..specification import meaning_digest
 from ..workers import Plan, make_plan
 from .evaluator import HONEST, evaluate
 from .kills import Kills
@@ -99,7 +99,7 @@ def measure(
         found[name] = tuple(islice(noticed, None if every else 1))
         done(name)
     cases = [case.id for case in corpus.cases]
-    return Kills(cases=cases, by_mutant=found, corpus=meaning(corpus.cases), is_whole=every)
+    return Kills(cases=cases, by_mutant=found, corpus=meaning_digest(corpus.cases), is_whole=every)
 
 
 def _planned(corpus: Corpus, is_sweep: bool) -> Plan:

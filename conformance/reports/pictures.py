@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import export
 from ..calls import Axis, Subject
 from ..core import ARRAYS, DIRECTIONS, OF_OUTPUT, AnyOf, Array, Call, Expectation, Finding, Output
 from ..judging import KEPT, wide
 from ..reference import MODES, Undefined, tap_positions
+from ..specification import export
 from .numerals import numeral
 
 #: An array with more elements than are written out is a heat map, up to so many.

@@ -16,8 +16,9 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from .. import phrases, specification
+from .. import specification
 from ..corpus import Corpus, excerpt, shipped
+from ..specification import template_filters
 from . import assets
 
 #: Headings of an appendix stand below that of the page's section.
@@ -47,11 +48,11 @@ def render(corpus: Corpus, edition: Edition) -> str:
         Invalid: where clauses, commentary and cases do not fit together.
 
     """
-    areas = specification.load(corpus)
+    areas = specification.load_commentary(corpus)
     style = assets.read("standard.css")
     literal = {case.id: case for case in corpus.cases if not case.sweep}
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {name: _marked(each, corpus) for name, each in phrases.FILTERS.items()}
+    environment.filters |= {name: _marked(each, corpus) for name, each in template_filters.FILTERS.items()}
     environment.filters |= {"inline": _marked(str, corpus), "block": lambda text: _document(text, corpus)}
     return environment.from_string(assets.read("standard.html.jinja")).render(
         areas=areas,
@@ -60,7 +61,7 @@ def render(corpus: Corpus, edition: Edition) -> str:
         citing={name: [case.id for case in literal.values() if name in case.clauses] for name in corpus.clauses},
         edition=edition,
         examples=_examples(corpus, {literal[said.example].path for area in areas for said in area.commentaries}),
-        names=phrases.NAMES,
+        names=template_filters.NAMES,
         required=sum(clause.level == "required" for clause in corpus.clauses.values()),
         style=Markup(style),  # noqa: S704 - our own
         style_hash=assets.digest(style),
@@ -79,7 +80,7 @@ def _marked(said: Callable[[Any], str], corpus: Corpus) -> Callable[[Any], Marku
     anchors = {clause.id: clause.anchor for clause in corpus.clauses.values()}
 
     def marked(value: Any) -> Markup:
-        text = phrases.linked(said(value), lambda name: f"#{anchors[name]}" if name in anchors else "")
+        text = template_filters.linked(said(value), lambda name: f"#{anchors[name]}" if name in anchors else "")
         return Markup(reader.renderInline(text.strip()))  # noqa: S704 - the reader lets no HTML through
 
     return marked

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .core import Invalid, Problem, Reference, suggestion
-from .corpus import Mapping as Tree
-from .corpus import Node, Reader, Scalar, listed, mapping, parse, read_id, read_references, text, unknown
+from ..core import Invalid, Problem, Reference, suggestion
+from ..corpus import Mapping as Tree
+from ..corpus import Node, Reader, Scalar, listed, mapping, parse, read_id, read_references, text, unknown
 
 if TYPE_CHECKING:
-    from .core import Case
-    from .corpus import Clause, Corpus
+    from ..core import Case
+    from ..corpus import Clause, Corpus
 
 #: The folder of a corpus that holds the commentary.
 FOLDER = "specification"
@@ -56,7 +56,7 @@ class Area:
     commentaries: tuple[Commentary, ...]
 
 
-def load(corpus: Corpus, folder: Path | None = None) -> tuple[Area, ...]:
+def load_commentary(corpus: Corpus, folder: Path | None = None) -> tuple[Area, ...]:
     """
     Return the areas in a folder, that of the shipped corpus if none is given, in the order of their first clauses.
 
@@ -86,12 +86,12 @@ def wrong(corpus: Corpus, folder: Path | None = None) -> list[Problem]:
 
 
 def _read(corpus: Corpus, folder: Path | None) -> tuple[list[Area], list[Problem]]:
-    from .corpus import shipped
+    from ..corpus import shipped
 
     folder = folder or shipped() / FOLDER
     read = [read_area(file.read_bytes(), f"{FOLDER}/{file.name}") for file in sorted(folder.glob("*.yaml"))]
     areas = [area for area, _ in read if area is not None]
-    problems = [*(each for _, found in read for each in found), *check(areas, corpus)]
+    problems = [*(each for _, found in read for each in found), *check_commentary(areas, corpus)]
     return areas, sorted(dict.fromkeys(problems))
 
 
@@ -157,7 +157,7 @@ def _history(reader: Reader, node: Node) -> tuple[Reference, ...]:
     return tuple(Reference(link=link, says=says) for link, says in found)
 
 
-def check(areas: Collection[Area], corpus: Corpus) -> Iterator[Problem]:
+def check_commentary(areas: Collection[Area], corpus: Corpus) -> Iterator[Problem]:
     """
     Yield where clauses, commentary and literal cases do not fit together.
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import __version__, lock, versions
-from .core import Case
-from .corpus import Clause, Corpus, shipped
+from .. import __version__
+from ..core import Case
+from ..corpus import Clause, Corpus, shipped
+from . import lock, versions
 
 AUTHORS = "The conv-conformance contributors"
 TITLE = "conv-conformance, a conformance suite for convolution layers"

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .core import Invalid, Problem, suggestion
-from .corpus import Alternative, Clause, numbers, read_version
+from ..core import Invalid, Problem, suggestion
+from ..corpus import Alternative, Clause, numbers, read_version
 
 FILE = "versions.json"
 _CLAUSES = "clauses.yaml"
@@ -53,7 +53,7 @@ def current(folder: Path | None = None) -> str:
         Invalid: if they do not say it rightly.
 
     """
-    from .corpus import shipped
+    from ..corpus import shipped
 
     file = (folder or shipped()) / _CLAUSES
     return read_version(file.read_bytes(), _CLAUSES) if file.is_file() else ""

@@ -7,9 +7,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from .calls import rules
-from .core import Reference
-from .corpus import CLAUSE, Alternative, Clause
+from ..calls import rules
+from ..core import Reference
+from ..corpus import CLAUSE, Alternative, Clause
 
 #: How frameworks are named in a sentence.
 NAMES = {

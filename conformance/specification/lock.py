@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .core import (
+from ..core import (
     AnyOf,
     Array,
     Call,
@@ -97,12 +97,12 @@ def digest(case: Case) -> str:
     """
     Return "sha256:" and the digest of what a case says.
     """
-    meaning = {"call": _call(case.call), "expect": _expected(case.expectation), "clauses": sorted(case.clauses)}
-    text = json.dumps(meaning, sort_keys=True)
+    meaning_digest = {"call": _call(case.call), "expect": _expected(case.expectation), "clauses": sorted(case.clauses)}
+    text = json.dumps(meaning_digest, sort_keys=True)
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
-def meaning(cases: Iterable[Case]) -> str:
+def meaning_digest(cases: Iterable[Case]) -> str:
     """
     Return the digest of what all literal cases say, in whatever order and files they stand.
     """

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from . import __version__, versions
-from .core import OPERANDS, AnyOf, Array, Call, Case, Expectation, Fit, Output, Refusal, Shape, is_complex, is_integer
-from .corpus import Clause, Corpus
-from .workers import wire
+from .. import __version__
+from ..core import OPERANDS, AnyOf, Array, Call, Case, Expectation, Fit, Output, Refusal, Shape, is_complex, is_integer
+from ..corpus import Clause, Corpus
+from ..workers import wire
+from . import versions
 
 FORMAT = "conv-conformance-corpus/1"
 

@@ -1,0 +1,27 @@
+"""
+The clauses as a document: commentary, versions, the lock of released cases, citations and the export of the corpus.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from . import citation as citation
+    from . import export as export
+    from . import lock as lock
+    from . import template_filters as template_filters
+    from . import versions as versions
+    from .citation import Citation as Citation
+    from .commentary import Area as Area
+    from .commentary import Commentary as Commentary
+    from .commentary import areas as areas
+    from .commentary import check_commentary as check_commentary
+    from .commentary import load_commentary as load_commentary
+    from .commentary import wrong as wrong
+    from .export import document as document
+    from .lock import meaning_digest as meaning_digest
+else:
+    from ..exports import exports
+
+    __getattr__, __dir__ = exports(__name__, __file__)
