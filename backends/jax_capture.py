@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..sightings import SPATIAL, Operand, Sighting, Sightings, Unsayable, is_called_from
+from ..capture import SPATIAL, Operand, Sighting, Sightings, Unsayable, is_called_from
 
 NAME = "jax.lax.conv_general_dilated"
 #: The traces that end with a computation, or with a line of the program that is compiled; others pass a call on.

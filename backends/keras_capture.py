@@ -11,7 +11,7 @@ from functools import wraps
 from inspect import signature
 from typing import Any
 
-from ..sightings import SPATIAL, Operand, Sighting, Sightings, Unsayable, given
+from ..capture import SPATIAL, Operand, Sighting, Sightings, Unsayable, given
 
 # The functions of `keras.src.backend.nn` bear the names of the format, and their kernels lie as TensorFlow's.
 from .tensorflow_capture import KERNELS

@@ -13,7 +13,7 @@ from inspect import signature
 from types import CodeType
 from typing import Any
 
-from ..sightings import SPATIAL, Operand, Sighting, Sightings, Unsayable, given, is_called_from
+from ..capture import SPATIAL, Operand, Sighting, Sightings, Unsayable, given, is_called_from
 
 #: The functions of `tf.nn` by the op that they are; the spatial rank follows from the input.
 FUNCTIONS = {

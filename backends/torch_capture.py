@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..sightings import SPATIAL, Operand, Sighting, Sightings, Unsayable, is_called_from
+from ..capture import SPATIAL, Operand, Sighting, Sightings, Unsayable, is_called_from
 
 #: Operations of the dispatcher, with what they call transposed; `convolution` says it in an argument.
 OPERATIONS = {

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from conv_conformance import asked, campaign
+from conv_conformance.analysis.tap_audits import asking
 from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
 from conv_conformance.core.verdict import Verdict
 from conv_conformance.corpus.format import writer
-from conv_conformance.analysis.tap_audits import asking
 from conv_conformance.diagnosis.taps.probe import audit
 from conv_conformance.failing import failures, like
 from conv_conformance.records.failure_group import Group

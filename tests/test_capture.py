@@ -16,9 +16,9 @@ import pytest
 import yaml
 from conv_conformance import corpus
 from conv_conformance.capture import capture
+from conv_conformance.capture.call_log import BATCH, Operand, Sighting, Sightings, log_of, magnitude, storage_of
+from conv_conformance.capture.case_file import ELEMENTS, Model, finish, read, text
 from conv_conformance.core import storage
-from conv_conformance.models import ELEMENTS, Model, finish, read, text
-from conv_conformance.sightings import BATCH, Operand, Sighting, Sightings, log_of, magnitude, storage_of
 
 TORCH = """
 import threading

@@ -180,7 +180,7 @@ def test_validate_holds_the_specification_together(command: Command, monkeypatch
     whole = command("validate", "--sweeps", "none")
     assert (0, "") == (whole.code, whole.err)
     assert f"{len(corpus.load().clauses)} clauses, each with its reason and an example" in whole.out
-    monkeypatch.setattr(specification, "FOLDER", "nowhere")
+    monkeypatch.setattr("conv_conformance.specification.commentary.FOLDER", "nowhere")
     told = command("validate", "--sweeps", "none")
     assert told.code == 2
     assert "CONV-1 has no commentary (a file of cases/nowhere/ holds its area)" in told.err

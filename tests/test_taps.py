@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conv_conformance import corpus
+from conv_conformance.analysis.tap_audits import audits
 from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
 from conv_conformance.core.dtypes import FORMATS
@@ -20,7 +21,6 @@ from conv_conformance.core.expectation import Output
 from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import Diagnosis, Finding, Verdict
 from conv_conformance.diagnosis.taps import finding as lines
-from conv_conformance.analysis.tap_audits import audits
 from conv_conformance.diagnosis.taps.probe import audit, compared
 from conv_conformance.diagnosis.taps.tap_map import MOST, Ask, probes
 from conv_conformance.mutants.evaluator import HONEST, evaluate

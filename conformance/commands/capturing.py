@@ -28,10 +28,8 @@ def capture(output: Path, ranges: bool, program: Sequence[str]) -> int:
     """
     from tempfile import TemporaryDirectory
 
-    from ..capture import environment
+    from ..capture import environment, finish, log_of
     from ..core import Invalid, Problem, writing
-    from ..models import finish
-    from ..sightings import log_of
 
     log = log_of(output)
     with writing(output):

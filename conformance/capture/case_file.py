@@ -16,9 +16,9 @@ from math import prod
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from .core import Plain, writing
-from .corpus import FIT, geometry
-from .sightings import log_of
+from ..core import Plain, writing
+from ..corpus import FIT, geometry
+from .call_log import log_of
 
 Seen: TypeAlias = dict[str, Any]
 

@@ -16,7 +16,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from .sightings import Sightings
+from .call_log import Sightings
 
 #: The frameworks, each with the module of `backends` whose `attach(sightings)` hooks it and returns how to let go.
 FRAMEWORKS = {

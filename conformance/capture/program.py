@@ -16,9 +16,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from .hooks import Hooks
-from .sightings import Sightings, log_of
-from .workers import FINDER
+from ..workers import FINDER
+from .call_log import Sightings, log_of
+from .import_hooks import Hooks
 
 #: Says in a program's environment where its log is; see `start`.
 VARIABLE = "CONV_CONFORMANCE_CAPTURE"
@@ -56,7 +56,7 @@ def capture(path: Path | str, *, ranges: bool = False) -> Iterator[None]:
         Invalid: if the file cannot be written.
 
     """
-    from .models import finish
+    from .case_file import finish
 
     # A program may go to another folder.
     path = Path(path).absolute()
@@ -91,7 +91,9 @@ def environment(folder: Path, log: Path, *, ranges: bool = False) -> dict[str, s
     """
     from importlib.resources import files
 
-    places = {"conv_conformance": Path(__file__).parent, "conv_conformance.backends": files(f"{__package__}.backends")}
+    from .. import backends
+
+    places = {"conv_conformance": Path(__file__).parents[1], "conv_conformance.backends": files(backends)}
     named = {name: str(at) for name, at in places.items()}
     program = f"import sys\nplaces = {named!r}\n{FINDER}{BOOT}"
     (folder / "sitecustomize.py").write_text(program, encoding="utf-8")
@@ -126,7 +128,3 @@ def main(arguments: Sequence[str]) -> None:
         else:
             sys.path.insert(0, str(Path(asked.program).parent))
             runpy.run_path(asked.program, run_name="__main__")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -1,0 +1,25 @@
+"""
+The convolutions that a user's program makes, observed while it runs and written as a case file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .call_log import Operand as Operand
+    from .call_log import SPATIAL as SPATIAL
+    from .call_log import Sighting as Sighting
+    from .call_log import Sightings as Sightings
+    from .call_log import Unsayable as Unsayable
+    from .call_log import given as given
+    from .call_log import is_called_from as is_called_from
+    from .call_log import log_of as log_of
+    from .case_file import finish as finish
+    from .program import capture as capture
+    from .program import environment as environment
+    from .program import start as start
+else:
+    from ..exports import exports
+
+    __getattr__, __dir__ = exports(__name__, __file__)

@@ -1,0 +1,10 @@
+"""
+`python -m conv_conformance.capture` runs a program in this process and captures its convolutions.
+"""
+
+import sys
+
+from conv_conformance.capture.program import main
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
