@@ -19,7 +19,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from conv_conformance import asked, campaign
+from conv_conformance import asked
 from conv_conformance.analysis.tap_audits import asking
 from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
@@ -29,6 +29,7 @@ from conv_conformance.diagnosis.taps.probe import audit
 from conv_conformance.failing import failures, like
 from conv_conformance.records.failure_group import Group
 from conv_conformance.records.record import Record, read
+from conv_conformance.running import invocation
 from conv_conformance.shrinking import shrunk
 from conv_conformance.workers import machine, targets
 from conv_conformance.workers.limits import Terms
@@ -103,7 +104,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], metavar="ID")
     given = parser.parse_args()
     record = read(given.record)
-    cases: Mapping[str, Case] = {case.id: case for case in campaign.corpus((), "none").cases}
+    cases: Mapping[str, Case] = {case.id: case for case in invocation.corpus((), "none").cases}
     found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for group in known(record):
         if group.smallest in cases and (not given.only or group.known in given.only):

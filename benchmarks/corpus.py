@@ -18,10 +18,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from conv_conformance import campaign
 from conv_conformance.records import ledger_files
 from conv_conformance.records.record import TargetInfo, read
-from conv_conformance.run import Runner
+from conv_conformance.running import invocation
+from conv_conformance.running.runner import Runner
 from conv_conformance.workers import machine
 from conv_conformance.workers.targets import default
 
@@ -31,10 +31,10 @@ def measure(sweeps: str) -> dict[str, Any]:
     Run the corpus once; return the figures.
     """
     began = perf_counter()
-    corpus = campaign.corpus((), sweeps)
+    corpus = invocation.corpus((), sweeps)
     ledger = ledger_files.load(ledger_files.shipped())
     loaded = perf_counter()
-    made = Runner(ledger=ledger, jobs=campaign.cores()).run(corpus.cases, default())
+    made = Runner(ledger=ledger, jobs=invocation.cores()).run(corpus.cases, default())
     ended = perf_counter()
     # Kibibytes on Linux, bytes on macOS.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

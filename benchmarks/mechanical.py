@@ -41,7 +41,7 @@ import pytest
 import yaml
 from conv_conformance import backends, corpus
 from conv_conformance.core.verdict import UNEXPECTED
-from conv_conformance.inprocess import verdicts
+from conv_conformance.running.in_process import verdicts
 from conv_conformance.workers import machine
 from conv_conformance.workers.plan import Plan, make_plan
 from cosmic_ray.commands import init

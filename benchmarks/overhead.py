@@ -29,7 +29,7 @@ from conv_conformance.core.expectation import Output
 from conv_conformance.core.verdict import Verdict
 from conv_conformance.records.record import TargetInfo, Writer
 from conv_conformance.reference import evaluate
-from conv_conformance.run import Runner
+from conv_conformance.running.runner import Runner
 from conv_conformance.workers import machine
 from conv_conformance.workers.plan import SMOKE as TEMPLATE
 from conv_conformance.workers.targets import known, resolve

@@ -10,10 +10,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from . import asked
-from .bench import Bench
 from .core import Call, Case, Observation, Shape, Verdict
-from .course import described
 from .records import Ledger
+from .running import Bench, described
 from .shrinking import Fails
 from .workers import Adapter, Failed, Ready, Seen, Terms, make_plan, observe, smoke
 

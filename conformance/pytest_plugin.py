@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .core import Case, Verdict
     from .corpus import Corpus
     from .records import Ledger
-    from .run import Runner, TargetRun
+    from .running import Runner, TargetRun
     from .workers import Adapter
 
 #: What the ids of all our tests begin with.
@@ -157,20 +157,20 @@ class Suite(pytest.Collector):
             CollectError: if a case file, a ledger, a pattern or the name of a target is wrong.
 
         """
-        from . import campaign, candidates
         from .core import Invalid, readable
         from .records import ledger_files
+        from .running import invocation, release_check
         from .workers import targets
 
         option = self.config.getoption
         try:
             profile = option("--conformance-profile")
-            fail_on = campaign.failures(option("--conformance-fail-on"), profile)
-            whole = campaign.corpus(option("--conformance-cases"), option("--conformance-sweeps"))
-            corpus = campaign.choose(whole, profile=profile)
+            fail_on = invocation.failures(option("--conformance-fail-on"), profile)
+            whole = invocation.corpus(option("--conformance-cases"), option("--conformance-sweeps"))
+            corpus = invocation.choose(whole, profile=profile)
             ledger = ledger_files.load([*ledger_files.shipped(), *option("--conformance-known")])
             named = [targets.resolve(name) for name in targets_of(self.config)]
-            adapters = candidates.placed(named, (), lambda line: None)
+            adapters = release_check.placed(named, (), lambda line: None)
         except Invalid as error:
             raise self.CollectError(str(error)) from None
         for clause in corpus.clauses.values():
@@ -219,7 +219,7 @@ class Served(pytest.Collector):
         return {verdict.case: verdict for verdict in self.served.verdicts}
 
     def _runner(self) -> Runner:
-        from .run import Runner
+        from .running import Runner
         from .workers import Limits, Terms
 
         limits = Limits(timeout=self.config.getoption("--conformance-timeout"))

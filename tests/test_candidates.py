@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from conv_conformance import candidates
 from conv_conformance.core.problem import Invalid
 from conv_conformance.records.ledger import Entry
 from conv_conformance.records.record import TargetInfo
+from conv_conformance.running import release_check
 from conv_conformance.workers import targets
 from conv_conformance.workers.environments import Environment
 from packaging.requirements import Requirement
@@ -58,7 +58,7 @@ def test_a_target_may_ask_for_a_release(
     """
     adapter = targets.resolve(target)
     assert (str(adapter), adapter.release) == (target, release)
-    (placed,) = candidates.placed([adapter], (), lambda line: None)
+    (placed,) = release_check.placed([adapter], (), lambda line: None)
     assert (placed.python, [*map(tuple, made)]) == (str(Path("/there/bin/python")), [wanted])
 
 
@@ -67,7 +67,7 @@ def test_a_target_without_a_release_stays_where_it_is(made: list[tuple[Sequence[
     And so does a stranger's, whatever its name holds.
     """
     adapters = [targets.resolve("torch"), targets.resolve("cmd:node worker.js --a=b")]
-    assert candidates.placed(adapters, (), lambda line: None) == adapters
+    assert release_check.placed(adapters, (), lambda line: None) == adapters
     assert (made, [adapter.release for adapter in adapters]) == ([], ["", ""])
 
 
@@ -75,12 +75,12 @@ def test_both_sides_have_the_same_targets(made: list[tuple[Sequence[str], Sequen
     """
     Each surface of a framework, one environment for all of them; of Keras on an engine the release of that.
     """
-    both = candidates.side(
+    both = release_check.side(
         [targets.resolve("torch"), targets.resolve("torch+layer")], Requirement("torch==2.1"), (), print
     )
     assert [str(adapter) for adapter in both.adapters] == ["torch==2.1", "torch+layer==2.1"]
     assert len(made) == 1
-    keras = candidates.side([targets.resolve("keras-torch")], Requirement("torch==2.1"), (), print)
+    keras = release_check.side([targets.resolve("keras-torch")], Requirement("torch==2.1"), (), print)
     assert [str(adapter) for adapter in keras.adapters] == ["keras-torch=torch==2.1"]
 
 
@@ -89,10 +89,10 @@ def test_packages_that_are_not_the_same_are_told() -> None:
     Those that both sides have, in other versions; one that a side lacks is none of them.
     """
     one, other = (
-        candidates.Side(adapters=(), environments=[Environment(python=Path("p"), versions=versions)])
+        release_check.Side(adapters=(), environments=[Environment(python=Path("p"), versions=versions)])
         for versions in ({"numpy": "1", "torch": "2", "rich": "9"}, {"numpy": "1.1", "torch": "2"})
     )
-    assert candidates.different(one, other) == {"numpy": ("1", "1.1")}
+    assert release_check.different(one, other) == {"numpy": ("1", "1.1")}
 
 
 def test_the_ledger_speaks_of_a_release_by_its_version() -> None:
@@ -114,7 +114,7 @@ def test_a_candidate_is_one_release(text: str) -> None:
     Anything else is refused, with how it is written.
     """
     with pytest.raises(Invalid, match=r"torch==2\.13\.0"):
-        candidates.requirement(text)
+        release_check.requirement(text)
 
 
 @pytest.mark.parametrize(

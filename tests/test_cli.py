@@ -219,7 +219,7 @@ def test_fault_of_the_suite_exits_4(command: Command, cases: Path, monkeypatch: 
     def fails(*_: object) -> None:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr("conv_conformance.run.make_plan", fails)
+    monkeypatch.setattr("conv_conformance.running.runner.make_plan", fails)
     done = command("run", cases, "-b", "numpy")
     assert (done.code, is_clean(done)) == (4, True)
     assert done.err.endswith("fault in the suite: ZeroDivisionError: by zero (--debug shows where)\n")
@@ -298,7 +298,7 @@ def test_help_imports_nothing_heavy() -> None:
         "from conv_conformance.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "heavy = {{'numpy', 'torch', 'jax', 'tensorflow', 'keras', 'rich', 'yaml', 'psutil', 'conv_conformance.run'}}\n"
+        "heavy = {{'numpy', 'torch', 'jax', 'tensorflow', 'keras', 'rich', 'yaml', 'psutil', 'conv_conformance.running.runner'}}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     for words in (["--help"], ["run", "--help"], ["--version"]):

@@ -23,7 +23,7 @@ from conv_conformance.corpus import load
 from conv_conformance.judging.error_bound import gradient_tolerance
 from conv_conformance.judging.judgement import Context, judge
 from conv_conformance.reference import evaluate, gradients
-from conv_conformance.run import Runner
+from conv_conformance.running.runner import Runner
 from conv_conformance.specification import export, lock
 from conv_conformance.workers import wire
 from conv_conformance.workers.targets import resolve

@@ -20,8 +20,9 @@ from typing import NamedTuple
 import click
 import pytest
 import yaml
-from conv_conformance import candidates, cli
+from conv_conformance import cli
 from conv_conformance.core.problem import Invalid
+from conv_conformance.running import release_check
 from conv_conformance.workers import targets
 from markdown_it import MarkdownIt
 
@@ -120,7 +121,7 @@ def understood(command: str) -> None:
     for target in asked.get("backends", ()):
         targets.resolve(target)
     for release in (asked.get("candidate"), asked.get("against")):
-        assert release is None or candidates.requirement(release)
+        assert release is None or release_check.requirement(release)
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)

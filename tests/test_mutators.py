@@ -21,7 +21,7 @@ from conv_conformance.core.expectation import AnyOf, Expectation, Output, Refusa
 from conv_conformance.corpus import Corpus, load
 from conv_conformance.corpus.mutated_cases import derived, with_mutators
 from conv_conformance.corpus.mutators import MUTATORS, patched
-from conv_conformance.run import Runner
+from conv_conformance.running.runner import Runner
 from conv_conformance.workers.targets import resolve
 
 from .builders import call_of, ramp

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conv_conformance.run import Runner
+from conv_conformance.running.runner import Runner
 from conv_conformance.workers import wire
 from conv_conformance.workers.limits import Limits, Terms
 from conv_conformance.workers.plan import smoke
@@ -102,7 +102,7 @@ def test_worker_killed_from_outside_costs_one_verdict(notes: Path) -> None:
 
 PARENT = """
 import sys
-from conv_conformance.run import Runner
+from conv_conformance.running.runner import Runner
 from tests import zoo
 Runner().run(zoo.cases(), [zoo.miniature("waits_to_be_killed")])
 """

@@ -14,7 +14,7 @@ from conv_conformance import corpus
 from conv_conformance.core.call import Call, Variation
 from conv_conformance.core.case import Case
 from conv_conformance.core.observation import OUTCOMES
-from conv_conformance.run import Runner
+from conv_conformance.running.runner import Runner
 from conv_conformance.workers import wire
 from conv_conformance.workers.limits import Terms
 from conv_conformance.workers.process import _header

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from conv_conformance import corpus, course, run
+from conv_conformance import corpus
+from conv_conformance.running import runner, target_session
 from conv_conformance.workers.process import Failed
 
 from .commands import Command, is_clean, lying
@@ -110,13 +111,13 @@ def test_only_what_is_missing_is_run(
     whole, record = undisturbed.record, tmp_path / "r.jsonl"
     record.write_text(whole[: whole.rindex('{"case":"conv1d.refusals.')])
     made: list[tuple[str, int]] = []
-    observe = course.observe
+    observe = target_session.observe
 
     def noted(terms: object, adapter: object, smoke: bytes, calls: list[bytes], follow_ups: object) -> object:
         made.append((str(adapter), len(calls)))
         return observe(terms, adapter, smoke, calls, follow_ups)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(course, "observe", noted)
+    monkeypatch.setattr(target_session, "observe", noted)
     lines = record.read_text().splitlines()
     judged = sum(json.loads(line).get("target") == TARGETS[3] and "case" in json.loads(line) for line in lines)
     command("run", "--resume", record)
@@ -134,8 +135,8 @@ def test_whole_record_runs_nothing(
     whole, record = undisturbed.record, tmp_path / "r.jsonl"
     record.write_text(whole)
     before = record.stat().st_mtime_ns
-    monkeypatch.setattr(course, "observe", None)
-    monkeypatch.setattr(run, "make_plan", None)
+    monkeypatch.setattr(target_session, "observe", None)
+    monkeypatch.setattr(runner, "make_plan", None)
     done = command("run", "--resume", record)
     assert (done.code, record.read_text() == whole, record.stat().st_mtime_ns) == (1, True, before)
     assert "numpy" in done.out
@@ -275,7 +276,7 @@ def test_target_that_cannot_run_any_more_leaves_the_record_as_it_is(
     whole, record = undisturbed.record, tmp_path / "r.jsonl"
     text = whole[: whole.rindex('{"timing"')].rpartition('{"case"')[0]
     record.write_text(text)
-    monkeypatch.setattr(course, "observe", lambda *_: iter([Failed(reason="no such device")]))
+    monkeypatch.setattr(target_session, "observe", lambda *_: iter([Failed(reason="no such device")]))
     done = command("run", "--resume", record)
     assert (done.code, done.err.splitlines()[-1]) == (2, f"{TARGETS[3]}: cannot run now: no such device")
     assert record.read_text() == text
@@ -311,7 +312,7 @@ def test_target_that_could_not_run_is_not_tried_again(
     assert command("run", cases, "-b", lying("Broken"), *words).code == 4
     whole = record.read_text()
     record.write_text(whole[: whole.rindex('{"case"')])
-    monkeypatch.setattr(course, "observe", None)
+    monkeypatch.setattr(target_session, "observe", None)
     assert command("run", "--resume", record).code == 4
     assert same(record.read_text()) == same(whole)
 
@@ -322,7 +323,7 @@ def test_record_of_several_batches_is_resumed(
     """
     Also with batches of a few cases, of which some are done, some are not, and some are partly done.
     """
-    monkeypatch.setattr(run.Runner.__init__, "__kwdefaults__", {**run.Runner.__init__.__kwdefaults__, "batch": 7})
+    monkeypatch.setattr(runner.Runner.__init__, "__kwdefaults__", {**runner.Runner.__init__.__kwdefaults__, "batch": 7})
     whole, record = undisturbed.record, tmp_path / "r.jsonl"
     lines = whole.splitlines(keepends=True)
     record.write_text("".join(lines[: len(lines) // 2]) + lines[len(lines) // 2][:15])

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from conv_conformance import corpus
 from conv_conformance.core import cache
-from conv_conformance.run import Runner
+from conv_conformance.running.runner import Runner
 from conv_conformance.workers import pool
 from conv_conformance.workers.limits import Limits, Terms
 from conv_conformance.workers.process import Worker

@@ -14,19 +14,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_conformance import bench as benches
-from conv_conformance import course
-from conv_conformance.bench import Bench
 from conv_conformance.core.call import Call
 from conv_conformance.core.expectation import Refusal
 from conv_conformance.core.observation import Observation
 from conv_conformance.core.verdict import Finding, Verdict
 from conv_conformance.corpus import load, shipped
-from conv_conformance.course import Course
 from conv_conformance.records.ledger import Entry, Ledger
 from conv_conformance.records.record import TargetInfo, Timing
 from conv_conformance.reference import evaluate, magnitude, products
-from conv_conformance.run import Run, Runner, TargetRun
+from conv_conformance.running import target_judge as benches
+from conv_conformance.running import target_session as course
+from conv_conformance.running.runner import Run, Runner, TargetRun
+from conv_conformance.running.target_judge import Bench
+from conv_conformance.running.target_session import Course
 from conv_conformance.workers import wire
 from conv_conformance.workers.limits import Limits, Terms
 from conv_conformance.workers.plan import batches, make_plan

@@ -25,7 +25,7 @@ from conv_conformance.corpus.format.cases import read_file
 from conv_conformance.corpus.sweeps import enlarged_cases
 from conv_conformance.judging.error_bound import second_order_tolerance
 from conv_conformance.reference import gradients, second_order, second_order_magnitudes, second_order_products
-from conv_conformance.run import Runner
+from conv_conformance.running.runner import Runner
 from conv_conformance.specification import export, lock
 from conv_conformance.workers import wire
 from conv_conformance.workers.targets import resolve

@@ -34,7 +34,7 @@ from conv_conformance.judging.judgement import Context, judge
 from conv_conformance.judging.training_enclosure import enclosure
 from conv_conformance.reference.training_path import matrix, matrix_again, trajectory
 from conv_conformance.reports.script import script
-from conv_conformance.run import Runner
+from conv_conformance.running.runner import Runner
 from conv_conformance.specification import export, lock
 from conv_conformance.workers import wire
 from conv_conformance.workers.targets import resolve

@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conv_conformance import campaign, corpus, lint, specification
+from conv_conformance import corpus, lint, specification
 from conv_conformance.core.problem import Invalid
 from conv_conformance.corpus import clauses
 from conv_conformance.corpus.clauses import Clause
 from conv_conformance.corpus.sweeps import points
+from conv_conformance.running import invocation
 from conv_conformance.specification import citation, versions
 from conv_conformance.specification.versions import Promise, Version, Versions
 
@@ -242,8 +243,8 @@ def test_a_superseded_case_is_run_where_it_is_named() -> None:
     """Among others it is left out, alone it is not."""
     first, second, *_ = corpus.load().cases
     old = replace(first, superseded_by=second.id)
-    assert (second,) == campaign.choose(corpus.Corpus(cases=(old, second))).cases
-    assert (old,) == campaign.choose(corpus.Corpus(cases=(old,))).cases
+    assert (second,) == invocation.choose(corpus.Corpus(cases=(old, second))).cases
+    assert (old,) == invocation.choose(corpus.Corpus(cases=(old,))).cases
 
 
 def test_a_clause_is_cited_by_the_version_of_the_specification(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import pytest
 from conv_conformance.core.verdict import Verdict
-from conv_conformance.run import Run, Runner
+from conv_conformance.running.runner import Run, Runner
 from conv_conformance.workers.limits import Limits, Terms
 from conv_conformance.workers.targets import Adapter, resolve
 

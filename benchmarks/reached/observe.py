@@ -14,12 +14,12 @@ from importlib import import_module
 from pathlib import Path as File
 from typing import IO, Any
 
-from conv_conformance import inprocess
 from conv_conformance.core.case import Case
 from conv_conformance.core.verdict import Verdict
 from conv_conformance.records import ledger_files
 from conv_conformance.records.ledger import Ledger
 from conv_conformance.records.record import TargetInfo
+from conv_conformance.running import in_process
 from conv_conformance.workers import machine
 from conv_conformance.workers.plan import Plan, make_plan
 from conv_conformance.workers.targets import resolve
@@ -84,7 +84,7 @@ def observe(setting: Setting, cases: Sequence[Case], crashed: Sequence[Case], lo
         for case in crashed:
             verdict = ledger.apply(Verdict(case=case.id, target=setting.target, verdict="crash"), case)
             _write(out, _told(verdict) | {"severity": "loud", "kind": "crash"})
-        for verdict in inprocess.verdicts(plan, setting.target, backend, marks):
+        for verdict in in_process.verdicts(plan, setting.target, backend, marks):
             _write(out, _told(ledger.apply(verdict, by_id[verdict.case])))
         marks.finish()
         _write(out, {"done": True})

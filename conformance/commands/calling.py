@@ -57,12 +57,12 @@ def translate(out: Console, cases: Sequence[Case]) -> int:
     """
     from rich.text import Text
 
-    from .. import campaign
     from ..reports.blocks import small
+    from ..running import invocation
     from ..workers import targets
 
     adapters = targets.named([])
-    with ThreadPoolExecutor(campaign.cores()) as threads:
+    with ThreadPoolExecutor(invocation.cores()) as threads:
         said = list(threads.map(lambda adapter: _said(adapter, cases), adapters))
     for number, case in enumerate(cases):
         head = f"{case.id}: {case.title}" if case.title else case.id

@@ -144,9 +144,9 @@ def _check_arrays() -> None:
 
 def _cases(what: Sequence[str]) -> Sequence[Case]:
     """Return the cases that are meant; the full sweeps, whose ids have brackets, take seconds to draw."""
-    from .. import campaign
+    from ..running import invocation
 
-    return campaign.corpus(what, "full" if any(set(each) & set("*?[") for each in what) else "none").cases
+    return invocation.corpus(what, "full" if any(set(each) & set("*?[") for each in what) else "none").cases
 
 
 def _asked(words: dict[str, Any]) -> Case:

@@ -54,37 +54,37 @@ def check(
     """
     import shlex
 
-    from .. import candidates
     from ..analysis import comparison
     from ..core import Invalid
     from ..corpus import Selection
+    from ..running import release_check
     from ..workers import environments
 
     console = showing.console(stderr=True)
     wanted = comparison.named(fail_on)
     pip = [*(["--index-url", index_url] if index_url else []), *shlex.split(pip_args)]
-    asked, base = candidates.requirement(candidate), candidates.requirement(against) if against else None
+    asked, base = release_check.requirement(candidate), release_check.requirement(against) if against else None
     if base is not None and base.name != asked.name:
         raise click.UsageError(f"--against names a release of {asked.name}, not of {base.name}")
-    adapters = candidates.affected(asked.name, backends)
+    adapters = release_check.affected(asked.name, backends)
     corpus = showing.corpus(what, sweeps)
 
     def tell(line: str) -> None:
         console.print(line, soft_wrap=True)
 
     try:
-        before = candidates.side(adapters, base and environments.resolved(base, pip), pip, tell)
+        before = release_check.side(adapters, base and environments.resolved(base, pip), pip, tell)
         if place is not None:
-            after = candidates.at(adapters, place)
+            after = release_check.at(adapters, place)
         else:
-            after = candidates.side(adapters, environments.resolved(asked, pip), pip, tell)
+            after = release_check.side(adapters, environments.resolved(asked, pip), pip, tell)
         selection = Selection(what=list(what), sweeps=sweeps)  # type: ignore[arg-type]
-        made = candidates.run(selection, corpus, before, after, jobs, showing.progress(console), record)
+        made = release_check.run(selection, corpus, before, after, jobs, showing.progress(console), record)
     except Invalid as error:
         showing.complain(error)
         return codes.NOT_RUN
     cases = {case.id: case for case in corpus.cases}
-    found = candidates.compared(made, before, after, cases)
+    found = release_check.compared(made, before, after, cases)
     showing.comparison(found, corpus, data=target, markdown=markdown, html=html, is_advised=True)
     return showing.outcome(found, wanted)
 

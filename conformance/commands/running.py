@@ -87,9 +87,8 @@ def run(
     Exit codes: 0 nothing unexpected; 1 an unexpected disagreement, crash or timeout; 2 invalid usage or file;
     3 a target could not run; 4 a fault of the suite or an adapter; 130 interrupted.
     """
-    from .. import campaign, candidates, resuming
     from ..core import Invalid
-    from ..run import Runner
+    from ..running import Runner, invocation, release_check, resumption
     from ..workers import Limits, Terms
     from ..workers import targets as all_targets
 
@@ -110,13 +109,13 @@ def run(
         "every": every,
         "ledgers": list(map(str, ledgers)),
         "no_known": no_known,
-        "fail_on": list(campaign.failures(fail_on, profile)),
+        "fail_on": list(invocation.failures(fail_on, profile)),
     }
-    earlier = resuming.begun(resume) if resume is not None else None
+    earlier = resumption.begun(resume) if resume is not None else None
     if resume is not None and earlier is not None:
-        asked = resuming.agreed(resume, earlier.header, {name: asked[name] for name in _given() if name in asked})
-    selection, cases = campaign.chosen(asked)
-    ledger, about = campaign.ledger(asked["ledgers"], shipped=not asked["no_known"])
+        asked = resumption.agreed(resume, earlier.header, {name: asked[name] for name in _given() if name in asked})
+    selection, cases = invocation.chosen(asked)
+    ledger, about = invocation.ledger(asked["ledgers"], shipped=not asked["no_known"])
     for entry in ledger.entries:
         if entry.unwritten:
             click.echo(
@@ -124,7 +123,7 @@ def run(
             )
     try:
         adapters = all_targets.named(asked["backends"], every=asked["every"])
-        adapters = candidates.placed(adapters, (), lambda line: click.echo(line, err=True))
+        adapters = release_check.placed(adapters, (), lambda line: click.echo(line, err=True))
     except Invalid as error:
         showing.complain(error)
         return codes.NOT_RUN
@@ -134,8 +133,8 @@ def run(
         audit=asked["audit"],
         precision=asked["precision"],
     )
-    runner = Runner(terms=terms, ledger=ledger, jobs=jobs or campaign.cores())
-    begun = campaign.Campaign(
+    runner = Runner(terms=terms, ledger=ledger, jobs=jobs or invocation.cores())
+    begun = invocation.Campaign(
         selection=selection,
         cases=cases,
         adapters=adapters,
@@ -169,7 +168,7 @@ def targets(package: str | None) -> None:
     from ..workers import targets as all_targets
 
     if package is not None:
-        from ..candidates import affected
+        from ..running import affected
 
         click.echo("".join(f"{adapter}\n" for adapter in affected(package, ())), nl=False)
         return

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from ..analysis import Comparison
-    from ..campaign import Progress
     from ..core import Problem
     from ..corpus import Corpus
     from ..records import Ledger
+    from ..running import Progress
 
 
 def complain(error: Exception) -> None:
@@ -73,9 +73,9 @@ def corpus(what: Sequence[str], sweeps: str, *, mutators: bool = False) -> Corpu
     """
     Return the cases that paths and id patterns name; raises Invalid.
     """
-    from .. import campaign
+    from ..running import invocation
 
-    return campaign.corpus(what, sweeps, mutators=mutators)
+    return invocation.corpus(what, sweeps, mutators=mutators)
 
 
 def lines(said: Iterable[tuple[str, str]]) -> Table:

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-from ..campaign import cores
 from ..corpus import Corpus, shipped
+from ..running import cores
 from . import marked, score, strangers
 from .kills import FILE, Kills, read
 from .mutant import Mutant, named

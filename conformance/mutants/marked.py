@@ -14,7 +14,7 @@ from warnings import catch_warnings
 
 from ..core import UNEXPECTED, Call, Case, Target
 from ..corpus import Corpus
-from ..inprocess import verdicts
+from ..running import verdicts
 from ..workers import make_plan, refusals
 from .conditions import CONDITIONS, parts
 from .kills import Kills

@@ -10,7 +10,7 @@ from itertools import islice
 
 from ..core import UNEXPECTED, Case, Target
 from ..corpus import Corpus
-from ..run import Runner, TargetRun
+from ..running import Runner, TargetRun
 from ..specification import meaning_digest
 from ..workers import Adapter, Terms
 from .kills import Kills

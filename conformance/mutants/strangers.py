@@ -22,7 +22,7 @@ import numpy as np
 
 from ..core import ARRAYS, UNEXPECTED, Array, Call, Invalid, Outputs, Problem, Refused, ask
 from ..corpus import Corpus
-from ..inprocess import verdicts
+from ..running import verdicts
 from ..specification import meaning_digest
 from ..workers import Plan, make_plan
 from .evaluator import HONEST, evaluate

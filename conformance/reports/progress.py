@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ..core import UNEXPECTED, Verdict
 from ..records import TargetInfo, Timing
-from ..run import Tell
+from ..running import Tell
 
 
 @contextmanager

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from time import perf_counter
 
-from .bench import Bench
-from .core import Case, Invalid, Problem, Verdict, readable
-from .records import Entry, Ledger, Record, TargetInfo, Timing
-from .workers import Adapter, Failed, Plan, Ready, Seen, Terms, machine, make_plan, observe, smoke
+from ..core import Case, Invalid, Problem, Verdict, readable
+from ..records import Entry, Ledger, Record, TargetInfo, Timing
+from ..workers import Adapter, Failed, Plan, Ready, Seen, Terms, machine, make_plan, observe, smoke
+from .target_judge import Bench
 
 
 class Course:

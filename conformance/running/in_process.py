@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .bench import Bench
-from .core import Observation, Verdict, attribute, from_message
-from .records import Ledger, TargetInfo
-from .workers import Bench as Workbench
-from .workers import Marks, Plan, wire
+from ..core import Observation, Verdict, attribute, from_message
+from ..records import Ledger, TargetInfo
+from ..workers import Bench as Workbench
+from ..workers import Marks, Plan, wire
+from .target_judge import Bench
 
 
 def verdicts(plan: Plan, target: str, backend: Any, marks: Marks | None = None) -> Iterator[Verdict]:

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from .core import RAISED, SKIPPED, Case, Diagnosis, Observation, Verdict
-from .judging import Context, Judgement, Pools, judge
-from .records import Ledger, TargetInfo
-from .workers import Plan
+from ..core import RAISED, SKIPPED, Case, Diagnosis, Observation, Verdict
+from ..judging import Context, Judgement, Pools, judge
+from ..records import Ledger, TargetInfo
+from ..workers import Plan
 
 #: What needs no call to be pasted: whoever computed rightly, or was not asked, has nothing to show.
 WITHOUT_CALL = ("agree", "unsupported", "not-run")
@@ -148,7 +148,7 @@ def _diagnosis(case: Case, observation: Observation, judgement: Judgement) -> Di
     finding = judgement.finding
     if finding is None or finding.kind not in _EXPLAINED:
         return None
-    from .diagnosis import diagnose, diagnose_gradient
+    from ..diagnosis import diagnose, diagnose_gradient
 
     name = finding.where.removeprefix("gradient.")
     if finding.where == "output":

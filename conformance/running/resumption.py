@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from .core import SEVERITIES, Invalid, Problem, writing
-from .records import Record, parsed_line, read
-from .workers import named
+from ..core import SEVERITIES, Invalid, Problem, writing
+from ..records import Record, parsed_line, read
+from ..workers import named
 
 #: What a header must say, for a run to be gone on with.
 _NEEDED = ("targets", "selection", "terms", "ledger")

@@ -12,13 +12,13 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from . import campaign
-from .analysis import Comparison, comparison
-from .core import Case, Invalid, Problem
-from .corpus import Corpus, Selection
-from .records import Record
-from .run import Runner
-from .workers import Adapter, Environment, environments, targets
+from ..analysis import Comparison, comparison
+from ..core import Case, Invalid, Problem
+from ..corpus import Corpus, Selection
+from ..records import Record
+from ..workers import Adapter, Environment, environments, targets
+from . import invocation
+from .runner import Runner
 
 Tell = Callable[[str], None]
 
@@ -162,7 +162,7 @@ def run(
     before: Side,
     after: Side,
     jobs: int | None,
-    progress: campaign.Progress,
+    progress: invocation.Progress,
     path: Path | None,
 ) -> Record:
     """
@@ -175,9 +175,9 @@ def run(
     adapters = [*before.adapters, *after.adapters]
     if len({str(adapter) for adapter in adapters}) < len(adapters):
         raise Invalid(Problem(path=str(adapters[0]), message="both sides are the same release"))
-    ledger, about = campaign.ledger((), shipped=True)
-    runner = Runner(ledger=ledger, jobs=jobs or campaign.cores())
-    begun = campaign.Campaign(selection=selection, cases=cases, adapters=adapters, runner=runner, ledger=about)
+    ledger, about = invocation.ledger((), shipped=True)
+    runner = Runner(ledger=ledger, jobs=jobs or invocation.cores())
+    begun = invocation.Campaign(selection=selection, cases=cases, adapters=adapters, runner=runner, ledger=about)
     with ExitStack() as stack:
         made = begun.perform(progress, stack, path)
     for info in made.record.targets:

@@ -13,15 +13,16 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
-from . import __version__, resuming
-from .analysis import attributed, grouped, tap_audits
-from .core import DTYPES, FAILURES, OPS, SEVERITIES, Invalid, Problem, Verdict, matches, suggestion, writing
-from .corpus import Corpus, Selection, load, sharded
-from .diagnosis import TapAudit
-from .records import Ledger, Record, TargetInfo, Timing, Writer, counted, ledger_files
-from .run import Run, Runner, Tell
-from .specification import versions
-from .workers import Adapter, machine
+from .. import __version__
+from ..analysis import attributed, grouped, tap_audits
+from ..core import DTYPES, FAILURES, OPS, SEVERITIES, Invalid, Problem, Verdict, matches, suggestion, writing
+from ..corpus import Corpus, Selection, load, sharded
+from ..diagnosis import TapAudit
+from ..records import Ledger, Record, TargetInfo, Timing, Writer, counted, ledger_files
+from ..specification import versions
+from ..workers import Adapter, machine
+from . import resumption
+from .runner import Run, Runner, Tell
 
 #: Shows a run while it goes: given the names of the targets, the number of cases and the verdicts of an earlier run, it
 #: returns a context that yields a function to call with each target, verdict and timing.
@@ -69,7 +70,7 @@ def corpus(what: Sequence[str], sweeps: Any, *, mutators: bool = False) -> Corpu
         hint = "a YAML file with cases, or a folder of them" + ("; --sweeps quick takes sweeps" if without else "")
         raise Invalid(Problem(path=said, message=f"no case here{without}", hint=hint))
     if mutators:
-        from .corpus import with_mutators
+        from ..corpus import with_mutators
 
         loaded = with_mutators(loaded)
     return loaded.select(patterns)
@@ -215,7 +216,7 @@ class Campaign:
         header = self.header if earlier is None else earlier.header
         if earlier is not None:
             assert path is not None
-            resuming.check(path, earlier.header, self.header)
+            resumption.check(path, earlier.header, self.header)
         if earlier is not None and earlier.is_complete:
             made = self.runner.run(self.cases.cases, self.adapters, earlier=earlier)
             return self._outcome(header, made, audits=earlier.tap_audits)
@@ -269,7 +270,7 @@ def _writing(path: Path, header: Mapping[str, Any], earlier: Record | None) -> I
 
 def _opened(path: Path, *, is_new: bool) -> IO[str]:
     if not is_new:
-        return resuming.opened(path)
+        return resumption.opened(path)
     with writing(path):
         # Line by line, so that a run that is killed leaves what it has judged.
         return path.open("w", encoding="utf-8", buffering=1)

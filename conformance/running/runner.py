@@ -14,10 +14,10 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from .core import SEVERITIES, Case, Verdict, fails, give_back
-from .course import Course
-from .records import Entry, Ledger, Record, TargetInfo, Timing
-from .workers import BATCH, Adapter, Plan, Terms, batches, make_plan
+from ..core import SEVERITIES, Case, Verdict, fails, give_back
+from ..records import Entry, Ledger, Record, TargetInfo, Timing
+from ..workers import BATCH, Adapter, Plan, Terms, batches, make_plan
+from .target_session import Course
 
 #: What a run tells while it goes: a target has started or failed, a verdict was given, some cases took so long.
 Tell: TypeAlias = Callable[["TargetInfo | Verdict | Timing"], None]

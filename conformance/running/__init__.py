@@ -1,0 +1,25 @@
+"""
+A selection of cases becomes a record: cases are sent to targets, judged, resumed and compared across releases.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from . import invocation as invocation
+    from . import release_check as release_check
+    from . import resumption as resumption
+    from .in_process import verdicts as verdicts
+    from .invocation import Progress as Progress
+    from .invocation import cores as cores
+    from .release_check import Tell as Tell
+    from .release_check import affected as affected
+    from .runner import Runner as Runner
+    from .runner import TargetRun as TargetRun
+    from .target_judge import Bench as Bench
+    from .target_session import described as described
+else:
+    from ..exports import exports
+
+    __getattr__, __dir__ = exports(__name__, __file__)
