@@ -19,18 +19,18 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from conv_conformance import asked
 from conv_conformance.analysis.tap_audits import asking
 from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
 from conv_conformance.core.verdict import Verdict
 from conv_conformance.corpus.format import writer
 from conv_conformance.diagnosis.taps.probe import audit
-from conv_conformance.failing import failures, like
+from conv_conformance.explain import requested_call
+from conv_conformance.explain.call_failures import failures, like
+from conv_conformance.explain.minimal_call import shrunk
 from conv_conformance.records.failure_group import Group
 from conv_conformance.records.record import Record, read
 from conv_conformance.running import invocation
-from conv_conformance.shrinking import shrunk
 from conv_conformance.workers import machine, targets
 from conv_conformance.workers.limits import Terms
 from conv_conformance.workers.targets import Adapter
@@ -95,7 +95,7 @@ def _small(case: Case, adapter: Adapter) -> str:
     call = shrunk(case.call, like(found, adapter))
     name = f"{case.id.partition('[')[0]}-shrunk"
     title = f"Fails as {case.id} does"
-    return writer.case(call, asked.case(call).expectation, name=name, title=title, clauses=case.clauses)
+    return writer.case(call, requested_call.case(call).expectation, name=name, title=title, clauses=case.clauses)
 
 
 def main() -> None:

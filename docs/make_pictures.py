@@ -14,10 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 import templating
-from conv_conformance import reference, worked
+from conv_conformance import reference
 from conv_conformance.core.call import Call, dilated
 from conv_conformance.core.case import Case
 from conv_conformance.core.storage import Array
+from conv_conformance.explain import worked_example
 from conv_conformance.specification import Area
 
 FOLDER = Path("docs", "pictures")
@@ -96,7 +97,7 @@ def is_drawable(call: Call) -> bool:
     if call.op not in ("conv", "conv_transpose") or call.rank > 1 or call.bias is not None or call.before is not None:
         return False
     sizes, lengths = (call.input.size, call.array("kernel").size), (call.lengths[0], call.extents("kernel")[0])
-    return 0 not in sizes and sizes == lengths and 0 not in (worked.shape(call) or (0,))
+    return 0 not in sizes and sizes == lengths and 0 not in (worked_example.shape(call) or (0,))
 
 
 def picture(call: Call) -> Picture:

@@ -24,7 +24,7 @@ from conv_conformance.core.case import Case
 from conv_conformance.core.expectation import Fit
 from conv_conformance.core.storage import Array
 from conv_conformance.core.training import Training
-from conv_conformance.worked import lengths
+from conv_conformance.explain.worked_example import lengths
 from jinja2 import Environment
 from solutions import Solutions, solutions
 from templating import environment

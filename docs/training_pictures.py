@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from conv_conformance.core.call import Call
 from conv_conformance.core.storage import Array
+from conv_conformance.explain.worked_example import lengths
 from conv_conformance.specification.template_filters import NAMES
-from conv_conformance.worked import lengths
 from solutions import Solutions
 from walks import Course, Parting
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_conformance.account import account
 from conv_conformance.core.case import Case
 from conv_conformance.core.observation import Observation
 from conv_conformance.core.storage import Array
 from conv_conformance.corpus import load
+from conv_conformance.explain.verdict_account import account
 from conv_conformance.judging import precision
 from conv_conformance.reference import evaluate
 

@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_conformance import asked, reference, worked
+from conv_conformance import reference
 from conv_conformance.commands.explaining import OPS, _show
 from conv_conformance.core.call import Call, PerArray
 from conv_conformance.corpus import load
+from conv_conformance.explain import requested_call, worked_example
 from conv_conformance.workers import targets
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -39,7 +40,7 @@ def test_lengths_are_those_of_the_reference(call: Call) -> None:
     except reference.Undefined:
         return
     assume(all(call.extents(call.stages[0].kernel)) and (call.op != "conv_transpose" or 0 not in call.lengths))
-    for each in worked.lengths(call):
+    for each in worked_example.lengths(call):
         assert output.shape[call.letters("output").index(each.axis)] == each.length
         value = evaluated(each.formula.removesuffix(", not below 0,"))
         assert max(value, 0) == each.length
@@ -65,7 +66,7 @@ def test_windows_are_those_of_the_reference(drawn: Call, seed: int) -> None:
         output = reference.evaluate(call)
     except reference.Undefined:
         return
-    lines = [line for line in worked.windows(call) if line != "..."]
+    lines = [line for line in worked_example.windows(call) if line != "..."]
     totals = [float(line.rpartition("→ ")[2]) for line in lines]
     letters = call.letters("output")
     expected = output.transpose([letters.index(letter) for letter in "NCW"])[:1].reshape(-1)[: len(totals)]
@@ -75,11 +76,11 @@ def test_windows_are_those_of_the_reference(drawn: Call, seed: int) -> None:
 @pytest.mark.parametrize(("length", "wanted"), [(17, 3), (40, 36), (7, 7), (5, 1)])
 def test_ways_lead_there(length: int, wanted: int) -> None:
     """Each combination gives the length, by the reference."""
-    found = list(worked.ways(length, wanted))
+    found = list(worked_example.ways(length, wanted))
     assert len(found) == len(set(found)) > 3
     for way in found:
         words = {name: str(value) for name, value in way._asdict().items()}
-        call = asked.call(asked.Words(input_shape=f"1,{length},1", **words))
+        call = requested_call.call(requested_call.Words(input_shape=f"1,{length},1", **words))
         assert (1, wanted, 1) == reference.evaluate(call).shape
 
 
@@ -106,9 +107,9 @@ def test_ways_lead_there(length: int, wanted: int) -> None:
 )
 def test_what_is_near(words: dict[str, Any], why: str, near: dict[str, tuple[int, ...]]) -> None:
     """Why a call has no meaning or no output, and the calls beside it that have one."""
-    call = asked.call(asked.Words(**words))
-    assert why == asked.objection(call)
-    assert near.items() <= dict(asked.nearest(call)).items()
+    call = requested_call.call(requested_call.Words(**words))
+    assert why == requested_call.objection(call)
+    assert near.items() <= dict(requested_call.nearest(call)).items()
 
 
 @pytest.mark.parametrize(
@@ -153,7 +154,9 @@ def test_a_call_by_options_is_made(command: Command) -> None:
 @pytest.mark.parametrize("op", OPS)
 def test_each_op_by_options_has_an_output(op: str) -> None:
     """Its kernels fit the input; a separable one has a filter for each channel, then as many as are asked for."""
-    call = asked.call(asked.Words(op=op, input_shape="2,6,7,3", kernel_size="2,3", filters=4, strides="2"))
+    call = requested_call.call(
+        requested_call.Words(op=op, input_shape="2,6,7,3", kernel_size="2,3", filters=4, strides="2")
+    )
     output = reference.evaluate(call)
     counts = {"depthwise_conv": 12}
     lengths = (12, 15) if op == "conv_transpose" else (3, 3)
@@ -166,7 +169,7 @@ def test_a_bias_stands_in_its_windows() -> None:
     assert [
         "filter 0: [1 2] * [1 3] = [1 6] + 10 → 17",
         "filter 1: [1 2] * [2 4] = [2 8] + 20 → 30",
-    ] == list(worked.windows(call))
+    ] == list(worked_example.windows(call))
 
 
 def test_literal_cases_can_be_explained() -> None:
@@ -212,7 +215,7 @@ def test_the_shape_is_that_of_the_whole_call() -> None:
     seen = 0
     for case in load(sweeps="none").cases[::5]:
         if case.call.training is None and case.call.kernel is not None:
-            assert worked.shape(case.call) == _shape(case.call), case.id
+            assert worked_example.shape(case.call) == _shape(case.call), case.id
             seen += 1
     assert seen > 200
 
@@ -227,9 +230,11 @@ def _shape(call: Call) -> tuple[int, ...] | None:
 def test_ways_to_a_length_are_all_of_them() -> None:
     """As a search over every kernel, stride and dilation finds them; of a long input those that there are at all."""
     for length, wanted in ((17, 3), (7, 1), (6, 6), (5, 9), (1, 1)):
-        found = {(way.kernel_size, way.strides, way.padding, way.dilations) for way in worked.ways(length, wanted)}
+        found = {
+            (way.kernel_size, way.strides, way.padding, way.dilations) for way in worked_example.ways(length, wanted)
+        }
         assert found == {*_every_way(length, wanted)}
-    assert next(worked.ways(16070, 3212))[:2] == (11, 5)
+    assert next(worked_example.ways(16070, 3212))[:2] == (11, 5)
 
 
 def _every_way(length: int, wanted: int) -> Iterator[tuple[int, int, str, int]]:

@@ -16,8 +16,8 @@ from conv_conformance.core.expectation import Output
 from conv_conformance.core.vocabulary import ARRAYS, STORAGES
 from conv_conformance.corpus.format import writer
 from conv_conformance.diagnosis import shows
-from conv_conformance.failing import Failure
-from conv_conformance.shrinking import Fails, shrunk, size, smaller
+from conv_conformance.explain.call_failures import Failure
+from conv_conformance.explain.minimal_call import Fails, shrunk, size, smaller
 
 from .builders import call_of
 from .commands import Command

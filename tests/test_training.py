@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import pytest
 from conv_conformance import validation
-from conv_conformance.account import account
 from conv_conformance.backends.numpy import NumPy
 from conv_conformance.core.backend import Outputs
 from conv_conformance.core.call import Call
@@ -29,6 +28,7 @@ from conv_conformance.core.storage import Array
 from conv_conformance.core.training import Training
 from conv_conformance.core.verdict import Verdict
 from conv_conformance.corpus import load
+from conv_conformance.explain.verdict_account import account
 from conv_conformance.judging.interval import Interval
 from conv_conformance.judging.judgement import Context, judge
 from conv_conformance.judging.training_enclosure import enclosure

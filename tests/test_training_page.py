@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from conv_conformance.core.problem import Invalid
 from conv_conformance.core.storage import Array
+from conv_conformance.explain.worked_example import lengths
 from conv_conformance.reference.training_path import matrix
-from conv_conformance.worked import lengths
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
 import make_training

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..core import Call, Case, Observation, Verdict
-    from ..failing import Made
+    from ..explain import Made
     from ..workers import Adapter
 
 
@@ -24,7 +24,7 @@ def judge(out: Console, cases: Sequence[Case], backends: Sequence[str], *, probe
     """
     Make the calls on each target, and show what their verdicts rest on; return the exit code.
     """
-    from ..failing import NotRun, made
+    from ..explain import NotRun, made
     from ..workers import targets
 
     code = 0
@@ -76,7 +76,7 @@ def translate(out: Console, cases: Sequence[Case]) -> int:
 
 def _said(adapter: Adapter, cases: Sequence[Case]) -> list[str]:
     """Return how a framework says each case, and what becomes of it where that is not what is right."""
-    from ..failing import NotRun, made
+    from ..explain import NotRun, made
 
     try:
         seen = made(cases, adapter)
@@ -98,7 +98,7 @@ def _words(made: Made) -> str:
 
 
 def _account(case: Case, made: Made) -> Iterator[tuple[str, str]]:
-    from ..account import Line, account
+    from ..explain import Line, account
 
     yield from _judged(case, made.verdict)
     yield from [*account(case, made.observation)] or [Line("outcome", _outcome(made.observation))]
@@ -140,8 +140,7 @@ def shrink(cases: Sequence[Case], backend: str) -> int:
     """
     Print the smallest calls that fail on a target as these do, as cases and as programs; return the exit code.
     """
-    from ..failing import NotRun, failures, like
-    from ..shrinking import shrunk
+    from ..explain import NotRun, failures, like, shrunk
     from ..workers import targets
 
     (adapter,) = targets.named([backend])
@@ -163,21 +162,21 @@ def shrink(cases: Sequence[Case], backend: str) -> int:
 
 def _unshrinkable(case: Case) -> str:
     """Return why a call is not made small; nothing where it may be."""
-    from .. import asked
     from ..core import Shape
+    from ..explain import requested_call
 
     if case.call.training is not None:
         return "is a training, and single calls are made small"
     if case.call.second_order:
         return "asks for gradients of gradients, and outputs and gradients are made small"
-    if isinstance(asked.case(case.call).expectation, Shape):
+    if isinstance(requested_call.case(case.call).expectation, Shape):
         return "has no meaning and must be refused; a smaller call may have one"
     return ""
 
 
 def _unfailing(case: Case, adapter: Adapter) -> str:
     """Return that a call does not fail, or only by what its case asks beside the clauses, such as signs of zeros."""
-    from ..failing import made
+    from ..explain import made
 
     (each,) = made([case], adapter)
     if each.verdict.finding is None:
@@ -186,14 +185,13 @@ def _unfailing(case: Case, adapter: Adapter) -> str:
 
 
 def _print_smallest(case: Case, call: Call, adapter: Adapter) -> None:
-    from .. import asked
     from ..core import Verdict
     from ..corpus import writer
-    from ..failing import made
+    from ..explain import made, requested_call
     from ..reports.script import script
 
     name = f"{case.id.partition('[')[0]}-shrunk"
-    small = asked.case(call)
+    small = requested_call.case(call)
     title = f"Fails as {case.id} does"
     click.echo(writer.case(call, small.expectation, name=name, title=title, clauses=case.clauses))
     for each in made([small], adapter):

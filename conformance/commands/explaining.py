@@ -150,18 +150,22 @@ def _cases(what: Sequence[str]) -> Sequence[Case]:
 
 
 def _asked(words: dict[str, Any]) -> Case:
-    from .. import asked
+    from ..explain import requested_call
 
-    return asked.case(asked.call(asked.Words(**words)))
+    return requested_call.case(requested_call.call(requested_call.Words(**words)))
 
 
 def _ways(out: Console, words: dict[str, Any], output_size: int) -> int:
     """Show which parameters take an input to a length."""
-    from .. import asked, worked
+    from ..explain import requested_call, worked_example
 
-    length = asked.call(asked.Words(**{**words, "kernel_size": words["kernel_size"] or "1"})).lengths[0]
+    length = requested_call.call(requested_call.Words(**{**words, "kernel_size": words["kernel_size"] or "1"})).lengths[
+        0
+    ]
     out.print(f"{length} to {output_size}:")
-    rows = [(f"kernel_size: {each.kernel_size}", *_parameters(each)) for each in worked.ways(length, output_size)]
+    rows = [
+        (f"kernel_size: {each.kernel_size}", *_parameters(each)) for each in worked_example.ways(length, output_size)
+    ]
     for row in rows[:MOST]:
         out.print("  " + ", ".join(row))
     if len(rows) > MOST:
@@ -193,24 +197,26 @@ def _parameters(way: Any) -> Iterator[str]:
 
 
 def _show(out: Console, call: Call, cited: Iterable[str], known: Mapping[str, Clause]) -> None:
-    from .. import asked, worked
+    from ..explain import requested_call, worked_example
     from ..reports.blocks import parameters
 
-    why = asked.objection(call) if call.training is None else ""
+    why = requested_call.objection(call) if call.training is None else ""
     lines = [("call", parameters(call))]
-    is_empty = why.endswith(asked.EMPTY)
+    is_empty = why.endswith(requested_call.EMPTY)
     if not why or is_empty:
-        shape = worked.shape(call) or ()
-        lines += [("length", f"{each.axis}: {each.formula} = {each.length}") for each in worked.lengths(call)]
-        lines += [("", note) for note in worked.notes(call)]
-        lines.append(("output", worked.summary(shape, call.letters("output"))))
-        windows = [*worked.windows(call)]
+        shape = worked_example.shape(call) or ()
+        lines += [("length", f"{each.axis}: {each.formula} = {each.length}") for each in worked_example.lengths(call)]
+        lines += [("", note) for note in worked_example.notes(call)]
+        lines.append(("output", worked_example.summary(shape, call.letters("output"))))
+        windows = [*worked_example.windows(call)]
         if not windows and 0 not in shape:
             windows = [NO_WINDOWS]
         lines += [("window", text) for text in windows]
     if why:
         lines.append(("empty" if is_empty else "refused", why))
-        lines += [("near it", f"{words}: output {'x'.join(map(str, shape))}") for words, shape in asked.nearest(call)]
+        lines += [
+            ("near it", f"{words}: output {'x'.join(map(str, shape))}") for words, shape in requested_call.nearest(call)
+        ]
     lines += _clauses(call, list(cited), known, has_meaning=not why)
     out.print(showing.lines(lines))
 
@@ -219,11 +225,11 @@ def _clauses(
     call: Call, cited: Sequence[str], known: Mapping[str, Clause], *, has_meaning: bool
 ) -> Iterator[tuple[str, str]]:
     """Yield the clauses that a case cites, then those that leave a choice for the call."""
-    from .. import asked
     from ..corpus import choices
+    from ..explain import requested_call
 
     # A call by options is no case: what is in play is what cases cite that say the same parameters.
-    cited = cited or asked.cited(call, known)
+    cited = cited or requested_call.cited(call, known)
     yield from (("clause", f"{name}: {known[name].sentence}") for name in cited if name in known)
     if has_meaning and call.training is None:
         left = (clause for clause in choices(call, known) if clause.id not in cited)

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from . import reference, worked
-from .core import (
+from .. import reference
+from ..core import (
     PADDINGS,
     SPATIAL,
     TRANSPOSED_PADDINGS,
@@ -29,7 +29,8 @@ from .core import (
     Shape,
     numpy_type,
 )
-from .corpus import Clause
+from ..corpus import Clause
+from . import worked_example
 
 #: The dtype of all arrays: shapes do not depend on it, and small numbers are exact in it.
 DTYPE = "float32"
@@ -195,7 +196,7 @@ def case(asked: Call) -> Case:
     """
 
     def expectation() -> Expectation:
-        from .corpus import mutated_cases
+        from ..corpus import mutated_cases
 
         try:
             return mutated_cases.expected(asked, _clauses())
@@ -208,7 +209,7 @@ def case(asked: Call) -> Case:
 @cache
 def _clauses() -> Mapping[str, Clause]:
     """Return the shipped clauses, read once for all calls."""
-    from . import corpus
+    from .. import corpus
 
     return corpus.load(sweeps="none").clauses
 
@@ -219,7 +220,7 @@ def cited(asked: Call, known: Mapping[str, Clause]) -> list[str]:
 
     Each is cited by a tenth of these cases; those that are about refusals are left out.
     """
-    from . import corpus
+    from .. import corpus
 
     same = [case for case in corpus.load(sweeps="none").cases if _says(case.outline) == _says(asked)]
     cited = (name for case in same for name in case.clauses if not name.startswith("REFUSE"))
@@ -240,7 +241,7 @@ def objection(asked: Call) -> str:
     """
     Return why a call has no meaning, or no output; nothing where it has both.
     """
-    shape = worked.shape(asked)
+    shape = worked_example.shape(asked)
     if shape is None:
         return _reason(asked)
     if 0 not in shape or not asked.input.size:
@@ -262,7 +263,7 @@ def nearest(asked: Call) -> Iterator[tuple[str, tuple[int, ...]]]:
     Yield changes after which a call has an output, in words, with the shape that it then has.
     """
     for words, changed in _changes(asked):
-        shape = worked.shape(changed)
+        shape = worked_example.shape(changed)
         if shape is not None and 0 not in shape:
             yield words, shape
 

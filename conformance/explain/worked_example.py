@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import reference
-from .core import Array, Call, dilated, is_integer
+from .. import reference
+from ..core import Array, Call, dilated, is_integer
 
 #: So many windows are shown, and so many products of one.
 WINDOWS, PRODUCTS = 8, 16

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from . import asked
-from .core import Call, Case, Observation, Shape, Verdict
-from .records import Ledger
-from .running import Bench, described
-from .shrinking import Fails
-from .workers import Adapter, Failed, Ready, Seen, Terms, make_plan, observe, smoke
+from ..core import Call, Case, Observation, Shape, Verdict
+from ..records import Ledger
+from ..running import Bench, described
+from ..workers import Adapter, Failed, Ready, Seen, Terms, make_plan, observe, smoke
+from . import requested_call
+from .minimal_call import Fails
 
 
 class NotRun(Exception):
@@ -89,7 +89,7 @@ def failures(calls: Sequence[Call], adapter: Adapter) -> list[Failure | None]:
         NotRun: if the target could not run.
 
     """
-    every = {number: replace(asked.case(call), id=f"call {number}") for number, call in enumerate(calls)}
+    every = {number: replace(requested_call.case(call), id=f"call {number}") for number, call in enumerate(calls)}
     meant = {number: each for number, each in every.items() if not isinstance(each.expectation, Shape)}
     found: list[Failure | None] = [None] * len(calls)
     for number, each in zip(meant, made([*meant.values()], adapter), strict=True):

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from . import worked
-from .core import ARRAYS, COTANGENT, Array, Call, PerArray, Variation
+from ..core import ARRAYS, COTANGENT, Array, Call, PerArray, Variation
+from . import worked_example
 
 #: Says of calls which of them still fail.
 Fails = Callable[[Sequence[Call]], Sequence[bool]]
@@ -76,7 +76,7 @@ def _sent_back(call: Call) -> Call:
     gradients = tuple(name for name in call.gradients if getattr(call, name) is not None)
     if call.cotangent is None or not gradients:
         return replace(call, gradients=(), cotangent=None)
-    shape = worked.shape(call)
+    shape = worked_example.shape(call)
     if shape is None or shape == call.cotangent.shape:
         return replace(call, gradients=gradients)
     return replace(call, gradients=gradients, cotangent=np.resize(call.cotangent, shape))

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import reference
-from .core import FORMATS, AnyOf, Array, Call, Case, Expectation, Observation, Output
-from .judging import Yardstick, enclosure, error_bound, precision
-from .reference import trajectory
+from .. import reference
+from ..core import FORMATS, AnyOf, Array, Call, Case, Expectation, Observation, Output
+from ..judging import Yardstick, enclosure, error_bound, precision
+from ..reference import trajectory
 
 
 class Line(NamedTuple):
