@@ -40,7 +40,7 @@ from conv_conformance.diagnosis.applicability import Showing, plain
 from conv_conformance.diagnosis.causes import CAUSES
 from conv_conformance.diagnosis.narrowed_causes import WIDER
 from conv_conformance.judging.judgement import Context, judge
-from conv_conformance.mutants import conditions
+from conv_conformance.mutants import named_conditions
 from conv_conformance.mutants.faults import EDITS
 from conv_conformance.mutants.mutant import Mutant
 from conv_conformance.records.attribution import Attribution
@@ -139,7 +139,7 @@ def trials(fault: str, under: Sequence[str], cases: Sequence[Case]) -> Iterator[
     everywhere, by_id = shown(fault, cases), {case.id: case for case in cases}
     showing = _showing()
     for name in under:
-        condition = conditions.named(name)
+        condition = named_conditions.named(name)
         if condition.region is not None:
             failing = shown(fault, cases, name)
         else:

@@ -40,7 +40,7 @@ from conv_conformance.core.vocabulary import SPATIAL
 from conv_conformance.diagnosis.causes import CAUSES
 from conv_conformance.diagnosis.narrowed_causes import WIDER
 from conv_conformance.judging.judgement import Context, judge
-from conv_conformance.mutants import conditions
+from conv_conformance.mutants import named_conditions
 from conv_conformance.mutants.evaluator import HONEST, evaluate
 from conv_conformance.mutants.faults import EDITS
 from conv_conformance.mutants.mutant import STUMBLES, Mutant
@@ -356,7 +356,7 @@ class Task:
 
     def _conditioned(self, rng: Rng, call: Call, honest: Array) -> Array | None:
         """Return what the fault gives under one of the conditions that hold for a call, in random order."""
-        holding = [name for name, each in conditions.CONDITIONS.items() if name and each.holds(call)]
+        holding = [name for name, each in named_conditions.CONDITIONS.items() if name and each.holds(call)]
         under = (str(name) for name in rng.permutation(holding)[:5])
         tried = (shown(call, honest, Mutant(fault=self.name, condition=each).prepared().output) for each in under)
         return next((got for got in tried if got is not None), None)

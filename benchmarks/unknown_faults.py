@@ -15,7 +15,7 @@ import numpy as np
 from conv_conformance.core.call import Call
 from conv_conformance.core.storage import Array
 from conv_conformance.mutants.evaluator import Axis, Stages, Told, inner, mixed, padded
-from conv_conformance.mutants.faults.wraps import Edit, data, finished, first, kernel, shifted, sums
+from conv_conformance.mutants.faults.edits import Edit, data, finished, first, kernel, shifted, sums
 
 #: Where tap k of the windows at some places stands in the padded input.
 Position: TypeAlias = Callable[[int, Array, Axis], Array]

@@ -12,7 +12,6 @@ from typing import TypeAlias
 
 import numpy as np
 
-from . import worth
 from .coding import confusable
 from .core import (
     PARTS,
@@ -29,6 +28,7 @@ from .core import (
 )
 from .corpus import Clause, Corpus, choices
 from .judging import gradient_tolerance, second_order_tolerance, tolerance
+from .mutants import case_value
 from .specification import lock, versions
 from .twins import distant
 
@@ -54,13 +54,13 @@ def check_kept(corpus: Corpus, folder: Path) -> Iterator[Problem]:
     yield from versions.check(corpus.clauses, versions.current(folder), versions.read(folder / versions.FILE))
     yield from lock.check(_literal(corpus), lock.read(folder / lock.FILE))
     try:
-        kills = worth.kept(corpus, folder)
+        kills = case_value.kept(corpus, folder)
     except Invalid as invalid:
         yield from invalid.problems
         return
     by_case = kills.by_case
     for case in _literal(corpus):
-        for message, hint in worth.overrated(case, kills, by_case.get(case.id, ())):
+        for message, hint in case_value.overrated(case, kills, by_case.get(case.id, ())):
             yield _problem(case, message, hint)
 
 

@@ -11,7 +11,7 @@ from conv_conformance.corpus import Corpus
 from conv_conformance.corpus.clauses import Fault
 from conv_conformance.diagnosis import causes
 from conv_conformance.diagnosis.gradients import causes as backward
-from conv_conformance.mutants import audit
+from conv_conformance.mutants import measurement
 from conv_conformance.specification import Area
 
 #: The faults that a diagnosis knows, of outputs and of gradients.
@@ -34,7 +34,7 @@ def page(corpus: Corpus, areas: Sequence[Area]) -> str:
     """
     Return the page.
     """
-    mutants = {mutant.fault for mutant in audit.of(corpus).values()}
+    mutants = {mutant.fault for mutant in measurement.of(corpus).values()}
     return "\n".join([HEAD.format(faults=len(corpus.faults)), *_lines(corpus, areas, mutants)])
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from conv_conformance.corpus import Corpus
-from conv_conformance.mutants import audit, score
-from conv_conformance.mutants.conditions import CONDITIONS
+from conv_conformance.mutants import measurement, score
+from conv_conformance.mutants.named_conditions import CONDITIONS
 
 HEAD = """\
 # The mutants
@@ -19,7 +19,7 @@ implementations that are wrong on purpose, and says which of them no case notice
 - Each mutant is [an evaluator](../../conformance/mutants/evaluator.py) with one fault in one stage: how parameters are
   understood, how axes are arranged, padding, windows, taps, channels, sums, bias, dtype, layout, memory, what is
   remembered from call to call. It shares no code with the reference, nor with the NumPy target.
-- Faults of gradients are in a stage of [its way back](../../conformance/mutants/backward.py): the cotangent, and what
+- Faults of gradients are in a stage of [its way back](../../conformance/mutants/gradient_evaluator.py): the cotangent, and what
   input, kernels and bias are worth. They leave outputs right, and all others leave gradients right.
 - A mutant runs as a target, in a worker of its own, through the same engine and judge as a framework; what noticed it
   before, by `cases/kills.json`, it meets first, without a worker. It is *killed* by each case whose verdict is a
@@ -68,10 +68,10 @@ def page(corpus: Corpus) -> str:
 
 
 def _lines(corpus: Corpus) -> Iterator[str]:
-    mutants = audit.of(corpus)
+    mutants = measurement.of(corpus)
     conditional = sum(1 for mutant in mutants.values() if mutant.condition)
     yield "\n## Faults\n"
-    needy = len(audit.needing_sweeps(corpus))
+    needy = len(measurement.needing_sweeps(corpus))
     yield f"{len(mutants)} mutants, {conditional} of them under a condition; {needy} more need a sweep.\n"
     yield "| clause | fault | also tried | and on sweeps |\n|---|---|---|---|"
     for clause, names in score.by_clause(corpus, mutants).items():

@@ -17,10 +17,10 @@ from conv_conformance.core.case import Case
 from conv_conformance.core.storage import Array
 from conv_conformance.core.vocabulary import ARRAYS
 from conv_conformance.corpus import load
-from conv_conformance.mutants.backward import HONEST_BACK, gradients
 from conv_conformance.mutants.faults import BACK_EDITS, EDITS
-from conv_conformance.mutants.marked import noticing
+from conv_conformance.mutants.gradient_evaluator import HONEST_BACK, gradients
 from conv_conformance.mutants.mutant import Mutant
+from conv_conformance.mutants.sweep_only import noticing
 from conv_conformance.mutants.target import MutantTarget
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st

@@ -9,10 +9,10 @@ from pathlib import Path
 from textwrap import indent
 
 import pytest
-from conv_conformance import corpus, lint, worth
+from conv_conformance import corpus, lint
 from conv_conformance.core.problem import Invalid
 from conv_conformance.corpus import Corpus
-from conv_conformance.mutants import audit, kills
+from conv_conformance.mutants import case_value, kills, measurement
 from conv_conformance.mutants.kills import Kills
 from conv_conformance.specification.lock import meaning_digest
 
@@ -257,7 +257,7 @@ def matrix(known: Corpus, **by_mutant: tuple[str, ...]) -> Kills:
     """
     Return kills for every mutant of the glossary, by name with _ for -.
     """
-    rows = dict.fromkeys(audit.of(known), ("mine.a",)) | {
+    rows = dict.fromkeys(measurement.of(known), ("mine.a",)) | {
         name.replace("_", "-"): cases for name, cases in by_mutant.items()
     }
     return Kills(
@@ -302,7 +302,7 @@ def test_kills_are_those_of_this_corpus_and_of_these_mutants(tmp_path: Path) -> 
     assert [f"kills.json: these are the kills of other mutants {command}"] == kept(tmp_path, known, more)
     tmp_path.joinpath(kills.FILE).write_text("{}")
     with pytest.raises(Invalid, match="no file of kills"):
-        worth.kept(known, tmp_path)
+        case_value.kept(known, tmp_path)
 
 
 def test_redundant_cases(tmp_path: Path) -> None:
@@ -310,19 +310,19 @@ def test_redundant_cases(tmp_path: Path) -> None:
     known = written(tmp_path, PLAIN, PLAIN, PLAIN, f"clauses: [CONV-2]\n{PLAIN}")
     everything = ("mine.a", "mine.b", "mine.c", "mine.d")
     alike = Kills(cases=everything, by_mutant={"kernel-flipped": everything})
-    assert [["mine.a", "mine.b", "mine.c"]] == worth.redundant(known.cases, alike)
+    assert [["mine.a", "mine.b", "mine.c"]] == case_value.redundant(known.cases, alike)
     apart = Kills(cases=everything, by_mutant={"kernel-flipped": everything, "bias-ignored": ("mine.b",)})
-    assert [["mine.a", "mine.c"]] == worth.redundant(known.cases, apart)
+    assert [["mine.a", "mine.c"]] == case_value.redundant(known.cases, apart)
     nothing = Kills(cases=everything, by_mutant={"kernel-flipped": ("mine.d",)})
-    assert [] == worth.redundant(known.cases, nothing)
+    assert [] == case_value.redundant(known.cases, nothing)
 
 
 def test_validate_lists_what_is_redundant(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`validate --redundant` prints a group a line and ends with 1, or prints nothing; without kills it says so."""
-    monkeypatch.setattr(worth, "FILE", str(tmp_path / kills.FILE))
+    monkeypatch.setattr(case_value, "FILE", str(tmp_path / kills.FILE))
     assert 2 == command("validate", "--redundant").code
     known = corpus.load()
-    cases, names = [case.id for case in known.cases], list(audit.of(known))
+    cases, names = [case.id for case in known.cases], list(measurement.of(known))
     numbered = {
         name: tuple(case for at, case in enumerate(cases, 1) if at >> bit & 1) for bit, name in enumerate(names)
     }

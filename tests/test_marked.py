@@ -15,11 +15,11 @@ from click.testing import CliRunner
 from conv_conformance.cli import commands
 from conv_conformance.corpus import Corpus, load
 from conv_conformance.corpus.clauses import read_faults
-from conv_conformance.mutants import audit, marked
+from conv_conformance.mutants import measurement, sweep_only
 from conv_conformance.mutants.kills import Kills
-from conv_conformance.mutants.marked import Marked
 from conv_conformance.mutants.mutant import Mutant
-from conv_conformance.mutants.scored import Scored
+from conv_conformance.mutants.result import Scored
+from conv_conformance.mutants.sweep_only import Marked
 from conv_conformance.reports import mutation
 from conv_conformance.specification.lock import meaning_digest
 from rich.console import Console
@@ -49,16 +49,16 @@ def swept() -> Corpus:
 
 def test_sixty_mutants_need_a_sweep() -> None:
     """The glossary marks as many, none of which is tried on literal cases too."""
-    needy = audit.needing_sweeps(literal())
+    needy = measurement.needing_sweeps(literal())
     assert len(needy) >= 60
-    assert set() == needy.keys() & audit.of(literal()).keys()
+    assert set() == needy.keys() & measurement.of(literal()).keys()
 
 
 def test_points_of_quick_sweeps_notice_what_needs_a_sweep() -> None:
     """A sample of the marked mutants: none survives the quick sweeps, and no literal case notices one."""
-    needy = audit.needing_sweeps(literal())
+    needy = measurement.needing_sweeps(literal())
     some = {name: needy[name] for name in random.Random(1).sample(sorted(needy), SOME)}
-    found = marked.measure(swept(), some)
+    found = sweep_only.measure(swept(), some)
     assert ([], {}, 0) == (found.kills.survivors, found.wrongly, found.left_out)
     points = {case.id for case in swept().cases if case.sweep}
     assert points.issuperset(case for ids in found.kills.by_mutant.values() for case in ids)
@@ -66,8 +66,8 @@ def test_points_of_quick_sweeps_notice_what_needs_a_sweep() -> None:
 
 def test_without_sweeps_what_needs_them_is_left_out() -> None:
     """What is left out is counted, and told; nothing survives."""
-    needy = audit.needing_sweeps(literal())
-    found = marked.measure(literal(), needy)
+    needy = measurement.needing_sweeps(literal())
+    found = sweep_only.measure(literal(), needy)
     assert Marked(left_out=len(needy)) == found
     assert f"{len(needy)} mutants that need a sweep left out" in told(found)
 
@@ -82,7 +82,7 @@ def told(found: Marked) -> list[str]:
 
 def test_a_wrong_mark_is_told_in_one_line() -> None:
     """A marked mutant that a literal case notices is wrongly marked, and one that no point notices survives."""
-    found = marked.measure(swept(), {str(each): each for each in (FLIPPED, UNSEEN, WIDE)})
+    found = sweep_only.measure(swept(), {str(each): each for each in (FLIPPED, UNSEEN, WIDE)})
     assert ([str(FLIPPED)], [str(UNSEEN)]) == (list(found.wrongly), found.kills.survivors)
     noticing = found.wrongly[str(FLIPPED)]
     assert noticing in {case.id for case in literal().cases}
@@ -108,20 +108,22 @@ def test_marks_decide_the_exit_code(found: Marked, code: int) -> None:
 
 def test_sweeps_hide_no_weak_literal_corpus(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without its mark a mutant that only sweeps notice survives: kills that count are by literal cases alone."""
-    monkeypatch.setattr(audit, "of", lambda _: {str(WIDE): WIDE})
-    monkeypatch.setattr(audit, "needing_sweeps", lambda _: {str(WIDE): WIDE})
+    monkeypatch.setattr(measurement, "of", lambda _: {str(WIDE): WIDE})
+    monkeypatch.setattr(measurement, "needing_sweeps", lambda _: {str(WIDE): WIDE})
     some = swept().select(["conv1d.valid.*", "conv2d.*kernel_size=5*"])
-    scored = audit.perform(some, partial(mutation.following, Console(quiet=True)), strangers=None, every=False, jobs=2)
+    scored = measurement.perform(
+        some, partial(mutation.following, Console(quiet=True)), strangers=None, every=False, jobs=2
+    )
     assert ([str(WIDE)], [], 1) == (scored.kills.survivors, scored.marked.kills.survivors, scored.exit_code)
     assert [case.id for case in some.cases if not case.sweep] == scored.kills.cases
 
 
 def test_what_is_kept_is_not_about_sweeps() -> None:
     """The shipped kills are those of literal cases and of unmarked mutants, also beside a corpus with its sweeps."""
-    kept = audit.kept()
+    kept = measurement.kept()
     assert kept is not None
     assert {kept.corpus} == {meaning_digest(literal().cases), meaning_digest(swept().cases)}
-    assert set(audit.of(swept())) == set(kept.by_mutant)
+    assert set(measurement.of(swept())) == set(kept.by_mutant)
 
 
 def test_mutants_meet_quick_sweeps_unless_told_otherwise() -> None:

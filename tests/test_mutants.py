@@ -20,12 +20,12 @@ from conv_conformance.core.call import Call
 from conv_conformance.core.problem import Invalid
 from conv_conformance.core.storage import Array
 from conv_conformance.corpus import Corpus, load
-from conv_conformance.mutants import audit, conditions, score
-from conv_conformance.mutants.conditions import CONDITIONS
+from conv_conformance.mutants import measurement, named_conditions, score
 from conv_conformance.mutants.evaluator import HONEST, evaluate
 from conv_conformance.mutants.faults import NAMES
 from conv_conformance.mutants.kills import Kills, encoded, read
 from conv_conformance.mutants.mutant import Mutant
+from conv_conformance.mutants.named_conditions import CONDITIONS
 from hypothesis import assume, given, settings
 
 from .calls import calls
@@ -78,27 +78,27 @@ def test_a_fault_that_breaks_a_clause_has_an_edit() -> None:
 def test_every_condition_is_known_and_used() -> None:
     """The conditions of the glossary of faults are those of the code, each tried with some fault."""
     under = [name for fault in corpus().faults.values() for name in (*fault.under, *fault.under_sweeps)]
-    assert set(CONDITIONS) - {""} == {part for name in under for part in conditions.parts(name)}
+    assert set(CONDITIONS) - {""} == {part for name in under for part in named_conditions.parts(name)}
 
 
 def test_there_are_250_mutants_and_120_of_them_under_a_condition() -> None:
     """The counts that the score is a part of."""
-    mutants = audit.of(corpus())
+    mutants = measurement.of(corpus())
     assert len(mutants) >= 250
     assert sum(1 for mutant in mutants.values() if mutant.condition) >= 120
 
 
 def test_joined_conditions_hold_together() -> None:
     """`a+b` holds for the calls of both, and marks what both mark; an unknown part is a KeyError."""
-    one, other, both = map(conditions.named, ("strided", "biased", "strided+biased"))
+    one, other, both = map(named_conditions.named, ("strided", "biased", "strided+biased"))
     calls = [case.call for case in corpus().cases]
     assert [one.holds(call) and other.holds(call) for call in calls] == [both.holds(call) for call in calls]
     assert {True, False} == {both.holds(call) for call in calls}
-    corner = conditions.named("last-sample+rank-2+first-place").region
+    corner = named_conditions.named("last-sample+rank-2+first-place").region
     assert corner is not None
     assert [[[False, False]], [[True, False]]] == corner(np.zeros((2, 1, 2))).tolist()
     with pytest.raises(KeyError):
-        conditions.named("strided+no-such")
+        named_conditions.named("strided+no-such")
 
 
 def test_kills_are_read_as_they_were_written(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_mutants_with_equal_kills_are_found() -> None:
 
 def test_a_clause_whose_cases_are_gone_is_unpinned() -> None:
     """Take the cases of ten clauses away, one after the other: no case that cites it notices its mutants."""
-    whole, everything, earlier = corpus(), audit.of(corpus()), audit.kept()
+    whole, everything, earlier = corpus(), measurement.of(corpus()), measurement.kept()
     broken = score.by_clause(whole, everything)
     for clause in random.Random(2).sample([name for name in score.pinnable(whole) if name in broken], CLAUSES):
         left = replace(whole, cases=tuple(case for case in whole.cases if clause not in case.clauses))
@@ -138,10 +138,10 @@ def test_a_clause_whose_cases_are_gone_is_unpinned() -> None:
 
 def test_a_clause_with_its_cases_is_pinned() -> None:
     """The other side of the test above: with its cases the same clause is not named."""
-    whole, everything = corpus(), audit.of(corpus())
+    whole, everything = corpus(), measurement.of(corpus())
     clause = "BIAS-3"
     mutants = {name: everything[name] for name in score.by_clause(whole, everything)[clause]}
-    kills = score.measure(whole, mutants, earlier=audit.kept())
+    kills = score.measure(whole, mutants, earlier=measurement.kept())
     assert clause not in score.unpinned(whole, mutants, kills)
 
 

@@ -27,9 +27,10 @@ def validate(what: Sequence[str], sweeps: str, redundant: bool, is_release: bool
 
     Exit codes: 0 nothing wrong; 1 redundant cases; 2 something wrong.
     """
-    from .. import lint, specification, worth
+    from .. import lint, specification
     from ..core import Invalid
     from ..corpus import shipped
+    from ..mutants import case_value
     from ..specification import citation, lock, versions
     from ..validation import check
 
@@ -41,7 +42,7 @@ def validate(what: Sequence[str], sweeps: str, redundant: bool, is_release: bool
         )
     corpus = showing.corpus(what, sweeps)
     if redundant:
-        groups = worth.redundant(corpus.cases, worth.kept(corpus, shipped()))
+        groups = case_value.redundant(corpus.cases, case_value.kept(corpus, shipped()))
         click.echo("".join(f"{'  '.join(ids)}\n" for ids in groups), nl=False)
         return 1 if groups else 0
     # What a superseded case expected was right in its day.
@@ -100,13 +101,13 @@ def mutants(
     Exit code 1 if a mutant survives, a literal case notices one that is marked, or a clause is not pinned by the cases
     that cite it.
     """
-    from ..mutants import audit, kills
+    from ..mutants import kills, measurement
     from ..reports import mutation
 
     if write is not None and (not every or strangers is not None):
         raise click.UsageError("--write needs --all, and no --with")
     progress = partial(mutation.following, showing.console(stderr=True))
-    scored = audit.perform(showing.corpus(what, sweeps), progress, strangers=strangers, every=every, jobs=jobs)
+    scored = measurement.perform(showing.corpus(what, sweeps), progress, strangers=strangers, every=every, jobs=jobs)
     mutation.show(showing.console(stderr=False), scored)
     if target is not None:
         showing.write(target, lambda: mutation.as_json(scored))

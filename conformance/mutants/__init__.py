@@ -1,6 +1,24 @@
 """
-Wrong implementations on purpose: what the corpus would catch, measured.
+Wrong implementations, by which the corpus is measured: which cases notice which fault.
 
-`evaluator` computes any call in stages and shares no code with the reference; a `mutant` replaces one stage, everywhere
-or under a condition; `score` runs every mutant as a target, through the same engine and judge as a framework.
+`evaluator` computes a call in stages and shares no code with the reference. A `mutant` replaces one stage, everywhere or
+under a condition. `score` runs every mutant as a target, through the same engine and judge as a framework.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from . import case_value as case_value
+    from . import kills as kills
+    from . import measurement as measurement
+    from .kills import Kills as Kills
+    from .result import Scored as Scored
+    from .result import Unpinned as Unpinned
+    from .score import Done as Done
+    from .sweep_only import Marked as Marked
+else:
+    from ..exports import exports
+
+    __getattr__, __dir__ = exports(__name__, __file__)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core import Array, Call, Refused
-from . import conditions
-from .backward import HONEST_BACK, THERE, Backward, gradients
+from . import named_conditions
 from .condition import Condition
 from .evaluator import Stages, canonical
 from .faults import BACK_EDITS, EDITS, NAMES
+from .gradient_evaluator import HONEST_BACK, THERE, Backward, gradients
 
 #: What a faulty stage may stumble over; a framework would raise as well.
 STUMBLES = (ValueError, IndexError, TypeError, OverflowError, MemoryError)
@@ -39,7 +39,7 @@ class Mutant:
         return Prepared(
             faulty=EDITS[self.fault](THERE) if self.fault in EDITS else THERE,
             back=BACK_EDITS[self.fault](HONEST_BACK) if self.fault in BACK_EDITS else HONEST_BACK,
-            condition=conditions.named(self.condition),
+            condition=named_conditions.named(self.condition),
         )
 
 

@@ -14,8 +14,8 @@ from ..running import Runner, TargetRun
 from ..specification import meaning_digest
 from ..workers import Adapter, Terms
 from .kills import Kills
-from .marked import is_answered, noticing
 from .mutant import Mutant
+from .sweep_only import is_answered, noticing
 
 LOCATOR = "conv_conformance.mutants.target:MutantTarget"
 #: How many mutants run on one plan before their verdicts are let go.

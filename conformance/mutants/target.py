@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import __version__
 from ..core import Call, Limit, Outputs, Target
-from . import conditions
+from . import named_conditions
 from .faults import NAMES
 from .mutant import Mutant
 
@@ -26,7 +26,7 @@ class Names(Mapping[str, str]):
         fault, _, condition = name.partition("/")
         if fault not in NAMES:
             raise KeyError(name)
-        return conditions.named(condition).sentence
+        return named_conditions.named(condition).sentence
 
     def __iter__(self) -> Iterator[str]:
         """Yield the faults alone."""

@@ -13,10 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ..mutants.kills import Kills
-from ..mutants.marked import Marked
-from ..mutants.score import Done
-from ..mutants.scored import Scored, Unpinned
+from ..mutants import Done, Kills, Marked, Scored, Unpinned
 
 #: A log gets a line for so many mutants.
 STEP = 50

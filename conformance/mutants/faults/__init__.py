@@ -10,7 +10,7 @@ from . import (
     batch,
     bias,
     bias_gradients,
-    calling,
+    call_state,
     channels,
     gradients,
     group_gradients,
@@ -28,8 +28,8 @@ from . import (
     transposed,
     transposed_gradients,
 )
-from .back_wraps import BackEdit
-from .wraps import Edit
+from .gradient_edits import BackEdit
+from .edits import Edit
 
 #: In the order of the stages that they change.
 MODULES = (
@@ -43,7 +43,7 @@ MODULES = (
     bias,
     batch,
     numbers,
-    calling,
+    call_state,
     inference,
     refusals,
 )

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...core import Array, Call, Refused
 from ..evaluator import Stages, Told
-from .wraps import Edit, sums
+from .edits import Edit, sums
 
 
 def _batch_tail(y: Array, said: Told) -> Array:

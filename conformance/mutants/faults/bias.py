@@ -11,7 +11,7 @@ import numpy as np
 
 from ...core import Array, Call
 from ..evaluator import Axis, Stages, Told
-from .wraps import Edit, shifted
+from .edits import Edit, shifted
 
 
 def _spread(y: Array, bias: Array) -> Array:

@@ -11,8 +11,8 @@ import numpy as np
 
 from ...core import Array, Call
 from ..evaluator import inner
-from .back_wraps import BackEdit, by_bias
-from .parts import tail, without
+from .gradient_edits import BackEdit, by_bias
+from .gradient_parts import tail, without
 
 
 def _of(change: Callable[[Array], Array]) -> BackEdit:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...core import Array
 from ..evaluator import Axis, Stages, Told, inner
-from .wraps import Edit, data, kernel, sums
+from .edits import Edit, data, kernel, sums
 
 
 def _flipped(w: Array, axes: Sequence[int]) -> Array:

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from ...core import COTANGENT, Array, Call, Refused, numpy_type
-from ..backward import THERE, Backward, Part, by_groups, canonical_letters, filters_of, meetings
 from ..evaluator import canonical, inner
-from ..memory import placed
-from .back_wraps import BackEdit, by_bias, by_input, by_kernel, returned, sent
+from ..gradient_evaluator import THERE, Backward, Part, by_groups, canonical_letters, filters_of, meetings
+from ..stored_arrays import placed
+from .gradient_edits import BackEdit, by_bias, by_input, by_kernel, returned, sent
 
 NARROW = ("float16", "bfloat16")
 

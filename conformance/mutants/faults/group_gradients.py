@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from ...core import Array
-from ..backward import Part, by_groups
-from .back_wraps import BackEdit, by_input, by_kernel, input_of, kernel_of, where
+from ..gradient_evaluator import Part, by_groups
+from .gradient_edits import BackEdit, by_input, by_kernel, input_of, kernel_of, where
 
 
 def _grouped(edit: BackEdit) -> BackEdit:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...core import Array, Call
 from ..evaluator import Axis, Stages, Told
-from .wraps import Edit, data, finished, kernel, sums
+from .edits import Edit, data, finished, kernel, sums
 
 
 def _one_group_for_all(do: Stages) -> Stages:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...core import Array, Call
-from .wraps import Edit
+from .edits import Edit
 
 
 def _inferred(change: Callable[[Call, Array], Array]) -> Edit:

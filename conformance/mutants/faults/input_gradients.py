@@ -10,10 +10,10 @@ from dataclasses import replace
 import numpy as np
 
 from ...core import Array
-from ..backward import Part, meetings
 from ..evaluator import inner
-from .back_wraps import BackEdit, both_of, by_input, forward, input_of
-from .parts import (
+from ..gradient_evaluator import Part, meetings
+from .gradient_edits import BackEdit, both_of, by_input, forward, input_of
+from .gradient_parts import (
     beyond,
     dilations_swapped,
     first_stride,

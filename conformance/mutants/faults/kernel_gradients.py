@@ -10,10 +10,10 @@ from dataclasses import replace
 import numpy as np
 
 from ...core import Array
-from ..backward import Part
 from ..evaluator import inner
-from .back_wraps import BackEdit, by_kernel, forward, kernel_of
-from .parts import (
+from ..gradient_evaluator import Part
+from .gradient_edits import BackEdit, by_kernel, forward, kernel_of
+from .gradient_parts import (
     dilations_swapped,
     first_stride,
     last,

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...core import Array, Call
 from ..evaluator import Stages, Told
-from .wraps import Edit
+from .edits import Edit
 
 
 def _reshaped(names: tuple[str, ...]) -> Edit:

@@ -11,8 +11,8 @@ import numpy as np
 
 from ...core import Array, Call, Refused
 from ..evaluator import Stages
-from ..memory import placed
-from .wraps import Edit
+from ..stored_arrays import placed
+from .edits import Edit
 
 
 def _read(change: Callable[[Call, str, Array], Array]) -> Edit:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...core import FORMATS, Array, Call, is_complex, is_integer, numpy_type
 from ..evaluator import Axis, Stages, Told, output_dtype
-from .wraps import Edit, finished, operands, returned, shifted, sums
+from .edits import Edit, finished, operands, returned, shifted, sums
 
 
 def _in_dtype(name: Callable[[Call], str]) -> Edit:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...core import Array, Pairs, Refused
 from ..evaluator import Axis, Stages, Told, padded, span
-from .wraps import Edit, first, measured
+from .edits import Edit, first, measured
 
 
 def _pairs(change: Callable[[Pairs], Pairs]) -> Edit:

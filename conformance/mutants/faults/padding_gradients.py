@@ -10,11 +10,11 @@ from dataclasses import replace
 import numpy as np
 
 from ...core import Array, Call
-from ..backward import Part, by_input
 from ..evaluator import Axis, padded, source
-from . import back_wraps as back
-from .back_wraps import BackEdit, forward, input_of, kernel_of
-from .parts import each_axis
+from ..gradient_evaluator import Part, by_input
+from . import gradient_edits as back
+from .gradient_edits import BackEdit, forward, input_of, kernel_of
+from .gradient_parts import each_axis
 
 #: Which padding mode is taken for which.
 OTHER = {"zeros": "zeros", "reflect": "replicate", "replicate": "circular", "circular": "reflect"}

@@ -13,7 +13,7 @@ import numpy as np
 from ...core import Array, Call, PerArray
 from ..evaluator import Stages
 from ..objections import produced
-from .wraps import Edit
+from .edits import Edit
 
 #: The parameters that have one entry for each spatial axis.
 LISTS = ("strides", "dilations", "input_dilations", "output_padding")

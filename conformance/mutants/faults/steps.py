@@ -11,7 +11,7 @@ import numpy as np
 
 from ...core import Array, Call
 from ..evaluator import Axis, Stages, Told, inner, span
-from .wraps import Edit, finished, first, measured, per_axis, sums
+from .edits import Edit, finished, first, measured, per_axis, sums
 
 
 def _window(axis: Axis) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...core import Array, Call
 from ..evaluator import Axis, Stages, Told, inner, mixed, padded, span, transposed_filters
-from .wraps import Edit, first, kernel
+from .edits import Edit, first, kernel
 
 
 def _told(change: Callable[[Told], Told]) -> Edit:

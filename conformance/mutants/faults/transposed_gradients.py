@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from ...core import Array
-from ..backward import Part
-from .back_wraps import BackEdit, by_input, by_kernel, input_of, kernel_of, transposed
-from .parts import each_axis, flipped, kernel_swapped, undilated, unstrided
+from ..gradient_evaluator import Part
+from .gradient_edits import BackEdit, by_input, by_kernel, input_of, kernel_of, transposed
+from .gradient_parts import each_axis, flipped, kernel_swapped, undilated, unstrided
 
 
 def _without_output_padding(part: Part) -> Part:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ...core import Array
-from ..backward import Part
 from ..evaluator import Axis
+from ..gradient_evaluator import Part
 
 
 def each_axis(change: Callable[[Axis], Axis]) -> Callable[[Part], Part]:

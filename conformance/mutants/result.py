@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from .kills import Kills
-from .marked import Marked
+from .sweep_only import Marked
 
 #: By clause: the mutants that break it and that no case which cites it notices.
 Unpinned: TypeAlias = Mapping[str, Sequence[str]]

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..core import COTANGENT, Array, Call, numpy_type
 from .evaluator import HONEST, Axis, Told, convolve, inner, kernel_letters, source, wide
-from .memory import placed, read_placed
+from .stored_arrays import placed, read_placed
 
 #: The stages of the way there, which are without a fault.
 THERE = replace(HONEST, read=read_placed)

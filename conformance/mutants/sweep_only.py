@@ -16,9 +16,9 @@ from ..core import UNEXPECTED, Call, Case, Target
 from ..corpus import Corpus
 from ..running import verdicts
 from ..workers import make_plan, refusals
-from .conditions import CONDITIONS, parts
 from .kills import Kills
 from .mutant import Mutant
+from .named_conditions import CONDITIONS, parts
 from .target import MutantTarget
 
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from .core import Case, Invalid, Problem
-from .corpus import Corpus
-from .mutants.audit import of
-from .mutants.kills import FILE, Kills, read
-from .mutants.marked import is_answered
-from .specification import lock
+from ..core import Case, Invalid, Problem
+from ..corpus import Corpus
+from ..specification import lock
+from .kills import FILE, Kills, read
+from .measurement import of
+from .sweep_only import is_answered
 
 #: How the matrix of the shipped corpus is made.
 COMMAND = f"`conv-conformance mutants --all --write cases/{FILE}` makes them"

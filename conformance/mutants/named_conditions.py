@@ -12,7 +12,7 @@ from ..core import DTYPES, Call, is_complex, is_integer
 from .condition import Condition, axes, channels, joined, off_block, sized, some, window
 from .evaluator import KERNELS, output_dtype
 from .objections import produced
-from .production import PRODUCTION
+from .production_sizes import PRODUCTION
 from .regions import REGIONS
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from ...core import Array, Call
-from ..backward import Backward, Part
+from ..gradient_evaluator import Backward, Part
 
 #: A fault of the way back; applied once for each call that is prepared.
 BackEdit: TypeAlias = Callable[[Backward], Backward]

@@ -12,10 +12,11 @@ from typing import TypeAlias
 
 from ..corpus import Corpus, shipped
 from ..running import cores
-from . import marked, score, strangers
+from . import external_mutants as strangers
+from . import score, sweep_only
 from .kills import FILE, Kills, read
 from .mutant import Mutant, named
-from .scored import Scored
+from .result import Scored
 
 #: Shows the measurement while it goes: given the number of mutants, a context that yields a function to call with each.
 Progress: TypeAlias = Callable[[int], AbstractContextManager[score.Done]]
@@ -37,7 +38,7 @@ def perform(corpus: Corpus, progress: Progress, *, strangers: Path | None, every
         kills=kills,
         clauses=score.by_clause(literal, mutants),
         unpinned=score.unpinned(literal, mutants, kills),
-        marked=marked.measure(corpus, needy, every=every),
+        marked=sweep_only.measure(corpus, needy, every=every),
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...core import Array, Call
 from ..evaluator import Axis, Stages, Told, padded
-from .wraps import Edit
+from .edits import Edit
 
 
 def _first_geometry(do: Stages) -> Stages:
