@@ -298,7 +298,8 @@ def test_help_imports_nothing_heavy() -> None:
         "from conv_conformance.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "heavy = {{'numpy', 'torch', 'jax', 'tensorflow', 'keras', 'rich', 'yaml', 'psutil', 'conv_conformance.running.runner'}}\n"
+        "heavy = {{'numpy', 'torch', 'jax', 'tensorflow', 'keras', 'rich', 'yaml', 'psutil'}}\n"
+        "heavy.add('conv_conformance.running.runner')\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     for words in (["--help"], ["run", "--help"], ["--version"]):

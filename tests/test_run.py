@@ -25,7 +25,7 @@ from conv_conformance.reference import evaluate, magnitude, products
 from conv_conformance.running import target_judge as benches
 from conv_conformance.running import target_session as course
 from conv_conformance.running.runner import Run, Runner, TargetRun
-from conv_conformance.running.target_judge import Bench
+from conv_conformance.running.target_judge import TargetJudge
 from conv_conformance.running.target_session import Course
 from conv_conformance.workers import wire
 from conv_conformance.workers.limits import Limits, Terms
@@ -143,8 +143,8 @@ def test_lost_verdict_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Fewer verdicts than cases end the run in an error: none can be dropped on the way.
     """
-    finish = benches.Bench.finish
-    monkeypatch.setattr(benches.Bench, "finish", lambda bench, failed: list(finish(bench, failed))[1:])
+    finish = benches.TargetJudge.finish
+    monkeypatch.setattr(benches.TargetJudge, "finish", lambda bench, failed: list(finish(bench, failed))[1:])
     with pytest.raises(AssertionError, match="2 verdicts on 3 cases"):
         Runner().run(CASES[:3], [NUMPY])
 
@@ -212,7 +212,7 @@ def test_dtypes_that_a_target_returns_reach_the_verdicts() -> None:
     narrow = np.array(line([5, 8, 11]), np.float16)
     seen = Observation(outcome="returned", arrays={"output": narrow}, dtypes={"output": "float16"})
     for dtypes, word in (({"float32": "float16"}, "agree"), ({}, "disagree")):
-        bench = Bench(make_plan(CASES[:1]), "t", lambda said: None)
+        bench = TargetJudge(make_plan(CASES[:1]), "t", lambda said: None)
         bench.begin(TargetInfo(name="t", result_dtypes=dtypes), Ledger())
         bench.see(0, seen)
         assert [verdict.verdict for verdict in bench.finish()] == [word]
@@ -230,7 +230,7 @@ def test_what_statistics_speak_against_is_seen_on_other_numbers(again: int, word
     assert fresh.id == case.id and (fresh.call.input == case.call.input).mean() < 0.01
     told: list[Verdict] = []
     bench, other = (
-        Bench(make_plan([each]), "t", tell) for each, tell in ((case, told.append), (fresh, lambda _: None))
+        TargetJudge(make_plan([each]), "t", tell) for each, tell in ((case, told.append), (fresh, lambda _: None))
     )
     bench.see(0, computed(case.call, 16))
     assert not told and [each.id for each in bench.doubted()] == [case.id]
@@ -251,7 +251,7 @@ def test_results_of_few_outputs_are_weighed_together(share: float, word: str) ->
     path = shipped() / "numerics" / "rounding.yaml"
     cases = load([path], sweeps="full").select(["conv.rounding.few-outputs*dtype=float32*"]).cases
     told: list[Verdict] = []
-    bench = Bench(make_plan(cases), "t", told.append)
+    bench = TargetJudge(make_plan(cases), "t", told.append)
     for number, case in enumerate(cases):
         bench.see(number, off(case.call, share))
     waiting = [case for case in cases if case.id not in {verdict.case for verdict in told}]
@@ -279,7 +279,7 @@ def test_a_bench_that_may_not_doubt_gives_the_verdict() -> None:
     The one for other numbers is the last word.
     """
     (case,) = load(sweeps="none").select(["conv2d.rounding.float32"]).cases
-    bench = Bench(make_plan([case]), "t", lambda _: None, may_doubt=False)
+    bench = TargetJudge(make_plan([case]), "t", lambda _: None, may_doubt=False)
     bench.see(0, computed(case.call, 16))
     assert not bench.doubted()
     assert [verdict.verdict for verdict in bench.finish()] == ["disagree"]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ..core import Call, Case, Observation, Shape, Verdict
 from ..records import Ledger
-from ..running import Bench, described
+from ..running import TargetJudge, described
 from ..workers import Adapter, Failed, Ready, Seen, Terms, make_plan, observe, smoke
 from . import requested_call
 from .minimal_call import Fails
@@ -42,7 +42,7 @@ def made(cases: Sequence[Case], adapter: Adapter) -> list[Made]:
     """
     plan = make_plan(cases)
     seen: dict[int, Observation] = {}
-    bench = Bench(plan, str(adapter), lambda verdict: None)
+    bench = TargetJudge(plan, str(adapter), lambda verdict: None)
     for event in observe(Terms(), adapter, smoke(), plan.calls, plan.follow_ups):
         match event:
             case Failed():

@@ -12,8 +12,7 @@ from typing import TypeAlias
 
 from ..corpus import Corpus, shipped
 from ..running import cores
-from . import external_mutants as strangers
-from . import score, sweep_only
+from . import external_mutants, score, sweep_only
 from .kills import FILE, Kills, read
 from .mutant import Mutant, named
 from .result import Scored
@@ -65,8 +64,8 @@ def kept() -> Kills | None:
 
 
 def _of_a_stranger(corpus: Corpus, progress: Progress, path: Path, every: bool) -> Scored:
-    mutants, reset = strangers.load(path)
+    mutants, reset = external_mutants.load(path)
     with progress(len(mutants)) as done:
-        kills = strangers.measure(corpus, mutants, reset, every=every, done=done)
+        kills = external_mutants.measure(corpus, mutants, reset, every=every, done=done)
     points = {case.id for case in corpus.cases if case.sweep}
     return Scored(kills=kills, swept=[name for name, ids in kills.by_mutant.items() if ids and points.issuperset(ids)])

@@ -13,11 +13,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ..core import UNEXPECTED, Verdict
 from ..records import TargetInfo, Timing
-from ..running import Tell
+from ..running import Listener
 
 
 @contextmanager
-def following(console: Console, targets: Sequence[str], cases: int, given: Iterable[Verdict] = ()) -> Iterator[Tell]:
+def following(
+    console: Console, targets: Sequence[str], cases: int, given: Iterable[Verdict] = ()
+) -> Iterator[Listener]:
     """
     Yield a function that shows what it is told, after the verdicts that were `given` before.
     """

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from .in_process import verdicts as verdicts
     from .invocation import Progress as Progress
     from .invocation import cores as cores
-    from .release_check import Tell as Tell
     from .release_check import affected as affected
+    from .runner import Listener as Listener
     from .runner import Runner as Runner
     from .runner import TargetRun as TargetRun
-    from .target_judge import Bench as Bench
+    from .target_judge import TargetJudge as TargetJudge
     from .target_session import described as described
 else:
     from ..exports import exports

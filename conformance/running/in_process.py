@@ -11,9 +11,9 @@ from typing import Any
 
 from ..core import Observation, Verdict, attribute, from_message
 from ..records import Ledger, TargetInfo
-from ..workers import Bench as Workbench
 from ..workers import Marks, Plan, wire
-from .target_judge import Bench
+from ..workers import TargetCaller as Workbench
+from .target_judge import TargetJudge
 
 
 def verdicts(plan: Plan, target: str, backend: Any, marks: Marks | None = None) -> Iterator[Verdict]:
@@ -23,7 +23,7 @@ def verdicts(plan: Plan, target: str, backend: Any, marks: Marks | None = None) 
     `marks` is told of each call that is begun, by its number in the plan.
     """
     given: list[Verdict] = []
-    bench = Bench(plan, target, given.append)
+    bench = TargetJudge(plan, target, given.append)
     said = {name: attribute(backend, name) for name in ("result_dtypes", "precision")}
     bench.begin(TargetInfo(name=target, **said), Ledger())
     header = {"audit": False, "device": "cpu", "follow_ups": plan.follow_ups}

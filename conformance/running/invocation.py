@@ -22,11 +22,11 @@ from ..records import Ledger, Record, TargetInfo, Timing, Writer, counted, ledge
 from ..specification import versions
 from ..workers import Adapter, machine
 from . import resumption
-from .runner import Run, Runner, Tell
+from .runner import Listener, Run, Runner
 
 #: Shows a run while it goes: given the names of the targets, the number of cases and the verdicts of an earlier run, it
 #: returns a context that yields a function to call with each target, verdict and timing.
-Progress: TypeAlias = Callable[[Sequence[str], int, Iterable[Verdict]], AbstractContextManager[Tell]]
+Progress: TypeAlias = Callable[[Sequence[str], int, Iterable[Verdict]], AbstractContextManager[Listener]]
 
 #: What is to be done about a record that cannot be written to any more.
 _GO_ON = "what was judged is in it: `run --resume` goes on"
@@ -276,7 +276,7 @@ def _opened(path: Path, *, is_new: bool) -> IO[str]:
         return path.open("w", encoding="utf-8", buffering=1)
 
 
-def _both(writer: Writer, show: Tell, path: Path | None) -> Tell:
+def _both(writer: Writer, show: Listener, path: Path | None) -> Listener:
     def tell(said: TargetInfo | Verdict | Timing) -> None:
         with writing(path, _GO_ON):
             if isinstance(said, Verdict):

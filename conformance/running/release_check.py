@@ -20,7 +20,7 @@ from ..workers import Adapter, Environment, environments, targets
 from . import invocation
 from .runner import Runner
 
-Tell = Callable[[str], None]
+Printer = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,7 @@ def _framework(name: str) -> str:
     return targets.needed(targets.resolve(name).target.name)[0]
 
 
-def side(adapters: Iterable[Adapter], wanted: Requirement | None, pip: Sequence[str], tell: Tell) -> Side:
+def side(adapters: Iterable[Adapter], wanted: Requirement | None, pip: Sequence[str], tell: Printer) -> Side:
     """
     Return targets in environments that have a release, or in this one without a `wanted` one.
 
@@ -107,7 +107,7 @@ def at(adapters: Iterable[Adapter], place: Path) -> Side:
     return Side(adapters=named, environments=[found])
 
 
-def placed(adapters: Sequence[Adapter], pip: Sequence[str], tell: Tell) -> list[Adapter]:
+def placed(adapters: Sequence[Adapter], pip: Sequence[str], tell: Printer) -> list[Adapter]:
     """
     Return targets with the interpreters of the releases or environments that they ask for.
 
@@ -122,7 +122,7 @@ def _release(adapter: Adapter, package: str, version: str) -> str:
     return f"=={version}" if targets.needed(adapter.target.name)[0] == package else f"={package}=={version}"
 
 
-def _placed(adapters: Sequence[Adapter], pip: Sequence[str], tell: Tell) -> Side:
+def _placed(adapters: Sequence[Adapter], pip: Sequence[str], tell: Printer) -> Side:
     found: dict[tuple[str, ...], Environment] = {}
     ready: list[Adapter] = []
     for adapter in adapters:
@@ -145,7 +145,7 @@ def _asked(adapter: Adapter) -> tuple[str, ...]:
     return ()
 
 
-def _environment(adapter: Adapter, asked: Sequence[str], pip: Sequence[str], tell: Tell) -> Environment:
+def _environment(adapter: Adapter, asked: Sequence[str], pip: Sequence[str], tell: Printer) -> Environment:
     if not asked:
         return environments.existing(Path(adapter.release.removeprefix("=")))
     wanted = requirement(asked[0])

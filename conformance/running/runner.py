@@ -20,7 +20,7 @@ from ..workers import BATCH, Adapter, Plan, Terms, batches, make_plan
 from .target_session import Course
 
 #: What a run tells while it goes: a target has started or failed, a verdict was given, some cases took so long.
-Tell: TypeAlias = Callable[["TargetInfo | Verdict | Timing"], None]
+Listener: TypeAlias = Callable[["TargetInfo | Verdict | Timing"], None]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -88,7 +88,7 @@ class Runner:
         self,
         cases: Sequence[Case],
         adapters: Sequence[Adapter],
-        tell: Tell = lambda _: None,
+        tell: Listener = lambda _: None,
         earlier: Record | None = None,
     ) -> Run:
         """
@@ -152,7 +152,7 @@ def _finished(course: Course) -> TargetRun:
     return TargetRun(info=course.info, verdicts=course.verdicts, stale=course.stale, traceback=course.traceback)
 
 
-def _one_at_a_time(tell: Tell) -> Tell:
+def _one_at_a_time(tell: Listener) -> Listener:
     lock = threading.Lock()
 
     def locked(said: TargetInfo | Verdict | Timing) -> None:

@@ -18,7 +18,7 @@ from ..workers import Plan
 WITHOUT_CALL = ("agree", "unsupported", "not-run")
 
 
-class Bench:
+class TargetJudge:
     """
     Judges what one target makes of a plan, each observation as soon as what it rests on has been seen.
 

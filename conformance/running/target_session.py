@@ -11,7 +11,7 @@ from time import perf_counter
 from ..core import Case, Invalid, Problem, Verdict, readable
 from ..records import Entry, Ledger, Record, TargetInfo, Timing
 from ..workers import Adapter, Failed, Plan, Ready, Seen, Terms, machine, make_plan, observe, smoke
-from .target_judge import Bench
+from .target_judge import TargetJudge
 
 
 class Course:
@@ -110,7 +110,9 @@ class Course:
 
     def _made(self, plan: Plan) -> Sequence[Verdict]:
         began, imported = perf_counter(), 0.0
-        bench = Bench(plan, self.info.name, self._tell, policy=self._terms.precision, diagnose=self._terms.diagnose)
+        bench = TargetJudge(
+            plan, self.info.name, self._tell, policy=self._terms.precision, diagnose=self._terms.diagnose
+        )
         if self.info.failed is None:
             for event in observe(self._terms, self._adapter, smoke(), plan.calls, plan.follow_ups):
                 match event:
@@ -132,7 +134,7 @@ class Course:
     def _made_again(self, cases: Sequence[Case]) -> Sequence[Verdict]:
         """Return the verdicts on cases with other numbers, which nobody is told of."""
         plan = make_plan(cases)
-        bench = Bench(
+        bench = TargetJudge(
             plan,
             self.info.name,
             lambda _: None,

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from .process import Seen as Seen
     from .targets import Adapter as Adapter
     from .targets import named as named
-    from .worker import Bench as Bench
     from .worker import Marks as Marks
+    from .worker import TargetCaller as TargetCaller
 else:
     from ..exports import exports
 

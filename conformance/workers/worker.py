@@ -138,7 +138,7 @@ def main(calls: str, progress: str, descriptor: str) -> None:
     outbox.flush()
     if backend is None:
         return
-    bench = Bench(backend, header, marks)
+    bench = TargetCaller(backend, header, marks)
     # A framework's objects are here to stay: the garbage collector need not look at them.
     gc.collect()
     gc.freeze()
@@ -246,7 +246,7 @@ def _described(backend: Any) -> Message:
     }
 
 
-class Bench:
+class TargetCaller:
     """
     Where one backend makes its calls.
     """
