@@ -311,7 +311,7 @@ class Test(pytest.Item):
         Put what a reader of JUnit XML needs of the verdicts that do not agree among properties, and into system-out.
         """
         from .core import readable
-        from .reports.blocks import told
+        from .reports import told
 
         cases = {case.id: case for case in self.cases}
         quiet = ("agree", "unsupported", "not-run")
@@ -323,7 +323,7 @@ class Test(pytest.Item):
             ]
 
     def _text(self, found: Sequence[Verdict]) -> str:
-        from .reports.terminal import text
+        from .reports import text
 
         cases = {case.id: case for case in self.cases}
         blocks = [text(verdict, cases[verdict.case], self.target.ledger) for verdict in found[:SHOWN]]

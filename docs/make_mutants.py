@@ -20,7 +20,7 @@ implementations that are wrong on purpose, and says which of them no case notice
   understood, how axes are arranged, padding, windows, taps, channels, sums, bias, dtype, layout, memory, what is
   remembered from call to call. It shares no code with the reference, nor with the NumPy target.
 - Faults of gradients are in a stage of [the gradient evaluator](../../conformance/mutants/gradient_evaluator.py): the
-  cotangent, and the gradients of input, kernels and bias. They leave outputs right, and all others leave gradients right.
+  cotangent, and the gradients of input, kernels and bias. They leave outputs right; all others leave gradients right.
 - A mutant runs as a target, in a worker of its own, through the same engine and judge as a framework; what noticed it
   before, by `cases/kills.json`, it meets first, without a worker. It is *killed* by each case whose verdict is a
   disagreement. A call that it cannot say, or a fault of the suite, is no kill.

@@ -9,8 +9,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from conv_conformance import bundle, corpus
-from conv_conformance.reports import standard
+from conv_conformance import corpus
+from conv_conformance.release import bundle
+from conv_conformance.reports import specification_page
 from conv_conformance.specification import versions
 
 
@@ -21,7 +22,7 @@ def write(site: Path) -> Path:
     edition = bundle.edition()
     page = site / versions.address(edition.version)
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(standard.render(corpus.load(), edition), encoding="utf-8")
+    page.write_text(specification_page.render(corpus.load(), edition), encoding="utf-8")
     return page
 
 

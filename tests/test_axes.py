@@ -15,7 +15,7 @@ from conv_conformance.core.patterns import matches
 from conv_conformance.core.problem import Invalid
 from conv_conformance.corpus import load
 from conv_conformance.corpus.sweeps import covering_array, enlarged_cases
-from conv_conformance.lint import ABOUT_NUMBERS
+from conv_conformance.quality.lint import ABOUT_NUMBERS
 from conv_conformance.reference import evaluate, magnitude
 
 BASE = """\

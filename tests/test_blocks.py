@@ -10,7 +10,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from conv_conformance.core.verdict import Finding, Verdict
-from conv_conformance.reports.blocks import block
+from conv_conformance.reports.failure_block import block
 
 from .builders import call_of
 from .zoo import case_of, outputs

@@ -19,9 +19,10 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from conv_conformance import __version__, bundle, corpus
-from conv_conformance.bundle import Bundle
+from conv_conformance import __version__, corpus
 from conv_conformance.core.problem import Invalid
+from conv_conformance.release import bundle
+from conv_conformance.release.bundle import Bundle
 from conv_conformance.specification import citation, export, lock, versions
 from conv_conformance.specification.versions import Promise, Version
 from markdown_it import MarkdownIt

@@ -18,7 +18,7 @@ from conv_conformance.backends import numpy as numpy_adapter
 from conv_conformance.calls.features import features_of
 from conv_conformance.core.verdict import Finding, Verdict
 from conv_conformance.records.record import Record, TargetInfo, write
-from conv_conformance.reports.comparison import about, advice
+from conv_conformance.reports.diff import about, advice
 
 from .commands import Command, is_clean, lying
 from .test_groups import CASES, VALUES

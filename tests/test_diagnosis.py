@@ -28,7 +28,7 @@ from conv_conformance.diagnosis.causes import CAUSES
 from conv_conformance.diagnosis.gradients.causes import CAUSES as BACKWARD
 from conv_conformance.diagnosis.narrowed_causes import WIDER, narrowed
 from conv_conformance.records.record import verdict_from_line, verdict_to_line
-from conv_conformance.reports.blocks import block
+from conv_conformance.reports.failure_block import block
 from conv_conformance.running.runner import Runner
 from conv_conformance.workers.targets import resolve
 from hypothesis import given, settings

@@ -16,8 +16,8 @@ from conv_conformance.core.observation import Observation
 from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import Verdict
 from conv_conformance.judging.judgement import Context, judge
-from conv_conformance.reports.numerals import numeral
 from conv_conformance.reports.pictures import drawn
+from conv_conformance.reports.short_numbers import numeral
 from selenium import webdriver
 
 from .browsers import in_a_browser, shown

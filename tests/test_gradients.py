@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_conformance import validation
 from conv_conformance.backends.numpy import NumPy
 from conv_conformance.core.call import Call, PerArray
 from conv_conformance.core.case import Case
@@ -22,6 +21,7 @@ from conv_conformance.core.vocabulary import ARRAYS
 from conv_conformance.corpus import load
 from conv_conformance.judging.error_bound import gradient_tolerance
 from conv_conformance.judging.judgement import Context, judge
+from conv_conformance.quality import validation
 from conv_conformance.reference import evaluate, gradients
 from conv_conformance.running.runner import Runner
 from conv_conformance.specification import export, lock
@@ -410,7 +410,7 @@ def test_alternatives_ask_for_the_same(tmp_path: Path) -> None:
 def test_validate_computes_gradients_twice(tmp_path: Path) -> None:
     """A wrong number in a gradient is told by both formulations."""
     beside = f"    expect: {{{OUTPUT}, gradients: {{{COTANGENT}, kernel: [[[6]], [[11]]]}}}}\n"
-    found = [str(problem) for problem in validation.check(cases_of(tmp_path, CASE + beside))]
+    found = [str(problem) for problem in validation.validate_cases(cases_of(tmp_path, CASE + beside))]
     assert 2 == len(found)
     assert all("of gradient.kernel" in each and "gives 10.0 at [1, 0, 0]" in each for each in found)
 
@@ -454,7 +454,7 @@ def test_the_points_of_a_sweep_ask_for_gradients(tmp_path: Path) -> None:
         assert case.expectation.array.shape == case.call.cotangent.shape
         wanted = ("input", "kernel", "bias") if "bias=with]" in case.id else ("input", "kernel")
         assert wanted == case.call.gradients == tuple(case.expectation.gradients)
-    assert [] == list(validation.check(cases))
+    assert [] == list(validation.validate_cases(cases))
 
 
 @pytest.mark.parametrize(

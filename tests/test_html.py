@@ -34,9 +34,9 @@ from conv_conformance.records.failure_group import Group, Seen
 from conv_conformance.records.ledger import Ledger
 from conv_conformance.records.record import Record, TargetInfo
 from conv_conformance.reference import evaluate
-from conv_conformance.reports import changed, choices, html, rounding
+from conv_conformance.reports import alternatives, diff_page_data, html, rounding
+from conv_conformance.reports.page_data import NOTHING, WORDS, sheet
 from conv_conformance.reports.pictures import drawn, pictures, reads, runs
-from conv_conformance.reports.sheet import NOTHING, WORDS, sheet
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -189,8 +189,8 @@ def test_what_is_drawn(loaded: corpus.Corpus) -> None:
 def test_every_verdict_and_every_change_has_a_letter() -> None:
     """And no two of a page have the same."""
     assert {*WORDS} == {*SEVERITIES, *VERDICTS} - {"disagree"}
-    assert {*changed.WORDS} == {*CHANGES}
-    for words in ([*WORDS.values(), NOTHING], [*changed.WORDS.values(), changed.SAME, NOTHING]):
+    assert {*diff_page_data.WORDS} == {*CHANGES}
+    for words in ([*WORDS.values(), NOTHING], [*diff_page_data.WORDS.values(), diff_page_data.SAME, NOTHING]):
         assert len({each.letter for each in words}) == len(words)
         assert {each.tone for each in words} <= {"bad", "known", "good", "faint"}
 
@@ -349,7 +349,7 @@ def test_choices_are_told_by_target(loaded: corpus.Corpus) -> None:
     """What each target follows, with counts."""
     said = [("right", "computes"), ("wrong", "refuses"), ("wrong", "computes"), ("wrong", "refuses")]
     followed = [Verdict(case=SAMPLED, target=at, verdict="agree", alternative=name) for at, name in said]
-    (row,) = choices.table(record(*followed), loaded)
+    (row,) = alternatives.table(record(*followed), loaded)
     assert (row.clause, row.sentence) == ("SAME-4", loaded.clauses["SAME-4"].sentence)
     assert [list(each.items()) for each in row.followed] == [[("computes", 1)], [("refuses", 2), ("computes", 1)]]
 

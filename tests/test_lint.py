@@ -9,11 +9,12 @@ from pathlib import Path
 from textwrap import indent
 
 import pytest
-from conv_conformance import corpus, lint
+from conv_conformance import corpus
 from conv_conformance.core.problem import Invalid
 from conv_conformance.corpus import Corpus
 from conv_conformance.mutants import case_value, kills, measurement
 from conv_conformance.mutants.kills import Kills
+from conv_conformance.quality import lint
 from conv_conformance.specification.lock import meaning_digest
 
 from .commands import Command
@@ -61,7 +62,7 @@ def told(folder: Path, *bodies: str) -> list[str]:
     """
     Return the messages of the lint about some cases, but for those about choices.
     """
-    messages = [problem.message for problem in lint.check(written(folder, *bodies))]
+    messages = [problem.message for problem in lint.lint_corpus(written(folder, *bodies))]
     return [each for each in messages if "leaves a choice here" not in each]
 
 
@@ -70,7 +71,7 @@ OPEN = "clauses: [SAME-1]\npadding: same\nstrides: 2\ninput: [[[1], [2], [4]]]\n
 
 def test_a_choice_that_a_clause_leaves_is_no_one_output(tmp_path: Path) -> None:
     """A framework that may refuse is not accused; with the choice the case is fine, and so is one that leaves none."""
-    (problem,) = lint.check(written(tmp_path, f"{OPEN}expect: {{output: [[[5], [4]]]}}"))
+    (problem,) = lint.lint_corpus(written(tmp_path, f"{OPEN}expect: {{output: [[[5], [4]]]}}"))
     assert problem.message.startswith("mine.a: SAME-4 leaves a choice here: ")
     assert problem.hint == "cite it, and expect any_of: `computes` with this output, refuses as the clause has it"
     chosen = "expect: {any_of: {computes: {output: [[[5], [4]]]}, refuses: {refusal: {twin: {strides: 1}}}}}"
@@ -78,7 +79,7 @@ def test_a_choice_that_a_clause_leaves_is_no_one_output(tmp_path: Path) -> None:
         f"{OPEN.replace('SAME-1', 'SAME-1, SAME-4')}{chosen}",
         f"{OPEN.replace('strides: 2', 'strides: 1')}expect: {{output: [[[5], [10], [4]]]}}",
     ]
-    assert [] == [*lint.check(written(tmp_path, *fine))]
+    assert [] == [*lint.lint_corpus(written(tmp_path, *fine))]
 
 
 def test_a_plain_case_is_fine(tmp_path: Path) -> None:
@@ -88,7 +89,7 @@ def test_a_plain_case_is_fine(tmp_path: Path) -> None:
 
 def test_where_a_problem_stands(tmp_path: Path) -> None:
     """A problem has file and line of its case, and a hint."""
-    (problem,) = lint.check(written(tmp_path, PLAIN, PLAIN.replace("[5], [10]", "[0], [0]").replace("1", "0")))
+    (problem,) = lint.lint_corpus(written(tmp_path, PLAIN, PLAIN.replace("[5], [10]", "[0], [0]").replace("1", "0")))
     assert (str(tmp_path / "mine.yaml"), 11, 1) == (problem.path, problem.line, problem.column)
     assert problem.message.startswith("mine.b: ")
     assert problem.hint
@@ -240,7 +241,7 @@ def test_sweeps_are_not_held_to_it(tmp_path: Path) -> None:
     )
     points = corpus.load([file], sweeps="quick")
     assert 2 == len(points.cases)
-    assert [] == list(lint.check(points))
+    assert [] == list(lint.lint_corpus(points))
 
 
 def test_clauses_name_twins_that_are_there() -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conv_conformance import corpus, lint, validation
+from conv_conformance import corpus
 from conv_conformance.core.case import Case
 from conv_conformance.core.expectation import AnyOf, Output, Refusal, Shape
 from conv_conformance.core.problem import Invalid
+from conv_conformance.quality import lint, validation
 from conv_conformance.specification import citation, lock, versions
 
 from .commands import CASES, Command
@@ -148,8 +149,8 @@ def day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """
     monkeypatch.setattr(lock, "FILE", str(tmp_path / "lock.json"))
     monkeypatch.setattr(versions, "FILE", str(tmp_path / "versions.json"))
-    monkeypatch.setattr(validation, "check", lambda cases: ())
-    monkeypatch.setattr(lint, "check", lambda corpus: ())
+    monkeypatch.setattr(validation, "validate_cases", lambda cases: ())
+    monkeypatch.setattr(lint, "lint_corpus", lambda corpus: ())
     monkeypatch.setattr(citation, "RELEASED", "2027-03-09")
     return citation.RELEASED
 

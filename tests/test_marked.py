@@ -20,7 +20,7 @@ from conv_conformance.mutants.kills import Kills
 from conv_conformance.mutants.mutant import Mutant
 from conv_conformance.mutants.result import Scored
 from conv_conformance.mutants.sweep_only import Marked
-from conv_conformance.reports import mutation
+from conv_conformance.reports import mutants
 from conv_conformance.specification.lock import meaning_digest
 from rich.console import Console
 
@@ -76,7 +76,7 @@ def told(found: Marked) -> list[str]:
     """Return the lines that a person is shown of marked mutants."""
     shown = StringIO()
     scored = Scored(kills=Kills(cases=(), by_mutant={}), clauses={"CONV-1": []}, marked=found)
-    mutation.show(Console(width=200, file=shown), scored)
+    mutants.show(Console(width=200, file=shown), scored)
     return shown.getvalue().splitlines()
 
 
@@ -112,7 +112,7 @@ def test_sweeps_hide_no_weak_literal_corpus(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(measurement, "needing_sweeps", lambda _: {str(WIDE): WIDE})
     some = swept().select(["conv1d.valid.*", "conv2d.*kernel_size=5*"])
     scored = measurement.perform(
-        some, partial(mutation.following, Console(quiet=True)), strangers=None, every=False, jobs=2
+        some, partial(mutants.mutant_progress, Console(quiet=True)), strangers=None, every=False, jobs=2
     )
     assert ([str(WIDE)], [], 1) == (scored.kills.survivors, scored.marked.kills.survivors, scored.exit_code)
     assert [case.id for case in some.cases if not case.sweep] == scored.kills.cases

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
-from conv_conformance import bundle, corpus
+from conv_conformance import corpus
+from conv_conformance.release import bundle
 from markdown_it import MarkdownIt
 
 if sys.version_info >= (3, 11):

@@ -18,7 +18,7 @@ from conv_conformance.core.expectation import AnyOf, Expectation, Output
 from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import Verdict
 from conv_conformance.judging.judgement import Context, judge
-from conv_conformance.reports.script import script
+from conv_conformance.reports.bare_script import script
 from conv_conformance.workers import targets, wire
 from conv_conformance.workers.limits import Terms
 from conv_conformance.workers.plan import smoke

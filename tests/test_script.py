@@ -12,7 +12,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from conv_conformance.core.verdict import Verdict
-from conv_conformance.reports.script import LETTERS, WRITTEN_OUT, script
+from conv_conformance.reports.bare_script import LETTERS, WRITTEN_OUT, script
 
 from .builders import call_of
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_conformance import validation
 from conv_conformance.backends.numpy import NumPy
 from conv_conformance.core.call import Call, PerArray
 from conv_conformance.core.case import Case
@@ -24,6 +23,7 @@ from conv_conformance.corpus.builder import build_call
 from conv_conformance.corpus.format.cases import read_file
 from conv_conformance.corpus.sweeps import enlarged_cases
 from conv_conformance.judging.error_bound import second_order_tolerance
+from conv_conformance.quality import validation
 from conv_conformance.reference import gradients, second_order, second_order_magnitudes, second_order_products
 from conv_conformance.running.runner import Runner
 from conv_conformance.specification import export, lock
@@ -360,9 +360,10 @@ def test_a_case_asks_and_expects(tmp_path: Path) -> None:
     assert isinstance(case.expectation, Output)
     assert (("cotangent", "kernel"), ("input", "kernel")) == (case.call.second_order, case.call.directions)
     assert [[[0]], [[3]]] == case.expectation.second_order["kernel"].tolist()
-    assert [] == list(validation.check([case]))
+    assert [] == list(validation.validate_cases([case]))
     found = [
-        str(problem) for problem in validation.check(cases_of(tmp_path, CASE + BESIDE.replace("[11]]]", "[12]]]")))
+        str(problem)
+        for problem in validation.validate_cases(cases_of(tmp_path, CASE + BESIDE.replace("[11]]]", "[12]]]")))
     ]
     assert 2 == len(found)
     assert all("of second.cotangent" in each and "gives 11.0 at [0, 2, 0]" in each for each in found)

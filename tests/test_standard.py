@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 from conv_conformance import corpus, specification
-from conv_conformance.reports import standard
-from conv_conformance.reports.standard import Edition
+from conv_conformance.reports import specification_page
+from conv_conformance.reports.specification_page import Edition
 from selenium import webdriver
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -68,7 +68,7 @@ def edition() -> Edition:
 @pytest.fixture(scope="module")
 def text(loaded: corpus.Corpus, edition: Edition) -> str:
     """The page."""
-    return standard.render(loaded, edition)
+    return specification_page.render(loaded, edition)
 
 
 def test_every_clause_has_its_anchor(text: str, loaded: corpus.Corpus) -> None:
@@ -112,7 +112,7 @@ def test_a_clause_that_is_withdrawn_keeps_its_anchor(loaded: corpus.Corpus, edit
         "SAME-1": replace(loaded.clauses["SAME-1"], superseded_by="SAME-2"),
         "SAME-2": replace(loaded.clauses["SAME-2"], revised="0.2"),
     }
-    made = standard.render(
+    made = specification_page.render(
         replace(loaded, clauses={**loaded.clauses, **changed}), replace(edition, version="0.2", date="2027-03-09")
     )
     assert '<section id="same-1" class="clause">' in made
@@ -148,7 +148,7 @@ def test_what_is_written_in_commentary_is_text(
     for each, known, appendix in ((plain_area, loaded.clauses, "x"), (bad_area, clauses, HOSTILE)):
         monkeypatch.setattr(specification, "load", lambda corpus, each=each: (each,))
         made = replace(edition, appendices={"glossary": appendix})
-        pages.append(Page(standard.render(replace(loaded, clauses=known), made)))
+        pages.append(Page(specification_page.render(replace(loaded, clauses=known), made)))
     plain, hostile = pages
     assert {tag for tag, _ in plain.elements} == {tag for tag, _ in hostile.elements}
     assert {*plain.values("href")} == {*hostile.values("href")}

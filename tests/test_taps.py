@@ -27,7 +27,7 @@ from conv_conformance.mutants.evaluator import HONEST, evaluate
 from conv_conformance.records.failure_group import Group, Seen
 from conv_conformance.records.ledger import Ledger
 from conv_conformance.records.record import Record, TargetInfo, read
-from conv_conformance.reports.blocks import Item, block_of
+from conv_conformance.reports.failure_block import Item, block_of
 from conv_conformance.workers import targets
 from conv_conformance.workers.limits import Terms
 

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_conformance import validation
 from conv_conformance.backends.numpy import NumPy
 from conv_conformance.core.backend import Outputs
 from conv_conformance.core.call import Call
@@ -32,8 +31,9 @@ from conv_conformance.explain.verdict_account import account
 from conv_conformance.judging.interval import Interval
 from conv_conformance.judging.judgement import Context, judge
 from conv_conformance.judging.training_enclosure import enclosure
+from conv_conformance.quality import validation
 from conv_conformance.reference.training_path import matrix, matrix_again, trajectory
-from conv_conformance.reports.script import script
+from conv_conformance.reports.bare_script import script
 from conv_conformance.running.runner import Runner
 from conv_conformance.specification import export, lock
 from conv_conformance.workers import wire
@@ -324,14 +324,14 @@ def test_an_output_that_is_exactly_right_is_certain() -> None:
 def test_validation_finds_a_checkpoint_that_is_off(tmp_path: Path) -> None:
     """By one in the last place that is written, or where nothing is certain any more."""
     case = read(tmp_path)
-    assert [] == list(validation.check([case]))
+    assert [] == list(validation.validate_cases([case]))
     off = read(tmp_path, ("6.33333333", "6.33333433"))
-    assert "after 0 updates the exact way is at 6.333" in next(iter(validation.check([off]))).message
+    assert "after 0 updates the exact way is at 6.333" in next(iter(validation.validate_cases([off]))).message
     missed = read(tmp_path, ("loss_below: 10", "loss_below: 0.1"))
-    (problem,) = validation.check([missed])
+    (problem,) = validation.validate_cases([missed])
     assert "the exact way itself is not what is expected: the loss ends at" in problem.message
     late = read(tmp_path, ("[[[0]], [[1]]]", "[[[0.3]], [[1.9999999]]]"), ("{0: {loss: 6.33333333}", "{2: {loss: 1}"))
-    assert "after 2 updates nothing is certain" in next(iter(validation.check([late]))).message
+    assert "after 2 updates nothing is certain" in next(iter(validation.validate_cases([late]))).message
 
 
 @pytest.mark.parametrize("case", shipped(), ids=lambda case: case.id)

@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conv_conformance import corpus, lint, specification
+from conv_conformance import corpus, specification
 from conv_conformance.core.problem import Invalid
 from conv_conformance.corpus import clauses
 from conv_conformance.corpus.clauses import Clause
 from conv_conformance.corpus.sweeps import points
+from conv_conformance.quality import lint
 from conv_conformance.running import invocation
 from conv_conformance.specification import citation, versions
 from conv_conformance.specification.versions import Promise, Version, Versions

@@ -57,7 +57,7 @@ def translate(out: Console, cases: Sequence[Case]) -> int:
     """
     from rich.text import Text
 
-    from ..reports.blocks import small
+    from ..reports import small
     from ..running import invocation
     from ..workers import targets
 
@@ -107,7 +107,7 @@ def _account(case: Case, made: Made) -> Iterator[tuple[str, str]]:
 def _judged(case: Case, verdict: Verdict) -> Iterator[tuple[str, str]]:
     """Yield the verdict, with the alternative that was followed, and of a wrong output its cause and the numbers."""
     from ..core import Shape
-    from ..reports.blocks import block
+    from ..reports import block
 
     if isinstance(case.expectation, Shape) and not case.clauses:
         return  # the call has no meaning, and nothing is expected of it
@@ -188,7 +188,7 @@ def _print_smallest(case: Case, call: Call, adapter: Adapter) -> None:
     from ..core import Verdict
     from ..corpus import writer
     from ..explain import made, requested_call
-    from ..reports.script import script
+    from ..reports import script
 
     name = f"{case.id.partition('[')[0]}-shrunk"
     small = requested_call.case(call)

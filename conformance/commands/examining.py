@@ -27,12 +27,12 @@ def validate(what: Sequence[str], sweeps: str, redundant: bool, is_release: bool
 
     Exit codes: 0 nothing wrong; 1 redundant cases; 2 something wrong.
     """
-    from .. import lint, specification
+    from .. import specification
     from ..core import Invalid
     from ..corpus import shipped
     from ..mutants import case_value
+    from ..quality import lint, validate_cases
     from ..specification import citation, lock, versions
-    from ..validation import check
 
     if is_release and (what or redundant):
         raise click.UsageError("--lock takes the whole corpus")
@@ -46,7 +46,7 @@ def validate(what: Sequence[str], sweeps: str, redundant: bool, is_release: bool
         click.echo("".join(f"{'  '.join(ids)}\n" for ids in groups), nl=False)
         return 1 if groups else 0
     # What a superseded case expected was right in its day.
-    problems = [*check([case for case in corpus.cases if not case.superseded_by]), *lint.check(corpus)]
+    problems = [*validate_cases([case for case in corpus.cases if not case.superseded_by]), *lint.lint_corpus(corpus)]
     if not what:
         problems += [*specification.wrong(corpus), *lint.check_twins(corpus), *lint.check_kept(corpus, shipped())]
     if problems:
@@ -102,11 +102,11 @@ def mutants(
     that cite it.
     """
     from ..mutants import kills, measurement
-    from ..reports import mutation
+    from ..reports import mutants as mutation
 
     if write is not None and (not every or strangers is not None):
         raise click.UsageError("--write needs --all, and no --with")
-    progress = partial(mutation.following, showing.console(stderr=True))
+    progress = partial(mutation.mutant_progress, showing.console(stderr=True))
     scored = measurement.perform(showing.corpus(what, sweeps), progress, strangers=strangers, every=every, jobs=jobs)
     mutation.show(showing.console(stderr=False), scored)
     if target is not None:

@@ -198,7 +198,7 @@ def _parameters(way: Any) -> Iterator[str]:
 
 def _show(out: Console, call: Call, cited: Iterable[str], known: Mapping[str, Clause]) -> None:
     from ..explain import requested_call, worked_example
-    from ..reports.blocks import parameters
+    from ..reports import parameters
 
     why = requested_call.objection(call) if call.training is None else ""
     lines = [("call", parameters(call))]

@@ -24,7 +24,7 @@ def release(place: Path, is_there: bool) -> int:
     Exit codes: 0 it is written, or as its checksums say; 1 a file of it is not; 2 invalid usage, or it cannot be
     written.
     """
-    from .. import bundle
+    from ..release import bundle
     from ..specification import citation
 
     if is_there:

@@ -64,9 +64,9 @@ def progress(console: Console) -> Progress:
     """
     Return what shows a run on a console while it goes.
     """
-    from ..reports.progress import following
+    from ..reports import run_progress
 
-    return partial(following, console)
+    return partial(run_progress, console)
 
 
 def corpus(what: Sequence[str], sweeps: str, *, mutators: bool = False) -> Corpus:
@@ -172,7 +172,7 @@ def comparison(
     """
     Print what changed, and write it where asked.
     """
-    from ..reports import comparison as reports
+    from ..reports import diff as reports
 
     known, out, cases = ledger(), console(stderr=False), {case.id: case for case in corpus.cases}
     reports.show(out, found, cases, known)

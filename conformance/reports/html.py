@@ -17,8 +17,8 @@ from markupsafe import Markup
 from ..analysis import Comparison
 from ..corpus import Corpus
 from ..records import Ledger, Record
-from . import assets, changed
-from .sheet import sheet
+from . import diff_page_data, page_files
+from .page_data import sheet
 
 #: What of a sheet the script draws; the rest stands in the page.
 SCRIPTED = ("targets", "words", "areas", "cases", "details", "texts", "runs")
@@ -37,13 +37,13 @@ def compared(found: Comparison, corpus: Corpus, ledger: Ledger, notes: Sequence[
     """
     Return the page of two records that are compared, with notes above all.
     """
-    return _page(changed.sheet(found, corpus, ledger, notes))
+    return _page(diff_page_data.sheet(found, corpus, ledger, notes))
 
 
 def _page(said: Mapping[str, Any]) -> str:
-    style, script = assets.read("report.css"), assets.read("report.js")
+    style, script = page_files.read("report.css"), page_files.read("report.js")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(assets.read("report.html.jinja"))
+    template = environment.from_string(page_files.read("report.html.jinja"))
     text = template.render(
         sheet=said,
         shown=[name for name in said["counted"] if any(name in target["counts"] for target in said["targets"])],
@@ -51,8 +51,8 @@ def _page(said: Mapping[str, Any]) -> str:
         data=Markup(embedded({name: said[name] for name in SCRIPTED})),  # noqa: S704 - escaped there
         style=Markup(style),  # noqa: S704 - our own
         script=Markup(script),  # noqa: S704 - our own
-        style_hash=assets.digest(style),
-        script_hash=assets.digest(script),
+        style_hash=page_files.digest(style),
+        script_hash=page_files.digest(script),
     )
     # Half of a surrogate pair, which JSON may hold, is no character that a file can.
     return text.encode("utf-8", "replace").decode()

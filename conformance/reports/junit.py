@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from ..core import Case, Verdict, fails
 from ..records import Group, Record
-from .blocks import probed, told
+from .failure_block import probed, told
 
 # What XML 1.0 cannot hold, even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

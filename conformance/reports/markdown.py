@@ -10,7 +10,7 @@ from types import MappingProxyType
 from ..core import OPERANDS, VERDICTS, Case
 from ..corpus import Clause
 from ..records import Group, Ledger, Record, of
-from .blocks import Block, block_of, items
+from .failure_block import Block, block_of, items
 from .terminal import unsteady
 
 #: GitHub refuses a step's summary above 1 MiB; the report stays below it and says what was left out.

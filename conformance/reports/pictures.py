@@ -15,7 +15,7 @@ from ..core import ARRAYS, DIRECTIONS, OF_OUTPUT, AnyOf, Array, Call, Expectatio
 from ..judging import KEPT, wide
 from ..reference import MODES, Undefined, tap_positions
 from ..specification import export
-from .numerals import numeral
+from .short_numbers import numeral
 
 #: An array with more elements than are written out is a heat map, up to so many.
 MAPPED = 1024

@@ -17,7 +17,7 @@ from ..running import Listener
 
 
 @contextmanager
-def following(
+def run_progress(
     console: Console, targets: Sequence[str], cases: int, given: Iterable[Verdict] = ()
 ) -> Iterator[Listener]:
     """

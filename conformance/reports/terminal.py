@@ -18,7 +18,7 @@ from rich.text import Text
 from ..core import VERDICTS, Case, Verdict
 from ..corpus import Clause
 from ..records import Followed, Ledger, Record, TargetInfo, inconsistent, of
-from .blocks import Block, block, block_of, items
+from .failure_block import Block, block, block_of, items
 
 #: More blocks than this are counted, not shown: a person reads the first ones, a program reads the record.
 SHOWN = 25

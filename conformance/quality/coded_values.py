@@ -9,8 +9,8 @@ from itertools import permutations
 
 import numpy as np
 
-from . import reference
-from .core import ARRAYS, PARTS, STRUCTURE_LIMIT, Array, Call, Case, Output, is_integer, numpy_type
+from .. import reference
+from ..core import ARRAYS, PARTS, STRUCTURE_LIMIT, Array, Call, Case, Output, is_integer, numpy_type
 
 
 def confusable(case: Case, outputs: list[Output]) -> Iterator[tuple[str, str]]:

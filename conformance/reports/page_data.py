@@ -16,9 +16,9 @@ from .. import specification
 from ..core import UNEXPECTED, VERDICTS, Case, Verdict
 from ..corpus import Corpus
 from ..records import Ledger, Record, TargetInfo
-from . import choices, rounding
-from .blocks import block, parameters, probed, seen
-from .comparison import sentence
+from . import alternatives, rounding
+from .diff import sentence
+from .failure_block import block, parameters, probed, seen
 from .pictures import nearby, pictures
 
 
@@ -96,7 +96,7 @@ def sheet(record: Record, corpus: Corpus, ledger: Ledger) -> dict[str, Any]:
         "why": list(_reasons(record)),
         "counted": VERDICTS,
         "targets": [_target(target, record) for target in record.targets],
-        "choices": choices.table(record, corpus),
+        "choices": alternatives.table(record, corpus),
         "rounding": rounding.plot(record),
         **laid_out(_said(record, corpus, ledger), corpus),
     }

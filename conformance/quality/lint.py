@@ -12,8 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from .coding import confusable
-from .core import (
+from ..core import (
     PARTS,
     STRUCTURE_LIMIT,
     AnyOf,
@@ -26,11 +25,12 @@ from .core import (
     matches,
     suggestion,
 )
-from .corpus import Clause, Corpus, choices
-from .judging import gradient_tolerance, second_order_tolerance, tolerance
-from .mutants import case_value
-from .specification import lock, versions
-from .twins import distant
+from ..corpus import Clause, Corpus, choices
+from ..judging import gradient_tolerance, second_order_tolerance, tolerance
+from ..mutants import case_value
+from ..specification import lock, versions
+from .coded_values import confusable
+from .refusal_twins import distant
 
 #: What is wrong, and how to mend it.
 Complaint: TypeAlias = tuple[str, str]
@@ -38,7 +38,7 @@ Complaint: TypeAlias = tuple[str, str]
 ABOUT_NUMBERS = ("ROUND-*", "NUM-*", "NAN-*", "ZERO-*", "SUBNORMAL-*", "PURE-*", "DTYPE-3")
 
 
-def check(corpus: Corpus) -> Iterator[Problem]:
+def lint_corpus(corpus: Corpus) -> Iterator[Problem]:
     """
     Yield what is wrong with the literal cases of a corpus, each by itself.
     """

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from . import reference
-from .core import FORMATS, AnyOf, Array, Call, Case, Expectation, Fit, Output, Problem, Refusal, Shape
-from .judging import Run, enclosure, straying
-from .reference import matrix, matrix_again, trajectory
+from .. import reference
+from ..core import FORMATS, AnyOf, Array, Call, Case, Expectation, Fit, Output, Problem, Refusal, Shape
+from ..judging import Run, enclosure, straying
+from ..reference import matrix, matrix_again, trajectory
 
 #: The evaluators and differentiators, of the first order and the second, by what a message calls them.
 ROUTES = {
@@ -20,7 +20,7 @@ ROUTES = {
 }
 
 
-def check(cases: Iterable[Case]) -> Iterator[Problem]:
+def validate_cases(cases: Iterable[Case]) -> Iterator[Problem]:
     """
     Yield what is wrong with the expectations of `cases`.
     """

@@ -15,9 +15,9 @@ from rich.text import Text
 from ..analysis import CHANGES, Change, Comparison, Pair
 from ..core import Case, Verdict
 from ..records import Group, Ledger, group_to_line
-from .blocks import block, share
+from .bare_script import script
+from .failure_block import block, share
 from .markdown import SIZE, escaped
-from .script import script
 
 FORMAT = "conv-conformance-diff/1"
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from ..core import ARRAYS, OPERANDS, SEVERITIES, UNEXPECTED, Array, Call, Case, Verdict
 from ..records import Group, Ledger, Record, Seen, TargetInfo
-from .numerals import numeral
-from .script import written
+from .bare_script import written
+from .short_numbers import numeral
 
 #: An array with more elements than this is described, not written out.
 WRITTEN_OUT = 24

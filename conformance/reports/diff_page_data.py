@@ -11,8 +11,8 @@ from ..analysis import CHANGES, Change, Comparison
 from ..core import Case, Verdict
 from ..corpus import Corpus
 from ..records import Ledger
-from . import comparison
-from .sheet import NOTHING, Once, Said, Word, about, laid_out, shown, version, word
+from . import diff
+from .page_data import NOTHING, Once, Said, Word, about, laid_out, shown, version, word
 
 #: What is said of a change, the worst first.
 WORDS: Mapping[str, Word] = {
@@ -42,11 +42,11 @@ def sheet(found: Comparison, corpus: Corpus, ledger: Ledger, notes: Sequence[str
     """
     return {
         "title": "Convolution conformance: what changed",
-        "about": [*_sides(found), *comparison.about(found)],
+        "about": [*_sides(found), *diff.about(found)],
         "notes": list(notes),
         "why": [
             {
-                "text": f"{comparison.sentence(group)}. Means: {CHANGES[group.verdict]}. Acts: {group.acts}.",
+                "text": f"{diff.sentence(group)}. Means: {CHANGES[group.verdict]}. Acts: {group.acts}.",
                 "case": group.smallest,
             }
             for group in found.groups

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from .core import ARRAYS, AnyOf, Array, Call, Case, Expectation, PerArray, Refusal
-from .corpus import Clause, choices
-from .reference import Undefined, check
+from ..core import ARRAYS, AnyOf, Array, Call, Case, Expectation, PerArray, Refusal
+from ..corpus import Clause, choices
+from ..reference import Undefined, check
 
 #: The keys with one value, and those with one for each array.
 PARAMETERS = (

@@ -20,7 +20,7 @@ STEP = 50
 
 
 @contextmanager
-def following(console: Console, count: int) -> Iterator[Done]:
+def mutant_progress(console: Console, count: int) -> Iterator[Done]:
     """
     Yield a function that is told each mutant that is done: a bar on a terminal, now and then a line in a log.
     """

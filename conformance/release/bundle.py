@@ -23,11 +23,11 @@ from typing import IO
 
 from jinja2 import Environment, StrictUndefined
 
-from . import __version__
-from .core import Invalid, Problem, writing
-from .corpus import Corpus, shipped
-from .reports import assets, standard
-from .specification import citation, export, lock, versions
+from .. import __version__
+from ..core import Invalid, Problem, writing
+from ..corpus import Corpus, shipped
+from ..reports import page_files, specification_page
+from ..specification import citation, export, lock, versions
 
 SUMS = "SHA256SUMS"
 #: Ends of names of archives that are not written.
@@ -81,7 +81,7 @@ def made(corpus: Corpus) -> Bundle:
     content = {
         **{place: _document(path) for path, place in _DOCUMENTS.items()},
         **dict(_sources()),
-        versions.address(current.version): standard.render(corpus, current).encode(),
+        versions.address(current.version): specification_page.render(corpus, current).encode(),
         "corpus.json": (json.dumps(export.document(corpus), ensure_ascii=False, allow_nan=False) + "\n").encode(),
         "README.md": _readme(corpus, current).encode(),
     }
@@ -90,13 +90,13 @@ def made(corpus: Corpus) -> Bundle:
     return Bundle(name=f"conv-conformance-{__version__}", files={**content, SUMS: sums.encode()}, time=_time())
 
 
-def edition() -> standard.Edition:
+def edition() -> specification_page.Edition:
     """
     Return the edition of the specification that is shipped.
     """
     version = versions.current()
     released = versions.read(shipped() / versions.FILE)
-    return standard.Edition(
+    return specification_page.Edition(
         version=version,
         date=released[version].date if version in released else "",
         maker=f"conv-conformance {__version__}",
@@ -135,12 +135,12 @@ def _linked(path: str, content: bytes, paths: Collection[str]) -> bytes:
 
 def _document(path: str) -> bytes:
     """Return a document of the repository: from where the wheel has put it, or from the checkout."""
-    installed, checkout = Path(__file__).parent / "documents", Path(__file__).parents[1]
+    installed, checkout = Path(__file__).parents[1] / "documents", Path(__file__).parents[2]
     return ((installed if installed.is_dir() else checkout) / path).read_bytes()
 
 
-def _readme(corpus: Corpus, edition: standard.Edition) -> str:
-    text = assets.read("bundle.md.jinja")
+def _readme(corpus: Corpus, edition: specification_page.Edition) -> str:
+    text = page_files.read("bundle.md.jinja")
     environment = Environment(
         autoescape=False,  # noqa: S701 - it is Markdown
         undefined=StrictUndefined,

@@ -19,7 +19,7 @@ from markupsafe import Markup
 from .. import specification
 from ..corpus import Corpus, excerpt, shipped
 from ..specification import template_filters
-from . import assets
+from . import page_files
 
 #: Headings of an appendix stand below that of the page's section.
 _DEEPER = {"h1": "h2", "h2": "h3", "h3": "h4"}
@@ -49,12 +49,12 @@ def render(corpus: Corpus, edition: Edition) -> str:
 
     """
     areas = specification.load_commentary(corpus)
-    style = assets.read("standard.css")
+    style = page_files.read("standard.css")
     literal = {case.id: case for case in corpus.cases if not case.sweep}
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {name: _marked(each, corpus) for name, each in template_filters.FILTERS.items()}
     environment.filters |= {"inline": _marked(str, corpus), "block": lambda text: _document(text, corpus)}
-    return environment.from_string(assets.read("standard.html.jinja")).render(
+    return environment.from_string(page_files.read("standard.html.jinja")).render(
         areas=areas,
         clauses=corpus.clauses,
         cases=literal,
@@ -64,7 +64,7 @@ def render(corpus: Corpus, edition: Edition) -> str:
         names=template_filters.NAMES,
         required=sum(clause.level == "required" for clause in corpus.clauses.values()),
         style=Markup(style),  # noqa: S704 - our own
-        style_hash=assets.digest(style),
+        style_hash=page_files.digest(style),
     )
 
 

@@ -1,0 +1,15 @@
+"""
+The checks that a corpus must pass: expectations against the reference, and the lint of cases and clauses.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from . import lint as lint
+    from .validation import validate_cases as validate_cases
+else:
+    from ..exports import exports
+
+    __getattr__, __dir__ = exports(__name__, __file__)

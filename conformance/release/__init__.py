@@ -1,0 +1,14 @@
+"""
+The bundle of a release: specification, corpus and checksums, the same bytes wherever it is made.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from . import bundle as bundle
+else:
+    from ..exports import exports
+
+    __getattr__, __dir__ = exports(__name__, __file__)
