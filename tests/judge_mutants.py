@@ -38,19 +38,19 @@ class Mutant:
 
 
 def _judge(before: str, after: str, *tests: str) -> Mutant:
-    return Mutant(module="judge", before=before, after=after, tests=tests or ("test_judge.py",))
+    return Mutant(module="judging.judgement", before=before, after=after, tests=tests or ("test_judge.py",))
 
 
 def _difference(before: str, after: str) -> Mutant:
-    return Mutant(module="difference", before=before, after=after, tests=("test_judge.py",))
+    return Mutant(module="judging.difference", before=before, after=after, tests=("test_judge.py",))
 
 
 def _numerics(before: str, after: str, *tests: str) -> Mutant:
-    return Mutant(module="numerics", before=before, after=after, tests=tests or ("test_judge.py",))
+    return Mutant(module="judging.error_bound", before=before, after=after, tests=tests or ("test_judge.py",))
 
 
 def _evidence(before: str, after: str) -> Mutant:
-    return Mutant(module="evidence", before=before, after=after, tests=("test_evidence.py",))
+    return Mutant(module="judging.precision", before=before, after=after, tests=("test_evidence.py",))
 
 
 def _rounded(before: str, after: str) -> Mutant:
@@ -58,43 +58,47 @@ def _rounded(before: str, after: str) -> Mutant:
 
 
 def _slices(before: str, after: str) -> Mutant:
-    return Mutant(module="reference.slices", before=before, after=after, tests=("test_slices.py",))
+    return Mutant(module="reference.exact.slices", before=before, after=after, tests=("test_slices.py",))
 
 
 def _expansion(before: str, after: str) -> Mutant:
-    return Mutant(module="reference.expansion", before=before, after=after, tests=("test_slices.py",))
+    return Mutant(module="reference.exact.expansion", before=before, after=after, tests=("test_slices.py",))
 
 
 def _places(before: str, after: str) -> Mutant:
-    return Mutant(module="reference.places", before=before, after=after, tests=("test_reference.py",))
+    return Mutant(module="reference.first.tap_positions", before=before, after=after, tests=("test_reference.py",))
 
 
 def _run(before: str, after: str, *tests: str) -> Mutant:
-    return Mutant(module="run", before=before, after=after, tests=tests or ("test_run.py",))
+    return Mutant(module="running.runner", before=before, after=after, tests=tests or ("test_run.py",))
 
 
 def _bench(before: str, after: str, *tests: str) -> Mutant:
-    return Mutant(module="bench", before=before, after=after, tests=tests or ("test_run.py",))
+    return Mutant(module="running.target_judge", before=before, after=after, tests=tests or ("test_run.py",))
 
 
 def _plan(before: str, after: str) -> Mutant:
-    return Mutant(module="plan", before=before, after=after, tests=("test_run.py",))
+    return Mutant(module="workers.plan", before=before, after=after, tests=("test_run.py",))
 
 
 def _course(before: str, after: str) -> Mutant:
-    return Mutant(module="course", before=before, after=after, tests=("test_run.py",))
+    return Mutant(module="running.target_session", before=before, after=after, tests=("test_run.py",))
 
 
 def _ledger(before: str, after: str) -> Mutant:
-    return Mutant(module="ledger", before=before, after=after, tests=("test_ledger.py",))
+    return Mutant(module="records.ledger", before=before, after=after, tests=("test_ledger.py",))
 
 
 def _conjunctions(before: str, after: str) -> Mutant:
-    return Mutant(module="conjunctions", before=before, after=after, tests=("test_groups.py",))
+    return Mutant(module="analysis.condition_search", before=before, after=after, tests=("test_groups.py",))
 
 
 def _gathering(before: str, after: str) -> Mutant:
-    return Mutant(module="gathering", before=before, after=after, tests=("test_groups.py",))
+    return Mutant(module="analysis.failure_groups", before=before, after=after, tests=("test_groups.py",))
+
+
+def _sizes(before: str, after: str) -> Mutant:
+    return Mutant(module="calls.case_features", before=before, after=after, tests=("test_groups.py",))
 
 
 GRADIENTS = "test_gradients.py"
@@ -154,7 +158,7 @@ MUTANTS = {
     "tolerance-times-ten": _difference("differing(error > allowed.bound)", "differing(error > 10 * allowed.bound)"),
     "tolerance-is-absolute": _difference("differing(error > allowed.bound)", "differing(error > 1e-5)"),
     "tolerance-is-relative": _difference(
-        "differing(error > allowed.bound)", "differing(error > 1e-3 * np.abs(numerics.wide(expected)))"
+        "differing(error > allowed.bound)", "differing(error > 1e-3 * np.abs(error_bound.wide(expected)))"
     ),
     "tolerance-of-the-largest": _difference("error > allowed.bound", "error > allowed.bound.max()"),
     "mean-error": _difference("differing(error > allowed.bound)", "differing(error.mean() > allowed.bound)"),
@@ -270,7 +274,7 @@ MUTANTS = {
     "signed-zero-not-heard": _judge("if part.signed_zero and", "if False and"),
     "signed-zero-always": _judge("if part.signed_zero and (", "if ("),
     "sign-of-the-real-part": _difference(
-        "    parts = _parts(numerics.wide(array))\n", "    parts = _parts(numerics.wide(array))[:1]\n"
+        "    parts = _parts(error_bound.wide(array))\n", "    parts = _parts(error_bound.wide(array))[:1]\n"
     ),
     # Dtypes
     "dtype-forgotten": _difference("return None if name == expected else", "return None and"),
@@ -279,18 +283,18 @@ MUTANTS = {
     ),
     "dtype-of-a-shape-forgotten": _judge(' or difference.dtype(dtype, observation.dtypes["output"])\n', "\n"),
     "integers-as-floats": _judge(
-        "found = differing(expected != got)", "found = differing(numerics.wide(expected) != numerics.wide(got))"
+        "found = differing(expected != got)", "found = differing(error_bound.wide(expected) != error_bound.wide(got))"
     ),
     "integers-wrap-in-a-byte": _judge(
         "found = differing(expected != got)", "found = differing(expected.astype('i1') != got.astype('i1'))"
     ),
     "complex-by-real-part": _judge(
-        "y, seen = numerics.wide(expected), numerics.wide(got)",
-        "y, seen = numerics.wide(expected).real, numerics.wide(got).real",
+        "y, seen = error_bound.wide(expected), error_bound.wide(got)",
+        "y, seen = error_bound.wide(expected).real, error_bound.wide(got).real",
     ),
     "complex-by-magnitude": _judge(
-        "y, seen = numerics.wide(expected), numerics.wide(got)",
-        "y, seen = abs(numerics.wide(expected)), abs(numerics.wide(got))",
+        "y, seen = error_bound.wide(expected), error_bound.wide(got)",
+        "y, seen = abs(error_bound.wide(expected)), abs(error_bound.wide(got))",
     ),
     "mode-not-heard": _judge("returned = context.result_dtypes.get(name, name)", "returned = name"),
     "mode-of-a-shape-not-heard": _judge(
@@ -311,7 +315,7 @@ MUTANTS = {
     "shape-by-rank": _difference("    if got.shape == expected:\n", "    if got.ndim == len(expected):\n"),
     "shape-of-a-shape-forgotten": _judge("difference.shape(expectation.shape, got) or", ""),
     "layout-of-constants": _difference(" or _is_constant(expected):", ":"),
-    "layout-of-nan": _difference("numerics.wide(other), equal_nan=True)", "numerics.wide(other))"),
+    "layout-of-nan": _difference("error_bound.wide(other), equal_nan=True)", "error_bound.wide(other))"),
     "layout-not-looked-for": _difference("    for order in permutations(range(got.ndim)):", "    for order in ():"),
     "layout-in-part": _difference("and _equal(moved, expected):", "and (moved == expected).mean() > 0.5:"),
     "layout-by-shape": _difference("and _equal(moved, expected):", "and moved is not got:"),
@@ -398,7 +402,7 @@ MUTANTS = {
     "waiting-refusals-forgotten": _bench("for at, observation in self._waiting.items():", "for at, observation in ():"),
     "ledger-not-asked": _bench("self._ledger.apply(verdict, self._plan.cases[at])", "verdict"),
     "ledger-of-another-target": _course(
-        'self._ledger = self._whole_ledger.of(info, platforms.describe()["flags"])\n        if',
+        'self._ledger = self._whole_ledger.of(info, machine.describe()["flags"])\n        if',
         "self._ledger = self._whole_ledger\n        if",
     ),
     "result-dtypes-not-heard": _bench("            result_dtypes=self._info.result_dtypes,\n", ""),
@@ -473,8 +477,8 @@ MUTANTS = {
     "condition-of-the-first-not-asked": _gathering(" and said.all_fulfil(other.condition, group.cases)", ""),
     "counts-under-its-own-condition": _gathering("if group.condition == condition:", "if True:"),
     "second-target-brings-no-calls": _gathering("tuple(dict.fromkeys(other.cases + group.cases))", "other.cases"),
-    "largest-first": _gathering("(_elements(call), ", "(-_elements(call), "),
-    "parameters-do-not-count": _gathering("_departures(call), case)", "0, case)"),
+    "largest-first": _sizes("(_elements(call), ", "(-_elements(call), "),
+    "parameters-do-not-count": _sizes("_departures(call), case)", "0, case)"),
     "loud-first": _gathering("rank, -len(group.cases)", "-rank, -len(group.cases)"),
     "small-groups-first": _gathering("rank, -len(group.cases)", "rank, len(group.cases)"),
 }

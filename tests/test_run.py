@@ -26,7 +26,7 @@ from conv_conformance.running import target_judge as benches
 from conv_conformance.running import target_session as course
 from conv_conformance.running.runner import Run, Runner, TargetRun
 from conv_conformance.running.target_judge import TargetJudge
-from conv_conformance.running.target_session import Course
+from conv_conformance.running.target_session import TargetSession
 from conv_conformance.workers import wire
 from conv_conformance.workers.limits import Limits, Terms
 from conv_conformance.workers.plan import batches, make_plan
@@ -153,7 +153,7 @@ def test_a_batch_that_was_left_out_is_noticed() -> None:
     """
     A target has no verdicts to tell of before it has one for every case.
     """
-    course = Course(Terms(), Ledger(), NUMPY, CASES[:3], lambda said: None)
+    course = TargetSession(Terms(), Ledger(), NUMPY, CASES[:3], lambda said: None)
     with pytest.raises(AssertionError, match="0 verdicts on 3 cases"):
         assert course.verdicts
 

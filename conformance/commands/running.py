@@ -134,7 +134,7 @@ def run(
         precision=asked["precision"],
     )
     runner = Runner(terms=terms, ledger=ledger, jobs=jobs or invocation.cores())
-    begun = invocation.Campaign(
+    begun = invocation.Invocation(
         selection=selection,
         cases=cases,
         adapters=adapters,

@@ -169,7 +169,7 @@ def ledger(files: Sequence[str], *, shipped: bool) -> tuple[Ledger, Mapping[str,
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Campaign:
+class Invocation:
     """
     What is run: which cases of which selection, on which targets, how, and against which ledger, as records say it.
     """

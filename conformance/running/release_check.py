@@ -177,7 +177,7 @@ def run(
         raise Invalid(Problem(path=str(adapters[0]), message="both sides are the same release"))
     ledger, about = invocation.ledger((), shipped=True)
     runner = Runner(ledger=ledger, jobs=jobs or invocation.cores())
-    begun = invocation.Campaign(selection=selection, cases=cases, adapters=adapters, runner=runner, ledger=about)
+    begun = invocation.Invocation(selection=selection, cases=cases, adapters=adapters, runner=runner, ledger=about)
     with ExitStack() as stack:
         made = begun.perform(progress, stack, path)
     for info in made.record.targets:

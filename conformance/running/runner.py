@@ -17,7 +17,7 @@ from typing import TypeAlias
 from ..core import SEVERITIES, Case, Verdict, fails, give_back
 from ..records import Entry, Ledger, Record, TargetInfo, Timing
 from ..workers import BATCH, Adapter, Plan, Terms, batches, make_plan
-from .target_session import Course
+from .target_session import TargetSession
 
 #: What a run tells while it goes: a target has started or failed, a verdict was given, some cases took so long.
 Listener: TypeAlias = Callable[["TargetInfo | Verdict | Timing"], None]
@@ -98,7 +98,7 @@ class Runner:
         for all of them, and let go of when they are done with it.
         """
         tell = _one_at_a_time(tell)
-        courses = [Course(self.terms, self.ledger, adapter, cases, tell, earlier) for adapter in adapters]
+        courses = [TargetSession(self.terms, self.ledger, adapter, cases, tell, earlier) for adapter in adapters]
         with ThreadPoolExecutor(max_workers=self.jobs) as threads:
             try:
                 self._go(cases, courses, threads)
@@ -108,7 +108,7 @@ class Runner:
                 raise
         return Run(targets=[_finished(course) for course in courses])
 
-    def _go(self, cases: Sequence[Case], courses: Sequence[Course], threads: ThreadPoolExecutor) -> None:
+    def _go(self, cases: Sequence[Case], courses: Sequence[TargetSession], threads: ThreadPoolExecutor) -> None:
         """
         Let every target go through every batch, whose plan is made while the batch before it is run.
         """
@@ -132,7 +132,7 @@ class Runner:
 
 
 def _serve(
-    course: Course, places: Sequence[int], plan: Plan, device: threading.Lock, before: Future[None] | None
+    course: TargetSession, places: Sequence[int], plan: Plan, device: threading.Lock, before: Future[None] | None
 ) -> None:
     """
     Let a target go through a batch once it is through with the one before; the accelerator serves one at a time.
@@ -148,7 +148,7 @@ def _wait(running: Sequence[Future[None]]) -> None:
         each.result()
 
 
-def _finished(course: Course) -> TargetRun:
+def _finished(course: TargetSession) -> TargetRun:
     return TargetRun(info=course.info, verdicts=course.verdicts, stale=course.stale, traceback=course.traceback)
 
 

@@ -14,7 +14,7 @@ from ..workers import Adapter, Failed, Plan, Ready, Seen, Terms, machine, make_p
 from .target_judge import TargetJudge
 
 
-class Course:
+class TargetSession:
     """
     One target on its way; `tell` hears of it, of every verdict, and what time each batch took.
 
