@@ -93,7 +93,7 @@ def _verdict(case: Case, compute: Callable[[Call], Array]) -> Verdict | None:
     if judged.verdict != "disagree" or judged.finding is None or judged.finding.kind == "precision":
         return None
     start = time.perf_counter()
-    said = diagnosis.diagnose_gradient(case.call, got, got.dtype.name)
+    said = diagnosis.diagnose(case.call, got, got.dtype.name)
     seconds = time.perf_counter() - start
     return Verdict(
         case=case.id, target=TARGET, verdict="disagree", finding=judged.finding, diagnosis=said, seconds=seconds

@@ -306,7 +306,7 @@ def asked(cause: str, call: Call, got: Array) -> Trial:
     Return what diagnosis says of a wrong output of a fault.
     """
     start = time.perf_counter()
-    said = diagnosis.diagnose_gradient(call, got, got.dtype.name) or Diagnosis()
+    said = diagnosis.diagnose(call, got, got.dtype.name) or Diagnosis()
     return Trial(cause=cause, said=said, seconds=time.perf_counter() - start)
 
 

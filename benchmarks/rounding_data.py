@@ -17,7 +17,7 @@ from conv_conformance.core.dtypes import FORMATS, numpy_type
 from conv_conformance.core.storage import Array
 from conv_conformance.reference.exact.array import exact
 from conv_conformance.reference.exact.rounding import rounded, shortened
-from conv_conformance.reference.first import sequential_sum
+from conv_conformance.reference.first.sequential_sum import stepwise
 from conv_conformance.reference.first.forward import input_of, kernel_of, layers_of
 
 KINDS = ("gaussian", "positive", "cancelling", "wide", "sparse")
@@ -354,7 +354,7 @@ def stepwise_orders(it: Drawn) -> Iterator[Array]:
     Yield the outputs of eight plain loops: what a result must be worse than, to be told from right ones.
     """
     for number, order in enumerate(("natural", "reversed", *["random"] * 6)):
-        yield it.delivered(_arranged(it.call, sequential_sum(it.call, it.accumulator, order, seed=100 + number)))
+        yield it.delivered(_arranged(it.call, stepwise(it.call, it.accumulator, order, seed=100 + number)))
 
 
 def _arranged(call: Call, sums: Array) -> Array:

@@ -22,7 +22,7 @@ from conv_conformance.core.expectation import AnyOf, Output
 from conv_conformance.core.observation import Observation
 from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import Diagnosis, Verdict
-from conv_conformance.diagnosis import diagnose_gradient
+from conv_conformance.diagnosis import diagnose
 from conv_conformance.judging.judgement import Context, judge
 from conv_conformance.mutants.mutant import Mutant
 from conv_conformance.records.attribution import Attribution, attribution_from_line, attribution_to_line
@@ -78,7 +78,7 @@ def _diagnosed(case: Case, got: Array) -> Diagnosis | None:
     """Return the diagnosis of an output, which is looked for once: one fault gives the same under many conditions."""
     key = (case.id, got.shape, got.tobytes())
     if key not in DIAGNOSES:
-        DIAGNOSES[key] = diagnose_gradient(case.call, got, got.dtype.name)
+        DIAGNOSES[key] = diagnose(case.call, got, got.dtype.name)
     return DIAGNOSES[key]
 
 

@@ -22,7 +22,7 @@ from conv_conformance.core.expectation import Output
 from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import Diagnosis, Verdict
 from conv_conformance.corpus import load
-from conv_conformance.diagnosis import diagnose_gradient
+from conv_conformance.diagnosis import diagnose
 from conv_conformance.diagnosis.canonical_call import subject
 from conv_conformance.diagnosis.causes import CAUSES
 from conv_conformance.diagnosis.gradients.causes import CAUSES as BACKWARD
@@ -56,7 +56,7 @@ LARGE = call_of(
 
 def said(call: Call, got: Any) -> Diagnosis | None:
     array = np.asarray(got, numpy_type(call.dtype_of("output")))
-    return diagnose_gradient(call, array, call.dtype_of("output"))
+    return diagnose(call, array, call.dtype_of("output"))
 
 
 def literal() -> list[Case]:
@@ -233,7 +233,7 @@ def test_noise_is_explained_by_nothing_and_stumbles_over_nothing(call: Call, see
     rng = np.random.default_rng(seed)
     shape = tuple(int(size) for size in rng.integers(1, 5, len(call.letters("output"))))
     got = rng.integers(1, 120, shape).astype(numpy_type(call.dtype_of("output")))
-    found = diagnose_gradient(call, got, call.dtype_of("output"))
+    found = diagnose(call, got, call.dtype_of("output"))
     if got.size >= 12 and len(np.unique(got)) > 6:
         assert Diagnosis() == found
 

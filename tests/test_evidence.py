@@ -18,7 +18,7 @@ from conv_conformance.core.storage import Array
 from conv_conformance.judging import precision as evidence
 from conv_conformance.judging.judgement import AGREE, Context, Judgement, judge
 from conv_conformance.reference import evaluate
-from conv_conformance.reference.first import sequential_sum
+from conv_conformance.reference.first.sequential_sum import stepwise
 
 from .builders import call_of
 
@@ -52,7 +52,7 @@ def rounded(sums: Array, call: Call) -> Array:
 def test_nothing_speaks_against_a_plain_loop(op: str, dtype: str, order: str) -> None:
     """In whatever order its products are added, and in whatever dtype it is returned."""
     call, accumulator = drawn(op, dtype), "float64" if dtype == "float64" else "float32"
-    got = rounded(sequential_sum(call, accumulator, order, seed=77), call)
+    got = rounded(stepwise(call, accumulator, order, seed=77), call)
     assert spoken(call, got, accumulator) == []
     assert spoken(call, evaluate(call), accumulator) == []
 
@@ -62,11 +62,11 @@ def test_few_short_sums_in_float16_are_seen_behind_a_rounding_to_bfloat16() -> N
     rng = np.random.default_rng(7)
     x, w = np.abs(rng.normal(size=(3, 6, 15))), np.abs(rng.normal(size=(2, 15, 5)))
     call = call_of("conv", x, w, dtype="bfloat16")
-    got = rounded(sequential_sum(call, "float16", "natural"), call)
+    got = rounded(stepwise(call, "float16", "natural"), call)
     by = evidence.yardstick(call, "float32")
     assert got.size == 75 and (np.abs(got.astype(np.float64) - by.exact) <= 2.0**-8 * np.abs(by.exact)).all()
     assert spoken(call, got)
-    assert spoken(call, rounded(sequential_sum(call, "float32", "natural"), call)) == []
+    assert spoken(call, rounded(stepwise(call, "float32", "natural"), call)) == []
 
 
 @pytest.mark.parametrize("name", evidence.OPERANDS)
@@ -84,7 +84,7 @@ def test_operands_of_fewer_bits_are_named(name: str) -> None:
 def test_sums_in_a_narrow_accumulator_are_named(name: str) -> None:
     """A plain loop in float16, or in bfloat16, is no sum in float32."""
     call = drawn(dtype="bfloat16")
-    got = rounded(sequential_sum(call, evidence.SUMS[name], "random", seed=5), call)
+    got = rounded(stepwise(call, evidence.SUMS[name], "random", seed=5), call)
     assert spoken(call, got) != []
     assert evidence.likeness(call, got, "bfloat16", "float32") == name
 
@@ -137,7 +137,7 @@ def test_positive_numbers_may_err_as_a_loop_over_them_does() -> None:
     call = call_of("conv", x, w, dtype="float32")
     by = evidence.yardstick(call, "float32")
     assert by.witness > 3
-    assert spoken(call, rounded(sequential_sum(call, "float32", "random", seed=9), call)) == []
+    assert spoken(call, rounded(stepwise(call, "float32", "random", seed=9), call)) == []
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def judged(
 def test_the_judge_tells_the_class_of_what_agrees() -> None:
     """float32 of sums in float32; of numbers that were not drawn for it nothing."""
     call = drawn()
-    loop = rounded(sequential_sum(call, "float32"), call)
+    loop = rounded(stepwise(call, "float32"), call)
     assert judged(call, loop).precision == "float32"
     assert judged(call, loop, lambda it: replace(it, is_drawn=False)) is AGREE
     assert judged(call, loop, composed=True) is AGREE
@@ -187,7 +187,7 @@ def test_the_judge_tells_the_class_of_what_agrees() -> None:
 def test_the_judge_tells_the_largest_error_of_what_was_drawn(switch: str) -> None:
     """Whether it agrees, is of a lower class, or beyond the bound."""
     call = drawn()
-    got = evaluate(call, {switch}) if switch else rounded(sequential_sum(call, "float32"), call)
+    got = evaluate(call, {switch}) if switch else rounded(stepwise(call, "float32"), call)
     found = evidence.errors(got, "float32", evidence.yardstick(call, "float32"))
     assert judged(call, got).error_uS == max(found.max(), -found.min()) > 0
     assert judged(call, got, lambda it: replace(it, is_drawn=False)).error_uS is None

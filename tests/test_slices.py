@@ -13,8 +13,8 @@ import pytest
 from conv_conformance.core.call import Call
 from conv_conformance.core.dtypes import numpy_type
 from conv_conformance.core.storage import Array
-from conv_conformance.reference import evaluate, exact
-from conv_conformance.reference.exact import scalar, slices
+from conv_conformance.reference import evaluate
+from conv_conformance.reference.exact import array, scalar, slices
 from conv_conformance.reference.exact.expansion import expansion, to_nearest, to_odd
 
 from .builders import call_of
@@ -45,7 +45,7 @@ def _few_bits(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
 @pytest.fixture(autouse=True)
 def always_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slices are taken however little there is to do."""
-    monkeypatch.setattr(exact, "FEW", 0)
+    monkeypatch.setattr(array, "FEW", 0)
 
 
 @pytest.mark.parametrize("draw", [_gaussian, _wide, _apart, _few_bits])
@@ -170,7 +170,7 @@ def test_every_operation_gives_the_bits_of_plain_integers(op: str, dtype: str, m
     x, bias = rng.normal(size=(2, 5, 6, 4)) * unit, rng.normal(size=4)
     call = call_of(op, x, strides=(2, 1), padding="same", bias=bias, dtype=dtype, **kernels)
     sliced = evaluate(call)
-    monkeypatch.setattr(exact, "FEW", np.inf)
+    monkeypatch.setattr(array, "FEW", np.inf)
     assert bits(evaluate(call)) == bits(sliced)
 
 
@@ -178,7 +178,7 @@ def test_every_operation_gives_the_bits_of_plain_integers(op: str, dtype: str, m
 def test_ordinary_numbers_stay_in_float64(dtype: str) -> None:
     """Their grid begins at their lowest bit: a grid far below it would leave all sums to Python's integers."""
     numbers = np.random.default_rng(1).normal(size=1000).astype(numpy_type(dtype))
-    found = exact.exact(numbers)
+    found = array.exact(numbers)
     assert np.float64 == found.integers.dtype
     assert (np.rint(found.integers) == found.integers).all() and (found.integers % 2 == 1).any()
 
@@ -188,4 +188,4 @@ def test_ordinary_numbers_stay_in_float64(dtype: str) -> None:
 )
 def test_a_grid_begins_at_the_lowest_bit(values: list[float], exponent: int) -> None:
     """Whatever the size of the numbers; integers that float64 holds have none of their own."""
-    assert exponent == exact._lowest(np.array(values))
+    assert exponent == array._lowest(np.array(values))
