@@ -146,7 +146,7 @@ def test_what_is_written_in_commentary_is_text(
     plain_area = replace(area, commentaries=(replace(said, wording={"torch": "x"}),))
     pages = []
     for each, known, appendix in ((plain_area, loaded.clauses, "x"), (bad_area, clauses, HOSTILE)):
-        monkeypatch.setattr(specification, "load", lambda corpus, each=each: (each,))
+        monkeypatch.setattr(specification, "load_commentary", lambda corpus, each=each: (each,))
         made = replace(edition, appendices={"glossary": appendix})
         pages.append(Page(specification_page.render(replace(loaded, clauses=known), made)))
     plain, hostile = pages
