@@ -17,8 +17,8 @@ from conv_conformance.core.dtypes import FORMATS, numpy_type
 from conv_conformance.core.storage import Array
 from conv_conformance.reference.exact.array import exact
 from conv_conformance.reference.exact.rounding import rounded, shortened
-from conv_conformance.reference.first.sequential_sum import stepwise
 from conv_conformance.reference.first.forward import input_of, kernel_of, layers_of
+from conv_conformance.reference.first.sequential_sum import stepwise
 
 KINDS = ("gaussian", "positive", "cancelling", "wide", "sparse")
 DTYPES = ("float32", "float32", "float32", "bfloat16", "float16", "float64")

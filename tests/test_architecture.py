@@ -94,7 +94,9 @@ def test_the_walk_is_true(command: Command, tmp_path: Path, monkeypatch: pytest.
     there = [place(file, name) for file, name in lines if file.startswith(str(ENGINE))]
     walk = named()
     assert len(walk) > 40
-    at_home, at_work = ([each for each in walk if (each[0] == "workers/worker.py") == is_there] for is_there in (False, True))
+    at_home, at_work = (
+        [each for each in walk if (each[0] == "workers/worker.py") == is_there] for is_there in (False, True)
+    )
     assert "\n".join(out_of_order(at_home, here)) == ""
     # The two frames that stand when tracing begins are written down innermost first.
     assert there[:2] == [("workers/worker.py", "_start"), ("workers/worker.py", "main")]

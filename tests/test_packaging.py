@@ -135,7 +135,8 @@ def test_a_wheel_makes_the_bundle_of_its_checkout(distributions: Distributions, 
     Whoever has installed this version makes its bundle, byte for byte.
     """
     environment = {**os.environ, "PYTHONPATH": str(distributions.installed)}
-    program = "from conv_conformance import bundle, cli; print(bundle.__file__, file=sys.stderr); cli.main()"
+    program = "from conv_conformance.release import bundle; print(bundle.__file__, file=sys.stderr)"
+    program += "; from conv_conformance import cli; cli.main()"
     words = [sys.executable, "-c", f"import sys; {program}", "release", str(tmp_path / "bundle")]
     made = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     assert made.stderr.startswith(str(distributions.installed))

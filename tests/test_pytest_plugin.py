@@ -385,4 +385,7 @@ def test_no_target_no_cost(tmp_path: Path) -> None:
         "print(sorted(name for name in sys.modules if name.split('.')[0] in ('numpy', 'rich', 'conv_conformance')))"
     )
     made = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert "['conv_conformance', 'conv_conformance.exports', 'conv_conformance.pytest_plugin']" == made.stdout.splitlines()[-1]
+    assert (
+        "['conv_conformance', 'conv_conformance.exports', 'conv_conformance.pytest_plugin']"
+        == made.stdout.splitlines()[-1]
+    )
