@@ -165,7 +165,7 @@ def test_ci_runs_the_command_of_the_readme() -> None:
     lines = ROOT.joinpath(".ci", "run").read_text(encoding="utf-8").splitlines()
     assert whole_corpus.endswith(".venv/bin/conv-conformance run")
     assert tests in lines
-    assert ".venv/bin/tox run -e mutants,lint,types,docs" in lines[lines.index(tests) :]
+    assert ".venv/bin/tox run -e mutants,lint,types,imports,docs" in lines[lines.index(tests) :]
 
 
 def test_one_version() -> None:
