@@ -19,9 +19,12 @@ def exports(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[],
     """
     Return `__getattr__` and `__dir__` of a package, from the imports in its `if TYPE_CHECKING:` block.
 
+    Sets its `__all__` too.
+
     `package` is the package's `__name__` and `file` its `__file__`.
     """
     homes = _homes(Path(file).read_text(encoding="utf-8"))
+    vars(sys.modules[package])["__all__"] = sorted(homes)
 
     def get(name: str) -> Any:
         if name not in homes:
