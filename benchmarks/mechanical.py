@@ -39,7 +39,8 @@ import numpy as np
 import psutil
 import pytest
 import yaml
-from conv_conformance import backends, corpus
+from conv_conformance import corpus
+from conv_conformance.backends import numpy as target_package
 from conv_conformance.core.verdict import UNEXPECTED
 from conv_conformance.running.in_process import verdicts
 from conv_conformance.workers import machine
@@ -53,7 +54,7 @@ HERE = Path(__file__).parent
 EXPLAINED = HERE / "mechanical-survivors.yaml"
 TESTS = HERE.parent / "tests" / "test_backend_numpy.py"
 #: The modules of the target, each after those that it imports.
-MODULES = ("numpy_sums", "numpy_refusals", "numpy")
+MODULES = ("sums", "refusals", "adapter")
 #: Functions whose results no verdict rests on: the text of the call, and what the target says of itself.
 SAID = ("_text", "_stage_text", "_permuted", "_blas")
 #: The share of the counted mutants that the cases must kill.
@@ -98,7 +99,7 @@ def sources() -> dict[str, str]:
 
 
 def _path(name: str) -> Path:
-    spec = find_spec(f"{backends.__name__}.{name}")
+    spec = find_spec(f"{target_package.__name__}.{name}")
     assert spec is not None and spec.origin is not None
     return Path(spec.origin)
 
@@ -172,12 +173,13 @@ def installed(code: Mapping[str, str]) -> Any:
     Load the modules of the target from this code in place of their own; return the target.
     """
     for name in MODULES:
-        full = f"{backends.__name__}.{name}"
+        full = f"{target_package.__name__}.{name}"
         module = sys.modules[full] = ModuleType(full)
-        module.__package__ = backends.__name__
+        module.__package__ = target_package.__name__
         exec(compile(code[name], f"{name}.py", "exec"), vars(module))  # noqa: S102  running mutants is the point
-        setattr(backends, name, module)
-    return vars(module)["NumPy"]()
+        setattr(target_package, name, module)
+    target_package.NumPy = vars(module)["NumPy"]  # type: ignore[misc]
+    return target_package.NumPy()
 
 
 def by_the_cases(code: Mapping[str, str], plans: Sequence[Plan], unsaid: Collection[str]) -> str:
@@ -292,7 +294,7 @@ def measure(jobs: int, pattern: str) -> dict[str, Any]:
     mutants, left_out = made(code)
     mutants = [mutant for mutant in mutants if pattern in mutant.name]
     count, planned = plans()
-    unharmed = Mutant(module="numpy", function="", line=0, operator="", before="", after="", source=code["numpy"])
+    unharmed = Mutant(module="adapter", function="", line=0, operator="", before="", after="", source=code["adapter"])
     unsaid = unsupported(code, planned)
     gc.freeze()
 
@@ -348,7 +350,7 @@ def _counts(mutants: Sequence[Mutant], kinds: Mapping[str, str], by_tests: set[s
 def _described(mutant: Mutant, explained: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
     kind, reason = explained.get(mutant.name, ("", ""))
     return {
-        "file": f"backends/{mutant.module}.py",
+        "file": f"backends/numpy/{mutant.module}.py",
         "line": mutant.line,
         "function": mutant.function,
         "operator": mutant.operator,

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from conv_conformance.backends import jax_settings, tensorflow_settings, torch_settings
+from conv_conformance.backends.jax import settings as jax_settings
+from conv_conformance.backends.tensorflow import settings as tensorflow_settings
+from conv_conformance.backends.torch import settings as torch_settings
 from seen_precision import NONE, UNASKED
 
 #: Dtypes in the order of sections.

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from conv_conformance.backends.jax import Jax
-from conv_conformance.backends.jax_settings import documented, pin
+from conv_conformance.backends.jax.settings import documented, pin
 from conv_conformance.core.backend import Raised, Target, Unavailable
 from conv_conformance.core.call import Variation
 

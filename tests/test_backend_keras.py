@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv_conformance.backends import keras_words
-from conv_conformance.backends.keras import Keras
+from conv_conformance.backends.keras import Keras, parameters
 
 from .builders import call_of
 from .handwritten import CALLS
@@ -52,7 +51,7 @@ def test_another_kind_of_kernel_decides_the_output() -> None:
     for kernel, output, unsaid in [("int32", "int32", []), ("float32", "int32", [reason])]:
         dtypes = {"input": "int32", "kernel": kernel, "output": output}
         asked = call_of("conv", np.ones((1, 3, 1)), np.ones((2, 1, 1)), dtype=dtypes)
-        found = [limit.reason for limit in keras_words.OPERATION_LIMITS if limit.holds(asked)]
+        found = [limit.reason for limit in parameters.OPERATION_LIMITS if limit.holds(asked)]
         assert found == unsaid
 
 
@@ -104,7 +103,7 @@ def test_shape_and_dtype_are_inferred(engine: str, mode: str, name: str) -> None
     if (mode, name) in NOT_INFERRED:
         assert got == "raised"
     else:
-        layout = keras_words.operation(asked).layout
+        layout = parameters.operation(asked).layout
         order = [asked.letters("output").index(letter) for letter in layout]
         shapes = [np.shape(expected), np.transpose(expected, order).shape]
         assert got == [[asked.dtype.output, list(shape)] for shape in shapes]
@@ -124,7 +123,7 @@ def test_layer_cannot_be_given_a_kernel_of_another_rank() -> None:
     A layer makes its own kernel, so a call whose kernel lacks an axis has no words, and every other limit is asked.
     """
     asked = replace(CALLS["channels-first"][0], kernel=np.ones((1, 2), np.float32), padding=((2, 5),))
-    held = [limit.reason.partition(":")[0] for limit in keras_words.LAYER_LIMITS if limit.holds(asked)]
+    held = [limit.reason.partition(":")[0] for limit in parameters.LAYER_LIMITS if limit.holds(asked)]
     assert held == ["kernel", "padding"]
 
 

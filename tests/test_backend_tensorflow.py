@@ -11,9 +11,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conv_conformance.backends import tensorflow_settings
-from conv_conformance.backends.tensorflow import TensorFlow
-from conv_conformance.backends.tf_function import inferred
+from conv_conformance.backends.tensorflow import TensorFlow, settings
+from conv_conformance.backends.tensorflow.function import inferred
 from conv_conformance.core.backend import Raised, Target, Unavailable
 from conv_conformance.core.call import Variation
 
@@ -262,7 +261,7 @@ def test_onednn_that_is_not_off_is_unavailable(said: str, monkeypatch: pytest.Mo
     Where TensorFlow was imported with oneDNN before, or does not tell, nothing passes for a result without it.
     """
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
-    monkeypatch.setattr(tensorflow_settings, "uses_onednn", lambda: said)
+    monkeypatch.setattr(settings, "uses_onednn", lambda: said)
     with pytest.raises(Unavailable, match=r"^tensorflow \S+ does not say that it computes without oneDNN"):
         TensorFlow(Target(name="tensorflow", mode="no-onednn"))
 
@@ -271,9 +270,9 @@ def test_a_release_that_does_not_tell_of_onednn(monkeypatch: pytest.MonkeyPatch)
     """
     TensorFlow has no public word for it; a release that lacks the private one leaves it unknown.
     """
-    assert tensorflow_settings.uses_onednn() in ("True", "False")
+    assert settings.uses_onednn() in ("True", "False")
     monkeypatch.setitem(sys.modules, "tensorflow.python.util._pywrap_util_port", SimpleNamespace())
-    assert tensorflow_settings.uses_onednn() == "unknown"
+    assert settings.uses_onednn() == "unknown"
 
 
 def test_a_release_without_the_setting_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,7 +282,7 @@ def test_a_release_without_the_setting_is_unavailable(monkeypatch: pytest.Monkey
     old = SimpleNamespace(__version__="2.3", config=SimpleNamespace(experimental=SimpleNamespace()))
     monkeypatch.setitem(sys.modules, "tensorflow", old)
     with pytest.raises(Unavailable, match=r"^tensorflow 2\.3 has no such setting as no-tf32: .+$"):
-        tensorflow_settings.imported("no-tf32")
+        settings.imported("no-tf32")
 
 
 def test_importing_the_adapter_imports_no_tensorflow() -> None:

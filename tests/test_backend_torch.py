@@ -16,8 +16,8 @@ import conv_conformance.core.storage
 import numpy as np
 import pytest
 from conv_conformance.backends.torch import Torch
-from conv_conformance.backends.torch_settings import pin
-from conv_conformance.backends.torch_tensors import moved, tensor
+from conv_conformance.backends.torch.settings import pin
+from conv_conformance.backends.torch.tensors import moved, tensor
 from conv_conformance.core.backend import Raised, Target, Unavailable, ask
 from conv_conformance.core.call import Call, Variation
 from conv_conformance.core.dtypes import numpy_type

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from conv_conformance import cli
 from conv_conformance.analysis.comparison import CHANGES, WORSE, Comparison, compared
-from conv_conformance.backends import numpy as numpy_adapter
+from conv_conformance.backends.numpy import adapter as numpy_adapter
 from conv_conformance.calls.features import features_of
 from conv_conformance.core.verdict import Finding, Verdict
 from conv_conformance.records.record import Record, TargetInfo, write
@@ -396,8 +396,8 @@ def flagged(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """
     home = Path(numpy_adapter.__file__)
     copy = home.read_text(encoding="utf-8")
-    copy = copy.replace("from .. ", "from conv_conformance ").replace("from ..", "from conv_conformance.")
-    copy = copy.replace("from .", "from conv_conformance.backends.")
+    copy = copy.replace("from ...", "from conv_conformance.")
+    copy = copy.replace("from .", "from conv_conformance.backends.numpy.")
     place = "            function, parameters = _function(stage)\n"
     assert place in copy
     copy = copy.replace(place, FLAGGED + place, 1).replace(

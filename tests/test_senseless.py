@@ -11,8 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 from conv_conformance import reference
-from conv_conformance.backends import jax, keras_words, lax, tf_nn, torch_limits, torch_text, torch_words, words
+from conv_conformance.backends.jax import adapter as jax
+from conv_conformance.backends.jax import parameters as lax
+from conv_conformance.backends.keras import parameters as keras_parameters
 from conv_conformance.backends.numpy import NumPy
+from conv_conformance.backends.shared import arguments
+from conv_conformance.backends.tensorflow import parameters as tf_nn
+from conv_conformance.backends.torch import limits as torch_limits
+from conv_conformance.backends.torch import parameters as torch_parameters
+from conv_conformance.backends.torch import text
 from conv_conformance.core.backend import Limit, Refused
 from conv_conformance.core.call import Call
 from conv_conformance.workers import wire
@@ -66,9 +73,9 @@ CALLS = dict(_senseless())
 
 
 def _steps_of_torch(call: Call) -> None:
-    plan = torch_words.steps(call)
-    torch_words.place(call, plan)
-    torch_text.expression(call, plan, torch_text.tensors(call, plan, "cpu"), torch_text.functional)
+    plan = torch_parameters.steps(call)
+    torch_parameters.place(call, plan)
+    text.expression(call, plan, text.tensors(call, plan, "cpu"), text.functional)
 
 
 def _steps_of_jax(call: Call) -> None:
@@ -77,8 +84,8 @@ def _steps_of_jax(call: Call) -> None:
 
 
 def _steps_of_keras(call: Call) -> None:
-    keras_words.written(call, keras_words.layer(call), is_layer=True)
-    keras_words.written(call, keras_words.operation(call), is_layer=False)
+    keras_parameters.written(call, keras_parameters.layer(call), is_layer=True)
+    keras_parameters.written(call, keras_parameters.operation(call), is_layer=False)
 
 
 def _step_of_tensorflow(call: Call) -> None:
@@ -89,8 +96,8 @@ def _step_of_tensorflow(call: Call) -> None:
 ADAPTERS: dict[str, tuple[Callable[[Call], None], tuple[Limit, ...]]] = {
     "torch": (_steps_of_torch, (*torch_limits.LIMITS, torch_limits.NO_PADDING_MODE)),
     "jax": (_steps_of_jax, jax.LIMITS),
-    "keras layers": (_steps_of_keras, keras_words.LAYER_LIMITS),
-    "keras.ops": (_steps_of_keras, keras_words.OPERATION_LIMITS),
+    "keras layers": (_steps_of_keras, keras_parameters.LAYER_LIMITS),
+    "keras.ops": (_steps_of_keras, keras_parameters.OPERATION_LIMITS),
     "tensorflow": (_step_of_tensorflow, tf_nn.LIMITS),
 }
 
@@ -147,9 +154,9 @@ def test_an_unknown_word_is_passed_on() -> None:
     The framework is told the word itself, neither a default nor the pairs of another word.
     """
     one, two = CALLS["conv1d: unknown word"], CALLS["conv2d: unknown word"]
-    assert "sideways" == torch_words.steps(one)[0].keywords["padding"]
+    assert "sideways" == torch_parameters.steps(one)[0].keywords["padding"]
     assert "sideways" == lax.step(one.stages[0], is_consistent=True).keywords["padding"]
-    assert "sideways" == keras_words.layer(one).keywords["padding"]
+    assert "sideways" == keras_parameters.layer(one).keywords["padding"]
     assert "sideways" == tf_nn.step(one).keywords["padding"]
     assert "sideways" == tf_nn.step(two).keywords["padding"]
     transposed = CALLS["transposed1d: unknown word"]
@@ -161,7 +168,7 @@ def test_causal_in_two_axes_is_passed_on() -> None:
     Where `causal` has no meaning it is a word like any other that has none.
     """
     call = replace(PLAIN["conv2d"], padding="causal")
-    assert "causal" == torch_words.steps(call)[0].keywords["padding"]
+    assert "causal" == torch_parameters.steps(call)[0].keywords["padding"]
     assert "causal" == lax.step(call.stages[0], is_consistent=True).keywords["padding"]
     assert "causal" == tf_nn.step(call).keywords["padding"]
 
@@ -180,7 +187,7 @@ def test_a_bias_that_would_be_broadcast_is_told(bias: Any, expected: bool) -> No
     """
     Where a bias is added by hand, one element for all channels would pass unseen, and so would another rank.
     """
-    assert expected == words.is_bias_broadcast(replace(PLAIN["conv1d"], bias=bias))
+    assert expected == arguments.is_bias_broadcast(replace(PLAIN["conv1d"], bias=bias))
     one = call_of("conv", ramp(1, 4, 1), ramp(2, 1, 1), bias=[5])
-    assert not words.is_bias_broadcast(one)
-    assert words.is_bias_broadcast(replace(one, bias=ramp(2)))
+    assert not arguments.is_bias_broadcast(one)
+    assert arguments.is_bias_broadcast(replace(one, bias=ramp(2)))

@@ -18,13 +18,8 @@ from typing import Any
 
 from .call_log import Sightings
 
-#: The frameworks, each with the module of `backends` whose `attach(sightings)` hooks it and returns how to let go.
-FRAMEWORKS = {
-    "torch": "torch_capture",
-    "jax": "jax_capture",
-    "tensorflow": "tensorflow_capture",
-    "keras": "keras_capture",
-}
+#: The frameworks: `attach(sightings)` of `backends.<name>.capture` hooks one and returns how to unhook it.
+FRAMEWORKS = ("torch", "jax", "tensorflow", "keras")
 
 
 class Hooks:
@@ -75,7 +70,7 @@ class Hooks:
         return watched
 
     def _attach(self, name: str) -> None:
-        hook = importlib.import_module(f"conv_conformance.backends.{FRAMEWORKS[name]}")
+        hook = importlib.import_module(f"conv_conformance.backends.{name}.capture")
         try:
             self._releases.append(hook.attach(self._sightings))
             self._releases.append(hook.watch(self._sightings))

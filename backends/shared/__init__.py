@@ -1,0 +1,18 @@
+"""
+What several adapters share: the arguments of a framework with few parameters, and the texts of Python expressions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from . import arguments as arguments
+    from . import expressions as expressions
+    from .arguments import COPIES as COPIES
+    from .arguments import EAGER as EAGER
+    from .arguments import Kept as Kept
+else:
+    from ...exports import exports
+
+    __getattr__, __dir__ = exports(__name__, __file__)

@@ -1,0 +1,158 @@
+"""
+Settings of PyTorch: those that a mode pins, for the whole process, and all that decide the numbers, as torch has them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from ...core import Unavailable
+
+
+class Setting(NamedTuple):
+    """
+    A setting as a mode of the functions: a sentence for the user, and what pins it in the torch that is given.
+    """
+
+    sentence: str
+    pin: Callable[[Any, str], None]
+
+
+def _matmul(precision: str) -> Setting:
+    sentence = f"the functions under torch.set_float32_matmul_precision({precision!r})"
+    return Setting(sentence, lambda torch, _: torch.set_float32_matmul_precision(precision))
+
+
+def _deterministic(torch: Any, _: str) -> None:
+    torch.use_deterministic_algorithms(True)
+
+
+def _tf32(torch: Any, device: str) -> None:
+    if torch.device(device).type != "cuda":
+        raise Unavailable(f"torch+tf32 needs a CUDA device, not {device!r}")
+    if _has_precisions(torch):
+        torch.backends.cuda.matmul.fp32_precision = "tf32"
+        torch.backends.cudnn.conv.fp32_precision = "tf32"
+    else:
+        torch.backends.cuda.matmul.allow_tf32 = True
+        torch.backends.cudnn.allow_tf32 = True
+
+
+def _fpmath(torch: Any, _: str) -> None:
+    _onednn(torch).conv.fp32_precision = "bf16"
+
+
+def _without_onednn(torch: Any, _: str) -> None:
+    _onednn(torch).enabled = False
+
+
+def _onednn(torch: Any) -> Any:
+    if not torch.backends.mkldnn.is_available():
+        raise Unavailable(f"torch {torch.__version__} is built without oneDNN")
+    return torch.backends.mkldnn
+
+
+def _has_precisions(torch: Any) -> bool:
+    """Say whether this release has a word for the precision of each operation, in the place of `allow_tf32`."""
+    return hasattr(torch.backends.cudnn, "conv")
+
+
+SETTINGS: Mapping[str, Setting] = {
+    "deterministic": Setting("the functions under torch.use_deterministic_algorithms", _deterministic),
+    "tf32": Setting("the functions with TF32 allowed for convolutions and matrix products", _tf32),
+    "matmul-high": _matmul("high"),
+    "matmul-medium": _matmul("medium"),
+    "fpmath-bf16": Setting('the functions with torch.backends.mkldnn.conv.fp32_precision = "bf16"', _fpmath),
+    "no-onednn": Setting("the functions with torch.backends.mkldnn.enabled = False", _without_onednn),
+}
+
+#: What is read back where a release has it, by its name in the record.
+READ: Mapping[str, Callable[[Any], Any]] = {
+    "float32_matmul_precision": lambda torch: torch.get_float32_matmul_precision(),
+    "onednn.conv.fp32_precision": attrgetter("backends.mkldnn.conv.fp32_precision"),
+    "onednn.matmul.fp32_precision": attrgetter("backends.mkldnn.matmul.fp32_precision"),
+}
+
+
+def pin(torch: Any, mode: str, device: str) -> None:
+    """
+    Make the setting that a mode pins.
+
+    Raises:
+        Unavailable: if this release, or this device, does not have it.
+
+    """
+    try:
+        SETTINGS[mode].pin(torch, device)
+    except (AttributeError, RuntimeError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise Unavailable(f"torch {torch.__version__} has no such setting as {mode}: {reason}") from error
+
+
+def settings(torch: Any, device: str) -> dict[str, str]:
+    """
+    Return what decides the numbers, as torch has it now.
+    """
+    found = {
+        "threads": torch.get_num_threads(),
+        "cpu_capability": _told(torch, r"CPU capability usage: (\w+)"),
+        "onednn": _told_of_onednn(torch),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        **_read(torch),
+    }
+    if torch.device(device).type == "cuda":
+        found["device"] = torch.cuda.get_device_name(device)
+        found["cudnn"] = torch.backends.cudnn.version()
+        found |= _precisions(torch)
+    return {name: str(value) for name, value in found.items()}
+
+
+#: The classes of rounding that torch's words for the precision of float32 convolutions document.
+DOCUMENTED = {"tf32": "tf32-like", "bf16": "bfloat16-like"}
+
+
+def documented(torch: Any, device: str) -> dict[str, str]:
+    """
+    Return the lower class of rounding that torch documents for convolutions on a device, as it is set now.
+    """
+    if torch.device(device).type != "cuda":
+        word = _read(torch).get("onednn.conv.fp32_precision", "")
+    elif _has_precisions(torch):
+        word = torch.backends.cudnn.conv.fp32_precision
+    else:
+        word = "tf32" if torch.backends.cudnn.allow_tf32 else ""
+    # A complex number is two of float32, and torch convolves them apart.
+    return dict.fromkeys(("float32", "complex64"), DOCUMENTED[word]) if word in DOCUMENTED else {}
+
+
+def _read(torch: Any) -> dict[str, Any]:
+    found = {}
+    for name, read in READ.items():
+        try:
+            found[name] = read(torch)
+        except AttributeError:
+            continue
+    return found
+
+
+def _precisions(torch: Any) -> dict[str, Any]:
+    if _has_precisions(torch):
+        return {
+            "cudnn.conv.fp32_precision": torch.backends.cudnn.conv.fp32_precision,
+            "cuda.matmul.fp32_precision": torch.backends.cuda.matmul.fp32_precision,
+        }
+    return {"tf32.conv": torch.backends.cudnn.allow_tf32, "tf32.matmul": torch.backends.cuda.matmul.allow_tf32}
+
+
+def _told(torch: Any, pattern: str) -> str:
+    """Return what torch tells of its build, in the words of every release."""
+    told = re.search(pattern, torch.__config__.show())
+    return told.group(1) if told else "none"
+
+
+def _told_of_onednn(torch: Any) -> str:
+    version = _told(torch, r"MKL-DNN v([0-9.]+)")
+    return version if torch.backends.mkldnn.enabled else f"{version}, off"

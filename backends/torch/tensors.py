@@ -1,0 +1,60 @@
+"""
+Between NumPy's arrays and PyTorch's tensors, memory as it is.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import cache
+from typing import Any
+
+from ...core import NARROW, Array, numpy_type
+
+#: The integers that carry the bits of narrow floats, the kinds that every torch has.
+SIGNED = {name: bits.removeprefix("u") for name, bits in NARROW.items()}
+
+
+def tensor(torch: Any, array: Array, dtype: str, device: str) -> Any:
+    """
+    Return an array as a tensor of `dtype` with the same strides; on the CPU it shares the memory.
+    """
+    if dtype in NARROW:
+        shared = _shared(torch, array.view(SIGNED[dtype])).view(getattr(torch, dtype))
+    else:
+        shared = _shared(torch, array)
+    return shared if device == "cpu" else moved(torch, shared, device)
+
+
+def _shared(torch: Any, array: Array) -> Any:
+    if array.flags.writeable:
+        return torch.from_numpy(array)
+    # Broadcast memory is not writable; torch warns of that, and nothing here writes.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.from_numpy(array)
+
+
+def moved(torch: Any, tensor: Any, device: str) -> Any:
+    """
+    Return a tensor on a device with the strides that it has here; `to` alone would pack what is not dense.
+    """
+    memory = torch.empty(0, dtype=tensor.dtype).set_(tensor.untyped_storage())
+    return memory.to(device).as_strided(tensor.shape, tensor.stride())
+
+
+@cache
+def _name_of(dtype: Any) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def fetched(torch: Any, tensor: Any) -> Array:
+    """
+    Return a tensor as an array, from any device; narrow floats by their bits.
+    """
+    array: Array
+    name = _name_of(tensor.dtype)
+    if name not in NARROW:
+        array = tensor.numpy(force=True)
+        return array
+    array = tensor.detach().view(getattr(torch, SIGNED[name])).numpy(force=True).view(numpy_type(name))
+    return array
