@@ -31,9 +31,9 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "reference_agreement.json"
 
 sys.path.insert(0, str(ROOT))
-from tests.builders import call_of  # noqa: E402  the draws are those of the tests
-from tests.calls import calls, switches  # noqa: E402
-from tests.formulations import outcome  # noqa: E402
+from tests.support.builders import call_of  # noqa: E402  the draws are those of the tests
+from tests.support.formulations import outcome  # noqa: E402
+from tests.support.random_calls import calls, switches  # noqa: E402
 
 #: Draws of one run of Hypothesis, which keeps all of them in memory.
 CHUNK = 1000

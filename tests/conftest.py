@@ -12,8 +12,8 @@ import pytest
 from conv_conformance import cli
 from selenium import webdriver
 
-from . import browsers
-from .commands import CASES, Command, Done
+from .support import browsers
+from .support.command_line import CASES, Command, Done
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 from conv_conformance import cli, corpus
 
-from .commands import CASES, Command, is_clean, lying
-from .test_pool import is_gone
+from .support.command_line import CASES, Command, is_clean, lying
+from .workers.test_pool import is_gone
 
 ROOT = Path(__file__).parents[1]
 

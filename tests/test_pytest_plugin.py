@@ -14,7 +14,7 @@ import pytest
 
 pytest_plugins = ["pytester"]
 
-MINIATURES = Path(__file__).with_name("miniatures.py")
+MINIATURES = Path(__file__).parent / "support" / "miniatures.py"
 
 BACKENDS = """
 import os, time

@@ -17,9 +17,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import gradients as gradients
-    from . import parameters as parameters
-    from . import settings as settings
+    from . import gradients
+    from . import parameters
+    from . import settings
     from .adapter import Jax as Jax
     from .state import State as State
 else:

@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import arguments as arguments
-    from . import expressions as expressions
+    from . import arguments
+    from . import expressions
     from .arguments import COPIES as COPIES
     from .arguments import EAGER as EAGER
     from .arguments import Kept as Kept

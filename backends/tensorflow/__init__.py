@@ -17,8 +17,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import gradients as gradients
-    from . import settings as settings
+    from . import gradients
+    from . import settings
     from .adapter import TensorFlow as TensorFlow
     from .capture import KERNELS as KERNELS
 else:

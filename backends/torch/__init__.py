@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import settings as settings
+    from . import settings
     from .adapter import Torch as Torch
 else:
     from ...exports import exports

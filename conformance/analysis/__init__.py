@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import comparison as comparison
-    from . import tap_audits as tap_audits
+    from . import comparison
+    from . import tap_audits
     from .causes import attributed as attributed
     from .comparison import CHANGES as CHANGES
     from .comparison import Change as Change

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import rules as rules
+    from . import rules
     from .case_features import CaseFeatures as CaseFeatures
     from .condition import BOUND as BOUND
     from .condition import Condition as Condition

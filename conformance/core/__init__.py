@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import cache as cache
-    from . import dtypes as dtypes
-    from . import patterns as patterns
-    from . import storage as storage
+    from . import cache
+    from . import dtypes
+    from . import patterns
+    from . import storage
     from .backend import Limit as Limit
     from .backend import Outputs as Outputs
     from .backend import Prepared as Prepared

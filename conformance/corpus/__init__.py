@@ -9,18 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import mutated_cases as mutated_cases
+    from . import mutated_cases
     from .clauses import Alternative as Alternative
     from .clauses import CLAUSE as CLAUSE
     from .clauses import Clause as Clause
     from .clauses import numbers as numbers
     from .clauses import read_version as read_version
     from .clauses import unknown as unknown
-    from .format import excerpt as excerpt
-    from .format import geometry as geometry
-    from .format import reader as reader
-    from .format import writer as writer
-    from .format import yaml_tree as yaml_tree
+    from .format import excerpt
+    from .format import geometry
+    from .format import reader
+    from .format import writer
+    from .format import yaml_tree
     from .format.about import read_id as read_id
     from .format.about import read_references as read_references
     from .format.arrays import FIT as FIT

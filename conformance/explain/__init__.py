@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import requested_call as requested_call
-    from . import worked_example as worked_example
+    from . import requested_call
+    from . import worked_example
     from .call_failures import Made as Made
     from .call_failures import NotRun as NotRun
     from .call_failures import failures as failures

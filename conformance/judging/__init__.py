@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import error_bound as error_bound
-    from . import precision as precision
+    from . import error_bound
+    from . import precision
     from .difference import KEPT as KEPT
     from .difference import special as special
     from .error_bound import gradient_tolerance as gradient_tolerance

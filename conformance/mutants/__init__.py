@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import case_value as case_value
-    from . import kills as kills
-    from . import measurement as measurement
+    from . import case_value
+    from . import kills
+    from . import measurement
     from .kills import Kills as Kills
     from .result import Scored as Scored
     from .result import Unpinned as Unpinned

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import lint as lint
+    from . import lint
     from .validation import validate_cases as validate_cases
 else:
     from ..exports import exports

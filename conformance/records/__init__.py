@@ -7,9 +7,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import alternatives as alternatives
-    from . import ledger_files as ledger_files
-    from . import merge as merge
+    from . import alternatives
+    from . import ledger_files
+    from . import merge
     from .alternatives import Followed as Followed
     from .alternatives import inconsistent as inconsistent
     from .alternatives import of as of

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .first import tap_positions as tap_positions
+    from .first import tap_positions
     from .first.forward import evaluate as evaluate
     from .first.forward import magnitude as magnitude
     from .first.forward import products as products

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import bundle as bundle
+    from . import bundle
 else:
     from ..exports import exports
 

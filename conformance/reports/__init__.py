@@ -7,15 +7,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import badge as badge
-    from . import diff as diff
-    from . import html as html
-    from . import junit as junit
-    from . import markdown as markdown
-    from . import mutants as mutants
-    from . import page_files as page_files
-    from . import specification_page as specification_page
-    from . import terminal as terminal
+    from . import badge
+    from . import diff
+    from . import html
+    from . import junit
+    from . import markdown
+    from . import mutants
+    from . import page_files
+    from . import specification_page
+    from . import terminal
     from .bare_script import script as script
     from .failure_block import block as block
     from .failure_block import parameters as parameters

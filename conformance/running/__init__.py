@@ -7,9 +7,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import invocation as invocation
-    from . import release_check as release_check
-    from . import resumption as resumption
+    from . import invocation
+    from . import release_check
+    from . import resumption
     from .in_process import verdicts as verdicts
     from .invocation import Progress as Progress
     from .invocation import cores as cores

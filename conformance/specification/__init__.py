@@ -7,11 +7,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import citation as citation
-    from . import export as export
-    from . import lock as lock
-    from . import template_filters as template_filters
-    from . import versions as versions
+    from . import citation
+    from . import export
+    from . import lock
+    from . import template_filters
+    from . import versions
     from .citation import Citation as Citation
     from .commentary import Area as Area
     from .commentary import Commentary as Commentary

@@ -7,10 +7,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import environments as environments
-    from . import machine as machine
-    from . import targets as targets
-    from . import wire as wire
+    from . import environments
+    from . import machine
+    from . import targets
+    from . import wire
     from .boot import FINDER as FINDER
     from .environments import Environment as Environment
     from .limits import Limits as Limits
