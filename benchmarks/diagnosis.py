@@ -7,7 +7,7 @@ Two trials of each known cause and one of each unknown take four minutes on two 
 default, above two hours.
 
 A cause that is known is injected by its mutant, half of the time under a condition of the mutants; one that is not, by
-`benchmarks/unknown_faults.py`, which was written from the glossary alone. With `--json` the figures go to
+`benchmarks/support/unknown_faults.py`, which was written from the glossary alone. With `--json` the figures go to
 `benchmarks/results/diagnosis.json`.
 """
 
@@ -45,7 +45,7 @@ from conv_conformance.mutants.evaluator import HONEST, evaluate
 from conv_conformance.mutants.faults import EDITS
 from conv_conformance.mutants.mutant import STUMBLES, Mutant
 from conv_conformance.workers import machine
-from unknown_faults import FAULTS
+from support.unknown_faults import FAULTS
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path("benchmarks", "results", "diagnosis.json")

@@ -5,7 +5,8 @@ What every target makes of the trainings: how far its kernel is from the exact o
 
 The trainings are those of the corpus, and the two short decayed ones over 2,000 updates. Of those of the tutorial the
 kernel and the loss after every update are kept, to five digits, for what is drawn of them.
-Writes `benchmarks/results/fits.json`; `python docs/make_fits.py` and `python docs/make_training.py` make pages of it.
+Writes `benchmarks/results/fits.json`. `python -m docs.generate.results.fits` and
+`python -m docs.generate.training.page` make pages of it.
 """
 
 from __future__ import annotations

@@ -40,8 +40,8 @@ from conv_conformance.workers.plan import smoke
 from conv_conformance.workers.pool import observe
 from conv_conformance.workers.process import Ready, Seen
 from conv_conformance.workers.targets import named
-from rounding_data import FAULTS, Drawn, drawn, orders, stepwise_orders, wrong
-from tolerances import RULES, Result
+from support.rounding_data import FAULTS, Drawn, drawn, orders, stepwise_orders, wrong
+from support.tolerances import RULES, Result
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "judgement.json"

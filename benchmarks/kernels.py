@@ -24,10 +24,10 @@ from typing import Any
 from conv_conformance import corpus
 from conv_conformance.core.case import Case
 from conv_conformance.workers import machine
-from reached.observe import observe
-from reached.page import page, said
-from reached.settings import SETTINGS, Setting
-from reached.tally import Seen, read, tally
+from support.kernels.observe import observe
+from support.kernels.page import page, said
+from support.kernels.settings import SETTINGS, Setting
+from support.kernels.tally import Seen, read, tally
 
 #: Seconds that one process may take, and how often a setting's may be started.
 MOST, STARTS = 1800, 20

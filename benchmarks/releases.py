@@ -32,8 +32,8 @@ from conv_conformance.core.verdict import UNEXPECTED, Verdict
 from conv_conformance.records.record import Record, read, verdict_to_line
 from conv_conformance.workers import machine
 from packaging.requirements import Requirement
-from releases_page import page, told
-from releases_table import Bug, is_shown, table
+from support.releases_page import page, told
+from support.releases_table import Bug, is_shown, table
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "releases.json"

@@ -14,7 +14,7 @@ from conv_conformance.core.dtypes import numpy_type
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-from tolerances import JAX, RULES, Result
+from support.tolerances import JAX, RULES, Result
 
 Array = NDArray[Any]
 

@@ -282,9 +282,9 @@ def test_numpy_alone_in_one_process(corpus: Corpus) -> None:
 
 def test_the_page_is_that_of_the_table() -> None:
     """
-    docs/reference/mutators.md is written by docs/make_mutators.py, and nothing has changed since.
+    docs/reference/mutators.md is written by docs/generate/reference/mutators.py, and nothing has changed since.
     """
-    spec = importlib.util.spec_from_file_location("make_mutators", ROOT / "docs" / "make_mutators.py")
+    spec = importlib.util.spec_from_file_location("make_mutators", ROOT / "docs" / "reference/mutators.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

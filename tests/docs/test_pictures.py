@@ -4,18 +4,14 @@ The pictures of windows and stamps: they show what the reference computes, and a
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from conv_conformance import corpus, specification
 from conv_conformance.core.call import Call
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
-
-import make_pictures
-from make_pictures import Cell, Picture, Row
+from docs.generate import pictures as make_pictures
+from docs.generate.pictures import Cell, Picture, Row
 
 LOADED = corpus.load()
 CASES = {case.id: case for case in LOADED.cases}

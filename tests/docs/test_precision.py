@@ -20,11 +20,7 @@ from conv_conformance.core.verdict import Finding, Verdict
 from conv_conformance.corpus import Corpus
 from conv_conformance.records.record import Record, TargetInfo, write
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
-import make_precision
-import orders
-import precision_page
-import seen_precision
+from docs.generate.results import kept_numbers, precision, recorded_precision, sum_orders
 
 HEADER = {
     "date": "2026-11-25T12:00:00+00:00",
@@ -32,14 +28,14 @@ HEADER = {
     "selection": {"what": ["*.numerics.*"], "sweeps": "full", "dtypes": []},
     "platform": {"machine": "m", "cpu": "c", "flags": ["avx2"], "os": "o", "python": "3"},
 }
-ORDER = f"{orders.CASE}[dtype=float32]"
+ORDER = f"{sum_orders.CASE}[dtype=float32]"
 COPY, PRODUCT = "conv1d.numerics.a-copy-between-other-sizes", "conv1d.numerics.one-product"
 SMALL, HALF = "conv1d.numerics.a-small-term-between-two-that-cancel", "conv1d.numerics.half-way-between-two-numbers"
 PINNED = "torch+matmul-high"
 SUBNORMAL = "conv1d.special-values.subnormal-input"
-CHANNELS = f"conv1d.{seen_precision.SUMS}-over-channels[dtype=float32,layout=NWC.WIO]"
+CHANNELS = f"conv1d.{recorded_precision.SUMS}-over-channels[dtype=float32,layout=NWC.WIO]"
 ANOTHER = {**HEADER, "suite": {"version": "1", "corpus": "sha256:0"}}
-TAPS = f"conv1d.{seen_precision.SUMS}-over-taps[dtype=float32,layout=NWC.WIO]"
+TAPS = f"conv1d.{recorded_precision.SUMS}-over-taps[dtype=float32,layout=NWC.WIO]"
 LOST = Finding(kind="precision", message="")
 
 
@@ -65,7 +61,7 @@ def _record(*verdicts: Verdict, **infos: Any) -> Record:
 
 
 def _run(loaded: Corpus, *verdicts: Verdict, **infos: Any) -> dict[str, Any]:
-    run = seen_precision.run([_record(*verdicts, **infos)], loaded, "")
+    run = recorded_precision.run([_record(*verdicts, **infos)], loaded, "")
     # As it comes back from the file.
     read: dict[str, Any] = json.loads(json.dumps(run))
     return read
@@ -73,7 +69,7 @@ def _run(loaded: Corpus, *verdicts: Verdict, **infos: Any) -> dict[str, Any]:
 
 def _cells(run: dict[str, Any], target: str = "torch", dtype: str = "float32") -> dict[str, str]:
     kept = run["targets"][target]["dtypes"][dtype]
-    return {head: say(dtype, kept) for head, say in precision_page.COLUMNS.items()}
+    return {head: say(dtype, kept) for head, say in kept_numbers.COLUMNS.items()}
 
 
 def _output(sums: Sequence[float]) -> str:
@@ -197,7 +193,7 @@ def test_a_narrower_result_tells_of_products_alone(loaded: Corpus) -> None:
 def test_what_was_refused_leaves_a_dash(loaded: Corpus) -> None:
     """A dtype in which nothing was returned has no row; its targets are named."""
     refused = _said(COPY, bits="", target="tensorflow", finding=Finding(kind="refused", message=""))
-    sections = precision_page.sections({"default": _run(loaded, _said(COPY, "all-bits"), refused)})
+    sections = kept_numbers.sections({"default": _run(loaded, _said(COPY, "all-bits"), refused)})
     (section, *_) = sections
     assert (["tensorflow"], [["torch"]]) == (section.without, [row.targets for row in section.kept])
 
@@ -212,30 +208,30 @@ def _bits(loaded: Corpus, *bits: str, target: str = "torch", **infos: Any) -> di
 def test_differing_bits_are_counted(loaded: Corpus) -> None:
     """Of the results that two runs have, so many are the same; one that only one of them returned counts apart."""
     runs = {"default": _bits(loaded, "aa", "bb", "cc"), "one thread": _bits(loaded, "aa", "ff", "")}
-    found = precision_page.compared(runs, "torch", "float32")["one thread"]
-    assert (precision_page.Same(1, 2, 1), "1 of 2, 1 refused") == (found, str(found))
+    found = kept_numbers.compared(runs, "torch", "float32")["one thread"]
+    assert (kept_numbers.Same(1, 2, 1), "1 of 2, 1 refused") == (found, str(found))
     refused = {"default": runs["default"], "refused": _bits(loaded, "", "", "")}
-    assert "3 refused" == str(precision_page.compared(refused, "torch", "float32")["refused"])
-    (*_, said) = precision_page.summary(runs, ", ".join)
+    assert "3 refused" == str(kept_numbers.compared(refused, "torch", "float32")["refused"])
+    (*_, said) = kept_numbers.summary(runs, ", ".join)
     assert "1 of 2 results have other bits, and 1 are refused in one of the two: in float32 on torch." in said
     same = {"default": runs["default"], "again": runs["default"]}
-    assert "**Again**: all 3 results have the same bits." == list(precision_page.summary(same, ", ".join))[-1]
+    assert "**Again**: all 3 results have the same bits." == list(kept_numbers.summary(same, ", ".join))[-1]
 
 
 def test_cases_that_one_run_has_not_are_not_compared(loaded: Corpus) -> None:
     """A run of fewer cases is held against the other where both have one."""
     whole = _bits(loaded, "aa", "bb", "cc")
     runs = {"default": whole, "less": _run(loaded, _said(COPY))}
-    assert precision_page.Same(1, 1) == precision_page.compared(runs, "torch", "float32")["less"]
+    assert kept_numbers.Same(1, 1) == kept_numbers.compared(runs, "torch", "float32")["less"]
     records = [_record(_said(PRODUCT)), _record(_said(COPY, target="torch+compile"))]
-    together = {"default": seen_precision.run(records, loaded, "")}
-    assert precision_page.Same() == precision_page.compared(together, "torch+compile", "float32")["plain"]
+    together = {"default": recorded_precision.run(records, loaded, "")}
+    assert kept_numbers.Same() == kept_numbers.compared(together, "torch+compile", "float32")["plain"]
 
 
 def test_what_is_kept_otherwise_in_another_run_is_told(loaded: Corpus) -> None:
     """Where another run keeps other numbers, the summary says what was kept before."""
     runs = {name: _run(loaded, _said(SUBNORMAL, name)) for name in ("kept", "flushed")}
-    (*_, said) = precision_page.summary(runs, ", ".join)
+    (*_, said) = kept_numbers.summary(runs, ", ".join)
     assert said.endswith("; subnormals: flushed, not kept, in float32 on torch.")
 
 
@@ -248,37 +244,35 @@ def test_a_setting_is_held_against_the_plain_target(loaded: Corpus) -> None:
     plain = _bits(loaded, "aa", "bb", "cc", settings={"a": "1", "b": "2"})
     pinned = _bits(loaded, "aa", "bb", "ff", target="torch+matmul-high", settings={"a": "1", "b": "3"})
     runs = {"default": _with(plain, pinned)}
-    assert [("torch+matmul-high", "b: 3", {"float32": precision_page.Same(2, 3)})] == list(
-        precision_page.settings(runs)
-    )
-    assert "**Settings** that change bits: torch+matmul-high." in precision_page.summary(runs, ", ".join)
+    assert [("torch+matmul-high", "b: 3", {"float32": kept_numbers.Same(2, 3)})] == list(kept_numbers.settings(runs))
+    assert "**Settings** that change bits: torch+matmul-high." in kept_numbers.summary(runs, ", ".join)
 
 
 @pytest.mark.parametrize(("last", "said"), [("cc", "change no bit of any result here"), ("", "but what is refused")])
 def test_a_setting_that_changes_no_bit_is_told(loaded: Corpus, last: str, said: str) -> None:
     """A setting that reads back and changes nothing is told apart from one that has calls refused."""
     plain, pinned = (_bits(loaded, "aa", "bb", each, target=name) for each, name in (("cc", "torch"), (last, PINNED)))
-    assert any(said in each for each in precision_page.summary({"default": _with(plain, pinned)}, ", ".join))
+    assert any(said in each for each in kept_numbers.summary({"default": _with(plain, pinned)}, ", ".join))
 
 
 def test_a_record_becomes_a_page(loaded: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run is taken in under its name; a page that is not what the runs say is stale."""
-    monkeypatch.setattr(make_precision, "ROOT", tmp_path)
+    monkeypatch.setattr(precision, "ROOT", tmp_path)
     monkeypatch.setattr(corpus, "load", lambda **_: loaded)
-    (tmp_path / make_precision.RESULTS).mkdir(parents=True)
-    assert [] == list(make_precision.stale(tmp_path))
+    (tmp_path / precision.RESULTS).mkdir(parents=True)
+    assert [] == list(precision.stale(tmp_path))
     write(_record(_said(COPY, "all-bits"), _said(ORDER)), tmp_path / "record.jsonl")
     for name in ("default", "one thread"):
-        words = ["make_precision.py", "--run", name, "--under", "taskset -c 0", str(tmp_path / "record.jsonl")]
+        words = ["results/precision.py", "--run", name, "--under", "taskset -c 0", str(tmp_path / "record.jsonl")]
         monkeypatch.setattr(sys, "argv", words)
-        make_precision.main()
-    assert [] == list(make_precision.stale(tmp_path))
-    text = (tmp_path / make_precision.PAGE).read_text()
+        precision.main()
+    assert [] == list(precision.stale(tmp_path))
+    text = (tmp_path / precision.PAGE).read_text()
     assert "| `torch` | all bits | - | - | - | another order | none | same bits |" in text
     assert "taskset -c 0 conv-conformance run '*.numerics.*' --sweeps full -b torch --jobs 1" in text
-    (tmp_path / make_precision.PAGE).write_text(text + "\n")
-    assert ["docs/results/precision.md: not what the runs say (run docs/make_precision.py)"] == list(
-        make_precision.stale(tmp_path)
+    (tmp_path / precision.PAGE).write_text(text + "\n")
+    assert ["docs/results/precision.md: not what the runs say (run python -m docs.generate.results.precision)"] == list(
+        precision.stale(tmp_path)
     )
 
 
@@ -295,4 +289,4 @@ def test_records_that_do_not_belong_are_refused(tmp_path: Path, changed: dict[st
     write(record, tmp_path / "one.jsonl")
     write(replace(record, **changed), tmp_path / "two.jsonl")
     with pytest.raises(SystemExit, match=message):
-        make_precision.see([tmp_path / "one.jsonl", tmp_path / "two.jsonl"], "")
+        precision.see([tmp_path / "one.jsonl", tmp_path / "two.jsonl"], "")

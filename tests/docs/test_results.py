@@ -5,7 +5,6 @@ The pages of the results: what is taken from a run, and what they say of it.
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,16 +19,17 @@ from conv_conformance.records.ledger import Entry, Ledger
 from conv_conformance.records.record import Record, TargetInfo
 from packaging.specifiers import SpecifierSet
 
+from docs.generate.results import (
+    disagreements,
+    fault_entries,
+    portability,
+    recorded_choices,
+    recorded_faults,
+    recorded_run,
+)
+
 from ..support.builders import call_of, ramp
 from ..support.zoo import case_of, outputs
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
-import faults_page
-import make_results
-import portability_page
-import seen_choices
-import seen_faults
-import seen_run
 
 HEADER = {
     "date": "2026-11-25T12:00:00+00:00",
@@ -61,7 +61,7 @@ OTHERS = tuple(case.id for case in CASES.values() if case.sweep == "others")
 
 def _record(*verdicts: Verdict) -> Record:
     names = dict.fromkeys(verdict.target for verdict in verdicts)
-    targets = [TargetInfo(name=name, framework=seen_run.framework(name), version="1.0") for name in names]
+    targets = [TargetInfo(name=name, framework=recorded_run.framework(name), version="1.0") for name in names]
     return Record(header=HEADER, targets=targets, verdicts=verdicts, is_complete=True)
 
 
@@ -76,7 +76,7 @@ def _known(case: str, target: str = "torch", finding: Finding = SILENT, entry: s
 def test_a_run_is_counted_by_target_and_verdict() -> None:
     """Literal cases and points of sweeps are counted apart; what has no words is counted by its reason."""
     unsaid = [_said(case, "unsupported", message="no words") for case in ("long", *POINTS[:2])]
-    found = seen_run.run(_record(_said("short"), *unsaid, _said(POINTS[2], "not-run", message="cut")), CASES)
+    found = recorded_run.run(_record(_said("short"), *unsaid, _said(POINTS[2], "not-run", message="cut")), CASES)
     target = {"framework": "torch", "version": "1.0", "unsaid": {"no words": 3}}
     verdicts = {"agree": (1, 0), "unsupported": (1, 2), "not-run": (0, 1)}
     assert {"torch": {**target, "verdicts": verdicts}} == found["targets"]
@@ -86,13 +86,13 @@ def test_a_run_is_counted_by_target_and_verdict() -> None:
 def test_a_target_that_stopped_early_is_told() -> None:
     """A target with fewer verdicts than another has not come to its end; a page must not pass it off as whole."""
     record = _record(_said("long"), _said("short"), _said("long", target="jax"))
-    assert {"jax": [1, 2]} == seen_run.run(record, CASES)["unfinished"]
+    assert {"jax": [1, 2]} == recorded_run.run(record, CASES)["unfinished"]
 
 
 def test_what_nothing_explains_is_told() -> None:
     """A disagreement, a crash and a fault of the suite that no entry knows are named."""
     verdicts = [_said("long", "crash"), _said("short", "suite-error"), _said(POINTS[0], "disagree"), _said(POINTS[1])]
-    found = seen_run.run(_record(*verdicts), CASES)
+    found = recorded_run.run(_record(*verdicts), CASES)
     assert ["long", "short", POINTS[0]] == [each["case"] for each in found["unexplained"]]
 
 
@@ -111,7 +111,7 @@ def test_a_fault_is_counted_by_target() -> None:
         _said("long", target="keras-tensorflow"),
         _said("short", "not-run", "keras-torch"),
     )
-    every = seen_faults.faults(record, CASES)
+    every = recorded_faults.faults(record, CASES)
     found = every["e"]
     assert ["another", "e"] == list(every)
     assert ("silent", ["refused", "values"]) == (found["severity"], found["kinds"])
@@ -124,12 +124,12 @@ def test_a_fault_is_counted_by_target() -> None:
 
 def test_the_smallest_case_is_a_literal_one() -> None:
     """A literal case is named before smaller points of sweeps, for it has a page."""
-    assert "long" == seen_faults.faults(_record(*map(_known, (*POINTS, "long"))), CASES)["e"]["smallest"]["case"]
+    assert "long" == recorded_faults.faults(_record(*map(_known, (*POINTS, "long"))), CASES)["e"]["smallest"]["case"]
 
 
 def test_the_smallest_of_a_fault_of_sweeps_alone_is_a_point() -> None:
     """Where no literal case shows a fault, its smallest call is that of a point."""
-    found = seen_faults.faults(_record(*map(_known, reversed(POINTS))), CASES)["e"]
+    found = recorded_faults.faults(_record(*map(_known, reversed(POINTS))), CASES)["e"]
     assert POINTS[0] == found["smallest"]["case"]
 
 
@@ -137,10 +137,10 @@ def test_a_fault_is_told_by_its_condition() -> None:
     """What tells the calls of a fault from those that agree stands beside how many of those under it fail."""
     others = (_said(case, target=target) for case in ("long", "short", *OTHERS) for target in ("torch", "jax"))
     record = _record(*map(_known, POINTS), *(_known(case, "jax", entry="another") for case in POINTS), *others)
-    acts = seen_faults.faults(record, CASES)["e"]["acts"]
+    acts = recorded_faults.faults(record, CASES)["e"]["acts"]
     assert [{"where": "a stride is not 1", "target": "torch", "seen": 8, "of": 8}] == acts
     few = _record(*map(_known, POINTS[1:]), *(_said(case) for case in ("long", "short", *OTHERS)))
-    assert [] == seen_faults.faults(few, CASES)["e"]["acts"]
+    assert [] == recorded_faults.faults(few, CASES)["e"]["acts"]
 
 
 CLAUSE = Clause(
@@ -156,7 +156,7 @@ def _follows(alternative: str, *cases: str, target: str = "torch") -> list[Verdi
 
 
 def _choices(*verdicts: Verdict) -> Any:
-    return seen_choices.choices(_record(*verdicts), CASES, {"SAME-4": CLAUSE})["SAME-4"]
+    return recorded_choices.choices(_record(*verdicts), CASES, {"SAME-4": CLAUSE})["SAME-4"]
 
 
 def test_alternatives_are_counted_by_target() -> None:
@@ -202,15 +202,15 @@ STRIDED, DILATED, WIDE, PLAIN = _like(9, strides=2), _like(9, dilations=2), _lik
 )
 def test_a_condition_is_told_where_it_is_obvious(rare: list[Case], common: list[Case], expected: str) -> None:
     """One condition or two that hold for all of the rare calls and for no other are told, and nothing else."""
-    assert expected == seen_choices._where(rare, common)
+    assert expected == recorded_choices._where(rare, common)
 
 
 def _run(*verdicts: Verdict) -> dict[str, Any]:
     record = _record(*verdicts)
     said = {
-        **seen_run.run(record, CASES),
-        "faults": seen_faults.faults(record, CASES),
-        "choices": seen_choices.choices(record, CASES, {"SAME-4": CLAUSE}),
+        **recorded_run.run(record, CASES),
+        "faults": recorded_faults.faults(record, CASES),
+        "choices": recorded_choices.choices(record, CASES, {"SAME-4": CLAUSE}),
     }
     return dict(json.loads(json.dumps(said)))
 
@@ -224,14 +224,14 @@ def test_targets_that_behave_alike_share_a_row() -> None:
         *_follows("refuses", "short", target="jax"),
         *(_said("short", "unsupported", target) for target in ("keras-jax", "keras-torch")),
     )
-    (choice,) = portability_page.clauses({"SAME-4": CLAUSE}, {"cpu": run})
+    (choice,) = portability.clauses({"SAME-4": CLAUSE}, {"cpu": run})
     assert [
         ("torch", ["torch", "torch+layer"], {"computes": ("1 to 2", "0 to 8")}),
         ("torch", ["torch+compile"], {"refuses": ("1", "0")}),
         ("jax", ["jax"], {"refuses": ("1", "0")}),
     ] == [(row.framework, row.targets, row.counts) for row in choice.rows]
     assert ["keras-jax", "keras-torch"] == choice.unsaid
-    assert [["SAME-4", "*differs*", "refuses", "", "", "", ""]] == portability_page.table([choice])
+    assert [["SAME-4", "*differs*", "refuses", "", "", "", ""]] == portability.table([choice])
 
 
 def test_an_inconsistent_target_is_marked() -> None:
@@ -242,7 +242,7 @@ def test_an_inconsistent_target_is_marked() -> None:
         for name in ("torch", "jax")
     ]
     run = _run(*steady, *unsteady[0], *unsteady[1])
-    (choice,) = portability_page.clauses({"SAME-4": CLAUSE}, {"cpu": run})
+    (choice,) = portability.clauses({"SAME-4": CLAUSE}, {"cpu": run})
     assert ("*inconsistent*", "*differs*") == (choice.cell("torch"), choice.cell("jax"))
     row = choice.rows[0]
     assert (True, {"computes": ("0", "14"), "refuses": ("0", "8")}) == (row.is_inconsistent, row.counts)
@@ -252,7 +252,7 @@ def test_a_second_run_stands_beside_the_first() -> None:
     """What a target follows in another run is told under the name of that run, where it is something else."""
     alike = _follows("computes", "short", target="jax")
     runs = {"cpu": _run(*_follows("refuses", "short"), *alike), "other": _run(*_follows("computes", "short"), *alike)}
-    (choice,) = portability_page.clauses({"SAME-4": CLAUSE}, runs)
+    (choice,) = portability.clauses({"SAME-4": CLAUSE}, runs)
     assert [["torch"], ["torch (other)"], ["jax"]] == [row.targets for row in choice.rows]
     assert "*differs*" == choice.cell("torch")
 
@@ -269,7 +269,7 @@ def _faults(
     triage: dict[str, Any] | None = None,
     causes: dict[str, Any] | None = None,
 ) -> Any:
-    return faults_page.faults(Ledger(entries=every), runs or {}, triage or {}, causes or {})
+    return fault_entries.faults(Ledger(entries=every), runs or {}, triage or {}, causes or {})
 
 
 def test_silent_faults_come_first() -> None:
@@ -287,7 +287,7 @@ def test_silent_faults_come_first() -> None:
     found = _faults(*every, runs=runs)
     assert list("gcbaedf") == [fault.id for fault in found]
     assert [("silent", ["keras", "tensorflow", "torch"]), ("loud", ["keras", "torch"]), ("precision", ["torch"])] == [
-        (severity, [framework for framework, _ in some]) for severity, some in faults_page.grouped(found)
+        (severity, [framework for framework, _ in some]) for severity, some in fault_entries.grouped(found)
     ]
 
 
@@ -378,27 +378,27 @@ RAN = {"date": "", "cpu": "", "python": "", "versions": {}, "holds": True, "show
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """Return the root of a repository with the pages of one run."""
-    results = tmp_path / make_results.RESULTS
+    results = tmp_path / disagreements.RESULTS
     results.mkdir(parents=True)
     ledger = ledger_files.load(ledger_files.shipped()).entries
     (results / "seen.json").write_text(json.dumps({"cpu": _run(_known("long", entry=ledger[0].id))}))
     (results / "triage.json").write_text(json.dumps({entry.id: {**RAN, "script": entry.triage} for entry in ledger}))
     (results / "causes.json").write_text("{}")
     (results / "cpu.jsonl").write_text(json.dumps(HEADER) + "\n")
-    for path, text in make_results.pages(tmp_path, corpus.load()).items():
+    for path, text in disagreements.pages(tmp_path, corpus.load()).items():
         (tmp_path / path).write_text(text)
     return tmp_path
 
 
 def test_a_page_tells_what_is_unfinished_and_unexplained(tmp_path: Path) -> None:
     """What a run did not come to, and what nothing explains, stand on the page of the run."""
-    results = tmp_path / make_results.RESULTS
+    results = tmp_path / disagreements.RESULTS
     results.mkdir(parents=True)
     verdicts = [_said("long"), _said("short"), _said("long", "crash", "jax", message="killed")]
     (results / "seen.json").write_text(json.dumps({"cpu": _run(*verdicts)}))
     (results / "triage.json").write_text("{}")
     (results / "causes.json").write_text("{}")
-    page = make_results.pages(tmp_path, corpus.load())[make_results.RESULTS / "index.md"]
+    page = disagreements.pages(tmp_path, corpus.load())[disagreements.RESULTS / "index.md"]
     assert "`jax` has not come to its end: 1 of 2 cases." in page
     assert "1 call **not explained**:\n\n- `long` on `jax`: killed\n" in page
 
@@ -408,8 +408,8 @@ def test_the_page_tells_why(root: Path) -> None:
     entry = ledger_files.load(ledger_files.shipped()).entries[0]
     why = {"cause": "", "case": "long", "target": "jax", "version": "jax 0.10.2", "cpu": "a processor"}
     found = {entry.id: {**why, "taps": ["7 probes", "  0.2"], "small": "cases:\n  - id: long-shrunk\n"}}
-    (root / make_results.CAUSES).write_text(json.dumps(found))
-    page = make_results.pages(root, corpus.load())[make_results.RESULTS / "disagreements.md"]
+    (root / disagreements.CAUSES).write_text(json.dumps(found))
+    page = disagreements.pages(root, corpus.load())[disagreements.RESULTS / "disagreements.md"]
     assert page.count("- **Cause**: none of the glossary (`long` on `jax`, jax 0.10.2, a processor).") == 1
     assert "```text\n7 probes\n  0.2\n```" in page and "```yaml\ncases:\n  - id: long-shrunk\n```" in page
     assert page.count("<details>") == 1
@@ -417,29 +417,29 @@ def test_the_page_tells_why(root: Path) -> None:
 
 def test_pages_that_agree_are_not_stale(root: Path) -> None:
     """Pages as they were drawn are what runs, ledger and scripts say."""
-    assert [] == list(make_results.stale(root, corpus.load()))
+    assert [] == list(disagreements.stale(root, corpus.load()))
 
 
 def test_a_page_that_says_something_else_is_stale(root: Path) -> None:
     """A page that was changed by hand, one that is missing, and a record of another run are told."""
-    results = root / make_results.RESULTS
+    results = root / disagreements.RESULTS
     (results / "portability.md").write_text("# Otherwise\n")
     (results / "disagreements.md").unlink()
     (results / "cpu.jsonl").write_text(json.dumps({**HEADER, "date": "later"}) + "\n")
-    told = [line.partition(":")[0] for line in make_results.stale(root, corpus.load())]
+    told = [line.partition(":")[0] for line in disagreements.stale(root, corpus.load())]
     assert [f"docs/results/{name}" for name in ("cpu.jsonl", "disagreements.md", "portability.md")] == told
 
 
 def test_an_entry_without_proof_is_told(root: Path) -> None:
     """A script that was changed since, one never run and one that showed nothing where it should are told."""
-    path = root / make_results.TRIAGE
+    path = root / disagreements.TRIAGE
     kept = json.loads(path.read_text())
     changed, lost, hidden, elsewhere, *_ = kept
     kept[changed]["script"] = "print(2)"
     kept[hidden]["shown"] = kept[elsewhere]["shown"] = 0
     kept[elsewhere]["holds"] = False
     path.write_text(json.dumps({name: found for name, found in kept.items() if name != lost}))
-    told = [line for line in make_results.stale(root, corpus.load()) if line.startswith("docs/results/triage.json")]
+    told = [line for line in disagreements.stale(root, corpus.load()) if line.startswith("docs/results/triage.json")]
     unrun = [f"docs/results/triage.json: {each}: not run as it stands" for each in (changed, lost)]
     assert [*unrun, f"docs/results/triage.json: {hidden}: does not show its fault"] == [
         line.partition(" (run ")[0] for line in told
@@ -448,10 +448,10 @@ def test_an_entry_without_proof_is_told(root: Path) -> None:
 
 def test_an_entry_that_went_away_is_told(root: Path) -> None:
     """Pages that speak of an entry which the ledger no longer has are to be made anew, not drawn."""
-    results = root / make_results.RESULTS
+    results = root / disagreements.RESULTS
     (results / "seen.json").write_text(json.dumps({"cpu": _run(_known("long", entry="gone"))}))
     expected = ["docs/results/seen.json: the ledger has no entry gone: name the records anew"]
-    assert expected == list(make_results.stale(root, corpus.load()))
+    assert expected == list(disagreements.stale(root, corpus.load()))
 
 
 @pytest.mark.parametrize(
@@ -464,4 +464,4 @@ def test_an_entry_that_went_away_is_told(root: Path) -> None:
 )
 def test_a_framework_stands_for_all_its_targets(names: list[str], expected: str) -> None:
     """All targets of a framework are called by its name, some of them by their own."""
-    assert expected == make_results._brief(names, ["torch", "torch+layer", "jax", "jax+jit"])
+    assert expected == disagreements._brief(names, ["torch", "torch+layer", "jax", "jax+jit"])

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from fractions import Fraction
 from pathlib import Path
 from xml.etree import ElementTree
@@ -18,11 +17,9 @@ from conv_conformance.core.storage import Array
 from conv_conformance.explain.worked_example import lengths
 from conv_conformance.reference.training_path import matrix
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
-import make_training
-import solutions
-import walks
-from make_training import FILTERS, ONE, POSITIONS, PRINTED, TWO, Told
+from docs.generate.training import page as make_training
+from docs.generate.training import solutions, walks
+from docs.generate.training.page import FILTERS, ONE, POSITIONS, PRINTED, TWO, Told
 
 ROOT = Path(__file__).parents[2]
 SVG = "{http://www.w3.org/2000/svg}"

@@ -183,8 +183,8 @@ def test_all_is_every_framework() -> None:
 
 
 def _check_pages(folder: Path) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, str(folder / "docs" / "check.py")]
-    return subprocess.run(program, capture_output=True, text=True, check=False)
+    program = [sys.executable, "-m", "docs.generate.check"]
+    return subprocess.run(program, cwd=folder, capture_output=True, text=True, check=False)
 
 
 def test_pages_agree_and_links_lead_somewhere() -> None:
@@ -206,7 +206,7 @@ def test_a_dead_link_and_a_stale_page_are_noticed(tmp_path: Path) -> None:
     )
     made = _check_pages(tmp_path)
     told = made.stderr.splitlines()
-    stale = "not what the corpus says (run docs/make_pages.py)"
+    stale = "not what the corpus says (run python -m docs.generate.pages)"
     assert {
         f"docs/spec/same.md: {stale}",
         f"docs/cases/conv/same.md: {stale}",

@@ -37,7 +37,7 @@ from ...support.builders import call_of
 from ...support.command_line import Command
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
-from unknown_faults import FAULTS
+from support.unknown_faults import FAULTS
 
 X = np.array([[[3], [1], [4], [1], [5], [9], [2]]])
 W = np.array([[[2]], [[7]], [[1]]])

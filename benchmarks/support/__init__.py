@@ -1,0 +1,3 @@
+"""
+What several measurements share, and the tables that one of them reads.
+"""

@@ -1,0 +1,3 @@
+"""
+The pages of the project, and what writes them.
+"""

@@ -1,0 +1,3 @@
+"""
+What writes the pages: `python -m docs.generate.pages` those of the corpus, the other modules the page of their name.
+"""

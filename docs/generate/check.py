@@ -1,0 +1,41 @@
+"""
+Check the pages: they agree with corpus, ledger and runs, and every link inside the repository leads somewhere.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from conv_conformance import corpus
+from conv_conformance.core.problem import Invalid
+
+from .links import dead, pages
+from .pages import stale
+from .results import disagreements, fits, judgement, performance, precision
+from .training import page
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def wrong() -> Iterator[str]:
+    """
+    Yield everything that is wrong.
+    """
+    try:
+        yield from stale(ROOT)
+        yield from disagreements.stale(ROOT, corpus.load())
+        yield from precision.stale(ROOT)
+        yield from judgement.stale(ROOT)
+        yield from performance.stale(ROOT)
+        yield from fits.stale(ROOT)
+        yield from page.stale(ROOT)
+    except Invalid as invalid:
+        yield str(invalid)
+    for path in pages():
+        yield from dead(path)
+
+
+if __name__ == "__main__":
+    sys.exit("\n".join(wrong()) or 0)

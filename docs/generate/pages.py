@@ -1,0 +1,161 @@
+"""
+Write the pages of the specification and of the cases: run it after changing a clause, its commentary or a case.
+
+The pages are docs/spec/index.md and one for each area beside it, with the pictures of docs/pictures;
+docs/cases/index.md, one for each operation beside it and one for each file of cases below; and those of docs/reference
+that say what tables in the code hold.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from conv_conformance import corpus, specification
+from conv_conformance.core.case import Case
+from conv_conformance.corpus import Corpus
+from conv_conformance.corpus.format import excerpt as excerpts
+from conv_conformance.specification import template_filters, versions
+
+from . import pictures as make_pictures
+from . import templating
+from .reference import backends, cli, faults, ledger, mutants, mutators, verdicts
+from .reference import format as case_format
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Topic:
+    """
+    The literal cases of one file; `file` is its path in the corpus, `excerpts` are by id.
+    """
+
+    file: str
+    about: str
+    cases: tuple[Case, ...]
+    excerpts: Mapping[str, str]
+
+    @property
+    def op(self) -> str:
+        """The operation, which is the file's folder."""
+        return self.file.partition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """The topic, which is the file's name."""
+        return Path(self.file).stem
+
+    @property
+    def page(self) -> str:
+        """The page, from docs/cases."""
+        return page(self.file)
+
+
+def page(file: str) -> str:
+    """
+    Return the page of a file of cases, from docs/cases.
+    """
+    return f"{file.removesuffix('.yaml')}.md"
+
+
+def pages() -> Mapping[Path, str]:
+    """
+    Return the text of every page by its path from the root of the repository.
+    """
+    loaded = corpus.load()
+    areas = specification.load_commentary(loaded)
+    topics = tuple(_topics(loaded))
+    homes = {said.clause: area.name for area in areas for said in area.commentaries}
+    environment = _environment(homes)
+    spec, cases, reference = Path("docs/spec"), Path("docs/cases"), Path("docs/reference")
+    facts = _facts(loaded, topics)
+    pictures = make_pictures.pictures(areas, facts["cases"])
+    environment.globals.update(facts, areas=areas, topics=topics, homes=homes, pictures=pictures)
+    environment.globals.update(portability=_followed())
+    return {
+        spec / "index.md": _render(environment, "index"),
+        **{spec / f"{area.name}.md": _render(environment, "area", area=area) for area in areas},
+        cases / "index.md": _render(environment, "cases"),
+        **{cases / f"{op}.md": _render(environment, "operation", op=op) for op in dict.fromkeys(t.op for t in topics)},
+        **{cases / topic.page: _render(environment, "topic", topic=topic) for topic in topics},
+        **make_pictures.text(pictures),
+        reference / "backends.md": backends.page(),
+        reference / "cli.md": cli.page(),
+        reference / "faults.md": faults.page(loaded, areas),
+        reference / "format.md": case_format.page(),
+        reference / "ledger.md": ledger.page(),
+        reference / "mutants.md": mutants.page(loaded),
+        reference / "mutators.md": mutators.page(),
+        reference / "verdicts.md": verdicts.page(),
+    }
+
+
+def _followed() -> frozenset[str]:
+    """Return the clauses of which a page says who follows which alternative."""
+    page = ROOT / "docs" / "results" / "portability.md"
+    text = page.read_text(encoding="utf-8") if page.exists() else ""
+    return frozenset(re.findall(r"^## ([A-Z0-9-]+)$", text, re.MULTILINE))
+
+
+def _facts(loaded: Corpus, topics: Sequence[Topic]) -> dict[str, Any]:
+    """Return what templates may ask for."""
+    return {
+        "names": template_filters.NAMES,
+        "specified": versions.current(),
+        "clauses": loaded.clauses,
+        "required": sum(clause.level == "required" for clause in loaded.clauses.values()),
+        "cases": {case.id: case for case in loaded.cases},
+        "cited": {name: [case for case in loaded.cases if name in case.clauses] for name in loaded.clauses},
+        "excerpts": {name: text for topic in topics for name, text in topic.excerpts.items()},
+    }
+
+
+def _topics(loaded: Corpus) -> Iterator[Topic]:
+    for file in sorted({case.path for case in loaded.cases}):
+        about, written = excerpts.read((corpus.shipped() / file).read_bytes(), file)
+        cases = tuple(case for case in loaded.cases if case.path == file)
+        yield Topic(file=file, about=about, cases=cases, excerpts=written)
+
+
+def _environment(homes: Mapping[str, str]) -> jinja2.Environment:
+    environment = templating.environment()
+    environment.filters |= template_filters.FILTERS
+    environment.filters |= {
+        "link": lambda case: f"{page(case.path)}#{case.id}",
+        "linked": lambda text, folder="": template_filters.linked(text, lambda name: _address(name, homes, folder)),
+    }
+    return environment
+
+
+def _address(name: str, homes: Mapping[str, str], folder: str) -> str:
+    """Return where a clause stands, behind the folder of the specification; empty if there is no such clause."""
+    return f"{folder}{homes[name]}.md#{name.lower()}" if name in homes else ""
+
+
+def _render(environment: jinja2.Environment, name: str, **values: Any) -> str:
+    text = environment.get_template(f"{name}.md.j2").render(values)
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def stale(root: Path) -> Iterator[str]:
+    """
+    Yield the pages below a root that are not what the corpus says, also those that nothing stands behind.
+    """
+    wanted = pages()
+    for path, text in wanted.items():
+        if not (root / path).is_file() or (root / path).read_text(encoding="utf-8") != text:
+            yield f"{path.as_posix()}: not what the corpus says (run python -m docs.generate.pages)"
+    for file in sorted([*(root / "docs" / "cases").rglob("*.md"), *(root / make_pictures.FOLDER).glob("*")]):
+        if (path := file.relative_to(root)) not in wanted:
+            yield f"{path.as_posix()}: there are no cases behind it"
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / path).write_text(text, encoding="utf-8")

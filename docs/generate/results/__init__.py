@@ -1,0 +1,3 @@
+"""
+The pages in docs/results, from what was measured.
+"""

@@ -1,0 +1,103 @@
+"""
+Write the page of what every target makes of the trainings, and its picture, from what was measured.
+
+    python -m docs.generate.results.fits
+
+`benchmarks/results/fits.json` holds what the page says; `benchmarks/fits.py` measures it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+from ..templating import environment
+
+ROOT = Path(__file__).resolve().parents[3]
+PAGE, PICTURE = Path("docs", "results", "fits.md"), Path("docs", "results", "fits.svg")
+MEASURED = Path("benchmarks", "results", "fits.json")
+#: Whose deviations are drawn: the three trainings of the tutorial.
+DRAWN = ("conv1d.fit.one-filter", "conv1d.fit.two-channels", "conv1d.fit.two-filters")
+#: After how many updates the table tells deviations.
+COLUMNS = ("1", "20", "100", "200", "2000")
+
+
+def page(root: Path) -> str:
+    """
+    Return the page as it follows from what was measured.
+    """
+    said = json.loads((root / MEASURED).read_text(encoding="utf-8"))
+    rows = {name: {row["training"]: row for row in found} for name, found in said["targets"].items()}
+    template = environment("results").get_template("fits.md.j2")
+    return template.render(said=said, rows=rows, columns=COLUMNS, cell=_cell)
+
+
+def _cell(row: Mapping[str, Any]) -> str:
+    """Return what a row says of itself where it is no agreement."""
+    verdict = row.get("verdict", row["outcome"])
+    return "" if verdict == "agree" else f"{verdict}: {row['message']}".replace("|", "\\|")
+
+
+def stale(root: Path) -> Iterator[str]:
+    """
+    Yield the page where it is not what was measured.
+    """
+    path = root / PAGE
+    if not path.exists() or path.read_text(encoding="utf-8") != page(root):
+        yield f"{PAGE}: not what was measured; `python -m docs.generate.results.fits` writes it"
+
+
+def _alike(said: Mapping[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
+    """Return the deviations of what is drawn, by the names of the targets that have the same."""
+    names: dict[str, list[str]] = {}
+    found = {}
+    for target, rows in said["targets"].items():
+        deviations = {row["training"]: row["deviation"] for row in rows if row["training"] in DRAWN}
+        names.setdefault(key := json.dumps(deviations), []).append(target)
+        found[key] = deviations
+    return {", ".join(targets): found[key] for key, targets in names.items()}
+
+
+def draw(said: Mapping[str, Any], path: Path) -> None:
+    """
+    Draw, for each training of the tutorial, how far each target's kernel is from the exact one by the update.
+    """
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "fits"
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, len(DRAWN), figsize=(11, 3.6), sharey=True, layout="constrained")
+    widths = {each["training"]: each["width"] for each in said["trainings"]}
+    for axis, name in zip(axes, DRAWN, strict=True):
+        steps = [int(step) for step in widths[name]]
+        axis.fill_between(steps, 1e-17, list(widths[name].values()), color="#dddddd", label="any rounding in float32")
+        for targets, deviations in _alike(said).items():
+            deviation = deviations[name]
+            seen = [max(value, 1e-17) for value in deviation.values()]
+            style = "--" if "+fit" in targets else "-"
+            axis.plot([int(step) for step in deviation], seen, style, linewidth=1.2, label=fill(targets, 36))
+        axis.set_yscale("log")
+        axis.set_title(name, fontsize=9)
+        axis.set_xlabel("updates", fontsize=9)
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0].set_ylabel("kernel, largest deviation", fontsize=9)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper", fontsize=7)
+    figure.savefig(path, metadata={"Date": None})
+    pyplot.close(figure)
+
+
+def main() -> None:
+    """
+    Write the page and its picture.
+    """
+    (ROOT / PAGE).write_text(page(ROOT), encoding="utf-8")
+    draw(json.loads((ROOT / MEASURED).read_text(encoding="utf-8")), ROOT / PICTURE)
+
+
+if __name__ == "__main__":
+    main()

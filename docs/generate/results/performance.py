@@ -1,0 +1,60 @@
+"""
+Write the page of what the suite costs, from what was measured.
+
+    python -m docs.generate.results.performance
+
+The files of `benchmarks/results` hold what the page says; their commands stand on it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..templating import environment
+
+ROOT = Path(__file__).resolve().parents[3]
+PAGE, MEASURED = Path("docs", "results", "performance.md"), Path("benchmarks", "results")
+NAMES = ("captured", "conditions", "corpus", "full", "loading", "overhead", "page", "reference_agreement")
+
+
+def page(root: Path) -> str:
+    """
+    Return the page as it follows from what was measured.
+    """
+    said = {name: json.loads((root / MEASURED / f"{name}.json").read_text(encoding="utf-8")) for name in NAMES}
+    filled = environment("results")
+    filled.filters["figures"] = figures
+    text = filled.get_template("performance.md.j2").render(said)
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def figures(number: float) -> str:
+    """
+    Return a number with three figures, or all before its point.
+    """
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
+
+
+def stale(root: Path) -> Iterator[str]:
+    """
+    Yield the page where it is not what was measured.
+    """
+    if not (root / MEASURED).is_dir():
+        return
+    path = root / PAGE
+    if not path.is_file() or path.read_text(encoding="utf-8") != page(root):
+        yield f"{PAGE.as_posix()}: not what was measured (run python -m docs.generate.results.performance)"
+
+
+def main() -> None:
+    """
+    Write the page.
+    """
+    (ROOT / PAGE).write_text(page(ROOT), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

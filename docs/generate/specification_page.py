@@ -1,0 +1,30 @@
+"""
+Write the page of the specification's version into a built site, where `cite` says that it is.
+
+    python -m docs.generate.specification_page build/site
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from conv_conformance import corpus
+from conv_conformance.release import bundle
+from conv_conformance.reports import specification_page
+from conv_conformance.specification import versions
+
+
+def write(site: Path) -> Path:
+    """
+    Write the page below the folder of a site; return its file.
+    """
+    edition = bundle.edition()
+    page = site / versions.address(edition.version)
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(specification_page.render(corpus.load(), edition), encoding="utf-8")
+    return page
+
+
+if __name__ == "__main__":
+    print(write(Path(sys.argv[1])))

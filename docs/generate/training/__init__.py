@@ -1,0 +1,3 @@
+"""
+The walk-through of training, docs/training.md, and its pictures.
+"""
