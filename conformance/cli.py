@@ -17,7 +17,22 @@ from typing import NoReturn
 import click
 
 from . import __version__
-from .commands import capturing, citing, codes, examining, explaining, recorded, releases, releasing, running, showing
+from .commands import exit_codes, output
+from .commands.capture import capture
+from .commands.check import check
+from .commands.cite import cite
+from .commands.diff import diff
+from .commands.environments import environments
+from .commands.explain import explain
+from .commands.export import export
+from .commands.known import known
+from .commands.list import list_cases
+from .commands.mutants import mutants
+from .commands.release import release
+from .commands.report import report
+from .commands.run import run
+from .commands.targets import targets
+from .commands.validate import validate
 
 
 def main() -> NoReturn:
@@ -34,24 +49,24 @@ def _run(*, is_debug: bool) -> int:
     except click.ClickException as error:
         with suppress(OSError):
             error.show()
-        return codes.UNUSABLE
+        return exit_codes.UNUSABLE
     except (KeyboardInterrupt, click.Abort):
-        showing.say("interrupted")
-        return codes.INTERRUPTED
+        output.say("interrupted")
+        return exit_codes.INTERRUPTED
     except Exception as error:
         from .core import Invalid
 
         if isinstance(error, Invalid):
-            showing.complain(error)
-            return codes.UNUSABLE
+            output.complain(error)
+            return exit_codes.UNUSABLE
         if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
             # Files have names, and say themselves that they cannot be written.
-            showing.say(f"standard output: cannot be written: {error.strerror}")
-            return codes.UNUSABLE
+            output.say(f"standard output: cannot be written: {error.strerror}")
+            return exit_codes.UNUSABLE
         if is_debug:
             raise
-        showing.say(f"fault in the suite: {type(error).__name__}: {error} (--debug shows where)")
-        return codes.OUR_FAULT
+        output.say(f"fault in the suite: {type(error).__name__}: {error} (--debug shows where)")
+        return exit_codes.OUR_FAULT
     return code
 
 
@@ -68,8 +83,8 @@ def _flushed(code: int) -> int:
             os.dup2(nowhere, stream.fileno())
             os.close(nowhere)
             if stream is sys.stdout and code == 0 and not isinstance(error, BrokenPipeError):
-                showing.say(f"standard output: cannot be written: {error.strerror}")
-                code = codes.UNUSABLE
+                output.say(f"standard output: cannot be written: {error.strerror}")
+                code = exit_codes.UNUSABLE
     return code
 
 
@@ -97,20 +112,20 @@ def commands(debug: bool) -> None:
 
 
 for each in (
-    running.run,
-    running.targets,
-    running.list_,
-    examining.validate,
-    examining.mutants,
-    examining.export,
-    explaining.explain,
-    recorded.report,
-    recorded.diff,
-    recorded.known,
-    releases.check,
-    releases.environments_,
-    capturing.capture,
-    citing.cite,
-    releasing.release,
+    run,
+    targets,
+    list_cases,
+    validate,
+    mutants,
+    export,
+    explain,
+    report,
+    diff,
+    known,
+    check,
+    environments,
+    capture,
+    cite,
+    release,
 ):
     commands.add_command(each)

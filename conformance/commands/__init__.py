@@ -1,5 +1,5 @@
 """
-The commands of the command line, by what they are about. They hold no logic of their own.
+The commands of the command line, one file for each. They translate options to functions and hold no other logic.
 
-The engine is imported inside them, so that `--help` costs no NumPy.
+The engine is imported inside them, so that `--help` does not import NumPy.
 """

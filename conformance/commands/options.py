@@ -24,7 +24,7 @@ sweeps = click.option(
 
 shard = click.option("--shard", metavar="I/N", help="Take the I-th of N parts of the cases.")
 
-#: As in `changes.WORSE`.
+#: As `WORSE` of `analysis.comparison`.
 fail_on = click.option(
     "--fail-on",
     metavar="CHANGE,...",
@@ -38,16 +38,17 @@ def reports(command: Command) -> Command:
     """
     Add the options that name the files of reports; the command takes them by name.
     """
-    for option in reversed(_REPORTS):
-        command = option(command)
+    for name, text in reversed(REPORTS.items()):
+        command = click.option(f"--{name}", type=PATH, help=text)(command)
     return command
 
 
-_REPORTS = (
-    click.option("--junit", type=PATH, help="Write JUnit XML here."),
-    click.option("--markdown", type=PATH, help="Write Markdown here, for $GITHUB_STEP_SUMMARY."),
-    click.option("--html", type=PATH, help="Write a page here that needs nothing beside it."),
-    click.option("--badge", type=PATH, help="Write the JSON of a badge here, for a shields endpoint."),
-)
+#: The reports of `run` and `report` that are files, with the help of each.
+REPORTS = {
+    "junit": "Write JUnit XML here.",
+    "markdown": "Write Markdown here, for $GITHUB_STEP_SUMMARY.",
+    "html": "Write a page here that needs nothing beside it.",
+    "badge": "Write the JSON of a badge here, for a shields endpoint.",
+}
 
 mutators = click.option("--mutators", is_flag=True, help="Take also what mechanical mutators make of literal cases.")

@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from . import release_check
     from . import resumption
     from .in_process import verdicts as verdicts
+    from .invocation import Invocation as Invocation
     from .invocation import Progress as Progress
     from .invocation import cores as cores
     from .release_check import affected as affected
+    from .run_options import RunOptions as RunOptions
     from .runner import Listener as Listener
     from .runner import Runner as Runner
     from .runner import TargetRun as TargetRun

@@ -123,18 +123,17 @@ def _profile_clauses(loaded: Corpus, profile: str | None) -> Sequence[str]:
     return loaded.profiles[profile].clauses
 
 
-def chosen(asked: Mapping[str, Any]) -> tuple[Selection, Corpus]:
+def chosen(selection: Selection) -> Corpus:
     """
-    Return what is asked for as a selection, and its cases.
+    Return the cases of a selection.
 
     Raises:
         Invalid: if a file is wrong or missing, something named is not there, or nothing is left.
 
     """
-    selection = Selection(**{name: asked[name] for name in Selection.__dataclass_fields__})
     loaded = corpus(selection.what, selection.sweeps, mutators=selection.mutators)
     narrowed = choose(loaded, ops=selection.ops, dtypes=selection.dtypes, profile=selection.profile)
-    return selection, sharded(narrowed, selection.shard)
+    return sharded(narrowed, selection.shard)
 
 
 def failures(text: str | None, profile: str | None) -> Sequence[str]:

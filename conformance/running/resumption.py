@@ -16,6 +16,11 @@ from ..workers import named
 #: What a header must say, for a run to be gone on with.
 _NEEDED = ("targets", "selection", "terms", "ledger")
 
+#: The parameters of `run` that a record fixes.
+KEPT = (
+    *("what", "sweeps", "mutators", "profile", "shard", "ops", "dtypes", "audit", "precision", "preload", "backends"),
+    *("every", "ledgers", "no_known", "fail_on"),
+)
 #: What messages call the parameters of the command line that have another name there.
 _OPTIONS = {
     "what": "[PATH|ID-PATTERN]...",

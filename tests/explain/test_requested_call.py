@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conv_conformance import reference
-from conv_conformance.commands.explaining import OPS, _show
+from conv_conformance.commands.explain import OPERATIONS, _show
 from conv_conformance.core.call import Call, PerArray
 from conv_conformance.corpus import load
 from conv_conformance.explain import requested_call, worked_example
@@ -151,7 +151,7 @@ def test_a_call_by_options_is_made(command: Command) -> None:
     assert (2, True) == (many.code, many.err.endswith("--output-size looks for many\n"))
 
 
-@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize("op", OPERATIONS)
 def test_each_op_by_options_has_an_output(op: str) -> None:
     """Its kernels fit the input; a separable one has a filter for each channel, then as many as are asked for."""
     call = requested_call.call(

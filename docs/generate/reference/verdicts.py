@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from conv_conformance.commands import codes
+from conv_conformance.commands import exit_codes
 from conv_conformance.core.verdict import FAILURES, KINDS, POLICIES, SEVERITIES, UNEXPECTED, VERDICTS
 from conv_conformance.diagnosis.causes import CAUSES
 from conv_conformance.diagnosis.gradients import causes as backward
@@ -58,10 +58,10 @@ POLICY = {
 CODE = {
     0: "Nothing unexpected.",
     1: "Something that the command is asked to fail on: an unexpected disagreement, crash or time-out.",
-    codes.UNUSABLE: "Invalid usage, record or case file; one line says where and what.",
-    codes.NOT_RUN: "A target could not run, or made no case.",
-    codes.OUR_FAULT: "A fault of the suite or of an adapter.",
-    codes.INTERRUPTED: "Interrupted; what was judged is in the record, for `--resume`.",
+    exit_codes.UNUSABLE: "Invalid usage, record or case file; one line says where and what.",
+    exit_codes.NOT_RUN: "A target could not run, or made no case.",
+    exit_codes.OUR_FAULT: "A fault of the suite or of an adapter.",
+    exit_codes.INTERRUPTED: "Interrupted; what was judged is in the record, for `--resume`.",
 }
 
 

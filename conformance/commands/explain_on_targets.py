@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import codes, showing
+from . import exit_codes, output
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,12 +33,12 @@ def judge(out: Console, cases: Sequence[Case], backends: Sequence[str], *, probe
             seen = made(cases, adapter)
         except NotRun as error:
             click.echo(f"{adapter}: {error}", err=True)
-            code = codes.NOT_RUN
+            code = exit_codes.NOT_RUN
             continue
         for case, each in zip(cases, seen, strict=True):
             out.print(f"{case.id} on {adapter}", style="bold", highlight=False)
             lines = [*_account(case, each), *(_probed(case, adapter) if probes else ())]
-            out.print(showing.lines(lines))
+            out.print(output.lines(lines))
             if each.observation.call:
                 _print_pasteable(out, "call", each.observation.call)
     return code
@@ -156,7 +156,7 @@ def shrink(cases: Sequence[Case], backend: str) -> int:
                 _print_smallest(case, shrunk(case.call, like(found, adapter)), adapter)
     except NotRun as error:
         click.echo(f"{backend}: {error}", err=True)
-        return codes.NOT_RUN
+        return exit_codes.NOT_RUN
     return 0
 
 

@@ -1,5 +1,5 @@
 """
-The command `release`.
+`release`: write this version as a bundle.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from . import showing
+from . import output
 
 
 @click.command()
@@ -33,7 +33,7 @@ def release(place: Path, is_there: bool) -> int:
         if not told:
             click.echo(f"{place}: every file is what {bundle.SUMS} says, whose sha256 is {digest}")
         return int(bool(told))
-    made = bundle.made(showing.corpus((), "none"))
+    made = bundle.made(output.corpus((), "none"))
     bundle.write(made, place)
     size = sum(map(len, made.files.values())) / 1e6
     draft = "" if citation.RELEASED else "; a draft, for this version is not released"

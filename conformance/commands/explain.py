@@ -1,5 +1,5 @@
 """
-The command that explains a call: its shapes and windows, and what a verdict on its numbers rests on.
+`explain`: explain a call, its shapes and windows, and what a verdict on its numbers rests on.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import calling, showing
+from ..core import OPS, PADDING_MODES
+from . import explain_on_targets, output
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,14 +19,14 @@ if TYPE_CHECKING:
     from ..core import Call, Case
     from ..corpus import Clause
 
-OPS = ("conv", "depthwise_conv", "separable_conv", "conv_transpose")
-MODES = ("zeros", "reflect", "replicate", "circular")
+#: The operations that options can state; a training is a case.
+OPERATIONS = tuple(name for name in OPS if name != "fit")
 
 
 @click.command()
 @click.argument("what", nargs=-1, metavar="[CASE|PATH]...")
 @click.option("-b", "--backend", "backends", multiple=True, metavar="TARGET", help="A target, name[+mode][@device].")
-@click.option("--op", type=click.Choice(OPS), default="conv", show_default=True)
+@click.option("--op", type=click.Choice(OPERATIONS), default="conv", show_default=True)
 @click.option("--input", "input", default="", metavar="NUMBERS", help="0,3,4,5, or nested lists.")
 @click.option("--kernel", default="", metavar="NUMBERS", help="1,2, or nested lists.")
 @click.option("--input-shape", default="", metavar="SIZES", help="In place of numbers: 1,40,1.")
@@ -34,7 +35,7 @@ MODES = ("zeros", "reflect", "replicate", "circular")
 @click.option("--layout", default="", metavar="LETTERS", help="Of the input and the output: NWC, NCW, ...")
 @click.option("--strides", default="1", show_default=True)
 @click.option("--padding", default="valid", show_default=True, help="A word, a number, or [[low, high], ...].")
-@click.option("--padding-mode", type=click.Choice(MODES), default="zeros", show_default=True)
+@click.option("--padding-mode", type=click.Choice(PADDING_MODES), default="zeros", show_default=True)
 @click.option("--dilations", default="1", show_default=True)
 @click.option("--input-dilations", default="1", show_default=True)
 @click.option("--output-padding", default="0", show_default=True)
@@ -80,24 +81,24 @@ def explain(
     if translates and (backends or shrinks or output_size is not None):
         raise click.UsageError("--frameworks makes the call on every installed framework, and goes with no -b")
     _check(what, backends, probes=probes, shrinks=shrinks, is_about_size=output_size is not None)
-    out = showing.console(stderr=False)
+    out = output.console(stderr=False)
     if output_size is not None:
         return _ways(out, words, output_size)
     _check_arrays()
     cases = _cases(what) if what else [_asked(words)]
     if translates:
-        return calling.translate(out, cases)
+        return explain_on_targets.translate(out, cases)
     if shrinks:
-        return calling.shrink(cases, backends[0])
+        return explain_on_targets.shrink(cases, backends[0])
     if backends:
-        return calling.judge(out, cases, backends, probes=probes)
-    known = showing.corpus((), "none").clauses
+        return explain_on_targets.judge(out, cases, backends, probes=probes)
+    known = output.corpus((), "none").clauses
     for case in cases:
         if what:
             out.print(f"{case.id}: {case.title}", style="bold", highlight=False, soft_wrap=True)
         _show(out, case.call, case.clauses, known)
         if is_about_weights:
-            out.print(showing.lines(_weights(case.call)))
+            out.print(output.lines(_weights(case.call)))
     return 0
 
 
@@ -218,7 +219,7 @@ def _show(out: Console, call: Call, cited: Iterable[str], known: Mapping[str, Cl
             ("near it", f"{words}: output {'x'.join(map(str, shape))}") for words, shape in requested_call.nearest(call)
         ]
     lines += _clauses(call, list(cited), known, has_meaning=not why)
-    out.print(showing.lines(lines))
+    out.print(output.lines(lines))
 
 
 def _clauses(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import codes
+from . import exit_codes
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -194,7 +194,7 @@ def outcome(found: Comparison, fail_on: Sequence[str]) -> int:
     Return the exit code of a comparison.
     """
     if any(any(found.faults(pair)) for pair in found.pairs):
-        return codes.OUR_FAULT
+        return exit_codes.OUR_FAULT
     if not any(found.judged.values()):
-        return codes.NOT_RUN
+        return exit_codes.NOT_RUN
     return int(any(change.change in fail_on for change in found.changes))

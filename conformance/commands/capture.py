@@ -1,5 +1,5 @@
 """
-The command about one's own model: `capture`.
+`capture`: write the convolutions of a program to a case file.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from . import codes, options
+from . import exit_codes, options
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -44,7 +44,7 @@ def capture(output: Path, ranges: bool, program: Sequence[str]) -> int:
     click.echo(f"{output}: {len(model.layers)} distinct convolutions, {model.total} in all", err=True)
     for (said_by, why), count in model.unsaid.items():
         click.echo(f"not in it: {said_by}, {count} times: {why}", err=True)
-    return code if code or model.layers else codes.NOT_RUN
+    return code if code or model.layers else exit_codes.NOT_RUN
 
 
 def _run(program: Sequence[str], environment: Mapping[str, str]) -> int:

@@ -1,5 +1,5 @@
 """
-Commands about releases in environments of their own: `check`, `environments`.
+`check`: whether a release is safe for what works with another one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from . import codes, options, showing
+from . import exit_codes, options, output
 
 
 @click.command()
@@ -60,14 +60,14 @@ def check(
     from ..running import release_check
     from ..workers import environments
 
-    console = showing.console(stderr=True)
+    console = output.console(stderr=True)
     wanted = comparison.named(fail_on)
     pip = [*(["--index-url", index_url] if index_url else []), *shlex.split(pip_args)]
     asked, base = release_check.requirement(candidate), release_check.requirement(against) if against else None
     if base is not None and base.name != asked.name:
         raise click.UsageError(f"--against names a release of {asked.name}, not of {base.name}")
     adapters = release_check.affected(asked.name, backends)
-    corpus = showing.corpus(what, sweeps)
+    corpus = output.corpus(what, sweeps)
 
     def tell(line: str) -> None:
         console.print(line, soft_wrap=True)
@@ -79,25 +79,11 @@ def check(
         else:
             after = release_check.side(adapters, environments.resolved(asked, pip), pip, tell)
         selection = Selection(what=list(what), sweeps=sweeps)  # type: ignore[arg-type]
-        made = release_check.run(selection, corpus, before, after, jobs, showing.progress(console), record)
+        made = release_check.run(selection, corpus, before, after, jobs, output.progress(console), record)
     except Invalid as error:
-        showing.complain(error)
-        return codes.NOT_RUN
+        output.complain(error)
+        return exit_codes.NOT_RUN
     cases = {case.id: case for case in corpus.cases}
     found = release_check.compared(made, before, after, cases)
-    showing.comparison(found, corpus, data=target, markdown=markdown, html=html, is_advised=True)
-    return showing.outcome(found, wanted)
-
-
-@click.command("environments")
-@click.option("--prune", is_flag=True, help="Remove them all.")
-def environments_(prune: bool) -> None:
-    """List the environments that `check` has made and kept, with their sizes."""
-    from ..workers import environments
-
-    if prune:
-        count, size = environments.pruned()
-        click.echo(f"{count} environments removed, {size / 1e9:.1f} GB")
-        return
-    for home, size in environments.kept().items():
-        click.echo(f"{size / 1e9:6.1f} GB  {home}")
+    output.comparison(found, corpus, data=target, markdown=markdown, html=html, is_advised=True)
+    return output.outcome(found, wanted)

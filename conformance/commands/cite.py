@@ -1,5 +1,5 @@
 """
-The command `cite`.
+`cite`: how the suite, a clause or a case is cited.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import showing
+from . import output
 
 if TYPE_CHECKING:
     from ..specification import Citation
@@ -34,7 +34,7 @@ def _found(what: str | None) -> Citation:
     from ..core import Invalid, Problem, suggestion
     from ..specification import citation
 
-    corpus = showing.corpus((), "quick" if what is not None and "[" in what else "none")
+    corpus = output.corpus((), "quick" if what is not None and "[" in what else "none")
     if what is None:
         return citation.of_suite(corpus)
     if clause := corpus.clauses.get(what.upper()):

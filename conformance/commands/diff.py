@@ -1,0 +1,54 @@
+"""
+`diff`: what changed between two records.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from . import options, output
+
+
+@click.command()
+@click.argument("before", type=options.PATH)
+@click.argument("after", type=options.PATH)
+@options.fail_on
+@click.option(
+    "--slower", type=click.FloatRange(1.0), metavar="FACTOR", help="Tell also of calls that take this much longer."
+)
+@click.option("--json", "target", type=options.PATH, help="Write every change here as JSON.")
+@click.option("--markdown", type=options.PATH, help="Write Markdown here, for $GITHUB_STEP_SUMMARY.")
+@click.option("--html", type=options.PATH, help="Write a page here that needs nothing beside it.")
+def diff(
+    before: Path,
+    after: Path,
+    fail_on: str,
+    slower: float | None,
+    target: Path | None,
+    markdown: Path | None,
+    html: Path | None,
+) -> int:
+    """
+    Say what changed between two records: of two versions, two devices, or without and with a flag.
+
+    Changes: regressed, wrong-otherwise, refuses, unsupported, slower, precision, alternative, moved (still right, with
+    other bits), fixed, supported, only-before, only-after.
+
+    Exit codes: 0 no change that --fail-on names; 1 such a change; 2 invalid usage or record; 3 nothing was judged by
+    both; 4 a record has a fault of the suite or an adapter.
+    """
+    from ..analysis import comparison
+    from ..records import read
+
+    wanted = comparison.named(fail_on)
+    records = {path: read(path) for path in (before, after)}
+    comparison.check_whole(records)
+    corpus = output.corpus(
+        (), max((output.sweeps_of(record) for record in records.values()), key=["none", "quick", "full"].index)
+    )
+    cases = {case.id: case for case in corpus.cases}
+    found = comparison.compared(records[before], records[after], cases, slower=slower)
+    output.comparison(found, corpus, data=target, markdown=markdown, html=html, is_advised=False)
+    return output.outcome(found, wanted)

@@ -1,0 +1,30 @@
+"""
+`export`: write the corpus as one JSON document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from . import options, output
+
+
+@click.command()
+@click.argument("what", nargs=-1, metavar="[PATH|ID-PATTERN]...")
+@click.option("--json", "target", type=options.PATH, required=True, help="Where to write it (- for standard output).")
+@click.option("--sweeps", type=click.Choice(["none", "quick", "full"]), default="none", show_default=True)
+@options.mutators
+def export(what: Sequence[str], target: Path, sweeps: str, mutators: bool) -> None:
+    """Write the corpus as one JSON document, arrays written out, for other languages."""
+    import json
+
+    from ..specification import document
+
+    text = json.dumps(document(output.corpus(what, sweeps, mutators=mutators)), ensure_ascii=False, allow_nan=False)
+    if str(target) == "-":
+        click.echo(text)
+    else:
+        output.write(target, lambda: text + "\n")

@@ -1,0 +1,45 @@
+"""
+`known`: list the ledger, or draft entries for it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import options, output
+
+
+@click.command()
+@click.option("--record", type=options.PATH, help="Draft entries for what is unexpected in this record.")
+@click.option("--write", type=options.PATH, metavar="FILE", help="Where to write the draft (- for standard output).")
+def known(record: Path | None, write: Path | None) -> None:
+    """List what the ledger knows to be wrong, or draft entries for it."""
+    if write is None:
+        for entry in output.ledger().entries:
+            versions = str(entry.versions) or "every version"
+            click.echo(f"{click.style(entry.id, bold=True)}  {', '.join(entry.targets)} {versions}")
+            click.echo(f"  {entry.reason}\n  {entry.link}")
+        return
+    if record is None:
+        raise click.UsageError("--write needs --record FILE, the record of a run")
+    from datetime import date
+
+    from ..analysis import draft
+    from ..records import read
+
+    text = draft(_grouped(read(record)), date.today().isoformat())
+    if str(write) == "-":
+        click.echo(text, nl=False)
+    else:
+        output.write(write, lambda: text)
+
+
+def _grouped(record: Any) -> Any:
+    from ..analysis import grouped, lacks_groups
+
+    # To find the groups that an older record lacks takes the whole corpus.
+    cases = output.corpus((), output.sweeps_of(record)).cases if lacks_groups(record) else ()
+    return grouped(record, {case.id: case for case in cases})

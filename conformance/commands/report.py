@@ -1,0 +1,43 @@
+"""
+`report`: show a record again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from . import options, output
+
+
+@click.command()
+@click.argument("records", type=options.PATH, nargs=-1, required=True, metavar="RECORD...")
+@click.option("--record", type=options.PATH, help="Write the whole record here.")
+@click.option(
+    "--condensed", type=options.PATH, help="Write a record here that only counts agreements and what was not run."
+)
+@options.reports
+def report(
+    records: Sequence[Path],
+    record: Path | None,
+    condensed: Path | None,
+    **files: Path | None,
+) -> None:
+    """
+    Show a record again, on the terminal or as a file.
+
+    Several records are shown as one, if they are of runs that differ in --shard or in targets.
+    """
+    from ..analysis import attributed, grouped
+    from ..records import merge, read, write
+
+    merged = merge.merged({path: read(path) for path in dict.fromkeys(records)})
+    corpus = output.corpus((), output.sweeps_of(merged))
+    whole = attributed(grouped(merged, {case.id: case for case in corpus.cases}), corpus)
+    if record is not None:
+        write(whole, record)
+    if condensed is not None:
+        write(merge.condensed(whole, corpus), condensed)
+    output.report(whole, corpus, output.ledger(), files)

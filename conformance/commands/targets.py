@@ -1,0 +1,26 @@
+"""
+`targets`: list the targets.
+"""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.option("--of", "package", metavar="PACKAGE", help="Only the names that `run` takes by default of a framework.")
+def targets(package: str | None) -> None:
+    """List the targets: installed or not, with their modes."""
+    from ..workers import targets as all_targets
+
+    if package is not None:
+        from ..running import affected
+
+        click.echo("".join(f"{adapter}\n" for adapter in affected(package, ())), nl=False)
+        return
+    for name, locator in all_targets.known().items():
+        missing = all_targets.missing(name)
+        state = f"not installed (no {', '.join(missing)})" if missing else "installed"
+        click.echo(f"{name:<18} {state}")
+        for mode, about in all_targets.modes_of(locator).items():
+            click.echo(f"  {f'+{mode}' if mode else 'plain':<16} {about}")
