@@ -37,9 +37,7 @@ PROGRAMS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """
-    How a command ended: its exit code, the lines that it wrote, and the seconds that it took.
-    """
+    """How a command ended: its exit code, the lines that it wrote, and the seconds that it took."""
 
     code: int
     out: list[str]
@@ -48,9 +46,7 @@ class Ended:
 
 
 def run(*words: str | Path, **variables: str) -> Ended:
-    """
-    Run a command, with these variables beside the others.
-    """
+    """Run a command, with these variables beside the others."""
     begun = perf_counter()
     environment = {**os.environ, **variables}
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False, env=environment)
@@ -59,9 +55,7 @@ def run(*words: str | Path, **variables: str) -> Ended:
 
 
 def measured(name: str, passes: int, folder: Path) -> dict[str, Any]:
-    """
-    Return what one program shows.
-    """
+    """Return what one program shows."""
     target, other = PROGRAMS[name]
     file, program = folder / f"{name}.yaml", (sys.executable, MODELS / f"{name}.py")
     captured = run(*COMMAND, "capture", "-o", file, "--", *program)
@@ -88,17 +82,13 @@ def measured(name: str, passes: int, folder: Path) -> dict[str, Any]:
 
 
 def told(ended: Ended) -> dict[str, Any]:
-    """
-    Return what a program printed last.
-    """
+    """Return what a program printed last."""
     result: dict[str, Any] = json.loads(ended.out[-1])
     return result
 
 
 def main() -> None:
-    """
-    Measure, print a line for each program, and write the figures where asked.
-    """
+    """Measure, print a line for each program, and write the figures where asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("programs", nargs="*", metavar="PROGRAM", help=f"of {', '.join(PROGRAMS)}; all if none")
     parser.add_argument("--passes", type=int, default=25, help="of each model, bare and watched (%(default)s)")

@@ -42,9 +42,7 @@ LARGE = ("not-refused", "precision", "nondeterministic", "inputs-changed")
 
 
 def known(record: Record) -> Iterator[Group]:
-    """
-    Yield, for each entry that a record saw, the group of its calls with the smallest one.
-    """
+    """Yield, for each entry that a record saw, the group of its calls with the smallest one."""
     seen: set[str] = set()
     for group in record.groups:
         if group.known and group.known not in seen and group.kind not in LARGE:
@@ -53,9 +51,7 @@ def known(record: Record) -> Iterator[Group]:
 
 
 def explained(group: Group, record: Record, case: Case) -> dict[str, Any]:
-    """
-    Return what is found about the smallest call of a group.
-    """
+    """Return what is found about the smallest call of a group."""
     target = next(name for name in group.targets if _verdict(record, group.smallest, name) is not None)
     verdict = _verdict(record, group.smallest, target)
     assert verdict is not None

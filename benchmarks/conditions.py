@@ -56,9 +56,7 @@ SEED = 20261126
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """
-    What was found of one fault under one condition, and how many calls fail.
-    """
+    """What was found of one fault under one condition, and how many calls fail."""
 
     fault: str
     condition: str
@@ -68,17 +66,13 @@ class Trial:
 
 
 def outputs(cases: Sequence[Case]) -> list[Case]:
-    """
-    Return the cases of which an output is expected, though they may be refused, and nothing else.
-    """
+    """Return the cases of which an output is expected, though they may be refused, and nothing else."""
     found = [case for case in cases if case.call.training is None and [*plain(case)]]
     return [case for case in found if not case.call.gradients and not case.call.variation.shape_inference]
 
 
 def shown(fault: str, cases: Sequence[Case], condition: str = "") -> dict[str, Verdict]:
-    """
-    Return the disagreements of a fault that acts under a condition, without one everywhere.
-    """
+    """Return the disagreements of a fault that acts under a condition, without one everywhere."""
     made = Mutant(fault=fault, condition=condition).prepared()
     return {case.id: verdict for case in cases if (verdict := _verdict(case, made.output)) is not None}
 
@@ -102,9 +96,7 @@ def _verdict(case: Case, compute: Callable[[Call], Array]) -> Verdict | None:
 
 @cache
 def agreed(case: Case) -> Verdict:
-    """
-    Return the verdict on a call that is right.
-    """
+    """Return the verdict on a call that is right."""
     return Verdict(case=case.id, target=TARGET, verdict="agree", alternative=next(plain(case)) or None)
 
 
@@ -133,9 +125,7 @@ def cost(cases: Sequence[Case], many: int = 1000) -> dict[str, float]:
 
 
 def trials(fault: str, under: Sequence[str], cases: Sequence[Case]) -> Iterator[Trial]:
-    """
-    Yield what is found of a fault under each of some conditions.
-    """
+    """Yield what is found of a fault under each of some conditions."""
     everywhere, by_id = shown(fault, cases), {case.id: case for case in cases}
     showing = _showing()
     for name in under:
@@ -213,9 +203,7 @@ def _outcome(
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """
-    One fault with its conditions.
-    """
+    """One fault with its conditions."""
 
     fault: str
     under: tuple[str, ...]

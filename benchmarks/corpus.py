@@ -27,9 +27,7 @@ from conv_conformance.workers.targets import default
 
 
 def measure(sweeps: str) -> dict[str, Any]:
-    """
-    Run the corpus once; return the figures.
-    """
+    """Run the corpus once; return the figures."""
     began = perf_counter()
     corpus = invocation.corpus((), sweeps)
     ledger = ledger_files.load(ledger_files.shipped())
@@ -51,9 +49,7 @@ def measure(sweeps: str) -> dict[str, Any]:
 
 
 def kept(path: Path) -> dict[str, Any]:
-    """
-    Return the figures that a record holds: without wall time and memory, which are not of its lines.
-    """
+    """Return the figures that a record holds: without wall time and memory, which are not of its lines."""
     record = read(path)
     return {
         "date": record.header["date"],
@@ -77,9 +73,7 @@ def _parts(targets: Iterable[TargetInfo]) -> dict[str, dict[str, float | str]]:
 
 
 def main() -> None:
-    """
-    Measure, print, and keep the figures where asked.
-    """
+    """Measure, print, and keep the figures where asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sweeps", choices=["none", "quick", "full"], default="quick")
     parser.add_argument("--from", dest="record", type=Path, help="a record, in place of a run")

@@ -27,35 +27,27 @@ Point: TypeAlias = "Mapping[str, str]"
 
 
 def sweeps(folder: Path = CASES) -> dict[str, dict[str, Any]]:
-    """
-    Return the sweeps of a corpus as they are written, by their ids.
-    """
+    """Return the sweeps of a corpus as they are written, by their ids."""
     files = [yaml.safe_load(path.read_text()) for path in sorted(folder.glob("*/*.yaml"))]
     found = [sweep for file in files if isinstance(file, dict) for sweep in file.get("sweeps", ())]
     return {sweep["id"]: sweep for sweep in found}
 
 
 def points(tier: str) -> list[str]:
-    """
-    Return the ids of the points of a tier as the command line lists them.
-    """
+    """Return the ids of the points of a tier as the command line lists them."""
     command = [sys.executable, "-m", "conv_conformance", "list", "--sweeps", tier]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     return [name for name in listed if "[" in name]
 
 
 def parsed(name: str) -> tuple[str, dict[str, str]]:
-    """
-    Return the sweep of a point and its values by axis.
-    """
+    """Return the sweep of a point and its values by axis."""
     sweep, _, values = name.rstrip("]").partition("[")
     return sweep, dict(value.split("=", 1) for value in values.split(","))
 
 
 def text(axis: str, value: Any) -> str:
-    """
-    Return a value as it stands in ids.
-    """
+    """Return a value as it stands in ids."""
     if isinstance(value, Mapping):
         if axis == "storage":
             return ".".join(f"{name}:{text(axis, each)}" for name, each in value.items())
@@ -66,25 +58,19 @@ def text(axis: str, value: Any) -> str:
 
 
 def tuples(sweep: Mapping[str, Any], strength: int) -> Iterator[tuple[tuple[str, str], ...]]:
-    """
-    Yield every combination of values of so many axes, as (axis, text).
-    """
+    """Yield every combination of values of so many axes, as (axis, text)."""
     axes = [[(name, text(name, value)) for value in values] for name, values in sweep["axes"].items()]
     for chosen in itertools.combinations(axes, strength):
         yield from itertools.product(*chosen)
 
 
 def met(found: Sequence[Point], strength: int) -> set[tuple[tuple[str, str], ...]]:
-    """
-    Return the combinations of values of so many axes that points have.
-    """
+    """Return the combinations of values of so many axes that points have."""
     return {chosen for point in found for chosen in itertools.combinations(point.items(), strength)}
 
 
 def plain(sweep: str) -> dict[str, Any]:
-    """
-    Return a sweep as the engine reads it.
-    """
+    """Return a sweep as the engine reads it."""
     from conv_conformance.corpus.format.cases import read_file
 
     for path in sorted(CASES.glob("*/spaces.yaml")):
@@ -96,9 +82,7 @@ def plain(sweep: str) -> dict[str, Any]:
 
 
 def is_possible(sweep: Mapping[str, Any], pair: Sequence[tuple[str, str]]) -> bool:
-    """
-    Say whether the rules of a sweep want a combination that has a pair, by asking the engine for many, one by one.
-    """
+    """Say whether the rules of a sweep want a combination that has a pair, by asking the engine for many, one by one."""
     from conv_conformance.corpus.sweeps import points as engine
 
     chance, fixed = random.Random(str(pair)), dict(pair)
@@ -118,9 +102,7 @@ def _one(values: Sequence[Any], texts: Sequence[str], wanted: str) -> tuple[list
 
 
 def report(tier: str) -> dict[str, Any]:
-    """
-    Return, by sweep: its points, the pairs and triples of values that they have, and of the pairs those that none can.
-    """
+    """Return, by sweep: its points, the pairs and triples of values that they have, and of the pairs those that none can."""
     found: dict[str, list[Point]] = {}
     for name in points(tier):
         sweep, values = parsed(name)
@@ -151,9 +133,7 @@ def _counted(sweep: Mapping[str, Any], found: Sequence[Point]) -> dict[str, Any]
 
 
 def main() -> None:
-    """
-    Count, print, and keep the figures where asked; exit 1 where a covering array lacks a pair that is possible.
-    """
+    """Count, print, and keep the figures where asked; exit 1 where a covering array lacks a pair that is possible."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sweeps", choices=["quick", "full"], default="full")
     parser.add_argument("--json", type=Path)

@@ -79,9 +79,7 @@ Rng = np.random.Generator
 
 @lru_cache(maxsize=CALLS)
 def drawn(seed: int, number: int) -> tuple[Call, Array | None]:
-    """
-    Return a random call and its output, none where it has none or is too large.
-    """
+    """Return a random call and its output, none where it has none or is too large."""
     rng = np.random.default_rng([seed, number])
     call = _drawn(rng, str(rng.choice(OPS)), int(rng.choice(RANKS)))
     try:
@@ -260,9 +258,7 @@ ONLY: dict[str, Callable[[Call], bool]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """
-    One wrong output: what caused it, and what diagnosis says.
-    """
+    """One wrong output: what caused it, and what diagnosis says."""
 
     cause: str
     said: Diagnosis
@@ -283,9 +279,7 @@ class Trial:
 
 
 def shown(call: Call, honest: Array, compute: Callable[[Call], Array]) -> Array | None:
-    """
-    Return a wrong output of a call, None where it is right, or there is none.
-    """
+    """Return a wrong output of a call, None where it is right, or there is none."""
     try:
         with np.errstate(all="ignore"):
             got = np.asarray(compute(call))
@@ -302,9 +296,7 @@ def shown(call: Call, honest: Array, compute: Callable[[Call], Array]) -> Array 
 
 
 def asked(cause: str, call: Call, got: Array) -> Trial:
-    """
-    Return what diagnosis says of a wrong output of a fault.
-    """
+    """Return what diagnosis says of a wrong output of a fault."""
     start = time.perf_counter()
     said = diagnosis.diagnose(call, got, got.dtype.name) or Diagnosis()
     return Trial(cause=cause, said=said, seconds=time.perf_counter() - start)
@@ -316,9 +308,7 @@ def everywhere(call: Call) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """
-    Trials of one fault: of the glossary, with the clause that it breaks, or of those that it does not name.
-    """
+    """Trials of one fault: of the glossary, with the clause that it breaks, or of those that it does not name."""
 
     name: str
     breaks: str
@@ -363,9 +353,7 @@ class Task:
 
 
 def tasks(known: int, unknown: int, seed: int) -> list[Task]:
-    """
-    Return all tasks: those of causes that are known, then the others.
-    """
+    """Return all tasks: those of causes that are known, then the others."""
     breaks = {name: fault.breaks for name, fault in corpus.load(sweeps="none").faults.items()}
     names = sorted(CAUSES.keys() & EDITS.keys())
     injected = [Task(name=name, breaks=breaks[name], many=known, seed=seed) for name in names]
@@ -373,17 +361,13 @@ def tasks(known: int, unknown: int, seed: int) -> list[Task]:
 
 
 def counted(trials: list[Trial]) -> dict[str, int]:
-    """
-    Return how many trials had each outcome.
-    """
+    """Return how many trials had each outcome."""
     found = Counter(each.outcome for each in trials)
     return {name: found[name] for name in ("right", "ambiguous", "wrong", "unexplained")}
 
 
 def summary(trials: list[Trial], others: list[Trial]) -> dict[str, Any]:
-    """
-    Return the figures of all trials, and those of each cause.
-    """
+    """Return the figures of all trials, and those of each cause."""
     causes = sorted({each.cause for each in trials})
     seconds = sorted(each.seconds for each in trials)
     lists = sorted(len(each.said.causes) for each in trials if each.said.causes)

@@ -47,9 +47,7 @@ DRAWN = ("conv1d.fit.one-filter", "conv1d.fit.two-channels", "conv1d.fit.two-fil
 
 
 def trainings() -> dict[str, tuple[Case, Call]]:
-    """
-    Return the trainings by name, with the call that each is.
-    """
+    """Return the trainings by name, with the call that each is."""
     found: dict[str, tuple[Case, Call]] = {}
     for case in corpus.load().cases:
         if case.call.training is not None:
@@ -61,9 +59,7 @@ def trainings() -> dict[str, tuple[Case, Call]]:
 
 
 def told(name: str, case: Case, call: Call, seen: Observation, dtypes: dict[str, str]) -> dict[str, Any]:
-    """
-    Return what a target made of a training.
-    """
+    """Return what a target made of a training."""
     row: dict[str, Any] = {"training": name, "outcome": seen.outcome}
     if seen.outcome != "returned":
         return {**row, "message": seen.message.partition("\n")[0]}
@@ -83,18 +79,14 @@ def told(name: str, case: Case, call: Call, seen: Observation, dtypes: dict[str,
 
 
 def curve(kernels: Array, losses: Array) -> dict[str, Any]:
-    """
-    Return the loss, and each element of the kernel, after 0, 1, 2, … updates.
-    """
+    """Return the loss, and each element of the kernel, after 0, 1, 2, … updates."""
     elements = kernels.reshape(len(kernels), -1).T
     loss, *kernel = [[float(f"{value:.5g}") for value in line] for line in (losses.reshape(-1), *elements)]
     return {"loss": loss, "kernel": kernel}
 
 
 def curves(rows: Mapping[str, Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """
-    Take the curves out of the rows of all targets; return each once, with the names of the targets that have it.
-    """
+    """Take the curves out of the rows of all targets; return each once, with the names of the targets that have it."""
     found: dict[str, dict[str, Any]] = {}
     for target, row in ((target, row) for target, each in rows.items() for row in each if "curve" in row):
         drawn = {"training": row["training"], **row.pop("curve")}
@@ -103,9 +95,7 @@ def curves(rows: Mapping[str, Sequence[dict[str, Any]]]) -> list[dict[str, Any]]
 
 
 def described(name: str, call: Call) -> dict[str, Any]:
-    """
-    Return the exact way of a training, and how wide its intervals are.
-    """
+    """Return the exact way of a training, and how wide its intervals are."""
     assert call.training is not None
     way = trajectory(call)
     within = enclosure(call, call.dtype_of("output"), "float64")
@@ -121,9 +111,7 @@ def described(name: str, call: Call) -> dict[str, Any]:
 
 
 def results(target: str, of: dict[str, tuple[Case, Call]]) -> Iterator[dict[str, Any]]:
-    """
-    Yield what a target made of each training.
-    """
+    """Yield what a target made of each training."""
     (adapter,) = named([target])
     packed = [wire.pack_call(number, call) for number, (_, call) in enumerate(of.values())]
     dtypes: dict[str, str] = {}
@@ -139,9 +127,7 @@ def results(target: str, of: dict[str, tuple[Case, Call]]) -> Iterator[dict[str,
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """
-    Train on all targets, write what came of it.
-    """
+    """Train on all targets, write what came of it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-b", "--backend", action="append", default=[], help="targets; all of them where none is named")
     asked = parser.parse_args(arguments)
@@ -160,9 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def written(document: Mapping[str, Any]) -> str:
-    """
-    Return a document as JSON, each list of plain values on one line.
-    """
+    """Return a document as JSON, each list of plain values on one line."""
     return re.sub(r"\[[^][{}]*\]", lambda found: " ".join(found.group().split()), json.dumps(document, indent=1))
 
 

@@ -53,9 +53,7 @@ SIMPLE, MOST_PRODUCTS = ("gaussian", "positive"), 4608
 
 @dataclass(kw_only=True)
 class Count:
-    """
-    What one rule did.
-    """
+    """What one rule did."""
 
     correct: int = 0
     faulty: int = 0
@@ -72,9 +70,7 @@ class Count:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Judged:
-    """
-    One result: where it is from (an order, a target or a fault), and what was found by each rule.
-    """
+    """One result: where it is from (an order, a target or a fault), and what was found by each rule."""
 
     it: Drawn
     source: str
@@ -86,9 +82,7 @@ class Judged:
 
 
 def judged(it: Drawn, source: str, got: Array, *, is_wrong: bool) -> Judged:
-    """
-    Return what every rule says of a result.
-    """
+    """Return what every rule says of a result."""
     by, exact = precision.yardstick(it.call, it.accumulator), evaluate(it.call)
     with np.errstate(all="ignore"):
         result = Result(
@@ -126,9 +120,7 @@ def _is_indistinguishable(it: Drawn, got: Array, found: Array, by: precision.Yar
 
 
 def results(seed: int, count: int, fewest: int, most: int, targets: Sequence[str]) -> Iterator[Judged]:
-    """
-    Yield right and wrong results of drawn calls with `fewest` to `most` outputs.
-    """
+    """Yield right and wrong results of drawn calls with `fewest` to `most` outputs."""
     draw = np.random.default_rng(seed + 1)
     calls = list(islice((it for it in drawn(seed, 10**9, fewest=fewest) if it.outputs <= most), count))
     for it in calls:
@@ -167,9 +159,7 @@ def _known(target: str, ready: Ready) -> Callable[[Call], bool]:
 
 
 def pools(found: Sequence[Judged]) -> Iterator[Sequence[Judged]]:
-    """
-    Yield results of few outputs that one target, order or fault returned for one dtype, 64 outputs or more together.
-    """
+    """Yield results of few outputs that one target, order or fault returned for one dtype, 64 outputs or more together."""
     waiting: dict[tuple[str, bool, str], list[Judged]] = defaultdict(list)
     for each in found:
         pool = waiting[each.source, each.is_wrong, each.it.dtype]
@@ -180,9 +170,7 @@ def pools(found: Sequence[Judged]) -> Iterator[Sequence[Judged]]:
 
 
 def counted(found: Sequence[Judged]) -> dict[str, Count]:
-    """
-    Return what each rule did on results, by its name.
-    """
+    """Return what each rule did on results, by its name."""
     counts = {name: Count() for name in (*RULES, "ours")}
     for each in found:
         for name, count in counts.items():
@@ -203,9 +191,7 @@ def _count(count: Count, each: Judged, *, is_rejected: bool) -> None:
 
 
 def main() -> None:
-    """
-    Judge results of all rules, print and write what was found.
-    """
+    """Judge results of all rules, print and write what was found."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=1850, help="calls with 64 outputs or more")
     parser.add_argument("--small", type=int, default=450, help="calls with fewer")
@@ -228,9 +214,7 @@ def main() -> None:
 
 
 def report(large: Sequence[Judged], small: Sequence[Judged]) -> dict[str, Any]:
-    """
-    Return all counts, those of results with few outputs apart, one by one and in pools, and what `ours` missed.
-    """
+    """Return all counts, those of results with few outputs apart, one by one and in pools, and what `ours` missed."""
     counts = counted(large)
     pooled = [(pool, any(precision.against_all([(each.errors, each.by) for each in pool]))) for pool in pools(small)]
     alone = counted(small)["ours"]
@@ -251,9 +235,7 @@ def report(large: Sequence[Judged], small: Sequence[Judged]) -> dict[str, Any]:
 
 
 def highest(found: Sequence[Judged]) -> dict[str, float]:
-    """
-    Return how near each statistic of a right result came to its limit, as a share of it, at most.
-    """
+    """Return how near each statistic of a right result came to its limit, as a share of it, at most."""
     shares: dict[str, float] = {}
     for each in found:
         for one in precision.statistics(each.errors, each.by) if not each.is_wrong else ():

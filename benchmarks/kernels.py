@@ -36,17 +36,13 @@ ALWAYS = {"ONEDNN_VERBOSE": "1", "TF_CPP_MIN_LOG_LEVEL": "2", "OMP_WAIT_POLICY":
 
 
 def chosen(patterns: Sequence[str], *, is_literal: bool) -> list[Case]:
-    """
-    Return the cases that the patterns fit; without patterns the points of sweeps, with the literal cases if asked.
-    """
+    """Return the cases that the patterns fit; without patterns the points of sweeps, with the literal cases if asked."""
     loaded = corpus.load(sweeps="quick").select(patterns)
     return [case for case in loaded.cases if (patterns or is_literal or case.sweep)]
 
 
 def seen(setting: Setting, arguments: Sequence[str], folder: Path) -> Seen:
-    """
-    Return what a setting's process saw; one that dies or hangs is started again for what is left.
-    """
+    """Return what a setting's process saw; one that dies or hangs is started again for what is left."""
     observations, log = folder / "observations.jsonl", folder / "log"
     observations.unlink(missing_ok=True)
     environment = {**os.environ, **ALWAYS, **setting.environment}
@@ -67,9 +63,7 @@ def seen(setting: Setting, arguments: Sequence[str], folder: Path) -> Seen:
 def measure(
     settings: Sequence[Setting], cases: Sequence[Case], arguments: Sequence[str], kept: dict[str, Any]
 ) -> Iterator[None]:
-    """
-    Put what is measured into `kept`, as the JSON file holds it, and print how long each setting took.
-    """
+    """Put what is measured into `kept`, as the JSON file holds it, and print how long each setting took."""
     platform = machine.describe()
     if kept.get("platform") != platform:  # figures of two machines are not to be read together
         kept.clear()
@@ -101,9 +95,7 @@ def _observe(cases: Sequence[Case], name: str, observations: str, log: str) -> N
 
 
 def main() -> None:
-    """
-    Measure, and write the figures and the page where asked.
-    """
+    """Measure, and write the figures and the page where asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", nargs="*", help="patterns of ids; without them the points of the sweeps")
     parser.add_argument("--literal", action="store_true", help="the literal cases too")

@@ -30,9 +30,7 @@ PATIENCE = 5.0
 
 
 def lines(record: Path) -> list[str]:
-    """
-    Return the lines of a record, without times, in an order of their own.
-    """
+    """Return the lines of a record, without times, in an order of their own."""
     return sorted(json.dumps(_timeless(json.loads(line)), sort_keys=True) for line in record.open(encoding="utf-8"))
 
 
@@ -43,9 +41,7 @@ def _timeless(line: Any) -> Any:
 
 
 def run(words: Sequence[str], seconds: float | None) -> float:
-    """
-    Make a run, killed after some seconds if it takes longer; return how long it lasted.
-    """
+    """Make a run, killed after some seconds if it takes longer; return how long it lasted."""
     began = monotonic()
     process = subprocess.Popen(
         [sys.executable, "-m", "conv_conformance", "run", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -64,9 +60,7 @@ def run(words: Sequence[str], seconds: float | None) -> float:
 
 
 def point(words: Sequence[str], record: Path, longest: float, chance: random.Random) -> int:
-    """
-    Kill and resume a run until it ends; return how often it was killed.
-    """
+    """Kill and resume a run until it ends; return how often it was killed."""
     kills = 0
     while True:
         is_begun = record.exists() and record.read_bytes().count(b"\n") > 0
@@ -79,9 +73,7 @@ def point(words: Sequence[str], record: Path, longest: float, chance: random.Ran
 
 
 def main() -> int:
-    """
-    Kill at so many points; say at which the record differs.
-    """
+    """Kill at so many points; say at which the record differs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--points", type=int, default=50, help="how often (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the random moments (%(default)s)")

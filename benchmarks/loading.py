@@ -42,9 +42,7 @@ print(imported - start, loaded - imported, busy, len(ids))
 
 
 def case(number: int, draw: random.Random) -> str:
-    """
-    Return a literal case of about 700 bytes: a small two-dimensional call with its output written out.
-    """
+    """Return a literal case of about 700 bytes: a small two-dimensional call with its output written out."""
     height, width = draw.randint(4, 6), draw.randint(4, 7)
     image = [[[draw.randint(-9, 9) for _ in range(2)] for _ in range(width)] for _ in range(height)]
     kernel = [[[[draw.randint(-9, 9) for _ in range(2)] for _ in range(2)] for _ in range(2)] for _ in range(2)]
@@ -63,9 +61,7 @@ def case(number: int, draw: random.Random) -> str:
 
 
 def write_corpus(folder: Path) -> int:
-    """
-    Write the corpus into a folder and return its size in bytes.
-    """
+    """Write the corpus into a folder and return its size in bytes."""
     draw = random.Random(1)
     defaults = "{op: conv, layout: {input: NHWC, kernel: HWIO}, dtype: float32}"
     head = f"about: Generated to be loaded.\ndefaults: {defaults}\ncases:\n"
@@ -76,9 +72,7 @@ def write_corpus(folder: Path) -> int:
 
 
 def timed(folder: Path, cache: Path) -> tuple[float, float, float]:
-    """
-    Return the seconds of the import and of the load in a fresh process, and the processor's seconds of the load.
-    """
+    """Return the seconds of the import and of the load in a fresh process, and the processor's seconds of the load."""
     environment = {**os.environ, "CONV_CONFORMANCE_CACHE": str(cache)}
     command = [sys.executable, "-c", TIMED, str(folder)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, cwd=folder)
@@ -88,9 +82,7 @@ def timed(folder: Path, cache: Path) -> tuple[float, float, float]:
 
 
 def measure(rounds: int) -> dict[str, float]:
-    """
-    Return the medians over cold and cached loads, interleaved.
-    """
+    """Return the medians over cold and cached loads, interleaved."""
     with tempfile.TemporaryDirectory() as name:
         corpus = Path(name) / "corpus"
         corpus.mkdir()
@@ -112,16 +104,12 @@ def measure(rounds: int) -> dict[str, float]:
 
 
 def median(runs: Sequence[tuple[float, ...]], index: int) -> float:
-    """
-    Return the median of one figure over runs.
-    """
+    """Return the median of one figure over runs."""
     return round(statistics.median(run[index] for run in runs), 4)
 
 
 def machine() -> dict[str, object]:
-    """
-    Return where and with what the measurement was made.
-    """
+    """Return where and with what the measurement was made."""
     import yaml
 
     return {

@@ -67,9 +67,7 @@ SECONDS, MEMORY = 120, 2 << 30
 
 @dataclass(frozen=True, kw_only=True)
 class Mutant:
-    """
-    One edit of one module, by the tool's operator; `killed` names what noticed it, a case or the tests.
-    """
+    """One edit of one module, by the tool's operator; `killed` names what noticed it, a case or the tests."""
 
     module: str
     function: str
@@ -92,9 +90,7 @@ class Mutant:
 
 
 def sources() -> dict[str, str]:
-    """
-    Return the code of each module of the target, which is not imported.
-    """
+    """Return the code of each module of the target, which is not imported."""
     return {name: _path(name).read_text(encoding="utf-8") for name in MODULES}
 
 
@@ -105,9 +101,7 @@ def _path(name: str) -> Path:
 
 
 def made(code: Mapping[str, str]) -> tuple[list[Mutant], Counter[str]]:
-    """
-    Return the mutants that count, and how many do not, by the reason.
-    """
+    """Return the mutants that count, and how many do not, by the reason."""
     mutants: list[Mutant] = []
     left_out: Counter[str] = Counter()
     programs = {name: {_program(text)} for name, text in code.items()}
@@ -153,9 +147,7 @@ def _program(source: str) -> str:
 
 
 class _WithoutAnnotations(ast.NodeTransformer):
-    """
-    Takes out annotations: under `from __future__ import annotations` nothing evaluates them.
-    """
+    """Takes out annotations: under `from __future__ import annotations` nothing evaluates them."""
 
     def visit_arg(self, node: ast.arg) -> ast.AST:
         return ast.arg(arg=node.arg)
@@ -169,9 +161,7 @@ class _WithoutAnnotations(ast.NodeTransformer):
 
 
 def installed(code: Mapping[str, str]) -> Any:
-    """
-    Load the modules of the target from this code in place of their own; return the target.
-    """
+    """Load the modules of the target from this code in place of their own; return the target."""
     for name in MODULES:
         full = f"{target_package.__name__}.{name}"
         module = sys.modules[full] = ModuleType(full)
@@ -198,18 +188,14 @@ def by_the_cases(code: Mapping[str, str], plans: Sequence[Plan], unsaid: Collect
 
 
 def unsupported(code: Mapping[str, str], plans: Sequence[Plan]) -> set[str]:
-    """
-    Return the cases that the target cannot say.
-    """
+    """Return the cases that the target cannot say."""
     target = installed(code)
     given = (verdict for plan in plans for verdict in verdicts(plan, "numpy", target))
     return {verdict.case for verdict in given if verdict.verdict == "unsupported"}
 
 
 def by_the_tests(code: Mapping[str, str]) -> str:
-    """
-    Return the file of tests that notices what the target's code is; empty if it does not.
-    """
+    """Return the file of tests that notices what the target's code is; empty if it does not."""
     installed(code)
     quiet = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", "-W", "ignore"]
     return TESTS.name if pytest.main([*quiet, str(TESTS)]) else ""
@@ -219,9 +205,7 @@ Trial = Callable[[Mapping[str, str]], str]
 
 
 def tried(mutants: Sequence[Mutant], code: Mapping[str, str], trial: Trial, jobs: int) -> list[Mutant]:
-    """
-    Put each mutant to a trial in a process of its own; return them with what killed them.
-    """
+    """Put each mutant to a trial in a process of its own; return them with what killed them."""
     context = get_context("fork")
     results: dict[int, str] = {}
     running: dict[Any, tuple[int, Any]] = {}
@@ -265,17 +249,13 @@ def _told(pipe: connection.Connection) -> str:
 
 
 def plans() -> tuple[int, list[Plan]]:
-    """
-    Return how many literal cases there are, and the plan of each part of them.
-    """
+    """Return how many literal cases there are, and the plan of each part of them."""
     cases = corpus.load(sweeps="none").cases
     return len(cases), [make_plan(cases[start::PARTS]) for start in range(PARTS)]
 
 
 def explanations() -> dict[str, tuple[str, str]]:
-    """
-    Return, by the names of the survivors, whether each is equivalent or unseen, and why.
-    """
+    """Return, by the names of the survivors, whether each is equivalent or unseen, and why."""
     entries = yaml.safe_load(EXPLAINED.read_text(encoding="utf-8")) or []
     found = {}
     for entry in entries:
@@ -286,9 +266,7 @@ def explanations() -> dict[str, tuple[str, str]]:
 
 
 def measure(jobs: int, pattern: str) -> dict[str, Any]:
-    """
-    Run the mutants whose names hold `pattern`; return the figures.
-    """
+    """Run the mutants whose names hold `pattern`; return the figures."""
     began = perf_counter()
     code = sources()
     mutants, left_out = made(code)
@@ -363,9 +341,7 @@ def _described(mutant: Mutant, explained: Mapping[str, tuple[str, str]]) -> dict
 
 
 def problems(figures: Mapping[str, Any], only: str = "") -> Iterator[str]:
-    """
-    Yield a line for each survivor without an explanation and the other way round, and one for too few kills.
-    """
+    """Yield a line for each survivor without an explanation and the other way round, and one for too few kills."""
     survivors = {_name(each): each for each in figures["survivors"]}
     for name, survivor in survivors.items():
         if not survivor["is"]:
@@ -383,16 +359,12 @@ def _name(survivor: Mapping[str, Any]) -> str:
 
 
 def share(counts: Mapping[str, int]) -> float:
-    """
-    Return the killed part of the mutants that are not equivalent.
-    """
+    """Return the killed part of the mutants that are not equivalent."""
     return counts["killed"] / max(counts["mutants"] - counts["equivalent"], 1)
 
 
 def main() -> int:
-    """
-    Measure, print, keep the figures where asked, and say what is wrong.
-    """
+    """Measure, print, keep the figures where asked, and say what is wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())

@@ -79,9 +79,7 @@ BARE = {"torch": bare_torch, "jax": bare_jax, "tensorflow": bare_tensorflow}
 
 
 class Timed:
-    """
-    A backend that passes every call on to the real one, and on a marked call times the bare loop.
-    """
+    """A backend that passes every call on to the real one, and on a marked call times the bare loop."""
 
     def __init__(self, target: Target) -> None:
         place, _, name = known()[target.mode].partition(":")
@@ -110,9 +108,7 @@ class Timed:
 
 
 def cases() -> list[Case]:
-    """
-    Return the rounds: 1,000 calls of eight shapes and their own values, then a marked one.
-    """
+    """Return the rounds: 1,000 calls of eight shapes and their own values, then a marked one."""
     made = [_case(number) for number in range(CALLS)]
     mark = _mark()
     return [case for _ in range(ROUNDS + 1) for case in (*made, mark)]
@@ -136,9 +132,7 @@ def _mark() -> Case:
 
 
 def measure(target: str) -> tuple[str, dict[str, float]]:
-    """
-    Return the framework's version, and medians over the rounds but the first: both loops, their ratio and addend.
-    """
+    """Return the framework's version, and medians over the rounds but the first: both loops, their ratio and addend."""
     runner = Runner(jobs=1)
     adapter = resolve(f"{Path(__file__).resolve()}:Timed")
     adapter = replace(adapter, target=replace(adapter.target, mode=target))
@@ -174,9 +168,7 @@ def measure(target: str) -> tuple[str, dict[str, float]]:
 
 
 def main() -> None:
-    """
-    Measure one target and print its figures.
-    """
+    """Measure one target and print its figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--target", choices=sorted(BARE), required=True)
     parser.add_argument("--json", type=Path, help="add the figures to this file")

@@ -41,9 +41,7 @@ ASKED = (("op", "conv"), ("verdict", "s"), ("target", "3"), ("clause", "area:3")
 
 
 def record(cases: Sequence[Case], targets: int) -> Record:
-    """
-    Return a record of cases on so many targets.
-    """
+    """Return a record of cases on so many targets."""
     names = [f"framework-{at}" for at in range(targets)]
     header = {
         "suite": {"version": "0.1.0", "spec": "draft", "corpus": "sha256:0"},
@@ -92,9 +90,7 @@ def _finding(case: Case) -> Finding | None:
 
 
 def measured(made: Record, loaded: corpus.Corpus, driver: webdriver.Chrome, folder: Path) -> dict[str, Any]:
-    """
-    Return the figures of one page.
-    """
+    """Return the figures of one page."""
     start = time.perf_counter()
     text = html.render(made, loaded, Ledger())
     seconds = time.perf_counter() - start

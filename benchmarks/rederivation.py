@@ -41,9 +41,7 @@ PRODUCTS = 400_000
 
 
 class Point:
-    """
-    One point of a sweep: its parameters spread over the spatial axes, the sizes of its arrays by letters.
-    """
+    """One point of a sweep: its parameters spread over the spatial axes, the sizes of its arrays by letters."""
 
     def __init__(self, defaults: Mapping[str, Any], sweep: Mapping[str, Any], texts: Mapping[str, str]) -> None:
         values = {
@@ -127,9 +125,7 @@ class Point:
         return max(window + more, 0 if word == "below" else 1)
 
     def channels_out(self, sizes: Mapping[str, Mapping[str, int]]) -> int:
-        """
-        Return the number of output channels.
-        """
+        """Return the number of output channels."""
         if self.said["op"] == "depthwise_conv":
             return sizes["kernel"]["C"] * sizes["kernel"]["M"]
         last = "pointwise_kernel" if "pointwise_kernel" in sizes else "kernel"
@@ -176,17 +172,13 @@ WORDS = ("layout", "dtype", "padding", "padding_mode", "groups", "storage", "bef
 
 
 def mean(rule: Mapping[str, Any]) -> float:
-    """
-    Return the mean magnitude of the whole numbers that a rule draws.
-    """
+    """Return the mean magnitude of the whole numbers that a rule draws."""
     numbers = range(rule["low"], rule["high"] + 1)
     return sum(map(abs, numbers)) / len(numbers)
 
 
 def generator(seed: int) -> Iterator[int]:
-    """
-    Yield x <- 16807 x mod (2**31 - 1), without the first.
-    """
+    """Yield x <- 16807 x mod (2**31 - 1), without the first."""
     x = seed * 16807 % MODULUS
     while True:
         x = x * 16807 % MODULUS
@@ -194,9 +186,7 @@ def generator(seed: int) -> Iterator[int]:
 
 
 def rounded(value: Fraction, dtype: str) -> Fraction:
-    """
-    Round to nearest, ties to even; whole numbers to the dtype's range, modulo 2**n.
-    """
+    """Round to nearest, ties to even; whole numbers to the dtype's range, modulo 2**n."""
     if dtype not in FLOATS:
         bits = int(dtype.lstrip("uint"))
         wrapped = int(value) % 2**bits
@@ -212,9 +202,7 @@ def rounded(value: Fraction, dtype: str) -> Fraction:
 
 
 def padded(point: Point, x: Any, length: int, axis: int, low: int) -> Any:
-    """
-    Return how a place of the padded, dilated input is read: a place of the input, None for a zero.
-    """
+    """Return how a place of the padded, dilated input is read: a place of the input, None for a zero."""
     place, mode = x - low, point.said.get("padding_mode", "zeros")
     step = point.steps["input_dilations"][axis]
     whole = (length - 1) * step + 1 if length else 0
@@ -232,9 +220,7 @@ def padded(point: Point, x: Any, length: int, axis: int, low: int) -> Any:
 
 
 def pads(point: Point, lengths: Sequence[int], windows: Sequence[int]) -> list[tuple[int, int]]:
-    """
-    Return the low and high padding of each axis of a forward convolution.
-    """
+    """Return the low and high padding of each axis of a forward convolution."""
     found = []
     for axis, (length, window) in enumerate(zip(lengths, windows, strict=True)):
         step, stride, word = point.steps["input_dilations"][axis], point.steps["strides"][axis], point.padding
@@ -252,9 +238,7 @@ def pads(point: Point, lengths: Sequence[int], windows: Sequence[int]) -> list[t
 
 
 def ahead(point: Point) -> tuple[dict[tuple[int, ...], Any], list[int]]:
-    """
-    Return the input after `before`, with its lengths.
-    """
+    """Return the input after `before`, with its lengths."""
     letters = SPATIAL[point.rank - 1]
     lengths = [point.sizes["input"][letter] for letter in letters]
     moved = {}
@@ -265,25 +249,19 @@ def ahead(point: Point) -> tuple[dict[tuple[int, ...], Any], list[int]]:
 
 
 def times(one: Any, other: Any) -> Any:
-    """
-    Return a product, of complex numbers as pairs.
-    """
+    """Return a product, of complex numbers as pairs."""
     if isinstance(one, tuple):
         return one[0] * other[0] - one[1] * other[1], one[0] * other[1] + one[1] * other[0]
     return one * other
 
 
 def plus(one: Any, other: Any) -> Any:
-    """
-    Return a sum, of complex numbers as pairs.
-    """
+    """Return a sum, of complex numbers as pairs."""
     return (one[0] + other[0], one[1] + other[1]) if isinstance(one, tuple) else one + other
 
 
 def forward(point: Point, kernel: str, data: Any, lengths: list[int]) -> dict[tuple[int, ...], Any]:
-    """
-    Return a forward convolution of `data` (places N, space, C) with a kernel, by the definition.
-    """
+    """Return a forward convolution of `data` (places N, space, C) with a kernel, by the definition."""
     letters, sizes = SPATIAL[point.rank - 1], point.sizes[kernel]
     is_depthwise = "M" in sizes
     windows = [
@@ -322,9 +300,7 @@ def forward(point: Point, kernel: str, data: Any, lengths: list[int]) -> dict[tu
 
 
 def transposed(point: Point, data: Any, lengths: list[int]) -> dict[tuple[int, ...], Any]:
-    """
-    Return a transposed convolution: every element lays the kernel on the output, whose ends are cropped or extended.
-    """
+    """Return a transposed convolution: every element lays the kernel on the output, whose ends are cropped or extended."""
     letters, sizes, zero = SPATIAL[point.rank - 1], point.sizes["kernel"], (0, 0) if point.dtype in COMPLEX else 0
     out, lows = [], []
     for axis, letter in enumerate(letters):
@@ -357,9 +333,7 @@ def transposed(point: Point, data: Any, lengths: list[int]) -> dict[tuple[int, .
 
 
 def derived(point: Point) -> dict[tuple[int, ...], Any]:
-    """
-    Return the output of a point by places (N, space, C), rounded once.
-    """
+    """Return the output of a point by places (N, space, C), rounded once."""
     data, lengths = ahead(point)
     inside = {
         key: value
@@ -389,9 +363,7 @@ def derived(point: Point) -> dict[tuple[int, ...], Any]:
 
 
 def pointwise(point: Point, stage: Mapping[tuple[int, ...], Any]) -> dict[tuple[int, ...], Any]:
-    """
-    Return the second step of a separable convolution: sums over channels alone.
-    """
+    """Return the second step of a separable convolution: sums over channels alone."""
     sizes, ones = point.sizes["pointwise_kernel"], (0,) * point.rank
     result: dict[tuple[int, ...], Any] = {}
     for (*at, i), value in stage.items():
@@ -403,17 +375,13 @@ def pointwise(point: Point, stage: Mapping[tuple[int, ...], Any]) -> dict[tuple[
 
 
 def products(point: Point) -> int:
-    """
-    Return about how many products a point takes.
-    """
+    """Return about how many products a point takes."""
     kernels = [math.prod(sizes.values()) for name, sizes in point.sizes.items() if "kernel" in name]
     return math.prod(point.sizes["input"].values()) * max(kernels)
 
 
 def chosen(count: int, seed: int) -> list[tuple[str, Point]]:
-    """
-    Return so many random points, of those that have an output and take no more than `PRODUCTS` products.
-    """
+    """Return so many random points, of those that have an output and take no more than `PRODUCTS` products."""
     written, defaults = covering.sweeps(), {}
     for path in sorted(covering.CASES.glob("*/*.yaml")):
         file = yaml.safe_load(path.read_text())
@@ -431,9 +399,7 @@ def chosen(count: int, seed: int) -> list[tuple[str, Point]]:
 
 
 def compared(points: Sequence[tuple[str, Point]]) -> list[dict[str, Any]]:
-    """
-    Return what was derived of each point, and whether the engine expects the same.
-    """
+    """Return what was derived of each point, and whether the engine expects the same."""
     from conv_conformance import corpus
     from conv_conformance.core.expectation import AnyOf, Output
 
@@ -468,9 +434,7 @@ def _first(mine: Mapping[tuple[int, ...], Any]) -> str:
 
 
 def main() -> None:
-    """
-    Derive, print a line for each point, and exit 1 where the engine expects something else.
-    """
+    """Derive, print a line for each point, and exit 1 where the engine expects something else."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--points", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)

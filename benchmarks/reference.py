@@ -47,16 +47,12 @@ LARGE = 5_000_000
 
 
 def pointwise(left: Array, right: Array) -> Call:
-    """
-    Return the call that multiplies a matrix (rows, k) by one of (k, filters).
-    """
+    """Return the call that multiplies a matrix (rows, k) by one of (k, filters)."""
     return replace(SMOKE, input=left[np.newaxis], kernel=right[np.newaxis])
 
 
 def seconds(function: Callable[[], object], moment: float = 0.3) -> float:
-    """
-    Return the fastest time of a function that is called for about a moment, at least twice.
-    """
+    """Return the fastest time of a function that is called for about a moment, at least twice."""
     times: list[float] = []
     while len(times) < 2 or sum(times) < moment:
         start = perf_counter()
@@ -66,9 +62,7 @@ def seconds(function: Callable[[], object], moment: float = 0.3) -> float:
 
 
 def measure(rows: int, depth: int, filters: int) -> dict[str, float]:
-    """
-    Return the seconds of each way for one size, and their ratios.
-    """
+    """Return the seconds of each way for one size, and their ratios."""
     draw = np.random.default_rng(rows * depth * filters)
     left = draw.normal(size=(rows, depth)).astype(np.float32)
     right = draw.normal(size=(depth, filters)).astype(np.float32)
@@ -94,9 +88,7 @@ def _fraction(left: Array, right: Array) -> Fraction:
 
 
 def compared(rounds: int) -> tuple[int, int]:
-    """
-    Return how many dot products equalled those of Fraction, rounded to float32, and how many there were.
-    """
+    """Return how many dot products equalled those of Fraction, rounded to float32, and how many there were."""
     draw = np.random.default_rng(7)
     equal = total = 0
     for number in range(rounds):
@@ -130,9 +122,7 @@ def _nearest(exact: Fraction) -> np.float32:
 
 
 def main() -> None:
-    """
-    Measure every size, compare, print and write the result.
-    """
+    """Measure every size, compare, print and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=300, help="matrix products of 20 elements that are compared")
     parser.add_argument("--json", type=Path, nargs="?", const=RESULTS, help="where to write what was measured")

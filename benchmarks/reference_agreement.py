@@ -69,9 +69,7 @@ def _chunk(seen: Counter[str], draws: int, number: int) -> None:
 
 
 def features(call: Call) -> Iterator[str]:
-    """
-    Name what a call shows.
-    """
+    """Name what a call shows."""
     yield f"{call.op}, rank {call.rank}"
     yield f"padding {call.padding}" if isinstance(call.padding, str) else f"padding {_signs(call)}"
     yield f"padding mode {call.padding_mode}"
@@ -113,9 +111,7 @@ def _results(found: object) -> Iterator[str]:
 
 
 def milliseconds(function: Callable[[Call], Array], call: Call, rounds: int) -> float:
-    """
-    Return the fastest of some evaluations.
-    """
+    """Return the fastest of some evaluations."""
     times = []
     for _ in range(rounds):
         start = time.perf_counter()
@@ -125,9 +121,7 @@ def milliseconds(function: Callable[[Call], Array], call: Call, rounds: int) -> 
 
 
 def speed() -> dict[str, float]:
-    """
-    Return the milliseconds of both formulations for a small call and for one of 25 million products.
-    """
+    """Return the milliseconds of both formulations for a small call and for one of 25 million products."""
     draw = np.random.default_rng(1)
     small = call_of("conv", [[[0], [3], [4], [5]]], [[[1]], [[2]]])
     large = call_of("conv", draw.integers(-9, 10, (4, 30, 30, 32)), draw.integers(-9, 10, (3, 3, 32, 28)))
@@ -140,9 +134,7 @@ def speed() -> dict[str, float]:
 
 
 def machine() -> dict[str, object]:
-    """
-    Return where and with what the comparison was made.
-    """
+    """Return where and with what the comparison was made."""
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         "machine": platform.machine(),

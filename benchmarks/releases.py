@@ -51,25 +51,19 @@ print(json.dumps({"python": platform.python_version(), **{name: version(name) fo
 
 
 class Failed(Exception):
-    """
-    What could not be made or run: the step, and the last line that it said.
-    """
+    """What could not be made or run: the step, and the last line that it said."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """
-    Where environments are kept, and the wheel of the suite that goes into each.
-    """
+    """Where environments are kept, and the wheel of the suite that goes into each."""
 
     folder: Path
     wheel: Path
 
 
 def command(step: str, *words: str | Path, codes: Sequence[int] = (0,), **options: Any) -> str:
-    """
-    Run a command and return what it printed; raises Failed on any other exit code.
-    """
+    """Run a command and return what it printed; raises Failed on any other exit code."""
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False, **options)
     if done.returncode not in codes:
         lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
@@ -79,9 +73,7 @@ def command(step: str, *words: str | Path, codes: Sequence[int] = (0,), **option
 
 
 def wheel(folder: Path) -> Path:
-    """
-    Return the suite's wheel, built from a copy of its sources in the folder.
-    """
+    """Return the suite's wheel, built from a copy of its sources in the folder."""
     copy = folder / "suite"
     for name in (*SOURCES, "pyproject.toml"):
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
@@ -107,9 +99,7 @@ def environment(bench: Bench, release: tuple[str, ...], beside: tuple[str, ...],
 
 @cache
 def installed(bench: Bench, requirements: tuple[str, ...], python: str, shared: Path | None) -> Path:
-    """
-    Return the interpreter of an environment with these packages, which sees those of a shared one; raises Failed.
-    """
+    """Return the interpreter of an environment with these packages, which sees those of a shared one; raises Failed."""
     interpreter = f"python{python}" if python else sys.executable
     if shutil.which(interpreter) is None:
         raise Failed(f"there is no {interpreter} here")
@@ -140,9 +130,7 @@ def _slug(requirements: Sequence[str], python: str, shared: Path | None) -> str:
 
 
 def versions(inside: Path, requirements: Sequence[str]) -> dict[str, str]:
-    """
-    Return what is installed: Python, the packages that were asked for, NumPy.
-    """
+    """Return what is installed: Python, the packages that were asked for, NumPy."""
     names = dict.fromkeys([*(Requirement(word).name for word in requirements), "numpy"])
     found: dict[str, str] = json.loads(command("versions", inside, "-c", VERSIONS, *names))
     return found
@@ -150,9 +138,7 @@ def versions(inside: Path, requirements: Sequence[str]) -> dict[str, str]:
 
 @cache
 def run(inside: Path, target: str, variables: tuple[tuple[str, str], ...], wanted: tuple[str, ...]) -> Record:
-    """
-    Run the literal corpus, or only the cases and points of sweeps that are wanted, on a target; raises Failed.
-    """
+    """Run the literal corpus, or only the cases and points of sweeps that are wanted, on a target; raises Failed."""
     with tempfile.TemporaryDirectory() as folder:
         record = Path(folder) / "record.jsonl"
         sweeps = "full" if any("[" in pattern for pattern in wanted) else "none"
@@ -167,9 +153,7 @@ def run(inside: Path, target: str, variables: tuple[tuple[str, str], ...], wante
 
 
 def placed(bug: Bug, place: str, bench: Bench) -> dict[str, Any]:
-    """
-    Return what came of a bug's cases on one release, or why nothing did.
-    """
+    """Return what came of a bug's cases on one release, or why nothing did."""
     release, beside = tuple(place.split()), tuple(bug.beside.split())
     try:
         inside = environment(bench, release, beside, bug.python)
@@ -207,9 +191,7 @@ def _kept(verdict: Verdict) -> dict[str, Any]:
 
 
 def run_all(bugs: Sequence[Bug], folder: Path, results: dict[str, Any], file: Path | None) -> None:
-    """
-    Run bugs one after another; put what came of each into the results, and those into the file.
-    """
+    """Run bugs one after another; put what came of each into the results, and those into the file."""
     folder.mkdir(parents=True, exist_ok=True)
     results["platform"] = machine.describe()
     with tempfile.TemporaryDirectory() as scratch:
@@ -241,9 +223,7 @@ def _options() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """
-    Run the bugs that are asked for, keep the results and draw the page; return 1 if one of them is not shown.
-    """
+    """Run the bugs that are asked for, keep the results and draw the page; return 1 if one of them is not shown."""
     parser = _options()
     options = parser.parse_args()
     bugs, unshown = table()

@@ -53,9 +53,7 @@ TAIL, WORDS = 2000, 600
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """
-    How a script ended: its exit code (-N for signal N, None where it was stopped), what it printed, its last words.
-    """
+    """How a script ended: its exit code (-N for signal N, None where it was stopped), what it printed, its last words."""
 
     code: int | None
     stdout: str = ""
@@ -70,9 +68,7 @@ class Ending:
 
 
 def shows(entry: Entry, ending: Ending) -> bool:
-    """
-    Say whether a script that ended so has shown the fault of its entry.
-    """
+    """Say whether a script that ended so has shown the fault of its entry."""
     has_printed = ending.stdout.strip() != ""
     if entry.verdict == "timeout":
         return ending.code is None
@@ -84,17 +80,13 @@ def shows(entry: Entry, ending: Ending) -> bool:
 
 
 def differs(stdout: str) -> bool:
-    """
-    Say whether the last line says that one thing came, and another is right.
-    """
+    """Say whether the last line says that one thing came, and another is right."""
     got, separator, right = stdout.strip().rpartition("\n")[2].partition(SEPARATOR)
     return separator != "" and got.split() != right.split()
 
 
 def broken(entry: Entry) -> Iterator[str]:
-    """
-    Yield the rules that the text of a script breaks.
-    """
+    """Yield the rules that the text of a script breaks."""
     last = ast.parse(entry.triage).body[-1]
     while isinstance(last, ast.With):
         last = last.body[-1]
@@ -107,9 +99,7 @@ def broken(entry: Entry) -> Iterator[str]:
 
 
 def fresh(folder: Path, packages: Sequence[str]) -> Path:
-    """
-    Return the Python of an environment in a folder; where there is none, make it and install the packages.
-    """
+    """Return the Python of an environment in a folder; where there is none, make it and install the packages."""
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not python.exists():
         venv.create(folder, with_pip=True)
@@ -118,9 +108,7 @@ def fresh(folder: Path, packages: Sequence[str]) -> Path:
 
 
 def versions(python: Path) -> dict[str, str]:
-    """
-    Return what is installed beside a Python, by name.
-    """
+    """Return what is installed beside a Python, by name."""
     program = "import importlib.metadata as m, json; print(json.dumps({d.name: d.version for d in m.distributions()}))"
     done = subprocess.run([python, "-I", "-c", program], capture_output=True, text=True, check=True)
     found: dict[str, str] = json.loads(done.stdout)
@@ -130,9 +118,7 @@ def versions(python: Path) -> dict[str, str]:
 
 
 def run(entry: Entry, python: Path, timeout: float) -> Ending:
-    """
-    Run a script once, in an empty folder, with the variables of its entry and no others that matter.
-    """
+    """Run a script once, in an empty folder, with the variables of its entry and no others that matter."""
     variables = {name: os.environ[name] for name in KEPT if name in os.environ}
     variables |= {"PYTHONSAFEPATH": "1", "TF_CPP_MIN_LOG_LEVEL": "2", **entry.when.get("environment", {})}
     with tempfile.TemporaryDirectory() as folder:
@@ -152,18 +138,14 @@ def _text(output: bytes | None) -> str:
 
 
 def last_words(stderr: str) -> str:
-    """
-    Return what ended a script, without the way that led there: the paths in it are those of one machine.
-    """
+    """Return what ended a script, without the way that led there: the paths in it are those of one machine."""
     _, traceback, rest = stderr.rpartition(TRACEBACK)
     found = (RAISED if traceback else FATAL).search(rest)
     return found["said"].strip()[:WORDS] if found else ""
 
 
 def holds(entry: Entry, installed: Mapping[str, str]) -> bool:
-    """
-    Say whether the conditions of an entry hold on this machine, for one of its targets; its variables are set.
-    """
+    """Say whether the conditions of an entry hold on this machine, for one of its targets; its variables are set."""
     beside = {name: value for name, value in entry.when.items() if not name.endswith("environment")}
     said = replace(entry, when=beside)
     return any(said.speaks_of(target, machine.describe()["flags"]) for target in _targets(entry, installed))
@@ -178,9 +160,7 @@ def _targets(entry: Entry, installed: Mapping[str, str]) -> Iterator[TargetInfo]
 
 
 def triage(entry: Entry, python: Path, installed: Mapping[str, str], options: argparse.Namespace) -> dict[str, Any]:
-    """
-    Run a script, several times where the fault may hide at times, and return what is kept of it.
-    """
+    """Run a script, several times where the fault may hide at times, and return what is kept of it."""
     runs = options.repeat if is_fickle(entry) else 1
     endings = [run(entry, python, options.timeout) for _ in range(runs)]
     shown = [ending for ending in endings if shows(entry, ending)]
@@ -201,9 +181,7 @@ def triage(entry: Entry, python: Path, installed: Mapping[str, str], options: ar
 
 
 def is_fickle(entry: Entry) -> bool:
-    """
-    Say whether one run proves little: the fault is intermittent, or it shows memory that nobody wrote to.
-    """
+    """Say whether one run proves little: the fault is intermittent, or it shows memory that nobody wrote to."""
     return entry.intermittent or {"values", "nonfinite"} <= set(entry.kinds)
 
 
@@ -214,18 +192,14 @@ def _imported(script: str) -> list[str]:
 
 
 def told(name: str, found: Mapping[str, Any]) -> str:
-    """
-    Return a line about a script that was run.
-    """
+    """Return a line about a script that was run."""
     often = f"shown in {found['shown']} of {found['runs']}"
     beside = "" if found["holds"] else ", where the conditions of the entry do not hold"
     return f"{often}{beside}: {name}: {found['ended']}"
 
 
 def main() -> int:
-    """
-    Run the scripts that were asked for, and keep what they printed beside what others did.
-    """
+    """Run the scripts that were asked for, and keep what they printed beside what others did."""
     options = _options()
     ledger = ledger_files.load(ledger_files.shipped()).entries
     wanted = [entry for entry in ledger if any(matches(pattern, entry.id) for pattern in options.only)]

@@ -26,9 +26,7 @@ NAMES = tuple(dict.fromkeys(target.partition("+")[0] for target in TARGETS))
 
 
 def count(target: str) -> dict[str, int]:
-    """
-    Return how many cases a target cannot say, by the reason that its adapter gives first.
-    """
+    """Return how many cases a target cannot say, by the reason that its adapter gives first."""
     adapter = resolve(target)
     place, _, name = adapter.locator.partition(":")
     backend = getattr(import_module(place), name)(adapter.target)
@@ -38,9 +36,7 @@ def count(target: str) -> dict[str, int]:
 
 
 def counted(name: str) -> dict[str, dict[str, int]]:
-    """
-    Return the counts of a target, and of its modes, from a process of their own, for Keras reads its engine once.
-    """
+    """Return the counts of a target, and of its modes, from a process of their own, for Keras reads its engine once."""
     command = [sys.executable, __file__, "--target", name]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     counts: dict[str, dict[str, int]] = json.loads(done.stdout.splitlines()[-1])
@@ -48,9 +44,7 @@ def counted(name: str) -> dict[str, dict[str, int]]:
 
 
 def grown(now: Mapping[str, int], committed: Mapping[str, int]) -> list[str]:
-    """
-    Return a line for each reason that holds for more cases than it did.
-    """
+    """Return a line for each reason that holds for more cases than it did."""
     return [
         f"{committed.get(reason, 0)} -> {number} × {reason}"
         for reason, number in now.items()
@@ -59,9 +53,7 @@ def grown(now: Mapping[str, int], committed: Mapping[str, int]) -> list[str]:
 
 
 def main() -> int:
-    """
-    Print the counts of one target and its modes, or hold all of them against the committed ones, or commit them.
-    """
+    """Print the counts of one target and its modes, or hold all of them against the committed ones, or commit them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--target", choices=NAMES, help="this one and its modes")
     parser.add_argument("--write", action="store_true")

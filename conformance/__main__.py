@@ -1,6 +1,4 @@
-"""
-`python -m conv_conformance` is the command line.
-"""
+"""`python -m conv_conformance` is the command line."""
 
 from conv_conformance.cli import main
 

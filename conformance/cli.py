@@ -36,9 +36,7 @@ from .commands.validate import validate
 
 
 def main() -> NoReturn:
-    """
-    Run the command line and exit with its code.
-    """
+    """Run the command line and exit with its code."""
     _settle()
     sys.exit(_flushed(_run(is_debug="--debug" in sys.argv)))
 
@@ -71,9 +69,7 @@ def _run(*, is_debug: bool) -> int:
 
 
 def _flushed(code: int) -> int:
-    """
-    Write out what streams still hold; return the code, or that of a result which could not be shown.
-    """
+    """Write out what streams still hold; return the code, or that of a result which could not be shown."""
     for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
             stream.flush()
@@ -89,9 +85,7 @@ def _flushed(code: int) -> int:
 
 
 def _settle() -> None:
-    """
-    Make this process one in which nothing depends on how it was started.
-    """
+    """Make this process one in which nothing depends on how it was started."""
     # A standard stream that is closed would leave its descriptor to the first file or pipe of ours.
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass

@@ -39,9 +39,7 @@ def exports(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[],
 
 
 def _homes(source: str) -> dict[str, str]:
-    """
-    Return the relative module of each public name; of a public module, its package.
-    """
+    """Return the relative module of each public name; of a public module, its package."""
     blocks = (node for node in ast.parse(source).body if isinstance(node, ast.If))
     imports = (node for block in blocks for node in block.body if isinstance(node, ast.ImportFrom))
     return {alias.name: "." * node.level + (node.module or "") for node in imports for alias in node.names}

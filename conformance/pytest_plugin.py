@@ -34,9 +34,7 @@ NOTICE = "conformance"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """
-    Declare the options, and the ini value that stands for --conformance-backend.
-    """
+    """Declare the options, and the ini value that stands for --conformance-backend."""
     group = parser.getgroup("conformance", "conformance of convolution layers")
     group.addoption(
         "--conformance-backend",
@@ -82,18 +80,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def targets_of(config: pytest.Config) -> Sequence[str]:
-    """
-    Return the targets that the user asked for, each once.
-    """
+    """Return the targets that the user asked for, each once."""
     named = config.getoption("--conformance-backend") or config.getini("conformance_backends")
     return list(dict.fromkeys(named))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
-    """
-    Let pytest-xdist keep the tests of one target in one process, unless the user chose how to distribute.
-    """
+    """Let pytest-xdist keep the tests of one target in one process, unless the user chose how to distribute."""
     option = config.option
     if targets_of(config) and getattr(option, "numprocesses", None) and option.dist == "no":
         option.dist = "loadgroup"
@@ -123,9 +117,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """
-    Put the suite beside the files that pytest collects.
-    """
+    """Put the suite beside the files that pytest collects."""
     report = yield
     if isinstance(collector, pytest.Session) and report.passed and targets_of(collector.config):
         report.result.append(Suite.from_parent(collector, name=SUITE, nodeid=SUITE))
@@ -133,9 +125,7 @@ def pytest_make_collect_report(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """
-    Show the notices: what the ledger says that is no longer so.
-    """
+    """Show the notices: what the ledger says that is no longer so."""
     reports = terminalreporter.getreports("passed") + terminalreporter.getreports("xfailed")
     notices = [text for report in reports for name, text in report.user_properties if name == NOTICE]
     if notices:
@@ -145,9 +135,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 class Suite(pytest.Collector):
-    """
-    What the user asked for, read once; its children are the targets.
-    """
+    """What the user asked for, read once; its children are the targets."""
 
     def collect(self) -> Iterator[Served]:
         """
@@ -182,9 +170,7 @@ class Suite(pytest.Collector):
 
 
 class Served(pytest.Collector):
-    """
-    One target; its children are the tests of it.
-    """
+    """One target; its children are the tests of it."""
 
     def __init__(
         self, *, adapter: Adapter, corpus: Corpus, ledger: Ledger, fail_on: Sequence[str], **node: Any
@@ -196,9 +182,7 @@ class Served(pytest.Collector):
         self.ledger = ledger
 
     def collect(self) -> Iterator[Test]:
-        """
-        Yield a test for each literal case, then one for each sweep.
-        """
+        """Yield a test for each literal case, then one for each sweep."""
         tests: dict[str, list[Case]] = {}
         for case in self._corpus.cases:
             tests.setdefault(case.sweep or case.id, []).append(case)
@@ -227,9 +211,7 @@ class Served(pytest.Collector):
 
 
 def _device(adapter: Adapter) -> AbstractContextManager[object]:
-    """
-    Return what to hold while a target runs: the only accelerator must not be shared between processes.
-    """
+    """Return what to hold while a target runs: the only accelerator must not be shared between processes."""
     if not adapter.is_exclusive:
         return nullcontext()
     from filelock import FileLock
@@ -240,9 +222,7 @@ def _device(adapter: Adapter) -> AbstractContextManager[object]:
 
 
 class Test(pytest.Item):
-    """
-    One literal case, or all points of one sweep, on one target.
-    """
+    """One literal case, or all points of one sweep, on one target."""
 
     __test__ = False
 
@@ -268,18 +248,14 @@ class Test(pytest.Item):
         return found
 
     def setup(self) -> None:
-        """
-        Get the verdicts; a target that could not run and a fault of the suite are errors, not failures.
-        """
+        """Get the verdicts; a target that could not run and a fault of the suite are errors, not failures."""
         failed = self.target.served.info.failed
         if failed is not None:
             pytest.fail(f"{self.target.name} could not run: {failed}", pytrace=False)
         self._fail("suite-error")
 
     def runtest(self) -> None:
-        """
-        Fail, skip, expect to fail or pass, as the verdicts say.
-        """
+        """Fail, skip, expect to fail or pass, as the verdicts say."""
         from .core import UNEXPECTED, fails
 
         every = [verdict for found in self.verdicts.values() for verdict in found]
@@ -297,9 +273,7 @@ class Test(pytest.Item):
             pytest.skip("; ".join(dict.fromkeys(f"{verdict.verdict}: {verdict.message}" for verdict in every)))
 
     def _fail(self, *names: str) -> None:
-        """
-        Fail if there are verdicts of these names, with what the terminal report says of them.
-        """
+        """Fail if there are verdicts of these names, with what the terminal report says of them."""
         self._show([verdict for name in names for verdict in self.verdicts.get(name, ())])
 
     def _show(self, found: Sequence[Verdict]) -> None:
@@ -307,9 +281,7 @@ class Test(pytest.Item):
             pytest.fail(self._text(found), pytrace=False)
 
     def _tell(self, every: Sequence[Verdict]) -> None:
-        """
-        Put what a reader of JUnit XML needs of the verdicts that do not agree among properties, and into system-out.
-        """
+        """Put what a reader of JUnit XML needs of the verdicts that do not agree among properties, and into system-out."""
         from .core import readable
         from .reports import told
 
@@ -331,8 +303,6 @@ class Test(pytest.Item):
         return "\n".join([*blocks, *left])
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        """
-        Return what pytest calls the test in its report.
-        """
+        """Return what pytest calls the test in its report."""
         # Not the end of the node's id, whose dots pytest would show as colons.
         return self.path, None, f"{self.name} on {self.target.name}"

@@ -1,3 +1,1 @@
-"""
-The pages of the project, and what writes them.
-"""
+"""The pages of the project, and what writes them."""

@@ -29,25 +29,19 @@ TREE = """
 
 
 def unfold(app: Sphinx, page: str, source: list[str]) -> None:
-    """
-    Append to a page the lists of the pages below it, under their captions.
-    """
+    """Append to a page the lists of the pages below it, under their captions."""
     for caption, pages in NAVIGATION.get(page, {}).items():
         source[0] += TREE.format(caption=f":caption: {caption}\n" if caption else "", pages="\n".join(pages))
 
 
 class Links(SphinxTransform):
-    """
-    Let links find what a forge would: ids in the HTML of a page, beside those of its headings, and folders.
-    """
+    """Let links find what a forge would: ids in the HTML of a page, beside those of its headings, and folders."""
 
     #: Before MyST resolves the links within a page (879).
     default_priority = 870
 
     def apply(self, **options: Any) -> None:
-        """
-        Add each id to what MyST knows of the page, and turn links to folders into those to their pages.
-        """
+        """Add each id to what MyST knows of the page, and turn links to folders into those to their pages."""
         slugs = self.env.metadata[self.env.docname].setdefault("myst_slugs", {})
         self.document.myst_slugs = slugs
         for node in self.document.findall(nodes.raw):
@@ -60,17 +54,13 @@ class Links(SphinxTransform):
 
 
 def described(folder: str) -> str | None:
-    """
-    Return the page that describes a folder or, if none does, one that it lies in.
-    """
+    """Return the page that describes a folder or, if none does, one that it lies in."""
     path = PurePosixPath(folder)
     return next((FOLDERS[each] for each in map(str, (path, *path.parents)) if each in FOLDERS), None)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """
-    Connect the parts.
-    """
+    """Connect the parts."""
     app.connect("source-read", unfold)
     app.add_transform(Links)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,6 +1,4 @@
-"""
-The order of the site: the pages below each page, by caption, and the pages that describe folders.
-"""
+"""The order of the site: the pages below each page, by caption, and the pages that describe folders."""
 
 from __future__ import annotations
 

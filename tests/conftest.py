@@ -1,6 +1,4 @@
-"""
-The command line in this process, a case file for the tests that run commands, and a browser for those of pages.
-"""
+"""The command line in this process, a case file for the tests that run commands, and a browser for those of pages."""
 
 from __future__ import annotations
 
@@ -18,9 +16,7 @@ from .support.command_line import CASES, Command, Done
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """
-    Return a function that runs the command line in this process.
-    """
+    """Return a function that runs the command line in this process."""
     # Target names hold the path of the checkout, and a table that is too wide takes another form.
     monkeypatch.setenv("COLUMNS", "200")
 

@@ -1,6 +1,4 @@
-"""
-The command line, as a person or a CI job uses it: exit codes, streams, files.
-"""
+"""The command line, as a person or a CI job uses it: exit codes, streams, files."""
 
 from __future__ import annotations
 
@@ -29,9 +27,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_agreement_exits_0(command: Command, cases: Path) -> None:
-    """
-    NumPy agrees, and the run ends in a table.
-    """
+    """NumPy agrees, and the run ends in a table."""
     done = command("run", cases, "-b", "numpy")
     assert done.code == 0
     header, row = done.out.strip().splitlines()
@@ -43,9 +39,7 @@ def test_agreement_exits_0(command: Command, cases: Path) -> None:
 
 
 def test_disagreement_exits_1(command: Command, cases: Path) -> None:
-    """
-    A disagreement is shown with case, title, clauses, parameters and the numbers around it.
-    """
+    """A disagreement is shown with case, title, clauses, parameters and the numbers around it."""
     done = command("run", cases, "-b", lying("off_by_one"))
     assert done.code == 1
     for part in (
@@ -61,18 +55,14 @@ def test_disagreement_exits_1(command: Command, cases: Path) -> None:
 
 
 def test_disagreement_of_one_case_alone_exits_1(command: Command, cases: Path) -> None:
-    """
-    One case that is picked by its id has the same verdict as among all.
-    """
+    """One case that is picked by its id has the same verdict as among all."""
     assert command("run", cases, "mine.marked", "-b", lying("off_by_one")).code == 1
     assert command("run", cases, "mine.plain", "-b", lying("off_by_one")).code == 0
 
 
 @pytest.mark.parametrize("name", ["leaves", "hangs"])
 def test_death_exits_1(command: Command, cases: Path, name: str) -> None:
-    """
-    A crash or a timeout is as unexpected as a disagreement.
-    """
+    """A crash or a timeout is as unexpected as a disagreement."""
     done = command("run", cases, "-b", lying(name), "--timeout", "0.5")
     assert (done.code, is_clean(done)) == (1, True)
 
@@ -96,36 +86,28 @@ def test_death_exits_1(command: Command, cases: Path, name: str) -> None:
     ],
 )
 def test_unusable_words_exit_2(command: Command, cases: Path, argument: str, says: str) -> None:
-    """
-    A missing file, an unknown word or option, a place that cannot be written to: said in a line, exit 2.
-    """
+    """A missing file, an unknown word or option, a place that cannot be written to: said in a line, exit 2."""
     done = command("run", *([] if "such.case" in argument else [cases]), argument, "-b", "numpy")
     assert (done.code, is_clean(done)) == (2, True)
     assert says in done.err
 
 
 def test_audit_names_untrue_limits(command: Command, cases: Path) -> None:
-    """
-    The last lines of an audit say which limits of an adapter do not hold, and for how many calls.
-    """
+    """The last lines of an audit say which limits of an adapter do not hold, and for how many calls."""
     done = command("run", cases, "-b", lying("UnsupportedEverything"), "--audit")
     line = f"audit: {lying('UnsupportedEverything')}: 3 × computed rightly in spite of the limit: no convolutions"
     assert (done.code, done.out.splitlines()[-1]) == (0, line)
 
 
 def test_nowhere_to_write_a_report_still_shows_it(command: Command, cases: Path) -> None:
-    """
-    A place that cannot be written to is found out at the end; what the run found is not lost with it.
-    """
+    """A place that cannot be written to is found out at the end; what the run found is not lost with it."""
     done = command("run", cases, "-b", "numpy", "--junit", "no/such/folder/r.xml")
     assert (done.code, done.out.splitlines()[0].split()[:2]) == (2, ["target", "version"])
 
 
 @pytest.mark.parametrize("words", [("run", "-b", "numpy"), ("validate",), ("list",)])
 def test_a_folder_without_cases_exits_2(command: Command, tmp_path: Path, words: tuple[str, ...]) -> None:
-    """
-    Nothing checked is no success: the folder may be the wrong one.
-    """
+    """Nothing checked is no success: the folder may be the wrong one."""
     done = command(*words, tmp_path)
     without, hint = (", sweeps left out", "; --sweeps quick takes sweeps") if words == ("list",) else ("", "")
     assert (done.code, done.out, done.err.splitlines()) == (
@@ -136,9 +118,7 @@ def test_a_folder_without_cases_exits_2(command: Command, tmp_path: Path, words:
 
 
 def test_wrong_file_runs_nothing(command: Command, cases: Path, tmp_path: Path) -> None:
-    """
-    With one wrong file among several, all its problems are said with their places, and nothing is run.
-    """
+    """With one wrong file among several, all its problems are said with their places, and nothing is run."""
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text(
         CASES.replace("strides: 2", "stride: 2").replace("[[[2]], [[2]]]", "[[[2]], [2]]").replace("mine", "my")
@@ -167,18 +147,14 @@ def test_wrong_file_runs_nothing(command: Command, cases: Path, tmp_path: Path) 
     ],
 )
 def test_target_that_cannot_run_exits_3(command: Command, cases: Path, target: str, says: str) -> None:
-    """
-    A target that was asked for and cannot run is an error, never a skip.
-    """
+    """A target that was asked for and cannot run is an error, never a skip."""
     done = command("run", cases, "-b", target)
     assert (done.code, is_clean(done)) == (3, True)
     assert says in " ".join((done.out + done.err).split())
 
 
 def test_missing_device_exits_3(command: Command, cases: Path) -> None:
-    """
-    torch@cuda without a GPU could not run.
-    """
+    """torch@cuda without a GPU could not run."""
     if find_spec("torch") is None:
         pytest.skip("torch is not installed")
     if Path("/dev/nvidiactl").exists():
@@ -189,9 +165,7 @@ def test_missing_device_exits_3(command: Command, cases: Path) -> None:
 
 
 def test_target_without_a_word_for_any_case_exits_3(command: Command, cases: Path) -> None:
-    """
-    A run in which a target executed nothing proves nothing.
-    """
+    """A run in which a target executed nothing proves nothing."""
     assert command("run", cases, "-b", lying("UnsupportedEverything")).code == 3
 
 
@@ -199,9 +173,7 @@ def test_target_without_a_word_for_any_case_exits_3(command: Command, cases: Pat
     ("name", "text"), [("raises", "KeyError: 'no such layer'"), ("Broken", "RuntimeError: misspelt")]
 )
 def test_fault_of_an_adapter_exits_4(command: Command, cases: Path, name: str, text: str) -> None:
-    """
-    An adapter's fault is ours, is said, and shows its traceback only under --debug.
-    """
+    """An adapter's fault is ours, is said, and shows its traceback only under --debug."""
     done = command("run", cases, "-b", lying(name))
     assert (done.code, is_clean(done)) == (4, True)
     assert text in " ".join(done.out.split())
@@ -212,9 +184,7 @@ def test_fault_of_an_adapter_exits_4(command: Command, cases: Path, name: str, t
 
 
 def test_fault_of_the_suite_exits_4(command: Command, cases: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    An error that nobody foresaw is one line, and a traceback under --debug.
-    """
+    """An error that nobody foresaw is one line, and a traceback under --debug."""
 
     def fails(*_: object) -> None:
         raise ZeroDivisionError("by zero")
@@ -230,9 +200,7 @@ def test_fault_of_the_suite_exits_4(command: Command, cases: Path, monkeypatch: 
 
 @pytest.fixture
 def interrupted(tmp_path: Path, cases: Path) -> Callable[[int], tuple[int, str, Path]]:
-    """
-    Return a function that sends a signal to a run whose worker hangs, and says its exit code, stderr and record.
-    """
+    """Return a function that sends a signal to a run whose worker hangs, and says its exit code, stderr and record."""
 
     def interrupt(number: int) -> tuple[int, str, Path]:
         notes, record = tmp_path / "notes", tmp_path / "r.jsonl"
@@ -267,9 +235,7 @@ def _is_written(file: Path, lines: int) -> bool:
 
 
 def test_interrupt_exits_130(interrupted: Callable[[int], tuple[int, str, Path]]) -> None:
-    """
-    An interrupted run ends its workers and exits 130.
-    """
+    """An interrupted run ends its workers and exits 130."""
     code, err, _ = interrupted(signal.SIGINT)
     assert (code, "Traceback" in err) == (130, False)
 
@@ -277,9 +243,7 @@ def test_interrupt_exits_130(interrupted: Callable[[int], tuple[int, str, Path]]
 def test_killed_run_leaves_what_it_has_written(
     command: Command, interrupted: Callable[[int], tuple[int, str, Path]]
 ) -> None:
-    """
-    The record is written line by line: even a run that is killed leaves one that can be read.
-    """
+    """The record is written line by line: even a run that is killed leaves one that can be read."""
     code, _, record = interrupted(signal.SIGKILL)
     assert code == -signal.SIGKILL
     assert [next(iter(json.loads(line))) for line in record.read_text().splitlines()] == ["format", "ready"]
@@ -290,9 +254,7 @@ def test_killed_run_leaves_what_it_has_written(
 
 
 def test_help_imports_nothing_heavy() -> None:
-    """
-    `--help` of the whole and of `run` loads neither NumPy nor a framework nor the engine.
-    """
+    """`--help` of the whole and of `run` loads neither NumPy nor a framework nor the engine."""
     code = (
         "import sys; sys.argv[1:] = {!r}\n"
         "from conv_conformance.cli import main\n"
@@ -308,9 +270,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_engine_imports_no_framework(cases: Path) -> None:
-    """
-    A whole run loads no framework in the process that judges.
-    """
+    """A whole run loads no framework in the process that judges."""
     code = (
         "import sys; sys.argv[1:] = {!r}\n"
         "from conv_conformance.cli import main\n"
@@ -324,9 +284,7 @@ def test_engine_imports_no_framework(cases: Path) -> None:
 
 
 def test_pipe_gets_plain_text(cases: Path) -> None:
-    """
-    Where the output is no terminal there are no colour codes and no progress bars, with NO_COLOR or without.
-    """
+    """Where the output is no terminal there are no colour codes and no progress bars, with NO_COLOR or without."""
     for extra in ({}, {"NO_COLOR": "1"}):
         words = [sys.executable, "-m", "conv_conformance", "run", str(cases), "-b", lying("off_by_one")]
         made = subprocess.run(words, capture_output=True, text=True, env={**os.environ, **extra}, check=False)
@@ -335,9 +293,7 @@ def test_pipe_gets_plain_text(cases: Path) -> None:
 
 
 def test_list_prints_whole_ids(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    Piped, `list` prints one whole id a line, sweep points too, however narrow the terminal is said to be.
-    """
+    """Piped, `list` prints one whole id a line, sweep points too, however narrow the terminal is said to be."""
     monkeypatch.setenv("COLUMNS", "20")
     for sweeps in ("none", "quick"):
         done = command("list", "conv1d.*", "--sweeps", sweeps)
@@ -347,9 +303,7 @@ def test_list_prints_whole_ids(command: Command, monkeypatch: pytest.MonkeyPatch
 
 
 def test_targets_are_listed(command: Command) -> None:
-    """
-    `targets` names every adapter, whether its framework is installed, and its modes.
-    """
+    """`targets` names every adapter, whether its framework is installed, and its modes."""
     done = command("targets")
     names = {line.split()[0] for line in done.out.splitlines() if not line.startswith(" ")}
     assert names >= {"numpy", "torch", "jax", "tensorflow", "keras-jax", "keras-tensorflow", "keras-torch"}
@@ -357,9 +311,7 @@ def test_targets_are_listed(command: Command) -> None:
 
 
 def test_validate_finds_a_wrong_expectation(command: Command, cases: Path, tmp_path: Path) -> None:
-    """
-    `validate` recomputes every expectation, and names file and line of one that does not hold.
-    """
+    """`validate` recomputes every expectation, and names file and line of one that does not hold."""
     assert command("validate", cases).code == 0
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text(CASES.replace("[11], [14]", "[11], [15]"))
@@ -372,9 +324,7 @@ def test_validate_finds_a_wrong_expectation(command: Command, cases: Path, tmp_p
 
 
 def test_report_shows_what_the_run_showed(command: Command, cases: Path, tmp_path: Path) -> None:
-    """
-    A record says the same as its run: on the terminal but for what stands in the case file, as Markdown and JUnit.
-    """
+    """A record says the same as its run: on the terminal but for what stands in the case file, as Markdown and JUnit."""
     record, xml, page = (tmp_path / name for name in ("r.jsonl", "r.xml", "r.md"))
     ran = command(
         "run", cases, "-b", lying("off_by_one"), "-b", "numpy", "--record", record, "--junit", xml, "--markdown", page
@@ -390,9 +340,7 @@ def test_report_shows_what_the_run_showed(command: Command, cases: Path, tmp_pat
 
 
 def test_what_a_run_does_not_fail_on_is_shown_and_skipped(command: Command, cases: Path, tmp_path: Path) -> None:
-    """
-    A silent disagreement where only loud ones count: exit 0, still in the report, skipped in JUnit XML with its reason.
-    """
+    """A silent disagreement where only loud ones count: exit 0, still in the report, skipped in JUnit XML with its reason."""
     xml = tmp_path / "r.xml"
     words = ("run", cases, "-b", lying("off_by_one"), "--junit", xml)
     done = command(*words, "--fail-on", "loud")
@@ -415,9 +363,7 @@ class NoStrides(NumPy):
 
 
 def test_under_a_profile_everything_must_be_said(command: Command, cases: Path, tmp_path: Path) -> None:
-    """
-    What a target has no words for fails there, in JUnit XML too, with the reason; without the profile it is skipped.
-    """
+    """What a target has no words for fails there, in JUnit XML too, with the reason; without the profile it is skipped."""
     xml, backend = tmp_path / "r.xml", tmp_path / "backend.py"
     backend.write_text(NO_STRIDES)
     words = ("run", cases, "-b", f"{backend}:NoStrides", "--sweeps", "none", "--junit", xml)
@@ -431,9 +377,7 @@ def test_under_a_profile_everything_must_be_said(command: Command, cases: Path, 
 
 @pytest.mark.parametrize("text", ["", "hello", '{"format":"conv-conformance-record/0"}\n'])
 def test_report_of_no_record_exits_2(command: Command, tmp_path: Path, text: str) -> None:
-    """
-    What is no record, or one of another version, is refused in one line.
-    """
+    """What is no record, or one of another version, is refused in one line."""
     path = tmp_path / "r.jsonl"
     path.write_text(text)
     done = command("report", path)
@@ -441,9 +385,7 @@ def test_report_of_no_record_exits_2(command: Command, tmp_path: Path, text: str
 
 
 def test_report_of_a_cut_record_says_so(command: Command, cases: Path, tmp_path: Path) -> None:
-    """
-    What a killed run left behind is reported, and said to be incomplete.
-    """
+    """What a killed run left behind is reported, and said to be incomplete."""
     record = tmp_path / "r.jsonl"
     command("run", cases, "-b", "numpy", "--record", record)
     record.write_bytes(record.read_bytes()[:-200])

@@ -1,6 +1,4 @@
-"""
-The public names of packages.
-"""
+"""The public names of packages."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-The pytest plugin in a repository that is not ours, with backends of its own.
-"""
+"""The pytest plugin in a repository that is not ours, with backends of its own."""
 
 from __future__ import annotations
 
@@ -128,9 +126,7 @@ entries:
 
 @pytest.fixture
 def repository(pytester: pytest.Pytester) -> pytest.Pytester:
-    """
-    Make a repository with backends, cases, a ledger and a test of its own.
-    """
+    """Make a repository with backends, cases, a ledger and a test of its own."""
     pytester.path.joinpath("backends.py").write_text(BACKENDS)
     pytester.path.joinpath("cases.yaml").write_text(CASES)
     pytester.path.joinpath("sweep.yaml").write_text(SWEEP)
@@ -143,9 +139,7 @@ def repository(pytester: pytest.Pytester) -> pytest.Pytester:
 def run(
     repository: pytest.Pytester, *targets: str, cases: str = "cases.yaml", more: tuple[str, ...] = ()
 ) -> pytest.RunResult:
-    """
-    Run pytest in the repository, on targets of its backends.py.
-    """
+    """Run pytest in the repository, on targets of its backends.py."""
     named = [f"--conformance-backend=backends.py:{target}" for target in targets]
     return repository.runpytest_subprocess(*named, "--conformance-cases", cases, *more)
 
@@ -327,9 +321,7 @@ def test_junit_says_clauses_version_and_call(repository: pytest.Pytester) -> Non
 
 
 def outcomes(path: Path) -> dict[tuple[str, str], str]:
-    """
-    Return what JUnit XML says of each test, by target and case.
-    """
+    """Return what JUnit XML says of each test, by target and case."""
     found = {}
     for test in ElementTree.parse(path).iter("testcase"):  # noqa: S314 - our own text
         said = [child.tag for child in test if child.tag in ("failure", "skipped", "error")]

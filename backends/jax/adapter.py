@@ -1,6 +1,4 @@
-"""
-JAX: `jax.lax`, called as it is or compiled by `jax.jit`.
-"""
+"""JAX: `jax.lax`, called as it is or compiled by `jax.jit`."""
 
 from __future__ import annotations
 
@@ -19,9 +17,7 @@ from .state import State
 
 
 def _is_extra_unsaid(call: Call) -> bool:
-    """
-    Say whether an output padding is none that could be given back at the high end of pairs.
-    """
+    """Say whether an output padding is none that could be given back at the high end of pairs."""
     is_said = call.op == "conv_transpose" and len(call.output_padding) == call.rank and min(call.output_padding) >= 0
     return arguments.has_output_padding(call) and not (is_said and not isinstance(call.padding, str))
 
@@ -113,9 +109,7 @@ class Jax:
         }
 
     def prepare(self, call: Call) -> Callable[[], Outputs]:
-        """
-        Place the arrays in the call's own layouts; return the closure that convolves them.
-        """
+        """Place the arrays in the call's own layouts; return the closure that convolves them."""
         steps, written = self._planned(call)
         arrays = [call.place("input", call.layout.input), *parameters.kernels(call)]
         if call.bias is not None:

@@ -20,9 +20,7 @@ GRADIENTS = ("_conv_general_dilated_transpose_lhs", "_conv_general_dilated_trans
 
 
 def attach(sightings: Sightings) -> Callable[[], None]:
-    """
-    See each convolution that is evaluated or traced; returns how to let go.
-    """
+    """See each convolution that is evaluated or traced; returns how to let go."""
     import jax
 
     primitive = jax.lax.conv_general_dilated_p
@@ -48,9 +46,7 @@ def attach(sightings: Sightings) -> Callable[[], None]:
 
 
 def watch(sightings: Sightings) -> Callable[[], None]:
-    """
-    Nothing here belongs to a thread.
-    """
+    """Nothing here belongs to a thread."""
     return lambda: None
 
 

@@ -1,6 +1,4 @@
-"""
-A call as a function of JAX's arrays: made as it is, compiled by `jax.jit`, or traced for its shape alone.
-"""
+"""A call as a function of JAX's arrays: made as it is, compiled by `jax.jit`, or traced for its shape alone."""
 
 from __future__ import annotations
 
@@ -17,9 +15,7 @@ Function: TypeAlias = Callable[..., Any]
 
 
 def function(library: Any, call: Call, steps: Sequence[parameters.Step]) -> Function:
-    """
-    Return the whole call, `before` and bias included; `library` is `jax.lax`.
-    """
+    """Return the whole call, `before` and bias included; `library` is `jax.lax`."""
     is_inside = call.variation.inside_graph
 
     def compute(signal: Any, *others: Any) -> Any:
@@ -64,8 +60,6 @@ def _larger(jax: Any, call: Call, signal: Any) -> Any:
 
 
 def inferred(jax: Any, compute: Function, placed: Sequence[Any]) -> Array:
-    """
-    Return zeros of the shape and dtype that `jax.eval_shape` states of the function, which computes nothing.
-    """
+    """Return zeros of the shape and dtype that `jax.eval_shape` states of the function, which computes nothing."""
     stated = ask(jax.eval_shape, compute, *placed)
     return np.zeros(stated.shape, stated.dtype)

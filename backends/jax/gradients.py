@@ -1,6 +1,4 @@
-"""
-Gradients in JAX: the function of a call, with `jax.vjp` around it, and around that once more.
-"""
+"""Gradients in JAX: the function of a call, with `jax.vjp` around it, and around that once more."""
 
 from __future__ import annotations
 
@@ -14,9 +12,7 @@ from .function import Function
 
 
 def differentiated(jax: Any, call: Call, compute: Function) -> Function:
-    """
-    Return the function from the arrays of a call and the cotangent to the output and the gradients asked for.
-    """
+    """Return the function from the arrays of a call and the cotangent to the output and the gradients asked for."""
     wanted = [at for at, name in enumerate(_present(call)) if name in call.pulled]
 
     def compute_back(*arrays: Any) -> Sequence[Any]:
@@ -33,9 +29,7 @@ def differentiated(jax: Any, call: Call, compute: Function) -> Function:
 
 
 def differentiated_twice(jax: Any, call: Call, compute: Function) -> Function:
-    """
-    Return the same, from the directions too, to the gradients of gradients too.
-    """
+    """Return the same, from the directions too, to the gradients of gradients too."""
     once, present = differentiated(jax, call, compute), [*_present(call), COTANGENT]
     moved = [present.index(name) for name in call.second_order]
     directed = [1 + call.pulled.index(name) for name in call.directions]
@@ -55,9 +49,7 @@ def differentiated_twice(jax: Any, call: Call, compute: Function) -> Function:
 
 
 def directions(call: Call) -> list[Array]:
-    """
-    Return the directions of a call as JAX is to receive them.
-    """
+    """Return the directions of a call as JAX is to receive them."""
     (stage,) = call.stages
     placed = {
         "input": call.place(DIRECTIONS["input"], call.layout.input),
@@ -73,9 +65,7 @@ def _present(call: Call) -> list[str]:
 
 
 def delivered(call: Call, returned: Sequence[Array]) -> Mapping[str, Array]:
-    """
-    Return what either has returned by where, in the layouts of the call.
-    """
+    """Return what either has returned by where, in the layouts of the call."""
     output, *gradients = returned
     letters = {"input": call.layout.input, "bias": "O", COTANGENT: call.letters(COTANGENT)}
     letters |= {stage.kernel: parameters.kernel_letters(stage) for stage in call.stages}

@@ -21,9 +21,7 @@ T = TypeVar("T")
 
 
 class Step(NamedTuple):
-    """
-    One call of `jax.lax`: the function's name, its keywords, and the kernel as text.
-    """
+    """One call of `jax.lax`: the function's name, its keywords, and the kernel as text."""
 
     name: str
     keywords: Mapping[str, Any]
@@ -31,26 +29,20 @@ class Step(NamedTuple):
 
 
 def kernel_letters(stage: Stage) -> str:
-    """
-    Return the axes of a kernel as JAX is to receive it: the call's own, a depthwise `WCM` as `WIO`.
-    """
+    """Return the axes of a kernel as JAX is to receive it: the call's own, a depthwise `WCM` as `WIO`."""
     letters = stage.call.letters(stage.kernel)
     return letters.replace("C", "I").replace("M", "O") if "M" in letters else letters
 
 
 def kernels(call: Call) -> list[Array]:
-    """
-    Return the kernels of a call as JAX is to receive them.
-    """
+    """Return the kernels of a call as JAX is to receive them."""
     if call.kernel is not None and "M" not in call.letters("kernel"):
         return [call.place("kernel", call.letters("kernel"))]
     return [stage.place_kernel(kernel_letters(stage)) for stage in call.stages]
 
 
 def step(stage: Stage, *, is_consistent: bool) -> Step:
-    """
-    Return one convolution; `is_consistent` says that `conv_transpose` takes the padding of the forward one.
-    """
+    """Return one convolution; `is_consistent` says that `conv_transpose` takes the padding of the forward one."""
     call, letters = stage.call, kernel_letters(stage)
     source = call.layout.input if stage is call.stages[0] else call.layout.output
     shared: dict[str, Any] = {"rhs_dilation": _ordered(stage.dilations, call, letters)}
@@ -109,25 +101,19 @@ def _ordered(values: tuple[T, ...], call: Call, letters: str) -> tuple[T, ...]:
 
 
 def before(call: Call) -> tuple[tuple[int, int, int], ...]:
-    """
-    Return what `jax.lax.pad` is to do ahead of the convolution: (low, high, interior) for each axis of the input.
-    """
+    """Return what `jax.lax.pad` is to do ahead of the convolution: (low, high, interior) for each axis of the input."""
     assert call.before is not None
     pairs = dict(zip(call.spatial, call.before, strict=True))
     return tuple((*pairs.get(letter, (0, 0)), 0) for letter in call.layout.input)
 
 
 def bias_shape(call: Call) -> tuple[int, ...]:
-    """
-    Return the shape in which a bias is added to the output.
-    """
+    """Return the shape in which a bias is added to the output."""
     return tuple(call.extent("bias", "O") if letter == "C" else 1 for letter in call.letters("output"))
 
 
 def written(call: Call, steps: Sequence[Step], *, is_jitted: bool) -> str:
-    """
-    Return a call as text, `is_jitted` inside one `jax.jit`.
-    """
+    """Return a call as text, `is_jitted` inside one `jax.jit`."""
     body = _written(call, steps)
     if call.gradients:
         return _written_back(call, body, is_jitted=is_jitted)
@@ -152,9 +138,7 @@ def _written_back(call: Call, body: str, *, is_jitted: bool) -> str:
 
 
 def gradients(call: Call, body: str) -> str:
-    """
-    Return the text of the gradients of `body`, which names the arrays of a call; of a pair where it asks for theirs.
-    """
+    """Return the text of the gradients of `body`, which names the arrays of a call; of a pair where it asks for theirs."""
     once = _pulled(call.pulled, body, COTANGENT)
     if not call.second_order:
         return once

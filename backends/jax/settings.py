@@ -1,6 +1,4 @@
-"""
-Settings of JAX that a mode pins, for the whole process.
-"""
+"""Settings of JAX that a mode pins, for the whole process."""
 
 from __future__ import annotations
 
@@ -39,8 +37,6 @@ DEFAULTS = {"tpu": "bfloat16", "gpu": "tensorfloat32", "cuda": "tensorfloat32"}
 
 
 def documented(jax: Any, platform: str) -> dict[str, str]:
-    """
-    Return the lower class of rounding that JAX documents for what is set now on a platform.
-    """
+    """Return the lower class of rounding that JAX documents for what is set now on a platform."""
     word = getattr(jax.config, OPTION) or DEFAULTS.get(platform, "")
     return {"float32": DOCUMENTED[word]} if word in DOCUMENTED else {}

@@ -1,6 +1,4 @@
-"""
-Keras on each of its engines, by its layers or by `keras.ops`.
-"""
+"""Keras on each of its engines, by its layers or by `keras.ops`."""
 
 from __future__ import annotations
 
@@ -23,9 +21,7 @@ DEVICES = {"cpu": "cpu", "gpu": "gpu:0"}
 
 
 class Keras:
-    """
-    Keras, whose engine is the end of the target's name; a process has one engine.
-    """
+    """Keras, whose engine is the end of the target's name; a process has one engine."""
 
     framework = "keras"
     requires = ("keras",)
@@ -99,9 +95,7 @@ class Keras:
         }
 
     def prepare(self, call: Call) -> Callable[[], Outputs]:
-        """
-        Bring the arrays into the order of a `data_format`; return the closure that convolves them.
-        """
+        """Bring the arrays into the order of a `data_format`; return the closure that convolves them."""
         step = parameters.layer(call) if self._is_layer else parameters.operation(call)
         signal = call.place("input", step.layout)
         weights = [call.place(name, letters) for name, letters in step.kernels.items()]

@@ -18,9 +18,7 @@ from ..tensorflow import KERNELS
 
 
 def attach(sightings: Sightings) -> Callable[[], None]:
-    """
-    See each convolution that layers and operations ask an engine for; returns how to let go.
-    """
+    """See each convolution that layers and operations ask an engine for; returns how to let go."""
     import keras
 
     nn = keras.src.backend.nn
@@ -36,9 +34,7 @@ def attach(sightings: Sightings) -> Callable[[], None]:
 
 
 def watch(sightings: Sightings) -> Callable[[], None]:
-    """
-    Nothing here belongs to a thread.
-    """
+    """Nothing here belongs to a thread."""
     return lambda: None
 
 

@@ -1,6 +1,4 @@
-"""
-A training by Keras itself: a model of one layer, its own loss, optimizer, schedule and loop.
-"""
+"""A training by Keras itself: a model of one layer, its own loss, optimizer, schedule and loop."""
 
 from __future__ import annotations
 
@@ -17,9 +15,7 @@ LOSSES = {"mae": "MeanAbsoluteError", "mse": "MeanSquaredError"}
 
 
 def trained(keras: Any, call: Call, step: parameters.Step, arrays: Sequence[Array]) -> Mapping[str, Array]:
-    """
-    Return `kernels` and `losses` of a training, from input, kernel and target in the order of the layer.
-    """
+    """Return `kernels` and `losses` of a training, from input, kernel and target in the order of the layer."""
     training, (signal, kernel, target) = call.training, arrays
     assert training is not None
     layer = ask(getattr(keras.layers, step.name), **step.keywords)
@@ -65,9 +61,7 @@ def _pieces(training: Training) -> tuple[list[int], list[float]]:
 
 
 def written(call: Call, step: parameters.Step) -> str:
-    """
-    Return the text of a training, whose value is the kernel at its end, in the axes of the layer.
-    """
+    """Return the text of a training, whose value is the kernel at its end, in the axes of the layer."""
     training, ((_, letters),) = call.training, step.kernels.items()
     assert training is not None
     signal, target = (expressions.array(call, name, step.layout) for name in ("input", "target"))

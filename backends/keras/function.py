@@ -1,6 +1,4 @@
-"""
-A call made by a layer of Keras or by an operation, on tensors or on symbols of them.
-"""
+"""A call made by a layer of Keras or by an operation, on tensors or on symbols of them."""
 
 from __future__ import annotations
 
@@ -16,9 +14,7 @@ from . import parameters
 
 
 def before(keras: Any, call: Call, step: parameters.Step, signal: Array) -> Any:
-    """
-    Return the input as a tensor, padded and cropped as the call says.
-    """
+    """Return the input as a tensor, padded and cropped as the call says."""
     tensor = ask(keras.ops.convert_to_tensor, signal)
     if call.before is None:
         return tensor
@@ -29,9 +25,7 @@ def before(keras: Any, call: Call, step: parameters.Step, signal: Array) -> Any:
 def layer(
     keras: Any, call: Call, step: parameters.Step, signal: Any, weights: Sequence[Array]
 ) -> tuple[Any, Array | None]:
-    """
-    Return the result of a layer with these weights, and zeros of what it states of it, None unless the call asks.
-    """
+    """Return the result of a layer with these weights, and zeros of what it states of it, None unless the call asks."""
     made = ask(getattr(keras.layers, step.name), **step.keywords)
     ask(made.build, signal.shape)
     ask(made.set_weights, weights)
@@ -45,9 +39,7 @@ def layer(
 def operation(
     keras: Any, call: Call, step: parameters.Step, signal: Any, weights: Sequence[Array]
 ) -> tuple[Any, Array | None]:
-    """
-    Return the result of the operation, and zeros of what it states of it, None unless the call asks.
-    """
+    """Return the result of the operation, and zeros of what it states of it, None unless the call asks."""
     tensors = [signal, *(ask(keras.ops.convert_to_tensor, weight) for weight in weights)]
     inferred = None
     if call.variation.shape_inference:

@@ -1,6 +1,4 @@
-"""
-Gradients in Keras: a layer or an operation as a function of its arrays, differentiated by the engine.
-"""
+"""Gradients in Keras: a layer or an operation as a function of its arrays, differentiated by the engine."""
 
 from __future__ import annotations
 
@@ -45,9 +43,7 @@ WAYS: Mapping[str, tuple[Callable[[Any, Call, Function], Function], Callable[[An
 
 
 def layer(keras: Any, call: Call, step: parameters.Step) -> Function:
-    """
-    Return a layer, built for the call, as a function of its input and weights.
-    """
+    """Return a layer, built for the call, as a function of its input and weights."""
     made = ask(getattr(keras.layers, step.name), **step.keywords)
     sizes = {"N": call.extent("input", "N"), "C": call.extent("input", "C")}
     sizes |= dict(zip(call.spatial, call.lengths, strict=True))
@@ -60,9 +56,7 @@ def layer(keras: Any, call: Call, step: parameters.Step) -> Function:
 
 
 def operation(keras: Any, call: Call, step: parameters.Step) -> Function:
-    """
-    Return the operation as a function of its arrays.
-    """
+    """Return the operation as a function of its arrays."""
     ops = keras.ops
 
     def compute(signal: Any, *others: Any) -> Any:
@@ -100,7 +94,5 @@ def differentiated(
 
 
 def letters(step: parameters.Step) -> Mapping[str, str]:
-    """
-    Return the axes that a step gives to the arrays of its call.
-    """
+    """Return the axes that a step gives to the arrays of its call."""
     return {"input": step.layout, **step.kernels, "bias": "O"}

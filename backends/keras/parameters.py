@@ -36,9 +36,7 @@ LAYERS = {
 
 
 def layer(call: Call) -> Step:
-    """
-    Return the layer that says a call; its weights are set after it is built.
-    """
+    """Return the layer that says a call; its weights are set after it is built."""
     name, initializers = LAYERS[call.op]
     step = operation(call)
     kernel = call.stages[0].kernel
@@ -56,9 +54,7 @@ def layer(call: Call) -> Step:
 
 
 def operation(call: Call) -> Step:
-    """
-    Return the operation of `keras.ops` that says a call, bias and `before` aside.
-    """
+    """Return the operation of `keras.ops` that says a call, bias and `before` aside."""
     layout = arguments.data_format(call)
     keywords = {
         "strides": call.strides,
@@ -84,9 +80,7 @@ def _kernels(call: Call) -> dict[str, str]:
 
 
 def written(call: Call, step: Step, *, is_layer: bool) -> str:
-    """
-    Return a call as text.
-    """
+    """Return a call as text."""
     signal = expressions.array(call, "input", step.layout)
     if call.before is not None:
         signal = arguments.before_text(call, step.layout, "keras.ops.pad", signal)
@@ -122,9 +116,7 @@ def _inference_text(call: Call, step: Step, signal: str, kernels: list[str], *, 
 
 
 def bias_shape(call: Call, layout: str) -> tuple[int, ...]:
-    """
-    Return the shape in which a bias is added to an output.
-    """
+    """Return the shape in which a bias is added to an output."""
     return tuple(call.extent("bias", "O") if letter == "C" else 1 for letter in layout)
 
 

@@ -31,9 +31,7 @@ def _lacks_types(call: Call) -> bool:
 
 
 class NumPy:
-    """
-    NumPy on the CPU; refuses a call that has no meaning, can say every other one.
-    """
+    """NumPy on the CPU; refuses a call that has no meaning, can say every other one."""
 
     framework = "numpy"
     requires = ("numpy",)
@@ -47,18 +45,14 @@ class NumPy:
     )
 
     def __init__(self, target: Target | None = None) -> None:
-        """
-        Make the target; raises Unavailable for a mode or device other than none and `cpu`.
-        """
+        """Make the target; raises Unavailable for a mode or device other than none and `cpu`."""
         target = target or Target(name="numpy")
         if target.mode or target.device != "cpu":
             raise Unavailable(f"numpy has no modes and one device, cpu; {target} was asked for")
         self.settings = {"accumulator": "float32 for floats up to float32, else the dtype itself", "blas": _blas()}
 
     def prepare(self, call: Call) -> Callable[[], Outputs]:
-        """
-        Return the closure that checks and computes the call; it places the arrays itself, once their ranks are known.
-        """
+        """Return the closure that checks and computes the call; it places the arrays itself, once their ranks are known."""
         return lambda: _answer(call)
 
 

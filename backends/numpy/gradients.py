@@ -31,9 +31,7 @@ def convolve_back(
     input_dilations: Sequence[int] | None = None,
     groups: int,
 ) -> tuple[Array, Array]:
-    """
-    Return the gradients of <g, convolve(x, kernel)> by `x` and by `kernel`; `g` has the axes of the result.
-    """
+    """Return the gradients of <g, convolve(x, kernel)> by `x` and by `kernel`; `g` has the axes of the result."""
     stuffed = stuff(x, steps := input_dilations or (1,) * len(strides))
     wide = split(extend(stuffed, pairs, mode), 1, groups)
     sent, taps = split(g, 1, groups), split(kernel, 0, groups)
@@ -56,9 +54,7 @@ def convolve_transposed_back(
     dilations: Sequence[int],
     groups: int,
 ) -> tuple[Array, Array]:
-    """
-    Return the gradients of <g, convolve_transposed(x, kernel)> by `x` and by `kernel`.
-    """
+    """Return the gradients of <g, convolve_transposed(x, kernel)> by `x` and by `kernel`."""
     lengths, pairs = reach(x.shape[2:], kernel.shape[2:], strides, dilations, crops)
     sent = split(unextend(g, lengths, pairs), 1, groups)
     elements, taps = split(x, 1, groups), split(kernel, 0, groups)

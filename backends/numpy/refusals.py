@@ -1,6 +1,4 @@
-"""
-Why a call has no meaning, as the NumPy target refuses it.
-"""
+"""Why a call has no meaning, as the NumPy target refuses it."""
 
 from __future__ import annotations
 
@@ -22,9 +20,7 @@ FOREIGN: Mapping[str, Mapping[str, int | str]] = {
 
 
 def objections(call: Call) -> Iterator[str]:
-    """
-    Yield why the call has no meaning, in an order in which each check may presume those before it.
-    """
+    """Yield why the call has no meaning, in an order in which each check may presume those before it."""
     yield from _wrong_ranks(call)
     yield from _wrong_parameters(call)
     yield from _foreign_parameters(call)
@@ -90,9 +86,7 @@ def _wrong_channels(call: Call) -> Iterator[str]:
 
 
 def _channels(stage: Stage) -> tuple[int, int]:
-    """
-    Return how many channels the kernel of a stage takes and how many it produces, all groups together.
-    """
+    """Return how many channels the kernel of a stage takes and how many it produces, all groups together."""
     call = stage.call
     if "M" in call.letters(stage.kernel):
         channels = call.extent(stage.kernel, "C")
@@ -116,8 +110,6 @@ def _kind(dtype: str) -> int:
 
 
 def crops(stage: Stage) -> Pairs:
-    """
-    Return what a transposed convolution takes off each end; output padding gives back at the high one.
-    """
+    """Return what a transposed convolution takes off each end; output padding gives back at the high one."""
     extra = stage.call.output_padding
     return tuple((low, high - more) for (low, high), more in zip(stage.pairs, extra, strict=True))

@@ -70,9 +70,7 @@ def convolve_transposed(
 def reach(
     sizes: Sequence[int], taps: Sequence[int], strides: Sequence[int], dilations: Sequence[int], crops: Pairs
 ) -> tuple[tuple[int, ...], Pairs]:
-    """
-    Return the lengths that the windows of so many elements cover, and by what pairs they are extended then.
-    """
+    """Return the lengths that the windows of so many elements cover, and by what pairs they are extended then."""
     axes = zip(sizes, taps, strides, dilations, strict=True)
     lengths = [(w - 1) * s + (k - 1) * d + 1 for w, k, s, d in axes]
     # Of no elements a length may be below 0, until a crop extends it.
@@ -83,17 +81,13 @@ def reach(
 def covered(
     tap: Sequence[int], windows: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
 ) -> tuple[slice, ...]:
-    """
-    Return the places that a tap meets in so many windows, along each spatial axis.
-    """
+    """Return the places that a tap meets in so many windows, along each spatial axis."""
     axes = zip(tap, dilations, windows, strides, strict=True)
     return tuple(slice(t * d, t * d + dilated(w, s), s) for t, d, w, s in axes)
 
 
 def stuff(x: Array, dilations: Sequence[int]) -> Array:
-    """
-    Return `x` with dilation - 1 zeros between neighbours of each spatial axis.
-    """
+    """Return `x` with dilation - 1 zeros between neighbours of each spatial axis."""
     lengths = [dilated(w, q) for w, q in zip(x.shape[2:], dilations, strict=True)]
     wide = np.zeros((*x.shape[:2], *lengths), x.dtype)
     wide[_inner(slice(None, None, q) for q in dilations)] = x
@@ -117,9 +111,7 @@ def extend(x: Array, pairs: Pairs, mode: str = "zeros") -> Array:
 
 
 def windows(x: Array, sizes: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> Array:
-    """
-    Return a view of `x` (N, C, space) as (N, C, positions, taps); without positions where no window fits.
-    """
+    """Return a view of `x` (N, C, space) as (N, C, positions, taps); without positions where no window fits."""
     spans = [dilated(k, d) for k, d in zip(sizes, dilations, strict=True)]
     if any(span > size for size, span in zip(x.shape[2:], spans, strict=True)):
         positions = (max((w - k) // s + 1, 0) for w, k, s in zip(x.shape[2:], spans, strides, strict=True))
@@ -140,9 +132,7 @@ def split(x: Array, axis: int, groups: int) -> Array:
 
 
 def merge(x: Array) -> Array:
-    """
-    Return `x` (N, groups, channels, space) with its groups one after the other on axis 1.
-    """
+    """Return `x` (N, groups, channels, space) with its groups one after the other on axis 1."""
     return x.reshape(x.shape[0], x.shape[1] * x.shape[2], *x.shape[3:])
 
 

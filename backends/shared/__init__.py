@@ -1,6 +1,4 @@
-"""
-What several adapters share: the arguments of a framework with few parameters, and the texts of Python expressions.
-"""
+"""What several adapters share: the arguments of a framework with few parameters, and the texts of Python expressions."""
 
 from __future__ import annotations
 

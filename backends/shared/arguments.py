@@ -1,6 +1,4 @@
-"""
-What a call says to frameworks of few words: two layouts, two or three padding words, shapes instead of groups.
-"""
+"""What a call says to frameworks of few words: two layouts, two or three padding words, shapes instead of groups."""
 
 from __future__ import annotations
 
@@ -22,9 +20,7 @@ COPIES = Limit(
 
 
 def data_format(call: Call) -> str:
-    """
-    Return the layout among FORMATS that is nearest to the layouts of a call.
-    """
+    """Return the layout among FORMATS that is nearest to the layouts of a call."""
     formats = FORMATS[call.rank]
     return next((one for one in (call.layout.input, call.layout.output or "") if one in formats), formats[0])
 
@@ -49,39 +45,29 @@ def _pairs(stage: Stage) -> Pairs | None:
 
 
 def is_unsaid(stage: Stage, words: Iterable[str]) -> bool:
-    """
-    Say whether a padding is beyond `words`; a word without a meaning is said as it is, for the framework to refuse.
-    """
+    """Say whether a padding is beyond `words`; a word without a meaning is said as it is, for the framework to refuse."""
     return meaning(stage, words) is None and not stage.is_padding_senseless
 
 
 def fits(call: Call) -> bool:
-    """
-    Say whether strides, dilations, padding and output padding have one entry for each spatial axis.
-    """
+    """Say whether strides, dilations, padding and output padding have one entry for each spatial axis."""
     lengths = [len(call.strides), len(call.dilations), len(call.output_padding)]
     lengths += [] if isinstance(call.padding, str) else [len(call.padding)]
     return set(lengths) == {call.rank}
 
 
 def ones(call: Call) -> tuple[int, ...]:
-    """
-    Return what a parameter is that says nothing: 1 for each spatial axis.
-    """
+    """Return what a parameter is that says nothing: 1 for each spatial axis."""
     return (1,) * call.rank
 
 
 def has_output_padding(call: Call) -> bool:
-    """
-    Say whether a call speaks of output padding.
-    """
+    """Say whether a call speaks of output padding."""
     return call.output_padding != (0,) * call.rank
 
 
 def is_bias_broadcast(call: Call) -> bool:
-    """
-    Say whether adding the bias would broadcast one of them: it is of another rank, or either has one channel alone.
-    """
+    """Say whether adding the bias would broadcast one of them: it is of another rank, or either has one channel alone."""
     if call.bias is None:
         return False
     sizes = {call.bias.size, _channels_out(call)}
@@ -95,16 +81,12 @@ def _channels_out(call: Call) -> int:
 
 
 def is_grouped_by_channels(call: Call) -> bool:
-    """
-    Say whether a depthwise or separable convolution is given groups, which its channels are already.
-    """
+    """Say whether a depthwise or separable convolution is given groups, which its channels are already."""
     return call.op in ("depthwise_conv", "separable_conv") and call.groups != 1
 
 
 def has_other_channels(call: Call) -> bool:
-    """
-    Say whether the kernel of a depthwise stage is for other channels than the input has.
-    """
+    """Say whether the kernel of a depthwise stage is for other channels than the input has."""
     if call.op not in ("depthwise_conv", "separable_conv"):
         return False
     stage = call.stages[0]
@@ -112,16 +94,12 @@ def has_other_channels(call: Call) -> bool:
 
 
 def has_wide_pointwise(call: Call) -> bool:
-    """
-    Say whether the second kernel of a separable convolution has more than one tap.
-    """
+    """Say whether the second kernel of a separable convolution has more than one tap."""
     return call.op == "separable_conv" and any(size != 1 for size in call.extents("pointwise_kernel"))
 
 
 def infers_other_groups(call: Call) -> bool:
-    """
-    Say whether the shapes of a grouped convolution show another number of groups than the call has.
-    """
+    """Say whether the shapes of a grouped convolution show another number of groups than the call has."""
     if call.op != "conv" or call.array("kernel").ndim != call.array("input").ndim or not call.extent("kernel", "I"):
         return False
     inferred, rest = divmod(call.extent("input", "C"), call.extent("kernel", "I"))
@@ -142,36 +120,28 @@ def before(call: Call, layout: str) -> tuple[list[list[int]], tuple[slice, ...]]
 
 
 def before_text(call: Call, layout: str, pad: str, signal: str) -> str:
-    """
-    Return the text of `before`, done to the array `signal` by the function `pad`.
-    """
+    """Return the text of `before`, done to the array `signal` by the function `pad`."""
     added, cut = before(call, layout)
     parts = ", ".join(f"{part.start or ''}:{part.stop or ''}" for part in cut)
     return f"{pad}({signal}, {added!r})[{parts}]"
 
 
 class Kept:
-    """
-    What was compiled for the steps of a training, which are calls of one form; another training takes its place.
-    """
+    """What was compiled for the steps of a training, which are calls of one form; another training takes its place."""
 
     def __init__(self) -> None:
         self._form: Hashable = None
         self._made: Any = None
 
     def of(self, form: Hashable, make: Callable[[], Any]) -> Any:
-        """
-        Return what was made for this form, or make it.
-        """
+        """Return what was made for this form, or make it."""
         if self._form != form:
             self._form, self._made = form, make()
         return self._made
 
 
 def directions(call: Call, letters: Mapping[str, str]) -> list[Array]:
-    """
-    Return the directions of a call, each in the axes that `letters` gives its array.
-    """
+    """Return the directions of a call, each in the axes that `letters` gives its array."""
     return [call.place(DIRECTIONS[name], letters[name]) for name in call.directions]
 
 

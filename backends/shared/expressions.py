@@ -14,25 +14,19 @@ from ...core import Call, Stage
 
 
 def transposed(text: str, letters: str, wanted: str) -> str:
-    """
-    Return the text of a NumPy array with its axes (`letters`) in the order of `wanted`.
-    """
+    """Return the text of a NumPy array with its axes (`letters`) in the order of `wanted`."""
     if letters == wanted:
         return text
     return f"{text}.transpose({', '.join(str(letters.index(letter)) for letter in wanted)})"
 
 
 def array(call: Call, name: str, letters: str) -> str:
-    """
-    Return the text of what `call.place(name, letters)` gives.
-    """
+    """Return the text of what `call.place(name, letters)` gives."""
     return transposed(name, call.letters(name), letters)
 
 
 def kernel(stage: Stage, letters: str) -> str:
-    """
-    Return the text of what `stage.place_kernel(letters)` gives.
-    """
+    """Return the text of what `stage.place_kernel(letters)` gives."""
     call, name = stage.call, stage.kernel
     if "M" not in call.letters(name):
         return array(call, name, letters)
@@ -42,30 +36,22 @@ def kernel(stage: Stage, letters: str) -> str:
 
 
 def function(name: str, *arguments: str, **keywords: Any) -> str:
-    """
-    Return the text of calling `name`; `arguments` are texts themselves, `keywords` are values.
-    """
+    """Return the text of calling `name`; `arguments` are texts themselves, `keywords` are values."""
     return f"{name}({', '.join((*arguments, *named(keywords)))})"
 
 
 def named(keywords: Mapping[str, Any]) -> list[str]:
-    """
-    Return `name=value` for each keyword.
-    """
+    """Return `name=value` for each keyword."""
     return [f"{name}={value!r}" for name, value in keywords.items()]
 
 
 def function_of(names: Iterable[str], body: str) -> str:
-    """
-    Return the text of `body` as a function of these names.
-    """
+    """Return the text of `body` as a function of these names."""
     return f"lambda {', '.join(names)}: {body}"
 
 
 def called(made: str, operands: Iterable[str]) -> str:
-    """
-    Return the text of calling what `made` is the text of.
-    """
+    """Return the text of calling what `made` is the text of."""
     return f"{made}({', '.join(operands)})"
 
 

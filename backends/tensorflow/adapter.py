@@ -1,6 +1,4 @@
-"""
-TensorFlow: `tf.nn`, called as it is or inside a `tf.function`.
-"""
+"""TensorFlow: `tf.nn`, called as it is or inside a `tf.function`."""
 
 from __future__ import annotations
 
@@ -17,9 +15,7 @@ DEVICES = {"cpu": "CPU:0", "gpu": "GPU:0"}
 
 
 class TensorFlow:
-    """
-    The convolutions of `tf.nn`; a layout is passed as `data_format` where it is one, else the axes are permuted.
-    """
+    """The convolutions of `tf.nn`; a layout is passed as `data_format` where it is one, else the axes are permuted."""
 
     framework = "tensorflow"
     requires = ("tensorflow",)
@@ -67,9 +63,7 @@ class TensorFlow:
         }
 
     def prepare(self, call: Call) -> Callable[[], Outputs]:
-        """
-        Bring the arrays into the order of a `data_format`; return the closure that convolves them.
-        """
+        """Bring the arrays into the order of a `data_format`; return the closure that convolves them."""
         step = parameters.step(call)
         arrays = [
             call.place("input", step.data_format),

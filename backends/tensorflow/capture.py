@@ -54,9 +54,7 @@ GRADIENTS = "nn_grad.py"
 
 
 def attach(sightings: Sightings) -> Callable[[], None]:
-    """
-    See what `tf.nn` is asked for; returns how to let go.
-    """
+    """See what `tf.nn` is asked for; returns how to let go."""
     import tensorflow as tf
 
     originals = {name: getattr(tf.nn, name) for name in FUNCTIONS}
@@ -86,9 +84,7 @@ def _seeing(sightings: Sightings, tf: Any, name: str, function: Callable[..., An
 
 
 def watch(sightings: Sightings) -> Callable[[], None]:
-    """
-    See the operations that this thread runs or puts into a graph; returns how to stop.
-    """
+    """See the operations that this thread runs or puts into a graph; returns how to stop."""
     import tensorflow as tf
     from tensorflow.python.framework import op_callbacks
 

@@ -1,6 +1,4 @@
-"""
-A call as a function of TensorFlow's tensors: made as it is, or as one graph.
-"""
+"""A call as a function of TensorFlow's tensors: made as it is, or as one graph."""
 
 from __future__ import annotations
 
@@ -18,9 +16,7 @@ Function: TypeAlias = Callable[..., Any]
 
 
 def function(tf: Any, call: Call, step: parameters.Step) -> Function:
-    """
-    Return the whole call, `before` and bias included.
-    """
+    """Return the whole call, `before` and bias included."""
     is_inside = call.variation.inside_graph
     operation = getattr(tf.nn, step.name)
 
@@ -58,9 +54,7 @@ def _open_shape(tf: Any, call: Call, step: parameters.Step, signal: Any) -> Any:
 
 
 def called(tf: Any, call: Call, compute: Function, arrays: Sequence[Array]) -> dict[str, Array]:
-    """
-    Return the result of the function as it is.
-    """
+    """Return the result of the function as it is."""
     return _fetched(call, ask(compute, *(ask(tf.constant, array) for array in arrays)))
 
 
@@ -103,9 +97,7 @@ def graphed(tf: Any, call: Call, step: parameters.Step, compute: Function, array
 
 
 def inferred(graph: Any, output: Array) -> Array:
-    """
-    Return zeros of the shape and dtype that a graph states; an extent that it leaves open is the result's.
-    """
+    """Return zeros of the shape and dtype that a graph states; an extent that it leaves open is the result's."""
     stated = enumerate(ask(graph.output_shapes.as_list))
     extents = [output.shape[axis] if size is None else size for axis, size in stated]
     return np.zeros(extents, graph.output_dtypes.as_numpy_dtype)

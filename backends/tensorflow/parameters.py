@@ -31,9 +31,7 @@ class Step(NamedTuple):
 
 
 def step(call: Call) -> Step:
-    """
-    Return the single operation of `tf.nn` that says a call, bias and `before` aside.
-    """
+    """Return the single operation of `tf.nn` that says a call, bias and `before` aside."""
     layout = arguments.data_format(call)
     shared = {"padding": _padding(call, layout), "data_format": layout}
     return _STEPS[call.op](call, layout, shared)
@@ -110,9 +108,7 @@ def _sensible(steps: tuple[int, ...], rank: int) -> tuple[int, ...]:
 
 
 def written(call: Call, one: Step, *, is_graph: bool) -> str:
-    """
-    Return a call as text, `is_graph` inside a `tf.function`.
-    """
+    """Return a call as text, `is_graph` inside a `tf.function`."""
     operands = {
         name: expressions.array(call, name, axes) for name, axes in {"input": one.data_format, **one.kernels}.items()
     }

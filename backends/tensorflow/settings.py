@@ -1,6 +1,4 @@
-"""
-Settings of TensorFlow that a mode pins, for the whole process, and whether it computes by oneDNN.
-"""
+"""Settings of TensorFlow that a mode pins, for the whole process, and whether it computes by oneDNN."""
 
 from __future__ import annotations
 
@@ -46,9 +44,7 @@ def _pin(tf: Any, mode: str) -> None:
 
 
 def uses_onednn() -> str:
-    """
-    Return what TensorFlow itself says, `True` or `False`; `unknown` where a release does not.
-    """
+    """Return what TensorFlow itself says, `True` or `False`; `unknown` where a release does not."""
     try:
         # It has no public word for it.
         return str(import_module("tensorflow.python.util._pywrap_util_port").IsMklEnabled())
@@ -57,8 +53,6 @@ def uses_onednn() -> str:
 
 
 def documented(tf: Any, device: str) -> dict[str, str]:
-    """
-    Return the lower class of rounding that TensorFlow documents for a device, as it is set now.
-    """
+    """Return the lower class of rounding that TensorFlow documents for a device, as it is set now."""
     is_short = "GPU" in device.upper() and tf.config.experimental.tensor_float_32_execution_enabled()
     return {"float32": "tf32-like"} if is_short else {}

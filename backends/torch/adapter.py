@@ -1,6 +1,4 @@
-"""
-PyTorch as a target: functions, layers, compiled and under autocast.
-"""
+"""PyTorch as a target: functions, layers, compiled and under autocast."""
 
 from __future__ import annotations
 
@@ -34,9 +32,7 @@ MOST_PLANS = 4096
 
 
 class Torch:
-    """
-    PyTorch in one mode on one device; axes are permuted, for torch has no parameter for a layout.
-    """
+    """PyTorch in one mode on one device; axes are permuted, for torch has no parameter for a layout."""
 
     framework = "torch"
     requires = ("torch",)
@@ -52,9 +48,7 @@ class Torch:
     }
 
     def __init__(self, target: Target) -> None:
-        """
-        Import torch and set what the mode pins; raises Unavailable where mode or device is not there.
-        """
+        """Import torch and set what the mode pins; raises Unavailable where mode or device is not there."""
         import torch
 
         if target.mode not in self.modes:
@@ -82,9 +76,7 @@ class Torch:
             raise Unavailable(f"torch {self.version} has no device {self.device!r} here: {reason}") from error
 
     def prepare(self, call: Call) -> Callable[[], Outputs]:
-        """
-        Return the closure that makes the tensors, asks torch for the call and fetches the result.
-        """
+        """Return the closure that makes the tensors, asks torch for the call and fetches the result."""
         plan, written = self._planned(call)
         placed = parameters.place(call, plan)
         sent = [parameters.place_cotangent(call)] if call.gradients else []

@@ -32,25 +32,19 @@ _said = threading.local()
 
 
 def attach(sightings: Sightings) -> Callable[[], None]:
-    """
-    Nothing here holds for all threads.
-    """
+    """Nothing here holds for all threads."""
     return lambda: None
 
 
 def watch(sightings: Sightings) -> Callable[[], None]:
-    """
-    See what this thread's dispatcher is asked; returns how to stop.
-    """
+    """See what this thread's dispatcher is asked; returns how to stop."""
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
 
     framework = f"torch {torch.__version__}"
 
     class Watching(TorchDispatchMode):  # type: ignore[misc]
-        """
-        Passes every operation on as it is.
-        """
+        """Passes every operation on as it is."""
 
         supports_higher_order_operators = True
 
@@ -82,9 +76,7 @@ def _words(torch: Any) -> Any:
     functions = [getattr(torch, f"conv{rank}d") for rank in (1, 2, 3)]
 
     class Words(torch.overrides.TorchFunctionMode):  # type: ignore[misc]
-        """
-        Passes every function on as it is.
-        """
+        """Passes every function on as it is."""
 
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             kwargs = kwargs or {}

@@ -23,22 +23,16 @@ from .tensors import tensor
 
 
 class Counted:
-    """
-    A compiler of graphs that counts them, and keeps what the last one states; each call has one of its own.
-    """
+    """A compiler of graphs that counts them, and keeps what the last one states; each call has one of its own."""
 
     def __init__(self, compiler: Callable[[Any, Any], Any]) -> None:
-        """
-        Take the compiler that does the work.
-        """
+        """Take the compiler that does the work."""
         self._compiler = compiler
         self.graphs = 0
         self.stated: Any = None
 
     def __call__(self, graph: Any, inputs: Any) -> Any:
-        """
-        Return the compiled graph.
-        """
+        """Return the compiled graph."""
         self.graphs += 1
         *_, last = graph.graph.nodes
         self.stated = last.args[0][0].meta["example_value"]
@@ -46,17 +40,13 @@ class Counted:
 
 
 class Compiled:
-    """
-    `before`, convolutions and bias in one graph, compiled anew for every call.
-    """
+    """`before`, convolutions and bias in one graph, compiled anew for every call."""
 
     limits: Sequence[Limit] = (NO_PADDING_MODE, SPECIALISED, OPEN, ONCE)
     result_dtypes: Mapping[str, str] = {}
 
     def __init__(self, torch: Any, device: str) -> None:
-        """
-        Take torch and its compiler; raises Unavailable where there is no C++ compiler for it.
-        """
+        """Take torch and its compiler; raises Unavailable where there is no C++ compiler for it."""
         self._torch = torch
         self._device = device
         self._inductor = _inductor(torch)
@@ -91,9 +81,7 @@ class Compiled:
         return result
 
     def _once(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> tuple[Callable[..., Any], Counted]:
-        """
-        Return what the first of several threads has compiled, by calling it; torch may crash where two compile at once.
-        """
+        """Return what the first of several threads has compiled, by calling it; torch may crash where two compile at once."""
         with self._compiling:
             if self._shared is None or self._shared[0] is not call:
                 run, counted = self._compile(call, plan, tensors)
@@ -120,9 +108,7 @@ class Compiled:
         return larger
 
     def write(self, call: Call, plan: Sequence[Step], operands: Sequence[str]) -> str:
-        """
-        Return the text of what `compute` does with operands of these texts.
-        """
+        """Return the text of what `compute` does with operands of these texts."""
         first, *others = operands
         function, arguments = _written(call, plan), f", {', '.join(others)}"
         if call.variation.kernel_constant:
@@ -136,9 +122,7 @@ class Compiled:
 
 
 def _growth(call: Call) -> tuple[tuple[int, int], ...]:
-    """
-    Return how `numpy.pad` makes the input longer by one in each spatial axis.
-    """
+    """Return how `numpy.pad` makes the input longer by one in each spatial axis."""
     return tuple((0, int(letter in call.spatial)) for letter in call.layout.input)
 
 
@@ -177,9 +161,7 @@ def _written(call: Call, plan: Sequence[Step]) -> str:
 
 
 def _inductor(torch: Any) -> Callable[[Any, Any], Any]:
-    """
-    Return torch's default compiler, which needs a C++ compiler on this machine for what it does not call ready-made.
-    """
+    """Return torch's default compiler, which needs a C++ compiler on this machine for what it does not call ready-made."""
     from torch._inductor import config
     from torch._inductor.cpp_builder import get_cpp_compiler
 

@@ -16,23 +16,17 @@ from .parameters import Step
 
 
 class Functional:
-    """
-    The functions as they are.
-    """
+    """The functions as they are."""
 
     limits: Sequence[Limit] = (NO_PADDING_MODE, NOT_COMPILED)
     result_dtypes: Mapping[str, str] = {}
 
     def __init__(self, torch: Any, device: str) -> None:
-        """
-        Take torch; the device is where the tensors are.
-        """
+        """Take torch; the device is where the tensors are."""
         self._functional = torch.nn.functional
 
     def compute(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> Any:
-        """
-        Return the result for the tensors: input, kernels, bias or None.
-        """
+        """Return the result for the tensors: input, kernels, bias or None."""
         x, *kernels, bias = tensors
         if call.before is not None:
             x = ask(extended, self._functional, x, parameters.pads(call), parameters.cuts(call))
@@ -42,47 +36,35 @@ class Functional:
         return x
 
     def write(self, call: Call, plan: Sequence[Step], operands: Sequence[str]) -> str:
-        """
-        Return the text of what `compute` does with operands of these texts.
-        """
+        """Return the text of what `compute` does with operands of these texts."""
         return text.expression(call, plan, operands, text.functional)
 
 
 class Autocast:
-    """
-    The functions under autocast: every float but float64 is computed in bfloat16 and comes back so.
-    """
+    """The functions under autocast: every float but float64 is computed in bfloat16 and comes back so."""
 
     limits = Functional.limits
     result_dtypes: Mapping[str, str] = dict.fromkeys(("float32", "float16", "float8_e4m3fn", "float8_e5m2"), "bfloat16")
 
     def __init__(self, torch: Any, device: str) -> None:
-        """
-        Take torch and the kind of device that autocast is for.
-        """
+        """Take torch and the kind of device that autocast is for."""
         self._functional = Functional(torch, device)
         self._kind = torch.device(device).type
         self._autocast = lambda: torch.autocast(self._kind, torch.bfloat16)
 
     def compute(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> Any:
-        """
-        Return the result for the tensors: input, kernels, bias or None.
-        """
+        """Return the result for the tensors: input, kernels, bias or None."""
         with ask(self._autocast):
             return self._functional.compute(call, plan, tensors)
 
     def write(self, call: Call, plan: Sequence[Step], operands: Sequence[str]) -> str:
-        """
-        Return the text of what `compute` does with operands of these texts.
-        """
+        """Return the text of what `compute` does with operands of these texts."""
         return (
             f"torch.autocast({self._kind!r}, torch.bfloat16)(lambda: {self._functional.write(call, plan, operands)})()"
         )
 
 
 def extended(functional: Any, x: Any, pads: Sequence[int], cuts: Sequence[slice]) -> Any:
-    """
-    Return a tensor after `before`: padded by torch's own function, then cut where that takes no such crop.
-    """
+    """Return a tensor after `before`: padded by torch's own function, then cut where that takes no such crop."""
     x = functional.pad(x, pads)
     return x[(..., *cuts)] if cuts else x

@@ -18,22 +18,16 @@ from .parameters import Step
 
 
 class Autograd:
-    """
-    `torch.autograd.grad` of what a surface returns, by the tensors that it was given.
-    """
+    """`torch.autograd.grad` of what a surface returns, by the tensors that it was given."""
 
     def __init__(self, torch: Any, surface: Any) -> None:
-        """
-        Take torch and the surface; the weights of a layer are parameters.
-        """
+        """Take torch and the surface; the weights of a layer are parameters."""
         self._torch = torch
         self._surface = surface
         self._has_parameters = isinstance(surface, Layer)
 
     def leaves(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> list[Any]:
-        """
-        Return the tensors: input, kernels, bias or None; those by which gradients are asked for require them.
-        """
+        """Return the tensors: input, kernels, bias or None; those by which gradients are asked for require them."""
         named = zip(names(plan), tensors, strict=True)
         return [ask(self._leaf, name, tensor) if name in call.pulled else tensor for name, tensor in named]
 
@@ -44,9 +38,7 @@ class Autograd:
     def gradients(
         self, call: Call, plan: Sequence[Step], leaves: Sequence[Any], output: Any, cotangent: Any
     ) -> dict[str, Any]:
-        """
-        Return the gradients that the call needs, by the names of arrays; with their graph if it asks for theirs.
-        """
+        """Return the gradients that the call needs, by the names of arrays; with their graph if it asks for theirs."""
         by_name = dict(zip(names(plan), leaves, strict=True))
         wanted = [by_name[name] for name in call.pulled]
         kept = {"create_graph": True} if call.second_order else {}
@@ -62,9 +54,7 @@ class Autograd:
         cotangent: Any,
         directions: Sequence[Any],
     ) -> dict[str, Any]:
-        """
-        Return the gradients of gradients that the call asks for, by `cotangent` and the names of arrays.
-        """
+        """Return the gradients of gradients that the call asks for, by `cotangent` and the names of arrays."""
         by_name = {**dict(zip(names(plan), leaves, strict=True)), COTANGENT: cotangent}
         wanted = [by_name[name] for name in call.second_order]
         moving = [gradients[name] for name in call.directions]
@@ -72,9 +62,7 @@ class Autograd:
         return dict(zip(call.second_order, found, strict=True))
 
     def write(self, call: Call, plan: Sequence[Step], operands: Sequence[str], device: str) -> str:
-        """
-        Return the text of what `gradients` does with tensors of these texts.
-        """
+        """Return the text of what `gradients` does with tensors of these texts."""
         given = dict(zip(names(plan), operands, strict=True))
         leaves = {name: f"{given[name]}.requires_grad_()" for name in call.pulled}
         computed = self._surface.write(call, plan, [name if name in leaves else given[name] for name in given])
@@ -100,23 +88,17 @@ def _written_again(call: Call, computed: str, leaves: Sequence[str], sent: str, 
 
 
 def names(plan: Sequence[Step]) -> list[str]:
-    """
-    Return the names of the tensors of a plan.
-    """
+    """Return the names of the tensors of a plan."""
     return ["input", *(step.kernel for step in plan), "bias"]
 
 
 def letters(call: Call, plan: Sequence[Step]) -> dict[str, str]:
-    """
-    Return the axes of the tensors of a plan and of the cotangent, by their names.
-    """
+    """Return the axes of the tensors of a plan and of the cotangent, by their names."""
     canonical = "NC" + call.spatial
     own = dict(zip(names(plan), (canonical, *(step.letters for step in plan), "O"), strict=True))
     return {**own, COTANGENT: canonical}
 
 
 def differentiation(torch: Any, surface: Any) -> Autograd | NNGrad:
-    """
-    Return how a surface of the torch target gives gradients.
-    """
+    """Return how a surface of the torch target gives gradients."""
     return (NNGrad if isinstance(surface, NNGradFunctional) else Autograd)(torch, surface)

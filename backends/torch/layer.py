@@ -1,6 +1,4 @@
-"""
-PyTorch's layers, `torch.nn.ConvNd` and `ConvTransposeNd`, as a surface of the torch target.
-"""
+"""PyTorch's layers, `torch.nn.ConvNd` and `ConvTransposeNd`, as a surface of the torch target."""
 
 from __future__ import annotations
 
@@ -16,24 +14,18 @@ from .parameters import Step
 
 
 class Layer:
-    """
-    A layer for each convolution, its weights set to the call's; torch alone takes `padding_mode` here.
-    """
+    """A layer for each convolution, its weights set to the call's; torch alone takes `padding_mode` here."""
 
     limits: Sequence[Limit] = (NOT_COMPILED,)
     result_dtypes: Mapping[str, str] = {}
 
     def __init__(self, torch: Any, device: str) -> None:
-        """
-        Take torch; layers are built for the device.
-        """
+        """Take torch; layers are built for the device."""
         self._torch = torch
         self._device = device
 
     def compute(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> Any:
-        """
-        Return the result for the tensors: input, kernels, bias or None.
-        """
+        """Return the result for the tensors: input, kernels, bias or None."""
         x, *kernels, bias = tensors
         if call.before is not None:
             x = ask(extended, self._torch.nn.functional, x, parameters.pads(call), parameters.cuts(call))
@@ -53,9 +45,7 @@ class Layer:
         return layer
 
     def write(self, call: Call, plan: Sequence[Step], operands: Sequence[str]) -> str:
-        """
-        Return the text of what `compute` does with operands of these texts.
-        """
+        """Return the text of what `compute` does with operands of these texts."""
         return text.expression(call, plan, operands, lambda *step: self._written(call, *step))
 
     def _written(self, call: Call, step: Step, x: str, kernel: str, bias: str) -> str:

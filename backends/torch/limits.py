@@ -1,6 +1,4 @@
-"""
-What PyTorch has no words for, as data.
-"""
+"""What PyTorch has no words for, as data."""
 
 from __future__ import annotations
 
@@ -43,9 +41,7 @@ def _lies(call: Call, storage: str) -> bool:
 
 
 def _results(call: Call) -> Iterator[int]:
-    """
-    Yield the spatial sizes of the output.
-    """
+    """Yield the spatial sizes of the output."""
     stage = call.stages[0]
     sizes = zip(call.lengths, stage.window, stage.strides, stage.pairs, call.output_padding, strict=True)
     for w, k, s, (low, high), extra in sizes:

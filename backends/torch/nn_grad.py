@@ -1,6 +1,4 @@
-"""
-Gradients in PyTorch by the functions of `torch.nn.grad`.
-"""
+"""Gradients in PyTorch by the functions of `torch.nn.grad`."""
 
 from __future__ import annotations
 
@@ -16,28 +14,20 @@ from .parameters import Step
 
 
 class NNGrad:
-    """
-    `torch.nn.grad.convNd_input` and `convNd_weight`, which need no graph.
-    """
+    """`torch.nn.grad.convNd_input` and `convNd_weight`, which need no graph."""
 
     def __init__(self, torch: Any, surface: Any) -> None:
-        """
-        Take torch.
-        """
+        """Take torch."""
         self._functions = torch.nn.grad
 
     def leaves(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> list[Any]:
-        """
-        Return the tensors as they are.
-        """
+        """Return the tensors as they are."""
         return list(tensors)
 
     def gradients(
         self, call: Call, plan: Sequence[Step], leaves: Sequence[Any], output: Any, cotangent: Any
     ) -> dict[str, Any]:
-        """
-        Return the gradients that the call asks for, by the names of arrays.
-        """
+        """Return the gradients that the call asks for, by the names of arrays."""
         (step,), (x, kernel, _) = plan, leaves
         operands: dict[str, tuple[Any, Any]] = {"input": (x.shape, kernel), "kernel": (x, kernel.shape)}
         found, keywords = {}, _keywords(call, step)
@@ -48,9 +38,7 @@ class NNGrad:
         return found
 
     def write(self, call: Call, plan: Sequence[Step], operands: Sequence[str], device: str) -> str:
-        """
-        Return the text of what `gradients` does with tensors of these texts.
-        """
+        """Return the text of what `gradients` does with tensors of these texts."""
         (step,), (x, kernel, _) = plan, operands
         sources = {"input": (f"{x}.shape", kernel), "kernel": (x, f"{kernel}.shape")}
         sent, keywords = text.cotangent(call, device), _keywords(call, step)
@@ -62,9 +50,7 @@ class NNGrad:
 
 
 class NNGradFunctional(Functional):
-    """
-    The functions as they are, for calls whose gradients `torch.nn.grad` has words for.
-    """
+    """The functions as they are, for calls whose gradients `torch.nn.grad` has words for."""
 
     limits: Sequence[Limit] = (
         Limit("torch.nn.grad has gradients alone", lambda call: not call.gradients),

@@ -35,9 +35,7 @@ class Step(NamedTuple):
 
 
 def steps(call: Call) -> tuple[Step, ...]:
-    """
-    Return the call as one convolution of torch, or two if it is separable.
-    """
+    """Return the call as one convolution of torch, or two if it is separable."""
     transposed = call.op == "conv_transpose"
     name = f"{'conv_transpose' if transposed else 'conv'}{call.rank}d"
     letters = ("IO" if transposed else "OI") + call.spatial
@@ -56,9 +54,7 @@ def _sizes(stage: Stage, letters: str) -> tuple[int, int, tuple[int, ...]]:
 
 
 def place(call: Call, plan: Sequence[Step]) -> list[tuple[Array, str]]:
-    """
-    Return the arrays of a call for torch, each with its dtype's name: input, kernels, bias if it has one.
-    """
+    """Return the arrays of a call for torch, each with its dtype's name: input, kernels, bias if it has one."""
     arrays = [(call.place("input", "NC" + call.spatial), call.dtype.input)]
     for n, step in enumerate(plan):
         # Only a depthwise kernel needs its stage, and stages cost more than the rest of this.
@@ -71,16 +67,12 @@ def place(call: Call, plan: Sequence[Step]) -> list[tuple[Array, str]]:
 
 
 def place_cotangent(call: Call) -> tuple[Array, str]:
-    """
-    Return what is sent back for torch, with its dtype's name.
-    """
+    """Return what is sent back for torch, with its dtype's name."""
     return call.place("cotangent", "NC" + call.spatial), call.dtype_of("cotangent")
 
 
 def place_directions(call: Call, plan: Sequence[Step]) -> list[tuple[Array, str]]:
-    """
-    Return the directions of a call for torch, each with its dtype's name.
-    """
+    """Return the directions of a call for torch, each with its dtype's name."""
     (stage,), (step,) = call.stages, plan
     placed = {
         "input": lambda: call.place(DIRECTIONS["input"], "NC" + call.spatial),

@@ -1,6 +1,4 @@
-"""
-Settings of PyTorch: those that a mode pins, for the whole process, and all that decide the numbers, as torch has them.
-"""
+"""Settings of PyTorch: those that a mode pins, for the whole process, and all that decide the numbers, as torch has them."""
 
 from __future__ import annotations
 
@@ -13,9 +11,7 @@ from ...core import Unavailable
 
 
 class Setting(NamedTuple):
-    """
-    A setting as a mode of the functions: a sentence for the user, and what pins it in the torch that is given.
-    """
+    """A setting as a mode of the functions: a sentence for the user, and what pins it in the torch that is given."""
 
     sentence: str
     pin: Callable[[Any, str], None]
@@ -93,9 +89,7 @@ def pin(torch: Any, mode: str, device: str) -> None:
 
 
 def settings(torch: Any, device: str) -> dict[str, str]:
-    """
-    Return what decides the numbers, as torch has it now.
-    """
+    """Return what decides the numbers, as torch has it now."""
     found = {
         "threads": torch.get_num_threads(),
         "cpu_capability": _told(torch, r"CPU capability usage: (\w+)"),
@@ -115,9 +109,7 @@ DOCUMENTED = {"tf32": "tf32-like", "bf16": "bfloat16-like"}
 
 
 def documented(torch: Any, device: str) -> dict[str, str]:
-    """
-    Return the lower class of rounding that torch documents for convolutions on a device, as it is set now.
-    """
+    """Return the lower class of rounding that torch documents for convolutions on a device, as it is set now."""
     if torch.device(device).type != "cuda":
         word = _read(torch).get("onednn.conv.fp32_precision", "")
     elif _has_precisions(torch):

@@ -1,6 +1,4 @@
-"""
-Between NumPy's arrays and PyTorch's tensors, memory as it is.
-"""
+"""Between NumPy's arrays and PyTorch's tensors, memory as it is."""
 
 from __future__ import annotations
 
@@ -15,9 +13,7 @@ SIGNED = {name: bits.removeprefix("u") for name, bits in NARROW.items()}
 
 
 def tensor(torch: Any, array: Array, dtype: str, device: str) -> Any:
-    """
-    Return an array as a tensor of `dtype` with the same strides; on the CPU it shares the memory.
-    """
+    """Return an array as a tensor of `dtype` with the same strides; on the CPU it shares the memory."""
     if dtype in NARROW:
         shared = _shared(torch, array.view(SIGNED[dtype])).view(getattr(torch, dtype))
     else:
@@ -35,9 +31,7 @@ def _shared(torch: Any, array: Array) -> Any:
 
 
 def moved(torch: Any, tensor: Any, device: str) -> Any:
-    """
-    Return a tensor on a device with the strides that it has here; `to` alone would pack what is not dense.
-    """
+    """Return a tensor on a device with the strides that it has here; `to` alone would pack what is not dense."""
     memory = torch.empty(0, dtype=tensor.dtype).set_(tensor.untyped_storage())
     return memory.to(device).as_strided(tensor.shape, tensor.stride())
 
@@ -48,9 +42,7 @@ def _name_of(dtype: Any) -> str:
 
 
 def fetched(torch: Any, tensor: Any) -> Array:
-    """
-    Return a tensor as an array, from any device; narrow floats by their bits.
-    """
+    """Return a tensor as an array, from any device; narrow floats by their bits."""
     array: Array
     name = _name_of(tensor.dtype)
     if name not in NARROW:

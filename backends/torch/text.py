@@ -1,6 +1,4 @@
-"""
-A call of PyTorch as text, for a person to paste.
-"""
+"""A call of PyTorch as text, for a person to paste."""
 
 from __future__ import annotations
 
@@ -13,9 +11,7 @@ from .tensors import SIGNED
 
 
 def tensors(call: Call, plan: Sequence[Step], device: str) -> list[str]:
-    """
-    Return the text of each tensor: input, kernels, bias (`None` without one).
-    """
+    """Return the text of each tensor: input, kernels, bias (`None` without one)."""
     canonical = "NC" + call.spatial
     texts = [_tensor(call, "input", expressions.array(call, "input", canonical), canonical, device)]
     texts += [_tensor(call, step.kernel, step.source, step.letters, device) for step in plan]
@@ -24,17 +20,13 @@ def tensors(call: Call, plan: Sequence[Step], device: str) -> list[str]:
 
 
 def cotangent(call: Call, device: str) -> str:
-    """
-    Return the text of what is sent back.
-    """
+    """Return the text of what is sent back."""
     canonical = "NC" + call.spatial
     return _tensor(call, "cotangent", expressions.array(call, "cotangent", canonical), canonical, device)
 
 
 def directions(call: Call, plan: Sequence[Step], device: str) -> list[str]:
-    """
-    Return the text of each direction.
-    """
+    """Return the text of each direction."""
     canonical, (stage,), (step,) = "NC" + call.spatial, call.stages, plan
     texts = {
         "input": (expressions.array(call, DIRECTIONS["input"], canonical), canonical),
@@ -58,9 +50,7 @@ def _tensor(call: Call, name: str, array: str, letters: str, device: str) -> str
 
 
 def expression(call: Call, plan: Sequence[Step], operands: Sequence[str], write: Callable[..., str]) -> str:
-    """
-    Return the text of the whole computation on tensors; `write(step, x, kernel, bias)` writes one step.
-    """
+    """Return the text of the whole computation on tensors; `write(step, x, kernel, bias)` writes one step."""
     x, *kernels, bias = operands
     if call.before is not None:
         x = f"torch.nn.functional.pad({x}, {pads(call)}){_cut(call)}"
@@ -75,16 +65,12 @@ def _cut(call: Call) -> str:
 
 
 def functional(step: Step, x: str, kernel: str, bias: str) -> str:
-    """
-    Return the text of a step as a call of `torch.nn.functional`.
-    """
+    """Return the text of a step as a call of `torch.nn.functional`."""
     return expressions.function(f"torch.nn.functional.{step.name}", x, kernel, bias, **step.keywords)
 
 
 def fetched(call: Call, computed: str, dtype: str) -> str:
-    """
-    Return the text that brings a result (of `dtype`) back to NumPy in the call's layout, narrow floats as float32.
-    """
+    """Return the text that brings a result (of `dtype`) back to NumPy in the call's layout, narrow floats as float32."""
     widened = f"{computed}.float()" if dtype in NARROW else computed
     return expressions.transposed(
         f"{widened}.numpy(force=True)", "NC" + call.spatial, call.layout.output or call.layout.input

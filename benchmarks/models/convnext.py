@@ -1,6 +1,4 @@
-"""
-ConvNeXt-Tiny of torchvision, random weights, channels last in memory, under autocast to bfloat16.
-"""
+"""ConvNeXt-Tiny of torchvision, random weights, channels last in memory, under autocast to bfloat16."""
 
 import torch
 import torchvision

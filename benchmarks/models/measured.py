@@ -20,9 +20,7 @@ PASSES = int(os.environ.get("PASSES", "5"))
 
 
 def tell(infer: Callable[[], Any], to_numpy: Callable[[Any], Any]) -> None:
-    """
-    Make passes of a model, and print the digests of their results and the medians of their seconds.
-    """
+    """Make passes of a model, and print the digests of their results and the medians of their seconds."""
     infer()
     with TemporaryDirectory() as folder:
         ways = {"bare": nullcontext, **({"watched": watching(Path(folder))} if "WATCHED" in os.environ else {})}
@@ -39,9 +37,7 @@ def tell(infer: Callable[[], Any], to_numpy: Callable[[Any], Any]) -> None:
 
 
 def watching(folder: Path) -> Callable[[], AbstractContextManager[None]]:
-    """
-    Return the context in which a pass is watched.
-    """
+    """Return the context in which a pass is watched."""
     from conv_conformance.capture import capture
 
     return lambda: capture(folder / "model.yaml")

@@ -1,6 +1,4 @@
-"""
-MobileNetV2 of keras.applications on TensorFlow, random weights, by `predict`, which traces a graph.
-"""
+"""MobileNetV2 of keras.applications on TensorFlow, random weights, by `predict`, which traces a graph."""
 
 import os
 

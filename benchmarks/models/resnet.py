@@ -1,6 +1,4 @@
-"""
-ResNet-50 of torchvision, random weights, two images in evaluation mode.
-"""
+"""ResNet-50 of torchvision, random weights, two images in evaluation mode."""
 
 import torch
 import torchvision

@@ -1,6 +1,4 @@
-"""
-A U-Net in Flax under jax.jit: it goes up again by transposed convolutions.
-"""
+"""A U-Net in Flax under jax.jit: it goes up again by transposed convolutions."""
 
 import flax.linen as nn
 import jax
@@ -10,9 +8,7 @@ from measured import tell
 
 
 class UNet(nn.Module):
-    """
-    Three levels of two convolutions each.
-    """
+    """Three levels of two convolutions each."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:

@@ -1,6 +1,4 @@
-"""
-A stack of causal convolutions as in WaveNet, in Keras on JAX: dilations 1 to 512, gated, with skips.
-"""
+"""A stack of causal convolutions as in WaveNet, in Keras on JAX: dilations 1 to 512, gated, with skips."""
 
 import os
 

@@ -1,3 +1,1 @@
-"""
-What several measurements share, and the tables that one of them reads.
-"""
+"""What several measurements share, and the tables that one of them reads."""

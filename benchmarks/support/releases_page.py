@@ -1,6 +1,4 @@
-"""
-The page of the bugs that releases had, drawn from the table and the kept results.
-"""
+"""The page of the bugs that releases had, drawn from the table and the kept results."""
 
 from __future__ import annotations
 
@@ -30,9 +28,7 @@ MOST = 4
 
 
 def page(bugs: Sequence[Bug], unshown: Sequence[Unshown], results: Kept) -> str:
-    """
-    Return the page as Markdown.
-    """
+    """Return the page as Markdown."""
     kept = results["bugs"]
     shown = [bug for bug in bugs if is_shown(bug, kept.get(bug.name))]
     missed = [bug for bug in bugs if bug not in shown]
@@ -153,9 +149,7 @@ def _missed(bug: Bug, kept: Kept | None) -> str:
 
 
 def told(found: Kept) -> Iterator[str]:
-    """
-    Yield what came of one release, a line for each target, or why nothing did.
-    """
+    """Yield what came of one release, a line for each target, or why nothing did."""
     if "failed" in found:
         yield found["failed"]
     for target, of in found.get("targets", {}).items():
@@ -165,8 +159,6 @@ def told(found: Kept) -> Iterator[str]:
 
 
 def said(verdict: Kept) -> str:
-    """
-    Return a verdict as text: kind and message where something is wrong.
-    """
+    """Return a verdict as text: kind and message where something is wrong."""
     words = [verdict["verdict"], verdict.get("kind", ""), verdict.get("message", "")]
     return ": ".join(word for word in words if word)

@@ -1,6 +1,4 @@
-"""
-The table of bugs that releases had, and what it takes for one of them to be shown.
-"""
+"""The table of bugs that releases had, and what it takes for one of them to be shown."""
 
 from __future__ import annotations
 
@@ -47,9 +45,7 @@ class Bug:
 
 @dataclass(frozen=True, kw_only=True)
 class Unshown:
-    """
-    Bugs that no release can be shown to have here, and why not.
-    """
+    """Bugs that no release can be shown to have here, and why not."""
 
     what: str
     sources: Sequence[str]
@@ -57,17 +53,13 @@ class Unshown:
 
 
 def table(path: Path = TABLE) -> tuple[list[Bug], list[Unshown]]:
-    """
-    Read the table: what is to be shown, and what cannot be.
-    """
+    """Read the table: what is to be shown, and what cannot be."""
     read = yaml.safe_load(path.read_text(encoding="utf-8"))
     return [Bug(**entry) for entry in read["bugs"]], [Unshown(**entry) for entry in read["not_shown"]]
 
 
 def showing(place: Kept, mended: Kept) -> list[tuple[str, str]]:
-    """
-    Return the targets and named cases that fail in one place and agree in the other.
-    """
+    """Return the targets and named cases that fail in one place and agree in the other."""
     return [
         (target, case)
         for target, found in place.get("targets", {}).items()
@@ -82,9 +74,7 @@ def _agrees(place: Kept, target: str, case: str) -> bool:
 
 
 def is_shown(bug: Bug, kept: Kept | None) -> bool:
-    """
-    Say whether on each release a named case fails that agrees on the one that mended it.
-    """
+    """Say whether on each release a named case fails that agrees on the one that mended it."""
     if kept is None or set(bug.places) - set(kept["places"]):
         return False
     places = kept["places"]

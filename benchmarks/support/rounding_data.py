@@ -30,9 +30,7 @@ AXES = ("W", "HW", "DHW")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Drawn:
-    """
-    A call with the kind of its data, and its exact products, (K, outputs) in the order of taps and channels.
-    """
+    """A call with the kind of its data, and its exact products, (K, outputs) in the order of taps and channels."""
 
     call: Call
     kind: str
@@ -61,18 +59,14 @@ class Drawn:
 
 
 def shape_of(call: Call) -> tuple[int, ...]:
-    """
-    Return the shape of an output with its axes in the order batch, space, channels.
-    """
+    """Return the shape of an output with its axes in the order batch, space, channels."""
     (layer,) = layers_of(call)
     x, w = layer.split(input_of(call)), kernel_of(call, layer)
     return layer.join(layer.sums.finished(layer.sums.zeros(x, w))).shape
 
 
 def products(call: Call) -> Array:
-    """
-    Return the exact products (K, outputs) of a call of one stage as float64, 0 where a tap reads nothing.
-    """
+    """Return the exact products (K, outputs) of a call of one stage as float64, 0 where a tap reads nothing."""
     (layer,) = layers_of(call)
     x = layer.split(input_of(call).astype(np.float64))
     w = kernel_of(call, layer).astype(np.float64)
@@ -87,9 +81,7 @@ def products(call: Call) -> Array:
 
 
 def drawn(seed: int, count: int, *, fewest: int = 1) -> Iterator[Drawn]:
-    """
-    Yield calls of every op, rank, dtype and kind of data, with `fewest` outputs at least.
-    """
+    """Yield calls of every op, rank, dtype and kind of data, with `fewest` outputs at least."""
     draw = np.random.default_rng(seed)
     made = 0
     while made < count:
@@ -160,9 +152,7 @@ def _to(values: Array, dtype: str) -> Array:
 
 
 def orders(it: Drawn, draw: np.random.Generator) -> Iterator[tuple[str, Array]]:
-    """
-    Yield right outputs of a call, by the name of the order in which their products were summed.
-    """
+    """Yield right outputs of a call, by the name of the order in which their products were summed."""
     kind = numpy_type(it.accumulator)
     exact = it.products
     rounded = exact.astype(kind)
@@ -340,9 +330,7 @@ FAULTS: Mapping[str, Wrong] = {
 
 
 def wrong(it: Drawn, draw: np.random.Generator) -> Iterator[tuple[str, Array]]:
-    """
-    Yield wrong outputs of a call by their faults, where the call can have them.
-    """
+    """Yield wrong outputs of a call by their faults, where the call can have them."""
     for name, make in FAULTS.items():
         found = make(it, draw)
         if found is not None:
@@ -350,9 +338,7 @@ def wrong(it: Drawn, draw: np.random.Generator) -> Iterator[tuple[str, Array]]:
 
 
 def stepwise_orders(it: Drawn) -> Iterator[Array]:
-    """
-    Yield the outputs of eight plain loops: what a result must be worse than, to be told from right ones.
-    """
+    """Yield the outputs of eight plain loops: what a result must be worse than, to be told from right ones."""
     for number, order in enumerate(("natural", "reversed", *["random"] * 6)):
         yield it.delivered(_arranged(it.call, stepwise(it.call, it.accumulator, order, seed=100 + number)))
 

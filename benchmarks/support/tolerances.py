@@ -329,9 +329,7 @@ def tosa(result: Result) -> bool:
 
 
 def _errors(result: Result, most: int) -> Array:
-    """
-    Return the errors in TOSA's units: 0 where anything goes, infinite where nothing but what was missed does.
-    """
+    """Return the errors in TOSA's units: 0 where anything goes, infinite where nothing but what was missed does."""
     out, got, exact, sizes = _format(result.dtype), _parts(result.got), _parts(result.exact), _sizes(result)
     errors = (got.astype(np.float64) - exact) / np.maximum(sizes * out.unit, 2.0**out.min_exponent)
     errors = np.where((sizes == 0) & (errors != 0), np.inf, errors)

@@ -60,9 +60,7 @@ def _quotient(y: Array, by: Array) -> Array:
 
 
 def _of_op(op: str, edit: Edit) -> Edit:
-    """
-    Make the sums of one operation alone otherwise.
-    """
+    """Make the sums of one operation alone otherwise."""
 
     def edited(do: Stages) -> Stages:
         faulty = edit(do)
@@ -84,9 +82,7 @@ def _of_op(op: str, edit: Edit) -> Edit:
 
 
 def _between(change: Callable[[Array], Array]) -> Edit:
-    """
-    Change what passes from the first stage of a separable convolution to the second.
-    """
+    """Change what passes from the first stage of a separable convolution to the second."""
     return data(lambda x, said: change(x) if said.kernel == "pointwise_kernel" else x)
 
 
@@ -94,9 +90,7 @@ def _between(change: Callable[[Array], Array]) -> Edit:
 
 
 def _taps(change: Callable[[Array], Array]) -> Edit:
-    """
-    Use other taps; they come as one axis, the last of three, row by row.
-    """
+    """Use other taps; they come as one axis, the last of three, row by row."""
 
     def changed(w: Array, said: Told) -> Array:
         return change(w.reshape(*w.shape[:2], int(np.prod(w.shape[2:]))).copy()).reshape(w.shape)
@@ -163,9 +157,7 @@ def _differences(w: Array) -> Array:
 
 
 def _channels(least: int, change: Callable[[Array], Array]) -> Edit:
-    """
-    Use other input channels where there are so many.
-    """
+    """Use other input channels where there are so many."""
     return data(lambda x, said: change(x.copy()) if x.shape[1] >= least else x)
 
 
@@ -365,16 +357,12 @@ def _windows(x: Array, axes: Sequence[Axis], position: Position = _where_it_belo
 
 
 def _reading(position: Position) -> Edit:
-    """
-    Let taps read elsewhere, beyond the end from the start on.
-    """
+    """Let taps read elsewhere, beyond the end from the start on."""
     return _read_as(lambda x, axes: _windows(x, axes, position))
 
 
 def _read_as(windows: Callable[[Array, Sequence[Axis]], Array]) -> Edit:
-    """
-    Let taps read other windows of a forward convolution.
-    """
+    """Let taps read other windows of a forward convolution."""
 
     def contract(x: Array, w: Array, axes: Sequence[Axis], said: Told) -> Array:
         read = windows(x, axes)
@@ -398,9 +386,7 @@ def _relative(x: Array, axes: Sequence[Axis]) -> Array:
 
 
 def _summing(combine: Combine) -> Edit:
-    """
-    Make the sums of each filter of a forward convolution of real numbers otherwise.
-    """
+    """Make the sums of each filter of a forward convolution of real numbers otherwise."""
 
     def edit(do: Stages) -> Stages:
         def contract(x: Array, w: Array, axes: Sequence[Axis], said: Told) -> Array:
@@ -622,9 +608,7 @@ def _neighbour_subtracted(y: Array, said: Told) -> Array:
 
 
 def _bias(change: Callable[[Array, Array], Array]) -> Edit:
-    """
-    Change the biases, which come with as many axes as the output.
-    """
+    """Change the biases, which come with as many axes as the output."""
     return shifted(lambda call, y, bias: y + change(y, bias.reshape(-1, *(1,) * (y.ndim - 2))))
 
 

@@ -1,6 +1,4 @@
-"""
-What a whole run shows: groups of failing calls, causes, conditions, tap audits, and the difference of two records.
-"""
+"""What a whole run shows: groups of failing calls, causes, conditions, tap audits, and the difference of two records."""
 
 from __future__ import annotations
 

@@ -35,9 +35,7 @@ SHARE = 0.75
 
 
 def attributed(record: Record, corpus: Corpus) -> Record:
-    """
-    Return a record with what causes explain of its wrong outputs, unless it says so already.
-    """
+    """Return a record with what causes explain of its wrong outputs, unless it says so already."""
     if record.attributions or record.left_out or all(each.diagnosis is None for each in record.verdicts):
         return record
     found = attribute(record.verdicts, {case.id: case for case in corpus.cases})
@@ -81,26 +79,20 @@ def _is_of_output(verdict: Verdict) -> bool:
 
 @dataclass(kw_only=True, eq=False)
 class Wrong:
-    """
-    The wrong outputs of one target, and its calls that agree.
-    """
+    """The wrong outputs of one target, and its calls that agree."""
 
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     agreeing: list[Verdict] = field(default_factory=list)
 
     def take(self, verdict: Verdict) -> None:
-        """
-        Take a verdict, if it is of a wrong output or an agreement.
-        """
+        """Take a verdict, if it is of a wrong output or an agreement."""
         if verdict.verdict in AGREEING:
             self.agreeing.append(verdict)
         elif verdict.verdict == "disagree" and verdict.diagnosis is not None and _is_of_output(verdict):
             self.verdicts[verdict.case] = verdict
 
     def attributions(self, target: str, showing: Showing) -> Iterator[Attribution]:
-        """
-        Yield what one cause after another explains of what is left.
-        """
+        """Yield what one cause after another explains of what is left."""
         left = {case: _causes(verdict) for case, verdict in self.verdicts.items()}
         for _ in range(MOST):
             counts = Counter(name for causes in left.values() for name in causes)

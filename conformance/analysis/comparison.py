@@ -1,6 +1,4 @@
-"""
-What two records say differently of the same calls: before and after a change of version, device or flag.
-"""
+"""What two records say differently of the same calls: before and after a change of version, device or flag."""
 
 from __future__ import annotations
 
@@ -58,9 +56,7 @@ NOISE = 0.001
 
 
 class Pair(NamedTuple):
-    """
-    A target of the record before, and the one of the record after that is held against it.
-    """
+    """A target of the record before, and the one of the record after that is held against it."""
 
     before: TargetInfo
     after: TargetInfo
@@ -74,9 +70,7 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """
-    One call of which the records differ; None where a record does not judge it.
-    """
+    """One call of which the records differ; None where a record does not judge it."""
 
     case: str
     target: str
@@ -117,15 +111,11 @@ class Comparison:
         )
 
     def counts(self, target: str) -> Counter[str]:
-        """
-        Return how often each change was seen on a target.
-        """
+        """Return how often each change was seen on a target."""
         return Counter(change.change for change in self.changes if change.target == target)
 
     def faults(self, pair: Pair) -> tuple[int, int]:
-        """
-        Return on how many calls the suite or an adapter itself failed, before and after.
-        """
+        """Return on how many calls the suite or an adapter itself failed, before and after."""
         sides = ((self.before, pair.before), (self.after, pair.after))
         before, after = (
             sum((verdict.target, verdict.verdict) == (info.name, "suite-error") for verdict in record.verdicts)

@@ -44,9 +44,7 @@ SHARE = 0.25
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """
-    Calls under one condition: their positions among those to be told, and how many of the others fulfil it too.
-    """
+    """Calls under one condition: their positions among those to be told, and how many of the others fulfil it too."""
 
     condition: Condition
     members: tuple[int, ...]
@@ -54,9 +52,7 @@ class Part:
 
 
 class Literal(NamedTuple):
-    """
-    A feature with one value, or a bound, and what it costs.
-    """
+    """A feature with one value, or a bound, and what it costs."""
 
     name: str
     value: Value
@@ -64,9 +60,7 @@ class Literal(NamedTuple):
 
 
 class Conjunction(NamedTuple):
-    """
-    Literals by their positions, the calls that are told by them, the others that fulfil them too, and their cost.
-    """
+    """Literals by their positions, the calls that are told by them, the others that fulfil them too, and their cost."""
 
     literals: tuple[int, ...]
     told: Bits
@@ -75,24 +69,18 @@ class Conjunction(NamedTuple):
 
 
 class Table:
-    """
-    The features of all calls, column by column.
-    """
+    """The features of all calls, column by column."""
 
     def __init__(self, rows: Sequence[Mapping[str, Value]]) -> None:
         self._columns = {name: _column([row.get(name) for row in rows], each.kind) for name, each in FEATURES.items()}
 
     def literals(self, rows: Array) -> list[Literal]:
-        """
-        Return what can be said of the calls in some rows: words and what holds first, numbers last.
-        """
+        """Return what can be said of the calls in some rows: words and what holds first, numbers last."""
         found = [literal for name in FEATURES for literal in _literals(name, self._columns[name][rows])]
         return sorted(found, key=lambda literal: literal.cost)
 
     def bits(self, literal: Literal, rows: Array) -> Bits:
-        """
-        Return which of the calls in these rows it holds for.
-        """
+        """Return which of the calls in these rows it holds for."""
         column = self._columns[literal.name][rows]
         if FEATURES[literal.name].kind is int and isinstance(literal.value, str):
             bound = int(literal.value[2:])
@@ -130,9 +118,7 @@ def _positions(bits: Bits) -> Iterator[int]:
 
 
 class Search:
-    """
-    Finds what tells calls of a table from the others, which stand in these rows.
-    """
+    """Finds what tells calls of a table from the others, which stand in these rows."""
 
     def __init__(self, table: Table, others: Array) -> None:
         self._table = table
@@ -182,9 +168,7 @@ class Search:
 
 
 class Side(NamedTuple):
-    """
-    A literal, and the calls to be told and the others that it holds for.
-    """
+    """A literal, and the calls to be told and the others that it holds for."""
 
     literal: Literal
     told: Bits
@@ -192,44 +176,32 @@ class Side(NamedTuple):
 
 
 class Measure:
-    """
-    What conjunctions save, in bits, where so many calls are to be told from so many others.
-    """
+    """What conjunctions save, in bits, where so many calls are to be told from so many others."""
 
     def __init__(self, told: int, others: int, share: float = 1.0) -> None:
         self._each = _choices(told + others, told) / told
         self._share = share
 
     def at_best(self, told: int, cost: float) -> float:
-        """
-        Return what a conjunction saves that covers so many calls, if it becomes exact.
-        """
+        """Return what a conjunction saves that covers so many calls, if it becomes exact."""
         return told * self._each - cost
 
     def saved(self, found: Conjunction) -> float:
-        """
-        Return what a conjunction saves.
-        """
+        """Return what a conjunction saves."""
         told, others = found.told.bit_count(), found.others.bit_count()
         saved = self.at_best(told, found.cost)
         return round(saved - INEXACT - _choices(told + others, told), 6) if others else saved
 
     def counted(self, found: Conjunction) -> float:
-        """
-        Return what it saves as far as it counts beside exact ones.
-        """
+        """Return what it saves as far as it counts beside exact ones."""
         return self.saved(found) * (self._share if found.others else 1.0)
 
     def taken(self, found: Sequence[Conjunction]) -> float:
-        """
-        Return how many bits conjunctions take, and the calls that none tells.
-        """
+        """Return how many bits conjunctions take, and the calls that none tells."""
         return sum(each.told.bit_count() * self._each - max(self.saved(each), 0.0) for each in found)
 
     def rank(self, found: Conjunction) -> tuple[float, int, tuple[int, ...]]:
-        """
-        Return where a conjunction stands: those that count more first, then the shorter ones, then by the table.
-        """
+        """Return where a conjunction stands: those that count more first, then the shorter ones, then by the table."""
         return (-self.counted(found), len(found.literals), found.literals)
 
 

@@ -26,9 +26,7 @@ AGREEING = ("agree", "fixed")
 
 
 class Likeness(NamedTuple):
-    """
-    What the failing calls of a group have in common.
-    """
+    """What the failing calls of a group have in common."""
 
     verdict: str
     severity: str | None
@@ -39,18 +37,14 @@ class Likeness(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sides:
-    """
-    The ids of one target's calls: those that fail, by their likeness, and those that agree.
-    """
+    """The ids of one target's calls: those that fail, by their likeness, and those that agree."""
 
     target: TargetInfo
     failing: dict[Likeness, list[str]] = field(default_factory=dict)
     agreeing: list[str] = field(default_factory=list)
 
     def take(self, verdict: Verdict) -> None:
-        """
-        Put a verdict on its side, if it is on one.
-        """
+        """Put a verdict on its side, if it is on one."""
         if verdict.verdict in AGREEING:
             self.agreeing.append(verdict.case)
         elif verdict.verdict in FAILING:
@@ -72,16 +66,12 @@ def _likeness(verdict: Verdict) -> Likeness:
 
 
 def lacks_groups(record: Record) -> bool:
-    """
-    Say whether calls of a record fail that are in no group, and could be: a condensed record lacks those that agree.
-    """
+    """Say whether calls of a record fail that are in no group, and could be: a condensed record lacks those that agree."""
     return not (record.groups or record.left_out) and any(each.verdict in FAILING for each in record.verdicts)
 
 
 def grouped(record: Record, cases: Mapping[str, Case]) -> Record:
-    """
-    Return a record with the groups of its failing calls, unless it has them already.
-    """
+    """Return a record with the groups of its failing calls, unless it has them already."""
     return replace(record, groups=gather(record.verdicts, record.targets, cases)) if lacks_groups(record) else record
 
 
@@ -98,9 +88,7 @@ def gather(verdicts: Iterable[Verdict], targets: Sequence[TargetInfo], cases: Ma
 
 
 def told_apart(sides: Sequence[Sides], cases: Mapping[str, Case], place: Callable[[Group], Any]) -> tuple[Group, ...]:
-    """
-    Return the groups into which conditions part the failing calls of sides, in the order of `place`.
-    """
+    """Return the groups into which conditions part the failing calls of sides, in the order of `place`."""
     said = CaseFeatures(cases)
     ids = dict.fromkeys(case for side in sides for case in side.ids)
     table, rows = Table([said.features(case) for case in ids]), {case: row for row, case in enumerate(ids)}

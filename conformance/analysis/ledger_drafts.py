@@ -1,6 +1,4 @@
-"""
-Drafts of the ledger's entries, of what a run found: one for each group of failing calls.
-"""
+"""Drafts of the ledger's entries, of what a run found: one for each group of failing calls."""
 
 from __future__ import annotations
 
@@ -20,9 +18,7 @@ LISTED = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """
-    What an entry is drafted of: failing calls of one group on these targets, named by the condition or listed.
-    """
+    """What an entry is drafted of: failing calls of one group on these targets, named by the condition or listed."""
 
     group: Group
     targets: Sequence[str]

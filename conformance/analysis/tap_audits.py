@@ -1,6 +1,4 @@
-"""
-Tap audits of a run: of the wrong outputs that no cause explains, the smallest of each group that probes tell of.
-"""
+"""Tap audits of a run: of the wrong outputs that no cause explains, the smallest of each group that probes tell of."""
 
 from __future__ import annotations
 
@@ -73,9 +71,7 @@ def _is_told(case: Case) -> bool:
 
 
 def is_unexplained(verdict: Verdict) -> bool:
-    """
-    Say whether a verdict is of an output with wrong values that no cause explains.
-    """
+    """Say whether a verdict is of an output with wrong values that no cause explains."""
     if verdict.verdict != "disagree" or verdict.finding is None or verdict.diagnosis is None:
         return False
     is_of_output = verdict.finding.where == "output" and verdict.finding.kind in ("values", "nonfinite")
@@ -83,9 +79,7 @@ def is_unexplained(verdict: Verdict) -> bool:
 
 
 def asking(adapter: Adapter, terms: Terms) -> Ask:
-    """
-    Return what makes calls on a target, in one worker, until one is not answered or the time is over.
-    """
+    """Return what makes calls on a target, in one worker, until one is not answered or the time is over."""
     once = replace(terms, limits=replace(terms.limits, deaths=1))
 
     def ask(calls: Sequence[Call]) -> list[Array | None]:

@@ -1,6 +1,4 @@
-"""
-Facts about one call: its sizes, the features and rules that hold for it, conditions, and portions of its output.
-"""
+"""Facts about one call: its sizes, the features and rules that hold for it, conditions, and portions of its output."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-The features of cases by id, how many cases fulfil a condition, and which call is smallest.
-"""
+"""The features of cases by id, how many cases fulfil a condition, and which call is smallest."""
 
 from __future__ import annotations
 
@@ -13,35 +11,25 @@ from .features import Value, features_of
 
 
 class CaseFeatures:
-    """
-    The features and sizes of the calls of cases, by id; an unknown id has no features.
-    """
+    """The features and sizes of the calls of cases, by id; an unknown id has no features."""
 
     def __init__(self, cases: Mapping[str, Case]) -> None:
         self._cases = cases
 
     def features(self, case: str) -> Mapping[str, Value]:
-        """
-        Return the features of a call.
-        """
+        """Return the features of a call."""
         return features_of(self._cases[case]) if case in self._cases else {}
 
     def count(self, condition: Condition, ids: Iterable[str]) -> int:
-        """
-        Return how many of the calls fulfil a condition.
-        """
+        """Return how many of the calls fulfil a condition."""
         return sum(condition.holds(self.features(case)) for case in ids)
 
     def all_fulfil(self, condition: Condition, ids: Sequence[str]) -> bool:
-        """
-        Say whether every call fulfils a condition.
-        """
+        """Say whether every call fulfils a condition."""
         return self.count(condition, ids) == len(ids)
 
     def by_size(self, ids: Iterable[str]) -> tuple[str, ...]:
-        """
-        Return the calls with the fewest elements first, of these those with the fewest parameters off their defaults.
-        """
+        """Return the calls with the fewest elements first, of these those with the fewest parameters off their defaults."""
         return tuple(sorted(ids, key=self._size))
 
     def _size(self, case: str) -> tuple[float, int, str]:

@@ -1,6 +1,4 @@
-"""
-Conditions over calls: which features they have, as the ledger and reports say it.
-"""
+"""Conditions over calls: which features they have, as the ledger and reports say it."""
 
 from __future__ import annotations
 
@@ -25,9 +23,7 @@ class Condition:
     wanted: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
 
     def holds(self, found: Mapping[str, Value]) -> bool:
-        """
-        Say whether the features of a call fulfil it; a feature that is not there is false.
-        """
+        """Say whether the features of a call fulfil it; a feature that is not there is false."""
         return all(any(_meets(found.get(name, False), each) for each in wanted) for name, wanted in self.wanted.items())
 
     @property
@@ -42,9 +38,7 @@ class Condition:
 
 
 def condition_of(plain: Mapping[str, Value | list[Value]]) -> Condition:
-    """
-    Return the condition that `Condition.plain` wrote.
-    """
+    """Return the condition that `Condition.plain` wrote."""
     return Condition(wanted={name: tuple(each) if isinstance(each, list) else (each,) for name, each in plain.items()})
 
 

@@ -34,9 +34,7 @@ class Feature:
     words: tuple[str, ...] = ()
 
     def value(self, subject: Subject) -> Value | None:
-        """
-        Return the feature's value; None, too, where parameters make so little sense that it cannot be told.
-        """
+        """Return the feature's value; None, too, where parameters make so little sense that it cannot be told."""
         try:
             return self.of(subject)
         except (ValueError, LookupError, ArithmeticError):
@@ -44,18 +42,14 @@ class Feature:
 
 
 def features(call: Call) -> Mapping[str, Value]:
-    """
-    Return the features of a call by their names; what is not so, or cannot be said of it, is left out.
-    """
+    """Return the features of a call by their names; what is not so, or cannot be said of it, is left out."""
     subject = Subject(call)
     found = ((name, feature.value(subject)) for name, feature in FEATURES.items())
     return {name: value for name, value in found if value is not None and value is not False}
 
 
 def features_of(case: Case) -> Mapping[str, Value]:
-    """
-    Return the features of a case's call, computed once until the case is released.
-    """
+    """Return the features of a case's call, computed once until the case is released."""
     if "features" not in case.derived:
         case.derived["features"] = features(case.outline)
     found: Mapping[str, Value] = case.derived["features"]

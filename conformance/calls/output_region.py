@@ -1,6 +1,4 @@
-"""
-The part of an output that is marked.
-"""
+"""The part of an output that is marked."""
 
 from __future__ import annotations
 
@@ -14,9 +12,7 @@ from ..core import Array
 
 @dataclass(frozen=True, kw_only=True)
 class Region:
-    """
-    The places that lie in some indices of each axis of an array.
-    """
+    """The places that lie in some indices of each axis of an array."""
 
     indices: tuple[tuple[int, ...], ...]
     shape: tuple[int, ...]
@@ -40,17 +36,13 @@ class Region:
         return all({0, length - 1} & {*each} for each, length in zip(self.indices, self.shape, strict=True))
 
     def text(self, names: Sequence[str]) -> str:
-        """
-        Return it in words, with a name for each axis: `sample from 1, filter 4 to 7`; `everywhere` for all of it.
-        """
+        """Return it in words, with a name for each axis: `sample from 1, filter 4 to 7`; `everywhere` for all of it."""
         said = map(_said, names, self.indices, self.shape)
         return ", ".join(text for text in said if text) or "everywhere"
 
 
 def region(marked: Array) -> Region:
-    """
-    Return the smallest region that holds all that is marked.
-    """
+    """Return the smallest region that holds all that is marked."""
     axes = range(marked.ndim)
     found = (np.flatnonzero(marked.any(axis=tuple(at for at in axes if at != axis))) for axis in axes)
     return Region(indices=tuple(tuple(map(int, each)) for each in found), shape=marked.shape)

@@ -1,6 +1,4 @@
-"""
-Calls whose numbers are drawn for rounding, and the same calls with other numbers.
-"""
+"""Calls whose numbers are drawn for rounding, and the same calls with other numbers."""
 
 from __future__ import annotations
 
@@ -11,18 +9,14 @@ AHEAD = 1_000_003
 
 
 def is_drawn(call: Plain) -> bool:
-    """
-    Say whether all operands of a plain call are normal numbers, and nothing is added to their products.
-    """
+    """Say whether all operands of a plain call are normal numbers, and nothing is added to their products."""
     if "bias" in call["arrays"]:
         return False
     return all("normal" in spec for spec in call["arrays"].values())
 
 
 def redrawn(call: Plain) -> Plain:
-    """
-    Return the same plain call with fresh numbers.
-    """
+    """Return the same plain call with fresh numbers."""
     seeds = {name: {**spec, "normal": _fresh(spec["normal"])} for name, spec in call["arrays"].items()}
     return {**call, "arrays": seeds}
 

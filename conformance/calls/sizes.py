@@ -1,6 +1,4 @@
-"""
-A call under examination: its spatial axes with their sizes, its channels, and what its arrays hold, worked out once.
-"""
+"""A call under examination: its spatial axes with their sizes, its channels, and what its arrays hold, worked out once."""
 
 from __future__ import annotations
 
@@ -35,9 +33,7 @@ class Axis(NamedTuple):
 
 
 class Subject:
-    """
-    A call, and what is worked out of it once.
-    """
+    """A call, and what is worked out of it once."""
 
     def __init__(self, call: Call) -> None:
         self.call = call

@@ -1,6 +1,4 @@
-"""
-The convolutions that a user's program makes, observed while it runs and written as a case file.
-"""
+"""The convolutions that a user's program makes, observed while it runs and written as a case file."""
 
 from __future__ import annotations
 

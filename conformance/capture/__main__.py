@@ -1,6 +1,4 @@
-"""
-`python -m conv_conformance.capture` runs a program in this process and captures its convolutions.
-"""
+"""`python -m conv_conformance.capture` runs a program in this process and captures its convolutions."""
 
 import sys
 

@@ -31,9 +31,7 @@ CALLERS = 14
 
 
 class Unsayable(Exception):
-    """
-    A convolution that the case format has no words for; the message says what it lacks.
-    """
+    """A convolution that the case format has no words for; the message says what it lacks."""
 
 
 class Operand(NamedTuple):
@@ -111,18 +109,14 @@ class Sighting:
 
 
 def given(parameters: Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    Return what a function was given by the names of its parameters, defaults included.
-    """
+    """Return what a function was given by the names of its parameters, defaults included."""
     bound = parameters.bind(*args, **kwargs)
     bound.apply_defaults()
     return bound.arguments
 
 
 def is_called_from(holds: Callable[[CodeType], bool]) -> bool:
-    """
-    Say whether one of the nearest callers is such code.
-    """
+    """Say whether one of the nearest callers is such code."""
     frame: FrameType | None = sys._getframe(1)
     for _ in range(CALLERS):
         if frame is None:
@@ -134,9 +128,7 @@ def is_called_from(holds: Callable[[CodeType], bool]) -> bool:
 
 
 def magnitude(array: Any) -> float:
-    """
-    Return the largest magnitude in an array; NaN where there is none: while a program is traced, over no elements.
-    """
+    """Return the largest magnitude in an array; NaN where there is none: while a program is traced, over no elements."""
     try:
         if hasattr(array, "detach"):
             return float(array.detach().abs().max())
@@ -168,9 +160,7 @@ def _storage(operand: Operand, name: str, notes: list[str]) -> str:
 
 
 def storage_of(letters: str, shape: Sequence[int], strides: Sequence[int]) -> tuple[str, bool]:
-    """
-    Return the storage of the case format that has these strides (in elements), and whether it has exactly them.
-    """
+    """Return the storage of the case format that has these strides (in elements), and whether it has exactly them."""
     held = [axis for axis, size in enumerate(shape) if size != 1]
     if 0 in shape:
         return "contiguous", True
@@ -203,9 +193,7 @@ def _dense(shape: Sequence[int], order: Sequence[int]) -> dict[int, int]:
 
 
 def log_of(path: Path) -> Path:
-    """
-    Return where the log of a capture lies until its case file is written.
-    """
+    """Return where the log of a capture lies until its case file is written."""
     return path.with_name(f"{path.name}.part")
 
 
@@ -248,9 +236,7 @@ class Sightings:
             self.miss(said_by, f"fault in the suite: {type(error).__name__}: {error}")
 
     def miss(self, said_by: str, reason: str) -> None:
-        """
-        Count a call that is not described, and why.
-        """
+        """Count a call that is not described, and why."""
         self._count({"unsaid": reason, "said_by": said_by})
 
     @property
@@ -260,9 +246,7 @@ class Sightings:
 
     @contextmanager
     def silently(self) -> Iterator[None]:
-        """
-        See nothing in this thread: what runs inside belongs to a call that was seen.
-        """
+        """See nothing in this thread: what runs inside belongs to a call that was seen."""
         self._local.depth = getattr(self._local, "depth", 0) + 1
         try:
             yield
@@ -284,9 +268,7 @@ class Sightings:
         os.write(self._file, line.encode())
 
     def settle(self) -> None:
-        """
-        Write the counts down as they are.
-        """
+        """Write the counts down as they are."""
         with self._lock:
             for text, count in self._counts.items():
                 self._write(text, count)

@@ -32,9 +32,7 @@ LOW, HIGH = -3, 3
 
 @dataclass(kw_only=True)
 class Layer:
-    """
-    A distinct call: the keys of the case format, how often it was made, by which functions of which frameworks.
-    """
+    """A distinct call: the keys of the case format, how often it was made, by which functions of which frameworks."""
 
     call: Seen
     count: int = 0
@@ -45,9 +43,7 @@ class Layer:
     largest: dict[str, float] = field(default_factory=dict)
 
     def add(self, seen: Seen, count: int, largest: Mapping[str, float]) -> None:
-        """
-        Count in the same call, however it was made.
-        """
+        """Count in the same call, however it was made."""
         self.count += count
         how = f", {seen['how']}" if seen["how"] else ""
         self.said_by += [f"{seen['said_by']} of {seen['framework']}{how}"]
@@ -58,9 +54,7 @@ class Layer:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """
-    What a log says: distinct calls, and how often there was what the format has no words for, and why.
-    """
+    """What a log says: distinct calls, and how often there was what the format has no words for, and why."""
 
     layers: Sequence[Layer] = ()
     unsaid: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -77,9 +71,7 @@ class Model:
 
 
 def read(log: Path) -> Model:
-    """
-    Return what a log says; a last line that was cut short is left out.
-    """
+    """Return what a log says; a last line that was cut short is left out."""
     counts: dict[str, Counter[int]] = {}
     largest: dict[str, dict[str, float]] = {}
     for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -122,9 +114,7 @@ def finish(path: Path) -> Model:
 
 
 def text(model: Model, name: str) -> str:
-    """
-    Return the case file of a model; `name` begins its ids.
-    """
+    """Return the case file of a model; `name` begins its ids."""
     import yaml
 
     class Dumper(yaml.SafeDumper):
@@ -197,9 +187,7 @@ def _drawn(call: Seen, name: str, batch: int, seed: int) -> dict[str, Any]:
 
 
 def plain(call: Seen) -> Plain:
-    """
-    Return a call of a log as the loader has it, with all its parameters; its arrays have shapes and no values.
-    """
+    """Return a call of a log as the loader has it, with all its parameters; its arrays have shapes and no values."""
     arrays = {
         name: {
             "letters": "O" if name == "bias" else call["layout"][name],

@@ -23,9 +23,7 @@ FRAMEWORKS = ("torch", "jax", "tensorflow", "keras")
 
 
 class Hooks:
-    """
-    The hooks of one capture.
-    """
+    """The hooks of one capture."""
 
     def __init__(self, sightings: Sightings) -> None:
         self._sightings = sightings
@@ -34,9 +32,7 @@ class Hooks:
         self._finder = _Finder(self._attach)
 
     def start(self) -> None:
-        """
-        Hook what is imported, and have the rest hooked when it is.
-        """
+        """Hook what is imported, and have the rest hooked when it is."""
         for name in FRAMEWORKS:
             if name in sys.modules:
                 self._attach(name)
@@ -45,9 +41,7 @@ class Hooks:
         threading.Thread.start = self._starting(self._start)  # type: ignore[assignment,method-assign]
 
     def stop(self) -> None:
-        """
-        Leave the frameworks as they were.
-        """
+        """Leave the frameworks as they were."""
         threading.Thread.start = self._start  # type: ignore[method-assign]
         sys.meta_path.remove(self._finder)
         while self._releases:
@@ -82,9 +76,7 @@ class Hooks:
 
 
 class _Finder(MetaPathFinder):
-    """
-    Finds nothing by itself; has a framework hooked when its import is done.
-    """
+    """Finds nothing by itself; has a framework hooked when its import is done."""
 
     def __init__(self, attach: Callable[[str], None]) -> None:
         self._attach = attach
@@ -103,9 +95,7 @@ class _Finder(MetaPathFinder):
 
 
 class _Hooking(Loader):
-    """
-    Loads as another loader does, then says so.
-    """
+    """Loads as another loader does, then says so."""
 
     def __init__(self, loader: Any, loaded: Callable[[], None]) -> None:
         self._loader, self._loaded = loader, loaded

@@ -74,9 +74,7 @@ def capture(path: Path | str, *, ranges: bool = False) -> Iterator[None]:
 
 
 def start() -> None:
-    """
-    Watch this process for the rest of its life, if its environment says where to log; called at the start of Python.
-    """
+    """Watch this process for the rest of its life, if its environment says where to log; called at the start of Python."""
     if path := os.environ.get(VARIABLE):
         sightings = Sightings(path, RANGES in os.environ)
         Hooks(sightings).start()
@@ -107,9 +105,7 @@ def environment(folder: Path, log: Path, *, ranges: bool = False) -> dict[str, s
 
 
 def main(arguments: Sequence[str]) -> None:
-    """
-    Run a program in this process, as `python` would, and capture what it makes.
-    """
+    """Run a program in this process, as `python` would, and capture what it makes."""
     import argparse
     import runpy
 

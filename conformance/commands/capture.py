@@ -1,6 +1,4 @@
-"""
-`capture`: write the convolutions of a program to a case file.
-"""
+"""`capture`: write the convolutions of a program to a case file."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-`check`: whether a release is safe for what works with another one.
-"""
+"""`check`: whether a release is safe for what works with another one."""
 
 from __future__ import annotations
 

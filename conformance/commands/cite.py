@@ -1,6 +1,4 @@
-"""
-`cite`: how the suite, a clause or a case is cited.
-"""
+"""`cite`: how the suite, a clause or a case is cited."""
 
 from __future__ import annotations
 

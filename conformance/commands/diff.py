@@ -1,6 +1,4 @@
-"""
-`diff`: what changed between two records.
-"""
+"""`diff`: what changed between two records."""
 
 from __future__ import annotations
 

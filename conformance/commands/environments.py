@@ -1,6 +1,4 @@
-"""
-`environments`: list or remove the environments that `check` has made.
-"""
+"""`environments`: list or remove the environments that `check` has made."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-`explain`: explain a call, its shapes and windows, and what a verdict on its numbers rests on.
-"""
+"""`explain`: explain a call, its shapes and windows, and what a verdict on its numbers rests on."""
 
 from __future__ import annotations
 

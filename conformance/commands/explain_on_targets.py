@@ -1,6 +1,4 @@
-"""
-What `explain` does with targets: calls are made on them, probed, and made small.
-"""
+"""What `explain` does with targets: calls are made on them, probed, and made small."""
 
 from __future__ import annotations
 
@@ -21,9 +19,7 @@ if TYPE_CHECKING:
 
 
 def judge(out: Console, cases: Sequence[Case], backends: Sequence[str], *, probes: bool) -> int:
-    """
-    Make the calls on each target, and show what their verdicts rest on; return the exit code.
-    """
+    """Make the calls on each target, and show what their verdicts rest on; return the exit code."""
     from ..explain import NotRun, made
     from ..workers import targets
 
@@ -52,9 +48,7 @@ def _print_pasteable(out: Console, name: str, text: str) -> None:
 
 
 def translate(out: Console, cases: Sequence[Case]) -> int:
-    """
-    Show each call in the words of every installed framework, or what it cannot say; return the exit code.
-    """
+    """Show each call in the words of every installed framework, or what it cannot say; return the exit code."""
     from rich.text import Text
 
     from ..reports import small
@@ -137,9 +131,7 @@ def _probed(case: Case, adapter: Adapter) -> Iterator[tuple[str, str]]:
 
 
 def shrink(cases: Sequence[Case], backend: str) -> int:
-    """
-    Print the smallest calls that fail on a target as these do, as cases and as programs; return the exit code.
-    """
+    """Print the smallest calls that fail on a target as these do, as cases and as programs; return the exit code."""
     from ..explain import NotRun, failures, like, shrunk
     from ..workers import targets
 

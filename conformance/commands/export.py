@@ -1,6 +1,4 @@
-"""
-`export`: write the corpus as one JSON document.
-"""
+"""`export`: write the corpus as one JSON document."""
 
 from __future__ import annotations
 

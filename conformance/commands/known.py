@@ -1,6 +1,4 @@
-"""
-`known`: list the ledger, or draft entries for it.
-"""
+"""`known`: list the ledger, or draft entries for it."""
 
 from __future__ import annotations
 

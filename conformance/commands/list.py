@@ -1,6 +1,4 @@
-"""
-`list`: list the ids of cases.
-"""
+"""`list`: list the ids of cases."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-`mutants`: score the corpus by the wrong implementations that it notices.
-"""
+"""`mutants`: score the corpus by the wrong implementations that it notices."""
 
 from __future__ import annotations
 

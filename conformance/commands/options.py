@@ -1,6 +1,4 @@
-"""
-Options that several commands have.
-"""
+"""Options that several commands have."""
 
 from __future__ import annotations
 
@@ -35,9 +33,7 @@ fail_on = click.option(
 
 
 def reports(command: Command) -> Command:
-    """
-    Add the options that name the files of reports; the command takes them by name.
-    """
+    """Add the options that name the files of reports; the command takes them by name."""
     for name, text in reversed(REPORTS.items()):
         command = click.option(f"--{name}", type=PATH, help=text)(command)
     return command

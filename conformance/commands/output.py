@@ -1,6 +1,4 @@
-"""
-What commands have in common: the corpus and the ledger that they take, and how they show and write what comes of it.
-"""
+"""What commands have in common: the corpus and the ledger that they take, and how they show and write what comes of it."""
 
 from __future__ import annotations
 
@@ -28,25 +26,19 @@ if TYPE_CHECKING:
 
 
 def complain(error: Exception) -> None:
-    """
-    Say what is wrong, a line for each problem.
-    """
+    """Say what is wrong, a line for each problem."""
     for line in str(error).splitlines():
         say(line)
 
 
 def say(line: str) -> None:
-    """
-    Say something on standard error, if it can be written to.
-    """
+    """Say something on standard error, if it can be written to."""
     with suppress(OSError):
         click.echo(line, err=True)
 
 
 def console(*, stderr: bool) -> Console:
-    """
-    Return where to print; a pipe that nobody reads any more takes the rest and shows it to nobody.
-    """
+    """Return where to print; a pipe that nobody reads any more takes the rest and shows it to nobody."""
     from rich.console import Console
 
     class Piped(Console):
@@ -61,27 +53,21 @@ def console(*, stderr: bool) -> Console:
 
 
 def progress(console: Console) -> Progress:
-    """
-    Return what shows a run on a console while it goes.
-    """
+    """Return what shows a run on a console while it goes."""
     from ..reports import run_progress
 
     return partial(run_progress, console)
 
 
 def corpus(what: Sequence[str], sweeps: str, *, mutators: bool = False) -> Corpus:
-    """
-    Return the cases that paths and id patterns name; raises Invalid.
-    """
+    """Return the cases that paths and id patterns name; raises Invalid."""
     from ..running import invocation
 
     return invocation.corpus(what, sweeps, mutators=mutators)
 
 
 def lines(said: Iterable[tuple[str, str]]) -> Table:
-    """
-    Return labelled lines as a table without borders.
-    """
+    """Return labelled lines as a table without borders."""
     from rich.table import Column, Table
     from rich.text import Text
 
@@ -93,27 +79,21 @@ def lines(said: Iterable[tuple[str, str]]) -> Table:
 
 
 def ledger() -> Ledger:
-    """
-    Return the shipped ledger.
-    """
+    """Return the shipped ledger."""
     from ..records import ledger_files
 
     return ledger_files.load(ledger_files.shipped())
 
 
 def sweeps_of(record: Any) -> str:
-    """
-    Return which sweeps a record has.
-    """
+    """Return which sweeps a record has."""
     # To build all sweeps takes many seconds; a record that does not say which it has may have any.
     sweeps: str = record.header.get("selection", {}).get("sweeps", "full")
     return sweeps
 
 
 def write(path: Path, text: Callable[[], str]) -> None:
-    """
-    Write a text to a file; raises Invalid.
-    """
+    """Write a text to a file; raises Invalid."""
     from ..core import writing
 
     with writing(path):
@@ -145,9 +125,7 @@ def report(record: Any, cases: Corpus, known: Ledger, files: Mapping[str, Path |
 
 
 def _take(steps: Sequence[Callable[[], None]]) -> None:
-    """
-    Take every step, also behind one that fails; raises Invalid with what is wrong with any.
-    """
+    """Take every step, also behind one that fails; raises Invalid with what is wrong with any."""
     from ..core import Invalid
 
     problems: list[Problem] = []
@@ -169,9 +147,7 @@ def comparison(
     html: Path | None,
     is_advised: bool,
 ) -> None:
-    """
-    Print what changed, and write it where asked.
-    """
+    """Print what changed, and write it where asked."""
     from ..reports import diff as reports
 
     known, out, cases = ledger(), console(stderr=False), {case.id: case for case in corpus.cases}
@@ -190,9 +166,7 @@ def comparison(
 
 
 def outcome(found: Comparison, fail_on: Sequence[str]) -> int:
-    """
-    Return the exit code of a comparison.
-    """
+    """Return the exit code of a comparison."""
     if any(any(found.faults(pair)) for pair in found.pairs):
         return exit_codes.OUR_FAULT
     if not any(found.judged.values()):

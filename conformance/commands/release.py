@@ -1,6 +1,4 @@
-"""
-`release`: write this version as a bundle.
-"""
+"""`release`: write this version as a bundle."""
 
 from __future__ import annotations
 

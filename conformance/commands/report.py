@@ -1,6 +1,4 @@
-"""
-`report`: show a record again.
-"""
+"""`report`: show a record again."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-`run`: run cases on targets.
-"""
+"""`run`: run cases on targets."""
 
 from __future__ import annotations
 
@@ -102,9 +100,7 @@ def run(**words: Any) -> int:
 
 
 def _options(words: dict[str, Any]) -> RunOptions:
-    """
-    Return the options from the parameters of the command line; lists are what a record would hold.
-    """
+    """Return the options from the parameters of the command line; lists are what a record would hold."""
     from ..running import RunOptions, invocation
 
     if words["resume"] is not None and words["record"] is not None:
@@ -125,9 +121,7 @@ def _warn_of_drafts(ledger: Ledger) -> None:
 
 
 def _given() -> list[str]:
-    """
-    Return the names of the parameters that stand on the command line.
-    """
+    """Return the names of the parameters that stand on the command line."""
     context = click.get_current_context()
     source = click.core.ParameterSource.COMMANDLINE
     return [name for name in context.params if context.get_parameter_source(name) is source]

@@ -1,6 +1,4 @@
-"""
-`targets`: list the targets.
-"""
+"""`targets`: list the targets."""
 
 from __future__ import annotations
 

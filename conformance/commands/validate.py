@@ -1,6 +1,4 @@
-"""
-`validate`: check case files and recompute every expectation.
-"""
+"""`validate`: check case files and recompute every expectation."""
 
 from __future__ import annotations
 

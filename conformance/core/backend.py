@@ -37,9 +37,7 @@ class Target:
 
 
 class Limit(NamedTuple):
-    """
-    Something that an API has no words for: the reason names the missing parameter, `holds(call)` says where it applies.
-    """
+    """Something that an API has no words for: the reason names the missing parameter, `holds(call)` says where it applies."""
 
     reason: str
     holds: Callable[[Call], bool]
@@ -83,21 +81,15 @@ class Prepared:
 
 
 class Refused(Exception):
-    """
-    Raised by an adapter that is itself the implementation, to refuse a call; counts as *raised*.
-    """
+    """Raised by an adapter that is itself the implementation, to refuse a call; counts as *raised*."""
 
 
 class Unavailable(Exception):
-    """
-    Raised while a backend is made: its framework, mode or device is not there.
-    """
+    """Raised while a backend is made: its framework, mode or device is not there."""
 
 
 class Raised(Exception):
-    """
-    The framework raised inside `ask`; `__cause__` is what it raised.
-    """
+    """The framework raised inside `ask`; `__cause__` is what it raised."""
 
 
 def ask(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -158,9 +150,7 @@ class Backend(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Defaults:
-    """
-    What the engine takes for attributes that a backend does not define.
-    """
+    """What the engine takes for attributes that a backend does not define."""
 
     version: str = "?"
     requires: Sequence[str] = ()
@@ -178,7 +168,5 @@ DEFAULTS = Defaults()
 
 
 def attribute(backend: Any, name: str) -> Any:
-    """
-    Return an attribute of a backend, or the engine's default for it.
-    """
+    """Return an attribute of a backend, or the engine's default for it."""
     return getattr(backend, name, getattr(DEFAULTS, name))

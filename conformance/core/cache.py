@@ -45,9 +45,7 @@ def folder() -> Path:
 
 
 def key(content: bytes) -> str:
-    """
-    Return the key of a file's content.
-    """
+    """Return the key of a file's content."""
     return hashlib.sha256(content).hexdigest()
 
 
@@ -66,9 +64,7 @@ def _kept() -> Path:
 
 
 def get(name: str) -> Any:
-    """
-    Return what was kept under a key, None if nothing was or it cannot be read.
-    """
+    """Return what was kept under a key, None if nothing was or it cannot be read."""
     try:
         kept = (_kept() / name).read_bytes()
         return marshal.loads(kept[32:]) if hashlib.sha256(kept[32:]).digest() == kept[:32] else None
@@ -77,9 +73,7 @@ def get(name: str) -> Any:
 
 
 def put(name: str, value: Any) -> None:
-    """
-    Keep plain data under a key, whole or not at all.
-    """
+    """Keep plain data under a key, whole or not at all."""
     with suppress(Exception):
         payload = marshal.dumps(value)
         place = _kept()

@@ -117,9 +117,7 @@ class Call:
 
     @property
     def form(self) -> Hashable:
-        """
-        All of the call but its values: what an adapter works out once holds for every call of one form.
-        """
+        """All of the call but its values: what an adapter works out once holds for every call of one form."""
         if self.known_form is not None:
             return self.known_form
         kept = (name for name in self.__dataclass_fields__ if name not in ("placed", "known_form"))
@@ -152,9 +150,7 @@ class Call:
 
     @cached_property
     def stages(self) -> tuple[Stage, ...]:
-        """
-        The same call as one grouped convolution, or as two if it is separable.
-        """
+        """The same call as one grouped convolution, or as two if it is separable."""
         if self.op in ("conv", "conv_transpose"):
             return (self._stage("kernel", self.groups),)
         channels = self.extent("input", "C")
@@ -175,18 +171,14 @@ class Call:
         )
 
     def array(self, name: str) -> Array:
-        """
-        Return the array called `name`, in the call's own layout.
-        """
+        """Return the array called `name`, in the call's own layout."""
         array: Array | None = getattr(self, name)
         if array is None:
             raise KeyError(name)
         return array
 
     def letters(self, name: str) -> str:
-        """
-        Return the axis letters of an array in the call's own layout, such as `NWC`.
-        """
+        """Return the axis letters of an array in the call's own layout, such as `NWC`."""
         own = _own(name)
         if own == "bias":
             return "O"
@@ -205,16 +197,12 @@ class Call:
         return own or (self.dtype.kernel if "kernel" in name else None) or self.dtype.input
 
     def extent(self, name: str, letter: str) -> int:
-        """
-        Return the size of one axis of an array, 1 of an axis that an array of too few does not have.
-        """
+        """Return the size of one axis of an array, 1 of an axis that an array of too few does not have."""
         shape, at = self.array(name).shape, self.letters(name).index(letter)
         return int(shape[at]) if at < len(shape) else 1
 
     def extents(self, name: str) -> tuple[int, ...]:
-        """
-        Return the spatial sizes of an array, in the order D, H, W.
-        """
+        """Return the spatial sizes of an array, in the order D, H, W."""
         return tuple(self.extent(name, letter) for letter in self.spatial)
 
     @property
@@ -226,15 +214,11 @@ class Call:
         return tuple(max(w + low + high, 0) for w, (low, high) in zip(extents, self.before, strict=True))
 
     def arranged(self, name: str, letters: str) -> Array:
-        """
-        Return an array with its axes in the order of `letters`; no copy is made.
-        """
+        """Return an array with its axes in the order of `letters`; no copy is made."""
         return permuted(self.array(name), self.letters(name), letters)
 
     def place(self, name: str, letters: str) -> Array:
-        """
-        Return an array for a framework: axes in the order of `letters`, memory as the call's `storage` says.
-        """
+        """Return an array for a framework: axes in the order of `letters`, memory as the call's `storage` says."""
         return self._store(self.arranged(name, letters), name, letters)
 
     def _store(self, array: Array, name: str, letters: str) -> Array:
@@ -244,9 +228,7 @@ class Call:
         return placed
 
     def deliver(self, output: Array, letters: str) -> Array:
-        """
-        Return a framework's output (axes `letters`) with its axes in the call's own order.
-        """
+        """Return a framework's output (axes `letters`) with its axes in the call's own order."""
         assert self.layout.output is not None
         return permuted(output, letters, self.layout.output)
 
@@ -264,9 +246,7 @@ class Call:
         return permuted(merged.reshape(*sizes), self.spatial + "CM", own)
 
     def release(self) -> None:
-        """
-        Let go of the stages: they name their call, so that only the garbage collector would ever free its arrays.
-        """
+        """Let go of the stages: they name their call, so that only the garbage collector would ever free its arrays."""
         vars(self).pop("stages", None)
 
     @cached_property
@@ -314,9 +294,7 @@ class Stage:
         return permuted(merged, call.spatial + "IO", letters)
 
     def place_kernel(self, letters: str) -> Array:
-        """
-        Return the kernel for a framework: axes in the order of `letters`, memory as the call's `storage` says.
-        """
+        """Return the kernel for a framework: axes in the order of `letters`, memory as the call's `storage` says."""
         return self.call._store(self.arranged_kernel(letters), self.kernel, letters)
 
     @property
@@ -386,9 +364,7 @@ def _order(letters: str, wanted: str) -> tuple[int, ...]:
 
 
 def dilated(length: int, dilation: int) -> int:
-    """
-    Return the length of an axis with dilation - 1 zeros between neighbours.
-    """
+    """Return the length of an axis with dilation - 1 zeros between neighbours."""
     return (length - 1) * dilation + 1 if length else 0
 
 

@@ -1,6 +1,4 @@
-"""
-A case: a call, what is expected of it, and what it is about.
-"""
+"""A case: a call, what is expected of it, and what it is about."""
 
 from __future__ import annotations
 
@@ -16,9 +14,7 @@ if TYPE_CHECKING:  # NumPy comes with the first call that is built, not with a l
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """
-    A source: a link and what it says.
-    """
+    """A source: a link and what it says."""
 
     link: str
     says: str = ""
@@ -74,9 +70,7 @@ class Case:
         return self.build_expectation()
 
     def release(self) -> None:
-        """
-        Let go of what was built; it is built again when it is asked for.
-        """
+        """Let go of what was built; it is built again when it is asked for."""
         call = vars(self).pop("call", None)
         if call is not None:
             call.release()

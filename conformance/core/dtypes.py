@@ -72,9 +72,7 @@ PARTS = {"complex64": "float32", "complex128": "float64"}
 
 @cache
 def numpy_type(name: str) -> np.dtype:
-    """
-    Return the NumPy dtype that holds the elements of `name`, raw bits where NumPy has no such float.
-    """
+    """Return the NumPy dtype that holds the elements of `name`, raw bits where NumPy has no such float."""
     import numpy as np
 
     if name not in NARROW:
@@ -87,14 +85,10 @@ def numpy_type(name: str) -> np.dtype:
 
 
 def is_integer(name: str) -> bool:
-    """
-    Say whether `name` is an integer dtype, whose results wrap modulo 2**n.
-    """
+    """Say whether `name` is an integer dtype, whose results wrap modulo 2**n."""
     return name in INTEGERS
 
 
 def is_complex(name: str) -> bool:
-    """
-    Say whether `name` is a complex dtype.
-    """
+    """Say whether `name` is a complex dtype."""
     return name in COMPLEX

@@ -1,6 +1,4 @@
-"""
-What is expected of a call: exactly one of these values.
-"""
+"""What is expected of a call: exactly one of these values."""
 
 from __future__ import annotations
 
@@ -33,9 +31,7 @@ class Output:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Checkpoint:
-    """
-    The kernel, in the layout and dtype of the call's, and the loss after so many updates; None where it is not said.
-    """
+    """The kernel, in the layout and dtype of the call's, and the loss after so many updates; None where it is not said."""
 
     kernel: Array | None = None
     loss: float | None = None
@@ -57,9 +53,7 @@ class Fit:
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """
-    The call returns an array of this shape and dtype, whatever its values.
-    """
+    """The call returns an array of this shape and dtype, whatever its values."""
 
     shape: tuple[int, ...]
     dtype: str

@@ -1,6 +1,4 @@
-"""
-What became of one call in a worker.
-"""
+"""What became of one call in a worker."""
 
 from __future__ import annotations
 
@@ -22,9 +20,7 @@ Message: TypeAlias = dict[str, Any]
 
 
 class Malformed(ValueError):
-    """
-    The bytes that arrived are not a message of the protocol.
-    """
+    """The bytes that arrived are not a message of the protocol."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,9 +60,7 @@ _UNWRITABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def readable(said: object) -> str:
-    """
-    Return what a worker said as a text that can be written anywhere.
-    """
+    """Return what a worker said as a text that can be written anywhere."""
     if isinstance(said, str) and said.isprintable():
         return said
     return _UNWRITABLE.sub("\ufffd", _STYLE.sub("", str(said)).replace("\r\n", "\n"))
@@ -102,7 +96,5 @@ def from_message(message: Message, arrays: Mapping[str, Array]) -> Observation:
 
 
 def is_duration(seconds: object) -> bool:
-    """
-    Say whether what a worker gave is a number of seconds.
-    """
+    """Say whether what a worker gave is a number of seconds."""
     return isinstance(seconds, (int, float)) and 0 <= seconds < math.inf

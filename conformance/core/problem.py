@@ -1,6 +1,4 @@
-"""
-Something wrong with what a user wrote, said in one line.
-"""
+"""Something wrong with what a user wrote, said in one line."""
 
 from __future__ import annotations
 
@@ -12,9 +10,7 @@ from difflib import get_close_matches
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Problem:
-    """
-    One fault in one place of a file; line and column count from 1, 0 where there is none.
-    """
+    """One fault in one place of a file; line and column count from 1, 0 where there is none."""
 
     path: str
     line: int = 0
@@ -29,9 +25,7 @@ class Problem:
 
 
 class Invalid(Exception):
-    """
-    What a user gave cannot be used; holds every problem found, at least one.
-    """
+    """What a user gave cannot be used; holds every problem found, at least one."""
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__(*problems)
@@ -58,8 +52,6 @@ def writing(place: object, hint: str = "") -> Iterator[None]:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """
-    Return "did you mean 'x'?" for the nearest known word, or an empty text.
-    """
+    """Return "did you mean 'x'?" for the nearest known word, or an empty text."""
     near = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"did you mean {near[0]!r}?" if near else ""

@@ -1,6 +1,4 @@
-"""
-The verdict on one case and one target: a value, counted and reported, never an exception.
-"""
+"""The verdict on one case and one target: a value, counted and reported, never an exception."""
 
 from __future__ import annotations
 
@@ -112,9 +110,7 @@ class Diagnosis:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """
-    What is said about one case on one target, as the record holds it.
-    """
+    """What is said about one case on one target, as the record holds it."""
 
     case: str
     target: str
@@ -146,8 +142,6 @@ class Verdict:
 
 
 def fails(verdict: Verdict, fail_on: Sequence[str] = SEVERITIES) -> bool:
-    """
-    Say whether a run that fails on some of `FAILURES` fails on a verdict.
-    """
+    """Say whether a run that fails on some of `FAILURES` fails on a verdict."""
     word = verdict.severity if verdict.verdict in UNEXPECTED else verdict.verdict
     return word in fail_on

@@ -1,6 +1,4 @@
-"""
-Cases out of the documents of all files: what one file alone cannot know is checked here.
-"""
+"""Cases out of the documents of all files: what one file alone cannot know is checked here."""
 
 from __future__ import annotations
 
@@ -55,9 +53,7 @@ class Assembly:
         self.left_out: dict[str, Counter[str]] = {}
 
     def cases(self, documents: Documents, sweeps: Sweeps) -> tuple[Case, ...]:
-        """
-        Return the cases of documents by path, literal ones first, then the points of the sweeps of a tier.
-        """
+        """Return the cases of documents by path, literal ones first, then the points of the sweeps of a tier."""
         for path, document in documents:
             for entry in (*document["cases"], *document["sweeps"]):
                 self._enter(path, entry)
@@ -210,9 +206,7 @@ class Assembly:
 
 
 def about(entry: Plain, path: str) -> dict[str, Any]:
-    """
-    Return what a plain case says about itself, as the fields of `Case`.
-    """
+    """Return what a plain case says about itself, as the fields of `Case`."""
     said = {key: entry.get(key, "") for key in ("id", "title", "why", "since", "superseded_by")}
     lists = {key: entry.get(key, ()) for key in ("clauses", "catches")}
     references = tuple(Reference(link=link, says=says) for link, says in entry.get("references", ()))

@@ -1,6 +1,4 @@
-"""
-Calls and expectations from plain data, with their arrays.
-"""
+"""Calls and expectations from plain data, with their arrays."""
 
 from __future__ import annotations
 
@@ -38,9 +36,7 @@ Find = Callable[[str], "Call"]
 
 
 def build_call(plain: Plain, make: Callable[[Spec, str, str], Array] = array_builder.build) -> Call:
-    """
-    Return the call that a plain call describes; `make` builds each array for a layout and a dtype.
-    """
+    """Return the call that a plain call describes; `make` builds each array for a layout and a dtype."""
     call = geometry.settled(plain)
     built = {name: make(spec, letters_of(call, name), dtype_of(call, name)) for name, spec in call["arrays"].items()}
     kept = ("op", "strides", "padding", "padding_mode", "dilations", "input_dilations", "groups", "output_padding")
@@ -142,9 +138,7 @@ class Setting:
 
 
 def build_expectation(plain: Plain, setting: Setting) -> Expectation:
-    """
-    Return the expectation that plain data describe.
-    """
+    """Return the expectation that plain data describe."""
     if plain["kind"] != "any_of":
         return _single(plain, setting, "")
     named = plain["alternatives"].items()

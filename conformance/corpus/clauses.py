@@ -1,6 +1,4 @@
-"""
-The glossaries beside the cases: clauses of the specification, faults, profiles.
-"""
+"""The glossaries beside the cases: clauses of the specification, faults, profiles."""
 
 from __future__ import annotations
 
@@ -104,9 +102,7 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """
-    What a framework promises: a target under it must be able to say every case of these clauses (patterns).
-    """
+    """What a framework promises: a target under it must be able to say every case of these clauses (patterns)."""
 
     id: str
     about: str
@@ -114,9 +110,7 @@ class Profile:
 
 
 def read_clauses(content: bytes, path: str) -> tuple[dict[str, Clause], list[Problem]]:
-    """
-    Return the clauses of a file by id, and everything wrong with it.
-    """
+    """Return the clauses of a file by id, and everything wrong with it."""
     return _read(content, path, _clause)
 
 
@@ -138,9 +132,7 @@ def read_version(content: bytes, path: str) -> str:
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """
-    Return a version as numbers, which are in the order of versions; () for an empty one.
-    """
+    """Return a version as numbers, which are in the order of versions; () for an empty one."""
     return tuple(map(int, filter(None, version.split("."))))
 
 
@@ -152,16 +144,12 @@ def _version(node: Node) -> str:
 
 
 def read_faults(content: bytes, path: str) -> tuple[dict[str, Fault], list[Problem]]:
-    """
-    Return the faults of a file by name, and everything wrong with it.
-    """
+    """Return the faults of a file by name, and everything wrong with it."""
     return _read(content, path, _fault)
 
 
 def read_profiles(content: bytes, path: str) -> tuple[dict[str, Profile], list[Problem]]:
-    """
-    Return the profiles of a file by name, and everything wrong with it.
-    """
+    """Return the profiles of a file by name, and everything wrong with it."""
     return _read(content, path, _profile)
 
 
@@ -287,7 +275,5 @@ def _profile(reader: Reader, key: Scalar, node: Node) -> Profile:
 
 
 def unknown(word: str, known: Mapping[str, Any], what: str) -> tuple[str, str]:
-    """
-    Return message and hint for a name that a glossary does not have.
-    """
+    """Return message and hint for a name that a glossary does not have."""
     return f"unknown {what} {word!r}", suggestion(word, known) or f"cases/{what}s.yaml lists them"

@@ -1,6 +1,4 @@
-"""
-The glossaries of a corpus: what its cases may cite.
-"""
+"""The glossaries of a corpus: what its cases may cite."""
 
 from __future__ import annotations
 
@@ -19,9 +17,7 @@ NAMES = ("clauses.yaml", "faults.yaml", "profiles.yaml")
 
 @dataclass(frozen=True, kw_only=True)
 class Glossaries:
-    """
-    Clauses, faults and profiles by name.
-    """
+    """Clauses, faults and profiles by name."""
 
     clauses: dict[str, Clause] = field(default_factory=dict)
     faults: dict[str, Fault] = field(default_factory=dict)
@@ -29,9 +25,7 @@ class Glossaries:
 
 
 def read_glossaries(folders: Iterable[Path], problems: list[Problem]) -> Glossaries:
-    """
-    Return what the glossaries of some folders hold together; adds what is wrong to `problems`.
-    """
+    """Return what the glossaries of some folders hold together; adds what is wrong to `problems`."""
     found = Glossaries()
     readers: tuple[tuple[dict[str, Any], str, Any], ...] = (
         (found.clauses, "clauses.yaml", clauses.read_clauses),

@@ -1,6 +1,4 @@
-"""
-A corpus: the cases of files and folders, checked together.
-"""
+"""A corpus: the cases of files and folders, checked together."""
 
 from __future__ import annotations
 
@@ -63,9 +61,7 @@ def _fits(pattern: str, case: Case) -> bool:
 
 
 def shipped() -> Path:
-    """
-    Return the folder of the corpus that comes with the suite.
-    """
+    """Return the folder of the corpus that comes with the suite."""
     from .. import cases
 
     return Path(next(iter(cases.__path__)))
@@ -73,9 +69,7 @@ def shipped() -> Path:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """
-    One file: where it is, and what it is called in messages and reports.
-    """
+    """One file: where it is, and what it is called in messages and reports."""
 
     file: Path
     path: str

@@ -22,9 +22,7 @@ from .sweeps.points import Twin, choices, expectation_under, refusals_under
 
 
 def with_mutators(chosen: Corpus) -> Corpus:
-    """
-    Return a corpus with the cases derived from its accepted literal ones behind them all.
-    """
+    """Return a corpus with the cases derived from its accepted literal ones behind them all."""
     return replace(chosen, cases=(*chosen.cases, *derived(chosen.cases, chosen.clauses)))
 
 

@@ -1,6 +1,4 @@
-"""
-Which cases a run takes: as a person says it, and as the header of its record keeps it.
-"""
+"""Which cases a run takes: as a person says it, and as the header of its record keeps it."""
 
 from __future__ import annotations
 
@@ -19,9 +17,7 @@ _SHARD = re.compile(r"([1-9]\d{0,5})/([1-9]\d{0,5})")
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """
-    Paths and id patterns, and what further narrows them down; `shard` is `I/N`, the I-th of N parts, from 1 on.
-    """
+    """Paths and id patterns, and what further narrows them down; `shard` is `I/N`, the I-th of N parts, from 1 on."""
 
     what: Sequence[str] = ()
     sweeps: Sweeps = "quick"
@@ -32,9 +28,7 @@ class Selection:
     shard: str | None = None
 
     def as_data(self) -> Mapping[str, Any]:
-        """
-        Return the selection as the header of a record keeps it.
-        """
+        """Return the selection as the header of a record keeps it."""
         return asdict(self)
 
 

@@ -1,6 +1,4 @@
-"""
-On which calls a cause would show, everywhere or in a portion of the output, and whether that is what a target returned.
-"""
+"""On which calls a cause would show, everywhere or in a portion of the output, and whether that is what a target returned."""
 
 from __future__ import annotations
 
@@ -24,9 +22,7 @@ NEARLY = 0.95
 
 
 class Showing:
-    """
-    On which calls a cause would show: worked out once for all targets.
-    """
+    """On which calls a cause would show: worked out once for all targets."""
 
     def __init__(self, cases: Mapping[str, Case]) -> None:
         self.features = CaseFeatures(cases)
@@ -38,9 +34,7 @@ class Showing:
         self._plain: dict[str, frozenset[str]] = {}
 
     def on(self, case: str, cause: str, portion: str = "") -> bool:
-        """
-        Say whether a cause changes what a call gives, in a portion of its output, in whichever of its ways it acts.
-        """
+        """Say whether a cause changes what a call gives, in a portion of its output, in whichever of its ways it acts."""
         if portion:
             ways = self._ways(case, cause)
             return bool(ways) and all(bool((each.wrong & _marked(each, portion)).any()) for each in ways)
@@ -94,9 +88,7 @@ class Showing:
 
 
 def plain(case: Case) -> Iterator[str]:
-    """
-    Yield by which alternatives a case expects what the definition computes; an empty text where none is named.
-    """
+    """Yield by which alternatives a case expects what the definition computes; an empty text where none is named."""
     expected = case.build_expectation()
     ways = expected.alternatives if isinstance(expected, AnyOf) else {"": expected}
     outputs = {name: each.array for name, each in ways.items() if isinstance(each, Output)}

@@ -1,6 +1,4 @@
-"""
-One spatial axis of a convolution as somebody may have understood it: which element each tap of each window reads.
-"""
+"""One spatial axis of a convolution as somebody may have understood it: which element each tap of each window reads."""
 
 from __future__ import annotations
 
@@ -53,9 +51,7 @@ class Axis:
 
 @lru_cache(maxsize=4096)
 def reads(axis: Axis) -> Array:
-    """
-    Return the element that each tap of each window reads, integers (windows, taps); `length` where it reads a zero.
-    """
+    """Return the element that each tap of each window reads, integers (windows, taps); `length` where it reads a zero."""
     places = np.arange(axis.count)[:, None] * axis.stride - axis.low + np.arange(axis.taps) * axis.dilation
     if axis.mode != "zeros" and axis.spread:
         places = copied(places, axis.spread, axis.mode)
@@ -72,9 +68,7 @@ def reads(axis: Axis) -> Array:
 
 
 def copied(places: Array, length: int, mode: str) -> Array:
-    """
-    Return the places of an axis of `length` from which places, also beyond its ends, are filled.
-    """
+    """Return the places of an axis of `length` from which places, also beyond its ends, are filled."""
     if mode == "circular":
         return places % length
     if mode == "replicate":

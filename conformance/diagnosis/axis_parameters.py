@@ -1,6 +1,4 @@
-"""
-What a call says about one spatial axis, and the axis that it comes to by the definition.
-"""
+"""What a call says about one spatial axis, and the axis that it comes to by the definition."""
 
 from __future__ import annotations
 
@@ -60,9 +58,7 @@ class Setting:
 
     @property
     def axis(self) -> Axis:
-        """
-        The axis by the definition; of a transposed convolution that of the convolution of the spread input.
-        """
+        """The axis by the definition; of a transposed convolution that of the convolution of the spread input."""
         low, high = self.pair
         if not self.transposed:
             return Axis(
@@ -89,9 +85,7 @@ class Setting:
 
 
 def padded(word: str, length: int, window: int, stride: int) -> tuple[int, int]:
-    """
-    Return how much a padding word pads at the two ends of an axis.
-    """
+    """Return how much a padding word pads at the two ends of an axis."""
     if word == "valid":
         return 0, 0
     if word in ("causal", "full"):
@@ -102,9 +96,7 @@ def padded(word: str, length: int, window: int, stride: int) -> tuple[int, int]:
 
 
 def settings(call: Call, kernel: str) -> tuple[Setting, ...]:
-    """
-    Return what a call says about each spatial axis, for its kernel of that name.
-    """
+    """Return what a call says about each spatial axis, for its kernel of that name."""
     words = [call.padding] * call.rank if isinstance(call.padding, str) else list(call.padding)
     ahead = call.before or ((0, 0),) * call.rank
     return tuple(

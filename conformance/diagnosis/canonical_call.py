@@ -1,6 +1,4 @@
-"""
-A call laid out for diagnosis: its arrays in canonical order, and ways to understand it otherwise.
-"""
+"""A call laid out for diagnosis: its arrays in canonical order, and ways to understand it otherwise."""
 
 from __future__ import annotations
 
@@ -103,9 +101,7 @@ class Subject:
         return Interpretation(input=x, stages=stages, bias=self.bias)
 
     def changed(self, change: Callable[[Array], Iterable[Array]]) -> Iterator[Array]:
-        """
-        Yield results whose sums are changed: ahead of the bias, behind it, or those of the first stage, and of both.
-        """
+        """Yield results whose sums are changed: ahead of the bias, behind it, or those of the first stage, and of both."""
         for sums in change(self.sums):
             yield biased(sums, self.bias)
         if self.bias is not None:
@@ -144,16 +140,12 @@ class Subject:
 
 
 def transpositions(rank: int) -> list[tuple[int, ...]]:
-    """
-    Return the orders of axes in which two have changed places.
-    """
+    """Return the orders of axes in which two have changed places."""
     return [order for order in permutations(range(rank)) if sum(at != to for at, to in enumerate(order)) == 2]
 
 
 def one_by_one(kernel: Array, lengths: Iterable[int]) -> Stage:
-    """
-    Return the stage of a kernel (O, C) of one tap in every axis.
-    """
+    """Return the stage of a kernel (O, C) of one tap in every axis."""
     axes = tuple(Axis(length=length, taps=1) for length in lengths)
     return Stage(kernel=kernel.reshape(*kernel.shape, *(1,) * len(axes)), axes=axes)
 
@@ -184,9 +176,7 @@ def subject(call: Call) -> Subject:
 
 
 def wide(call: Call, array: Array) -> Array:
-    """
-    Return an array in the dtype in which diagnosis adds: that of the output for integers, else double precision.
-    """
+    """Return an array in the dtype in which diagnosis adds: that of the output for integers, else double precision."""
     names = [name for name in vars(call.dtype).values() if name]
     if all(map(is_integer, names)):
         return array.astype(numpy_type(call.dtype_of("output")))
@@ -194,9 +184,7 @@ def wide(call: Call, array: Array) -> Array:
 
 
 def kernel_of(call: Call, kernel: Array, name: str) -> Array:
-    """
-    Return a kernel in the order of the call's letters as (O, C / groups, space), for the convolution that it is in.
-    """
+    """Return a kernel in the order of the call's letters as (O, C / groups, space), for the convolution that it is in."""
     letters, rank = call.letters(name), call.rank
     if "M" in letters:
         moved = kernel.transpose([letters.index(letter) for letter in "CM" + call.spatial])
@@ -208,9 +196,7 @@ def kernel_of(call: Call, kernel: Array, name: str) -> Array:
 
 
 def forward(kernel: Array, groups: int) -> Array:
-    """
-    Return a transposed kernel (O of one group, I of all, space) as (O of all, I of one group, space).
-    """
+    """Return a transposed kernel (O of one group, I of all, space) as (O of all, I of one group, space)."""
     filters, channels, *taps = kernel.shape
     parts = kernel.reshape(filters, groups, channels // groups, *taps)
     return np.moveaxis(parts, 1, 0).reshape(groups * filters, channels // groups, *taps)

@@ -44,9 +44,7 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Interpretation:
-    """
-    One way to understand a call: its input, its stages, its bias, and what stands around the input.
-    """
+    """One way to understand a call: its input, its stages, its bias, and what stands around the input."""
 
     input: Array
     stages: tuple[Stage, ...]
@@ -71,18 +69,14 @@ class Interpretation:
         )
 
     def sums(self) -> Array:
-        """
-        Return what it gives, without the bias.
-        """
+        """Return what it gives, without the bias."""
         y = self.input
         for stage in self.stages:
             y = convolved(y, stage, self.outside)
         return y
 
     def at(self, index: Sequence[int]) -> Any:
-        """
-        Return one element of what a single stage gives, with the bias: N, O, then space.
-        """
+        """Return one element of what a single stage gives, with the bias: N, O, then space."""
         (stage,) = self.stages
         sample, output, *places = index
         share = stage.kernel.shape[1]
@@ -96,23 +90,17 @@ class Interpretation:
         return total if self.bias is None else total + self.bias[output]
 
     def result(self) -> Array:
-        """
-        Return what it gives, with the bias.
-        """
+        """Return what it gives, with the bias."""
         return biased(self.sums(), self.bias)
 
 
 def biased(sums: Array, bias: Array | None) -> Array:
-    """
-    Return sums (N, O, space) with the bias of each output channel added, where there is one.
-    """
+    """Return sums (N, O, space) with the bias of each output channel added, where there is one."""
     return sums if bias is None else sums + bias.reshape(-1, *(1,) * (sums.ndim - 2))
 
 
 def convolved(x: Array, stage: Stage, outside: float = 0) -> Array:
-    """
-    Return the sums of one grouped convolution.
-    """
+    """Return the sums of one grouped convolution."""
     if stage.leaves_out:
         return _tap_by_tap(x, stage)
     groups, counts, filters = stage.groups, stage.counts, len(stage.kernel)
@@ -144,9 +132,7 @@ def _tap_by_tap(x: Array, stage: Stage) -> Array:
 
 
 def windows(x: Array, axes: Sequence[Axis], outside: float = 0) -> Array:
-    """
-    Return what each tap of each window reads: (N, C, windows in each axis, taps in each axis).
-    """
+    """Return what each tap of each window reads: (N, C, windows in each axis, taps in each axis)."""
     rank = len(axes)
     around = np.full((*x.shape[:2], *(length + 1 for length in x.shape[2:])), outside, x.dtype)
     around[(slice(None), slice(None), *(slice(length) for length in x.shape[2:]))] = x

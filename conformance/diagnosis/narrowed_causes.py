@@ -105,8 +105,6 @@ WIDER: dict[str, tuple[str, ...]] = {
 
 
 def narrowed(causes: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """
-    Return causes without those that imply a narrower one among them, and those.
-    """
+    """Return causes without those that imply a narrower one among them, and those."""
     implying = {wider for name in causes for wider in WIDER.get(name, ())}
     return tuple(name for name in causes if name not in implying), tuple(name for name in causes if name in implying)

@@ -1,6 +1,4 @@
-"""
-Which causes of the glossary give exactly what a target returned.
-"""
+"""Which causes of the glossary give exactly what a target returned."""
 
 from __future__ import annotations
 
@@ -57,9 +55,7 @@ def diagnose(call: Call, got: Array, dtype: str) -> Diagnosis | None:
 
 
 def shows(call: Call, cause: str) -> bool:
-    """
-    Say whether a cause gives another output of a call than the definition, in whichever of its ways it acts.
-    """
+    """Say whether a cause gives another output of a call than the definition, in whichever of its ways it acts."""
     with np.errstate(all="ignore"):
         try:
             it, dtype = subject(call), call.dtype_of("output")
@@ -71,9 +67,7 @@ def shows(call: Call, cause: str) -> bool:
 
 
 def effects(call: Call, cause: str) -> list[Effect]:
-    """
-    Return what a cause makes of an output of the right shape and dtype, in each of its ways.
-    """
+    """Return what a cause makes of an output of the right shape and dtype, in each of its ways."""
     with np.errstate(all="ignore"):
         try:
             it, dtype = subject(call), call.dtype_of("output")
@@ -88,9 +82,7 @@ def _is_small(it: Subject) -> bool:
 
 
 class Effect(NamedTuple):
-    """
-    What a cause gives and what is right, and where it is wrong: N, O, then space. `order` gives the output's layout.
-    """
+    """What a cause gives and what is right, and where it is wrong: N, O, then space. `order` gives the output's layout."""
 
     made: Array
     right: Array
@@ -112,9 +104,7 @@ class Effect(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Search:
-    """
-    The output that somebody returned, and the call laid out.
-    """
+    """The output that somebody returned, and the call laid out."""
 
     call: Call
     got: Array
@@ -348,9 +338,7 @@ class _Search:
 
 
 def _speaks(seen: Array, made: Array) -> bool:
-    """
-    Say whether sums that count as near say that they are the same: of sums that are small, zeros count as near.
-    """
+    """Say whether sums that count as near say that they are the same: of sums that are small, zeros count as near."""
     return bool(np.mean(np.abs(seen - made) * LIKE <= np.maximum(np.abs(seen), np.abs(made))) >= SPEAKING)
 
 

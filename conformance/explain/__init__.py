@@ -1,6 +1,4 @@
-"""
-One call explained to a person: worked out by hand, judged on targets, and shrunk to the smallest call that fails.
-"""
+"""One call explained to a person: worked out by hand, judged on targets, and shrunk to the smallest call that fails."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-How calls fail on a target: by what verdict, and by which causes of the glossary.
-"""
+"""How calls fail on a target: by what verdict, and by which causes of the glossary."""
 
 from __future__ import annotations
 
@@ -18,15 +16,11 @@ from .minimal_call import Fails
 
 
 class NotRun(Exception):
-    """
-    A target could not run; the message says why.
-    """
+    """A target could not run; the message says why."""
 
 
 class Made(NamedTuple):
-    """
-    What became of a call, and the verdict on it, whatever the ledger knows.
-    """
+    """What became of a call, and the verdict on it, whatever the ledger knows."""
 
     observation: Observation
     verdict: Verdict
@@ -98,9 +92,7 @@ def failures(calls: Sequence[Call], adapter: Adapter) -> list[Failure | None]:
 
 
 def like(failure: Failure, adapter: Adapter) -> Fails:
-    """
-    Return what says of calls whether they fail on a target as one did.
-    """
+    """Return what says of calls whether they fail on a target as one did."""
     return lambda calls: [failure.is_like(each) for each in failures(calls, adapter)]
 
 

@@ -1,6 +1,4 @@
-"""
-The smallest call that still fails as a larger one does: step by step, whatever can be left out is left out.
-"""
+"""The smallest call that still fails as a larger one does: step by step, whatever can be left out is left out."""
 
 from __future__ import annotations
 
@@ -56,9 +54,7 @@ def size(call: Call) -> tuple[int, int, int, int, float]:
 
 
 def smaller(call: Call) -> Iterator[Call]:
-    """
-    Yield calls that are one step smaller; some may have no meaning.
-    """
+    """Yield calls that are one step smaller; some may have no meaning."""
     for each in (*_cut(call), *_simpler(call), *_plainer(call), *_less_asked(call)):
         yield each if call.cotangent is None else _sent_back(each)
 

@@ -1,6 +1,4 @@
-"""
-A call that is asked about in a few words, and the calls near it that have a meaning, or an output.
-"""
+"""A call that is asked about in a few words, and the calls near it that have a meaning, or an output."""
 
 from __future__ import annotations
 
@@ -191,9 +189,7 @@ def _wrong(option: str, text: str, hint: str) -> Invalid:
 
 
 def case(asked: Call) -> Case:
-    """
-    Return a case of a call, expected as the clauses have it; of a call without a meaning nothing is expected.
-    """
+    """Return a case of a call, expected as the clauses have it; of a call without a meaning nothing is expected."""
 
     def expectation() -> Expectation:
         from ..corpus import mutated_cases
@@ -238,9 +234,7 @@ def _says(call: Call) -> tuple[Any, ...]:
 
 
 def objection(asked: Call) -> str:
-    """
-    Return why a call has no meaning, or no output; nothing where it has both.
-    """
+    """Return why a call has no meaning, or no output; nothing where it has both."""
     shape = worked_example.shape(asked)
     if shape is None:
         return _reason(asked)
@@ -259,9 +253,7 @@ def _reason(asked: Call) -> str:
 
 
 def nearest(asked: Call) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """
-    Yield changes after which a call has an output, in words, with the shape that it then has.
-    """
+    """Yield changes after which a call has an output, in words, with the shape that it then has."""
     for words, changed in _changes(asked):
         shape = worked_example.shape(changed)
         if shape is not None and 0 not in shape:

@@ -1,6 +1,4 @@
-"""
-The account of one verdict on numbers: what was allowed, why, and how near the result came to it.
-"""
+"""The account of one verdict on numbers: what was allowed, why, and how near the result came to it."""
 
 from __future__ import annotations
 
@@ -16,9 +14,7 @@ from ..reference import trajectory
 
 
 class Line(NamedTuple):
-    """
-    One thing that the verdict rests on, and what it is here.
-    """
+    """One thing that the verdict rests on, and what it is here."""
 
     name: str
     value: str

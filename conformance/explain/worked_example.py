@@ -1,6 +1,4 @@
-"""
-A call worked out by hand: its lengths by their formulas with the numbers filled in, its windows as products.
-"""
+"""A call worked out by hand: its lengths by their formulas with the numbers filled in, its windows as products."""
 
 from __future__ import annotations
 
@@ -21,9 +19,7 @@ TAPS, STRIDES = 512, 64
 
 
 class Length(NamedTuple):
-    """
-    The length of one axis of the output: the formula with its numbers, and what it comes to.
-    """
+    """The length of one axis of the output: the formula with its numbers, and what it comes to."""
 
     axis: str
     formula: str
@@ -58,9 +54,7 @@ def lengths(call: Call) -> Iterator[Length]:
 
 
 def notes(call: Call) -> Iterator[str]:
-    """
-    Yield what the numbers of the formulas come from, where that is not seen.
-    """
+    """Yield what the numbers of the formulas come from, where that is not seen."""
     stage = call.stages[0]
     for at, axis in enumerate(call.spatial):
         taps, dilation, spacing = call.extents(stage.kernel)[at], call.dilations[at], call.input_dilations[at]
@@ -143,9 +137,7 @@ def _number(value: Any) -> str:
 
 
 class Way(NamedTuple):
-    """
-    A combination of parameters by which an axis of one length becomes one of another.
-    """
+    """A combination of parameters by which an axis of one length becomes one of another."""
 
     kernel_size: int
     strides: int
@@ -186,9 +178,7 @@ def _strides(room: int, wanted: int, length: int) -> range:
 
 
 def shape(call: Call) -> tuple[int, ...] | None:
-    """
-    Return the shape of the output of a call in its own layout, None where it has no meaning.
-    """
+    """Return the shape of the output of a call in its own layout, None where it has no meaning."""
     try:
         slim = _slim(call)
         found = dict(zip(call.letters("output"), reference.evaluate(slim).shape, strict=True))
@@ -225,7 +215,5 @@ def _first(call: Call, name: str, letters: str) -> Array:
 
 
 def summary(sizes: Sequence[int], letters: str) -> str:
-    """
-    Return a shape with the letters of its axes, `1x3x1 NWC`.
-    """
+    """Return a shape with the letters of its axes, `1x3x1 NWC`."""
     return f"{'x'.join(map(str, sizes))} {letters}"

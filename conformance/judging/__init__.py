@@ -1,6 +1,4 @@
-"""
-An expectation judges an observation: axes, shape, dtype, special values, error bounds, precision, trainings.
-"""
+"""An expectation judges an observation: axes, shape, dtype, special values, error bounds, precision, trainings."""
 
 from __future__ import annotations
 

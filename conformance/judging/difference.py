@@ -1,6 +1,4 @@
-"""
-How an array departs from the one that is expected: in its axes, its shape, its dtype or its numbers.
-"""
+"""How an array departs from the one that is expected: in its axes, its shape, its dtype or its numbers."""
 
 from __future__ import annotations
 
@@ -17,9 +15,7 @@ KEPT = 96
 
 
 def layout(expected: Array, got: Array) -> Finding | None:
-    """
-    Find a permutation of the axes that turns the result exactly into the expectation.
-    """
+    """Find a permutation of the axes that turns the result exactly into the expectation."""
     if got.ndim != expected.ndim or sorted(got.shape) != sorted(expected.shape) or _is_constant(expected):
         return None
     if got.shape == expected.shape and _equal(got, expected):
@@ -41,25 +37,19 @@ def _equal(one: Array, other: Array) -> bool:
 
 
 def shape(expected: tuple[int, ...], got: Array) -> Finding | None:
-    """
-    Return that an array has other sizes, where it has.
-    """
+    """Return that an array has other sizes, where it has."""
     if got.shape == expected:
         return None
     return Finding(kind="shape", message=f"shape {list(got.shape)}, expected {list(expected)}")
 
 
 def dtype(expected: str, name: str) -> Finding | None:
-    """
-    Return that an array is of another dtype, where it is.
-    """
+    """Return that an array is of another dtype, where it is."""
     return None if name == expected else Finding(kind="dtype", message=f"dtype {name}, expected {expected}")
 
 
 def off_grid(grid: float, error: Array, expected: Array, got: Array, where: str) -> Finding:
-    """
-    Return that numbers differ where exact results were possible: whole multiples of `grid`.
-    """
+    """Return that numbers differ where exact results were possible: whole multiples of `grid`."""
     if found := differing(error >= grid / 2):
         return at("values", "", found, expected, got, where)
     message = f"exact results were possible; off the grid by up to {error.max() / grid:.2g} of its spacing"
@@ -71,9 +61,7 @@ def off_grid(grid: float, error: Array, expected: Array, got: Array, where: str)
 def out_of_bound(
     allowed: error_bound.Tolerance, error: Array, expected: Array, got: Array, where: str
 ) -> Finding | None:
-    """
-    Return that numbers differ by more than rounding explains, where they do.
-    """
+    """Return that numbers differ by more than rounding explains, where they do."""
     assert allowed.bound is not None
     found = differing(error > allowed.bound)
     if found is None:
@@ -88,17 +76,13 @@ def out_of_bound(
 
 
 def signs(array: Array) -> Any:
-    """
-    Return 1 for a negative zero, else 0; of complex numbers both parts together.
-    """
+    """Return 1 for a negative zero, else 0; of complex numbers both parts together."""
     parts = _parts(error_bound.wide(array))
     return sum((np.signbit(part) & (part == 0)) * 2**place for place, part in enumerate(parts))
 
 
 def special(values: Array) -> Any:
-    """
-    Return 0 for a finite element, else 1 for NaN, 2 and 3 for infinities; of complex numbers both parts together.
-    """
+    """Return 0 for a finite element, else 1 for NaN, 2 and 3 for infinities; of complex numbers both parts together."""
     codes = [np.isnan(part) + 2 * np.isposinf(part) + 3 * np.isneginf(part) for part in _parts(values)]
     return sum(code * 4**place for place, code in enumerate(codes))
 
@@ -108,9 +92,7 @@ def _parts(values: Any) -> tuple[Any, ...]:
 
 
 class Differing(NamedTuple):
-    """
-    The first element that differs, how many do, and where they are in memory order, of an output that is kept whole.
-    """
+    """The first element that differs, how many do, and where they are in memory order, of an output that is kept whole."""
 
     first: tuple[int, ...]
     number: int
@@ -118,9 +100,7 @@ class Differing(NamedTuple):
 
 
 def differing(wrong: Any) -> Differing | None:
-    """
-    Return where a mask is true, None where it is nowhere.
-    """
+    """Return where a mask is true, None where it is nowhere."""
     if not wrong.any():
         return None
     places = np.flatnonzero(wrong)
@@ -138,9 +118,7 @@ def at(
     where: str,
     **details: Any,
 ) -> Finding:
-    """
-    Return that elements differ: which is the first, and the numbers near it, all of them where they are few.
-    """
+    """Return that elements differ: which is the first, and the numbers near it, all of them where they are few."""
     index, count, places = found
     wanted, seen = _plain(expected[index]), _plain(got[index])
     place = f"{where}{list(index)} is {seen}, expected {wanted}; {count} of {expected.size} elements differ"
@@ -155,18 +133,14 @@ def at(
 
 
 def _near(array: Array, index: tuple[int, ...]) -> tuple[Any, ...]:
-    """
-    Return up to eight elements in memory order, beginning at most two before `index`.
-    """
+    """Return up to eight elements in memory order, beginning at most two before `index`."""
     flat = array.reshape(-1)
     start = max(int(np.ravel_multi_index(index, array.shape)) - 2, 0)
     return tuple(_plain(value) for value in flat[start : start + 8])
 
 
 def _plain(value: Any) -> Any:
-    """
-    Return an element as a number that JSON can hold, or as text where it is none.
-    """
+    """Return an element as a number that JSON can hold, or as text where it is none."""
     if np.iscomplexobj(value):
         return str(complex(value))
     number = value.item() if isinstance(value, np.generic) else value

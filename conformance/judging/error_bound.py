@@ -97,9 +97,7 @@ def tolerance(
 
 
 def accumulator(call: Call, dtype: str) -> str:
-    """
-    Return the accumulator that a call assumes for results of `dtype`: that of the case, else float32 or wider.
-    """
+    """Return the accumulator that a call assumes for results of `dtype`: that of the case, else float32 or wider."""
     return _assumed(call.accumulate, dtype)
 
 
@@ -223,9 +221,7 @@ def _precision(accumulate: str | None, dtype: str, asked: str | None, *, compose
 
 
 def _grid(call: Call) -> float:
-    """
-    Return the largest power of two that divides every product and the bias, 0.0 where there is none.
-    """
+    """Return the largest power of two that divides every product and the bias, 0.0 where there is none."""
     names = [stage.kernel for stage in call.stages]
     quanta = [_quantum(call.input), *(_quantum(call.array(name)) for name in names)]
     grid = float(np.prod(quanta))
@@ -258,9 +254,7 @@ def _second_order_grid(call: Call, name: str) -> float:
 
 
 def _quantum(array: Array) -> float:
-    """
-    Return the largest power of two that divides every finite element, 1.0 for zeros alone, 0.0 below 2**-60.
-    """
+    """Return the largest power of two that divides every finite element, 1.0 for zeros alone, 0.0 below 2**-60."""
     parts = np.stack([array.real, array.imag]) if np.iscomplexobj(array) else array
     values = np.abs(parts.astype(np.float64))
     values = values[np.isfinite(values) & (values != 0)]
@@ -309,9 +303,7 @@ def _narrowing(own: dtypes.Format, out: dtypes.Format, precision: Precision) -> 
 
 
 def _before_bias(call: Call, expected: Array) -> Any:
-    """
-    Return abs(y - b), which a framework rounds if it adds the bias in a step of its own; 0 without a bias.
-    """
+    """Return abs(y - b), which a framework rounds if it adds the bias in a step of its own; 0 without a bias."""
     if call.bias is None:
         return 0.0
     letters = call.layout.output or call.layout.input
@@ -321,7 +313,5 @@ def _before_bias(call: Call, expected: Array) -> Any:
 
 
 def wide(array: Array) -> Any:
-    """
-    Return an array as float64, or complex128, in which every element of a narrower dtype is exact.
-    """
+    """Return an array as float64, or complex128, in which every element of a narrower dtype is exact."""
     return array.astype(np.complex128 if np.iscomplexobj(array) else np.float64)

@@ -1,6 +1,4 @@
-"""
-Arrays of intervals of float64, each operation rounded outward.
-"""
+"""Arrays of intervals of float64, each operation rounded outward."""
 
 from __future__ import annotations
 
@@ -14,9 +12,7 @@ from ..core import Array
 
 @dataclass(frozen=True, eq=False)
 class Interval:
-    """
-    What is at least `low` and at most `high`, element by element.
-    """
+    """What is at least `low` and at most `high`, element by element."""
 
     low: Array
     high: Array
@@ -40,36 +36,26 @@ class Interval:
         return _hull(np.divide, self, other)
 
     def widened(self, radius: Array | float) -> Interval:
-        """
-        Return each larger by so much on either side.
-        """
+        """Return each larger by so much on either side."""
         return _outward(self.low - radius, self.high + radius)
 
     def root(self) -> Interval:
-        """
-        Return the square roots of what is not below 0.
-        """
+        """Return the square roots of what is not below 0."""
         return _outward(np.sqrt(np.maximum(self.low, 0)), np.sqrt(self.high))
 
     def absolute(self) -> Interval:
-        """
-        Return the sizes.
-        """
+        """Return the sizes."""
         low = np.where((self.low <= 0) & (self.high >= 0), 0.0, np.minimum(np.abs(self.low), np.abs(self.high)))
         return Interval(low, self.size)
 
     def square(self) -> Interval:
-        """
-        Return the squares.
-        """
+        """Return the squares."""
         sizes = self.absolute()
         return _outward(sizes.low**2, sizes.high**2)
 
 
 def point(values: Array | float) -> Interval:
-    """
-    Return numbers that are known exactly.
-    """
+    """Return numbers that are known exactly."""
     exact = np.asarray(values, np.float64)
     return Interval(exact, exact)
 

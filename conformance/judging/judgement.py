@@ -38,9 +38,7 @@ PLAIN = ("unsupported", "not-run", "crash", "timeout", "suite-error")
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """
-    The verdict on one observation; `finding` where it is a disagreement.
-    """
+    """The verdict on one observation; `finding` where it is a disagreement."""
 
     verdict: str
     message: str = ""
@@ -89,9 +87,7 @@ AGREE = Judgement(verdict="agree")
 
 
 def judge(expectation: Expectation, observation: Observation, context: Context) -> Judgement:
-    """
-    Return the verdict on `observation`.
-    """
+    """Return the verdict on `observation`."""
     if plain := _unjudged(observation, context.call):
         return plain
     judgement = _by_policy(_judged(expectation, observation, context), context)
@@ -130,9 +126,7 @@ def _unjudged(observation: Observation, call: Call) -> Judgement | None:
 
 
 def _unasked(observation: Observation, call: Call) -> str:
-    """
-    Return what is wrong with the arrays that an adapter returned, by their names; empty where nothing is.
-    """
+    """Return what is wrong with the arrays that an adapter returned, by their names; empty where nothing is."""
     asked = ["output", *(["inference"] if call.variation.shape_inference else []), *map(_gradient, call.gradients)]
     asked += map(_second, call.second_order)
     if call.training is not None:
@@ -155,9 +149,7 @@ def _second(name: str) -> str:
 
 
 def _inference(observation: Observation) -> Judgement | None:
-    """
-    Hold what the framework stated ahead of the call against what it returned, whatever was expected of that.
-    """
+    """Hold what the framework stated ahead of the call against what it returned, whatever was expected of that."""
     if observation.outcome == "raised":
         return None
     stated, got = (observation.arrays[name].shape for name in ("inference", "output"))

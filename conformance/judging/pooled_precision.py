@@ -1,6 +1,4 @@
-"""
-Agreeing results of few outputs each, weighed together: by themselves they tell nothing of the precision of sums.
-"""
+"""Agreeing results of few outputs each, weighed together: by themselves they tell nothing of the precision of sums."""
 
 from __future__ import annotations
 
@@ -13,17 +11,13 @@ from .precision import Yardstick
 
 
 class Pools:
-    """
-    The results of one target that wait for others: those of one sweep, or one file of literal cases, and of one dtype.
-    """
+    """The results of one target that wait for others: those of one sweep, or one file of literal cases, and of one dtype."""
 
     def __init__(self) -> None:
         self._waiting: dict[tuple[str, str], list[tuple[int, Verdict, Array, Yardstick]]] = {}
 
     def take(self, at: int, case: Case, verdict: Verdict, observation: Observation) -> bool:
-        """
-        Keep the verdict on the case at a place, if it agrees and statistics can be asked together alone; say whether.
-        """
+        """Keep the verdict on the case at a place, if it agrees and statistics can be asked together alone; say whether."""
         if verdict.verdict != "agree" or observation.outcome != "returned" or observation.composed:
             return False
         if case.redraw is None:
@@ -39,9 +33,7 @@ class Pools:
         return True
 
     def weighed(self) -> Iterator[tuple[int, Verdict, bool]]:
-        """
-        Yield every verdict that waits, with its place, and whether statistics speak against it: then it disagrees.
-        """
+        """Yield every verdict that waits, with its place, and whether statistics speak against it: then it disagrees."""
         for pool in self._waiting.values():
             spoken = [str(each) for each in precision.against_all([(errors, by) for _, _, errors, by in pool])]
             for at, verdict, _, _ in pool:

@@ -177,16 +177,12 @@ def _half_step(sizes: Array, form: Format) -> Array:
 
 
 def against(found: Array, by: Yardstick) -> Iterator[Evidence]:
-    """
-    Yield what speaks against errors, in units of u * S, as those of sums in the accumulator.
-    """
+    """Yield what speaks against errors, in units of u * S, as those of sums in the accumulator."""
     return (each for each in statistics(found, by) if each.statistic > each.limit)
 
 
 def statistics(found: Array, by: Yardstick) -> Iterator[Evidence]:
-    """
-    Yield every statistic of errors with its limit; nothing of fewer than `FEWEST`.
-    """
+    """Yield every statistic of errors with its limit; nothing of fewer than `FEWEST`."""
     if found.size < FEWEST:
         return
     why = f"the larger of 8*sqrt(K), K = {by.count}, and of 16 times the witness, {by.witness:.3g}"
@@ -208,9 +204,7 @@ def _matches(found: Array, by: Yardstick) -> Iterator[Evidence]:
 
 
 def against_all(found: Sequence[tuple[Array, Yardstick]]) -> Iterator[Evidence]:
-    """
-    Yield what speaks against the errors of several calls together, each with few outputs, in units of their witnesses.
-    """
+    """Yield what speaks against the errors of several calls together, each with few outputs, in units of their witnesses."""
     several = np.concatenate([errors.reshape(-1) / by.witness for errors, by in found] or [np.zeros(0)])
     if several.size < FEWEST:
         return
@@ -232,17 +226,13 @@ def _spread(outputs: int) -> float:
 
 
 def is_asked(call: Call, dtype: str) -> bool:
-    """
-    Say whether the tests hold for the outputs of a call that are returned as `dtype`, if its data are drawn for it.
-    """
+    """Say whether the tests hold for the outputs of a call that are returned as `dtype`, if its data are drawn for it."""
     own = call.dtype.output or call.dtype.input
     return dtype == own and dtype in FORMATS and call.bias is None and not is_complex(call.dtype.input)
 
 
 def is_within(found: str | None, asked: str | None) -> bool:
-    """
-    Say whether a class of rounding that was found is the one that is asked for, or a finer one of its sort.
-    """
+    """Say whether a class of rounding that was found is the one that is asked for, or a finer one of its sort."""
     if found is None or asked is None:
         return False
     sort = next((sort for sort in (tuple(OPERANDS), tuple(SUMS)) if asked in sort), (asked,))

@@ -1,6 +1,4 @@
-"""
-Where a training leaves the way of the exact one.
-"""
+"""Where a training leaves the way of the exact one."""
 
 from __future__ import annotations
 
@@ -19,9 +17,7 @@ COARSE = "bfloat16"
 
 
 class Straying(NamedTuple):
-    """
-    What is wrong with a training: its kind, by the words of a verdict, and where: `kernels` or `losses`, an index.
-    """
+    """What is wrong with a training: its kind, by the words of a verdict, and where: `kernels` or `losses`, an index."""
 
     kind: str
     message: str
@@ -46,9 +42,7 @@ class Run(NamedTuple):
 
 
 def straying(expectation: Fit, call: Call, run: Run) -> Straying | None:
-    """
-    Return what is wrong with a training, None where nothing is.
-    """
+    """Return what is wrong with a training, None where nothing is."""
     training, kernel = call.training, call.kernel
     assert training is not None and kernel is not None
     shapes = {"kernels": (training.steps + 1, *kernel.shape), "losses": (training.steps + 1,)}
@@ -87,9 +81,7 @@ def _outside(call: Call, run: Run) -> Iterator[Straying]:
 def _beyond(
     got: Array, allowed: Interval, coarse: Interval, step: int, unit: float = 0.0
 ) -> tuple[str, tuple[int, ...], str] | None:
-    """
-    Return what the first element is that is beyond what is allowed, and whether rounding alone could explain it.
-    """
+    """Return what the first element is that is beyond what is allowed, and whether rounding alone could explain it."""
     flat = np.asarray(got, np.float64).reshape(-1)
     low, high = (end[step] for end in (allowed.low, allowed.high))
     slack = unit * np.maximum(np.abs(low), np.abs(high))

@@ -24,9 +24,7 @@ OWN = 2.0**-52
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Enclosure:
-    """
-    Where the kernels (updates + 1, elements) and the losses (updates + 1) are, for as many updates as are certain.
-    """
+    """Where the kernels (updates + 1, elements) and the losses (updates + 1) are, for as many updates as are certain."""
 
     kernels: Interval
     losses: Interval

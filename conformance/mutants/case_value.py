@@ -1,6 +1,4 @@
-"""
-What literal cases are worth: which mutants they kill, by a matrix that was measured before.
-"""
+"""What literal cases are worth: which mutants they kill, by a matrix that was measured before."""
 
 from __future__ import annotations
 

@@ -131,9 +131,7 @@ def canonical(call: Call, do: Stages) -> Array:
 
 
 def convolve(x: Array, kernel: Array, told: Told, do: Stages) -> Array:
-    """
-    Return one grouped convolution of canonical arrays.
-    """
+    """Return one grouped convolution of canonical arrays."""
     x = do.stuff(x, told)
     axes = do.measure(x.shape[2:], kernel.shape[2:], told)
     if told.transposed:
@@ -142,16 +140,12 @@ def convolve(x: Array, kernel: Array, told: Told, do: Stages) -> Array:
 
 
 def output_dtype(call: Call) -> str:
-    """
-    Return the name of the dtype of the result.
-    """
+    """Return the name of the dtype of the result."""
     return call.dtype.output or call.dtype.input
 
 
 def wide(call: Call, array: Array) -> Array:
-    """
-    Return an array in the dtype in which sums are made: integers in that of the output, where they wrap.
-    """
+    """Return an array in the dtype in which sums are made: integers in that of the output, where they wrap."""
     names = [name for name in vars(call.dtype).values() if name]
     if all(map(is_integer, names)):
         return array.astype(numpy_type(output_dtype(call)))
@@ -159,16 +153,12 @@ def wide(call: Call, array: Array) -> Array:
 
 
 def read(call: Call, name: str) -> Array:
-    """
-    Return the elements of an array of the call, in the call's layout.
-    """
+    """Return the elements of an array of the call, in the call's layout."""
     return np.array(call.array(name))
 
 
 def translate(call: Call) -> tuple[Told, ...]:
-    """
-    Return the grouped convolutions that make up the call: two if it is separable.
-    """
+    """Return the grouped convolutions that make up the call: two if it is separable."""
     first = Told(
         kernel="depthwise_kernel" if call.op == "separable_conv" else "kernel",
         strides=call.strides,
@@ -194,9 +184,7 @@ def translate(call: Call) -> tuple[Told, ...]:
 
 
 def arrange(call: Call, name: str, array: Array, told: Told) -> Array:
-    """
-    Return an array with its axes in canonical order; of a depthwise kernel filter m of channel c becomes c * M + m.
-    """
+    """Return an array with its axes in canonical order; of a depthwise kernel filter m of channel c becomes c * M + m."""
     letters = call.letters(name)
     wanted = ("NC" if name == "input" else kernel_letters(letters, told)) + call.spatial
     moved = np.moveaxis(array, [letters.index(letter) for letter in wanted], range(array.ndim))
@@ -206,25 +194,19 @@ def arrange(call: Call, name: str, array: Array, told: Told) -> Array:
 
 
 def kernel_letters(letters: str, told: Told) -> str:
-    """
-    Return the first two letters of a kernel in canonical order.
-    """
+    """Return the first two letters of a kernel in canonical order."""
     if "M" in letters:
         return "CM"
     return "IO" if told.transposed else "OI"
 
 
 def step(call: Call, x: Array) -> Array:
-    """
-    Return the input after the padding step ahead of the convolution.
-    """
+    """Return the input after the padding step ahead of the convolution."""
     return padded(x, call.before or (), "zeros")
 
 
 def stuff(x: Array, told: Told) -> Array:
-    """
-    Return the input with its elements input_dilations apart, zeros between them.
-    """
+    """Return the input with its elements input_dilations apart, zeros between them."""
     if set(told.input_dilations) == {1}:
         return x
     for axis, q in enumerate(told.input_dilations, 2):
@@ -235,17 +217,13 @@ def stuff(x: Array, told: Told) -> Array:
 
 
 def measure(lengths: Sequence[int], taps: Sequence[int], told: Told) -> tuple[Axis, ...]:
-    """
-    Return each spatial axis with its padding settled and its result counted.
-    """
+    """Return each spatial axis with its padding settled and its result counted."""
     settle = _settled_transposed if told.transposed else _settled
     return tuple(settle(length, k, told, at) for at, (length, k) in enumerate(zip(lengths, taps, strict=True)))
 
 
 def span(taps: int, dilation: int) -> int:
-    """
-    Return the extent of a dilated window, 0 without taps.
-    """
+    """Return the extent of a dilated window, 0 without taps."""
     return taps + (taps - 1) * (dilation - 1) if taps else 0
 
 
@@ -259,9 +237,7 @@ def _settled(length: int, taps: int, told: Told, at: int) -> Axis:
 
 
 def amounts(padding: str | Pairs, length: int, window: int, stride: int, at: int) -> tuple[int, int]:
-    """
-    Return how much a forward convolution pads before and behind one axis.
-    """
+    """Return how much a forward convolution pads before and behind one axis."""
     if not isinstance(padding, str):
         return padding[at]
     if padding == "valid":
@@ -284,9 +260,7 @@ def _settled_transposed(length: int, taps: int, told: Told, at: int) -> Axis:
 
 
 def crops(padding: str | Pairs, window: int, stride: int, at: int) -> tuple[int, int]:
-    """
-    Return how much a transposed convolution takes off the two ends of one axis.
-    """
+    """Return how much a transposed convolution takes off the two ends of one axis."""
     if not isinstance(padding, str):
         return padding[at]
     if padding == "valid":
@@ -298,16 +272,12 @@ def crops(padding: str | Pairs, window: int, stride: int, at: int) -> tuple[int,
 
 
 def fill(x: Array, axes: Sequence[Axis], told: Told) -> Array:
-    """
-    Return the input padded, and cropped where the padding is negative.
-    """
+    """Return the input padded, and cropped where the padding is negative."""
     return padded(x, tuple((axis.low, axis.high) for axis in axes), told.mode)
 
 
 def padded(x: Array, pairs: Pairs, mode: str) -> Array:
-    """
-    Return `x` with (low, high) elements more in each spatial axis, fewer where negative.
-    """
+    """Return `x` with (low, high) elements more in each spatial axis, fewer where negative."""
     for axis, (low, high) in enumerate(pairs, 2):
         length = x.shape[axis]
         places = np.arange(-low, max(length + high, -low))
@@ -324,9 +294,7 @@ def padded(x: Array, pairs: Pairs, mode: str) -> Array:
 
 
 def source(places: Array, length: int, mode: str) -> Array:
-    """
-    Return the elements from which places, counted from the first element, are filled.
-    """
+    """Return the elements from which places, counted from the first element, are filled."""
     if mode == "circular":
         return places % length
     if mode == "replicate":
@@ -337,9 +305,7 @@ def source(places: Array, length: int, mode: str) -> Array:
 
 
 def inner(index: Iterable[Any]) -> tuple[Any, ...]:
-    """
-    Return the index of spatial axes, whatever the axes before them.
-    """
+    """Return the index of spatial axes, whatever the axes before them."""
     return (..., *index)
 
 
@@ -348,9 +314,7 @@ def _at(axis: int, index: Any) -> tuple[Any, ...]:
 
 
 def contract(x: Array, w: Array, axes: Sequence[Axis], told: Told) -> Array:
-    """
-    Return the sums over taps and channels: the output element at t reads position t * stride + tap * dilation.
-    """
+    """Return the sums over taps and channels: the output element at t reads position t * stride + tap * dilation."""
     y = np.zeros((x.shape[0], w.shape[0], *(axis.out for axis in axes)), np.result_type(x, w))
     if y.size == 0:
         return y
@@ -364,9 +328,7 @@ def contract(x: Array, w: Array, axes: Sequence[Axis], told: Told) -> Array:
 
 
 def mixed(x: Array, w: Array, groups: int) -> Array:
-    """
-    Return the channels of `x` (N, C, space) mixed by `w` (O, C / groups), group by group.
-    """
+    """Return the channels of `x` (N, C, space) mixed by `w` (O, C / groups), group by group."""
     if groups == 1:
         return np.asarray(np.einsum("oc,nc...->no...", w, x))
     if groups == x.shape[1] == w.shape[0]:
@@ -400,40 +362,30 @@ def scatter(x: Array, w: Array, axes: Sequence[Axis], told: Told) -> Array:
 
 
 def transposed_filters(w: Array, groups: int) -> Array:
-    """
-    Return a kernel (I = C, O = channels of one group, space) as that of `mixed`: (all outputs, C / groups, space).
-    """
+    """Return a kernel (I = C, O = channels of one group, space) as that of `mixed`: (all outputs, C / groups, space)."""
     parts = w.reshape(groups, w.shape[0] // groups, *w.shape[1:])
     turned = np.moveaxis(parts, 2, 1)
     return turned.reshape(groups * w.shape[1], w.shape[0] // groups, *w.shape[2:])
 
 
 def shift(call: Call, y: Array, bias: Array) -> Array:
-    """
-    Return the sums with the bias of each output channel added.
-    """
+    """Return the sums with the bias of each output channel added."""
     return y + bias.reshape(-1, *(1,) * (y.ndim - 2))
 
 
 def rounded(call: Call, y: Array) -> Array:
-    """
-    Return the result rounded once to its dtype.
-    """
+    """Return the result rounded once to its dtype."""
     return y.astype(numpy_type(output_dtype(call)))
 
 
 def deliver(call: Call, y: Array) -> Array:
-    """
-    Return a canonical result with its axes in the order that the call asks for.
-    """
+    """Return a canonical result with its axes in the order that the call asks for."""
     have = "NC" + call.spatial
     return np.moveaxis(y, [have.index(letter) for letter in call.layout.output or call.layout.input], range(y.ndim))
 
 
 def infer(call: Call, y: Array) -> Array:
-    """
-    Return zeros of the shape and dtype that are stated ahead of the call, for a result `y` in the call's layout.
-    """
+    """Return zeros of the shape and dtype that are stated ahead of the call, for a result `y` in the call's layout."""
     return np.zeros_like(y)
 
 

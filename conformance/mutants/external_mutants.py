@@ -87,9 +87,7 @@ def measure(
     every: bool = False,
     done: Done = lambda name: None,
 ) -> Kills:
-    """
-    Return which cases notice which of a stranger's mutants; unless `every` is set, only the first that does.
-    """
+    """Return which cases notice which of a stranger's mutants; unless `every` is set, only the first that does."""
     # Points of sweeps are planned once a mutant has come past the literal cases.
     plans = [cache(partial(_planned, corpus, is_sweep)) for is_sweep in (False, True)]
     found = {}
@@ -112,22 +110,16 @@ def _noticed(plan: Plan, name: str, function: Function) -> Iterator[str]:
 
 
 class Stranger:
-    """
-    A backend that makes its calls with a stranger's function.
-    """
+    """A backend that makes its calls with a stranger's function."""
 
     framework = "stranger"
 
     def __init__(self, function: Function) -> None:
-        """
-        Make the backend of one function.
-        """
+        """Make the backend of one function."""
         self._function = function
 
     def prepare(self, call: Call) -> Callable[[], Outputs]:
-        """
-        Return the closure that makes the call, under `dynamic_shape` after a larger one.
-        """
+        """Return the closure that makes the call, under `dynamic_shape` after a larger one."""
         laid: dict[str, Any] = {name: _laid(call, name) for name in ARRAYS if getattr(call, name) is not None}
         given = replace(call, **laid)
         if call.variation.dynamic_shape:

@@ -68,9 +68,7 @@ class Backward:
 
 
 def gradients(call: Call, do: Backward) -> dict[str, Array]:
-    """
-    Return the gradients that a call asks for, each in the layout and dtype of its array; the call has a meaning.
-    """
+    """Return the gradients that a call asks for, each in the layout and dtype of its array; the call has a meaning."""
     found = dict(_canonical(call, do))
     homes = {name: do.home(call, name, found[name]) for name in call.gradients}
     return do.finish(call, {name: do.round(call, name, each) for name, each in homes.items()})
@@ -94,9 +92,7 @@ def _canonical(call: Call, do: Backward) -> Iterator[tuple[str, Array]]:
 
 
 def steps(call: Call) -> list[tuple[Told, Array, Array]]:
-    """
-    Return each grouped convolution of a call with what it receives (N, C, space) and its kernel.
-    """
+    """Return each grouped convolution of a call with what it receives (N, C, space) and its kernel."""
     parts = THERE.translate(call)
     x = THERE.arrange(call, "input", wide(call, THERE.read(call, "input")), parts[0])
     x, found = x if call.before is None else THERE.step(call, x), list[tuple[Told, Array, Array]]()
@@ -109,33 +105,25 @@ def steps(call: Call) -> list[tuple[Told, Array, Array]]:
 
 
 def measured(told: Told, x: Array, w: Array) -> tuple[Axis, ...]:
-    """
-    Return each spatial axis of a grouped convolution of `x`, which is not dilated yet.
-    """
+    """Return each spatial axis of a grouped convolution of `x`, which is not dilated yet."""
     lengths = [max(size * q - q + 1, 0) for size, q in zip(x.shape[2:], told.input_dilations, strict=True)]
     return THERE.measure(lengths, w.shape[2:], told)
 
 
 def send(call: Call) -> Array:
-    """
-    Return the cotangent of a call (N, C, space) in float64.
-    """
+    """Return the cotangent of a call (N, C, space) in float64."""
     letters = call.letters(COTANGENT)
     order = [letters.index(letter) for letter in "NC" + call.spatial]
     return placed(call, COTANGENT).astype(np.float64).transpose(order)
 
 
 def by_bias(call: Call, g: Array) -> Array:
-    """
-    Return the sums of a cotangent over samples and places.
-    """
+    """Return the sums of a cotangent over samples and places."""
     return np.asarray(g.sum((0, *range(2, g.ndim))))
 
 
 def by_kernel(part: Part) -> Array:
-    """
-    Return the sums over samples and places of element times cotangent, tap by tap.
-    """
+    """Return the sums over samples and places of element times cotangent, tap by tap."""
     x, g = by_groups(part.x, part.told), by_groups(part.g, part.told)
     found = np.zeros((*part.w.shape[2:], x.shape[1], g.shape[2], x.shape[2]))
     for tap, elements, sums in meetings(part):
@@ -145,9 +133,7 @@ def by_kernel(part: Part) -> Array:
 
 
 def by_input(part: Part) -> Array:
-    """
-    Return what each element is worth: weight times cotangent, summed over taps and filters.
-    """
+    """Return what each element is worth: weight times cotangent, summed over taps and filters."""
     x, g = by_groups(part.x, part.told), by_groups(part.g, part.told)
     filters, found = filters_of(part), np.zeros(x.shape)
     for tap, elements, sums in meetings(part):
@@ -158,18 +144,14 @@ def by_input(part: Part) -> Array:
 
 
 def meetings(part: Part) -> Iterator[tuple[tuple[int, ...], tuple[Array, ...], tuple[Array, ...]]]:
-    """
-    Yield each tap with the elements that met sums at it, and these sums, axis by axis.
-    """
+    """Yield each tap with the elements that met sums at it, and these sums, axis by axis."""
     for tap in product(*map(range, part.w.shape[2:])):
         met = [meeting(axis, k, part.told, at) for at, (axis, k) in enumerate(zip(part.axes, tap, strict=True))]
         yield tap, tuple(elements for elements, _ in met), tuple(sums for _, sums in met)
 
 
 def meeting(axis: Axis, tap: int, told: Told, at: int) -> Met:
-    """
-    Return which elements of one axis met which of its sums at a tap.
-    """
+    """Return which elements of one axis met which of its sums at a tap."""
     if told.transposed:
         elements = np.arange(axis.length)
         sums = elements * axis.stride + tap * axis.dilation - axis.low
@@ -185,16 +167,12 @@ def meeting(axis: Axis, tap: int, told: Told, at: int) -> Met:
 
 
 def by_groups(array: Array, told: Told) -> Array:
-    """
-    Return an array (N, C, space) as (N, group, channel of the group, space).
-    """
+    """Return an array (N, C, space) as (N, group, channel of the group, space)."""
     return array.reshape(array.shape[0], told.groups, array.shape[1] // max(told.groups, 1), *array.shape[2:])
 
 
 def filters_of(part: Part) -> Array:
-    """
-    Return a kernel as (group, filter, channel of the group, space).
-    """
+    """Return a kernel as (group, filter, channel of the group, space)."""
     w, groups = part.w, part.told.groups
     apart = w.reshape(groups, w.shape[0] // max(groups, 1), *w.shape[1:])
     return apart.swapaxes(1, 2) if part.told.transposed else apart
@@ -209,9 +187,7 @@ def _flat(array: Array) -> Array:
 
 
 def unstep(call: Call, g: Array) -> Array:
-    """
-    Return the gradient ahead of the padding step: what was cropped is worth nothing.
-    """
+    """Return the gradient ahead of the padding step: what was cropped is worth nothing."""
     for axis, (length, (low, high)) in enumerate(zip(call.extents("input"), call.before or (), strict=True), 2):
         places = np.arange(-low, max(length + high, -low))
         inside = (places >= 0) & (places < length)
@@ -222,9 +198,7 @@ def unstep(call: Call, g: Array) -> Array:
 
 
 def home(call: Call, name: str, gradient: Array) -> Array:
-    """
-    Return a canonical gradient with the axes of its array in the call; a depthwise filter c * M + m is m of channel c.
-    """
+    """Return a canonical gradient with the axes of its array in the call; a depthwise filter c * M + m is m of channel c."""
     if name == "bias":
         return gradient
     letters, have = call.letters(name), canonical_letters(call, name)
@@ -234,24 +208,18 @@ def home(call: Call, name: str, gradient: Array) -> Array:
 
 
 def canonical_letters(call: Call, name: str) -> str:
-    """
-    Return the axes of an array in the order of the evaluator.
-    """
+    """Return the axes of an array in the order of the evaluator."""
     first = "NC" if name == "input" else kernel_letters(call.letters(name), THERE.translate(call)[0])
     return first + call.spatial
 
 
 def rounded(call: Call, name: str, gradient: Array) -> Array:
-    """
-    Return a gradient rounded once to the dtype of its array.
-    """
+    """Return a gradient rounded once to the dtype of its array."""
     return gradient.astype(numpy_type(call.dtype_of(name)))
 
 
 def finish(call: Call, found: dict[str, Array]) -> dict[str, Array]:
-    """
-    Return the gradients as they are.
-    """
+    """Return the gradients as they are."""
     return found
 
 

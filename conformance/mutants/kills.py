@@ -45,9 +45,7 @@ class Kills:
         return {case: frozenset(names) for case, names in found.items()}
 
     def alike(self) -> list[list[str]]:
-        """
-        Return the mutants that the same cases notice, in groups of two or more; such mutants count once.
-        """
+        """Return the mutants that the same cases notice, in groups of two or more; such mutants count once."""
         groups: dict[tuple[str, ...], list[str]] = {}
         for name, ids in self.by_mutant.items():
             groups.setdefault(ids, []).append(name)
@@ -55,9 +53,7 @@ class Kills:
 
 
 def encoded(kills: Kills) -> str:
-    """
-    Return the text of a file of kills.
-    """
+    """Return the text of a file of kills."""
     bits = {case: 1 << at for at, case in enumerate(kills.cases)}
     rows = {name: format(sum(bits[case] for case in ids), "x") for name, ids in kills.by_mutant.items()}
     return json.dumps({"corpus": kills.corpus, "cases": list(kills.cases), "kills": rows}, indent=0) + "\n"

@@ -1,6 +1,4 @@
-"""
-The corpus under mutants, as a person asks for it.
-"""
+"""The corpus under mutants, as a person asks for it."""
 
 from __future__ import annotations
 
@@ -42,23 +40,17 @@ def perform(corpus: Corpus, progress: Progress, *, strangers: Path | None, every
 
 
 def of(corpus: Corpus) -> dict[str, Mutant]:
-    """
-    Return the mutants that the glossary of faults names, but for those that need a sweep.
-    """
+    """Return the mutants that the glossary of faults names, but for those that need a sweep."""
     return named({name: ("", *fault.under) for name, fault in corpus.faults.items()})
 
 
 def needing_sweeps(corpus: Corpus) -> dict[str, Mutant]:
-    """
-    Return the mutants that the glossary of faults marks with `needs: sweep`.
-    """
+    """Return the mutants that the glossary of faults marks with `needs: sweep`."""
     return named({name: fault.under_sweeps for name, fault in corpus.faults.items()})
 
 
 def kept() -> Kills | None:
-    """
-    Return the kills that are kept beside the shipped corpus, if there are any.
-    """
+    """Return the kills that are kept beside the shipped corpus, if there are any."""
     path = shipped() / FILE
     return read(path) if path.exists() else None
 

@@ -1,6 +1,4 @@
-"""
-A mutant: one fault in one stage of the evaluator or of its way back, everywhere or under a condition.
-"""
+"""A mutant: one fault in one stage of the evaluator or of its way back, everywhere or under a condition."""
 
 from __future__ import annotations
 
@@ -22,9 +20,7 @@ STUMBLES = (ValueError, IndexError, TypeError, OverflowError, MemoryError)
 
 @dataclass(frozen=True, kw_only=True)
 class Mutant:
-    """
-    A fault of the glossary, and where it acts: everywhere, or only under a condition.
-    """
+    """A fault of the glossary, and where it acts: everywhere, or only under a condition."""
 
     fault: str
     condition: str = ""
@@ -33,9 +29,7 @@ class Mutant:
         return f"{self.fault}/{self.condition}" if self.condition else self.fault
 
     def prepared(self) -> Prepared:
-        """
-        Return an evaluator that has the fault.
-        """
+        """Return an evaluator that has the fault."""
         return Prepared(
             faulty=EDITS[self.fault](THERE) if self.fault in EDITS else THERE,
             back=BACK_EDITS[self.fault](HONEST_BACK) if self.fault in BACK_EDITS else HONEST_BACK,
@@ -45,9 +39,7 @@ class Mutant:
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """
-    An evaluator with a fault, ready for one call, or for a first and a second size.
-    """
+    """An evaluator with a fault, ready for one call, or for a first and a second size."""
 
     faulty: Stages
     back: Backward
@@ -70,9 +62,7 @@ class Prepared:
                 raise Refused(f"{type(error).__name__}: {error}") from error
 
     def inferred(self, call: Call, output: Array) -> Array:
-        """
-        Return zeros of the shape and dtype that the faulty evaluator states ahead of the call.
-        """
+        """Return zeros of the shape and dtype that the faulty evaluator states ahead of the call."""
         return (self.faulty if self.condition.holds(call) else THERE).infer(call, output)
 
     def gradients(self, call: Call) -> dict[str, Array]:
@@ -114,9 +104,7 @@ class Prepared:
 
 
 def named(under: Mapping[str, Sequence[str]]) -> dict[str, Mutant]:
-    """
-    Return mutants by name: each fault that has an edit, under its conditions.
-    """
+    """Return mutants by name: each fault that has an edit, under its conditions."""
     found = [
         Mutant(fault=fault, condition=condition)
         for fault, names in under.items()

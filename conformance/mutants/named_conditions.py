@@ -316,7 +316,5 @@ def named(name: str) -> Condition:
 
 
 def parts(name: str) -> list[str]:
-    """
-    Return the conditions that a condition `a+b` joins.
-    """
+    """Return the conditions that a condition `a+b` joins."""
     return name.split("+")

@@ -1,6 +1,4 @@
-"""
-Why a call has no meaning, by name, so that a mutant can be deaf to one reason.
-"""
+"""Why a call has no meaning, by name, so that a mutant can be deaf to one reason."""
 
 from __future__ import annotations
 
@@ -16,9 +14,7 @@ MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 def objections(call: Call) -> Iterator[str]:
-    """
-    Yield the names of the reasons; each check may presume that those before it found nothing.
-    """
+    """Yield the names of the reasons; each check may presume that those before it found nothing."""
     for check in (_axes, _entries, _steps, _words, _modes, _groups, _channels, _bias, _kinds):
         yield from check(call)
 
@@ -107,9 +103,7 @@ def _bias(call: Call) -> Iterator[str]:
 
 
 def produced(call: Call) -> int:
-    """
-    Return the number of output channels.
-    """
+    """Return the number of output channels."""
     if call.op == "depthwise_conv":
         return call.extent("kernel", "C") * call.extent("kernel", "M")
     if call.op == "separable_conv":

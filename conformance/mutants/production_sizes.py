@@ -1,6 +1,4 @@
-"""
-Conditions that small calls do not meet: sizes at which frameworks choose the kernels that they are fast with.
-"""
+"""Conditions that small calls do not meet: sizes at which frameworks choose the kernels that they are fast with."""
 
 from __future__ import annotations
 

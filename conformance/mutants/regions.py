@@ -1,6 +1,4 @@
-"""
-Where in an output a fault acts: regions of an array with the axes N, C, then space.
-"""
+"""Where in an output a fault acts: regions of an array with the axes N, C, then space."""
 
 from __future__ import annotations
 
@@ -29,16 +27,12 @@ def _later(y: Array) -> Array:
 
 
 def starting_at(axis: int, place: int) -> Region:
-    """
-    Return the region from one place of an axis on.
-    """
+    """Return the region from one place of an axis on."""
     return lambda y: _from(y, axis % y.ndim, place)
 
 
 def beyond_blocks(axis: int, block: int) -> Region:
-    """
-    Return the region behind the last full block of an axis, all of it where there is no full block.
-    """
+    """Return the region behind the last full block of an axis, all of it where there is no full block."""
     return lambda y: _from(y, axis % y.ndim, y.shape[axis] // block * block)
 
 

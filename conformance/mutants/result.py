@@ -1,6 +1,4 @@
-"""
-What came of the corpus under mutants.
-"""
+"""What came of the corpus under mutants."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-Run mutants as targets, through the same engine and judge as a framework, and see which cases notice them.
-"""
+"""Run mutants as targets, through the same engine and judge as a framework, and see which cases notice them."""
 
 from __future__ import annotations
 
@@ -63,9 +61,7 @@ def measure(
 
 
 class Search:
-    """
-    Mutants meeting cases; `found` has the kills of each so far.
-    """
+    """Mutants meeting cases; `found` has the kills of each so far."""
 
     def __init__(self, corpus: Corpus, mutants: Mapping[str, Mutant], jobs: int, done: Done) -> None:
         self._mutants = mutants
@@ -78,18 +74,14 @@ class Search:
         self.found: dict[str, tuple[str, ...]] = {}
 
     def try_first(self, earlier: Kills) -> None:
-        """
-        Let each mutant meet a few cases that noticed it before, those first that cite its clause, in this very process.
-        """
+        """Let each mutant meet a few cases that noticed it before, those first that cite its clause, in this very process."""
         for name, mutant in self._mutants.items():
             known = [case for case in earlier.by_mutant.get(name, ()) if case in self._cases]
             chosen = sorted(known, key=lambda case: case not in self._cited(name))[:FIRST]
             self._take(name, tuple(noticing(mutant, [self._cases[case] for case in chosen])))
 
     def meet_citing(self) -> None:
-        """
-        Let each mutant that no citing case has noticed yet meet all that cite its clause.
-        """
+        """Let each mutant that no citing case has noticed yet meet all that cite its clause."""
         open_: dict[str, list[str]] = {}
         for name, clause in self._clause.items():
             if not self._is_pinned(name) and self._cited(name):
@@ -98,9 +90,7 @@ class Search:
             self.meet(names, [self._cases[case] for case in self._citing[clause]])
 
     def meet(self, names: Sequence[str], cases: Sequence[Case]) -> None:
-        """
-        Let mutants meet cases.
-        """
+        """Let mutants meet cases."""
         left = iter(names)
         while batch := list(islice(left, BATCH)):
             made = Runner(terms=Terms(diagnose=False), jobs=self._jobs).run(
@@ -124,9 +114,7 @@ class Search:
 
 
 def _citing(corpus: Corpus) -> dict[str, dict[str, None]]:
-    """
-    Return the ids of the cases that cite each clause, in the order of the corpus.
-    """
+    """Return the ids of the cases that cite each clause, in the order of the corpus."""
     cases: dict[str, dict[str, None]] = {}
     for case in corpus.cases:
         for clause in case.clauses:
@@ -168,9 +156,7 @@ def unpinned(corpus: Corpus, mutants: Mapping[str, Mutant], kills: Kills) -> dic
 
 
 def by_clause(corpus: Corpus, mutants: Mapping[str, Mutant]) -> dict[str, list[str]]:
-    """
-    Return the mutants that break each clause, in the order of the clauses.
-    """
+    """Return the mutants that break each clause, in the order of the clauses."""
     found: dict[str, list[str]] = {clause: [] for clause in corpus.clauses}
     for name, mutant in mutants.items():
         found[_clause(corpus, mutant)].append(name)
@@ -178,9 +164,7 @@ def by_clause(corpus: Corpus, mutants: Mapping[str, Mutant]) -> dict[str, list[s
 
 
 def pinnable(corpus: Corpus) -> list[str]:
-    """
-    Return the required clauses that can be held against a mutant: not those none of whose cases a mutant answers.
-    """
+    """Return the required clauses that can be held against a mutant: not those none of whose cases a mutant answers."""
     cited = {clause for case in corpus.cases for clause in case.clauses}
     answered = {clause for case in corpus.cases if is_answered(case) for clause in case.clauses}
     return [

@@ -81,9 +81,7 @@ class Reach:
         self._known: dict[str, frozenset[int]] = {}
 
     def of(self, mutant: Mutant) -> list[Case]:
-        """
-        Return the cases with a call for which the condition of a mutant holds.
-        """
+        """Return the cases with a call for which the condition of a mutant holds."""
         where = frozenset.intersection(*(self._where(name) for name in parts(mutant.condition)))
         return [self._cases[at] for at in sorted(where)]
 
@@ -101,17 +99,13 @@ def _calls(case: Case, *, with_twins: bool) -> Iterator[Call]:
 
 
 def is_answered(case: Case) -> bool:
-    """
-    Say whether a mutant answers a case: not where gradients of gradients are asked for, or a training.
-    """
+    """Say whether a mutant answers a case: not where gradients of gradients are asked for, or a training."""
     call = case.call
     return not call.second_order and call.training is None
 
 
 def noticing(mutant: Mutant, cases: Sequence[Case]) -> Iterator[str]:
-    """
-    Yield the cases that notice a mutant, each as soon as it has.
-    """
+    """Yield the cases that notice a mutant, each as soon as it has."""
     for case in cases:
         target = MutantTarget(Target(name="mutant", mode=str(mutant)))
         with catch_warnings(action="ignore"):  # of what a fault does to numbers

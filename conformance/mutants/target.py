@@ -1,6 +1,4 @@
-"""
-A mutant as a target: an adapter like any other, so that it runs through the same workers and the same judge.
-"""
+"""A mutant as a target: an adapter like any other, so that it runs through the same workers and the same judge."""
 
 from __future__ import annotations
 
@@ -17,9 +15,7 @@ from .mutant import Mutant
 
 
 class Names(Mapping[str, str]):
-    """
-    Every fault, everywhere or under any condition: what the mode of a mutant target may be.
-    """
+    """Every fault, everywhere or under any condition: what the mode of a mutant target may be."""
 
     def __getitem__(self, name: str) -> str:
         """Return the sentence of the condition."""
@@ -52,16 +48,12 @@ class MutantTarget:
     limits = (Limit("training: a mutant answers one call", lambda call: call.training is not None),)
 
     def __init__(self, target: Target) -> None:
-        """
-        Make the target of one mutant.
-        """
+        """Make the target of one mutant."""
         fault, _, condition = target.mode.partition("/")
         self._mutant = Mutant(fault=fault, condition=condition)
 
     def prepare(self, call: Call) -> Callable[[], Outputs]:
-        """
-        Return the closure that evaluates the call, under `dynamic_shape` after a larger one.
-        """
+        """Return the closure that evaluates the call, under `dynamic_shape` after a larger one."""
         made = self._mutant.prepared()
         if call.variation.dynamic_shape:
             made.output(larger(call))
@@ -79,8 +71,6 @@ class MutantTarget:
 
 
 def larger(call: Call) -> Call:
-    """
-    Return the call with an input that is longer by one in each spatial axis.
-    """
+    """Return the call with an input that is longer by one in each spatial axis."""
     more = [(0, int(letter in call.spatial)) for letter in call.letters("input")]
     return replace(call, input=np.pad(call.input, more))

@@ -1,6 +1,4 @@
-"""
-The checks that a corpus must pass: expectations against the reference, and the lint of cases and clauses.
-"""
+"""The checks that a corpus must pass: expectations against the reference, and the lint of cases and clauses."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-Coded values: numbers that tell their places, so that an array read in another order of axes shows.
-"""
+"""Coded values: numbers that tell their places, so that an array read in another order of axes shows."""
 
 from __future__ import annotations
 

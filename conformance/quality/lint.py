@@ -39,18 +39,14 @@ ABOUT_NUMBERS = ("ROUND-*", "NUM-*", "NAN-*", "ZERO-*", "SUBNORMAL-*", "PURE-*",
 
 
 def lint_corpus(corpus: Corpus) -> Iterator[Problem]:
-    """
-    Yield what is wrong with the literal cases of a corpus, each by itself.
-    """
+    """Yield what is wrong with the literal cases of a corpus, each by itself."""
     for case in _literal(corpus):
         for message, hint in _complaints(case, corpus):
             yield _problem(case, message, hint)
 
 
 def check_kept(corpus: Corpus, folder: Path) -> Iterator[Problem]:
-    """
-    Yield where a corpus, whole, is not what is kept of it in its folder: its kills, its released cases and versions.
-    """
+    """Yield where a corpus, whole, is not what is kept of it in its folder: its kills, its released cases and versions."""
     yield from versions.check(corpus.clauses, versions.current(folder), versions.read(folder / versions.FILE))
     yield from lock.check(_literal(corpus), lock.read(folder / lock.FILE))
     try:
@@ -65,9 +61,7 @@ def check_kept(corpus: Corpus, folder: Path) -> Iterator[Problem]:
 
 
 def check_twins(corpus: Corpus) -> Iterator[Problem]:
-    """
-    Yield where clauses of a corpus, whole, name twins that are none of its cases: no case may be under them today.
-    """
+    """Yield where clauses of a corpus, whole, name twins that are none of its cases: no case may be under them today."""
     known = {case.id for case in _literal(corpus)}
     for clause in corpus.clauses.values():
         for each in clause.alternatives.values():

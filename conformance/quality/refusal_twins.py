@@ -69,17 +69,13 @@ def _is_refusable(clause: Clause) -> bool:
 
 
 def refusals(expectation: Expectation) -> Iterator[Refusal]:
-    """
-    Yield the ways in which a call may be refused.
-    """
+    """Yield the ways in which a call may be refused."""
     alternatives = expectation.alternatives.values() if isinstance(expectation, AnyOf) else [expectation]
     return (each for each in alternatives if isinstance(each, Refusal))
 
 
 def steps(call: Call, twin: Call) -> set[str]:
-    """
-    Return in what a twin differs from a call: keys of the format, and CHANNELS; empty where they are the same.
-    """
+    """Return in what a twin differs from a call: keys of the format, and CHANNELS; empty where they are the same."""
     found = {key for key in PARAMETERS if getattr(call, key) != getattr(twin, key)}
     found |= {key for key in BY_ARRAY if _differ(getattr(call, key), getattr(twin, key))}
     for name in ARRAYS:

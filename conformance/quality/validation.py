@@ -1,6 +1,4 @@
-"""
-Hold every expectation of a corpus against the exact reference, in both its formulations.
-"""
+"""Hold every expectation of a corpus against the exact reference, in both its formulations."""
 
 from __future__ import annotations
 
@@ -21,9 +19,7 @@ ROUTES = {
 
 
 def validate_cases(cases: Iterable[Case]) -> Iterator[Problem]:
-    """
-    Yield what is wrong with the expectations of `cases`.
-    """
+    """Yield what is wrong with the expectations of `cases`."""
     for case in cases:
         for message in _wrong(case.call, case.expectation, frozenset()):
             yield Problem(path=case.path, line=case.line, column=1, message=f"{case.id}: {message}")

@@ -1,6 +1,4 @@
-"""
-The record of a run, the ledger of known faults, and what is stored about groups, causes and alternatives.
-"""
+"""The record of a run, the ledger of known faults, and what is stored about groups, causes and alternatives."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-Which alternatives of implementation-defined clauses a target was seen to follow.
-"""
+"""Which alternatives of implementation-defined clauses a target was seen to follow."""
 
 from __future__ import annotations
 
@@ -17,9 +15,7 @@ Followed: TypeAlias = "dict[str, dict[str, Counter[str]]]"
 
 
 def followed(verdicts: Iterable[Verdict], cases: Mapping[str, Case], clauses: Mapping[str, Clause]) -> Followed:
-    """
-    Count the alternatives that the verdicts name; one that several clauses have alike says nothing about either.
-    """
+    """Count the alternatives that the verdicts name; one that several clauses have alike says nothing about either."""
     found: Followed = {}
     for verdict in verdicts:
         case = cases.get(verdict.case)
@@ -30,9 +26,7 @@ def followed(verdicts: Iterable[Verdict], cases: Mapping[str, Case], clauses: Ma
 
 
 def of(record: Record, cases: Mapping[str, Case], clauses: Mapping[str, Clause]) -> Followed:
-    """
-    Count the alternatives of a record, or return what it counts itself, if it is condensed.
-    """
+    """Count the alternatives of a record, or return what it counts itself, if it is condensed."""
     if not record.left_out:
         return followed(record.verdicts, cases, clauses)
     return {
@@ -42,9 +36,7 @@ def of(record: Record, cases: Mapping[str, Case], clauses: Mapping[str, Clause])
 
 
 def inconsistent(found: Followed) -> dict[str, dict[str, Counter[str]]]:
-    """
-    Return the targets that follow more than one alternative of a clause, with these clauses.
-    """
+    """Return the targets that follow more than one alternative of a clause, with these clauses."""
     several = {
         target: {clause: names for clause, names in clauses.items() if len(names) > 1}
         for target, clauses in found.items()
@@ -53,9 +45,7 @@ def inconsistent(found: Followed) -> dict[str, dict[str, Counter[str]]]:
 
 
 def _named(alternative: str, case: Case, clauses: Mapping[str, Clause]) -> Iterator[tuple[str, str]]:
-    """
-    Yield clause and alternative: of `computes` the one clause that has it, of `SAME-4:computes, DTYPE-1:refuses` both.
-    """
+    """Yield clause and alternative: of `computes` the one clause that has it, of `SAME-4:computes, DTYPE-1:refuses` both."""
     cited = case.choices or case.clauses
     if ":" in alternative:
         pairs = dict(pair.split(":") for pair in alternative.split(", "))

@@ -1,6 +1,4 @@
-"""
-What targets get wrong by one cause: how much of it, under which condition, and what contradicts that.
-"""
+"""What targets get wrong by one cause: how much of it, under which condition, and what contradicts that."""
 
 from __future__ import annotations
 
@@ -57,9 +55,7 @@ class Attribution:
 
 
 def attribution_to_line(found: Attribution) -> dict[str, Any]:
-    """
-    Return an attribution as the record's line.
-    """
+    """Return an attribution as the record's line."""
     return {
         "cause": found.cause,
         "means": found.means,
@@ -74,9 +70,7 @@ def attribution_to_line(found: Attribution) -> dict[str, Any]:
 
 
 def attribution_from_line(line: Mapping[str, Any]) -> Attribution:
-    """
-    Return the attribution that a record's line says.
-    """
+    """Return the attribution that a record's line says."""
     return Attribution(
         cause=line["cause"],
         means=line["means"],

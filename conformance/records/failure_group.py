@@ -1,6 +1,4 @@
-"""
-Groups of failing calls: what is most likely one fault, under the condition that tells its calls from those that agree.
-"""
+"""Groups of failing calls: what is most likely one fault, under the condition that tells its calls from those that agree."""
 
 from __future__ import annotations
 
@@ -16,9 +14,7 @@ FEWEST = 3
 
 
 class Seen(NamedTuple):
-    """
-    On one target: how many calls of a group fail, and of how many under its condition, those that agree included.
-    """
+    """On one target: how many calls of a group fail, and of how many under its condition, those that agree included."""
 
     seen: int
     of: int
@@ -45,9 +41,7 @@ class Group:
     cases: tuple[str, ...]
 
     def is_like(self, verdict: Verdict) -> bool:
-        """
-        Say whether a verdict is what its calls have in common.
-        """
+        """Say whether a verdict is what its calls have in common."""
         found = verdict.finding
         kind, where = (found.kind, found.where) if found is not None else (None, "output")
         same = (verdict.verdict, verdict.known, kind, where)
@@ -76,9 +70,7 @@ class Group:
 
 
 def group_to_line(group: Group) -> dict[str, Any]:
-    """
-    Return a group as the record's line, without the entries that are empty.
-    """
+    """Return a group as the record's line, without the entries that are empty."""
     line: dict[str, Any] = {
         "group": group.name,
         "targets": {name: seen._asdict() for name, seen in group.targets.items()},
@@ -97,9 +89,7 @@ def group_to_line(group: Group) -> dict[str, Any]:
 
 
 def group_from_line(line: Mapping[str, Any]) -> Group:
-    """
-    Return the group that a record's line says.
-    """
+    """Return the group that a record's line says."""
     return Group(
         name=line["group"],
         targets={name: Seen(**seen) for name, seen in line["targets"].items()},

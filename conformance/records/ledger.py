@@ -66,9 +66,7 @@ class Entry:
         return [name for name in ("reason", "link", "triage") if TODO in getattr(self, name)]
 
     def speaks_of(self, target: TargetInfo, flags: Sequence[str]) -> bool:
-        """
-        Say whether the entry speaks of this target under these conditions.
-        """
+        """Say whether the entry speaks of this target under these conditions."""
         return (
             any(matches(pattern, target.surface) for pattern in self.targets)
             and _is_version(self.versions, target.version)
@@ -76,17 +74,13 @@ class Entry:
         )
 
     def covers(self, case: Case) -> bool:
-        """
-        Say whether the entry speaks of this case; its call is asked for only where `calls` is used.
-        """
+        """Say whether the entry speaks of this case; its call is asked for only where `calls` is used."""
         if not any(matches(pattern, case.id) for pattern in self.cases):
             return False
         return not self.calls.wanted or self.calls.holds(features_of(case))
 
     def says(self, verdict: Verdict) -> bool:
-        """
-        Say whether a verdict is exactly what is known.
-        """
+        """Say whether a verdict is exactly what is known."""
         if verdict.verdict != self.verdict:
             return False
         found = verdict.finding
@@ -98,22 +92,16 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Ledger:
-    """
-    Every entry, in the order of the files; the first that speaks of a verdict decides.
-    """
+    """Every entry, in the order of the files; the first that speaks of a verdict decides."""
 
     entries: tuple[Entry, ...] = ()
 
     def of(self, target: TargetInfo, flags: Sequence[str]) -> Ledger:
-        """
-        Return the entries that speak of one target under these conditions.
-        """
+        """Return the entries that speak of one target under these conditions."""
         return Ledger(entries=tuple(entry for entry in self.entries if entry.speaks_of(target, flags)))
 
     def apply(self, verdict: Verdict, case: Case) -> Verdict:
-        """
-        Return the verdict on a case as the ledger (of its target) sees it: `known`, `fixed`, or as it was.
-        """
+        """Return the verdict on a case as the ledger (of its target) sees it: `known`, `fixed`, or as it was."""
         if verdict.verdict in UNEXPECTED:
             known = next((entry for entry in self.entries if entry.says(verdict) and entry.covers(case)), None)
             return verdict if known is None else replace(verdict, verdict="known", known=known.id)
@@ -125,9 +113,7 @@ class Ledger:
         return verdict
 
     def stale(self, seen: Iterable[tuple[Verdict, Case]]) -> list[Entry]:
-        """
-        Return the entries (of one target) that speak of something that was run, and that nothing run bears out.
-        """
+        """Return the entries (of one target) that speak of something that was run, and that nothing run bears out."""
         ran = [(verdict, case) for verdict, case in seen if verdict.verdict not in ("not-run", "unsupported")]
         borne_out = {verdict.known for verdict, _ in ran if verdict.verdict == "known"}
         unproven = (entry for entry in self.entries if entry.id not in borne_out and not entry.intermittent)

@@ -1,6 +1,4 @@
-"""
-The ledger's files, read strictly.
-"""
+"""The ledger's files, read strictly."""
 
 from __future__ import annotations
 
@@ -42,9 +40,7 @@ EVERY = "every"
 
 
 def shipped() -> list[Path]:
-    """
-    Return the files of the ledger that comes with the suite.
-    """
+    """Return the files of the ledger that comes with the suite."""
     from .. import cases
 
     return sorted(Path(path) for folder in cases.__path__ for path in Path(folder, "known").glob("*.yaml"))
@@ -125,9 +121,7 @@ def _entry(node: yaml_tree.Node, reader: Reader) -> Entry | None:
 
 
 def _what(says: yaml_tree.Mapping) -> tuple[str, tuple[str, ...]]:
-    """
-    Return verdict and kinds; a disagreement has a kind, or a list of them, for otherwise the entry would know nothing.
-    """
+    """Return verdict and kinds; a disagreement has a kind, or a list of them, for otherwise the entry would know nothing."""
     verdict = reading.word(says.entries["verdict"], UNEXPECTED, "verdict")
     if verdict != "disagree":
         if "kind" in says.entries:
@@ -197,9 +191,7 @@ def _bound(node: yaml_tree.Node) -> str:
 
 
 def _how_often(node: yaml_tree.Node | None, what: str) -> bool:
-    """
-    Say whether a fault does not always act: then `{seen: 3, of: 10}` says in how many of how many runs, or calls.
-    """
+    """Say whether a fault does not always act: then `{seen: 3, of: 10}` says in how many of how many runs, or calls."""
     if node is None:
         return False
     counts = reading.mapping(node).entries

@@ -1,6 +1,4 @@
-"""
-Records of the parts of one run as one record, and a record without what needs no line of its own.
-"""
+"""Records of the parts of one run as one record, and a record without what needs no line of its own."""
 
 from __future__ import annotations
 
@@ -76,9 +74,7 @@ def condensed(record: Record, corpus: Corpus) -> Record:
 
 
 def missing(headers: Sequence[Mapping[str, Any]]) -> list[str]:
-    """
-    Return the parts of the corpus that some target lacks, such as `2/4`.
-    """
+    """Return the parts of the corpus that some target lacks, such as `2/4`."""
     there: dict[str, set[str | None]] = {}
     for header in headers:
         for target in header.get("targets", ()):

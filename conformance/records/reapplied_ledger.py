@@ -1,6 +1,4 @@
-"""
-A record held against another ledger than that of its run: what was observed stays, what is known of it changes.
-"""
+"""A record held against another ledger than that of its run: what was observed stays, what is known of it changes."""
 
 from __future__ import annotations
 
@@ -32,9 +30,7 @@ def held(record: Record, cases: Mapping[str, Case], ledger: Ledger) -> Record:
 
 
 def observed(verdict: Verdict, named: Mapping[str, str]) -> Verdict:
-    """
-    Return a verdict without the ledger's opinion; `named` has the verdicts that its entries speak of, by their ids.
-    """
+    """Return a verdict without the ledger's opinion; `named` has the verdicts that its entries speak of, by their ids."""
     if verdict.verdict == "fixed":
         return replace(verdict, verdict="agree", known=None, message="")
     if verdict.verdict != "known":

@@ -43,9 +43,7 @@ _TUPLES = ("first_index", "expected_near", "got_near", "returned", "differing_at
 
 @dataclass(frozen=True, kw_only=True)
 class TargetInfo:
-    """
-    One target of a run, and what it said of itself; `failed` says why it could not run.
-    """
+    """One target of a run, and what it said of itself; `failed` says why it could not run."""
 
     name: str
     framework: str = ""
@@ -78,17 +76,13 @@ class TargetInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """
-    What one batch of cases took on a target: `import`, `calls` and `total`, in seconds.
-    """
+    """What one batch of cases took on a target: `import`, `calls` and `total`, in seconds."""
 
     target: str
     seconds: Mapping[str, float]
 
     def added(self, info: TargetInfo) -> TargetInfo:
-        """
-        Return the target with these seconds added to its own.
-        """
+        """Return the target with these seconds added to its own."""
         names = dict.fromkeys([*info.seconds, *self.seconds])
         both = {name: info.seconds.get(name, 0.0) + self.seconds.get(name, 0.0) for name in names}
         return replace(info, seconds={name: round(each, 6) for name, each in both.items()})
@@ -96,9 +90,7 @@ class Timing:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Record:
-    """
-    A run as it was written down.
-    """
+    """A run as it was written down."""
 
     header: Mapping[str, Any]
     targets: Sequence[TargetInfo]
@@ -130,15 +122,11 @@ class Record:
         return words
 
     def counts(self, target: str) -> Counter[str]:
-        """
-        Return how often each verdict was given to a target.
-        """
+        """Return how often each verdict was given to a target."""
         return Counter((self.summary if self.left_out else self._counted).get(target, {}))
 
     def reasons(self, target: str) -> Mapping[str, int]:
-        """
-        Return why calls of a target were unsupported or not run, with counts, the commonest first.
-        """
+        """Return why calls of a target were unsupported or not run, with counts, the commonest first."""
         if self.left_out:
             return self.unsaid.get(target, {})
         unsaid = (each for each in self.verdicts if each.verdict in ("unsupported", "not-run"))
@@ -150,9 +138,7 @@ class Record:
 
 
 def counted(verdicts: Iterable[Verdict]) -> dict[str, dict[str, int]]:
-    """
-    Return by target how often each verdict was given, also those that were not.
-    """
+    """Return by target how often each verdict was given, also those that were not."""
     found: dict[str, dict[str, int]] = {}
     for verdict in verdicts:
         found.setdefault(verdict.target, dict.fromkeys(VERDICTS, 0))[verdict.verdict] += 1
@@ -160,9 +146,7 @@ def counted(verdicts: Iterable[Verdict]) -> dict[str, dict[str, int]]:
 
 
 class Writer:
-    """
-    Writes a record line by line; without a header it goes on with one that has one, and with these `targets`.
-    """
+    """Writes a record line by line; without a header it goes on with one that has one, and with these `targets`."""
 
     def __init__(
         self, file: IO[str], header: Mapping[str, Any] | None = None, targets: Iterable[TargetInfo] = ()
@@ -173,47 +157,33 @@ class Writer:
             self._write({"format": FORMAT, **header})
 
     def target(self, info: TargetInfo) -> None:
-        """
-        Write what a target says of itself, unless that is written already.
-        """
+        """Write what a target says of itself, unless that is written already."""
         if self._said.get(info.name) != info.said:
             self._said[info.name] = info.said
             self._write({"ready": asdict(info)})
 
     def timing(self, timing: Timing) -> None:
-        """
-        Write what a batch of cases took.
-        """
+        """Write what a batch of cases took."""
         self._write({"timing": {"target": timing.target, **timing.seconds}})
 
     def verdict(self, verdict: Verdict) -> None:
-        """
-        Write one verdict.
-        """
+        """Write one verdict."""
         self._write(verdict_to_line(verdict))
 
     def group(self, group: Group) -> None:
-        """
-        Write a group of failing calls.
-        """
+        """Write a group of failing calls."""
         self._write(group_to_line(group))
 
     def attribution(self, found: Attribution) -> None:
-        """
-        Write what a cause explains.
-        """
+        """Write what a cause explains."""
         self._write(attribution_to_line(found))
 
     def tap_audit(self, found: TapAudit) -> None:
-        """
-        Write what probes show of one wrong output.
-        """
+        """Write what probes show of one wrong output."""
         self._write(audit_to_line(found))
 
     def summary(self, counts: Mapping[str, Mapping[str, int]], **more: Any) -> None:
-        """
-        Write the counts, by target and verdict, which end a complete record.
-        """
+        """Write the counts, by target and verdict, which end a complete record."""
         self._write({"summary": counts, **more})
         self._file.flush()
 
@@ -251,9 +221,7 @@ _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 def verdict_to_line(verdict: Verdict) -> dict[str, Any]:
-    """
-    Return a verdict as the record's line, without the entries that are empty.
-    """
+    """Return a verdict as the record's line, without the entries that are empty."""
     line: dict[str, Any] = {"case": verdict.case, "target": verdict.target, "verdict": verdict.verdict}
     if verdict.severity:
         line["severity"] = verdict.severity
@@ -319,9 +287,7 @@ def read(path: Path) -> Record:
 
 
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
-    """
-    Yield the lines of a file, parsed; of the last one, if it was cut short, nothing is left.
-    """
+    """Yield the lines of a file, parsed; of the last one, if it was cut short, nothing is left."""
     try:
         # Not as text: a message may hold separators that JSON leaves as they are, such as U+2028.
         with path.open("rb") as file:
@@ -337,9 +303,7 @@ def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def parsed_line(line: bytes) -> dict[str, Any] | None:
-    """
-    Return what a line of a record says, None where it is no such line, or was cut short.
-    """
+    """Return what a line of a record says, None where it is no such line, or was cut short."""
     try:
         parsed = json.loads(line.decode("utf-8", errors="replace"))
     except ValueError:
@@ -414,9 +378,7 @@ _HEADER = {"suite": ("version", "corpus"), "platform": ("cpu", "flags", "python"
 
 
 def verdict_from_line(line: Mapping[str, Any]) -> Verdict:
-    """
-    Return the verdict of a record's line.
-    """
+    """Return the verdict of a record's line."""
     finding = None
     if "kind" in line:
         details = {name: line[name] for name in _FINDING if name in line}

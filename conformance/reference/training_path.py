@@ -1,6 +1,4 @@
-"""
-The way of a training without any rounding: each kernel and each loss, in decimals of sixty digits.
-"""
+"""The way of a training without any rounding: each kernel and each loss, in decimals of sixty digits."""
 
 from __future__ import annotations
 
@@ -22,18 +20,14 @@ Exactly: TypeAlias = list[Decimal]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trajectory:
-    """
-    Kernels (steps + 1, elements of the kernel) and losses (steps + 1), float64, each rounded once.
-    """
+    """Kernels (steps + 1, elements of the kernel) and losses (steps + 1), float64, each rounded once."""
 
     kernels: Array
     losses: Array
 
 
 def trajectory(call: Call) -> Trajectory:
-    """
-    Return the way of a training, by its definition.
-    """
+    """Return the way of a training, by its definition."""
     training, rows = call.training, matrix_again(call)
     assert training is not None and call.kernel is not None
     with localcontext(Context(prec=DIGITS)):
@@ -54,9 +48,7 @@ def trajectory(call: Call) -> Trajectory:
 
 
 def matrix(call: Call) -> Array:
-    """
-    Return the convolution as a matrix (outputs, elements of the kernel), column by column: one tap alone is 1.
-    """
+    """Return the convolution as a matrix (outputs, elements of the kernel), column by column: one tap alone is 1."""
     assert call.kernel is not None
     plain = _plain(call)
     ones = np.eye(call.kernel.size).reshape(-1, *call.kernel.shape)
@@ -64,9 +56,7 @@ def matrix(call: Call) -> Array:
 
 
 def matrix_again(call: Call) -> Array:
-    """
-    Return the same matrix row by row, by the second formulation: the gradient of the kernel by one output alone.
-    """
+    """Return the same matrix row by row, by the second formulation: the gradient of the kernel by one output alone."""
     target, plain = call.array("target"), _plain(call)
     ones = np.eye(target.size).reshape(-1, *target.shape)
     return np.stack([gradients_again(plain, one)["kernel"].reshape(-1) for one in ones])

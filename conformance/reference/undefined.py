@@ -1,6 +1,4 @@
-"""
-Calls without a meaning, told from the others before anything is computed.
-"""
+"""Calls without a meaning, told from the others before anything is computed."""
 
 from __future__ import annotations
 
@@ -29,9 +27,7 @@ MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 class Undefined(Exception):
-    """
-    Raised for a call that has no result; the text says why.
-    """
+    """Raised for a call that has no result; the text says why."""
 
 
 def check(call: Call, switches: Collection[str] = frozenset()) -> None:
@@ -68,25 +64,19 @@ def check_gradients(call: Call, switches: Collection[str] = frozenset()) -> None
 
 
 def of_sums(switches: Collection[str]) -> frozenset[str]:
-    """
-    Return the switches that hold for what is added up and not multiplied, the operands of products apart.
-    """
+    """Return the switches that hold for what is added up and not multiplied, the operands of products apart."""
     return frozenset(switch for switch in switches if not switch.startswith("operands-"))
 
 
 def check_fit(call: Call, name: str, array: Array, shape: tuple[int, ...]) -> None:
-    """
-    Raise ValueError unless `array` has the dtype that the array called `name` has in the call, and `shape`.
-    """
+    """Raise ValueError unless `array` has the dtype that the array called `name` has in the call, and `shape`."""
     dtype = getattr(call.dtype, name) or call.dtype.input
     if (array.dtype, array.shape) != (numpy_type(dtype), shape):
         raise ValueError(f"{array.dtype} {array.shape} where {name} is {dtype} {shape}")
 
 
 def check_directions(call: Call, directions: Mapping[str, Array], switches: Collection[str]) -> None:
-    """
-    Raise `Undefined` or ValueError unless `second_order` has a meaning.
-    """
+    """Raise `Undefined` or ValueError unless `second_order` has a meaning."""
     check_gradients(call, switches)
     if call.op == "separable_conv":
         raise Undefined("no second order of a separable_conv")

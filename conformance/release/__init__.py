@@ -1,6 +1,4 @@
-"""
-The bundle of a release: specification, corpus and checksums, the same bytes wherever it is made.
-"""
+"""The bundle of a release: specification, corpus and checksums, the same bytes wherever it is made."""
 
 from __future__ import annotations
 

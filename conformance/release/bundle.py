@@ -91,9 +91,7 @@ def made(corpus: Corpus) -> Bundle:
 
 
 def edition() -> specification_page.Edition:
-    """
-    Return the edition of the specification that is shipped.
-    """
+    """Return the edition of the specification that is shipped."""
     version = versions.current()
     released = versions.read(shipped() / versions.FILE)
     return specification_page.Edition(

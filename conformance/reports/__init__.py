@@ -1,6 +1,4 @@
-"""
-Reports drawn from a record: terminal, Markdown, JUnit, HTML, badge, and the pages of diffs and the specification.
-"""
+"""Reports drawn from a record: terminal, Markdown, JUnit, HTML, badge, and the pages of diffs and the specification."""
 
 from __future__ import annotations
 

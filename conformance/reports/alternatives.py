@@ -1,6 +1,4 @@
-"""
-Which alternatives of the clauses that leave a choice each target of a record follows, as a table.
-"""
+"""Which alternatives of the clauses that leave a choice each target of a record follows, as a table."""
 
 from __future__ import annotations
 
@@ -12,9 +10,7 @@ from ..records import Record, alternatives
 
 
 class Choice(NamedTuple):
-    """
-    A clause, and by target the alternatives that it follows with counts, the commonest first.
-    """
+    """A clause, and by target the alternatives that it follows with counts, the commonest first."""
 
     clause: str
     sentence: str
@@ -22,9 +18,7 @@ class Choice(NamedTuple):
 
 
 def table(record: Record, corpus: Corpus) -> Sequence[Choice]:
-    """
-    Return the clauses of which a target followed an alternative, in the order of the specification.
-    """
+    """Return the clauses of which a target followed an alternative, in the order of the specification."""
     cases = {case.id: case for case in corpus.cases}
     found = alternatives.of(record, cases, corpus.clauses)
     rows = [

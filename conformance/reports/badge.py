@@ -15,9 +15,7 @@ LABEL = "convolutions"
 
 
 def render(record: Record) -> str:
-    """
-    Return the JSON of a badge: red where something is unexpected, grey where nothing can be said.
-    """
+    """Return the JSON of a badge: red where something is unexpected, grey where nothing can be said."""
     message, color = _said(record)
     return json.dumps({"schemaVersion": 1, "label": LABEL, "message": message, "color": color}) + "\n"
 

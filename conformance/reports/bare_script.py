@@ -30,9 +30,7 @@ WRITTEN_OUT, LETTERS = 64, 4000
 
 
 def script(verdict: Verdict, call: Call) -> list[str]:
-    """
-    Return the lines of a program that prints what a call gives; none without its text, or if it is too long.
-    """
+    """Return the lines of a program that prints what a call gives; none without its text, or if it is too long."""
     text = verdict.call or ""
     named = [name for name in OPERANDS if getattr(call, name) is not None and re.search(rf"\b{name}\b", text)]
     write = _bits if verdict.target.startswith("torch") else _text
@@ -59,9 +57,7 @@ def _imports(target: str, lines: Iterable[str]) -> Iterator[str]:
 
 
 def written(array: Array) -> str:
-    """
-    Return the text of an array with its numbers.
-    """
+    """Return the text of an array with its numbers."""
     if not array.size:
         return f"np.zeros({array.shape}, {_kind(array)})"
     numbers = re.sub(r"\b(nan|inf)\b", r"np.\1", str(array.tolist()))

@@ -1,6 +1,4 @@
-"""
-What changed between two records, on a terminal, as Markdown and as JSON.
-"""
+"""What changed between two records, on a terminal, as Markdown and as JSON."""
 
 from __future__ import annotations
 
@@ -43,9 +41,7 @@ STYLES = {
 
 
 def show(console: Console, found: Comparison, cases: Mapping[str, Case], ledger: Ledger) -> None:
-    """
-    Print what changed: a block for each group, worse ones first, then what was compared, and a table of counts.
-    """
+    """Print what changed: a block for each group, worse ones first, then what was compared, and a table of counts."""
     for group, left in _shown(found):
         if group is None:
             console.print(Text(f"… and {left}\n", "bold"))
@@ -65,9 +61,7 @@ def show(console: Console, found: Comparison, cases: Mapping[str, Case], ledger:
 
 
 def about(found: Comparison) -> Iterator[str]:
-    """
-    Yield what was held against what, and what else is not the same.
-    """
+    """Yield what was held against what, and what else is not the same."""
     for pair in found.pairs:
         yield f"{pair.name}: {_versions(pair)}, {_calls(found.judged[pair.name])} judged by both, {_total(found, pair)}"
         for side, count in zip(("before", "after"), found.faults(pair), strict=True):
@@ -84,9 +78,7 @@ def about(found: Comparison) -> Iterator[str]:
 
 
 def advice(found: Comparison) -> str:
-    """
-    Return in one paragraph what the change would do to somebody whose models make such calls.
-    """
+    """Return in one paragraph what the change would do to somebody whose models make such calls."""
     counts = Counter(change.change for change in found.changes)
     worse = [f"{counts[kind]:,} {words}" for kind, words in _WORSE.items() if counts[kind]]
     silent = sum(_is_silent(change) for change in found.changes)
@@ -142,18 +134,14 @@ def _shown(found: Comparison) -> Iterator[tuple[Group | None, str]]:
 
 
 def head(group: Group) -> str:
-    """
-    Return how many calls a group has, on which targets, and what is wrong with them.
-    """
+    """Return how many calls a group has, on which targets, and what is wrong with them."""
     what = [group.kind] if group.kind else []
     where = [group.where] if group.where != "output" else []
     return "  ".join([_calls(len(group.cases)), ", ".join(group.targets), *where, *what])
 
 
 def sentence(group: Group) -> str:
-    """
-    Return the same as the beginning of a sentence: `disagree (values) of 13 calls on torch`.
-    """
+    """Return the same as the beginning of a sentence: `disagree (values) of 13 calls on torch`."""
     what = " ".join(([group.where] if group.where != "output" else []) + ([group.kind] if group.kind else []))
     return f"{group.verdict}{f' ({what})' if what else ''} of {_calls(len(group.cases))} on {', '.join(group.targets)}"
 
@@ -212,9 +200,7 @@ def _table(found: Comparison) -> Table:
 
 
 def markdown(found: Comparison, cases: Mapping[str, Case], ledger: Ledger) -> str:
-    """
-    Return the same as Markdown, cut to `SIZE` bytes.
-    """
+    """Return the same as Markdown, cut to `SIZE` bytes."""
     parts = ["# What changed\n", "\n".join(f"- {escaped(line)}" for line in about(found)) + "\n", *_counts(found)]
     size = sum(len(part.encode()) for part in parts)
     for group, left in _shown(found):
@@ -249,9 +235,7 @@ def _counts(found: Comparison) -> Sequence[str]:
 
 
 def as_json(found: Comparison) -> dict[str, Any]:
-    """
-    Return the same as plain data, with every change.
-    """
+    """Return the same as plain data, with every change."""
     return {
         "format": FORMAT,
         "targets": [

@@ -1,6 +1,4 @@
-"""
-What the page of two records shows that are compared: the same sheet, in which changes are said of cases.
-"""
+"""What the page of two records shows that are compared: the same sheet, in which changes are said of cases."""
 
 from __future__ import annotations
 
@@ -37,9 +35,7 @@ SAME = Word("=", "=", "the same", "good")
 
 
 def sheet(found: Comparison, corpus: Corpus, ledger: Ledger, notes: Sequence[str] = ()) -> dict[str, Any]:
-    """
-    Return what the page of a comparison shows, `notes` above all; a target is a pair of them.
-    """
+    """Return what the page of a comparison shows, `notes` above all; a target is a pair of them."""
     return {
         "title": "Convolution conformance: what changed",
         "about": [*_sides(found), *diff.about(found)],

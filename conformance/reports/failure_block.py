@@ -1,6 +1,4 @@
-"""
-What a report says about one disagreement, or about a group of them by its smallest: the same in every report.
-"""
+"""What a report says about one disagreement, or about a group of them by its smallest: the same in every report."""
 
 from __future__ import annotations
 
@@ -24,9 +22,7 @@ HANDFUL = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """
-    One disagreement, ready to be shown; of a group the smallest, with what is said of all.
-    """
+    """One disagreement, ready to be shown; of a group the smallest, with what is said of all."""
 
     verdict: Verdict
     targets: Sequence[str]
@@ -50,9 +46,7 @@ class Block:
 
 
 class Item(NamedTuple):
-    """
-    What gets a block: one verdict, or a group of them by its smallest, and how many verdicts that are.
-    """
+    """What gets a block: one verdict, or a group of them by its smallest, and how many verdicts that are."""
 
     verdict: Verdict
     group: Group | None = None
@@ -76,9 +70,7 @@ def told(verdict: Verdict, target: TargetInfo, case: Case | None) -> list[str]:
 
 
 def unexpected(verdicts: Iterable[Verdict]) -> list[Verdict]:
-    """
-    Return what nobody expected.
-    """
+    """Return what nobody expected."""
     return [verdict for verdict in verdicts if verdict.verdict in (*UNEXPECTED, "suite-error")]
 
 
@@ -120,9 +112,7 @@ def _rank(verdict: Verdict) -> int:
 
 
 def block_of(item: Item, record: Record, cases: Mapping[str, Case], ledger: Ledger) -> Block:
-    """
-    Return what to say about one item of a record.
-    """
+    """Return what to say about one item of a record."""
     shown = block(item.verdict, cases.get(item.verdict.case), ledger)
     why, others = shown.details[: len(_cause(item.verdict))], shown.details[len(_cause(item.verdict)) :]
     shown = replace(shown, details=[*why, *_probes(item, record), *others])
@@ -145,9 +135,7 @@ def _probes(item: Item, record: Record) -> list[tuple[str, str]]:
 
 
 def probed(verdict: Verdict, record: Record) -> list[str]:
-    """
-    Return what probes show of a call in lines, none where it was not probed.
-    """
+    """Return what probes show of a call in lines, none where it was not probed."""
     own = [each for each in record.tap_audits if (each.case, each.target) == (verdict.case, verdict.target)]
     return [line for each in own for line in each.lines]
 
@@ -165,9 +153,7 @@ def _causes(group: Group, record: Record) -> list[tuple[str, str]]:
 
 
 def seen(group: Group, record: Record) -> str:
-    """
-    Return on how many of the calls under its condition a group was seen, and how many other calls agree.
-    """
+    """Return on how many of the calls under its condition a group was seen, and how many other calls agree."""
     said = {name: share(group, each) for name, each in group.targets.items()}
     first = next(iter(group.targets))
     counts, (failing, of) = record.counts(first), group.targets[first]
@@ -178,16 +164,12 @@ def seen(group: Group, record: Record) -> str:
 
 
 def share(group: Group, each: Seen) -> str:
-    """
-    Return on how many calls of how many a group was seen on one target.
-    """
+    """Return on how many calls of how many a group was seen on one target."""
     return f"{each.seen} of {each.of} {'such calls' if group.condition.wanted else 'calls'}"
 
 
 def block(verdict: Verdict, case: Case | None, ledger: Ledger = Ledger()) -> Block:  # noqa: B008 - frozen
-    """
-    Return what to say about one verdict; without the case, what the record alone holds.
-    """
+    """Return what to say about one verdict; without the case, what the record alone holds."""
     call = case.call if case is not None else None
     return Block(
         verdict=verdict,
@@ -213,9 +195,7 @@ def _numbers(verdict: Verdict) -> list[tuple[str, str]]:
 
 
 def aligned(expected: Sequence[Any], got: Sequence[Any]) -> tuple[str, str]:
-    """
-    Return two rows of numbers under each other.
-    """
+    """Return two rows of numbers under each other."""
     texts = [(numeral(one), numeral(other)) for one, other in zip(expected, got, strict=True)]
     widths = [max(map(len, pair)) for pair in texts]
     rows = [" ".join(pair[side].rjust(width) for pair, width in zip(texts, widths, strict=True)) for side in (0, 1)]
@@ -223,9 +203,7 @@ def aligned(expected: Sequence[Any], got: Sequence[Any]) -> tuple[str, str]:
 
 
 def parameters(call: Call) -> str:
-    """
-    Return operation, shapes and the parameters that are not at their defaults, in the case format's words.
-    """
+    """Return operation, shapes and the parameters that are not at their defaults, in the case format's words."""
     shapes = [
         f"{name} {'x'.join(map(str, call.array(name).shape))} {call.letters(name)}"
         for name in ARRAYS
@@ -261,9 +239,7 @@ def _reproduction(verdict: Verdict, call: Call | None) -> list[tuple[str, str]]:
 
 
 def small(call: Call) -> list[tuple[str, str]]:
-    """
-    Return the names of the arrays of a call that are small enough to be written out, as Python has them.
-    """
+    """Return the names of the arrays of a call that are small enough to be written out, as Python has them."""
     return [(name, written(call.array(name))) for name in OPERANDS if _is_small(call, name)]
 
 

@@ -27,16 +27,12 @@ _ESCAPED = {"<": r"\u003c", ">": r"\u003e", "&": r"\u0026"}
 
 
 def render(record: Record, corpus: Corpus, ledger: Ledger) -> str:
-    """
-    Return the page of a record.
-    """
+    """Return the page of a record."""
     return _page(sheet(record, corpus, ledger))
 
 
 def compared(found: Comparison, corpus: Corpus, ledger: Ledger, notes: Sequence[str] = ()) -> str:
-    """
-    Return the page of two records that are compared, with notes above all.
-    """
+    """Return the page of two records that are compared, with notes above all."""
     return _page(diff_page_data.sheet(found, corpus, ledger, notes))
 
 
@@ -59,9 +55,7 @@ def _page(said: Mapping[str, Any]) -> str:
 
 
 def embedded(data: Any) -> str:
-    """
-    Return data as JSON that can stand in a script element.
-    """
+    """Return data as JSON that can stand in a script element."""
     text = json.dumps(data, separators=(",", ":"))
     for character, escaped in _ESCAPED.items():
         text = text.replace(character, escaped)

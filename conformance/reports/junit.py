@@ -1,6 +1,4 @@
-"""
-The report as JUnit XML: a test suite for each target, a test case for each verdict.
-"""
+"""The report as JUnit XML: a test suite for each target, a test case for each verdict."""
 
 from __future__ import annotations
 
@@ -18,9 +16,7 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def render(record: Record, cases: Mapping[str, Case] = MappingProxyType({})) -> str:
-    """
-    Return the XML text; clauses are said of what is among `cases`.
-    """
+    """Return the XML text; clauses are said of what is among `cases`."""
     root = ElementTree.Element("testsuites", name="conv-conformance")
     groups: dict[tuple[str, str], list[Group]] = {}
     for group, target, case in _members(record):
@@ -78,7 +74,5 @@ def _add(suite: ElementTree.Element, record: Record, verdict: Verdict, groups: S
 
 
 def clean(text: str) -> str:
-    """
-    Return a text without the characters that XML cannot hold.
-    """
+    """Return a text without the characters that XML cannot hold."""
     return _FORBIDDEN.sub("\ufffd", text)

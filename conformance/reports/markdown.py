@@ -1,6 +1,4 @@
-"""
-The report as Markdown, for a job's summary page.
-"""
+"""The report as Markdown, for a job's summary page."""
 
 from __future__ import annotations
 
@@ -20,9 +18,7 @@ SIZE = 900_000
 def render(
     record: Record, cases: Mapping[str, Case], ledger: Ledger, clauses: Mapping[str, Clause] = MappingProxyType({})
 ) -> str:
-    """
-    Return the whole report, cut to `SIZE` bytes.
-    """
+    """Return the whole report, cut to `SIZE` bytes."""
     why = [f"{escaped(each.text)}\n" for each in record.attributions]
     parts = ["# Convolution conformance\n", *why, _platform(record), _table(record), *_failures(record)]
     found = items(record, cases)
@@ -110,9 +106,7 @@ def _unsupported(record: Record) -> str:
 
 
 def escaped(text: str) -> str:
-    """
-    Return a text that Markdown shows as it is, on one line.
-    """
+    """Return a text that Markdown shows as it is, on one line."""
     for special in "\\`*_[]<>|#":
         text = text.replace(special, f"\\{special}")
     return " ".join(text.split())

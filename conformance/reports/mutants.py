@@ -1,6 +1,4 @@
-"""
-What mutants tell of the corpus, for a person and as JSON.
-"""
+"""What mutants tell of the corpus, for a person and as JSON."""
 
 from __future__ import annotations
 
@@ -21,9 +19,7 @@ STEP = 50
 
 @contextmanager
 def mutant_progress(console: Console, count: int) -> Iterator[Done]:
-    """
-    Yield a function that is told each mutant that is done: a bar on a terminal, now and then a line in a log.
-    """
+    """Yield a function that is told each mutant that is done: a bar on a terminal, now and then a line in a log."""
     if not console.is_terminal:
         yield _lines(console, count)
         return
@@ -131,9 +127,7 @@ def _table(first: str, *others: str) -> Table:
 
 
 def counts(kills: Kills) -> dict[str, int]:
-    """
-    Return how many mutants there are, those with equal kills once, and how many were noticed.
-    """
+    """Return how many mutants there are, those with equal kills once, and how many were noticed."""
     repeated = sum(len(names) - 1 for names in kills.alike()) if kills.is_whole else 0
     mutants = len(kills.by_mutant) - repeated
     return {"mutants": mutants, "killed": mutants - len(kills.survivors), "equivalent": 0}

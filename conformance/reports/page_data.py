@@ -54,18 +54,14 @@ WORDS: Mapping[str, Word] = {
 
 
 class Once:
-    """
-    What stands in many places, texts or other plain data, each once.
-    """
+    """What stands in many places, texts or other plain data, each once."""
 
     def __init__(self) -> None:
         self.all: list[Any] = []
         self._places: dict[str, int] = {}
 
     def place(self, each: Any) -> int:
-        """
-        Return at which place it is.
-        """
+        """Return at which place it is."""
         key = json.dumps(each)
         if key not in self._places:
             self._places[key] = len(self.all)
@@ -75,9 +71,7 @@ class Once:
 
 @dataclass(frozen=True, kw_only=True)
 class Said:
-    """
-    What is said of cases on targets: `letters` by the id of a case, one for each target, and `details` by both.
-    """
+    """What is said of cases on targets: `letters` by the id of a case, one for each target, and `details` by both."""
 
     words: Sequence[Word]
     letters: Mapping[str, str]
@@ -86,9 +80,7 @@ class Said:
 
 
 def sheet(record: Record, corpus: Corpus, ledger: Ledger) -> dict[str, Any]:
-    """
-    Return what the page of a record shows.
-    """
+    """Return what the page of a record shows."""
     return {
         "title": "Convolution conformance",
         "about": list(about(record)),
@@ -142,23 +134,17 @@ def areas(corpus: Corpus, cited: Iterable[str]) -> list[dict[str, Any]]:
 
 
 def word(verdict: Verdict) -> Word:
-    """
-    Return the word of a verdict.
-    """
+    """Return the word of a verdict."""
     return WORDS[verdict.severity or "silent"] if verdict.verdict == "disagree" else WORDS[verdict.verdict]
 
 
 def version(target: TargetInfo) -> str:
-    """
-    Return framework, version and device of a target.
-    """
+    """Return framework, version and device of a target."""
     return f"{target.framework} {target.version}".strip() + f" on {target.device}"
 
 
 def shown(verdict: Verdict, case: Case | None, ledger: Ledger, record: Record) -> dict[str, Any]:
-    """
-    Return what is told of a wrong output, nothing of another verdict: labelled lines, what was returned, its causes.
-    """
+    """Return what is told of a wrong output, nothing of another verdict: labelled lines, what was returned, its causes."""
     if verdict.finding is None:
         return {}
     told = block(verdict, case, ledger)
@@ -198,9 +184,7 @@ def _why(verdict: Verdict) -> Iterator[str]:
 
 
 def about(record: Record) -> Iterator[str]:
-    """
-    Yield what a record is of: suite, corpus and date, then the platform.
-    """
+    """Yield what a record is of: suite, corpus and date, then the platform."""
     suite, platform = record.header["suite"], record.header["platform"]
     date = [record.header["date"]] if "date" in record.header else []
     yield ", ".join([f"conv-conformance {suite['version']}", f"corpus {suite['corpus'][:19]}", *date])

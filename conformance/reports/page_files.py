@@ -1,6 +1,4 @@
-"""
-The files from which pages are made: templates, styles, scripts.
-"""
+"""The files from which pages are made: templates, styles, scripts."""
 
 from __future__ import annotations
 
@@ -10,14 +8,10 @@ from importlib.resources import files
 
 
 def read(name: str) -> str:
-    """
-    Return the text of a file of `reports/page`.
-    """
+    """Return the text of a file of `reports/page`."""
     return files("conv_conformance.reports").joinpath("page", name).read_text(encoding="utf-8")
 
 
 def digest(text: str) -> str:
-    """
-    Return the digest of a style or script, as a content security policy names what it lets through.
-    """
+    """Return the digest of a style or script, as a content security policy names what it lets through."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -1,6 +1,4 @@
-"""
-The arrays of a case as the page draws them, and which elements of its input each element of its output reads.
-"""
+"""The arrays of a case as the page draws them, and which elements of its input each element of its output reads."""
 
 from __future__ import annotations
 
@@ -24,9 +22,7 @@ LEVELS = 255
 
 
 def pictures(call: Call, expected: Expectation) -> dict[str, Any]:
-    """
-    Return `arrays`, those of a call and what is expected; `reads` and `runs` where input and output are written out.
-    """
+    """Return `arrays`, those of a call and what is expected; `reads` and `runs` where input and output are written out."""
     arrays = drawn(call, expected)
     named = [each for each in arrays if each["name"] in ("input", "output")]
     is_whole = len(named) > 1 and all("values" in each for each in named)
@@ -67,9 +63,7 @@ def _drawn(name: str, array: Array, letters: str) -> dict[str, Any]:
 
 
 def written(array: Array) -> list[Any]:
-    """
-    Return the elements of an array in memory order, as JSON can hold them.
-    """
+    """Return the elements of an array in memory order, as JSON can hold them."""
     flat = np.asarray(array.ravel())
     elements: list[Any] = export.array(flat, "complex128" if flat.dtype.kind == "c" else flat.dtype.name)["values"]
     return elements
@@ -141,9 +135,7 @@ def _run(call: Call, at: int) -> dict[str, dict[str, list[int]]]:
 
 
 def nearby(finding: Finding | None) -> list[dict[str, Any]]:
-    """
-    Return what a finding holds of an array that was returned: its numbers, from where on, and which of them are wrong.
-    """
+    """Return what a finding holds of an array that was returned: its numbers, from where on, and which of them are wrong."""
     if finding is None or finding.first_index is None:
         return []
     said = {

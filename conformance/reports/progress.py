@@ -1,6 +1,4 @@
-"""
-What a person sees while a run goes: bars on a terminal, plain lines in a log.
-"""
+"""What a person sees while a run goes: bars on a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
@@ -20,9 +18,7 @@ from ..running import Listener
 def run_progress(
     console: Console, targets: Sequence[str], cases: int, given: Iterable[Verdict] = ()
 ) -> Iterator[Listener]:
-    """
-    Yield a function that shows what it is told, after the verdicts that were `given` before.
-    """
+    """Yield a function that shows what it is told, after the verdicts that were `given` before."""
     counts = _Counts(given)
     if not console.is_terminal:
         yield _Lines(console, cases, counts)
@@ -50,9 +46,7 @@ def run_progress(
 
 
 class _Counts:
-    """
-    How many verdicts each target has, and how many of them are unexpected.
-    """
+    """How many verdicts each target has, and how many of them are unexpected."""
 
     def __init__(self, given: Iterable[Verdict]) -> None:
         self.done: Counter[str] = Counter()
@@ -68,9 +62,7 @@ class _Counts:
 
 
 class _Lines:
-    """
-    One line when a target starts, one when it has been judged.
-    """
+    """One line when a target starts, one when it has been judged."""
 
     def __init__(self, console: Console, cases: int, counts: _Counts) -> None:
         self._console = console

@@ -21,9 +21,7 @@ PLACES = 200
 
 
 class Dot(NamedTuple):
-    """
-    Results at one place of the scale, in percent of its length.
-    """
+    """Results at one place of the scale, in percent of its length."""
 
     at: float
     text: str
@@ -31,9 +29,7 @@ class Dot(NamedTuple):
 
 
 class Row(NamedTuple):
-    """
-    What was seen of one target: classes with counts, the largest error, and dots.
-    """
+    """What was seen of one target: classes with counts, the largest error, and dots."""
 
     target: str
     classes: str
@@ -42,18 +38,14 @@ class Row(NamedTuple):
 
 
 class Plot(NamedTuple):
-    """
-    Rows under one scale, whose marks are places with the numbers that they stand for.
-    """
+    """Rows under one scale, whose marks are places with the numbers that they stand for."""
 
     marks: Sequence[tuple[float, str]]
     rows: Sequence[Row]
 
 
 def plot(record: Record) -> Plot:
-    """
-    Return the plot of a record, without rows where no result tells its error.
-    """
+    """Return the plot of a record, without rows where no result tells its error."""
     drawn = [verdict for verdict in record.verdicts if verdict.error_uS is not None]
     most = max([FEWEST, *(ceil(log2(each.error_uS)) for each in drawn if each.error_uS)])
     by_target = {info.name: [each for each in drawn if each.target == info.name] for info in record.targets}

@@ -1,6 +1,4 @@
-"""
-Numbers as a person reads them: as short as they can be without looking like another.
-"""
+"""Numbers as a person reads them: as short as they can be without looking like another."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-The report on a terminal, or in a log: what causes explain, a block for each disagreement, a table of verdicts.
-"""
+"""The report on a terminal, or in a log: what causes explain, a block for each disagreement, a table of verdicts."""
 
 from __future__ import annotations
 
@@ -52,9 +50,7 @@ def show(
     ledger: Ledger,
     clauses: Mapping[str, Clause] = MappingProxyType({}),
 ) -> None:
-    """
-    Print the whole report.
-    """
+    """Print the whole report."""
     for each in record.attributions:
         console.print(Text(each.text, "bold"), soft_wrap=not console.is_terminal)
     if record.attributions:
@@ -71,18 +67,14 @@ def show(
 
 
 def text(verdict: Verdict, case: Case | None, ledger: Ledger) -> str:
-    """
-    Return one block as plain text, for reports that are no terminal.
-    """
+    """Return one block as plain text, for reports that are no terminal."""
     file = StringIO()
     _show_block(Console(file=file, width=100, no_color=True, highlight=False), block(verdict, case, ledger))
     return "\n".join(line.rstrip() for line in file.getvalue().rstrip().splitlines())
 
 
 def counted(console: Console, record: Record) -> Table | Text:
-    """
-    Return the table of targets and verdicts, with headers of two lines where it is too wide, else as lines of text.
-    """
+    """Return the table of targets and verdicts, with headers of two lines where it is too wide, else as lines of text."""
     wide = console.options.update(max_width=10_000)
     for headers in ({}, BROKEN):
         made = table(record, headers)
@@ -176,9 +168,7 @@ def _show_unsaid(console: Console, record: Record, target: str) -> None:
 
 
 def unsteady(found: Followed) -> list[str]:
-    """
-    Return a line for each target that follows several alternatives of one clause: which, and how often each.
-    """
+    """Return a line for each target that follows several alternatives of one clause: which, and how often each."""
     return [
         f"{target} follows several alternatives: "
         + "; ".join(f"{clause} {said(names)}" for clause, names in sorted(clauses.items()))
@@ -187,16 +177,12 @@ def unsteady(found: Followed) -> list[str]:
 
 
 def said(names: Counter[str]) -> str:
-    """
-    Return alternatives with their counts, such as `computes 4, refuses 2`.
-    """
+    """Return alternatives with their counts, such as `computes 4, refuses 2`."""
     return ", ".join(f"{name} {count}" for name, count in names.most_common())
 
 
 def reasons(verdicts: Sequence[Verdict]) -> Mapping[str, int]:
-    """
-    Return why calls were unsupported or not run, with counts, the commonest first.
-    """
+    """Return why calls were unsupported or not run, with counts, the commonest first."""
     counted: dict[str, int] = {}
     for verdict in verdicts:
         if verdict.verdict in ("unsupported", "not-run"):

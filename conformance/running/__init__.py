@@ -1,6 +1,4 @@
-"""
-A selection of cases becomes a record: cases are sent to targets, judged, resumed and compared across releases.
-"""
+"""A selection of cases becomes a record: cases are sent to targets, judged, resumed and compared across releases."""
 
 from __future__ import annotations
 

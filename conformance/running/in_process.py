@@ -46,9 +46,7 @@ def _observed(work: Workbench, packed: bytes) -> Observation:
 
 
 class _Unmarked:
-    """
-    Takes no notes of progress: nobody watches this process.
-    """
+    """Takes no notes of progress: nobody watches this process."""
 
     def mark(self, case: int, phase: int, words: str = "") -> None:
         """Do nothing."""

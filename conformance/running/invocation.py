@@ -1,6 +1,4 @@
-"""
-A run as a person asks for it: which cases, shown while it goes, written down, and what there is to say at the end.
-"""
+"""A run as a person asks for it: which cases, shown while it goes, written down, and what there is to say at the end."""
 
 from __future__ import annotations
 
@@ -34,9 +32,7 @@ _GO_ON = "what was judged is in it: `run --resume` goes on"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Outcome:
-    """
-    A finished run, its record, notes for the user, and where our own faults were raised.
-    """
+    """A finished run, its record, notes for the user, and where our own faults were raised."""
 
     run: Run
     record: Record
@@ -45,9 +41,7 @@ class Outcome:
 
 
 def cores() -> int:
-    """
-    Return how many cores this process may use.
-    """
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -169,9 +163,7 @@ def ledger(files: Sequence[str], *, shipped: bool) -> tuple[Ledger, Mapping[str,
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Invocation:
-    """
-    What is run: which cases of which selection, on which targets, how, and against which ledger, as records say it.
-    """
+    """What is run: which cases of which selection, on which targets, how, and against which ledger, as records say it."""
 
     selection: Selection
     cases: Corpus
@@ -304,9 +296,7 @@ def _notes(made: Run) -> list[str]:
 
 
 def _tracebacks(made: Run) -> list[str]:
-    """
-    Return each traceback once, with the first target or case that it is of.
-    """
+    """Return each traceback once, with the first target or case that it is of."""
     raised = [(target.traceback, target.info.name) for target in made.targets]
     raised += [(verdict.traceback, f"{verdict.target}: {verdict.case}") for verdict in made.verdicts]
     first = {traceback: where for traceback, where in reversed(raised) if traceback}

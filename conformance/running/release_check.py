@@ -1,6 +1,4 @@
-"""
-A release that might be installed, held against the one that is: the same targets in two environments.
-"""
+"""A release that might be installed, held against the one that is: the same targets in two environments."""
 
 from __future__ import annotations
 
@@ -25,9 +23,7 @@ Printer = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """
-    One of the two: its targets, each in an environment, and the versions of everything there.
-    """
+    """One of the two: its targets, each in an environment, and the versions of everything there."""
 
     adapters: Sequence[Adapter]
     environments: Sequence[Environment]
@@ -187,9 +183,7 @@ def run(
 
 
 def compared(record: Record, before: Side, after: Side, cases: Mapping[str, Case]) -> Comparison:
-    """
-    Return what changed between the sides of a run, with the packages that are not the same.
-    """
+    """Return what changed between the sides of a run, with the packages that are not the same."""
     found = comparison.compared(_of(record, before), _of(record, after), cases)
     return replace(found, apart={**found.apart, **different(before, after)})
 
@@ -206,9 +200,7 @@ def _of(record: Record, some: Side) -> Record:
 
 
 def different(before: Side, after: Side) -> Mapping[str, tuple[str, str]]:
-    """
-    Return the packages, and Python, that are there in other versions on the two sides.
-    """
+    """Return the packages, and Python, that are there in other versions on the two sides."""
     one, other = (_versions(some) for some in (before, after))
     return {name: (one[name], other[name]) for name in sorted(one) if one[name] != other.get(name, one[name])}
 

@@ -1,6 +1,4 @@
-"""
-A record that was cut short, gone on with as it was begun.
-"""
+"""A record that was cut short, gone on with as it was begun."""
 
 from __future__ import annotations
 
@@ -110,9 +108,7 @@ def opened(path: Path) -> IO[str]:
 
 
 def _cut(file: IO[bytes]) -> bool:
-    """
-    Cut off what was cut short, and groups; return whether the last line that is left has its end.
-    """
+    """Cut off what was cut short, and groups; return whether the last line that is left has its end."""
     begin, end, kept = 0, 0, b""
     for line in file:
         if line.startswith(b'{"group"') or not (line.endswith(b"\n") or parsed_line(line)):

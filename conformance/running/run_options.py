@@ -1,6 +1,4 @@
-"""
-What a run is asked for, by the names of the parameters of the command `run`.
-"""
+"""What a run is asked for, by the names of the parameters of the command `run`."""
 
 from __future__ import annotations
 

@@ -25,9 +25,7 @@ Listener: TypeAlias = Callable[["TargetInfo | Verdict | Timing"], None]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TargetRun:
-    """
-    Every verdict on one target.
-    """
+    """Every verdict on one target."""
 
     info: TargetInfo
     verdicts: Sequence[Verdict]
@@ -47,9 +45,7 @@ class TargetRun:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Run:
-    """
-    Every verdict of a run, target by target in the order asked for.
-    """
+    """Every verdict of a run, target by target in the order asked for."""
 
     targets: Sequence[TargetRun]
 
@@ -60,9 +56,7 @@ class Run:
             yield from target.verdicts
 
     def exit_code(self, *, strict_known: bool = False, fail_on: Sequence[str] = SEVERITIES) -> int:
-        """
-        Return 4 for a fault of ours, else 3 if a target could not or did not run, else 1 for a failure, else 0.
-        """
+        """Return 4 for a fault of ours, else 3 if a target could not or did not run, else 1 for a failure, else 0."""
         verdicts = {verdict.verdict for verdict in self.verdicts}
         if "suite-error" in verdicts or any(target.info.is_fault for target in self.targets):
             return 4
@@ -75,9 +69,7 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Runner:
-    """
-    How to run: on which terms, against which ledger, how many targets at once, at most how many cases in a batch.
-    """
+    """How to run: on which terms, against which ledger, how many targets at once, at most how many cases in a batch."""
 
     terms: Terms = field(default_factory=Terms)
     ledger: Ledger = field(default_factory=Ledger)
@@ -109,9 +101,7 @@ class Runner:
         return Run(targets=[_finished(course) for course in courses])
 
     def _go(self, cases: Sequence[Case], courses: Sequence[TargetSession], threads: ThreadPoolExecutor) -> None:
-        """
-        Let every target go through every batch, whose plan is made while the batch before it is run.
-        """
+        """Let every target go through every batch, whose plan is made while the batch before it is run."""
         device = threading.Lock()
         owed = (at for at in range(len(cases)) if any(course.owes(at) for course in courses))
         before: Sequence[int] = ()
@@ -134,9 +124,7 @@ class Runner:
 def _serve(
     course: TargetSession, places: Sequence[int], plan: Plan, device: threading.Lock, before: Future[None] | None
 ) -> None:
-    """
-    Let a target go through a batch once it is through with the one before; the accelerator serves one at a time.
-    """
+    """Let a target go through a batch once it is through with the one before; the accelerator serves one at a time."""
     if before is not None:
         before.result()
     with device if course.is_exclusive else nullcontext():

@@ -1,6 +1,4 @@
-"""
-Where the observations of one target become verdicts.
-"""
+"""Where the observations of one target become verdicts."""
 
 from __future__ import annotations
 
@@ -51,16 +49,12 @@ class TargetJudge:
         self._verdicts: dict[int, Verdict] = {}
 
     def begin(self, info: TargetInfo, ledger: Ledger) -> None:
-        """
-        Take down what the target says of itself, and the entries of the ledger that speak of it.
-        """
+        """Take down what the target says of itself, and the entries of the ledger that speak of it."""
         self._info = info
         self._ledger = ledger
 
     def see(self, number: int, observation: Observation) -> None:
-        """
-        Take an observation: judge it, or keep it until its twins have been seen, if the call was raised.
-        """
+        """Take an observation: judge it, or keep it until its twins have been seen, if the call was raised."""
         if observation.outcome == SKIPPED:
             observation = Observation(outcome="suite-error", message="the worker skipped a call that is no follow-up")
         elif number in self._is_twin:
@@ -114,9 +108,7 @@ class TargetJudge:
         self._tell(verdict)
 
     def doubted(self) -> Sequence[Case]:
-        """
-        Return the cases that statistics alone speak against, to be seen on other numbers before that counts.
-        """
+        """Return the cases that statistics alone speak against, to be seen on other numbers before that counts."""
         self._weigh()
         return [self._plan.cases[at] for at in self._doubted]
 

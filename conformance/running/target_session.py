@@ -1,6 +1,4 @@
-"""
-The course of one target through a run: batch after batch, each with a worker of its own.
-"""
+"""The course of one target through a run: batch after batch, each with a worker of its own."""
 
 from __future__ import annotations
 
@@ -62,9 +60,7 @@ class TargetSession:
         return self._adapter.is_exclusive
 
     def owes(self, at: int) -> bool:
-        """
-        Say whether the case at a place has no verdict yet.
-        """
+        """Say whether the case at a place has no verdict yet."""
         return self._verdicts[at] is None
 
     def serve(self, places: Sequence[int], plan: Plan) -> None:
@@ -172,9 +168,7 @@ class TargetSession:
 
 
 def described(adapter: Adapter, ready: Ready) -> TargetInfo:
-    """
-    Return what a target says of itself, once it is ready.
-    """
+    """Return what a target says of itself, once it is ready."""
     about = ready.about
     return TargetInfo(
         name=str(adapter),

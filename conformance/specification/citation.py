@@ -77,17 +77,13 @@ class Citation:
 
 
 def of_suite(corpus: Corpus) -> Citation:
-    """
-    Return how the whole suite is cited, with the digest of the corpus, which every record holds.
-    """
+    """Return how the whole suite is cited, with the digest of the corpus, which every record holds."""
     place = versions.address(versions.current())
     return Citation(date=RELEASED, anchor=place, digest=f"corpus {corpus.digest}")
 
 
 def of_clause(clause: Clause) -> Citation:
-    """
-    Return how a clause is cited: with its sentence, the version of the specification, and the digest of its meaning.
-    """
+    """Return how a clause is cited: with its sentence, the version of the specification, and the digest of its meaning."""
     number = versions.current()
     released = versions.read(shipped() / versions.FILE)
     return Citation(

@@ -45,9 +45,7 @@ class Commentary:
 
 @dataclass(frozen=True, kw_only=True)
 class Area:
-    """
-    One page of the specification; `name` is that of its file, `path` is relative to the corpus.
-    """
+    """One page of the specification; `name` is that of its file, `path` is relative to the corpus."""
 
     name: str
     title: str
@@ -72,16 +70,12 @@ def load_commentary(corpus: Corpus, folder: Path | None = None) -> tuple[Area, .
 
 
 def areas(corpus: Corpus, folder: Path | None = None) -> tuple[Area, ...]:
-    """
-    Return the areas that can be read, whatever is wrong with them, and though they may say more than a corpus holds.
-    """
+    """Return the areas that can be read, whatever is wrong with them, and though they may say more than a corpus holds."""
     return tuple(_read(corpus, folder)[0])
 
 
 def wrong(corpus: Corpus, folder: Path | None = None) -> list[Problem]:
-    """
-    Return what `load` would have against the files and their corpus.
-    """
+    """Return what `load` would have against the files and their corpus."""
     return _read(corpus, folder)[1]
 
 
@@ -96,9 +90,7 @@ def _read(corpus: Corpus, folder: Path | None) -> tuple[list[Area], list[Problem
 
 
 def read_area(content: bytes, path: str) -> tuple[Area | None, list[Problem]]:
-    """
-    Return what a file holds, None where nothing can be made of it, and everything wrong with it.
-    """
+    """Return what a file holds, None where nothing can be made of it, and everything wrong with it."""
     root, problems = parse(content, path)
     reader = Reader(path)
     if root is None:

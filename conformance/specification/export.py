@@ -1,6 +1,4 @@
-"""
-The corpus as one JSON document, for programs in any language: every call with its arrays, and what is expected of it.
-"""
+"""The corpus as one JSON document, for programs in any language: every call with its arrays, and what is expected of it."""
 
 from __future__ import annotations
 
@@ -23,9 +21,7 @@ EXACT = 2**53
 
 
 def document(corpus: Corpus) -> dict[str, Any]:
-    """
-    Return the corpus as plain data: its version, the JSON schema of the document, clauses, and cases.
-    """
+    """Return the corpus as plain data: its version, the JSON schema of the document, clauses, and cases."""
     return {
         "format": FORMAT,
         "suite": {"version": __version__, "spec": versions.current(), "corpus": corpus.digest},
@@ -57,18 +53,14 @@ def _case(case: Case) -> dict[str, Any]:
 
 
 def call(made: Call) -> dict[str, Any]:
-    """
-    Return a call as the worker protocol describes it, its arrays written out.
-    """
+    """Return a call as the worker protocol describes it, its arrays written out."""
     present = (name for name in OPERANDS if getattr(made, name) is not None)
     arrays = {name: array(made.array(name), made.dtype_of(name)) for name in present}
     return {**wire.described(made), "arrays": arrays}
 
 
 def expectation(expected: Expectation, made: Call) -> dict[str, Any]:
-    """
-    Return what is expected of a call, under one key that says which kind it is.
-    """
+    """Return what is expected of a call, under one key that says which kind it is."""
     match expected:
         case Output():
             dtype = made.dtype.output or made.dtype.input

@@ -47,9 +47,7 @@ SILENT: Mapping[str, Any] = {
 
 
 def check(cases: Iterable[Case], lock: Lock) -> Iterator[Problem]:
-    """
-    Yield which released cases are gone, or say something else than they did.
-    """
+    """Yield which released cases are gone, or say something else than they did."""
     left = dict(lock)
     for case in cases:
         released = left.pop(case.id, None)
@@ -62,9 +60,7 @@ def check(cases: Iterable[Case], lock: Lock) -> Iterator[Problem]:
 
 
 def grown(cases: Iterable[Case], lock: Lock) -> dict[str, str]:
-    """
-    Return a lock that has the literal ones of some cases too; no entry is changed.
-    """
+    """Return a lock that has the literal ones of some cases too; no entry is changed."""
     new = (case for case in cases if not case.sweep and case.id not in lock)
     return {**{case.id: digest(case) for case in new}, **lock}
 
@@ -87,25 +83,19 @@ def read(path: Path) -> dict[str, str]:
 
 
 def encoded(lock: Lock) -> str:
-    """
-    Return the text of a file: sorted, one case a line.
-    """
+    """Return the text of a file: sorted, one case a line."""
     return json.dumps(lock, indent=0, sort_keys=True) + "\n"
 
 
 def digest(case: Case) -> str:
-    """
-    Return "sha256:" and the digest of what a case says.
-    """
+    """Return "sha256:" and the digest of what a case says."""
     meaning_digest = {"call": _call(case.call), "expect": _expected(case.expectation), "clauses": sorted(case.clauses)}
     text = json.dumps(meaning_digest, sort_keys=True)
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def meaning_digest(cases: Iterable[Case]) -> str:
-    """
-    Return the digest of what all literal cases say, in whatever order and files they stand.
-    """
+    """Return the digest of what all literal cases say, in whatever order and files they stand."""
     lines = sorted(f"{case.id} {digest(case)}" for case in cases if not case.sweep)
     return f"sha256:{hashlib.sha256(chr(10).join(lines).encode()).hexdigest()}"
 

@@ -1,6 +1,4 @@
-"""
-How pages say what is data in the corpus, in Markdown: the filters of their templates.
-"""
+"""How pages say what is data in the corpus, in Markdown: the filters of their templates."""
 
 from __future__ import annotations
 
@@ -43,9 +41,7 @@ ASKED = {
 
 
 def meaning(alternative: Alternative) -> str:
-    """
-    Return what an implementation does that follows an alternative.
-    """
+    """Return what an implementation does that follows an alternative."""
     if not alternative.is_refusal:
         asked = ASKED.get(alternative.precision or "", "")
         return f"{SWITCHED[alternative.switch]}{f', {asked}' if asked else ''}"
@@ -58,9 +54,7 @@ def meaning(alternative: Alternative) -> str:
 
 
 def where(clause: Clause) -> str:
-    """
-    Return the condition under which a clause leaves a choice, as an apposition.
-    """
+    """Return the condition under which a clause leaves a choice, as an apposition."""
     if not clause.when:
         return ", for the cases that ask it"
     return f", where {' and '.join(map(_rule, clause.when))}"
@@ -72,18 +66,14 @@ def _rule(name: str) -> str:
 
 
 def reference(reference: Reference) -> str:
-    """
-    Return a source as its short name, linked, and what it says.
-    """
+    """Return a source as its short name, linked, and what it says."""
     short = re.sub(r"https?://(www\.|github\.com/)?", "", reference.link)
     short = re.sub(r"/(issues|pull|discussions)/(\d+).*", r"#\2", short)
     return f"[{short}]({reference.link}): {reference.says}" if reference.says else f"[{short}]({reference.link})"
 
 
 def linked(text: str, address: Callable[[str], str]) -> str:
-    """
-    Return a text in which the clauses that it names are links; `address` leads to one, or is empty.
-    """
+    """Return a text in which the clauses that it names are links; `address` leads to one, or is empty."""
 
     def link(found: re.Match[str]) -> str:
         there = address(found["clause"]) if found["clause"] else ""

@@ -22,9 +22,7 @@ _CLAUSES = "clauses.yaml"
 
 
 class Promise(NamedTuple):
-    """
-    What a version promises of one clause: its anchor, the digest of its meaning, and what supersedes it, if anything.
-    """
+    """What a version promises of one clause: its anchor, the digest of its meaning, and what supersedes it, if anything."""
 
     anchor: str
     digest: str
@@ -33,9 +31,7 @@ class Promise(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """
-    A released version: its day, YYYY-MM-DD, and promises by clause.
-    """
+    """A released version: its day, YYYY-MM-DD, and promises by clause."""
 
     date: str
     clauses: Mapping[str, Promise]
@@ -60,9 +56,7 @@ def current(folder: Path | None = None) -> str:
 
 
 def check(clauses: Mapping[str, Clause], version: str, released: Versions) -> Iterator[Problem]:
-    """
-    Yield where clauses, as a version of the specification, break what released versions promise.
-    """
+    """Yield where clauses, as a version of the specification, break what released versions promise."""
     yield from _lost(clauses)
     if not released:
         return
@@ -131,16 +125,12 @@ def _said(alternative: Alternative) -> dict[str, Any]:
 
 
 def address(version: str, clause: Clause | None = None) -> str:
-    """
-    Return where a version of the specification is, or a clause in it: in every bundle, and below the documentation.
-    """
+    """Return where a version of the specification is, or a clause in it: in every bundle, and below the documentation."""
     return f"spec/{version}.html#{clause.anchor}" if clause else f"spec/{version}.html"
 
 
 def grown(released: Versions, version: str, date: str, clauses: Mapping[str, Clause]) -> Versions:
-    """
-    Return the versions with one more, unless it is one of them; none that is released is changed.
-    """
+    """Return the versions with one more, unless it is one of them; none that is released is changed."""
     made = Version(date=date, clauses={name: promise_of(clause) for name, clause in clauses.items()})
     return released if version in released else {**released, version: made}
 
@@ -169,9 +159,7 @@ def _version(content: Mapping[str, Mapping[str, str]]) -> Version:
 
 
 def encoded(released: Versions) -> str:
-    """
-    Return the text of a file: oldest first, one clause a line, in the order of the specification.
-    """
+    """Return the text of a file: oldest first, one clause a line, in the order of the specification."""
     content = {
         number: {
             "date": each.date,

@@ -1,6 +1,4 @@
-"""
-Processes that make the calls of one target, the protocol that they speak, and the targets and environments they serve.
-"""
+"""Processes that make the calls of one target, the protocol that they speak, and the targets and environments they serve."""
 
 from __future__ import annotations
 

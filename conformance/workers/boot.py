@@ -1,6 +1,4 @@
-"""
-How an interpreter of another environment finds the engine and its backends: as text, for it cannot import them yet.
-"""
+"""How an interpreter of another environment finds the engine and its backends: as text, for it cannot import them yet."""
 
 from __future__ import annotations
 

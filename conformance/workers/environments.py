@@ -54,16 +54,12 @@ class Environment:
 
 
 def folder() -> Path:
-    """
-    Return where environments are kept.
-    """
+    """Return where environments are kept."""
     return cache.folder() / "environments"
 
 
 def installed() -> Environment:
-    """
-    Return the environment in which this process runs.
-    """
+    """Return the environment in which this process runs."""
     return existing(Path(sys.executable))
 
 
@@ -129,9 +125,7 @@ def made(requirements: Sequence[str], kept: Sequence[str] = (), pip: Sequence[st
 
 
 def pins(names: Sequence[str]) -> list[str]:
-    """
-    Return requirements for the versions that are installed here, of what is installed.
-    """
+    """Return requirements for the versions that are installed here, of what is installed."""
     found = []
     for name in names:
         try:
@@ -143,17 +137,13 @@ def pins(names: Sequence[str]) -> list[str]:
 
 
 def kept() -> dict[Path, int]:
-    """
-    Return the environments that are kept, with the bytes that each takes.
-    """
+    """Return the environments that are kept, with the bytes that each takes."""
     homes = sorted(home for home in folder().glob("*") if home.is_dir())
     return {home: sum(file.lstat().st_size for file in home.rglob("*") if not file.is_dir()) for home in homes}
 
 
 def pruned() -> tuple[int, int]:
-    """
-    Remove every environment; return how many there were, and how many bytes they took.
-    """
+    """Remove every environment; return how many there were, and how many bytes they took."""
     found = kept()
     for home in found:
         with FileLock(f"{home}.lock"):

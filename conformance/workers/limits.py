@@ -1,6 +1,4 @@
-"""
-On what terms workers run: in which interpreter, with which plugins, within which limits.
-"""
+"""On what terms workers run: in which interpreter, with which plugins, within which limits."""
 
 from __future__ import annotations
 
@@ -13,9 +11,7 @@ import psutil
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """
-    What a worker may take before it is stopped.
-    """
+    """What a worker may take before it is stopped."""
 
     #: Seconds for one call.
     timeout: float = 60.0
@@ -31,9 +27,7 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Terms:
-    """
-    What holds for every worker of a run.
-    """
+    """What holds for every worker of a run."""
 
     limits: Limits = field(default_factory=Limits)
     #: Modules to import before the framework, such as a device's plugin.

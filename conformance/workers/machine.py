@@ -1,6 +1,4 @@
-"""
-The machine on which a run was made.
-"""
+"""The machine on which a run was made."""
 
 from __future__ import annotations
 
@@ -37,9 +35,7 @@ DECISIVE = (
 
 @cache
 def describe() -> dict[str, Any]:
-    """
-    Return machine, processor, its decisive flags, operating system and Python, as the record holds them.
-    """
+    """Return machine, processor, its decisive flags, operating system and Python, as the record holds them."""
     info = _cpuinfo()
     words = set((info.get("flags") or info.get("Features") or "").split())
     return {

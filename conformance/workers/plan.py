@@ -1,6 +1,4 @@
-"""
-What every target is asked: the packed calls of some cases, and of the twins of their refusals.
-"""
+"""What every target is asked: the packed calls of some cases, and of the twins of their refusals."""
 
 from __future__ import annotations
 
@@ -17,9 +15,7 @@ from . import wire
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
-    """
-    What every target of a run is asked: a packed call for each case, at the case's position, then for each twin.
-    """
+    """What every target of a run is asked: a packed call for each case, at the case's position, then for each twin."""
 
     cases: Sequence[Case]
     calls: Sequence[bytes]
@@ -44,9 +40,7 @@ BATCH, BYTES = 4000, 400_000_000
 def batches(
     cases: Sequence[Case], places: Iterable[int], most: int = BATCH, weight: int = BYTES
 ) -> Iterator[Sequence[int]]:
-    """
-    Yield the places of cases in batches, each once its cases are built: `most` cases, or `weight` bytes of arrays.
-    """
+    """Yield the places of cases in batches, each once its cases are built: `most` cases, or `weight` bytes of arrays."""
     batch: list[int] = []
     built = 0
     for at in places:
@@ -83,9 +77,7 @@ def _arrays(call: Call) -> Iterator[Array]:
 
 
 def make_plan(cases: Sequence[Case]) -> Plan:
-    """
-    Pack the calls of the cases, and of the twins of their refusals, each twin once.
-    """
+    """Pack the calls of the cases, and of the twins of their refusals, each twin once."""
     calls = [wire.pack_call(at, case.call, repeat=_is_full_precision(case.call)) for at, case in enumerate(cases)]
     seen: dict[bytes, int] = {}
     twins = [
@@ -103,9 +95,7 @@ def _add_twin(twin: Call, calls: list[bytes], seen: dict[bytes, int]) -> int:
 
 
 def refusals(expectation: Expectation) -> list[Refusal]:
-    """
-    Return the refusals that an expectation allows, whose twins are called as well.
-    """
+    """Return the refusals that an expectation allows, whose twins are called as well."""
     match expectation:
         case Refusal():
             return [expectation]
@@ -143,7 +133,5 @@ SMOKE = Call(
 
 
 def smoke() -> bytes:
-    """
-    Return the call that every target must complete before any case: [0, 3, 4, 5] with the kernel [1, 2].
-    """
+    """Return the call that every target must complete before any case: [0, 3, 4, 5] with the kernel [1, 2]."""
     return wire.pack_call(-1, SMOKE)

@@ -1,6 +1,4 @@
-"""
-The workers of a run: one process for each target, and another when it dies.
-"""
+"""The workers of a run: one process for each target, and another when it dies."""
 
 from __future__ import annotations
 
@@ -32,9 +30,7 @@ def observe(
 
 
 class Service:
-    """
-    One target being served: which calls it still owes, and which of them it died of.
-    """
+    """One target being served: which calls it still owes, and which of them it died of."""
 
     def __init__(
         self, terms: Terms, adapter: Adapter, smoke: bytes, calls: Sequence[bytes], follow_ups: FollowUps
@@ -50,9 +46,7 @@ class Service:
         self._is_ready = False
 
     def events(self) -> Generator[Event, None, None]:
-        """
-        Start worker after worker until nothing is owed any more, or the target has died too often.
-        """
+        """Start worker after worker until nothing is owed any more, or the target has died too often."""
         has_failed = False
         while (self._waiting or not self._is_ready) and not has_failed:
             if len(self._deaths) >= self._terms.limits.deaths:

@@ -1,6 +1,4 @@
-"""
-One worker process as the parent sees it: started, heard, watched, and stopped.
-"""
+"""One worker process as the parent sees it: started, heard, watched, and stopped."""
 
 from __future__ import annotations
 
@@ -48,9 +46,7 @@ main(*sys.argv[3:])
 
 @dataclass(frozen=True, kw_only=True)
 class Ready:
-    """
-    The backend was made and its smoke call was completed; `about` is what it says of itself.
-    """
+    """The backend was made and its smoke call was completed; `about` is what it says of itself."""
 
     about: Message
     seconds: float
@@ -58,9 +54,7 @@ class Ready:
 
 @dataclass(frozen=True, kw_only=True)
 class Failed:
-    """
-    The target could not run at all; `is_fault` where the adapter is to blame, not the machine.
-    """
+    """The target could not run at all; `is_fault` where the adapter is to blame, not the machine."""
 
     reason: str
     is_fault: bool = False
@@ -69,9 +63,7 @@ class Failed:
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """
-    What became of the call with this number.
-    """
+    """What became of the call with this number."""
 
     number: int
     observation: Observation
@@ -81,15 +73,11 @@ Event: TypeAlias = "Ready | Failed | Seen"
 
 
 class Interrupted(Exception):
-    """
-    The run was stopped from outside.
-    """
+    """The run was stopped from outside."""
 
 
 class Died(Exception):
-    """
-    A worker ended, or was stopped, before it had done what it was asked.
-    """
+    """A worker ended, or was stopped, before it had done what it was asked."""
 
     def __init__(self, outcome: str, reason: str) -> None:
         super().__init__(reason)
@@ -98,9 +86,7 @@ class Died(Exception):
 
 
 class Worker:
-    """
-    One process, its files and its pipes.
-    """
+    """One process, its files and its pipes."""
 
     def __init__(
         self,
@@ -195,9 +181,7 @@ class Worker:
         return PHASES[PROGRESS.unpack_from(self._progress)[1]]
 
     def words_of(self, number: int) -> str:
-        """
-        Return a call that it has begun as an expression that can be pasted; nothing where it has not said it.
-        """
+        """Return a call that it has begun as an expression that can be pasted; nothing where it has not said it."""
         if PROGRESS.unpack_from(self._progress)[0] != number:
             return ""
         return readable(self._progress[PROGRESS.size :].partition(b"\0")[0].decode(errors="replace"))
@@ -258,9 +242,7 @@ class Worker:
         return Died("crash", f"the process ended with exit code {code}")
 
     def _hear_out(self) -> None:
-        """
-        Read what a process that has ended had still printed; one that it left behind may hold the pipe open.
-        """
+        """Read what a process that has ended had still printed; one that it left behind may hold the pipe open."""
         assert self._process.stdout is not None
         descriptor = self._process.stdout.fileno()
         os.set_blocking(descriptor, False)
@@ -277,9 +259,7 @@ class Worker:
                 return
 
     def close(self) -> None:
-        """
-        End the process, whatever it does, and remove its files.
-        """
+        """End the process, whatever it does, and remove its files."""
         if self._process.poll() is None:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(self._limits.grace if not self._expected else 0)
@@ -307,9 +287,7 @@ class Worker:
 
 
 class Watch:
-    """
-    Notices that a worker no longer moves, or has grown too large.
-    """
+    """Notices that a worker no longer moves, or has grown too large."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -318,9 +296,7 @@ class Watch:
         self._weighed = monotonic()
 
     def overdue(self, mark: tuple[int, int], is_ready: bool) -> str:
-        """
-        Return why the worker must be stopped, or an empty text; `mark` is the call it has begun, and how many it owes.
-        """
+        """Return why the worker must be stopped, or an empty text; `mark` is the call it has begun, and how many it owes."""
         now = monotonic()
         limit = self._limits.timeout if is_ready else self._limits.start
         # To have become ready is a move too: the first call is not begun at the very instant.
@@ -329,9 +305,7 @@ class Watch:
         return f"no end within {limit:g} s" if now - self._since > limit else ""
 
     def swollen(self, pid: int) -> str:
-        """
-        Return why the worker must be stopped for the memory it takes, or an empty text.
-        """
+        """Return why the worker must be stopped for the memory it takes, or an empty text."""
         now = monotonic()
         if now - self._weighed < 2 * TICK:
             return ""

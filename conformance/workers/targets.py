@@ -39,9 +39,7 @@ OTHERS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Adapter:
-    """
-    A target and where its adapter is: `module:Class`, `path.py:Class`, or a command with its arguments.
-    """
+    """A target and where its adapter is: `module:Class`, `path.py:Class`, or a command with its arguments."""
 
     target: Target
     locator: str = ""
@@ -65,9 +63,7 @@ class Adapter:
 
 @cache
 def known() -> Mapping[str, str]:
-    """
-    Return the adapters that are installed: short name -> `module:Class`.
-    """
+    """Return the adapters that are installed: short name -> `module:Class`."""
     return {point.name: point.value for point in sorted(entry_points(group=GROUP))}
 
 
@@ -138,33 +134,25 @@ def _fail(text: str, message: str, hint: str) -> NoReturn:
 
 @cache
 def modes_of(locator: str) -> Mapping[str, str]:
-    """
-    Return the modes of an installed adapter; the framework is not imported for it.
-    """
+    """Return the modes of an installed adapter; the framework is not imported for it."""
     modes: Mapping[str, str] = attribute(resolve_name(locator), "modes")
     return modes
 
 
 def needed(name: str) -> Sequence[str]:
-    """
-    Return the modules that the adapter called `name` needs, that of its framework first.
-    """
+    """Return the modules that the adapter called `name` needs, that of its framework first."""
     adapter: Any = resolve_name(known()[name])
     modules: Sequence[str] = getattr(adapter, "engines", {}).get(name) or attribute(adapter, "requires")
     return modules
 
 
 def missing(name: str) -> list[str]:
-    """
-    Return the modules that the adapter called `name` needs and that are not installed.
-    """
+    """Return the modules that the adapter called `name` needs and that are not installed."""
     return [module for module in needed(name) if find_spec(module) is None]
 
 
 def default(*, every: bool = False) -> list[Adapter]:
-    """
-    Return the targets that `run` takes when none is named: those whose framework is installed.
-    """
+    """Return the targets that `run` takes when none is named: those whose framework is installed."""
     names = DEFAULTS + OTHERS if every else DEFAULTS
     adapters = [resolve(name) for name in names if _split(name)[0] in known()]
     return [adapter for adapter in adapters if not missing(adapter.target.name)]

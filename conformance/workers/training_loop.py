@@ -45,25 +45,19 @@ def fitted(call: Call, prepare: Callable[[Call], Callable[[], Outputs]]) -> Outp
 
 
 def cotangent(training: Training, residual: Array) -> Array:
-    """
-    Return the gradient of the loss by the output: sign(r) / n, 0 at 0, or 2 * r / n, of n outputs.
-    """
+    """Return the gradient of the loss by the output: sign(r) / n, 0 at 0, or 2 * r / n, of n outputs."""
     return (np.sign(residual) if training.loss == "mae" else 2 * residual) / residual.size
 
 
 class Adam:
-    """
-    Adam as Algorithm 1 of Kingma and Ba (2015) has it, with epsilon beside the root of the corrected moment.
-    """
+    """Adam as Algorithm 1 of Kingma and Ba (2015) has it, with epsilon beside the root of the corrected moment."""
 
     def __init__(self, training: Training) -> None:
         self._terms = training
         self._moments: tuple[Any, Any] = (0.0, 0.0)
 
     def change(self, step: int, gradient: Array) -> Array:
-        """
-        Return what the update number `step` takes away from the kernel.
-        """
+        """Return what the update number `step` takes away from the kernel."""
         by, (first, second) = self._terms, self._moments
         first = by.beta_1 * first + (1 - by.beta_1) * gradient
         second = by.beta_2 * second + (1 - by.beta_2) * gradient**2
@@ -74,18 +68,14 @@ class Adam:
 
 
 class Momentum:
-    """
-    Gradient descent whose change is kept on, times `momentum`.
-    """
+    """Gradient descent whose change is kept on, times `momentum`."""
 
     def __init__(self, training: Training) -> None:
         self._terms = training
         self._change: Any = 0.0
 
     def change(self, step: int, gradient: Array) -> Array:
-        """
-        Return what the update number `step` takes away from the kernel.
-        """
+        """Return what the update number `step` takes away from the kernel."""
         self._change = self._terms.momentum * self._change + self._terms.rate(step) * gradient
         change: Array = self._change
         return change

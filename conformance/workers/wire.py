@@ -26,9 +26,7 @@ _TYPES: dict[str, np.dtype[Any]] = {}
 
 
 def pack(message: Message, arrays: Mapping[str, tuple[str, Array]] | None = None) -> bytes:
-    """
-    Write a message and its arrays, name -> (dtype name, array), little-endian and row-major.
-    """
+    """Write a message and its arrays, name -> (dtype name, array), little-endian and row-major."""
     if not arrays:
         return _dumps(message).encode() + b"\n"
     blobs = [array.tobytes() for _, array in arrays.values()]
@@ -80,9 +78,7 @@ def arrays_of(message: Message, buffer: Any, offset: int) -> dict[str, Array]:
 
 
 def described(call: Call) -> Message:
-    """
-    Return everything about a call but its arrays, by the words of the protocol.
-    """
+    """Return everything about a call but its arrays, by the words of the protocol."""
     message: Message = {
         "op": call.op,
         "strides": call.strides,
@@ -110,9 +106,7 @@ def described(call: Call) -> Message:
 
 
 def pack_call(index: int, call: Call, *, repeat: bool = False) -> bytes:
-    """
-    Write a call as the message number `index`; with `repeat` it is to be made twice and compared with itself.
-    """
+    """Write a call as the message number `index`; with `repeat` it is to be made twice and compared with itself."""
     message: Message = {"case": index, **described(call)}
     if repeat:
         message["repeat"] = True
@@ -125,9 +119,7 @@ name_of = cache(lambda dtype: str(dtype.name))
 
 
 class Form(NamedTuple):
-    """
-    What calls of one form have in common: everything but their number and the values of their arrays.
-    """
+    """What calls of one form have in common: everything but their number and the values of their arrays."""
 
     #: The description itself, by which calls of one form are known to each other.
     key: bytes
@@ -139,9 +131,7 @@ class Form(NamedTuple):
     is_repeated: bool
 
     def call(self, buffer: Any, offset: int) -> Call:
-        """
-        Return the call whose arrays lie in `buffer` from `offset` on; they are views.
-        """
+        """Return the call whose arrays lie in `buffer` from `offset` on; they are views."""
         # What `Call(**fields, **arrays)` makes, in a quarter of its time: a frozen dataclass sets field by field.
         call = object.__new__(Call)
         arrays = call.__dict__
@@ -218,9 +208,7 @@ def _named(values: PerArray) -> dict[str, str]:
 
 
 class Stream:
-    """
-    Cuts what arrives in pieces of any length into messages.
-    """
+    """Cuts what arrives in pieces of any length into messages."""
 
     def __init__(self) -> None:
         self._pending = bytearray()

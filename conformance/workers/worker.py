@@ -73,9 +73,7 @@ MEMORY_ERRORS = ("out of memory", "allocate memory", "resource_exhausted", "reso
 
 
 class Progress:
-    """
-    Marks which case has begun, its phase and its words, where the parent still reads it when this process has died.
-    """
+    """Marks which case has begun, its phase and its words, where the parent still reads it when this process has died."""
 
     def __init__(self, path: str) -> None:
         with open(path, "r+b") as file:
@@ -90,18 +88,14 @@ class Progress:
 
 
 class Marks(Protocol):
-    """
-    What is told of each call that is begun, its phase, and its words once they are known.
-    """
+    """What is told of each call that is begun, its phase, and its words once they are known."""
 
     def mark(self, case: int, phase: int, words: str = "") -> None:
         """Take down the number of a call, a phase, and the words of the call."""
 
 
 class Outbox:
-    """
-    Collects observations and sends them in chunks.
-    """
+    """Collects observations and sends them in chunks."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -123,9 +117,7 @@ class Outbox:
 
 
 def main(calls: str, progress: str, descriptor: str) -> None:
-    """
-    Make the calls in the file `calls`; write observations to the open file `descriptor`.
-    """
+    """Make the calls in the file `calls`; write observations to the open file `descriptor`."""
     _stay_with_parent()
     outbox = Outbox(_guarded(int(descriptor)))
     marks = Progress(progress)
@@ -163,9 +155,7 @@ def main(calls: str, progress: str, descriptor: str) -> None:
 
 
 def _stay_with_parent() -> None:
-    """
-    End with the parent, even if it is killed: by the kernel's doing on Linux, else when its end of our stdin closes.
-    """
+    """End with the parent, even if it is killed: by the kernel's doing on Linux, else when its end of our stdin closes."""
     if sys.platform == "linux":
         set_death_signal = 1
         with suppress(OSError, AttributeError):
@@ -181,9 +171,7 @@ def _watch_lifeline(descriptor: int) -> None:
 
 
 def _guarded(descriptor: int) -> int:
-    """
-    Move the stream to a high descriptor, and what a framework prints to stderr, so that neither disturbs the other.
-    """
+    """Move the stream to a high descriptor, and what a framework prints to stderr, so that neither disturbs the other."""
     moved = os.dup(descriptor)
     os.close(descriptor)
     os.dup2(2, 1)
@@ -194,9 +182,7 @@ def _guarded(descriptor: int) -> int:
 
 
 def _start(header: Message) -> tuple[Any, Message]:
-    """
-    Make the backend; return it (None if that failed) and what to tell the parent.
-    """
+    """Make the backend; return it (None if that failed) and what to tell the parent."""
     began = perf_counter()
     try:
         if header["protocol"] != wire.PROTOCOL:
@@ -247,9 +233,7 @@ def _described(backend: Any) -> Message:
 
 
 class TargetCaller:
-    """
-    Where one backend makes its calls.
-    """
+    """Where one backend makes its calls."""
 
     def __init__(self, backend: Any, header: Message, marks: Marks) -> None:
         self._backend = backend
@@ -266,17 +250,13 @@ class TargetCaller:
         self._unsaid: dict[bytes, str] = {}
 
     def answer(self, number: int, form: wire.Form, buffer: Any, offset: int) -> tuple[bytes, bool]:
-        """
-        Make one call, unless it is a follow-up that nobody asks for; return as `observe` does.
-        """
+        """Make one call, unless it is a follow-up that nobody asks for; return as `observe` does."""
         if number in self._follow_ups and self._raised.isdisjoint(self._follow_ups[number]):
             return wire.pack({"case": number, "outcome": "skipped"}), False
         return self.observe(number, form, buffer, offset)
 
     def observe(self, number: int, form: wire.Form, buffer: Any, offset: int) -> tuple[bytes, bool]:
-        """
-        Make one call; return the packed observation, and whether the device is lost to this process.
-        """
+        """Make one call; return the packed observation, and whether the device is lost to this process."""
         phase, reason, words = PREPARE, "", ""
         self._marks.mark(number, phase)
         try:
@@ -324,9 +304,7 @@ class TargetCaller:
 
 
 def _repeated(run: Callable[[], Outputs], call: Call, form: wire.Form) -> tuple[Outputs, bool]:
-    """
-    Make the call as often as it is to be made; return the first outputs, and whether the others have the same bits.
-    """
+    """Make the call as often as it is to be made; return the first outputs, and whether the others have the same bits."""
     count = call.variation.threads
     if count > 1:
         outputs = _at_once(run, count)
@@ -424,9 +402,7 @@ _FRAME = re.compile(r'^ *File ".*", line \d+.*\n+', re.MULTILINE)
 
 
 def said(error: BaseException) -> str:
-    """
-    Return an error's type and text, at most 2,000 characters, also where its `__str__` raises.
-    """
+    """Return an error's type and text, at most 2,000 characters, also where its `__str__` raises."""
     name = type(error).__name__
     try:
         text = str(error)

@@ -1,6 +1,4 @@
-"""
-Check the pages: they agree with corpus, ledger and runs, and every link inside the repository leads somewhere.
-"""
+"""Check the pages: they agree with corpus, ledger and runs, and every link inside the repository leads somewhere."""
 
 from __future__ import annotations
 
@@ -20,9 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def wrong() -> Iterator[str]:
-    """
-    Yield everything that is wrong.
-    """
+    """Yield everything that is wrong."""
     try:
         yield from stale(ROOT)
         yield from disagreements.stale(ROOT, corpus.load())

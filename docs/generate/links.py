@@ -23,44 +23,34 @@ FOREIGN = {".tox", ".venv", ".pytest_cache", "build", "dist"}
 
 
 def pages() -> Iterator[Path]:
-    """
-    Yield every page of the repository.
-    """
+    """Yield every page of the repository."""
     for path in sorted(ROOT.rglob("*.md")):
         if not FOREIGN & set(path.relative_to(ROOT).parts):
             yield path
 
 
 def tokens(path: Path) -> Iterator[Token]:
-    """
-    Yield the tokens of a page, those inside a paragraph or heading too.
-    """
+    """Yield the tokens of a page, those inside a paragraph or heading too."""
     for token in MarkdownIt("commonmark").parse(path.read_text(encoding="utf-8")):
         yield token
         yield from token.children or ()
 
 
 def links(path: Path) -> Iterator[str]:
-    """
-    Yield the targets of the links and images of a page.
-    """
+    """Yield the targets of the links and images of a page."""
     for token in tokens(path):
         if target := token.attrGet("href") or token.attrGet("src"):
             yield str(target)
 
 
 def leads_out(target: str) -> bool:
-    """
-    Say whether a target lies outside the repository.
-    """
+    """Say whether a target lies outside the repository."""
     return re.match(r"[a-z][a-z+.-]*:", target) is not None
 
 
 @cache
 def anchors(path: Path) -> frozenset[str]:
-    """
-    Return what a link may name behind `#` in a page: its headings, in the form that forges give them, and its ids.
-    """
+    """Return what a link may name behind `#` in a page: its headings, in the form that forges give them, and its ids."""
     every = list(tokens(path))
     headings = [after.content for token, after in pairwise(every) if token.type == "heading_open"]
     html = (token.content for token in every if token.type.startswith("html"))
@@ -69,16 +59,12 @@ def anchors(path: Path) -> frozenset[str]:
 
 
 def slug(heading: str) -> str:
-    """
-    Return the anchor of a heading.
-    """
+    """Return the anchor of a heading."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def dead(path: Path) -> Iterator[str]:
-    """
-    Yield what is wrong with the links of a page.
-    """
+    """Yield what is wrong with the links of a page."""
     for target in links(path):
         if leads_out(target):
             continue
@@ -91,9 +77,7 @@ def dead(path: Path) -> Iterator[str]:
 
 
 def external() -> dict[str, list[str]]:
-    """
-    Return the targets outside the repository, each with the pages that link to it.
-    """
+    """Return the targets outside the repository, each with the pages that link to it."""
     found = defaultdict(list)
     for path in pages():
         for target in sorted(set(filter(leads_out, links(path)))):

@@ -31,9 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, kw_only=True)
 class Topic:
-    """
-    The literal cases of one file; `file` is its path in the corpus, `excerpts` are by id.
-    """
+    """The literal cases of one file; `file` is its path in the corpus, `excerpts` are by id."""
 
     file: str
     about: str
@@ -57,16 +55,12 @@ class Topic:
 
 
 def page(file: str) -> str:
-    """
-    Return the page of a file of cases, from docs/cases.
-    """
+    """Return the page of a file of cases, from docs/cases."""
     return f"{file.removesuffix('.yaml')}.md"
 
 
 def pages() -> Mapping[Path, str]:
-    """
-    Return the text of every page by its path from the root of the repository.
-    """
+    """Return the text of every page by its path from the root of the repository."""
     loaded = corpus.load()
     areas = specification.load_commentary(loaded)
     topics = tuple(_topics(loaded))
@@ -143,9 +137,7 @@ def _render(environment: jinja2.Environment, name: str, **values: Any) -> str:
 
 
 def stale(root: Path) -> Iterator[str]:
-    """
-    Yield the pages below a root that are not what the corpus says, also those that nothing stands behind.
-    """
+    """Yield the pages below a root that are not what the corpus says, also those that nothing stands behind."""
     wanted = pages()
     for path, text in wanted.items():
         if not (root / path).is_file() or (root / path).read_text(encoding="utf-8") != text:

@@ -41,9 +41,7 @@ MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circul
 
 
 class Cell(NamedTuple):
-    """
-    A number in a column; its kind is `element`, `padding`, `cropped`, `tap` or `result`.
-    """
+    """A number in a column; its kind is `element`, `padding`, `cropped`, `tap` or `result`."""
 
     column: int
     text: str
@@ -51,9 +49,7 @@ class Cell(NamedTuple):
 
 
 class Row(NamedTuple):
-    """
-    Cells beside each other, with a word before them.
-    """
+    """Cells beside each other, with a word before them."""
 
     word: str
     cells: Sequence[Cell]
@@ -61,9 +57,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """
-    The rows of a case, the number of columns between the outer ones, and the same in words.
-    """
+    """The rows of a case, the number of columns between the outer ones, and the same in words."""
 
     rows: Sequence[Row]
     columns: int
@@ -76,25 +70,19 @@ class Picture:
 
 
 def pictures(areas: Sequence[Area], cases: Mapping[str, Case]) -> Mapping[str, Picture]:
-    """
-    Return the pictures of the examples of clauses, by the ids of cases.
-    """
+    """Return the pictures of the examples of clauses, by the ids of cases."""
     examples = [cases[said.example] for area in areas if area.name in AREAS for said in area.commentaries]
     drawn = {case.id: picture(case.call) for case in examples if is_drawable(case.call)}
     return {name: each for name, each in drawn.items() if each.columns <= COLUMNS and len(each.rows) <= ROWS}
 
 
 def text(pictures: Mapping[str, Picture]) -> Mapping[Path, str]:
-    """
-    Return what the files of pictures hold, by their paths from the root of the repository.
-    """
+    """Return what the files of pictures hold, by their paths from the root of the repository."""
     return {FOLDER / f"{name}.svg": each.svg for name, each in pictures.items()}
 
 
 def is_drawable(call: Call) -> bool:
-    """
-    Say whether a call has one axis, one sample, one channel and one filter, and does nothing that is not drawn.
-    """
+    """Say whether a call has one axis, one sample, one channel and one filter, and does nothing that is not drawn."""
     if call.op not in ("conv", "conv_transpose") or call.rank > 1 or call.bias is not None or call.before is not None:
         return False
     sizes, lengths = (call.input.size, call.array("kernel").size), (call.lengths[0], call.extents("kernel")[0])
@@ -102,9 +90,7 @@ def is_drawable(call: Call) -> bool:
 
 
 def picture(call: Call) -> Picture:
-    """
-    Return the picture of a call.
-    """
+    """Return the picture of a call."""
     output = reference.evaluate(call).ravel()
     drawn = stamps(call, output) if call.op == "conv_transpose" else windows(call, output)
     assert [*map(number, output)] == [cell.text for row in drawn.rows for cell in row.cells if cell.kind == "result"], (
@@ -114,9 +100,7 @@ def picture(call: Call) -> Picture:
 
 
 def windows(call: Call, output: Array) -> Picture:
-    """
-    Return the windows of a convolution.
-    """
+    """Return the windows of a convolution."""
     line = [*_line(call)]
     read = [cell for cell in line if cell.kind != "cropped"]
     kernel = call.arranged("kernel", "OWI").ravel()
@@ -148,9 +132,7 @@ def _line(call: Call) -> Iterator[Cell]:
 
 
 def stamps(call: Call, output: Array) -> Picture:
-    """
-    Return the stamps of a transposed convolution.
-    """
+    """Return the stamps of a transposed convolution."""
     kernel, stride, dilation = call.arranged("kernel", "OWI").ravel(), call.strides[0], call.dilations[0]
     low = call.pairs[0][0]
     first = min(low, 0)
@@ -172,9 +154,7 @@ def stamps(call: Call, output: Array) -> Picture:
 
 
 def number(value: float) -> str:
-    """
-    Return a number without needless zeros.
-    """
+    """Return a number without needless zeros."""
     return f"{float(value) + 0.0:.6g}"
 
 

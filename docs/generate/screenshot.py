@@ -19,9 +19,7 @@ WIDTH, HEIGHT, SCALE = 1200, 1100, 1.25
 
 
 def draw(page: Path) -> None:
-    """
-    Write the picture of the upper part of a page.
-    """
+    """Write the picture of the upper part of a page."""
     options = webdriver.ChromeOptions()
     for word in ("--headless=new", "--no-sandbox", "--hide-scrollbars"):
         options.add_argument(word)

@@ -16,9 +16,7 @@ from conv_conformance.specification import versions
 
 
 def write(site: Path) -> Path:
-    """
-    Write the page below the folder of a site; return its file.
-    """
+    """Write the page below the folder of a site; return its file."""
     edition = bundle.edition()
     page = site / versions.address(edition.version)
     page.parent.mkdir(parents=True, exist_ok=True)

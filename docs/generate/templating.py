@@ -1,6 +1,4 @@
-"""
-Where the templates of the pages are, and how they are filled in.
-"""
+"""Where the templates of the pages are, and how they are filled in."""
 
 from __future__ import annotations
 
@@ -10,9 +8,7 @@ import jinja2
 
 
 def environment(*folder: str) -> jinja2.Environment:
-    """
-    Return the templates in a folder below `templates/`; a value that is not there is an error.
-    """
+    """Return the templates in a folder below `templates/`; a value that is not there is an error."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parents[1].joinpath("templates", *folder)),
         undefined=jinja2.StrictUndefined,

@@ -1,6 +1,4 @@
-"""
-What causes explain over all cases: which, of how many wrong outputs, under which condition, and what is against it.
-"""
+"""What causes explain over all cases: which, of how many wrong outputs, under which condition, and what is against it."""
 
 from __future__ import annotations
 
@@ -53,9 +51,7 @@ def _is_plain(case: Case) -> bool:
 
 
 def verdicts(cases: Iterable[Case], *mutants: Mutant, target: str = "wrong") -> list[Verdict]:
-    """
-    Return the verdicts on a target that has these faults, each where its condition holds, the first before the others.
-    """
+    """Return the verdicts on a target that has these faults, each where its condition holds, the first before the others."""
     return [_verdict(case, mutants, target) for case in cases]
 
 

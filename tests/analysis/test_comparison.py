@@ -1,6 +1,4 @@
-"""
-What two records say differently: every change told apart from the others, grouped under its condition, none lost.
-"""
+"""What two records say differently: every change told apart from the others, grouped under its condition, none lost."""
 
 from __future__ import annotations
 
@@ -82,9 +80,7 @@ RIGHT = verdict(output_sha256="ab", alternative="computes", precision="float32")
     ],
 )
 def test_each_change_has_one_name(was: Verdict | None, now: Verdict | None, change: str) -> None:
-    """
-    What was right, wrong, not to be said or not judged becomes something else.
-    """
+    """What was right, wrong, not to be said or not judged becomes something else."""
     assert changed(was, now) == [change]
 
 
@@ -104,16 +100,12 @@ def test_each_change_has_one_name(was: Verdict | None, now: Verdict | None, chan
     ],
 )
 def test_what_a_ledger_knows_is_no_change(was: Verdict | None, now: Verdict | None) -> None:
-    """
-    Nor is the reason for which a call is not judged, nor time that nobody asks for.
-    """
+    """Nor is the reason for which a call is not judged, nor time that nobody asks for."""
     assert changed(was, now) == []
 
 
 def test_a_slower_call_is_told_if_asked_for() -> None:
-    """
-    By a factor, beyond what is noise, beside another change, and of calls that are right alone.
-    """
+    """By a factor, beyond what is noise, beside another change, and of calls that are right alone."""
     was, now = replace(RIGHT, seconds=0.010), replace(RIGHT, seconds=0.031, output_sha256="cd")
     assert changed(was, now, slower=2.0) == ["moved", "slower"]
     assert changed(was, now, slower=3.5) == ["moved"]
@@ -122,9 +114,7 @@ def test_a_slower_call_is_told_if_asked_for() -> None:
 
 
 def planted() -> Comparison:
-    """
-    Return two records of two surfaces: calls with a stride in float32 are wrong, all others in float16 have moved.
-    """
+    """Return two records of two surfaces: calls with a stride in float32 are wrong, all others in float16 have moved."""
     before, after = [], []
     for name in ("torch", "torch+layer"):
         for case in CASES.values():
@@ -140,9 +130,7 @@ def planted() -> Comparison:
 
 
 def test_calls_that_change_alike_are_one_group_under_their_condition() -> None:
-    """
-    The condition is the planted one, tells them from all others, and holds for both surfaces; worse ones come first.
-    """
+    """The condition is the planted one, tells them from all others, and holds for both surfaces; worse ones come first."""
     found = planted()
     assert [(group.verdict, group.kind, group.acts) for group in found.groups] == [
         ("regressed", "values", "dtype float32, a stride is not 1"),
@@ -155,9 +143,7 @@ def test_calls_that_change_alike_are_one_group_under_their_condition() -> None:
 
 
 def test_the_command_line_fails_on_what_is_worse() -> None:
-    """
-    Its default and the advice speak of the same changes.
-    """
+    """Its default and the advice speak of the same changes."""
     for command in ("diff", "check"):
         (option,) = (each for each in cli.commands.commands[command].params if each.name == "fail_on")
         assert option.default == ",".join(WORSE)
@@ -189,16 +175,12 @@ def test_the_command_line_fails_on_what_is_worse() -> None:
     ],
 )
 def test_advice_says_whether_to_change_over(was: Verdict, now: Verdict, says: str) -> None:
-    """
-    Not where something that was computed rightly is wrong, refused or cannot be said.
-    """
+    """Not where something that was computed rightly is wrong, refused or cannot be said."""
     assert says in advice(compared(record(was), record(now), CASES))
 
 
 def test_records_of_one_target_each_are_compared_whatever_its_name() -> None:
-    """
-    Of two devices, or a surface and another; of several targets, those that both have.
-    """
+    """Of two devices, or a surface and another; of several targets, those that both have."""
     gpu = replace(NEW, name="torch@gpu", device="gpu")
     found = compared(record(RIGHT), record(replace(WRONG, target="torch@gpu"), targets=(gpu,)), CASES)
     assert [(change.target, change.change) for change in found.changes] == [("torch, torch@gpu", "regressed")]
@@ -207,9 +189,7 @@ def test_records_of_one_target_each_are_compared_whatever_its_name() -> None:
 
 
 def test_what_else_is_not_the_same_is_told() -> None:
-    """
-    Another corpus, processor or ledger may be the cause of a change.
-    """
+    """Another corpus, processor or ledger may be the cause of a change."""
     platform = {**HEADER["platform"], "flags": ["avx2", "fma"]}
     found = compared(record(), record(platform=platform, suite={**HEADER["suite"], "corpus": "sha256:01"}), CASES)
     assert dict(found.apart) == {
@@ -220,9 +200,7 @@ def test_what_else_is_not_the_same_is_told() -> None:
 
 
 def test_a_run_that_did_not_come_to_its_end_is_told() -> None:
-    """
-    What it lacks would look as if only the other had been asked for it.
-    """
+    """What it lacks would look as if only the other had been asked for it."""
     cut, line = replace(record(), is_complete=False), "did not come to its end"
     for before, after, side in ((record(), record(), None), (cut, record(), "before"), (record(), cut, "after")):
         told = [each for each in about(compared(before, after, CASES)) if line in each]
@@ -230,9 +208,7 @@ def test_a_run_that_did_not_come_to_its_end_is_told() -> None:
 
 
 def test_a_call_that_neither_can_say_is_judged_by_none() -> None:
-    """
-    It speaks against no condition, and is not counted.
-    """
+    """It speaks against no condition, and is not counted."""
     unsaid = [verdict("unsupported", case=case) for case in IDS[2:]]
     found = compared(record(replace(RIGHT, case=IDS[0]), *unsaid), record(replace(WRONG, case=IDS[0]), *unsaid), CASES)
     assert found.judged == {"torch": 1}
@@ -255,9 +231,7 @@ def test_a_call_that_neither_can_say_is_judged_by_none() -> None:
     ],
 )
 def test_an_alternative_is_told_without_its_clauses(was: str, now: str, what: str) -> None:
-    """
-    Calls that are computed now and were not are one group, under whichever clauses they might be refused.
-    """
+    """Calls that are computed now and were not are one group, under whichever clauses they might be refused."""
     found = compared(record(replace(RIGHT, alternative=was)), record(replace(RIGHT, alternative=now)), CASES)
     assert [(group.verdict, group.kind) for group in found.groups] == [("alternative", what)]
 
@@ -274,9 +248,7 @@ def records(command: Command, cases: Path, tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_a_record_differs_from_itself_in_nothing(command: Command, records: tuple[Path, Path]) -> None:
-    """
-    An empty diff, exit 0.
-    """
+    """An empty diff, exit 0."""
     done = command("diff", records[0], records[0])
     assert (done.code, done.err) == (0, "")
     assert "3 calls judged by both, no change" in done.out
@@ -284,9 +256,7 @@ def test_a_record_differs_from_itself_in_nothing(command: Command, records: tupl
 
 
 def test_a_fault_is_a_regression_and_its_repair_is_none(command: Command, records: tuple[Path, Path]) -> None:
-    """
-    One way exit 1, with the case and its values; the other way it is fixed, exit 0, and 1 where that is asked for.
-    """
+    """One way exit 1, with the case and its values; the other way it is fixed, exit 0, and 1 where that is asked for."""
     honest, wrong = records
     done = command("diff", honest, wrong)
     assert (done.code, is_clean(done)) == (1, True)
@@ -299,9 +269,7 @@ def test_a_fault_is_a_regression_and_its_repair_is_none(command: Command, record
 
 
 def test_json_and_markdown_hold_every_change(command: Command, records: tuple[Path, Path], tmp_path: Path) -> None:
-    """
-    The JSON lists each change with both verdicts, the Markdown says what the terminal says.
-    """
+    """The JSON lists each change with both verdicts, the Markdown says what the terminal says."""
     data, text = tmp_path / "diff.json", tmp_path / "diff.md"
     command("diff", *records, "--json", data, "--markdown", text)
     parsed = json.loads(data.read_text())
@@ -324,18 +292,14 @@ def test_json_and_markdown_hold_every_change(command: Command, records: tuple[Pa
 def test_wrong_words_are_refused_in_one_line(
     command: Command, records: tuple[Path, Path], words: Sequence[str], says: str, code: int
 ) -> None:
-    """
-    What is not there to be asked for is said, with what was meant.
-    """
+    """What is not there to be asked for is said, with what was meant."""
     done = command("diff", *records, *words)
     assert (done.code, done.out, is_clean(done)) == (code, "", True)
     assert says in done.err
 
 
 def test_a_condensed_record_is_refused(command: Command, records: tuple[Path, Path], tmp_path: Path) -> None:
-    """
-    It does not list what agrees; nothing would be `moved`, and everything `only-after`.
-    """
+    """It does not list what agrees; nothing would be `moved`, and everything `only-after`."""
     small = tmp_path / "small.jsonl"
     command("report", records[0], "--condensed", small)
     done = command("diff", small, records[1])
@@ -344,9 +308,7 @@ def test_a_condensed_record_is_refused(command: Command, records: tuple[Path, Pa
 
 
 def test_records_with_nothing_in_common_cannot_be_judged(command: Command, tmp_path: Path) -> None:
-    """
-    Exit 3, not 0: nothing was compared.
-    """
+    """Exit 3, not 0: nothing was compared."""
     for name, case in (("one", IDS[0]), ("other", IDS[1])):
         write(record(verdict(case=case), selection=LITERAL), tmp_path / f"{name}.jsonl")
     done = command("diff", tmp_path / "one.jsonl", tmp_path / "other.jsonl")
@@ -354,9 +316,7 @@ def test_records_with_nothing_in_common_cannot_be_judged(command: Command, tmp_p
 
 
 def test_a_fault_of_ours_is_no_change_and_no_pardon(command: Command, tmp_path: Path) -> None:
-    """
-    Where the adapter itself failed on one side, nothing is said of the framework: exit 4, before any other.
-    """
+    """Where the adapter itself failed on one side, nothing is said of the framework: exit 4, before any other."""
     both = [verdict(case=IDS[0]), verdict(case=IDS[1])]
     write(record(*both, selection=LITERAL), tmp_path / "one.jsonl")
     write(record(verdict("suite-error", case=IDS[0]), both[1], selection=LITERAL), tmp_path / "other.jsonl")
@@ -391,9 +351,7 @@ sweeps:
 
 @pytest.fixture
 def flagged(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """
-    Return a function that runs cases on the copy under a flag, and returns the record.
-    """
+    """Return a function that runs cases on the copy under a flag, and returns the record."""
     home = Path(numpy_adapter.__file__)
     copy = home.read_text(encoding="utf-8")
     copy = copy.replace("from ...", "from conv_conformance.")
@@ -415,9 +373,7 @@ def flagged(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_fault_behind_a_flag_is_regressed(command: Command, flagged: Callable[..., Path]) -> None:
-    """
-    Under the condition on which it acts, and a change that nothing has is none.
-    """
+    """Under the condition on which it acts, and a change that nothing has is none."""
     what = ("conv1d.valid.*", "conv1d.dilation.*", "conv1d.same.*")
     before, after = flagged("", *what, "--sweeps", "none"), flagged("fault", *what, "--sweeps", "none")
     done = command("diff", before, after)
@@ -430,9 +386,7 @@ def test_a_fault_behind_a_flag_is_regressed(command: Command, flagged: Callable[
 def test_another_order_of_summation_has_only_moved(
     command: Command, flagged: Callable[..., Path], tmp_path: Path
 ) -> None:
-    """
-    Where sums are rounded, bits differ and both are right; where they are exact, nothing changes at all.
-    """
+    """Where sums are rounded, bits differ and both are right; where they are exact, nothing changes at all."""
     drawn = tmp_path / "drawn.yaml"
     drawn.write_text(DRAWN, encoding="utf-8")
     done = command("diff", flagged("", drawn), flagged("order", drawn))

@@ -1,6 +1,4 @@
-"""
-Groups of failing calls: what was planted is found, exactly, and nothing is lost.
-"""
+"""Groups of failing calls: what was planted is found, exactly, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -31,9 +29,7 @@ VALUES = Finding(kind="values", message="3, expected 4")
 
 
 def drawn(count: int = 1200) -> dict[str, Case]:
-    """
-    Return cases whose calls are drawn at random, so that no two features say the same of all of them.
-    """
+    """Return cases whose calls are drawn at random, so that no two features say the same of all of them."""
     chance = random.Random(1)
     return {f"drawn[{number}]": case_of(f"drawn[{number}]", _call(chance), outputs([])) for number in range(count)}
 
@@ -59,9 +55,7 @@ Features = Mapping[str, Value]
 
 
 def failing(acts: Callable[[Features], bool], target: str = "torch", **what: Any) -> list[Verdict]:
-    """
-    Return verdicts on all cases: a fault that acts on some calls.
-    """
+    """Return verdicts on all cases: a fault that acts on some calls."""
     wrong = {"verdict": "disagree", "finding": VALUES, **what}
     return [
         Verdict(case=case.id, target=target, **(wrong if acts(features_of(case)) else {"verdict": "agree"}))
@@ -90,9 +84,7 @@ PLANTED: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: condition_of(planted).text)
 def test_planted_condition_is_found(planted: dict[str, Any]) -> None:
-    """
-    A fault that acts under a condition is one group, under exactly this condition, seen on every such call.
-    """
+    """A fault that acts under a condition is one group, under exactly this condition, seen on every such call."""
     condition = condition_of(planted)
     [group] = gathered(failing(condition.holds))
     count = sum(condition.holds(features_of(case)) for case in CASES.values())
@@ -103,9 +95,7 @@ def test_planted_condition_is_found(planted: dict[str, Any]) -> None:
 
 
 def test_several_faults_are_several_groups() -> None:
-    """
-    Faults of one kind under three conditions are told apart, the one with the most calls first.
-    """
+    """Faults of one kind under three conditions are told apart, the one with the most calls first."""
     planted = [condition_of(each) for each in ({"padding": "same", "strided": True}, {"dtype": "int8", "rank": 3})]
     planted += [condition_of({"channels": 33, "input-storage": "offset"})]
     groups = gathered(failing(lambda found: any(each.holds(found) for each in planted)))
@@ -118,9 +108,7 @@ def test_several_faults_are_several_groups() -> None:
 
 @pytest.mark.parametrize("planted", [{"rank": 3, "dtype": "float16"}, {"rank": 1, "dtype": ["bfloat16", "int8"]}])
 def test_fault_that_acts_on_some_calls_has_the_condition_of_all(planted: dict[str, Any]) -> None:
-    """
-    Where no features tell which calls under a condition fail, the condition is said with how many agree.
-    """
+    """Where no features tell which calls under a condition fail, the condition is said with how many agree."""
     chance, condition = random.Random(2), condition_of(planted)
     verdicts = failing(lambda found: condition.holds(found) and chance.random() < 0.5)
     [group] = gathered(verdicts)
@@ -131,27 +119,21 @@ def test_fault_that_acts_on_some_calls_has_the_condition_of_all(planted: dict[st
 
 
 def test_calls_with_nothing_in_common_have_no_condition() -> None:
-    """
-    Calls that fail at random are one group, which says so.
-    """
+    """Calls that fail at random are one group, which says so."""
     chance = random.Random(3)
     [group] = gathered(failing(lambda found: chance.random() < 0.01))
     assert (group.condition, group.acts) == (Condition(), "under no condition that these calls alone fulfil")
 
 
 def test_fault_that_always_acts_needs_no_condition() -> None:
-    """
-    Where every call fails, it is said of every call.
-    """
+    """Where every call fails, it is said of every call."""
     [group] = gathered(failing(lambda found: True))
     assert (group.acts, group.targets) == ("on every call", {"torch": Seen(len(CASES), len(CASES))})
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_no_failing_call_is_lost(seed: int) -> None:
-    """
-    Whatever fails, each call is in one group, and each group says rightly of how many calls its condition holds.
-    """
+    """Whatever fails, each call is in one group, and each group says rightly of how many calls its condition holds."""
     chance = random.Random(seed)
     planted = [condition_of(each) for each in chance.sample(PLANTED, 3)]
     verdicts = failing(lambda found: any(each.holds(found) for each in planted) or chance.random() < 0.02)
@@ -165,9 +147,7 @@ def test_no_failing_call_is_lost(seed: int) -> None:
 
 
 def test_groups_do_not_depend_on_the_order_of_verdicts() -> None:
-    """
-    Verdicts come in the order in which targets and batches end; the same run has the same groups.
-    """
+    """Verdicts come in the order in which targets and batches end; the same run has the same groups."""
     planted = [condition_of(each) for each in PLANTED[2:6]]
     verdicts = failing(lambda found: any(each.holds(found) for each in planted))
     first = gathered(verdicts)
@@ -176,9 +156,7 @@ def test_groups_do_not_depend_on_the_order_of_verdicts() -> None:
 
 
 def test_smallest_call_stands_first() -> None:
-    """
-    The smallest is the call with the fewest elements, of several the one with the fewest parameters off their defaults.
-    """
+    """The smallest is the call with the fewest elements, of several the one with the fewest parameters off their defaults."""
     [group] = gathered(failing(condition_of(PLANTED[2]).holds))
     sizes = {
         case: sum(array.size for array in (CASES[case].call.input, CASES[case].call.kernel)) for case in group.cases
@@ -193,9 +171,7 @@ def test_smallest_call_stands_first() -> None:
 
 
 def test_what_fails_otherwise_is_another_group() -> None:
-    """
-    Another verdict, kind, place or entry of the ledger is another fault; the suite's own stand first, known ones last.
-    """
+    """Another verdict, kind, place or entry of the ledger is another fault; the suite's own stand first, known ones last."""
     ids = list(CASES)
     wrong = [
         Verdict(case=ids[0], target="torch", verdict="known", finding=VALUES, known="torch.b"),
@@ -220,18 +196,14 @@ def test_what_fails_otherwise_is_another_group() -> None:
 
 
 def test_what_is_fixed_agrees() -> None:
-    """
-    A call that agrees where the ledger says otherwise stands against a condition like any other.
-    """
+    """A call that agrees where the ledger says otherwise stands against a condition like any other."""
     verdicts = failing(condition_of({"strided": True, "dilated": True}).holds)
     fixed = [replace(each, verdict="fixed") if each.verdict == "agree" else each for each in verdicts]
     assert [group.condition for group in gathered(fixed)] == [group.condition for group in gathered(verdicts)]
 
 
 def test_targets_of_a_framework_share_a_group() -> None:
-    """
-    The same fault on two surfaces of one framework is one group; another framework's is another.
-    """
+    """The same fault on two surfaces of one framework is one group; another framework's is another."""
     condition = condition_of({"padding": "same", "strided": True})
     verdicts = [verdict for name in ("torch", "torch+layer", "jax") for verdict in failing(condition.holds, name)]
     count = sum(condition.holds(features_of(case)) for case in CASES.values())
@@ -242,9 +214,7 @@ def test_targets_of_a_framework_share_a_group() -> None:
 
 
 def test_targets_that_fail_on_other_calls_do_not_share_a_group() -> None:
-    """
-    A call of the second target that does not fulfil the condition of the first parts them, as do too few of its calls.
-    """
+    """A call of the second target that does not fulfil the condition of the first parts them, as do too few of its calls."""
     wide, narrow = condition_of({"strided": True}), condition_of({"strided": True, "grouped": True})
     most = condition_of({"strided": True, "channels": ">=2"})
     for one, other in ((wide, narrow), (narrow, wide), (most, wide)):
@@ -254,9 +224,7 @@ def test_targets_that_fail_on_other_calls_do_not_share_a_group() -> None:
 
 
 def test_targets_that_come_to_much_the_same_share_a_group() -> None:
-    """
-    Where the second fails on nearly all of the calls, it is counted how many of them agree.
-    """
+    """Where the second fails on nearly all of the calls, it is counted how many of them agree."""
     wide, most = condition_of({"strided": True}), condition_of({"strided": True, "channels": ">=2"})
     counts = [sum(each.holds(features_of(case)) for case in CASES.values()) for each in (wide, most)]
     [group] = gathered([*failing(wide.holds), *failing(most.holds, "torch+layer")], TARGET, LAYER)
@@ -268,9 +236,7 @@ def test_targets_that_come_to_much_the_same_share_a_group() -> None:
 
 @pytest.mark.parametrize("swapped", [False, True])
 def test_group_of_several_targets_has_the_calls_of_all(swapped: bool) -> None:
-    """
-    Where each fails on calls under one condition, the group has all of them.
-    """
+    """Where each fails on calls under one condition, the group has all of them."""
     condition, chance = condition_of({"padding": "same", "strided": True}), random.Random(5)
     verdicts = failing(lambda found: condition.holds(found) and chance.random() < 0.95)
     verdicts += failing(condition.holds, "torch+layer")
@@ -283,9 +249,7 @@ def test_group_of_several_targets_has_the_calls_of_all(swapped: bool) -> None:
 
 
 def test_calls_with_nothing_in_common_are_one_group_if_they_are_the_same() -> None:
-    """
-    Without a condition the calls alone say whether it is one fault.
-    """
+    """Without a condition the calls alone say whether it is one fault."""
     ids = [{*random.Random(seed).sample(sorted(CASES), 20)} for seed in (1, 2)]
 
     def failed(*which: int) -> list[Verdict]:
@@ -299,9 +263,7 @@ def test_calls_with_nothing_in_common_are_one_group_if_they_are_the_same() -> No
 
 
 def test_cases_that_are_not_there_are_grouped_without_a_condition() -> None:
-    """
-    A record of another corpus can be shown: nothing is said of calls that nobody has.
-    """
+    """A record of another corpus can be shown: nothing is said of calls that nobody has."""
     wrong = [Verdict(case=f"old.{n}", target="torch", verdict="disagree", finding=VALUES) for n in range(9)]
     [group] = gathered([*wrong, Verdict(case="old.9", target="torch", verdict="agree")])
     assert (group.condition, group.targets, len(group.cases)) == (Condition(), {"torch": Seen(9, 10)}, 9)

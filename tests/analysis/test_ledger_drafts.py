@@ -1,6 +1,4 @@
-"""
-Drafts of the ledger: what a run found becomes entries that know it, and a person has to write the rest.
-"""
+"""Drafts of the ledger: what a run found becomes entries that know it, and a person has to write the rest."""
 
 from __future__ import annotations
 
@@ -43,18 +41,14 @@ def read(path: Path, text: str) -> Ledger:
 
 
 def judged(ledger: Ledger, verdicts: Sequence[Verdict], target: TargetInfo = TARGET) -> list[str]:
-    """
-    Return what the ledger makes of verdicts; of cases that are not drawn it may ask no call.
-    """
+    """Return what the ledger makes of verdicts; of cases that are not drawn it may ask no call."""
     mine, unasked = ledger.of(target, ()), replace(next(iter(CASES.values())), build_call=NotImplemented)
     cases = [CASES.get(each.case, replace(unasked, id=each.case)) for each in verdicts]
     return [mine.apply(each, case).verdict for each, case in zip(verdicts, cases, strict=True)]
 
 
 def test_draft_is_a_ledger_that_knows_the_run(path: Path) -> None:
-    """
-    A draft loads, makes everything of its run known, and asks a person for reason, link and script.
-    """
+    """A draft loads, makes everything of its run known, and asks a person for reason, link and script."""
     found = [
         WRONG,
         replace(WRONG, case="a.second", output_sha256="ef" * 32),
@@ -79,9 +73,7 @@ def test_draft_is_a_ledger_that_knows_the_run(path: Path) -> None:
 
 
 def test_many_calls_are_named_by_their_condition(path: Path) -> None:
-    """
-    A fault of many calls is one entry for all targets of the framework, with a pattern for each sweep and the features.
-    """
+    """A fault of many calls is one entry for all targets of the framework, with a pattern for each sweep and the features."""
     condition = condition_of({"padding": "same", "grouped": True, "batch": ">=2"})
     verdicts = [verdict for name in ("torch", "torch+layer") for verdict in failing(condition.holds, name)]
     [entry] = read(path, drafted(verdicts, TARGET, LAYER)).entries
@@ -100,9 +92,7 @@ def test_many_calls_are_named_by_their_condition(path: Path) -> None:
 
 
 def test_condition_under_which_some_calls_agree_is_partly_so(path: Path) -> None:
-    """
-    What a condition does not tell apart is said with its counts, and agreement is no news then.
-    """
+    """What a condition does not tell apart is said with its counts, and agreement is no news then."""
     condition = condition_of({"rank": 3, "dtype": ["float32", "int8"]})
     flips = iter(range(10_000))
     verdicts = failing(lambda found: condition.holds(found) and next(flips) % 2 == 0)
@@ -115,9 +105,7 @@ def test_condition_under_which_some_calls_agree_is_partly_so(path: Path) -> None
 
 
 def test_groups_of_one_kind_have_ids_of_their_own(path: Path) -> None:
-    """
-    Two faults of a target are two entries, the second with a number.
-    """
+    """Two faults of a target are two entries, the second with a number."""
     one, other = condition_of({"padding": "same", "strided": True}), condition_of({"dtype": "int8", "rank": 3})
     ledger = read(path, drafted(failing(lambda found: one.holds(found) or other.holds(found))))
     assert [(entry.id, entry.calls) for entry in ledger.entries] == [("torch.values", one), ("torch.values-2", other)]
@@ -125,24 +113,18 @@ def test_groups_of_one_kind_have_ids_of_their_own(path: Path) -> None:
 
 @pytest.mark.parametrize("verdict", ["known", "suite-error", "fixed"])
 def test_what_is_known_or_our_own_fault_is_not_drafted(path: Path, verdict: str) -> None:
-    """
-    The ledger needs no second entry for what it knows, and none for what is not a framework's.
-    """
+    """The ledger needs no second entry for what it knows, and none for what is not a framework's."""
     known = replace(WRONG, verdict=verdict, known="torch.a" if verdict == "known" else None)
     assert read(path, drafted([known])).entries == ()
 
 
 @pytest.mark.parametrize("version", ["?", "trunk"])
 def test_draft_speaks_of_a_framework_without_version(path: Path, version: str) -> None:
-    """
-    Where a framework tells no version, or none in the usual form, the draft is about every version.
-    """
+    """Where a framework tells no version, or none in the usual form, the draft is about every version."""
     target = replace(TARGET, version=version)
     assert judged(read(path, drafted([WRONG], target)), [WRONG], target) == ["known"]
 
 
 def test_draft_of_nothing_is_an_empty_ledger(path: Path) -> None:
-    """
-    Where nothing is unexpected, the draft is a file without entries that loads.
-    """
+    """Where nothing is unexpected, the draft is a file without entries that loads."""
     assert read(path, drafted([AGREES])).entries == ()

@@ -1,6 +1,4 @@
-"""
-The gradients of each adapter, and the text of the call that gives them.
-"""
+"""The gradients of each adapter, and the text of the call that gives them."""
 
 from __future__ import annotations
 

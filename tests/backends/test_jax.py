@@ -1,6 +1,4 @@
-"""
-The JAX adapter, each mode against results known by hand.
-"""
+"""The JAX adapter, each mode against results known by hand."""
 
 from __future__ import annotations
 
@@ -32,9 +30,7 @@ def backend(request: pytest.FixtureRequest) -> Jax:
 
 @pytest.mark.parametrize("name", sorted(CALLS.keys() - UNSUPPORTED))
 def test_result_is_that_of_the_definition(backend: Jax, name: str) -> None:
-    """
-    The result has the values, shape and dtype of the definition, exactly.
-    """
+    """The result has the values, shape and dtype of the definition, exactly."""
     asked, expected = CALLS[name]
     output = backend.prepare(asked)().arrays["output"]
     assert (output.dtype.name, output.shape) == (asked.dtype.output, np.shape(expected))
@@ -44,9 +40,7 @@ def test_result_is_that_of_the_definition(backend: Jax, name: str) -> None:
 @pytest.mark.parametrize("mode", ["", "jit"])
 @pytest.mark.parametrize("name", ["window", "before", "bias", "separable-1d", "transposed-pairs", "plane-swapped"])
 def test_text_makes_the_same_call(name: str, mode: str) -> None:
-    """
-    The recorded text, pasted where the arrays of the case are, gives the same result.
-    """
+    """The recorded text, pasted where the arrays of the case are, gives the same result."""
     asked, _ = CALLS[name]
     outputs = Jax(Target(name="jax", mode=mode)).prepare(asked)()
     assert outputs.call.startswith("jax.jit(lambda input, ") == bool(mode)
@@ -55,18 +49,14 @@ def test_text_makes_the_same_call(name: str, mode: str) -> None:
 
 
 def test_limits_hold_for_what_the_api_cannot_say(backend: Jax) -> None:
-    """
-    Limits name exactly the calls that jax.lax has no words for.
-    """
+    """Limits name exactly the calls that jax.lax has no words for."""
     held = {name for name, (asked, _) in CALLS.items() if any(limit.holds(asked) for limit in backend.limits)}
     assert held == UNSUPPORTED
 
 
 @pytest.mark.parametrize("parameters", [{"dilations": 0}, {"groups": 0}, {"strides": (1, 1)}])
 def test_refusals_are_the_frameworks(backend: Jax, parameters: dict[str, object]) -> None:
-    """
-    What JAX refuses is raised inside the closure, as JAX's doing.
-    """
+    """What JAX refuses is raised inside the closure, as JAX's doing."""
     run = backend.prepare(call_of("conv", *PLAIN, **parameters))
     with pytest.raises(Raised):
         run()
@@ -74,9 +64,7 @@ def test_refusals_are_the_frameworks(backend: Jax, parameters: dict[str, object]
 
 @pytest.mark.parametrize("varied", [{"kernel_constant": True}, {"dynamic_shape": True}, {"inside_graph": True}])
 def test_variations_are_for_jit(varied: dict[str, bool]) -> None:
-    """
-    A variation of the compiled call gives the same result, and is a limit where nothing is compiled.
-    """
+    """A variation of the compiled call gives the same result, and is a limit where nothing is compiled."""
     asked = call_of("conv", *PLAIN, variation=Variation(**varied))
     assert [limit.reason for limit in Jax(Target(name="jax")).limits if limit.holds(asked)] == [
         "variation: eager, nothing is compiled"
@@ -86,9 +74,7 @@ def test_variations_are_for_jit(varied: dict[str, bool]) -> None:
 
 @pytest.mark.parametrize("name", ["window", "same", "plane-swapped", "transposed-pairs", "float64", "int8-widened"])
 def test_shape_and_dtype_are_inferred(backend: Jax, name: str) -> None:
-    """
-    Beside the result stands what JAX states of it without computing, and the text makes both.
-    """
+    """Beside the result stands what JAX states of it without computing, and the text makes both."""
     asked, expected = CALLS[name]
     outputs = backend.prepare(replace(asked, variation=Variation(shape_inference=True)))()
     stated = outputs.arrays["inference"]
@@ -101,9 +87,7 @@ def test_shape_and_dtype_are_inferred(backend: Jax, name: str) -> None:
 
 
 def test_inference_is_what_jax_says(backend: Jax, monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    It is asked of JAX, not read off the result; where JAX refuses to infer, the call is refused.
-    """
+    """It is asked of JAX, not read off the result; where JAX refuses to infer, the call is refused."""
     asked = call_of("conv", *PLAIN, variation=Variation(shape_inference=True))
     monkeypatch.setattr(jax, "eval_shape", lambda *_: jax.ShapeDtypeStruct((7,), np.dtype("int8")))
     assert backend.prepare(asked)().arrays["inference"].tolist() == [0] * 7
@@ -113,27 +97,21 @@ def test_inference_is_what_jax_says(backend: Jax, monkeypatch: pytest.MonkeyPatc
 
 
 def test_jit_proves_that_it_compiled() -> None:
-    """
-    A jit that silently runs eagerly is an error of the suite, not a result.
-    """
+    """A jit that silently runs eagerly is an error of the suite, not a result."""
     run = Jax(Target(name="jax", mode="jit")).prepare(call_of("conv", line(1, 2), taps(1)))
     with jax.disable_jit(), pytest.raises(RuntimeError, match="did not compile"):
         run()
 
 
 def test_64_bits_do_not_leak() -> None:
-    """
-    A call with a 64-bit type leaves the next one as it was: JAX narrows by default.
-    """
+    """A call with a 64-bit type leaves the next one as it was: JAX narrows by default."""
     backend = Jax(Target(name="jax"))
     backend.prepare(CALLS["float64"][0])()
     assert not jax.config.jax_enable_x64
 
 
 def test_caches_are_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    After some hundreds of different calls what JAX compiled is dropped, for it keeps every one.
-    """
+    """After some hundreds of different calls what JAX compiled is dropped, for it keeps every one."""
     backend = Jax(Target(name="jax"))
     cleared: list[bool] = []
     monkeypatch.setattr(jax, "clear_caches", lambda: cleared.append(True))
@@ -143,9 +121,7 @@ def test_caches_are_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_negative_output_padding_is_unsupported() -> None:
-    """
-    JAX is told an output padding as pairs, where a negative one would be a crop that nobody asked for.
-    """
+    """JAX is told an output padding as pairs, where a negative one would be a crop that nobody asked for."""
     asked = call_of("conv_transpose", line(1, 2), taps(1, 2), padding=((0, 0),), output_padding=-1)
     assert [limit.reason.partition(":")[0] for limit in Jax(Target(name="jax")).limits if limit.holds(asked)] == [
         "output_padding"
@@ -158,17 +134,13 @@ CLASSES = {"bfloat16": {"float32": "bfloat16-like"}, "tensorfloat32": {"float32"
 
 @pytest.mark.parametrize(("platform", "said"), [("cpu", {}), ("gpu", {"float32": "tf32-like"})])
 def test_the_default_of_a_platform_is_what_jax_documents(platform: str, said: dict[str, str]) -> None:
-    """
-    On the CPU nothing lower, on a GPU TensorFloat-32.
-    """
+    """On the CPU nothing lower, on a GPU TensorFloat-32."""
     assert documented(jax, platform) == said
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "tensorfloat32", "highest"])
 def test_a_pinned_precision_is_read_back(precision: str) -> None:
-    """
-    A mode that pins the precision shows it as JAX has it then.
-    """
+    """A mode that pins the precision shows it as JAX has it then."""
     assert Jax(Target(name="jax")).settings["default_matmul_precision"] == "None"
     try:
         backend = Jax(Target(name="jax", mode=f"matmul-{precision}"))
@@ -181,9 +153,7 @@ def test_a_pinned_precision_is_read_back(precision: str) -> None:
 
 @pytest.mark.parametrize("error", [AttributeError("Unrecognized config option"), ValueError("new enum value\nmust be")])
 def test_a_release_without_the_setting_is_unavailable(error: Exception) -> None:
-    """
-    A release that has no such option, or no such value of it, says so in one line.
-    """
+    """A release that has no such option, or no such value of it, says so in one line."""
 
     def update(option: str, value: str) -> None:
         raise error
@@ -194,16 +164,12 @@ def test_a_release_without_the_setting_is_unavailable(error: Exception) -> None:
 
 
 def test_missing_device_is_unavailable() -> None:
-    """
-    A device that is not there is said while the backend is made.
-    """
+    """A device that is not there is said while the backend is made."""
     with pytest.raises(Unavailable, match="no device 'tpu:7'"):
         Jax(Target(name="jax", device="tpu:7"))
 
 
 def test_importing_the_adapter_imports_no_jax() -> None:
-    """
-    The module loads without JAX, so that targets can be listed without it.
-    """
+    """The module loads without JAX, so that targets can be listed without it."""
     code = "import sys, conv_conformance.backends.jax; sys.exit('jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

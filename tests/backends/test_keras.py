@@ -1,6 +1,4 @@
-"""
-The Keras adapter on each engine, by layers and operations, against results known by hand.
-"""
+"""The Keras adapter on each engine, by layers and operations, against results known by hand."""
 
 from __future__ import annotations
 
@@ -57,9 +55,7 @@ def test_another_kind_of_kernel_decides_the_output() -> None:
 
 @cache
 def observed(engine: str) -> dict[str, Any]:
-    """
-    Return what a process with this engine observed.
-    """
+    """Return what a process with this engine observed."""
     missing = [name for name in Keras.engines[engine] if find_spec(name) is None]
     if missing:
         pytest.skip(f"{', '.join(missing)} not installed")
@@ -77,9 +73,7 @@ def engine(request: pytest.FixtureRequest) -> str:
 @pytest.mark.parametrize("mode", UNSUPPORTED_BY)
 @pytest.mark.parametrize("name", CALLS)
 def test_result_is_that_of_the_definition(engine: str, mode: str, name: str) -> None:
-    """
-    Each call gives the values, shape and dtype of the definition, is refused or has no words, as listed.
-    """
+    """Each call gives the values, shape and dtype of the definition, is refused or has no words, as listed."""
     asked, expected = CALLS[name]
     got = observed(engine)["results"][mode][name]
     if name in UNSUPPORTED | UNSUPPORTED_BY[mode]:
@@ -95,9 +89,7 @@ def test_result_is_that_of_the_definition(engine: str, mode: str, name: str) -> 
 @pytest.mark.parametrize("mode", UNSUPPORTED_BY)
 @pytest.mark.parametrize("name", INFERRED)
 def test_shape_and_dtype_are_inferred(engine: str, mode: str, name: str) -> None:
-    """
-    What Keras states of a result is its shape, in the order of the call, and its dtype; so does the text, in its own.
-    """
+    """What Keras states of a result is its shape, in the order of the call, and its dtype; so does the text, in its own."""
     asked, expected = CALLS[name]
     got = observed(engine)["inferences"][mode][name]
     if (mode, name) in NOT_INFERRED:
@@ -111,39 +103,29 @@ def test_shape_and_dtype_are_inferred(engine: str, mode: str, name: str) -> None
 
 @pytest.mark.parametrize("mode", UNSUPPORTED_BY)
 def test_inference_is_what_keras_says(engine: str, mode: str) -> None:
-    """
-    It is asked of Keras, not read off the result; a length below zero, which no array has, counts as refused.
-    """
+    """It is asked of Keras, not read off the result; a length below zero, which no array has, counts as refused."""
     stated = ["int8", [1, 7]]
     assert observed(engine)["stated"][mode] == [[stated, stated], "raised"]
 
 
 def test_layer_cannot_be_given_a_kernel_of_another_rank() -> None:
-    """
-    A layer makes its own kernel, so a call whose kernel lacks an axis has no words, and every other limit is asked.
-    """
+    """A layer makes its own kernel, so a call whose kernel lacks an axis has no words, and every other limit is asked."""
     asked = replace(CALLS["channels-first"][0], kernel=np.ones((1, 2), np.float32), padding=((2, 5),))
     held = [limit.reason.partition(":")[0] for limit in parameters.LAYER_LIMITS if limit.holds(asked)]
     assert held == ["kernel", "padding"]
 
 
 def test_missing_device_is_unavailable(engine: str) -> None:
-    """
-    Without an accelerator `@gpu` is not there, even on an engine that would fall back to the CPU.
-    """
+    """Without an accelerator `@gpu` is not there, even on an engine that would fall back to the CPU."""
     assert observed(engine)["device"].startswith("keras has no device 'gpu:0' here")
 
 
 def test_second_engine_is_unavailable(engine: str) -> None:
-    """
-    A process that has one engine says so when it is asked for another.
-    """
+    """A process that has one engine says so when it is asked for another."""
     assert observed(engine)["engine"] == f"keras was imported with {engine[6:]} before; a process has one engine"
 
 
 def test_importing_the_adapter_imports_no_keras() -> None:
-    """
-    The module loads without Keras, so that targets can be listed without it.
-    """
+    """The module loads without Keras, so that targets can be listed without it."""
     code = "import sys, conv_conformance.backends.keras; sys.exit('keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,6 +1,4 @@
-"""
-The NumPy target: against results known by hand, against the reference, and what it refuses.
-"""
+"""The NumPy target: against results known by hand, against the reference, and what it refuses."""
 
 from __future__ import annotations
 
@@ -34,9 +32,7 @@ def result(call: Call) -> Array:
 
 @pytest.mark.parametrize("name", sorted(CALLS))
 def test_result_is_that_of_the_definition(name: str) -> None:
-    """
-    Every call known by hand has the values, shape and dtype of the definition.
-    """
+    """Every call known by hand has the values, shape and dtype of the definition."""
     asked, expected = CALLS[name]
     output = result(asked)
     assert (output.dtype.name, output.shape) == (asked.dtype.output, np.shape(expected))
@@ -44,9 +40,7 @@ def test_result_is_that_of_the_definition(name: str) -> None:
 
 
 def test_nothing_eager_is_unsupported() -> None:
-    """
-    The limits hold for no call known by hand, and for each variation that a compiler or an inference shows.
-    """
+    """The limits hold for no call known by hand, and for each variation that a compiler or an inference shows."""
     assert [name for name, (asked, _) in CALLS.items() if any(limit.holds(asked) for limit in NumPy.limits)] == []
     for variation in ("kernel_constant", "dynamic_shape", "inside_graph"):
         varied = call_of("conv", *PLAIN, variation=Variation(**{variation: True}))
@@ -59,9 +53,7 @@ def test_nothing_eager_is_unsupported() -> None:
 
 @pytest.mark.parametrize("name", sorted(CALLS))
 def test_text_makes_the_same_call(name: str) -> None:
-    """
-    The recorded text, pasted where the arrays of the case are, gives the same result.
-    """
+    """The recorded text, pasted where the arrays of the case are, gives the same result."""
     asked, _ = CALLS[name]
     outputs = NumPy().prepare(asked)()
     pasted = eval(outputs.call, {"conv_conformance": conv_conformance, **arrays(asked)})
@@ -71,17 +63,13 @@ def test_text_makes_the_same_call(name: str) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_dtype_of_the_format_is_taken(dtype: str) -> None:
-    """
-    Small whole numbers give the exact result in every dtype, which the result keeps.
-    """
+    """Small whole numbers give the exact result in every dtype, which the result keeps."""
     output = result(call_of("conv", line(0, 3, 1, 1), taps(1, 2), dtype=dtype))
     assert (output.dtype.name, output.astype("complex64").ravel().tolist()) == (dtype, [6, 5, 3])
 
 
 def test_narrow_floats_need_their_types(monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    Where their types are not installed, a call that names a narrow float anywhere cannot be said, every other one can.
-    """
+    """Where their types are not installed, a call that names a narrow float anywhere cannot be said, every other one can."""
     narrow = call_of("conv", *PLAIN, dtype={"input": "float32", "output": "bfloat16"})
     others = [call_of("conv", *PLAIN, dtype=dtype) for dtype in ("uint8", "float32", "float16", "int32")]
     assert not any(limit.holds(narrow) for limit in NumPy.limits)
@@ -94,9 +82,7 @@ def test_narrow_floats_need_their_types(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("storage", [f"{name}:N" if name == "broadcast" else name for name in STORAGES])
 def test_storage_makes_no_difference(storage: str) -> None:
-    """
-    The same values in other memory give the same result, and nothing is read beside them: the memory there is NaN.
-    """
+    """The same values in other memory give the same result, and nothing is read beside them: the memory there is NaN."""
     same = np.broadcast_to(INPUT[:1], INPUT.shape)
     stored = {"input": storage, "kernel": "contiguous" if ":" in storage else storage}
     output = result(call_of("conv", same, KERNEL, padding="same", strides=2, storage=stored))
@@ -105,9 +91,7 @@ def test_storage_makes_no_difference(storage: str) -> None:
 
 @pytest.mark.parametrize(("mode", "first", "last"), [("reflect", 2, 2), ("replicate", 1, 3), ("circular", 3, 1)])
 def test_padding_modes_fill_from_the_input(mode: str, first: int, last: int) -> None:
-    """
-    Around 1, 2, 3 stand 2 and 2 (reflect), 1 and 3 (replicate), 3 and 1 (circular).
-    """
+    """Around 1, 2, 3 stand 2 and 2 (reflect), 1 and 3 (replicate), 3 and 1 (circular)."""
     output = result(call_of("conv", line(1, 2, 3), taps(1, 10), padding=1, padding_mode=mode))
     assert output.tolist() == line(first + 10, 21, 32, 3 + 10 * last)
 
@@ -147,9 +131,7 @@ REFUSED: dict[str, Call] = {
 
 @pytest.mark.parametrize("name", sorted(REFUSED))
 def test_calls_without_meaning_are_refused(name: str) -> None:
-    """
-    A call that means nothing is refused, as a framework would, when it is made.
-    """
+    """A call that means nothing is refused, as a framework would, when it is made."""
     run = NumPy().prepare(REFUSED[name])
     with pytest.raises((Refused, Raised)):
         run()
@@ -157,25 +139,19 @@ def test_calls_without_meaning_are_refused(name: str) -> None:
 
 @pytest.mark.parametrize("kernel", [taps(1, 2, 3, 4, 5), np.zeros((5, 1, 3))])
 def test_window_longer_than_the_input_gives_an_empty_output(kernel: Any) -> None:
-    """
-    Where no window fits there are no positions, whatever the channels.
-    """
+    """Where no window fits there are no positions, whatever the channels."""
     assert result(call_of("conv", PLAIN[0], kernel)).shape == (1, 0, np.shape(kernel)[2])
 
 
 def test_transposed_of_no_elements_is_zeros() -> None:
-    """
-    Of no elements (0 - 1) * 2 + 1 + 3 = 2 places are left, and nothing was sent to them.
-    """
+    """Of no elements (0 - 1) * 2 + 1 + 3 = 2 places are left, and nothing was sent to them."""
     call = call_of("conv_transpose", np.zeros((1, 0, 1)), taps(1), strides=2, padding=((-3, 0),))
     assert result(call).tolist() == line(0, 0)
 
 
 @pytest.mark.parametrize("text", ["jit", "@gpu"])
 def test_other_modes_and_devices_are_unavailable(text: str) -> None:
-    """
-    NumPy has one mode and one device.
-    """
+    """NumPy has one mode and one device."""
     mode, _, device = text.partition("@")
     with pytest.raises(Unavailable, match="numpy has no modes and one device"):
         NumPy(Target(name="numpy", mode=mode, device=device or "cpu"))
@@ -184,9 +160,7 @@ def test_other_modes_and_devices_are_unavailable(text: str) -> None:
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(calls())
 def test_result_equals_the_reference(drawn: Call) -> None:
-    """
-    On whole numbers every order of summation is exact, and the result equals the reference's.
-    """
+    """On whole numbers every order of summation is exact, and the result equals the reference's."""
     names = [name for name in ARRAYS if getattr(drawn, name) is not None]
     whole = {name: ramp(*getattr(drawn, name).shape).astype("int32") % 3 for name in names}
     call = replace(drawn, **whole, dtype=PerArray(**dict.fromkeys([*names, "output"], "int32")))

@@ -1,6 +1,4 @@
-"""
-The text of a call, pasted into a program of the bare framework, gives what the suite saw.
-"""
+"""The text of a call, pasted into a program of the bare framework, gives what the suite saw."""
 
 from __future__ import annotations
 
@@ -68,9 +66,7 @@ def programs(target: str, cases: list[Case]) -> Iterator[tuple[list[str], Array]
     "target", ["torch", "torch+layer", "tensorflow", "jax", "keras-torch", "keras-tensorflow", "keras-jax"]
 )
 def test_a_pasted_call_gives_what_was_seen(target: str, cases: list[Case]) -> None:
-    """
-    To the bit, in the order of axes that it was returned in.
-    """
+    """To the bit, in the order of axes that it was returned in."""
     pytest.importorskip(target.partition("+")[0].rpartition("-")[2])
     made = list(islice(programs(target, cases), PASTED))
     command = [sys.executable, "-W", "ignore", str(Path(__file__).parents[1] / "support" / "pasted_process.py")]

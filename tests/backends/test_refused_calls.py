@@ -1,6 +1,4 @@
-"""
-Calls that must be refused reach every framework as they are: the words of each adapter stand whatever does not fit.
-"""
+"""Calls that must be refused reach every framework as they are: the words of each adapter stand whatever does not fit."""
 
 from __future__ import annotations
 
@@ -105,9 +103,7 @@ ADAPTERS: dict[str, tuple[Callable[[Call], None], tuple[Limit, ...]]] = {
 @pytest.mark.parametrize("adapter", ADAPTERS)
 @pytest.mark.parametrize("name", CALLS)
 def test_a_senseless_call_is_unsaid_or_said(name: str, adapter: str) -> None:
-    """
-    An adapter finds either a limit or words for it; it does not fall over what does not fit.
-    """
+    """An adapter finds either a limit or words for it; it does not fall over what does not fit."""
     say, limits = ADAPTERS[adapter]
     call = CALLS[name]
     held = [limit.reason for limit in limits if limit.holds(call)]
@@ -117,9 +113,7 @@ def test_a_senseless_call_is_unsaid_or_said(name: str, adapter: str) -> None:
 
 @pytest.mark.parametrize("name", CALLS)
 def test_a_senseless_call_has_no_result(name: str) -> None:
-    """
-    Both formulations of the reference and the NumPy target refuse it.
-    """
+    """Both formulations of the reference and the NumPy target refuse it."""
     call = CALLS[name]
     for evaluate in (reference.evaluate, reference.evaluate_again):
         with pytest.raises(reference.Undefined):
@@ -130,9 +124,7 @@ def test_a_senseless_call_has_no_result(name: str) -> None:
 
 @pytest.mark.parametrize("name", CALLS)
 def test_a_senseless_call_travels(name: str) -> None:
-    """
-    It arrives at a worker as it was sent.
-    """
+    """It arrives at a worker as it was sent."""
     sent = wire.pack_call(0, CALLS[name])
     line, _, payload = sent.partition(b"\n")
     _, form = wire.unpack_call(line)
@@ -140,9 +132,7 @@ def test_a_senseless_call_travels(name: str) -> None:
 
 
 def test_no_other_parameter_suffers_from_one_that_does_not_fit() -> None:
-    """
-    The output shape that TensorFlow is told stays that of the call with a stride or a dilation of 1.
-    """
+    """The output shape that TensorFlow is told stays that of the call with a stride or a dilation of 1."""
     call = PLAIN["transposed1d"]
     shape = tf_nn.step(call).keywords["output_shape"]
     for fields in ({"strides": (-1,)}, {"strides": ()}, {"dilations": (0,)}, {"dilations": (1, 1)}):
@@ -150,9 +140,7 @@ def test_no_other_parameter_suffers_from_one_that_does_not_fit() -> None:
 
 
 def test_an_unknown_word_is_passed_on() -> None:
-    """
-    The framework is told the word itself, neither a default nor the pairs of another word.
-    """
+    """The framework is told the word itself, neither a default nor the pairs of another word."""
     one, two = CALLS["conv1d: unknown word"], CALLS["conv2d: unknown word"]
     assert "sideways" == torch_parameters.steps(one)[0].keywords["padding"]
     assert "sideways" == lax.step(one.stages[0], is_consistent=True).keywords["padding"]
@@ -164,9 +152,7 @@ def test_an_unknown_word_is_passed_on() -> None:
 
 
 def test_causal_in_two_axes_is_passed_on() -> None:
-    """
-    Where `causal` has no meaning it is a word like any other that has none.
-    """
+    """Where `causal` has no meaning it is a word like any other that has none."""
     call = replace(PLAIN["conv2d"], padding="causal")
     assert "causal" == torch_parameters.steps(call)[0].keywords["padding"]
     assert "causal" == lax.step(call.stages[0], is_consistent=True).keywords["padding"]
@@ -174,9 +160,7 @@ def test_causal_in_two_axes_is_passed_on() -> None:
 
 
 def test_a_word_beside_lists_that_do_not_fit_means_what_it_means_beside_fitting_ones() -> None:
-    """
-    Only the list is at fault, so the padding says the same.
-    """
+    """Only the list is at fault, so the padding says the same."""
     call = replace(PLAIN["conv1d"], padding="same_lower", strides=(2, 2))
     assert replace(call, strides=(2,)).pairs == call.pairs
     assert ((1, 0),) == replace(call, strides=(0,)).pairs
@@ -184,9 +168,7 @@ def test_a_word_beside_lists_that_do_not_fit_means_what_it_means_beside_fitting_
 
 @pytest.mark.parametrize(("bias", "expected"), [(ramp(6), False), (ramp(1), True), (ramp(1, 6), True), (None, False)])
 def test_a_bias_that_would_be_broadcast_is_told(bias: Any, expected: bool) -> None:
-    """
-    Where a bias is added by hand, one element for all channels would pass unseen, and so would another rank.
-    """
+    """Where a bias is added by hand, one element for all channels would pass unseen, and so would another rank."""
     assert expected == arguments.is_bias_broadcast(replace(PLAIN["conv1d"], bias=bias))
     one = call_of("conv", ramp(1, 4, 1), ramp(2, 1, 1), bias=[5])
     assert not arguments.is_bias_broadcast(one)

@@ -1,6 +1,4 @@
-"""
-The TensorFlow adapter, each mode against results known by hand.
-"""
+"""The TensorFlow adapter, each mode against results known by hand."""
 
 from __future__ import annotations
 
@@ -39,9 +37,7 @@ def backend(request: pytest.FixtureRequest) -> TensorFlow:
 
 @pytest.mark.parametrize("name", sorted(CALLS.keys() - UNSUPPORTED - REFUSED - WRONG_WITH_ONEDNN))
 def test_result_is_that_of_the_definition(backend: TensorFlow, name: str) -> None:
-    """
-    The result has the values, shape and dtype of the definition, exactly.
-    """
+    """The result has the values, shape and dtype of the definition, exactly."""
     asked, expected = CALLS[name]
     output = backend.prepare(asked)().arrays["output"]
     assert (output.dtype.name, output.shape) == (asked.dtype.output, np.shape(expected))
@@ -51,9 +47,7 @@ def test_result_is_that_of_the_definition(backend: TensorFlow, name: str) -> Non
 @pytest.mark.parametrize("mode", ["", "graph"])
 @pytest.mark.parametrize("name", ["window", "before", "bias", "separable-2d", "transposed", "permuted"])
 def test_text_makes_the_same_call(name: str, mode: str) -> None:
-    """
-    The recorded text, pasted where the arrays of the case are, gives the same result.
-    """
+    """The recorded text, pasted where the arrays of the case are, gives the same result."""
     asked, _ = CALLS[name]
     outputs = TensorFlow(Target(name="tensorflow", mode=mode)).prepare(asked)()
     assert outputs.call.startswith("tf.function(lambda input, ") == bool(mode)
@@ -62,18 +56,14 @@ def test_text_makes_the_same_call(name: str, mode: str) -> None:
 
 
 def test_limits_hold_for_what_the_api_cannot_say(backend: TensorFlow) -> None:
-    """
-    Limits name exactly the calls that tf.nn has no words for.
-    """
+    """Limits name exactly the calls that tf.nn has no words for."""
     held = {name for name, (asked, _) in CALLS.items() if any(limit.holds(asked) for limit in backend.limits)}
     assert held == UNSUPPORTED
 
 
 @pytest.mark.parametrize("name", sorted(REFUSED))
 def test_refusals_are_the_frameworks(backend: TensorFlow, name: str) -> None:
-    """
-    What TensorFlow refuses is raised inside the closure, as TensorFlow's doing.
-    """
+    """What TensorFlow refuses is raised inside the closure, as TensorFlow's doing."""
     run = backend.prepare(CALLS[name][0])
     with pytest.raises(Raised):
         run()
@@ -84,9 +74,7 @@ def test_refusals_are_the_frameworks(backend: TensorFlow, name: str) -> None:
     [("same_lower", [[0, 0], [1, 0], [0, 0], [0, 0]]), (((1, 2), (0, 3)), [[0, 0], [1, 2], [0, 3], [0, 0]])],
 )
 def test_rank_2_takes_pairs(padding: object, said: list[list[int]]) -> None:
-    """
-    conv2d is told its padding as pairs where it has no word; the output says where they stand.
-    """
+    """conv2d is told its padding as pairs where it has no word; the output says where they stand."""
     asked = call_of("conv", np.ones((1, 1, 1, 1)), np.arange(1, 3).reshape(2, 1, 1, 1), padding=padding)
     outputs = TensorFlow(Target(name="tensorflow")).prepare(asked)()
     assert f"padding={said}" in outputs.call
@@ -94,18 +82,14 @@ def test_rank_2_takes_pairs(padding: object, said: list[list[int]]) -> None:
 
 
 def test_padding_that_a_word_means_is_said_as_the_word() -> None:
-    """
-    One element on both sides of three taps is `SAME`, so conv1d can say it.
-    """
+    """One element on both sides of three taps is `SAME`, so conv1d can say it."""
     asked = call_of("conv", line(1, 2, 3), taps(1, 2, 3), padding=((1, 1),))
     outputs = TensorFlow(Target(name="tensorflow")).prepare(asked)()
     assert ("'SAME'" in outputs.call, outputs.arrays["output"].tolist()) == (True, line(8, 14, 8))
 
 
 def test_output_padding_beside_the_pairs_of_same_is_unsupported() -> None:
-    """
-    The pairs (1, 1) are SAME for seven taps and a stride of 5, whose output_shape is 5 at most; two more are not said.
-    """
+    """The pairs (1, 1) are SAME for seven taps and a stride of 5, whose output_shape is 5 at most; two more are not said."""
     signal, kernel = np.ones((1, 1, 1)), np.ones((7, 1, 1))
     limits = TensorFlow(Target(name="tensorflow")).limits
     for extra, unsaid in [(0, []), (2, ["padding: tf.nn takes pairs in rank 2 only, words elsewhere"])]:
@@ -114,18 +98,14 @@ def test_output_padding_beside_the_pairs_of_same_is_unsupported() -> None:
 
 
 def test_groups_that_the_shapes_do_not_show_are_unsupported() -> None:
-    """
-    tf.nn reads the number of groups off the shapes, so that it cannot be told another one.
-    """
+    """tf.nn reads the number of groups off the shapes, so that it cannot be told another one."""
     asked = call_of("conv", np.ones((1, 3, 4)), np.ones((1, 2, 4)), groups=1)
     reasons = [limit.reason for limit in TensorFlow(Target(name="tensorflow")).limits if limit.holds(asked)]
     assert reasons == ["groups: tf.nn infers them from the shapes"]
 
 
 def test_transposed_groups_are_unsupported() -> None:
-    """
-    tf.nn documents that the depth of a transposed output is that of its filter, whatever its kernels compute.
-    """
+    """tf.nn documents that the depth of a transposed output is that of its filter, whatever its kernels compute."""
     asked = call_of("conv_transpose", np.ones((1, 3, 4)), np.ones((1, 4, 2)), groups=2)
     reasons = [limit.reason for limit in TensorFlow(Target(name="tensorflow")).limits if limit.holds(asked)]
     assert reasons == ["groups: tf.nn.convNd_transpose has none, its output has the channels of its filters"]
@@ -134,9 +114,7 @@ def test_transposed_groups_are_unsupported() -> None:
 @pytest.mark.parametrize("parameters", [{"strides": 0}, {"strides": (1, 1)}])
 @pytest.mark.parametrize("padding", ["same", "same_lower", ((1, 1),)])
 def test_limits_can_be_asked_of_calls_without_meaning(parameters: dict[str, object], padding: object) -> None:
-    """
-    A limit answers for a call that is there to be refused, whose padding cannot be computed.
-    """
+    """A limit answers for a call that is there to be refused, whose padding cannot be computed."""
     asked = call_of("conv", *PLAIN, padding=padding, **parameters)
     held = [limit.reason for limit in TensorFlow(Target(name="tensorflow")).limits if limit.holds(asked)]
     assert held == ([] if padding == "same" else ["padding: tf.nn takes pairs in rank 2 only, words elsewhere"])
@@ -144,9 +122,7 @@ def test_limits_can_be_asked_of_calls_without_meaning(parameters: dict[str, obje
 
 @pytest.mark.parametrize("varied", [{"kernel_constant": True}, {"dynamic_shape": True}, {"inside_graph": True}])
 def test_variations_are_for_graphs(varied: dict[str, bool]) -> None:
-    """
-    A variation of the compiled call gives the same result, and is a limit where nothing is compiled.
-    """
+    """A variation of the compiled call gives the same result, and is a limit where nothing is compiled."""
     asked = call_of("conv", *PLAIN, variation=Variation(**varied))
     assert [limit.reason for limit in TensorFlow(Target(name="tensorflow")).limits if limit.holds(asked)] == [
         "variation: eager, nothing is compiled"
@@ -158,9 +134,7 @@ def test_variations_are_for_graphs(varied: dict[str, bool]) -> None:
 
 @pytest.mark.parametrize("name", ["window", "same", "permuted", "transposed", "bfloat16"])
 def test_shape_and_dtype_are_inferred(name: str) -> None:
-    """
-    Beside the result stands what the graph states of it, its axes in the call's order, and the text makes both.
-    """
+    """Beside the result stands what the graph states of it, its axes in the call's order, and the text makes both."""
     asked, expected = CALLS[name]
     varied = replace(asked, variation=Variation(shape_inference=True))
     outputs = TensorFlow(Target(name="tensorflow", mode="graph")).prepare(varied)()
@@ -173,9 +147,7 @@ def test_shape_and_dtype_are_inferred(name: str) -> None:
 
 
 def test_inference_is_what_the_graph_says() -> None:
-    """
-    It is read off the graph: an extent, a rank or a dtype that differs from the result's is told, an open one is not.
-    """
+    """It is read off the graph: an extent, a rank or a dtype that differs from the result's is told, an open one is not."""
     output = np.zeros((1, 3, 1), np.float32)
     stated = {"wrong": [1, 4, 1], "open": [1, None, 1], "short": [1, 3]}
     graphs = {
@@ -193,27 +165,21 @@ def test_inference_is_what_the_graph_says() -> None:
 
 
 def test_nothing_is_inferred_without_a_graph() -> None:
-    """
-    Eager TensorFlow states nothing ahead of a call.
-    """
+    """Eager TensorFlow states nothing ahead of a call."""
     asked = call_of("conv", *PLAIN, variation=Variation(shape_inference=True))
     held = [limit.reason for limit in TensorFlow(Target(name="tensorflow")).limits if limit.holds(asked)]
     assert held == ["variation: nothing is inferred ahead of the call"]
 
 
 def test_open_sizes_reach_the_output_shape() -> None:
-    """
-    A transposed convolution in one graph for two sizes grows its output with its input.
-    """
+    """A transposed convolution in one graph for two sizes grows its output with its input."""
     asked = call_of("conv_transpose", line(1, 2, 3), taps(1, 2, 3), strides=2, variation=Variation(dynamic_shape=True))
     output = TensorFlow(Target(name="tensorflow", mode="graph")).prepare(asked)().arrays["output"]
     assert output.tolist() == line(1, 2, 5, 4, 9, 6, 9)
 
 
 def test_graph_proves_that_it_was_built() -> None:
-    """
-    A tf.function that silently runs eagerly is an error of the suite, not a result.
-    """
+    """A tf.function that silently runs eagerly is an error of the suite, not a result."""
     run = TensorFlow(Target(name="tensorflow", mode="graph")).prepare(call_of("conv", line(1, 2), taps(1)))
     tf.config.run_functions_eagerly(True)
     try:
@@ -224,17 +190,13 @@ def test_graph_proves_that_it_was_built() -> None:
 
 
 def test_missing_device_is_unavailable() -> None:
-    """
-    A device that is not there is said while the backend is made.
-    """
+    """A device that is not there is said while the backend is made."""
     with pytest.raises(Unavailable, match="no device 'GPU:7'"):
         TensorFlow(Target(name="tensorflow", device="GPU:7"))
 
 
 def test_tensor_float_32_is_pinned_and_recorded() -> None:
-    """
-    The mode forbids TensorFloat-32 for the process, and the settings show it as TensorFlow has it then.
-    """
+    """The mode forbids TensorFloat-32 for the process, and the settings show it as TensorFlow has it then."""
     assert TensorFlow(Target(name="tensorflow")).settings["tensor_float_32"] == "True"
     try:
         assert TensorFlow(Target(name="tensorflow", mode="no-tf32")).settings["tensor_float_32"] == "False"
@@ -243,9 +205,7 @@ def test_tensor_float_32_is_pinned_and_recorded() -> None:
 
 
 def test_onednn_is_off_before_the_import() -> None:
-    """
-    In a process of its own the mode computes without oneDNN, as TensorFlow itself says.
-    """
+    """In a process of its own the mode computes without oneDNN, as TensorFlow itself says."""
     code = (
         "from conv_conformance.core.backend import Target; from conv_conformance.backends.tensorflow import TensorFlow;"
         "found = TensorFlow(Target(name='tensorflow', mode='no-onednn')).settings;"
@@ -257,9 +217,7 @@ def test_onednn_is_off_before_the_import() -> None:
 
 @pytest.mark.parametrize("said", ["True", "unknown"])
 def test_onednn_that_is_not_off_is_unavailable(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    Where TensorFlow was imported with oneDNN before, or does not tell, nothing passes for a result without it.
-    """
+    """Where TensorFlow was imported with oneDNN before, or does not tell, nothing passes for a result without it."""
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
     monkeypatch.setattr(settings, "uses_onednn", lambda: said)
     with pytest.raises(Unavailable, match=r"^tensorflow \S+ does not say that it computes without oneDNN"):
@@ -267,18 +225,14 @@ def test_onednn_that_is_not_off_is_unavailable(said: str, monkeypatch: pytest.Mo
 
 
 def test_a_release_that_does_not_tell_of_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    TensorFlow has no public word for it; a release that lacks the private one leaves it unknown.
-    """
+    """TensorFlow has no public word for it; a release that lacks the private one leaves it unknown."""
     assert settings.uses_onednn() in ("True", "False")
     monkeypatch.setitem(sys.modules, "tensorflow.python.util._pywrap_util_port", SimpleNamespace())
     assert settings.uses_onednn() == "unknown"
 
 
 def test_a_release_without_the_setting_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    A release that has no such setting says so in one line.
-    """
+    """A release that has no such setting says so in one line."""
     old = SimpleNamespace(__version__="2.3", config=SimpleNamespace(experimental=SimpleNamespace()))
     monkeypatch.setitem(sys.modules, "tensorflow", old)
     with pytest.raises(Unavailable, match=r"^tensorflow 2\.3 has no such setting as no-tf32: .+$"):
@@ -286,8 +240,6 @@ def test_a_release_without_the_setting_is_unavailable(monkeypatch: pytest.Monkey
 
 
 def test_importing_the_adapter_imports_no_tensorflow() -> None:
-    """
-    The module loads without TensorFlow, so that targets can be listed without it.
-    """
+    """The module loads without TensorFlow, so that targets can be listed without it."""
     code = "import sys, conv_conformance.backends.tensorflow; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

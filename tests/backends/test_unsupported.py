@@ -1,6 +1,4 @@
-"""
-What the targets have no words for is counted, and may not grow unseen.
-"""
+"""What the targets have no words for is counted, and may not grow unseen."""
 
 from __future__ import annotations
 
@@ -29,18 +27,14 @@ SCRIPT = _script()
 
 @cache
 def counted(name: str) -> dict[str, dict[str, int]]:
-    """
-    Return the counts of a target and its modes, which are made together.
-    """
+    """Return the counts of a target and its modes, which are made together."""
     counts: dict[str, dict[str, int]] = SCRIPT.counted(name)
     return counts
 
 
 @pytest.mark.parametrize("target", SCRIPT.TARGETS)
 def test_no_target_loses_words(target: str) -> None:
-    """
-    Each reason of each target holds for at most as many cases as docs/results/unsupported.json says.
-    """
+    """Each reason of each target holds for at most as many cases as docs/results/unsupported.json says."""
     name = target.partition("+")[0]
     if lacking := missing(name):
         pytest.skip(f"not installed: {', '.join(lacking)}")
@@ -49,16 +43,12 @@ def test_no_target_loses_words(target: str) -> None:
 
 
 def test_growth_is_seen() -> None:
-    """
-    One case more, and a reason that is new, are both told; fewer cases are not.
-    """
+    """One case more, and a reason that is new, are both told; fewer cases are not."""
     now = {"a": 3, "b": 1, "c": 1}
     assert SCRIPT.grown(now, {"a": 2, "c": 5}) == ["2 -> 3 × a", "0 -> 1 × b"]
 
 
 def test_numpy_lacks_a_compiler_and_inference_alone() -> None:
-    """
-    The suite's own implementation can say every call that is not about a compiler or about inference.
-    """
+    """The suite's own implementation can say every call that is not about a compiler or about inference."""
     lacking = {"eager: nothing is compiled", "nothing is inferred ahead of the call"}
     assert set(counted("numpy")["numpy"]) <= lacking

@@ -1,6 +1,4 @@
-"""
-Which kernels the cases reach is read rightly from what the frameworks tell, and counted rightly.
-"""
+"""Which kernels the cases reach is read rightly from what the frameworks tell, and counted rightly."""
 
 from __future__ import annotations
 
@@ -43,9 +41,7 @@ CONVOLUTION = (
 
 
 def test_a_primitive_is_its_kind_direction_dtype_and_implementation() -> None:
-    """
-    A verbose line of oneDNN says of which kind a primitive is, which code it took and in which formats.
-    """
+    """A verbose line of oneDNN says of which kind a primitive is, which code it took and in which formats."""
     primitive = onednn.parse(CONVOLUTION)
     assert primitive.path == "convolution forward bf16 brg_conv_fwd:avx512_core_bf16"
     assert primitive.formats == "src:acdb wei:AcdB32a2b dst:acdb"
@@ -61,9 +57,7 @@ def test_a_primitive_is_its_kind_direction_dtype_and_implementation() -> None:
     ],
 )
 def test_what_was_not_computed_is_no_primitive(line: str) -> None:
-    """
-    Lines about creation, about copies and of the framework are passed over.
-    """
+    """Lines about creation, about copies and of the framework are passed over."""
     assert onednn.parse(line) is None
 
 
@@ -77,18 +71,14 @@ def test_what_was_not_computed_is_no_primitive(line: str) -> None:
     ],
 )
 def test_a_primitive_has_another_inside(kind: str, direction: str, implementation: str, inside: str) -> None:
-    """
-    What an implementation hands its work to was executed as well; a deconvolution is the gradient of a convolution.
-    """
+    """What an implementation hands its work to was executed as well; a deconvolution is the gradient of a convolution."""
     primitive = onednn.parse(CONVOLUTION)._replace(kind=kind, direction=direction, implementation=implementation)
     assert primitive.inner.path == inside
     assert primitive.inner.inner is None
 
 
 def test_a_line_is_read_once_it_is_whole(tmp_path: Path) -> None:
-    """
-    What is printed before is not told again, and half a line waits for its other half.
-    """
+    """What is printed before is not told again, and half a line waits for its other half."""
     log = tmp_path / "log"
     log.write_text(CONVOLUTION + "\n")
     verbose = onednn.Verbose(str(log))
@@ -116,9 +106,7 @@ ENTRY %main (x: f32[4,14,14,16], w: f32[3,3,16,32]) -> f32[4,14,14,32] {
 
 
 def test_a_convolution_is_a_fusion_or_a_thunk_or_a_kernel() -> None:
-    """
-    Inside a fusion for YNNPACK it is that; what an emitter wrote is a kernel; what is left calls a library.
-    """
+    """Inside a fusion for YNNPACK it is that; what an emitter wrote is a kernel; what is left calls a library."""
     assert set(jax.kernels(HLO, b"xla_cpu_emitter__dot_kernel_emitter__hlo_opcode__dotJ\x01")) == {
         "convolution YNNPACK fusion f32 2D",
         "convolution thunk f32 1D grouped",
@@ -135,9 +123,7 @@ LAYER = existing.Layer(
 
 
 def test_what_is_not_reached_has_the_first_reason_that_holds() -> None:
-    """
-    A feature that the processor has is no reason; where none is known, no case takes the path.
-    """
+    """A feature that the processor has is no reason; where none is known, no case takes the path."""
     assert list(LAYER.missing(["a:avx2"], [])) == [("a:amx", "needs AMX"), ("b", "old"), ("c", existing.NO_CASE)]
     assert dict(LAYER.missing(["a:avx2", "c"], ["amx_bf16"])) == {"a:amx": existing.NO_CASE, "b": "old"}
 
@@ -165,9 +151,7 @@ def test_only_what_the_setting_changes_is_told() -> None:
 
 
 def test_what_a_setting_mends_is_told_where_all_cases_were_tried() -> None:
-    """
-    A case that is wrong under the defaults alone is told of a setting that tried it, and not of one that tried a few.
-    """
+    """A case that is wrong under the defaults alone is told of a setting that tried it, and not of one that tried a few."""
     default = {"target": "torch", "otherwise": {"a": _told("values", "silent")}, "verdicts": {"agree": 1, "known": 1}}
     found = {
         "torch": default,
@@ -178,9 +162,7 @@ def test_what_a_setting_mends_is_told_where_all_cases_were_tried() -> None:
 
 
 def test_paths_of_calls_that_did_not_return_do_not_count() -> None:
-    """
-    Of two cases on one path, one of which was refused, one is counted, and the smallest is named first.
-    """
+    """Of two cases on one path, one of which was refused, one is counted, and the smallest is named first."""
     cases = sorted(corpus.load().select(["conv1d.valid.*"]).cases, key=lambda case: case.call.input.size)[:3]
     small, middle, large = (case.id for case in cases)
     path = tally.Path("torch.backend", "Slow2d")
@@ -197,9 +179,7 @@ def test_paths_of_calls_that_did_not_return_do_not_count() -> None:
 
 
 def test_the_case_that_a_process_died_of_is_a_crash(tmp_path: Path) -> None:
-    """
-    Of a process that was started again, the case whose call had begun has crashed, and the others stand.
-    """
+    """Of a process that was started again, the case whose call had begun has crashed, and the others stand."""
     lines = [
         {"about": {}, "existing": {}},
         {"begun": "a"},
@@ -217,9 +197,7 @@ def test_the_case_that_a_process_died_of_is_a_crash(tmp_path: Path) -> None:
 
 
 def test_the_names_of_settings_are_their_own() -> None:
-    """
-    No two settings have one name, and each target's defaults are among them, ahead of what differs.
-    """
+    """No two settings have one name, and each target's defaults are among them, ahead of what differs."""
     names = [each.name for each in settings.SETTINGS]
     assert len(names) == len(set(names))
     assert [each.name for each in settings.SETTINGS if names.index(each.target) > names.index(each.name)] == []

@@ -1,6 +1,4 @@
-"""
-Bugs of released versions: the table names cases that exist, and a bug counts as shown by runs alone.
-"""
+"""Bugs of released versions: the table names cases that exist, and a bug counts as shown by runs alone."""
 
 from __future__ import annotations
 
@@ -43,18 +41,14 @@ BUG = TABLE.Bug(
 
 
 def place(target: str = "numpy", **verdicts: str) -> dict[str, Any]:
-    """
-    Return what is kept of a release on which these cases, without their `a.`, had these verdicts.
-    """
+    """Return what is kept of a release on which these cases, without their `a.`, had these verdicts."""
     cases = {f"a.{name}": {"verdict": verdict} for name, verdict in verdicts.items()}
     found = {"counts": {"agree": 1}, "unexpected": [], "cases": cases}
     return {"versions": {"python": "3", "a": "9"}, "targets": {target: found}}
 
 
 def kept(first: dict[str, Any], second: dict[str, Any], mended: dict[str, Any]) -> dict[str, Any]:
-    """
-    Return the results of the bug above on its two releases and on the one that mended it.
-    """
+    """Return the results of the bug above on its two releases and on the one that mended it."""
     return {"date": "2026-11-25", "places": {"a==1": first, "a==2": second, "a==3": mended}}
 
 

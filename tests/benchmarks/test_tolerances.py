@@ -1,6 +1,4 @@
-"""
-The rules of other projects reject where their authors' numbers say so, and nowhere else.
-"""
+"""The rules of other projects reject where their authors' numbers say so, and nowhere else."""
 
 from __future__ import annotations
 
@@ -20,9 +18,7 @@ Array = NDArray[Any]
 
 
 def result(got: Array, expected: Array | float, **changes: Any) -> Result:
-    """
-    Return a result of K = 9 whose exact value is `expected`, unless said otherwise.
-    """
+    """Return a result of K = 9 whose exact value is `expected`, unless said otherwise."""
     wide = np.complex128 if np.iscomplexobj(got) else np.float64
     exact = np.broadcast_to(np.asarray(expected, wide), got.shape)
     with np.errstate(over="ignore"):
@@ -40,9 +36,7 @@ def result(got: Array, expected: Array | float, **changes: Any) -> Result:
 
 
 def off(value: float, dtype: str, expected: float, **changes: Any) -> Result:
-    """
-    Return 64 results that are all right but for one, which is `value`.
-    """
+    """Return 64 results that are all right but for one, which is `value`."""
     with np.errstate(over="ignore"):
         got = np.full(64, expected).astype(numpy_type(dtype))
     got[5] = value
@@ -50,9 +44,7 @@ def off(value: float, dtype: str, expected: float, **changes: Any) -> Result:
 
 
 def drawn(dtype: str) -> Array:
-    """
-    Return a thousand exact results, of both signs.
-    """
+    """Return a thousand exact results, of both signs."""
     draw = np.random.default_rng(1)
     real = 2 * draw.standard_normal(1000)
     return real + 1j * draw.standard_normal(1000) if dtype.startswith("complex") else real

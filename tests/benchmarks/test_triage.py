@@ -1,6 +1,4 @@
-"""
-The scripts of the ledger's entries: what shows a fault, what a script has to print, and how one is run.
-"""
+"""The scripts of the ledger's entries: what shows a fault, what a script has to print, and how one is run."""
 
 from __future__ import annotations
 

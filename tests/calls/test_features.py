@@ -1,6 +1,4 @@
-"""
-The features of calls, and conditions that ask for them.
-"""
+"""The features of calls, and conditions that ask for them."""
 
 from __future__ import annotations
 
@@ -57,9 +55,7 @@ def plain(op: str = "conv", length: int = 4, taps: int = 2, **parameters: Any) -
 
 
 def test_plain_call_has_the_features_of_a_plain_call() -> None:
-    """
-    What holds is said, what does not is left out.
-    """
+    """What holds is said, what does not is left out."""
     assert features(plain()) == PLAIN
 
 
@@ -170,17 +166,13 @@ def test_plain_call_has_the_features_of_a_plain_call() -> None:
     ids=lambda each: ",".join(each) if isinstance(each, dict) else "",
 )
 def test_what_is_so_is_said(call: Call, said: dict[str, Value]) -> None:
-    """
-    Each feature is said of a call that has it, with its value.
-    """
+    """Each feature is said of a call that has it, with its value."""
     found = features(call)
     assert {name: found.get(name) for name in said} == said
 
 
 def test_every_feature_is_shown_above() -> None:
-    """
-    No feature is in the table that no call of these tests has.
-    """
+    """No feature is in the table that no call of these tests has."""
     [cases] = [mark.args[1] for mark in test_what_is_so_is_said.pytestmark]
     blocks = {f"{what}-by-{block}" for what in ("channels", "filters") for block in (4, 8, 16)}
     assert (
@@ -189,9 +181,7 @@ def test_every_feature_is_shown_above() -> None:
 
 
 def test_every_feature_is_said_in_a_sentence() -> None:
-    """
-    Each has a sentence of its own, from which conditions are worded and the page of the ledger is made.
-    """
+    """Each has a sentence of its own, from which conditions are worded and the page of the ledger is made."""
     sentences = [feature.sentence for feature in FEATURES.values()]
     assert [each for each in sentences if not each.endswith(".") or sentences.count(each) > 1] == []
     assert [name for name in FEATURES if not Condition(wanted={name: (True,)}).text] == []
@@ -200,9 +190,7 @@ def test_every_feature_is_said_in_a_sentence() -> None:
 @given(calls())
 @settings(max_examples=60, deadline=None)
 def test_sizes_are_those_of_the_reference(call: Call) -> None:
-    """
-    The lengths and the number of channels of the output are what the reference computes.
-    """
+    """The lengths and the number of channels of the output are what the reference computes."""
     try:
         shape = dict(zip(call.letters("output"), evaluate(call).shape, strict=True))
     except Undefined:
@@ -214,9 +202,7 @@ def test_sizes_are_those_of_the_reference(call: Call) -> None:
 
 
 def test_every_literal_call_has_features() -> None:
-    """
-    Also of calls that make no sense something is said.
-    """
+    """Also of calls that make no sense something is said."""
     said = {case.id: features_of(case) for case in load(sweeps="none").cases}
     assert all(said.values())
     kinds = {(name, type(value)) for found in said.values() for name, value in found.items()}
@@ -235,16 +221,12 @@ def test_every_literal_call_has_features() -> None:
     ],
 )
 def test_condition_is_said_in_words(plain: dict[str, Any], text: str) -> None:
-    """
-    A condition reads as a list of what holds, in the case format's words, and is written as it was read.
-    """
+    """A condition reads as a list of what holds, in the case format's words, and is written as it was read."""
     assert (condition_of(plain).text, condition_of(plain).plain) == (text, plain)
 
 
 def test_condition_of_nothing_holds() -> None:
-    """
-    Where nothing is asked for, every call will do.
-    """
+    """Where nothing is asked for, every call will do."""
     assert Condition().holds({})
 
 
@@ -266,9 +248,7 @@ sweeps:
 
 
 def test_features_of_points_need_no_integers_drawn(tmp_path: Path) -> None:
-    """
-    What is said of a point without drawing its integers is what is said of its call.
-    """
+    """What is said of a point without drawing its integers is what is said of its call."""
     path = tmp_path / "mine.yaml"
     path.write_text(SWEEP)
     points = [case for case in load([path], sweeps="full").cases if case.sweep]

@@ -1,6 +1,4 @@
-"""
-Kernels that are translated from one framework to another compute the same there.
-"""
+"""Kernels that are translated from one framework to another compute the same there."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-Portions of outputs: which elements each holds, of outputs of any size.
-"""
+"""Portions of outputs: which elements each holds, of outputs of any size."""
 
 from __future__ import annotations
 

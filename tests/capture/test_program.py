@@ -1,6 +1,4 @@
-"""
-What `capture` sees of a program, and what it leaves alone.
-"""
+"""What `capture` sees of a program, and what it leaves alone."""
 
 from __future__ import annotations
 
@@ -93,9 +91,7 @@ keras.ops.conv(np.ones((1, 4, 5, 4), "float32"), np.ones((2, 2, 2, 6), "float32"
 
 
 def command(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """
-    Return how a command of the suite ended.
-    """
+    """Return how a command of the suite ended."""
     words = (sys.executable, "-m", "conv_conformance", *words)
     return subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False)
 

@@ -1,6 +1,4 @@
-"""
-Memory that is given back: what only the garbage collector finds, and what the C library keeps.
-"""
+"""Memory that is given back: what only the garbage collector finds, and what the C library keeps."""
 
 from __future__ import annotations
 
@@ -15,9 +13,7 @@ from conv_conformance.core.resources import give_back
 
 
 class Ring:
-    """
-    Something that names itself, and an array.
-    """
+    """Something that names itself, and an array."""
 
     def __init__(self, size: int) -> None:
         self.itself = self
@@ -25,9 +21,7 @@ class Ring:
 
 
 def test_what_names_itself_is_freed() -> None:
-    """
-    Without waiting for the garbage collector's turn.
-    """
+    """Without waiting for the garbage collector's turn."""
     gc.disable()
     try:
         gone = weakref.ref(Ring(1))
@@ -40,9 +34,7 @@ def test_what_names_itself_is_freed() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other C libraries give back by themselves, or cannot be asked")
 def test_freed_memory_leaves_the_process() -> None:
-    """
-    Of 100 MB in pieces that are freed below one that stays, the process keeps little.
-    """
+    """Of 100 MB in pieces that are freed below one that stays, the process keeps little."""
     pieces = [bytearray(50_000) for _ in range(2000)]
     stays = bytearray(50_000)
     full = psutil.Process().memory_info().rss

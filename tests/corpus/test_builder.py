@@ -1,6 +1,4 @@
-"""
-Whatever stands in a file, the loader answers with cases or with problems.
-"""
+"""Whatever stands in a file, the loader answers with cases or with problems."""
 
 from __future__ import annotations
 
@@ -55,9 +53,7 @@ TOKEN = re.compile(r"[\w.+-]+|[\[\]{},:]")
 
 
 def spoiled(text: str, draw: random.Random) -> str:
-    """
-    Return a text with a few tokens replaced, removed or doubled.
-    """
+    """Return a text with a few tokens replaced, removed or doubled."""
     for _ in range(draw.randint(1, 4)):
         spans = [match.span() for match in TOKEN.finditer(text)]
         (start, end), (other, last) = draw.choice(spans), draw.choice(spans)
@@ -83,9 +79,7 @@ def test_spoiled_files_give_problems_and_no_exception(seed: int) -> None:
 
 
 def points_or_contradiction(sweep: dict[str, object]) -> bool:
-    """
-    Say whether a sweep expands, or says where it contradicts itself.
-    """
+    """Say whether a sweep expands, or says where it contradicts itself."""
     try:
         return all(point.id for point in points(sweep, {}))
     except Contradiction as contradiction:

@@ -1,6 +1,4 @@
-"""
-Case files into cases: what is checked, what it says, what it costs.
-"""
+"""Case files into cases: what is checked, what it says, what it costs."""
 
 from __future__ import annotations
 
@@ -33,33 +31,25 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write(folder: Path, body: str, name: str = "x.yaml", defaults: str = DEFAULTS) -> Path:
-    """
-    Write a case file; `body` is what stands under `cases`, or whole keys if it does not begin with a dash.
-    """
+    """Write a case file; `body` is what stands under `cases`, or whole keys if it does not begin with a dash."""
     path = folder / name
     path.write_text(f"about: A file.\n{defaults}" + (f"cases:\n{body}" if body.startswith("  - ") else body))
     return path
 
 
 def one(keys: str, name: str = "a.b") -> str:
-    """
-    Return a case of an id with keys, each on a line of its own.
-    """
+    """Return a case of an id with keys, each on a line of its own."""
     return f"  - id: {name}\n    title: A fact\n" + keys
 
 
 def case_of(folder: Path, keys: str) -> Case:
-    """
-    Return the only case of a file.
-    """
+    """Return the only case of a file."""
     (case,) = load([write(folder, one(keys))]).cases
     return case
 
 
 def told(*paths: Path) -> list[str]:
-    """
-    Return what the loader has against some files, without their folder.
-    """
+    """Return what the loader has against some files, without their folder."""
     try:
         load(paths)
     except Invalid as invalid:
@@ -456,9 +446,7 @@ def test_listing_ids_needs_no_numpy() -> None:
 
 
 def loaded(path: Path) -> Corpus:
-    """
-    Return a corpus whose calls were all built.
-    """
+    """Return a corpus whose calls were all built."""
     corpus = load([path])
     assert all(case.expectation for case in corpus.cases)
     return corpus

@@ -1,6 +1,4 @@
-"""
-Mechanical mutators of accepted cases: refused, or legal by a rule that is written down.
-"""
+"""Mechanical mutators of accepted cases: refused, or legal by a rule that is written down."""
 
 from __future__ import annotations
 
@@ -41,9 +39,7 @@ def corpus() -> Corpus:
 
 @pytest.fixture(scope="module")
 def sample(corpus: Corpus) -> list[Case]:
-    """
-    Return what the mutators make of every thirtieth literal case, and of the first that each can be applied to.
-    """
+    """Return what the mutators make of every thirtieth literal case, and of the first that each can be applied to."""
     calls = [(case, case.call) for case in corpus.cases]
     firsts = [next(case for case, call in calls if mutator.change(call)) for mutator in MUTATORS.values()]
     chosen = {case.id: case for case in (*corpus.cases[::30], *firsts)}
@@ -61,26 +57,20 @@ def _name(case: Case) -> str:
 
 
 def _made(call: Call, mutator: str, corpus: Corpus, expectation: Expectation | None = None) -> Case:
-    """
-    Return what a mutator makes of a case with this call.
-    """
+    """Return what a mutator makes of a case with this call."""
     case = case_of("a.b", call, expectation or Output(array=reference.evaluate(call)))
     (made,) = (made for made in derived((case,), corpus.clauses) if _name(made) == mutator)
     return made
 
 
 def test_there_are_many_and_each_applies(sample: list[Case]) -> None:
-    """
-    At least twenty, and none that no case of the corpus knows.
-    """
+    """At least twenty, and none that no case of the corpus knows."""
     assert len(MUTATORS) >= 20
     assert MUTATORS.keys() == {_name(case) for case in sample}
 
 
 def test_each_names_the_clause_of_its_refusal(corpus: Corpus) -> None:
-    """
-    A mutator names the clause under which it is refused, or says when it is legal, or both.
-    """
+    """A mutator names the clause under which it is refused, or says when it is legal, or both."""
     for mutator in MUTATORS.values():
         assert mutator.clause or mutator.legal
         assert {mutator.clause, mutator.choice} - {""} <= corpus.clauses.keys()
@@ -88,9 +78,7 @@ def test_each_names_the_clause_of_its_refusal(corpus: Corpus) -> None:
 
 
 def test_a_call_without_a_meaning_is_refused_and_its_case_is_the_twin(corpus: Corpus) -> None:
-    """
-    Rule 1: a stride of zero.
-    """
+    """Rule 1: a stride of zero."""
     made = _made(PLAIN, "stride-zero", corpus)
     assert ("a.b[mutator=stride-zero]", "a.b", ("REFUSE-4",)) == (made.id, made.sweep, made.clauses)
     assert isinstance(made.expectation, Refusal)
@@ -99,9 +87,7 @@ def test_a_call_without_a_meaning_is_refused_and_its_case_is_the_twin(corpus: Co
 
 
 def test_where_the_case_may_be_refused_so_may_what_is_made_of_it(corpus: Corpus) -> None:
-    """
-    Rule 1: an input of dtype int8 is a reason of its own, whose twin is the case in float32.
-    """
+    """Rule 1: an input of dtype int8 is a reason of its own, whose twin is the case in float32."""
     made = _made(call_of("conv", ramp(1, 4, 2), ramp(2, 2, 3), dtype="int8"), "stride-zero", corpus)
     assert isinstance(made.expectation, AnyOf)
     assert ["fault", "refuses"] == list(made.expectation.alternatives)
@@ -112,9 +98,7 @@ def test_where_the_case_may_be_refused_so_may_what_is_made_of_it(corpus: Corpus)
 
 
 def test_a_refused_case_is_told_of_once(corpus: Corpus) -> None:
-    """
-    Where a target refuses the case itself, nothing is said of what is made of it.
-    """
+    """Where a target refuses the case itself, nothing is said of what is made of it."""
     case = case_of("a.b", PLAIN, Output(array=reference.evaluate(PLAIN)))
     run = Runner().run([case, *derived((case,), corpus.clauses)], [miniature("refuses_everything_else")])
     assert ["disagree"] == [verdict.verdict for verdict in run.verdicts if verdict.case == "a.b"]
@@ -122,9 +106,7 @@ def test_a_refused_case_is_told_of_once(corpus: Corpus) -> None:
 
 
 def test_a_reason_that_the_case_gives_itself_is_kept(corpus: Corpus) -> None:
-    """
-    Rule 1: a case may have chosen a better twin than its clause has.
-    """
+    """Rule 1: a case may have chosen a better twin than its clause has."""
     own = Refusal(twin=replace(PLAIN, padding="same"), name="{padding: same}")
     expectation = AnyOf(alternatives={"computes": Output(array=reference.evaluate(PLAIN)), "refuses": own})
     made = _made(PLAIN, "stride-zero", corpus, expectation)
@@ -135,9 +117,7 @@ def test_a_reason_that_the_case_gives_itself_is_kept(corpus: Corpus) -> None:
 
 
 def test_a_call_with_a_meaning_is_computed(corpus: Corpus) -> None:
-    """
-    Rule 2: two groups of a transposed convolution with a kernel of all input channels make twice as many channels.
-    """
+    """Rule 2: two groups of a transposed convolution with a kernel of all input channels make twice as many channels."""
     call = call_of("conv_transpose", ramp(1, 3, 2), ramp(2, 2, 3))
     made = _made(call, "groups-doubled-transposed", corpus)
     assert isinstance(made.expectation, Output)
@@ -147,9 +127,7 @@ def test_a_call_with_a_meaning_is_computed(corpus: Corpus) -> None:
 
 
 def test_where_clauses_leave_a_choice_each_alternative_will_do(corpus: Corpus) -> None:
-    """
-    Rule 3: a kernel of another dtype is multiplied as it is, or refused.
-    """
+    """Rule 3: a kernel of another dtype is multiplied as it is, or refused."""
     for name in ("kernel-dtype", "bias-dtype"):
         made = _made(PLAIN, name, corpus)
         assert "DTYPE-2" in made.clauses
@@ -168,16 +146,12 @@ def test_where_clauses_leave_a_choice_each_alternative_will_do(corpus: Corpus) -
     ],
 )
 def test_what_is_not_accepted_is_left_alone(expectation: Expectation, corpus: Corpus) -> None:
-    """
-    Nothing is made of a case that must be refused.
-    """
+    """Nothing is made of a case that must be refused."""
     assert [] == list(derived((case_of("a.b", PLAIN, expectation),), corpus.clauses))
 
 
 def test_a_point_of_a_sweep_is_left_alone(corpus: Corpus) -> None:
-    """
-    Nor of the points of sweeps, nor of what was made already.
-    """
+    """Nor of the points of sweeps, nor of what was made already."""
     case = case_of("a.b", PLAIN, Shape(shape=(1, 3, 3), dtype="float32"))
     once = with_mutators(Corpus(cases=(case,), clauses=corpus.clauses))
     assert len(once.cases) > 20
@@ -189,9 +163,7 @@ def test_a_point_of_a_sweep_is_left_alone(corpus: Corpus) -> None:
 
 
 def test_the_reference_agrees_with_the_rules(sample: list[Case]) -> None:
-    """
-    Both formulations have a result exactly where an output is expected.
-    """
+    """Both formulations have a result exactly where an output is expected."""
     for case in sample:
         results = {
             evaluate: _result(evaluate, case.call) for evaluate in (reference.evaluate, reference.evaluate_again)
@@ -201,9 +173,7 @@ def test_the_reference_agrees_with_the_rules(sample: list[Case]) -> None:
 
 
 def test_the_table_says_who_may_have_a_meaning(sample: list[Case]) -> None:
-    """
-    What never has a meaning is never computed, what always has one is never a fault.
-    """
+    """What never has a meaning is never computed, what always has one is never a fault."""
     for case in sample:
         mutator = MUTATORS[_name(case)]
         assert mutator.legal if _computes(case.expectation) else mutator.clause, case.id
@@ -223,9 +193,7 @@ def _result(evaluate: Any, call: Call) -> Any:
 
 
 def test_numpy_refuses_or_agrees(sample: list[Case]) -> None:
-    """
-    On the sample, through the engine; `conv-conformance run --mutators -b numpy` does all of the corpus.
-    """
+    """On the sample, through the engine; `conv-conformance run --mutators -b numpy` does all of the corpus."""
     made = Runner().run(sample, [resolve("numpy")])
     assert {"agree", "unsupported"} == {verdict.verdict for verdict in made.verdicts}
     unsupported = [verdict.message for verdict in made.verdicts if verdict.verdict == "unsupported"]
@@ -233,9 +201,7 @@ def test_numpy_refuses_or_agrees(sample: list[Case]) -> None:
 
 
 def test_accepting_is_noticed_for_every_mutator(corpus: Corpus) -> None:
-    """
-    An implementation that takes what has no meaning, or widens, disagrees on the first plain case of each mutator.
-    """
+    """An implementation that takes what has no meaning, or widens, disagrees on the first plain case of each mutator."""
     every = list(derived(tuple(filter(_is_plain, corpus.cases)), corpus.clauses))
     firsts = list({_name(case): case for case in reversed(every)}.values())
     firsts += [case for case in every if _name(case) == "groups-doubled-transposed" and _computes(case.expectation)][:1]
@@ -247,9 +213,7 @@ def test_accepting_is_noticed_for_every_mutator(corpus: Corpus) -> None:
 
 @pytest.mark.parametrize("name", MUTATORS)
 def test_a_mutator_changes_the_call_and_not_the_case(name: str, corpus: Corpus) -> None:
-    """
-    What comes out is another call; the arrays of the case are as they were.
-    """
+    """What comes out is another call; the arrays of the case are as they were."""
     case = next(case for case in corpus.cases if MUTATORS[name].change(case.call) is not None)
     before = case.call.input.tobytes(), case.call.form
     changed = MUTATORS[name].change(case.call)
@@ -259,9 +223,7 @@ def test_a_mutator_changes_the_call_and_not_the_case(name: str, corpus: Corpus) 
 
 
 def test_a_patch_of_a_call_is_that_of_its_plain_form(corpus: Corpus) -> None:
-    """
-    Twins that clauses name are made of calls as sweeps make them of plain ones.
-    """
+    """Twins that clauses name are made of calls as sweeps make them of plain ones."""
     call = call_of("conv", ramp(1, 4, 2), ramp(2, 2, 3), dtype={"input": "int8", "output": "int32"}, padding="same")
     floats = patched(call, {"dtype": {"input": "float32"}, "strides": 2, "padding": 1})
     assert ("float32", "float32", "float32") == (floats.dtype.input, floats.dtype.kernel, floats.dtype.output)
@@ -271,9 +233,7 @@ def test_a_patch_of_a_call_is_that_of_its_plain_form(corpus: Corpus) -> None:
 
 
 def test_numpy_alone_in_one_process(corpus: Corpus) -> None:
-    """
-    The first of each mutator raises Refused where it has no meaning, also without the engine.
-    """
+    """The first of each mutator raises Refused where it has no meaning, also without the engine."""
     for case in {_name(case): case for case in derived(corpus.cases[:40], corpus.clauses)}.values():
         if isinstance(case.expectation, Refusal):
             with pytest.raises(Refused):
@@ -281,9 +241,7 @@ def test_numpy_alone_in_one_process(corpus: Corpus) -> None:
 
 
 def test_the_page_is_that_of_the_table() -> None:
-    """
-    docs/reference/mutators.md is written by docs/generate/reference/mutators.py, and nothing has changed since.
-    """
+    """docs/reference/mutators.md is written by docs/generate/reference/mutators.py, and nothing has changed since."""
     spec = importlib.util.spec_from_file_location("make_mutators", ROOT / "docs" / "reference/mutators.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -295,9 +253,7 @@ def test_the_page_is_that_of_the_table() -> None:
 
 
 def test_list_shows_what_is_made(command: Command, cases: Path) -> None:
-    """
-    With `--mutators` the derived ids stand behind those of the cases.
-    """
+    """With `--mutators` the derived ids stand behind those of the cases."""
     plain, more = command("list", cases).out.splitlines(), command("list", "--mutators", cases).out.splitlines()
     assert more[: len(plain)] == plain
     assert "mine.plain[mutator=stride-zero]" in more[len(plain) :]
@@ -305,9 +261,7 @@ def test_list_shows_what_is_made(command: Command, cases: Path) -> None:
 
 
 def test_a_run_takes_them_by_pattern(command: Command, cases: Path, tmp_path: Path) -> None:
-    """
-    Their ids are patterns like any other, and their twins travel with them.
-    """
+    """Their ids are patterns like any other, and their twins travel with them."""
     record = tmp_path / "record.jsonl"
     done = command("run", "--mutators", cases, "*[mutator=stride-zero]", "-b", "numpy", "--record", record)
     assert (0, True) == (done.code, is_clean(done))
@@ -316,9 +270,7 @@ def test_a_run_takes_them_by_pattern(command: Command, cases: Path, tmp_path: Pa
 
 
 def test_a_disagreement_names_case_and_mutator(command: Command, cases: Path, tmp_path: Path) -> None:
-    """
-    Also where it is shown from a record, which knows ids alone.
-    """
+    """Also where it is shown from a record, which knows ids alone."""
     record = tmp_path / "record.jsonl"
     locator = f"{SUPPORT / 'lenient_backend.py'}:Accepting"
     done = command("run", "--mutators", cases, "mine.plain", "-b", locator, "--record", record)

@@ -1,6 +1,4 @@
-"""
-Parts of a corpus: disjoint, together the whole, the same everywhere, and of much the same cost.
-"""
+"""Parts of a corpus: disjoint, together the whole, the same everywhere, and of much the same cost."""
 
 from __future__ import annotations
 
@@ -18,17 +16,13 @@ from ..support.command_line import Command, is_clean
 
 @pytest.fixture(scope="module")
 def loaded() -> Corpus:
-    """
-    Return the shipped corpus with the quick sweeps.
-    """
+    """Return the shipped corpus with the quick sweeps."""
     return corpus.load(sweeps="quick")
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
 def test_parts_are_disjoint_and_together_the_whole(loaded: Corpus, count: int) -> None:
-    """
-    Every case is in exactly one part, where it stands in the order of the corpus.
-    """
+    """Every case is in exactly one part, where it stands in the order of the corpus."""
     parts = [sharded(loaded, f"{number}/{count}").cases for number in range(1, count + 1)]
     places = {case.id: at for at, case in enumerate(loaded.cases)}
     assert Counter(case.id for part in parts for case in part) == Counter(places.keys())
@@ -39,9 +33,7 @@ def test_parts_are_disjoint_and_together_the_whole(loaded: Corpus, count: int) -
 
 @pytest.mark.parametrize("count", [2, 3, 7])
 def test_every_part_has_as_much_of_every_sweep(loaded: Corpus, count: int) -> None:
-    """
-    What costs the same is spread evenly: of each sweep, and each file's literal cases, parts differ by one at most.
-    """
+    """What costs the same is spread evenly: of each sweep, and each file's literal cases, parts differ by one at most."""
     parts = [
         Counter(case.sweep or case.path for case in sharded(loaded, f"{n}/{count}").cases) for n in range(1, count + 1)
     ]
@@ -68,9 +60,7 @@ sweeps:
 
 
 def test_parts_do_not_follow_the_axes(tmp_path: Path) -> None:
-    """
-    Where the fastest axis has as many values as there are parts, each part has all of them nevertheless.
-    """
+    """Where the fastest axis has as many values as there are parts, each part has all of them nevertheless."""
     path = tmp_path / "mine.yaml"
     path.write_text(SWEEP)
     cases = sharded(corpus.load([path], sweeps="quick"), "1/2").cases
@@ -78,9 +68,7 @@ def test_parts_do_not_follow_the_axes(tmp_path: Path) -> None:
 
 
 def test_part_of_a_part_of_the_corpus_is_of_what_the_pattern_chooses(command: Command) -> None:
-    """
-    Patterns choose first, then the parts are dealt: `list` prints them.
-    """
+    """Patterns choose first, then the parts are dealt: `list` prints them."""
     whole = command("list", "conv1d.s*").out.splitlines()
     parts = [command("list", "conv1d.s*", "--shard", f"{number}/3").out.splitlines() for number in (1, 2, 3)]
     assert sorted(line for part in parts for line in part) == sorted(whole)
@@ -91,26 +79,20 @@ def test_part_of_a_part_of_the_corpus_is_of_what_the_pattern_chooses(command: Co
     "shard", ["0/3", "4/3", "1/0", "1", "1/", "/3", "-1/3", "1/3/5", "1.0/3", " 1/3", "a/b", "", "1/9999999"]
 )
 def test_what_is_no_part_is_refused_in_one_line(command: Command, cases: Path, shard: str) -> None:
-    """
-    I/N with I from 1 to N, and nothing else.
-    """
+    """I/N with I from 1 to N, and nothing else."""
     done = command("run", cases, "-b", "numpy", "--shard", shard)
     assert (done.code, done.out, len(done.err.splitlines()), is_clean(done)) == (2, "", 1, True)
     assert "no part of a corpus" in done.err
 
 
 def test_more_parts_than_cases_are_refused(command: Command, cases: Path) -> None:
-    """
-    A part without a case would run nothing and look well.
-    """
+    """A part without a case would run nothing and look well."""
     done = command("list", cases, "--shard", "1/4")
     assert (done.code, done.err) == (2, "--shard: 1/4 of 3 cases: there are fewer cases than parts\n")
 
 
 def test_last_part_is_one() -> None:
-    """
-    N/N is the last part.
-    """
+    """N/N is the last part."""
     assert parsed("3/3") == (3, 3)
     with pytest.raises(Invalid):
         parsed("3/2")

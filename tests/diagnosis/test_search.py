@@ -1,6 +1,4 @@
-"""
-Diagnosis names the causes that give what was returned, and nothing else.
-"""
+"""Diagnosis names the causes that give what was returned, and nothing else."""
 
 from __future__ import annotations
 
@@ -99,9 +97,7 @@ def test_diagnosis_and_mutants_share_no_code() -> None:
 
 
 def imported(path: Path) -> Iterator[str]:
-    """
-    Yield the names of all modules that a file imports, and of what it imports from them.
-    """
+    """Yield the names of all modules that a file imports, and of what it imports from them."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (each.name for each in node.names)

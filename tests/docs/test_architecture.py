@@ -1,6 +1,4 @@
-"""
-The walk of docs/architecture.md is taken: what it names is called, in this order.
-"""
+"""The walk of docs/architecture.md is taken: what it names is called, in this order."""
 
 from __future__ import annotations
 
@@ -38,9 +36,7 @@ sys.setprofile(trace)
 
 
 def named() -> list[tuple[str, str]]:
-    """
-    Return what the page names, as file and qualified name, in its order.
-    """
+    """Return what the page names, as file and qualified name, in its order."""
     walk, _ = PAGE.read_text(encoding="utf-8").split("## Beside the walk")
     links = re.findall(r"\[`([\w.]+)`\]\(\.\./conformance/([\w/]+)\.py\)", walk)
     return [(f"{file}.py", name.removeprefix(f"{file.replace('/', '.')}.")) for name, file in links]
@@ -48,9 +44,7 @@ def named() -> list[tuple[str, str]]:
 
 @contextmanager
 def traced() -> Iterator[list[tuple[str, str]]]:
-    """
-    Write down what is called of the engine, each once, as file and qualified name.
-    """
+    """Write down what is called of the engine, each once, as file and qualified name."""
     seen: dict[tuple[str, str], None] = {}
 
     def trace(frame: FrameType, event: str, argument: object) -> None:
@@ -104,9 +98,7 @@ def test_the_walk_is_true(command: Command, tmp_path: Path, monkeypatch: pytest.
 
 
 def out_of_order(walk: Sequence[tuple[str, str]], seen: Sequence[tuple[str, str]]) -> list[str]:
-    """
-    Return what was not called, or before the one that stands in front of it.
-    """
+    """Return what was not called, or before the one that stands in front of it."""
     order: Callable[[tuple[str, str]], int] = {each: at for at, each in reversed([*enumerate(seen)])}.__getitem__
     missing = [f"{file} {name} is not called" for file, name in walk if (file, name) not in seen]
     called = [each for each in walk if each in seen]

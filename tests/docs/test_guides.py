@@ -41,9 +41,7 @@ NOT_RUN = ("console download", "sh")
 
 
 class Block(NamedTuple):
-    """
-    A fenced block: what stands behind the fence, its text, and the file that it is, or nothing.
-    """
+    """A fenced block: what stands behind the fence, its text, and the file that it is, or nothing."""
 
     language: str
     text: str
@@ -51,9 +49,7 @@ class Block(NamedTuple):
 
 
 def blocks(page: Path) -> Iterator[Block]:
-    """
-    Yield the fenced blocks of a page.
-    """
+    """Yield the fenced blocks of a page."""
     before = None
     for token in MarkdownIt().parse(page.read_text(encoding="utf-8")):
         if token.type == "fence":
@@ -63,17 +59,13 @@ def blocks(page: Path) -> Iterator[Block]:
 
 
 def named(paragraph: str) -> str:
-    """
-    Return the file that a paragraph announces, or nothing.
-    """
+    """Return the file that a paragraph announces, or nothing."""
     name = paragraph.removesuffix("`:").removeprefix("`")
     return name if paragraph == f"`{name}`:" else ""
 
 
 def play(page: Path, folder: Path) -> Iterator[tuple[str, str, str]]:
-    """
-    Write the files of a page into a folder and run its commands there; yield command, output as said, output.
-    """
+    """Write the files of a page into a folder and run its commands there; yield command, output as said, output."""
     code = 0
     for language, text, file in blocks(page):
         if file:
@@ -84,9 +76,7 @@ def play(page: Path, folder: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def shell(text: str, folder: Path) -> tuple[int, str]:
-    """
-    Return the exit code and the output of a command that finds this Python first.
-    """
+    """Return the exit code and the output of a command that finds this Python first."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     # Where releases are installed, the environments that the reader has begin with these.
     cache = {"CONV_CONFORMANCE_CACHE": str(folder / "cache")} if "console download" in RUN else {}
@@ -104,18 +94,14 @@ def shell(text: str, folder: Path) -> tuple[int, str]:
 
 
 def not_run(page: Path) -> list[str]:
-    """
-    Return the commands of a page that need what is not here.
-    """
+    """Return the commands of a page that need what is not here."""
     found = [block for block in blocks(page) if block.language in NOT_RUN]
     lines = [line for block in found for line in block.text.splitlines()]
     return [line.removeprefix("$ ") for line in lines if line.removeprefix("$ ").startswith("conv-conformance ")]
 
 
 def understood(command: str) -> None:
-    """
-    Have the command line read a command, with its targets and its release, without doing what it says.
-    """
+    """Have the command line read a command, with its targets and its release, without doing what it says."""
     _, name, *words = shlex.split(command)
     asked = cli.commands.commands[name].make_context(name, words).params
     for target in asked.get("backends", ()):
@@ -126,9 +112,7 @@ def understood(command: str) -> None:
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
 def test_a_guide_prints_what_it_says(page: Path, tmp_path: Path) -> None:
-    """
-    Every command of a guide prints what stands below it, exit codes too.
-    """
+    """Every command of a guide prints what stands below it, exit codes too."""
     pytest.importorskip("torch")
     played = list(play(page, tmp_path))
     assert [] == [(command, output) for command, said, output in played if not agrees(said, output)]
@@ -137,31 +121,23 @@ def test_a_guide_prints_what_it_says(page: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
 def test_a_guide_has_no_other_blocks(page: Path) -> None:
-    """
-    Nothing in a guide is passed over for a misspelt word behind a fence.
-    """
+    """Nothing in a guide is passed over for a misspelt word behind a fence."""
     assert set() == {block.language for block in blocks(page)} - LANGUAGES
 
 
 @pytest.mark.parametrize("command", [command for page in GUIDES for command in not_run(page)])
 def test_what_is_not_run_is_understood(command: str) -> None:
-    """
-    Commands that need another release have options and words that there are.
-    """
+    """Commands that need another release have options and words that there are."""
     understood(command)
 
 
 def test_there_are_nine_pages() -> None:
-    """
-    None is lost on the way.
-    """
+    """None is lost on the way."""
     assert 9 == len(GUIDES)
 
 
 def test_the_action_has_the_inputs_of_the_guide() -> None:
-    """
-    The workflow of the guide gives the action only what it takes, and reads only what it leaves.
-    """
+    """The workflow of the guide gives the action only what it takes, and reads only what it leaves."""
     (block,) = (block for block in blocks(ROOT / "docs" / "guides" / "in-your-ci.md") if block.language == "yaml")
     action = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
     (step,) = (step for step in yaml.safe_load(block.text)["steps"] if step.get("id") == "conformance")
@@ -175,9 +151,7 @@ def test_the_action_has_the_inputs_of_the_guide() -> None:
     "said", ["$ echo 1 case\n2 cases\n", "$ echo 1 case\n", "$ false\n$ echo $?\n0\n", "$ cat mine.txt\nyours\n"]
 )
 def test_a_guide_can_be_wrong(tmp_path: Path, said: str) -> None:
-    """
-    A guide that says what is not printed, leaves out what is, or shows another exit code, is noticed.
-    """
+    """A guide that says what is not printed, leaves out what is, or shows another exit code, is noticed."""
     page = tmp_path / "page.md"
     page.write_text(f"`mine.txt`:\n\n```text\nmine\n```\n\n```console\n{said}```\n", encoding="utf-8")
     assert any(not agrees(told, output) for _, told, output in play(page, tmp_path))
@@ -187,8 +161,6 @@ def test_a_guide_can_be_wrong(tmp_path: Path, said: str) -> None:
     "words", ["check torch --envs here", "diff one.jsonl", "run -b torhc==2.12.1", "check 'torch>=2.12'"]
 )
 def test_a_command_can_be_misunderstood(words: str) -> None:
-    """
-    An option that is not there, a word that is lacking, no target and no release are noticed.
-    """
+    """An option that is not there, a word that is lacking, no target and no release are noticed."""
     with pytest.raises((click.UsageError, Invalid)):
         understood(f"conv-conformance {words}")

@@ -1,6 +1,4 @@
-"""
-The pictures of windows and stamps: they show what the reference computes, and are drawn for the words of padding.
-"""
+"""The pictures of windows and stamps: they show what the reference computes, and are drawn for the words of padding."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-The page of what each target keeps: what is taken from a record, and what it says of it.
-"""
+"""The page of what each target keeps: what is taken from a record, and what it says of it."""
 
 from __future__ import annotations
 

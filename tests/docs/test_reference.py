@@ -1,6 +1,4 @@
-"""
-The pages of the reference that are made from the program: they hold all that it has, and notice what they lack.
-"""
+"""The pages of the reference that are made from the program: they hold all that it has, and notice what they lack."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-The pages of the results: what is taken from a run, and what they say of it.
-"""
+"""The pages of the results: what is taken from a run, and what they say of it."""
 
 from __future__ import annotations
 

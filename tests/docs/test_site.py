@@ -1,6 +1,4 @@
-"""
-The site, by its own configuration, made of a few pages: what a forge would find is found, what is dead fails.
-"""
+"""The site, by its own configuration, made of a few pages: what a forge would find is found, what is dead fails."""
 
 from __future__ import annotations
 
@@ -44,9 +42,7 @@ DEAD = {
 
 
 def built(root: Path, more: str = "") -> tuple[int, list[str]]:
-    """
-    Build the site of PAGES below a folder, with more on the home page; return the exit code and what is said.
-    """
+    """Build the site of PAGES below a folder, with more on the home page; return the exit code and what is said."""
     shutil.copytree(ROOT / "docs" / "_templates", root / "docs" / "_templates")
     shutil.copytree(ROOT / "docs" / "_static", root / "docs" / "_static")
     for name in ("conf.py", "forge.py"):

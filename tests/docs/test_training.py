@@ -1,6 +1,4 @@
-"""
-The walk-through of training: the solutions of two channels, who parts from the exact way, and what the page says.
-"""
+"""The walk-through of training: the solutions of two channels, who parts from the exact way, and what the page says."""
 
 from __future__ import annotations
 
@@ -31,9 +29,7 @@ def told() -> Told:
 
 
 def test_the_direction_that_is_left_open_changes_no_output(told: Told) -> None:
-    """
-    The matrix of the case, times the null vector, is 0 in integers, and its rank is one less than its columns.
-    """
+    """The matrix of the case, times the null vector, is 0 in integers, and its rank is one less than its columns."""
     rows = matrix(told.cases[TWO].call).astype(int).tolist()
     assert rows == [list(row) for row in told.set.matrix]
     assert [0, 0, 0] == [sum(a * n for a, n in zip(row, told.set.null, strict=True)) for row in rows]
@@ -42,9 +38,7 @@ def test_the_direction_that_is_left_open_changes_no_output(told: Told) -> None:
 
 
 def test_the_shortest_solution_solves_and_stands_upright_on_the_others(told: Told) -> None:
-    """
-    In fractions its outputs are the targets, and its product with the null vector is 0.
-    """
+    """In fractions its outputs are the targets, and its product with the null vector is 0."""
     least = told.set.least
     assert all(type(value) is Fraction for value in least)
     outputs = [sum(a * w for a, w in zip(row, least, strict=True)) for row in told.set.matrix]
@@ -53,9 +47,7 @@ def test_the_shortest_solution_solves_and_stands_upright_on_the_others(told: Tol
 
 
 def test_what_made_the_data_and_what_was_printed_are_solutions(told: Told) -> None:
-    """
-    1, 3, 2, 4 solves exactly, at 1/74; the kernel that the old page ends with is a solution to a hundredth, elsewhere.
-    """
+    """1, 3, 2, 4 solves exactly, at 1/74; the kernel that the old page ends with is a solution to a hundredth, elsewhere."""
     made = told.made[TWO]
     assert [1, 3, 2, 4] == made.tolist()
     assert (0.0, 0.0) == (told.set.loss(made), pytest.approx(float(told.set.away(made)), abs=1e-14))
@@ -65,9 +57,7 @@ def test_what_made_the_data_and_what_was_printed_are_solutions(told: Told) -> No
 
 
 def test_a_kernel_beside_the_line_has_the_t_of_its_nearest_solution(told: Told) -> None:
-    """
-    From the solution at t, a step by a row of the matrix changes the distance by its length, and t not at all.
-    """
+    """From the solution at t, a step by a row of the matrix changes the distance by its length, and t not at all."""
     row = np.array(told.set.matrix[1], np.float64)
     beside = told.set.at(np.array([0.25, -2.0])) + row
     assert [0.25, -2.0] == pytest.approx(told.set.along(beside).tolist())
@@ -75,17 +65,13 @@ def test_a_kernel_beside_the_line_has_the_t_of_its_nearest_solution(told: Told) 
 
 
 def test_data_that_determine_the_kernel_have_no_line(told: Told) -> None:
-    """
-    One filter of two taps under three windows leaves nothing open.
-    """
+    """One filter of two taps under three windows leaves nothing open."""
     with pytest.raises(ValueError, match="not enough values"):
         solutions.solutions(told.cases[ONE].call)
 
 
 def test_gradient_descent_keeps_its_t_and_adam_does_not(told: Told) -> None:
-    """
-    A gradient is a sum of rows; Adam's update is one only as long as its four elements are equal.
-    """
+    """A gradient is a sum of rows; Adam's update is one only as long as its four elements are equal."""
     ts = told.set.along(told.adam.kernels)
     turn = told.walks[TWO].turn
     assert told.start == pytest.approx(told.set.along(told.descent.kernels), abs=1e-15)
@@ -96,9 +82,7 @@ def test_gradient_descent_keeps_its_t_and_adam_does_not(told: Told) -> None:
 
 
 def test_the_same_gradient_lasts_until_the_first_sign_turns(told: Told) -> None:
-    """
-    Up to `turn` each update is the learning rate, in each element; the next is not.
-    """
+    """Up to `turn` each update is the learning rate, in each element; the next is not."""
     of = told.walks[ONE]
     steps = np.diff(of.exact.kernels, axis=0)
     assert 0.05 == pytest.approx(steps[: of.turn], abs=1e-7)
@@ -106,9 +90,7 @@ def test_the_same_gradient_lasts_until_the_first_sign_turns(told: Told) -> None:
 
 
 def test_filters_are_learned_each_by_itself(told: Told) -> None:
-    """
-    Trained alone, each filter has the kernels that it has beside the other, but for what epsilon makes of the mean.
-    """
+    """Trained alone, each filter has the kernels that it has beside the other, but for what epsilon makes of the mean."""
     assert 0 < make_training._alone(told.walks[FILTERS]) < 1e-6
 
 
@@ -124,9 +106,7 @@ def _walk(told: Told, change: Array) -> walks.Walk:
 
 
 def test_a_course_that_leaves_the_exact_way_is_told(told: Told) -> None:
-    """
-    With the update at which it is first further off than a fiftieth of the learning rate, and how far it gets.
-    """
+    """With the update at which it is first further off than a fiftieth of the learning rate, and how far it gets."""
     change = np.zeros(201)
     change[170:] = 0.0011
     change[180] = -0.02
@@ -137,9 +117,7 @@ def test_a_course_that_leaves_the_exact_way_is_told(told: Told) -> None:
 
 
 def test_a_course_within_what_is_drawn_keeps_to_it(told: Told) -> None:
-    """
-    A small deviation is none; of several targets of a framework the first is drawn.
-    """
+    """A small deviation is none; of several targets of a framework the first is drawn."""
     alike = _walk(told, np.zeros(201))
     assert ([], ["jax", "keras-jax+fit"]) == (alike.parting, alike.keeping)
     assert [["jax"], ["keras-jax+fit"]] == [list(course.targets) for course in walks.by_framework(alike.alike)]
@@ -148,9 +126,7 @@ def test_a_course_within_what_is_drawn_keeps_to_it(told: Told) -> None:
 
 
 def test_a_target_that_parts_without_a_reason_is_told(told: Told) -> None:
-    """
-    The page is not made where a plain target leaves the exact way.
-    """
+    """The page is not made where a plain target leaves the exact way."""
     exact = told.walks[ONE].exact
     kernels = exact.kernels + 0.5
     curve = {"training": ONE, "targets": ["jax"], "loss": exact.losses.tolist(), "kernel": kernels.T.tolist()}
@@ -159,18 +135,14 @@ def test_a_target_that_parts_without_a_reason_is_told(told: Told) -> None:
 
 
 def test_every_target_is_on_the_page_of_each_training(told: Told) -> None:
-    """
-    Each one that was measured keeps to the exact way or parts from it, once.
-    """
+    """Each one that was measured keeps to the exact way or parts from it, once."""
     for of in told.walks.values():
         named = [*of.keeping, *(target for each in of.parting for target in each.course.targets)]
         assert sorted(told.said["targets"]) == sorted(named)
 
 
 def test_nine_are_thirty_six(told: Told) -> None:
-    """
-    By the cases, by their outputs and by counting: five items fit 36 times into 40, 9 times with a stride of 4.
-    """
+    """By the cases, by their outputs and by counting: five items fit 36 times into 40, 9 times with a stride of 4."""
     assert (36, 9) == tuple(next(lengths(told.cases[name].call)).length for name in POSITIONS)
     assert 36 == sum(start + 5 <= 40 for start in range(40))
     assert 9 == sum(start + 5 <= 40 for start in range(0, 40, 4))
@@ -181,9 +153,7 @@ def test_nine_are_thirty_six(told: Told) -> None:
 
 
 def test_page_and_pictures_are_those_of_the_measurement(told: Told) -> None:
-    """
-    Each picture is small, has a text, which the page gives it too, and no date of its making.
-    """
+    """Each picture is small, has a text, which the page gives it too, and no date of its making."""
     assert [] == list(make_training.stale(ROOT))
     page = (ROOT / make_training.PAGE).read_text(encoding="utf-8")
     for name, text in make_training.texts(told).items():
@@ -196,9 +166,7 @@ def test_page_and_pictures_are_those_of_the_measurement(told: Told) -> None:
 
 
 def test_a_page_of_another_measurement_is_stale(tmp_path: Path) -> None:
-    """
-    A changed course, and a measurement of another day, are told of page and pictures.
-    """
+    """A changed course, and a measurement of another day, are told of page and pictures."""
     for path in (make_training.MEASURED, make_training.PAGE):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, tmp_path / path)

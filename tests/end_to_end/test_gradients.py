@@ -1,6 +1,4 @@
-"""
-Gradients beside outputs: asked of a call, answered by a target, and judged as outputs are.
-"""
+"""Gradients beside outputs: asked of a call, answered by a target, and judged as outputs are."""
 
 from __future__ import annotations
 
@@ -55,9 +53,7 @@ COTANGENT = "cotangent: [[[1], [-2], [3]]]"
 
 
 def asking(call: Call, cotangent: Any = None, names: tuple[str, ...] | None = None) -> Call:
-    """
-    Return a call that asks for the gradients of all its arrays, or of some; of a cotangent of small integers.
-    """
+    """Return a call that asks for the gradients of all its arrays, or of some; of a cotangent of small integers."""
     shape = evaluate(call).shape
     sent = np.resize([1, -2, 3, 2, -1], shape) if cotangent is None else np.asarray(cotangent)
     present = tuple(name for name in ARRAYS if getattr(call, name) is not None)
@@ -66,9 +62,7 @@ def asking(call: Call, cotangent: Any = None, names: tuple[str, ...] | None = No
 
 
 def right(call: Call) -> Output:
-    """
-    Return what is expected of a call that asks for gradients.
-    """
+    """Return what is expected of a call that asks for gradients."""
     assert call.cotangent is not None
     found = gradients(call, call.cotangent)
     return Output(array=evaluate(call), gradients={name: found[name] for name in call.gradients})

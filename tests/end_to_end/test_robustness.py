@@ -1,6 +1,4 @@
-"""
-A run where the machine does not play along: full disks, closed pipes, no home, no locale, a kill.
-"""
+"""A run where the machine does not play along: full disks, closed pipes, no home, no locale, a kill."""
 
 from __future__ import annotations
 
@@ -38,9 +36,7 @@ needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is
 
 @contextmanager
 def files_end_at(size: int) -> Iterator[None]:
-    """
-    Let no file of this process and its children grow beyond a size, as if the disk were full then.
-    """
+    """Let no file of this process and its children grow beyond a size, as if the disk were full then."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -50,17 +46,13 @@ def files_end_at(size: int) -> Iterator[None]:
 
 
 def files_in(folder: Path) -> list[Path]:
-    """
-    Return every file below a folder.
-    """
+    """Return every file below a folder."""
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """
-    Return a folder for what is temporary, of this process and of those that it starts.
-    """
+    """Return a folder for what is temporary, of this process and of those that it starts."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder))
@@ -73,17 +65,13 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @needs_full
 def test_a_record_on_a_full_disk_stops_the_run_at_once(command: Command, cases: Path) -> None:
-    """
-    Its first line cannot be written: said in one line, and nothing is run for nothing.
-    """
+    """Its first line cannot be written: said in one line, and nothing is run for nothing."""
     done = command("run", cases, "-b", "numpy", "--record", "/dev/full")
     assert done == (2, "", f"/dev/full: {FULL}\n")
 
 
 def test_a_disk_that_fills_up_costs_no_verdict(command: Command, tmp_path: Path) -> None:
-    """
-    A run whose record cannot grow any more ends with one line that says how to go on; so it does, to the same record.
-    """
+    """A run whose record cannot grow any more ends with one line that says how to go on; so it does, to the same record."""
     record = tmp_path / "r.jsonl"
     words = ("conv1d.same.*", "conv1d.special-values.*", "-b", "numpy", "--sweeps", "none")
     assert command("run", *words, "--record", record).code == 0
@@ -108,9 +96,7 @@ def test_a_disk_that_fills_up_costs_no_verdict(command: Command, tmp_path: Path)
 def test_a_report_on_a_full_disk_does_not_keep_the_others_back(
     command: Command, cases: Path, tmp_path: Path, full: str, other: str
 ) -> None:
-    """
-    What the run found is on the terminal and in the other file.
-    """
+    """What the run found is on the terminal and in the other file."""
     done = command("run", cases, "-b", "numpy", full, "/dev/full", other, tmp_path / "other")
     assert (done.code, done.err.splitlines()[-1]) == (2, f"/dev/full: {FULL}")
     assert done.out.startswith("target")
@@ -119,9 +105,7 @@ def test_a_report_on_a_full_disk_does_not_keep_the_others_back(
 
 @pytest.mark.parametrize("option", ["--record", "--junit", "--markdown"])
 def test_a_folder_that_cannot_be_written_to_is_said(command: Command, cases: Path, option: str) -> None:
-    """
-    Not even by root, who may write where it is forbidden: below a file.
-    """
+    """Not even by root, who may write where it is forbidden: below a file."""
     done = command("run", cases, "-b", "numpy", option, cases / "r")
     assert (done.code, done.err.splitlines()[-1]) == (2, f"{cases / 'r'}: cannot be written: Not a directory")
 
@@ -129,9 +113,7 @@ def test_a_folder_that_cannot_be_written_to_is_said(command: Command, cases: Pat
 def test_a_full_temporary_folder_is_said_with_its_place(
     command: Command, cases: Path, temporary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """
-    The target could not run, for a reason that says what to do; neither there nor in the cache is half a file left.
-    """
+    """The target could not run, for a reason that says what to do; neither there nor in the cache is half a file left."""
     monkeypatch.setenv("CONV_CONFORMANCE_CACHE", str(tmp_path / "cache"))
     with files_end_at(1000):
         done = command("run", cases, "-b", "numpy")
@@ -142,9 +124,7 @@ def test_a_full_temporary_folder_is_said_with_its_place(
 
 
 def test_no_room_for_a_second_worker_costs_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    A call that killed its worker has its verdict, also where it cannot be made once more alone.
-    """
+    """A call that killed its worker has its verdict, also where it cannot be made once more alone."""
 
     def crowded(terms: Terms, adapter: object, messages: list[bytes], *more: object) -> Worker:
         if len(messages) == 1:
@@ -162,9 +142,7 @@ def test_no_room_for_a_second_worker_costs_no_verdict(monkeypatch: pytest.Monkey
 
 
 def run(cases: Path, *words: object, **more: object) -> subprocess.CompletedProcess[str]:
-    """
-    Run cases in a process of its own.
-    """
+    """Run cases in a process of its own."""
     given = [*RUN, str(cases), *map(str, words)]
     # A stream that keeps what it is given for a while fails later than one that does not.
     more = {"env": {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}, **more}
@@ -173,9 +151,7 @@ def run(cases: Path, *words: object, **more: object) -> subprocess.CompletedProc
 
 @pytest.mark.parametrize("streams", [("stdout",), ("stdout", "stderr")])
 def test_a_reader_that_has_gone_does_not_stop_the_run(cases: Path, tmp_path: Path, streams: tuple[str, ...]) -> None:
-    """
-    As with `run ... | head -1`: the reports are written, and the exit code is that of the run.
-    """
+    """As with `run ... | head -1`: the reports are written, and the exit code is that of the run."""
     reading, writing = os.pipe()
     os.close(reading)
     xml, record = tmp_path / "r.xml", tmp_path / "r.jsonl"
@@ -193,9 +169,7 @@ def test_a_reader_that_has_gone_does_not_stop_the_run(cases: Path, tmp_path: Pat
 def test_a_stream_on_a_full_disk_does_not_keep_the_reports_back(
     cases: Path, tmp_path: Path, stream: str, code: int, says: list[str]
 ) -> None:
-    """
-    A report that could not be shown is an error; a run that could not be followed is none.
-    """
+    """A report that could not be shown is an error; a run that could not be followed is none."""
     with open("/dev/full", "w") as full:
         done = run(cases, "-b", "numpy", "--junit", tmp_path / "r.xml", **{"stdout": subprocess.PIPE, stream: full})
     assert (done.returncode, (tmp_path / "r.xml").exists()) == (code, True)
@@ -206,9 +180,7 @@ def test_a_stream_on_a_full_disk_does_not_keep_the_reports_back(
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("words", [["list", "conv1d.valid.*"], ["validate", "--help"]])
 def test_what_cannot_be_shown_is_one_line(words: list[str], unbuffered: str) -> None:
-    """
-    Exit 2, whether the stream fails at once or when Python ends.
-    """
+    """Exit 2, whether the stream fails at once or when Python ends."""
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             [*RUN[:-1], *words],
@@ -222,9 +194,7 @@ def test_what_cannot_be_shown_is_one_line(words: list[str], unbuffered: str) -> 
 
 
 def test_closed_streams_do_not_get_in_the_way(cases: Path, tmp_path: Path) -> None:
-    """
-    No file or pipe of the run takes the place of a standard stream.
-    """
+    """No file or pipe of the run takes the place of a standard stream."""
     xml = tmp_path / "r.xml"
     words = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *RUN, cases, "-b", "numpy", "--junit", xml]
     assert subprocess.run(words, check=False, timeout=60).returncode == 0
@@ -248,9 +218,7 @@ def test_closed_streams_do_not_get_in_the_way(cases: Path, tmp_path: Path) -> No
     ids=lambda changes: next(iter(changes)) if isinstance(changes, dict) else None,
 )
 def test_surroundings_change_nothing(cases: Path, changes: Mapping[str, str | None]) -> None:
-    """
-    Without a home, a locale, a wide terminal, a temporary folder or a cache a run says the same.
-    """
+    """Without a home, a locale, a wide terminal, a temporary folder or a cache a run says the same."""
     surroundings = {name: value for name, value in {**os.environ, **changes}.items() if value is not None}
     done = run(cases, "-b", "numpy", "-b", lying("off_by_one"), stdout=subprocess.PIPE, env=surroundings)
     lines = done.stdout.splitlines()
@@ -261,9 +229,7 @@ def test_surroundings_change_nothing(cases: Path, changes: Mapping[str, str | No
 
 
 def test_a_character_that_the_locale_lacks_is_spelt(tmp_path: Path) -> None:
-    """
-    A title in Greek on a terminal that is Latin.
-    """
+    """A title in Greek on a terminal that is Latin."""
     cases = tmp_path / "greek.yaml"
     cases.write_text(CASES.replace("A window that steps by two", "Σ"))
     surroundings = {**os.environ, "PYTHONIOENCODING": "latin-1"}
@@ -274,9 +240,7 @@ def test_a_character_that_the_locale_lacks_is_spelt(tmp_path: Path) -> None:
 def test_a_user_without_a_home_has_no_cache(
     command: Command, cases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """
-    As in a container under a number that nobody has: no folder named ~, and environments have no place.
-    """
+    """As in a container under a number that nobody has: no folder named ~, and environments have no place."""
 
     def nobody(_: int) -> None:
         raise KeyError("uid not found")
@@ -293,9 +257,7 @@ def test_a_user_without_a_home_has_no_cache(
 
 
 def test_two_runs_share_a_cache(tmp_path: Path) -> None:
-    """
-    Begun at once, in one folder, with a cache that neither has filled: both right, and nothing half written.
-    """
+    """Begun at once, in one folder, with a cache that neither has filled: both right, and nothing half written."""
     shutil.copy(corpus.shipped() / "conv" / "strides.yaml", tmp_path)
     surroundings = {**os.environ, "CONV_CONFORMANCE_CACHE": str(tmp_path / "cache")}
     words = [*RUN, "strides.yaml", "-b", "numpy", "--sweeps", "none", "--record"]
@@ -314,9 +276,7 @@ def test_two_runs_share_a_cache(tmp_path: Path) -> None:
 
 
 def test_half_a_file_of_the_cache_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    What a full disk cuts off is removed, and asked for again.
-    """
+    """What a full disk cuts off is removed, and asked for again."""
     monkeypatch.setenv("CONV_CONFORMANCE_CACHE", str(tmp_path))
     with files_end_at(100):
         cache.put("key", "text" * 100)
@@ -324,9 +284,7 @@ def test_half_a_file_of_the_cache_is_not_kept(tmp_path: Path, monkeypatch: pytes
 
 
 def test_the_cache_forgets_loaders_of_long_ago(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    Whoever edits or updates the package often does not fill a disk; what its newest loaders read is kept.
-    """
+    """Whoever edits or updates the package often does not fill a disk; what its newest loaders read is kept."""
     monkeypatch.setenv("CONV_CONFORMANCE_CACHE", str(tmp_path))
     for age in range(20):
         older = tmp_path / "read" / f"of-{age:02}-days"
@@ -345,9 +303,7 @@ def test_the_cache_forgets_loaders_of_long_ago(tmp_path: Path, monkeypatch: pyte
 def test_a_run_that_is_ended_leaves_nothing_but_its_record(
     cases: Path, temporary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: int
 ) -> None:
-    """
-    No worker, and no file of calls, which may be large; not even where there was no time to tidy up.
-    """
+    """No worker, and no file of calls, which may be large; not even where there was no time to tidy up."""
     notes, record = tmp_path / "notes", tmp_path / "r.jsonl"
     monkeypatch.setenv("MINIATURE_NOTES", str(notes))
     words = [*RUN, str(cases), "-b", lying("waits_to_be_killed"), "--record", str(record)]

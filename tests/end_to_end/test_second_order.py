@@ -1,6 +1,4 @@
-"""
-Gradients of gradients: asked of a call along directions, answered by a target, and judged as gradients are.
-"""
+"""Gradients of gradients: asked of a call along directions, answered by a target, and judged as gradients are."""
 
 from __future__ import annotations
 
@@ -40,9 +38,7 @@ from .test_gradients import CASE, COTANGENT, LIARS, OUTPUT, asking, cases_of, ju
 
 
 def asking_twice(call: Call, names: tuple[str, ...] = ("cotangent", "input", "kernel"), *, seed: int = 1) -> Call:
-    """
-    Return a call that asks for gradients and for those of gradients, along directions of small integers.
-    """
+    """Return a call that asks for gradients and for those of gradients, along directions of small integers."""
     rng, call = np.random.default_rng(seed), asking(call)
     present = [name for name in DIRECTIONS if getattr(call, name) is not None]
     along: dict[str, Any] = {
@@ -53,9 +49,7 @@ def asking_twice(call: Call, names: tuple[str, ...] = ("cotangent", "input", "ke
 
 
 def right_twice(call: Call) -> Output:
-    """
-    Return what is expected of such a call.
-    """
+    """Return what is expected of such a call."""
     assert call.cotangent is not None
     twice = second_order(call, call.cotangent, call.along)
     return replace(right(call), second_order={name: twice[name] for name in call.second_order})

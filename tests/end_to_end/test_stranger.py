@@ -1,6 +1,4 @@
-"""
-A stranger's backend of ten lines: named by file or import string, and judged on exactly the cases that tell.
-"""
+"""A stranger's backend of ten lines: named by file or import string, and judged on exactly the cases that tell."""
 
 from __future__ import annotations
 
@@ -48,9 +46,7 @@ def with_output(patterns: Sequence[str]) -> list[Case]:
 
 
 def tells(case: Case) -> bool:
-    """
-    Say whether a flipped kernel gives another result than every one that is expected.
-    """
+    """Say whether a flipped kernel gives another result than every one that is expected."""
     call = case.call
     assert call.kernel is not None
     axes = [call.letters("kernel").index(letter) for letter in call.spatial]
@@ -68,9 +64,7 @@ def arrays(expectation: Expectation) -> list[np.ndarray]:
 def test_flipped_kernel_disagrees_where_it_tells(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    """
-    Ten lines that flip the kernel disagree, by file and by import string, on exactly the cases that tell: `values`.
-    """
+    """Ten lines that flip the kernel disagree, by file and by import string, on exactly the cases that tell: `values`."""
     assert len(STRANGER.splitlines()) <= 10
     (tmp_path / "stranger.py").write_text(STRANGER)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -96,17 +90,13 @@ TRANSPOSING = STRANGER.replace("Flipped", "Transposing").replace(
 
 
 def is_telling_layout(call: Call) -> bool:
-    """
-    Say whether an output's values show in which order its axes are.
-    """
+    """Say whether an output's values show in which order its axes are."""
     output = evaluate(call)
     return output.size > 0 and len(np.unique(output)) > 1
 
 
 def test_channels_first_for_channels_last_is_layout(command: Command, tmp_path: Path) -> None:
-    """
-    A backend that returns channels first where channels last are asked for is told so.
-    """
+    """A backend that returns channels first where channels last are asked for is told so."""
     (tmp_path / "stranger.py").write_text("from conv_conformance import Outputs\n" + TRANSPOSING)
     cases = with_output(["conv1d.walkthrough.t*", "conv2d.window.*"])
     asked = [case for case in cases if is_telling_layout(case.call) and case.call.layout.output[-1] == "C"]  # type: ignore[arg-type, union-attr, index]

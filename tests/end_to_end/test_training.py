@@ -1,6 +1,4 @@
-"""
-Trainings: read, followed without rounding, enclosed, executed step by step and judged.
-"""
+"""Trainings: read, followed without rounding, enclosed, executed step by step and judged."""
 
 from __future__ import annotations
 
@@ -63,9 +61,7 @@ cases:
 
 
 def read(tmp_path: Path, *changes: tuple[str, str]) -> Case:
-    """
-    Return the case above with some of its texts replaced.
-    """
+    """Return the case above with some of its texts replaced."""
     text = CASE
     for old, new in changes:
         assert old in text
@@ -76,38 +72,28 @@ def read(tmp_path: Path, *changes: tuple[str, str]) -> Case:
 
 
 def call_in(tmp_path: Path, *changes: tuple[str, str]) -> Call:
-    """
-    Return its call.
-    """
+    """Return its call."""
     return read(tmp_path, *changes).call
 
 
 @cache
 def shipped() -> tuple[Case, ...]:
-    """
-    Return the trainings of the shipped corpus.
-    """
+    """Return the trainings of the shipped corpus."""
     return tuple(case for case in load().cases if ".fit." in case.id)
 
 
 def short() -> tuple[Case, ...]:
-    """
-    Return those that are over soon.
-    """
+    """Return those that are over soon."""
     return tuple(case for case in shipped() if case.call.training and case.call.training.steps <= 250)
 
 
 def followed(call: Call) -> Outputs:
-    """
-    Return what a training by NumPy comes to.
-    """
+    """Return what a training by NumPy comes to."""
     return fitted(call, NumPy().prepare)
 
 
 def verdict_on(expectation: Fit, call: Call, kernels: Array, losses: Array, *, composed: bool = True) -> Any:
-    """
-    Return the judgement on a training.
-    """
+    """Return the judgement on a training."""
     arrays = {"kernels": kernels, "losses": losses}
     dtypes = {name: array.dtype.name for name, array in arrays.items()}
     seen = Observation(outcome="returned", arrays=arrays, dtypes=dtypes, composed=composed)
@@ -236,9 +222,7 @@ def test_random_trainings_stay_enclosed(numbers: list[int], optimizer: str, loss
 
 
 def random_training(numbers: list[int], optimizer: str, loss: str) -> Call:
-    """
-    Return a training of eight updates on twelve inputs, six targets and a kernel of three, in tenths.
-    """
+    """Return a training of eight updates on twelve inputs, six targets and a kernel of three, in tenths."""
     (case,) = (case for case in shipped() if case.id == "conv1d.fit.one-filter")
     tenths = np.array(numbers, np.float32) / 10
     terms = Training(loss=loss, optimizer=optimizer, learning_rate=0.01, momentum=0.5, steps=8)
@@ -247,9 +231,7 @@ def random_training(numbers: list[int], optimizer: str, loss: str) -> Call:
 
 
 def drifted(call: Call) -> Array:
-    """
-    Return the kernels of a training all of whose arithmetic is in float32, summed from the last product to the first.
-    """
+    """Return the kernels of a training all of whose arithmetic is in float32, summed from the last product to the first."""
     training, rows = call.training, matrix(call).astype(np.float32)
     assert training is not None and call.kernel is not None
     kernel, target = call.kernel.reshape(-1).astype(np.float32), call.array("target").reshape(-1)
@@ -274,9 +256,7 @@ def drifted(call: Call) -> Array:
 
 
 def backwards(rows: Array, vector: Array) -> Array:
-    """
-    Return a product of float32, each sum made from its end.
-    """
+    """Return a product of float32, each sum made from its end."""
     sums = np.zeros(len(rows), np.float32)
     for at in reversed(range(len(vector))):
         sums = sums + rows[:, at] * vector[at]
@@ -301,9 +281,7 @@ def test_intervals_hold_what_is_exact(one: tuple[float, float], other: tuple[flo
 
 
 def holds(interval: Interval, value: Fraction) -> bool:
-    """
-    Say whether a rational number is within an interval.
-    """
+    """Say whether a rational number is within an interval."""
     return Fraction(float(interval.low)) <= value <= Fraction(float(interval.high))
 
 

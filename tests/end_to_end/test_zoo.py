@@ -1,6 +1,4 @@
-"""
-Every miniature through the whole engine: exactly the right verdicts on exactly the right cases.
-"""
+"""Every miniature through the whole engine: exactly the right verdicts on exactly the right cases."""
 
 from __future__ import annotations
 
@@ -53,9 +51,7 @@ EXPECTED: Mapping[str, Mapping[str, Wrong]] = {
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_miniature_is_judged_rightly(name: str) -> None:
-    """
-    A miniature is found out on the cases where it lies, with kind, place and severity, and agrees on all others.
-    """
+    """A miniature is found out on the cases where it lies, with kind, place and severity, and agrees on all others."""
     made = run(zoo.miniature(name), limits=ROOMY if name == "grows" else LIMITS)
     expected = {case.id: expectation(EXPECTED[name], case.id) for case in CASES}
     assert {v.case: seen(v) for v in made.verdicts} == {id: wanted(wrong) for id, wrong in expected.items()}
@@ -68,9 +64,7 @@ def test_miniature_is_judged_rightly(name: str) -> None:
 
 @pytest.mark.parametrize("name", LIES)
 def test_worker_that_lies_is_a_fault_of_ours_on_one_case(name: str) -> None:
-    """
-    A worker that breaks the protocol costs one suite-error, on the case whose turn it was, and no other verdict.
-    """
+    """A worker that breaks the protocol costs one suite-error, on the case whose turn it was, and no other verdict."""
     made = run(resolve(f"cmd:{sys.executable} {zoo.LYING_WORKER} {name}"))
     found = {verdict.case: verdict.verdict for verdict in made.verdicts if verdict.verdict != "agree"}
     assert found == {"marked": "suite-error", "compiled": "unsupported", "inferred": "unsupported"}
@@ -78,9 +72,7 @@ def test_worker_that_lies_is_a_fault_of_ours_on_one_case(name: str) -> None:
 
 
 def test_zoo_is_large_enough() -> None:
-    """
-    Every miniature of the module has its expectation.
-    """
+    """Every miniature of the module has its expectation."""
     made = {name for name, thing in vars(miniatures).items() if isinstance(thing, type) and hasattr(thing, "framework")}
     others = {"NumPy", "dies_of_everything", "Device", "waits_to_be_killed"}
     assert made - others == set(EXPECTED)

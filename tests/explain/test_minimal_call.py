@@ -1,6 +1,4 @@
-"""
-The smallest call that fails like another: what is left out, when it stops, and how it is written down.
-"""
+"""The smallest call that fails like another: what is left out, when it stops, and how it is written down."""
 
 from __future__ import annotations
 
@@ -154,9 +152,7 @@ def test_every_way_of_lying_in_memory_is_written(tmp_path: Path) -> None:
 
 
 def said(call: Call) -> list[object]:
-    """
-    Return the parameters of a call.
-    """
+    """Return the parameters of a call."""
     steps = (call.strides, call.dilations, call.input_dilations, call.output_padding, call.groups)
     arrays = [*_names(call), "output"]
     letters = [call.letters(name) for name in arrays if name != "bias"]

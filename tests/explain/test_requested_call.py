@@ -1,6 +1,4 @@
-"""
-A call worked out: its lengths and windows are those of the definition, and what is said to be near it has an output.
-"""
+"""A call worked out: its lengths and windows are those of the definition, and what is said to be near it has an output."""
 
 from __future__ import annotations
 
@@ -47,9 +45,7 @@ def test_lengths_are_those_of_the_reference(call: Call) -> None:
 
 
 def evaluated(formula: str) -> int:
-    """
-    Return what a formula of numbers, + - * / and floor comes to, read as Python reads it.
-    """
+    """Return what a formula of numbers, + - * / and floor comes to, read as Python reads it."""
     assert re.fullmatch(r"[-floor\d+*/ ()]+", formula)
     return int(eval(formula, {"floor": lambda number: int(np.floor(number))}))
 

@@ -1,6 +1,4 @@
-"""
-The account of a verdict on numbers: K, u, S, the bound, and each statistic with its limit.
-"""
+"""The account of a verdict on numbers: K, u, S, the bound, and each statistic with its limit."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-The judge: which kind, in which order, how severe, and what is near enough.
-"""
+"""The judge: which kind, in which order, how severe, and what is near enough."""
 
 from __future__ import annotations
 
@@ -60,24 +58,18 @@ AGREE = ("agree", None)
 @pytest.mark.parametrize("outcome", ["unsupported", "not-run", "crash", "timeout", "suite-error"])
 @pytest.mark.parametrize("expected", [EXPECTED, Shape(shape=(1, 3, 1), dtype="float32"), AnyOf(alternatives={})])
 def test_some_outcomes_are_verdicts(outcome: str, expected: Array | Expectation) -> None:
-    """
-    Where nothing was returned and nothing refused, the outcome is the verdict, whatever was expected.
-    """
+    """Where nothing was returned and nothing refused, the outcome is the verdict, whatever was expected."""
     assert outcome in VERDICTS
     assert judged(Observation(outcome=outcome), expected) == (outcome, None)
 
 
 def test_right_result_agrees() -> None:
-    """
-    The walk-through's result is right.
-    """
+    """The walk-through's result is right."""
     assert judged(EXPECTED, EXPECTED) == AGREE
 
 
 def test_output_alone_is_asked_for() -> None:
-    """
-    A missing output, or one too many, is the adapter's fault, also where a shape alone is expected.
-    """
+    """A missing output, or one too many, is the adapter's fault, also where a shape alone is expected."""
     none = Observation(outcome="returned")
     two = Observation(outcome="returned", arrays={"output": EXPECTED, "mask": EXPECTED}, dtypes={"output": "float32"})
     for expected in (EXPECTED, Shape(shape=(1, 3, 1), dtype="float32")):
@@ -108,9 +100,7 @@ def inferring(output: Array, shape: tuple[int, ...], dtype: str, **more: Any) ->
     ],
 )
 def test_inference_is_that_of_the_result(shape: tuple[int, ...], dtype: str, kind: str | None) -> None:
-    """
-    A right result whose shape or dtype was stated otherwise is wrong in `inference`, before what comes after values.
-    """
+    """A right result whose shape or dtype was stated otherwise is wrong in `inference`, before what comes after values."""
     observation = inferring(EXPECTED, shape, dtype, unsteady=kind is not None)
     for expected in (EXPECTED, Shape(shape=(1, 3, 1), dtype="float32"), AnyOf(alternatives={"a": TWIN, "b": RIGHT})):
         finding = full(observation, expected, INFERRED).finding
@@ -118,9 +108,7 @@ def test_inference_is_that_of_the_result(shape: tuple[int, ...], dtype: str, kin
 
 
 def test_inference_is_held_against_what_was_returned() -> None:
-    """
-    Under a mode with dtypes of its own the one that it returned must have been stated, not the one of the call.
-    """
+    """Under a mode with dtypes of its own the one that it returned must have been stated, not the one of the call."""
     narrow = EXPECTED.astype(np.float16)
     modes = {"result_dtypes": {"float32": "float16"}}
     assert judged(inferring(narrow, (1, 3, 1), "float16"), EXPECTED, INFERRED, **modes) == AGREE
@@ -128,9 +116,7 @@ def test_inference_is_held_against_what_was_returned() -> None:
 
 
 def test_wrong_result_is_told_before_its_inference() -> None:
-    """
-    Where the result is wrong, that is what is reported, whatever was stated of it; so is a refusal.
-    """
+    """Where the result is wrong, that is what is reported, whatever was stated of it; so is a refusal."""
     for observation, kind in ((inferring(EXPECTED + 1, (3,), "int8"), "values"), (raised(), "refused")):
         finding = full(observation, EXPECTED, INFERRED).finding
         assert finding is not None
@@ -138,9 +124,7 @@ def test_wrong_result_is_told_before_its_inference() -> None:
 
 
 def test_inference_is_asked_for_or_not() -> None:
-    """
-    An adapter that leaves out the inference that was asked for, or returns one that was not, is at fault.
-    """
+    """An adapter that leaves out the inference that was asked for, or returns one that was not, is at fault."""
     assert judged(returned(EXPECTED), EXPECTED, INFERRED) == ("suite-error", None)
     assert judged(inferring(EXPECTED, (1, 3, 1), "float32"), EXPECTED) == ("suite-error", None)
 
@@ -149,9 +133,7 @@ def test_inference_is_asked_for_or_not() -> None:
 
 
 def kinds_in_order() -> dict[str, tuple[Observation, Array, Call]]:
-    """
-    Return, for each kind, an observation that is wrong in this way and in every later way that it can be as well.
-    """
+    """Return, for each kind, an observation that is wrong in this way and in every later way that it can be as well."""
     wide = EXPECTED.astype(np.float64)
     expected = evaluate(TWO)
     nan = np.array([[[np.nan], [12], [14]]], np.float32)
@@ -171,9 +153,7 @@ def kinds_in_order() -> dict[str, tuple[Observation, Array, Call]]:
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "not-refused"])
 def test_first_kind_that_holds_is_named(kind: str) -> None:
-    """
-    Of several ways of being wrong, the first of the fixed order is reported, with its severity.
-    """
+    """Of several ways of being wrong, the first of the fixed order is reported, with its severity."""
     observation, expected, call = kinds_in_order()[kind]
     finding = full(observation, expected, call).finding
     assert finding is not None
@@ -182,9 +162,7 @@ def test_first_kind_that_holds_is_named(kind: str) -> None:
 
 
 def test_finding_tells_the_first_difference() -> None:
-    """
-    A finding holds the first differing element in row-major order, both values, how many differ, and the row around.
-    """
+    """A finding holds the first differing element in row-major order, both values, how many differ, and the row around."""
     got = EXPECTED.copy()
     got[0, 1:, 0] += 1
     finding = full(got, EXPECTED).finding
@@ -195,9 +173,7 @@ def test_finding_tells_the_first_difference() -> None:
 
 
 def test_a_small_output_is_kept_whole() -> None:
-    """
-    Up to 96 elements; of a larger one the row around the first difference has to do.
-    """
+    """Up to 96 elements; of a larger one the row around the first difference has to do."""
     for count, is_kept in ((96, True), (97, False)):
         right = np.arange(count, dtype=np.float32).reshape(1, count, 1)
         finding = full(right + 1, right).finding
@@ -208,9 +184,7 @@ def test_a_small_output_is_kept_whole() -> None:
 @pytest.mark.parametrize("dtype", ["float32", "int32", "complex64"])
 @pytest.mark.parametrize("scale", [1, 0.1])
 def test_one_wrong_element_is_seen_wherever_it_stands(dtype: str, scale: float) -> None:
-    """
-    In any sample, position and channel, first or last, whether the sums are exact or rounded.
-    """
+    """In any sample, position and channel, first or last, whether the sums are exact or rounded."""
     call = call_of("conv", ramp(3, 3, 2) * (1 if dtype == "int32" else scale), ramp(2, 2, 3), dtype=dtype)
     expected = evaluate(call)
     assert expected.shape == (3, 2, 3)
@@ -226,9 +200,7 @@ def test_one_wrong_element_is_seen_wherever_it_stands(dtype: str, scale: float) 
 
 
 def test_permuted_axes_are_layout_whatever_the_shape() -> None:
-    """
-    Channels first for channels last is `layout`, also where both shapes are the same by chance.
-    """
+    """Channels first for channels last is `layout`, also where both shapes are the same by chance."""
     expected = evaluate(TWO)
     assert expected.shape == (1, 3, 3)
     assert judged(expected.swapaxes(1, 2), expected, TWO) == wrong("layout")
@@ -239,9 +211,7 @@ def test_permuted_axes_are_layout_whatever_the_shape() -> None:
 
 
 def test_nan_is_moved_with_its_axes() -> None:
-    """
-    A NaN where it belongs once the axes are, does not keep it from being `layout`.
-    """
+    """A NaN where it belongs once the axes are, does not keep it from being `layout`."""
     expected = evaluate(TWO)
     expected[0, 0, 1] = np.nan
     assert judged(expected.swapaxes(1, 2), expected, TWO) == wrong("layout")
@@ -249,17 +219,13 @@ def test_nan_is_moved_with_its_axes() -> None:
 
 @pytest.mark.parametrize("axis", [1, 2])
 def test_reversed_axis_is_values(axis: int) -> None:
-    """
-    Reversed positions or channels look like shifts and swaps: they are `values`, not `layout`.
-    """
+    """Reversed positions or channels look like shifts and swaps: they are `values`, not `layout`."""
     expected = evaluate(TWO)
     assert judged(np.flip(expected, axis), expected, TWO) == wrong("values")
 
 
 def test_constant_and_empty_results_tell_no_layout() -> None:
-    """
-    Where all elements are equal, or there are none, another order of extents is `shape`.
-    """
+    """Where all elements are equal, or there are none, another order of extents is `shape`."""
     constant = np.full((1, 3, 2), 4, np.float32)
     assert judged(constant.swapaxes(1, 2), constant, TWO) == wrong("shape")
     empty = np.zeros((1, 0, 2), np.float32)
@@ -267,9 +233,7 @@ def test_constant_and_empty_results_tell_no_layout() -> None:
 
 
 def test_permutation_that_is_right_in_part_is_shape() -> None:
-    """
-    Only a permutation that makes the result exactly right is `layout`.
-    """
+    """Only a permutation that makes the result exactly right is `layout`."""
     expected = evaluate(call_of("conv", ramp(1, 5, 2), ramp(2, 2, 3)))
     got = expected.swapaxes(1, 2).copy()
     got[0, 0, 0] += 1
@@ -280,9 +244,7 @@ def test_permutation_that_is_right_in_part_is_shape() -> None:
 
 
 def test_shape_expectation_judges_shape_and_dtype() -> None:
-    """
-    Where only a shape is expected, any values agree, and another shape or dtype does not.
-    """
+    """Where only a shape is expected, any values agree, and another shape or dtype does not."""
     expected = Shape(shape=(1, 3, 1), dtype="float32")
     assert judged(EXPECTED + 5, expected) == AGREE
     assert judged(EXPECTED[:, :2], expected) == wrong("shape")
@@ -292,9 +254,7 @@ def test_shape_expectation_judges_shape_and_dtype() -> None:
 
 
 def test_result_dtype_of_the_mode_is_expected() -> None:
-    """
-    Where a mode returns bfloat16 for float32, that is right, rounded to it; float32 is then `dtype`.
-    """
+    """Where a mode returns bfloat16 for float32, that is right, rounded to it; float32 is then `dtype`."""
     import ml_dtypes
 
     narrow = EXPECTED.astype(ml_dtypes.bfloat16)
@@ -307,9 +267,7 @@ def test_result_dtype_of_the_mode_is_expected() -> None:
 
 
 def test_what_the_dtype_of_the_mode_cannot_hold_overflows() -> None:
-    """
-    70000 is infinite in float16, and expected to be where a mode returns that.
-    """
+    """70000 is infinite in float16, and expected to be where a mode returns that."""
     call = call_of("conv", [[[70000], [1]]], [[[1]]])
     modes = {"result_dtypes": {"float32": "float16"}}
     assert judged(np.float16([[[np.inf], [1]]]), evaluate(call), call, **modes) == AGREE
@@ -317,9 +275,7 @@ def test_what_the_dtype_of_the_mode_cannot_hold_overflows() -> None:
 
 
 def test_what_the_dtype_of_the_mode_can_hold_need_not_overflow() -> None:
-    """
-    65504 + 65504 is infinite in float16, and 131008 where a mode returns bfloat16; an infinite operand stays infinite.
-    """
+    """65504 + 65504 is infinite in float16, and 131008 where a mode returns bfloat16; an infinite operand stays infinite."""
     call = call_of("conv", np.float16([[[65504], [65504], [1]]]), np.float16([[[1]], [[1]]]), dtype="float16")
     modes = {"result_dtypes": {"float16": "bfloat16"}}
     expected = evaluate(call)
@@ -356,17 +312,13 @@ def test_what_the_dtype_of_the_mode_can_hold_need_not_overflow() -> None:
 def test_refusal_needs_a_twin_that_is_accepted(
     observation: Observation, twin: Observation | None, verdict: tuple[str, str | None]
 ) -> None:
-    """
-    A refusal counts only beside its twin's result, and never for want of memory.
-    """
+    """A refusal counts only beside its twin's result, and never for want of memory."""
     twins: Mapping[str, Observation] = {} if twin is None else {TWIN.name: twin}
     assert judged(observation, TWIN, twins=twins) == verdict
 
 
 def test_refused_twin_that_is_judged_elsewhere_is_not_held_against_the_refusal() -> None:
-    """
-    Where another case tells of it, it leaves the refusal without proof, and no more; a result is still no refusal.
-    """
+    """Where another case tells of it, it leaves the refusal without proof, and no more; a result is still no refusal."""
     judged_elsewhere = replace(TWIN, is_twin_judged=True)
     assert judged(raised(), judged_elsewhere, twins={TWIN.name: raised()}) == ("not-run", None)
     assert judged(raised(), judged_elsewhere, twins={TWIN.name: returned(EXPECTED)}) == ("agree", None)
@@ -387,9 +339,7 @@ ANY = AnyOf(
     [(returned(EXPECTED), "computes"), (returned(np.float32([[[6], [11], [14], [5]]])), "pads"), (raised(), "refuses")],
 )
 def test_any_alternative_agrees_and_is_named(observation: Observation, alternative: str) -> None:
-    """
-    Each alternative of an implementation-defined clause is right, and the verdict says which was followed.
-    """
+    """Each alternative of an implementation-defined clause is right, and the verdict says which was followed."""
     judgement = full(observation, ANY, twins={TWIN.name: returned(EXPECTED)})
     assert (judgement.verdict, judgement.alternative) == ("agree", alternative)
 
@@ -406,25 +356,19 @@ def test_any_alternative_agrees_and_is_named(observation: Observation, alternati
     ],
 )
 def test_no_alternative_that_agrees_is_a_disagreement(observation: Observation, kind: str) -> None:
-    """
-    A result that is none of the alternatives is judged by the first that expects a result.
-    """
+    """A result that is none of the alternatives is judged by the first that expects a result."""
     assert judged(observation, ANY, twins={TWIN.name: returned(EXPECTED)}) == wrong(kind)
 
 
 def test_refusal_where_no_alternative_refuses_is_refused() -> None:
-    """
-    An implementation-defined result is still a result: refusing is no way out.
-    """
+    """An implementation-defined result is still a result: refusing is no way out."""
     results = AnyOf(alternatives={"computes": Output(array=EXPECTED), "shape": Shape(shape=(1, 3, 1), dtype="float32")})
     assert judged(raised(), results) == wrong("refused")
 
 
 @pytest.mark.parametrize("outcome", ["crash", "timeout"])
 def test_refusal_whose_twin_died_is_not_held_against_it(outcome: str) -> None:
-    """
-    A call may be refused for two reasons: where the twin of one died, that of the other proves no fault.
-    """
+    """A call may be refused for two reasons: where the twin of one died, that of the other proves no fault."""
     other = Refusal(twin=CALL, name="{dtype: float32}")
     either = AnyOf(alternatives={"first": TWIN, "second": other})
     twins = {TWIN.name: raised(), other.name: Observation(outcome=outcome, message="killed")}
@@ -434,9 +378,7 @@ def test_refusal_whose_twin_died_is_not_held_against_it(outcome: str) -> None:
 
 
 def test_result_where_every_alternative_refuses_is_not_refused() -> None:
-    """
-    Where each alternative is a refusal, a result is none of them.
-    """
+    """Where each alternative is a refusal, a result is none of them."""
     assert judged(returned(EXPECTED), AnyOf(alternatives={"one": TWIN}), twins={}) == wrong("not-refused")
 
 
@@ -448,9 +390,7 @@ def signed(*values: float) -> Array:
 
 
 def test_zeros_are_equal_unless_their_sign_is_asked_for() -> None:
-    """
-    0.0 equals -0.0, except under `compare: signed-zero`, where the first wrong sign is `values`.
-    """
+    """0.0 equals -0.0, except under `compare: signed-zero`, where the first wrong sign is `values`."""
     assert judged(signed(-0.0, 1), signed(0.0, 1)) == AGREE
     asked = Output(array=signed(0.0, -0.0), signed_zero=True)
     assert judged(signed(0.0, -0.0), asked) == AGREE
@@ -459,9 +399,7 @@ def test_zeros_are_equal_unless_their_sign_is_asked_for() -> None:
 
 
 def test_any_nan_equals_any_nan() -> None:
-    """
-    Payload and sign of a NaN do not count, its place does.
-    """
+    """Payload and sign of a NaN do not count, its place does."""
     odd = np.array([0xFFC00001, 0x3F800000], np.uint32).view(np.float32).reshape(1, 2, 1)
     assert judged(odd, signed(np.nan, 1)) == AGREE
     assert judged(signed(3, 1), signed(np.nan, 1)) == wrong("nonfinite")
@@ -470,16 +408,12 @@ def test_any_nan_equals_any_nan() -> None:
 
 @pytest.mark.parametrize("got", [(1, 2), (np.nan, 2), (-np.inf, 2), (np.inf, np.inf)])
 def test_infinities_must_be_where_they_belong(got: tuple[float, float]) -> None:
-    """
-    An infinity of the other sign, a NaN or a number in its place, or one too many, is `nonfinite`.
-    """
+    """An infinity of the other sign, a NaN or a number in its place, or one too many, is `nonfinite`."""
     assert judged(signed(*got), signed(np.inf, 2)) == wrong("nonfinite")
 
 
 def test_finite_elements_beside_a_nan_are_judged() -> None:
-    """
-    A NaN that is expected does not hide a wrong number beside it.
-    """
+    """A NaN that is expected does not hide a wrong number beside it."""
     poisoned = call_of("conv", [[[np.nan], [1], [2]]], [[[1]]])
     assert judged(signed(np.nan, 1, 2), signed(np.nan, 1, 2), poisoned) == AGREE
     assert judged(signed(np.nan, 1, 9), signed(np.nan, 1, 2), poisoned) == wrong("values")
@@ -489,9 +423,7 @@ def test_finite_elements_beside_a_nan_are_judged() -> None:
 
 
 def test_integers_are_judged_exactly() -> None:
-    """
-    Integers must be equal, element by element, with the wrap-around of their dtype.
-    """
+    """Integers must be equal, element by element, with the wrap-around of their dtype."""
     call = call_of("conv", [[[100], [100]]], [[[1]], [[1]]], dtype="int8")
     wrapped = np.array([[[-56]]], np.int8)
     assert evaluate(call).tolist() == wrapped.tolist()
@@ -506,9 +438,7 @@ def test_integers_are_judged_exactly() -> None:
 
 
 def test_complex_numbers_are_judged_in_both_parts() -> None:
-    """
-    A wrong imaginary part is `values`, a NaN in one part alone `nonfinite` where the other was expected.
-    """
+    """A wrong imaginary part is `values`, a NaN in one part alone `nonfinite` where the other was expected."""
     call = call_of("conv", [[[1 + 2j], [3 - 1j]]], [[[1j]]], dtype="complex64")
     expected = evaluate(call)
     assert expected.ravel().tolist() == [-2 + 1j, 1 + 3j]
@@ -521,17 +451,13 @@ def test_complex_numbers_are_judged_in_both_parts() -> None:
 
 
 def test_result_off_the_grid_rounds_to_it() -> None:
-    """
-    Small integers: less than half a grid step off is `precision`, half a step or more `values`.
-    """
+    """Small integers: less than half a grid step off is `precision`, half a step or more `values`."""
     assert judged(EXPECTED + np.float32(0.49), EXPECTED) == wrong("precision")
     assert judged(EXPECTED + np.float32(0.5), EXPECTED) == wrong("values")
 
 
 def test_grid_scales_with_the_data() -> None:
-    """
-    Powers of two in the arrays make the grid finer: 2**-6 is a whole step of it.
-    """
+    """Powers of two in the arrays make the grid finer: 2**-6 is a whole step of it."""
     call = call_of("conv", np.array([[[1], [3]]]) * 2.0**-3, np.array([[[1]]]) * 2.0**-3)
     expected = evaluate(call)
     assert judged(expected + np.float32(2.0**-6), expected, call) == wrong("values")
@@ -539,9 +465,7 @@ def test_grid_scales_with_the_data() -> None:
 
 
 def test_bias_belongs_to_the_grid() -> None:
-    """
-    A bias finer than the products makes the grid as fine as itself.
-    """
+    """A bias finer than the products makes the grid as fine as itself."""
     call = call_of("conv", [[[1], [2]]], [[[4]]], bias=[0.25])
     expected = evaluate(call)
     assert expected.ravel().tolist() == [4.25, 8.25]
@@ -558,9 +482,7 @@ def random_call(dtype: str = "float32", taps: int = 64, **more: Any) -> Call:
 
 
 def summed(call: Call, order: Any, dtype: Any = np.float32) -> Array:
-    """
-    Return the sums of products in a chosen order of taps and channels, each addition rounded to `dtype`.
-    """
+    """Return the sums of products in a chosen order of taps and channels, each addition rounded to `dtype`."""
     assert call.kernel is not None
     taps, channels, _ = call.kernel.shape
     length = call.input.shape[1] - taps + 1
@@ -580,9 +502,7 @@ def shuffled(places: Any) -> Any:
     "order", [list, lambda places: places[::-1], shuffled], ids=["forward", "backward", "shuffled"]
 )
 def test_every_order_of_summation_is_near_enough(order: Any) -> None:
-    """
-    A float32 sum in any order stays within the proven bound.
-    """
+    """A float32 sum in any order stays within the proven bound."""
     call = random_call()
     expected = evaluate(call)
     got = summed(call, order)
@@ -591,26 +511,20 @@ def test_every_order_of_summation_is_near_enough(order: Any) -> None:
 
 
 def test_dropped_tap_is_values() -> None:
-    """
-    One product of 512 left out is a wrong value, not rounding.
-    """
+    """One product of 512 left out is a wrong value, not rounding."""
     call = random_call()
     assert judged(summed(call, lambda places: list(places)[:-1]), evaluate(call), call) == wrong("values")
 
 
 def test_nothing_at_all_is_values() -> None:
-    """
-    Zeros in place of long sums are wrong values, however many products the bound counts.
-    """
+    """Zeros in place of long sums are wrong values, however many products the bound counts."""
     call = random_call()
     expected = evaluate(call)
     assert judged(np.zeros_like(expected), expected, call) == wrong("values")
 
 
 def test_narrow_inputs_are_precision() -> None:
-    """
-    Inputs rounded to bfloat16 on the way show as `precision`, with the error in units of u * S.
-    """
+    """Inputs rounded to bfloat16 on the way show as `precision`, with the error in units of u * S."""
     import ml_dtypes
 
     call = random_call()
@@ -627,17 +541,13 @@ def test_narrow_inputs_are_precision() -> None:
 
 
 def test_an_infinity_in_place_of_a_zero_warns_of_nothing() -> None:
-    """
-    It is judged like any other number that is not finite.
-    """
+    """It is judged like any other number that is not finite."""
     call = call_of("conv", np.zeros((1, 3, 1)), np.ones((2, 1, 1)))
     assert judged(np.full((1, 2, 1), np.inf, np.float32), evaluate(call), call) == wrong("nonfinite")
 
 
 def test_an_error_beyond_all_units_is_a_number() -> None:
-    """
-    Of sums that nearly vanish u * S is no measure; the record holds finite numbers alone, and nothing warns.
-    """
+    """Of sums that nearly vanish u * S is no measure; the record holds finite numbers alone, and nothing warns."""
     call = call_of("conv", np.full((1, 3, 1), 1e-320), np.full((2, 1, 1), 0.3), dtype="float64")
     expected = evaluate(call)
     finding = full(np.full_like(expected, 1e30), expected, call).finding
@@ -646,9 +556,7 @@ def test_an_error_beyond_all_units_is_a_number() -> None:
 
 
 def test_result_rounded_to_a_narrow_output_is_near_enough() -> None:
-    """
-    float16 in and out, summed in float32, is within the bound; one more unit of float16 everywhere is not.
-    """
+    """float16 in and out, summed in float32, is within the bound; one more unit of float16 everywhere is not."""
     call = random_call("float16", taps=3)
     expected = evaluate(call)
     assert judged(summed(call, list, np.float32).astype(np.float16), expected, call) == AGREE
@@ -656,18 +564,14 @@ def test_result_rounded_to_a_narrow_output_is_near_enough() -> None:
 
 
 def test_float64_is_judged_as_float64() -> None:
-    """
-    A float64 convolution that was summed in float32 is found out.
-    """
+    """A float64 convolution that was summed in float32 is found out."""
     call = random_call("float64")
     assert judged(summed(call, list, np.float64), evaluate(call), call) == AGREE
     assert judged(summed(call, list).astype(np.float64), evaluate(call), call)[0] == "disagree"
 
 
 def test_bias_added_in_a_step_of_its_own_is_near_enough() -> None:
-    """
-    Rounding before a large bias is added, and again behind it, is within the bound.
-    """
+    """Rounding before a large bias is added, and again behind it, is within the bound."""
     call = random_call("float16", taps=3, bias=[100.0, -100.0, 50.0, 0.125])
     without = random_call("float16", taps=3)
     got = (evaluate(without) + call.bias).astype(np.float16)  # type: ignore[operator]
@@ -675,9 +579,7 @@ def test_bias_added_in_a_step_of_its_own_is_near_enough() -> None:
 
 
 def test_bias_that_cancels_leaves_the_rounding_before_it() -> None:
-    """
-    Where a bias cancels the sum, what is left is the sum's own rounding: zero for it is near enough, twice it is not.
-    """
+    """Where a bias cancels the sum, what is left is the sum's own rounding: zero for it is near enough, twice it is not."""
     first = evaluate(random_call("float16", taps=3))[0, 0]
     call = random_call("float16", taps=3, bias=-first)
     expected = evaluate(call)
@@ -690,17 +592,13 @@ def test_bias_that_cancels_leaves_the_rounding_before_it() -> None:
 
 
 def test_unsteady_result_within_the_bound_is_nondeterministic() -> None:
-    """
-    Both results are near enough, and still they differ.
-    """
+    """Both results are near enough, and still they differ."""
     call = random_call()
     assert judged(returned(summed(call, list), unsteady=True), evaluate(call), call) == wrong("nondeterministic")
 
 
 def test_a_mode_that_narrows_is_allowed_the_rounding_of_its_operands_and_no_more() -> None:
-    """
-    Under autocast both operands are rounded to bfloat16 first; a lost tap is still seen.
-    """
+    """Under autocast both operands are rounded to bfloat16 first; a lost tap is still seen."""
     rng = np.random.default_rng(11)
     x, w = rng.standard_normal((1, 70, 3)).astype("float32"), rng.standard_normal((4, 3, 2)).astype("float32")
     call, modes = call_of("conv", x, w), {"float32": "bfloat16"}
@@ -740,9 +638,7 @@ def test_an_expectation_rounded_to_a_narrower_dtype_allows_what_was_rounded() ->
 
 
 def test_signed_zero_counts_in_both_parts_of_a_complex_number() -> None:
-    """
-    Where the sign of zero is asked for, it is so of real and imaginary parts.
-    """
+    """Where the sign of zero is asked for, it is so of real and imaginary parts."""
     call = call_of("conv", [[[1], [2]]], [[[1]]], dtype="complex64")
     expected = np.array([[[complex(-0.0, 1.0)], [complex(1.0, -0.0)]]], np.complex64)
     signed = Output(array=expected, signed_zero=True)
@@ -755,17 +651,13 @@ def test_signed_zero_counts_in_both_parts_of_a_complex_number() -> None:
 
 
 def test_nothing_but_nan_does_not_tell_its_axes_apart() -> None:
-    """
-    An output that is NaN throughout is constant: of another shape it is `shape`, not `layout`.
-    """
+    """An output that is NaN throughout is constant: of another shape it is `shape`, not `layout`."""
     expected = np.full((1, 3, 1), np.nan, np.float32)
     assert judged(expected.transpose(0, 2, 1), expected) == wrong("shape")
 
 
 def test_nan_loosens_nothing_for_its_neighbours() -> None:
-    """
-    Beside a NaN small integers are judged as exactly as without one, also in a composition in bfloat16.
-    """
+    """Beside a NaN small integers are judged as exactly as without one, also in a composition in bfloat16."""
     call = call_of("conv", [[[np.nan], [21], [21], [21]]], [[[1]], [[2]]], dtype="bfloat16")
     expected = evaluate(call)
     assert judged(returned(expected, composed=True), expected, call) == AGREE
@@ -774,9 +666,7 @@ def test_nan_loosens_nothing_for_its_neighbours() -> None:
 
 
 def test_complex_accumulator_is_as_precise_as_its_parts() -> None:
-    """
-    A case may name complex64 as its accumulator; float32 is what each part is then summed in.
-    """
+    """A case may name complex64 as its accumulator; float32 is what each part is then summed in."""
     numbers = np.random.default_rng(5).standard_normal((2, 1, 9, 1)).astype(np.float32)
     for accumulate in ("complex64", "float32"):
         call = call_of("conv", numbers[0], numbers[1, :, :3].reshape(3, 1, 1), dtype="complex64", accumulate=accumulate)
@@ -786,9 +676,7 @@ def test_complex_accumulator_is_as_precise_as_its_parts() -> None:
 
 
 def test_accumulator_that_a_case_assumes_is_allowed() -> None:
-    """
-    Sums kept in float16 are near enough where the case says so, and nowhere else.
-    """
+    """Sums kept in float16 are near enough where the case says so, and nowhere else."""
     for accumulate, verdict in (("float16", "agree"), (None, "disagree")):
         call = random_call("float16", taps=9, accumulate=accumulate)
         assert judged(summed(call, list, np.float16), evaluate(call), call)[0] == verdict
@@ -803,9 +691,7 @@ def test_accumulator_that_a_case_assumes_is_allowed() -> None:
     ],
 )
 def test_a_case_may_ask_for_a_class_of_rounding(bits: int, agrees: set[str]) -> None:
-    """
-    Operands rounded to fewer bits are within the classes of as few, and of no finer one.
-    """
+    """Operands rounded to fewer bits are within the classes of as few, and of no finer one."""
     rng = np.random.default_rng(3)
     x, w = rng.standard_normal((1, 200, 3)).astype("float32"), rng.standard_normal((3, 3, 2)).astype("float32")
     call = call_of("conv", x, w)
@@ -817,9 +703,7 @@ def test_a_case_may_ask_for_a_class_of_rounding(bits: int, agrees: set[str]) -> 
 
 
 def test_exact_asks_for_every_bit() -> None:
-    """
-    One unit in the last place is within the bound of float32, and not exact.
-    """
+    """One unit in the last place is within the bound of float32, and not exact."""
     call = call_of("conv", np.full((1, 4, 1), 0.1), np.full((2, 1, 1), 0.3))
     near = np.nextafter(evaluate(call), np.float32(1))
     assert judged(near, Output(array=evaluate(call), precision="float32"), call) == AGREE
@@ -827,9 +711,7 @@ def test_exact_asks_for_every_bit() -> None:
 
 
 def test_a_composition_may_round_between_its_steps_whatever_class_is_asked_for() -> None:
-    """
-    A separable convolution of two float16 steps is no finer than float16 between them; as one call it would be.
-    """
+    """A separable convolution of two float16 steps is no finer than float16 between them; as one call it would be."""
     rng = np.random.default_rng(4)
     x = rng.standard_normal((1, 40, 2)).astype("float16")
     depthwise, pointwise = rng.standard_normal((3, 2, 2)), rng.standard_normal((1, 4, 1))

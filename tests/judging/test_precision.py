@@ -1,6 +1,4 @@
-"""
-What the errors of many outputs tell: nothing against right sums in any order, the class of those made in fewer bits.
-"""
+"""What the errors of many outputs tell: nothing against right sums in any order, the class of those made in fewer bits."""
 
 from __future__ import annotations
 

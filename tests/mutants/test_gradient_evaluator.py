@@ -1,6 +1,4 @@
-"""
-The way back of the evaluator: right without a fault, and faults that change gradients alone.
-"""
+"""The way back of the evaluator: right without a fault, and faults that change gradients alone."""
 
 from __future__ import annotations
 

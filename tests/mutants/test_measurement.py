@@ -1,6 +1,4 @@
-"""
-Mutants: the honest evaluator, the glossary of faults, kills and pins, a stranger's file.
-"""
+"""Mutants: the honest evaluator, the glossary of faults, kills and pins, a stranger's file."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-Mutants that need a sweep: their marks, what meets them, and what is told of them.
-"""
+"""Mutants that need a sweep: their marks, what meets them, and what is told of them."""
 
 from __future__ import annotations
 

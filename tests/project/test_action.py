@@ -1,6 +1,4 @@
-"""
-The GitHub Action: well-formed, and its steps run in a shell as Actions would run them.
-"""
+"""The GitHub Action: well-formed, and its steps run in a shell as Actions would run them."""
 
 from __future__ import annotations
 
@@ -29,18 +27,14 @@ pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="there is n
 
 
 def test_the_action_fits_the_schema_of_its_format() -> None:
-    """
-    The schema is that of check-jsonschema.
-    """
+    """The schema is that of check-jsonschema."""
     words = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-actions", "action.yml"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 class Job:
-    """
-    A job that uses the action, in a folder of its own.
-    """
+    """A job that uses the action, in a folder of its own."""
 
     def __init__(self, folder: Path, inputs: Mapping[str, str]) -> None:
         self.folder = folder
@@ -68,9 +62,7 @@ class Job:
         return (self.folder / "summary.md").read_text()
 
     def output(self, name: str) -> Path:
-        """
-        Return the path that an output of the action has.
-        """
+        """Return the path that an output of the action has."""
         return Path(self._filled(ACTION["outputs"][name]["value"]))
 
     def _take(self, step: Mapping[str, Any]) -> None:
@@ -103,9 +95,7 @@ SMALL = "conv1d.same.* --sweeps none"
 
 
 def test_a_job_leaves_summary_record_and_junit(tmp_path: Path) -> None:
-    """
-    From a clean folder: what was installed, the page, and both files where the outputs say.
-    """
+    """From a clean folder: what was installed, the page, and both files where the outputs say."""
     job = Job(tmp_path, {"framework": "numpy", "version": "1.26.4", "arguments": SMALL})
     assert job.code == 0, job.printed
     assert job.installed.split()[3:] == [str(ROOT), "numpy==1.26.4"]
@@ -121,9 +111,7 @@ def test_a_job_leaves_summary_record_and_junit(tmp_path: Path) -> None:
     [("", ["--upgrade", str(ROOT), "numpy"]), ("installed", [str(ROOT)]), ("2.0", [str(ROOT), "numpy==2.0"])],
 )
 def test_the_version_decides_what_is_installed(tmp_path: Path, version: str, words: list[str]) -> None:
-    """
-    The newest, the one that is there, or the one that is named.
-    """
+    """The newest, the one that is there, or the one that is named."""
     job = Job(tmp_path, {"framework": "numpy", "version": version, "arguments": "conv1d.same.square --sweeps none"})
     assert job.installed.split()[3:] == words
 
@@ -142,9 +130,7 @@ class Wrong(NumPy):
 
 
 def test_a_fault_fails_the_job_and_is_on_its_page(tmp_path: Path) -> None:
-    """
-    Unless that is not what it is to fail on.
-    """
+    """Unless that is not what it is to fail on."""
     (tmp_path / "wrong.py").write_text(WRONG)
     inputs = {"framework": "numpy", "targets": "wrong.py:Wrong numpy", "arguments": SMALL}
     job = Job(tmp_path, inputs)

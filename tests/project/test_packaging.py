@@ -1,6 +1,4 @@
-"""
-What is installed, and what is said about installing it.
-"""
+"""What is installed, and what is said about installing it."""
 
 from __future__ import annotations
 
@@ -49,9 +47,7 @@ for module in pkgutil.walk_packages(conv_conformance.__path__, "conv_conformance
 
 
 def loaded(program: str, folder: Path) -> set[str]:
-    """
-    Return the modules that a program has imported at its end.
-    """
+    """Return the modules that a program has imported at its end."""
     program += "\nimport sys; print(*sys.modules, file=sys.stdout)"
     made = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=True)
     return set(made.stdout.split())
@@ -71,9 +67,7 @@ def test_that_would_be_noticed(tmp_path: Path) -> None:
 
 
 class Distributions(NamedTuple):
-    """
-    The names in the source distribution and in the wheel, and the folder into which the wheel was unpacked.
-    """
+    """The names in the source distribution and in the wheel, and the folder into which the wheel was unpacked."""
 
     sdist: list[str]
     wheel: list[str]
@@ -82,9 +76,7 @@ class Distributions(NamedTuple):
 
 @pytest.fixture(scope="module")
 def distributions(tmp_path_factory: pytest.TempPathFactory) -> Distributions:
-    """
-    Build the source distribution from a copy of the checkout, and the wheel from that.
-    """
+    """Build the source distribution from a copy of the checkout, and the wheel from that."""
     folder = tmp_path_factory.mktemp("build")
     copy = folder / "checkout"
     foreign = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
@@ -131,9 +123,7 @@ def test_the_wheel_holds_everything(distributions: Distributions) -> None:
 
 
 def test_a_wheel_makes_the_bundle_of_its_checkout(distributions: Distributions, tmp_path: Path) -> None:
-    """
-    Whoever has installed this version makes its bundle, byte for byte.
-    """
+    """Whoever has installed this version makes its bundle, byte for byte."""
     environment = {**os.environ, "PYTHONPATH": str(distributions.installed)}
     program = "from conv_conformance.release import bundle; print(bundle.__file__, file=sys.stderr)"
     program += "; from conv_conformance import cli; cli.main()"
@@ -151,9 +141,7 @@ def test_the_source_distribution_holds_the_tests(distributions: Distributions) -
 
 
 def _quick_start() -> list[str]:
-    """
-    Return the commands of the README's quick start.
-    """
+    """Return the commands of the README's quick start."""
     tokens = MarkdownIt().parse(ROOT.joinpath("README.md").read_text(encoding="utf-8"))
     heading = next(at for at, token in enumerate(tokens) if token.content == "Quick start")
     return [token.content.strip() for token in tokens[heading:] if token.type == "fence" and token.info == "sh"][:2]

@@ -1,6 +1,4 @@
-"""
-The recipes of CONTRIBUTING.md, run from the text itself.
-"""
+"""The recipes of CONTRIBUTING.md, run from the text itself."""
 
 from __future__ import annotations
 
@@ -19,27 +17,21 @@ ROOT = Path(__file__).parents[2]
 
 
 def blocks(page: Path) -> Iterator[tuple[str, str]]:
-    """
-    Yield the fenced blocks of a page: what stands behind the fence, and the text.
-    """
+    """Yield the fenced blocks of a page: what stands behind the fence, and the text."""
     for token in MarkdownIt().parse(page.read_text(encoding="utf-8")):
         if token.type == "fence":
             yield token.info, token.content
 
 
 def steps(console: str) -> Iterator[tuple[str, str]]:
-    """
-    Yield the commands of a console block, each with the output that the text gives.
-    """
+    """Yield the commands of a console block, each with the output that the text gives."""
     for step in re.split(r"^\$ ", console, flags=re.MULTILINE)[1:]:
         command, _, output = step.partition("\n")
         yield command, output
 
 
 def play(page: Path, folder: Path) -> Iterator[tuple[str, str, str]]:
-    """
-    Write the files of a page into a folder and run its console blocks there; yield command, output as said, output.
-    """
+    """Write the files of a page into a folder and run its console blocks there; yield command, output as said, output."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     code = 0
     for info, text in blocks(page):
@@ -61,9 +53,7 @@ def play(page: Path, folder: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def agrees(said: str, output: str) -> bool:
-    """
-    Say whether an output is as said; three dots stand for anything, and the width of gaps does not count.
-    """
+    """Say whether an output is as said; three dots stand for anything, and the width of gaps does not count."""
     return OutputChecker().check_output(said, output, ELLIPSIS | NORMALIZE_WHITESPACE)
 
 

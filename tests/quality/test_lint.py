@@ -1,6 +1,4 @@
-"""
-The lint of literal cases: each check is seen to complain, and to be content with the next best case.
-"""
+"""The lint of literal cases: each check is seen to complain, and to be content with the next best case."""
 
 from __future__ import annotations
 
@@ -45,9 +43,7 @@ expect:
 
 
 def written(folder: Path, *bodies: str) -> Corpus:
-    """
-    Return a corpus of cases mine.a, mine.b… that cite CONV-1 unless they say otherwise.
-    """
+    """Return a corpus of cases mine.a, mine.b… that cite CONV-1 unless they say otherwise."""
     cases = []
     for name, body in zip("abcd", bodies, strict=False):
         said = body if "clauses:" in body else f"clauses: [CONV-1]\n{body}"
@@ -59,9 +55,7 @@ def written(folder: Path, *bodies: str) -> Corpus:
 
 
 def told(folder: Path, *bodies: str) -> list[str]:
-    """
-    Return the messages of the lint about some cases, but for those about choices.
-    """
+    """Return the messages of the lint about some cases, but for those about choices."""
     messages = [problem.message for problem in lint.lint_corpus(written(folder, *bodies))]
     return [each for each in messages if "leaves a choice here" not in each]
 
@@ -197,9 +191,7 @@ NARROW = {"dtype": "float8_e5m2", "clause": "LAYOUT-1, ROUND-2", "output": "[[[5
 
 
 def coded(**said: str) -> str:
-    """
-    Return a case about layouts with two rows, two channels and two filters.
-    """
+    """Return a case about layouts with two rows, two channels and two filters."""
     good = {
         "clause": "LAYOUT-1",
         "dtype": "float32",
@@ -255,9 +247,7 @@ def test_clauses_name_twins_that_are_there() -> None:
 
 
 def matrix(known: Corpus, **by_mutant: tuple[str, ...]) -> Kills:
-    """
-    Return kills for every mutant of the glossary, by name with _ for -.
-    """
+    """Return kills for every mutant of the glossary, by name with _ for -."""
     rows = dict.fromkeys(measurement.of(known), ("mine.a",)) | {
         name.replace("_", "-"): cases for name, cases in by_mutant.items()
     }
@@ -267,9 +257,7 @@ def matrix(known: Corpus, **by_mutant: tuple[str, ...]) -> Kills:
 
 
 def kept(folder: Path, known: Corpus, found: Kills) -> list[str]:
-    """
-    Return what is told of a corpus beside a file of kills.
-    """
+    """Return what is told of a corpus beside a file of kills."""
     folder.joinpath(kills.FILE).write_text(kills.encoded(found))
     return [str(problem) for problem in lint.check_kept(known, folder)]
 

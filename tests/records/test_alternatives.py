@@ -1,6 +1,4 @@
-"""
-Which alternatives targets follow, and who follows several.
-"""
+"""Which alternatives targets follow, and who follows several."""
 
 from __future__ import annotations
 
@@ -17,9 +15,7 @@ def verdict(case: str, alternative: str | None, target: str = "t") -> Verdict:
 
 
 def test_a_literal_case_tells_of_the_clause_that_has_the_alternative() -> None:
-    """
-    An alternative counts for the cited clause that has it; a verdict without one counts for nothing.
-    """
+    """An alternative counts for the cited clause that has it; a verdict without one counts for nothing."""
     loaded = corpus.load(sweeps="quick")
     cases = {case.id: case for case in loaded.cases}
     literal = next(case for case in loaded.cases if "SAME-4" in case.clauses and not case.sweep)
@@ -28,9 +24,7 @@ def test_a_literal_case_tells_of_the_clause_that_has_the_alternative() -> None:
 
 
 def test_several_clauses_are_named_with_their_alternatives() -> None:
-    """
-    Where several clauses apply, the alternative names each of them.
-    """
+    """Where several clauses apply, the alternative names each of them."""
     loaded = corpus.load()
     cases = {case.id: case for case in loaded.cases}
     said = [verdict(loaded.cases[0].id, "SAME-4:computes, DTYPE-INT8:refuses")]
@@ -40,9 +34,7 @@ def test_several_clauses_are_named_with_their_alternatives() -> None:
 
 
 def test_a_refusal_that_several_clauses_explain_says_nothing() -> None:
-    """
-    With strides and dilations under `same`, that `strides: 1` is accepted does not tell SAME-4 from STRIDE-2.
-    """
+    """With strides and dilations under `same`, that `strides: 1` is accepted does not tell SAME-4 from STRIDE-2."""
     loaded = corpus.load()
     case = replace(loaded.cases[0], choices=("SAME-4", "STRIDE-2", "DTYPE-INT8"))
     cases = {case.id: case}
@@ -59,9 +51,7 @@ def test_a_refusal_that_several_clauses_explain_says_nothing() -> None:
 
 
 def test_who_follows_several_alternatives_is_inconsistent() -> None:
-    """
-    One alternative however often is consistent, two of one clause are not.
-    """
+    """One alternative however often is consistent, two of one clause are not."""
     found = {
         "steady": {"SAME-4": Counter(computes=9)},
         "unsteady": {"SAME-4": Counter(computes=9, refuses=1), "NAN-3": Counter(skipped=1)},

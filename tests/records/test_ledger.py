@@ -1,6 +1,4 @@
-"""
-The ledger: an entry hides exactly what it says, and its files are read strictly.
-"""
+"""The ledger: an entry hides exactly what it says, and its files are read strictly."""
 
 from __future__ import annotations
 
@@ -73,17 +71,13 @@ def applied(entry: Entry, verdict: Verdict, target: TargetInfo = TARGET, flags: 
 
 
 def test_known_fault_is_known() -> None:
-    """
-    A verdict that is exactly what an entry says becomes `known`, keeps its finding, and names the entry.
-    """
+    """A verdict that is exactly what an entry says becomes `known`, keeps its finding, and names the entry."""
     known = judged(Ledger(entries=(ENTRY,)).of(TARGET, ()), WRONG)
     assert known == replace(WRONG, verdict="known", known="torch.same")
 
 
 def test_fault_that_is_gone_is_fixed() -> None:
-    """
-    A case that agrees where the ledger says that it would not is `fixed`.
-    """
+    """A case that agrees where the ledger says that it would not is `fixed`."""
     fixed = judged(Ledger(entries=(ENTRY,)).of(TARGET, ()), AGREES)
     assert (fixed.verdict, fixed.known, fixed.message) == (
         "fixed",
@@ -114,9 +108,7 @@ def test_fault_that_is_gone_is_fixed() -> None:
     ids=str,
 )
 def test_entry_that_says_something_else_hides_nothing(change: Mapping[str, Any]) -> None:
-    """
-    Another kind, place, verdict, output, case, target, version or condition leaves the fault in sight.
-    """
+    """Another kind, place, verdict, output, case, target, version or condition leaves the fault in sight."""
     assert applied(replace(ENTRY, **change), WRONG) == "disagree"
 
 
@@ -135,16 +127,12 @@ def test_entry_that_says_something_else_hides_nothing(change: Mapping[str, Any])
     ids=str,
 )
 def test_entry_that_says_so_in_other_words_is_known(change: Mapping[str, Any]) -> None:
-    """
-    Patterns, ranges and conditions that hold speak of the fault.
-    """
+    """Patterns, ranges and conditions that hold speak of the fault."""
     assert applied(replace(ENTRY, **change), WRONG) == "known"
 
 
 def test_environment_is_that_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    A variable that is set decides which entries speak.
-    """
+    """A variable that is set decides which entries speak."""
     entry = replace(ENTRY, when={"environment": {"CONV_TEST": "1"}})
     monkeypatch.setenv("CONV_TEST", "1")
     assert applied(entry, WRONG) == "known"
@@ -157,18 +145,14 @@ def test_environment_is_that_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None
     [("2.9", False), ("2.10.0", True), ("2.14.0.dev20260101", True), ("2.15.0", False), ("?", False), ("trunk", False)],
 )
 def test_versions_are_a_range(version: str, is_meant: bool) -> None:
-    """
-    Nightly builds count as versions; what is no version is in no range.
-    """
+    """Nightly builds count as versions; what is no version is in no range."""
     assert ENTRY.speaks_of(replace(TARGET, version=version), ()) is is_meant
     assert replace(ENTRY, versions=SpecifierSet()).speaks_of(replace(TARGET, version=version), ())
 
 
 @pytest.mark.parametrize("verdict", ["crash", "timeout"])
 def test_death_can_be_known(verdict: str) -> None:
-    """
-    A crash or timeout has no kind and no output, and is known by its verdict.
-    """
+    """A crash or timeout has no kind and no output, and is known by its verdict."""
     died = Verdict(case=WRONG.case, target="torch+layer", verdict=verdict)
     assert applied(replace(ENTRY, verdict=verdict, kinds=()), died) == "known"
     assert applied(ENTRY, died) == verdict
@@ -176,33 +160,25 @@ def test_death_can_be_known(verdict: str) -> None:
 
 @pytest.mark.parametrize("verdict", ["unsupported", "not-run", "suite-error"])
 def test_some_verdicts_are_none_of_the_ledgers(verdict: str) -> None:
-    """
-    What is out of scope, or our own fault, is never known and never fixed.
-    """
+    """What is out of scope, or our own fault, is never known and never fixed."""
     assert applied(ENTRY, Verdict(case=WRONG.case, target="torch+layer", verdict=verdict)) == verdict
 
 
 def test_intermittent_fault_is_known_or_agrees() -> None:
-    """
-    What shows only sometimes is known when it does, and no news when it does not.
-    """
+    """What shows only sometimes is known when it does, and no news when it does not."""
     entry = replace(ENTRY, intermittent=True)
     assert (applied(entry, WRONG), applied(entry, AGREES)) == ("known", "agree")
     assert stale(Ledger(entries=(entry,)), AGREES) == []
 
 
 def test_later_entry_may_know_what_the_first_does_not() -> None:
-    """
-    An entry that covers the case and says something else does not stand in the way of one that says so.
-    """
+    """An entry that covers the case and says something else does not stand in the way of one that says so."""
     ledger = Ledger(entries=(replace(ENTRY, id="a", kinds=("shape",)), replace(ENTRY, id="b")))
     assert judged(ledger, WRONG).known == "b"
 
 
 def test_stale_entry_speaks_of_what_was_run() -> None:
-    """
-    Stale is what nothing bears out of all that was run; an entry about what was not run is not.
-    """
+    """Stale is what nothing bears out of all that was run; an entry about what was not run is not."""
     ledger = Ledger(entries=(ENTRY,))
     known, other = judged(ledger, WRONG), replace(AGREES, case="conv1d.same.odd")
     assert stale(ledger, known) == []
@@ -232,17 +208,13 @@ def test_stale_entry_speaks_of_what_was_run() -> None:
     ids=str,
 )
 def test_entry_may_say_what_the_calls_are_like(calls: Mapping[str, tuple[Value, ...]], verdict: str) -> None:
-    """
-    Besides the id, every feature must have one of its values; what is not there is false, and neither 0 nor 1.
-    """
+    """Besides the id, every feature must have one of its values; what is not there is false, and neither 0 nor 1."""
     ledger = Ledger(entries=(replace(ENTRY, calls=Condition(wanted=calls)),))
     assert judged(ledger, WRONG, lambda: CALL).verdict == verdict
 
 
 def test_call_is_asked_for_where_the_id_fits() -> None:
-    """
-    No call is built for an entry whose patterns do not fit, nor for a verdict that is none of the ledger's.
-    """
+    """No call is built for an entry whose patterns do not fit, nor for a verdict that is none of the ledger's."""
     ledger = Ledger(entries=(replace(ENTRY, calls=Condition(wanted={"rank": (1,)})),))
     assert judged(ledger, replace(WRONG, case="another")).verdict == "disagree"
     assert judged(ledger, replace(AGREES, verdict="unsupported")).verdict == "unsupported"
@@ -251,9 +223,7 @@ def test_call_is_asked_for_where_the_id_fits() -> None:
 
 
 def test_agreement_under_the_condition_is_fixed_unless_it_acts_on_some_calls_only() -> None:
-    """
-    `partly` says that other such calls agree: then agreement is no news, but an entry without a fault is stale.
-    """
+    """`partly` says that other such calls agree: then agreement is no news, but an entry without a fault is stale."""
     entry = replace(ENTRY, calls=Condition(wanted={"padding": ("same",)}))
     ledger, partly = Ledger(entries=(entry,)), Ledger(entries=(replace(entry, partly=True),))
     assert judged(ledger, AGREES, lambda: CALL).verdict == "fixed"
@@ -304,9 +274,7 @@ def problems(tmp_path: Path, text: str) -> list[str]:
 
 
 def test_every_entry_of_a_file_is_read(tmp_path: Path) -> None:
-    """
-    A file says everything that an entry can hold.
-    """
+    """A file says everything that an entry can hold."""
     [entry] = read(tmp_path, TEXT).entries
     assert entry == replace(
         ENTRY,
@@ -365,18 +333,14 @@ def test_every_entry_of_a_file_is_read(tmp_path: Path) -> None:
     ],
 )
 def test_fault_of_a_file_is_reported_in_its_place(tmp_path: Path, old: str, new: str, problem: str) -> None:
-    """
-    Whatever is wrong with a ledger file is said with file, line and column.
-    """
+    """Whatever is wrong with a ledger file is said with file, line and column."""
     assert old in TEXT
     found = problems(tmp_path, TEXT.replace(old, new, 1))
     assert [each for each in found if problem in each], found
 
 
 def test_all_faults_of_all_files_are_reported_at_once(tmp_path: Path) -> None:
-    """
-    A wrong entry does not hide the next one's faults, nor a wrong file those of another.
-    """
+    """A wrong entry does not hide the next one's faults, nor a wrong file those of another."""
     one, two, none = (tmp_path / name for name in ("one.yaml", "two.yaml", "none.yaml"))
     one.write_text(
         TEXT.replace("kind: values", "kind: value") + TEXT[TEXT.index("  - id") :].replace("id: torch.same", "di: x")
@@ -390,18 +354,14 @@ def test_all_faults_of_all_files_are_reported_at_once(tmp_path: Path) -> None:
 
 
 def test_id_is_used_once(tmp_path: Path) -> None:
-    """
-    Two entries of one id are a fault, with the place of the first.
-    """
+    """Two entries of one id are a fault, with the place of the first."""
     twice = TEXT + TEXT[TEXT.index("  - id") :]
     [problem] = problems(tmp_path, twice)
     assert problem == f"known.yaml:23:1: id 'torch.same' twice (first in {tmp_path}/known.yaml:3)"
 
 
 def test_shipped_ledger_loads() -> None:
-    """
-    The entries that come with the suite are well written, and each names clauses of the specification that it breaks.
-    """
+    """The entries that come with the suite are well written, and each names clauses of the specification that it breaks."""
     clauses = corpus.load().clauses
     astray = {entry.id: entry.contradicts for entry in load(shipped()).entries if not _is_of(entry, clauses)}
     assert {} == astray
@@ -413,9 +373,7 @@ def _is_of(entry: Entry, clauses: Collection[str]) -> bool:
 
 @pytest.mark.parametrize(("kind", "verdict"), [("values", "known"), ("nonfinite", "known"), ("shape", "disagree")])
 def test_an_entry_may_know_several_kinds(kind: str, verdict: str) -> None:
-    """
-    Memory that nobody wrote to is a number at one time and NaN at another, and never another shape.
-    """
+    """Memory that nobody wrote to is a number at one time and NaN at another, and never another shape."""
     entry = replace(ENTRY, kinds=("values", "nonfinite"), outputs={})
     wrong = replace(WRONG, finding=Finding(kind=kind, message="memory"))
     assert applied(entry, wrong) == verdict

@@ -1,6 +1,4 @@
-"""
-Records of parts shown as one, and a record without what needs no line of its own.
-"""
+"""Records of parts shown as one, and a record without what needs no line of its own."""
 
 from __future__ import annotations
 
@@ -50,9 +48,7 @@ def verdict(case: int, target: str, word: str = "agree", **more: Any) -> Verdict
 
 
 def part(number: int, *targets: TargetInfo, shard: str | None = "", **more: Any) -> Record:
-    """
-    Return the record of one part of two: a case that agrees, and one that one target gets wrong.
-    """
+    """Return the record of one part of two: a case that agrees, and one that one target gets wrong."""
     names = tuple(target.name for target in targets)
     given = [verdict(2 * number, name, output_sha256="ab") for name in names]
     given += [verdict(2 * number + 1, name, "disagree", finding=FINDING, message="it differs") for name in names]
@@ -65,9 +61,7 @@ BOTH = {Path("one"): part(1, TORCH, JAX), Path("two"): part(2, TORCH, JAX)}
 
 
 def test_parts_are_the_whole() -> None:
-    """
-    Verdicts come together, seconds add up, and the header says that it is the whole.
-    """
+    """Verdicts come together, seconds add up, and the header says that it is the whole."""
     whole = merged(BOTH)
     assert len(whole.verdicts) == 8
     assert [(target.name, dict(target.seconds)) for target in whole.targets] == [
@@ -78,16 +72,12 @@ def test_parts_are_the_whole() -> None:
 
 
 def test_one_record_stays_as_it_is() -> None:
-    """
-    There is nothing to put together.
-    """
+    """There is nothing to put together."""
     assert merged({Path("one"): BOTH[Path("one")]}) is BOTH[Path("one")]
 
 
 def test_records_of_other_targets_come_together() -> None:
-    """
-    A job for each target, and one record of all; also where each is in two parts.
-    """
+    """A job for each target, and one record of all; also where each is in two parts."""
     whole = merged({Path("one"): part(1, TORCH, shard=None), Path("two"): part(1, JAX, shard=None)})
     assert (whole.header["targets"], whole.is_complete) == (["torch", "jax"], True)
     four = {Path(f"{n}{info.name}"): part(n, info) for n in (1, 2) for info in (TORCH, JAX)}
@@ -105,17 +95,13 @@ def test_records_of_other_targets_come_together() -> None:
     ],
 )
 def test_missing_part_leaves_it_incomplete(parts: dict[Path, Record], shard: str) -> None:
-    """
-    Where a target lacks a part, the record says which parts there are, and that it did not come to its end.
-    """
+    """Where a target lacks a part, the record says which parts there are, and that it did not come to its end."""
     whole = merged(parts)
     assert (whole.is_complete, whole.header["selection"]["shard"]) == (False, shard)
 
 
 def test_part_that_was_cut_short_leaves_it_incomplete() -> None:
-    """
-    The whole is complete if each part is.
-    """
+    """The whole is complete if each part is."""
     assert merged({**BOTH, Path("two"): replace(BOTH[Path("two")], is_complete=False)}).is_complete is False
 
 
@@ -150,9 +136,7 @@ def changed(**more: Any) -> Record:
     ],
 )
 def test_conflicts_are_refused_in_one_line(second: Record, says: str) -> None:
-    """
-    Another corpus, selection, ledger or version, or a case twice: nothing is shown as one.
-    """
+    """Another corpus, selection, ledger or version, or a case twice: nothing is shown as one."""
     with pytest.raises(Invalid) as found:
         merged({Path("one"): BOTH[Path("one")], Path("two"): second})
     assert str(found.value).startswith(says)
@@ -160,9 +144,7 @@ def test_conflicts_are_refused_in_one_line(second: Record, says: str) -> None:
 
 
 def test_machines_may_differ() -> None:
-    """
-    The header then names them all, with the flags that all have.
-    """
+    """The header then names them all, with the flags that all have."""
     other = {"machine": "x86_64", "cpu": "B", "flags": ["fma", "avx512f"], "os": "Linux", "python": "3.11.7"}
     found = merged({Path("one"): BOTH[Path("one")], Path("two"): changed(platform=other)}).header
     assert found["platform"] == {**header()["platform"], "cpu": "A / B", "flags": ["fma"]}
@@ -181,9 +163,7 @@ def whole() -> Record:
 
 
 def test_condensed_record_counts_and_lists_the_rest(tmp_path: Path) -> None:
-    """
-    Written and read again, it has the counts, reasons, alternatives and groups of the whole, and fewer lines.
-    """
+    """Written and read again, it has the counts, reasons, alternatives and groups of the whole, and fewer lines."""
     full = whole()
     write(condensed(full, CORPUS), tmp_path / "r.jsonl")
     small = read(tmp_path / "r.jsonl")
@@ -198,18 +178,14 @@ def test_condensed_record_counts_and_lists_the_rest(tmp_path: Path) -> None:
 
 
 def test_condensed_record_drafts_the_same_entries(tmp_path: Path) -> None:
-    """
-    What the ledger is to know is what is listed.
-    """
+    """What the ledger is to know is what is listed."""
     full = whole()
     write(condensed(full, CORPUS), tmp_path / "r.jsonl")
     assert draft(read(tmp_path / "r.jsonl"), "2026-01-01") == draft(full, "2026-01-01")
 
 
 def test_condensed_record_can_be_condensed_again(tmp_path: Path) -> None:
-    """
-    Nothing is lost the second time.
-    """
+    """Nothing is lost the second time."""
     once = condensed(whole(), CORPUS)
     write(condensed(once, CORPUS), tmp_path / "twice.jsonl")
     write(once, tmp_path / "once.jsonl")
@@ -217,9 +193,7 @@ def test_condensed_record_can_be_condensed_again(tmp_path: Path) -> None:
 
 
 def small_part(number: int, *targets: TargetInfo, shard: str | None = "") -> Record:
-    """
-    Return `part` with an alternative that each target follows, and a reason, condensed.
-    """
+    """Return `part` with an alternative that each target follows, and a reason, condensed."""
     full = part(number, *targets, shard=shard)
     more = [verdict(7 + number, info.name, alternative="SAME-4:computes") for info in targets]
     unsaid = [verdict(4 + number, info.name, "unsupported", message="no words") for info in targets]
@@ -235,9 +209,7 @@ def small_part(number: int, *targets: TargetInfo, shard: str | None = "") -> Rec
     ids=["targets", "shards"],
 )
 def test_condensed_records_come_together(parts: dict[Path, Record], tmp_path: Path) -> None:
-    """
-    Of other targets or other parts: counts, alternatives and reasons add up; no verdict or group is lost.
-    """
+    """Of other targets or other parts: counts, alternatives and reasons add up; no verdict or group is lost."""
     write(merged(parts), tmp_path / "r.jsonl")
     together = read(tmp_path / "r.jsonl")
     assert (together.is_complete, together.left_out, together.header["selection"]["shard"]) == (
@@ -269,18 +241,14 @@ def test_condensed_records_come_together(parts: dict[Path, Record], tmp_path: Pa
     ],
 )
 def test_condensed_records_that_may_overlap_are_refused(second: Record, says: str) -> None:
-    """
-    What they agree on is not listed, so a case in both would be counted twice.
-    """
+    """What they agree on is not listed, so a case in both would be counted twice."""
     with pytest.raises(Invalid) as found:
         merged({Path("one"): small_part(1, TORCH), Path("two"): second})
     assert str(found.value).startswith(says)
 
 
 def test_incomplete_record_is_not_condensed() -> None:
-    """
-    Its counts would look like those of a whole.
-    """
+    """Its counts would look like those of a whole."""
     with pytest.raises(Invalid, match="did not come to its end"):
         condensed(replace(whole(), is_complete=False), CORPUS)
 
@@ -298,9 +266,7 @@ def parts(command: Command, cases: Path, tmp_path: Path) -> list[Path]:
 
 
 def test_report_shows_parts_as_one(command: Command, cases: Path, parts: list[Path], tmp_path: Path) -> None:
-    """
-    The table, the record that is written, and its condensed form say what one run says.
-    """
+    """The table, the record that is written, and its condensed form say what one run says."""
     undisturbed, together, small = (tmp_path / f"{name}.jsonl" for name in ("undisturbed", "together", "small"))
     words = ("--sweeps", "none", "--record", undisturbed)
     one = command("run", cases, "-b", lying("off_by_one"), "-b", "numpy", *words)
@@ -314,18 +280,14 @@ def test_report_shows_parts_as_one(command: Command, cases: Path, parts: list[Pa
 
 
 def lines(record: Path, kind: str) -> list[dict[str, Any]]:
-    """
-    Return the lines of one kind in order, without seconds.
-    """
+    """Return the lines of one kind in order, without seconds."""
     parsed = [json.loads(line) for line in record.read_text().splitlines()]
     found = [{key: value for key, value in line.items() if key != "seconds"} for line in parsed if kind in line]
     return sorted(found, key=json.dumps)
 
 
 def test_report_of_a_part_twice_is_refused(command: Command, parts: list[Path], tmp_path: Path) -> None:
-    """
-    The same file named twice is one; a copy of it is a conflict.
-    """
+    """The same file named twice is one; a copy of it is a conflict."""
     copy = tmp_path / "copy.jsonl"
     copy.write_text(parts[0].read_text())
     assert command("report", parts[0], parts[0]).code == 0
@@ -334,8 +296,6 @@ def test_report_of_a_part_twice_is_refused(command: Command, parts: list[Path], 
 
 
 def test_report_of_some_parts_says_that_it_is_not_all(command: Command, parts: list[Path]) -> None:
-    """
-    A missing part is not passed over in silence.
-    """
+    """A missing part is not passed over in silence."""
     assert command("report", *parts[:2]).out.splitlines()[-1] == "the run did not come to its end"
     assert "did not come to its end" not in command("report", *parts).out

@@ -1,6 +1,4 @@
-"""
-A record held against another ledger: the observations stay, what is known of them changes.
-"""
+"""A record held against another ledger: the observations stay, what is known of them changes."""
 
 from __future__ import annotations
 
@@ -46,17 +44,13 @@ DEAD = Verdict(case="a.three", target="torch", verdict="timeout", message="no en
 
 
 def record(*verdicts: Verdict, flags: list[str] | None = None) -> Record:
-    """
-    Return a record of one run of torch 2.1.
-    """
+    """Return a record of one run of torch 2.1."""
     header = HEADER if flags is None else {"platform": {"flags": flags}}
     return Record(header=header, targets=[TargetInfo(name="torch", version="2.1")], verdicts=verdicts, is_complete=True)
 
 
 def said(whole: Record) -> list[tuple[str, str | None]]:
-    """
-    Return the verdicts with the entries that they name.
-    """
+    """Return the verdicts with the entries that they name."""
     return [(verdict.verdict, verdict.known) for verdict in whole.verdicts]
 
 

@@ -1,6 +1,4 @@
-"""
-The record: what was written is read back, and what is no record is refused in one line.
-"""
+"""The record: what was written is read back, and what is no record is refused in one line."""
 
 from __future__ import annotations
 
@@ -90,9 +88,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_record_is_read_as_it_was_written(path: Path) -> None:
-    """
-    Targets, verdicts and header come back equal, whatever their texts hold, but for what no terminal or file wants.
-    """
+    """Targets, verdicts and header come back equal, whatever their texts hold, but for what no terminal or file wants."""
     record = read(path)
     assert list(record.targets) == [*TARGETS[:2], _clean(TARGETS[2])]
     assert list(record.verdicts) == [*VERDICTS_GIVEN[:5], *map(_clean, VERDICTS_GIVEN[5:])]
@@ -109,36 +105,28 @@ def _clean(said: Any) -> Any:
 
 @pytest.mark.parametrize("bad", ["\\ud800", "\\u0000", "\\u001b[31m", "\\u009b", "\x7f", "\x9b"])
 def test_what_no_file_can_hold_is_replaced(path: Path, bad: str) -> None:
-    """
-    Half of a surrogate pair, or what a terminal would obey, in a record that somebody else wrote.
-    """
+    """Half of a surrogate pair, or what a terminal would obey, in a record that somebody else wrote."""
     path.write_text(written().replace("killed by SIGSEGV", f"killed{bad} by"), "utf-8")
     message = read(path).verdicts[3].message
     assert message.isprintable() and message.startswith("killed") and message.endswith("by")
 
 
 def test_targets_stand_in_the_order_asked_for(path: Path) -> None:
-    """
-    Whichever target was ready first, a report shows them as the run did.
-    """
+    """Whichever target was ready first, a report shows them as the run did."""
     names = [target.name for target in reversed(TARGETS)]
     path.write_text(written({**HEADER, "targets": names}), encoding="utf-8")
     assert [target.name for target in read(path).targets] == [readable(name) for name in names]
 
 
 def test_summary_counts_every_verdict() -> None:
-    """
-    The last line counts each verdict of each target, also those that were not given.
-    """
+    """The last line counts each verdict of each target, also those that were not given."""
     summary = json.loads(written().strip().split("\n")[-1])["summary"]
     assert summary["torch"] == {**dict.fromkeys(VERDICTS, 0), "agree": 1, "disagree": 1, "known": 1, "crash": 1}
     assert sum(count for counts in summary.values() for count in counts.values()) == len(VERDICTS_GIVEN)
 
 
 def test_record_may_be_cut_anywhere(path: Path) -> None:
-    """
-    What a killed run left is read up to the last whole line, and is not complete.
-    """
+    """What a killed run left is read up to the last whole line, and is not complete."""
     whole = path.read_bytes()
     first = whole.index(b"\n") + 1
     for end in range(first, len(whole) - 1, 13):
@@ -151,9 +139,7 @@ def test_record_may_be_cut_anywhere(path: Path) -> None:
 
 
 def is_cut(whole: bytes, end: int) -> bool:
-    """
-    Say whether the line that was cut at `end` had begun with a case and is not yet whole JSON.
-    """
+    """Say whether the line that was cut at `end` had begun with a case and is not yet whole JSON."""
     line = whole[:end].rpartition(b"\n")[2]
     return line.startswith(b'{"case":') and not line.endswith(b"}")
 
@@ -183,9 +169,7 @@ def is_cut(whole: bytes, end: int) -> bool:
     ],
 )
 def test_broken_record_is_refused_in_one_line(path: Path, change: Any, problem: str) -> None:
-    """
-    Another version, a broken header or line: said with its place, never a traceback.
-    """
+    """Another version, a broken header or line: said with its place, never a traceback."""
     path.write_text(change(written()), encoding="utf-8")
     with pytest.raises(Invalid) as found:
         read(path)
@@ -194,9 +178,7 @@ def test_broken_record_is_refused_in_one_line(path: Path, change: Any, problem: 
 
 
 def test_missing_record_is_said_so(tmp_path: Path) -> None:
-    """
-    A record that is not there, or is a folder, is a problem of its path.
-    """
+    """A record that is not there, or is a folder, is a problem of its path."""
     for name in ("none.jsonl", "."):
         with pytest.raises(Invalid, match="cannot be read"):
             read(tmp_path / name)
@@ -206,9 +188,7 @@ def test_missing_record_is_said_so(tmp_path: Path) -> None:
 
 
 def test_junit_is_valid_whatever_the_texts(path: Path) -> None:
-    """
-    The XML parses, counts rightly, and maps each verdict to what JUnit knows.
-    """
+    """The XML parses, counts rightly, and maps each verdict to what JUnit knows."""
     root = ElementTree.fromstring(junit.render(read(path)))  # noqa: S314 - our own text
     suites = [{name: suite.get(name) for name in ("tests", "failures", "errors", "skipped")} for suite in root]
     assert suites == [
@@ -226,16 +206,12 @@ def test_junit_is_valid_whatever_the_texts(path: Path) -> None:
 
 
 def test_junit_names_its_own_encoding(path: Path) -> None:
-    """
-    The declaration says utf-8, in which the file is written, whatever the locale.
-    """
+    """The declaration says utf-8, in which the file is written, whatever the locale."""
     assert junit.render(read(path)).startswith('<?xml version="1.0" encoding="utf-8"?>\n<testsuites')
 
 
 def test_markdown_shows_texts_as_they_are(path: Path) -> None:
-    """
-    No text of a framework becomes markup or a second row of the table.
-    """
+    """No text of a framework becomes markup or a second row of the table."""
     text = markdown.render(read(path), {}, Ledger())
     rows = [line for line in text.split("\n") if line.startswith("| ")]
     assert len(rows) == 2 + len(TARGETS)
@@ -244,9 +220,7 @@ def test_markdown_shows_texts_as_they_are(path: Path) -> None:
 
 
 def test_markdown_keeps_within_what_a_summary_may_be(path: Path) -> None:
-    """
-    A thousand long disagreements are cut below a mebibyte, and it says how many are left out.
-    """
+    """A thousand long disagreements are cut below a mebibyte, and it says how many are left out."""
     record = read(path)
     many = [Verdict(case=f"c{n}", target="torch", verdict="crash", message="x" * 2000) for n in range(1000)]
     text = markdown.render(
@@ -263,18 +237,14 @@ def shown(path: Path, **options: Any) -> str:
 
 
 def test_terminal_shows_silent_faults_first(path: Path) -> None:
-    """
-    A fault of ours stands before all, then silent ones, then loud ones.
-    """
+    """A fault of ours stands before all, then silent ones, then loud ones."""
     text = shown(path)
     assert text.index("the suite's own fault") < text.index("silent  b") < text.index("loud  d")
 
 
 @pytest.mark.parametrize("width", [40, 80, 100, 200])
 def test_table_shows_every_count_in_every_width(path: Path, width: int) -> None:
-    """
-    However narrow the terminal, no count is left out and no line is too long.
-    """
+    """However narrow the terminal, no count is left out and no line is too long."""
     record = read(path)
     every = [
         Verdict(case=f"c{n}", target="torch", verdict=word) for n, word in enumerate(VERDICTS) for _ in range(1000 + n)
@@ -289,9 +259,7 @@ def test_table_shows_every_count_in_every_width(path: Path, width: int) -> None:
 
 
 def test_narrow_table_has_headers_of_two_lines(path: Path) -> None:
-    """
-    A table that is too wide breaks its headers; one that still is too wide becomes lines of text.
-    """
+    """A table that is too wide breaks its headers; one that still is too wide becomes lines of text."""
     every = [Verdict(case=word, target="torch", verdict=word) for word in VERDICTS]
     full = type(read(path))(header=HEADER, targets=TARGETS[:1], verdicts=every, is_complete=True)
     for width, begins in [
@@ -306,9 +274,7 @@ def test_narrow_table_has_headers_of_two_lines(path: Path) -> None:
 
 
 def test_no_color_means_none(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    With NO_COLOR a terminal gets no colour codes, without it some.
-    """
+    """With NO_COLOR a terminal gets no colour codes, without it some."""
     assert "\x1b[1;31m" in shown(path, force_terminal=True)
     monkeypatch.setenv("NO_COLOR", "1")
     codes = shown(path, force_terminal=True).split("\x1b[")[1:]
@@ -316,9 +282,7 @@ def test_no_color_means_none(path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_record_that_was_cut_says_so(path: Path) -> None:
-    """
-    A report of an incomplete record says that the run did not come to its end.
-    """
+    """A report of an incomplete record says that the run did not come to its end."""
     assert "did not come to its end" not in shown(path)
     path.write_text("\n".join(path.read_text(encoding="utf-8").split("\n")[:-2]), encoding="utf-8")
     assert "the run did not come to its end" in shown(path)

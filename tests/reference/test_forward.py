@@ -1,6 +1,4 @@
-"""
-The two formulations of the exact reference, against NumPy, SciPy, worked examples and each other.
-"""
+"""The two formulations of the exact reference, against NumPy, SciPy, worked examples and each other."""
 
 from __future__ import annotations
 
@@ -25,18 +23,14 @@ AXES = ((7,), (6, 5), (4, 3, 5))
 
 
 def stuffed(array: Array, by: int) -> Array:
-    """
-    Return an array with by - 1 zeros between neighbours of every axis but the last.
-    """
+    """Return an array with by - 1 zeros between neighbours of every axis but the last."""
     result = np.zeros((*((n - 1) * by + 1 for n in array.shape[:-1]), array.shape[-1]))
     result[tuple(slice(None, None, by) for _ in array.shape[:-1])] = array
     return result
 
 
 def correlated(x: Array, w: Array, *, stride: int = 1, dilation: int = 1) -> Array:
-    """
-    Return SciPy's correlation of one image (spatial…, in) with a kernel (tap…, in, out).
-    """
+    """Return SciPy's correlation of one image (spatial…, in) with a kernel (tap…, in, out)."""
     filters = [signal.correlate(x, stuffed(w[..., o], dilation), "valid", method="direct") for o in range(w.shape[-1])]
     step = (slice(None, None, stride),) * (x.ndim - 1)
     return np.concatenate(filters, -1)[step]

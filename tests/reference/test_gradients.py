@@ -1,6 +1,4 @@
-"""
-The gradients of the exact reference, against worked examples, differences, the adjoint identity and each other.
-"""
+"""The gradients of the exact reference, against worked examples, differences, the adjoint identity and each other."""
 
 from __future__ import annotations
 
@@ -57,23 +55,17 @@ VARIED: dict[str, list[dict[str, Any]]] = {
 
 
 def plain(found: dict[str, Array]) -> dict[str, Any]:
-    """
-    Return gradients as flat lists.
-    """
+    """Return gradients as flat lists."""
     return {name: gradient.ravel().tolist() for name, gradient in found.items()}
 
 
 def row(*values: float, dtype: str = "float32") -> Array:
-    """
-    Return a cotangent of rank 1 with one channel.
-    """
+    """Return a cotangent of rank 1 with one channel."""
     return np.array(values).reshape(1, -1, 1).astype(numpy_type(dtype))
 
 
 def outcome(found: dict[str, Array]) -> dict[str, object]:
-    """
-    Return gradients comparable by ==: shapes, dtypes and bits, any NaN as one.
-    """
+    """Return gradients comparable by ==: shapes, dtypes and bits, any NaN as one."""
     return {name: (gradient.shape, gradient.dtype.name, bits(gradient)) for name, gradient in found.items()}
 
 
@@ -215,9 +207,7 @@ def test_layouts_only_permute(reference: Gradients) -> None:
 
 
 def drawn(op: str, rank: int, *, bias: bool = False, **parameters: Any) -> Call:
-    """
-    Return a call of four channels with whole numbers, in float64, every axis of another length.
-    """
+    """Return a call of four channels with whole numbers, in float64, every axis of another length."""
     rng = np.random.default_rng(rank)
     taps, groups = (3, 2, 2)[:rank], parameters.get("groups", 1)
     arrays: dict[str, Any] = {
@@ -235,9 +225,7 @@ def drawn(op: str, rank: int, *, bias: bool = False, **parameters: Any) -> Call:
 
 
 def cotangent_of(call: Call) -> Array:
-    """
-    Return a cotangent of whole numbers, in float64.
-    """
+    """Return a cotangent of whole numbers, in float64."""
     y = evaluate(call)
     return whole(np.random.default_rng(y.size), *y.shape)
 
@@ -504,9 +492,7 @@ def test_second_order_needs_directions(reference: Gradients) -> None:
 
 @st.composite
 def float_calls(draw: st.DrawFn) -> tuple[Call, frozenset[str], list[Array]]:
-    """
-    Draw a call of floats, switches, and a cotangent with directions of the input, the kernels and the bias.
-    """
+    """Draw a call of floats, switches, and a cotangent with directions of the input, the kernels and the bias."""
     call, chosen, dtype = draw(calls()), draw(switches()), draw(st.sampled_from(FLOATS))
     call = _floating(call, dtype)
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))

@@ -1,6 +1,4 @@
-"""
-The bundle of a release: what is in it, that it is the same bytes twice, and that nobody takes a half one for it.
-"""
+"""The bundle of a release: what is in it, that it is the same bytes twice, and that nobody takes a half one for it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-The badge of a record says no more than the record does.
-"""
+"""The badge of a record says no more than the record does."""
 
 from __future__ import annotations
 

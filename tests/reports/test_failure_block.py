@@ -1,6 +1,4 @@
-"""
-What a report writes of a case can be pasted.
-"""
+"""What a report writes of a case can be pasted."""
 
 from __future__ import annotations
 
@@ -19,9 +17,7 @@ from ..support.zoo import case_of, outputs
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8", "complex64"])
 @pytest.mark.parametrize("values", [[1, 2.5, -3], [float("nan"), float("inf"), float("-inf")], []])
 def test_arrays_can_be_pasted(values: list[float], dtype: str) -> None:
-    """
-    The text of an array is an expression with its values, shape and dtype.
-    """
+    """The text of an array is an expression with its values, shape and dtype."""
     if dtype == "int8":
         values = [int(value) for value in values if value == value and abs(value) < 100]
     array = np.array(values, dtype).reshape(1, len(values), 1)
@@ -35,8 +31,6 @@ def test_arrays_can_be_pasted(values: list[float], dtype: str) -> None:
 
 @pytest.mark.parametrize(("where", "label"), [("output", "shape"), ("inference", "inference shape")])
 def test_label_names_the_place(where: str, label: str) -> None:
-    """
-    What is wrong is named by its kind, and by its place where that is not the output.
-    """
+    """What is wrong is named by its kind, and by its place where that is not the output."""
     finding = Finding(kind="shape", message="", where=where)
     assert block(Verdict(case="a.b", target="t", verdict="disagree", finding=finding), None).label == label

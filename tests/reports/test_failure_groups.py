@@ -1,6 +1,4 @@
-"""
-Groups in the record and in every report: a thousand failing calls of one fault are one block.
-"""
+"""Groups in the record and in every report: a thousand failing calls of one fault are one block."""
 
 from __future__ import annotations
 
@@ -37,9 +35,7 @@ FEW = condition_of({"input-storage": "offset", "channels": 33, "padding": "full"
 
 
 def record_of(*conditions: Any, cases: Mapping[str, Case] = POINTS, **what: Any) -> Record:
-    """
-    Return a record of a run in which the calls under any of some conditions fail on PyTorch's functions and layers.
-    """
+    """Return a record of a run in which the calls under any of some conditions fail on PyTorch's functions and layers."""
     verdicts = [
         verdict
         for name in ("torch", "torch+layer")
@@ -70,9 +66,7 @@ def path_of(record: Record, tmp_path: Path) -> Path:
 
 
 def test_groups_are_read_as_they_were_written(tmp_path: Path) -> None:
-    """
-    Conditions with words, numbers, bounds, lists and what is not so come back equal, as does what has no kind.
-    """
+    """Conditions with words, numbers, bounds, lists and what is not so come back equal, as does what has no kind."""
     conditions = [condition_of({"rank": [1, 2], "channels": ">=17", "grouped": False, "dtype": ["int8", "float16"]})]
     for what in ({}, {"verdict": "crash", "finding": None}, {"verdict": "known", "known": "torch.a"}):
         record = record_of(*conditions, **what)
@@ -81,9 +75,7 @@ def test_groups_are_read_as_they_were_written(tmp_path: Path) -> None:
 
 
 def test_line_of_a_group_says_it_to_any_reader(tmp_path: Path) -> None:
-    """
-    A program in another language finds the condition in words, the counts, the smallest call and all ids.
-    """
+    """A program in another language finds the condition in words, the counts, the smallest call and all ids."""
     record = record_of(MANY)
     [line] = [json.loads(each) for each in path_of(record, tmp_path).read_text().splitlines() if '"group"' in each]
     [group] = record.groups
@@ -104,9 +96,7 @@ def test_line_of_a_group_says_it_to_any_reader(tmp_path: Path) -> None:
 
 
 def test_condensed_record_keeps_its_groups_and_gets_no_new_ones(tmp_path: Path) -> None:
-    """
-    Without the calls that agree nothing could be told of those that fail.
-    """
+    """Without the calls that agree nothing could be told of those that fail."""
     record = record_of(MANY)
     header = {**record.header, "left_out": ["agree"]}
     condensed = replace(record, header=header, verdicts=[v for v in record.verdicts if v.verdict != "agree"])
@@ -115,9 +105,7 @@ def test_condensed_record_keeps_its_groups_and_gets_no_new_ones(tmp_path: Path) 
 
 
 def test_record_that_was_cut_short_has_no_groups(tmp_path: Path) -> None:
-    """
-    Groups of a run that did not come to its end, and may be gone on with, say nothing.
-    """
+    """Groups of a run that did not come to its end, and may be gone on with, say nothing."""
     path = path_of(record_of(MANY), tmp_path)
     path.write_text("".join(path.read_text().splitlines(True)[:-1]))
     assert read(path).groups == ()
@@ -127,9 +115,7 @@ def test_record_that_was_cut_short_has_no_groups(tmp_path: Path) -> None:
     "change", [('"of":', '"off":'), ('"condition":{', '"condition":7,"x":{'), ('"cases":', '"c":')]
 )
 def test_broken_line_of_a_group_is_refused(tmp_path: Path, change: tuple[str, str]) -> None:
-    """
-    A group without what it needs is no line of a record.
-    """
+    """A group without what it needs is no line of a record."""
     path = path_of(record_of(MANY), tmp_path)
     lines = path.read_text().splitlines(True)
     path.write_text("".join(line.replace(*change) if '"group"' in line else line for line in lines))
@@ -138,9 +124,7 @@ def test_broken_line_of_a_group_is_refused(tmp_path: Path, change: tuple[str, st
 
 
 def test_hundreds_of_calls_are_one_block() -> None:
-    """
-    The terminal shows the smallest call, when the fault acts, on how many calls it was seen, and where all are listed.
-    """
+    """The terminal shows the smallest call, when the fault acts, on how many calls it was seen, and where all are listed."""
     record = record_of(MANY)
     [group] = record.groups
     count = len(group.cases)
@@ -156,9 +140,7 @@ def test_hundreds_of_calls_are_one_block() -> None:
 
 
 def test_targets_that_differ_are_told_apart() -> None:
-    """
-    Where one of two targets agrees on some of the calls, each has its own counts.
-    """
+    """Where one of two targets agrees on some of the calls, each has its own counts."""
     record = record_of(MANY)
     gone = next(v for v in record.verdicts if v.target == "torch+layer" and v.verdict == "disagree")
     fixed = [replace(v, verdict="agree", finding=None) if v is gone else v for v in record.verdicts]
@@ -169,9 +151,7 @@ def test_targets_that_differ_are_told_apart() -> None:
 
 
 def test_what_no_condition_tells_is_said_so() -> None:
-    """
-    Calls that fail without a condition are no `such calls`.
-    """
+    """Calls that fail without a condition are no `such calls`."""
     ids = [name for at, name in enumerate(POINTS) if at % 97 == 0]
     verdicts = failing(lambda found: False)
     wrong = [replace(v, verdict="disagree", finding=VALUES) if v.case in ids else v for v in verdicts]
@@ -182,9 +162,7 @@ def test_what_no_condition_tells_is_said_so() -> None:
 
 
 def test_literal_cases_of_a_handful_keep_their_blocks() -> None:
-    """
-    What people wrote is shown case by case and target by target, unless it is many; points of a sweep share a block.
-    """
+    """What people wrote is shown case by case and target by target, unless it is many; points of a sweep share a block."""
     ids = [name for name, case in CASES.items() if FEW.holds(features_of(case))]
     assert 2 <= len(ids) <= 5
     literal, points = (shown(record_of(FEW, cases=cases), cases) for cases in (CASES, POINTS))
@@ -195,9 +173,7 @@ def test_literal_cases_of_a_handful_keep_their_blocks() -> None:
 
 
 def test_every_verdict_is_shown_once() -> None:
-    """
-    Blocks and what is left out come to the number of all disagreements, whatever is grouped how.
-    """
+    """Blocks and what is left out come to the number of all disagreements, whatever is grouped how."""
     some = dict(list(POINTS.items())[::3])
     record = record_of(MANY, FEW, condition_of({"rank": 3, "dtype": "bfloat16", "batch": 2}))
     for cases in (POINTS, CASES, {**CASES, **some}):
@@ -206,18 +182,14 @@ def test_every_verdict_is_shown_once() -> None:
 
 
 def test_many_single_calls_are_counted() -> None:
-    """
-    Of more blocks than a person reads the rest is counted, in calls.
-    """
+    """Of more blocks than a person reads the rest is counted, in calls."""
     verdicts = [replace(v, finding=VALUES, verdict="disagree") for v in failing(lambda found: False)[:60]]
     record = Record(header=HEADER, targets=(TARGET,), verdicts=verdicts, is_complete=True)
     assert "… and 35 more, all of them in the record" in shown(record)
 
 
 def test_markdown_shows_a_group_once() -> None:
-    """
-    A group is one heading with all its targets; the heading of the chapter counts all its calls.
-    """
+    """A group is one heading with all its targets; the heading of the chapter counts all its calls."""
     record = record_of(MANY)
     [group] = record.groups
     text = markdown.render(record, POINTS, Ledger())
@@ -229,9 +201,7 @@ def test_markdown_shows_a_group_once() -> None:
 
 
 def test_markdown_lists_what_is_known() -> None:
-    """
-    What the ledger knows is a line for each group: its entry, the targets with their counts, the condition.
-    """
+    """What the ledger knows is a line for each group: its entry, the targets with their counts, the condition."""
     record = record_of(MANY, verdict="known", known="torch.same_strided")
     count = len(record.groups[0].cases)
     line = f"- torch.same\\_strided: values on torch {count}, torch+layer {count}, padding same, a stride is not 1\n"
@@ -239,9 +209,7 @@ def test_markdown_lists_what_is_known() -> None:
 
 
 def test_junit_names_the_group_of_a_failure() -> None:
-    """
-    Each failing test of a group names it, so that a reader of the tests finds the others.
-    """
+    """Each failing test of a group names it, so that a reader of the tests finds the others."""
     record = record_of(MANY)
     count = len(record.groups[0].cases)
     root = ElementTree.fromstring(junit.render(record))  # noqa: S314 - our own text
@@ -278,9 +246,7 @@ class Broken(NumPy):
 
 
 def test_run_groups_what_a_sweep_finds(command: Command, tmp_path: Path) -> None:
-    """
-    From a run over its record to a draft of the ledger, under which the same run has nothing unexpected.
-    """
+    """From a run over its record to a draft of the ledger, under which the same run has nothing unexpected."""
     sweep, broken, record, ledger = (tmp_path / name for name in ("mine.yaml", "broken.py", "r.jsonl", "known.yaml"))
     sweep.write_text(SWEEP)
     broken.write_text(BROKEN)

@@ -77,9 +77,7 @@ def loaded() -> corpus.Corpus:
 
 
 def record(*more: Verdict, targets: tuple[TargetInfo, ...] = TARGETS) -> Record:
-    """
-    Return a record in which one target is right and another is wrong, refuses and is known to be wrong.
-    """
+    """Return a record in which one target is right and another is wrong, refuses and is known to be wrong."""
     finding = Finding(
         kind="values",
         message="output[0, 0, 0] is 10, expected 14",
@@ -103,9 +101,7 @@ def record(*more: Verdict, targets: tuple[TargetInfo, ...] = TARGETS) -> Record:
 
 
 def hostile() -> Record:
-    """
-    Return a record whose every text of others wants to run.
-    """
+    """Return a record whose every text of others wants to run."""
     bad = Finding(kind="values", message=HOSTILE, first_index=(0,), got_near=(HOSTILE,), expected_near=("1",))
     verdict = Verdict(
         case=HOSTILE[:-1],
@@ -134,9 +130,7 @@ def hostile() -> Record:
 
 
 class Page(HTMLParser):
-    """
-    The elements of a page with their attributes, and the text of its scripts.
-    """
+    """The elements of a page with their attributes, and the text of its scripts."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -155,9 +149,7 @@ class Page(HTMLParser):
 
 
 def data(text: str) -> dict[str, Any]:
-    """
-    Return what the page's script draws.
-    """
+    """Return what the page's script draws."""
     made: dict[str, Any] = json.loads(Page(text).scripts[0])
     return made
 
@@ -209,9 +201,7 @@ def test_what_an_element_reads(loaded: corpus.Corpus) -> None:
 
 
 def probes(case: Case, numbers: random.Random) -> Iterator[tuple[str, Index, Index]]:
-    """
-    Yield places in the arrays of a case that are drawn, each with one in its output.
-    """
+    """Yield places in the arrays of a case that are drawn, each with one in its output."""
     shapes = {each["name"]: each["shape"] for each in pictures(case.call, case.expectation)["arrays"]}
     if case.call.training is None and "output" in shapes and reads(case.call):
         for name in ("input", "kernel", "input"):
@@ -221,9 +211,7 @@ def probes(case: Case, numbers: random.Random) -> Iterator[tuple[str, Index, Ind
 
 
 def says(call: Call, name: str, place: Index, index: Index) -> bool:
-    """
-    Say whether the page marks an element of an array for an element of the output.
-    """
+    """Say whether the page marks an element of an array for an element of the output."""
     at, here = dict(zip(call.letters("output"), index, strict=True)), dict(zip(call.letters(name), place, strict=True))
     if not all(low <= here[axis] < high for axis, (low, high) in runs(call)[at["C"]][name].items()):
         return False
@@ -234,9 +222,7 @@ def says(call: Call, name: str, place: Index, index: Index) -> bool:
 
 
 def changes(call: Call, name: str, place: Index, index: Index) -> bool:
-    """
-    Say whether an element of the output is another if one of an array is, all others being one.
-    """
+    """Say whether an element of the output is another if one of an array is, all others being one."""
     ones = replace(call, input=np.ones_like(call.input), kernel=np.ones_like(call.array("kernel")))
     array = ones.array(name).copy()
     array[place] = 3
@@ -365,9 +351,7 @@ def test_a_larger_array_is_a_heat_map() -> None:
 
 
 def comparison(loaded: corpus.Corpus) -> Comparison:
-    """
-    Return what changed from a record to one in which its first target is wrong, too.
-    """
+    """Return what changed from a record to one in which its first target is wrong, too."""
     before = record()
     wrong = [replace(each, target="right") for each in before.verdicts if each.case == FIRST and each.target == "wrong"]
     after = replace(before, verdicts=[*wrong, *before.verdicts[1:]])
@@ -389,16 +373,12 @@ def test_what_changed_is_drawn(loaded: corpus.Corpus) -> None:
 
 
 def opened(browser: webdriver.Chrome, folder: Path, made: Record, loaded: corpus.Corpus, anchor: str = "") -> None:
-    """
-    Open the page of a record.
-    """
+    """Open the page of a record."""
     load(browser, written(folder, html.render(made, loaded, Ledger())), anchor)
 
 
 def written(folder: Path, text: str) -> Path:
-    """
-    Return the file of a page.
-    """
+    """Return the file of a page."""
     page = folder / "report.html"
     page.write_text(text, encoding="utf-8")
     return page

@@ -1,6 +1,4 @@
-"""
-JUnit XML, of `run` and of pytest, as those who read it describe it: junit.xsd.
-"""
+"""JUnit XML, of `run` and of pytest, as those who read it describe it: junit.xsd."""
 
 from __future__ import annotations
 
@@ -52,9 +50,7 @@ class Missing(NumPy):
 
 @pytest.fixture
 def targets(tmp_path: Path) -> list[str]:
-    """
-    Return targets of every kind of verdict, in a folder whose name XML cannot hold as it is.
-    """
+    """Return targets of every kind of verdict, in a folder whose name XML cannot hold as it is."""
     folder = tmp_path / "<b> & \"c\" \x01 'd'"
     folder.mkdir()
     (folder / "backends.py").write_text(BACKENDS)
@@ -62,9 +58,7 @@ def targets(tmp_path: Path) -> list[str]:
 
 
 def checked(path: Path) -> Counter[str]:
-    """
-    Return how the tests of a file ended, once it fits the schema and counts them rightly.
-    """
+    """Return how the tests of a file ended, once it fits the schema and counts them rightly."""
     SCHEMA.validate(path)
     ends: Counter[str] = Counter()
     names = {"failures": "failure", "errors": "error", "skipped": "skipped"}
@@ -78,9 +72,7 @@ def checked(path: Path) -> Counter[str]:
 
 
 def test_junit_of_a_run_fits_the_schema(command: Command, cases: Path, targets: list[str], tmp_path: Path) -> None:
-    """
-    Of agreements, disagreements, refusals, faults of an adapter, what cannot be said, and a target that cannot run.
-    """
+    """Of agreements, disagreements, refusals, faults of an adapter, what cannot be said, and a target that cannot run."""
     words = [word for target in targets for word in ("-b", target)]
     assert command("run", cases, *words, "--junit", tmp_path / "r.xml").code == 4
     # Harsh refuses and is at fault, Wrong is off on all three, Wordless lacks one, and Missing all three.
@@ -89,9 +81,7 @@ def test_junit_of_a_run_fits_the_schema(command: Command, cases: Path, targets: 
 
 @pytest.mark.parametrize("family", ["xunit1", "xunit2"])
 def test_junit_of_pytest_fits_the_schema(cases: Path, targets: list[str], tmp_path: Path, family: str) -> None:
-    """
-    The same targets, in both of pytest's dialects, with everything logged.
-    """
+    """The same targets, in both of pytest's dialects, with everything logged."""
     options = [f"--conformance-backend={target}" for target in targets]
     options += [f"--conformance-cases={cases}", "--junitxml=p.xml", "-p", "no:cacheprovider"]
     settings = ["-o", "junit_logging=all", "-o", f"junit_family={family}"]
@@ -129,9 +119,7 @@ SOUND = """\
     ],
 )
 def test_schema_refuses(sound: str, broken: str) -> None:
-    """
-    What lacks something, has what no reader knows, or ends a test in two ways.
-    """
+    """What lacks something, has what no reader knows, or ends a test in two ways."""
     SCHEMA.validate(SOUND)
     assert sound in SOUND
     assert not SCHEMA.is_valid(SOUND.replace(sound, broken))

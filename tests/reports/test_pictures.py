@@ -1,6 +1,4 @@
-"""
-What was returned is drawn beside what it was held against: the alternative that was judged, the gradient that differs.
-"""
+"""What was returned is drawn beside what it was held against: the alternative that was judged, the gradient that differs."""
 
 from __future__ import annotations
 
@@ -34,9 +32,7 @@ def loaded() -> corpus.Corpus:
 
 
 def verdict(loaded: corpus.Corpus, id: str, change: Callable[[Call, dict[str, Array]], None]) -> Verdict:
-    """
-    Return the verdict on what is expected of a case by its last alternative, after a change.
-    """
+    """Return the verdict on what is expected of a case by its last alternative, after a change."""
     case = next(case for case in loaded.cases if case.id == id)
     expected = case.expectation
     outputs = expected.alternatives.values() if isinstance(expected, AnyOf) else [expected]

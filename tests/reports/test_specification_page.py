@@ -27,9 +27,7 @@ VOID = {"meta", "link", "br"}
 
 
 class Page(HTMLParser):
-    """
-    The elements of a page with their attributes; fails where an end fits no beginning.
-    """
+    """The elements of a page with their attributes; fails where an end fits no beginning."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

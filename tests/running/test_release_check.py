@@ -1,6 +1,4 @@
-"""
-A release held against another one: which targets, in which environments, and what a person is told.
-"""
+"""A release held against another one: which targets, in which environments, and what a person is told."""
 
 from __future__ import annotations
 
@@ -25,9 +23,7 @@ ALIKE = ("conv1d.same.*", "--sweeps", "none")
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Sequence[str], Sequence[str]]]:
-    """
-    Return what environments are asked for: requirements, and what is to be kept. None is made.
-    """
+    """Return what environments are asked for: requirements, and what is to be kept. None is made."""
     asked: list[tuple[Sequence[str], Sequence[str]]] = []
 
     def make(requirements: Sequence[str], kept: Sequence[str] = (), pip: Sequence[str] = ()) -> Environment:
@@ -53,9 +49,7 @@ def test_a_target_may_ask_for_a_release(
     release: str,
     wanted: tuple[Sequence[str], Sequence[str]],
 ) -> None:
-    """
-    Of its framework, or of what that runs on; everything else is kept as it is here.
-    """
+    """Of its framework, or of what that runs on; everything else is kept as it is here."""
     adapter = targets.resolve(target)
     assert (str(adapter), adapter.release) == (target, release)
     (placed,) = release_check.placed([adapter], (), lambda line: None)
@@ -63,18 +57,14 @@ def test_a_target_may_ask_for_a_release(
 
 
 def test_a_target_without_a_release_stays_where_it_is(made: list[tuple[Sequence[str], Sequence[str]]]) -> None:
-    """
-    And so does a stranger's, whatever its name holds.
-    """
+    """And so does a stranger's, whatever its name holds."""
     adapters = [targets.resolve("torch"), targets.resolve("cmd:node worker.js --a=b")]
     assert release_check.placed(adapters, (), lambda line: None) == adapters
     assert (made, [adapter.release for adapter in adapters]) == ([], ["", ""])
 
 
 def test_both_sides_have_the_same_targets(made: list[tuple[Sequence[str], Sequence[str]]]) -> None:
-    """
-    Each surface of a framework, one environment for all of them; of Keras on an engine the release of that.
-    """
+    """Each surface of a framework, one environment for all of them; of Keras on an engine the release of that."""
     both = release_check.side(
         [targets.resolve("torch"), targets.resolve("torch+layer")], Requirement("torch==2.1"), (), print
     )
@@ -85,9 +75,7 @@ def test_both_sides_have_the_same_targets(made: list[tuple[Sequence[str], Sequen
 
 
 def test_packages_that_are_not_the_same_are_told() -> None:
-    """
-    Those that both sides have, in other versions; one that a side lacks is none of them.
-    """
+    """Those that both sides have, in other versions; one that a side lacks is none of them."""
     one, other = (
         release_check.Side(adapters=(), environments=[Environment(python=Path("p"), versions=versions)])
         for versions in ({"numpy": "1", "torch": "2", "rich": "9"}, {"numpy": "1.1", "torch": "2"})
@@ -96,9 +84,7 @@ def test_packages_that_are_not_the_same_are_told() -> None:
 
 
 def test_the_ledger_speaks_of_a_release_by_its_version() -> None:
-    """
-    The name that asks for it is no other target.
-    """
+    """The name that asks for it is no other target."""
     entry = Entry(
         id="a", cases=("*",), targets=("torch",), versions=SpecifierSet(">=2.13"), verdict="disagree", reason="",
         link="", since="", triage="",
@@ -110,9 +96,7 @@ def test_the_ledger_speaks_of_a_release_by_its_version() -> None:
 
 @pytest.mark.parametrize("text", ["torch>=2", "torch==2,!=3", "torch @ file:///x", "torch; python_version<'3'", "=="])
 def test_a_candidate_is_one_release(text: str) -> None:
-    """
-    Anything else is refused, with how it is written.
-    """
+    """Anything else is refused, with how it is written."""
     with pytest.raises(Invalid, match=r"torch==2\.13\.0"):
         release_check.requirement(text)
 
@@ -128,17 +112,13 @@ def test_a_candidate_is_one_release(text: str) -> None:
     ],
 )
 def test_wrong_words_are_refused_in_one_line(command: Command, words: Sequence[str], says: str) -> None:
-    """
-    Before anything is made.
-    """
+    """Before anything is made."""
     done = command("check", *words)
     assert (done.code, done.out, len(done.err.splitlines()), says in done.err) == (2, "", 1, True)
 
 
 def test_both_releases_are_of_one_package(command: Command) -> None:
-    """
-    Another package is no release to hold it against.
-    """
+    """Another package is no release to hold it against."""
     done = command("check", "torch==2.1", "--against", "jax==0.4.30")
     assert (done.code, "--against names a release of torch, not of jax" in done.err) == (2, True)
 
@@ -147,9 +127,7 @@ def test_both_releases_are_of_one_package(command: Command) -> None:
 
 
 def test_an_environment_like_this_one_changes_nothing(command: Command, tmp_path: Path) -> None:
-    """
-    The same release in another process: nothing is worse, exit 0, and both sides are in the record.
-    """
+    """The same release in another process: nothing is worse, exit 0, and both sides are in the record."""
     record = tmp_path / "both.jsonl"
     done = command("check", "numpy", *ALIKE, "--env", sys.prefix, "--record", record)
     assert (done.code, is_clean(done)) == (0, True)
@@ -159,18 +137,14 @@ def test_an_environment_like_this_one_changes_nothing(command: Command, tmp_path
 
 
 def test_what_cannot_be_judged_ends_with_three(command: Command, tmp_path: Path) -> None:
-    """
-    No environment, or one without the framework: one line, no verdict.
-    """
+    """No environment, or one without the framework: one line, no verdict."""
     done = command("check", "numpy", *ALIKE, "--env", tmp_path)
     assert (done.code, done.out, is_clean(done)) == (3, "", True)
     assert done.err.startswith(f"{tmp_path}: no environment here")
 
 
 def test_releases_stand_beside_each_other_as_columns(command: Command) -> None:
-    """
-    `run` takes the same target from two environments.
-    """
+    """`run` takes the same target from two environments."""
     done = command("run", *ALIKE, "-b", "numpy", "-b", f"numpy={sys.prefix}")
     assert (done.code, is_clean(done)) == (0, True)
     rows = [line.split()[0] for line in done.out.splitlines() if line.startswith("numpy")]

@@ -1,6 +1,4 @@
-"""
-A record that was cut short, anywhere, is gone on with to what it would have been undisturbed.
-"""
+"""A record that was cut short, anywhere, is gone on with to what it would have been undisturbed."""
 
 from __future__ import annotations
 
@@ -22,9 +20,7 @@ TARGETS = ("-b", "numpy", "-b", lying("off_by_one"))
 
 
 class Undisturbed(NamedTuple):
-    """
-    An undisturbed run: what it was asked, and its whole record.
-    """
+    """An undisturbed run: what it was asked, and its whole record."""
 
     asked: tuple[str, ...]
     record: str
@@ -32,9 +28,7 @@ class Undisturbed(NamedTuple):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Command], Undisturbed]:
-    """
-    Return a function that makes the run, once: agreements, a fault, refusals with twins; on two targets.
-    """
+    """Return a function that makes the run, once: agreements, a fault, refusals with twins; on two targets."""
     folder = tmp_path_factory.mktemp("undisturbed")
     for topic in ("refusals", "strides"):
         shutil.copy(corpus.shipped() / "conv" / f"{topic}.yaml", folder)
@@ -51,24 +45,18 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Command], Undist
 
 @pytest.fixture
 def undisturbed(command: Command, made: Callable[[Command], Undisturbed]) -> Undisturbed:
-    """
-    Return the undisturbed run.
-    """
+    """Return the undisturbed run."""
     return made(command)
 
 
 def same(record: str) -> list[str]:
-    """
-    Return the lines of a record in order, without what tells of time.
-    """
+    """Return the lines of a record in order, without what tells of time."""
     lines = [re.sub(r',"seconds":[\d.e-]+', "", line) for line in record.splitlines()]
     return sorted(line for line in lines if not line.startswith('{"timing"'))
 
 
 def after(text: str, record: str, *, more: int = 0) -> int:
-    """
-    Return the place behind the first line that holds a text, and `more` characters.
-    """
+    """Return the place behind the first line that holds a text, and `more` characters."""
     return record.index("\n", record.index(text)) + 1 + more
 
 
@@ -91,9 +79,7 @@ CUTS: dict[str, Callable[[str], int]] = {
 
 @pytest.mark.parametrize("cut", CUTS)
 def test_resumed_run_is_as_if_undisturbed(command: Command, undisturbed: Undisturbed, tmp_path: Path, cut: str) -> None:
-    """
-    Wherever a record was cut short, also in the middle of a line, --resume alone makes it whole: nothing twice.
-    """
+    """Wherever a record was cut short, also in the middle of a line, --resume alone makes it whole: nothing twice."""
     whole, record = undisturbed.record, tmp_path / "r.jsonl"
     record.write_text(whole[: CUTS[cut](whole)])
     done = command("run", "--resume", record)
@@ -105,9 +91,7 @@ def test_resumed_run_is_as_if_undisturbed(command: Command, undisturbed: Undistu
 def test_only_what_is_missing_is_run(
     command: Command, undisturbed: Undisturbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """
-    A target that is through is not started; of the other, what is missing is made, with the twins of its refusals.
-    """
+    """A target that is through is not started; of the other, what is missing is made, with the twins of its refusals."""
     whole, record = undisturbed.record, tmp_path / "r.jsonl"
     record.write_text(whole[: whole.rindex('{"case":"conv1d.refusals.')])
     made: list[tuple[str, int]] = []
@@ -129,9 +113,7 @@ def test_only_what_is_missing_is_run(
 def test_whole_record_runs_nothing(
     command: Command, undisturbed: Undisturbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """
-    Resuming what is complete reports it, with the exit code of its run, and leaves it as it is.
-    """
+    """Resuming what is complete reports it, with the exit code of its run, and leaves it as it is."""
     whole, record = undisturbed.record, tmp_path / "r.jsonl"
     record.write_text(whole)
     before = record.stat().st_mtime_ns
@@ -143,9 +125,7 @@ def test_whole_record_runs_nothing(
 
 
 def test_stale_entries_are_named_again(command: Command, cases: Path, tmp_path: Path) -> None:
-    """
-    What nothing that was run bears out is said of a record that is gone on with as well, whole or not.
-    """
+    """What nothing that was run bears out is said of a record that is gone on with as well, whole or not."""
     first, record, ledger = (tmp_path / name for name in ("first.jsonl", "r.jsonl", "known.yaml"))
     command("run", cases, "-b", lying("flips_the_kernel"), "--sweeps", "none", "--record", first)
     command("known", "--record", first, "--write", ledger)
@@ -181,9 +161,7 @@ def test_stale_entries_are_named_again(command: Command, cases: Path, tmp_path: 
 def test_other_options_are_refused(
     command: Command, undisturbed: Undisturbed, tmp_path: Path, words: tuple[str, ...], says: str
 ) -> None:
-    """
-    What is given besides must say what the record was begun with: one line, exit 2, nothing written.
-    """
+    """What is given besides must say what the record was begun with: one line, exit 2, nothing written."""
     whole, record = undisturbed.record, tmp_path / "r.jsonl"
     record.write_text(whole[:-20])
     done = command("run", *words, "--resume", record)
@@ -193,9 +171,7 @@ def test_other_options_are_refused(
 
 
 def test_what_a_run_fails_on_is_kept(command: Command, undisturbed: Undisturbed, tmp_path: Path) -> None:
-    """
-    A run begun with --fail-on is gone on with so: its silent disagreements end it with exit code 0.
-    """
+    """A run begun with --fail-on is gone on with so: its silent disagreements end it with exit code 0."""
     record = tmp_path / "r.jsonl"
     assert command("run", *undisturbed.asked, "--fail-on", "loud", "--record", record).code == 0
     record.write_text(record.read_text()[:-20])
@@ -203,9 +179,7 @@ def test_what_a_run_fails_on_is_kept(command: Command, undisturbed: Undisturbed,
 
 
 def test_same_options_are_welcome(command: Command, undisturbed: Undisturbed, tmp_path: Path) -> None:
-    """
-    The command that was interrupted can be given again.
-    """
+    """The command that was interrupted can be given again."""
     whole, record = undisturbed.record, tmp_path / "r.jsonl"
     record.write_text(whole[:-20])
     done = command("run", *undisturbed.asked, "--resume", record)
@@ -231,9 +205,7 @@ def test_other_corpus_suite_machine_or_ledger_is_refused(
     change: tuple[str, str],
     says: str,
 ) -> None:
-    """
-    A record is of one corpus, version, machine and ledger: one line, and nothing is written.
-    """
+    """A record is of one corpus, version, machine and ledger: one line, and nothing is written."""
     record, text = tmp_path / "r.jsonl", undisturbed.record[:-20].replace(*change, 1)
     record.write_text(text)
     done = command("run", "--resume", record)
@@ -255,9 +227,7 @@ def test_other_corpus_suite_machine_or_ledger_is_refused(
 def test_other_version_of_a_framework_is_refused(
     command: Command, undisturbed: Undisturbed, tmp_path: Path, change: tuple[str, str], says: str
 ) -> None:
-    """
-    The verdicts of two versions do not stand in one record.
-    """
+    """The verdicts of two versions do not stand in one record."""
     whole, record = undisturbed.record, tmp_path / "r.jsonl"
     text = whole[: whole.index('"disagree","severity"')].rpartition("\n")[0].replace(*change, 1) + "\n"
     record.write_text(text)
@@ -270,9 +240,7 @@ def test_other_version_of_a_framework_is_refused(
 def test_target_that_cannot_run_any_more_leaves_the_record_as_it_is(
     command: Command, undisturbed: Undisturbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """
-    A device that is missing today does not end the record of yesterday.
-    """
+    """A device that is missing today does not end the record of yesterday."""
     whole, record = undisturbed.record, tmp_path / "r.jsonl"
     text = whole[: whole.rindex('{"timing"')].rpartition('{"case"')[0]
     record.write_text(text)
@@ -283,17 +251,13 @@ def test_target_that_cannot_run_any_more_leaves_the_record_as_it_is(
 
 
 def test_record_beside_resume_is_refused(command: Command, tmp_path: Path) -> None:
-    """
-    A record that is gone on with is written where it is.
-    """
+    """A record that is gone on with is written where it is."""
     done = command("run", "--resume", tmp_path / "a.jsonl", "--record", tmp_path / "b.jsonl")
     assert (done.code, "leave --record out" in done.err) == (2, True)
 
 
 def test_what_is_no_record_is_refused(command: Command, cases: Path) -> None:
-    """
-    A file that is no record, or is not there, is refused in one line, and not written to.
-    """
+    """A file that is no record, or is not there, is refused in one line, and not written to."""
     before = cases.read_text()
     for path in (cases, cases.with_name("none.jsonl")):
         done = command("run", "--resume", path)
@@ -304,9 +268,7 @@ def test_what_is_no_record_is_refused(command: Command, cases: Path) -> None:
 def test_target_that_could_not_run_is_not_tried_again(
     command: Command, cases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """
-    The rest of its cases is not run either, for the reason that the record has.
-    """
+    """The rest of its cases is not run either, for the reason that the record has."""
     record = tmp_path / "r.jsonl"
     words = ("--sweeps", "none", "--record", record)
     assert command("run", cases, "-b", lying("Broken"), *words).code == 4
@@ -320,9 +282,7 @@ def test_target_that_could_not_run_is_not_tried_again(
 def test_record_of_several_batches_is_resumed(
     command: Command, undisturbed: Undisturbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """
-    Also with batches of a few cases, of which some are done, some are not, and some are partly done.
-    """
+    """Also with batches of a few cases, of which some are done, some are not, and some are partly done."""
     monkeypatch.setattr(runner.Runner.__init__, "__kwdefaults__", {**runner.Runner.__init__.__kwdefaults__, "batch": 7})
     whole, record = undisturbed.record, tmp_path / "r.jsonl"
     lines = whole.splitlines(keepends=True)

@@ -1,6 +1,4 @@
-"""
-A run: every case has one verdict on every target, and the exit code follows from them.
-"""
+"""A run: every case has one verdict on every target, and the exit code follows from them."""
 
 from __future__ import annotations
 
@@ -79,9 +77,7 @@ STALE = Entry(
     ],
 )
 def test_exit_code(made: Run, code: int, strict: int) -> None:
-    """
-    The highest of 4, 3 and 1 that applies, else 0; what is no longer so counts only under --strict-known.
-    """
+    """The highest of 4, 3 and 1 that applies, else 0; what is no longer so counts only under --strict-known."""
     assert (made.exit_code(), made.exit_code(strict_known=True)) == (code, strict)
 
 
@@ -100,16 +96,12 @@ def test_exit_code(made: Run, code: int, strict: int) -> None:
     ],
 )
 def test_a_run_fails_on_what_it_is_told(made: Run, words: tuple[str, ...], code: int) -> None:
-    """
-    By severity, or on what cannot be said or is no longer so; a fault of ours is never passed over.
-    """
+    """By severity, or on what cannot be said or is no longer so; a fault of ours is never passed over."""
     assert made.exit_code(fail_on=words) == code
 
 
 def test_highest_exit_code_of_all_targets_wins() -> None:
-    """
-    A target that could not run outweighs a disagreement of another, a fault of ours both.
-    """
+    """A target that could not run outweighs a disagreement of another, a fault of ours both."""
     one, three, four = (
         run_of(verdict("crash")),
         run_of(verdict("not-run"), failed="x"),
@@ -120,9 +112,7 @@ def test_highest_exit_code_of_all_targets_wins() -> None:
 
 
 def test_verdicts_stand_in_the_order_of_cases_and_targets() -> None:
-    """
-    Whatever was seen first, verdicts come case by case, target by target.
-    """
+    """Whatever was seen first, verdicts come case by case, target by target."""
     made = Runner(jobs=2).run(CASES, [zoo.miniature("off_by_one"), NUMPY])
     assert [(v.target, v.case) for v in made.verdicts] == [
         (str(target), case.id) for target in (zoo.miniature("off_by_one"), NUMPY) for case in CASES
@@ -130,9 +120,7 @@ def test_verdicts_stand_in_the_order_of_cases_and_targets() -> None:
 
 
 def test_everything_is_told_once() -> None:
-    """
-    A listener hears of each target, then of each of its verdicts, then what they took.
-    """
+    """A listener hears of each target, then of each of its verdicts, then what they took."""
     heard: list[TargetInfo | Verdict | Timing] = []
     made = Runner().run(CASES[:3], [NUMPY], heard.append)
     assert [type(said).__name__ for said in heard] == ["TargetInfo", "Verdict", "Verdict", "Verdict", "Timing"]
@@ -140,9 +128,7 @@ def test_everything_is_told_once() -> None:
 
 
 def test_lost_verdict_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    Fewer verdicts than cases end the run in an error: none can be dropped on the way.
-    """
+    """Fewer verdicts than cases end the run in an error: none can be dropped on the way."""
     finish = benches.TargetJudge.finish
     monkeypatch.setattr(benches.TargetJudge, "finish", lambda bench, failed: list(finish(bench, failed))[1:])
     with pytest.raises(AssertionError, match="2 verdicts on 3 cases"):
@@ -150,18 +136,14 @@ def test_lost_verdict_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_batch_that_was_left_out_is_noticed() -> None:
-    """
-    A target has no verdicts to tell of before it has one for every case.
-    """
+    """A target has no verdicts to tell of before it has one for every case."""
     course = TargetSession(Terms(), Ledger(), NUMPY, CASES[:3], lambda said: None)
     with pytest.raises(AssertionError, match="0 verdicts on 3 cases"):
         assert course.verdicts
 
 
 def test_error_of_a_listener_stops_the_run() -> None:
-    """
-    A record that cannot be written ends the run with that error, and no worker stays behind.
-    """
+    """A record that cannot be written ends the run with that error, and no worker stays behind."""
 
     def full_disk(said: TargetInfo | Verdict | Timing) -> None:
         raise OSError("no space left")
@@ -177,9 +159,7 @@ def refused(id: str, groups: int) -> Any:
 
 
 def test_twin_is_made_once_and_is_no_case() -> None:
-    """
-    Two refusals with one twin make it once; it has no verdict of its own.
-    """
+    """Two refusals with one twin make it once; it has no verdict of its own."""
     cases = [refused("three", 3), refused("five", 5)]
     plan = make_plan(cases)
     assert (len(plan.calls), plan.twins) == (3, [{"{groups: 1}": 2}, {"{groups: 1}": 2}])
@@ -188,27 +168,21 @@ def test_twin_is_made_once_and_is_no_case() -> None:
 
 
 def test_only_full_precision_floats_are_made_twice() -> None:
-    """
-    Sums of integers are exact in every order; only fractions can show that the order changes.
-    """
+    """Sums of integers are exact in every order; only fractions can show that the order changes."""
     rounded = call_of("conv", [[[0.1], [0.7]]], taps([3]))
     plan = make_plan([case_of("rounded", rounded, outputs([[[0.3], [2.1]]])), CASES[0]])
     assert [b'"repeat":true' in call for call in plan.calls] == [True, False]
 
 
 def test_empty_and_nonfinite_inputs_have_a_plan() -> None:
-    """
-    An input without elements, or of NaN and infinity alone, is no obstacle to planning.
-    """
+    """An input without elements, or of NaN and infinity alone, is no obstacle to planning."""
     values = [np.zeros((1, 0, 1)), [[[np.nan], [np.inf]]]]
     plan = make_plan([case_of("odd", call_of("conv", each, taps([1])), outputs(line([]))) for each in values])
     assert len(plan.calls) == 2
 
 
 def test_dtypes_that_a_target_returns_reach_the_verdicts() -> None:
-    """
-    What a target says of the dtypes that it returns in place of the call's is what its results are judged by.
-    """
+    """What a target says of the dtypes that it returns in place of the call's is what its results are judged by."""
     narrow = np.array(line([5, 8, 11]), np.float16)
     seen = Observation(outcome="returned", arrays={"output": narrow}, dtypes={"output": "float16"})
     for dtypes, word in (({"float32": "float16"}, "agree"), ({}, "disagree")):
@@ -220,9 +194,7 @@ def test_dtypes_that_a_target_returns_reach_the_verdicts() -> None:
 
 @pytest.mark.parametrize(("again", "word"), [(16, "disagree"), (24, "agree")])
 def test_what_statistics_speak_against_is_seen_on_other_numbers(again: int, word: str) -> None:
-    """
-    Nobody is told of a doubted verdict before it is settled: it stands where it is seen again, else it was chance.
-    """
+    """Nobody is told of a doubted verdict before it is settled: it stands where it is seen again, else it was chance."""
     (case,) = load(sweeps="none").select(["conv2d.rounding.float32"]).cases
     assert case.redraw is not None
     fresh = case.redraw()
@@ -245,9 +217,7 @@ def test_what_statistics_speak_against_is_seen_on_other_numbers(again: int, word
 
 @pytest.mark.parametrize(("share", "word"), [(0.5, "disagree"), (0.0, "agree")])
 def test_results_of_few_outputs_are_weighed_together(share: float, word: str) -> None:
-    """
-    One of them says nothing, and all are told together: what is doubted of them has to be seen on other numbers too.
-    """
+    """One of them says nothing, and all are told together: what is doubted of them has to be seen on other numbers too."""
     path = shipped() / "numerics" / "rounding.yaml"
     cases = load([path], sweeps="full").select(["conv.rounding.few-outputs*dtype=float32*"]).cases
     told: list[Verdict] = []
@@ -275,9 +245,7 @@ def computed(call: Call, bits: int) -> Observation:
 
 
 def test_a_bench_that_may_not_doubt_gives_the_verdict() -> None:
-    """
-    The one for other numbers is the last word.
-    """
+    """The one for other numbers is the last word."""
     (case,) = load(sweeps="none").select(["conv2d.rounding.float32"]).cases
     bench = TargetJudge(make_plan([case]), "t", lambda _: None, may_doubt=False)
     bench.see(0, computed(case.call, 16))
@@ -286,9 +254,7 @@ def test_a_bench_that_may_not_doubt_gives_the_verdict() -> None:
 
 
 def test_ledger_reaches_the_verdicts() -> None:
-    """
-    What the ledger says exactly so is `known`; what it says of an agreeing case is `fixed`; others are not spoken of.
-    """
+    """What the ledger says exactly so is `known`; what it says of an agreeing case is `fixed`; others are not spoken of."""
     name = str(zoo.miniature("off_by_one"))
     wrong = np.array(line([1, 12]), np.float32)
     entry = replace(
@@ -314,9 +280,7 @@ def test_ledger_reaches_the_verdicts() -> None:
     ("values", "weights", "is_repeated"), [(1, 1, False), (0.3, 1, True), (1, 0.3, True), (float("nan"), 1, False)]
 )
 def test_calls_whose_sums_round_are_made_twice(values: float, weights: float, is_repeated: bool) -> None:
-    """
-    Only where a sum is rounded does another order show; fractions of the kernel round it as well as the input's.
-    """
+    """Only where a sum is rounded does another order show; fractions of the kernel round it as well as the input's."""
     call = call_of("conv", np.full((1, 4, 1), values), np.full((2, 1, 1), weights))
     [packed] = make_plan([case_of("c", call, outputs(line([0])))]).calls
     assert wire.unpack_call(packed.split(b"\n")[0])[1].is_repeated == is_repeated
@@ -326,9 +290,7 @@ def test_calls_whose_sums_round_are_made_twice(values: float, weights: float, is
 
 
 def told(batch: int) -> tuple[list[Verdict], list[TargetInfo | Timing]]:
-    """
-    Return the verdicts of a run in batches of so many cases, without their times, and what else was told.
-    """
+    """Return the verdicts of a run in batches of so many cases, without their times, and what else was told."""
     heard: list[TargetInfo | Verdict | Timing] = []
     made = Runner(batch=batch).run(CASES, [zoo.miniature("off_by_one"), NUMPY], heard.append)
     rest = [said for said in heard if not isinstance(said, Verdict)]
@@ -337,9 +299,7 @@ def told(batch: int) -> tuple[list[Verdict], list[TargetInfo | Timing]]:
 
 
 def test_batches_change_no_verdict() -> None:
-    """
-    Whatever the batch, the verdicts are the same, in the same order; each target tells once that it is ready.
-    """
+    """Whatever the batch, the verdicts are the same, in the same order; each target tells once that it is ready."""
     whole, several = told(len(CASES)), told(6)
     assert several[0] == whole[0]
     for (_, rest), count in ((whole, 1), (several, 3)):
@@ -348,9 +308,7 @@ def test_batches_change_no_verdict() -> None:
 
 
 def test_seconds_of_batches_add_up() -> None:
-    """
-    A target's seconds are the sums of what its batches took.
-    """
+    """A target's seconds are the sums of what its batches took."""
     heard: list[TargetInfo | Verdict | Timing] = []
     made = Runner(batch=6).run(CASES, [NUMPY], heard.append)
     timings = [said.seconds for said in heard if isinstance(said, Timing)]
@@ -360,18 +318,14 @@ def test_seconds_of_batches_add_up() -> None:
 
 
 def test_cases_are_let_go_of_batch_by_batch() -> None:
-    """
-    Of all that was built, the last batch is left, and is built again where somebody asks.
-    """
+    """Of all that was built, the last batch is left, and is built again where somebody asks."""
     cases = zoo.cases()
     Runner(batch=6).run(cases, [NUMPY])
     assert [at for at, case in enumerate(cases) if {"call", "expectation"} & vars(case).keys()] == list(range(12, 17))
 
 
 def test_case_that_was_let_go_of_leaves_no_arrays() -> None:
-    """
-    A call and its stages name each other; without them nothing is left to the garbage collector.
-    """
+    """A call and its stages name each other; without them nothing is left to the garbage collector."""
     array = np.ones((1, 4, 1), np.float32)
     case = replace(CASES[0], build_call=lambda: call_of("conv", array.copy(), taps([1, 2])))
     assert case.call.stages[0].call is case.call
@@ -385,9 +339,7 @@ def test_case_that_was_let_go_of_leaves_no_arrays() -> None:
 
 
 def test_batch_ends_with_the_memory_that_its_arrays_take() -> None:
-    """
-    Cases are taken until the arrays of calls and expectations come to so many bytes, or there are so many cases.
-    """
+    """Cases are taken until the arrays of calls and expectations come to so many bytes, or there are so many cases."""
     large = [case_of(f"c{n}", call_of("conv", np.ones((1, 1000, 1)), taps([1])), outputs(line([0]))) for n in range(5)]
     assert [list(each) for each in batches(large, range(5), 2)] == [[0, 1], [2, 3], [4]]
     assert [list(each) for each in batches(large, range(5), 9, 20_000)] == [[0, 1, 2], [3, 4]]
@@ -396,9 +348,7 @@ def test_batch_ends_with_the_memory_that_its_arrays_take() -> None:
 
 
 def test_target_that_could_not_run_is_not_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    What fails in the first batch is not tried in the next: the reason is told once, and holds for every case.
-    """
+    """What fails in the first batch is not tried in the next: the reason is told once, and holds for every case."""
     started = []
 
     def fails(*asked: object) -> Iterator[Failed]:
@@ -415,9 +365,7 @@ def test_target_that_could_not_run_is_not_started_again(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(("cases", "stale"), [(("marked", "plain"), []), (("plain", "symmetric", "plane"), ["e"])])
 def test_ledger_is_held_against_the_whole_run(cases: tuple[str, ...], stale: list[str]) -> None:
-    """
-    An entry that one batch bears out is not stale for another; one that none does is, once.
-    """
+    """An entry that one batch bears out is not stale for another; one that none does is, once."""
     name = str(zoo.miniature("off_by_one"))
     entry = replace(STALE, id="e", cases=cases, targets=(name,), verdict="disagree", kinds=("values",))
     asked = [case for case in CASES if case.id in ("marked", "plain", "symmetric", "plane")]
@@ -427,18 +375,14 @@ def test_ledger_is_held_against_the_whole_run(cases: tuple[str, ...], stale: lis
 
 
 def test_slim_verdicts_hold_no_call() -> None:
-    """
-    Of what agrees, or was not made, nobody pastes the call; of all else everybody does.
-    """
+    """Of what agrees, or was not made, nobody pastes the call; of all else everybody does."""
     adapters = [zoo.miniature("off_by_one"), zoo.miniature("UnsupportedEverything")]
     calls = {(v.verdict, v.call) for v in Runner().run(CASES[:3], adapters).verdicts}
     assert calls == {("agree", ""), ("disagree", "miniature()"), ("unsupported", "")}
 
 
 def test_equal_texts_are_kept_once() -> None:
-    """
-    The digest of the same output is one text for all targets: hundreds of thousands of verdicts are kept.
-    """
+    """The digest of the same output is one text for all targets: hundreds of thousands of verdicts are kept."""
     one, other = Runner().run(CASES[:1], [NUMPY, zoo.miniature("off_by_one")]).verdicts
     assert one.output_sha256 is other.output_sha256
     assert not hasattr(one, "__dict__")

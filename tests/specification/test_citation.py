@@ -1,6 +1,4 @@
-"""
-How the suite, a clause and a case are cited.
-"""
+"""How the suite, a clause and a case are cited."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-The commentary on the clauses: what its loader takes, and how it is held together with clauses and cases.
-"""
+"""The commentary on the clauses: what its loader takes, and how it is held together with clauses and cases."""
 
 from __future__ import annotations
 
@@ -40,9 +38,7 @@ SHAPE = "title: Lengths\nabout: The rest.\nclauses:\n  SHAPE-1: {why: So., examp
 
 
 def case(name: str, *clauses: str, sweep: str = "") -> Case:
-    """
-    Return a case that nobody executes.
-    """
+    """Return a case that nobody executes."""
     return Case(
         id=name,
         title="A fact",
@@ -54,9 +50,7 @@ def case(name: str, *clauses: str, sweep: str = "") -> Case:
 
 
 def known(*cases: Case, **levels: str) -> Corpus:
-    """
-    Return a corpus of cases, by default two, and clauses, by default three that are required.
-    """
+    """Return a corpus of cases, by default two, and clauses, by default three that are required."""
     cases = cases or (case("a.one", "SHAPE-1", "SAME-1"), case("a.two", "SAME-2"))
     levels = levels or dict.fromkeys(("SHAPE-1", "SAME-1", "SAME-2"), "required")
     clauses = {
@@ -67,9 +61,7 @@ def known(*cases: Case, **levels: str) -> Corpus:
 
 
 def told(folder: Path, corpus: Corpus, **files: str) -> list[str]:
-    """
-    Return what the loader has against some files, by name.
-    """
+    """Return what the loader has against some files, by name."""
     for name, content in files.items():
         folder.joinpath(f"{name}.yaml").write_text(content)
     try:

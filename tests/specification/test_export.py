@@ -1,6 +1,4 @@
-"""
-The corpus as one JSON document: it fits its own schema, loses nothing, and another language reads it.
-"""
+"""The corpus as one JSON document: it fits its own schema, loses nothing, and another language reads it."""
 
 from __future__ import annotations
 
@@ -31,9 +29,7 @@ def document() -> dict[str, Any]:
 
 
 def test_the_document_fits_the_schema_that_it_carries(document: dict[str, Any]) -> None:
-    """
-    And the schema is one. To hold millions of numbers against it takes minutes, so large cases are left out.
-    """
+    """And the schema is one. To hold millions of numbers against it takes minutes, so large cases are left out."""
     jsonschema.Draft202012Validator.check_schema(document["schema"])
     small = [case for case in document["cases"] if len(json.dumps(case)) < SMALL]
     assert len(small) > 800
@@ -50,9 +46,7 @@ def test_the_document_fits_the_schema_that_it_carries(document: dict[str, Any]) 
     ],
 )
 def test_the_schema_refuses_what_is_none(document: dict[str, Any], change: Any) -> None:
-    """
-    A case without what every case has, or with something else in its place.
-    """
+    """A case without what every case has, or with something else in its place."""
     case = json.loads(json.dumps(next(case for case in document["cases"] if "output" in case["expect"])))
     change(case)
     with pytest.raises(jsonschema.ValidationError):
@@ -60,9 +54,7 @@ def test_the_schema_refuses_what_is_none(document: dict[str, Any], change: Any) 
 
 
 def test_every_case_is_there(document: dict[str, Any]) -> None:
-    """
-    In the order of the corpus, with its clauses, all of which are explained.
-    """
+    """In the order of the corpus, with its clauses, all of which are explained."""
     loaded = corpus.load(sweeps="none")
     assert [case["id"] for case in document["cases"]] == [case.id for case in loaded.cases]
     assert {clause for case in document["cases"] for clause in case["clauses"]} <= document["clauses"].keys()
@@ -76,9 +68,7 @@ def test_every_case_is_there(document: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_numbers_read_back_exactly(dtype: str) -> None:
-    """
-    The largest, the smallest, both zeros, NaN and infinities of every dtype.
-    """
+    """The largest, the smallest, both zeros, NaN and infinities of every dtype."""
     kind = numpy_type(dtype)
     values = _numbers(dtype, kind)
     written = json.loads(json.dumps(export.array(values, dtype), allow_nan=False))
@@ -102,9 +92,7 @@ def _numbers(dtype: str, kind: Any) -> Any:
 
 
 def test_javascript_reads_it(command: Command, tmp_path: Path) -> None:
-    """
-    A worker in plain loops makes every call of the document that it can say, and agrees with what stands there.
-    """
+    """A worker in plain loops makes every call of the document that it can say, and agrees with what stands there."""
     path = tmp_path / "corpus.json"
     assert command("export", "--json", path, "--sweeps", "none").code == 0
     done = subprocess.run([NODE, SCRIPT, path], capture_output=True, text=True, check=True)
@@ -118,9 +106,7 @@ def test_javascript_reads_it(command: Command, tmp_path: Path) -> None:
 
 
 def test_javascript_notices_a_wrong_number(command: Command, tmp_path: Path) -> None:
-    """
-    What it compares is what stands in the document.
-    """
+    """What it compares is what stands in the document."""
     path = tmp_path / "corpus.json"
     command("export", "conv1d.valid.*", "--json", path, "--sweeps", "none")
     data = json.loads(path.read_text())

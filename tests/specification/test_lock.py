@@ -1,6 +1,4 @@
-"""
-The lock of released cases: what changes the digest of a case, and what is told of one that has changed.
-"""
+"""The lock of released cases: what changes the digest of a case, and what is told of one that has changed."""
 
 from __future__ import annotations
 
@@ -22,9 +20,7 @@ ABOUT = "about: Three cases of one's own."
 
 
 def cases_of(file: Path, content: str = CASES) -> tuple[Case, ...]:
-    """
-    Return the cases of a file with some content.
-    """
+    """Return the cases of a file with some content."""
     file.write_text(content)
     return corpus.load([file]).cases
 
@@ -81,9 +77,7 @@ def test_what_is_another_case(written: str, instead: str, tmp_path: Path) -> Non
 
 
 def digest(expectation: object, case: Case) -> str:
-    """
-    Return the digest of a case with another expectation.
-    """
+    """Return the digest of a case with another expectation."""
     return lock.digest(replace(case, build_expectation=lambda: expectation))  # type: ignore[arg-type, return-value]
 
 
@@ -144,9 +138,7 @@ def test_the_lint_holds_to_the_lock(tmp_path: Path) -> None:
 
 @pytest.fixture
 def day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """
-    Return the day of a release whose locks are in a folder of the test, and whose cases are not looked at one by one.
-    """
+    """Return the day of a release whose locks are in a folder of the test, and whose cases are not looked at one by one."""
     monkeypatch.setattr(lock, "FILE", str(tmp_path / "lock.json"))
     monkeypatch.setattr(versions, "FILE", str(tmp_path / "versions.json"))
     monkeypatch.setattr(validation, "validate_cases", lambda cases: ())

@@ -1,6 +1,4 @@
-"""
-The versions of the specification: what a released one promises, and what is told of clauses that break it.
-"""
+"""The versions of the specification: what a released one promises, and what is told of clauses that break it."""
 
 from __future__ import annotations
 
@@ -40,26 +38,20 @@ WITHDRAWN = WRITTEN.replace('"0.1"', '"0.2"').replace(
 
 
 def read(text: str) -> dict[str, Clause]:
-    """
-    Return the clauses of a file, which is right.
-    """
+    """Return the clauses of a file, which is right."""
     found, problems = clauses.read_clauses(text.encode(), "clauses.yaml")
     assert [] == problems
     return found
 
 
 def told(text: str, released: Versions) -> list[str]:
-    """
-    Return what is told of a file of clauses, line by line.
-    """
+    """Return what is told of a file of clauses, line by line."""
     version = clauses.read_version(text.encode(), "clauses.yaml")
     return [str(problem) for problem in versions.check(read(text), version, released)]
 
 
 def released(*texts: str) -> Versions:
-    """
-    Return versions that were released one after the other.
-    """
+    """Return versions that were released one after the other."""
     made: Versions = {}
     for text in texts:
         made = versions.grown(made, clauses.read_version(text.encode(), ""), "2027-03-09", read(text))

@@ -29,9 +29,7 @@ WIDTHS = (1280, 400)
 
 @contextmanager
 def chromium() -> Iterator[webdriver.Chrome]:
-    """
-    Start a browser, and end it; the fixture `browser` is one for all tests.
-    """
+    """Start a browser, and end it; the fixture `browser` is one for all tests."""
     options = webdriver.ChromeOptions()
     options.binary_location = str(CHROMIUM)
     for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
@@ -46,9 +44,7 @@ def chromium() -> Iterator[webdriver.Chrome]:
 
 
 def load(browser: webdriver.Chrome, page: Path, anchor: str = "", width: int = WIDTHS[0]) -> None:
-    """
-    Open a page from disk in a window of some width.
-    """
+    """Open a page from disk in a window of some width."""
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     browser.get("about:blank")
@@ -56,25 +52,19 @@ def load(browser: webdriver.Chrome, page: Path, anchor: str = "", width: int = W
 
 
 def shown(browser: webdriver.Chrome, selector: str) -> list[str]:
-    """
-    Return the texts of elements, all read at one moment.
-    """
+    """Return the texts of elements, all read at one moment."""
     script = "return [...document.querySelectorAll(arguments[0])].map((each) => each.innerText)"
     texts: list[str] = browser.execute_script(script, selector)
     return texts
 
 
 def violations(browser: webdriver.Chrome) -> list[str]:
-    """
-    Return what axe has against the page that is open.
-    """
+    """Return what axe has against the page that is open."""
     return [each["id"] for each in Axe().run(browser)["violations"]]
 
 
 def against(browser: webdriver.Chrome) -> list[str]:
-    """
-    Return what speaks against the page that is open: what hangs over the edge, what scripts say, what axe finds.
-    """
+    """Return what speaks against the page that is open: what hangs over the edge, what scripts say, what axe finds."""
     wide = browser.execute_script("return document.documentElement.scrollWidth - innerWidth")
     edge = [f"{wide} pixels hang over the edge"] if wide > 0 else []
     return [*edge, *(each["message"] for each in browser.get_log("browser")), *violations(browser)]

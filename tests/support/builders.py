@@ -1,6 +1,4 @@
-"""
-Calls for tests, with what a test does not care about filled in.
-"""
+"""Calls for tests, with what a test does not care about filled in."""
 
 from __future__ import annotations
 
@@ -55,16 +53,12 @@ SPREAD = {"strides": 1, "dilations": 1, "input_dilations": 1, "output_padding": 
 
 
 def spread(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:
-    """
-    Return a parameter with one entry for each spatial axis.
-    """
+    """Return a parameter with one entry for each spatial axis."""
     return (value,) * rank if isinstance(value, int) else value
 
 
 def ramp(*shape: int) -> Array:
-    """
-    Return an array of the integers from 1 on, row-major: each element tells its place.
-    """
+    """Return an array of the integers from 1 on, row-major: each element tells its place."""
     return np.arange(1, 1 + int(np.prod(shape))).reshape(shape)
 
 

@@ -1,6 +1,4 @@
-"""
-What tests of the command line share: three cases of one's own, and how a command ended.
-"""
+"""What tests of the command line share: three cases of one's own, and how a command ended."""
 
 from __future__ import annotations
 
@@ -38,9 +36,7 @@ cases:
 
 
 class Done(NamedTuple):
-    """
-    A command that has ended.
-    """
+    """A command that has ended."""
 
     code: int
     out: str

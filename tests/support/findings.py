@@ -1,6 +1,4 @@
-"""
-What the suite must find: for each miniature, the verdicts that are not `agree`, by case.
-"""
+"""What the suite must find: for each miniature, the verdicts that are not `agree`, by case."""
 
 from __future__ import annotations
 
@@ -8,9 +6,7 @@ from typing import NamedTuple
 
 
 class Wrong(NamedTuple):
-    """
-    A verdict other than `agree`: its kind and place where it is a disagreement, and a part of its message.
-    """
+    """A verdict other than `agree`: its kind and place where it is a disagreement, and a part of its message."""
 
     verdict: str
     kind: str | None = None

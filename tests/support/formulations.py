@@ -1,6 +1,4 @@
-"""
-The formulations of the exact reference as parameters of tests, and what their tests have in common.
-"""
+"""The formulations of the exact reference as parameters of tests, and what their tests have in common."""
 
 from __future__ import annotations
 
@@ -21,24 +19,18 @@ each_formulation = pytest.mark.parametrize("reference", [evaluate, evaluate_agai
 
 
 def line(*values: float, taps: tuple[float, ...] = (1,), op: str = "conv", **parameters: Any) -> Call:
-    """
-    Return a call of rank 1 with one channel and one filter.
-    """
+    """Return a call of rank 1 with one channel and one filter."""
     kernel = np.reshape(np.array(taps), (-1, 1, 1))
     return call_of(op, np.reshape(np.array(values), (1, -1, 1)), kernel, **parameters)
 
 
 def whole(rng: np.random.Generator, *shape: int) -> Array:
-    """
-    Return small whole numbers, as float64.
-    """
+    """Return small whole numbers, as float64."""
     return rng.integers(-9, 10, shape).astype(np.float64)
 
 
 def outcome(function: Evaluate, call: Call, chosen: Collection[str] = ()) -> object:
-    """
-    Return what a formulation makes of a call, comparable by ==: shape, dtype and bits, any NaN as one, or "undefined".
-    """
+    """Return what a formulation makes of a call, comparable by ==: shape, dtype and bits, any NaN as one, or "undefined"."""
     try:
         result = function(call, chosen)
     except Undefined:
@@ -47,9 +39,7 @@ def outcome(function: Evaluate, call: Call, chosen: Collection[str] = ()) -> obj
 
 
 def bits(array: Array) -> bytes:
-    """
-    Return the bytes of an array with every NaN made the same.
-    """
+    """Return the bytes of an array with every NaN made the same."""
     parts = np.stack([array.real, array.imag]) if array.dtype.kind == "c" else np.array(array, order="C")
     if array.dtype.kind not in "iu":
         parts[np.isnan(parts)] = np.nan

@@ -22,24 +22,18 @@ Lie: TypeAlias = Callable[[Call, Gradients], Gradients]
 
 
 def honest(call: Call) -> dict[str, Array]:
-    """
-    Return what NumPy returns, by where.
-    """
+    """Return what NumPy returns, by where."""
     return dict(HONEST.prepare(call)().arrays)
 
 
 def gradients_of(call: Call) -> Gradients:
-    """
-    Return NumPy's gradients by the names of arrays.
-    """
+    """Return NumPy's gradients by the names of arrays."""
     arrays = honest(call)
     return {name: arrays[f"gradient.{name}"] for name in call.gradients}
 
 
 def lying(lie: Lie) -> type:
-    """
-    Return a backend whose gradients are those of a lie.
-    """
+    """Return a backend whose gradients are those of a lie."""
 
     class Liar:
         framework = "miniature"
@@ -136,9 +130,7 @@ def nearly(call: Call, right: Gradients) -> Gradients:
 
 
 def lying_twice(lie: Lie) -> type:
-    """
-    Return a backend whose gradients of gradients are those of a lie; all else is right.
-    """
+    """Return a backend whose gradients of gradients are those of a lie; all else is right."""
 
     class Liar:
         framework = "miniature"
@@ -155,9 +147,7 @@ def lying_twice(lie: Lie) -> type:
 
 
 def twice_of(call: Call) -> Gradients:
-    """
-    Return NumPy's gradients of gradients by `cotangent`, `input` and `kernel`.
-    """
+    """Return NumPy's gradients of gradients by `cotangent`, `input` and `kernel`."""
     arrays = honest(call)
     return {name: arrays[f"second.{name}"] for name in call.second_order}
 

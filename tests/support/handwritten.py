@@ -16,16 +16,12 @@ from .builders import call_of
 
 
 def line(*values: float) -> list[Any]:
-    """
-    Return an NWC array of one row and one channel.
-    """
+    """Return an NWC array of one row and one channel."""
     return [[[value] for value in values]]
 
 
 def taps(*values: float) -> list[Any]:
-    """
-    Return a WIO array of one input and one output channel.
-    """
+    """Return a WIO array of one input and one output channel."""
     return [[[value]] for value in values]
 
 
@@ -140,7 +136,5 @@ CALLS: dict[str, tuple[Call, Any]] = {
 
 
 def arrays(asked: Call) -> dict[str, Any]:
-    """
-    Return the arrays of a call by name, as a text of it expects them.
-    """
+    """Return the arrays of a call by name, as a text of it expects them."""
     return {name: getattr(asked, name) for name in ARRAYS}

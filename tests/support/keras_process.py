@@ -1,6 +1,4 @@
-"""
-Keras in a process of its own, for it has one engine a process: prints what each call known by hand gives, as JSON.
-"""
+"""Keras in a process of its own, for it has one engine a process: prints what each call known by hand gives, as JSON."""
 
 from __future__ import annotations
 
@@ -23,9 +21,7 @@ STATED = ((1, 7), (1, -1, 1))
 
 
 def observe(backend: Keras, name: str) -> Any:
-    """
-    Return `unsupported`, `raised`, or the dtype, shape and values of a call.
-    """
+    """Return `unsupported`, `raised`, or the dtype, shape and values of a call."""
     import keras
 
     asked = CALLS[name][0]
@@ -47,9 +43,7 @@ def observe(backend: Keras, name: str) -> Any:
 
 
 def infer(backend: Keras, name: str) -> Any:
-    """
-    Return the dtype and shape that are stated of a call, and those that the pasted text states; or `raised`.
-    """
+    """Return the dtype and shape that are stated of a call, and those that the pasted text states; or `raised`."""
     import keras
 
     asked = replace(CALLS[name][0], variation=Variation(shape_inference=True))
@@ -65,9 +59,7 @@ def infer(backend: Keras, name: str) -> Any:
 
 
 def infer_stated(backend: Keras, shape: tuple[int, ...]) -> Any:
-    """
-    Return what is inferred where Keras, in its layers and its operations, states this shape in int8.
-    """
+    """Return what is inferred where Keras, in its layers and its operations, states this shape in int8."""
     import keras
     from keras.src.ops.nn import Conv
 
@@ -81,9 +73,7 @@ def infer_stated(backend: Keras, shape: tuple[int, ...]) -> Any:
 
 
 def refuse(*parts: str) -> str:
-    """
-    Return how a target that is not there is refused.
-    """
+    """Return how a target that is not there is refused."""
     try:
         Keras(Target(name=parts[0], device=parts[1]))
     except Unavailable as error:

@@ -1,6 +1,4 @@
-"""
-An implementation that refuses nothing: what NumPy refuses it computes as something else.
-"""
+"""An implementation that refuses nothing: what NumPy refuses it computes as something else."""
 
 from __future__ import annotations
 
@@ -14,16 +12,12 @@ from conv_conformance.core.dtypes import numpy_type
 
 
 class Accepting:
-    """
-    NumPy, but a call without a meaning has one zero for a result, and operands of several dtypes the widest of them.
-    """
+    """NumPy, but a call without a meaning has one zero for a result, and operands of several dtypes the widest of them."""
 
     framework = "accepting"
 
     def prepare(self, call: Call) -> Callable[[], Outputs]:
-        """
-        Return the closure that computes the call, or something.
-        """
+        """Return the closure that computes the call, or something."""
 
         def make() -> Outputs:
             try:

@@ -1,6 +1,4 @@
-"""
-The Python worker around NumPy, with what it sends changed: `python lying_worker.py NAME CALLS PROGRESS DESCRIPTOR`.
-"""
+"""The Python worker around NumPy, with what it sends changed: `python lying_worker.py NAME CALLS PROGRESS DESCRIPTOR`."""
 
 from __future__ import annotations
 
@@ -39,9 +37,7 @@ LIARS = (wrong_number, cut_short, not_json, no_outcome, unknown_dtype, too_few_b
 
 
 def main(name: str, *files: str) -> None:
-    """
-    Run the Python worker with what it sends changed; one that is cut short ends there.
-    """
+    """Run the Python worker with what it sends changed; one that is cut short ends there."""
     change = {liar.__name__: liar for liar in LIARS}[name]
     put = worker.Outbox.put
 

@@ -26,9 +26,7 @@ HONEST = NumPy()
 
 
 def honest(call: Call) -> Outputs:
-    """
-    Return what NumPy returns; variations have the same result, and are taken as plain calls here.
-    """
+    """Return what NumPy returns; variations have the same result, and are taken as plain calls here."""
     outputs = HONEST.prepare(replace(call, variation=Variation()))()
     if not call.variation.shape_inference:
         return outputs
@@ -36,37 +34,27 @@ def honest(call: Call) -> Outputs:
 
 
 def stating(outputs: Outputs, inference: Array) -> Outputs:
-    """
-    Return outputs with what was stated of them ahead of the call.
-    """
+    """Return outputs with what was stated of them ahead of the call."""
     return outputs._replace(arrays={"output": outputs.arrays["output"], "inference": inference})
 
 
 def result(call: Call) -> Array:
-    """
-    Return the array that NumPy returns.
-    """
+    """Return the array that NumPy returns."""
     return honest(call).arrays["output"]
 
 
 def is_marked(call: Call) -> bool:
-    """
-    Say whether a miniature misbehaves on this call.
-    """
+    """Say whether a miniature misbehaves on this call."""
     return set(call.strides) == {2}
 
 
 def is_smoke(call: Call) -> bool:
-    """
-    Say whether this is the first call that every target must complete.
-    """
+    """Say whether this is the first call that every target must complete."""
     return call.input.tolist() == [[[0], [3], [4], [5]]] and call.kernel is not None and call.kernel.shape == (2, 1, 1)
 
 
 def misbehaving(act: Callable[[Call], Any], *, when: Callable[[Call], bool] = is_marked) -> type:
-    """
-    Return a backend that answers with `act(call)` where `when(call)` holds.
-    """
+    """Return a backend that answers with `act(call)` where `when(call)` holds."""
 
     class Miniature:
         framework = "miniature"
@@ -78,9 +66,7 @@ def misbehaving(act: Callable[[Call], Any], *, when: Callable[[Call], bool] = is
 
 
 def returning(change: Callable[[Array], Any], *, when: Callable[[Call], bool] = is_marked) -> type:
-    """
-    Return a backend that changes what it returns.
-    """
+    """Return a backend that changes what it returns."""
 
     def act(call: Call) -> Outputs:
         return Outputs({**honest(call).arrays, "output": change(result(call))}, "miniature()")
@@ -89,9 +75,7 @@ def returning(change: Callable[[Array], Any], *, when: Callable[[Call], bool] = 
 
 
 def inferring(infer: Callable[[Call, Array], Array]) -> type:
-    """
-    Return a backend that states `infer(call, output)` of its outputs.
-    """
+    """Return a backend that states `infer(call, output)` of its outputs."""
 
     def act(call: Call) -> Outputs:
         outputs = honest(call)
@@ -125,9 +109,7 @@ def says_goodbye(call: Call) -> None:
 
 @misbehaving
 def grows(call: Call) -> NoReturn:
-    """
-    Take ever more memory, and stop at 1.5 GB for the machine's sake.
-    """
+    """Take ever more memory, and stop at 1.5 GB for the machine's sake."""
     kept = []
     while True:
         if len(kept) < 60:
@@ -149,9 +131,7 @@ def hangs(call: Call) -> NoReturn:
 
 @misbehaving
 def hangs_on(call: Call) -> NoReturn:
-    """
-    Hang, deaf to SIGTERM.
-    """
+    """Hang, deaf to SIGTERM."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     while True:
         time.sleep(1)
@@ -168,9 +148,7 @@ def babbles(call: Call) -> NoReturn:
 
 @misbehaving
 def complains(call: Call) -> Outputs:
-    """
-    Write three megabytes to stderr, one to stdout, and return the right result.
-    """
+    """Write three megabytes to stderr, one to stdout, and return the right result."""
     for _ in range(3000):
         os.write(2, b"W tensor_core.cc:42] " + b"?" * 1000 + b"\n")
     sys.stdout.write("{}\n" * 300_000)
@@ -187,9 +165,7 @@ def raises(call: Call) -> NoReturn:
 
 
 class RaisesWhilePreparing:
-    """
-    Fails before there is a closure.
-    """
+    """Fails before there is a closure."""
 
     framework = "miniature"
 
@@ -200,9 +176,7 @@ class RaisesWhilePreparing:
 
 
 class Unspeakable(Exception):
-    """
-    An error whose text cannot be had.
-    """
+    """An error whose text cannot be had."""
 
     def __str__(self) -> str:
         raise RuntimeError("no words")
@@ -234,9 +208,7 @@ def has_no_kernel(call: Call) -> Outputs:
 
 @misbehaving
 def refuses_from_c(call: Call) -> Outputs:
-    """
-    Raise where there is no Python frame: shapes that do not fit, in a C function.
-    """
+    """Raise where there is no Python frame: shapes that do not fit, in a C function."""
     return ask(np.dot, np.ones((2, 3)), np.ones((2, 3)))  # type: ignore[arg-type]
 
 
@@ -254,9 +226,7 @@ refuses_everything_else = misbehaving(_refuse, when=lambda call: not is_smoke(ca
 
 
 class UnsupportedEverything:
-    """
-    Has no words for anything.
-    """
+    """Has no words for anything."""
 
     framework = "miniature"
     limits = (Limit("no convolutions", lambda call: True),)
@@ -266,9 +236,7 @@ class UnsupportedEverything:
 
 
 class NotThere:
-    """
-    Its framework cannot be imported.
-    """
+    """Its framework cannot be imported."""
 
     framework = "miniature"
 
@@ -277,9 +245,7 @@ class NotThere:
 
 
 class Broken:
-    """
-    A fault of the adapter, before any call.
-    """
+    """A fault of the adapter, before any call."""
 
     framework = "miniature"
 
@@ -288,18 +254,14 @@ class Broken:
 
 
 class Tracer:
-    """
-    Stands for an array while a compiler looks on: it has no value yet.
-    """
+    """Stands for an array while a compiler looks on: it has no value yet."""
 
     def __bool__(self) -> bool:
         raise TypeError("the truth value of a traced array is not known")
 
 
 class FailsUnderACompiler:
-    """
-    Branches on a value: right when called, an error when traced.
-    """
+    """Branches on a value: right when called, an error when traced."""
 
     framework = "miniature"
 
@@ -342,9 +304,7 @@ refuses_to_infer = misbehaving(_hesitates, when=lambda call: call.variation.shap
 
 
 class Lazy:
-    """
-    An array whose computation fails when it is wanted.
-    """
+    """An array whose computation fails when it is wanted."""
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
         raise RuntimeError("the computation failed")
@@ -382,9 +342,7 @@ def overwrites_the_case(call: Call) -> Outputs:
 
 
 class RemembersStrides:
-    """
-    Makes each call with the strides of the one before.
-    """
+    """Makes each call with the strides of the one before."""
 
     framework = "miniature"
 
@@ -397,9 +355,7 @@ class RemembersStrides:
 
 
 class Wavers:
-    """
-    Every second result is larger by one unit in the last place.
-    """
+    """Every second result is larger by one unit in the last place."""
 
     framework = "miniature"
 
@@ -418,9 +374,7 @@ class Wavers:
 
 
 class IsNotReentrant:
-    """
-    Spoils the result of a call during which another is made.
-    """
+    """Spoils the result of a call during which another is made."""
 
     framework = "miniature"
 
@@ -438,9 +392,7 @@ class IsNotReentrant:
 
 
 class ReadsBesideTheInput:
-    """
-    Takes any input for a contiguous one.
-    """
+    """Takes any input for a contiguous one."""
 
     framework = "miniature"
 
@@ -455,9 +407,7 @@ class ReadsBesideTheInput:
 
 
 class Device:
-    """
-    A fake accelerator: notes when its process works, and is lost after a marked call.
-    """
+    """A fake accelerator: notes when its process works, and is lost after a marked call."""
 
     framework = "miniature"
 
@@ -478,18 +428,14 @@ class Device:
 
 
 def note(text: str) -> None:
-    """
-    Add a line to the file that the variable MINIATURE_NOTES names.
-    """
+    """Add a line to the file that the variable MINIATURE_NOTES names."""
     with open(os.environ["MINIATURE_NOTES"], "a", encoding="utf-8") as file:
         file.write(text + "\n")
 
 
 @misbehaving
 def waits_to_be_killed(call: Call) -> Outputs:
-    """
-    Note the process and wait, but only the first time.
-    """
+    """Note the process and wait, but only the first time."""
     if os.path.exists(os.environ["MINIATURE_NOTES"]):
         return honest(call)
     note(str(os.getpid()))

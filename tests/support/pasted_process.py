@@ -1,6 +1,4 @@
-"""
-Run programs of the bare framework, given as JSON on standard input, and print what the last expression of each gives.
-"""
+"""Run programs of the bare framework, given as JSON on standard input, and print what the last expression of each gives."""
 
 from __future__ import annotations
 
@@ -13,9 +11,7 @@ import numpy as np
 
 
 def pasted(program: list[str]) -> np.ndarray[Any, Any]:
-    """
-    Return what a program prints in its last line, as an array.
-    """
+    """Return what a program prints in its last line, as an array."""
     *lines, last = program
     names: dict[str, Any] = {}
     exec("\n".join(lines), names)  # noqa: S102 - the program is ours
@@ -25,9 +21,7 @@ def pasted(program: list[str]) -> np.ndarray[Any, Any]:
 
 
 def array_of(value: Any) -> np.ndarray[Any, Any]:
-    """
-    Return a result as an array; bfloat16 of PyTorch, which NumPy does not have, as float32.
-    """
+    """Return a result as an array; bfloat16 of PyTorch, which NumPy does not have, as float32."""
     if hasattr(value, "detach"):
         value = value.detach()
         value = value.float() if str(value.dtype) == "torch.bfloat16" else value
@@ -35,9 +29,7 @@ def array_of(value: Any) -> np.ndarray[Any, Any]:
 
 
 def digits(array: np.ndarray[Any, Any]) -> str:
-    """
-    Return the bits of an array, those of every NaN alike.
-    """
+    """Return the bits of an array, those of every NaN alike."""
     if array.dtype.kind in "fcV":
         array = array.copy()
         array[np.isnan(array)] = np.nan

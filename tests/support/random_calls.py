@@ -1,6 +1,4 @@
-"""
-Calls drawn at random, every feature of the format among them, small enough to be summed term by term.
-"""
+"""Calls drawn at random, every feature of the format among them, small enough to be summed term by term."""
 
 from __future__ import annotations
 
@@ -19,9 +17,7 @@ LONGEST = {1: 6, 2: 4, 3: 3}
 
 @st.composite
 def calls(draw: st.DrawFn, op: str | None = None, rank: int | None = None) -> Call:
-    """
-    Draw a call of any op, rank, layout, parameters, sizes (zero as well), dtypes and values.
-    """
+    """Draw a call of any op, rank, layout, parameters, sizes (zero as well), dtypes and values."""
     op = op or draw(st.sampled_from(("conv", "depthwise_conv", "separable_conv", "conv_transpose")))
     rank = rank or draw(st.sampled_from((1, 1, 2, 2, 3)))
     shapes, groups = draw(_shapes(op, rank))
@@ -43,9 +39,7 @@ def calls(draw: st.DrawFn, op: str | None = None, rank: int | None = None) -> Ca
 
 
 def switches() -> st.SearchStrategy[frozenset[str]]:
-    """
-    Draw switches of the reference, mostly none.
-    """
+    """Draw switches of the reference, mostly none."""
     return st.just(frozenset()) | st.frozensets(st.sampled_from(sorted(SWITCHES)))
 
 

@@ -44,9 +44,7 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class Way:
-    """
-    How a training goes: each field is a place where it can go wrong.
-    """
+    """How a training goes: each field is a place where it can go wrong."""
 
     output: Callable[[Array], Array] = lambda y: y
     sign: Callable[[Array], Array] = np.sign
@@ -63,9 +61,7 @@ class Way:
 
 
 def go(call: Call, way: Way, terms: Training | None = None) -> Outputs:
-    """
-    Return the kernels and losses of a training in float64.
-    """
+    """Return the kernels and losses of a training in float64."""
     training = terms or call.training
     assert training is not None and call.kernel is not None
     rows, target = matrix(call), call.array("target").astype(np.float64).reshape(-1)
@@ -83,9 +79,7 @@ def go(call: Call, way: Way, terms: Training | None = None) -> Outputs:
 
 
 def changed(training: Training, way: Way, step: int, gradient: Array, state: list[Any]) -> Array:
-    """
-    Return what an update takes away, and keep its moments.
-    """
+    """Return what an update takes away, and keep its moments."""
     rate = training.rate(max(step + way.ahead, 0))
     if training.optimizer == "sgd":
         state[2] = training.momentum * state[2] + rate * gradient

@@ -91,9 +91,7 @@ BY: dict[str, Callable[[str, Array, Array], Array]] = {
 
 
 def weights(rng: np.random.Generator, op: str, rank: int) -> Array:
-    """
-    Return a kernel in torch's layout.
-    """
+    """Return a kernel in torch's layout."""
     taps = (4, 3, 2)[:rank]
     ends = {
         "conv": (FILTERS, CHANNELS),

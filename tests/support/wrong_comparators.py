@@ -27,9 +27,7 @@ OTHERS = {0: "not caught", 2: "cannot be imported", DOES_NOT_FIT: "its edit does
 
 @dataclass(frozen=True, kw_only=True)
 class Mutant:
-    """
-    An edit: what stands in the module once, what stands there instead, and the tests, as pytest selects them.
-    """
+    """An edit: what stands in the module once, what stands there instead, and the tests, as pytest selects them."""
 
     module: str
     before: str
@@ -128,16 +126,12 @@ def _agreeing(outcome: str) -> str:
 
 
 def _seeing(kept: str) -> Mutant:
-    """
-    Return the comparator of values that sees only a part of the result, `kept`, and takes the rest for right.
-    """
+    """Return the comparator of values that sees only a part of the result, `kept`, and takes the rest for right."""
     return _judge(_CAST, f"{_CAST}    given, got = got, expected.copy()\n    got{kept} = given{kept}\n")
 
 
 def _taking(given: str) -> Mutant:
-    """
-    Return the comparator of values that compares `given`, made of expected and got, in place of what it got.
-    """
+    """Return the comparator of values that compares `given`, made of expected and got, in place of what it got."""
     return _judge(_CAST, f"{_CAST}    got = {given}\n")
 
 
@@ -497,9 +491,7 @@ MUTANTS = {
 
 
 def main(names: Sequence[str]) -> int:
-    """
-    Print what the tests do not catch, or cannot be tried; return 1 if there is any.
-    """
+    """Print what the tests do not catch, or cannot be tried; return 1 if there is any."""
     # What every process would import; the engine is not among it, for each has its own.
     import numpy  # noqa: F401
     import pytest  # noqa: F401
@@ -514,9 +506,7 @@ def main(names: Sequence[str]) -> int:
 
 
 def tried(name: str) -> int:
-    """
-    Run the tests of a mutant on the engine with its edit, of NONE for any other name; return pytest's exit code.
-    """
+    """Run the tests of a mutant on the engine with its edit, of NONE for any other name; return pytest's exit code."""
     import pytest
 
     mutant = MUTANTS.get(name, NONE)
@@ -529,9 +519,7 @@ def tried(name: str) -> int:
 
 
 def _install(mutant: Mutant) -> bool:
-    """
-    See to it that the engine's module is imported with the edit; return False where it does not fit.
-    """
+    """See to it that the engine's module is imported with the edit; return False where it does not fit."""
     if not fits(mutant):
         return False
     name = f"conv_conformance.{mutant.module}"
@@ -541,9 +529,7 @@ def _install(mutant: Mutant) -> bool:
 
 
 def fits(mutant: Mutant) -> bool:
-    """
-    Say whether what a mutant changes stands in its module, once.
-    """
+    """Say whether what a mutant changes stands in its module, once."""
     return _path(mutant).read_text(encoding="utf-8").count(mutant.before) == 1
 
 

@@ -1,6 +1,4 @@
-"""
-The cases on which the miniatures are run: one for each thing that can be told apart.
-"""
+"""The cases on which the miniatures are run: one for each thing that can be told apart."""
 
 from __future__ import annotations
 
@@ -22,44 +20,32 @@ LYING_WORKER = Path(__file__).with_name("lying_worker.py")
 
 
 def miniature(name: str, device: str = "") -> Adapter:
-    """
-    Return the adapter of a miniature.
-    """
+    """Return the adapter of a miniature."""
     return resolve(f"{MINIATURES}:{name}{device}")
 
 
 def case_of(id: str, call: Call, expectation: Expectation) -> Case:
-    """
-    Return a case about nothing in particular.
-    """
+    """Return a case about nothing in particular."""
     return Case(id=id, title=id, clauses=("CONV-1",), build_call=lambda: call, build_expectation=lambda: expectation)
 
 
 def line(values: list[int]) -> list[Any]:
-    """
-    Return an input or output of one batch and one channel.
-    """
+    """Return an input or output of one batch and one channel."""
     return [[[value] for value in values]]
 
 
 def taps(values: list[int]) -> list[Any]:
-    """
-    Return a kernel from one channel to one.
-    """
+    """Return a kernel from one channel to one."""
     return [[[value]] for value in values]
 
 
 def outputs(values: Any, dtype: str = "float32") -> Output:
-    """
-    Return the expectation of these values.
-    """
+    """Return the expectation of these values."""
     return Output(array=np.array(values, dtype))
 
 
 def cases() -> list[Case]:
-    """
-    Return the zoo's cases; the second is the one on which most miniatures misbehave.
-    """
+    """Return the zoo's cases; the second is the one on which most miniatures misbehave."""
     line_of_four = line([1, 2, 3, 4])
     two_filters = [[[1, 3]], [[2, 4]]]
     rounded = call_of("conv", _drawn(1, 9, 2), _drawn(3, 2, 1))

@@ -1,6 +1,4 @@
-"""
-Environments with one release: made once, whole or not at all, and as like this one as the release allows.
-"""
+"""Environments with one release: made once, whole or not at all, and as like this one as the release allows."""
 
 from __future__ import annotations
 
@@ -21,9 +19,7 @@ CLICK = Version(metadata.version("click")).public
 
 
 def wheel(folder: Path, name: str, version: str, *needs: str) -> None:
-    """
-    Write a wheel without a module.
-    """
+    """Write a wheel without a module."""
     about = f"{name}-{version}.dist-info"
     lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", *(f"Requires-Dist: {n}" for n in needs)]
     files = {f"{about}/METADATA": "\n".join(lines) + "\n", f"{about}/WHEEL": WHEEL}
@@ -35,9 +31,7 @@ def wheel(folder: Path, name: str, version: str, *needs: str) -> None:
 
 @pytest.fixture
 def pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sequence[str]:
-    """
-    Return the words by which pip finds wheels of ours and nothing else; environments are kept in a folder of the test.
-    """
+    """Return the words by which pip finds wheels of ours and nothing else; environments are kept in a folder of the test."""
     monkeypatch.setenv("CONV_CONFORMANCE_CACHE", str(tmp_path / "cache"))
     wheels = tmp_path / "wheels"
     wheels.mkdir()
@@ -51,9 +45,7 @@ def pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sequence[str]:
 
 
 def test_an_environment_is_made_once(pip: Sequence[str]) -> None:
-    """
-    It has the release; the second time it is there; another release has another one.
-    """
+    """It has the release; the second time it is there; another release has another one."""
     first = environments.made(["tiny==1.0"], pip=pip)
     assert (first.versions["tiny"], first.seconds > 0) == ("1.0", True)
     again = environments.made(["tiny==1.0"], pip=pip)
@@ -65,18 +57,14 @@ def test_an_environment_is_made_once(pip: Sequence[str]) -> None:
 
 
 def test_what_is_kept_has_the_version_that_is_here(pip: Sequence[str]) -> None:
-    """
-    Where the release allows it; else the release decides, and the versions say so.
-    """
+    """Where the release allows it; else the release decides, and the versions say so."""
     assert environments.made(["likes==1.0"], ["click"], pip).versions["click"] == CLICK
     assert environments.made(["dislikes==1.0"], ["click"], pip).versions["click"] == "0.0.1"
     assert environments.pins(["click", "not-installed"]) == [f"click=={CLICK}"]
 
 
 def test_a_version_that_is_not_there_leaves_nothing_behind(pip: Sequence[str]) -> None:
-    """
-    One line with pip's reason and the last versions that there are.
-    """
+    """One line with pip's reason and the last versions that there are."""
     with pytest.raises(Invalid) as found:
         environments.made(["tiny==9.0"], pip=pip)
     assert "requirement tiny==9.0" in str(found.value)
@@ -86,9 +74,7 @@ def test_a_version_that_is_not_there_leaves_nothing_behind(pip: Sequence[str]) -
 
 
 def test_an_environment_that_was_left_half_made_is_made_again(pip: Sequence[str]) -> None:
-    """
-    What a killed process leaves is not taken for whole.
-    """
+    """What a killed process leaves is not taken for whole."""
     home = environments.made(["tiny==1.0"], pip=pip).python.parents[1]
     (home / "ready").unlink()
     (home / "rest").touch()
@@ -97,9 +83,7 @@ def test_an_environment_that_was_left_half_made_is_made_again(pip: Sequence[str]
 
 
 def test_the_newest_release_is_what_pip_would_install(pip: Sequence[str]) -> None:
-    """
-    A requirement with a version stays as it is.
-    """
+    """A requirement with a version stays as it is."""
     assert str(environments.resolved(Requirement("tiny"), pip)) == "tiny==2.0"
     assert str(environments.resolved(Requirement("tiny==1.0"), pip)) == "tiny==1.0"
     with pytest.raises(Invalid, match="nowhere"):
@@ -107,9 +91,7 @@ def test_the_newest_release_is_what_pip_would_install(pip: Sequence[str]) -> Non
 
 
 def test_environments_are_removed_with_their_sizes(pip: Sequence[str]) -> None:
-    """
-    Nothing is left, and what is said was there.
-    """
+    """Nothing is left, and what is said was there."""
     environments.made(["tiny==1.0"], pip=pip)
     sizes = environments.kept()
     assert environments.pruned() == (1, sum(sizes.values()))
@@ -117,9 +99,7 @@ def test_environments_are_removed_with_their_sizes(pip: Sequence[str]) -> None:
 
 
 def test_an_environment_may_be_named(tmp_path: Path) -> None:
-    """
-    By its folder or its interpreter; what is none is refused in one line.
-    """
+    """By its folder or its interpreter; what is none is refused in one line."""
     here = environments.installed()
     assert here.versions["numpy"] == metadata.version("numpy")
     assert environments.existing(Path(sys.prefix)).versions == here.versions
@@ -128,9 +108,7 @@ def test_an_environment_may_be_named(tmp_path: Path) -> None:
 
 
 def test_a_cache_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    With what would help; it is no fault of the suite.
-    """
+    """With what would help; it is no fault of the suite."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("CONV_CONFORMANCE_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(Invalid, match=r"environments: cannot be written: .* \(CONV_CONFORMANCE_CACHE can name another"):

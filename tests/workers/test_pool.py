@@ -1,6 +1,4 @@
-"""
-Workers that die, are killed, outlive their parent, share a device: what the pool makes of it.
-"""
+"""Workers that die, are killed, outlive their parent, share a device: what the pool makes of it."""
 
 from __future__ import annotations
 
@@ -60,9 +58,7 @@ def is_gone(pid: int, seconds: float = 10.0) -> bool:
 
 
 def test_deaths_are_capped() -> None:
-    """
-    After so many deaths, 25 unless it is told, the other cases of a target are not run; every case has its verdict.
-    """
+    """After so many deaths, 25 unless it is told, the other cases of a target are not run; every case has its verdict."""
     assert LIMITS.deaths == 25
     terms = Terms(limits=replace(LIMITS, deaths=3))
     calls = [wire.pack_call(number, CASES[0].call) for number in range(8)]
@@ -74,17 +70,13 @@ def test_deaths_are_capped() -> None:
 
 
 def test_target_that_dies_at_once_has_said_what_it_is() -> None:
-    """
-    Framework and version are known, and the ledger is that of the target, also where the first case kills the worker.
-    """
+    """Framework and version are known, and the ledger is that of the target, also where the first case kills the worker."""
     made = Runner(terms=Terms(limits=LIMITS)).run(CASES[1:2], [zoo.miniature("leaves")])
     assert ([v.verdict for v in made.verdicts], made.targets[0].info.framework) == (["crash"], "miniature")
 
 
 def test_worker_killed_from_outside_costs_one_verdict(notes: Path) -> None:
-    """
-    SIGKILL in the middle of a run is one crash, on the case that was being made, which does not happen again.
-    """
+    """SIGKILL in the middle of a run is one crash, on the case that was being made, which does not happen again."""
 
     def kill() -> None:
         os.kill(int(waited_for(notes)), signal.SIGKILL)
@@ -109,9 +101,7 @@ Runner().run(zoo.cases(), [zoo.miniature("waits_to_be_killed")])
 
 
 def test_worker_ends_with_a_parent_that_is_killed(notes: Path) -> None:
-    """
-    A hanging worker is gone soon after its parent was killed with SIGKILL.
-    """
+    """A hanging worker is gone soon after its parent was killed with SIGKILL."""
     root = Path(__file__).parents[2]
     parent = subprocess.Popen([sys.executable, "-c", PARENT], cwd=root)
     worker = int(waited_for(notes))
@@ -122,9 +112,7 @@ def test_worker_ends_with_a_parent_that_is_killed(notes: Path) -> None:
 
 
 def test_worker_ends_when_its_lifeline_is_cut(notes: Path) -> None:
-    """
-    Where the kernel does not end a worker with its parent, the closing of its standard input does.
-    """
+    """Where the kernel does not end a worker with its parent, the closing of its standard input does."""
     call = wire.pack_call(0, CASES[1].call)  # type: ignore[arg-type]
     worker = Worker(Terms(limits=LIMITS), zoo.miniature("waits_to_be_killed"), [call])
     try:
@@ -137,9 +125,7 @@ def test_worker_ends_when_its_lifeline_is_cut(notes: Path) -> None:
 
 
 def test_device_error_gets_a_new_process(notes: Path) -> None:
-    """
-    After an error of the device the next case is made in another process, and is right.
-    """
+    """After an error of the device the next case is made in another process, and is right."""
     made = Runner(terms=Terms(limits=LIMITS)).run(CASES, [zoo.miniature("Device", "@gpu")])
     found = {v.case: (v.verdict, v.finding and v.finding.kind) for v in made.verdicts if v.verdict != "agree"}
     assert found == {"marked": ("disagree", "refused")}
@@ -150,9 +136,7 @@ def test_device_error_gets_a_new_process(notes: Path) -> None:
 
 
 def test_error_on_the_cpu_keeps_the_process(notes: Path) -> None:
-    """
-    The same error where there is no device does not cost a process: it is a wrong result of this process.
-    """
+    """The same error where there is no device does not cost a process: it is a wrong result of this process."""
     made = Runner(terms=Terms(limits=LIMITS)).run(CASES[:3], [zoo.miniature("Device")])
     assert [v.verdict for v in made.verdicts] == ["agree", "disagree", "disagree"]
     assert len(set(notes.read_text().split())) == 1
@@ -161,9 +145,7 @@ def test_error_on_the_cpu_keeps_the_process(notes: Path) -> None:
 # Calls of 20 ms: on the CPU so many that, on a busy machine, the second worker has started before the first is done.
 @pytest.mark.parametrize(("devices", "calls", "turns"), [(("@gpu", "@cuda:1"), 60, 2), (("", ""), 200, None)])
 def test_targets_on_a_device_take_turns(notes: Path, devices: tuple[str, str], calls: int, turns: int | None) -> None:
-    """
-    Two targets on an accelerator never work at the same time; two on the CPU do.
-    """
+    """Two targets on an accelerator never work at the same time; two on the CPU do."""
     adapters = [zoo.miniature("Device", device) for device in devices]
     made = Runner(terms=Terms(limits=LIMITS), jobs=2).run([CASES[0]] * calls, adapters)
     assert {v.verdict for v in made.verdicts} == {"agree"}
@@ -172,18 +154,14 @@ def test_targets_on_a_device_take_turns(notes: Path, devices: tuple[str, str], c
 
 
 def test_device_words_are_passed_as_they_are(notes: Path) -> None:
-    """
-    What stands behind the @ reaches the adapter and the record unchanged.
-    """
+    """What stands behind the @ reaches the adapter and the record unchanged."""
     made = Runner(terms=Terms(limits=LIMITS)).run(CASES[:1], [zoo.miniature("Device", "@npu:0")])
     info = made.targets[0].info
     assert (info.device, info.settings["device"], info.name.endswith(":Device@npu:0")) == ("npu:0", "npu:0", True)
 
 
 def test_first_device_error_of_all_stops_the_target(notes: Path) -> None:
-    """
-    A target whose smoke call fails could not run at all.
-    """
+    """A target whose smoke call fails could not run at all."""
     marked = wire.pack_call(-1, CASES[1].call)  # type: ignore[arg-type]
     events = list(observe(Terms(limits=LIMITS), zoo.miniature("Device", "@gpu"), marked, []))
     assert [type(event) for event in events] == [Failed]
@@ -201,9 +179,7 @@ def test_first_device_error_of_all_stops_the_target(notes: Path) -> None:
     ],
 )
 def test_adapter_that_cannot_be_made(tmp_path: Path, text: str, is_fault: bool, says: str) -> None:
-    """
-    A missing framework is the machine's doing, any other error while an adapter is made its own fault.
-    """
+    """A missing framework is the machine's doing, any other error while an adapter is made its own fault."""
     (tmp_path / "adapter.py").write_text(text)
     [event] = observe(Terms(limits=LIMITS), resolve(f"{tmp_path}/adapter.py:Backend"), smoke(), [])
     assert isinstance(event, Failed)
@@ -211,9 +187,7 @@ def test_adapter_that_cannot_be_made(tmp_path: Path, text: str, is_fault: bool, 
 
 
 def test_plugin_is_imported_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    A plugin is imported before the adapter, and one that is not there leaves the target unable to run.
-    """
+    """A plugin is imported before the adapter, and one that is not there leaves the target unable to run."""
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "plugin.py").write_text("import numpy; numpy.is_plugged = True")
     text = zoo.MINIATURES.read_text().replace(
@@ -229,9 +203,7 @@ def test_plugin_is_imported_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_audit_asks_in_spite_of_the_limits() -> None:
-    """
-    Under an audit an adapter's limits are not asked, so that an untrue one shows.
-    """
+    """Under an audit an adapter's limits are not asked, so that an untrue one shows."""
     adapter = zoo.miniature("UnsupportedEverything")
     for audit, verdict in [(False, "unsupported"), (True, "agree")]:
         made = Runner(terms=Terms(limits=LIMITS, audit=audit)).run(CASES[:1], [adapter])
@@ -275,9 +247,7 @@ class Backend:
 
 
 def test_words_of_a_call_that_raises_or_ends_the_process(tmp_path: Path) -> None:
-    """
-    They are those of the call itself, never those of the one before it, and never cut.
-    """
+    """They are those of the call itself, never those of the one before it, and never cut."""
     (tmp_path / "wordy.py").write_text(WORDY)
     adapter, said = resolve(f"{tmp_path}/wordy.py:Backend"), []
     planes = [call_of("conv", [[[[1.0]] * 5]], [[[[1.0]]] * taps]) for taps in (1, 2, 3, 4, 5)]
@@ -292,9 +262,7 @@ def test_words_of_a_call_that_raises_or_ends_the_process(tmp_path: Path) -> None
 
 
 def test_threads_wait_without_spinning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    Workers share the cores, so that OpenMP is told not to spin in them; what is set stays as it is.
-    """
+    """Workers share the cores, so that OpenMP is told not to spin in them; what is set stays as it is."""
     text = zoo.MINIATURES.read_text().replace('framework = "miniature"', f"framework = {POLICY}")
     (tmp_path / "adapter.py").write_text(text)
     adapter = resolve(f"{tmp_path}/adapter.py:raises")
@@ -305,9 +273,7 @@ def test_threads_wait_without_spinning(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_audit_tells_untrue_limits_from_true_ones(tmp_path: Path) -> None:
-    """
-    A limit in spite of which calls agree is counted; where the adapter itself fails, the limit holds: no fault of ours.
-    """
+    """A limit in spite of which calls agree is counted; where the adapter itself fails, the limit holds: no fault of ours."""
     (tmp_path / "half.py").write_text(HALF_TRUE)
     made = Runner(terms=Terms(limits=LIMITS, audit=True)).run(CASES[:2], [resolve(f"{tmp_path}/half.py:Backend")])
     found = [(each.case, each.verdict, each.message) for each in made.verdicts]
@@ -316,9 +282,7 @@ def test_audit_tells_untrue_limits_from_true_ones(tmp_path: Path) -> None:
 
 
 def test_worker_that_cannot_be_started_is_no_fault_of_ours() -> None:
-    """
-    A command that is not there leaves the target unable to run, and nothing behind.
-    """
+    """A command that is not there leaves the target unable to run, and nothing behind."""
     [event] = observe(Terms(limits=LIMITS), resolve("cmd:no-such-program worker.js"), smoke(), [])
     assert isinstance(event, Failed)
     assert (event.is_fault, event.reason.split(":")[0]) == (False, "its worker cannot be started")
@@ -337,9 +301,7 @@ ready, done = {"ready": {"framework": "stranger"}}, {"done": True}
 
 
 def stranger(tmp_path: Path, body: str, timeout: float = 5.0) -> list[Event]:
-    """
-    Return what becomes of three calls under a worker of a few lines.
-    """
+    """Return what becomes of three calls under a worker of a few lines."""
     (tmp_path / "stranger.py").write_text(STRANGER + body)
     calls = [wire.pack_call(number, CASES[0].call) for number in range(3)]
     adapter = resolve(f"cmd:{sys.executable} {tmp_path}/stranger.py")
@@ -359,9 +321,7 @@ def stranger(tmp_path: Path, body: str, timeout: float = 5.0) -> list[Event]:
     ids=["plain", "without-done", "dies-behind-the-last", "ends-early", "marks-no-progress", "opens-files-late"],
 )
 def test_every_call_is_answered(tmp_path: Path, body: str, workers: int) -> None:
-    """
-    What counts is that each call is answered: by how many workers, and how they end, does not.
-    """
+    """What counts is that each call is answered: by how many workers, and how they end, does not."""
     first, *others = stranger(tmp_path, body, timeout=1.0)
     assert isinstance(first, Ready)
     seen = [(event.number, event.observation.outcome) for event in others if isinstance(event, Seen)]
@@ -393,18 +353,14 @@ def test_every_call_is_answered(tmp_path: Path, body: str, workers: int) -> None
     ],
 )
 def test_worker_that_never_runs_is_said_to(tmp_path: Path, body: str, is_fault: bool, says: str) -> None:
-    """
-    A worker that does not come as far as its smoke call leaves the target unable to run, and says why.
-    """
+    """A worker that does not come as far as its smoke call leaves the target unable to run, and says why."""
     [event] = stranger(tmp_path, body, timeout=0.5)
     assert isinstance(event, Failed)
     assert (event.is_fault, says in event.reason) == (is_fault, True), event.reason
 
 
 def test_watch_grants_the_time_anew_with_each_move() -> None:
-    """
-    A call begun, an answer received and becoming ready each begin the time again.
-    """
+    """A call begun, an answer received and becoming ready each begin the time again."""
     watch = Watch(Limits(timeout=0.2, start=0.2))
     for mark, is_ready in [((-2, 9), False), ((-2, 9), True), ((0, 9), True), ((0, 8), True)]:
         assert watch.overdue(mark, is_ready) == ""
@@ -415,9 +371,7 @@ def test_watch_grants_the_time_anew_with_each_move() -> None:
 
 
 def test_the_current_folder_is_for_strangers_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """
-    A file beside the user must not be taken for a module that a framework looks for and does not find.
-    """
+    """A file beside the user must not be taken for a module that a framework looks for and does not find."""
     (tmp_path / "mine.py").write_text("class Mine: pass\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)

@@ -1,6 +1,4 @@
-"""
-The protocol's page is enough: a worker written from it, in another language, agrees wherever it has words.
-"""
+"""The protocol's page is enough: a worker written from it, in another language, agrees wherever it has words."""
 
 from __future__ import annotations
 
@@ -32,9 +30,7 @@ WORKER = Path(__file__).with_name("worker.js")
 
 
 def has_words(call: Call) -> bool:
-    """
-    Say whether the JavaScript worker promises to make a call.
-    """
+    """Say whether the JavaScript worker promises to make a call."""
     return (
         call.op == "conv"
         and call.rank <= 2
@@ -56,9 +52,7 @@ def literal() -> list[Case]:
 
 
 def test_worker_in_javascript_agrees(literal: list[Case]) -> None:
-    """
-    Plain loops in JavaScript agree with every literal case that they can say, and say honestly which they cannot.
-    """
+    """Plain loops in JavaScript agree with every literal case that they can say, and say honestly which they cannot."""
     made = Runner().run(literal, [resolve(f"cmd:{NODE} {WORKER}")])
     wrong = {
         verdict.case: verdict.message
@@ -74,16 +68,12 @@ def test_worker_in_javascript_agrees(literal: list[Case]) -> None:
 
 
 def test_worker_in_javascript_is_short() -> None:
-    """
-    A worker needs no more than 150 lines.
-    """
+    """A worker needs no more than 150 lines."""
     assert len(WORKER.read_text().splitlines()) <= 150
 
 
 def test_worker_in_javascript_marks_its_calls(tmp_path: Path) -> None:
-    """
-    A death of a worker in another language is blamed on the call that its progress file names.
-    """
+    """A death of a worker in another language is blamed on the call that its progress file names."""
     dying = tmp_path / "dying.js"
     line = "const why = unsaid(call);"
     dying.write_text(WORKER.read_text().replace(line, f"if (call.case === 2) process.abort();\n{line}"))
@@ -93,9 +83,7 @@ def test_worker_in_javascript_marks_its_calls(tmp_path: Path) -> None:
 
 
 def test_every_entry_is_on_the_page() -> None:
-    """
-    The page names every entry of a header and of a call, every outcome and every phase.
-    """
+    """The page names every entry of a header and of a call, every outcome and every phase."""
     call = call_of("conv", [[[1]]], [[[1]]], variation=Variation(threads=2))
     described = json.loads(wire.pack_call(0, call, repeat=True).split(b"\n")[0])
     header = json.loads(_header(Terms(), resolve("numpy")))
@@ -106,9 +94,7 @@ def test_every_entry_is_on_the_page() -> None:
 
 
 def test_protocol_of_another_version_is_declined(tmp_path: Path) -> None:
-    """
-    A worker that speaks another version of the protocol says so, and the target could not run.
-    """
+    """A worker that speaks another version of the protocol says so, and the target could not run."""
     older = tmp_path / "older.js"
     older.write_text(WORKER.read_text().replace("conv-conformance-worker/1", "conv-conformance-worker/0"))
     made = Runner(terms=Terms()).run(zoo.cases()[:1], [resolve(f"cmd:{NODE} {older}")])

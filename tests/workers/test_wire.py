@@ -1,6 +1,4 @@
-"""
-The wire format: what is packed comes back as it was, and what is no message is refused.
-"""
+"""The wire format: what is packed comes back as it was, and what is no message is refused."""
 
 from __future__ import annotations
 
@@ -53,9 +51,7 @@ def back(packed: bytes) -> Call:
 
 @pytest.mark.parametrize("name", CALLS)
 def test_call_comes_back_as_it_was(name: str) -> None:
-    """
-    Every field of a call survives, arrays with dtype, shape and bits.
-    """
+    """Every field of a call survives, arrays with dtype, shape and bits."""
     call = CALLS[name]
     read = back(wire.pack_call(7, call))
     others = [field.name for field in fields(Call) if field.compare and field.name not in (*ARRAYS, "known_form")]
@@ -69,9 +65,7 @@ def test_call_comes_back_as_it_was(name: str) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_dtype_crosses(dtype: str) -> None:
-    """
-    Elements of every dtype of the format arrive with the same bits.
-    """
+    """Elements of every dtype of the format arrive with the same bits."""
     call = call_of("conv", ramp(1, 4, 1), ramp(2, 1, 1), dtype=dtype)
     read = back(wire.pack_call(0, call))
     assert (read.input.dtype, read.input.tobytes()) == (numpy_type(dtype), call.input.tobytes())
@@ -79,9 +73,7 @@ def test_every_dtype_crosses(dtype: str) -> None:
 
 
 def test_special_values_keep_their_bits() -> None:
-    """
-    A NaN's payload, the sign of zero and a subnormal are the same behind the wire.
-    """
+    """A NaN's payload, the sign of zero and a subnormal are the same behind the wire."""
     values = np.array([0x7FC00001, 0xFFC00000, 0x80000000, 1, 0xFF800000], np.uint32).view(np.float32)
     call = call_of("conv", values.reshape(1, 5, 1), ramp(2, 1, 1))
     assert back(wire.pack_call(0, call)).input.view(np.uint32).ravel().tolist() == [
@@ -90,17 +82,13 @@ def test_special_values_keep_their_bits() -> None:
 
 
 def test_repeat_is_asked_for_in_the_form() -> None:
-    """
-    A call that is to be made twice says so.
-    """
+    """A call that is to be made twice says so."""
     forms = [wire.unpack_call(wire.pack_call(0, PLAIN, repeat=repeat).split(b"\n")[0])[1] for repeat in (True, False)]
     assert [form.is_repeated for form in forms] == [True, False]
 
 
 def test_calls_of_one_form_are_known_to_each_other() -> None:
-    """
-    Calls that differ in number and values alone have one form; another stride makes another.
-    """
+    """Calls that differ in number and values alone have one form; another stride makes another."""
     same = call_of("conv", ramp(1, 4, 1) * 3, ramp(2, 1, 1))
     other = call_of("conv", ramp(1, 4, 1), ramp(2, 1, 1), strides=2)
     forms = [wire.unpack_call(wire.pack_call(n, c).split(b"\n")[0]) for n, c in enumerate((PLAIN, same, other))]
@@ -111,9 +99,7 @@ def test_calls_of_one_form_are_known_to_each_other() -> None:
 
 @pytest.mark.parametrize("size", [1, 7, 64, 10_000])
 def test_stream_does_not_care_how_it_is_cut(size: int) -> None:
-    """
-    Messages arrive whole and in order, whatever pieces the pipe delivers.
-    """
+    """Messages arrive whole and in order, whatever pieces the pipe delivers."""
     sent = [np.arange(n, dtype=np.float32) for n in (0, 1, 300)]
     whole = b"".join(wire.pack({"case": n}, {"output": ("float32", array)}) for n, array in enumerate(sent))
     whole += wire.pack({"done": True})
@@ -125,9 +111,7 @@ def test_stream_does_not_care_how_it_is_cut(size: int) -> None:
 
 
 def test_stream_knows_that_something_is_left_over() -> None:
-    """
-    A message that was cut short is not taken for none.
-    """
+    """A message that was cut short is not taken for none."""
     stream = wire.Stream()
     assert list(stream.feed(wire.pack({"case": 0}, {"output": ("int8", np.ones(3, np.int8))})[:-1])) == []
     assert not stream.is_empty
@@ -157,9 +141,7 @@ BROKEN: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_what_is_no_message_is_malformed(name: str) -> None:
-    """
-    Whatever a worker may send that is no message ends in one kind of error, behind the messages before it.
-    """
+    """Whatever a worker may send that is no message ends in one kind of error, behind the messages before it."""
     found: list[Message] = []
     with pytest.raises(Malformed):
         found.extend(message for message, _ in wire.Stream().feed(b'{"case":0}\n' + BROKEN[name]))
@@ -168,52 +150,40 @@ def test_what_is_no_message_is_malformed(name: str) -> None:
 
 @pytest.mark.parametrize("line", [b"", b"{}", b'{"case":0}', b'{"case":x,"op":"conv"}', b'{"case":0,"arrays":[]}'])
 def test_what_is_no_call_is_malformed(line: bytes) -> None:
-    """
-    A line of a file of calls that is none says so.
-    """
+    """A line of a file of calls that is none says so."""
     with pytest.raises(Malformed):
         wire.unpack_call(line)
 
 
 @pytest.mark.parametrize("said", [{}, {"outcome": "crash"}, {"outcome": ["returned"]}, {"outcome": None}])
 def test_answer_says_one_of_four_outcomes(said: dict[str, Any]) -> None:
-    """
-    A death is not a worker's to say, nor is anything unknown.
-    """
+    """A death is not a worker's to say, nor is anything unknown."""
     with pytest.raises(Malformed):
         from_message({"case": 0, **said}, {})
 
 
 @pytest.mark.parametrize("seconds", ["0.1", None, [1], -1.0, float("nan"), float("inf")])
 def test_answer_took_a_number_of_seconds(seconds: Any) -> None:
-    """
-    What cannot be added up is the worker's fault on this case, and must not end the run.
-    """
+    """What cannot be added up is the worker's fault on this case, and must not end the run."""
     with pytest.raises(Malformed):
         from_message({"case": 0, "outcome": "returned", "seconds": seconds}, {})
 
 
 def test_answer_that_says_false_means_it() -> None:
-    """
-    A worker may send what does not hold as false.
-    """
+    """A worker may send what does not hold as false."""
     names = ("composed", "unsteady", "inputs_changed", "environment")
     observation = from_message({"case": 0, "outcome": "returned", **dict.fromkeys(names, False)}, {})
     assert [getattr(observation, name) for name in names] == [False] * 4
 
 
 def test_what_a_worker_says_can_be_written_anywhere() -> None:
-    """
-    Colour codes, control characters and half characters of a framework's message reach no report.
-    """
+    """Colour codes, control characters and half characters of a framework's message reach no report."""
     said = "\x1b[31merror\x00\r\n\tcode\ud83d 7\x9f é"
     observation = from_message({"case": 0, "outcome": "raised", "message": said, "call": 7}, {})
     assert (observation.message, observation.call) == ("error\ufffd\n\tcode\ufffd 7\ufffd é", "7")
 
 
 def test_message_without_arrays_is_one_line_of_json() -> None:
-    """
-    A message is readable as it stands.
-    """
+    """A message is readable as it stands."""
     packed = wire.pack({"case": 3, "message": "ü\n"})
     assert (packed.count(b"\n"), json.loads(packed)) == (1, {"case": 3, "message": "ü\n"})

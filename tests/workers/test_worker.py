@@ -1,6 +1,4 @@
-"""
-What a worker makes of what is raised in it.
-"""
+"""What a worker makes of what is raised in it."""
 
 from __future__ import annotations
 
@@ -26,17 +24,13 @@ def refused(said: str) -> RuntimeError:
     ],
 )
 def test_want_of_memory_is_no_refusal(said: str, is_environment: bool) -> None:
-    """
-    As PyTorch, JAX and TensorFlow say it, in an exception of any type; any other text refuses the call.
-    """
+    """As PyTorch, JAX and TensorFlow say it, in an exception of any type; any other text refuses the call."""
     with pytest.raises(Raised) as raised:
         ask(refused, said)
     assert json.loads(worker._raised(0, raised.value, worker.CALL)).get("environment", False) == is_environment
 
 
 def test_frames_in_a_message_are_left_out() -> None:
-    """
-    What TensorFlow writes about its graph names files of this machine; what it refuses stands behind them.
-    """
+    """What TensorFlow writes about its graph names files of this machine; what it refuses stands behind them."""
     text = 'Graph error:\n  File "a.py", line 1, in f\n\n  File "b.py", line 22, in g\n\nonly supports NHWC.'
     assert worker.said(ValueError(text)) == "ValueError: Graph error:\nonly supports NHWC."

@@ -1,3 +1,1 @@
-"""
-Which of a framework's kernels the cases reach.
-"""
+"""Which of a framework's kernels the cases reach."""

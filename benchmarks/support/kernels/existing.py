@@ -1,6 +1,4 @@
-"""
-What there is to be reached, and why some of it is not.
-"""
+"""What there is to be reached, and why some of it is not."""
 
 from __future__ import annotations
 
@@ -20,9 +18,7 @@ NO_CASE = "no case takes it"
 
 @dataclass(frozen=True, kw_only=True)
 class Reason:
-    """
-    Why paths that fit a pattern stay out of reach; where `lacking` names a processor's feature, only without that.
-    """
+    """Why paths that fit a pattern stay out of reach; where `lacking` names a processor's feature, only without that."""
 
     path: str
     why: str
@@ -31,9 +27,7 @@ class Reason:
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """
-    A choice that a framework makes: its paths (patterns, where no framework lists them), and where they are listed.
-    """
+    """A choice that a framework makes: its paths (patterns, where no framework lists them), and where they are listed."""
 
     title: str
     source: str
@@ -41,9 +35,7 @@ class Layer:
     reasons: Sequence[Reason]
 
     def missing(self, reached: Sequence[str], flags: Sequence[str]) -> Iterator[tuple[str, str]]:
-        """
-        Yield the paths that nothing reached, each with the reason; `flags` are the processor's features.
-        """
+        """Yield the paths that nothing reached, each with the reason; `flags` are the processor's features."""
         for path in self.paths:
             if not any(fnmatchcase(name, path) for name in reached):
                 yield path, self._why(path, flags)
@@ -54,9 +46,7 @@ class Layer:
 
 
 def layers(listed: Mapping[str, Sequence[str]]) -> dict[str, Layer]:
-    """
-    Return the layers by name; `listed` is what frameworks list by themselves.
-    """
+    """Return the layers by name; `listed` is what frameworks list by themselves."""
     written = yaml.safe_load(FILE.read_text(encoding="utf-8"))
     return {name: _layer(entry, listed.get(name, ())) for name, entry in written.items()}
 

@@ -1,6 +1,4 @@
-"""
-Which thunks and kernels XLA makes of a convolution on the CPU, from what it compiled for a call.
-"""
+"""Which thunks and kernels XLA makes of a convolution on the CPU, from what it compiled for a call."""
 
 from __future__ import annotations
 
@@ -18,23 +16,17 @@ INSTRUCTION = re.compile(r"= (\w+)\[[\d,]*\]\S* (convolution|dot|custom-call|fus
 
 
 def probes(mode: str, pin: str) -> list[Probe]:
-    """
-    Return the probe for JAX, whatever the mode.
-    """
+    """Return the probe for JAX, whatever the mode."""
     return [Xla()]
 
 
 class Xla:
-    """
-    The programs that XLA compiles; what JAX compiled before is forgotten ahead of each call.
-    """
+    """The programs that XLA compiles; what JAX compiled before is forgotten ahead of each call."""
 
     existing: Mapping[str, Sequence[str]] = {}
 
     def __init__(self) -> None:
-        """
-        Stand between JAX and XLA's compiler.
-        """
+        """Stand between JAX and XLA's compiler."""
         import jax
         from jax._src import compiler
 

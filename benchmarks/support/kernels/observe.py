@@ -30,23 +30,17 @@ from .settings import Setting
 
 
 class Attribution:
-    """
-    Gives the paths that were taken to the case whose call is being made.
-    """
+    """Gives the paths that were taken to the case whose call is being made."""
 
     def __init__(self, plan: Plan, made: Sequence[Probe], out: IO[str]) -> None:
-        """
-        Take the probes, and the file to which paths are written.
-        """
+        """Take the probes, and the file to which paths are written."""
         self._cases = {number: case.id for number, case in enumerate(plan.cases)}
         self._probes = made
         self._out = out
         self._begun: int | None = None
 
     def mark(self, number: int, phase: int, words: str = "") -> None:
-        """
-        Take down that a call is prepared, made or fetched; the one before it has then ended.
-        """
+        """Take down that a call is prepared, made or fetched; the one before it has then ended."""
         if phase == PREPARE:
             self.finish()
             self._begun = number
@@ -55,9 +49,7 @@ class Attribution:
                 probe.begin()
 
     def finish(self) -> None:
-        """
-        Write down the paths of the call that was begun last; those of twins are nobody's.
-        """
+        """Write down the paths of the call that was begun last; those of twins are nobody's."""
         if self._begun is None:
             return
         found = {path for probe in self._probes for path in probe.end()}

@@ -17,9 +17,7 @@ KINDS = ("convolution", "deconvolution", "inner_product", "matmul")
 
 
 class Primitive(NamedTuple):
-    """
-    One primitive that was executed.
-    """
+    """One primitive that was executed."""
 
     kind: str
     implementation: str
@@ -57,9 +55,7 @@ _MEMORY = re.compile(r"(src|wei|dst)(?:_[a-z]+)?:(\w+):[^ :]*:([^: ]*):([^: ]*)"
 
 
 def parse(line: str) -> Primitive | None:
-    """
-    Return the primitive of a line, None where the line is about something else.
-    """
+    """Return the primitive of a line, None where the line is about something else."""
     found = _EXECUTED.match(line)
     if not found:
         return None
@@ -76,22 +72,16 @@ def parse(line: str) -> Primitive | None:
 
 
 class Verbose:
-    """
-    Follows a file into which oneDNN writes, from one call to the next.
-    """
+    """Follows a file into which oneDNN writes, from one call to the next."""
 
     def __init__(self, path: str) -> None:
-        """
-        Begin at the end of the file as it is.
-        """
+        """Begin at the end of the file as it is."""
         self._file = os.open(path, os.O_RDONLY)
         self._rest = ""
         os.lseek(self._file, 0, os.SEEK_END)
 
     def primitives(self) -> Iterator[Primitive]:
-        """
-        Yield the primitives that were executed since this was last asked.
-        """
+        """Yield the primitives that were executed since this was last asked."""
         for line in self._lines():
             if primitive := parse(line):
                 yield primitive

@@ -1,6 +1,4 @@
-"""
-The page: what was reached under which settings, by which cases, and what was not.
-"""
+"""The page: what was reached under which settings, by which cases, and what was not."""
 
 from __future__ import annotations
 
@@ -39,9 +37,7 @@ The [figures](../../benchmarks/results/kernels.json) name more cases, and the me
 
 
 def page(kept: Mapping[str, Any]) -> str:
-    """
-    Return the page as Markdown for what was measured.
-    """
+    """Return the page as Markdown for what was measured."""
     numbers = {name: number for number, name in enumerate(kept["settings"], 1)}
     there = layers(kept["existing"])
     parts = [
@@ -101,9 +97,7 @@ def _order(one: tuple[str, str, Mapping[str, Any]]) -> tuple[Any, ...]:
 
 
 def mended(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """
-    Yield (setting, case, what was seen under the defaults) where a setting makes right what is wrong without it.
-    """
+    """Yield (setting, case, what was seen under the defaults) where a setting makes right what is wrong without it."""
     for name, one in settings.items():
         default = settings.get(one["target"], {})
         if default and sum(one["verdicts"].values()) == sum(default["verdicts"].values()):
@@ -165,9 +159,7 @@ def _counts(kept: Mapping[str, Any], there: Mapping[str, Layer]) -> Iterator[tup
 
 
 def said(kept: Mapping[str, Any]) -> str:
-    """
-    Return in one line how many of the listed paths were reached, under how many settings.
-    """
+    """Return in one line how many of the listed paths were reached, under how many settings."""
     counts = [each for _, each in _counts(kept, layers(kept["existing"]))]
     listed, reached, explained, missed = map(sum, zip(*counts, strict=True))
     settings = len(kept["settings"])

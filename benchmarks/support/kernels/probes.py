@@ -14,9 +14,7 @@ from .onednn import Primitive, Verbose
 
 
 class Path(NamedTuple):
-    """
-    One way that a computation may take.
-    """
+    """One way that a computation may take."""
 
     #: Which choice it is, such as `torch.backend` or `onednn`.
     layer: str
@@ -24,9 +22,7 @@ class Path(NamedTuple):
 
 
 class Probe(Protocol):
-    """
-    Sees which paths the calls of one framework take.
-    """
+    """Sees which paths the calls of one framework take."""
 
     #: By layer: every path that the framework itself lists.
     existing: Mapping[str, Sequence[str]]
@@ -39,16 +35,12 @@ class Probe(Protocol):
 
 
 class OneDnn:
-    """
-    The primitives of oneDNN, and the memory formats that they read and write.
-    """
+    """The primitives of oneDNN, and the memory formats that they read and write."""
 
     existing: Mapping[str, Sequence[str]] = {}
 
     def __init__(self, log: str) -> None:
-        """
-        Follow the file to which this process prints.
-        """
+        """Follow the file to which this process prints."""
         self._verbose = Verbose(log)
 
     def begin(self) -> None:
@@ -66,9 +58,7 @@ class OneDnn:
 
 
 def probes(target: str, pin: str, log: str) -> list[Probe]:
-    """
-    Return the probes for a target, as its framework or its engine needs them; they import the framework.
-    """
+    """Return the probes for a target, as its framework or its engine needs them; they import the framework."""
     name, _, mode = target.partition("+")
     engine = name.removeprefix("keras-")
     made: list[Probe] = [] if engine == "jax" else [OneDnn(log)]

@@ -1,6 +1,4 @@
-"""
-Under what a framework is asked for its kernels: a target, environment variables, and what has no variable.
-"""
+"""Under what a framework is asked for its kernels: a target, environment variables, and what has no variable."""
 
 from __future__ import annotations
 
@@ -16,9 +14,7 @@ PINS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """
-    One setting: its name is the target's, then what differs from that target's defaults.
-    """
+    """One setting: its name is the target's, then what differs from that target's defaults."""
 
     target: str
     differs: str = ""

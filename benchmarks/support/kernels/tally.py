@@ -1,6 +1,4 @@
-"""
-What the processes saw, read and counted: by setting and path, how many cases took it, and the smallest of them.
-"""
+"""What the processes saw, read and counted: by setting and path, how many cases took it, and the smallest of them."""
 
 from __future__ import annotations
 
@@ -24,9 +22,7 @@ EXPECTED = ("agree", "unsupported", "not-run")
 
 @dataclass(kw_only=True)
 class Seen:
-    """
-    What one setting's process saw; of a call that did not return, its paths lead nowhere and are left out.
-    """
+    """What one setting's process saw; of a call that did not return, its paths lead nowhere and are left out."""
 
     about: dict[str, Any] = field(default_factory=dict)
     existing: dict[str, list[str]] = field(default_factory=dict)
@@ -39,9 +35,7 @@ class Seen:
 
 
 def read(observations: File) -> Seen:
-    """
-    Return what a process has written so far; a line that was cut off is passed over.
-    """
+    """Return what a process has written so far; a line that was cut off is passed over."""
     seen = Seen()
     for line in observations.read_text(encoding="utf-8").splitlines() if observations.exists() else ():
         try:
@@ -78,9 +72,7 @@ def _bury(seen: Seen) -> None:
 
 
 def tally(setting: Setting, seen: Seen, cases: Sequence[Case]) -> dict[str, Any]:
-    """
-    Return the counts of one setting: verdicts, and by layer and name the cases that took a path and returned.
-    """
+    """Return the counts of one setting: verdicts, and by layer and name the cases that took a path and returned."""
     sizes = {case.id: _size(case) for case in cases}
     taken: dict[Path, list[str]] = {}
     for case, paths in seen.paths.items():

@@ -1,6 +1,4 @@
-"""
-Which kernels TensorFlow places for a call: the operations of the graphs that it runs, after it has rewritten them.
-"""
+"""Which kernels TensorFlow places for a call: the operations of the graphs that it runs, after it has rewritten them."""
 
 from __future__ import annotations
 
@@ -11,21 +9,15 @@ from .probes import Path, Probe
 
 
 def probes(mode: str, pin: str) -> list[Probe]:
-    """
-    Return the probe for TensorFlow, whatever the mode.
-    """
+    """Return the probe for TensorFlow, whatever the mode."""
     return [Placed()]
 
 
 class Placed:
-    """
-    The nodes of partition graphs that convolve or multiply matrices; an eager operation is a graph of one.
-    """
+    """The nodes of partition graphs that convolve or multiply matrices; an eager operation is a graph of one."""
 
     def __init__(self) -> None:
-        """
-        Have TensorFlow keep the graphs that it runs.
-        """
+        """Have TensorFlow keep the graphs that it runs."""
         import tensorflow as tf
         from tensorflow.python.eager import context
         from tensorflow.python.framework import kernels

@@ -1,6 +1,4 @@
-"""
-Which of its backends torch selects for a convolution, and what its compiler calls for one.
-"""
+"""Which of its backends torch selects for a convolution, and what its compiler calls for one."""
 
 from __future__ import annotations
 
@@ -21,9 +19,7 @@ CALLED = re.compile(
 
 
 def probes(mode: str, pin: str) -> list[Probe]:
-    """
-    Return the probes for a mode of torch, with what the setting pins.
-    """
+    """Return the probes for a mode of torch, with what the setting pins."""
     import torch
 
     if pin == "onednn-off":
@@ -34,14 +30,10 @@ def probes(mode: str, pin: str) -> list[Probe]:
 
 
 class Selected:
-    """
-    The backend that torch selects: the function that it asks itself is asked with the same arguments.
-    """
+    """The backend that torch selects: the function that it asks itself is asked with the same arguments."""
 
     def __init__(self, is_channels_last: bool) -> None:
-        """
-        Make the mode in which torch shows its operations; it may lay out inputs anew ahead of them.
-        """
+        """Make the mode in which torch shows its operations; it may lay out inputs anew ahead of them."""
         import torch
 
         names = {int(value): name.strip(",") for name, value in torch._C._ConvBackend.__members__.items()}
@@ -72,9 +64,7 @@ def _mode(torch: Any, take: Any, is_channels_last: bool) -> Any:
     formats = {4: torch.channels_last, 5: torch.channels_last_3d}
 
     class Shown(TorchDispatchMode):  # type: ignore[misc]
-        """
-        Sees each operation on its way to a backend.
-        """
+        """Sees each operation on its way to a backend."""
 
         def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             if function is torch.ops.aten.convolution.default and args[0].device.type == "cpu":
@@ -87,16 +77,12 @@ def _mode(torch: Any, take: Any, is_channels_last: bool) -> Any:
 
 
 class Compiled:
-    """
-    What the code that torch's compiler writes calls: torch cannot show its operations while it compiles.
-    """
+    """What the code that torch's compiler writes calls: torch cannot show its operations while it compiles."""
 
     existing: Mapping[str, Sequence[str]] = {}
 
     def __init__(self) -> None:
-        """
-        Have the compiler show its code; it shows none where it takes a graph from its cache.
-        """
+        """Have the compiler show its code; it shows none where it takes a graph from its cache."""
         from torch._inductor import config
         from torch._inductor.graph import GraphLowering
 

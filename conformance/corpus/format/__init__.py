@@ -1,3 +1,1 @@
-"""
-The case format: YAML text becomes plain data, and every mistake a problem with its line.
-"""
+"""The case format: YAML text becomes plain data, and every mistake a problem with its line."""

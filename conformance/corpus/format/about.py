@@ -1,6 +1,4 @@
-"""
-What a case or a sweep says about itself: id, title, clauses, sources.
-"""
+"""What a case or a sweep says about itself: id, title, clauses, sources."""
 
 from __future__ import annotations
 
@@ -18,9 +16,7 @@ ABOUT = ("id", "title", "clauses", "catches", "why", "references", "since", "sup
 
 
 def read_about(reader: Reader, tree: Tree, nodes: dict[str, Node]) -> Plain:
-    """
-    Return what a case or a sweep says about itself; `places` has line and column of its keys.
-    """
+    """Return what a case or a sweep says about itself; `places` has line and column of its keys."""
     about: Plain = {"line": tree.line, "places": {}}
     for key in ABOUT:
         if key in nodes:
@@ -34,9 +30,7 @@ _EMPTY: dict[str, Any] = {"clauses": (), "catches": (), "references": ()}
 
 
 def read_id(node: Node) -> str:
-    """
-    Return an id: words in kebab-case, with dots between.
-    """
+    """Return an id: words in kebab-case, with dots between."""
     found = text(node)
     if not ID.fullmatch(found):
         raise Wrong(node, f"{found!r} is no id", "dotted kebab-case, such as conv1d.valid.window-slides")
@@ -69,9 +63,7 @@ def _once(node: Node, words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def read_references(reader: Reader, node: Node) -> tuple[tuple[str, str], ...]:
-    """
-    Return links and what they say.
-    """
+    """Return links and what they say."""
     return tuple(_reference(reader, mapping(item)) for item in sequence(node))
 
 

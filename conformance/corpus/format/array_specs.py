@@ -1,6 +1,4 @@
-"""
-Arrays as plain data, before they are built.
-"""
+"""Arrays as plain data, before they are built."""
 
 from __future__ import annotations
 

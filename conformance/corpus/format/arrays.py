@@ -1,6 +1,4 @@
-"""
-Arrays as they are written in case files, checked and made plain: shape, and numbers that the dtype holds.
-"""
+"""Arrays as they are written in case files, checked and made plain: shape, and numbers that the dtype holds."""
 
 from __future__ import annotations
 
@@ -55,9 +53,7 @@ def _read(reader: Reader, node: Node, dtype: str) -> Spec | None:
 
 
 def read_shape(node: Node) -> tuple[int, ...]:
-    """
-    Return the sizes of an array.
-    """
+    """Return the sizes of an array."""
     shape = integers(node)
     if any(size < 0 for size in shape):
         raise Wrong(node, "a negative size")

@@ -171,9 +171,7 @@ def read_call(
 
 
 def read_keys(reader: Reader, nodes: Mapping[str, Node], *, is_free: bool = False) -> Plain:
-    """
-    Return what the keys say that are not arrays; `is_free` takes any word of padding.
-    """
+    """Return what the keys say that are not arrays; `is_free` takes any word of padding."""
     readers = FREE_READERS if is_free else READERS
     read = {key: reader.attempt(readers[key], node) for key, node in nodes.items() if key in readers}
     return {key: value for key, value in read.items() if value is not None}
@@ -186,9 +184,7 @@ def _require(reader: Reader, present: Mapping[str, Any], at: Node) -> None:
 
 
 def checked_layout(call: Plain, at: Node) -> dict[str, str]:
-    """
-    Return the layouts of a call with that of the output, if they are those of its op.
-    """
+    """Return the layouts of a call with that of the output, if they are those of its op."""
     letters = OPS[call["op"]]
     layout = {"output": call["layout"].get("input", ""), **call["layout"]}
     spatial = SPATIAL[min(max(len(layout.get("input", "")) - 3, 0), 2)]
@@ -226,9 +222,7 @@ def _read_arrays(reader: Reader, nodes: Mapping[str, Node], call: Plain, at: Nod
 
 
 def letters_of(call: Plain, name: str) -> str:
-    """
-    Return the letters of an array's axes in the call's layout.
-    """
+    """Return the letters of an array's axes in the call's layout."""
     if name == "bias":
         return "O"
     letters: str = call["layout"]["output" if name == TARGET else name]
@@ -236,8 +230,6 @@ def letters_of(call: Plain, name: str) -> str:
 
 
 def dtype_of(call: Plain, name: str) -> str:
-    """
-    Return the dtype of an array of the call, or of its output.
-    """
+    """Return the dtype of an array of the call, or of its output."""
     dtype: str = call["dtype"].get(name, call["dtype"]["input"])
     return dtype

@@ -26,9 +26,7 @@ Document: TypeAlias = dict[str, Any]
 
 
 def read_file(content: bytes, path: str) -> tuple[Document, list[Problem]]:
-    """
-    Return what a case file holds, and everything wrong with it.
-    """
+    """Return what a case file holds, and everything wrong with it."""
     root, problems = parse(content, path)
     reader = Reader(path)
     document: Document = {"cases": [], "sweeps": []}
@@ -73,9 +71,7 @@ def _defaults(reader: Reader, tree: Tree) -> dict[str, Node]:
 
 
 def read_case(reader: Reader, node: Node, defaults: dict[str, Node]) -> Plain | None:
-    """
-    Return one case as plain data; None where its call or its expectation is wrong.
-    """
+    """Return one case as plain data; None where its call or its expectation is wrong."""
     tree = mapping(node)
     nodes = {**defaults, **tree.entries}
     is_fit = isinstance(nodes.get("op"), Scalar) and nodes["op"].text == "fit"  # type: ignore[union-attr]
@@ -106,9 +102,7 @@ def _with_expectation(
 
 
 def check(reader: Reader, nodes: dict[str, Node], at: Node, call: Plain) -> Plain | None:
-    """
-    Return the call with all its parameters; None, and notes, where they contradict each other.
-    """
+    """Return the call with all its parameters; None, and notes, where they contradict each other."""
     settled = geometry.settled(call)
     complaints = geometry.complaints(settled)
     for complaint in complaints:

@@ -1,6 +1,4 @@
-"""
-A case as a short block of YAML, from the nodes that it is written in.
-"""
+"""A case as a short block of YAML, from the nodes that it is written in."""
 
 from __future__ import annotations
 
@@ -21,9 +19,7 @@ FIRST = ("op", "layout", "dtype", "input", "kernel", "depthwise_kernel", "pointw
 
 
 def read(content: bytes, path: str) -> tuple[str, dict[str, str]]:
-    """
-    Return what a file of cases is about, and the excerpts of its literal cases by their ids.
-    """
+    """Return what a file of cases is about, and the excerpts of its literal cases by their ids."""
     root, _ = parse(content, path)
     assert root is not None
     tree = mapping(root)

@@ -38,9 +38,7 @@ NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Subject:
-    """
-    The call that an expectation speaks of, and what the cross-file checks will ask about.
-    """
+    """The call that an expectation speaks of, and what the cross-file checks will ask about."""
 
     call: Plain
     #: Settled, None where types alone were checked.
@@ -51,16 +49,12 @@ class Subject:
 
 
 def is_refusal(node: Node | None) -> bool:
-    """
-    Say whether an expectation is a refusal and nothing else.
-    """
+    """Say whether an expectation is a refusal and nothing else."""
     return isinstance(node, Tree) and "refusal" in node.entries
 
 
 def read_expectation(reader: Reader, node: Node, subject: Subject, *, is_alternative: bool = False) -> Plain | None:
-    """
-    Return the plain expectation at a node; None, and notes, where it is wrong.
-    """
+    """Return the plain expectation at a node; None, and notes, where it is wrong."""
     return reader.attempt(_read, reader, node, subject, is_alternative=is_alternative)
 
 

@@ -18,9 +18,7 @@ from .numbers import Unfit
 
 
 class Complaint(NamedTuple):
-    """
-    What is wrong with the value of one key of a call.
-    """
+    """What is wrong with the value of one key of a call."""
 
     key: str
     message: str
@@ -31,9 +29,7 @@ _ONES = ("strides", "dilations", "input_dilations")
 
 
 def settled(call: Plain) -> Plain:
-    """
-    Return the call with every parameter there, scalars spread over the spatial axes.
-    """
+    """Return the call with every parameter there, scalars spread over the spatial axes."""
     rank = len(call["layout"]["input"]) - 2
     full: Plain = {"padding": "valid", "padding_mode": "zeros", "groups": 1, "output_padding": 0, **call}
     for key in (*_ONES, "output_padding"):
@@ -46,24 +42,18 @@ def settled(call: Plain) -> Plain:
 
 
 def spatial(call: Plain) -> str:
-    """
-    Return the letters of the spatial axes.
-    """
+    """Return the letters of the spatial axes."""
     return SPATIAL[len(call["layout"]["input"]) - 3]
 
 
 def extents(call: Plain, name: str) -> dict[str, int]:
-    """
-    Return the sizes of an array by the letters of its axes.
-    """
+    """Return the sizes of an array by the letters of its axes."""
     spec: Spec = call["arrays"][name]
     return dict(zip(spec["letters"], spec["shape"], strict=True))
 
 
 def channels_out(call: Plain) -> int:
-    """
-    Return the number of output channels.
-    """
+    """Return the number of output channels."""
     if call["op"] == "depthwise_conv":
         kernel = extents(call, "kernel")
         return kernel["C"] * kernel["M"]
@@ -72,9 +62,7 @@ def channels_out(call: Plain) -> int:
 
 
 def lengths_out(call: Plain) -> tuple[int, ...]:
-    """
-    Return the spatial sizes of the output of a settled call.
-    """
+    """Return the spatial sizes of the output of a settled call."""
     return tuple(_length_out(call, axis, letter) for axis, letter in enumerate(spatial(call)))
 
 
@@ -115,18 +103,14 @@ def _transposed(length: int, window: int, stride: int, padding: str | tuple[tupl
 
 
 def shape_out(call: Plain) -> tuple[int, ...]:
-    """
-    Return the shape of the output of a settled call, in the layout of the output.
-    """
+    """Return the shape of the output of a settled call, in the layout of the output."""
     sizes = dict(zip(spatial(call), lengths_out(call), strict=True))
     sizes |= {"N": extents(call, "input")["N"], "C": channels_out(call)}
     return tuple(sizes[letter] for letter in call["layout"]["output"])
 
 
 def complaints(call: Plain) -> list[Complaint]:
-    """
-    Return everything that contradicts itself in a settled call; nothing where it has a meaning.
-    """
+    """Return everything that contradicts itself in a settled call; nothing where it has a meaning."""
     found = [*_ranks(call), *_sizes(call), *_words(call), *_padding(call), *_op(call)]
     more = (_channels, _storage, _empty_kernel, _nothing_to_copy, _dtypes, _densities, _accumulator)
     return found or [complaint for each in more for complaint in each(call)]
@@ -305,14 +289,10 @@ def _repeats(spec: Spec, axis: str) -> bool:
 
 
 def is_generated(call: Plain) -> bool:
-    """
-    Say whether an array of the call is generated, filled or one-hot, so that the reference may give the output.
-    """
+    """Say whether an array of the call is generated, filled or one-hot, so that the reference may give the output."""
     return any("values" not in spec for spec in call["arrays"].values())
 
 
 def size_out(call: Plain) -> int:
-    """
-    Return the number of elements of the output of a settled call.
-    """
+    """Return the number of elements of the output of a settled call."""
     return math.prod(shape_out(call))

@@ -42,9 +42,7 @@ class Asked(NamedTuple):
 
 
 def read_gradients(reader: Reader, node: Node, call: Plain) -> tuple[Asked, Plain] | None:
-    """
-    Return what is asked for beside an output, and the plain gradients by the names of arrays; None where it is wrong.
-    """
+    """Return what is asked for beside an output, and the plain gradients by the names of arrays; None where it is wrong."""
     entries = mapping(node)
     reader.keys(entries, (COTANGENT, *call["arrays"]), [COTANGENT])
     check_differentiable(node, call)
@@ -90,9 +88,7 @@ def read_second_order(reader: Reader, node: Node, call: Plain, asked: Asked | No
 
 
 def read_asked(reader: Reader, tree: Tree, call: Plain) -> Plain | None:
-    """
-    Return the base of a sweep with its cotangent, which follows the shape of each output, and what is asked for.
-    """
+    """Return the base of a sweep with its cotangent, which follows the shape of each output, and what is asked for."""
     reader.keys(tree, tree.entries, [COTANGENT, GRADIENTS])
     if not {COTANGENT, GRADIENTS} <= tree.entries.keys():
         return None
@@ -113,16 +109,12 @@ def _names(node: Node, call: Plain) -> str | tuple[str, ...]:
 
 
 def read_none(node: Node) -> str:
-    """
-    Return what the patch of a twin says of gradients: that it asks for none.
-    """
+    """Return what the patch of a twin says of gradients: that it asks for none."""
     return word(node, (NONE,), "choice of gradients of a twin")
 
 
 def check_differentiable(node: Node, call: Plain) -> None:
-    """
-    Raise Wrong where a call has no gradients, or the format no words for them.
-    """
+    """Raise Wrong where a call has no gradients, or the format no words for them."""
     for name in (*call["arrays"], "output"):
         if (dtype := dtype_of(call, name)) not in FLOATS:
             raise Wrong(node, f"gradients where {name} is {dtype}", "only real floating numbers have them")

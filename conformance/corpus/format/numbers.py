@@ -25,9 +25,7 @@ _HEX = re.compile(r"(-?)0x([0-9a-f]{1,40})(?:\.([0-9a-f]{1,300}))?p([-+]?\d{1,5}
 
 
 class Unfit(ValueError):
-    """
-    A number that is not one, or that its dtype cannot hold.
-    """
+    """A number that is not one, or that its dtype cannot hold."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -103,9 +101,7 @@ def from_integer(value: int, dtype: str) -> Real:
 
 
 def integer_range(dtype: str) -> tuple[int, int]:
-    """
-    Return the least and the largest element of an integer dtype.
-    """
+    """Return the least and the largest element of an integer dtype."""
     bits = int(dtype.removeprefix("u").removeprefix("int"))
     return (0, 2**bits - 1) if dtype.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 

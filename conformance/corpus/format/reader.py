@@ -1,6 +1,4 @@
-"""
-Typed values out of the nodes of a tree; what is wrong is collected, with its place.
-"""
+"""Typed values out of the nodes of a tree; what is wrong is collected, with its place."""
 
 from __future__ import annotations
 
@@ -19,9 +17,7 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
 class Wrong(Exception):
-    """
-    A node that is not what its place in the format asks for.
-    """
+    """A node that is not what its place in the format asks for."""
 
     def __init__(self, node: Node, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -31,24 +27,18 @@ class Wrong(Exception):
 
 
 class Reader:
-    """
-    Collects the problems of one file.
-    """
+    """Collects the problems of one file."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.problems: list[Problem] = []
 
     def note(self, node: Node, message: str, hint: str = "") -> None:
-        """
-        Write down what is wrong at a node.
-        """
+        """Write down what is wrong at a node."""
         self.problems.append(Problem(path=self.path, line=node.line, column=node.column, message=message, hint=hint))
 
     def attempt(self, read: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T | None:
-        """
-        Return what `read` returns; None, and a note, where the node is wrong.
-        """
+        """Return what `read` returns; None, and a note, where the node is wrong."""
         try:
             return read(*args, **kwargs)
         except Wrong as wrong:
@@ -56,9 +46,7 @@ class Reader:
             return None
 
     def keys(self, node: Mapping, known: Collection[str], required: Iterable[str] = ()) -> None:
-        """
-        Note the keys of a mapping that are unknown, and those that it lacks.
-        """
+        """Note the keys of a mapping that are unknown, and those that it lacks."""
         for key in node.keys.keys() - known:
             self.note(node.keys[key], f"unknown key {key!r}", _hint(key, known))
         for key in required:
@@ -73,34 +61,26 @@ def _hint(key: str, known: Collection[str]) -> str:
 
 
 def listed(words: Iterable[str]) -> str:
-    """
-    Return words as a list for a reader.
-    """
+    """Return words as a list for a reader."""
     return ", ".join(words)
 
 
 def mapping(node: Node) -> Mapping:
-    """
-    Return the node if it is a mapping.
-    """
+    """Return the node if it is a mapping."""
     if not isinstance(node, Mapping):
         raise Wrong(node, f"expected a mapping, not {said(node)}")
     return node
 
 
 def sequence(node: Node) -> list[Node]:
-    """
-    Return the items of the node if it is a list.
-    """
+    """Return the items of the node if it is a list."""
     if not isinstance(node, Sequence):
         raise Wrong(node, f"expected a list, not {said(node)}", "put it in brackets")
     return node.items
 
 
 def text(node: Node) -> str:
-    """
-    Return the text of a scalar that no reader of YAML takes for a number or a truth value.
-    """
+    """Return the text of a scalar that no reader of YAML takes for a number or a truth value."""
     if not isinstance(node, Scalar):
         raise Wrong(node, f"expected a text, not {said(node)}")
     if node.is_plain and _LIKE_A_NUMBER.fullmatch(node.text):
@@ -116,9 +96,7 @@ _LIKE_A_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?")
 
 
 def integer(node: Node) -> int:
-    """
-    Return a size or another whole number of at most ten digits.
-    """
+    """Return a size or another whole number of at most ten digits."""
     if not isinstance(node, Scalar):
         raise Wrong(node, f"expected an integer, not {said(node)}")
     if not node.is_plain or not _INTEGER.fullmatch(node.text):
@@ -128,16 +106,12 @@ def integer(node: Node) -> int:
 
 
 def integers(node: Node) -> tuple[int, ...]:
-    """
-    Return a list of whole numbers.
-    """
+    """Return a list of whole numbers."""
     return tuple(map(integer, sequence(node)))
 
 
 def word(node: Node, known: Collection[str], what: str) -> str:
-    """
-    Return one of the known words.
-    """
+    """Return one of the known words."""
     if not isinstance(node, Scalar):
         raise Wrong(node, f"expected {what}, not {said(node)}", f"known: {listed(known)}")
     if node.text not in known:
@@ -147,27 +121,21 @@ def word(node: Node, known: Collection[str], what: str) -> str:
 
 
 def any_word(node: Node, what: str) -> str:
-    """
-    Return a word, known or not.
-    """
+    """Return a word, known or not."""
     if not isinstance(node, Scalar) or not _WORD.fullmatch(node.text):
         raise Wrong(node, f"expected {what}, not {said(node)}", "a word")
     return node.text
 
 
 def said(node: Node) -> str:
-    """
-    Return what a node is, for a message.
-    """
+    """Return what a node is, for a message."""
     if isinstance(node, Scalar):
         return repr(node.text)
     return "a list" if isinstance(node, Sequence) else "a mapping"
 
 
 def written(node: Node) -> str:
-    """
-    Return a node as YAML in one line.
-    """
+    """Return a node as YAML in one line."""
     if isinstance(node, Scalar):
         return node.text if node.is_plain else f'"{node.text}"'
     if isinstance(node, Sequence):

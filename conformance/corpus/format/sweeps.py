@@ -1,6 +1,4 @@
-"""
-Sweeps as they are written in case files, made plain: a base call, axes with their values, rules.
-"""
+"""Sweeps as they are written in case files, made plain: a base call, axes with their values, rules."""
 
 from __future__ import annotations
 
@@ -51,9 +49,7 @@ def read_sweep(reader: Reader, node: Node, defaults: dict[str, Node]) -> Plain |
 
 
 def _chosen(tree: Tree) -> dict[str, int]:
-    """
-    Return which combinations are taken: `strength` of a covering array or a number of `draws`; every one if neither.
-    """
+    """Return which combinations are taken: `strength` of a covering array or a number of `draws`; every one if neither."""
     found: dict[str, int] = {key: integer(tree.entries[key]) for key in ("strength", "draws") if key in tree.entries}
     if len(found) > 1:
         raise Wrong(tree.entries["draws"], "strength and draws", "one of them, or neither for every combination")
@@ -147,9 +143,7 @@ def _where(node: Node) -> tuple[str, ...]:
 
 
 def label(node: Node, between: str = "x") -> str:
-    """
-    Return the value of an axis as it stands in ids: `3`, `2x1`, `1:2x0:1`, `NWC.WIO`.
-    """
+    """Return the value of an axis as it stands in ids: `3`, `2x1`, `1:2x0:1`, `NWC.WIO`."""
     if isinstance(node, Scalar):
         return node.text
     if isinstance(node, Tree):
@@ -158,9 +152,7 @@ def label(node: Node, between: str = "x") -> str:
 
 
 def stored(node: Node) -> str:
-    """
-    Return a storage as it stands in ids: `strided`, `input:strided.kernel:offset`, `broadcast:N`.
-    """
+    """Return a storage as it stands in ids: `strided`, `input:strided.kernel:offset`, `broadcast:N`."""
     if isinstance(node, Tree):
         return ".".join(f"{name}:{stored(value)}" for name, value in node.entries.items())
     return label(node)

@@ -1,6 +1,4 @@
-"""
-Trainings as they are written (`op: fit`), made plain: a convolution with a target, and what is expected of its kernel.
-"""
+"""Trainings as they are written (`op: fit`), made plain: a convolution with a target, and what is expected of its kernel."""
 
 from __future__ import annotations
 
@@ -33,9 +31,7 @@ MOST_STEPS = 10_000
 
 
 def read_training(reader: Reader, nodes: Mapping[str, Node], at: Node, call: Plain) -> Plain:
-    """
-    Return the convolution of a training with its target, and its terms where all of them are right.
-    """
+    """Return the convolution of a training with its target, and its terms where all of them are right."""
     arrays = dict(call["arrays"])
     target = arrays.pop(TARGET)
     found = {**call, "op": "conv", "arrays": arrays, TARGET: target}
@@ -112,9 +108,7 @@ def _steps(node: Node) -> int:
 
 
 def read_fit(reader: Reader, node: Node, call: Plain) -> Plain | None:
-    """
-    Return the plain expectation of a training: kernels and losses on its way, and where it ends.
-    """
+    """Return the plain expectation of a training: kernels and losses on its way, and where it ends."""
     before = len(reader.problems)
     entries = reader.attempt(mapping, node)
     if entries is None:

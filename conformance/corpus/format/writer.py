@@ -1,6 +1,4 @@
-"""
-A call as a case of the corpus, in YAML.
-"""
+"""A call as a case of the corpus, in YAML."""
 
 from __future__ import annotations
 

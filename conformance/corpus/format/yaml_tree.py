@@ -23,9 +23,7 @@ TOO_DEEP = f"nested deeper than {DEPTH} levels"
 
 
 class Scalar(NamedTuple):
-    """
-    A text; `is_plain` if it was written without quotes.
-    """
+    """A text; `is_plain` if it was written without quotes."""
 
     line: int
     column: int
@@ -34,9 +32,7 @@ class Scalar(NamedTuple):
 
 
 class Sequence(NamedTuple):
-    """
-    A list of nodes.
-    """
+    """A list of nodes."""
 
     line: int
     column: int
@@ -44,9 +40,7 @@ class Sequence(NamedTuple):
 
 
 class Mapping(NamedTuple):
-    """
-    Nodes by key; `keys` has the place of each key.
-    """
+    """Nodes by key; `keys` has the place of each key."""
 
     line: int
     column: int
@@ -129,9 +123,7 @@ class _Stop(Exception):
 
 
 class _Builder:
-    """
-    Takes events one by one; the open sequences and mappings are a stack.
-    """
+    """Takes events one by one; the open sequences and mappings are a stack."""
 
     def __init__(self, path: str, fine: tuple[str, ...]) -> None:
         self.path = path
@@ -255,9 +247,7 @@ _COMPILED = [(re.compile(pattern), message, hint) for pattern, message, hint in 
 
 @lru_cache(maxsize=65536)
 def surprise(text: str) -> tuple[str, str] | None:
-    """
-    Return a message and a hint if readers of YAML do not agree what the plain scalar `text` is, else None.
-    """
+    """Return a message and a hint if readers of YAML do not agree what the plain scalar `text` is, else None."""
     if _FINE.fullmatch(text) and text not in ("null", "Null", "true", "True", "false", "False", "Infinity", "infinity"):
         return None
     for pattern, message, hint in _COMPILED:

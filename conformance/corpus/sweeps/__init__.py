@@ -1,3 +1,1 @@
-"""
-The points of a sweep: axes and their values, covering arrays, and literal cases at production sizes.
-"""
+"""The points of a sweep: axes and their values, covering arrays, and literal cases at production sizes."""

@@ -1,6 +1,4 @@
-"""
-The axes of sweeps: what a value of each does to a plain call, and what follows from it.
-"""
+"""The axes of sweeps: what a value of each does to a plain call, and what follows from it."""
 
 from __future__ import annotations
 
@@ -158,9 +156,7 @@ def _follow(call: Plain) -> None:
 
 
 def _thin(call: Plain) -> None:
-    """
-    Give an input whose density is `fit` the one under which S keeps its limit: few terms stay whole, many are thinned.
-    """
+    """Give an input whose density is `fit` the one under which S keeps its limit: few terms stay whole, many are thinned."""
     spec: Spec = call["arrays"]["input"]
     if spec.get("density") == FIT:
         share = SHARE * STRUCTURE_LIMIT.get(dtype_of(call, "input"), math.inf) / max(_expected(call), 1.0)

@@ -45,9 +45,7 @@ def pairs(sizes: Sequence[int], is_wanted: Wanted, seed: int) -> Iterator[Row]:
 
 
 def drawn(sizes: Sequence[int], count: int, seed: int) -> Iterator[Row]:
-    """
-    Yield `count` different rows, each value drawn with equal chance; fewer where there are no more.
-    """
+    """Yield `count` different rows, each value drawn with equal chance; fewer where there are no more."""
     chance, seen = Chance(seed), set[Row]()
     most = 1
     for size in sizes:
@@ -60,24 +58,18 @@ def drawn(sizes: Sequence[int], count: int, seed: int) -> Iterator[Row]:
 
 
 class Chance:
-    """
-    The format's generator: x <- 16807 * x mod (2**31 - 1), of which the first draw is discarded.
-    """
+    """The format's generator: x <- 16807 * x mod (2**31 - 1), of which the first draw is discarded."""
 
     def __init__(self, seed: int) -> None:
         self._x = seed * MULTIPLIER % MODULUS
 
     def below(self, count: int) -> int:
-        """
-        Return a whole number from 0 to `count` - 1.
-        """
+        """Return a whole number from 0 to `count` - 1."""
         self._x = self._x * MULTIPLIER % MODULUS
         return self._x * count // MODULUS
 
     def shuffled(self, items: Sequence[int]) -> list[int]:
-        """
-        Return the items in another order, by drawing one after the other.
-        """
+        """Return the items in another order, by drawing one after the other."""
         left = list(items)
         return [left.pop(self.below(len(left))) for _ in items]
 
@@ -97,32 +89,24 @@ class Pairs:
         self._open = [everything & ~_bits(self.values[self.axis[value]]) for value in range(starts[-1])]
 
     def first(self) -> tuple[int, int] | None:
-        """
-        Return the first pair left, if there is one.
-        """
+        """Return the first pair left, if there is one."""
         for value, others in enumerate(self._open):
             if others:
                 return value, (others & -others).bit_length() - 1
         return None
 
     def new(self, value: int, chosen: int) -> int:
-        """
-        Return how many of the chosen values (as bits) a value has not met.
-        """
+        """Return how many of the chosen values (as bits) a value has not met."""
         return (self._open[value] & chosen).bit_count()
 
     def strike(self, pair: tuple[int, int]) -> None:
-        """
-        Take a pair out.
-        """
+        """Take a pair out."""
         one, other = pair
         self._open[one] &= ~(1 << other)
         self._open[other] &= ~(1 << one)
 
     def meet(self, row: Row) -> None:
-        """
-        Take the pairs of a row out.
-        """
+        """Take the pairs of a row out."""
         values = [self.values[axis][at] for axis, at in enumerate(row)]
         for pair in combinations(values, 2):
             self.strike(pair)

@@ -1,6 +1,4 @@
-"""
-The points of sweeps: calls by value, with what the reference and the clauses expect of them.
-"""
+"""The points of sweeps: calls by value, with what the reference and the clauses expect of them."""
 
 from __future__ import annotations
 
@@ -34,9 +32,7 @@ Twin: TypeAlias = "str | Mapping[str, Any]"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Point:
-    """
-    One point of a sweep: its id, its plain call, and the implementation-defined clauses that apply to it.
-    """
+    """One point of a sweep: its id, its plain call, and the implementation-defined clauses that apply to it."""
 
     id: str
     call: Plain
@@ -44,9 +40,7 @@ class Point:
 
 
 class Contradiction(ValueError):
-    """
-    A point that no rule of `where` leaves out has no meaning.
-    """
+    """A point that no rule of `where` leaves out has no meaning."""
 
 
 def points(sweep: Plain, clauses: Mapping[str, Clause], left_out: Counter[str] | None = None) -> Iterator[Point]:
@@ -72,9 +66,7 @@ def points(sweep: Plain, clauses: Mapping[str, Clause], left_out: Counter[str] |
 
 
 class Space:
-    """
-    The combinations of a sweep's axes, each built once, and which of them its rules want.
-    """
+    """The combinations of a sweep's axes, each built once, and which of them its rules want."""
 
     def __init__(self, sweep: Plain, left_out: Counter[str]) -> None:
         self._sweep = sweep
@@ -83,9 +75,7 @@ class Space:
         self._known: dict[Row, tuple[str, Plain, Call] | None] = {}
 
     def find(self, row: Row) -> tuple[str, Plain, Call] | None:
-        """
-        Return the text, the plain call and the call, whose arrays may be hollow, of a combination; None if not wanted.
-        """
+        """Return the text, the plain call and the call, whose arrays may be hollow, of a combination; None if not wanted."""
         if row not in self._known:
             self._known[row] = self._built(row)
         return self._known[row]
@@ -124,16 +114,12 @@ def _covering(sweep: Plain, space: Space, sizes: Sequence[int], seed: int) -> Se
 
 
 def is_asked(clause: Clause) -> bool:
-    """
-    Say whether a clause leaves a choice for whatever cites it.
-    """
+    """Say whether a clause leaves a choice for whatever cites it."""
     return bool(clause.alternatives) and not clause.when
 
 
 def choices(call: Call, clauses: Mapping[str, Clause]) -> tuple[Clause, ...]:
-    """
-    Return the clauses that leave a choice for a call: those in force of which every rule of `when` holds.
-    """
+    """Return the clauses that leave a choice for a call: those in force of which every rule of `when` holds."""
     chosen = (clause for clause in clauses.values() if clause.when and not clause.superseded_by)
     return tuple(clause for clause in chosen if all(RULES[rule](call) for rule in clause.when))
 
@@ -165,9 +151,7 @@ def _check_twins(plain: Plain, clauses: tuple[Clause, ...], text: str) -> None:
 
 
 def hollow(plain: Plain) -> Call:
-    """
-    Return a call for its shapes and parameters, without drawing its numbers where nothing hangs on them.
-    """
+    """Return a call for its shapes and parameters, without drawing its numbers where nothing hangs on them."""
     from ..builder import build_call
 
     return build_call(plain, _hollow)
@@ -251,9 +235,7 @@ def _differentiated(call: Call, switches: frozenset[str]) -> dict[str, Any]:
 def refusals_under(
     clauses: tuple[Clause, ...], twin_of: Callable[[Twin], Call], firm: Callable[[Twin], Twin] = lambda twin: twin
 ) -> dict[str, Expectation]:
-    """
-    Return the ways to refuse a call that clauses leave, by their names.
-    """
+    """Return the ways to refuse a call that clauses leave, by their names."""
     from ...core import Refusal
 
     twins = ((name, firm(twin)) for name, twin in _refused(clauses))

@@ -1,6 +1,4 @@
-"""
-Samples that are mixed, missing or in another order.
-"""
+"""Samples that are mixed, missing or in another order."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-A bias that is lost, counted otherwise or added along another axis.
-"""
+"""A bias that is lost, counted otherwise or added along another axis."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-Input channels and filters that are left out, or in another order.
-"""
+"""Input channels and filters that are left out, or in another order."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-Groups that read or produce other channels, also those of depthwise and separable convolutions.
-"""
+"""Groups that read or produce other channels, also those of depthwise and separable convolutions."""
 
 from __future__ import annotations
 
@@ -17,9 +15,7 @@ from .kinds import Candidate, Cause
 
 
 def dealt(count: int, hands: int) -> Array:
-    """
-    Return the numbers of `count` channels in the order in which they come if they are dealt to so many in turn.
-    """
+    """Return the numbers of `count` channels in the order in which they come if they are dealt to so many in turn."""
     return np.arange(count).reshape(-1, hands).T.reshape(-1)
 
 

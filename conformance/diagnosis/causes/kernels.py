@@ -1,6 +1,4 @@
-"""
-Taps at the wrong places, missing or counted otherwise.
-"""
+"""Taps at the wrong places, missing or counted otherwise."""
 
 from __future__ import annotations
 
@@ -59,9 +57,7 @@ def _permuted(it: Subject, order: tuple[int, ...]) -> Iterator[Interpretation]:
 
 
 def misread(array: Array, order: Sequence[int]) -> Array:
-    """
-    Return an array whose memory is read as if its axes stood in another order.
-    """
+    """Return an array whose memory is read as if its axes stood in another order."""
     read = np.ascontiguousarray(array).reshape([array.shape[axis] for axis in order])
     return read.transpose([list(order).index(axis) for axis in range(array.ndim)])
 
@@ -99,9 +95,7 @@ def _taps_and_channels_swapped(it: Subject) -> Iterator[Interpretation]:
 
 
 def alone(kernel: Array, tap: Sequence[int]) -> Array:
-    """
-    Return a kernel (O, I, space) with zeros in all taps but one.
-    """
+    """Return a kernel (O, I, space) with zeros in all taps but one."""
     index: tuple[Any, ...] = (slice(None), slice(None), *tap)
     kept = np.zeros_like(kernel)
     kept[index] = kernel[index]

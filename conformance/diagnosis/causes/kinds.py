@@ -1,6 +1,4 @@
-"""
-What a cause is.
-"""
+"""What a cause is."""
 
 from __future__ import annotations
 
@@ -15,9 +13,7 @@ from ..interpretation import Interpretation
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Returned:
-    """
-    An array as the target returns it: in the layout and the dtype of its result, whatever the call asks for.
-    """
+    """An array as the target returns it: in the layout and the dtype of its result, whatever the call asks for."""
 
     array: Array
 

@@ -1,6 +1,4 @@
-"""
-Arrays that are read or returned with their axes in another order, or from other places in memory.
-"""
+"""Arrays that are read or returned with their axes in another order, or from other places in memory."""
 
 from __future__ import annotations
 
@@ -20,16 +18,12 @@ KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
 def kernels(it: Subject) -> list[str]:
-    """
-    Return the names of the kernels of a call.
-    """
+    """Return the names of the kernels of a call."""
     return [name for name in KERNELS if getattr(it.call, name) is not None]
 
 
 def reread(it: Subject, change: Callable[[str, Array], Array], *names: str) -> Subject:
-    """
-    Return a subject some of whose arrays are others, given in the call's own layout and of the same shape.
-    """
+    """Return a subject some of whose arrays are others, given in the call's own layout and of the same shape."""
     arrays = {name: wide(it.call, change(name, it.call.array(name))) for name in names}
     made = it
     for name, array in arrays.items():

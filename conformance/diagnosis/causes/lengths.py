@@ -1,6 +1,4 @@
-"""
-Outputs of another length, and places at the ends that are not computed.
-"""
+"""Outputs of another length, and places at the ends that are not computed."""
 
 from __future__ import annotations
 

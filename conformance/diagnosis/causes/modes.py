@@ -1,6 +1,4 @@
-"""
-Borders that are filled by another mode, or not everywhere.
-"""
+"""Borders that are filled by another mode, or not everywhere."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-Numbers of another dtype, rounded, wrapped or clipped at another time; and what is not finite.
-"""
+"""Numbers of another dtype, rounded, wrapped or clipped at another time; and what is not finite."""
 
 from __future__ import annotations
 
@@ -42,9 +40,7 @@ def _through(it: Subject, dtype: str) -> Array:
 
 
 def cast(array: Array, dtype: str) -> Array:
-    """
-    Return an array in another dtype, of complex numbers the real parts where it is real.
-    """
+    """Return an array in another dtype, of complex numbers the real parts where it is real."""
     wanted = numpy_type(dtype)
     return (array.real if array.dtype.kind == "c" and wanted.kind != "c" else array).astype(wanted)
 

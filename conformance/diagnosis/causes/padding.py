@@ -1,6 +1,4 @@
-"""
-Padding of another amount, at another end, of another axis or of other numbers.
-"""
+"""Padding of another amount, at another end, of another axis or of other numbers."""
 
 from __future__ import annotations
 

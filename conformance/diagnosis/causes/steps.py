@@ -1,6 +1,4 @@
-"""
-Strides, dilations and input dilations that are ignored, exchanged or applied at the wrong time.
-"""
+"""Strides, dilations and input dilations that are ignored, exchanged or applied at the wrong time."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-What only transposed convolutions do wrong: crop, output padding, and what stands between contributions.
-"""
+"""What only transposed convolutions do wrong: crop, output padding, and what stands between contributions."""
 
 from __future__ import annotations
 

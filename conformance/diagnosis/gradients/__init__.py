@@ -1,3 +1,1 @@
-"""
-Diagnosis of gradients: which cause of the glossary gives the gradient that a target returned.
-"""
+"""Diagnosis of gradients: which cause of the glossary gives the gradient that a target returned."""

@@ -22,9 +22,7 @@ from ..interpretation import Stage, windows
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Way:
-    """
-    A single convolution, its input (N, C, space) and the cotangent of its output (N, O, space).
-    """
+    """A single convolution, its input (N, C, space) and the cotangent of its output (N, O, space)."""
 
     input: Array
     stage: Stage
@@ -66,9 +64,7 @@ class Way:
         return np.asarray(self.cotangent.sum(axis=(0, *range(2, self.cotangent.ndim))))
 
     def to(self, name: str) -> Array:
-        """
-        Return the gradient of the array of that name.
-        """
+        """Return the gradient of the array of that name."""
         return {"input": self.to_input, "kernel": self.to_kernel, "bias": self.to_bias}[name]
 
     def by(self, **changes: Any) -> Way:
@@ -96,8 +92,6 @@ def _places(axes: tuple[Axis, ...]) -> tuple[Array, ...]:
 
 
 def way(it: Subject, cotangent: Array) -> Way:
-    """
-    Return the way back through a call of one stage; `cotangent` is in canonical order.
-    """
+    """Return the way back through a call of one stage; `cotangent` is in canonical order."""
     (stage,) = it.right.stages
     return Way(input=it.input, stage=stage, cotangent=cotangent)

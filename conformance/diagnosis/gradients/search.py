@@ -1,6 +1,4 @@
-"""
-Which causes of the glossary give exactly the gradient that a target returned.
-"""
+"""Which causes of the glossary give exactly the gradient that a target returned."""
 
 from __future__ import annotations
 

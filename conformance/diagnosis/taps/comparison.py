@@ -1,6 +1,4 @@
-"""
-The products of a call as a target makes them, beside those of the definition.
-"""
+"""The products of a call as a target makes them, beside those of the definition."""
 
 from __future__ import annotations
 
@@ -19,9 +17,7 @@ from .tap_map import NOTHING, UNKNOWN, TapMap
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Comparison:
-    """
-    The maps of a call as they were `seen` and as they are `right`, and what the call returned and should have.
-    """
+    """The maps of a call as they were `seen` and as they are `right`, and what the call returned and should have."""
 
     call: Call
     seen: TapMap
@@ -84,9 +80,7 @@ class Comparison:
         return np.broadcast_to(np.asarray(bound), self.expected.shape).reshape(-1)
 
     def parts(self) -> tuple[Part, ...]:
-        """
-        Return what is the matter with products, kind by kind.
-        """
+        """Return what is the matter with products, kind by kind."""
         return tuple(self._part(name, self.kinds == at) for at, name in enumerate(KINDS) if (self.kinds == at).any())
 
     def _part(self, kind: str, which: Array) -> Part:
@@ -129,9 +123,7 @@ class Comparison:
 
 
 def index(place: int, shape: tuple[int, ...]) -> str:
-    """
-    Return a place in a flat array as the index that it has in one of a shape.
-    """
+    """Return a place in a flat array as the index that it has in one of a shape."""
     return f"({', '.join(str(int(each)) for each in np.unravel_index(place, shape))})"
 
 

@@ -1,6 +1,4 @@
-"""
-What a target does with the products of one call, as probes show it.
-"""
+"""What a target does with the products of one call, as probes show it."""
 
 from __future__ import annotations
 
@@ -30,9 +28,7 @@ class Part:
     by: str = ""
 
     def text(self, products: int) -> str:
-        """
-        Return it in words, of so many products.
-        """
+        """Return it in words, of so many products."""
         be, end = ("is", "s") if self.count == 1 else ("are", "")
         what = {
             "lost": f"{be} lost",
@@ -84,17 +80,13 @@ class TapAudit:
 
 
 def audit_to_line(found: TapAudit) -> dict[str, Any]:
-    """
-    Return an audit as the record's line.
-    """
+    """Return an audit as the record's line."""
     parts = [vars(each) for each in found.parts]
     return {"tap_audit": {**vars(found), "parts": parts, "picture": list(found.picture)}}
 
 
 def audit_from_line(line: Mapping[str, Any]) -> TapAudit:
-    """
-    Return the audit that a record's line says.
-    """
+    """Return the audit that a record's line says."""
     said = line["tap_audit"]
     parts = tuple(Part(**each) for each in said["parts"])
     return TapAudit(**{**said, "parts": parts, "picture": tuple(said["picture"])})

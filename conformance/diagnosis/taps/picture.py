@@ -1,6 +1,4 @@
-"""
-A picture in characters: which taps take which elements of the input, as it should be and as it is.
-"""
+"""A picture in characters: which taps take which elements of the input, as it should be and as it is."""
 
 from __future__ import annotations
 
@@ -19,9 +17,7 @@ DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def picture(of: Comparison) -> list[str]:
-    """
-    Return the taps of the first output that differs, in the plane of the input in which it does.
-    """
+    """Return the taps of the first output that differs, in the plane of the input in which it does."""
     call, output = of.call, int(np.argmax(of.differs.any(axis=0)))
     tap = int(np.argmax(of.differs[:, output]))
     taken = [int(each.reads[tap, output]) for each in (of.right, of.seen) if each.reads[tap, output] >= 0]

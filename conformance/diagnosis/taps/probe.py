@@ -1,6 +1,4 @@
-"""
-The audit of one call: its probes are asked of a target and of the reference, and what they show is compared.
-"""
+"""The audit of one call: its probes are asked of a target and of the reference, and what they show is compared."""
 
 from __future__ import annotations
 
@@ -35,9 +33,7 @@ def audit(call: Call, ask: Ask) -> TapAudit | None:
 
 
 def compared(call: Call, ask: Ask) -> Comparison | None:
-    """
-    Return the products of a call as `ask` makes them beside those of the definition, None where probes cannot tell.
-    """
+    """Return the products of a call as `ask` makes them beside those of the definition, None where probes cannot tell."""
     try:
         expected = reference.evaluate(call)
     except reference.Undefined:

@@ -47,9 +47,7 @@ class TapMap:
     offset: Array
 
     def sums(self, call: Call) -> Array:
-        """
-        Return what the map makes of a call, in double precision (M); NaN where a product is not known.
-        """
+        """Return what the map makes of a call, in double precision (M); NaN where a product is not known."""
         kernel = _wide(call.array("kernel").reshape(-1)[self.taps])[:, None]
         x = _wide(call.input.reshape(-1))
         with np.errstate(all="ignore"):
@@ -74,9 +72,7 @@ class Probes:
         return 1 + len(self.taps) * len(self.codes)
 
     def calls(self) -> Iterator[Call]:
-        """
-        Yield the calls.
-        """
+        """Yield the calls."""
         x, kernel = self.call.input, self.call.array("kernel")
         yield replace(self.call, input=np.zeros_like(x), kernel=np.zeros_like(kernel))
         bare = self.call if self.call.bias is None else replace(self.call, bias=np.zeros_like(self.call.bias))
@@ -88,9 +84,7 @@ class Probes:
                 yield replace(bare, input=coded, kernel=one.reshape(kernel.shape))
 
     def decoded(self, answers: Sequence[Array]) -> TapMap:
-        """
-        Return the map that gave these answers, arrays of one shape in the order of the calls.
-        """
+        """Return the map that gave these answers, arrays of one shape in the order of the calls."""
         first, *others = (_wide(each).reshape(-1) for each in answers)
         book, many = Codebook(self.codes, bits(self.call)), len(self.codes)
         found = [book.looked_up(others[at : at + many]) for at in range(0, len(others), many)]
@@ -99,9 +93,7 @@ class Probes:
 
 
 class Codebook:
-    """
-    Which element of the input has which numbers in the probes: they are digits of one key.
-    """
+    """Which element of the input has which numbers in the probes: they are digits of one key."""
 
     def __init__(self, codes: Array, bits: int) -> None:
         self._base = 4 << bits
@@ -110,9 +102,7 @@ class Codebook:
         self._sorted = keys[self._order]
 
     def looked_up(self, rows: Sequence[Array]) -> tuple[Array, Array]:
-        """
-        Return the element that has the numbers of each column (M), and the weight that it has them with.
-        """
+        """Return the element that has the numbers of each column (M), and the weight that it has them with."""
         given = np.stack(rows)
         seen, is_zero = given.real, (given == 0).all(axis=0)
         is_whole = (np.isfinite(given) & (given == np.rint(seen)) & (np.abs(seen) < self._base)).all(axis=0)
@@ -131,9 +121,7 @@ class Codebook:
 
 
 def probes(call: Call, outputs: int) -> Probes | None:
-    """
-    Return the probes of a call with so many outputs, None where its arrays cannot hold numbers that say their place.
-    """
+    """Return the probes of a call with so many outputs, None where its arrays cannot hold numbers that say their place."""
     if call.kernel is None or not bits(call) or not call.input.size or not call.kernel.size or _is_shared(call):
         return None
     many = max(2, math.ceil((math.log2(call.input.size) + 13) / bits(call)))
@@ -146,9 +134,7 @@ def probes(call: Call, outputs: int) -> Probes | None:
 
 
 def plain(call: Call) -> Call:
-    """
-    Return a call that asks for its output alone.
-    """
+    """Return a call that asks for its output alone."""
     return replace(
         call,
         cotangent=None,
@@ -161,9 +147,7 @@ def plain(call: Call) -> Call:
 
 
 def bits(call: Call) -> int:
-    """
-    Return how many bits a whole number has that every array of the call holds; 0 where no probe can be made.
-    """
+    """Return how many bits a whole number has that every array of the call holds; 0 where no probe can be made."""
     names = {call.dtype_of(name) for name in ("input", "kernel", "output")}
     if not names <= BITS.keys() | OTHER_BITS:
         return 0

@@ -1,6 +1,4 @@
-"""
-The faults that the evaluator can be given, by the names of the glossary.
-"""
+"""The faults that the evaluator can be given, by the names of the glossary."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-Faults in the batch.
-"""
+"""Faults in the batch."""
 
 from __future__ import annotations
 

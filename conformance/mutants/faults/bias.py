@@ -1,6 +1,4 @@
-"""
-Faults in the bias.
-"""
+"""Faults in the bias."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-Faults in the gradient of the bias.
-"""
+"""Faults in the gradient of the bias."""
 
 from __future__ import annotations
 
@@ -16,9 +14,7 @@ from .gradient_parts import tail, without
 
 
 def _of(change: Callable[[Array], Array]) -> BackEdit:
-    """
-    Sum another cotangent over samples and places.
-    """
+    """Sum another cotangent over samples and places."""
     return by_bias(lambda call, g, found: np.asarray(change(g).sum((0, *range(2, g.ndim)))))
 
 

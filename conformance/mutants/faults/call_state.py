@@ -1,6 +1,4 @@
-"""
-Faults in compiled calls, and in what a function remembers from call to call.
-"""
+"""Faults in compiled calls, and in what a function remembers from call to call."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-Faults in taps, channels and filters.
-"""
+"""Faults in taps, channels and filters."""
 
 from __future__ import annotations
 
@@ -64,9 +62,7 @@ def _spatial_rolled(w: Array, said: Told) -> Array:
 
 
 def _weights_of(select: Callable[[int], slice]) -> Callable[[Array, Told], Array]:
-    """
-    Leave out some input channels of each group: their weights are zero.
-    """
+    """Leave out some input channels of each group: their weights are zero."""
 
     def change(w: Array, said: Told) -> Array:
         w = w.copy()
@@ -129,9 +125,7 @@ def _divided(y: Array, count: int) -> Array:
 
 
 def sums_over(do: Stages, change: Callable[[Array, Array], Array]) -> Stages:
-    """
-    Change sums, knowing the kernel.
-    """
+    """Change sums, knowing the kernel."""
     return replace(
         do,
         contract=lambda x, w, axes, said: change(do.contract(x, w, axes, said), w),
@@ -150,9 +144,7 @@ def _without_last_channel(w: Array) -> Array:
 
 
 def _pointwise(change: Callable[[Array], Array]) -> Edit:
-    """
-    A fast way for kernels of one tap that changes the kernel.
-    """
+    """A fast way for kernels of one tap that changes the kernel."""
 
     def edit(do: Stages) -> Stages:
         def contract(x: Array, w: Array, axes: Sequence[Axis], said: Told) -> Array:

@@ -1,6 +1,4 @@
-"""
-How a fault changes one stage: what goes in, or what comes out.
-"""
+"""How a fault changes one stage: what goes in, or what comes out."""
 
 from __future__ import annotations
 
@@ -17,16 +15,12 @@ Edit: TypeAlias = Callable[[Stages], Stages]
 
 
 def told(change: Callable[[Told], Told]) -> Edit:
-    """
-    Misunderstand the parameters of every part of a call.
-    """
+    """Misunderstand the parameters of every part of a call."""
     return lambda do: replace(do, translate=lambda call: tuple(map(change, do.translate(call))))
 
 
 def first(change: Callable[[Told], Told]) -> Edit:
-    """
-    Misunderstand the parameters of the first part alone.
-    """
+    """Misunderstand the parameters of the first part alone."""
 
     def edit(do: Stages) -> Stages:
         def translate(call: Call) -> tuple[Told, ...]:
@@ -39,9 +33,7 @@ def first(change: Callable[[Told], Told]) -> Edit:
 
 
 def measured(change: Callable[[Axis, Told], Axis]) -> Edit:
-    """
-    Count each axis otherwise, after its padding is settled.
-    """
+    """Count each axis otherwise, after its padding is settled."""
 
     def edit(do: Stages) -> Stages:
         def measure(lengths: Sequence[int], taps: Sequence[int], said: Told) -> tuple[Axis, ...]:
@@ -53,9 +45,7 @@ def measured(change: Callable[[Axis, Told], Axis]) -> Edit:
 
 
 def kernel(change: Callable[[Array, Told], Array]) -> Edit:
-    """
-    Use another kernel, in canonical order: O, I (I, O if transposed), then space.
-    """
+    """Use another kernel, in canonical order: O, I (I, O if transposed), then space."""
     return lambda do: replace(
         do,
         contract=lambda x, w, axes, said: do.contract(x, change(w, said), axes, said),
@@ -64,9 +54,7 @@ def kernel(change: Callable[[Array, Told], Array]) -> Edit:
 
 
 def data(change: Callable[[Array, Told], Array]) -> Edit:
-    """
-    Use another input, already padded (not padded if transposed).
-    """
+    """Use another input, already padded (not padded if transposed)."""
     return lambda do: replace(
         do,
         contract=lambda x, w, axes, said: do.contract(change(x, said), w, axes, said),
@@ -75,9 +63,7 @@ def data(change: Callable[[Array, Told], Array]) -> Edit:
 
 
 def sums(change: Callable[[Array, Told], Array]) -> Edit:
-    """
-    Change the sums of a convolution, before any bias.
-    """
+    """Change the sums of a convolution, before any bias."""
     return lambda do: replace(
         do,
         contract=lambda x, w, axes, said: change(do.contract(x, w, axes, said), said),
@@ -86,35 +72,25 @@ def sums(change: Callable[[Array, Told], Array]) -> Edit:
 
 
 def shifted(change: Callable[[Call, Array, Array], Array]) -> Edit:
-    """
-    Add the bias otherwise.
-    """
+    """Add the bias otherwise."""
     return lambda do: replace(do, shift=change)
 
 
 def finished(change: Callable[[Call, Array], Array]) -> Edit:
-    """
-    Change the result with its bias, before it is rounded to its dtype.
-    """
+    """Change the result with its bias, before it is rounded to its dtype."""
     return lambda do: replace(do, round=lambda call, y: do.round(call, change(call, y)))
 
 
 def returned(change: Callable[[Call, Array], Array]) -> Edit:
-    """
-    Change the result in its dtype, axes N, C, then space.
-    """
+    """Change the result in its dtype, axes N, C, then space."""
     return lambda do: replace(do, round=lambda call, y: change(call, do.round(call, y)))
 
 
 def operands(change: Callable[[Call, str, Array], Array]) -> Edit:
-    """
-    Read other numbers from the arrays of the call.
-    """
+    """Read other numbers from the arrays of the call."""
     return lambda do: replace(do, read=lambda call, name: change(call, name, do.read(call, name)))
 
 
 def per_axis(values: Sequence[int], change: Callable[[int], int]) -> tuple[int, ...]:
-    """
-    Return every entry changed.
-    """
+    """Return every entry changed."""
     return tuple(map(change, values))

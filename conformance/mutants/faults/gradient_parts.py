@@ -1,6 +1,4 @@
-"""
-How the way back may misunderstand one grouped convolution.
-"""
+"""How the way back may misunderstand one grouped convolution."""
 
 from __future__ import annotations
 
@@ -16,16 +14,12 @@ from ..gradient_evaluator import Part
 
 
 def each_axis(change: Callable[[Axis], Axis]) -> Callable[[Part], Part]:
-    """
-    Return the misunderstanding of every axis alike.
-    """
+    """Return the misunderstanding of every axis alike."""
     return lambda part: replace(part, axes=tuple(map(change, part.axes)))
 
 
 def _reordered(name: str, order: slice) -> Callable[[Part], Part]:
-    """
-    Return the misunderstanding of which axis has which value.
-    """
+    """Return the misunderstanding of which axis has which value."""
 
     def change(part: Part) -> Part:
         values = [getattr(axis, name) for axis in part.axes][order] * len(part.axes)
@@ -36,9 +30,7 @@ def _reordered(name: str, order: slice) -> Callable[[Part], Part]:
 
 
 def unstuffed(part: Part) -> Part:
-    """
-    Take the input for one without zeros between its elements.
-    """
+    """Take the input for one without zeros between its elements."""
     lengths = zip(part.axes, part.x.shape[2:], strict=True)
     ones = (1,) * len(part.axes)
     return replace(
@@ -49,23 +41,17 @@ def unstuffed(part: Part) -> Part:
 
 
 def flipped(part: Part) -> Part:
-    """
-    Reverse the kernel in every spatial axis.
-    """
+    """Reverse the kernel in every spatial axis."""
     return replace(part, w=np.flip(part.w, tuple(range(2, part.w.ndim))))
 
 
 def flipped_last(part: Part) -> Part:
-    """
-    Reverse the kernel in its last axis, where it has several.
-    """
+    """Reverse the kernel in its last axis, where it has several."""
     return replace(part, w=np.flip(part.w, -1)) if part.w.ndim > 3 else part
 
 
 def kernel_swapped(part: Part) -> Part:
-    """
-    Read the memory of the kernel as if its two channel axes had changed places.
-    """
+    """Read the memory of the kernel as if its two channel axes had changed places."""
     w = part.w
     return replace(part, w=w.reshape(w.shape[1], w.shape[0], *w.shape[2:]).swapaxes(0, 1))
 
@@ -78,30 +64,22 @@ dilations_swapped = _reordered("dilation", slice(None, None, -1))
 
 
 def without(found: Array, left_out: Callable[[int], slice], axis: int) -> Array:
-    """
-    Return an array with zeros in some places of an axis; `left_out` says of a length which.
-    """
+    """Return an array with zeros in some places of an axis; `left_out` says of a length which."""
     found = found.copy()
     found[(slice(None),) * axis + (left_out(found.shape[axis]),)] = 0
     return found
 
 
 def last(count: int) -> slice:
-    """
-    Return the last place of several.
-    """
+    """Return the last place of several."""
     return slice(max(count - 1, 1), None)
 
 
 def tail(block: int) -> Callable[[int], slice]:
-    """
-    Return which places stand beyond the last full block, of which there is one at least.
-    """
+    """Return which places stand beyond the last full block, of which there is one at least."""
     return lambda count: slice(count // block * block if count > block else count, None)
 
 
 def beyond(place: int) -> Callable[[int], slice]:
-    """
-    Return the places beyond one.
-    """
+    """Return the places beyond one."""
     return lambda count: slice(place, None)

@@ -1,6 +1,4 @@
-"""
-Faults in all gradients of a call: the cotangent, axes and dtypes, what is asked for, empty arrays, narrow sums.
-"""
+"""Faults in all gradients of a call: the cotangent, axes and dtypes, what is asked for, empty arrays, narrow sums."""
 
 from __future__ import annotations
 
@@ -35,9 +33,7 @@ def _times_output(call: Call, g: Array) -> Array:
 
 
 def _significant(bits: int, dtypes: tuple[str, ...]) -> BackEdit:
-    """
-    Round the operands of products to so many significant bits, for calls in some dtypes.
-    """
+    """Round the operands of products to so many significant bits, for calls in some dtypes."""
 
     def cut(array: Array) -> Array:
         mantissa, exponent = np.frexp(array)
@@ -97,16 +93,12 @@ def _narrow_input(part: Part, found: Array) -> Array:
 
 
 def _converted(name: Callable[[str], str]) -> BackEdit:
-    """
-    Return gradients in another dtype.
-    """
+    """Return gradients in another dtype."""
     return returned(lambda call, array, found: found.astype(numpy_type(name(call.dtype_of(array)))))
 
 
 def _canonical_axes(wanted: Callable[[str], bool]) -> BackEdit:
-    """
-    Leave the gradients of some arrays in the order of axes that they were computed in.
-    """
+    """Leave the gradients of some arrays in the order of axes that they were computed in."""
 
     def change(call: Call, name: str, found: Array) -> Array:
         if name == "bias" or not wanted(name):
@@ -145,9 +137,7 @@ def _multiplier_merged(call: Call, name: str, found: Array) -> Array:
 
 
 def _asked(change: Callable[[tuple[str, ...], str], bool]) -> BackEdit:
-    """
-    Lose gradients, of which zeros are left, by what else is asked for.
-    """
+    """Lose gradients, of which zeros are left, by what else is asked for."""
 
     def edit(do: Backward) -> Backward:
         def finish(call: Call, found: dict[str, Array]) -> dict[str, Array]:
@@ -169,9 +159,7 @@ def _finished(change: Callable[[Call, Array], Array]) -> BackEdit:
 
 
 def _of_nothing(change: Callable[[Array], Array]) -> BackEdit:
-    """
-    Change gradients where the cotangent has no elements.
-    """
+    """Change gradients where the cotangent has no elements."""
     return _finished(lambda call, found: change(found) if np.asarray(call.cotangent).size == 0 else found)
 
 

@@ -1,6 +1,4 @@
-"""
-Faults in the gradients of groups, and of the depthwise and separable convolutions that are made of them.
-"""
+"""Faults in the gradients of groups, and of the depthwise and separable convolutions that are made of them."""
 
 from __future__ import annotations
 
@@ -27,18 +25,14 @@ def _pointwise(edit: BackEdit) -> BackEdit:
 
 
 def _of_input(change: Callable[[Array], Array]) -> BackEdit:
-    """
-    Change the gradient of an input with its groups apart: (N, group, channel of the group, space).
-    """
+    """Change the gradient of an input with its groups apart: (N, group, channel of the group, space)."""
     return _grouped(
         by_input(lambda part, found: np.ascontiguousarray(change(by_groups(found, part.told))).reshape(found.shape))
     )
 
 
 def _of_kernel(change: Callable[[Array], Array]) -> BackEdit:
-    """
-    Change the gradient of a kernel with its groups apart, in its first axis.
-    """
+    """Change the gradient of a kernel with its groups apart, in its first axis."""
 
     def changed(part: Part, found: Array) -> Array:
         apart = found.reshape(part.told.groups, -1, *found.shape[1:])

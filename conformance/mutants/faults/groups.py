@@ -1,6 +1,4 @@
-"""
-Faults in groups, and in the depthwise and separable convolutions that are made of them.
-"""
+"""Faults in groups, and in the depthwise and separable convolutions that are made of them."""
 
 from __future__ import annotations
 
@@ -127,9 +125,7 @@ def _first_multiple(call: Call, y: Array) -> Array:
 
 
 def _depthwise(**changes: Callable[[Told], object]) -> Edit:
-    """
-    Misunderstand a parameter of depthwise convolutions alone.
-    """
+    """Misunderstand a parameter of depthwise convolutions alone."""
 
     def edit(do: Stages) -> Stages:
         def translate(call: Call) -> tuple[Told, ...]:

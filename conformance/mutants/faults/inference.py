@@ -1,6 +1,4 @@
-"""
-Faults in the shape and dtype that are stated ahead of a call.
-"""
+"""Faults in the shape and dtype that are stated ahead of a call."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-Faults in the gradient of the input.
-"""
+"""Faults in the gradient of the input."""
 
 from __future__ import annotations
 
@@ -43,9 +41,7 @@ def _last_tap_missing(part: Part) -> Part:
 
 
 def _filters(select: Callable[[Array], Array]) -> Callable[[Part], Part]:
-    """
-    Return the part of whose cotangent some channels are zero; `select` marks those that are left.
-    """
+    """Return the part of whose cotangent some channels are zero; `select` marks those that are left."""
 
     def change(part: Part) -> Part:
         left = select(np.arange(part.g.shape[1]))
@@ -106,9 +102,7 @@ def _behind(part: Part) -> Array:
 
 
 def _filled(mark: Callable[[Part], Array], value: float) -> BackEdit:
-    """
-    Put a value where zero belongs.
-    """
+    """Put a value where zero belongs."""
     return forward(by_input(lambda part, found: np.where(mark(part), value, found)))
 
 

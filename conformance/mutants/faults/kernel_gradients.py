@@ -1,6 +1,4 @@
-"""
-Faults in the gradient of a kernel.
-"""
+"""Faults in the gradient of a kernel."""
 
 from __future__ import annotations
 
@@ -50,23 +48,17 @@ def _last_tap_missing(part: Part, found: Array) -> Array:
 
 
 def _cotangent(change: Callable[[Array], Array]) -> BackEdit:
-    """
-    Compute the gradient from another cotangent.
-    """
+    """Compute the gradient from another cotangent."""
     return kernel_of(lambda part: replace(part, g=change(part.g)))
 
 
 def _input(change: Callable[[Array], Array]) -> BackEdit:
-    """
-    Compute the gradient from another input.
-    """
+    """Compute the gradient from another input."""
     return kernel_of(lambda part: replace(part, x=change(part.x)))
 
 
 def _samples(start: Callable[[int], slice]) -> BackEdit:
-    """
-    Compute the gradient from some samples alone.
-    """
+    """Compute the gradient from some samples alone."""
 
     def change(part: Part) -> Part:
         kept = start(part.x.shape[0])
@@ -106,16 +98,12 @@ def _channels(part: Part) -> int:
 
 
 def _everywhere(axis: Callable[[Part], int]) -> BackEdit:
-    """
-    Give all along an axis what belongs to the first there.
-    """
+    """Give all along an axis what belongs to the first there."""
     return by_kernel(lambda part, found: np.broadcast_to(found.take([0], axis(part)), found.shape))
 
 
 def _missing(left_out: Callable[[int], slice], axis: Callable[[Part], int]) -> BackEdit:
-    """
-    Leave zeros in some of the gradient along an axis.
-    """
+    """Leave zeros in some of the gradient along an axis."""
     return by_kernel(lambda part, found: without(found, left_out, axis(part)))
 
 

@@ -1,6 +1,4 @@
-"""
-Faults in the order of axes.
-"""
+"""Faults in the order of axes."""
 
 from __future__ import annotations
 
@@ -15,9 +13,7 @@ from .edits import Edit
 
 
 def _reshaped(names: tuple[str, ...]) -> Edit:
-    """
-    An array is reshaped to the canonical order of its axes instead of being permuted.
-    """
+    """An array is reshaped to the canonical order of its axes instead of being permuted."""
 
     def edit(do: Stages) -> Stages:
         def arrange(call: Call, name: str, array: Array, said: Told) -> Array:

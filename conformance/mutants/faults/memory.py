@@ -1,6 +1,4 @@
-"""
-Faults in how arrays are read from memory, and left there.
-"""
+"""Faults in how arrays are read from memory, and left there."""
 
 from __future__ import annotations
 
@@ -16,9 +14,7 @@ from .edits import Edit
 
 
 def _read(change: Callable[[Call, str, Array], Array]) -> Edit:
-    """
-    Read an array from its memory otherwise; the array that is given lies as the call's storage says.
-    """
+    """Read an array from its memory otherwise; the array that is given lies as the call's storage says."""
     return lambda do: replace(do, read=lambda call, name: np.array(change(call, name, placed(call, name))))
 
 

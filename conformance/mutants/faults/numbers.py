@@ -1,6 +1,4 @@
-"""
-Faults in dtypes, rounding and special values.
-"""
+"""Faults in dtypes, rounding and special values."""
 
 from __future__ import annotations
 
@@ -17,9 +15,7 @@ from .edits import Edit, finished, operands, returned, shifted, sums
 
 
 def _in_dtype(name: Callable[[Call], str]) -> Edit:
-    """
-    Return the result in another dtype.
-    """
+    """Return the result in another dtype."""
     return returned(lambda call, y: y.astype(numpy_type(name(call))))
 
 
@@ -36,9 +32,7 @@ def _narrower(call: Call) -> str:
 
 
 def _through(make: Callable[[Call], str]) -> Edit:
-    """
-    Round every operand to another dtype before it is used.
-    """
+    """Round every operand to another dtype before it is used."""
     return operands(lambda call, name, array: array.astype(numpy_type(make(call))).astype(array.dtype))
 
 
@@ -126,9 +120,7 @@ def _product_by_product(
 
 
 def _accumulated(dtype: Callable[[Call], str | None]) -> Edit:
-    """
-    Round the sum to a dtype after every product.
-    """
+    """Round the sum to a dtype after every product."""
 
     def edit(do: Stages) -> Stages:
         narrow: list[str | None] = [None]
@@ -161,9 +153,7 @@ def _single_for_double(call: Call) -> str | None:
 
 
 def _significant(bits: int, only: tuple[str, ...]) -> Edit:
-    """
-    Round operands to so many significant bits.
-    """
+    """Round operands to so many significant bits."""
 
     def change(call: Call, name: str, array: Array) -> Array:
         if array.dtype.name not in only:

@@ -1,6 +1,4 @@
-"""
-Faults in padding: words, numbers, modes.
-"""
+"""Faults in padding: words, numbers, modes."""
 
 from __future__ import annotations
 
@@ -15,9 +13,7 @@ from .edits import Edit, first, measured
 
 
 def _pairs(change: Callable[[Pairs], Pairs]) -> Edit:
-    """
-    Misread padding that is given in numbers.
-    """
+    """Misread padding that is given in numbers."""
     return first(
         lambda said: said if isinstance(said.padding, str) else replace(said, padding=tuple(change(said.padding)))
     )
@@ -28,16 +24,12 @@ def _each(change: Callable[[int, int], tuple[int, int]]) -> Edit:
 
 
 def _word(old: str, new: str) -> Edit:
-    """
-    Take one padding word for another.
-    """
+    """Take one padding word for another."""
     return first(lambda said: replace(said, padding=new) if said.padding == old and not said.transposed else said)
 
 
 def _settled(words: Sequence[str], change: Callable[[Axis], tuple[int, int]]) -> Edit:
-    """
-    Pad other amounts under some words; the length follows from them.
-    """
+    """Pad other amounts under some words; the length follows from them."""
 
     def changed(axis: Axis, said: Told) -> Axis:
         if said.transposed or said.padding not in words:

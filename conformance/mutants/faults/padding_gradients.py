@@ -1,6 +1,4 @@
-"""
-Faults in what padding is worth.
-"""
+"""Faults in what padding is worth."""
 
 from __future__ import annotations
 
@@ -51,9 +49,7 @@ def _padding_returned(part: Part, found: Array) -> Array:
 
 
 def _folded(assign: Callable[[Array, Array, Array, Axis], None]) -> BackEdit:
-    """
-    Bring what a padding mode repeated back to its elements in another way, axis by axis.
-    """
+    """Bring what a padding mode repeated back to its elements in another way, axis by axis."""
 
     def change(part: Part, found: Array) -> Array:
         if part.told.mode == "zeros" or not found.size:

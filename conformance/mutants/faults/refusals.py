@@ -1,6 +1,4 @@
-"""
-Faults in what is refused: a senseless call accepted, a legal one refused.
-"""
+"""Faults in what is refused: a senseless call accepted, a legal one refused."""
 
 from __future__ import annotations
 
@@ -20,9 +18,7 @@ LISTS = ("strides", "dilations", "input_dilations", "output_padding")
 
 
 def _deaf(objection: str, repair: Callable[[Call], Call]) -> Edit:
-    """
-    Do not object for one reason: mend the call, without a word, and compute what is left.
-    """
+    """Do not object for one reason: mend the call, without a word, and compute what is left."""
 
     def edit(do: Stages) -> Stages:
         def mended(call: Call) -> Call:
@@ -170,9 +166,7 @@ def _causal_everywhere(do: Stages) -> Stages:
 
 
 def _refusing(wanted: Callable[[Call], bool], reason: str) -> Edit:
-    """
-    Refuse a legal call.
-    """
+    """Refuse a legal call."""
 
     def edit(do: Stages) -> Stages:
         def objecting(call: Call) -> Iterator[str]:

@@ -1,6 +1,4 @@
-"""
-Faults in strides, dilations and lengths.
-"""
+"""Faults in strides, dilations and lengths."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-Faults of transposed convolutions.
-"""
+"""Faults of transposed convolutions."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-Faults in the gradients of transposed convolutions.
-"""
+"""Faults in the gradients of transposed convolutions."""
 
 from __future__ import annotations
 

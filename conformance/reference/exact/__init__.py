@@ -1,3 +1,1 @@
-"""
-Exact arithmetic: integers times powers of two, with NaN, infinities and -0.0, and one rounding at the end.
-"""
+"""Exact arithmetic: integers times powers of two, with NaN, infinities and -0.0, and one rounding at the end."""

@@ -62,41 +62,31 @@ class Exact:
         return self.special is None or not np.isin(self.special, (NAN, PLUS_INFINITY, MINUS_INFINITY)).any()
 
     def moved(self, change: Callable[[Array], Array]) -> Exact:
-        """
-        Return the elements in other places: `change` reshapes, permutes or takes.
-        """
+        """Return the elements in other places: `change` reshapes, permutes or takes."""
         special = None if self.special is None else change(self.special)
         first, *rest = map(change, self.expansion)
         return Exact(integers=first, exponent=self.exponent, special=special, rest=tuple(rest))
 
     def negated(self) -> Exact:
-        """
-        Return the numbers with the opposite signs, those of zeros and infinities as well.
-        """
+        """Return the numbers with the opposite signs, those of zeros and infinities as well."""
         codes = _NEGATED[self.codes]
         codes[(self.integers == 0) & (self.codes == ORDINARY)] = MINUS_ZERO
         rest = tuple(-part for part in self.rest)
         return Exact(integers=-self.integers, exponent=self.exponent, special=codes, rest=rest)
 
     def signs(self) -> Array:
-        """
-        Return 1.0 or -1.0 for each element, the sign bit of zeros and infinities included, 0.0 for absent ones.
-        """
+        """Return 1.0 or -1.0 for each element, the sign bit of zeros and infinities included, 0.0 for absent ones."""
         minus = (self.integers < 0) | np.isin(self.codes, (MINUS_INFINITY, MINUS_ZERO))
         return np.where(self.codes == ABSENT, 0.0, np.where(minus, -1.0, 1.0))
 
     def zeros(self) -> Array:
-        """
-        Return where the elements are zeros, of either sign.
-        """
+        """Return where the elements are zeros, of either sign."""
         zeros: Array = (self.integers == 0) & np.isin(self.codes, (ORDINARY, MINUS_ZERO))
         return zeros
 
 
 def exact(array: Array) -> Exact:
-    """
-    Read a real array, integer or floating, of any dtype of the case format.
-    """
+    """Read a real array, integer or floating, of any dtype of the case format."""
     if array.dtype.kind in "iu":
         return _whole(array)
     values = array.astype(np.float64)
@@ -140,9 +130,7 @@ def _scaled(values: Array) -> Exact:
 
 
 def _lowest(values: Array) -> int:
-    """
-    Return the exponent of the lowest bit of float64 numbers that are not all 0.
-    """
+    """Return the exponent of the lowest bit of float64 numbers that are not all 0."""
     sizes = np.abs(values)
     bits = sizes.view(np.int64)
     lowest = sizes - (bits & (bits - 1)).view(np.float64)
@@ -206,9 +194,7 @@ def _sums_fit(apply: Bilinear, left: Array, right: Array) -> bool:
 
 
 def whole(numbers: Exact) -> Array:
-    """
-    Return the integers as an object array of int.
-    """
+    """Return the integers as an object array of int."""
     if numbers.integers.dtype == object:
         return numbers.integers
     first, *rest = (np.asarray(_to_int(part), object).reshape(part.shape) for part in numbers.expansion)
@@ -251,9 +237,7 @@ def _infinite(numbers: Exact) -> Array:
 
 
 def add(left: Exact, right: Exact) -> Exact:
-    """
-    Return the exact sum of two arrays of numbers, broadcast against each other, by the rules of IEEE 754.
-    """
+    """Return the exact sum of two arrays of numbers, broadcast against each other, by the rules of IEEE 754."""
     exponent = min(left.exponent, right.exponent)
     total, *rest = _total(*(_aligned(number, exponent) for number in (left, right)))
     if left.special is None and right.special is None:

@@ -71,9 +71,7 @@ def to_odd(numbers: Expansion) -> Array:
 
 
 def to_nearest(numbers: Expansion) -> Array:
-    """
-    Return the sums rounded to float64, to nearest with ties to even.
-    """
+    """Return the sums rounded to float64, to nearest with ties to even."""
     first, *others = numbers
     if len(others) < 2:
         return first

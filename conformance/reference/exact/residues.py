@@ -20,9 +20,7 @@ Products = Callable[[Array, Array], Array]
 
 
 def summed(products: Products, left: Array, right: Array, count: int) -> Array:
-    """
-    Return the sums of at most `count` products each, of two object arrays of int, as an object array of int.
-    """
+    """Return the sums of at most `count` products each, of two object arrays of int, as an object array of int."""
     most = max(count, 1) * max(_largest(left), 1) * max(_largest(right), 1)
     total, modulus = np.array(0, object), 1
     for prime in _primes(math.isqrt(2**53 // max(count, 1))):

@@ -1,6 +1,4 @@
-"""
-Exact numbers rounded once, to nearest with ties to even, or wrapped around.
-"""
+"""Exact numbers rounded once, to nearest with ties to even, or wrapped around."""
 
 from __future__ import annotations
 
@@ -50,18 +48,14 @@ def _float(numbers: Exact, form: Format, *, flush: bool) -> Array:
 
 
 def shortened(values: Array, bits: int) -> Array:
-    """
-    Return float64 values rounded to so many significant bits, to nearest with ties to even.
-    """
+    """Return float64 values rounded to so many significant bits, to nearest with ties to even."""
     quantum = np.frexp(values)[1] - bits
     short: Array = np.ldexp(np.rint(np.ldexp(values, -quantum)), quantum)
     return short
 
 
 def flushed(values: Array, form: Format) -> Array:
-    """
-    Return float64 values with those that are subnormal in `form` replaced by zeros of their sign.
-    """
+    """Return float64 values with those that are subnormal in `form` replaced by zeros of their sign."""
     return np.where(np.abs(values) < 2.0**form.min_exponent, np.copysign(0.0, values), values)
 
 

@@ -1,6 +1,4 @@
-"""
-One exact number at a time: a Fraction, or a float where it is NaN, infinite or -0.0.
-"""
+"""One exact number at a time: a Fraction, or a float where it is NaN, infinite or -0.0."""
 
 from __future__ import annotations
 
@@ -18,9 +16,7 @@ Number: TypeAlias = Fraction | float
 
 
 def number(value: float) -> Number:
-    """
-    Read a Python or NumPy scalar.
-    """
+    """Read a Python or NumPy scalar."""
     if not isinstance(value, float):
         return Fraction(int(value))  # a NumPy integer would stay one, and overflow
     special = not math.isfinite(value) or (value == 0 and math.copysign(1, value) < 0)
@@ -28,17 +24,13 @@ def number(value: float) -> Number:
 
 
 def numbers(array: Array) -> Array:
-    """
-    Read an array, element by element, into an object array.
-    """
+    """Read an array, element by element, into an object array."""
     read = [value if isinstance(value, Fraction) else number(value) for value in array.flat]
     return np.array(read, object).reshape(array.shape)
 
 
 def integers(array: Array) -> tuple[Array, Fraction] | None:
-    """
-    Return an array of numbers as integers and the unit that they count, or None if one is NaN or infinite.
-    """
+    """Return an array of numbers as integers and the unit that they count, or None if one is NaN or infinite."""
     if any(isinstance(value, float) and value for value in array.flat):
         return None
     fractions = [Fraction(value) for value in array.flat]
@@ -48,9 +40,7 @@ def integers(array: Array) -> tuple[Array, Fraction] | None:
 
 
 def product(left: Number, right: Number) -> Number:
-    """
-    Return the exact product; zeros, NaN and infinities as IEEE 754 says.
-    """
+    """Return the exact product; zeros, NaN and infinities as IEEE 754 says."""
     if isinstance(left, Fraction) and isinstance(right, Fraction):
         exact = left * right
         return exact if exact or (left >= 0) == (right >= 0) else -0.0
@@ -62,9 +52,7 @@ def _sign(value: Number) -> float:
 
 
 def total(terms: Iterable[Number], *, zero_start: bool = False) -> Number:
-    """
-    Return the exact sum; of no terms, 0.
-    """
+    """Return the exact sum; of no terms, 0."""
     terms = list(terms)
     floats = [term for term in terms if isinstance(term, float)]
     if any(floats):  # more than zeros
@@ -75,16 +63,12 @@ def total(terms: Iterable[Number], *, zero_start: bool = False) -> Number:
 
 
 def finfo(dtype: np.dtype[Any]) -> Any:
-    """
-    Return the limits of a floating dtype, those of `ml_dtypes` included.
-    """
+    """Return the limits of a floating dtype, those of `ml_dtypes` included."""
     return ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
 
 
 def nearest(value: Number, dtype: np.dtype[Any]) -> float:
-    """
-    Return the element of a floating dtype nearest to `value`, of two the one with the even significand.
-    """
+    """Return the element of a floating dtype nearest to `value`, of two the one with the even significand."""
     if isinstance(value, float):
         return value
     form = finfo(dtype)
@@ -96,9 +80,7 @@ def nearest(value: Number, dtype: np.dtype[Any]) -> float:
 
 
 def shortened(value: float, bits: int) -> float:
-    """
-    Return the float of so many significant bits that is nearest to `value`, of two the even one.
-    """
+    """Return the float of so many significant bits that is nearest to `value`, of two the even one."""
     if not value or not math.isfinite(value):
         return value
     unit = Fraction(2) ** (_exponent(Fraction(value)) + 1 - bits)
@@ -111,8 +93,6 @@ def _exponent(value: Fraction) -> int:
 
 
 def wrapped(value: Number, dtype: np.dtype[Any]) -> int:
-    """
-    Return the integer that is congruent to `value` modulo the size of an integer dtype.
-    """
+    """Return the integer that is congruent to `value` modulo the size of an integer dtype."""
     lowest, size = int(np.iinfo(dtype).min), 1 << 8 * dtype.itemsize
     return (int(value) - lowest) % size + lowest

@@ -26,16 +26,12 @@ HELD = 53
 
 
 def fits(left: Expansion, right: Expansion, count: int) -> bool:
-    """
-    Say whether the sums of `count` products stay in the range of float64.
-    """
+    """Say whether the sums of `count` products stay in the range of float64."""
     return _bits(left) + _bits(right) + count.bit_length() <= WIDEST
 
 
 def summed(apply: Bilinear, left: Expansion, right: Expansion, count: int) -> Expansion:
-    """
-    Return the exact sums that `apply` forms, of `count` products at most.
-    """
+    """Return the exact sums that `apply` forms, of `count` products at most."""
     terms = count * len(left) * len(right)
     width = _width(_bits(left), _bits(right), terms)
     slices = list(_slices(right, width))
@@ -54,9 +50,7 @@ def _bits(numbers: Expansion) -> int:
 
 
 def _width(bits: int, other_bits: int, terms: int) -> int:
-    """
-    Return the most bits of a digit with which `terms` products of digits, of every pair at one place, can be added.
-    """
+    """Return the most bits of a digit with which `terms` products of digits, of every pair at one place, can be added."""
     for width in range(HELD // 2, 1, -1):
         pairs = min(_digits(bits, width), _digits(other_bits, width))
         if 2 * (width - 1) + math.log2(max(terms * pairs, 1)) <= HELD:
@@ -70,9 +64,7 @@ def _digits(bits: int, width: int) -> int:
 
 
 def _slices(numbers: Expansion, width: int) -> Iterator[tuple[int, Array]]:
-    """
-    Yield the digits of integers with their places, where any is not 0: the sum of digits * 2**(width * place).
-    """
+    """Yield the digits of integers with their places, where any is not 0: the sum of digits * 2**(width * place)."""
     rest: Sequence[Array] = numbers
     for place in reversed(range(_digits(_bits(numbers), width))):
         (digits, *others), rest = _cut(rest, 2.0 ** (width * place)) if place else (rest, ())
@@ -82,9 +74,7 @@ def _slices(numbers: Expansion, width: int) -> Iterator[tuple[int, Array]]:
 
 
 def _cut(numbers: Sequence[Array], grid: float) -> tuple[list[Array], list[Array]]:
-    """
-    Return the nearest multiples of a power of two, as how many of it they are, and what is left of the numbers.
-    """
+    """Return the nearest multiples of a power of two, as how many of it they are, and what is left of the numbers."""
     counts = [part * (1 / grid) for part in numbers]
     rest = [np.rint(count, out=count) * grid for count in counts]
     return counts, [np.subtract(part, whole, out=whole) for part, whole in zip(numbers, rest, strict=True)]

@@ -1,3 +1,1 @@
-"""
-The first formulation: sums over taps, by index arithmetic.
-"""
+"""The first formulation: sums over taps, by index arithmetic."""

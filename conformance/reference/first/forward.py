@@ -29,25 +29,19 @@ OPERANDS = {"operands-8-bits": 8, "operands-11-bits": 11, "operands-16-bits": 16
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Layer:
-    """
-    One grouped convolution of a call: which array is its kernel, and where its taps fall.
-    """
+    """One grouped convolution of a call: which array is its kernel, and where its taps fall."""
 
     kernel: str
     groups: int
     sums: Gather | Scatter
 
     def split(self, x: Array) -> Array:
-        """
-        Return values with their channels in groups, (group, batch, spatial…, in), and slots where taps may miss.
-        """
+        """Return values with their channels in groups, (group, batch, spatial…, in), and slots where taps may miss."""
         groups = grouped(x, self.groups, x.shape[-1] // self.groups if self.groups else 1)
         return slotted(groups) if isinstance(self.sums, Gather) else groups
 
     def join(self, y: Array) -> Array:
-        """
-        Return sums (group, batch, spatial…, out) as values, their channels group by group.
-        """
+        """Return sums (group, batch, spatial…, out) as values, their channels group by group."""
         return np.moveaxis(y, 0, -2).reshape(*y.shape[1:-1], y.shape[0] * y.shape[-1])
 
 
@@ -81,9 +75,7 @@ def evaluate(call: Call, switches: Collection[str] = frozenset()) -> Array:
 
 
 def summed(call: Call, switches: Collection[str] = frozenset()) -> Parts:
-    """
-    Return the exact sums of a call that was checked, without its bias, (batch, spatial…, channel).
-    """
+    """Return the exact sums of a call that was checked, without its bias, (batch, spatial…, channel)."""
     value = parts_of(call, "input", input_of(call), switches)
     for layer in layers_of(call, switches):
         kernel = parts_of(call, layer.kernel, kernel_of(call, layer), switches)
@@ -142,9 +134,7 @@ def _size(array: Array) -> Array:
 
 
 def input_of(call: Call) -> Array:
-    """
-    Return the input (batch, spatial…, channel), padded or cropped as `before` says.
-    """
+    """Return the input (batch, spatial…, channel), padded or cropped as `before` says."""
     x = call.arranged("input", f"N{call.spatial}C")
     for axis, (low, high) in enumerate(call.before or (), start=1):
         length = x.shape[axis]
@@ -155,9 +145,7 @@ def input_of(call: Call) -> Array:
 
 
 def kernel_of(call: Call, layer: Layer) -> Array:
-    """
-    Return the kernel of a layer, (group, tap…, in, out).
-    """
+    """Return the kernel of a layer, (group, tap…, in, out)."""
     groups, name = layer.groups, layer.kernel
     if "M" in call.letters(name):
         return np.moveaxis(call.arranged(name, f"{call.spatial}CM"), -2, 0)[..., np.newaxis, :]
@@ -169,9 +157,7 @@ def kernel_of(call: Call, layer: Layer) -> Array:
 
 
 def layers_of(call: Call, switches: Collection[str] = frozenset()) -> Iterator[Layer]:
-    """
-    Yield the grouped convolutions that a call is made of: two where it is separable, else one.
-    """
+    """Yield the grouped convolutions that a call is made of: two where it is separable, else one."""
     if call.op == "conv_transpose":
         sums = _scatter(call, switches)
         over_zeros = "zeros-multiplied" in switches
@@ -249,25 +235,19 @@ def _ends(call: Call, axis: int, length: int, taps: int, switches: Collection[st
 
 
 def grouped(x: Array, groups: int, width: int) -> Array:
-    """
-    Return values (batch, spatial…, channel) as (group, batch, spatial…, channel of the group).
-    """
+    """Return values (batch, spatial…, channel) as (group, batch, spatial…, channel of the group)."""
     return np.moveaxis(x.reshape(*x.shape[:-1], groups, width), -2, 0)
 
 
 def slotted(x: Array) -> Array:
-    """
-    Return grouped values with the slot of taps that miss behind each spatial axis, filled with zeros.
-    """
+    """Return grouped values with the slot of taps that miss behind each spatial axis, filled with zeros."""
     with_slots = np.zeros((*x.shape[:2], *(extent + 1 for extent in x.shape[2:-1]), x.shape[-1]), x.dtype)
     with_slots[(slice(None), slice(None), *map(slice, x.shape[2:-1]))] = x
     return with_slots
 
 
 def parts_of(call: Call, name: str, array: Array, switches: Collection[str]) -> Parts:
-    """
-    Read an array with the dtype of the one called `name`.
-    """
+    """Read an array with the dtype of the one called `name`."""
     dtype = getattr(call.dtype, name) or call.dtype.input
     parts = [array.real, array.imag] if is_complex(dtype) else [array]
     if "flush-subnormals" in switches and not is_integer(dtype):
@@ -287,9 +267,7 @@ def _narrowed(values: Array, switches: Collection[str]) -> Array:
 
 
 def convolved(call: Call, layer: Layer, x: Parts, w: Parts, switches: Collection[str]) -> Parts:
-    """
-    Return the exact sums of one layer of a call, for values and its kernel.
-    """
+    """Return the exact sums of one layer of a call, for values and its kernel."""
     skips = "padding-skipped" in switches and call.op != "conv_transpose"
     x = tuple(_split(layer, part, skips=skips) for part in x)
     zero_start = "zero-start" in switches or is_integer(_output(call))
@@ -310,9 +288,7 @@ def _split(layer: Layer, part: Exact, *, skips: bool) -> Exact:
 
 
 def without_slots(part: Exact) -> Exact:
-    """
-    Return slotted values whose slots make no terms.
-    """
+    """Return slotted values whose slots make no terms."""
     codes = part.codes.copy()
     for axis in range(2, codes.ndim - 1):
         np.moveaxis(codes, axis, 0)[-1] = ABSENT

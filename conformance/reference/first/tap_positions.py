@@ -19,23 +19,17 @@ from ..undefined import Undefined
 
 
 def window(taps: int, dilation: int) -> int:
-    """
-    Return the extent of a dilated kernel.
-    """
+    """Return the extent of a dilated kernel."""
     return (taps - 1) * dilation + 1 if taps else 0
 
 
 def stuffed(length: int, dilation: int) -> int:
-    """
-    Return the length of an axis with `dilation` - 1 zeros between neighbours.
-    """
+    """Return the length of an axis with `dilation` - 1 zeros between neighbours."""
     return (length - 1) * dilation + 1 if length else 0
 
 
 def padding(word: str, length: int, extent: int, stride: int) -> tuple[int, int]:
-    """
-    Return the (low, high) that a padding word of a convolution stands for; `extent` is that of the window.
-    """
+    """Return the (low, high) that a padding word of a convolution stands for; `extent` is that of the window."""
     if word == "valid":
         return 0, 0
     if word == "causal":
@@ -49,9 +43,7 @@ def padding(word: str, length: int, extent: int, stride: int) -> tuple[int, int]
 
 
 def cropping(word: str, extent: int, stride: int) -> tuple[int, int]:
-    """
-    Return the (low, high) that a padding word of a transposed convolution crops; a negative one adds zeros.
-    """
+    """Return the (low, high) that a padding word of a transposed convolution crops; a negative one adds zeros."""
     if word == "valid":
         return 0, 0
     excess = max(extent - stride, 0)
@@ -89,9 +81,7 @@ def _source(position: Array, length: int, stuffing: int, mode: str) -> Array:
 
 
 def written(*, length: int, taps: int, stride: int, dilation: int, low: int, outputs: int) -> Array:
-    """
-    Return the output element that tap k writes for input n, as integers (taps, inputs).
-    """
+    """Return the output element that tap k writes for input n, as integers (taps, inputs)."""
     position = np.arange(length) * stride + np.arange(taps)[:, np.newaxis] * dilation - low
     return np.where((position >= 0) & (position < outputs), position, outputs)
 
@@ -136,9 +126,7 @@ Index: TypeAlias = "tuple[slice | int | Array, ...]"
 
 
 class Step(NamedTuple):
-    """
-    One tap: where it stands in the kernel, what it reads of the input, and which sums its products are added to.
-    """
+    """One tap: where it stands in the kernel, what it reads of the input, and which sums its products are added to."""
 
     tap: Index
     read: Index

@@ -18,9 +18,7 @@ from ..undefined import Undefined
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
-    """
-    The parameters of one spatial axis; `padding` is a word or (low, high), `restored` the output padding.
-    """
+    """The parameters of one spatial axis; `padding` is a word or (low, high), `restored` the output padding."""
 
     length: int
     taps: int

@@ -1,6 +1,4 @@
-"""
-Sums of products between linear maps and a dense kernel, by matrix products or term by term.
-"""
+"""Sums of products between linear maps and a dense kernel, by matrix products or term by term."""
 
 from __future__ import annotations
 
@@ -43,9 +41,7 @@ class Contraction:
     zero_start: bool
 
     def __call__(self, x: Array) -> Array:
-        """
-        Return the exact sums for values (batch, spatial…, in): float64, or an object array of numbers.
-        """
+        """Return the exact sums for values (batch, spatial…, in): float64, or an object array of numbers."""
         unit, kernel_unit = _unit(x), _unit(self.kernel)
         if unit and kernel_unit:
             scaled = replace(self, kernel=self.kernel / kernel_unit)

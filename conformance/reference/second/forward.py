@@ -40,9 +40,7 @@ def evaluate_again(call: Call, switches: Collection[str] = frozenset()) -> Array
 
 
 def values_of(call: Call, switches: Collection[str]) -> Iterator[list[Array]]:
-    """
-    Yield the parts of the values (batch, spatial…, channel) ahead of each stage, and behind the last; no bias is added.
-    """
+    """Yield the parts of the values (batch, spatial…, channel) ahead of each stage, and behind the last; no bias is added."""
     x = parts_of(call, "input", call.arranged("input", f"N{call.spatial}C"), switches)
     values = [_ended(call, part) for part in x]
     yield values
@@ -52,9 +50,7 @@ def values_of(call: Call, switches: Collection[str]) -> Iterator[list[Array]]:
 
 
 def parts_of(call: Call, name: str, array: Array, switches: Collection[str]) -> list[Array]:
-    """
-    Read an array with the dtype of the one called `name`.
-    """
+    """Read an array with the dtype of the one called `name`."""
     dtype = getattr(call.dtype, name) or call.dtype.input
     if is_integer(dtype):
         return [array.astype(object if array.dtype.itemsize == 8 else np.float64)]
@@ -89,9 +85,7 @@ def _ended(call: Call, x: Array) -> Array:
 
 
 def maps_of(call: Call, switches: Collection[str]) -> dict[str, tuple[Array, ...]]:
-    """
-    Return the maps (outputs, taps, length) of the spatial axes for each kernel of a call.
-    """
+    """Return the maps (outputs, taps, length) of the spatial axes for each kernel of a call."""
     name = "depthwise_kernel" if call.op == "separable_conv" else "kernel"
     maps = _maps(call, name, switches)
     if call.op != "separable_conv":
@@ -137,9 +131,7 @@ def _convolved(
 
 
 def kernel_of(call: Call, name: str) -> Array:
-    """
-    Return a kernel as (tap…, in, out), a depthwise one as (tap…, channel, multiplier).
-    """
+    """Return a kernel as (tap…, in, out), a depthwise one as (tap…, channel, multiplier)."""
     return call.arranged(name, call.spatial + ("CM" if "M" in call.letters(name) else "IO"))
 
 
@@ -156,9 +148,7 @@ def _block(parts: list[Array]) -> Array:
 
 
 def dense(call: Call, name: str, kernel: Array) -> Array:
-    """
-    Return a kernel between all channels, (tap…, in, out), zeros where they do not meet.
-    """
+    """Return a kernel between all channels, (tap…, in, out), zeros where they do not meet."""
     inputs, outputs = _channels(call, name, kernel)
     whole = np.zeros((*kernel.shape[:-2], inputs, outputs), kernel.dtype)
     for rows, columns, block in blocks(call, name, kernel):
@@ -167,9 +157,7 @@ def dense(call: Call, name: str, kernel: Array) -> Array:
 
 
 def connected(call: Call, name: str, kernel: Array) -> Array:
-    """
-    Return which channels meet in a kernel, bool (in, out).
-    """
+    """Return which channels meet in a kernel, bool (in, out)."""
     meeting = np.zeros(_channels(call, name, kernel), bool)
     for rows, columns, _ in blocks(call, name, kernel):
         meeting[rows, columns] = True
@@ -185,9 +173,7 @@ def _channels(call: Call, name: str, kernel: Array) -> tuple[int, int]:
 
 
 def blocks(call: Call, name: str, kernel: Array) -> Iterator[tuple[slice, slice, Array]]:
-    """
-    Yield the input channels of each group, its output channels, and the view of a kernel between them.
-    """
+    """Yield the input channels of each group, its output channels, and the view of a kernel between them."""
     inputs, outputs = _channels(call, name, kernel)
     groups = inputs if "M" in call.letters(name) else 1 if name == "pointwise_kernel" else call.groups
     tall, wide = (inputs // groups, outputs // groups) if groups else (0, 0)
@@ -200,9 +186,7 @@ def blocks(call: Call, name: str, kernel: Array) -> Iterator[tuple[slice, slice,
 
 
 def plus(value: Array, bias: Array) -> Array:
-    """
-    Return the exact sums of two arrays, of which the second is broadcast.
-    """
+    """Return the exact sums of two arrays, of which the second is broadcast."""
     if value.dtype != object and bias.dtype != object:
         added = value + bias
         share = added - value
@@ -214,9 +198,7 @@ def plus(value: Array, bias: Array) -> Array:
 
 
 def nearest(values: list[Array], dtype: str, switches: Collection[str]) -> Array:
-    """
-    Return the parts of exact values as an array of `dtype`, rounded once.
-    """
+    """Return the parts of exact values as an array of `dtype`, rounded once."""
     if is_integer(dtype):
         return _wrapped(values[0], numpy_type(dtype))
     part = numpy_type(PARTS.get(dtype, dtype))

@@ -1,3 +1,1 @@
-"""
-The pages in docs/reference that come from the program; `docs.generate.pages` writes them.
-"""
+"""The pages in docs/reference that come from the program; `docs.generate.pages` writes them."""

@@ -1,6 +1,4 @@
-"""
-The page of backends, docs/reference/backends.md, from what an adapter is made of; pages.py writes it.
-"""
+"""The page of backends, docs/reference/backends.md, from what an adapter is made of; pages.py writes it."""
 
 from __future__ import annotations
 
@@ -29,9 +27,7 @@ READ = ("place", "deliver", "bring_home", "rank", "spatial", "stages", "pairs", 
 
 
 def page() -> str:
-    """
-    Return the page.
-    """
+    """Return the page."""
     return "\n".join([HEAD, *_backend(), *map(_described, NAMES), *_call()])
 
 
@@ -86,7 +82,5 @@ def _signature(thing: object) -> str:
 
 
 def said(thing: object) -> str:
-    """
-    Return the docstring of a thing, up to what it raises.
-    """
+    """Return the docstring of a thing, up to what it raises."""
     return inspect.getdoc(thing).partition("\n\nRaises:")[0].replace("<", "\\<").strip()  # type: ignore[union-attr]

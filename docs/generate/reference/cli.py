@@ -1,6 +1,4 @@
-"""
-The page of the command line, docs/reference/cli.md, from the program; pages.py writes it.
-"""
+"""The page of the command line, docs/reference/cli.md, from the program; pages.py writes it."""
 
 from __future__ import annotations
 
@@ -21,9 +19,7 @@ NAME = "conv-conformance"
 
 
 def page() -> str:
-    """
-    Return the page.
-    """
+    """Return the page."""
     commands = cli.commands.commands
     links = " · ".join(f"[{name}](#{name})" for name in sorted(commands))
     every = (line for name in sorted(commands) for line in _section(name, commands[name]))
@@ -52,8 +48,6 @@ def _options(command: click.Command, context: click.Context) -> Iterator[str]:
 
 
 def plain(text: str) -> str:
-    """
-    Return a text of the program in which only code is Markdown.
-    """
+    """Return a text of the program in which only code is Markdown."""
     parts = re.split(r"(`[^`]*`)", text)
     return "".join(part if part.startswith("`") else re.sub(r"([*<\[\]|])", r"\\\1", part) for part in parts)

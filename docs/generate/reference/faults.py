@@ -1,6 +1,4 @@
-"""
-The glossary of faults, docs/reference/faults.md, from cases/faults.yaml; pages.py writes it.
-"""
+"""The glossary of faults, docs/reference/faults.md, from cases/faults.yaml; pages.py writes it."""
 
 from __future__ import annotations
 
@@ -31,9 +29,7 @@ Behind each stand what is wrong and what comes of it; in brackets the clause, *m
 
 
 def page(corpus: Corpus, areas: Sequence[Area]) -> str:
-    """
-    Return the page.
-    """
+    """Return the page."""
     mutants = {mutant.fault for mutant in measurement.of(corpus).values()}
     return "\n".join([HEAD.format(faults=len(corpus.faults)), *_lines(corpus, areas, mutants)])
 

@@ -1,6 +1,4 @@
-"""
-The page of the case format, docs/reference/format.md, from its schema; pages.py writes it.
-"""
+"""The page of the case format, docs/reference/format.md, from its schema; pages.py writes it."""
 
 from __future__ import annotations
 
@@ -58,26 +56,20 @@ TYPES = {"string": "a text", "integer": "an integer", "number": "a number", "obj
 
 
 def page() -> str:
-    """
-    Return the page.
-    """
+    """Return the page."""
     schema = json.loads((corpus.shipped() / "case.schema.json").read_text(encoding="utf-8"))
     return "\n".join([HEAD, *Page(schema["definitions"]).lines(schema)])
 
 
 class Page:
-    """
-    The sections of a schema, by its definitions.
-    """
+    """The sections of a schema, by its definitions."""
 
     def __init__(self, definitions: Mapping[str, Schema]) -> None:
         self.definitions = definitions
         self.call = set.intersection(*(set(definitions[name]["properties"]) for name in ("case", "patch")))
 
     def lines(self, schema: Schema) -> Iterator[str]:
-        """
-        Yield the lines of all sections.
-        """
+        """Yield the lines of all sections."""
         yield from self._section("The file", schema, full=False)
         case = self.definitions["case"]["properties"]
         yield from self._section(
@@ -156,7 +148,5 @@ class Page:
 
 
 def plain(text: str) -> str:
-    """
-    Return a text of the schema in which nothing is Markdown.
-    """
+    """Return a text of the schema in which nothing is Markdown."""
     return re.sub(r"([*<\[\]|])", r"\\\1", text)

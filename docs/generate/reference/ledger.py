@@ -1,6 +1,4 @@
-"""
-The page of the ledger, docs/reference/ledger.md, from the table of features; pages.py writes it.
-"""
+"""The page of the ledger, docs/reference/ledger.md, from the table of features; pages.py writes it."""
 
 from __future__ import annotations
 
@@ -75,9 +73,7 @@ case format.
 
 
 def page() -> str:
-    """
-    Return the page.
-    """
+    """Return the page."""
     return HEAD + "".join(f"| `{name}` | {_values(each)} | {each.sentence} |\n" for name, each in FEATURES.items())
 
 

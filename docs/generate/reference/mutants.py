@@ -1,6 +1,4 @@
-"""
-The page of the mutants, docs/reference/mutants.md, from faults and conditions; pages.py writes it.
-"""
+"""The page of the mutants, docs/reference/mutants.md, from faults and conditions; pages.py writes it."""
 
 from __future__ import annotations
 
@@ -61,9 +59,7 @@ case after case in the order of the corpus, literal cases before points of sweep
 
 
 def page(corpus: Corpus) -> str:
-    """
-    Return the page.
-    """
+    """Return the page."""
     return HEAD + "\n".join(_lines(corpus)) + "\n"
 
 

@@ -1,6 +1,4 @@
-"""
-The page of the mutators, docs/reference/mutators.md, from their table; pages.py writes it.
-"""
+"""The page of the mutators, docs/reference/mutators.md, from their table; pages.py writes it."""
 
 from __future__ import annotations
 
@@ -43,9 +41,7 @@ of one entry in several spatial axes (REFUSE-8).
 
 
 def page() -> str:
-    """
-    Return the page.
-    """
+    """Return the page."""
     return HEAD + "".join(map(_row, MUTATORS.values()))
 
 

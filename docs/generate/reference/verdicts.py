@@ -1,6 +1,4 @@
-"""
-The page of verdicts and exit codes, docs/reference/verdicts.md, from their tables in the code; pages.py writes it.
-"""
+"""The page of verdicts and exit codes, docs/reference/verdicts.md, from their tables in the code; pages.py writes it."""
 
 from __future__ import annotations
 
@@ -66,9 +64,7 @@ CODE = {
 
 
 def page() -> str:
-    """
-    Return the page.
-    """
+    """Return the page."""
     causes = len(CAUSES | backward.CAUSES)
     unexpected = ", ".join(f"`{word}`" for word in UNEXPECTED)
     return "\n".join(

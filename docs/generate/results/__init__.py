@@ -1,3 +1,1 @@
-"""
-The pages in docs/results, from what was measured.
-"""
+"""The pages in docs/results, from what was measured."""

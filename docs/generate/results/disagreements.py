@@ -43,9 +43,7 @@ SEEN, TRIAGE, CAUSES = RESULTS / "seen.json", RESULTS / "triage.json", RESULTS /
 
 
 def see(paths: Sequence[Path]) -> dict[str, Any]:
-    """
-    Return what the pages say of one run, from its whole records.
-    """
+    """Return what the pages say of one run, from its whole records."""
     record = merged({path: read(path) for path in paths})
     if record.left_out:
         raise SystemExit(f"{paths[0]}: a condensed record only counts agreements; name the whole one")
@@ -60,9 +58,7 @@ def see(paths: Sequence[Path]) -> dict[str, Any]:
 
 
 def pages(root: Path, loaded: Corpus) -> Mapping[Path, str]:
-    """
-    Return the text of every page by its path from the root of the repository.
-    """
+    """Return the text of every page by its path from the root of the repository."""
     runs, faults = _kept(root, SEEN), known_faults(root)
     clauses = portability.clauses(loaded.clauses, runs)
     environment = _environment(loaded, [target for run in runs.values() for target in run["targets"]])
@@ -77,17 +73,13 @@ def pages(root: Path, loaded: Corpus) -> Mapping[Path, str]:
 
 
 def known_faults(root: Path) -> Sequence[fault_entries.Fault]:
-    """
-    Return each fault of the ledger, with what the runs and its script say of it.
-    """
+    """Return each fault of the ledger, with what the runs and its script say of it."""
     ledger = ledger_files.load(ledger_files.shipped())
     return fault_entries.faults(ledger, _kept(root, SEEN), _kept(root, TRIAGE), _kept(root, CAUSES))
 
 
 def counted(faults: Sequence[fault_entries.Fault]) -> str:
-    """
-    Return how many faults there are, silent ones, loud ones and those of precision apart.
-    """
+    """Return how many faults there are, silent ones, loud ones and those of precision apart."""
     each = (f"{sum(fault.severity == severity for fault in faults)} {severity}" for severity in SEVERITIES)
     return f"{len(faults)} faults: {', '.join(each)}"
 
@@ -145,9 +137,7 @@ def _case(name: str, literal: Mapping[str, str]) -> str:
 
 
 def stale(root: Path, loaded: Corpus) -> Iterator[str]:
-    """
-    Yield what is wrong with the pages below a root: those that are not what runs, ledger and scripts say.
-    """
+    """Yield what is wrong with the pages below a root: those that are not what runs, ledger and scripts say."""
     try:
         wanted = pages(root, loaded) if (root / SEEN).is_file() else {}
     except LookupError as error:
@@ -186,9 +176,7 @@ def _of_another_run(root: Path) -> Iterator[str]:
 
 
 def main() -> None:
-    """
-    Keep what a run says, where one is named, and draw the pages.
-    """
+    """Keep what a run says, where one is named, and draw the pages."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", metavar="NAME", help="the run that the records are of")
     parser.add_argument("records", nargs="*", type=Path)

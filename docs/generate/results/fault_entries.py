@@ -1,6 +1,4 @@
-"""
-What the page of disagreements says of each entry of the ledger: the entry, what runs show, what its script printed.
-"""
+"""What the page of disagreements says of each entry of the ledger: the entry, what runs show, what its script printed."""
 
 from __future__ import annotations
 
@@ -158,9 +156,7 @@ class Fault:
         return f"The conditions of the entry did not hold there. {shown}"
 
     def beside(self, what: str) -> Sequence[str]:
-        """
-        Return the targets that make of the same calls one of `agrees`, `refuses`, `mixed`, `fails`, `unsupported`.
-        """
+        """Return the targets that make of the same calls one of `agrees`, `refuses`, `mixed`, `fails`, `unsupported`."""
         said = {name: each for seen in self.seen.values() for name, each in seen["beside"].items()}
         return [name for name, each in said.items() if each == what and name != "numpy"]
 
@@ -218,9 +214,7 @@ def _fault(entry: Entry, runs: Mapping[str, Any], triage: Mapping[str, Any], cau
 
 
 def grouped(faults: Sequence[Fault]) -> Sequence[tuple[str, Sequence[tuple[str, Sequence[Fault]]]]]:
-    """
-    Return sorted faults by severity, and those by framework.
-    """
+    """Return sorted faults by severity, and those by framework."""
     return [
         (severity, [(name, list(some)) for name, some in groupby(of_severity, key=lambda fault: fault.framework)])
         for severity, of_severity in groupby(faults, key=lambda fault: fault.severity)

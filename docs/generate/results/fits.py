@@ -26,9 +26,7 @@ COLUMNS = ("1", "20", "100", "200", "2000")
 
 
 def page(root: Path) -> str:
-    """
-    Return the page as it follows from what was measured.
-    """
+    """Return the page as it follows from what was measured."""
     said = json.loads((root / MEASURED).read_text(encoding="utf-8"))
     rows = {name: {row["training"]: row for row in found} for name, found in said["targets"].items()}
     template = environment("results").get_template("fits.md.j2")
@@ -42,9 +40,7 @@ def _cell(row: Mapping[str, Any]) -> str:
 
 
 def stale(root: Path) -> Iterator[str]:
-    """
-    Yield the page where it is not what was measured.
-    """
+    """Yield the page where it is not what was measured."""
     path = root / PAGE
     if not path.exists() or path.read_text(encoding="utf-8") != page(root):
         yield f"{PAGE}: not what was measured; `python -m docs.generate.results.fits` writes it"
@@ -62,9 +58,7 @@ def _alike(said: Mapping[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
 
 
 def draw(said: Mapping[str, Any], path: Path) -> None:
-    """
-    Draw, for each training of the tutorial, how far each target's kernel is from the exact one by the update.
-    """
+    """Draw, for each training of the tutorial, how far each target's kernel is from the exact one by the update."""
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -92,9 +86,7 @@ def draw(said: Mapping[str, Any], path: Path) -> None:
 
 
 def main() -> None:
-    """
-    Write the page and its picture.
-    """
+    """Write the page and its picture."""
     (ROOT / PAGE).write_text(page(ROOT), encoding="utf-8")
     draw(json.loads((ROOT / MEASURED).read_text(encoding="utf-8")), ROOT / PICTURE)
 

@@ -23,9 +23,7 @@ RUN = 200_000
 
 
 def page(root: Path) -> str:
-    """
-    Return the page as it follows from what was measured.
-    """
+    """Return the page as it follows from what was measured."""
     said, reference = (json.loads((root / path).read_text(encoding="utf-8")) for path in (JUDGEMENT, REFERENCE))
     return (
         environment("results")
@@ -48,18 +46,14 @@ def _share(part: int, whole: int) -> str:
 
 
 def stale(root: Path) -> Iterator[str]:
-    """
-    Yield the page where it is not what was measured.
-    """
+    """Yield the page where it is not what was measured."""
     path = root / PAGE
     if not path.exists() or path.read_text(encoding="utf-8") != page(root):
         yield f"{PAGE}: not what was measured; `python -m docs.generate.results.judgement` writes it"
 
 
 def draw(models: Mapping[str, Any], path: Path) -> None:
-    """
-    Draw, for each rule, the share of right results that it rejects and of wrong ones that it accepts.
-    """
+    """Draw, for each rule, the share of right results that it rejects and of wrong ones that it accepts."""
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -83,9 +77,7 @@ def draw(models: Mapping[str, Any], path: Path) -> None:
 
 
 def main() -> None:
-    """
-    Write the page and its picture.
-    """
+    """Write the page and its picture."""
     (ROOT / PAGE).write_text(page(ROOT), encoding="utf-8")
     draw(json.loads((ROOT / JUDGEMENT).read_text(encoding="utf-8"))["models"], ROOT / PICTURE)
 

@@ -1,6 +1,4 @@
-"""
-What docs/results/precision.md says: which numbers each target keeps, by dtype, and under what its bits change.
-"""
+"""What docs/results/precision.md says: which numbers each target keeps, by dtype, and under what its bits change."""
 
 from __future__ import annotations
 
@@ -40,18 +38,14 @@ Kept = Mapping[str, Any]
 
 
 class Row(NamedTuple):
-    """
-    Targets of which all cells are the same.
-    """
+    """Targets of which all cells are the same."""
 
     targets: Sequence[str]
     cells: Sequence[str]
 
 
 class Same(NamedTuple):
-    """
-    How many of how many results have the same bits; of others there is a result on one side alone, for `refused`.
-    """
+    """How many of how many results have the same bits; of others there is a result on one side alone, for `refused`."""
 
     same: int = 0
     of: int = 0
@@ -64,9 +58,7 @@ class Same(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """
-    One dtype: what is kept, and whose bits are the same as those of the plain target and under other conditions.
-    """
+    """One dtype: what is kept, and whose bits are the same as those of the plain target and under other conditions."""
 
     dtype: str
     kept: Sequence[Row]
@@ -76,17 +68,13 @@ class Section:
 
 
 def operands(dtype: str, kept: Kept) -> str:
-    """
-    Return how many bits of the operands are left.
-    """
+    """Return how many bits of the operands are left."""
     said = _said(kept, "NUM-1", "NUM-2")
     return _mixed((OPERANDS.get(name, name), count) for name, count in said if name not in NO_OPERANDS)
 
 
 def sums(dtype: str, kept: Kept) -> str:
-    """
-    Return how many bits the accumulator has.
-    """
+    """Return how many bits the accumulator has."""
     counts = kept["sums"]
     least = _mixed((name, counts[key]) for key, name in (("kept", "at least 21"), ("lost", "fewer than 21")))
     if counts["lost"] or not counts["kept"]:
@@ -97,31 +85,23 @@ def sums(dtype: str, kept: Kept) -> str:
 
 
 def rounding(dtype: str, kept: Kept) -> str:
-    """
-    Return how results are rounded: a product, and a sum half way between two numbers.
-    """
+    """Return how results are rounded: a product, and a sum half way between two numbers."""
     said = _said(kept, "NUM-2", "NUM-4")
     return _mixed(("otherwise" if name in ("otherwise", "none") else "nearest even", count) for name, count in said)
 
 
 def subnormals(dtype: str, kept: Kept) -> str:
-    """
-    Return whether subnormal numbers are kept.
-    """
+    """Return whether subnormal numbers are kept."""
     return _mixed(("none of these" if name == "none" else name, count) for name, count in _said(kept, "SUBNORMAL-1"))
 
 
 def order(dtype: str, kept: Kept) -> str:
-    """
-    Return in which order 33 channels were added.
-    """
+    """Return in which order 33 channels were added."""
     return str(kept["order"]) or DASH
 
 
 def transforms(dtype: str, kept: Kept) -> str:
-    """
-    Return how many copies show a transform of the window.
-    """
+    """Return how many copies show a transform of the window."""
     copies = dict(_said(kept, "NUM-1"))
     if not copies:
         return DASH
@@ -129,9 +109,7 @@ def transforms(dtype: str, kept: Kept) -> str:
 
 
 def repeats(dtype: str, kept: Kept) -> str:
-    """
-    Return whether calls that were made twice had the same bits.
-    """
+    """Return whether calls that were made twice had the same bits."""
     if not _has_results(kept):
         return DASH
     return f"other bits in {kept['unsteady']}" if kept["unsteady"] else "same bits"
@@ -167,9 +145,7 @@ def _mixed(seen: Iterable[tuple[str, int]]) -> str:
 
 
 def sections(runs: Mapping[str, Any]) -> Sequence[Section]:
-    """
-    Return what the first run saw, by dtype, and how the bits of the others differ from it.
-    """
+    """Return what the first run saw, by dtype, and how the bits of the others differ from it."""
     targets = first(runs)["targets"]
     found = []
     for dtype in DTYPES:
@@ -183,9 +159,7 @@ def sections(runs: Mapping[str, Any]) -> Sequence[Section]:
 
 
 def first(runs: Mapping[str, Any]) -> Mapping[str, Any]:
-    """
-    Return the run that the others are held against.
-    """
+    """Return the run that the others are held against."""
     run: Mapping[str, Any] = next(iter(runs.values()))
     return run
 
@@ -202,9 +176,7 @@ def _rows(cells: Sequence[tuple[str, Sequence[str]]]) -> Sequence[Row]:
 
 
 def compared(runs: Mapping[str, Any], target: str, dtype: str) -> Mapping[str, Same]:
-    """
-    Return how many results have the bits of the plain target, and in each other run those of the first.
-    """
+    """Return how many results have the bits of the plain target, and in each other run those of the first."""
     base, plain = first(runs), target.partition("+")[0]
     return {
         "plain": Same() if plain == target else _same(base, plain, base, target, dtype),
@@ -243,9 +215,7 @@ def settings(runs: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, S
 
 
 def summary(runs: Mapping[str, Any], targets: Callable[[Sequence[str]], str]) -> Iterator[str]:
-    """
-    Yield what the first run saw of each thing that may be kept, and what changed bits; `targets` writes names.
-    """
+    """Yield what the first run saw of each thing that may be kept, and what changed bits; `targets` writes names."""
     base = first(runs)["targets"]
     for head in ("operands", "bits of a sum", "rounding", "subnormals", "transform"):
         yield f"**{_titled(head)}**: {'; '.join(_usual(base, head, targets))}."

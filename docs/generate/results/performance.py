@@ -21,9 +21,7 @@ NAMES = ("captured", "conditions", "corpus", "full", "loading", "overhead", "pag
 
 
 def page(root: Path) -> str:
-    """
-    Return the page as it follows from what was measured.
-    """
+    """Return the page as it follows from what was measured."""
     said = {name: json.loads((root / MEASURED / f"{name}.json").read_text(encoding="utf-8")) for name in NAMES}
     filled = environment("results")
     filled.filters["figures"] = figures
@@ -32,16 +30,12 @@ def page(root: Path) -> str:
 
 
 def figures(number: float) -> str:
-    """
-    Return a number with three figures, or all before its point.
-    """
+    """Return a number with three figures, or all before its point."""
     return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
 def stale(root: Path) -> Iterator[str]:
-    """
-    Yield the page where it is not what was measured.
-    """
+    """Yield the page where it is not what was measured."""
     if not (root / MEASURED).is_dir():
         return
     path = root / PAGE
@@ -50,9 +44,7 @@ def stale(root: Path) -> Iterator[str]:
 
 
 def main() -> None:
-    """
-    Write the page.
-    """
+    """Write the page."""
     (ROOT / PAGE).write_text(page(ROOT), encoding="utf-8")
 
 

@@ -1,6 +1,4 @@
-"""
-What docs/results/portability.md says of each clause that leaves a choice: who follows which alternative.
-"""
+"""What docs/results/portability.md says of each clause that leaves a choice: who follows which alternative."""
 
 from __future__ import annotations
 
@@ -60,18 +58,14 @@ def _range(numbers: Sequence[int]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """
-    One clause that leaves a choice, and its rows; `unsaid` are the targets that have no words for any of its calls.
-    """
+    """One clause that leaves a choice, and its rows; `unsaid` are the targets that have no words for any of its calls."""
 
     clause: Clause
     rows: Sequence[Row]
     unsaid: Sequence[str]
 
     def cell(self, column: str) -> str:
-        """
-        Return what the targets of a column do, for the overview, or nothing where they have no words for it.
-        """
+        """Return what the targets of a column do, for the overview, or nothing where they have no words for it."""
         rows = [row for row in self.rows if any(re.split(r"[+ ]", name)[0] == column for name in row.targets)]
         followed = {alternative for row in rows for alternative in row.followed}
         if len(followed) < 2:
@@ -80,9 +74,7 @@ class Choice:
 
 
 def clauses(every: Mapping[str, Clause], runs: Mapping[str, Any]) -> Sequence[Choice]:
-    """
-    Return the clauses that leave a choice and were asked, in the order of the specification.
-    """
+    """Return the clauses that leave a choice and were asked, in the order of the specification."""
     chosen = [clause for clause in every.values() if clause.alternatives]
     return [choice for clause in chosen if (choice := _choice(clause, runs)).rows]
 
@@ -121,16 +113,12 @@ def _row(name: str, version: str, labels: Sequence[str], said: Sequence[Mapping[
 
 
 def table(choices: Sequence[Choice]) -> Sequence[Sequence[str]]:
-    """
-    Return the rows of the overview: a clause, and what each column does.
-    """
+    """Return the rows of the overview: a clause, and what each column does."""
     return [[choice.clause.id, *map(choice.cell, COLUMNS)] for choice in choices]
 
 
 def unsaid(runs: Mapping[str, Any]) -> Mapping[str, Sequence[tuple[str, Sequence[str]]]]:
-    """
-    Return by framework what its API has no words for, each with its targets.
-    """
+    """Return by framework what its API has no words for, each with its targets."""
     found: dict[str, dict[str, list[str]]] = {}
     for target, said in next(iter(runs.values()))["targets"].items():
         for reason in said["unsaid"]:

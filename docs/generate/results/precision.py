@@ -33,9 +33,7 @@ KEPT, PAGE = RESULTS / "precision.json", RESULTS / "precision.md"
 
 
 def see(paths: Sequence[Path], under: str) -> dict[str, Any]:
-    """
-    Return what the page says of one run, from its whole records; they may be of other targets and other cases.
-    """
+    """Return what the page says of one run, from its whole records; they may be of other targets and other cases."""
     records = [read(path) for path in paths]
     for path, record in zip(paths, records, strict=True):
         if record.left_out:
@@ -48,9 +46,7 @@ def see(paths: Sequence[Path], under: str) -> dict[str, Any]:
 
 
 def page(runs: Mapping[str, Any]) -> str:
-    """
-    Return the text of the page.
-    """
+    """Return the text of the page."""
     environment = templating.environment("results")
     environment.filters |= {"targets": _targets, "command": _command, "code": lambda text: f"`{text}`"}
     return environment.get_template("precision.md.j2").render(
@@ -101,9 +97,7 @@ def _lines(words: Sequence[str]) -> Iterator[str]:
 
 
 def stale(root: Path) -> Iterator[str]:
-    """
-    Yield what is wrong with the page below a root: that it is not what the runs say.
-    """
+    """Yield what is wrong with the page below a root: that it is not what the runs say."""
     if not (root / KEPT).is_file():
         return
     text = page(_kept(root))
@@ -117,9 +111,7 @@ def _kept(root: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """
-    Keep what a run says, where one is named, and draw the page.
-    """
+    """Keep what a run says, where one is named, and draw the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", metavar="NAME", help="the run that the records are of")
     parser.add_argument("--under", default="", metavar="TEXT", help="what its commands stood behind")

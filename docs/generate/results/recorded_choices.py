@@ -1,6 +1,4 @@
-"""
-Which alternatives of implementation-defined clauses the targets of a run followed, and where they follow a rarer one.
-"""
+"""Which alternatives of implementation-defined clauses the targets of a run followed, and where they follow a rarer one."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-What a run says of each fault that the ledger knows: on which targets, in how many calls, and which is the smallest.
-"""
+"""What a run says of each fault that the ledger knows: on which targets, in how many calls, and which is the smallest."""
 
 from __future__ import annotations
 
@@ -23,9 +21,7 @@ FEWEST = 8
 
 
 def faults(record: Record, cases: Mapping[str, Case]) -> dict[str, dict[str, Any]]:
-    """
-    Return by entry of the ledger what the record says of its calls.
-    """
+    """Return by entry of the ledger what the record says of its calls."""
     found: dict[str, list[Verdict]] = {}
     for verdict in record.verdicts:
         if verdict.verdict == "known" and verdict.case in cases:

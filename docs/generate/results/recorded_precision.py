@@ -1,6 +1,4 @@
-"""
-What a run says of the numbers that each target keeps: by dtype, what was followed, and the bits of every result.
-"""
+"""What a run says of the numbers that each target keeps: by dtype, what was followed, and the bits of every result."""
 
 from __future__ import annotations
 
@@ -28,9 +26,7 @@ NONE, UNASKED = "-", "."
 
 
 def run(records: Sequence[Record], loaded: Corpus, under: str) -> dict[str, Any]:
-    """
-    Return what the records of one run say; `under` is what its commands stood behind, such as `OMP_NUM_THREADS=1`.
-    """
+    """Return what the records of one run say; `under` is what its commands stood behind, such as `OMP_NUM_THREADS=1`."""
     asked = {verdict.case for record in records for verdict in record.verdicts}
     cases = {case.id: case for case in loaded.cases if case.id in asked}
     by_dtype = _by_dtype(cases.values())
@@ -68,9 +64,7 @@ def _by_dtype(cases: Iterable[Case]) -> dict[str, list[Case]]:
 
 
 class _Seen:
-    """
-    The cases of a run, by their dtype, and what is worked out of them once for all targets.
-    """
+    """The cases of a run, by their dtype, and what is worked out of them once for all targets."""
 
     def __init__(self, loaded: Corpus, cases: Mapping[str, Case], by_dtype: Mapping[str, Sequence[Case]]) -> None:
         self._clauses = loaded.clauses

@@ -1,6 +1,4 @@
-"""
-What a run says of itself and of its targets: machine, versions, counts, and what nothing explains.
-"""
+"""What a run says of itself and of its targets: machine, versions, counts, and what nothing explains."""
 
 from __future__ import annotations
 
@@ -15,26 +13,20 @@ from conv_conformance.records.record import Record
 
 
 class Count(NamedTuple):
-    """
-    How many literal cases, and how many points of sweeps.
-    """
+    """How many literal cases, and how many points of sweeps."""
 
     literal: int
     sweeps: int
 
 
 def count(cases: Sequence[Case]) -> Count:
-    """
-    Return how many of the cases are literal, and how many points of sweeps.
-    """
+    """Return how many of the cases are literal, and how many points of sweeps."""
     sweeps = sum(bool(case.sweep) for case in cases)
     return Count(len(cases) - sweeps, sweeps)
 
 
 def run(record: Record, cases: Mapping[str, Case]) -> dict[str, Any]:
-    """
-    Return what the header says, and of each target its version, its verdicts, and what it has no words for.
-    """
+    """Return what the header says, and of each target its version, its verdicts, and what it has no words for."""
     header = record.header
     by_target: dict[str, dict[str, list[Case]]] = {}
     unsaid = {info.name: Counter[str]() for info in record.targets}
@@ -81,9 +73,7 @@ def _told(verdict: Verdict) -> dict[str, str]:
 
 
 def frameworks(targets: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
-    """
-    Yield the frameworks of targets, each with its targets, in order: Keras is one on all its engines.
-    """
+    """Yield the frameworks of targets, each with its targets, in order: Keras is one on all its engines."""
     found: dict[str, list[str]] = {}
     for name in targets:
         found.setdefault(framework(name), []).append(name)
@@ -91,7 +81,5 @@ def frameworks(targets: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
 
 
 def framework(target: str) -> str:
-    """
-    Return the framework of a target, or of a pattern of targets: `keras` of `keras-jax+ops`.
-    """
+    """Return the framework of a target, or of a pattern of targets: `keras` of `keras-jax+ops`."""
     return re.split(r"[-+* ]", target)[0]

@@ -1,3 +1,1 @@
-"""
-The walk-through of training, docs/training.md, and its pictures.
-"""
+"""The walk-through of training, docs/training.md, and its pictures."""

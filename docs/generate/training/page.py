@@ -108,9 +108,7 @@ def _trained(call: Call, **terms: Any) -> Call:
 
 
 def page(told: Told) -> str:
-    """
-    Return the page.
-    """
+    """Return the page."""
     one, two, filters = told.walks.values()
     counts = [next(lengths(told.cases[name].call)) for name in POSITIONS]
     forty = told.cases[POSITIONS[0]].call
@@ -211,9 +209,7 @@ def _end(case: Case) -> str:
 
 
 def texts(told: Told) -> dict[str, str]:
-    """
-    Return what each picture shows in words, by its name.
-    """
+    """Return what each picture shows in words, by its name."""
     ts = {place.name: f"{told.set.along(place.kernel):.4f}" for place in told.places}
     line = ", ".join(f"{name} at {t}" for name, t in ts.items() if not name.startswith("start"))
     path = ", ".join(
@@ -244,17 +240,13 @@ def _course(of: Walk) -> str:
 
 
 def metadata(told: Told) -> dict[str, dict[str, str]]:
-    """
-    Return what each picture says of itself, by its name: its text, and what it was drawn from.
-    """
+    """Return what each picture says of itself, by its name: its text, and what it was drawn from."""
     source = f"{MEASURED.as_posix()} of {told.said['date']}"
     return {name: {"Title": text, "Source": source} for name, text in texts(told).items()}
 
 
 def draw(told: Told, folder: Path) -> None:
-    """
-    Draw all pictures.
-    """
+    """Draw all pictures."""
     about = metadata(told)
     for name, each in told.walks.items():
         short = name.rpartition(".")[2]
@@ -282,9 +274,7 @@ def _names(call: Call) -> Sequence[str]:
 
 
 def stale(root: Path) -> Iterator[str]:
-    """
-    Yield the page where it is not what was measured, and each picture that tells something else.
-    """
+    """Yield the page where it is not what was measured, and each picture that tells something else."""
     if not (root / MEASURED).is_file():
         return
     told = Told(root)
@@ -299,9 +289,7 @@ def stale(root: Path) -> Iterator[str]:
 
 
 def main() -> None:
-    """
-    Write the page and its pictures.
-    """
+    """Write the page and its pictures."""
     told = Told(ROOT)
     (ROOT / FOLDER).mkdir(exist_ok=True)
     (ROOT / PAGE).write_text(page(told), encoding="utf-8")

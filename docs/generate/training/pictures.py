@@ -39,9 +39,7 @@ LEAST = 1e-4
 
 
 class Place(NamedTuple):
-    """
-    A kernel (elements) that has a name.
-    """
+    """A kernel (elements) that has a name."""
 
     name: str
     kernel: Array
@@ -49,9 +47,7 @@ class Place(NamedTuple):
 
 @contextmanager
 def picture(path: Path, metadata: Mapping[str, str], rows: int, **how: Any) -> Iterator[Sequence[Any]]:
-    """
-    Yield the axes of a picture, one below the other, and write it.
-    """
+    """Yield the axes of a picture, one below the other, and write it."""
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -128,9 +124,7 @@ def _apart(values: Array, gap: float) -> Array:
 def solution_set(
     path: Path, metadata: Mapping[str, str], of: Solutions, places: Sequence[Place], names: Sequence[str]
 ) -> None:
-    """
-    Draw the elements of a solution by t, and kernels that have a name at their t: on the lines where they solve.
-    """
+    """Draw the elements of a solution by t, and kernels that have a name at their t: on the lines where they solve."""
     ts = of.along(np.stack([place.kernel for place in places]))
     ends = np.array([min(ts) - 0.01, max(ts) + 0.01])
     with picture(path, metadata, 1, figsize=(6.4, 5.4)) as (axis,):
@@ -177,9 +171,7 @@ def plane(
 
 
 def windows(path: Path, metadata: Mapping[str, str], calls: Sequence[Call]) -> None:
-    """
-    Draw each window of calls in one dimension without padding, as a bar over the items that it reads.
-    """
+    """Draw each window of calls in one dimension without padding, as a bar over the items that it reads."""
     counts = [each.length for call in calls for each in lengths(call)]
     with picture(path, metadata, len(calls), figsize=(6.4, 6.2), sharex=True, height_ratios=counts) as axes:
         for axis, call, count in zip(axes, calls, counts, strict=True):

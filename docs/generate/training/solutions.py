@@ -1,6 +1,4 @@
-"""
-The kernels that explain the data of a training: the solutions of a linear system, in exact fractions.
-"""
+"""The kernels that explain the data of a training: the solutions of a linear system, in exact fractions."""
 
 from __future__ import annotations
 
@@ -32,32 +30,24 @@ class Solutions:
     least: tuple[Fraction, ...]
 
     def along(self, kernels: Any) -> Array:
-        """
-        Return the t of each kernel (…, elements), of its nearest solution where it is none itself.
-        """
+        """Return the t of each kernel (…, elements), of its nearest solution where it is none itself."""
         direction = np.array(self.null, np.float64)
         found: Array = np.asarray(kernels, np.float64) @ direction / (direction @ direction)
         return found
 
     def at(self, t: Any) -> Array:
-        """
-        Return the solution at each t: (…, elements).
-        """
+        """Return the solution at each t: (…, elements)."""
         least = np.array([float(value) for value in self.least])
         found: Array = least + np.multiply.outer(t, np.array(self.null, np.float64))
         return found
 
     def away(self, kernels: Any) -> Array:
-        """
-        Return how far each kernel (…, elements) is from its nearest solution, by the Euclidean norm.
-        """
+        """Return how far each kernel (…, elements) is from its nearest solution, by the Euclidean norm."""
         found: Array = np.linalg.norm(kernels - self.at(self.along(kernels)), axis=-1)
         return found
 
     def loss(self, kernel: Any) -> float:
-        """
-        Return the mean absolute error of a kernel.
-        """
+        """Return the mean absolute error of a kernel."""
         return float(np.abs(np.array(self.matrix) @ kernel - self.target).mean())
 
 

@@ -1,6 +1,4 @@
-"""
-Trainings as the walk-through tells them: the exact way, and the courses that targets took beside it.
-"""
+"""Trainings as the walk-through tells them: the exact way, and the courses that targets took beside it."""
 
 from __future__ import annotations
 
@@ -22,9 +20,7 @@ PARTS = 0.001
 
 
 class Rounding(NamedTuple):
-    """
-    What rounds a target: the dtype of its convolutions, that of its kernel, an optimizer of its own; and in words.
-    """
+    """What rounds a target: the dtype of its convolutions, that of its kernel, an optimizer of its own; and in words."""
 
     through: str
     kept: str
@@ -40,9 +36,7 @@ ROUNDINGS = {
 
 
 class Course(NamedTuple):
-    """
-    What some targets made of a training: losses (updates + 1), kernels (updates + 1, elements), float64.
-    """
+    """What some targets made of a training: losses (updates + 1), kernels (updates + 1, elements), float64."""
 
     targets: Sequence[str]
     losses: Array
@@ -60,9 +54,7 @@ class Course(NamedTuple):
 
 
 class Parting(NamedTuple):
-    """
-    How a course parts: after which update first, how far at most, and after how many its rounding could not yet do so.
-    """
+    """How a course parts: after which update first, how far at most, and after how many its rounding could not yet do so."""
 
     course: Course
     first: int
@@ -73,9 +65,7 @@ class Parting(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Walk:
-    """
-    A training, its exact way, the courses that keep to it, and those that part from it.
-    """
+    """A training, its exact way, the courses that keep to it, and those that part from it."""
 
     case: Case
     exact: Course
@@ -100,9 +90,7 @@ class Walk:
 
 
 def followed(call: Call) -> Course:
-    """
-    Return the exact way of a training.
-    """
+    """Return the exact way of a training."""
     way = trajectory(call)
     return Course(["reference"], way.losses, way.kernels)
 
@@ -146,9 +134,7 @@ def _parting(case: Case, course: Course, off: Array) -> Parting:
 
 
 def by_framework(courses: Sequence[Course]) -> list[Course]:
-    """
-    Return one course of each framework, with the first of its targets alone.
-    """
+    """Return one course of each framework, with the first of its targets alone."""
     found: dict[str, Course] = {}
     for single in (course._replace(targets=[target]) for course in courses for target in course.targets):
         found.setdefault(single.framework, single)

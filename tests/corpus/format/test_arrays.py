@@ -1,6 +1,4 @@
-"""
-Arrays of case files: numbers rounded once and exactly, generators that any language can rebuild.
-"""
+"""Arrays of case files: numbers rounded once and exactly, generators that any language can rebuild."""
 
 from __future__ import annotations
 
@@ -24,9 +22,7 @@ from conv_conformance.corpus.format.yaml_tree import parse
 
 
 def spec_of(text: str, letters: str, dtype: str = "float32") -> Spec:
-    """
-    Return the spec of an array that is written right.
-    """
+    """Return the spec of an array that is written right."""
     root, problems = parse(text.encode(), "x.yaml")
     assert root is not None
     reader = Reader("x.yaml")
@@ -37,16 +33,12 @@ def spec_of(text: str, letters: str, dtype: str = "float32") -> Spec:
 
 
 def array_of(text: str, letters: str, dtype: str = "float32") -> Any:
-    """
-    Return the array that a text writes.
-    """
+    """Return the array that a text writes."""
     return array_builder.build(spec_of(text, letters, dtype))
 
 
 def drawn(seed: int) -> Any:
-    """
-    Return the generator of the format as plain loops: a function that returns the next draw.
-    """
+    """Return the generator of the format as plain loops: a function that returns the next draw."""
     state = seed * 16807 % MODULUS
 
     def draw() -> int:
@@ -114,9 +106,7 @@ def test_decimals_round_to_the_nearest_of_all_elements(dtype: str) -> None:
 
 
 def exact(value: Fraction) -> str:
-    """
-    Return a fraction whose denominator divides a power of ten as a decimal, all digits written.
-    """
+    """Return a fraction whose denominator divides a power of ten as a decimal, all digits written."""
     places = 0
     while value.denominator != 1:
         value *= 10

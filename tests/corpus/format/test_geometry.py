@@ -1,6 +1,4 @@
-"""
-What the loader says about shapes and contradictions is what the reference does.
-"""
+"""What the loader says about shapes and contradictions is what the reference does."""
 
 from __future__ import annotations
 
@@ -26,16 +24,12 @@ CHOICES: dict[str, list[Any]] = {
 
 
 def array(letters: str, sizes: dict[str, int]) -> dict[str, Any]:
-    """
-    Return the spec of an array of ones.
-    """
+    """Return the spec of an array of ones."""
     return {"letters": letters, "shape": tuple(sizes[x] for x in letters), "dtype": "int32", "fill": 1}
 
 
 def drawn(draw: random.Random) -> Plain:
-    """
-    Return a call that may contradict itself.
-    """
+    """Return a call that may contradict itself."""
     op, spatial = (
         draw.choice(["conv", "conv", "depthwise_conv", "separable_conv", "conv_transpose"]),
         SPATIAL[draw.randrange(2)],

@@ -1,6 +1,4 @@
-"""
-The schema for editors and the loader agree: on every shipped file, and on documents that are wrong in their structure.
-"""
+"""The schema for editors and the loader agree: on every shipped file, and on documents that are wrong in their structure."""
 
 from __future__ import annotations
 
@@ -261,9 +259,7 @@ WRONG = {
 
 
 def as_json(node: Node) -> Any:
-    """
-    Return a node as a reader of YAML 1.2 gives it to a validator.
-    """
+    """Return a node as a reader of YAML 1.2 gives it to a validator."""
     if isinstance(node, Mapping):
         return {key: as_json(value) for key, value in node.entries.items()}
     if not isinstance(node, Scalar):
@@ -275,9 +271,7 @@ def as_json(node: Node) -> Any:
 
 
 def is_valid(text: str) -> list[bool]:
-    """
-    Say for each validator whether it lets a document pass.
-    """
+    """Say for each validator whether it lets a document pass."""
     root, problems = parse(text.encode(), "x.yaml")
     assert root is not None
     assert problems == []
@@ -285,9 +279,7 @@ def is_valid(text: str) -> list[bool]:
 
 
 def problems_of(text: str, folder: Path) -> list[str]:
-    """
-    Return what the loader has against a document.
-    """
+    """Return what the loader has against a document."""
     (folder / "x.yaml").write_text(text)
     try:
         load([folder / "x.yaml"])

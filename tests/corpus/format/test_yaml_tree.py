@@ -1,6 +1,4 @@
-"""
-The YAML that is let in, and what is refused at its place.
-"""
+"""The YAML that is let in, and what is refused at its place."""
 
 from __future__ import annotations
 
@@ -14,9 +12,7 @@ from conv_conformance.corpus.format.yaml_tree import Mapping, Scalar, Sequence, 
 
 
 def told(text: str | bytes) -> list[str]:
-    """
-    Return what is wrong with a YAML text.
-    """
+    """Return what is wrong with a YAML text."""
     return [str(problem) for problem in parse(text if isinstance(text, bytes) else text.encode(), "x")[1]]
 
 

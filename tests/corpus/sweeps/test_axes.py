@@ -1,6 +1,4 @@
-"""
-The axes of sweeps that follow from others, and the enlarged twins of literal cases.
-"""
+"""The axes of sweeps that follow from others, and the enlarged twins of literal cases."""
 
 from __future__ import annotations
 
@@ -35,16 +33,12 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def quick() -> list[Case]:
-    """
-    Return the shipped corpus with its quick sweeps.
-    """
+    """Return the shipped corpus with its quick sweeps."""
     return list(load(sweeps="quick").cases)
 
 
 def swept(folder: Path, axes: str, *, base: str = BASE, more: str = "") -> list[Call]:
-    """
-    Return the calls of a sweep, loaded from a file.
-    """
+    """Return the calls of a sweep, loaded from a file."""
     text = f"about: A file.\nsweeps:\n  - id: a.sweep\n    title: A fact\n    base:\n{base}    axes: {{{axes}}}\n{more}"
     (folder / "x.yaml").write_text(text)
     return [case.call for case in load([folder / "x.yaml"], sweeps="full").cases]

@@ -1,6 +1,4 @@
-"""
-Combinations without trying them all: the covering array of pairs, and draws.
-"""
+"""Combinations without trying them all: the covering array of pairs, and draws."""
 
 from __future__ import annotations
 
@@ -25,16 +23,12 @@ SIZES = st.lists(st.integers(1, 5), min_size=2, max_size=6)
 
 
 def met(rows: list[Row]) -> set[tuple[tuple[int, int], ...]]:
-    """
-    Return the pairs of values in rows, as ((axis, value), (axis, value)).
-    """
+    """Return the pairs of values in rows, as ((axis, value), (axis, value))."""
     return {pair for row in rows for pair in itertools.combinations(enumerate(row), 2)}
 
 
 def every(sizes: list[int]) -> set[tuple[tuple[int, int], ...]]:
-    """
-    Return the pairs of values that there are.
-    """
+    """Return the pairs of values that there are."""
     return met(list(itertools.product(*map(range, sizes))))
 
 

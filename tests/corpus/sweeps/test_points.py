@@ -1,6 +1,4 @@
-"""
-Sweeps: points by value, sizes that follow, rules, and the alternatives that clauses leave.
-"""
+"""Sweeps: points by value, sizes that follow, rules, and the alternatives that clauses leave."""
 
 from __future__ import annotations
 
@@ -35,18 +33,14 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def swept(folder: Path, axes: str, *, base: str = BASE, more: str = "", sweeps: Any = "full") -> list[Case]:
-    """
-    Return the points of a sweep, loaded from a file.
-    """
+    """Return the points of a sweep, loaded from a file."""
     text = f"about: A file.\nsweeps:\n  - id: a.sweep\n    title: A fact\n    base:\n{base}    axes: {{{axes}}}\n{more}"
     (folder / "x.yaml").write_text(text)
     return list(load([folder / "x.yaml"], sweeps=sweeps).cases)
 
 
 def calls(cases: list[Case]) -> list[Call]:
-    """
-    Return the calls of cases.
-    """
+    """Return the calls of cases."""
     return [case.call for case in cases]
 
 
@@ -350,9 +344,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 def example(given: dict[str, Any]) -> Call:
-    """
-    Return a call of four elements and two taps, changed as given.
-    """
+    """Return a call of four elements and two taps, changed as given."""
     arguments: dict[str, Any] = {"op": "conv", "input": np.ones((1, 4, 1)), "kernel": np.ones((2, 1, 1)), **given}
     return call_of(arguments.pop("op"), arguments.pop("input"), arguments.pop("kernel"), **arguments)
 

@@ -1,6 +1,4 @@
-"""
-Diagnosis of gradients: a cause gives what its mutant gives, nothing is said of what is right or unknown.
-"""
+"""Diagnosis of gradients: a cause gives what its mutant gives, nothing is said of what is right or unknown."""
 
 from __future__ import annotations
 
@@ -45,9 +43,7 @@ def gradients(case: Case) -> dict[str, Array]:
 
 
 def is_off(got: Array, right: Array) -> bool:
-    """
-    Say whether a gradient of the right shape is wrong by more than rounding.
-    """
+    """Say whether a gradient of the right shape is wrong by more than rounding."""
     if (got.shape, got.dtype) != (right.shape, right.dtype):
         return False
     one, other = got.astype(np.float64), right.astype(np.float64)

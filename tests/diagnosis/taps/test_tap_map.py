@@ -1,6 +1,4 @@
-"""
-Tap audits: what probes recover of a wrong linear map, what they cannot, and when they are asked.
-"""
+"""Tap audits: what probes recover of a wrong linear map, what they cannot, and when they are asked."""
 
 from __future__ import annotations
 
@@ -45,9 +43,7 @@ CALL = call_of("conv", X, W)
 
 
 def asking(compute: Callable[[Call], Array]) -> Ask:
-    """
-    Return what answers calls by a function, and those that it raises for by nothing.
-    """
+    """Return what answers calls by a function, and those that it raises for by nothing."""
 
     def answered(call: Call) -> Array | None:
         try:
@@ -59,9 +55,7 @@ def asking(compute: Callable[[Call], Array]) -> Ask:
 
 
 def by_taps(source: Callable[[int, int], int | None], weight: Callable[[int], float] = lambda k: 1) -> Ask:
-    """
-    Return a convolution of one channel along one axis that reads, for output t and tap k, the element `source` says.
-    """
+    """Return a convolution of one channel along one axis that reads, for output t and tap k, the element `source` says."""
 
     def compute(call: Call) -> Array:
         x, w = call.input[0, :, 0], call.array("kernel")[:, 0, 0]

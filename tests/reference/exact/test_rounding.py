@@ -1,6 +1,4 @@
-"""
-The numbers of the exact reference: rounding, wrapping, special values, and the sizes of sums.
-"""
+"""The numbers of the exact reference: rounding, wrapping, special values, and the sizes of sums."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-Exact sums by slices in float64: equal to those of Fraction and of Python's integers, bit for bit.
-"""
+"""Exact sums by slices in float64: equal to those of Fraction and of Python's integers, bit for bit."""
 
 from __future__ import annotations
 
