@@ -19,17 +19,17 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from conv_conformance.analysis.tap_audits import asking
+from conv_conformance.analysis.tap_audits import probe_caller
 from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
 from conv_conformance.core.verdict import Verdict
 from conv_conformance.corpus.format import writer
-from conv_conformance.diagnosis.taps.probe import audit
+from conv_conformance.diagnosis.taps.probe import audit_taps
 from conv_conformance.explain import requested_call
-from conv_conformance.explain.call_failures import failures, like
-from conv_conformance.explain.minimal_call import shrunk
+from conv_conformance.explain.call_failures import failing_calls, fails_alike
+from conv_conformance.explain.minimal_call import smallest_call
 from conv_conformance.records.failure_group import Group
-from conv_conformance.records.record import Record, read
+from conv_conformance.records.record import Record, read_record
 from conv_conformance.running import invocation
 from conv_conformance.workers import machine, targets
 from conv_conformance.workers.limits import Terms
@@ -55,7 +55,7 @@ def explained(group: Group, record: Record, case: Case) -> dict[str, Any]:
     target = next(name for name in group.targets if _verdict(record, group.smallest, name) is not None)
     verdict = _verdict(record, group.smallest, target)
     assert verdict is not None
-    (adapter,) = targets.named([target])
+    (adapter,) = targets.named_targets([target])
     info = next(each for each in record.targets if each.name == target)
     said = verdict.diagnosis
     is_asked = group.kind in EXPLAINED and group.where.startswith(("output", "gradient."))
@@ -79,16 +79,16 @@ def _verdict(record: Record, case: str, target: str) -> Verdict | None:
 
 
 def _taps(call: Call, adapter: Adapter) -> list[str]:
-    found = audit(call, asking(adapter, Terms()))
+    found = audit_taps(call, probe_caller(adapter, Terms()))
     return [] if found is None else found.lines
 
 
 def _small(case: Case, adapter: Adapter) -> str:
     """Return the smallest call that fails as a case's does, as a case; nothing where it does not fail alone."""
-    (found,) = failures([case.call], adapter)
+    (found,) = failing_calls([case.call], adapter)
     if found is None:
         return ""
-    call = shrunk(case.call, like(found, adapter))
+    call = smallest_call(case.call, fails_alike(found, adapter))
     name = f"{case.id.partition('[')[0]}-shrunk"
     title = f"Fails as {case.id} does"
     return writer.case(call, requested_call.case(call).expectation, name=name, title=title, clauses=case.clauses)
@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("record", type=Path)
     parser.add_argument("--only", nargs="+", default=[], metavar="ID")
     given = parser.parse_args()
-    record = read(given.record)
+    record = read_record(given.record)
     cases: Mapping[str, Case] = {case.id: case for case in invocation.corpus((), "none").cases}
     found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for group in known(record):

@@ -36,7 +36,7 @@ from conv_conformance.core.case import Case
 from conv_conformance.core.observation import Observation
 from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import Verdict
-from conv_conformance.diagnosis.applicability import Showing, plain
+from conv_conformance.diagnosis.applicability import CauseVisibility, plain
 from conv_conformance.diagnosis.causes import CAUSES
 from conv_conformance.diagnosis.narrowed_causes import WIDER
 from conv_conformance.judging.judgement import Context, judge
@@ -44,7 +44,7 @@ from conv_conformance.mutants import named_conditions
 from conv_conformance.mutants.faults import EDITS
 from conv_conformance.mutants.mutant import Mutant
 from conv_conformance.records.attribution import Attribution
-from conv_conformance.records.failure_group import FEWEST
+from conv_conformance.records.failure_group import MIN_CALLS
 from conv_conformance.reference import evaluate
 from conv_conformance.workers import machine
 
@@ -136,7 +136,7 @@ def trials(fault: str, under: Sequence[str], cases: Sequence[Case]) -> Iterator[
             failing = {case: said for case, said in everywhere.items() if condition.holds(by_id[case].call)}
         acting = {*failing}
         verdicts = [failing.get(case.id) or agreed(case) for case in cases]
-        found = attribute(verdicts, by_id, showing) if len(acting) >= FEWEST else ()
+        found = attribute(verdicts, by_id, showing) if len(acting) >= MIN_CALLS else ()
         yield Trial(
             fault=fault,
             condition=name,
@@ -188,7 +188,7 @@ def _outcome(
     fault: str, found: Sequence[Attribution], acting: set[str], shows: set[str], cases: Mapping[str, Case]
 ) -> str:
     """Return `right`, `few` calls, `none` said, another `cause`, or another `condition`."""
-    if len(acting) < FEWEST:
+    if len(acting) < MIN_CALLS:
         return "few"
     if _is_same(found, acting, cases):
         return "right"
@@ -217,9 +217,9 @@ CASES: list[Case] = []
 
 
 @cache
-def _showing() -> Showing:
+def _showing() -> CauseVisibility:
     """Return where causes show, for all faults that a process tries."""
-    return Showing({case.id: case for case in CASES})
+    return CauseVisibility({case.id: case for case in CASES})
 
 
 def _share(made: Sequence[Trial]) -> float | None:

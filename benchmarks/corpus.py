@@ -19,7 +19,7 @@ from time import perf_counter
 from typing import Any
 
 from conv_conformance.records import ledger_files
-from conv_conformance.records.record import TargetInfo, read
+from conv_conformance.records.record import TargetInfo, read_record
 from conv_conformance.running import invocation
 from conv_conformance.running.runner import Runner
 from conv_conformance.workers import machine
@@ -32,7 +32,7 @@ def measure(sweeps: str) -> dict[str, Any]:
     corpus = invocation.corpus((), sweeps)
     ledger = ledger_files.load(ledger_files.shipped())
     loaded = perf_counter()
-    made = Runner(ledger=ledger, jobs=invocation.cores()).run(corpus.cases, default())
+    made = Runner(ledger=ledger, jobs=invocation.core_count()).run(corpus.cases, default())
     ended = perf_counter()
     # Kibibytes on Linux, bytes on macOS.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
@@ -50,7 +50,7 @@ def measure(sweeps: str) -> dict[str, Any]:
 
 def kept(path: Path) -> dict[str, Any]:
     """Return the figures that a record holds: without wall time and memory, which are not of its lines."""
-    record = read(path)
+    record = read_record(path)
     return {
         "date": record.header["date"],
         "platform": record.header["platform"],

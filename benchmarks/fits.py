@@ -26,14 +26,14 @@ from conv_conformance.core.case import Case
 from conv_conformance.core.observation import Observation
 from conv_conformance.core.storage import Array
 from conv_conformance.judging.judgement import Context, judge
-from conv_conformance.judging.training_enclosure import enclosure
+from conv_conformance.judging.training_enclosure import enclose_training
 from conv_conformance.reference.training_path import trajectory
 from conv_conformance.workers import machine, wire
 from conv_conformance.workers.limits import Limits, Terms
-from conv_conformance.workers.plan import smoke
+from conv_conformance.workers.plan import smoke_call
 from conv_conformance.workers.pool import observe
-from conv_conformance.workers.process import Failed, Ready, Seen
-from conv_conformance.workers.targets import DEFAULTS, OTHERS, named
+from conv_conformance.workers.process import CallSeen, TargetFailed, TargetReady
+from conv_conformance.workers.targets import DEFAULTS, OTHERS, named_targets
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path("benchmarks", "results", "fits.json")
@@ -98,7 +98,7 @@ def described(name: str, call: Call) -> dict[str, Any]:
     """Return the exact way of a training, and how wide its intervals are."""
     assert call.training is not None
     way = trajectory(call)
-    within = enclosure(call, call.dtype_of("output"), "float64")
+    within = enclose_training(call, call.dtype_of("output"), "float64")
     width = (within.kernels.high - within.kernels.low).max(1)
     return {
         "training": name,
@@ -112,16 +112,16 @@ def described(name: str, call: Call) -> dict[str, Any]:
 
 def results(target: str, of: dict[str, tuple[Case, Call]]) -> Iterator[dict[str, Any]]:
     """Yield what a target made of each training."""
-    (adapter,) = named([target])
+    (adapter,) = named_targets([target])
     packed = [wire.pack_call(number, call) for number, (_, call) in enumerate(of.values())]
     dtypes: dict[str, str] = {}
-    for event in observe(Terms(limits=Limits(timeout=900.0)), adapter, smoke(), packed):
+    for event in observe(Terms(limits=Limits(timeout=900.0)), adapter, smoke_call(), packed):
         match event:
-            case Failed():
+            case TargetFailed():
                 yield {"training": "", "outcome": "failed", "message": event.reason}
-            case Ready():
+            case TargetReady():
                 dtypes = event.about.get("result_dtypes", {})
-            case Seen():
+            case CallSeen():
                 name, (case, call) = list(of.items())[event.number]
                 yield told(name, case, call, event.observation, dtypes)
 

@@ -36,10 +36,10 @@ from conv_conformance.records.record import TargetInfo
 from conv_conformance.reference import evaluate
 from conv_conformance.workers import machine, wire
 from conv_conformance.workers.limits import Terms
-from conv_conformance.workers.plan import smoke
+from conv_conformance.workers.plan import smoke_call
 from conv_conformance.workers.pool import observe
-from conv_conformance.workers.process import Ready, Seen
-from conv_conformance.workers.targets import named
+from conv_conformance.workers.process import CallSeen, TargetReady
+from conv_conformance.workers.targets import named_targets
 from support.rounding_data import FAULTS, Drawn, drawn, orders, stepwise_orders, wrong
 from support.tolerances import RULES, Result
 
@@ -77,7 +77,7 @@ class Judged:
     is_wrong: bool
     rejected: Mapping[str, bool]
     errors: Array
-    by: precision.Yardstick
+    by: precision.ErrorScale
     twin: bool = False
 
 
@@ -109,7 +109,7 @@ def _is_rejected(it: Drawn, got: Array, exact: Array) -> bool:
     return judge(Output(array=exact), seen, Context(call=it.call, is_drawn=True)).verdict != "agree"
 
 
-def _is_indistinguishable(it: Drawn, got: Array, found: Array, by: precision.Yardstick) -> bool:
+def _is_indistinguishable(it: Drawn, got: Array, found: Array, by: precision.ErrorScale) -> bool:
     for other in stepwise_orders(it):
         if got.tobytes() == other.tobytes():
             return True
@@ -136,19 +136,19 @@ def results(seed: int, count: int, fewest: int, most: int, targets: Sequence[str
 
 
 def _returned(target: str, calls: Sequence[Drawn]) -> Iterator[tuple[Drawn, Array]]:
-    (adapter,) = named([target])
+    (adapter,) = named_targets([target])
     packed = [wire.pack_call(number, it.call) for number, it in enumerate(calls)]
     is_known: Callable[[Call], bool] = lambda _: False  # noqa: E731  it is known once the target has said what it is
-    for event in observe(Terms(), adapter, smoke(), packed):
-        if isinstance(event, Ready):
+    for event in observe(Terms(), adapter, smoke_call(), packed):
+        if isinstance(event, TargetReady):
             is_known = _known(target, event)
-        if isinstance(event, Seen) and event.observation.outcome == "returned":
+        if isinstance(event, CallSeen) and event.observation.outcome == "returned":
             it, seen = calls[event.number], event.observation
             if not seen.composed and not is_known(it.call):
                 yield it, seen.arrays["output"]
 
 
-def _known(target: str, ready: Ready) -> Callable[[Call], bool]:
+def _known(target: str, ready: TargetReady) -> Callable[[Call], bool]:
     """Return whether the ledger says of a call that what the target returns is wrong, so that it is no right result."""
     info = TargetInfo(name=target, framework=ready.about["framework"], version=ready.about["version"])
     ledger = ledger_files.load(ledger_files.shipped()).of(info, machine.describe()["flags"])

@@ -29,7 +29,7 @@ import platformdirs
 from conv_conformance import corpus
 from conv_conformance.core import patterns
 from conv_conformance.core.verdict import UNEXPECTED, Verdict
-from conv_conformance.records.record import Record, read, verdict_to_line
+from conv_conformance.records.record import Record, read_record, verdict_to_line
 from conv_conformance.workers import machine
 from packaging.requirements import Requirement
 from support.releases_page import page, told
@@ -146,7 +146,7 @@ def run(inside: Path, target: str, variables: tuple[tuple[str, str], ...], wante
         made = (inside, "-m", "conv_conformance", "run", "-b", target, *words, "--record", record)
         # 1: cases disagree. 3 and 4, a target that could not run and a fault of ours, are in the record.
         command("run", *made, codes=(0, 1, 3, 4), cwd=folder, env={**os.environ, **dict(variables)})
-        found = read(record)
+        found = read_record(record)
     if failed := found.targets[0].failed:
         raise Failed(f"{target} could not run: {failed}")
     return found
@@ -166,9 +166,11 @@ def placed(bug: Bug, place: str, bench: Bench) -> dict[str, Any]:
 def _judged(bug: Bug, inside: Path, target: str) -> dict[str, Any]:
     variables = tuple(sorted(bug.environment.items()))
     literal = run(inside, target, variables, ())
-    points = tuple(pattern for pattern in bug.cases if not any(patterns.matches(pattern, case) for case in _literal()))
+    points = tuple(
+        pattern for pattern in bug.cases if not any(patterns.matches_pattern(pattern, case) for case in _literal())
+    )
     verdicts = [*literal.verdicts, *(run(inside, target, variables, points).verdicts if points else ())]
-    named = [each for pattern in bug.cases for each in verdicts if patterns.matches(pattern, each.case)]
+    named = [each for pattern in bug.cases for each in verdicts if patterns.matches_pattern(pattern, each.case)]
     return {
         "corpus": literal.header["suite"]["corpus"],
         "settings": dict(literal.targets[0].settings),

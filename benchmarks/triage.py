@@ -29,7 +29,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from conv_conformance.core.patterns import matches
+from conv_conformance.core.patterns import matches_pattern
 from conv_conformance.records import ledger_files
 from conv_conformance.records.ledger import Entry
 from conv_conformance.records.record import TargetInfo
@@ -155,7 +155,7 @@ def _targets(entry: Entry, installed: Mapping[str, str]) -> Iterator[TargetInfo]
     modes = (name for name in entry.targets if "*" not in name)
     for name in dict.fromkeys((*DEFAULTS, *OTHERS, *modes)):
         package = re.split(r"[-+]", name)[0]
-        if package in installed and any(matches(pattern, name) for pattern in entry.targets):
+        if package in installed and any(matches_pattern(pattern, name) for pattern in entry.targets):
             yield TargetInfo(name=name, framework=package, version=installed[package])
 
 
@@ -202,7 +202,7 @@ def main() -> int:
     """Run the scripts that were asked for, and keep what they printed beside what others did."""
     options = _options()
     ledger = ledger_files.load(ledger_files.shipped()).entries
-    wanted = [entry for entry in ledger if any(matches(pattern, entry.id) for pattern in options.only)]
+    wanted = [entry for entry in ledger if any(matches_pattern(pattern, entry.id) for pattern in options.only)]
     wrong = [line for entry in wanted for line in broken(entry)]
     made: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:

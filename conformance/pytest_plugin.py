@@ -145,7 +145,7 @@ class Suite(pytest.Collector):
             CollectError: if a case file, a ledger, a pattern or the name of a target is wrong.
 
         """
-        from .core import Invalid, readable
+        from .core import Invalid, printable
         from .records import ledger_files
         from .running import invocation, release_check
         from .workers import targets
@@ -166,7 +166,7 @@ class Suite(pytest.Collector):
         for adapter in adapters:
             served = {"adapter": adapter, "corpus": corpus, "ledger": ledger, "fail_on": fail_on}
             # In JUnit XML pytest writes this as it is, also what XML cannot hold.
-            yield Served.from_parent(self, name=readable(str(adapter)), **served)
+            yield Served.from_parent(self, name=printable(str(adapter)), **served)
 
 
 class Served(pytest.Collector):
@@ -256,11 +256,11 @@ class Test(pytest.Item):
 
     def runtest(self) -> None:
         """Fail, skip, expect to fail or pass, as the verdicts say."""
-        from .core import UNEXPECTED, fails
+        from .core import UNEXPECTED, counts_as_failure
 
         every = [verdict for found in self.verdicts.values() for verdict in found]
         self._tell(every)
-        self._show([verdict for verdict in every if fails(verdict, self.target.fail_on)])
+        self._show([verdict for verdict in every if counts_as_failure(verdict, self.target.fail_on)])
         if self.config.getoption("--conformance-strict-known"):
             self._fail("fixed")
         for verdict in self.verdicts.get("fixed", ()):
@@ -282,23 +282,23 @@ class Test(pytest.Item):
 
     def _tell(self, every: Sequence[Verdict]) -> None:
         """Put what a reader of JUnit XML needs of the verdicts that do not agree among properties, and into system-out."""
-        from .core import readable
-        from .reports import told
+        from .core import printable
+        from .reports import failure_lines
 
         cases = {case.id: case for case in self.cases}
         quiet = ("agree", "unsupported", "not-run")
         for verdict in [each for each in every if each.verdict not in quiet][:SHOWN]:
-            lines = [readable(line) for line in told(verdict, self.target.served.info, cases[verdict.case])]
+            lines = [printable(line) for line in failure_lines(verdict, self.target.served.info, cases[verdict.case])]
             self.add_report_section("call", "stdout", "\n".join([verdict.case, *lines]) + "\n")
             self.user_properties += [
                 (f"{NOTICE}.{name}", text) for name, _, text in (line.partition(": ") for line in lines)
             ]
 
     def _text(self, found: Sequence[Verdict]) -> str:
-        from .reports import text
+        from .reports import block_text
 
         cases = {case.id: case for case in self.cases}
-        blocks = [text(verdict, cases[verdict.case], self.target.ledger) for verdict in found[:SHOWN]]
+        blocks = [block_text(verdict, cases[verdict.case], self.target.ledger) for verdict in found[:SHOWN]]
         left = [f"… and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
         return "\n".join([*blocks, *left])
 

@@ -11,7 +11,7 @@ from functools import wraps
 from inspect import signature
 from typing import Any
 
-from ...capture import SPATIAL, Operand, Sighting, Sightings, Unsayable, given
+from ...capture import SPATIAL, Operand, Sighting, Sightings, Unsayable, bound_arguments
 
 # The functions of `keras.src.backend.nn` bear the names of the format, and their kernels lie as TensorFlow's.
 from ..tensorflow import KERNELS
@@ -46,7 +46,7 @@ def _seeing(sightings: Sightings, keras: Any, op: str, function: Callable[..., A
     def conv(*args: Any, **kwargs: Any) -> Any:
         if not sightings.is_silent and not _is_shape_inference(keras):
             said = f"keras.ops.{op}", framework, keras.config.image_data_format()
-            sightings.see(said[0], lambda: _sighting(op, *said, given(parameters, args, kwargs)))
+            sightings.see(said[0], lambda: _sighting(op, *said, bound_arguments(parameters, args, kwargs)))
         with sightings.silently():
             return function(*args, **kwargs)
 

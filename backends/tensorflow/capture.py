@@ -13,7 +13,7 @@ from inspect import signature
 from types import CodeType
 from typing import Any
 
-from ...capture import SPATIAL, Operand, Sighting, Sightings, Unsayable, given, is_called_from
+from ...capture import SPATIAL, Operand, Sighting, Sightings, Unsayable, bound_arguments, is_called_from
 
 #: The functions of `tf.nn` by the op that they are; the spatial rank follows from the input.
 FUNCTIONS = {
@@ -77,7 +77,9 @@ def _seeing(sightings: Sightings, tf: Any, name: str, function: Callable[..., An
             result = function(*args, **kwargs)
         if not sightings.is_silent:
             said = f"tf.nn.{name}"
-            sightings.see(said, lambda: _sighting(tf, said, FUNCTIONS[name], given(parameters, args, kwargs), result))
+            sightings.see(
+                said, lambda: _sighting(tf, said, FUNCTIONS[name], bound_arguments(parameters, args, kwargs), result)
+            )
         return result
 
     return conv

@@ -71,7 +71,7 @@ def functional(step: Step, x: str, kernel: str, bias: str) -> str:
 
 def fetched(call: Call, computed: str, dtype: str) -> str:
     """Return the text that brings a result (of `dtype`) back to NumPy in the call's layout, narrow floats as float32."""
-    widened = f"{computed}.float()" if dtype in NARROW else computed
+    wide = f"{computed}.float()" if dtype in NARROW else computed
     return expressions.transposed(
-        f"{widened}.numpy(force=True)", "NC" + call.spatial, call.layout.output or call.layout.input
+        f"{wide}.numpy(force=True)", "NC" + call.spatial, call.layout.output or call.layout.input
     )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-from conv_conformance.core.dtypes import FORMATS, NARROW, PARTS, Format, is_complex
+from conv_conformance.core.dtypes import COMPLEX_PARTS, FORMATS, NARROW, FloatFormat, is_complex
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
@@ -283,7 +283,7 @@ def gamma(result: Result) -> bool:
     return not bool((close | _same(got, rounded)).all())
 
 
-def _underflow(form: Format) -> float:
+def _underflow(form: FloatFormat) -> float:
     """Return half of the smallest subnormal number."""
     return math.ldexp(1.0, form.min_exponent - form.bits)
 
@@ -369,8 +369,8 @@ def _count(result: Result) -> int:
     return result.products * (2 if is_complex(result.dtype) else 1)
 
 
-def _format(name: str) -> Format:
-    return FORMATS[PARTS.get(name, name)]
+def _format(name: str) -> FloatFormat:
+    return FORMATS[COMPLEX_PARTS.get(name, name)]
 
 
 #: The rules by name; each says whether it rejects a result.

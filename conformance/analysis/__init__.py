@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from .comparison import Pair as Pair
     from .failure_groups import grouped as grouped
     from .failure_groups import lacks_groups as lacks_groups
-    from .ledger_drafts import draft as draft
-    from .tap_audits import asking as asking
+    from .ledger_drafts import ledger_draft as ledger_draft
+    from .tap_audits import probe_caller as probe_caller
 else:
     from ..exports import exports
 

@@ -17,8 +17,8 @@ import numpy as np
 from ..calls import PORTIONS
 from ..core import Case, Verdict
 from ..corpus import Corpus
-from ..diagnosis import Showing
-from ..records import FEWEST, Attribution, Record, Seen
+from ..diagnosis import CauseVisibility
+from ..records import MIN_CALLS, Attribution, GroupCounts, Record
 from .condition_search import Search, Table
 from .failure_groups import AGREEING
 
@@ -44,7 +44,7 @@ def attributed(record: Record, corpus: Corpus) -> Record:
 
 
 def attribute(
-    verdicts: Sequence[Verdict], cases: Mapping[str, Case], showing: Showing | None = None
+    verdicts: Sequence[Verdict], cases: Mapping[str, Case], showing: CauseVisibility | None = None
 ) -> tuple[Attribution, ...]:
     """
     Return what the commonest causes explain of the wrong outputs of each target, those first that explain most.
@@ -54,7 +54,7 @@ def attribute(
     by_target: dict[str, Wrong] = {}
     for verdict in verdicts:
         by_target.setdefault(verdict.target, Wrong()).take(verdict)
-    showing = showing or Showing(cases)
+    showing = showing or CauseVisibility(cases)
     found: dict[tuple[str, str, str], Attribution] = {}
     for target, wrong in by_target.items():
         for each in wrong.attributions(target, showing):
@@ -63,7 +63,7 @@ def attribute(
     return tuple(sorted(found.values(), key=lambda each: -len(each.cases)))
 
 
-def _together(one: Attribution, other: Attribution, showing: Showing) -> Attribution:
+def _together(one: Attribution, other: Attribution, showing: CauseVisibility) -> Attribution:
     return replace(
         one,
         targets={**one.targets, **other.targets},
@@ -91,12 +91,12 @@ class Wrong:
         elif verdict.verdict == "disagree" and verdict.diagnosis is not None and _is_of_output(verdict):
             self.verdicts[verdict.case] = verdict
 
-    def attributions(self, target: str, showing: Showing) -> Iterator[Attribution]:
+    def attributions(self, target: str, showing: CauseVisibility) -> Iterator[Attribution]:
         """Yield what one cause after another explains of what is left."""
         left = {case: _causes(verdict) for case, verdict in self.verdicts.items()}
         for _ in range(MOST):
             counts = Counter(name for causes in left.values() for name in causes)
-            if not counts or max(counts.values()) < FEWEST:
+            if not counts or max(counts.values()) < MIN_CALLS:
                 return
             most = [name for name, count in counts.items() if count == max(counts.values())][:TIED]
             # Of causes that explain as much, the one that shows on the fewest calls that agree.
@@ -108,25 +108,25 @@ class Wrong:
             yield from self._parts(target, cause, cases, portion, showing)
             left = {case: causes for case, causes in left.items() if case not in cases and cause not in causes}
 
-    def _portion(self, cause: str, cases: Sequence[str], showing: Showing) -> str:
+    def _portion(self, cause: str, cases: Sequence[str], showing: CauseVisibility) -> str:
         """
         Return the portion of the output in which a cause acts; an empty text for all of it, or none that is known.
 
         Calls on which it explains a part of the output must say so, and few others may speak against it.
         """
         partial = [case for case in cases if _is_partial(self.verdicts[case])]
-        if len(partial) < FEWEST:
+        if len(partial) < MIN_CALLS:
             return ""
         asked = [self.verdicts[case] for case in cases[:: -(-len(cases) // ASKED)]]
         fitting = {name: sum(showing.fits(each, cause, name) for each in asked) for name in PORTIONS}
         most = max(fitting.values())
-        if most < max(FEWEST, SHARE * len(asked)):
+        if most < max(MIN_CALLS, SHARE * len(asked)):
             return ""
         best = [name for name, count in fitting.items() if count == most]
         return min(best, key=lambda name: len(self._showing(cause, name, showing)) if len(best) > 1 else 0)
 
     def _parts(
-        self, target: str, cause: str, cases: Sequence[str], portion: str, showing: Showing
+        self, target: str, cause: str, cases: Sequence[str], portion: str, showing: CauseVisibility
     ) -> Iterator[Attribution]:
         others = self._showing(cause, portion, showing)
         unlike = [case for case in self._unexplained(cases) if showing.on(case, cause, portion)]
@@ -142,7 +142,7 @@ class Wrong:
                 continue
             yield Attribution(
                 cause=cause,
-                targets={target: Seen(len(members), len(self.verdicts))},
+                targets={target: GroupCounts(len(members), len(self.verdicts))},
                 portion=portion,
                 condition=condition,
                 is_weak=exact is not None,
@@ -157,7 +157,7 @@ class Wrong:
             if case not in members and (_is_partial(verdict) or not _causes(verdict)):
                 yield case
 
-    def _showing(self, cause: str, portion: str, showing: Showing) -> list[str]:
+    def _showing(self, cause: str, portion: str, showing: CauseVisibility) -> list[str]:
         """Return the calls that agree on which a cause would show."""
         step = -(-len(self.agreeing) // LOOKED_AT) or 1
         looked_at = (verdict for verdict in self.agreeing[::step] if showing.tells(verdict))

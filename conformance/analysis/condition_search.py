@@ -23,9 +23,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ..calls import FEATURES, Condition, Value
+from ..calls import FEATURES, Condition, FeatureValue
 from ..core import Array
-from ..records import FEWEST
+from ..records import MIN_CALLS
 
 #: Calls as the bits of an integer, by their positions.
 Bits: TypeAlias = int
@@ -55,7 +55,7 @@ class Literal(NamedTuple):
     """A feature with one value, or a bound, and what it costs."""
 
     name: str
-    value: Value
+    value: FeatureValue
     cost: float
 
 
@@ -71,7 +71,7 @@ class Conjunction(NamedTuple):
 class Table:
     """The features of all calls, column by column."""
 
-    def __init__(self, rows: Sequence[Mapping[str, Value]]) -> None:
+    def __init__(self, rows: Sequence[Mapping[str, FeatureValue]]) -> None:
         self._columns = {name: _column([row.get(name) for row in rows], each.kind) for name, each in FEATURES.items()}
 
     def literals(self, rows: Array) -> list[Literal]:
@@ -88,7 +88,7 @@ class Table:
         return _packed(column == literal.value)
 
 
-def _column(values: list[Value | None], kind: type) -> Array:
+def _column(values: list[FeatureValue | None], kind: type) -> Array:
     if kind is int:
         return np.array([np.nan if value is None else value for value in values], np.float64)
     missing: Any = False if kind is bool else ""
@@ -123,7 +123,7 @@ class Search:
     def __init__(self, table: Table, others: Array) -> None:
         self._table = table
         self._others = others
-        self._known: dict[tuple[str, Value], Bits] = {}
+        self._known: dict[tuple[str, FeatureValue], Bits] = {}
 
     def parts(self, rows: Sequence[int]) -> list[Part]:
         """
@@ -265,7 +265,7 @@ def _longer(one: Conjunction, sides: Sequence[Side], measure: Measure, most: flo
     for at, side in enumerate(sides):
         told, cost = one.told & side.told, one.cost + side.literal.cost
         count = told.bit_count()
-        if count < FEWEST or measure.at_best(count, cost) <= most or side.literal.name in names:
+        if count < MIN_CALLS or measure.at_best(count, cost) <= most or side.literal.name in names:
             continue
         others = one.others & side.others
         if others != one.others:

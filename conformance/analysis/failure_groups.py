@@ -15,7 +15,7 @@ import numpy as np
 
 from ..calls import CaseFeatures, Condition
 from ..core import SEVERITIES, UNEXPECTED, Case, Verdict
-from ..records import FEWEST, Group, Record, Seen, TargetInfo
+from ..records import MIN_CALLS, Group, GroupCounts, Record, TargetInfo
 from .condition_search import Part, Search, Table
 
 #: Groups of two targets are one if they share this part of their calls, all under the first one's condition.
@@ -53,7 +53,7 @@ class Sides:
     @property
     def ids(self) -> Iterator[str]:
         """Every id, where calls enough fail alike to look for a condition."""
-        if any(len(ids) >= FEWEST for ids in self.failing.values()):
+        if any(len(ids) >= MIN_CALLS for ids in self.failing.values()):
             yield from self.agreeing
             for ids in self.failing.values():
                 yield from ids
@@ -103,9 +103,9 @@ def told_apart(sides: Sequence[Sides], cases: Mapping[str, Case], place: Callabl
 def _of_target(side: Sides, table: Table, rows: Mapping[str, int]) -> Iterator[Group]:
     search = Search(table, np.array([rows[case] for case in side.agreeing if case in rows], int))
     for likeness, ids in side.failing.items():
-        for part in search.parts([rows[case] for case in ids]) if len(ids) >= FEWEST else [_untold(ids, side)]:
+        for part in search.parts([rows[case] for case in ids]) if len(ids) >= MIN_CALLS else [_untold(ids, side)]:
             members = tuple(ids[at] for at in part.members)
-            seen = Seen(len(members), len(members) + part.others)
+            seen = GroupCounts(len(members), len(members) + part.others)
             yield Group(targets={side.target.name: seen}, condition=part.condition, cases=members, **likeness._asdict())
 
 
@@ -124,11 +124,11 @@ def _add(found: list[tuple[Sides, Group]], side: Sides, group: Group, said: Case
     found.append((side, group))
 
 
-def _seen(condition: Condition, side: Sides, group: Group, said: CaseFeatures) -> Seen:
+def _seen(condition: Condition, side: Sides, group: Group, said: CaseFeatures) -> GroupCounts:
     """Return the counts of a group under the condition of another."""
     if group.condition == condition:
         return group.targets[side.target.name]
-    return Seen(len(group.cases), len(group.cases) + said.count(condition, side.agreeing))
+    return GroupCounts(len(group.cases), len(group.cases) + said.count(condition, side.agreeing))
 
 
 def _is_one(first: Sides, other: Group, side: Sides, group: Group) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from packaging.version import InvalidVersion, Version
 
 from ..core import UNEXPECTED, Verdict
-from ..records import EVERY, TODO, Group, Record
+from ..records import DRAFT_TEXT, EVERY_VERSION, Group, Record
 
 #: So many calls are listed by their ids, with what they computed; more are named by their condition.
 LISTED = 5
@@ -37,7 +37,7 @@ class Draft:
         return f"{_slug(self.targets[0])}.{kind if where == 'output' else f'{_slug(where)}-{kind}'}"
 
 
-def draft(record: Record, today: str) -> str:
+def ledger_draft(record: Record, today: str) -> str:
     """
     Return a ledger file with an entry for each group of unexpected verdicts, of one that is listed for each target.
 
@@ -86,10 +86,10 @@ def _lines(each: Draft, name: str, today: str) -> Iterator[str]:
         seen, of = max(each.group.targets.values(), key=lambda counts: counts.of - counts.seen)
         yield f"    partly: {{seen: {seen}, of: {of}}}"
     yield from _said("is", _is(each))
-    yield f"    reason: {_quoted(f'{TODO}; the first said: {each.verdicts[0].message[:160]}')}"
-    yield f"    link: {TODO}"
+    yield f"    reason: {_quoted(f'{DRAFT_TEXT}; the first said: {each.verdicts[0].message[:160]}')}"
+    yield f"    link: {DRAFT_TEXT}"
     yield f"    since: {_quoted(today)}"
-    yield f"    triage: {TODO}"
+    yield f"    triage: {DRAFT_TEXT}"
 
 
 def _patterns(each: Draft) -> list[str]:
@@ -104,7 +104,7 @@ def _exactly(version: str) -> str:
     try:
         return _quoted(f"=={Version(version)}")
     except InvalidVersion:
-        return EVERY
+        return EVERY_VERSION
 
 
 def _is(each: Draft) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from contextlib import closing, nullcontext
 from dataclasses import replace
 
 from ..core import AnyOf, Array, Call, Case, Output, Verdict
-from ..diagnosis import Ask, TapAudit, audit
+from ..diagnosis import CallFunction, TapAudit, audit_taps
 from ..records import Record
-from ..workers import Adapter, Failed, Seen, Terms, observe, smoke, wire
+from ..workers import Adapter, CallSeen, TargetFailed, Terms, observe, smoke_call, wire
 
 #: Calls of so many groups of one target are audited, each for at most so many seconds, its worker's start included.
 MOST, SECONDS = 3, 30.0
@@ -57,7 +57,7 @@ def _of_target(record: Record, cases: Mapping[str, Case], adapter: Adapter, term
 def _of_group(members: Sequence[str], cases: Mapping[str, Case], adapter: Adapter, terms: Terms) -> Iterator[TapAudit]:
     """Yield what probes show of the smallest call of a group of which they show anything, of the first few."""
     for case in [case for case in members if _is_told(cases[case])][:TRIED]:
-        found = audit(cases[case].build_call(), asking(adapter, terms))
+        found = audit_taps(cases[case].build_call(), probe_caller(adapter, terms))
         if found is not None:
             yield replace(found, case=case, target=str(adapter))
             return
@@ -78,7 +78,7 @@ def is_unexplained(verdict: Verdict) -> bool:
     return is_of_output and not verdict.diagnosis.causes
 
 
-def asking(adapter: Adapter, terms: Terms) -> Ask:
+def probe_caller(adapter: Adapter, terms: Terms) -> CallFunction:
     """Return what makes calls on a target, in one worker, until one is not answered or the time is over."""
     once = replace(terms, limits=replace(terms.limits, deaths=1))
 
@@ -86,11 +86,13 @@ def asking(adapter: Adapter, terms: Terms) -> Ask:
         answers: list[Array | None] = [None] * len(calls)
         end = time.monotonic() + SECONDS
         packed = [wire.pack_call(number, call) for number, call in enumerate(calls)]
-        with closing(observe(once, adapter, smoke(), packed)) as events:
+        with closing(observe(once, adapter, smoke_call(), packed)) as events:
             for event in events:
-                if isinstance(event, Seen):
+                if isinstance(event, CallSeen):
                     answers[event.number] = event.observation.arrays.get("output")
-                is_lost = isinstance(event, Failed) or (isinstance(event, Seen) and answers[event.number] is None)
+                is_lost = isinstance(event, TargetFailed) or (
+                    isinstance(event, CallSeen) and answers[event.number] is None
+                )
                 if is_lost or time.monotonic() > end:
                     break
         return answers

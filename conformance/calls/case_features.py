@@ -7,7 +7,7 @@ from math import inf
 
 from ..core import ARRAYS, Call, Case, Variation
 from .condition import Condition
-from .features import Value, features_of
+from .features import FeatureValue, features_of
 
 
 class CaseFeatures:
@@ -16,7 +16,7 @@ class CaseFeatures:
     def __init__(self, cases: Mapping[str, Case]) -> None:
         self._cases = cases
 
-    def features(self, case: str) -> Mapping[str, Value]:
+    def features(self, case: str) -> Mapping[str, FeatureValue]:
         """Return the features of a call."""
         return features_of(self._cases[case]) if case in self._cases else {}
 

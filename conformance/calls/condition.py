@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .features import FEATURES, Value
+from .features import FEATURES, FeatureValue
 
 #: A number at least, or at most, so large, where a condition names a feature that is a number.
-BOUND = re.compile(r"(>=|<=)(0|-?[1-9]\d{0,9})")
+NUMERIC_BOUND = re.compile(r"(>=|<=)(0|-?[1-9]\d{0,9})")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,9 +20,9 @@ class Condition:
     A value is a word, a number, true or false; for a feature that is a number also a bound, `>=17` or `<=2`.
     """
 
-    wanted: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    wanted: Mapping[str, tuple[FeatureValue, ...]] = field(default_factory=dict)
 
-    def holds(self, found: Mapping[str, Value]) -> bool:
+    def holds(self, found: Mapping[str, FeatureValue]) -> bool:
         """Say whether the features of a call fulfil it; a feature that is not there is false."""
         return all(any(_meets(found.get(name, False), each) for each in wanted) for name, wanted in self.wanted.items())
 
@@ -32,17 +32,17 @@ class Condition:
         return ", ".join(_said(name, wanted) for name, wanted in self.wanted.items())
 
     @property
-    def plain(self) -> dict[str, Value | list[Value]]:
+    def plain(self) -> dict[str, FeatureValue | list[FeatureValue]]:
         """The condition as the ledger writes it: a value, or a list of them, by the name of the feature."""
         return {name: list(wanted) if len(wanted) > 1 else wanted[0] for name, wanted in self.wanted.items()}
 
 
-def condition_of(plain: Mapping[str, Value | list[Value]]) -> Condition:
+def condition_of(plain: Mapping[str, FeatureValue | list[FeatureValue]]) -> Condition:
     """Return the condition that `Condition.plain` wrote."""
     return Condition(wanted={name: tuple(each) if isinstance(each, list) else (each,) for name, each in plain.items()})
 
 
-def _meets(found: Value, wanted: Value) -> bool:
+def _meets(found: FeatureValue, wanted: FeatureValue) -> bool:
     # What is not there is False, which equals 0.
     if isinstance(found, bool) or isinstance(wanted, bool):
         return found is wanted
@@ -52,7 +52,7 @@ def _meets(found: Value, wanted: Value) -> bool:
     return found == wanted
 
 
-def _said(name: str, wanted: tuple[Value, ...]) -> str:
+def _said(name: str, wanted: tuple[FeatureValue, ...]) -> str:
     first, *others = wanted
     if first is True and not others:
         sentence = FEATURES[name].sentence.removesuffix(".") if name in FEATURES else name

@@ -14,10 +14,10 @@ from typing import TypeAlias
 
 from ..core import DTYPES, FORMATS, OPS, PADDING_MODES, PADDINGS, STORAGES, Call, Case, is_complex
 from .rules import RULES
-from .sizes import VALUES, Axis, Subject
+from .sizes import VALUES, Axis, SizedCall
 
 #: A word, a whole number, or whether something is so.
-Value: TypeAlias = "str | int | bool"
+FeatureValue: TypeAlias = "str | int | bool"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,11 +29,11 @@ class Feature:
     """
 
     sentence: str
-    of: Callable[[Subject], Value | None]
+    of: Callable[[SizedCall], FeatureValue | None]
     kind: type
     words: tuple[str, ...] = ()
 
-    def value(self, subject: Subject) -> Value | None:
+    def value(self, subject: SizedCall) -> FeatureValue | None:
         """Return the feature's value; None, too, where parameters make so little sense that it cannot be told."""
         try:
             return self.of(subject)
@@ -41,30 +41,30 @@ class Feature:
             return None
 
 
-def features(call: Call) -> Mapping[str, Value]:
+def features(call: Call) -> Mapping[str, FeatureValue]:
     """Return the features of a call by their names; what is not so, or cannot be said of it, is left out."""
-    subject = Subject(call)
+    subject = SizedCall(call)
     found = ((name, feature.value(subject)) for name, feature in FEATURES.items())
     return {name: value for name, value in found if value is not None and value is not False}
 
 
-def features_of(case: Case) -> Mapping[str, Value]:
+def features_of(case: Case) -> Mapping[str, FeatureValue]:
     """Return the features of a case's call, computed once until the case is released."""
     if "features" not in case.derived:
         case.derived["features"] = features(case.outline)
-    found: Mapping[str, Value] = case.derived["features"]
+    found: Mapping[str, FeatureValue] = case.derived["features"]
     return found
 
 
-def _is(sentence: str, of: Callable[[Subject], bool]) -> Feature:
+def _is(sentence: str, of: Callable[[SizedCall], bool]) -> Feature:
     return Feature(sentence=sentence, of=of, kind=bool)
 
 
-def _number(sentence: str, of: Callable[[Subject], int | None]) -> Feature:
+def _number(sentence: str, of: Callable[[SizedCall], int | None]) -> Feature:
     return Feature(sentence=sentence, of=of, kind=int)
 
 
-def _word(sentence: str, of: Callable[[Subject], str | None], words: tuple[str, ...] = ()) -> Feature:
+def _word(sentence: str, of: Callable[[SizedCall], str | None], words: tuple[str, ...] = ()) -> Feature:
     return Feature(sentence=sentence, of=of, kind=str, words=words)
 
 
@@ -82,16 +82,16 @@ def _every(sentence: str, test: Callable[[Axis], bool]) -> Feature:
     return _is(sentence, lambda it: bool(it.axes) and all(map(test, it.axes)))
 
 
-def _dtype(name: str) -> Callable[[Subject], str | None]:
-    def of(it: Subject) -> str | None:
+def _dtype(name: str) -> Callable[[SizedCall], str | None]:
+    def of(it: SizedCall) -> str | None:
         dtype: str | None = getattr(it.call.dtype, name)
         return dtype if dtype != it.call.dtype.input else None
 
     return of
 
 
-def _layout(name: str) -> Callable[[Subject], str | None]:
-    def of(it: Subject) -> str | None:
+def _layout(name: str) -> Callable[[SizedCall], str | None]:
+    def of(it: SizedCall) -> str | None:
         layout: str | None = getattr(it.call.layout, it.kernel if name == "kernel" else name)
         return layout and _order(layout)
 
@@ -109,17 +109,17 @@ def _is_out_of_order(call: Call) -> bool:
     return any([letter for letter in text if letter in "DHW"] != list(call.spatial) for text in layouts if text)
 
 
-def _is_channels_first(it: Subject) -> bool:
+def _is_channels_first(it: SizedCall) -> bool:
     letters = it.call.letters("input")
     return letters.index("C") < min(map(letters.index, it.call.spatial))
 
 
-def _has_equal_extents(it: Subject) -> bool:
+def _has_equal_extents(it: SizedCall) -> bool:
     return len(set(it.call.input.shape)) < it.call.input.ndim
 
 
-def _storage(name: str) -> Callable[[Subject], str | None]:
-    def of(it: Subject) -> str | None:
+def _storage(name: str) -> Callable[[SizedCall], str | None]:
+    def of(it: SizedCall) -> str | None:
         array = it.kernel if name == "kernel" else name
         if getattr(it.call, array) is None:
             return None
@@ -133,24 +133,24 @@ def _is_of_another_rank(call: Call) -> bool:
     return any(len(each) != call.rank for each in given if each is not None and not isinstance(each, str))
 
 
-def _multiplier(it: Subject) -> int | None:
+def _multiplier(it: SizedCall) -> int | None:
     return it.call.extent(it.kernel, "M") if "M" in it.call.letters(it.kernel) else None
 
 
-def _has_one_channel_a_group(it: Subject) -> bool:
+def _has_one_channel_a_group(it: SizedCall) -> bool:
     return it.call.groups == it.channels > 1
 
 
-def _group_channels(it: Subject) -> int:
+def _group_channels(it: SizedCall) -> int:
     return 1 if it.call.op in ("depthwise_conv", "separable_conv") else it.channels // it.call.groups
 
 
-def _numeric(it: Subject, of: Callable[[Axis], int]) -> int | None:
+def _numeric(it: SizedCall, of: Callable[[Axis], int]) -> int | None:
     return max(map(of, it.axes), default=None)
 
 
-def _multiples(what: str, sentence: str, of: Callable[[Subject], int]) -> dict[str, Feature]:
-    def test(block: int) -> Callable[[Subject], bool]:
+def _multiples(what: str, sentence: str, of: Callable[[SizedCall], int]) -> dict[str, Feature]:
+    def test(block: int) -> Callable[[SizedCall], bool]:
         return lambda it: of(it) > 0 and of(it) % block == 0
 
     return {f"{what}-by-{block}": _is(f"{sentence} a multiple of {block}.", test(block)) for block in (4, 8, 16)}

@@ -60,7 +60,7 @@ class Route:
         return ", then ".join(steps) or "as it is"
 
 
-def route(op: str, rank: int, source: str, target: str) -> Route:
+def kernel_route(op: str, rank: int, source: str, target: str) -> Route:
     """
     Return the way of a kernel of an operation (`conv`, `depthwise_conv`, `conv_transpose`) between two of `FRAMEWORKS`.
 
@@ -76,7 +76,7 @@ def route(op: str, rank: int, source: str, target: str) -> Route:
     return Route(source=letters[0], target=letters[1], is_reversed=is_reversed)
 
 
-def translated(kernel: Array, op: str, source: str, target: str, *, channels: int | None = None) -> Array:
+def convert_kernel(kernel: Array, op: str, source: str, target: str, *, channels: int | None = None) -> Array:
     """
     Return a kernel of one framework as another has it, so that both compute the same.
 
@@ -87,7 +87,7 @@ def translated(kernel: Array, op: str, source: str, target: str, *, channels: in
         ValueError: where a merged kernel is to be split and nobody says into how many channels.
 
     """
-    way = route(op, kernel.ndim - 2, source, target)
+    way = kernel_route(op, kernel.ndim - 2, source, target)
     letters = way.source
     if "M" in way.source and "M" not in way.target:
         kernel, letters = _merged(kernel, letters)

@@ -41,7 +41,7 @@ class Region:
         return ", ".join(text for text in said if text) or "everywhere"
 
 
-def region(marked: Array) -> Region:
+def smallest_region(marked: Array) -> Region:
     """Return the smallest region that holds all that is marked."""
     axes = range(marked.ndim)
     found = (np.flatnonzero(marked.any(axis=tuple(at for at in axes if at != axis))) for axis in axes)

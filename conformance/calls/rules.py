@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
-from ..core import DTYPES, FORMATS, PARTS, is_integer
+from ..core import COMPLEX_PARTS, DTYPES, FORMATS, is_integer
 
 if TYPE_CHECKING:
     from ..core import Array, Call, Pairs
@@ -176,7 +176,7 @@ def _smallest(array: Array) -> float:
 
 
 def _real(dtype: str) -> str:
-    return PARTS.get(dtype, dtype)
+    return COMPLEX_PARTS.get(dtype, dtype)
 
 
 def _floats(call: Call, names: list[str]) -> Iterator[Array]:

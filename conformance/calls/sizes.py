@@ -32,7 +32,7 @@ class Axis(NamedTuple):
     out: int
 
 
-class Subject:
+class SizedCall:
     """A call, and what is worked out of it once."""
 
     def __init__(self, call: Call) -> None:

@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from .call_log import Sighting as Sighting
     from .call_log import Sightings as Sightings
     from .call_log import Unsayable as Unsayable
-    from .call_log import given as given
+    from .call_log import bound_arguments as bound_arguments
     from .call_log import is_called_from as is_called_from
     from .call_log import log_of as log_of
-    from .case_file import finish as finish
+    from .case_file import write_case_file as write_case_file
     from .program import capture as capture
     from .program import environment as environment
-    from .program import start as start
+    from .program import watch_process as watch_process
 else:
     from ..exports import exports
 

@@ -108,7 +108,7 @@ class Sighting:
         return {"call": call, "said_by": self.said_by, "framework": self.framework, "how": how, "notes": notes}
 
 
-def given(parameters: Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def bound_arguments(parameters: Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a function was given by the names of its parameters, defaults included."""
     bound = parameters.bind(*args, **kwargs)
     bound.apply_defaults()

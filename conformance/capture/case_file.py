@@ -97,7 +97,7 @@ def read(log: Path) -> Model:
     return Model(layers=list(layers.values()), unsaid=unsaid)
 
 
-def finish(path: Path) -> Model:
+def write_case_file(path: Path) -> Model:
     """
     Write the case file of a capture whose log lies beside it, and remove the log; returns what it says.
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..workers import FINDER
+from ..workers import FINDER_SOURCE
 from .call_log import Sightings, log_of
 from .import_hooks import Hooks
 
@@ -32,8 +32,8 @@ from importlib.util import module_from_spec
 here = os.path.dirname(os.path.abspath(__file__))
 sys.path[:] = [each for each in sys.path if os.path.abspath(each or ".") != here]
 try:
-    from conv_conformance.capture import start
-    start()
+    from conv_conformance.capture import watch_process
+    watch_process()
 except Exception as error:
     print(f"conv-conformance: nothing is captured here: {type(error).__name__}: {error}", file=sys.stderr)
 # The environment's own module of this name comes next, as if this one were not there.
@@ -56,7 +56,7 @@ def capture(path: Path | str, *, ranges: bool = False) -> Iterator[None]:
         Invalid: if the file cannot be written.
 
     """
-    from .case_file import finish
+    from .case_file import write_case_file
 
     # A program may go to another folder.
     path = Path(path).absolute()
@@ -70,10 +70,10 @@ def capture(path: Path | str, *, ranges: bool = False) -> Iterator[None]:
     finally:
         hooks.stop()
         sightings.settle()
-        finish(path)
+        write_case_file(path)
 
 
-def start() -> None:
+def watch_process() -> None:
     """Watch this process for the rest of its life, if its environment says where to log; called at the start of Python."""
     if path := os.environ.get(VARIABLE):
         sightings = Sightings(path, RANGES in os.environ)
@@ -93,7 +93,7 @@ def environment(folder: Path, log: Path, *, ranges: bool = False) -> dict[str, s
 
     places = {"conv_conformance": Path(__file__).parents[1], "conv_conformance.backends": files(backends)}
     named = {name: str(at) for name, at in places.items()}
-    program = f"import sys\nplaces = {named!r}\n{FINDER}{BOOT}"
+    program = f"import sys\nplaces = {named!r}\n{FINDER_SOURCE}{BOOT}"
     (folder / "sitecustomize.py").write_text(program, encoding="utf-8")
     path = os.environ.get("PYTHONPATH")
     return {

@@ -26,7 +26,7 @@ def capture(output: Path, ranges: bool, program: Sequence[str]) -> int:
     """
     from tempfile import TemporaryDirectory
 
-    from ..capture import environment, finish, log_of
+    from ..capture import environment, log_of, write_case_file
     from ..core import Invalid, Problem, writing
 
     log = log_of(output)
@@ -38,7 +38,7 @@ def capture(output: Path, ranges: bool, program: Sequence[str]) -> int:
         except OSError as error:
             log.unlink()
             raise Invalid(Problem(path=program[0], message=f"cannot be run: {error.strerror}")) from error
-    model = finish(output)
+    model = write_case_file(output)
     click.echo(f"{output}: {len(model.layers)} distinct convolutions, {model.total} in all", err=True)
     for (said_by, why), count in model.unsaid.items():
         click.echo(f"not in it: {said_by}, {count} times: {why}", err=True)

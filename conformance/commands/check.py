@@ -64,7 +64,7 @@ def check(
     asked, base = release_check.requirement(candidate), release_check.requirement(against) if against else None
     if base is not None and base.name != asked.name:
         raise click.UsageError(f"--against names a release of {asked.name}, not of {base.name}")
-    adapters = release_check.affected(asked.name, backends)
+    adapters = release_check.affected_targets(asked.name, backends)
     corpus = output.corpus(what, sweeps)
 
     def tell(line: str) -> None:

@@ -38,10 +38,10 @@ def diff(
     both; 4 a record has a fault of the suite or an adapter.
     """
     from ..analysis import comparison
-    from ..records import read
+    from ..records import read_record
 
     wanted = comparison.named(fail_on)
-    records = {path: read(path) for path in (before, after)}
+    records = {path: read_record(path) for path in (before, after)}
     comparison.check_whole(records)
     corpus = output.corpus(
         (), max((output.sweeps_of(record) for record in records.values()), key=["none", "quick", "full"].index)

@@ -175,12 +175,12 @@ def _ways(out: Console, words: dict[str, Any], output_size: int) -> int:
 
 
 def _weights(call: Call) -> Iterator[tuple[str, str]]:
-    from ..calls import FRAMEWORKS, route
+    from ..calls import FRAMEWORKS, kernel_route
 
     stages = {"separable_conv": {"depthwise": "depthwise_conv", "pointwise": "conv"}}.get(call.op, {"": call.op})
     for name, op in stages.items():
         for source, target in permutations(FRAMEWORKS, 2):
-            way = route(op, call.rank, source, target)
+            way = kernel_route(op, call.rank, source, target)
             yield f"{name} {source} {way.source} to {target} {way.target}".strip(), way.text
 
 
@@ -197,10 +197,10 @@ def _parameters(way: Any) -> Iterator[str]:
 
 def _show(out: Console, call: Call, cited: Iterable[str], known: Mapping[str, Clause]) -> None:
     from ..explain import requested_call, worked_example
-    from ..reports import parameters
+    from ..reports import parameter_text
 
     why = requested_call.objection(call) if call.training is None else ""
-    lines = [("call", parameters(call))]
+    lines = [("call", parameter_text(call))]
     is_empty = why.endswith(requested_call.EMPTY)
     if not why or is_empty:
         shape = worked_example.shape(call) or ()
@@ -224,12 +224,12 @@ def _clauses(
     call: Call, cited: Sequence[str], known: Mapping[str, Clause], *, has_meaning: bool
 ) -> Iterator[tuple[str, str]]:
     """Yield the clauses that a case cites, then those that leave a choice for the call."""
-    from ..corpus import choices
+    from ..corpus import open_choices
     from ..explain import requested_call
 
     # A call by options is no case: what is in play is what cases cite that say the same parameters.
     cited = cited or requested_call.cited(call, known)
     yield from (("clause", f"{name}: {known[name].sentence}") for name in cited if name in known)
     if has_meaning and call.training is None:
-        left = (clause for clause in choices(call, known) if clause.id not in cited)
+        left = (clause for clause in open_choices(call, known) if clause.id not in cited)
         yield from (("choice", f"{clause.id}: {clause.sentence}") for clause in left)

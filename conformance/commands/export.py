@@ -19,9 +19,11 @@ def export(what: Sequence[str], target: Path, sweeps: str, mutators: bool) -> No
     """Write the corpus as one JSON document, arrays written out, for other languages."""
     import json
 
-    from ..specification import document
+    from ..specification import corpus_document
 
-    text = json.dumps(document(output.corpus(what, sweeps, mutators=mutators)), ensure_ascii=False, allow_nan=False)
+    text = json.dumps(
+        corpus_document(output.corpus(what, sweeps, mutators=mutators)), ensure_ascii=False, allow_nan=False
+    )
     if str(target) == "-":
         click.echo(text)
     else:

@@ -25,10 +25,10 @@ def known(record: Path | None, write: Path | None) -> None:
         raise click.UsageError("--write needs --record FILE, the record of a run")
     from datetime import date
 
-    from ..analysis import draft
-    from ..records import read
+    from ..analysis import ledger_draft
+    from ..records import read_record
 
-    text = draft(_grouped(read(record)), date.today().isoformat())
+    text = ledger_draft(_grouped(read_record(record)), date.today().isoformat())
     if str(write) == "-":
         click.echo(text, nl=False)
     else:

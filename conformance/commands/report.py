@@ -29,13 +29,13 @@ def report(
     Several records are shown as one, if they are of runs that differ in --shard or in targets.
     """
     from ..analysis import attributed, grouped
-    from ..records import merge, read, write
+    from ..records import merge, read_record, write_record
 
-    merged = merge.merged({path: read(path) for path in dict.fromkeys(records)})
+    merged = merge.merged({path: read_record(path) for path in dict.fromkeys(records)})
     corpus = output.corpus((), output.sweeps_of(merged))
     whole = attributed(grouped(merged, {case.id: case for case in corpus.cases}), corpus)
     if record is not None:
-        write(whole, record)
+        write_record(whole, record)
     if condensed is not None:
-        write(merge.condensed(whole, corpus), condensed)
+        write_record(merge.condensed(whole, corpus), condensed)
     output.report(whole, corpus, output.ledger(), files)

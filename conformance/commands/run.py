@@ -75,7 +75,7 @@ def run(**words: Any) -> int:
     ledger, about = invocation.ledger(asked.ledgers, shipped=not asked.no_known)
     _warn_of_drafts(ledger)
     try:
-        adapters = targets.named(asked.backends, every=asked.every)
+        adapters = targets.named_targets(asked.backends, every=asked.every)
         adapters = release_check.placed(adapters, (), lambda line: click.echo(line, err=True))
     except Invalid as error:
         output.complain(error)
@@ -84,7 +84,7 @@ def run(**words: Any) -> int:
         selection=asked.selection,
         cases=cases,
         adapters=adapters,
-        runner=Runner(terms=asked.terms, ledger=ledger, jobs=asked.jobs or invocation.cores()),
+        runner=Runner(terms=asked.terms, ledger=ledger, jobs=asked.jobs or invocation.core_count()),
         ledger=about,
         fail_on=asked.fail_on,
         has_tap_audit=asked.tap_audit,

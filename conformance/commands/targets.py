@@ -12,9 +12,9 @@ def targets(package: str | None) -> None:
     from ..workers import targets as all_targets
 
     if package is not None:
-        from ..running import affected
+        from ..running import affected_targets
 
-        click.echo("".join(f"{adapter}\n" for adapter in affected(package, ())), nl=False)
+        click.echo("".join(f"{adapter}\n" for adapter in affected_targets(package, ())), nl=False)
         return
     for name, locator in all_targets.known().items():
         missing = all_targets.missing(name)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .backend import Target as Target
     from .backend import Unavailable as Unavailable
     from .backend import ask as ask
-    from .backend import attribute as attribute
+    from .backend import backend_attribute as backend_attribute
     from .call import Call as Call
     from .call import Pairs as Pairs
     from .call import PerArray as PerArray
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from .dtypes import DTYPES as DTYPES
     from .dtypes import FLOATS as FLOATS
     from .dtypes import FORMATS as FORMATS
-    from .dtypes import Format as Format
+    from .dtypes import FloatFormat as FloatFormat
     from .dtypes import INTEGERS as INTEGERS
     from .dtypes import NARROW as NARROW
-    from .dtypes import PARTS as PARTS
+    from .dtypes import COMPLEX_PARTS as COMPLEX_PARTS
     from .dtypes import STRUCTURE_LIMIT as STRUCTURE_LIMIT
     from .dtypes import is_complex as is_complex
     from .dtypes import is_integer as is_integer
@@ -57,8 +57,8 @@ if TYPE_CHECKING:
     from .observation import SKIPPED as SKIPPED
     from .observation import from_message as from_message
     from .observation import is_duration as is_duration
-    from .observation import readable as readable
-    from .patterns import matches as matches
+    from .observation import printable as printable
+    from .patterns import matches_pattern as matches_pattern
     from .problem import Invalid as Invalid
     from .problem import Problem as Problem
     from .problem import suggestion as suggestion
@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     from .verdict import UNEXPECTED as UNEXPECTED
     from .verdict import VERDICTS as VERDICTS
     from .verdict import Verdict as Verdict
-    from .verdict import fails as fails
+    from .verdict import counts_as_failure as counts_as_failure
     from .vocabulary import ARRAYS as ARRAYS
     from .vocabulary import COTANGENT as COTANGENT
     from .vocabulary import DIRECTIONS as DIRECTIONS

@@ -167,6 +167,6 @@ class Defaults:
 DEFAULTS = Defaults()
 
 
-def attribute(backend: Any, name: str) -> Any:
+def backend_attribute(backend: Any, name: str) -> Any:
     """Return an attribute of a backend, or the engine's default for it."""
     return getattr(backend, name, getattr(DEFAULTS, name))

@@ -27,7 +27,7 @@ DTYPES = FLOATS + INTEGERS + COMPLEX
 
 
 @dataclass(frozen=True, kw_only=True)
-class Format:
+class FloatFormat:
     """
     A binary floating-point format.
 
@@ -48,12 +48,12 @@ class Format:
 
 
 FORMATS = {
-    "float8_e5m2": Format(bits=3, min_exponent=-14, largest=57344.0),
-    "float8_e4m3fn": Format(bits=4, min_exponent=-6, largest=448.0, has_infinity=False),
-    "bfloat16": Format(bits=8, min_exponent=-126, largest=(2 - 2.0**-7) * 2.0**127),
-    "float16": Format(bits=11, min_exponent=-14, largest=65504.0),
-    "float32": Format(bits=24, min_exponent=-126, largest=(2 - 2.0**-23) * 2.0**127),
-    "float64": Format(bits=53, min_exponent=-1022, largest=sys.float_info.max),
+    "float8_e5m2": FloatFormat(bits=3, min_exponent=-14, largest=57344.0),
+    "float8_e4m3fn": FloatFormat(bits=4, min_exponent=-6, largest=448.0, has_infinity=False),
+    "bfloat16": FloatFormat(bits=8, min_exponent=-126, largest=(2 - 2.0**-7) * 2.0**127),
+    "float16": FloatFormat(bits=11, min_exponent=-14, largest=65504.0),
+    "float32": FloatFormat(bits=24, min_exponent=-126, largest=(2 - 2.0**-23) * 2.0**127),
+    "float64": FloatFormat(bits=53, min_exponent=-1022, largest=sys.float_info.max),
 }
 
 #: Residues off the grid stay below half of it while S / grid is at most this, also under Winograd and FFT.
@@ -67,7 +67,7 @@ STRUCTURE_LIMIT = {
 }
 
 #: The real format of each part of a complex number.
-PARTS = {"complex64": "float32", "complex128": "float64"}
+COMPLEX_PARTS = {"complex64": "float32", "complex128": "float64"}
 
 
 @cache

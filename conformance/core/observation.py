@@ -59,7 +59,7 @@ _STYLE = re.compile("\x1b\\[[0-9;]*m")
 _UNWRITABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-def readable(said: object) -> str:
+def printable(said: object) -> str:
     """Return what a worker said as a text that can be written anywhere."""
     if isinstance(said, str) and said.isprintable():
         return said
@@ -82,15 +82,15 @@ def from_message(message: Message, arrays: Mapping[str, Array]) -> Observation:
         outcome=message["outcome"],
         arrays=arrays,
         dtypes={described[0]: described[1] for described in message.get("arrays", ())},
-        message=readable(message.get("message", "")),
-        phase=readable(message.get("phase", "")),
-        call=readable(message.get("call", "")),
+        message=printable(message.get("message", "")),
+        phase=printable(message.get("phase", "")),
+        call=printable(message.get("call", "")),
         composed=bool(message.get("composed")),
         unsteady=bool(message.get("unsteady")),
         inputs_changed=bool(message.get("inputs_changed")),
         environment=bool(message.get("environment")),
-        limit=readable(message.get("limit", "")),
-        traceback=readable(message.get("traceback", "")),
+        limit=printable(message.get("limit", "")),
+        traceback=printable(message.get("traceback", "")),
         seconds=seconds,
     )
 

@@ -12,6 +12,6 @@ def compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."))
 
 
-def matches(pattern: str, word: str) -> bool:
+def matches_pattern(pattern: str, word: str) -> bool:
     """Say whether the whole word fits the pattern."""
     return compiled(pattern).fullmatch(word) is not None

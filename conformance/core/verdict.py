@@ -141,7 +141,7 @@ class Verdict:
         return "loud" if self.verdict in ("crash", "timeout") else None
 
 
-def fails(verdict: Verdict, fail_on: Sequence[str] = SEVERITIES) -> bool:
+def counts_as_failure(verdict: Verdict, fail_on: Sequence[str] = SEVERITIES) -> bool:
     """Say whether a run that fails on some of `FAILURES` fails on a verdict."""
     word = verdict.severity if verdict.verdict in UNEXPECTED else verdict.verdict
     return word in fail_on

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from .clauses import Alternative as Alternative
     from .clauses import CLAUSE as CLAUSE
     from .clauses import Clause as Clause
-    from .clauses import numbers as numbers
+    from .clauses import version_numbers as version_numbers
     from .clauses import read_version as read_version
-    from .clauses import unknown as unknown
+    from .clauses import unknown_name as unknown_name
     from .format import excerpt
     from .format import geometry
     from .format import reader
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
     from .format.about import read_references as read_references
     from .format.arrays import FIT as FIT
     from .format.reader import Reader as Reader
-    from .format.reader import Wrong as Wrong
-    from .format.reader import listed as listed
-    from .format.reader import mapping as mapping
-    from .format.reader import text as text
+    from .format.reader import WrongNode as WrongNode
+    from .format.reader import word_list as word_list
+    from .format.reader import as_mapping as as_mapping
+    from .format.reader import as_text as as_text
     from .format.yaml_tree import Mapping as Mapping
     from .format.yaml_tree import Node as Node
     from .format.yaml_tree import Scalar as Scalar
-    from .format.yaml_tree import parse as parse
+    from .format.yaml_tree import parse_yaml as parse_yaml
     from .loader import Corpus as Corpus
     from .loader import load as load
     from .loader import shipped as shipped
     from .mutated_cases import with_mutators as with_mutators
     from .selection import Selection as Selection
-    from .selection import parsed as parsed
+    from .selection import parse_shard as parse_shard
     from .selection import sharded as sharded
-    from .sweeps.points import choices as choices
+    from .sweeps.points import open_choices as open_choices
 else:
     from ..exports import exports
 

@@ -14,7 +14,7 @@ from typing import cast
 
 import numpy as np
 
-from ..core import FORMATS, MODULUS, PARTS, Array, numpy_type
+from ..core import COMPLEX_PARTS, FORMATS, MODULUS, Array, numpy_type
 from .format.array_specs import Spec, recast
 from .format.numbers import Number
 
@@ -82,7 +82,7 @@ def _generated(spec: Spec) -> Array:
 
 
 def _uniform(spec: Spec) -> Array:
-    count, parts = math.prod(spec["shape"]), 2 if spec["dtype"] in PARTS else 1
+    count, parts = math.prod(spec["shape"]), 2 if spec["dtype"] in COMPLEX_PARTS else 1
     span = spec["high"] - spec["low"] + 1
     has_density = "density" in spec
     draws = sequence(spec["lcg"], count * (parts + has_density)).reshape(count, parts + has_density)
@@ -90,12 +90,12 @@ def _uniform(spec: Spec) -> Array:
     if has_density:
         above, below = cast("tuple[int, int]", spec["density"])  # `fit` is settled where calls are enlarged
         values[draws[:, 0] >= -(-MODULUS * above // below)] = 0
-    real = PARTS.get(spec["dtype"], spec["dtype"])
+    real = COMPLEX_PARTS.get(spec["dtype"], spec["dtype"])
     return _joined(_rounded(values, real) if real in FORMATS else values, spec["dtype"])
 
 
 def _normal(spec: Spec) -> Array:
-    count, parts = math.prod(spec["shape"]), 2 if spec["dtype"] in PARTS else 1
+    count, parts = math.prod(spec["shape"]), 2 if spec["dtype"] in COMPLEX_PARTS else 1
     before = [name for name in ("density", "spread") if name in spec]
     draws = sequence(spec["normal"], count * (len(before) + 12 * parts)).reshape(count, -1)
     sums = draws[:, len(before) :].reshape(count, parts, 12).sum(axis=2) - 6 * MODULUS
@@ -109,7 +109,7 @@ def _normal(spec: Spec) -> Array:
     if "spread" in spec:
         span = 2 * spec["spread"] + 1
         exact = np.ldexp(exact, (draws[:, len(before) - 1] * span // MODULUS - spec["spread"])[:, np.newaxis])
-    return _joined(_rounded(exact, PARTS.get(spec["dtype"], spec["dtype"])), spec["dtype"])
+    return _joined(_rounded(exact, COMPLEX_PARTS.get(spec["dtype"], spec["dtype"])), spec["dtype"])
 
 
 def _mirrored(canonical: Array, how: str, *, is_input: bool) -> Array:
@@ -122,7 +122,7 @@ def _mirrored(canonical: Array, how: str, *, is_input: bool) -> Array:
 
 def _joined(values: Array, dtype: str) -> Array:
     kind = numpy_type(dtype)
-    if dtype not in PARTS:
+    if dtype not in COMPLEX_PARTS:
         return values[:, 0].astype(kind)
     whole = np.empty(len(values), kind)
     whole.real, whole.imag = values[:, 0], values[:, 1]

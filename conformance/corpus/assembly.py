@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..calls import is_drawn, redrawn
 from ..core import Case, Plain, Problem, Reference, suggestion
-from .clauses import unknown
+from .clauses import unknown_name
 from .format.cases import Document
 from .glossaries import Glossaries
 from .sweeps import enlarged_cases
@@ -80,10 +80,10 @@ class Assembly:
     def _check(self, path: str, entry: Plain) -> None:
         for name in entry.get("clauses", ()):
             if name not in self.known.clauses:
-                self._note(path, entry, "clauses", *unknown(name, self.known.clauses, "clause"))
+                self._note(path, entry, "clauses", *unknown_name(name, self.known.clauses, "clause"))
         for name in entry.get("catches", ()):
             if name not in self.known.faults:
-                self._note(path, entry, "catches", *unknown(name, self.known.faults, "fault"))
+                self._note(path, entry, "catches", *unknown_name(name, self.known.faults, "fault"))
         later = entry.get("superseded_by", "")
         if later and self._find(later) is None:
             self._note(path, entry, "superseded_by", f"no case {later}", suggestion(later, self.plain))

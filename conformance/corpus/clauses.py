@@ -13,9 +13,9 @@ from .format.about import read_id
 from .format.calls import KEYS, read_keys
 from .format.expectations import NAME, PRECISIONS
 from .format.gradients import GRADIENTS, read_none
-from .format.reader import Reader, Wrong, mapping, sequence, text, word
+from .format.reader import Reader, WrongNode, as_mapping, as_text, sequence, word
 from .format.yaml_tree import Mapping as Tree
-from .format.yaml_tree import Node, Scalar, parse
+from .format.yaml_tree import Node, Scalar, parse_yaml
 
 LEVELS = ("required", "implementation-defined")
 #: Switches of the reference, each a named way to differ from it; said again, for ids are listed without NumPy.
@@ -122,24 +122,24 @@ def read_version(content: bytes, path: str) -> str:
         Invalid: if what it says is no version.
 
     """
-    root, problems = parse(content, path)
+    root, problems = parse_yaml(content, path)
     node = root.entries.get(VERSION) if isinstance(root, Tree) else None
     try:
         return _version(node) if node else ""
-    except Wrong as wrong:
+    except WrongNode as wrong:
         place = {"line": wrong.node.line, "column": wrong.node.column}
         raise Invalid(*problems, Problem(path=path, **place, message=str(wrong), hint=wrong.hint)) from wrong
 
 
-def numbers(version: str) -> tuple[int, ...]:
+def version_numbers(version: str) -> tuple[int, ...]:
     """Return a version as numbers, which are in the order of versions; () for an empty one."""
     return tuple(map(int, filter(None, version.split("."))))
 
 
 def _version(node: Node) -> str:
-    found = text(node)
+    found = as_text(node)
     if not _NUMBERS.fullmatch(found):
-        raise Wrong(node, f"{found!r} is no version of the specification", 'two numbers in quotes, such as "0.1"')
+        raise WrongNode(node, f"{found!r} is no version of the specification", 'two numbers in quotes, such as "0.1"')
     return found
 
 
@@ -154,11 +154,11 @@ def read_profiles(content: bytes, path: str) -> tuple[dict[str, Profile], list[P
 
 
 def _read(content: bytes, path: str, entry: Any) -> tuple[dict[str, Any], list[Problem]]:
-    root, problems = parse(content, path)
+    root, problems = parse_yaml(content, path)
     reader = Reader(path)
     if root is None:
         return {}, problems or [Problem(path=path, line=1, column=1, message="the file is empty")]
-    tree = reader.attempt(mapping, root)
+    tree = reader.attempt(as_mapping, root)
     keys = tree.keys if tree else {}
     found = {name: reader.attempt(entry, reader, key, tree.entries[name]) for name, key in keys.items() if tree}
     return {name: value for name, value in found.items() if value is not None}, [*problems, *reader.problems]
@@ -169,8 +169,8 @@ def _clause(reader: Reader, key: Scalar, node: Node) -> Clause | None:
         _version(node)
         return None
     if not CLAUSE.fullmatch(key.text):
-        raise Wrong(key, f"{key.text!r} is no clause", "capitals and a number, such as SAME-4")
-    tree = mapping(node)
+        raise WrongNode(key, f"{key.text!r} is no clause", "capitals and a number, such as SAME-4")
+    tree = as_mapping(node)
     level = word(_needed(tree, "level"), LEVELS, "level")
     chosen = ("when", "alternatives") if level == LEVELS[1] else ()
     reader.keys(tree, ("level", "sentence", *chosen, "revised", "superseded_by"))
@@ -179,9 +179,9 @@ def _clause(reader: Reader, key: Scalar, node: Node) -> Clause | None:
         id=key.text,
         line=key.line,
         level=level,
-        sentence=text(_needed(tree, "sentence")),
+        sentence=as_text(_needed(tree, "sentence")),
         when=tuple(word(item, rules.RULES, "rule") for item in when),
-        alternatives=_alternatives(reader, mapping(_needed(tree, "alternatives"))) if chosen else {},
+        alternatives=_alternatives(reader, as_mapping(_needed(tree, "alternatives"))) if chosen else {},
         revised=_version(tree.entries["revised"]) if "revised" in tree.entries else "",
         superseded_by=_text(tree, "superseded_by"),
     )
@@ -189,7 +189,7 @@ def _clause(reader: Reader, key: Scalar, node: Node) -> Clause | None:
 
 def _needed(tree: Tree, key: str) -> Node:
     if key not in tree.entries:
-        raise Wrong(tree, f"no {key!r} here")
+        raise WrongNode(tree, f"no {key!r} here")
     return tree.entries[key]
 
 
@@ -199,16 +199,16 @@ def _alternatives(reader: Reader, tree: Tree) -> dict[str, Alternative]:
             reader.note(key, f"{name!r} is no name of an alternative", "kebab-case")
     if len(tree.entries) < 2:
         reader.note(tree, "fewer than two alternatives")
-    return {name: _alternative(reader, mapping(node)) for name, node in tree.entries.items()}
+    return {name: _alternative(reader, as_mapping(node)) for name, node in tree.entries.items()}
 
 
 def _alternative(reader: Reader, tree: Tree) -> Alternative:
     reader.keys(tree, ("switch", "precision", "refusal"))
     if "refusal" in tree.entries and len(tree.entries) > 1:
-        raise Wrong(tree, "an alternative is {}, {switch: NAME, precision: CLASS} or {refusal: {twin: …}}")
+        raise WrongNode(tree, "an alternative is {}, {switch: NAME, precision: CLASS} or {refusal: {twin: …}}")
     if "refusal" not in tree.entries:
         return _computing(tree)
-    refusal = mapping(tree.entries["refusal"])
+    refusal = as_mapping(tree.entries["refusal"])
     reader.keys(refusal, ("twin",))
     return Alternative(is_refusal=True, twin=_twin(reader, _needed(refusal, "twin")))
 
@@ -224,7 +224,7 @@ def _computing(tree: Tree) -> Alternative:
 def _twin(reader: Reader, node: Node) -> str | Plain:
     if isinstance(node, Scalar):
         return read_id(node)
-    patch = mapping(node)
+    patch = as_mapping(node)
     reader.keys(patch, [*(key for key in KEYS if key not in ARRAYS), GRADIENTS])
     read = read_keys(reader, patch.entries)
     return {**read, GRADIENTS: read_none(patch.entries[GRADIENTS])} if GRADIENTS in patch.entries else read
@@ -232,12 +232,12 @@ def _twin(reader: Reader, node: Node) -> str | Plain:
 
 def _fault(reader: Reader, key: Scalar, node: Node) -> Fault:
     if not NAME.fullmatch(key.text):
-        raise Wrong(key, f"{key.text!r} is no name of a fault", "kebab-case")
-    tree = mapping(node)
+        raise WrongNode(key, f"{key.text!r} is no name of a fault", "kebab-case")
+    tree = as_mapping(node)
     reader.keys(tree, ("breaks", "sentence", "effect", "links", "under"))
     return Fault(
         id=key.text,
-        sentence=text(_needed(tree, "sentence")),
+        sentence=as_text(_needed(tree, "sentence")),
         breaks=_text(tree, "breaks"),
         effect=_text(tree, "effect"),
         links=_texts(tree, "links"),
@@ -250,30 +250,30 @@ def _conditions(reader: Reader, tree: Tree) -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {"under": [], "under_sweeps": []}
     for item in sequence(tree.entries["under"]) if "under" in tree.entries else ():
         if isinstance(item, Scalar):
-            found["under"].append(text(item))
+            found["under"].append(as_text(item))
             continue
-        entry = mapping(item)
+        entry = as_mapping(item)
         reader.keys(entry, ("condition", "needs"))
         word(_needed(entry, "needs"), NEEDS, "need")
-        found["under_sweeps"].append(text(_needed(entry, "condition")))
+        found["under_sweeps"].append(as_text(_needed(entry, "condition")))
     return {name: tuple(each) for name, each in found.items()}
 
 
 def _text(tree: Tree, key: str) -> str:
-    return text(tree.entries[key]) if key in tree.entries else ""
+    return as_text(tree.entries[key]) if key in tree.entries else ""
 
 
 def _texts(tree: Tree, key: str) -> tuple[str, ...]:
-    return tuple(text(item) for item in sequence(tree.entries[key])) if key in tree.entries else ()
+    return tuple(as_text(item) for item in sequence(tree.entries[key])) if key in tree.entries else ()
 
 
 def _profile(reader: Reader, key: Scalar, node: Node) -> Profile:
-    tree = mapping(node)
+    tree = as_mapping(node)
     reader.keys(tree, ("about", "clauses"))
-    patterns = tuple(text(item) for item in sequence(_needed(tree, "clauses")))
-    return Profile(id=key.text, about=text(_needed(tree, "about")), clauses=patterns)
+    patterns = tuple(as_text(item) for item in sequence(_needed(tree, "clauses")))
+    return Profile(id=key.text, about=as_text(_needed(tree, "about")), clauses=patterns)
 
 
-def unknown(word: str, known: Mapping[str, Any], what: str) -> tuple[str, str]:
+def unknown_name(word: str, known: Mapping[str, Any], what: str) -> tuple[str, str]:
     """Return message and hint for a name that a glossary does not have."""
     return f"unknown {what} {word!r}", suggestion(word, known) or f"cases/{what}s.yaml lists them"

@@ -46,6 +46,6 @@ def _idle_patterns(found: Glossaries) -> Iterator[Problem]:
     """Yield a problem for each pattern of a profile that no clause fits."""
     for profile in found.profiles.values():
         for pattern in profile.clauses:
-            if not any(patterns.matches(pattern, clause) for clause in found.clauses):
+            if not any(patterns.matches_pattern(pattern, clause) for clause in found.clauses):
                 message = f"{profile.id}: no clause fits {pattern!r}"
                 yield Problem(path="profiles.yaml", message=message, hint=suggestion(pattern, found.clauses))

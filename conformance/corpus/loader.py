@@ -53,9 +53,9 @@ class Corpus:
 
 def _fits(pattern: str, case: Case) -> bool:
     return (
-        patterns.matches(pattern, case.id)
-        or (case.sweep != "" and patterns.matches(pattern, case.sweep))
-        or patterns.matches(pattern.removeprefix("./"), case.path)
+        patterns.matches_pattern(pattern, case.id)
+        or (case.sweep != "" and patterns.matches_pattern(pattern, case.sweep))
+        or patterns.matches_pattern(pattern.removeprefix("./"), case.path)
         or case.path.startswith(f"{pattern.rstrip('/')}/")
     )
 

@@ -14,11 +14,11 @@ from dataclasses import replace
 from functools import cache, partial
 
 from ..core import AnyOf, Call, Case, Expectation, Output, Refusal, Shape
-from ..reference import Undefined, check
+from ..reference import Undefined, check_call
 from .clauses import Clause
 from .loader import Corpus, load
 from .mutators import MUTATORS, Mutator, patched
-from .sweeps.points import Twin, choices, expectation_under, refusals_under
+from .sweeps.points import Twin, expectation_under, open_choices, refusals_under
 
 
 def with_mutators(chosen: Corpus) -> Corpus:
@@ -54,7 +54,7 @@ def _case(case: Case, mutator: Mutator, call: Call, clauses: Mapping[str, Clause
         id=f"{case.id}[mutator={mutator.name}]",
         title=f"{mutator.does.removesuffix('.')}; else: {case.title}",
         clauses=(mutator.clause,) if is_refused else tuple(clause.id for clause in left) or case.clauses,
-        choices=tuple(clause.id for clause in (choices(case.call, clauses) if is_refused else left)),
+        choices=tuple(clause.id for clause in (open_choices(case.call, clauses) if is_refused else left)),
         sweep=case.id,
         path=case.path,
         line=case.line,
@@ -65,19 +65,19 @@ def _case(case: Case, mutator: Mutator, call: Call, clauses: Mapping[str, Clause
 
 def _has_meaning(call: Call) -> bool:
     try:
-        check(call)
+        check_call(call)
     except Undefined:
         return False
     return True
 
 
 def _left_open(mutator: Mutator, call: Call, clauses: Mapping[str, Clause]) -> tuple[Clause, ...]:
-    named = {mutator.choice, *(clause.id for clause in choices(call, clauses))}
+    named = {mutator.choice, *(clause.id for clause in open_choices(call, clauses))}
     return tuple(clause for name, clause in clauses.items() if name in named)
 
 
 def _refused(case: Case, clauses: Mapping[str, Clause]) -> Expectation:
-    left = choices(case.call, clauses)
+    left = open_choices(case.call, clauses)
     refusal = Refusal(twin=case.call, name=case.id)
     found = {"fault": refusal, **refusals_under(left, _twins(case.call)), **_refusals(case.expectation)}
     expectation = AnyOf(alternatives=found, clauses=tuple(clause.id for clause in left))
@@ -98,7 +98,7 @@ def expected(call: Call, clauses: Mapping[str, Clause]) -> Expectation:
         Undefined: if it has none.
 
     """
-    return _computed(choices(call, clauses), call)
+    return _computed(open_choices(call, clauses), call)
 
 
 def _computed(left: tuple[Clause, ...], call: Call) -> Expectation:

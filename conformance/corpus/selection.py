@@ -46,7 +46,7 @@ def sharded(corpus: Corpus, shard: str | None) -> Corpus:
     """
     if shard is None:
         return corpus
-    number, count = parsed(shard)
+    number, count = parse_shard(shard)
     if count > len(corpus.cases):
         message = f"{shard} of {len(corpus.cases)} cases: there are fewer cases than parts"
         raise Invalid(Problem(path="--shard", message=message))
@@ -54,7 +54,7 @@ def sharded(corpus: Corpus, shard: str | None) -> Corpus:
     return replace(corpus, cases=tuple(case for case in corpus.cases if id(case) in dealt))
 
 
-def parsed(shard: str) -> tuple[int, int]:
+def parse_shard(shard: str) -> tuple[int, int]:
     """
     Return I and N of `I/N`.
 

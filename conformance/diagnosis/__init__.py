@@ -10,15 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .applicability import Showing as Showing
+    from .applicability import CauseVisibility as CauseVisibility
     from .gradients.search import diagnose_gradient as diagnose_gradient
     from .search import diagnose as diagnose
-    from .search import shows as shows
+    from .search import is_visible as is_visible
     from .taps.finding import TapAudit as TapAudit
     from .taps.finding import audit_from_line as audit_from_line
     from .taps.finding import audit_to_line as audit_to_line
-    from .taps.probe import audit as audit
-    from .taps.tap_map import Ask as Ask
+    from .taps.probe import audit_taps as audit_taps
+    from .taps.tap_map import CallFunction as CallFunction
 else:
     from ..exports import exports
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..calls import PORTIONS, CaseFeatures
 from ..core import FORMATS, AnyOf, Array, Case, Finding, Output, Verdict
-from ..judging import special, wide
+from ..judging import special_kind, widened
 from ..reference import evaluate
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ UNITS = 4
 NEARLY = 0.95
 
 
-class Showing:
+class CauseVisibility:
     """On which calls a cause would show: worked out once for all targets."""
 
     def __init__(self, cases: Mapping[str, Case]) -> None:
@@ -54,15 +54,15 @@ class Showing:
         for each in self._ways(verdict.case, cause):
             got, right, wrong = each.within(_marked(each, portion))
             if finding.kind == "nonfinite":
-                wrong = wrong & (special(wide(got)) != special(wide(right)))
+                wrong = wrong & (special_kind(widened(got)) != special_kind(widened(right)))
             if _is_said(finding, got, wrong):
                 return True
         return False
 
     def _found(self, case: str, cause: str) -> bool:
-        from .search import shows
+        from .search import is_visible
 
-        return case in self._cases and shows(self._cases[case].build_call(), cause)
+        return case in self._cases and is_visible(self._cases[case].build_call(), cause)
 
     def _ways(self, case: str, cause: str) -> Sequence[Effect]:
         from .search import effects

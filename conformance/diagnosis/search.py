@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..calls import PORTIONS, region
+from ..calls import PORTIONS, smallest_region
 from ..core import FORMATS, Array, Call, Diagnosis, numpy_type
 from ..judging import error_bound
 from .canonical_call import Subject, subject
@@ -54,7 +54,7 @@ def diagnose(call: Call, got: Array, dtype: str) -> Diagnosis | None:
             return Diagnosis()
 
 
-def shows(call: Call, cause: str) -> bool:
+def is_visible(call: Call, cause: str) -> bool:
     """Say whether a cause gives another output of a call than the definition, in whichever of its ways it acts."""
     with np.errstate(all="ignore"):
         try:
@@ -302,11 +302,11 @@ class _Search:
         assert self.seen is not None
         numbers = self.seen[wrong]
         is_zero = numbers.size >= BITS and not _wide(numbers).any()
-        return is_zero or self._bits(numbers) >= BITS or _entropy(wrong[region(wrong).mask]) >= BITS
+        return is_zero or self._bits(numbers) >= BITS or _entropy(wrong[smallest_region(wrong).mask]) >= BITS
 
     def _portions(self, wrong: Array) -> Iterator[tuple[str, Array]]:
         """Yield portions that hold all that is wrong, in words and as marks: the smallest box first."""
-        box = region(wrong).hull
+        box = smallest_region(wrong).hull
         if box.reaches_an_end:
             yield f"in {box.text(('sample', 'filter', *self.call.spatial))}", box.mask
         for text, portion in PORTIONS.items():

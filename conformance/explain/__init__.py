@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from . import requested_call
     from . import worked_example
-    from .call_failures import Made as Made
-    from .call_failures import NotRun as NotRun
-    from .call_failures import failures as failures
-    from .call_failures import like as like
-    from .call_failures import made as made
-    from .minimal_call import shrunk as shrunk
-    from .verdict_account import Line as Line
-    from .verdict_account import account as account
+    from .call_failures import JudgedCall as JudgedCall
+    from .call_failures import TargetNotRun as TargetNotRun
+    from .call_failures import failing_calls as failing_calls
+    from .call_failures import fails_alike as fails_alike
+    from .call_failures import judge_calls as judge_calls
+    from .minimal_call import smallest_call as smallest_call
+    from .verdict_account import AccountLine as AccountLine
+    from .verdict_account import account_lines as account_lines
 else:
     from ..exports import exports
 

@@ -9,24 +9,24 @@ from typing import NamedTuple
 
 from ..core import Call, Case, Observation, Shape, Verdict
 from ..records import Ledger
-from ..running import TargetJudge, described
-from ..workers import Adapter, Failed, Ready, Seen, Terms, make_plan, observe, smoke
+from ..running import TargetJudge, describe_target
+from ..workers import Adapter, CallSeen, TargetFailed, TargetReady, Terms, make_plan, observe, smoke_call
 from . import requested_call
 from .minimal_call import Fails
 
 
-class NotRun(Exception):
+class TargetNotRun(Exception):
     """A target could not run; the message says why."""
 
 
-class Made(NamedTuple):
+class JudgedCall(NamedTuple):
     """What became of a call, and the verdict on it, whatever the ledger knows."""
 
     observation: Observation
     verdict: Verdict
 
 
-def made(cases: Sequence[Case], adapter: Adapter) -> list[Made]:
+def judge_calls(cases: Sequence[Case], adapter: Adapter) -> list[JudgedCall]:
     """
     Return what became of each case on a target.
 
@@ -37,16 +37,16 @@ def made(cases: Sequence[Case], adapter: Adapter) -> list[Made]:
     plan = make_plan(cases)
     seen: dict[int, Observation] = {}
     bench = TargetJudge(plan, str(adapter), lambda verdict: None)
-    for event in observe(Terms(), adapter, smoke(), plan.calls, plan.follow_ups):
+    for event in observe(Terms(), adapter, smoke_call(), plan.calls, plan.follow_ups):
         match event:
-            case Failed():
-                raise NotRun(event.reason)
-            case Ready():
-                bench.begin(described(adapter, event), Ledger())
-            case Seen():
+            case TargetFailed():
+                raise TargetNotRun(event.reason)
+            case TargetReady():
+                bench.begin(describe_target(adapter, event), Ledger())
+            case CallSeen():
                 seen[event.number] = event.observation
                 bench.see(event.number, event.observation)
-    return [Made(seen[number], verdict) for number, verdict in enumerate(bench.finish())]
+    return [JudgedCall(seen[number], verdict) for number, verdict in enumerate(bench.finish())]
 
 
 class Failure(NamedTuple):
@@ -73,7 +73,7 @@ class Failure(NamedTuple):
         return self.causes >= other.causes and bool(self.causes) == bool(other.causes)
 
 
-def failures(calls: Sequence[Call], adapter: Adapter) -> list[Failure | None]:
+def failing_calls(calls: Sequence[Call], adapter: Adapter) -> list[Failure | None]:
     """
     Return how each call fails on a target, None where it agrees, cannot be said, or has no meaning.
 
@@ -86,14 +86,14 @@ def failures(calls: Sequence[Call], adapter: Adapter) -> list[Failure | None]:
     every = {number: replace(requested_call.case(call), id=f"call {number}") for number, call in enumerate(calls)}
     meant = {number: each for number, each in every.items() if not isinstance(each.expectation, Shape)}
     found: list[Failure | None] = [None] * len(calls)
-    for number, each in zip(meant, made([*meant.values()], adapter), strict=True):
+    for number, each in zip(meant, judge_calls([*meant.values()], adapter), strict=True):
         found[number] = _failure(each.verdict)
     return found
 
 
-def like(failure: Failure, adapter: Adapter) -> Fails:
+def fails_alike(failure: Failure, adapter: Adapter) -> Fails:
     """Return what says of calls whether they fail on a target as one did."""
-    return lambda calls: [failure.is_like(each) for each in failures(calls, adapter)]
+    return lambda calls: [failure.is_like(each) for each in failing_calls(calls, adapter)]
 
 
 def _failure(verdict: Verdict) -> Failure | None:

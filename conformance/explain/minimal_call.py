@@ -20,7 +20,7 @@ MOST = 60
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
-def shrunk(call: Call, fails: Fails) -> Call:
+def smallest_call(call: Call, fails: Fails) -> Call:
     """
     Return the smallest call to which single steps lead, each of them to one that fails.
 

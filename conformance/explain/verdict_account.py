@@ -9,18 +9,18 @@ import numpy as np
 
 from .. import reference
 from ..core import FORMATS, AnyOf, Array, Call, Case, Expectation, Observation, Output
-from ..judging import Yardstick, enclosure, error_bound, precision
+from ..judging import ErrorScale, enclose_training, error_bound, precision
 from ..reference import trajectory
 
 
-class Line(NamedTuple):
+class AccountLine(NamedTuple):
     """One thing that the verdict rests on, and what it is here."""
 
     name: str
     value: str
 
 
-def account(case: Case, observation: Observation) -> Iterator[Line]:
+def account_lines(case: Case, observation: Observation) -> Iterator[AccountLine]:
     """
     Yield what the verdict on the output of a case rests on, from the number of products to the limits of statistics.
 
@@ -37,31 +37,33 @@ def account(case: Case, observation: Observation) -> Iterator[Line]:
     allowed = error_bound.tolerance(
         call, output.array, dtype, composed=observation.composed, precision=output.precision
     )
-    error = np.abs(error_bound.wide(got) - error_bound.wide(output.array))
+    error = np.abs(error_bound.widened(got) - error_bound.widened(output.array))
     if allowed.grid:
-        yield Line("grid", f"every exact result is a multiple of {allowed.grid:g}: nothing has to be rounded")
-        yield Line("residue", f"{float(np.nan_to_num(error).max(initial=0)) / allowed.grid:.3g} of that at most")
+        yield AccountLine("grid", f"every exact result is a multiple of {allowed.grid:g}: nothing has to be rounded")
+        yield AccountLine("residue", f"{float(np.nan_to_num(error).max(initial=0)) / allowed.grid:.3g} of that at most")
         return
     yield from _bounded(call, output.array, got, allowed, error)
     if case.redraw is not None and precision.is_asked(call, dtype) and not observation.composed:
         yield from _weighed(call, got, dtype)
 
 
-def _followed(call: Call, observation: Observation) -> Iterator[Line]:
+def _followed(call: Call, observation: Observation) -> Iterator[AccountLine]:
     """Yield what the verdict on a training rests on."""
     kernels, losses, kept = observation.arrays["kernels"], observation.arrays["losses"], observation.dtypes["kernels"]
     if kept not in FORMATS or len(kernels) != len(losses):
         return
     is_foreign = not observation.composed
-    within, exact = enclosure(call, call.dtype_of("output"), kept, is_foreign=is_foreign), trajectory(call)
+    within, exact = enclose_training(call, call.dtype_of("output"), kept, is_foreign=is_foreign), trajectory(call)
     flat = kernels.reshape(len(kernels), -1).astype(np.float64)[: within.certain + 1]
     off = np.abs(flat - exact.kernels[: len(flat)]).max(1)
     half = (within.kernels.high - within.kernels.low).max(1) / 2
-    yield Line("optimizer", f"{'its own' if is_foreign else 'that of the case'}, in {kept}")
-    yield Line("certain", f"{within.certain} updates of {len(losses) - 1}: until a residual may have either sign")
-    yield Line("kernel then", f"within {half[-1]:.3g} of the exact one, whatever is rounded")
-    yield Line("its deviation", f"{off[-1]:.3g}, and {off.max():.3g} at most on the way")
-    yield Line("last loss", f"{losses[-1]:.6g}, that of the exact way {exact.losses[-1]:.6g}")
+    yield AccountLine("optimizer", f"{'its own' if is_foreign else 'that of the case'}, in {kept}")
+    yield AccountLine(
+        "certain", f"{within.certain} updates of {len(losses) - 1}: until a residual may have either sign"
+    )
+    yield AccountLine("kernel then", f"within {half[-1]:.3g} of the exact one, whatever is rounded")
+    yield AccountLine("its deviation", f"{off[-1]:.3g}, and {off.max():.3g} at most on the way")
+    yield AccountLine("last loss", f"{losses[-1]:.6g}, that of the exact way {exact.losses[-1]:.6g}")
 
 
 def _output(expectation: Expectation) -> Output | None:
@@ -69,7 +71,9 @@ def _output(expectation: Expectation) -> Output | None:
     return next((one for one in each if isinstance(one, Output)), None)
 
 
-def _bounded(call: Call, expected: Array, got: Array, allowed: error_bound.Tolerance, error: Array) -> Iterator[Line]:
+def _bounded(
+    call: Call, expected: Array, got: Array, allowed: error_bound.Tolerance, error: Array
+) -> Iterator[AccountLine]:
     assert allowed.bound is not None and allowed.unit is not None
     if not error.size:
         return
@@ -78,32 +82,36 @@ def _bounded(call: Call, expected: Array, got: Array, allowed: error_bound.Toler
     at = np.unravel_index(int(np.argmax(share)), share.shape)
     unit = max(float(allowed.unit[at]), np.finfo(np.float64).tiny)
     place = [int(index) for index in at]
-    yield Line("K", f"{reference.products(call)} products behind an output at most, a bias counted as one")
-    yield Line("u", f"2^{int(np.log2(FORMATS[accumulator].unit))}, half a unit in the last place of {accumulator}")
-    yield Line("worst output", f"{place}: {got[at]}, expected {expected[at]}")
-    yield Line("S there", f"{unit / FORMATS[accumulator].unit:.6g}, the sum of the sizes of its products")
-    yield Line("its error", f"{float(error[at]) / unit:.3g} u*S")
+    yield AccountLine("K", f"{reference.products(call)} products behind an output at most, a bias counted as one")
+    yield AccountLine(
+        "u", f"2^{int(np.log2(FORMATS[accumulator].unit))}, half a unit in the last place of {accumulator}"
+    )
+    yield AccountLine("worst output", f"{place}: {got[at]}, expected {expected[at]}")
+    yield AccountLine("S there", f"{unit / FORMATS[accumulator].unit:.6g}, the sum of the sizes of its products")
+    yield AccountLine("its error", f"{float(error[at]) / unit:.3g} u*S")
     bound = float(allowed.bound[at]) / unit
-    yield Line(
+    yield AccountLine(
         "its bound", f"{bound:.4g} u*S: K*u*S for any order of summation, and what rounds the result to its dtype"
     )
 
 
-def _weighed(call: Call, got: Array, dtype: str) -> Iterator[Line]:
+def _weighed(call: Call, got: Array, dtype: str) -> Iterator[AccountLine]:
     by = precision.yardstick(call, error_bound.accumulator(call, dtype))
     errors = precision.errors(got, dtype, by)
     if errors.size < precision.FEWEST:
-        yield Line("statistics", f"none: {errors.size} outputs, of {precision.FEWEST} that it takes")
+        yield AccountLine("statistics", f"none: {errors.size} outputs, of {precision.FEWEST} that it takes")
         return
-    yield Line("witness", f"{by.witness:.3g} u*S, the rms of the worst of four plain loops over the same products")
+    yield AccountLine(
+        "witness", f"{by.witness:.3g} u*S, the rms of the worst of four plain loops over the same products"
+    )
     for each in precision.statistics(errors, by):
-        yield Line(each.test, str(each))
+        yield AccountLine(each.test, str(each))
     spoken = [*precision.against(errors, by)]
     found = precision.likeness(call, got, dtype, error_bound.accumulator(call, dtype)) if spoken else None
-    yield Line("class", _class(found, by, is_right=not spoken))
+    yield AccountLine("class", _class(found, by, is_right=not spoken))
 
 
-def _class(found: str | None, by: Yardstick, *, is_right: bool) -> str:
+def _class(found: str | None, by: ErrorScale, *, is_right: bool) -> str:
     if is_right:
         return f"sums in {'float64' if by.unit < 2.0**-40 else 'float32'}, or wider"
     return found or "none that is known explains it"

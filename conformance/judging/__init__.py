@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from . import error_bound
     from . import precision
-    from .difference import KEPT as KEPT
-    from .difference import special as special
+    from .difference import MAX_KEPT as MAX_KEPT
+    from .difference import special_kind as special_kind
     from .error_bound import gradient_tolerance as gradient_tolerance
     from .error_bound import second_order_tolerance as second_order_tolerance
     from .error_bound import tolerance as tolerance
-    from .error_bound import wide as wide
+    from .error_bound import widened as widened
     from .judgement import Context as Context
     from .judgement import Judgement as Judgement
     from .judgement import judge as judge
-    from .pooled_precision import Pools as Pools
-    from .precision import Yardstick as Yardstick
-    from .training_deviation import Run as Run
-    from .training_deviation import straying as straying
-    from .training_enclosure import enclosure as enclosure
+    from .pooled_precision import PooledResults as PooledResults
+    from .precision import ErrorScale as ErrorScale
+    from .training_deviation import TrainingRun as TrainingRun
+    from .training_deviation import training_finding as training_finding
+    from .training_enclosure import enclose_training as enclose_training
 else:
     from ..exports import exports
 

@@ -11,7 +11,7 @@ from ..core import Array, Finding
 from . import error_bound
 
 #: A wrong output with no more elements than this is kept whole.
-KEPT = 96
+MAX_KEPT = 96
 
 
 def layout(expected: Array, got: Array) -> Finding | None:
@@ -33,7 +33,7 @@ def _is_constant(array: Array) -> bool:
 
 
 def _equal(one: Array, other: Array) -> bool:
-    return bool(np.array_equal(error_bound.wide(one), error_bound.wide(other), equal_nan=True))
+    return bool(np.array_equal(error_bound.widened(one), error_bound.widened(other), equal_nan=True))
 
 
 def shape(expected: tuple[int, ...], got: Array) -> Finding | None:
@@ -77,11 +77,11 @@ def out_of_bound(
 
 def signs(array: Array) -> Any:
     """Return 1 for a negative zero, else 0; of complex numbers both parts together."""
-    parts = _parts(error_bound.wide(array))
+    parts = _parts(error_bound.widened(array))
     return sum((np.signbit(part) & (part == 0)) * 2**place for place, part in enumerate(parts))
 
 
-def special(values: Array) -> Any:
+def special_kind(values: Array) -> Any:
     """Return 0 for a finite element, else 1 for NaN, 2 and 3 for infinities; of complex numbers both parts together."""
     codes = [np.isnan(part) + 2 * np.isposinf(part) + 3 * np.isneginf(part) for part in _parts(values)]
     return sum(code * 4**place for place, code in enumerate(codes))
@@ -105,7 +105,7 @@ def differing(wrong: Any) -> Differing | None:
         return None
     places = np.flatnonzero(wrong)
     first = np.unravel_index(int(places[0]), wrong.shape)
-    kept = tuple(map(int, places)) if wrong.size <= KEPT else None
+    kept = tuple(map(int, places)) if wrong.size <= MAX_KEPT else None
     return Differing(tuple(int(index) for index in first), len(places), kept)
 
 
@@ -124,7 +124,7 @@ def at(
     place = f"{where}{list(index)} is {seen}, expected {wanted}; {count} of {expected.size} elements differ"
     text = f"{message}: {place}" if message else place
     near: dict[str, Any] = {"expected_near": _near(expected, index), "got_near": _near(got, index)}
-    if got.size <= KEPT:
+    if got.size <= MAX_KEPT:
         near["returned"] = tuple(map(_plain, got.reshape(-1)))
         near["differing_at"] = places
     return Finding(

@@ -197,7 +197,7 @@ def _tolerance(sums: Sums, expected: Array, dtype: str, *, composed: bool, preci
     if precision == "exact":
         # Where a mode returns another dtype, the expectation was rounded to the case's own, and then to that one.
         forms = [dtypes.FORMATS[name] for name in (sums.dtype, real, real)] if real != sums.dtype else []
-        roundings = [each.unit * np.abs(wide(expected)) + 2.0 ** (each.min_exponent - each.bits) for each in forms]
+        roundings = [each.unit * np.abs(widened(expected)) + 2.0 ** (each.min_exponent - each.bits) for each in forms]
         return replace(allowed, bound=sum(roundings, np.zeros_like(magnitude)))
     if precision == "reassociated":
         wider = np.asarray(allowed.bound) + REASSOCIATED * dtypes.FORMATS["float32"].unit * largest
@@ -213,7 +213,7 @@ def _precision(accumulate: str | None, dtype: str, asked: str | None, *, compose
     A composition may round to its dtype between its steps, whatever class is asked for.
     """
     assumed = _assumed(accumulate, dtype)
-    precision = PRECISIONS.get(asked or "", Precision(accumulator=dtypes.PARTS.get(assumed, assumed)))
+    precision = PRECISIONS.get(asked or "", Precision(accumulator=dtypes.COMPLEX_PARTS.get(assumed, assumed)))
     if not composed:
         return precision
     coarser = min(dtype, precision.accumulator, key=lambda name: dtypes.FORMATS[name].bits)
@@ -278,7 +278,7 @@ def _rounding(sums: Sums, expected: Array, dtype: str, precision: Precision) -> 
     out, magnitude = dtypes.FORMATS[dtype], sums.magnitude
     accumulator = dtypes.FORMATS[precision.accumulator]
     count = sums.products()
-    size = np.abs(wide(expected))
+    size = np.abs(widened(expected))
     underflow = count * 2.0**accumulator.min_exponent + 2.0**out.min_exponent
     # A product of complex numbers is four real ones.
     factor = 4.0 if np.iscomplexobj(expected) else 1.0
@@ -293,10 +293,10 @@ def _rounding(sums: Sums, expected: Array, dtype: str, precision: Precision) -> 
 
 
 def _real(dtype: str) -> str:
-    return dtypes.PARTS.get(dtype, dtype)
+    return dtypes.COMPLEX_PARTS.get(dtype, dtype)
 
 
-def _narrowing(own: dtypes.Format, out: dtypes.Format, precision: Precision) -> float:
+def _narrowing(own: dtypes.FloatFormat, out: dtypes.FloatFormat, precision: Precision) -> float:
     bits = min(out.bits, precision.bits or own.bits)
     unit = 2.0**-bits
     return 2 * unit + unit**2 if bits < own.bits else 0.0
@@ -309,9 +309,9 @@ def _before_bias(call: Call, expected: Array) -> Any:
     letters = call.layout.output or call.layout.input
     shape = [-1 if letter == "C" else 1 for letter in letters]
     with np.errstate(invalid="ignore"):  # an infinite bias less itself
-        return np.abs(wide(expected) - wide(call.bias).reshape(shape))
+        return np.abs(widened(expected) - widened(call.bias).reshape(shape))
 
 
-def wide(array: Array) -> Any:
+def widened(array: Array) -> Any:
     """Return an array as float64, or complex128, in which every element of a narrower dtype is exact."""
     return array.astype(np.complex128 if np.iscomplexobj(array) else np.float64)

@@ -29,8 +29,8 @@ from ..core import (
 )
 from . import difference, error_bound
 from . import precision as evidence
-from .difference import differing, special
-from .training_deviation import Run, straying
+from .difference import differing, special_kind
+from .training_deviation import TrainingRun, training_finding
 
 #: Outcomes that are verdicts by themselves, whatever was expected.
 PLAIN = ("unsupported", "not-run", "crash", "timeout", "suite-error")
@@ -238,8 +238,8 @@ def _judge_fit(expectation: Fit, observation: Observation, context: Context) -> 
     kept, told = observation.dtypes["kernels"], observation.dtypes["losses"]
     # An optimizer of the target's own may keep its rate, and a loop its losses, in one dtype for all models.
     kept = _narrowest(kept, told) if is_foreign else kept
-    run = Run(kernels, losses, through, kept, told, is_foreign=is_foreign)
-    wrong = straying(expectation, context.call, run)
+    run = TrainingRun(kernels, losses, through, kept, told, is_foreign=is_foreign)
+    wrong = training_finding(expectation, context.call, run)
     if wrong is None:
         return AGREE
     return _disagree(wrong.kind, wrong.message, where=wrong.where, first_index=wrong.at)
@@ -379,8 +379,8 @@ def _values(part: _Part, got: Array, observation: Observation, context: Context)
     if part.dtype[0] in "iu":
         found = differing(expected != got)
         return difference.at("values", "", found, expected, got, part.where) if found else None
-    y, seen = error_bound.wide(expected), error_bound.wide(got)
-    if found := differing((special(y) != special(seen)) & ~_overflows(part, got, context)):
+    y, seen = error_bound.widened(expected), error_bound.widened(got)
+    if found := differing((special_kind(y) != special_kind(seen)) & ~_overflows(part, got, context)):
         return difference.at("nonfinite", "NaN and infinity elsewhere", found, expected, got, part.where)
     finite = np.isfinite(y)
     if (y[finite] == seen[finite]).all():
@@ -416,8 +416,8 @@ def _overflows(part: _Part, got: Array, context: Context) -> Any:
     arrays = (array for name in OPERANDS if (array := getattr(context.call, name)) is not None)
     if own not in FORMATS or not all(_finite(array).all() for array in arrays):
         return np.zeros(expected.shape, bool)
-    y = error_bound.wide(expected)
-    seen = error_bound.wide(got)
+    y = error_bound.widened(expected)
+    seen = error_bound.widened(got)
     with np.errstate(invalid="ignore"):  # an infinity where zero is expected
         # Where the dtype has no infinity an overflow is a NaN, whose sign says nothing.
         beyond = np.where(np.isnan(y), np.abs(seen), seen * np.sign(y))
@@ -425,7 +425,7 @@ def _overflows(part: _Part, got: Array, context: Context) -> Any:
 
 
 def _finite(array: Array) -> Any:
-    return np.isfinite(error_bound.wide(array))
+    return np.isfinite(error_bound.widened(array))
 
 
 def _rounded(array: Array, dtype: str) -> Array:

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from ..core import Array, Case, Finding, Observation, Verdict
 from . import error_bound, precision
-from .precision import Yardstick
+from .precision import ErrorScale
 
 
-class Pools:
+class PooledResults:
     """The results of one target that wait for others: those of one sweep, or one file of literal cases, and of one dtype."""
 
     def __init__(self) -> None:
-        self._waiting: dict[tuple[str, str], list[tuple[int, Verdict, Array, Yardstick]]] = {}
+        self._waiting: dict[tuple[str, str], list[tuple[int, Verdict, Array, ErrorScale]]] = {}
 
     def take(self, at: int, case: Case, verdict: Verdict, observation: Observation) -> bool:
         """Keep the verdict on the case at a place, if it agrees and statistics can be asked together alone; say whether."""

@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from .. import reference
-from ..core import FORMATS, Array, Call, Format, PerArray, is_complex
+from ..core import FORMATS, Array, Call, FloatFormat, PerArray, is_complex
 from .error_bound import REASSOCIATED
 
 #: Below so many outputs nothing is concluded from them.
@@ -68,7 +68,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Yardstick:
+class ErrorScale:
     """
     What the errors of a call's outputs are measured by.
 
@@ -84,12 +84,12 @@ class Yardstick:
     witness: float
     lower: Mapping[str, Array]
 
-    def of(self, name: str) -> Yardstick:
+    def of(self, name: str) -> ErrorScale:
         """Return the same yardstick for exact sums of the operands of a lower class."""
         return replace(self, exact=self.lower[name], lower={})
 
 
-def yardstick(call: Call, accumulator: str) -> Yardstick:
+def yardstick(call: Call, accumulator: str) -> ErrorScale:
     """
     Return what to measure a call by whose sums are kept in `accumulator`, worked out once for each call.
 
@@ -103,11 +103,11 @@ def yardstick(call: Call, accumulator: str) -> Yardstick:
     return known[accumulator]
 
 
-_KNOWN: WeakKeyDictionary[Call, dict[str, Yardstick]] = WeakKeyDictionary()
+_KNOWN: WeakKeyDictionary[Call, dict[str, ErrorScale]] = WeakKeyDictionary()
 
 
-def _made(call: Call, accumulator: str) -> Yardstick:
-    return Yardstick(
+def _made(call: Call, accumulator: str) -> ErrorScale:
+    return ErrorScale(
         exact=reference.evaluate(_wide(call)),
         magnitude=reference.magnitude(call),
         count=reference.products(call),
@@ -153,7 +153,7 @@ def _rms(values: Array) -> float:
     return float(np.sqrt(np.mean(np.square(values)))) if values.size else 0.0
 
 
-def errors(got: Array, dtype: str, by: Yardstick) -> Array:
+def errors(got: Array, dtype: str, by: ErrorScale) -> Array:
     """
     Return the errors of outputs of `dtype`, in units of u * S, without what their own rounding explains.
 
@@ -169,19 +169,19 @@ def errors(got: Array, dtype: str, by: Yardstick) -> Array:
     return _relative(error, by.unit * by.magnitude)
 
 
-def _half_step(sizes: Array, form: Format) -> Array:
+def _half_step(sizes: Array, form: FloatFormat) -> Array:
     """Return half the distance between the numbers of a format around those of some sizes."""
     exponents = np.maximum(np.frexp(sizes)[1], form.min_exponent + 1)
     half: Array = np.ldexp(0.5, exponents - form.bits)
     return half
 
 
-def against(found: Array, by: Yardstick) -> Iterator[Evidence]:
+def against(found: Array, by: ErrorScale) -> Iterator[Evidence]:
     """Yield what speaks against errors, in units of u * S, as those of sums in the accumulator."""
     return (each for each in statistics(found, by) if each.statistic > each.limit)
 
 
-def statistics(found: Array, by: Yardstick) -> Iterator[Evidence]:
+def statistics(found: Array, by: ErrorScale) -> Iterator[Evidence]:
     """Yield every statistic of errors with its limit; nothing of fewer than `FEWEST`."""
     if found.size < FEWEST:
         return
@@ -192,7 +192,7 @@ def statistics(found: Array, by: Yardstick) -> Iterator[Evidence]:
     yield from _matches(found, by)
 
 
-def _matches(found: Array, by: Yardstick) -> Iterator[Evidence]:
+def _matches(found: Array, by: ErrorScale) -> Iterator[Evidence]:
     for name, exact in by.lower.items():
         theirs = _relative(exact - by.exact, by.unit * by.magnitude)
         common, size = float(np.sum(found * theirs)), float(np.sum(theirs**2))
@@ -203,7 +203,7 @@ def _matches(found: Array, by: Yardstick) -> Iterator[Evidence]:
         )
 
 
-def against_all(found: Sequence[tuple[Array, Yardstick]]) -> Iterator[Evidence]:
+def against_all(found: Sequence[tuple[Array, ErrorScale]]) -> Iterator[Evidence]:
     """Yield what speaks against the errors of several calls together, each with few outputs, in units of their witnesses."""
     several = np.concatenate([errors.reshape(-1) / by.witness for errors, by in found] or [np.zeros(0)])
     if several.size < FEWEST:
@@ -216,7 +216,7 @@ def against_all(found: Sequence[tuple[Array, Yardstick]]) -> Iterator[Evidence]:
         yield Evidence(test="element", statistic=largest, limit=1.0, why=f"one of {why}")
 
 
-def _most(by: Yardstick) -> float:
+def _most(by: ErrorScale) -> float:
     # By Azuma's inequality a sum of n roundings, each of mean 0 whatever was before, passes 8 * sqrt(n) once in 4e13.
     return float(max(8 * by.count**0.5, 16 * by.witness))
 
@@ -239,7 +239,7 @@ def is_within(found: str | None, asked: str | None) -> bool:
     return found in sort[: sort.index(asked) + 1]
 
 
-def _are_sums(got: Array, dtype: str, by: Yardstick) -> bool:
+def _are_sums(got: Array, dtype: str, by: ErrorScale) -> bool:
     """Say whether outputs err as sums in a narrow accumulator do: no more, and not much less."""
     found = errors(got, dtype, by)
     return _rms(found) > by.witness / 8 and not any(against(found, by))

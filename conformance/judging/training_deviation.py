@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core import FORMATS, Array, Call, Fit
 from .interval import Interval
-from .training_enclosure import Enclosure, enclosure
+from .training_enclosure import Enclosure, enclose_training
 
 #: Convolutions so coarse that whoever is outside of what they allow has not rounded, but computed something else.
 COARSE = "bfloat16"
@@ -25,7 +25,7 @@ class Straying(NamedTuple):
     at: tuple[int, ...] = ()
 
 
-class Run(NamedTuple):
+class TrainingRun(NamedTuple):
     """
     What a training returned: kernels (steps + 1, then the axes of the kernel) and losses (steps + 1).
 
@@ -41,7 +41,7 @@ class Run(NamedTuple):
     is_foreign: bool = False
 
 
-def straying(expectation: Fit, call: Call, run: Run) -> Straying | None:
+def training_finding(expectation: Fit, call: Call, run: TrainingRun) -> Straying | None:
     """Return what is wrong with a training, None where nothing is."""
     training, kernel = call.training, call.kernel
     assert training is not None and kernel is not None
@@ -60,10 +60,10 @@ def straying(expectation: Fit, call: Call, run: Run) -> Straying | None:
 @lru_cache(maxsize=64)
 def _enclosed(call: Call, through: str, kept: str, is_foreign: bool) -> Enclosure:
     # Many targets are held against the same call, which is known by its identity.
-    return enclosure(call, through, kept, is_foreign=is_foreign)
+    return enclose_training(call, through, kept, is_foreign=is_foreign)
 
 
-def _outside(call: Call, run: Run) -> Iterator[Straying]:
+def _outside(call: Call, run: TrainingRun) -> Iterator[Straying]:
     """Yield the first update after which the loss, or the kernel, is not where it must be."""
     within, coarse = (_enclosed(call, through, run.kept, run.is_foreign) for through in (run.through, COARSE))
     for step in range(within.certain + 1):
@@ -95,7 +95,7 @@ def _beyond(
     return "precision" if is_rounding else "values", index, said
 
 
-def _missed(expectation: Fit, run: Run, rate: float) -> Iterator[Straying]:
+def _missed(expectation: Fit, run: TrainingRun, rate: float) -> Iterator[Straying]:
     loss, below, near = float(run.losses[-1]), expectation.loss_below, expectation.kernel_near
     last = len(run.losses) - 1
     if below is not None and not loss < below:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core import FORMATS, STRUCTURE_LIMIT, Array, Call, Training
-from ..reference import matrix
+from ..reference import convolution_matrix
 from .interval import Interval, point
 
 #: The unit of the arithmetic that makes the intervals, added to that of the arithmetic that they are about.
@@ -66,7 +66,7 @@ def _is_integral(values: Array) -> bool:
     return bool((np.rint(values) == values).all())
 
 
-def enclosure(call: Call, through: str, kept: str, *, is_foreign: bool = False) -> Enclosure:
+def enclose_training(call: Call, through: str, kept: str, *, is_foreign: bool = False) -> Enclosure:
     """
     Return where a training stays whose convolutions are rounded in `through` and whose kernel is kept in `kept`.
 
@@ -75,7 +75,7 @@ def enclosure(call: Call, through: str, kept: str, *, is_foreign: bool = False) 
     """
     training = call.training
     assert training is not None and call.kernel is not None
-    sums = _Sums(matrix=matrix(call), unit=FORMATS[through].unit, exact=STRUCTURE_LIMIT[through])
+    sums = _Sums(matrix=convolution_matrix(call), unit=FORMATS[through].unit, exact=STRUCTURE_LIMIT[through])
     target = call.array("target").reshape(-1).astype(np.float64)
     unit = _unit(kept)
     update = _adam(training, unit, is_foreign=is_foreign) if training.optimizer == "adam" else _momentum(training, unit)

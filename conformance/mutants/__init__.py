@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from . import kills
     from . import measurement
     from .kills import Kills as Kills
-    from .result import Scored as Scored
-    from .result import Unpinned as Unpinned
-    from .score import Done as Done
-    from .sweep_only import Marked as Marked
+    from .result import Score as Score
+    from .result import UnpinnedClauses as UnpinnedClauses
+    from .score import MutantListener as MutantListener
+    from .sweep_only import MarkedMutants as MarkedMutants
 else:
     from ..exports import exports
 

@@ -27,7 +27,7 @@ from ..specification import meaning_digest
 from ..workers import Plan, make_plan
 from .evaluator import HONEST, evaluate
 from .kills import Kills
-from .score import Done
+from .score import MutantListener
 from .target import larger
 
 #: What the stranger's module is called while it is here.
@@ -85,7 +85,7 @@ def measure(
     reset: Callable[[], object],
     *,
     every: bool = False,
-    done: Done = lambda name: None,
+    done: MutantListener = lambda name: None,
 ) -> Kills:
     """Return which cases notice which of a stranger's mutants; unless `every` is set, only the first that does."""
     # Points of sweeps are planned once a mutant has come past the literal cases.

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ..corpus import Corpus, shipped
-from ..running import cores
+from ..running import core_count
 from . import external_mutants, score, sweep_only
 from .kills import FILE, Kills, read
 from .mutant import Mutant, named
-from .result import Scored
+from .result import Score
 
 #: Shows the measurement while it goes: given the number of mutants, a context that yields a function to call with each.
-Progress: TypeAlias = Callable[[int], AbstractContextManager[score.Done]]
+Progress: TypeAlias = Callable[[int], AbstractContextManager[score.MutantListener]]
 
 
-def perform(corpus: Corpus, progress: Progress, *, strangers: Path | None, every: bool, jobs: int | None) -> Scored:
+def perform(corpus: Corpus, progress: Progress, *, strangers: Path | None, every: bool, jobs: int | None) -> Score:
     """
     Score a corpus with its own mutants, or with those of a stranger's file.
 
@@ -30,8 +30,8 @@ def perform(corpus: Corpus, progress: Progress, *, strangers: Path | None, every
     mutants, needy = of(corpus), needing_sweeps(corpus)
     literal, earlier = replace(corpus, cases=tuple(case for case in corpus.cases if not case.sweep)), kept()
     with progress(len(mutants)) as done:
-        kills = score.measure(literal, mutants, earlier=earlier, every=every, jobs=jobs or cores(), done=done)
-    return Scored(
+        kills = score.measure(literal, mutants, earlier=earlier, every=every, jobs=jobs or core_count(), done=done)
+    return Score(
         kills=kills,
         clauses=score.by_clause(literal, mutants),
         unpinned=score.unpinned(literal, mutants, kills),
@@ -55,9 +55,9 @@ def kept() -> Kills | None:
     return read(path) if path.exists() else None
 
 
-def _of_a_stranger(corpus: Corpus, progress: Progress, path: Path, every: bool) -> Scored:
+def _of_a_stranger(corpus: Corpus, progress: Progress, path: Path, every: bool) -> Score:
     mutants, reset = external_mutants.load(path)
     with progress(len(mutants)) as done:
         kills = external_mutants.measure(corpus, mutants, reset, every=every, done=done)
     points = {case.id for case in corpus.cases if case.sweep}
-    return Scored(kills=kills, swept=[name for name, ids in kills.by_mutant.items() if ids and points.issuperset(ids)])
+    return Score(kills=kills, swept=[name for name, ids in kills.by_mutant.items() if ids and points.issuperset(ids)])

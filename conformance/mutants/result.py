@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from .kills import Kills
-from .sweep_only import Marked
+from .sweep_only import MarkedMutants
 
 #: By clause: the mutants that break it and that no case which cites it notices.
-Unpinned: TypeAlias = Mapping[str, Sequence[str]]
+UnpinnedClauses: TypeAlias = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scored:
+class Score:
     """
     Which cases notice which mutants, by clause, and the clauses that are not pinned.
 
@@ -22,10 +22,10 @@ class Scored:
     """
 
     kills: Kills
-    marked: Marked = field(default_factory=Marked)
+    marked: MarkedMutants = field(default_factory=MarkedMutants)
     swept: Sequence[str] = ()
     clauses: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    unpinned: Unpinned = field(default_factory=dict)
+    unpinned: UnpinnedClauses = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:

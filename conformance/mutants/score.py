@@ -22,7 +22,7 @@ BATCH = 16
 FIRST = 3
 
 #: What is called with the name of each mutant when it is done.
-Done = Callable[[str], None]
+MutantListener = Callable[[str], None]
 
 
 def measure(
@@ -32,7 +32,7 @@ def measure(
     earlier: Kills | None = None,
     every: bool = False,
     jobs: int = 2,
-    done: Done = lambda name: None,
+    done: MutantListener = lambda name: None,
 ) -> Kills:
     """
     Return which cases of a corpus notice which mutants.
@@ -63,7 +63,7 @@ def measure(
 class Search:
     """Mutants meeting cases; `found` has the kills of each so far."""
 
-    def __init__(self, corpus: Corpus, mutants: Mapping[str, Mutant], jobs: int, done: Done) -> None:
+    def __init__(self, corpus: Corpus, mutants: Mapping[str, Mutant], jobs: int, done: MutantListener) -> None:
         self._mutants = mutants
         self._cases = {case.id: case for case in corpus.cases}
         self._clause = {name: _clause(corpus, mutant) for name, mutant in mutants.items()}

@@ -15,7 +15,7 @@ from warnings import catch_warnings
 from ..core import UNEXPECTED, Call, Case, Target
 from ..corpus import Corpus
 from ..running import verdicts
-from ..workers import make_plan, refusals
+from ..workers import allowed_refusals, make_plan
 from .kills import Kills
 from .mutant import Mutant
 from .named_conditions import CONDITIONS, parts
@@ -23,7 +23,7 @@ from .target import MutantTarget
 
 
 @dataclass(frozen=True, kw_only=True)
-class Marked:
+class MarkedMutants:
     """
     What became of the marked mutants.
 
@@ -41,7 +41,7 @@ class Marked:
         return not self.kills.survivors and not self.wrongly
 
 
-def measure(corpus: Corpus, mutants: Mapping[str, Mutant], *, every: bool = False) -> Marked:
+def measure(corpus: Corpus, mutants: Mapping[str, Mutant], *, every: bool = False) -> MarkedMutants:
     """
     Return which points notice which mutants, small calls first; unless `every` is set, only the first that does.
 
@@ -51,7 +51,7 @@ def measure(corpus: Corpus, mutants: Mapping[str, Mutant], *, every: bool = Fals
     """
     points = [case for case in corpus.cases if case.sweep]
     if not points:
-        return Marked(left_out=len(mutants))
+        return MarkedMutants(left_out=len(mutants))
     small = Reach(sorted(points, key=_size), with_twins=False)
     literal = Reach([case for case in corpus.cases if not case.sweep], with_twins=True)
     kills: dict[str, tuple[str, ...]] = {}
@@ -61,7 +61,7 @@ def measure(corpus: Corpus, mutants: Mapping[str, Mutant], *, every: bool = Fals
         if (case := next(noticing(mutant, literal.of(mutant)), "")) != "":
             wrongly[name] = case
     found = Kills(cases=[case.id for case in points], by_mutant=kills, is_whole=every)
-    return Marked(kills=found, wrongly=wrongly)
+    return MarkedMutants(kills=found, wrongly=wrongly)
 
 
 def _size(case: Case) -> int:
@@ -95,7 +95,7 @@ class Reach:
 def _calls(case: Case, *, with_twins: bool) -> Iterator[Call]:
     yield case.outline
     if with_twins:
-        yield from (refusal.twin for refusal in refusals(case.expectation))
+        yield from (refusal.twin for refusal in allowed_refusals(case.expectation))
 
 
 def is_answered(case: Case) -> bool:

@@ -8,7 +8,7 @@ from itertools import permutations
 import numpy as np
 
 from .. import reference
-from ..core import ARRAYS, PARTS, STRUCTURE_LIMIT, Array, Call, Case, Output, is_integer, numpy_type
+from ..core import ARRAYS, COMPLEX_PARTS, STRUCTURE_LIMIT, Array, Call, Case, Output, is_integer, numpy_type
 
 
 def confusable(case: Case, outputs: list[Output]) -> Iterator[tuple[str, str]]:
@@ -37,7 +37,11 @@ def confusable(case: Case, outputs: list[Output]) -> Iterator[tuple[str, str]]:
 
 def _limit(dtype: str) -> float:
     """Return up to which S sums are exact in any order."""
-    return float(np.iinfo(numpy_type(dtype)).max) if is_integer(dtype) else STRUCTURE_LIMIT[PARTS.get(dtype, dtype)]
+    return (
+        float(np.iinfo(numpy_type(dtype)).max)
+        if is_integer(dtype)
+        else STRUCTURE_LIMIT[COMPLEX_PARTS.get(dtype, dtype)]
+    )
 
 
 def _largest_sum(call: Call) -> int:

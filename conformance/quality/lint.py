@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ..core import (
-    PARTS,
+    COMPLEX_PARTS,
     STRUCTURE_LIMIT,
     AnyOf,
     Case,
@@ -22,10 +22,10 @@ from ..core import (
     Output,
     Problem,
     is_integer,
-    matches,
+    matches_pattern,
     suggestion,
 )
-from ..corpus import Clause, Corpus, choices
+from ..corpus import Clause, Corpus, open_choices
 from ..judging import gradient_tolerance, second_order_tolerance, tolerance
 from ..mutants import case_value
 from ..specification import lock, versions
@@ -93,7 +93,7 @@ def _decided(case: Case, clauses: Mapping[str, Clause]) -> Iterator[Complaint]:
     """Complain of an output that is expected without a choice where a clause leaves one."""
     if not isinstance(case.expectation, Output):
         return
-    for clause in choices(case.call, clauses):
+    for clause in open_choices(case.call, clauses):
         others = ", ".join(name for name in clause.alternatives if name != "computes")
         hint = f"cite it, and expect any_of: `computes` with this output, {others} as the clause has it"
         yield f"{clause.id} leaves a choice here: {clause.sentence}", hint
@@ -106,7 +106,7 @@ def _outputs(expectation: Expectation) -> Iterable[Output]:
 
 def _rounded(case: Case, outputs: Iterable[Output]) -> Iterator[Complaint]:
     """Yield that numbers are so large, or so finely graded, that the order of summation shows; at most once."""
-    if any(matches(each, name) for each in ABOUT_NUMBERS for name in case.clauses):
+    if any(matches_pattern(each, name) for each in ABOUT_NUMBERS for name in case.clauses):
         return
     for output in outputs:
         dtype = case.call.dtype.output or case.call.dtype.input
@@ -114,7 +114,7 @@ def _rounded(case: Case, outputs: Iterable[Output]) -> Iterator[Complaint]:
             continue
         hint = "smaller numbers, or a clause about rounding"
         if tolerance(case.call, output.array, dtype, composed=False).grid is None:
-            limit = STRUCTURE_LIMIT[PARTS.get(dtype, dtype)]
+            limit = STRUCTURE_LIMIT[COMPLEX_PARTS.get(dtype, dtype)]
             yield f"S is beyond {limit:.0f} times the grid of the numbers", hint
             return
         gradients = [("gradient", name, each, gradient_tolerance) for name, each in output.gradients.items()]

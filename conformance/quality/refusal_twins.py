@@ -13,8 +13,8 @@ from dataclasses import replace
 from typing import Any
 
 from ..core import ARRAYS, AnyOf, Array, Call, Case, Expectation, PerArray, Refusal
-from ..corpus import Clause, choices
-from ..reference import Undefined, check
+from ..corpus import Clause, open_choices
+from ..reference import Undefined, check_call
 
 #: The keys with one value, and those with one for each array.
 PARAMETERS = (
@@ -58,10 +58,10 @@ def _is_needed(step: str, call: Call, twin: Call, clauses: Mapping[str, Clause])
     kept: dict[str, Any] = {step: getattr(call, step)}
     taken_back = replace(twin, **kept)
     try:
-        check(taken_back)
+        check_call(taken_back)
     except Undefined:
         return True
-    return any(_is_refusable(clause) for clause in choices(taken_back, clauses))
+    return any(_is_refusable(clause) for clause in open_choices(taken_back, clauses))
 
 
 def _is_refusable(clause: Clause) -> bool:

@@ -8,8 +8,8 @@ import numpy as np
 
 from .. import reference
 from ..core import FORMATS, AnyOf, Array, Call, Case, Expectation, Fit, Output, Problem, Refusal, Shape
-from ..judging import Run, enclosure, straying
-from ..reference import matrix, matrix_again, trajectory
+from ..judging import TrainingRun, enclose_training, training_finding
+from ..reference import convolution_matrix, matrix_again, trajectory
 
 #: The evaluators and differentiators, of the first order and the second, by what a message calls them.
 ROUTES = {
@@ -47,14 +47,14 @@ def _misled(call: Call, fit: Fit) -> Iterator[str]:
     """Yield where a checkpoint is not on the exact way, or so late that rounding alone decides what comes there."""
     exact = trajectory(call)
     dtype = call.dtype_of("kernel")
-    certain = enclosure(call, call.dtype_of("output"), "float64").certain
+    certain = enclose_training(call, call.dtype_of("output"), "float64").certain
     unit = FORMATS[dtype].unit
-    if not np.array_equal(matrix(call), matrix_again(call)):
+    if not np.array_equal(convolution_matrix(call), matrix_again(call)):
         yield "the two formulations give different convolutions of the training"
     assert call.kernel is not None
     kernels = exact.kernels.reshape(-1, *call.kernel.shape)
-    run = Run(kernels, exact.losses, through=call.dtype_of("output"), kept="float64", told="float64")
-    if wrong := straying(fit, call, run):
+    run = TrainingRun(kernels, exact.losses, through=call.dtype_of("output"), kept="float64", told="float64")
+    if wrong := training_finding(fit, call, run):
         yield f"the exact way itself is not what is expected: {wrong.message}"
     for step, said in fit.checkpoints.items():
         if step > certain:

@@ -9,25 +9,25 @@ if TYPE_CHECKING:
     from . import ledger_files
     from . import merge
     from .alternatives import Followed as Followed
-    from .alternatives import inconsistent as inconsistent
-    from .alternatives import of as of
+    from .alternatives import inconsistent_targets as inconsistent_targets
+    from .alternatives import count_alternatives as count_alternatives
     from .attribution import Attribution as Attribution
-    from .failure_group import FEWEST as FEWEST
+    from .failure_group import MIN_CALLS as MIN_CALLS
     from .failure_group import Group as Group
-    from .failure_group import Seen as Seen
+    from .failure_group import GroupCounts as GroupCounts
     from .failure_group import group_to_line as group_to_line
     from .ledger import Entry as Entry
     from .ledger import Ledger as Ledger
-    from .ledger import TODO as TODO
-    from .ledger_files import EVERY as EVERY
+    from .ledger import DRAFT_TEXT as DRAFT_TEXT
+    from .ledger_files import EVERY_VERSION as EVERY_VERSION
     from .record import Record as Record
     from .record import TargetInfo as TargetInfo
     from .record import Timing as Timing
     from .record import Writer as Writer
-    from .record import counted as counted
+    from .record import verdict_counts as verdict_counts
     from .record import parsed_line as parsed_line
-    from .record import read as read
-    from .record import write as write
+    from .record import read_record as read_record
+    from .record import write_record as write_record
 else:
     from ..exports import exports
 

@@ -25,7 +25,7 @@ def followed(verdicts: Iterable[Verdict], cases: Mapping[str, Case], clauses: Ma
     return found
 
 
-def of(record: Record, cases: Mapping[str, Case], clauses: Mapping[str, Clause]) -> Followed:
+def count_alternatives(record: Record, cases: Mapping[str, Case], clauses: Mapping[str, Clause]) -> Followed:
     """Count the alternatives of a record, or return what it counts itself, if it is condensed."""
     if not record.left_out:
         return followed(record.verdicts, cases, clauses)
@@ -35,7 +35,7 @@ def of(record: Record, cases: Mapping[str, Case], clauses: Mapping[str, Clause])
     }
 
 
-def inconsistent(found: Followed) -> dict[str, dict[str, Counter[str]]]:
+def inconsistent_targets(found: Followed) -> dict[str, dict[str, Counter[str]]]:
     """Return the targets that follow more than one alternative of a clause, with these clauses."""
     several = {
         target: {clause: names for clause, names in clauses.items() if len(names) > 1}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..calls import Condition, condition_of
-from .failure_group import Seen
+from .failure_group import GroupCounts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class Attribution:
 
     cause: str
     means: str = ""
-    targets: Mapping[str, Seen]
+    targets: Mapping[str, GroupCounts]
     portion: str = ""
     condition: Condition = field(default_factory=Condition)
     is_weak: bool = False
@@ -74,7 +74,7 @@ def attribution_from_line(line: Mapping[str, Any]) -> Attribution:
     return Attribution(
         cause=line["cause"],
         means=line["means"],
-        targets={name: Seen(**seen) for name, seen in line["targets"].items()},
+        targets={name: GroupCounts(**seen) for name, seen in line["targets"].items()},
         portion=line.get("portion", ""),
         condition=condition_of(line["condition"]),
         is_weak=line.get("is_weak", False),

@@ -10,10 +10,10 @@ from ..calls import Condition, condition_of
 from ..core import Verdict
 
 #: Of fewer calls than this no condition is said.
-FEWEST = 3
+MIN_CALLS = 3
 
 
-class Seen(NamedTuple):
+class GroupCounts(NamedTuple):
     """On one target: how many calls of a group fail, and of how many under its condition, those that agree included."""
 
     seen: int
@@ -31,7 +31,7 @@ class Group:
     """
 
     name: str = ""
-    targets: Mapping[str, Seen]
+    targets: Mapping[str, GroupCounts]
     verdict: str
     severity: str | None = None
     kind: str | None = None
@@ -65,7 +65,7 @@ class Group:
         if self.is_exact:
             return "on every call"
         others = sum(each.of - each.seen for each in self.targets.values())
-        few = min(len(self.cases), others) < FEWEST
+        few = min(len(self.cases), others) < MIN_CALLS
         return "on too few calls to say when" if few else "under no condition that these calls alone fulfil"
 
 
@@ -92,7 +92,7 @@ def group_from_line(line: Mapping[str, Any]) -> Group:
     """Return the group that a record's line says."""
     return Group(
         name=line["group"],
-        targets={name: Seen(**seen) for name, seen in line["targets"].items()},
+        targets={name: GroupCounts(**seen) for name, seen in line["targets"].items()},
         verdict=line["verdict"],
         severity=line.get("severity"),
         kind=line.get("kind"),

@@ -16,11 +16,11 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from ..calls import Condition, features_of
-from ..core import UNEXPECTED, Case, Verdict, matches
+from ..core import UNEXPECTED, Case, Verdict, matches_pattern
 from .record import TargetInfo
 
 #: What a draft has in the place of what only a person can say.
-TODO = "to be written by a person"
+DRAFT_TEXT = "to be written by a person"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,19 +63,19 @@ class Entry:
     @property
     def unwritten(self) -> list[str]:
         """What of it is still a draft's, and to be written by a person."""
-        return [name for name in ("reason", "link", "triage") if TODO in getattr(self, name)]
+        return [name for name in ("reason", "link", "triage") if DRAFT_TEXT in getattr(self, name)]
 
     def speaks_of(self, target: TargetInfo, flags: Sequence[str]) -> bool:
         """Say whether the entry speaks of this target under these conditions."""
         return (
-            any(matches(pattern, target.surface) for pattern in self.targets)
+            any(matches_pattern(pattern, target.surface) for pattern in self.targets)
             and _is_version(self.versions, target.version)
             and _holds(self.when, target, flags)
         )
 
     def covers(self, case: Case) -> bool:
         """Say whether the entry speaks of this case; its call is asked for only where `calls` is used."""
-        if not any(matches(pattern, case.id) for pattern in self.cases):
+        if not any(matches_pattern(pattern, case.id) for pattern in self.cases):
             return False
         return not self.calls.wanted or self.calls.holds(features_of(case))
 

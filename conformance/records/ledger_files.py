@@ -8,9 +8,9 @@ from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from ..calls import BOUND, FEATURES, Condition, Feature, Value
+from ..calls import FEATURES, NUMERIC_BOUND, Condition, Feature, FeatureValue
 from ..core import KINDS, UNEXPECTED, Invalid, Problem
-from ..corpus import Reader, Wrong, yaml_tree
+from ..corpus import Reader, WrongNode, yaml_tree
 from ..corpus import reader as reading
 from .ledger import Entry, Ledger
 
@@ -36,7 +36,7 @@ _IS = ("verdict", "kind", "where", "outputs")
 _WHEN = ("cpu", "not_cpu", "device", "environment", "not_environment", "settings")
 
 #: Stands for every version, also of a framework that tells none.
-EVERY = "every"
+EVERY_VERSION = "every"
 
 
 def shipped() -> list[Path]:
@@ -72,7 +72,7 @@ def _read_file(path: Path, reader: Reader) -> list[Entry]:
     except OSError as error:
         reader.problems.append(Problem(path=str(path), message=f"cannot be read: {error.strerror}"))
         return []
-    root, problems = yaml_tree.parse(content, str(path), has_truths=True)
+    root, problems = yaml_tree.parse_yaml(content, str(path), has_truths=True)
     reader.problems += problems
     if root is None:
         if not problems:
@@ -82,7 +82,7 @@ def _read_file(path: Path, reader: Reader) -> list[Entry]:
 
 
 def _entries(root: yaml_tree.Node, reader: Reader) -> list[Entry]:
-    top = reading.mapping(root)
+    top = reading.as_mapping(root)
     reader.keys(top, ("about", "entries"), ("entries",))
     nodes = reading.sequence(top.entries["entries"]) if "entries" in top.entries else []
     found = (reader.attempt(_entry, node, reader) for node in nodes)
@@ -90,16 +90,16 @@ def _entries(root: yaml_tree.Node, reader: Reader) -> list[Entry]:
 
 
 def _entry(node: yaml_tree.Node, reader: Reader) -> Entry | None:
-    top = reading.mapping(node)
+    top = reading.as_mapping(node)
     before = len(reader.problems)
     reader.keys(top, _KEYS, _REQUIRED)
     if len(reader.problems) > before:
         return None
-    says = reading.mapping(top.entries["is"])
+    says = reading.as_mapping(top.entries["is"])
     reader.keys(says, _IS, ("verdict",))
     verdict, kinds = _what(says)
-    outputs = reading.mapping(says.entries["outputs"]).entries if "outputs" in says.entries else {}
-    texts = {name: reading.text(top.entries[name]) for name in ("id", "reason", "link", "since", "triage")}
+    outputs = reading.as_mapping(says.entries["outputs"]).entries if "outputs" in says.entries else {}
+    texts = {name: reading.as_text(top.entries[name]) for name in ("id", "reason", "link", "since", "triage")}
     return Entry(
         **texts,
         cases=_texts(top.entries["cases"]),
@@ -107,14 +107,14 @@ def _entry(node: yaml_tree.Node, reader: Reader) -> Entry | None:
         versions=_versions(top.entries["versions"]),
         verdict=verdict,
         kinds=kinds,
-        where=reading.text(says.entries["where"]) if "where" in says.entries else "output",
-        outputs={case: reading.text(value) for case, value in outputs.items()},
+        where=reading.as_text(says.entries["where"]) if "where" in says.entries else "output",
+        outputs={case: reading.as_text(value) for case, value in outputs.items()},
         when=_when(top.entries["when"], reader) if "when" in top.entries else {},
         calls=_calls(top.entries["calls"], reader) if "calls" in top.entries else Condition(),
         partly=_how_often(top.entries.get("partly"), "calls"),
         intermittent=_how_often(top.entries.get("intermittent"), "runs"),
         contradicts=_texts(top.entries["contradicts"]) if "contradicts" in top.entries else (),
-        issue=reading.text(top.entries["issue"]) if "issue" in top.entries else "",
+        issue=reading.as_text(top.entries["issue"]) if "issue" in top.entries else "",
         path=reader.path,
         line=node.line,
     )
@@ -125,29 +125,29 @@ def _what(says: yaml_tree.Mapping) -> tuple[str, tuple[str, ...]]:
     verdict = reading.word(says.entries["verdict"], UNEXPECTED, "verdict")
     if verdict != "disagree":
         if "kind" in says.entries:
-            raise Wrong(says.entries["kind"], f"a {verdict} has no kind", "leave it out")
+            raise WrongNode(says.entries["kind"], f"a {verdict} has no kind", "leave it out")
         return verdict, ()
     if "kind" not in says.entries:
-        raise Wrong(says, "a disagreement without its kind", f"known: {reading.listed(KINDS)}")
+        raise WrongNode(says, "a disagreement without its kind", f"known: {reading.word_list(KINDS)}")
     kind = says.entries["kind"]
     words = reading.sequence(kind) if isinstance(kind, yaml_tree.Sequence) else [kind]
     return verdict, tuple(reading.word(word, KINDS, "kind") for word in words)
 
 
 def _texts(node: yaml_tree.Node) -> tuple[str, ...]:
-    return tuple(map(reading.text, reading.sequence(node)))
+    return tuple(map(reading.as_text, reading.sequence(node)))
 
 
 def _versions(node: yaml_tree.Node) -> SpecifierSet:
-    text = reading.text(node)
+    text = reading.as_text(node)
     try:
-        return SpecifierSet("" if text == EVERY else text)
+        return SpecifierSet("" if text == EVERY_VERSION else text)
     except InvalidSpecifier as error:
-        raise Wrong(node, str(error), f'a range of versions, such as ">=2.13,<2.15", or {EVERY}') from error
+        raise WrongNode(node, str(error), f'a range of versions, such as ">=2.13,<2.15", or {EVERY_VERSION}') from error
 
 
 def _when(node: yaml_tree.Node, reader: Reader) -> dict[str, Any]:
-    top = reading.mapping(node)
+    top = reading.as_mapping(node)
     reader.keys(top, _WHEN)
     return {name: _condition(value) for name, value in top.entries.items() if name in _WHEN}
 
@@ -155,38 +155,38 @@ def _when(node: yaml_tree.Node, reader: Reader) -> dict[str, Any]:
 def _condition(node: yaml_tree.Node) -> str | dict[str, str]:
     if isinstance(node, yaml_tree.Mapping):
         return {name: value.text if isinstance(value, yaml_tree.Scalar) else "" for name, value in node.entries.items()}
-    return reading.text(node)
+    return reading.as_text(node)
 
 
 def _calls(node: yaml_tree.Node, reader: Reader) -> Condition:
-    top = reading.mapping(node)
+    top = reading.as_mapping(node)
     if not top.entries:
-        raise Wrong(node, "no feature here", "leave `calls` out")
+        raise WrongNode(node, "no feature here", "leave `calls` out")
     reader.keys(top, FEATURES)
     known = ((name, value) for name, value in top.entries.items() if name in FEATURES)
     read = ((name, reader.attempt(_features, FEATURES[name], value)) for name, value in known)
     return Condition(wanted={name: values for name, values in read if values is not None})
 
 
-def _features(feature: Feature, node: yaml_tree.Node) -> tuple[Value, ...]:
+def _features(feature: Feature, node: yaml_tree.Node) -> tuple[FeatureValue, ...]:
     nodes = node.items if isinstance(node, yaml_tree.Sequence) else [node]
     if not nodes:
-        raise Wrong(node, "no value here", "a value, or a list of them")
+        raise WrongNode(node, "no value here", "a value, or a list of them")
     return tuple(_feature(feature, each) for each in nodes)
 
 
-def _feature(feature: Feature, node: yaml_tree.Node) -> Value:
+def _feature(feature: Feature, node: yaml_tree.Node) -> FeatureValue:
     if feature.kind is bool:
         return reading.word(node, yaml_tree.TRUTHS, "truth value") == "true"
     if feature.kind is int:
         return reading.integer(node) if isinstance(node, yaml_tree.Scalar) and node.is_plain else _bound(node)
-    return reading.word(node, feature.words, "value") if feature.words else reading.text(node)
+    return reading.word(node, feature.words, "value") if feature.words else reading.as_text(node)
 
 
 def _bound(node: yaml_tree.Node) -> str:
-    text = reading.text(node)
-    if not BOUND.fullmatch(text):
-        raise Wrong(node, f"expected an integer, not {text!r}", '17, or a bound: ">=17", "<=2"')
+    text = reading.as_text(node)
+    if not NUMERIC_BOUND.fullmatch(text):
+        raise WrongNode(node, f"expected an integer, not {text!r}", '17, or a bound: ">=17", "<=2"')
     return text
 
 
@@ -194,12 +194,12 @@ def _how_often(node: yaml_tree.Node | None, what: str) -> bool:
     """Say whether a fault does not always act: then `{seen: 3, of: 10}` says in how many of how many runs, or calls."""
     if node is None:
         return False
-    counts = reading.mapping(node).entries
+    counts = reading.as_mapping(node).entries
     if set(counts) != {"seen", "of"}:
-        raise Wrong(node, "expected how often it was seen", "{seen: 3, of: 10}")
+        raise WrongNode(node, "expected how often it was seen", "{seen: 3, of: 10}")
     seen, of = (reading.integer(counts[name]) for name in ("seen", "of"))
     if not 1 <= seen <= of:
-        raise Wrong(node, f"seen in {seen} of {of} {what}", "seen at least once, and in no more than all")
+        raise WrongNode(node, f"seen in {seen} of {of} {what}", "seen at least once, and in no more than all")
     return True
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ..core import Invalid, Problem
-from ..corpus import Corpus, parsed
-from .alternatives import of
-from .record import Record, TargetInfo, Timing, counted
+from ..corpus import Corpus, parse_shard
+from .alternatives import count_alternatives
+from .record import Record, TargetInfo, Timing, verdict_counts
 
 #: What a condensed record counts, and does not list.
 COUNTED = ("agree", "unsupported", "not-run")
@@ -67,8 +67,8 @@ def condensed(record: Record, corpus: Corpus) -> Record:
         record,
         header={**record.header, "left_out": list(COUNTED)},
         verdicts=kept,
-        summary=record.summary or counted(record.verdicts),
-        followed=of(record, {case.id: case for case in corpus.cases}, corpus.clauses),
+        summary=record.summary or verdict_counts(record.verdicts),
+        followed=count_alternatives(record, {case.id: case for case in corpus.cases}, corpus.clauses),
         unsaid={target.name: record.reasons(target.name) for target in record.targets},
     )
 
@@ -89,7 +89,7 @@ def _shard(header: Mapping[str, Any]) -> str | None:
 
 
 def _counts(headers: Iterable[Mapping[str, Any]]) -> set[int]:
-    return {parsed(shard)[1] for header in headers if (shard := _shard(header)) is not None}
+    return {parse_shard(shard)[1] for header in headers if (shard := _shard(header)) is not None}
 
 
 def _behind(records: Iterable[Record]) -> dict[str, Any]:
@@ -180,7 +180,7 @@ def _header(headers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     header = dict(headers[0])
     header["targets"] = list(dict.fromkeys(name for each in headers for name in each.get("targets", ())))
     if "selection" in header:
-        parts = sorted({shard for each in headers if (shard := _shard(each)) is not None}, key=parsed)
+        parts = sorted({shard for each in headers if (shard := _shard(each)) is not None}, key=parse_shard)
         header["selection"] = {**header["selection"], "shard": ", ".join(parts) if missing(headers) else None}
     machines = [each["platform"] for each in headers]
     different = [machine for at, machine in enumerate(machines) if machine not in machines[:at]]

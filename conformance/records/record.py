@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
-from ..core import SEVERITIES, VERDICTS, Diagnosis, Finding, Invalid, Problem, Verdict, readable, writing
+from ..core import SEVERITIES, VERDICTS, Diagnosis, Finding, Invalid, Problem, Verdict, printable, writing
 from ..diagnosis import TapAudit, audit_from_line, audit_to_line
 from .attribution import Attribution, attribution_from_line, attribution_to_line
 from .failure_group import Group, group_from_line, group_to_line
@@ -134,10 +134,10 @@ class Record:
 
     @cached_property
     def _counted(self) -> Mapping[str, Mapping[str, int]]:
-        return counted(self.verdicts)
+        return verdict_counts(self.verdicts)
 
 
-def counted(verdicts: Iterable[Verdict]) -> dict[str, dict[str, int]]:
+def verdict_counts(verdicts: Iterable[Verdict]) -> dict[str, dict[str, int]]:
     """Return by target how often each verdict was given, also those that were not."""
     found: dict[str, dict[str, int]] = {}
     for verdict in verdicts:
@@ -191,7 +191,7 @@ class Writer:
         self._file.write(_encode(line) + "\n")
 
 
-def write(record: Record, path: Path) -> None:
+def write_record(record: Record, path: Path) -> None:
     """
     Write a whole record.
 
@@ -214,7 +214,7 @@ def write(record: Record, path: Path) -> None:
         if record.left_out:
             writer.summary(record.summary, followed=record.followed, unsaid=record.unsaid)
         elif record.is_complete:
-            writer.summary(counted(record.verdicts))
+            writer.summary(verdict_counts(record.verdicts))
 
 
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
@@ -245,7 +245,7 @@ def _diagnosis(said: Diagnosis) -> list[dict[str, Any]]:
     return [{"fault": name, "confidence": said.confidence, **more} for name in said.causes]
 
 
-def read(path: Path) -> Record:
+def read_record(path: Path) -> Record:
     """
     Read a record; one that was cut short lacks its summary, and its last line if that was cut too.
 
@@ -320,10 +320,10 @@ _UNWRITABLE = re.compile(rb"\\u(?i:d[89a-f]|00[0189])|\x7f|\xc2[\x80-\x9f]")
 def _readable(value: Any) -> Any:
     """Return plain data whose texts can be written anywhere, whoever wrote the record."""
     if isinstance(value, dict):
-        return {readable(name): _readable(each) for name, each in value.items()}
+        return {printable(name): _readable(each) for name, each in value.items()}
     if isinstance(value, list):
         return [_readable(each) for each in value]
-    return readable(value) if isinstance(value, str) else value
+    return printable(value) if isinstance(value, str) else value
 
 
 def _take(

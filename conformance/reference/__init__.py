@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from .second.forward import evaluate_again as evaluate_again
     from .second.gradients import gradients_again as gradients_again
     from .second.gradients import second_order_again as second_order_again
-    from .training_path import matrix as matrix
+    from .training_path import convolution_matrix as convolution_matrix
     from .training_path import matrix_again as matrix_again
     from .training_path import trajectory as trajectory
     from .undefined import MODES as MODES
     from .undefined import SWITCHES as SWITCHES
     from .undefined import Undefined as Undefined
-    from .undefined import check as check
+    from .undefined import check_call as check_call
 else:
     from ..exports import exports
 

@@ -47,7 +47,7 @@ def trajectory(call: Call) -> Trajectory:
     return Trajectory(kernels=np.array(kernels, np.float64), losses=np.array(losses, np.float64))
 
 
-def matrix(call: Call) -> Array:
+def convolution_matrix(call: Call) -> Array:
     """Return the convolution as a matrix (outputs, elements of the kernel), column by column: one tap alone is 1."""
     assert call.kernel is not None
     plain = _plain(call)

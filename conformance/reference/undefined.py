@@ -30,7 +30,7 @@ class Undefined(Exception):
     """Raised for a call that has no result; the text says why."""
 
 
-def check(call: Call, switches: Collection[str] = frozenset()) -> None:
+def check_call(call: Call, switches: Collection[str] = frozenset()) -> None:
     """
     Raise `Undefined` unless the sizes, parameters and dtypes of a call go together.
 
@@ -56,7 +56,7 @@ def check_gradients(call: Call, switches: Collection[str] = frozenset()) -> None
         ValueError: for a switch that is none.
 
     """
-    check(call, switches)
+    check_call(call, switches)
     for name in ("output", *(name for name in ARRAYS if getattr(call, name) is not None)):
         dtype = getattr(call.dtype, name) or call.dtype.input
         if dtype not in FLOATS:

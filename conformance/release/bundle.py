@@ -82,7 +82,9 @@ def made(corpus: Corpus) -> Bundle:
         **{place: _document(path) for path, place in _DOCUMENTS.items()},
         **dict(_sources()),
         versions.address(current.version): specification_page.render(corpus, current).encode(),
-        "corpus.json": (json.dumps(export.document(corpus), ensure_ascii=False, allow_nan=False) + "\n").encode(),
+        "corpus.json": (
+            json.dumps(export.corpus_document(corpus), ensure_ascii=False, allow_nan=False) + "\n"
+        ).encode(),
         "README.md": _readme(corpus, current).encode(),
     }
     content = {path: _linked(path, content[path], content.keys()) for path in sorted(content)}

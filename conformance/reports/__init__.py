@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from . import page_files
     from . import specification_page
     from . import terminal
-    from .bare_script import script as script
-    from .failure_block import block as block
-    from .failure_block import parameters as parameters
-    from .failure_block import small as small
-    from .failure_block import told as told
+    from .bare_script import script_lines as script_lines
+    from .failure_block import describe_failure as describe_failure
+    from .failure_block import parameter_text as parameter_text
+    from .failure_block import small_arrays as small_arrays
+    from .failure_block import failure_lines as failure_lines
     from .progress import run_progress as run_progress
-    from .terminal import text as text
+    from .terminal import block_text as block_text
 else:
     from ..exports import exports
 

@@ -20,7 +20,7 @@ class Choice(NamedTuple):
 def table(record: Record, corpus: Corpus) -> Sequence[Choice]:
     """Return the clauses of which a target followed an alternative, in the order of the specification."""
     cases = {case.id: case for case in corpus.cases}
-    found = alternatives.of(record, cases, corpus.clauses)
+    found = alternatives.count_alternatives(record, cases, corpus.clauses)
     rows = [
         Choice(clause.id, clause.sentence, [_ordered(found, info.name, clause.id) for info in record.targets])
         for clause in corpus.clauses.values()

@@ -29,7 +29,7 @@ WIDENED = 'jax.config.update("jax_enable_x64", True)'
 WRITTEN_OUT, LETTERS = 64, 4000
 
 
-def script(verdict: Verdict, call: Call) -> list[str]:
+def script_lines(verdict: Verdict, call: Call) -> list[str]:
     """Return the lines of a program that prints what a call gives; none without its text, or if it is too long."""
     text = verdict.call or ""
     named = [name for name in OPERANDS if getattr(call, name) is not None and re.search(rf"\b{name}\b", text)]

@@ -13,8 +13,8 @@ from rich.text import Text
 from ..analysis import CHANGES, Change, Comparison, Pair
 from ..core import Case, Verdict
 from ..records import Group, Ledger, group_to_line
-from .bare_script import script
-from .failure_block import block, share
+from .bare_script import script_lines
+from .failure_block import describe_failure, share
 from .markdown import SIZE, escaped
 
 FORMAT = "conv-conformance-diff/1"
@@ -158,7 +158,7 @@ def _lines(group: Group, found: Comparison, cases: Mapping[str, Case], ledger: L
     change, shown = _smallest(group, found)
     yield "smallest", change.case
     if shown is not None:
-        told = block(shown, cases.get(change.case), ledger)
+        told = describe_failure(shown, cases.get(change.case), ledger)
         is_scripted = bool(_script(group, found, cases))
         yield from (
             (name, text) for name, text in (("", told.parameters), ("says", " ".join(shown.message.split()))) if text
@@ -176,7 +176,7 @@ def _script(group: Group, found: Comparison, cases: Mapping[str, Case]) -> list[
     """Return the program that shows a group's smallest call, where something changed in what it computes."""
     change, shown = _smallest(group, found)
     call = cases[change.case].call if change.case in cases else None
-    return script(shown, call) if shown is not None and call is not None else []
+    return script_lines(shown, call) if shown is not None and call is not None else []
 
 
 def _calls(count: int) -> str:

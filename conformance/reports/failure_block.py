@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from ..core import ARRAYS, OPERANDS, SEVERITIES, UNEXPECTED, Array, Call, Case, Verdict
-from ..records import Group, Ledger, Record, Seen, TargetInfo
+from ..records import Group, GroupCounts, Ledger, Record, TargetInfo
 from .bare_script import written
 from .short_numbers import numeral
 
@@ -53,7 +53,7 @@ class Item(NamedTuple):
     verdicts: int = 1
 
 
-def told(verdict: Verdict, target: TargetInfo, case: Case | None) -> list[str]:
+def failure_lines(verdict: Verdict, target: TargetInfo, case: Case | None) -> list[str]:
     """
     Return lines that say of one verdict what a reader of JUnit XML needs.
 
@@ -113,7 +113,7 @@ def _rank(verdict: Verdict) -> int:
 
 def block_of(item: Item, record: Record, cases: Mapping[str, Case], ledger: Ledger) -> Block:
     """Return what to say about one item of a record."""
-    shown = block(item.verdict, cases.get(item.verdict.case), ledger)
+    shown = describe_failure(item.verdict, cases.get(item.verdict.case), ledger)
     why, others = shown.details[: len(_cause(item.verdict))], shown.details[len(_cause(item.verdict)) :]
     shown = replace(shown, details=[*why, *_probes(item, record), *others])
     if item.group is None:
@@ -149,7 +149,12 @@ def _causes(group: Group, record: Record) -> list[tuple[str, str]]:
     if not said:
         return []
     told = [f"{name} {'all' if many == len(said) else many}" for name, many in counts.most_common(TOLD)]
-    return [("causes", f"of {len(said)} wrong outputs: {', '.join(told)}" if told else "none known of any")]
+    return [
+        (
+            "causes",
+            f"of {len(said)} wrong outputs: {', '.join(told)}" if told else "none known of any",
+        )
+    ]
 
 
 def seen(group: Group, record: Record) -> str:
@@ -163,12 +168,12 @@ def seen(group: Group, record: Record) -> str:
     return f"{said[first]}{' on each' if len(said) > 1 else ''}; {others or 'no'} others agree"
 
 
-def share(group: Group, each: Seen) -> str:
+def share(group: Group, each: GroupCounts) -> str:
     """Return on how many calls of how many a group was seen on one target."""
     return f"{each.seen} of {each.of} {'such calls' if group.condition.wanted else 'calls'}"
 
 
-def block(verdict: Verdict, case: Case | None, ledger: Ledger = Ledger()) -> Block:  # noqa: B008 - frozen
+def describe_failure(verdict: Verdict, case: Case | None, ledger: Ledger = Ledger()) -> Block:  # noqa: B008 - frozen
     """Return what to say about one verdict; without the case, what the record alone holds."""
     call = case.call if case is not None else None
     return Block(
@@ -176,7 +181,7 @@ def block(verdict: Verdict, case: Case | None, ledger: Ledger = Ledger()) -> Blo
         targets=(verdict.target,),
         title=case.title if case is not None else "",
         clauses=case.clauses if case is not None else (),
-        parameters=parameters(call) if call is not None else "",
+        parameters=parameter_text(call) if call is not None else "",
         details=[*_cause(verdict), *_numbers(verdict), *_reproduction(verdict, call)],
         link=_link(verdict, case, ledger),
     )
@@ -202,7 +207,7 @@ def aligned(expected: Sequence[Any], got: Sequence[Any]) -> tuple[str, str]:
     return rows[0], rows[1]
 
 
-def parameters(call: Call) -> str:
+def parameter_text(call: Call) -> str:
     """Return operation, shapes and the parameters that are not at their defaults, in the case format's words."""
     shapes = [
         f"{name} {'x'.join(map(str, call.array(name).shape))} {call.letters(name)}"
@@ -234,11 +239,11 @@ def _plain(value: Any) -> str:
 def _reproduction(verdict: Verdict, call: Call | None) -> list[tuple[str, str]]:
     if not verdict.call:
         return []
-    used = [] if call is None else [(name, text) for name, text in small(call) if name in verdict.call]
+    used = [] if call is None else [(name, text) for name, text in small_arrays(call) if name in verdict.call]
     return [*used, ("call", verdict.call)]
 
 
-def small(call: Call) -> list[tuple[str, str]]:
+def small_arrays(call: Call) -> list[tuple[str, str]]:
     """Return the names of the arrays of a call that are small enough to be written out, as Python has them."""
     return [(name, written(call.array(name))) for name in OPERANDS if _is_small(call, name)]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from xml.etree import ElementTree
 
-from ..core import Case, Verdict, fails
+from ..core import Case, Verdict, counts_as_failure
 from ..records import Group, Record
-from .failure_block import probed, told
+from .failure_block import failure_lines, probed
 
 # What XML 1.0 cannot hold, even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -29,7 +29,7 @@ def render(record: Record, cases: Mapping[str, Case] = MappingProxyType({})) -> 
             "testsuite",
             name=clean(f"{info.name} ({info.framework} {info.version})"),
             tests=str(len(mine)),
-            failures=str(sum(fails(verdict, record.fail_on) for verdict in mine)),
+            failures=str(sum(counts_as_failure(verdict, record.fail_on) for verdict in mine)),
             errors=str(counts["suite-error"]),
             skipped=str(sum(_is_skipped(verdict, record) for verdict in mine)),
         )
@@ -37,7 +37,7 @@ def render(record: Record, cases: Mapping[str, Case] = MappingProxyType({})) -> 
             test = _add(suite, record, verdict, groups.get((verdict.target, verdict.case), ()))
             if verdict.verdict not in ("agree", "unsupported", "not-run"):
                 lines = [f"fixed: {verdict.message}"] if verdict.verdict == "fixed" else []
-                lines += told(verdict, info, cases.get(verdict.case))
+                lines += failure_lines(verdict, info, cases.get(verdict.case))
                 ElementTree.SubElement(test, "system-out").text = clean("\n".join(lines))
     ElementTree.indent(root)
     # Its own declaration would name the encoding of the locale.
@@ -50,7 +50,7 @@ def _members(record: Record) -> Iterator[tuple[Group, str, str]]:
 
 
 def _is_skipped(verdict: Verdict, record: Record) -> bool:
-    return verdict.verdict not in ("agree", "fixed", "suite-error") and not fails(verdict, record.fail_on)
+    return verdict.verdict not in ("agree", "fixed", "suite-error") and not counts_as_failure(verdict, record.fail_on)
 
 
 def _add(suite: ElementTree.Element, record: Record, verdict: Verdict, groups: Sequence[Group]) -> ElementTree.Element:
@@ -58,7 +58,7 @@ def _add(suite: ElementTree.Element, record: Record, verdict: Verdict, groups: S
         suite, "testcase", classname=clean(verdict.target), name=clean(verdict.case), time=f"{verdict.seconds:.6f}"
     )
     message = clean(verdict.message)
-    if fails(verdict, record.fail_on):
+    if counts_as_failure(verdict, record.fail_on):
         kind = verdict.finding.kind if verdict.finding else verdict.verdict
         failure = ElementTree.SubElement(test, "failure", type=kind, message=message)
         said = [f"group {each.name}, {len(each.cases)} calls: {each.acts}" for each in groups if each.is_like(verdict)]

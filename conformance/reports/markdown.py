@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from ..core import OPERANDS, VERDICTS, Case
 from ..corpus import Clause
-from ..records import Group, Ledger, Record, of
+from ..records import Group, Ledger, Record, count_alternatives
 from .failure_block import Block, block_of, items
 from .terminal import unsteady
 
@@ -93,7 +93,7 @@ def _detail(name: str, text: str) -> str:
 
 
 def _unsteady(record: Record, cases: Mapping[str, Case], clauses: Mapping[str, Clause]) -> str:
-    lines = [f"- {escaped(line)}" for line in unsteady(of(record, cases, clauses))]
+    lines = [f"- {escaped(line)}" for line in unsteady(count_alternatives(record, cases, clauses))]
     return "\n".join(["## Inconsistent\n", *lines, ""]) if lines else ""
 
 

@@ -11,14 +11,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ..mutants import Done, Kills, Marked, Scored, Unpinned
+from ..mutants import Kills, MarkedMutants, MutantListener, Score, UnpinnedClauses
 
 #: A log gets a line for so many mutants.
 STEP = 50
 
 
 @contextmanager
-def mutant_progress(console: Console, count: int) -> Iterator[Done]:
+def mutant_progress(console: Console, count: int) -> Iterator[MutantListener]:
     """Yield a function that is told each mutant that is done: a bar on a terminal, now and then a line in a log."""
     if not console.is_terminal:
         yield _lines(console, count)
@@ -29,7 +29,7 @@ def mutant_progress(console: Console, count: int) -> Iterator[Done]:
         yield lambda name: bars.advance(task)
 
 
-def _lines(console: Console, count: int) -> Done:
+def _lines(console: Console, count: int) -> MutantListener:
     done = []
 
     def tell(name: str) -> None:
@@ -40,7 +40,7 @@ def _lines(console: Console, count: int) -> Done:
     return tell
 
 
-def show(console: Console, scored: Scored) -> None:
+def show(console: Console, scored: Score) -> None:
     """
     Show kills by mutant (of a whole matrix), by clause, what was not noticed, and the score.
 
@@ -66,7 +66,7 @@ def show(console: Console, scored: Scored) -> None:
         console.print(f"{pinned} of {total} clauses pinned by the cases that cite them")
 
 
-def _marked(console: Console, marked: Marked) -> None:
+def _marked(console: Console, marked: MarkedMutants) -> None:
     if marked.left_out:
         console.print(f"{marked.left_out} mutants that need a sweep left out")
         return
@@ -109,7 +109,7 @@ def _by_case(console: Console, kills: Kills) -> None:
     )
 
 
-def _by_clause(console: Console, kills: Kills, clauses: Mapping[str, Sequence[str]], unpinned: Unpinned) -> None:
+def _by_clause(console: Console, kills: Kills, clauses: Mapping[str, Sequence[str]], unpinned: UnpinnedClauses) -> None:
     table = _table("clause", "mutants", "killed", "by a case that cites it")
     for clause, names in clauses.items():
         killed = [name for name in names if kills.by_mutant[name]]
@@ -140,7 +140,7 @@ def _score(kills: Kills, *, is_own: bool) -> str:
     return f"{count['mutants']} mutants{under}: {count['killed']} killed, {len(kills.survivors)} survive"
 
 
-def as_json(scored: Scored) -> str:
+def as_json(scored: Score) -> str:
     """
     Return the counts, the survivors and the unpinned clauses; with a whole matrix also the kills of each mutant.
 
@@ -156,5 +156,5 @@ def _counted(kills: Kills) -> dict[str, Any]:
     return {**counts(kills), "survivors": kills.survivors, **whole}
 
 
-def _as_counted(marked: Marked) -> dict[str, Any]:
+def _as_counted(marked: MarkedMutants) -> dict[str, Any]:
     return {**_counted(marked.kills), "wrongly_marked": dict(marked.wrongly), "left_out": marked.left_out}

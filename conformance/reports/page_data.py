@@ -18,7 +18,7 @@ from ..corpus import Corpus
 from ..records import Ledger, Record, TargetInfo
 from . import alternatives, rounding
 from .diff import sentence
-from .failure_block import block, parameters, probed, seen
+from .failure_block import describe_failure, parameter_text, probed, seen
 from .pictures import nearby, pictures
 
 
@@ -124,7 +124,7 @@ def areas(corpus: Corpus, cited: Iterable[str]) -> list[dict[str, Any]]:
     A clause of no area stands in one of its own name, up to its number.
     """
     wanted = {*cited}
-    read = {each.clause: area.title for area in specification.areas(corpus) for each in area.commentaries}
+    read = {each.clause: area.title for area in specification.readable_areas(corpus) for each in area.commentaries}
     found: dict[str, list[dict[str, str]]] = {}
     for name, clause in corpus.clauses.items():
         if name in wanted:
@@ -147,7 +147,7 @@ def shown(verdict: Verdict, case: Case | None, ledger: Ledger, record: Record) -
     """Return what is told of a wrong output, nothing of another verdict: labelled lines, what was returned, its causes."""
     if verdict.finding is None:
         return {}
-    told = block(verdict, case, ledger)
+    told = describe_failure(verdict, case, ledger)
     lines = [*told.details, *(("probes", line) for line in probed(verdict, record))]
     causes = {"causes": list(verdict.diagnosis.causes)} if verdict.diagnosis is not None else {}
     return {
@@ -239,7 +239,7 @@ def _case(name: str, case: Case | None, letters: str, runs: Once) -> dict[str, A
         "op": call.op,
         "rank": call.rank,
         "dtype": call.dtype.input,
-        "parameters": parameters(call),
+        "parameters": parameter_text(call),
         **({"sweep": case.sweep} if case.sweep else _drawn(case, runs)),
     }
 

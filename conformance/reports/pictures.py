@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..calls import Axis, Subject
+from ..calls import Axis, SizedCall
 from ..core import ARRAYS, DIRECTIONS, OF_OUTPUT, AnyOf, Array, Call, Expectation, Finding, Output
-from ..judging import KEPT, wide
+from ..judging import MAX_KEPT, widened
 from ..reference import MODES, Undefined, tap_positions
 from ..specification import export
 from .short_numbers import numeral
@@ -57,7 +57,7 @@ def _results(call: Call, output: Output) -> Iterator[dict[str, Any]]:
 
 def _drawn(name: str, array: Array, letters: str) -> dict[str, Any]:
     said: dict[str, Any] = {"name": name, "axes": letters, "shape": list(array.shape)}
-    if 0 < array.size <= KEPT:
+    if 0 < array.size <= MAX_KEPT:
         return {**said, "values": " ".join(map(numeral, written(array)))}
     return {**said, **_levels(array)} if 0 < array.size <= MAPPED else said
 
@@ -71,7 +71,7 @@ def written(array: Array) -> list[Any]:
 
 def _levels(array: Array) -> dict[str, Any]:
     """Return a byte for each element, 0 where it is not finite, in base 64; of complex numbers by their magnitude."""
-    numbers = np.abs(wide(array)) if array.dtype.kind == "c" else wide(array).astype(np.float64)
+    numbers = np.abs(widened(array)) if array.dtype.kind == "c" else widened(array).astype(np.float64)
     finite = np.isfinite(numbers)
     if not finite.any():
         return {}
@@ -90,7 +90,7 @@ def reads(call: Call) -> dict[str, list[list[int]]]:
     """
     if call.padding_mode not in MODES:
         return {}
-    axes = Subject(call).axes
+    axes = SizedCall(call).axes
     try:
         return {letter: _reads(call, axes[at], at) for at, letter in enumerate(call.spatial) if axes}
     except Undefined:
@@ -118,7 +118,7 @@ def runs(call: Call) -> list[dict[str, dict[str, list[int]]]]:
     """
     if call.op == "separable_conv" or call.groups < 1:
         return []
-    return [_run(call, at) for at in range(Subject(call).filters)]
+    return [_run(call, at) for at in range(SizedCall(call).filters)]
 
 
 def _run(call: Call, at: int) -> dict[str, dict[str, list[int]]]:
@@ -126,7 +126,7 @@ def _run(call: Call, at: int) -> dict[str, dict[str, list[int]]]:
         channel, number = divmod(at, call.extent("kernel", "M"))
         one = [channel, channel + 1]
         return {"input": {"C": one}, "kernel": {"C": one, "M": [number, number + 1]}}
-    filters, channels = Subject(call).filters // call.groups, call.extent("input", "C") // call.groups
+    filters, channels = SizedCall(call).filters // call.groups, call.extent("input", "C") // call.groups
     group, number = divmod(at, max(filters, 1))
     run = [group * channels, (group + 1) * channels]
     if call.op == "conv_transpose":

@@ -15,8 +15,8 @@ from rich.text import Text
 
 from ..core import VERDICTS, Case, Verdict
 from ..corpus import Clause
-from ..records import Followed, Ledger, Record, TargetInfo, inconsistent, of
-from .failure_block import Block, block, block_of, items
+from ..records import Followed, Ledger, Record, TargetInfo, count_alternatives, inconsistent_targets
+from .failure_block import Block, block_of, describe_failure, items
 
 #: More blocks than this are counted, not shown: a person reads the first ones, a program reads the record.
 SHOWN = 25
@@ -62,14 +62,14 @@ def show(
         console.print(f"… and {left} more, all of them in the record (--record FILE)\n", style="bold")
     console.print(counted(console, record), soft_wrap=not console.is_terminal)
     _show_notes(console, record)
-    for line in unsteady(of(record, cases, clauses)):
+    for line in unsteady(count_alternatives(record, cases, clauses)):
         console.print(Text(f"inconsistent: {line}", "yellow"), soft_wrap=not console.is_terminal)
 
 
-def text(verdict: Verdict, case: Case | None, ledger: Ledger) -> str:
+def block_text(verdict: Verdict, case: Case | None, ledger: Ledger) -> str:
     """Return one block as plain text, for reports that are no terminal."""
     file = StringIO()
-    _show_block(Console(file=file, width=100, no_color=True, highlight=False), block(verdict, case, ledger))
+    _show_block(Console(file=file, width=100, no_color=True, highlight=False), describe_failure(verdict, case, ledger))
     return "\n".join(line.rstrip() for line in file.getvalue().rstrip().splitlines())
 
 
@@ -172,7 +172,7 @@ def unsteady(found: Followed) -> list[str]:
     return [
         f"{target} follows several alternatives: "
         + "; ".join(f"{clause} {said(names)}" for clause, names in sorted(clauses.items()))
-        for target, clauses in inconsistent(found).items()
+        for target, clauses in inconsistent_targets(found).items()
     ]
 
 

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from .in_process import verdicts as verdicts
     from .invocation import Invocation as Invocation
     from .invocation import Progress as Progress
-    from .invocation import cores as cores
-    from .release_check import affected as affected
+    from .invocation import core_count as core_count
+    from .release_check import affected_targets as affected_targets
     from .run_options import RunOptions as RunOptions
     from .runner import Listener as Listener
     from .runner import Runner as Runner
     from .runner import TargetRun as TargetRun
     from .target_judge import TargetJudge as TargetJudge
-    from .target_session import described as described
+    from .target_session import describe_target as describe_target
 else:
     from ..exports import exports
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..core import Observation, Verdict, attribute, from_message
+from ..core import Observation, Verdict, backend_attribute, from_message
 from ..records import Ledger, TargetInfo
-from ..workers import Marks, Plan, wire
+from ..workers import CallMarks, Plan, wire
 from ..workers import TargetCaller as Workbench
 from .target_judge import TargetJudge
 
 
-def verdicts(plan: Plan, target: str, backend: Any, marks: Marks | None = None) -> Iterator[Verdict]:
+def verdicts(plan: Plan, target: str, backend: Any, marks: CallMarks | None = None) -> Iterator[Verdict]:
     """
     Yield the verdicts on a backend, each as soon as what it rests on has been seen; a caller may stop at any.
 
@@ -24,7 +24,7 @@ def verdicts(plan: Plan, target: str, backend: Any, marks: Marks | None = None) 
     """
     given: list[Verdict] = []
     bench = TargetJudge(plan, target, given.append)
-    said = {name: attribute(backend, name) for name in ("result_dtypes", "precision")}
+    said = {name: backend_attribute(backend, name) for name in ("result_dtypes", "precision")}
     bench.begin(TargetInfo(name=target, **said), Ledger())
     header = {"audit": False, "device": "cpu", "follow_ups": plan.follow_ups}
     work = Workbench(backend, header, marks or _Unmarked())

@@ -13,10 +13,10 @@ from typing import IO, Any, TypeAlias
 
 from .. import __version__
 from ..analysis import attributed, grouped, tap_audits
-from ..core import DTYPES, FAILURES, OPS, SEVERITIES, Invalid, Problem, Verdict, matches, suggestion, writing
+from ..core import DTYPES, FAILURES, OPS, SEVERITIES, Invalid, Problem, Verdict, matches_pattern, suggestion, writing
 from ..corpus import Corpus, Selection, load, sharded
 from ..diagnosis import TapAudit
-from ..records import Ledger, Record, TargetInfo, Timing, Writer, counted, ledger_files
+from ..records import Ledger, Record, TargetInfo, Timing, Writer, ledger_files, verdict_counts
 from ..specification import versions
 from ..workers import Adapter, machine
 from . import resumption
@@ -40,7 +40,7 @@ class Outcome:
     tracebacks: Sequence[str]
 
 
-def cores() -> int:
+def core_count() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -92,7 +92,7 @@ def choose(
     chosen = tuple(
         case
         for case in loaded.cases
-        if (not clauses or any(matches(each, clause) for each in clauses for clause in case.clauses))
+        if (not clauses or any(matches_pattern(each, clause) for each in clauses for clause in case.clauses))
         and (not ops or (case.call.op in ops))
         and (not dtypes or (case.call.dtype.input in dtypes))
     )
@@ -225,7 +225,7 @@ class Invocation:
                     writer.attribution(found)
                 for audit in outcome.record.tap_audits:
                     writer.tap_audit(audit)
-                writer.summary(counted(made.verdicts))
+                writer.summary(verdict_counts(made.verdicts))
         stack.close()
         return outcome
 

@@ -49,7 +49,7 @@ def requirement(text: str) -> Requirement:
     return found
 
 
-def affected(package: str, names: Sequence[str]) -> list[Adapter]:
+def affected_targets(package: str, names: Sequence[str]) -> list[Adapter]:
     """
     Return the targets to run for a package: those named, else the default ones of which it is the framework.
 
@@ -172,7 +172,7 @@ def run(
     if len({str(adapter) for adapter in adapters}) < len(adapters):
         raise Invalid(Problem(path=str(adapters[0]), message="both sides are the same release"))
     ledger, about = invocation.ledger((), shipped=True)
-    runner = Runner(ledger=ledger, jobs=jobs or invocation.cores())
+    runner = Runner(ledger=ledger, jobs=jobs or invocation.core_count())
     begun = invocation.Invocation(selection=selection, cases=cases, adapters=adapters, runner=runner, ledger=about)
     with ExitStack() as stack:
         made = begun.perform(progress, stack, path)

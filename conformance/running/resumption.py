@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..core import SEVERITIES, Invalid, Problem, writing
-from ..records import Record, parsed_line, read
-from ..workers import named
+from ..records import Record, parsed_line, read_record
+from ..workers import named_targets
 
 #: What a header must say, for a run to be gone on with.
 _NEEDED = ("targets", "selection", "terms", "ledger")
@@ -37,7 +37,7 @@ def begun(path: Path) -> Record:
         Invalid: if it is none, or does not say what it is to hold.
 
     """
-    record = read(path)
+    record = read_record(path)
     if lacking := [name for name in _NEEDED if name not in record.header]:
         raise Invalid(_unlike(path, f"its header does not say {', '.join(lacking)}"))
     return record
@@ -64,7 +64,7 @@ def agreed(path: Path, header: Mapping[str, Any], given: Mapping[str, Any]) -> d
     }
     wanted = dict(given)
     if wanted.keys() & {"backends", "every"}:
-        adapters = named(wanted.get("backends", ()), every=wanted.pop("every", False))
+        adapters = named_targets(wanted.get("backends", ()), every=wanted.pop("every", False))
         wanted["backends"] = [str(adapter) for adapter in adapters]
     for name, value in wanted.items():
         if value != kept[name]:

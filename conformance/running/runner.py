@@ -14,9 +14,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from ..core import SEVERITIES, Case, Verdict, fails, give_back
+from ..core import SEVERITIES, Case, Verdict, counts_as_failure, give_back
 from ..records import Entry, Ledger, Record, TargetInfo, Timing
-from ..workers import BATCH, Adapter, Plan, Terms, batches, make_plan
+from ..workers import BATCH_SIZE, Adapter, Plan, Terms, case_batches, make_plan
 from .target_session import TargetSession
 
 #: What a run tells while it goes: a target has started or failed, a verdict was given, some cases took so long.
@@ -63,7 +63,7 @@ class Run:
         if any(target.info.failed is not None or not target.has_executed for target in self.targets):
             return 3
         is_stale = any(target.stale for target in self.targets) or "fixed" in verdicts
-        is_failed = any(fails(verdict, fail_on) for verdict in self.verdicts)
+        is_failed = any(counts_as_failure(verdict, fail_on) for verdict in self.verdicts)
         return 1 if is_failed or (strict_known and is_stale) else 0
 
 
@@ -74,7 +74,7 @@ class Runner:
     terms: Terms = field(default_factory=Terms)
     ledger: Ledger = field(default_factory=Ledger)
     jobs: int = 2
-    batch: int = BATCH
+    batch: int = BATCH_SIZE
 
     def run(
         self,
@@ -106,7 +106,7 @@ class Runner:
         owed = (at for at in range(len(cases)) if any(course.owes(at) for course in courses))
         before: Sequence[int] = ()
         running: Sequence[Future[None]] = ()
-        for places in batches(cases, owed, self.batch):
+        for places in case_batches(cases, owed, self.batch):
             plan = make_plan([cases[at] for at in places])
             give_back()
             begun = [

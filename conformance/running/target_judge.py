@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..core import RAISED, SKIPPED, Case, Diagnosis, Observation, Verdict
-from ..judging import Context, Judgement, Pools, judge
+from ..judging import Context, Judgement, PooledResults, judge
 from ..records import Ledger, TargetInfo
 from ..workers import Plan
 
@@ -42,7 +42,7 @@ class TargetJudge:
         self._may_doubt = may_doubt
         self._diagnose = diagnose
         self._doubted: dict[int, Verdict] = {}
-        self._pools = Pools()
+        self._pools = PooledResults()
         self._twins: dict[int, Observation] = {}
         self._is_twin = {number for twins in plan.twins for number in twins.values()}
         self._waiting: dict[int, Observation] = {}

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from time import perf_counter
 
-from ..core import Case, Invalid, Problem, Verdict, readable
+from ..core import Case, Invalid, Problem, Verdict, printable
 from ..records import Entry, Ledger, Record, TargetInfo, Timing
-from ..workers import Adapter, Failed, Plan, Ready, Seen, Terms, machine, make_plan, observe, smoke
+from ..workers import Adapter, CallSeen, Plan, TargetFailed, TargetReady, Terms, machine, make_plan, observe, smoke_call
 from .target_judge import TargetJudge
 
 
@@ -110,15 +110,15 @@ class TargetSession:
             plan, self.info.name, self._tell, policy=self._terms.precision, diagnose=self._terms.diagnose
         )
         if self.info.failed is None:
-            for event in observe(self._terms, self._adapter, smoke(), plan.calls, plan.follow_ups):
+            for event in observe(self._terms, self._adapter, smoke_call(), plan.calls, plan.follow_ups):
                 match event:
-                    case Ready():
+                    case TargetReady():
                         imported = event.seconds
-                        self._begin(described(self._adapter, event))
+                        self._begin(describe_target(self._adapter, event))
                         bench.begin(self.info, self._ledger)
-                    case Seen():
+                    case CallSeen():
                         bench.see(event.number, event.observation)
-                    case Failed():
+                    case TargetFailed():
                         self._fail(event)
         if doubted := bench.doubted():
             bench.settle(self._made_again([case.redraw() for case in doubted if case.redraw is not None]))
@@ -139,8 +139,8 @@ class TargetSession:
             diagnose=self._terms.diagnose,
         )
         bench.begin(self.info, Ledger())
-        for event in observe(self._terms, self._adapter, smoke(), plan.calls, plan.follow_ups):
-            if isinstance(event, Seen):
+        for event in observe(self._terms, self._adapter, smoke_call(), plan.calls, plan.follow_ups):
+            if isinstance(event, CallSeen):
                 bench.see(event.number, event.observation)
         return bench.finish()
 
@@ -153,7 +153,7 @@ class TargetSession:
             self._is_told = True
             self._tell(info)
 
-    def _fail(self, failed: Failed) -> None:
+    def _fail(self, failed: TargetFailed) -> None:
         if self._before is not None:
             # A record that can be gone on with elsewhere, or later, is not to be ended by this.
             raise Invalid(Problem(path=self.info.name, message=f"cannot run now: {failed.reason}"))
@@ -167,19 +167,19 @@ class TargetSession:
         self._tell(timing)
 
 
-def described(adapter: Adapter, ready: Ready) -> TargetInfo:
+def describe_target(adapter: Adapter, ready: TargetReady) -> TargetInfo:
     """Return what a target says of itself, once it is ready."""
     about = ready.about
     return TargetInfo(
         name=str(adapter),
-        framework=readable(about["framework"]),
-        version=readable(about.get("version", "?")),
+        framework=printable(about["framework"]),
+        version=printable(about.get("version", "?")),
         device=adapter.target.device,
         mode=adapter.target.mode,
         release=adapter.release,
-        settings={readable(name): readable(value) for name, value in about.get("settings", {}).items()},
+        settings={printable(name): printable(value) for name, value in about.get("settings", {}).items()},
         result_dtypes=about.get("result_dtypes", {}),
-        precision={readable(name): readable(value) for name, value in about.get("precision", {}).items()},
+        precision={printable(name): printable(value) for name, value in about.get("precision", {}).items()},
     )
 
 

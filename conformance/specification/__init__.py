@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from .citation import Citation as Citation
     from .commentary import Area as Area
     from .commentary import Commentary as Commentary
-    from .commentary import areas as areas
+    from .commentary import readable_areas as readable_areas
     from .commentary import check_commentary as check_commentary
     from .commentary import load_commentary as load_commentary
-    from .commentary import wrong as wrong
-    from .export import document as document
+    from .commentary import check_specification as check_specification
+    from .export import corpus_document as corpus_document
     from .lock import meaning_digest as meaning_digest
 else:
     from ..exports import exports

@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING
 
 from ..core import Invalid, Problem, Reference, suggestion
 from ..corpus import Mapping as Tree
-from ..corpus import Node, Reader, Scalar, listed, mapping, parse, read_id, read_references, text, unknown
+from ..corpus import (
+    Node,
+    Reader,
+    Scalar,
+    as_mapping,
+    as_text,
+    parse_yaml,
+    read_id,
+    read_references,
+    unknown_name,
+    word_list,
+)
 
 if TYPE_CHECKING:
     from ..core import Case
@@ -69,12 +80,12 @@ def load_commentary(corpus: Corpus, folder: Path | None = None) -> tuple[Area, .
     return tuple(sorted(areas, key=lambda area: min(order.index(each.clause) for each in area.commentaries)))
 
 
-def areas(corpus: Corpus, folder: Path | None = None) -> tuple[Area, ...]:
+def readable_areas(corpus: Corpus, folder: Path | None = None) -> tuple[Area, ...]:
     """Return the areas that can be read, whatever is wrong with them, and though they may say more than a corpus holds."""
     return tuple(_read(corpus, folder)[0])
 
 
-def wrong(corpus: Corpus, folder: Path | None = None) -> list[Problem]:
+def check_specification(corpus: Corpus, folder: Path | None = None) -> list[Problem]:
     """Return what `load` would have against the files and their corpus."""
     return _read(corpus, folder)[1]
 
@@ -91,7 +102,7 @@ def _read(corpus: Corpus, folder: Path | None) -> tuple[list[Area], list[Problem
 
 def read_area(content: bytes, path: str) -> tuple[Area | None, list[Problem]]:
     """Return what a file holds, None where nothing can be made of it, and everything wrong with it."""
-    root, problems = parse(content, path)
+    root, problems = parse_yaml(content, path)
     reader = Reader(path)
     if root is None:
         return None, problems or [Problem(path=path, line=1, column=1, message="the file is empty")]
@@ -100,9 +111,9 @@ def read_area(content: bytes, path: str) -> tuple[Area | None, list[Problem]]:
 
 
 def _area(reader: Reader, root: Node) -> Area:
-    tree = mapping(root)
+    tree = as_mapping(root)
     reader.keys(tree, ("title", "about", "clauses"), ("title", "about", "clauses"))
-    clauses = reader.attempt(mapping, tree.entries["clauses"]) if "clauses" in tree.entries else None
+    clauses = reader.attempt(as_mapping, tree.entries["clauses"]) if "clauses" in tree.entries else None
     if clauses is not None and not clauses.entries:
         reader.note(clauses, "an area without clauses")
     entries = ((key, clauses.entries[name]) for name, key in clauses.keys.items()) if clauses else ()
@@ -117,7 +128,7 @@ def _area(reader: Reader, root: Node) -> Area:
 
 
 def _commentary(reader: Reader, key: Scalar, node: Node) -> Commentary:
-    tree = mapping(node)
+    tree = as_mapping(node)
     reader.keys(tree, ("why", "example", "wording", "history"), ("why", "example"))
     entries = tree.entries
     example = entries.get("example", key)
@@ -133,13 +144,13 @@ def _commentary(reader: Reader, key: Scalar, node: Node) -> Commentary:
 
 
 def _text(reader: Reader, tree: Tree, key: str) -> str:
-    return (reader.attempt(text, tree.entries[key]) or "") if key in tree.entries else ""
+    return (reader.attempt(as_text, tree.entries[key]) or "") if key in tree.entries else ""
 
 
 def _wording(reader: Reader, node: Node) -> Mapping[str, str]:
-    tree = mapping(node)
+    tree = as_mapping(node)
     for name in tree.keys.keys() - FRAMEWORKS:
-        hint = suggestion(name, FRAMEWORKS) or f"known: {listed(FRAMEWORKS)}"
+        hint = suggestion(name, FRAMEWORKS) or f"known: {word_list(FRAMEWORKS)}"
         reader.note(tree.keys[name], f"unknown framework {name!r}", hint)
     return {name: _text(reader, tree, name) for name in FRAMEWORKS if name in tree.entries}
 
@@ -175,7 +186,7 @@ def _misplaced(area: Area, said: Commentary, clauses: Mapping[str, Clause], firs
     """Yield what is wrong with where a commentary stands; enters it into `first`, the places by clause."""
     line, column = said.place
     if said.clause not in clauses:
-        message, hint = unknown(said.clause, clauses, "clause")
+        message, hint = unknown_name(said.clause, clauses, "clause")
         yield Problem(path=area.path, line=line, column=column, message=message, hint=hint)
     elif said.clause in first:
         hint = f"first in {first[said.clause]}"

@@ -20,7 +20,7 @@ FORMAT = "conv-conformance-corpus/1"
 EXACT = 2**53
 
 
-def document(corpus: Corpus) -> dict[str, Any]:
+def corpus_document(corpus: Corpus) -> dict[str, Any]:
     """Return the corpus as plain data: its version, the JSON schema of the document, clauses, and cases."""
     return {
         "format": FORMAT,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..core import Invalid, Problem, suggestion
-from ..corpus import Alternative, Clause, numbers, read_version
+from ..corpus import Alternative, Clause, read_version, version_numbers
 
 FILE = "versions.json"
 _CLAUSES = "clauses.yaml"
@@ -61,7 +61,7 @@ def check(clauses: Mapping[str, Clause], version: str, released: Versions) -> It
     if not released:
         return
     last = list(released)[-1]
-    if numbers(version) < numbers(last):
+    if version_numbers(version) < version_numbers(last):
         message = f"version {version!r} comes before {last}, which is released"
         yield Problem(path=_CLAUSES, message=message, hint="versions count up")
         return
@@ -97,7 +97,7 @@ def _broken(clause: Clause, version: str, last: str, promise: Promise) -> tuple[
         return f"says something else than in version {last}, which is released", "count version up"
     if promise.superseded_by and not (now.digest == promise.digest and now.superseded_by):
         return f"is withdrawn in version {last}, and says something else", "an id is never given to another question"
-    if now.digest != promise.digest and numbers(clause.revised) <= numbers(last):
+    if now.digest != promise.digest and version_numbers(clause.revised) <= version_numbers(last):
         hint = f'another question takes another id; the same one says revised: "{version}"'
         return f"says something else than in version {last}", hint
     return None
@@ -148,7 +148,7 @@ def read(path: Path) -> Versions:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         found = {number: _version(each) for number, each in content.items()}
-        return {number: found[number] for number in sorted(found, key=numbers)}
+        return {number: found[number] for number in sorted(found, key=version_numbers)}
     except (OSError, ValueError, LookupError, AttributeError, TypeError) as error:
         raise Invalid(Problem(path=str(path), message=f"no versions of the specification: {error}")) from error
 
@@ -165,6 +165,6 @@ def encoded(released: Versions) -> str:
             "date": each.date,
             "clauses": {name: " ".join(filter(None, promise)) for name, promise in each.clauses.items()},
         }
-        for number, each in sorted(released.items(), key=lambda item: numbers(item[0]))
+        for number, each in sorted(released.items(), key=lambda item: version_numbers(item[0]))
     }
     return json.dumps(content, indent=1) + "\n"

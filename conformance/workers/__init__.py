@@ -9,23 +9,23 @@ if TYPE_CHECKING:
     from . import machine
     from . import targets
     from . import wire
-    from .boot import FINDER as FINDER
+    from .boot import FINDER_SOURCE as FINDER_SOURCE
     from .environments import Environment as Environment
     from .limits import Limits as Limits
     from .limits import Terms as Terms
-    from .plan import BATCH as BATCH
+    from .plan import BATCH_SIZE as BATCH_SIZE
     from .plan import Plan as Plan
-    from .plan import batches as batches
+    from .plan import case_batches as case_batches
     from .plan import make_plan as make_plan
-    from .plan import refusals as refusals
-    from .plan import smoke as smoke
+    from .plan import allowed_refusals as allowed_refusals
+    from .plan import smoke_call as smoke_call
     from .pool import observe as observe
-    from .process import Failed as Failed
-    from .process import Ready as Ready
-    from .process import Seen as Seen
+    from .process import TargetFailed as TargetFailed
+    from .process import TargetReady as TargetReady
+    from .process import CallSeen as CallSeen
     from .targets import Adapter as Adapter
-    from .targets import named as named
-    from .worker import Marks as Marks
+    from .targets import named_targets as named_targets
+    from .worker import CallMarks as CallMarks
     from .worker import TargetCaller as TargetCaller
 else:
     from ..exports import exports

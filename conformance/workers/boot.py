@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 #: Makes what `places` names importable, by name and folder, and nothing else of ours.
-FINDER = """
+FINDER_SOURCE = """
 from importlib.util import spec_from_file_location as spec
 class Finder:
     @staticmethod

@@ -34,11 +34,11 @@ class Plan:
 
 #: At most so many cases are held at a time, with their calls and expectations, and so many bytes of arrays; twice that
 #: where one batch follows another. Each batch has workers of its own, whose imports take seconds.
-BATCH, BYTES = 4000, 400_000_000
+BATCH_SIZE, BYTES = 4000, 400_000_000
 
 
-def batches(
-    cases: Sequence[Case], places: Iterable[int], most: int = BATCH, weight: int = BYTES
+def case_batches(
+    cases: Sequence[Case], places: Iterable[int], most: int = BATCH_SIZE, weight: int = BYTES
 ) -> Iterator[Sequence[int]]:
     """Yield the places of cases in batches, each once its cases are built: `most` cases, or `weight` bytes of arrays."""
     batch: list[int] = []
@@ -81,7 +81,8 @@ def make_plan(cases: Sequence[Case]) -> Plan:
     calls = [wire.pack_call(at, case.call, repeat=_is_full_precision(case.call)) for at, case in enumerate(cases)]
     seen: dict[bytes, int] = {}
     twins = [
-        {refusal.name: _add_twin(refusal.twin, calls, seen) for refusal in refusals(case.expectation)} for case in cases
+        {refusal.name: _add_twin(refusal.twin, calls, seen) for refusal in allowed_refusals(case.expectation)}
+        for case in cases
     ]
     return Plan(cases=cases, calls=calls, twins=twins)
 
@@ -94,13 +95,13 @@ def _add_twin(twin: Call, calls: list[bytes], seen: dict[bytes, int]) -> int:
     return seen[digest]
 
 
-def refusals(expectation: Expectation) -> list[Refusal]:
+def allowed_refusals(expectation: Expectation) -> list[Refusal]:
     """Return the refusals that an expectation allows, whose twins are called as well."""
     match expectation:
         case Refusal():
             return [expectation]
         case AnyOf():
-            return [found for each in expectation.alternatives.values() for found in refusals(each)]
+            return [found for each in expectation.alternatives.values() for found in allowed_refusals(each)]
         case _:
             return []
 
@@ -132,6 +133,6 @@ SMOKE = Call(
 )
 
 
-def smoke() -> bytes:
+def smoke_call() -> bytes:
     """Return the call that every target must complete before any case: [0, 3, 4, 5] with the kernel [1, 2]."""
     return wire.pack_call(-1, SMOKE)

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from ..core import RAISED, Observation
 from .limits import Terms
-from .process import SMOKE, Died, Event, Failed, Ready, Seen, Worker
+from .process import SMOKE, CallSeen, Died, Event, TargetFailed, TargetReady, Worker
 from .targets import Adapter
 
 #: By call, those one of which must have been raised before anybody asks for it.
@@ -42,7 +42,7 @@ class Service:
         self._follow_ups = follow_ups
         self._raised: set[int] = set()
         self._waiting = deque(range(len(calls)))
-        self._deaths: list[Seen] = []
+        self._deaths: list[CallSeen] = []
         self._is_ready = False
 
     def events(self) -> Generator[Event, None, None]:
@@ -54,14 +54,14 @@ class Service:
                 return
             for event in self._from_one_worker():
                 yield event
-                has_failed = has_failed or isinstance(event, Failed)
+                has_failed = has_failed or isinstance(event, TargetFailed)
 
     def _from_one_worker(self) -> Iterator[Event]:
         expected = [*([] if self._is_ready else [SMOKE]), *self._waiting]
         try:
             worker = self._worker(expected)
         except OSError as error:
-            yield Failed(reason=f"its worker cannot be started: {error}")
+            yield TargetFailed(reason=f"its worker cannot be started: {error}")
             return
         try:
             for event in worker.events(expected):
@@ -80,24 +80,24 @@ class Service:
         return self._smoke if number == SMOKE else self._calls[number]
 
     def _take(self, event: Event) -> None:
-        if isinstance(event, Seen):
+        if isinstance(event, CallSeen):
             self._waiting.popleft()
             if event.observation.outcome == RAISED:
                 self._raised.add(event.number)
-        elif isinstance(event, Ready):
+        elif isinstance(event, TargetReady):
             self._is_ready = True
 
     def _buried(self, worker: Worker, death: Died) -> Event:
         culprit = worker.culprit(death)
         message = f"{death.reason} {worker.last_words}".strip()
         if not self._is_ready:
-            return Failed(reason=message, is_fault=death.outcome == "suite-error")
+            return TargetFailed(reason=message, is_fault=death.outcome == "suite-error")
         self._waiting.remove(culprit)
         if death.outcome != "suite-error":
             message = f"{message}; {self._alone(culprit)}"
         words = worker.words_of(culprit)
         observation = Observation(outcome=death.outcome, message=message, phase=worker.phase, call=words)
-        self._deaths.append(Seen(number=culprit, observation=observation))
+        self._deaths.append(CallSeen(number=culprit, observation=observation))
         return self._deaths[-1]
 
     def _alone(self, number: int) -> str:
@@ -111,10 +111,10 @@ class Service:
             return "reproduces alone" if worker.is_ready else "could not be made alone"
         finally:
             worker.close()
-        seconds = [event.observation.seconds for event in events if isinstance(event, Seen)]
+        seconds = [event.observation.seconds for event in events if isinstance(event, CallSeen)]
         return f"did not happen again when made alone ({seconds[0]:.1f} s)" if seconds else "could not be made alone"
 
-    def _left(self) -> Iterator[Seen]:
+    def _left(self) -> Iterator[CallSeen]:
         reason = f"the target died {len(self._deaths)} times; the rest was not run"
         for number in self._waiting:
-            yield Seen(number=number, observation=Observation(outcome="not-run", message=reason))
+            yield CallSeen(number=number, observation=Observation(outcome="not-run", message=reason))

@@ -21,9 +21,9 @@ from typing import TypeAlias
 
 import psutil
 
-from ..core import Array, Malformed, Message, Observation, from_message, is_duration, readable
+from ..core import Array, Malformed, Message, Observation, from_message, is_duration, printable
 from . import wire
-from .boot import FINDER
+from .boot import FINDER_SOURCE
 from .limits import Limits, Terms
 from .targets import Adapter
 from .worker import PHASES, PROGRESS, PROGRESS_SIZE
@@ -38,14 +38,14 @@ TICK = 0.05
 BOOT = f"""
 import sys
 places = dict(zip(("conv_conformance", "conv_conformance.backends"), sys.argv[1:3]))
-{FINDER}
+{FINDER_SOURCE}
 from conv_conformance.workers.worker import main
 main(*sys.argv[3:])
 """
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ready:
+class TargetReady:
     """The backend was made and its smoke call was completed; `about` is what it says of itself."""
 
     about: Message
@@ -53,7 +53,7 @@ class Ready:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Failed:
+class TargetFailed:
     """The target could not run at all; `is_fault` where the adapter is to blame, not the machine."""
 
     reason: str
@@ -62,14 +62,14 @@ class Failed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class CallSeen:
     """What became of the call with this number."""
 
     number: int
     observation: Observation
 
 
-Event: TypeAlias = "Ready | Failed | Seen"
+Event: TypeAlias = "TargetReady | TargetFailed | CallSeen"
 
 
 class Interrupted(Exception):
@@ -139,7 +139,7 @@ class Worker:
 
         """
         self._expected = deque(expected)
-        ready: Ready | None = None
+        ready: TargetReady | None = None
         for message, arrays in self._messages():
             if "case" in message and ready is not None:
                 self._check_order(message["case"])
@@ -147,12 +147,12 @@ class Worker:
                 self._expected.popleft()
                 event = _event(message["case"], observation, ready)
                 yield event
-                if not self._expected or isinstance(event, Failed):
+                if not self._expected or isinstance(event, TargetFailed):
                     return
             elif _is_ready(message):
                 self.is_ready = True
                 self._unlink()
-                ready = Ready(about=message["ready"], seconds=message.get("seconds", 0.0))
+                ready = TargetReady(about=message["ready"], seconds=message.get("seconds", 0.0))
             elif "done" in message and self.is_ready:
                 if len(self._expected) == len(expected):
                     raise Died("suite-error", "the worker said that it was done, and had answered nothing")
@@ -184,12 +184,12 @@ class Worker:
         """Return a call that it has begun as an expression that can be pasted; nothing where it has not said it."""
         if PROGRESS.unpack_from(self._progress)[0] != number:
             return ""
-        return readable(self._progress[PROGRESS.size :].partition(b"\0")[0].decode(errors="replace"))
+        return printable(self._progress[PROGRESS.size :].partition(b"\0")[0].decode(errors="replace"))
 
     @property
     def last_words(self) -> str:
         """The end of what the worker printed."""
-        text = readable(self._printed[-600:].decode(errors="replace")).strip()
+        text = printable(self._printed[-600:].decode(errors="replace")).strip()
         return f"[last output: {text.splitlines()[-1][-200:]}]" if text else ""
 
     def _messages(self) -> Iterator[tuple[Message, dict[str, Array]]]:
@@ -336,25 +336,25 @@ def _observation(message: Message, arrays: dict[str, Array]) -> Observation:
         raise Died("suite-error", f"the worker's stream is broken: {error}") from error
 
 
-def _event(number: int, observation: Observation, ready: Ready) -> Event:
+def _event(number: int, observation: Observation, ready: TargetReady) -> Event:
     if number != SMOKE:
-        return Seen(number=number, observation=observation)
+        return CallSeen(number=number, observation=observation)
     return ready if observation.outcome in ("returned", "unsupported") else _smoke_failed(observation)
 
 
-def _smoke_failed(observation: Observation) -> Failed:
-    return Failed(
+def _smoke_failed(observation: Observation) -> TargetFailed:
+    return TargetFailed(
         reason=f"its first call, a plain conv1d, failed: {observation.message}",
         is_fault=observation.outcome == "suite-error",
         traceback=observation.traceback,
     )
 
 
-def _not_made(message: Message) -> Failed:
+def _not_made(message: Message) -> TargetFailed:
     if "unavailable" in message:
-        return Failed(reason=readable(message["unavailable"]))
-    reason = readable(message.get("broken", "the worker's first message is none of the protocol's"))
-    return Failed(reason=reason, is_fault=True, traceback=readable(message.get("traceback", "")))
+        return TargetFailed(reason=printable(message["unavailable"]))
+    reason = printable(message.get("broken", "the worker's first message is none of the protocol's"))
+    return TargetFailed(reason=reason, is_fault=True, traceback=printable(message.get("traceback", "")))
 
 
 def _header(

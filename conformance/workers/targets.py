@@ -18,7 +18,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, NoReturn
 
-from ..core import Invalid, Problem, Target, attribute, suggestion
+from ..core import Invalid, Problem, Target, backend_attribute, suggestion
 
 GROUP = "conformance.backends"
 
@@ -135,14 +135,14 @@ def _fail(text: str, message: str, hint: str) -> NoReturn:
 @cache
 def modes_of(locator: str) -> Mapping[str, str]:
     """Return the modes of an installed adapter; the framework is not imported for it."""
-    modes: Mapping[str, str] = attribute(resolve_name(locator), "modes")
+    modes: Mapping[str, str] = backend_attribute(resolve_name(locator), "modes")
     return modes
 
 
 def needed(name: str) -> Sequence[str]:
     """Return the modules that the adapter called `name` needs, that of its framework first."""
     adapter: Any = resolve_name(known()[name])
-    modules: Sequence[str] = getattr(adapter, "engines", {}).get(name) or attribute(adapter, "requires")
+    modules: Sequence[str] = getattr(adapter, "engines", {}).get(name) or backend_attribute(adapter, "requires")
     return modules
 
 
@@ -158,7 +158,7 @@ def default(*, every: bool = False) -> list[Adapter]:
     return [adapter for adapter in adapters if not missing(adapter.target.name)]
 
 
-def named(names: Sequence[str], *, every: bool = False) -> list[Adapter]:
+def named_targets(names: Sequence[str], *, every: bool = False) -> list[Adapter]:
     """
     Return the adapters of targets as the user wrote them, each once; without any, those that `run` takes then.
 

@@ -38,7 +38,7 @@ from ..core import (
     Refused,
     Target,
     Unavailable,
-    attribute,
+    backend_attribute,
     give_back,
     numpy_type,
 )
@@ -87,7 +87,7 @@ class Progress:
         PROGRESS.pack_into(self._map, 0, case, phase)
 
 
-class Marks(Protocol):
+class CallMarks(Protocol):
     """What is told of each call that is begun, its phase, and its words once they are known."""
 
     def mark(self, case: int, phase: int, words: str = "") -> None:
@@ -205,7 +205,7 @@ def _backend(adapter: str, target: Target) -> Any:
     made = getattr(module, name, None)
     if made is None:
         raise Unavailable(f"{place} has no {name!r}")
-    if target.mode and target.mode not in attribute(made, "modes"):
+    if target.mode and target.mode not in backend_attribute(made, "modes"):
         raise Unavailable(f"{target.name} has no mode {target.mode!r}")
     return made() if made.__init__ is object.__init__ else made(target)
 
@@ -223,10 +223,10 @@ def _module_at(path: str) -> Any:
 def _described(backend: Any) -> Message:
     return {
         "framework": backend.framework,
-        "version": str(attribute(backend, "version")),
-        "settings": {name: str(value) for name, value in attribute(backend, "settings").items()},
-        "result_dtypes": dict(attribute(backend, "result_dtypes")),
-        "precision": dict(attribute(backend, "precision")),
+        "version": str(backend_attribute(backend, "version")),
+        "settings": {name: str(value) for name, value in backend_attribute(backend, "settings").items()},
+        "result_dtypes": dict(backend_attribute(backend, "result_dtypes")),
+        "precision": dict(backend_attribute(backend, "precision")),
         "python": sys.version.split()[0],
         "numpy": np.__version__,
     }
@@ -235,11 +235,11 @@ def _described(backend: Any) -> Message:
 class TargetCaller:
     """Where one backend makes its calls."""
 
-    def __init__(self, backend: Any, header: Message, marks: Marks) -> None:
+    def __init__(self, backend: Any, header: Message, marks: CallMarks) -> None:
         self._backend = backend
-        self._limits = tuple(attribute(backend, "limits"))
-        self._differentiates = bool(attribute(backend, "differentiates"))
-        self._differentiates_twice = bool(attribute(backend, "differentiates_twice"))
+        self._limits = tuple(backend_attribute(backend, "limits"))
+        self._differentiates = bool(backend_attribute(backend, "differentiates"))
+        self._differentiates_twice = bool(backend_attribute(backend, "differentiates_twice"))
         self._is_audit = header["audit"]
         self._is_device = header["device"] != "cpu"
         self._marks = marks
@@ -286,7 +286,7 @@ class TargetCaller:
         if call.training is None:
             made: Callable[[], Outputs] = self._backend.prepare(call)
             return made
-        fit = attribute(self._backend, "fit")
+        fit = backend_attribute(self._backend, "fit")
         return fit(call) if fit is not None else lambda: fitted(call, self._backend.prepare)
 
     def _lacking(self, call: Call) -> str:

@@ -24,9 +24,9 @@ from conv_conformance.diagnosis import diagnose
 from conv_conformance.judging.judgement import Context, judge
 from conv_conformance.mutants.mutant import Mutant
 from conv_conformance.records.attribution import Attribution, attribution_from_line, attribution_to_line
-from conv_conformance.records.failure_group import Seen
+from conv_conformance.records.failure_group import GroupCounts
 from conv_conformance.records.ledger import Ledger
-from conv_conformance.records.record import Record, read, write
+from conv_conformance.records.record import Record, read_record, write_record
 from conv_conformance.reports import junit, markdown, terminal
 from rich.console import Console
 
@@ -236,7 +236,7 @@ def test_few_causes_are_told(cases: dict[str, Case]) -> None:
 FOUND = Attribution(
     cause="stride-ignored",
     means="The window moves by one.",
-    targets={"torch": Seen(4, 5)},
+    targets={"torch": GroupCounts(4, 5)},
     portion="in the last sample",
     condition=Condition(wanted={"strided": (True,)}),
     is_weak=True,
@@ -275,5 +275,5 @@ def test_every_report_tells_it_at_the_top(cases: dict[str, Case], tmp_path: Path
     failures = [*ElementTree.fromstring(junit.render(record, cases)).iter("failure")]  # noqa: S314 - our own text
     assert len(failures) == len(found.cases)
     assert all((failure.text or "").endswith(found.text) for failure in failures)
-    write(record, tmp_path / "run.jsonl")
-    assert (found,) == tuple(read(tmp_path / "run.jsonl").attributions)
+    write_record(record, tmp_path / "run.jsonl")
+    assert (found,) == tuple(read_record(tmp_path / "run.jsonl").attributions)

@@ -15,7 +15,7 @@ from conv_conformance.analysis.comparison import CHANGES, WORSE, Comparison, com
 from conv_conformance.backends.numpy import adapter as numpy_adapter
 from conv_conformance.calls.features import features_of
 from conv_conformance.core.verdict import Finding, Verdict
-from conv_conformance.records.record import Record, TargetInfo, write
+from conv_conformance.records.record import Record, TargetInfo, write_record
 from conv_conformance.reports.diff import about, advice
 
 from ..records.test_record import HEADER
@@ -310,7 +310,7 @@ def test_a_condensed_record_is_refused(command: Command, records: tuple[Path, Pa
 def test_records_with_nothing_in_common_cannot_be_judged(command: Command, tmp_path: Path) -> None:
     """Exit 3, not 0: nothing was compared."""
     for name, case in (("one", IDS[0]), ("other", IDS[1])):
-        write(record(verdict(case=case), selection=LITERAL), tmp_path / f"{name}.jsonl")
+        write_record(record(verdict(case=case), selection=LITERAL), tmp_path / f"{name}.jsonl")
     done = command("diff", tmp_path / "one.jsonl", tmp_path / "other.jsonl")
     assert (done.code, "0 calls judged by both" in done.out) == (3, True)
 
@@ -318,8 +318,8 @@ def test_records_with_nothing_in_common_cannot_be_judged(command: Command, tmp_p
 def test_a_fault_of_ours_is_no_change_and_no_pardon(command: Command, tmp_path: Path) -> None:
     """Where the adapter itself failed on one side, nothing is said of the framework: exit 4, before any other."""
     both = [verdict(case=IDS[0]), verdict(case=IDS[1])]
-    write(record(*both, selection=LITERAL), tmp_path / "one.jsonl")
-    write(record(verdict("suite-error", case=IDS[0]), both[1], selection=LITERAL), tmp_path / "other.jsonl")
+    write_record(record(*both, selection=LITERAL), tmp_path / "one.jsonl")
+    write_record(record(verdict("suite-error", case=IDS[0]), both[1], selection=LITERAL), tmp_path / "other.jsonl")
     done = command("diff", tmp_path / "one.jsonl", tmp_path / "other.jsonl")
     assert done.code == 4
     assert "torch: a fault of the suite or the adapter after, on 1 call, counts for nothing" in done.out

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from conv_conformance.analysis.failure_groups import gather
 from conv_conformance.calls.condition import Condition, condition_of
-from conv_conformance.calls.features import Value, features_of
+from conv_conformance.calls.features import FeatureValue, features_of
 from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
 from conv_conformance.core.verdict import Finding, Verdict
-from conv_conformance.records.failure_group import Group, Seen
+from conv_conformance.records.failure_group import Group, GroupCounts
 from conv_conformance.records.record import TargetInfo
 
 from ..support.builders import call_of
@@ -51,7 +51,7 @@ def _call(chance: random.Random) -> Call:
 
 
 CASES = drawn()
-Features = Mapping[str, Value]
+Features = Mapping[str, FeatureValue]
 
 
 def failing(acts: Callable[[Features], bool], target: str = "torch", **what: Any) -> list[Verdict]:
@@ -90,7 +90,7 @@ def test_planted_condition_is_found(planted: dict[str, Any]) -> None:
     count = sum(condition.holds(features_of(case)) for case in CASES.values())
     assert ({name: {*each} for name, each in group.condition.wanted.items()}, group.targets) == (
         {name: {*each} for name, each in condition.wanted.items()},
-        {"torch": Seen(count, count)},
+        {"torch": GroupCounts(count, count)},
     )
 
 
@@ -114,7 +114,7 @@ def test_fault_that_acts_on_some_calls_has_the_condition_of_all(planted: dict[st
     [group] = gathered(verdicts)
     count = sum(condition.holds(features_of(case)) for case in CASES.values())
     seen = sum(verdict.verdict == "disagree" for verdict in verdicts)
-    assert (group.condition.plain, group.targets) == (planted, {"torch": Seen(seen, count)})
+    assert (group.condition.plain, group.targets) == (planted, {"torch": GroupCounts(seen, count)})
     assert 0 < seen < count
 
 
@@ -128,7 +128,7 @@ def test_calls_with_nothing_in_common_have_no_condition() -> None:
 def test_fault_that_always_acts_needs_no_condition() -> None:
     """Where every call fails, it is said of every call."""
     [group] = gathered(failing(lambda found: True))
-    assert (group.acts, group.targets) == ("on every call", {"torch": Seen(len(CASES), len(CASES))})
+    assert (group.acts, group.targets) == ("on every call", {"torch": GroupCounts(len(CASES), len(CASES))})
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -142,7 +142,7 @@ def test_no_failing_call_is_lost(seed: int) -> None:
     assert Counter(case for group in groups for case in group.cases) == Counter(failed)
     for group in groups:
         agree = [case for case in CASES if case not in failed and group.condition.holds(features_of(CASES[case]))]
-        assert group.targets == {"torch": Seen(len(group.cases), len(group.cases) + len(agree))}
+        assert group.targets == {"torch": GroupCounts(len(group.cases), len(group.cases) + len(agree))}
         assert all(group.condition.holds(features_of(CASES[case])) for case in group.cases)
 
 
@@ -208,8 +208,8 @@ def test_targets_of_a_framework_share_a_group() -> None:
     verdicts = [verdict for name in ("torch", "torch+layer", "jax") for verdict in failing(condition.holds, name)]
     count = sum(condition.holds(features_of(case)) for case in CASES.values())
     assert [group.targets for group in gathered(verdicts, TARGET, LAYER, JAX)] == [
-        {"jax": Seen(count, count)},
-        {"torch": Seen(count, count), "torch+layer": Seen(count, count)},
+        {"jax": GroupCounts(count, count)},
+        {"torch": GroupCounts(count, count), "torch+layer": GroupCounts(count, count)},
     ]
 
 
@@ -230,7 +230,7 @@ def test_targets_that_come_to_much_the_same_share_a_group() -> None:
     [group] = gathered([*failing(wide.holds), *failing(most.holds, "torch+layer")], TARGET, LAYER)
     assert (group.condition, group.targets) == (
         wide,
-        {"torch": Seen(counts[0], counts[0]), "torch+layer": Seen(counts[1], counts[0])},
+        {"torch": GroupCounts(counts[0], counts[0]), "torch+layer": GroupCounts(counts[1], counts[0])},
     )
 
 
@@ -244,7 +244,7 @@ def test_group_of_several_targets_has_the_calls_of_all(swapped: bool) -> None:
     wrong = [verdict for verdict in verdicts if verdict.verdict == "disagree"]
     seen = Counter(verdict.target for verdict in wrong)
     assert {*group.cases} == {verdict.case for verdict in wrong}
-    assert group.targets == {name: Seen(seen[name], seen["torch+layer"]) for name in group.targets}
+    assert group.targets == {name: GroupCounts(seen[name], seen["torch+layer"]) for name in group.targets}
     assert seen["torch"] < seen["torch+layer"]
 
 
@@ -266,4 +266,4 @@ def test_cases_that_are_not_there_are_grouped_without_a_condition() -> None:
     """A record of another corpus can be shown: nothing is said of calls that nobody has."""
     wrong = [Verdict(case=f"old.{n}", target="torch", verdict="disagree", finding=VALUES) for n in range(9)]
     [group] = gathered([*wrong, Verdict(case="old.9", target="torch", verdict="agree")])
-    assert (group.condition, group.targets, len(group.cases)) == (Condition(), {"torch": Seen(9, 10)}, 9)
+    assert (group.condition, group.targets, len(group.cases)) == (Condition(), {"torch": GroupCounts(9, 10)}, 9)

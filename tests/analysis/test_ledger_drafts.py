@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from conv_conformance.analysis.failure_groups import grouped
-from conv_conformance.analysis.ledger_drafts import draft
+from conv_conformance.analysis.ledger_drafts import ledger_draft
 from conv_conformance.calls.condition import condition_of
 from conv_conformance.calls.features import features_of
 from conv_conformance.core.verdict import Finding, Verdict
-from conv_conformance.records.ledger import TODO, Ledger
+from conv_conformance.records.ledger import DRAFT_TEXT, Ledger
 from conv_conformance.records.ledger_files import load
 from conv_conformance.records.record import Record, TargetInfo
 
@@ -27,7 +27,7 @@ AGREES = replace(WRONG, verdict="agree", finding=None, message="")
 
 def drafted(verdicts: Sequence[Verdict], *targets: TargetInfo) -> str:
     record = Record(header={}, targets=targets or (TARGET,), verdicts=verdicts, is_complete=True)
-    return draft(grouped(record, CASES), "2026-01-01")
+    return ledger_draft(grouped(record, CASES), "2026-01-01")
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_draft_is_a_ledger_that_knows_the_run(path: Path) -> None:
     ]
     assert judged(ledger, found[:6]) == ["known"] * 6
     assert judged(ledger, [replace(WRONG, output_sha256="00" * 32)]) == ["disagree"]
-    assert text.count(TODO) == 12
+    assert text.count(DRAFT_TEXT) == 12
 
 
 def test_many_calls_are_named_by_their_condition(path: Path) -> None:

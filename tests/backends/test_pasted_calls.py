@@ -16,12 +16,12 @@ from conv_conformance.core.expectation import AnyOf, Expectation, Output
 from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import Verdict
 from conv_conformance.judging.judgement import Context, judge
-from conv_conformance.reports.bare_script import script
+from conv_conformance.reports.bare_script import script_lines
 from conv_conformance.workers import targets, wire
 from conv_conformance.workers.limits import Terms
-from conv_conformance.workers.plan import smoke
+from conv_conformance.workers.plan import smoke_call
 from conv_conformance.workers.pool import observe
-from conv_conformance.workers.process import Seen
+from conv_conformance.workers.process import CallSeen
 
 from ..support.pasted_process import digits
 
@@ -52,12 +52,14 @@ def programs(target: str, cases: list[Case]) -> Iterator[tuple[list[str], Array]
 
     What is wrong may be memory, and other numbers the next time.
     """
-    (adapter,) = targets.named([target])
+    (adapter,) = targets.named_targets([target])
     packed = [wire.pack_call(number, case.call) for number, case in enumerate(cases)]
-    for event in observe(Terms(), adapter, smoke(), packed):
-        if isinstance(event, Seen) and event.observation.outcome == "returned":
+    for event in observe(Terms(), adapter, smoke_call(), packed):
+        if isinstance(event, CallSeen) and event.observation.outcome == "returned":
             case, observation = cases[event.number], event.observation
-            program = script(Verdict(case="a.b", target=target, verdict="disagree", call=observation.call), case.call)
+            program = script_lines(
+                Verdict(case="a.b", target=target, verdict="disagree", call=observation.call), case.call
+            )
             if program and judge(case.expectation, observation, Context(call=case.call)).verdict == "agree":
                 yield program, observation.arrays["output"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conv_conformance.calls.condition import Condition, condition_of
-from conv_conformance.calls.features import FEATURES, Value, features, features_of
+from conv_conformance.calls.features import FEATURES, FeatureValue, features, features_of
 from conv_conformance.core.call import Call, Variation
 from conv_conformance.corpus import load
 from conv_conformance.reference import evaluate
@@ -165,7 +165,7 @@ def test_plain_call_has_the_features_of_a_plain_call() -> None:
     ],
     ids=lambda each: ",".join(each) if isinstance(each, dict) else "",
 )
-def test_what_is_so_is_said(call: Call, said: dict[str, Value]) -> None:
+def test_what_is_so_is_said(call: Call, said: dict[str, FeatureValue]) -> None:
     """Each feature is said of a call that has it, with its value."""
     found = features(call)
     assert {name: found.get(name) for name in said} == said

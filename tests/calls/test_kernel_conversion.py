@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conv_conformance.calls.kernel_conversion import FRAMEWORKS, LAYOUTS, route, translated
+from conv_conformance.calls.kernel_conversion import FRAMEWORKS, LAYOUTS, convert_kernel, kernel_route
 
 
 def test_every_ordered_pair_computes_the_same() -> None:
@@ -33,8 +33,8 @@ def test_there_and_back(op: str, rank: int) -> None:
     sizes = {"conv": (5, 3), "depthwise_conv": (6, 1), "conv_transpose": (3, 5)}[op]
     torch = np.arange(np.prod(sizes) * np.prod(taps)).reshape(*sizes, *taps)
     for source, target in permutations(FRAMEWORKS, 2):
-        there = translated(torch, op, "torch", source, channels=3)
-        back = translated(translated(there, op, source, target, channels=3), op, target, source, channels=3)
+        there = convert_kernel(torch, op, "torch", source, channels=3)
+        back = convert_kernel(convert_kernel(there, op, source, target, channels=3), op, target, source, channels=3)
         assert np.array_equal(there, back), (source, target)
 
 
@@ -52,10 +52,10 @@ def test_there_and_back(op: str, rank: int) -> None:
 )
 def test_in_words(op: str, rank: int, source: str, target: str, text: str) -> None:
     """The steps, as NumPy takes them."""
-    assert text == route(op, rank, source, target).text
+    assert text == kernel_route(op, rank, source, target).text
 
 
 def test_a_kernel_is_not_split_by_guesswork() -> None:
     """How many channels there are has to be said."""
     with pytest.raises(ValueError, match="needs channels"):
-        translated(np.zeros((6, 1, 3)), "depthwise_conv", "torch", "keras")
+        convert_kernel(np.zeros((6, 1, 3)), "depthwise_conv", "torch", "keras")

@@ -15,7 +15,7 @@ import yaml
 from conv_conformance import corpus
 from conv_conformance.capture import capture
 from conv_conformance.capture.call_log import BATCH, Operand, Sighting, Sightings, log_of, magnitude, storage_of
-from conv_conformance.capture.case_file import ELEMENTS, Model, finish, read, text
+from conv_conformance.capture.case_file import ELEMENTS, Model, read, text, write_case_file
 from conv_conformance.core import storage
 
 TORCH = """
@@ -367,7 +367,7 @@ def logged(folder: Path, *looks: Callable[[], Sighting]) -> Model:
     for look in looks:
         sightings.see("f", look)
     sightings.settle()
-    return finish(folder / "model.yaml")
+    return write_case_file(folder / "model.yaml")
 
 
 def test_a_fault_of_ours_does_not_stop_a_program(tmp_path: Path) -> None:

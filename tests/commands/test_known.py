@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from conv_conformance.records import ledger_files
-from conv_conformance.records.ledger import TODO
+from conv_conformance.records.ledger import DRAFT_TEXT
 
 from ..support.command_line import Command, Done, lying
 
@@ -36,7 +36,7 @@ def test_what_is_not_written_is_told(command: Command, cases: Path, drafted: Pat
     told = "still to be written: reason, link, triage"
     drafts = [line for line in with_ledger(command, cases, drafted).err.splitlines() if line.endswith(told)]
     assert len(drafts) == drafted.read_text().count("  - id: ") > 0
-    drafted.write_text(drafted.read_text().replace(TODO, "it is so"))
+    drafted.write_text(drafted.read_text().replace(DRAFT_TEXT, "it is so"))
     assert told not in with_ledger(command, cases, drafted).err
 
 

@@ -9,7 +9,7 @@ import pytest
 from conv_conformance import corpus
 from conv_conformance.core.problem import Invalid
 from conv_conformance.corpus import Corpus
-from conv_conformance.corpus.selection import parsed, sharded
+from conv_conformance.corpus.selection import parse_shard, sharded
 
 from ..support.command_line import Command, is_clean
 
@@ -93,6 +93,6 @@ def test_more_parts_than_cases_are_refused(command: Command, cases: Path) -> Non
 
 def test_last_part_is_one() -> None:
     """N/N is the last part."""
-    assert parsed("3/3") == (3, 3)
+    assert parse_shard("3/3") == (3, 3)
     with pytest.raises(Invalid):
-        parsed("3/2")
+        parse_shard("3/2")

@@ -12,7 +12,7 @@ import conv_conformance
 import numpy as np
 import pytest
 from conv_conformance import reference
-from conv_conformance.calls.output_region import region
+from conv_conformance.calls.output_region import smallest_region
 from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
 from conv_conformance.core.dtypes import numpy_type
@@ -26,7 +26,7 @@ from conv_conformance.diagnosis.causes import CAUSES
 from conv_conformance.diagnosis.gradients.causes import CAUSES as BACKWARD
 from conv_conformance.diagnosis.narrowed_causes import WIDER, narrowed
 from conv_conformance.records.record import verdict_from_line, verdict_to_line
-from conv_conformance.reports.failure_block import block
+from conv_conformance.reports.failure_block import describe_failure
 from conv_conformance.running.runner import Runner
 from conv_conformance.workers.targets import resolve
 from hypothesis import given, settings
@@ -244,8 +244,8 @@ def test_a_region_in_words() -> None:
     """Each axis is named where it is not whole."""
     wrong = np.zeros((3, 4, 6), bool)
     wrong[1:, 2, ::2] = True
-    assert "sample from 1, filter 2, W 0, 2, 4" == region(wrong).text(("sample", "filter", "W"))
-    assert "everywhere" == region(np.ones((1, 2, 3), bool)).text("NCW")
+    assert "sample from 1, filter 2, W 0, 2, 4" == smallest_region(wrong).text(("sample", "filter", "W"))
+    assert "everywhere" == smallest_region(np.ones((1, 2, 3), bool)).text("NCW")
 
 
 def test_a_run_says_it() -> None:
@@ -254,7 +254,7 @@ def test_a_run_says_it() -> None:
     found = {verdict.case: verdict for verdict in made.verdicts if verdict.target != "numpy"}
     assert Diagnosis(causes=("kernel-flipped",), confidence="exact") == found["rounding"].diagnosis
     assert [{"fault": "kernel-flipped", "confidence": "exact"}] == verdict_to_line(found["rounding"])["diagnosis"]
-    assert ("cause", "kernel-flipped: it gives exactly this") in block(found["rounding"], None).details
+    assert ("cause", "kernel-flipped: it gives exactly this") in describe_failure(found["rounding"], None).details
     assert found["symmetric"].diagnosis is None
     assert not any(verdict.diagnosis for verdict in made.verdicts if verdict.target == "numpy")
 

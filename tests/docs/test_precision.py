@@ -16,7 +16,7 @@ from conv_conformance import corpus
 from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import Finding, Verdict
 from conv_conformance.corpus import Corpus
-from conv_conformance.records.record import Record, TargetInfo, write
+from conv_conformance.records.record import Record, TargetInfo, write_record
 
 from docs.generate.results import kept_numbers, precision, recorded_precision, sum_orders
 
@@ -259,7 +259,7 @@ def test_a_record_becomes_a_page(loaded: Corpus, tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(corpus, "load", lambda **_: loaded)
     (tmp_path / precision.RESULTS).mkdir(parents=True)
     assert [] == list(precision.stale(tmp_path))
-    write(_record(_said(COPY, "all-bits"), _said(ORDER)), tmp_path / "record.jsonl")
+    write_record(_record(_said(COPY, "all-bits"), _said(ORDER)), tmp_path / "record.jsonl")
     for name in ("default", "one thread"):
         words = ["results/precision.py", "--run", name, "--under", "taskset -c 0", str(tmp_path / "record.jsonl")]
         monkeypatch.setattr(sys, "argv", words)
@@ -284,7 +284,7 @@ def test_a_record_becomes_a_page(loaded: Corpus, tmp_path: Path, monkeypatch: py
 def test_records_that_do_not_belong_are_refused(tmp_path: Path, changed: dict[str, Any], message: str) -> None:
     """A run that was cut short, or one of another corpus, is not taken in."""
     record = _record(_said(COPY, "all-bits"))
-    write(record, tmp_path / "one.jsonl")
-    write(replace(record, **changed), tmp_path / "two.jsonl")
+    write_record(record, tmp_path / "one.jsonl")
+    write_record(replace(record, **changed), tmp_path / "two.jsonl")
     with pytest.raises(SystemExit, match=message):
         precision.see([tmp_path / "one.jsonl", tmp_path / "two.jsonl"], "")

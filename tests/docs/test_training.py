@@ -13,7 +13,7 @@ import pytest
 from conv_conformance.core.problem import Invalid
 from conv_conformance.core.storage import Array
 from conv_conformance.explain.worked_example import lengths
-from conv_conformance.reference.training_path import matrix
+from conv_conformance.reference.training_path import convolution_matrix
 
 from docs.generate.training import page as make_training
 from docs.generate.training import solutions, walks
@@ -30,7 +30,7 @@ def told() -> Told:
 
 def test_the_direction_that_is_left_open_changes_no_output(told: Told) -> None:
     """The matrix of the case, times the null vector, is 0 in integers, and its rank is one less than its columns."""
-    rows = matrix(told.cases[TWO].call).astype(int).tolist()
+    rows = convolution_matrix(told.cases[TWO].call).astype(int).tolist()
     assert rows == [list(row) for row in told.set.matrix]
     assert [0, 0, 0] == [sum(a * n for a, n in zip(row, told.set.null, strict=True)) for row in rows]
     assert (3, 3) == (told.set.rank, np.linalg.matrix_rank(rows))

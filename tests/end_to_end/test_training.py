@@ -25,13 +25,13 @@ from conv_conformance.core.storage import Array
 from conv_conformance.core.training import Training
 from conv_conformance.core.verdict import Verdict
 from conv_conformance.corpus import load
-from conv_conformance.explain.verdict_account import account
+from conv_conformance.explain.verdict_account import account_lines
 from conv_conformance.judging.interval import Interval
 from conv_conformance.judging.judgement import Context, judge
-from conv_conformance.judging.training_enclosure import enclosure
+from conv_conformance.judging.training_enclosure import enclose_training
 from conv_conformance.quality import validation
-from conv_conformance.reference.training_path import matrix, matrix_again, trajectory
-from conv_conformance.reports.bare_script import script
+from conv_conformance.reference.training_path import convolution_matrix, matrix_again, trajectory
+from conv_conformance.reports.bare_script import script_lines
 from conv_conformance.running.runner import Runner
 from conv_conformance.specification import export, lock
 from conv_conformance.workers import wire
@@ -182,10 +182,10 @@ def test_gradient_descent_by_hand(tmp_path: Path) -> None:
 def test_both_formulations_give_one_matrix(case: Case) -> None:
     """Column by column as it is evaluated, row by row as it is differentiated; and it computes the output."""
     assert case.call.kernel is not None
-    assert np.array_equal(matrix(case.call), matrix_again(case.call))
+    assert np.array_equal(convolution_matrix(case.call), matrix_again(case.call))
     wide = replace(case.call, gradients=(), training=None)
     output = NumPy().prepare(wide)().arrays["output"].reshape(-1)
-    assert output == pytest.approx(matrix(case.call) @ case.call.kernel.reshape(-1), rel=1e-5)
+    assert output == pytest.approx(convolution_matrix(case.call) @ case.call.kernel.reshape(-1), rel=1e-5)
 
 
 @pytest.mark.parametrize("case", shipped(), ids=lambda case: case.id)
@@ -194,7 +194,7 @@ def test_the_exact_way_and_that_of_numpy_are_enclosed(case: Case) -> None:
     call = case.call
     assert call.training is not None
     exact, seen = trajectory(call), followed(call).arrays
-    within = enclosure(call, call.dtype_of("output"), "float64")
+    within = enclose_training(call, call.dtype_of("output"), "float64")
     steps = within.certain + 1
     assert steps > 100 or steps == call.training.steps + 1 or call.training.loss == "mse"
     for kernels, losses in ((exact.kernels, exact.losses), (seen["kernels"], seen["losses"])):
@@ -214,7 +214,7 @@ def test_the_exact_way_and_that_of_numpy_are_enclosed(case: Case) -> None:
 def test_random_trainings_stay_enclosed(numbers: list[int], optimizer: str, loss: str) -> None:
     """With sums in float32 in an order of its own, and the kernel kept in float32."""
     call = random_training(numbers, optimizer, loss)
-    exact, within = trajectory(call), enclosure(call, "float32", "float32")
+    exact, within = trajectory(call), enclose_training(call, "float32", "float32")
     drifting = drifted(call)
     for way in (exact.kernels, drifting):
         flat = way.reshape(len(way), -1)[: within.certain + 1]
@@ -232,7 +232,7 @@ def random_training(numbers: list[int], optimizer: str, loss: str) -> Call:
 
 def drifted(call: Call) -> Array:
     """Return the kernels of a training all of whose arithmetic is in float32, summed from the last product to the first."""
-    training, rows = call.training, matrix(call).astype(np.float32)
+    training, rows = call.training, convolution_matrix(call).astype(np.float32)
     assert training is not None and call.kernel is not None
     kernel, target = call.kernel.reshape(-1).astype(np.float32), call.array("target").reshape(-1)
     first, second, moved, kernels = (np.zeros_like(kernel), np.zeros_like(kernel), np.zeros_like(kernel), [kernel])
@@ -289,14 +289,14 @@ def test_a_sign_that_is_not_certain_ends_what_is_known(tmp_path: Path) -> None:
     """A residual of 0.0000001 beside outputs of 6 may have either sign in float32; in float64 it has one."""
     change = ("kernel: [[[0]], [[1]]]", "kernel: [[[0.3]], [[1.9999999]]]")
     call = call_in(tmp_path, change)
-    assert 0 == enclosure(call, "float32", "float64").certain
-    assert 0 < enclosure(call, "float64", "float64").certain
+    assert 0 == enclose_training(call, "float32", "float64").certain
+    assert 0 < enclose_training(call, "float64", "float64").certain
 
 
 def test_an_output_that_is_exactly_right_is_certain() -> None:
     """Integers are summed without rounding, so that the residual is 0 and nothing else."""
     (case,) = (case for case in shipped() if case.id == "conv1d.fit.residual-of-zero")
-    assert 1 == enclosure(case.call, "float32", "float64").certain
+    assert 1 == enclose_training(case.call, "float32", "float64").certain
 
 
 def test_validation_finds_a_checkpoint_that_is_off(tmp_path: Path) -> None:
@@ -419,7 +419,7 @@ def test_the_account_of_a_training_says_how_near_it_came() -> None:
     seen = Observation(
         outcome="returned", arrays=followed(case.call).arrays, dtypes={"kernels": "float64"}, composed=True
     )
-    said = dict(account(case, seen))
+    said = dict(account_lines(case, seen))
     assert said["certain"].startswith("200 updates of 200")
     assert "that of the case, in float64" == said["optimizer"]
     assert said["last loss"].startswith("0.02909") and said["last loss"].endswith("that of the exact way 0.0290922")
@@ -455,5 +455,5 @@ def test_a_program_has_all_arrays_that_its_text_names() -> None:
         if call.gradients and case.id.endswith(("gradients.all-three", "fit.squares")):
             sent = "target" if call.training else "cotangent"
             verdict = Verdict(case=case.id, target="numpy", verdict="disagree", call=f"f(input, kernel, {sent})")
-            defined = {line.partition(" = ")[0] for line in script(verdict, call) if " = " in line}
+            defined = {line.partition(" = ")[0] for line in script_lines(verdict, call) if " = " in line}
             assert {"input", "kernel", sent} <= defined

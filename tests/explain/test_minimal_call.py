@@ -13,9 +13,9 @@ from conv_conformance.core.case import Case
 from conv_conformance.core.expectation import Output
 from conv_conformance.core.vocabulary import ARRAYS, STORAGES
 from conv_conformance.corpus.format import writer
-from conv_conformance.diagnosis import shows
+from conv_conformance.diagnosis import is_visible
 from conv_conformance.explain.call_failures import Failure
-from conv_conformance.explain.minimal_call import Fails, shrunk, size, smaller
+from conv_conformance.explain.minimal_call import Fails, size, smaller, smallest_call
 
 from ..docs.test_guides import ROOT
 from ..support.builders import call_of
@@ -58,7 +58,7 @@ def test_every_step_is_a_call_or_has_no_meaning(cases: list[Case]) -> None:
 
 def showing(cause: str) -> Fails:
     def fails(calls: Sequence[Call]) -> list[bool]:
-        return [_is_meant(each) and shows(each, cause) for each in calls]
+        return [_is_meant(each) and is_visible(each, cause) for each in calls]
 
     return fails
 
@@ -79,7 +79,7 @@ def test_nothing_is_left_that_could_be_left_out(cause: str, elements: int, cases
     fails = showing(cause)
     middling = (case.call for case in cases if 20 < size(case.call)[0] < 300)
     large = next(call for call in middling if fails([call]) == [True])
-    found = shrunk(large, fails)
+    found = smallest_call(large, fails)
     assert fails([found]) == [True] and size(found) < size(large)
     assert not any(fails([each for each in smaller(found) if size(each) < size(found)]))
     assert size(found)[0] <= elements
@@ -89,7 +89,7 @@ def test_a_separable_call_loses_channels_and_multiples() -> None:
     """With what its pointwise kernel has for them."""
     x, w, p = (np.arange(count) % 7 - 3 for count in (2 * 9 * 5, 3 * 5 * 2, 10 * 4))
     kernels = {"depthwise_kernel": w.reshape(3, 5, 2), "pointwise_kernel": p.reshape(1, 10, 4)}
-    found = shrunk(
+    found = smallest_call(
         call_of("separable_conv", x.reshape(2, 9, 5), bias=[1, 2, 3, 4], **kernels), showing("kernel-flipped")
     )
     assert found.bias is None
@@ -100,7 +100,7 @@ def test_a_separable_call_loses_channels_and_multiples() -> None:
 def test_what_does_not_shrink_stays() -> None:
     """A call of which no part fails is the smallest."""
     call = next(case.call for case in corpus.load(sweeps="none").cases if case.id.startswith("conv1d.walkthrough."))
-    assert shrunk(call, lambda calls: [False] * len(calls)) is call
+    assert smallest_call(call, lambda calls: [False] * len(calls)) is call
 
 
 def test_likeness() -> None:

@@ -182,7 +182,7 @@ def test_each_framework_says_it_in_its_own_words(
     (tmp_path / "wrong.py").write_text(WRONG)
     names = ["numpy", f"{tmp_path / 'wrong.py'}:Thrice", f"{zoo.MINIATURES}:UnsupportedEverything"]
     adapters = [targets.resolve(name) for name in names]
-    monkeypatch.setattr(targets, "named", lambda names: adapters)
+    monkeypatch.setattr(targets, "named_targets", lambda names: adapters)
     done = command("explain", "--input", "0,3,4,5", "--kernel", "1,2", "--frameworks")
     (_, array, kernel, right, wrong, but, unsaid) = done.out.splitlines()
     assert done.code == 0 and array.endswith('  np.array([[[0.], [3.], [4.], [5.]]], "float32")')

@@ -11,7 +11,7 @@ from conv_conformance.core.case import Case
 from conv_conformance.core.observation import Observation
 from conv_conformance.core.storage import Array
 from conv_conformance.corpus import load
-from conv_conformance.explain.verdict_account import account
+from conv_conformance.explain.verdict_account import account_lines
 from conv_conformance.judging import precision
 from conv_conformance.reference import evaluate
 
@@ -27,7 +27,7 @@ def case_of(name: str) -> Case:
 
 def told(case: Case, output: Array, **said: Any) -> list[tuple[str, str]]:
     seen = Observation(outcome="returned", arrays={"output": output}, dtypes={"output": "float32"}, **said)
-    return [(line.name, line.value) for line in account(case, seen)]
+    return [(line.name, line.value) for line in account_lines(case, seen)]
 
 
 def test_a_right_result_of_drawn_numbers() -> None:
@@ -68,7 +68,7 @@ def test_of_what_cannot_be_compared_nothing_is_said() -> None:
     """Another shape, or nothing returned."""
     case = case_of(CASE)
     assert told(case, evaluate(case.call)[:1]) == []
-    assert list(account(case, Observation(outcome="raised", message="no"))) == []
+    assert list(account_lines(case, Observation(outcome="raised", message="no"))) == []
     composed = told(case, evaluate(case.call), composed=True)
     assert "witness" not in dict(composed) and "its bound" in dict(composed)
     few = replace(case, redraw=None)

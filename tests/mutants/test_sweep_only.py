@@ -16,8 +16,8 @@ from conv_conformance.corpus.clauses import read_faults
 from conv_conformance.mutants import measurement, sweep_only
 from conv_conformance.mutants.kills import Kills
 from conv_conformance.mutants.mutant import Mutant
-from conv_conformance.mutants.result import Scored
-from conv_conformance.mutants.sweep_only import Marked
+from conv_conformance.mutants.result import Score
+from conv_conformance.mutants.sweep_only import MarkedMutants
 from conv_conformance.reports import mutants
 from conv_conformance.specification.lock import meaning_digest
 from rich.console import Console
@@ -66,14 +66,14 @@ def test_without_sweeps_what_needs_them_is_left_out() -> None:
     """What is left out is counted, and told; nothing survives."""
     needy = measurement.needing_sweeps(literal())
     found = sweep_only.measure(literal(), needy)
-    assert Marked(left_out=len(needy)) == found
+    assert MarkedMutants(left_out=len(needy)) == found
     assert f"{len(needy)} mutants that need a sweep left out" in told(found)
 
 
-def told(found: Marked) -> list[str]:
+def told(found: MarkedMutants) -> list[str]:
     """Return the lines that a person is shown of marked mutants."""
     shown = StringIO()
-    scored = Scored(kills=Kills(cases=(), by_mutant={}), clauses={"CONV-1": []}, marked=found)
+    scored = Score(kills=Kills(cases=(), by_mutant={}), clauses={"CONV-1": []}, marked=found)
     mutants.show(Console(width=200, file=shown), scored)
     return shown.getvalue().splitlines()
 
@@ -92,16 +92,16 @@ def test_a_wrong_mark_is_told_in_one_line() -> None:
 @pytest.mark.parametrize(
     ("found", "code"),
     [
-        (Marked(), 0),
-        (Marked(left_out=2), 0),
-        (Marked(kills=Kills(cases=("a",), by_mutant={"x": ("a",)})), 0),
-        (Marked(kills=Kills(cases=("a",), by_mutant={"x": ()})), 1),
-        (Marked(wrongly={"x": "a"}), 1),
+        (MarkedMutants(), 0),
+        (MarkedMutants(left_out=2), 0),
+        (MarkedMutants(kills=Kills(cases=("a",), by_mutant={"x": ("a",)})), 0),
+        (MarkedMutants(kills=Kills(cases=("a",), by_mutant={"x": ()})), 1),
+        (MarkedMutants(wrongly={"x": "a"}), 1),
     ],
 )
-def test_marks_decide_the_exit_code(found: Marked, code: int) -> None:
+def test_marks_decide_the_exit_code(found: MarkedMutants, code: int) -> None:
     """A survivor or a wrong mark is 1, what was left out is not."""
-    assert code == Scored(kills=Kills(cases=(), by_mutant={}), marked=found).exit_code
+    assert code == Score(kills=Kills(cases=(), by_mutant={}), marked=found).exit_code
 
 
 def test_sweeps_hide_no_weak_literal_corpus(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from conv_conformance import corpus
 from conv_conformance.core.verdict import Verdict
-from conv_conformance.records.alternatives import followed, inconsistent
+from conv_conformance.records.alternatives import followed, inconsistent_targets
 
 
 def verdict(case: str, alternative: str | None, target: str = "t") -> Verdict:
@@ -56,4 +56,4 @@ def test_who_follows_several_alternatives_is_inconsistent() -> None:
         "steady": {"SAME-4": Counter(computes=9)},
         "unsteady": {"SAME-4": Counter(computes=9, refuses=1), "NAN-3": Counter(skipped=1)},
     }
-    assert inconsistent(found) == {"unsteady": {"SAME-4": Counter(computes=9, refuses=1)}}
+    assert inconsistent_targets(found) == {"unsteady": {"SAME-4": Counter(computes=9, refuses=1)}}

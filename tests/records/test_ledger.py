@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from conv_conformance import corpus
 from conv_conformance.calls.condition import Condition
-from conv_conformance.calls.features import Value
+from conv_conformance.calls.features import FeatureValue
 from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
 from conv_conformance.core.problem import Invalid
@@ -207,7 +207,7 @@ def test_stale_entry_speaks_of_what_was_run() -> None:
     ],
     ids=str,
 )
-def test_entry_may_say_what_the_calls_are_like(calls: Mapping[str, tuple[Value, ...]], verdict: str) -> None:
+def test_entry_may_say_what_the_calls_are_like(calls: Mapping[str, tuple[FeatureValue, ...]], verdict: str) -> None:
     """Besides the id, every feature must have one of its values; what is not there is false, and neither 0 nor 1."""
     ledger = Ledger(entries=(replace(ENTRY, calls=Condition(wanted=calls)),))
     assert judged(ledger, WRONG, lambda: CALL).verdict == verdict

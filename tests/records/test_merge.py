@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from conv_conformance import corpus
 from conv_conformance.analysis.failure_groups import grouped
-from conv_conformance.analysis.ledger_drafts import draft
+from conv_conformance.analysis.ledger_drafts import ledger_draft
 from conv_conformance.core.problem import Invalid
 from conv_conformance.core.verdict import Finding, Verdict
-from conv_conformance.records.alternatives import of
+from conv_conformance.records.alternatives import count_alternatives
 from conv_conformance.records.merge import COUNTED, condensed, merged
-from conv_conformance.records.record import Record, TargetInfo, read, write
+from conv_conformance.records.record import Record, TargetInfo, read_record, write_record
 
 from ..support.command_line import Command, is_clean, lying
 
@@ -165,14 +165,18 @@ def whole() -> Record:
 def test_condensed_record_counts_and_lists_the_rest(tmp_path: Path) -> None:
     """Written and read again, it has the counts, reasons, alternatives and groups of the whole, and fewer lines."""
     full = whole()
-    write(condensed(full, CORPUS), tmp_path / "r.jsonl")
-    small = read(tmp_path / "r.jsonl")
+    write_record(condensed(full, CORPUS), tmp_path / "r.jsonl")
+    small = read_record(tmp_path / "r.jsonl")
     assert [each.verdict for each in small.verdicts] == ["disagree"] * 4
     assert small.left_out == list(COUNTED)
     for name in ("torch", "jax"):
         assert (small.counts(name), small.reasons(name)) == (full.counts(name), full.reasons(name))
     assert small.reasons("torch") == {"no words": 2}
-    assert of(small, {}, {}) == of(full, CASES, CORPUS.clauses) == {"torch": {"SAME-4": {"computes": 2}}}
+    assert (
+        count_alternatives(small, {}, {})
+        == count_alternatives(full, CASES, CORPUS.clauses)
+        == {"torch": {"SAME-4": {"computes": 2}}}
+    )
     assert (list(small.groups), list(small.targets)) == (list(full.groups), list(full.targets))
     assert (len(full.groups) > 0, small.is_complete) == (True, True)
 
@@ -180,15 +184,15 @@ def test_condensed_record_counts_and_lists_the_rest(tmp_path: Path) -> None:
 def test_condensed_record_drafts_the_same_entries(tmp_path: Path) -> None:
     """What the ledger is to know is what is listed."""
     full = whole()
-    write(condensed(full, CORPUS), tmp_path / "r.jsonl")
-    assert draft(read(tmp_path / "r.jsonl"), "2026-01-01") == draft(full, "2026-01-01")
+    write_record(condensed(full, CORPUS), tmp_path / "r.jsonl")
+    assert ledger_draft(read_record(tmp_path / "r.jsonl"), "2026-01-01") == ledger_draft(full, "2026-01-01")
 
 
 def test_condensed_record_can_be_condensed_again(tmp_path: Path) -> None:
     """Nothing is lost the second time."""
     once = condensed(whole(), CORPUS)
-    write(condensed(once, CORPUS), tmp_path / "twice.jsonl")
-    write(once, tmp_path / "once.jsonl")
+    write_record(condensed(once, CORPUS), tmp_path / "twice.jsonl")
+    write_record(once, tmp_path / "once.jsonl")
     assert (tmp_path / "twice.jsonl").read_text() == (tmp_path / "once.jsonl").read_text()
 
 
@@ -210,8 +214,8 @@ def small_part(number: int, *targets: TargetInfo, shard: str | None = "") -> Rec
 )
 def test_condensed_records_come_together(parts: dict[Path, Record], tmp_path: Path) -> None:
     """Of other targets or other parts: counts, alternatives and reasons add up; no verdict or group is lost."""
-    write(merged(parts), tmp_path / "r.jsonl")
-    together = read(tmp_path / "r.jsonl")
+    write_record(merged(parts), tmp_path / "r.jsonl")
+    together = read_record(tmp_path / "r.jsonl")
     assert (together.is_complete, together.left_out, together.header["selection"]["shard"]) == (
         True,
         list(COUNTED),
@@ -221,7 +225,7 @@ def test_condensed_records_come_together(parts: dict[Path, Record], tmp_path: Pa
         those = [record for record in parts.values() if name in record.header["targets"]]
         assert +together.counts(name) == {"agree": 2 * len(those), "disagree": len(those), "unsupported": len(those)}
         assert together.reasons(name) == {"no words": len(those)}
-        assert of(together, {}, {})[name] == {"SAME-4": {"computes": len(those)}}
+        assert count_alternatives(together, {}, {})[name] == {"SAME-4": {"computes": len(those)}}
     assert sorted((each.case, each.target) for each in together.verdicts) == sorted(
         (each.case, each.target) for record in parts.values() for each in record.verdicts
     )

@@ -10,11 +10,11 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from conv_conformance.core.observation import readable
+from conv_conformance.core.observation import printable
 from conv_conformance.core.problem import Invalid
 from conv_conformance.core.verdict import VERDICTS, Finding, Verdict
 from conv_conformance.records.ledger import Ledger
-from conv_conformance.records.record import FORMAT, TargetInfo, Writer, counted, read
+from conv_conformance.records.record import FORMAT, TargetInfo, Writer, read_record, verdict_counts
 from conv_conformance.reports import junit, markdown, terminal
 from rich.console import Console
 
@@ -76,7 +76,7 @@ def written(header: dict[str, Any] = HEADER) -> str:
         writer.target(target)
     for verdict in VERDICTS_GIVEN:
         writer.verdict(verdict)
-    writer.summary(counted(VERDICTS_GIVEN))
+    writer.summary(verdict_counts(VERDICTS_GIVEN))
     return file.getvalue()
 
 
@@ -89,7 +89,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_record_is_read_as_it_was_written(path: Path) -> None:
     """Targets, verdicts and header come back equal, whatever their texts hold, but for what no terminal or file wants."""
-    record = read(path)
+    record = read_record(path)
     assert list(record.targets) == [*TARGETS[:2], _clean(TARGETS[2])]
     assert list(record.verdicts) == [*VERDICTS_GIVEN[:5], *map(_clean, VERDICTS_GIVEN[5:])]
     assert (record.header, record.is_complete) == ({"format": FORMAT, **HEADER}, True)
@@ -98,7 +98,7 @@ def test_record_is_read_as_it_was_written(path: Path) -> None:
 def _clean(said: Any) -> Any:
     """Return a target or a verdict as it is read."""
     values = {each.name: getattr(said, each.name) for each in fields(said)}
-    texts = {name: readable(value) for name, value in values.items() if isinstance(value, str)}
+    texts = {name: printable(value) for name, value in values.items() if isinstance(value, str)}
     finding = getattr(said, "finding", None)
     return replace(said, **texts, **({"finding": _clean(finding)} if finding is not None else {}))
 
@@ -107,7 +107,7 @@ def _clean(said: Any) -> Any:
 def test_what_no_file_can_hold_is_replaced(path: Path, bad: str) -> None:
     """Half of a surrogate pair, or what a terminal would obey, in a record that somebody else wrote."""
     path.write_text(written().replace("killed by SIGSEGV", f"killed{bad} by"), "utf-8")
-    message = read(path).verdicts[3].message
+    message = read_record(path).verdicts[3].message
     assert message.isprintable() and message.startswith("killed") and message.endswith("by")
 
 
@@ -115,7 +115,7 @@ def test_targets_stand_in_the_order_asked_for(path: Path) -> None:
     """Whichever target was ready first, a report shows them as the run did."""
     names = [target.name for target in reversed(TARGETS)]
     path.write_text(written({**HEADER, "targets": names}), encoding="utf-8")
-    assert [target.name for target in read(path).targets] == [readable(name) for name in names]
+    assert [target.name for target in read_record(path).targets] == [printable(name) for name in names]
 
 
 def test_summary_counts_every_verdict() -> None:
@@ -131,7 +131,7 @@ def test_record_may_be_cut_anywhere(path: Path) -> None:
     first = whole.index(b"\n") + 1
     for end in range(first, len(whole) - 1, 13):
         path.write_bytes(whole[:end])
-        record = read(path)
+        record = read_record(path)
         assert len(record.verdicts) == whole[:end].count(b'\n{"case":') - (
             whole[end - 1 :][:1] != b"\n" and is_cut(whole, end)
         )
@@ -172,7 +172,7 @@ def test_broken_record_is_refused_in_one_line(path: Path, change: Any, problem: 
     """Another version, a broken header or line: said with its place, never a traceback."""
     path.write_text(change(written()), encoding="utf-8")
     with pytest.raises(Invalid) as found:
-        read(path)
+        read_record(path)
     assert problem in str(found.value)
     assert "\n" not in str(found.value)
 
@@ -181,7 +181,7 @@ def test_missing_record_is_said_so(tmp_path: Path) -> None:
     """A record that is not there, or is a folder, is a problem of its path."""
     for name in ("none.jsonl", "."):
         with pytest.raises(Invalid, match="cannot be read"):
-            read(tmp_path / name)
+            read_record(tmp_path / name)
 
 
 # --- the reports that are drawn from it
@@ -189,7 +189,7 @@ def test_missing_record_is_said_so(tmp_path: Path) -> None:
 
 def test_junit_is_valid_whatever_the_texts(path: Path) -> None:
     """The XML parses, counts rightly, and maps each verdict to what JUnit knows."""
-    root = ElementTree.fromstring(junit.render(read(path)))  # noqa: S314 - our own text
+    root = ElementTree.fromstring(junit.render(read_record(path)))  # noqa: S314 - our own text
     suites = [{name: suite.get(name) for name in ("tests", "failures", "errors", "skipped")} for suite in root]
     assert suites == [
         {"tests": "4", "failures": "2", "errors": "0", "skipped": "1"},
@@ -207,12 +207,12 @@ def test_junit_is_valid_whatever_the_texts(path: Path) -> None:
 
 def test_junit_names_its_own_encoding(path: Path) -> None:
     """The declaration says utf-8, in which the file is written, whatever the locale."""
-    assert junit.render(read(path)).startswith('<?xml version="1.0" encoding="utf-8"?>\n<testsuites')
+    assert junit.render(read_record(path)).startswith('<?xml version="1.0" encoding="utf-8"?>\n<testsuites')
 
 
 def test_markdown_shows_texts_as_they_are(path: Path) -> None:
     """No text of a framework becomes markup or a second row of the table."""
-    text = markdown.render(read(path), {}, Ledger())
+    text = markdown.render(read_record(path), {}, Ledger())
     rows = [line for line in text.split("\n") if line.startswith("| ")]
     assert len(rows) == 2 + len(TARGETS)
     assert {len(row.replace("\\|", "").split("|")) for row in rows} == {len(rows[0].split("|"))}
@@ -221,7 +221,7 @@ def test_markdown_shows_texts_as_they_are(path: Path) -> None:
 
 def test_markdown_keeps_within_what_a_summary_may_be(path: Path) -> None:
     """A thousand long disagreements are cut below a mebibyte, and it says how many are left out."""
-    record = read(path)
+    record = read_record(path)
     many = [Verdict(case=f"c{n}", target="torch", verdict="crash", message="x" * 2000) for n in range(1000)]
     text = markdown.render(
         type(record)(header=record.header, targets=record.targets, verdicts=many, is_complete=True), {}, Ledger()
@@ -232,7 +232,7 @@ def test_markdown_keeps_within_what_a_summary_may_be(path: Path) -> None:
 
 def shown(path: Path, **options: Any) -> str:
     file = StringIO()
-    terminal.show(Console(file=file, highlight=False, **options), read(path), {}, Ledger())
+    terminal.show(Console(file=file, highlight=False, **options), read_record(path), {}, Ledger())
     return file.getvalue()
 
 
@@ -245,7 +245,7 @@ def test_terminal_shows_silent_faults_first(path: Path) -> None:
 @pytest.mark.parametrize("width", [40, 80, 100, 200])
 def test_table_shows_every_count_in_every_width(path: Path, width: int) -> None:
     """However narrow the terminal, no count is left out and no line is too long."""
-    record = read(path)
+    record = read_record(path)
     every = [
         Verdict(case=f"c{n}", target="torch", verdict=word) for n, word in enumerate(VERDICTS) for _ in range(1000 + n)
     ]
@@ -261,7 +261,7 @@ def test_table_shows_every_count_in_every_width(path: Path, width: int) -> None:
 def test_narrow_table_has_headers_of_two_lines(path: Path) -> None:
     """A table that is too wide breaks its headers; one that still is too wide becomes lines of text."""
     every = [Verdict(case=word, target="torch", verdict=word) for word in VERDICTS]
-    full = type(read(path))(header=HEADER, targets=TARGETS[:1], verdicts=every, is_complete=True)
+    full = type(read_record(path))(header=HEADER, targets=TARGETS[:1], verdicts=every, is_complete=True)
     for width, begins in [
         (100, "target  version  agree  disagree"),
         (80, " " * 25 + "dis-"),

@@ -10,7 +10,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from conv_conformance.core.verdict import Verdict
-from conv_conformance.reports.bare_script import LETTERS, WRITTEN_OUT, script
+from conv_conformance.reports.bare_script import LETTERS, WRITTEN_OUT, script_lines
 
 from ..support.builders import call_of
 
@@ -18,7 +18,7 @@ from ..support.builders import call_of
 def made(target: str, call: str, array: Any, dtype: str = "float32") -> list[str]:
     """Return the program of a call on one target."""
     asked = call_of("conv", array, np.ones((1, 1, 1), dtype), dtype=dtype)
-    return script(Verdict(case="a.b", target=target, verdict="disagree", call=call), asked)
+    return script_lines(Verdict(case="a.b", target=target, verdict="disagree", call=call), asked)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from conv_conformance.core.verdict import Finding, Verdict
-from conv_conformance.reports.failure_block import block
+from conv_conformance.reports.failure_block import describe_failure
 
 from ..support.builders import call_of
 from ..support.zoo import case_of, outputs
@@ -23,7 +23,7 @@ def test_arrays_can_be_pasted(values: list[float], dtype: str) -> None:
     array = np.array(values, dtype).reshape(1, len(values), 1)
     call = call_of("conv", array, np.ones((1, 1, 1), dtype), dtype=dtype)
     verdict = Verdict(case="a.b", target="t", verdict="disagree", call="f(input)")
-    written = dict(block(verdict, case_of("a.b", call, outputs([]))).details)["input"]
+    written = dict(describe_failure(verdict, case_of("a.b", call, outputs([]))).details)["input"]
     pasted: Any = eval(written, {"np": np, "ml_dtypes": ml_dtypes})
     assert (pasted.dtype, pasted.shape) == (array.dtype, array.shape)
     np.testing.assert_array_equal(array.astype("complex128"), pasted.astype("complex128"))
@@ -33,4 +33,4 @@ def test_arrays_can_be_pasted(values: list[float], dtype: str) -> None:
 def test_label_names_the_place(where: str, label: str) -> None:
     """What is wrong is named by its kind, and by its place where that is not the output."""
     finding = Finding(kind="shape", message="", where=where)
-    assert block(Verdict(case="a.b", target="t", verdict="disagree", finding=finding), None).label == label
+    assert describe_failure(Verdict(case="a.b", target="t", verdict="disagree", finding=finding), None).label == label

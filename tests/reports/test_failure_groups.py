@@ -19,7 +19,7 @@ from conv_conformance.core.case import Case
 from conv_conformance.core.problem import Invalid
 from conv_conformance.core.verdict import Diagnosis
 from conv_conformance.records.ledger import Ledger
-from conv_conformance.records.record import Record, Writer, read
+from conv_conformance.records.record import Record, Writer, read_record
 from conv_conformance.reports import junit, markdown, terminal
 from rich.console import Console
 
@@ -71,7 +71,7 @@ def test_groups_are_read_as_they_were_written(tmp_path: Path) -> None:
     for what in ({}, {"verdict": "crash", "finding": None}, {"verdict": "known", "known": "torch.a"}):
         record = record_of(*conditions, **what)
         assert len(record.groups) >= 1
-        assert tuple(read(path_of(record, tmp_path)).groups) == record.groups
+        assert tuple(read_record(path_of(record, tmp_path)).groups) == record.groups
 
 
 def test_line_of_a_group_says_it_to_any_reader(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_condensed_record_keeps_its_groups_and_gets_no_new_ones(tmp_path: Path) 
     record = record_of(MANY)
     header = {**record.header, "left_out": ["agree"]}
     condensed = replace(record, header=header, verdicts=[v for v in record.verdicts if v.verdict != "agree"])
-    assert grouped(read(path_of(condensed, tmp_path)), POINTS).groups == record.groups
+    assert grouped(read_record(path_of(condensed, tmp_path)), POINTS).groups == record.groups
     assert grouped(replace(condensed, groups=()), POINTS).groups == ()
 
 
@@ -108,7 +108,7 @@ def test_record_that_was_cut_short_has_no_groups(tmp_path: Path) -> None:
     """Groups of a run that did not come to its end, and may be gone on with, say nothing."""
     path = path_of(record_of(MANY), tmp_path)
     path.write_text("".join(path.read_text().splitlines(True)[:-1]))
-    assert read(path).groups == ()
+    assert read_record(path).groups == ()
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_broken_line_of_a_group_is_refused(tmp_path: Path, change: tuple[str, st
     lines = path.read_text().splitlines(True)
     path.write_text("".join(line.replace(*change) if '"group"' in line else line for line in lines))
     with pytest.raises(Invalid, match="not a line of a record"):
-        read(path)
+        read_record(path)
 
 
 def test_hundreds_of_calls_are_one_block() -> None:

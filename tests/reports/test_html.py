@@ -30,7 +30,7 @@ from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import SEVERITIES, VERDICTS, Diagnosis, Finding, Verdict
 from conv_conformance.judging.judgement import Context, judge
 from conv_conformance.records.attribution import Attribution
-from conv_conformance.records.failure_group import Group, Seen
+from conv_conformance.records.failure_group import Group, GroupCounts
 from conv_conformance.records.ledger import Ledger
 from conv_conformance.records.record import Record, TargetInfo
 from conv_conformance.reference import evaluate
@@ -116,7 +116,7 @@ def hostile() -> Record:
         error_uS=1.0,
         diagnosis=Diagnosis(causes=(HOSTILE,), confidence="exact", region=HOSTILE),
     )
-    seen = {HOSTILE: Seen(1, 1)}
+    seen = {HOSTILE: GroupCounts(1, 1)}
     cause = Attribution(cause=HOSTILE, means=HOSTILE, portion=HOSTILE, targets=seen, cases=(HOSTILE,))
     group = Group(name=HOSTILE, targets=seen, verdict="disagree", kind=HOSTILE, where=HOSTILE, cases=(HOSTILE[:-1],))
     target = TargetInfo(name=HOSTILE, framework=HOSTILE, version=HOSTILE, device=HOSTILE, failed=HOSTILE)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 from conv_conformance import corpus
 from conv_conformance.running import runner, target_session
-from conv_conformance.workers.process import Failed
+from conv_conformance.workers.process import TargetFailed
 
 from ..support.command_line import Command, is_clean, lying
 
@@ -244,7 +244,7 @@ def test_target_that_cannot_run_any_more_leaves_the_record_as_it_is(
     whole, record = undisturbed.record, tmp_path / "r.jsonl"
     text = whole[: whole.rindex('{"timing"')].rpartition('{"case"')[0]
     record.write_text(text)
-    monkeypatch.setattr(target_session, "observe", lambda *_: iter([Failed(reason="no such device")]))
+    monkeypatch.setattr(target_session, "observe", lambda *_: iter([TargetFailed(reason="no such device")]))
     done = command("run", "--resume", record)
     assert (done.code, done.err.splitlines()[-1]) == (2, f"{TARGETS[3]}: cannot run now: no such device")
     assert record.read_text() == text

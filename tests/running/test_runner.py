@@ -27,8 +27,8 @@ from conv_conformance.running.target_judge import TargetJudge
 from conv_conformance.running.target_session import TargetSession
 from conv_conformance.workers import wire
 from conv_conformance.workers.limits import Limits, Terms
-from conv_conformance.workers.plan import batches, make_plan
-from conv_conformance.workers.process import Failed
+from conv_conformance.workers.plan import case_batches, make_plan
+from conv_conformance.workers.process import TargetFailed
 from conv_conformance.workers.targets import resolve
 from packaging.specifiers import SpecifierSet
 
@@ -341,19 +341,19 @@ def test_case_that_was_let_go_of_leaves_no_arrays() -> None:
 def test_batch_ends_with_the_memory_that_its_arrays_take() -> None:
     """Cases are taken until the arrays of calls and expectations come to so many bytes, or there are so many cases."""
     large = [case_of(f"c{n}", call_of("conv", np.ones((1, 1000, 1)), taps([1])), outputs(line([0]))) for n in range(5)]
-    assert [list(each) for each in batches(large, range(5), 2)] == [[0, 1], [2, 3], [4]]
-    assert [list(each) for each in batches(large, range(5), 9, 20_000)] == [[0, 1, 2], [3, 4]]
-    assert [list(each) for each in batches(large, [4, 1], 9, 1)] == [[4], [1]]
-    assert list(batches(large, [])) == []
+    assert [list(each) for each in case_batches(large, range(5), 2)] == [[0, 1], [2, 3], [4]]
+    assert [list(each) for each in case_batches(large, range(5), 9, 20_000)] == [[0, 1, 2], [3, 4]]
+    assert [list(each) for each in case_batches(large, [4, 1], 9, 1)] == [[4], [1]]
+    assert list(case_batches(large, [])) == []
 
 
 def test_target_that_could_not_run_is_not_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """What fails in the first batch is not tried in the next: the reason is told once, and holds for every case."""
     started = []
 
-    def fails(*asked: object) -> Iterator[Failed]:
+    def fails(*asked: object) -> Iterator[TargetFailed]:
         started.append(asked)
-        yield Failed(reason="no such device")
+        yield TargetFailed(reason="no such device")
 
     monkeypatch.setattr(course, "observe", fails)
     heard: list[TargetInfo | Verdict | Timing] = []

@@ -24,7 +24,9 @@ SMALL = 3000
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    written: dict[str, Any] = json.loads(json.dumps(export.document(corpus.load(sweeps="none")), allow_nan=False))
+    written: dict[str, Any] = json.loads(
+        json.dumps(export.corpus_document(corpus.load(sweeps="none")), allow_nan=False)
+    )
     return written
 
 

@@ -223,8 +223,8 @@ def test_what_is_withdrawn_asks_nothing_of_new_calls() -> None:
     """Points of sweeps have no choice by it, and no literal case has to cite it."""
     call = call_of("conv", [[[1.0], [2.0], [3.0]]], [[[1.0]]], padding="same", strides=2)
     known = read(WRITTEN)
-    assert ["SAME-2"] == [each.id for each in points.choices(call, known)]
-    assert () == points.choices(call, {**known, "SAME-2": replace(known["SAME-2"], superseded_by="SAME-1")})
+    assert ["SAME-2"] == [each.id for each in points.open_choices(call, known)]
+    assert () == points.open_choices(call, {**known, "SAME-2": replace(known["SAME-2"], superseded_by="SAME-1")})
     uncited = [
         str(each) for each in specification.check_commentary((), corpus.Corpus(cases=(), clauses=read(WITHDRAWN)))
     ]

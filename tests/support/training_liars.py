@@ -16,7 +16,7 @@ from conv_conformance.core.backend import Outputs
 from conv_conformance.core.call import Call
 from conv_conformance.core.storage import Array
 from conv_conformance.core.training import Training
-from conv_conformance.reference.training_path import matrix
+from conv_conformance.reference.training_path import convolution_matrix
 
 __all__ = [
     "ascends",
@@ -64,7 +64,7 @@ def go(call: Call, way: Way, terms: Training | None = None) -> Outputs:
     """Return the kernels and losses of a training in float64."""
     training = terms or call.training
     assert training is not None and call.kernel is not None
-    rows, target = matrix(call), call.array("target").astype(np.float64).reshape(-1)
+    rows, target = convolution_matrix(call), call.array("target").astype(np.float64).reshape(-1)
     kernel = call.kernel.astype(np.float64).reshape(-1)
     kernels, losses, state = [kernel], list[float](), [np.zeros_like(kernel) for _ in range(3)]
     for step in range(training.steps + 1):

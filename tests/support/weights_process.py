@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 import torch
-from conv_conformance.calls.kernel_conversion import FRAMEWORKS, LAYOUTS, translated
+from conv_conformance.calls.kernel_conversion import FRAMEWORKS, LAYOUTS, convert_kernel
 
 try:
     from flax import linen
@@ -108,9 +108,9 @@ def main() -> None:
         for rank in (2,) if op == "depthwise_conv" else (1, 2, 3):
             x = rng.integers(-9, 10, (*(2, 7, 6, 5)[: rank + 1], CHANNELS)).astype(np.float32)
             kernel = weights(rng, op, rank)
-            own = {name: translated(kernel, op, "torch", name, channels=CHANNELS) for name in INSTALLED}
+            own = {name: convert_kernel(kernel, op, "torch", name, channels=CHANNELS) for name in INSTALLED}
             for source, target in permutations(INSTALLED, 2):
-                there = translated(own[source], op, source, target, channels=CHANNELS)
+                there = convert_kernel(own[source], op, source, target, channels=CHANNELS)
                 tried += 1
                 if not np.array_equal(BY[source](op, x, own[source]), BY[target](op, x, there)):
                     wrong.append(f"{op} {rank} {source} {target}")

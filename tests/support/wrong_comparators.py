@@ -117,7 +117,7 @@ _EXPECTED = "    expected = part.expected\n"
 _CAST = "    expected = _rounded(part.expected, part.dtype)\n"
 _PLAIN = "return Judgement(verdict=observation.outcome, message=observation.message)"
 _ERROR = "np.abs(np.subtract(seen, y, where=finite, out=np.zeros_like(y)))"
-_DIFFER = "    if found := differing((special(y) != special(seen)) & ~_overflows(part, got, context)):"
+_DIFFER = "    if found := differing((special_kind(y) != special_kind(seen)) & ~_overflows(part, got, context)):"
 _TWIN = 'if twin is None or twin.outcome == "returned":'
 
 
@@ -164,7 +164,7 @@ MUTANTS = {
     "tolerance-times-ten": _difference("differing(error > allowed.bound)", "differing(error > 10 * allowed.bound)"),
     "tolerance-is-absolute": _difference("differing(error > allowed.bound)", "differing(error > 1e-5)"),
     "tolerance-is-relative": _difference(
-        "differing(error > allowed.bound)", "differing(error > 1e-3 * np.abs(error_bound.wide(expected)))"
+        "differing(error > allowed.bound)", "differing(error > 1e-3 * np.abs(error_bound.widened(expected)))"
     ),
     "tolerance-of-the-largest": _difference("error > allowed.bound", "error > allowed.bound.max()"),
     "mean-error": _difference("differing(error > allowed.bound)", "differing(error.mean() > allowed.bound)"),
@@ -270,7 +270,7 @@ MUTANTS = {
     "overflow-of-any-sign": _judge("np.abs(seen), seen * np.sign(y))", "np.abs(seen), np.abs(seen))"),
     "overflow-takes-any-number": _judge("(beyond > FORMATS[own].largest)", "(beyond >= 0)"),
     "overflow-of-infinite-operands": _judge(" or not all(_finite(array).all() for array in arrays):", ":"),
-    "nan-equals-infinity": _judge(_DIFFER, "    if found := differing((special(y) > 0) != (special(seen) > 0)):"),
+    "nan-equals-infinity": _judge(_DIFFER, "    if found := differing((special_kind(y) > 0) != (special_kind(seen) > 0)):"),
     "infinities-equal": _difference("3 * np.isneginf(part)", "2 * np.isneginf(part)"),
     "nan-in-the-imaginary-part": _difference("for part in _parts(values)]", "for part in _parts(values)[:1]]"),
     "special-values-have-errors": _judge("    finite = np.isfinite(y)\n", "    finite = np.ones(y.shape, bool)\n"),
@@ -280,7 +280,7 @@ MUTANTS = {
     "signed-zero-not-heard": _judge("if part.signed_zero and", "if False and"),
     "signed-zero-always": _judge("if part.signed_zero and (", "if ("),
     "sign-of-the-real-part": _difference(
-        "    parts = _parts(error_bound.wide(array))\n", "    parts = _parts(error_bound.wide(array))[:1]\n"
+        "    parts = _parts(error_bound.widened(array))\n", "    parts = _parts(error_bound.widened(array))[:1]\n"
     ),
     # Dtypes
     "dtype-forgotten": _difference("return None if name == expected else", "return None and"),
@@ -289,18 +289,18 @@ MUTANTS = {
     ),
     "dtype-of-a-shape-forgotten": _judge(' or difference.dtype(dtype, observation.dtypes["output"])\n', "\n"),
     "integers-as-floats": _judge(
-        "found = differing(expected != got)", "found = differing(error_bound.wide(expected) != error_bound.wide(got))"
+        "found = differing(expected != got)", "found = differing(error_bound.widened(expected) != error_bound.widened(got))"
     ),
     "integers-wrap-in-a-byte": _judge(
         "found = differing(expected != got)", "found = differing(expected.astype('i1') != got.astype('i1'))"
     ),
     "complex-by-real-part": _judge(
-        "y, seen = error_bound.wide(expected), error_bound.wide(got)",
-        "y, seen = error_bound.wide(expected).real, error_bound.wide(got).real",
+        "y, seen = error_bound.widened(expected), error_bound.widened(got)",
+        "y, seen = error_bound.widened(expected).real, error_bound.widened(got).real",
     ),
     "complex-by-magnitude": _judge(
-        "y, seen = error_bound.wide(expected), error_bound.wide(got)",
-        "y, seen = abs(error_bound.wide(expected)), abs(error_bound.wide(got))",
+        "y, seen = error_bound.widened(expected), error_bound.widened(got)",
+        "y, seen = abs(error_bound.widened(expected)), abs(error_bound.widened(got))",
     ),
     "mode-not-heard": _judge("returned = context.result_dtypes.get(name, name)", "returned = name"),
     "mode-of-a-shape-not-heard": _judge(
@@ -321,7 +321,7 @@ MUTANTS = {
     "shape-by-rank": _difference("    if got.shape == expected:\n", "    if got.ndim == len(expected):\n"),
     "shape-of-a-shape-forgotten": _judge("difference.shape(expectation.shape, got) or", ""),
     "layout-of-constants": _difference(" or _is_constant(expected):", ":"),
-    "layout-of-nan": _difference("error_bound.wide(other), equal_nan=True)", "error_bound.wide(other))"),
+    "layout-of-nan": _difference("error_bound.widened(other), equal_nan=True)", "error_bound.widened(other))"),
     "layout-not-looked-for": _difference("    for order in permutations(range(got.ndim)):", "    for order in ():"),
     "layout-in-part": _difference("and _equal(moved, expected):", "and (moved == expected).mean() > 0.5:"),
     "layout-by-shape": _difference("and _equal(moved, expected):", "and moved is not got:"),
@@ -419,7 +419,7 @@ MUTANTS = {
     "nothing-run-ends-with-0": _run(
         "target.info.failed is not None or not target.has_executed", "target.info.failed is not None"
     ),
-    "crash-ends-with-0": _run("fails(verdict, fail_on)", 'verdict.verdict == "disagree"'),
+    "crash-ends-with-0": _run("counts_as_failure(verdict, fail_on)", 'verdict.verdict == "disagree"'),
     "stale-is-not-strict": _run("(strict_known and is_stale)", "False"),
     "always-strict": _run("(strict_known and is_stale)", "is_stale"),
     "unsupported-is-executed": _run('not in ("unsupported", "not-run") for verdict', '!= "not-run" for verdict'),
@@ -431,10 +431,10 @@ MUTANTS = {
     "ledger-hides-another-verdict": _ledger(
         "        if verdict.verdict != self.verdict:\n            return False\n", ""
     ),
-    "ledger-hides-another-case": _ledger("not any(matches(pattern, case.id) for pattern in self.cases)", "False"),
+    "ledger-hides-another-case": _ledger("not any(matches_pattern(pattern, case.id) for pattern in self.cases)", "False"),
     "ledger-hides-another-call": _ledger("not self.calls.wanted or self.calls.holds(features_of(case))", "True"),
     "ledger-asks-every-call": _ledger("not self.calls.wanted or ", ""),
-    "ledger-hides-another-target": _ledger("any(matches(pattern, target.surface) for pattern in self.targets)", "True"),
+    "ledger-hides-another-target": _ledger("any(matches_pattern(pattern, target.surface) for pattern in self.targets)", "True"),
     "ledger-hides-another-version": _ledger("and _is_version(self.versions, target.version)", ""),
     "ledger-hides-under-any-condition": _ledger("and _holds(self.when, target, flags)", ""),
     "ledger-hides-under-one-condition": _ledger(

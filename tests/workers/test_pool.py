@@ -19,9 +19,9 @@ import pytest
 from conv_conformance.running.runner import Runner
 from conv_conformance.workers import wire
 from conv_conformance.workers.limits import Limits, Terms
-from conv_conformance.workers.plan import smoke
+from conv_conformance.workers.plan import smoke_call
 from conv_conformance.workers.pool import observe
-from conv_conformance.workers.process import Event, Failed, Ready, Seen, Watch, Worker, _path
+from conv_conformance.workers.process import CallSeen, Event, TargetFailed, TargetReady, Watch, Worker, _path
 from conv_conformance.workers.targets import resolve
 
 from ..support import zoo
@@ -62,8 +62,8 @@ def test_deaths_are_capped() -> None:
     assert LIMITS.deaths == 25
     terms = Terms(limits=replace(LIMITS, deaths=3))
     calls = [wire.pack_call(number, CASES[0].call) for number in range(8)]
-    events = list(observe(terms, zoo.miniature("dies_of_everything"), smoke(), calls))
-    seen = {event.number: event.observation for event in events if isinstance(event, Seen)}
+    events = list(observe(terms, zoo.miniature("dies_of_everything"), smoke_call(), calls))
+    seen = {event.number: event.observation for event in events if isinstance(event, CallSeen)}
     assert sorted(seen) == list(range(8))
     assert Counter(observation.outcome for observation in seen.values()) == {"crash": 3, "not-run": 5}
     assert seen[7].message == "the target died 3 times; the rest was not run"
@@ -164,7 +164,7 @@ def test_first_device_error_of_all_stops_the_target(notes: Path) -> None:
     """A target whose smoke call fails could not run at all."""
     marked = wire.pack_call(-1, CASES[1].call)  # type: ignore[arg-type]
     events = list(observe(Terms(limits=LIMITS), zoo.miniature("Device", "@gpu"), marked, []))
-    assert [type(event) for event in events] == [Failed]
+    assert [type(event) for event in events] == [TargetFailed]
 
 
 @pytest.mark.parametrize(
@@ -181,8 +181,8 @@ def test_first_device_error_of_all_stops_the_target(notes: Path) -> None:
 def test_adapter_that_cannot_be_made(tmp_path: Path, text: str, is_fault: bool, says: str) -> None:
     """A missing framework is the machine's doing, any other error while an adapter is made its own fault."""
     (tmp_path / "adapter.py").write_text(text)
-    [event] = observe(Terms(limits=LIMITS), resolve(f"{tmp_path}/adapter.py:Backend"), smoke(), [])
-    assert isinstance(event, Failed)
+    [event] = observe(Terms(limits=LIMITS), resolve(f"{tmp_path}/adapter.py:Backend"), smoke_call(), [])
+    assert isinstance(event, TargetFailed)
     assert (event.is_fault, says in event.reason) == (is_fault, True), event.reason
 
 
@@ -253,8 +253,8 @@ def test_words_of_a_call_that_raises_or_ends_the_process(tmp_path: Path) -> None
     planes = [call_of("conv", [[[[1.0]] * 5]], [[[[1.0]]] * taps]) for taps in (1, 2, 3, 4, 5)]
     for plane in planes:
         calls = [wire.pack_call(number, each) for number, each in enumerate([planes[0], plane])]
-        seen = observe(Terms(limits=LIMITS), adapter, smoke(), calls)
-        found = {each.number: each.observation for each in seen if isinstance(each, Seen)}
+        seen = observe(Terms(limits=LIMITS), adapter, smoke_call(), calls)
+        found = {each.number: each.observation for each in seen if isinstance(each, CallSeen)}
         assert found[0].call == "f(input)"
         said.append((found[1].outcome, found[1].call))
     ended = [("crash", "exit f(input)"), ("crash", ""), ("crash", "")]
@@ -283,8 +283,8 @@ def test_audit_tells_untrue_limits_from_true_ones(tmp_path: Path) -> None:
 
 def test_worker_that_cannot_be_started_is_no_fault_of_ours() -> None:
     """A command that is not there leaves the target unable to run, and nothing behind."""
-    [event] = observe(Terms(limits=LIMITS), resolve("cmd:no-such-program worker.js"), smoke(), [])
-    assert isinstance(event, Failed)
+    [event] = observe(Terms(limits=LIMITS), resolve("cmd:no-such-program worker.js"), smoke_call(), [])
+    assert isinstance(event, TargetFailed)
     assert (event.is_fault, event.reason.split(":")[0]) == (False, "its worker cannot be started")
 
 
@@ -305,7 +305,7 @@ def stranger(tmp_path: Path, body: str, timeout: float = 5.0) -> list[Event]:
     (tmp_path / "stranger.py").write_text(STRANGER + body)
     calls = [wire.pack_call(number, CASES[0].call) for number in range(3)]
     adapter = resolve(f"cmd:{sys.executable} {tmp_path}/stranger.py")
-    return list(observe(Terms(limits=Limits(timeout=timeout, grace=0.2)), adapter, smoke(), calls))
+    return list(observe(Terms(limits=Limits(timeout=timeout, grace=0.2)), adapter, smoke_call(), calls))
 
 
 @pytest.mark.parametrize(
@@ -323,10 +323,10 @@ def stranger(tmp_path: Path, body: str, timeout: float = 5.0) -> list[Event]:
 def test_every_call_is_answered(tmp_path: Path, body: str, workers: int) -> None:
     """What counts is that each call is answered: by how many workers, and how they end, does not."""
     first, *others = stranger(tmp_path, body, timeout=1.0)
-    assert isinstance(first, Ready)
-    seen = [(event.number, event.observation.outcome) for event in others if isinstance(event, Seen)]
+    assert isinstance(first, TargetReady)
+    seen = [(event.number, event.observation.outcome) for event in others if isinstance(event, CallSeen)]
     assert seen == [(0, "unsupported"), (1, "unsupported"), (2, "unsupported")]
-    assert len({event.observation.message for event in others if isinstance(event, Seen)}) == workers
+    assert len({event.observation.message for event in others if isinstance(event, CallSeen)}) == workers
 
 
 @pytest.mark.parametrize(
@@ -355,7 +355,7 @@ def test_every_call_is_answered(tmp_path: Path, body: str, workers: int) -> None
 def test_worker_that_never_runs_is_said_to(tmp_path: Path, body: str, is_fault: bool, says: str) -> None:
     """A worker that does not come as far as its smoke call leaves the target unable to run, and says why."""
     [event] = stranger(tmp_path, body, timeout=0.5)
-    assert isinstance(event, Failed)
+    assert isinstance(event, TargetFailed)
     assert (event.is_fault, says in event.reason) == (is_fault, True), event.reason
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...core import Plain
 from .expectations import ID
-from .reader import Reader, Wrong, mapping, sequence, text
+from .reader import Reader, WrongNode, as_mapping, as_text, sequence
 from .yaml_tree import Mapping as Tree
 from .yaml_tree import Node
 
@@ -31,48 +31,48 @@ _EMPTY: dict[str, Any] = {"clauses": (), "catches": (), "references": ()}
 
 def read_id(node: Node) -> str:
     """Return an id: words in kebab-case, with dots between."""
-    found = text(node)
+    found = as_text(node)
     if not ID.fullmatch(found):
-        raise Wrong(node, f"{found!r} is no id", "dotted kebab-case, such as conv1d.valid.window-slides")
+        raise WrongNode(node, f"{found!r} is no id", "dotted kebab-case, such as conv1d.valid.window-slides")
     return found
 
 
 def _title(_: Reader, node: Node) -> str:
-    title = text(node)
+    title = as_text(node)
     if "\n" in title:
-        raise Wrong(node, "a title of several lines", "one sentence; the rest belongs under why")
+        raise WrongNode(node, "a title of several lines", "one sentence; the rest belongs under why")
     return title
 
 
 def _clauses(_: Reader, node: Node) -> tuple[str, ...]:
-    clauses = tuple(text(item) for item in sequence(node))
+    clauses = tuple(as_text(item) for item in sequence(node))
     if not 1 <= len(clauses) <= CLAUSES:
-        raise Wrong(node, f"{len(clauses)} clauses", f"1 to {CLAUSES}")
+        raise WrongNode(node, f"{len(clauses)} clauses", f"1 to {CLAUSES}")
     return _once(node, clauses)
 
 
 def _catches(_: Reader, node: Node) -> tuple[str, ...]:
-    return _once(node, tuple(text(item) for item in sequence(node)))
+    return _once(node, tuple(as_text(item) for item in sequence(node)))
 
 
 def _once(node: Node, words: tuple[str, ...]) -> tuple[str, ...]:
     for name in words:
         if words.count(name) > 1:
-            raise Wrong(node, f"{name} twice")
+            raise WrongNode(node, f"{name} twice")
     return words
 
 
 def read_references(reader: Reader, node: Node) -> tuple[tuple[str, str], ...]:
     """Return links and what they say."""
-    return tuple(_reference(reader, mapping(item)) for item in sequence(node))
+    return tuple(_reference(reader, as_mapping(item)) for item in sequence(node))
 
 
 def _reference(reader: Reader, entry: Tree) -> tuple[str, str]:
     reader.keys(entry, ("link", "says"), ["link"])
-    link = text(entry.entries["link"]) if "link" in entry.entries else ""
+    link = as_text(entry.entries["link"]) if "link" in entry.entries else ""
     if link and not link.startswith(("https://", "http://")):
         reader.note(entry.entries["link"], f"{link!r} is no link", "https://…")
-    return link, text(entry.entries["says"]) if "says" in entry.entries else ""
+    return link, as_text(entry.entries["says"]) if "says" in entry.entries else ""
 
 
 _ABOUT: dict[str, Any] = {
@@ -80,8 +80,8 @@ _ABOUT: dict[str, Any] = {
     "title": _title,
     "clauses": _clauses,
     "catches": _catches,
-    "why": lambda _, node: text(node),
+    "why": lambda _, node: as_text(node),
     "references": read_references,
-    "since": lambda _, node: text(node),
+    "since": lambda _, node: as_text(node),
     "superseded_by": lambda _, node: read_id(node),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from ...core import FORMATS, PARTS
+from ...core import COMPLEX_PARTS, FORMATS
 from .numbers import Number, Unfit, fit
 
 
@@ -56,7 +56,7 @@ def recast(spec: Spec, dtype: str) -> Spec:
     elif "lcg" in spec:
         for bound in (spec["low"], spec["high"]):
             converted(bound, dtype)
-    elif "normal" in spec and PARTS.get(dtype, dtype) not in FORMATS:
+    elif "normal" in spec and COMPLEX_PARTS.get(dtype, dtype) not in FORMATS:
         raise Unfit(f"normal numbers are no {dtype}", "use lcg")
     return again
 
@@ -69,7 +69,7 @@ def converted(value: Number, dtype: str) -> Number:
         Unfit: if the dtype cannot hold it.
 
     """
-    if isinstance(value, complex) and dtype not in PARTS:
+    if isinstance(value, complex) and dtype not in COMPLEX_PARTS:
         value = value.real
     if isinstance(value, int) and dtype in FORMATS:
         value = float(value)

@@ -6,11 +6,11 @@ import math
 import re
 from fractions import Fraction
 
-from ...core import FORMATS, INTEGERS, MODULUS, PARTS
+from ...core import COMPLEX_PARTS, FORMATS, INTEGERS, MODULUS
 from . import numbers
 from .array_specs import Spec
 from .numbers import Number, Real, Unfit
-from .reader import Reader, Wrong, integer, integers, mapping, said, word
+from .reader import Reader, WrongNode, as_mapping, integer, integers, said, word
 from .yaml_tree import Mapping, Node, Scalar, Sequence
 
 #: How many elements an array may have.
@@ -41,11 +41,11 @@ def _read(reader: Reader, node: Node, dtype: str) -> Spec | None:
     if isinstance(node, Sequence):
         return _literal(reader, node, dtype)
     if not isinstance(node, Mapping):
-        raise Wrong(node, f"expected an array, not {said(node)}", "a nested list, or a mapping with shape")
+        raise WrongNode(node, f"expected an array, not {said(node)}", "a nested list, or a mapping with shape")
     reader.keys(node, ("shape", *_FORMS), ["shape"])
     forms = [key for key in _FORMS if key in node.entries]
     if len(forms) != 1:
-        raise Wrong(node, "an array needs exactly one of values, fill, one_hot, identity, generate")
+        raise WrongNode(node, "an array needs exactly one of values, fill, one_hot, identity, generate")
     if "shape" not in node.entries:
         return None
     shape = read_shape(node.entries["shape"])
@@ -56,9 +56,9 @@ def read_shape(node: Node) -> tuple[int, ...]:
     """Return the sizes of an array."""
     shape = integers(node)
     if any(size < 0 for size in shape):
-        raise Wrong(node, "a negative size")
+        raise WrongNode(node, "a negative size")
     if math.prod(shape) > ELEMENTS:
-        raise Wrong(node, f"an array of {math.prod(shape)} elements", f"at most {ELEMENTS}")
+        raise WrongNode(node, f"an array of {math.prod(shape)} elements", f"at most {ELEMENTS}")
     return shape
 
 
@@ -70,10 +70,10 @@ def _literal(reader: Reader, node: Sequence, dtype: str) -> Spec | None:
         inner: list[Node] = []
         for item in level:
             if not isinstance(item, Sequence) or len(item.items) != size:
-                raise Wrong(item, f"ragged: {_sized(item)} where the first has {size}", "rows have equal lengths")
+                raise WrongNode(item, f"ragged: {_sized(item)} where the first has {size}", "rows have equal lengths")
             inner += item.items
         if not inner:
-            raise Wrong(level[0], "an empty list has no shape", "write {shape: [...], values: []}")
+            raise WrongNode(level[0], "an empty list has no shape", "write {shape: [...], values: []}")
         shape.append(size)
         level = inner
     values = _numbers(reader, level, dtype)
@@ -86,9 +86,11 @@ def _sized(node: Node) -> str:
 
 def _values(reader: Reader, node: Node, shape: tuple[int, ...], dtype: str) -> Spec | None:
     if not isinstance(node, Sequence):
-        raise Wrong(node, f"expected a flat list of numbers, not {said(node)}")
+        raise WrongNode(node, f"expected a flat list of numbers, not {said(node)}")
     if len(node.items) != math.prod(shape):
-        raise Wrong(node, f"{len(node.items)} values for {math.prod(shape)} elements", f"the shape is {list(shape)}")
+        raise WrongNode(
+            node, f"{len(node.items)} values for {math.prod(shape)} elements", f"the shape is {list(shape)}"
+        )
     values = _numbers(reader, node.items, dtype)
     return None if values is None else {"shape": shape, "values": values}
 
@@ -109,31 +111,31 @@ _SEEN: dict[str, dict[tuple[str, bool], Number]] = {}
 def _number(node: Node, dtype: str) -> Number:
     if isinstance(node, Mapping):
         return _complex(node, dtype)
-    if dtype in PARTS:
-        return complex(_real(node, PARTS[dtype]), 0.0)
+    if dtype in COMPLEX_PARTS:
+        return complex(_real(node, COMPLEX_PARTS[dtype]), 0.0)
     return _real(node, dtype)
 
 
 def _real(node: Node, dtype: str) -> Real:
     if not isinstance(node, Scalar):
-        raise Wrong(node, f"expected a number, not {said(node)}", "rows have equal depth")
+        raise WrongNode(node, f"expected a number, not {said(node)}", "rows have equal depth")
     if node.is_plain == node.text.lower().lstrip("-").startswith("0x"):
-        raise Wrong(node, f"expected a number, not the text {node.text!r}", "hex floats alone stand in quotes")
+        raise WrongNode(node, f"expected a number, not the text {node.text!r}", "hex floats alone stand in quotes")
     try:
         value = numbers.read(node.text, dtype)
     except Unfit as unfit:
-        raise Wrong(node, unfit.message, unfit.hint) from None
+        raise WrongNode(node, unfit.message, unfit.hint) from None
     if len(seen := _SEEN.setdefault(dtype, {})) < 2**16:
         seen[node.text, node.is_plain] = value
     return value
 
 
 def _complex(node: Mapping, dtype: str) -> complex:
-    if dtype not in PARTS:
-        raise Wrong(node, f"a complex number where the dtype is {dtype}" if "re" in node.keys else "not a number")
+    if dtype not in COMPLEX_PARTS:
+        raise WrongNode(node, f"a complex number where the dtype is {dtype}" if "re" in node.keys else "not a number")
     if set(node.entries) != {"re", "im"}:
-        raise Wrong(node, "a complex number is {re: ..., im: ...}")
-    return complex(*(_real(node.entries[part], PARTS[dtype]) for part in ("re", "im")))
+        raise WrongNode(node, "a complex number is {re: ..., im: ...}")
+    return complex(*(_real(node.entries[part], COMPLEX_PARTS[dtype]) for part in ("re", "im")))
 
 
 def _fill(_: Reader, node: Node, shape: tuple[int, ...], dtype: str) -> Spec:
@@ -143,22 +145,24 @@ def _fill(_: Reader, node: Node, shape: tuple[int, ...], dtype: str) -> Spec:
 def _one_hot(_: Reader, node: Node, shape: tuple[int, ...], __: str) -> Spec:
     index = integers(node)
     if len(index) != len(shape) or not all(0 <= i < size for i, size in zip(index, shape, strict=False)):
-        raise Wrong(node, f"{list(index)} is not an index into {list(shape)}", "one entry for each axis, from 0")
+        raise WrongNode(node, f"{list(index)} is not an index into {list(shape)}", "one entry for each axis, from 0")
     return {"shape": shape, "one_hot": index}
 
 
 def _identity(_: Reader, node: Node, shape: tuple[int, ...], __: str) -> Spec:
     tap = integer(node)
     if len(shape) < 3 or tap < 0:
-        raise Wrong(node, f"no tap {tap} of a kernel of {len(shape)} axes", "one number for all spatial axes, from 0")
+        raise WrongNode(
+            node, f"no tap {tap} of a kernel of {len(shape)} axes", "one number for all spatial axes, from 0"
+        )
     return {"shape": shape, "identity": tap}
 
 
 def _generate(reader: Reader, node: Node, shape: tuple[int, ...], dtype: str) -> Spec | None:
-    rule = mapping(node)
+    rule = as_mapping(node)
     forms = [form for form in ("lcg", "normal") if form in rule.entries]
     if len(forms) != 1:
-        raise Wrong(node, "a generator is either lcg or normal")
+        raise WrongNode(node, "a generator is either lcg or normal")
     noted = len(reader.problems)
     if forms == ["lcg"]:
         reader.keys(rule, ("lcg", "low", "high", "density"), ["low", "high"])
@@ -170,7 +174,7 @@ def _generate(reader: Reader, node: Node, shape: tuple[int, ...], dtype: str) ->
 def _lcg(rule: Mapping, dtype: str) -> Spec:
     low, high = (_bound(rule.entries[key], dtype) for key in ("low", "high"))
     if high < low or high - low >= 2**32:
-        raise Wrong(rule.entries["high"], f"no range from {low} to {high}", "low <= high < low + 2**32")
+        raise WrongNode(rule.entries["high"], f"no range from {low} to {high}", "low <= high < low + 2**32")
     spec: Spec = {"lcg": _seed(rule.entries["lcg"]), "low": low, "high": high}
     if "density" in rule.entries:
         spec["density"] = _density(rule.entries["density"])
@@ -179,20 +183,20 @@ def _lcg(rule: Mapping, dtype: str) -> Spec:
 
 def _bound(node: Node, dtype: str) -> int:
     value = integer(node)
-    real = PARTS.get(dtype, dtype)
+    real = COMPLEX_PARTS.get(dtype, dtype)
     try:
         numbers.from_integer(value, real)
     except Unfit as unfit:
-        raise Wrong(node, unfit.message, unfit.hint) from None
+        raise WrongNode(node, unfit.message, unfit.hint) from None
     if real not in INTEGERS and abs(value) > 2 ** FORMATS[real].bits:
-        raise Wrong(node, f"not every integer up to {value} is a {real}", f"at most 2**{FORMATS[real].bits}")
+        raise WrongNode(node, f"not every integer up to {value} is a {real}", f"at most 2**{FORMATS[real].bits}")
     return value
 
 
 def _seed(node: Node) -> int:
     seed = integer(node)
     if not 1 <= seed < MODULUS:
-        raise Wrong(node, f"seed {seed}", "1 to 2**31 - 2")
+        raise WrongNode(node, f"seed {seed}", "1 to 2**31 - 2")
     return seed
 
 
@@ -202,20 +206,20 @@ def _density(node: Node) -> tuple[int, int] | str:
 
 def _ratio(node: Node) -> tuple[int, int]:
     if not isinstance(node, Scalar) or not re.fullmatch(r"0\.\d{1,9}|1|1\.0", node.text) or not float(node.text):
-        raise Wrong(node, f"density {said(node)}", f"a decimal above 0, at most 1, or {FIT}")
+        raise WrongNode(node, f"density {said(node)}", f"a decimal above 0, at most 1, or {FIT}")
     ratio = Fraction(node.text)
     return ratio.numerator, ratio.denominator
 
 
 def _normal(rule: Mapping, dtype: str) -> Spec:
-    real = PARTS.get(dtype, dtype)
+    real = COMPLEX_PARTS.get(dtype, dtype)
     if real in INTEGERS:
-        raise Wrong(rule, f"normal numbers are no {dtype}", "use lcg")
+        raise WrongNode(rule, f"normal numbers are no {dtype}", "use lcg")
     scale = float(_real(rule.entries["scale"], "float64"))
     if not 0 < scale < math.inf or math.frexp(scale)[0] != 0.5:
-        raise Wrong(rule.entries["scale"], f"scale {said(rule.entries['scale'])}", "a power of two, such as 0.25")
+        raise WrongNode(rule.entries["scale"], f"scale {said(rule.entries['scale'])}", "a power of two, such as 0.25")
     if not 2.0**-900 < 6 * scale <= FORMATS[real].largest:
-        raise Wrong(rule.entries["scale"], f"numbers up to {6 * scale} are beyond {real}")
+        raise WrongNode(rule.entries["scale"], f"numbers up to {6 * scale} are beyond {real}")
     spec: Spec = {"normal": _seed(rule.entries["normal"]), "scale": scale}
     if "sign" in rule.entries:
         spec["sign"] = word(rule.entries["sign"], ("positive",), "sign")
@@ -231,9 +235,9 @@ def _normal(rule: Mapping, dtype: str) -> Spec:
 def _spread(node: Node, scale: float, dtype: str) -> int:
     spread = integer(node)
     if not 0 < spread <= 400:
-        raise Wrong(node, f"spread {spread}", "1 to 400: numbers times 2**-spread to 2**spread")
+        raise WrongNode(node, f"spread {spread}", "1 to 400: numbers times 2**-spread to 2**spread")
     if 6 * scale * 2.0**spread > FORMATS[dtype].largest or scale * 2.0**-spread < 2.0**-900:
-        raise Wrong(node, f"numbers up to {6 * scale} * 2**{spread} are beyond {dtype}")
+        raise WrongNode(node, f"numbers up to {6 * scale} * 2**{spread} are beyond {dtype}")
     return spread
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from ...core import ARRAYS, OPS, PADDING_MODES, PADDINGS, STORAGES, TARGET, VARIATIONS, Plain, dtypes
 from .array_specs import Spec
 from .arrays import read_array
-from .reader import Reader, Wrong, any_word, integer, integers, mapping, said, sequence, word
+from .reader import Reader, WrongNode, any_word, as_mapping, integer, integers, said, sequence, word
 from .yaml_tree import Mapping as Tree
 from .yaml_tree import Node, Scalar, Sequence
 
@@ -34,7 +34,9 @@ def _pairs(node: Node) -> int | tuple[tuple[int, int], ...]:
 
 def _pair(node: Node) -> tuple[int, int]:
     if not isinstance(node, Sequence) or len(node.items) != 2:
-        raise Wrong(node, f"expected [low, high], not {said(node)}", "one pair for each spatial axis, such as [[1, 1]]")
+        raise WrongNode(
+            node, f"expected [low, high], not {said(node)}", "one pair for each spatial axis, such as [[1, 1]]"
+        )
     low, high = integers(node)
     return low, high
 
@@ -63,19 +65,19 @@ def _dtypes(node: Tree) -> dict[str, str]:
         word(key, known, "array"): word(node.entries[name], dtypes.DTYPES, "dtype") for name, key in node.keys.items()
     }
     if "input" not in names:
-        raise Wrong(node, "no dtype of the input", "the others follow it")
+        raise WrongNode(node, "no dtype of the input", "the others follow it")
     return names
 
 
 def _layout(node: Node) -> dict[str, str]:
     known = (*ARRAYS[:4], "output")
-    entries = mapping(node)
+    entries = as_mapping(node)
     return {word(key, known, "layout"): _letters(entries.entries[name]) for name, key in entries.keys.items()}
 
 
 def _letters(node: Node) -> str:
     if not isinstance(node, Scalar) or not set(node.text) <= set("NDHWCIOM") or len(set(node.text)) != len(node.text):
-        raise Wrong(node, f"{said(node)} is not a layout", "one letter for each axis, such as NWC or WIO")
+        raise WrongNode(node, f"{said(node)} is not a layout", "one letter for each axis, such as NWC or WIO")
     return node.text
 
 
@@ -88,17 +90,17 @@ def _storage(node: Node) -> dict[str, str]:
 def _stored(node: Node) -> str:
     if isinstance(node, Tree):
         if set(node.entries) != {"broadcast"}:
-            raise Wrong(node, "expected a storage", "a word, or {broadcast: N} with the letter of an axis")
+            raise WrongNode(node, "expected a storage", "a word, or {broadcast: N} with the letter of an axis")
         return f"broadcast:{word(node.entries['broadcast'], 'NDHWCIOM', 'axis')}"
     if word(node, STORAGES, "storage") == "broadcast":
-        raise Wrong(node, "broadcast along which axis?", "write {broadcast: N}")
+        raise WrongNode(node, "broadcast along which axis?", "write {broadcast: N}")
     return word(node, STORAGES, "storage")
 
 
 def _before(node: Node) -> int | tuple[tuple[int, int], ...]:
-    entries = mapping(node).entries
+    entries = as_mapping(node).entries
     if set(entries) != {"pad"}:
-        raise Wrong(node, "expected {pad: [[low, high], ...]}")
+        raise WrongNode(node, "expected {pad: [[low, high], ...]}")
     return _pairs(entries["pad"])
 
 
@@ -112,11 +114,11 @@ def _varied(node: Node) -> dict[str, int]:
     if isinstance(node, Tree) and set(node.entries) == {"threads"}:
         threads = integer(node.entries["threads"])
         if not 1 <= threads <= 64:
-            raise Wrong(node.entries["threads"], f"{threads} threads", "1 to 64")
+            raise WrongNode(node.entries["threads"], f"{threads} threads", "1 to 64")
         return {"threads": threads}
     name = word(node, VARIATIONS, "variation")
     if name == "threads":
-        raise Wrong(node, "how many threads?", "write {threads: 4}")
+        raise WrongNode(node, "how many threads?", "write {threads: 4}")
     return {name: 1}
 
 
@@ -193,18 +195,18 @@ def checked_layout(call: Plain, at: Node) -> dict[str, str]:
         if name == TARGET:
             continue
         if name not in layout:
-            raise Wrong(at, f"no layout of the {name}", f"such as {wanted}")
+            raise WrongNode(at, f"no layout of the {name}", f"such as {wanted}")
         if sorted(layout[name]) != sorted(wanted):
-            raise Wrong(at, f"{layout[name]} is no layout of the {name} here", f"an order of {wanted}")
+            raise WrongNode(at, f"{layout[name]} is no layout of the {name} here", f"an order of {wanted}")
     if surplus := layout.keys() - letters.keys() - {"output"}:
-        raise Wrong(at, f"a layout of {min(surplus)}, which {call['op']} does not have")
+        raise WrongNode(at, f"a layout of {min(surplus)}, which {call['op']} does not have")
     return layout
 
 
 def _check_before(call: Plain, node: Node) -> None:
     letters = SPATIAL[len(call["layout"]["input"]) - 3]
     if isinstance(pairs := call.get("before"), tuple) and len(pairs) != len(letters):
-        raise Wrong(node, f"{len(pairs)} pairs for {len(letters)} spatial axes", f"one for each of {letters}")
+        raise WrongNode(node, f"{len(pairs)} pairs for {len(letters)} spatial axes", f"one for each of {letters}")
 
 
 def _read_arrays(reader: Reader, nodes: Mapping[str, Node], call: Plain, at: Node, *, is_free: bool) -> None:

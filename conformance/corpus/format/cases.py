@@ -15,11 +15,11 @@ from .arrays import ELEMENTS
 from .calls import KEYS, read_call
 from .expectations import Subject, is_refusal, read_expectation
 from .gradients import with_gradients
-from .reader import Reader, mapping, sequence, text
+from .reader import Reader, as_mapping, as_text, sequence
 from .sweeps import read_sweep
 from .trainings import TRAINING, read_fit, read_training
 from .yaml_tree import Mapping as Tree
-from .yaml_tree import Node, Scalar, parse
+from .yaml_tree import Node, Scalar, parse_yaml
 
 #: A file as plain data: {"cases": [...], "sweeps": [...]}.
 Document: TypeAlias = dict[str, Any]
@@ -27,14 +27,14 @@ Document: TypeAlias = dict[str, Any]
 
 def read_file(content: bytes, path: str) -> tuple[Document, list[Problem]]:
     """Return what a case file holds, and everything wrong with it."""
-    root, problems = parse(content, path)
+    root, problems = parse_yaml(content, path)
     reader = Reader(path)
     document: Document = {"cases": [], "sweeps": []}
     if root is None and problems:
         return document, problems
     if root is None or (isinstance(root, Scalar) and not root.text):
         return document, [Problem(path=path, line=1, column=1, message="the file is empty", hint="about, cases")]
-    tree = reader.attempt(mapping, root)
+    tree = reader.attempt(as_mapping, root)
     if tree is not None:
         _read_root(reader, tree, document)
     return document, list(dict.fromkeys([*problems, *reader.problems]))
@@ -43,7 +43,7 @@ def read_file(content: bytes, path: str) -> tuple[Document, list[Problem]]:
 def _read_root(reader: Reader, tree: Tree, document: Document) -> None:
     reader.keys(tree, ("about", "defaults", "cases", "sweeps"), ["about"])
     if "about" in tree.entries:
-        reader.attempt(text, tree.entries["about"])
+        reader.attempt(as_text, tree.entries["about"])
     defaults = reader.attempt(_defaults, reader, tree) or {}
     if not {"cases", "sweeps"} & tree.entries.keys():
         reader.note(tree, "neither cases nor sweeps here")
@@ -65,14 +65,14 @@ def _items(reader: Reader, tree: Tree, key: str) -> list[Node]:
 def _defaults(reader: Reader, tree: Tree) -> dict[str, Node]:
     if "defaults" not in tree.entries:
         return {}
-    defaults = mapping(tree.entries["defaults"])
+    defaults = as_mapping(tree.entries["defaults"])
     reader.keys(defaults, (*KEYS, "clauses", "catches", "references", "since"))
     return defaults.entries
 
 
 def read_case(reader: Reader, node: Node, defaults: dict[str, Node]) -> Plain | None:
     """Return one case as plain data; None where its call or its expectation is wrong."""
-    tree = mapping(node)
+    tree = as_mapping(node)
     nodes = {**defaults, **tree.entries}
     is_fit = isinstance(nodes.get("op"), Scalar) and nodes["op"].text == "fit"  # type: ignore[union-attr]
     reader.keys(tree, (*ABOUT, *KEYS, "expect", *(TRAINING if is_fit else ())), ["id", "title", "expect"])

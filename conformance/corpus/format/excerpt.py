@@ -5,9 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Mapping
 
-from .reader import mapping, sequence, text, written
+from .reader import as_mapping, as_text, sequence, written
 from .yaml_tree import Mapping as Tree
-from .yaml_tree import Node, Scalar, Sequence, parse
+from .yaml_tree import Node, Scalar, Sequence, parse_yaml
 
 WIDTH = 112
 #: An array with more elements than this is cut after the first few.
@@ -20,20 +20,22 @@ FIRST = ("op", "layout", "dtype", "input", "kernel", "depthwise_kernel", "pointw
 
 def read(content: bytes, path: str) -> tuple[str, dict[str, str]]:
     """Return what a file of cases is about, and the excerpts of its literal cases by their ids."""
-    root, _ = parse(content, path)
+    root, _ = parse_yaml(content, path)
     assert root is not None
-    tree = mapping(root)
-    defaults = mapping(tree.entries["defaults"]).entries if "defaults" in tree.entries else {}
+    tree = as_mapping(root)
+    defaults = as_mapping(tree.entries["defaults"]).entries if "defaults" in tree.entries else {}
     cases = sequence(tree.entries["cases"]) if "cases" in tree.entries else []
-    written_out = ({**defaults, **mapping(node).entries} for node in cases)
-    return text(tree.entries["about"]), {text(entries["id"]): "\n".join(_lines(entries)) for entries in written_out}
+    written_out = ({**defaults, **as_mapping(node).entries} for node in cases)
+    return as_text(tree.entries["about"]), {
+        as_text(entries["id"]): "\n".join(_lines(entries)) for entries in written_out
+    }
 
 
 def _lines(entries: Mapping[str, Node]) -> Iterator[str]:
     call = {key: node for key, node in entries.items() if key not in BESIDE}
     for key in sorted(call, key=lambda key: FIRST.index(key) if key in FIRST else len(FIRST)):
         yield _line(key, call[key], "")
-    yield from _expected(mapping(entries["expect"]))
+    yield from _expected(as_mapping(entries["expect"]))
 
 
 def _expected(expect: Tree) -> Iterator[str]:
@@ -42,7 +44,7 @@ def _expected(expect: Tree) -> Iterator[str]:
         return
     yield "expect:"
     yield "  any_of:"
-    for name, node in mapping(expect.entries["any_of"]).entries.items():
+    for name, node in as_mapping(expect.entries["any_of"]).entries.items():
         yield _line(name, node, "    ")
 
 

@@ -16,7 +16,7 @@ from . import geometry
 from .arrays import read_array, read_shape
 from .calls import KEYS, dtype_of, read_call
 from .gradients import GRADIENTS, SECOND_ORDER, Asked, read_gradients, read_none, read_second_order
-from .reader import Reader, Wrong, mapping, said, word, written
+from .reader import Reader, WrongNode, as_mapping, said, word, written
 from .yaml_tree import Mapping as Tree
 from .yaml_tree import Node, Scalar
 
@@ -59,12 +59,12 @@ def read_expectation(reader: Reader, node: Node, subject: Subject, *, is_alterna
 
 
 def _read(reader: Reader, node: Node, subject: Subject, *, is_alternative: bool) -> Plain | None:
-    entries = mapping(node)
+    entries = as_mapping(node)
     kinds = [kind for kind in KINDS if kind in entries.entries]
     known = KINDS[:-1] if is_alternative else KINDS
     reader.keys(entries, (*known, *BESIDE) if kinds == ["output"] else known)
     if len(kinds) != 1:
-        raise Wrong(node, "expect needs exactly one of output, shape, refusal, any_of")
+        raise WrongNode(node, "expect needs exactly one of output, shape, refusal, any_of")
     found = _READERS[kinds[0]](reader, entries.entries[kinds[0]], subject, is_alternative)
     if kinds == ["output"]:
         return _beside(reader, entries, subject, found)
@@ -74,7 +74,7 @@ def _read(reader: Reader, node: Node, subject: Subject, *, is_alternative: bool)
 def _output(reader: Reader, node: Node, subject: Subject, is_alternative: bool) -> Plain | None:
     if isinstance(node, Scalar) and node.text == "reference":
         if not geometry.is_generated(subject.call):
-            raise Wrong(node, "output: reference where every array is written out", "write the output out too")
+            raise WrongNode(node, "output: reference where every array is written out", "write the output out too")
         return {"kind": "output", "array": "reference"}
     spec = read_array(reader, node, subject.call["layout"]["output"], dtype_of(subject.call, "output"))
     if spec is None:
@@ -87,7 +87,7 @@ def _output(reader: Reader, node: Node, subject: Subject, is_alternative: bool) 
 def _shape(_: Reader, node: Node, subject: Subject, is_alternative: bool) -> Plain:
     shape = read_shape(node)
     if len(shape) != len(layout := subject.call["layout"]["output"]):
-        raise Wrong(node, f"a shape of {len(shape)} axes", f"the layout of the output is {layout}")
+        raise WrongNode(node, f"a shape of {len(shape)} axes", f"the layout of the output is {layout}")
     if not is_alternative:
         _check_shape(node, shape, subject)
     return {"kind": "shape", "shape": shape}
@@ -98,28 +98,28 @@ def _check_shape(node: Node, shape: tuple[int, ...], subject: Subject) -> None:
         return
     if shape != (right := geometry.shape_out(subject.settled)):
         layout = subject.call["layout"]["output"]
-        raise Wrong(node, f"an output of shape {list(shape)}", f"the shape rule gives {list(right)} ({layout})")
+        raise WrongNode(node, f"an output of shape {list(shape)}", f"the shape rule gives {list(right)} ({layout})")
 
 
 def _refusal(reader: Reader, node: Node, subject: Subject, _: bool) -> Plain | None:
-    entries = mapping(node)
+    entries = as_mapping(node)
     reader.keys(entries, ("twin",), ["twin"])
     if "twin" not in entries.entries:
         return None
     twin = entries.entries["twin"]
     if isinstance(twin, Scalar):
         if not ID.fullmatch(twin.text):
-            raise Wrong(twin, f"{said(twin)} is no id", "the id of a case, or changes of this call: {strides: 1}")
+            raise WrongNode(twin, f"{said(twin)} is no id", "the id of a case, or changes of this call: {strides: 1}")
         subject.twins.append((twin.text, twin.line, twin.column))
         return {"kind": "refusal", "name": twin.text, "twin": twin.text}
-    patched = _patched(reader, mapping(twin), subject.call)
+    patched = _patched(reader, as_mapping(twin), subject.call)
     return None if patched is None else {"kind": "refusal", "name": written(twin), "twin": patched}
 
 
 def _patched(reader: Reader, patch: Tree, call: Plain) -> Plain | None:
     reader.keys(patch, (*KEYS, GRADIENTS))
     if not patch.entries:
-        raise Wrong(patch, "a twin that changes nothing")
+        raise WrongNode(patch, "a twin that changes nothing")
     twin = read_call(reader, patch.entries, patch, base=call)
     if twin is None:
         return None
@@ -132,9 +132,9 @@ def _patched(reader: Reader, patch: Tree, call: Plain) -> Plain | None:
 
 
 def _any_of(reader: Reader, node: Node, subject: Subject, _: bool) -> Plain | None:
-    entries = mapping(node)
+    entries = as_mapping(node)
     if len(entries.entries) < 2:
-        raise Wrong(node, "fewer than two alternatives")
+        raise WrongNode(node, "fewer than two alternatives")
     found: dict[str, Any] = {}
     for name, key in entries.keys.items():
         if not NAME.fullmatch(name):

@@ -14,7 +14,7 @@ from . import geometry
 from .array_specs import Spec
 from .arrays import read_array
 from .calls import ALL, NONE, dtype_of, letters_of
-from .reader import Reader, Wrong, mapping, sequence, word
+from .reader import Reader, WrongNode, as_mapping, sequence, word
 from .yaml_tree import Mapping as Tree
 from .yaml_tree import Node, Scalar
 
@@ -43,12 +43,12 @@ class Asked(NamedTuple):
 
 def read_gradients(reader: Reader, node: Node, call: Plain) -> tuple[Asked, Plain] | None:
     """Return what is asked for beside an output, and the plain gradients by the names of arrays; None where it is wrong."""
-    entries = mapping(node)
+    entries = as_mapping(node)
     reader.keys(entries, (COTANGENT, *call["arrays"]), [COTANGENT])
     check_differentiable(node, call)
     names = tuple(name for name in call["arrays"] if name in entries.entries)
     if not names:
-        raise Wrong(node, "gradients of nothing", f"gradients of {', '.join(call['arrays'])} can be asked for")
+        raise WrongNode(node, "gradients of nothing", f"gradients of {', '.join(call['arrays'])} can be asked for")
     if COTANGENT not in entries.entries:
         return None
     cotangent = _cotangent(reader, entries.entries[COTANGENT], call)
@@ -65,20 +65,20 @@ def read_second_order(reader: Reader, node: Node, call: Plain, asked: Asked | No
 
     It is None where they are wrong, or the gradients beside them were.
     """
-    entries = mapping(node)
+    entries = as_mapping(node)
     if call["op"] == "separable_conv":
-        raise Wrong(node, "second_order of a separable_conv", "conv, depthwise_conv or conv_transpose")
+        raise WrongNode(node, "second_order of a separable_conv", "conv, depthwise_conv or conv_transpose")
     needed = ["input", "kernel", "expect"]
     reader.keys(entries, (*call["arrays"], "expect"), needed)
     if not {*needed} <= entries.entries.keys():
         return None
     present = [name for name in call["arrays"] if name in entries.entries]
     directions = {name: _shaped(reader, entries.entries[name], call, name) for name in present}
-    expected = mapping(entries.entries["expect"])
+    expected = as_mapping(entries.entries["expect"])
     reader.keys(expected, TWICE)
     names = tuple(name for name in TWICE if name in expected.entries)
     if not names:
-        raise Wrong(expected, "second_order of nothing", "by the cotangent, by the input, by the kernel")
+        raise WrongNode(expected, "second_order of nothing", "by the cotangent, by the input, by the kernel")
     found = {name: _gradient(reader, expected.entries[name], call, name) for name in names}
     if asked is None or None in (*directions.values(), *found.values()):
         return None
@@ -98,7 +98,7 @@ def read_asked(reader: Reader, tree: Tree, call: Plain) -> Plain | None:
     if cotangent is None:
         return None
     if "values" in cotangent or "one_hot" in cotangent:
-        raise Wrong(tree.entries[COTANGENT], "a cotangent of one shape alone", "generate or fill it")
+        raise WrongNode(tree.entries[COTANGENT], "a cotangent of one shape alone", "generate or fill it")
     return {**call, COTANGENT: cotangent, GRADIENTS: names}
 
 
@@ -117,9 +117,9 @@ def check_differentiable(node: Node, call: Plain) -> None:
     """Raise Wrong where a call has no gradients, or the format no words for them."""
     for name in (*call["arrays"], "output"):
         if (dtype := dtype_of(call, name)) not in FLOATS:
-            raise Wrong(node, f"gradients where {name} is {dtype}", "only real floating numbers have them")
+            raise WrongNode(node, f"gradients where {name} is {dtype}", "only real floating numbers have them")
     if "variation" in call:
-        raise Wrong(node, "gradients beside a variation", "a case of its own")
+        raise WrongNode(node, "gradients beside a variation", "a case of its own")
 
 
 def _cotangent(reader: Reader, node: Node, call: Plain) -> Spec | None:
@@ -127,7 +127,7 @@ def _cotangent(reader: Reader, node: Node, call: Plain) -> Spec | None:
     right = geometry.shape_out(geometry.settled(call))
     if spec is not None and spec["shape"] != right:
         message = f"a cotangent of shape {list(spec['shape'])}"
-        raise Wrong(node, message, f"it has that of the output, {list(right)} ({call['layout']['output']})")
+        raise WrongNode(node, message, f"it has that of the output, {list(right)} ({call['layout']['output']})")
     return spec
 
 
@@ -143,7 +143,7 @@ def _shaped(reader: Reader, node: Node, call: Plain, name: str) -> Spec | None:
     sizes = geometry.extents(call, name)
     right = tuple(sizes[letter] for letter in letters_of(call, name))
     if spec is not None and spec["shape"] != right:
-        raise Wrong(node, f"an array of shape {list(spec['shape'])}", f"it has that of {name}, {list(right)}")
+        raise WrongNode(node, f"an array of shape {list(spec['shape'])}", f"it has that of {name}, {list(right)}")
     return spec
 
 
@@ -153,7 +153,7 @@ def _check_written(nodes: dict[str, Node], found: Plain, call: Plain, sent: Iter
     for name, gradient in found.items():
         if gradient == REFERENCE:
             message = f"gradient of {name}: reference where every array is written out"
-            raise Wrong(nodes[name], message, "write the gradient out too")
+            raise WrongNode(nodes[name], message, "write the gradient out too")
 
 
 def with_gradients(reader: Reader, call: Plain, expect: Plain, asked: Iterable[Asked]) -> Plain:

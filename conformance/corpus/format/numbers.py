@@ -11,7 +11,7 @@ import re
 from fractions import Fraction
 from typing import TypeAlias
 
-from ...core import FORMATS, INTEGERS, PARTS, Format
+from ...core import COMPLEX_PARTS, FORMATS, INTEGERS, FloatFormat
 
 Real: TypeAlias = int | float
 Number: TypeAlias = int | float | complex
@@ -64,9 +64,9 @@ def fit(value: Number, dtype: str) -> Number:
         Unfit: if that dtype cannot hold it.
 
     """
-    if dtype in PARTS:
+    if dtype in COMPLEX_PARTS:
         whole = complex(value)
-        return complex(fit(whole.real, PARTS[dtype]), fit(whole.imag, PARTS[dtype]))
+        return complex(fit(whole.real, COMPLEX_PARTS[dtype]), fit(whole.imag, COMPLEX_PARTS[dtype]))
     if isinstance(value, complex):
         raise Unfit(f"{value} is complex", f"{dtype} is not")
     if isinstance(value, int):
@@ -146,13 +146,13 @@ def _hexadecimal(match: re.Match[str], dtype: str) -> float:
     return -rounded if sign else rounded
 
 
-def _scaled(value: float, form: Format) -> tuple[float, int]:
+def _scaled(value: float, form: FloatFormat) -> tuple[float, int]:
     """Return value / quantum and the quantum's exponent, the quantum being the distance of neighbours around it."""
     exponent = max(math.frexp(value)[1], form.min_exponent + 1) - form.bits
     return math.ldexp(value, -exponent), exponent
 
 
-def _round(value: Fraction, form: Format) -> float:
+def _round(value: Fraction, form: FloatFormat) -> float:
     if not value:
         return 0.0
     top = abs(value.numerator).bit_length() - value.denominator.bit_length()

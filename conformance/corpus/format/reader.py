@@ -16,7 +16,7 @@ _INTEGER = re.compile(r"0|-?[1-9]\d{0,9}")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
-class Wrong(Exception):
+class WrongNode(Exception):
     """A node that is not what its place in the format asks for."""
 
     def __init__(self, node: Node, message: str, hint: str = "") -> None:
@@ -41,7 +41,7 @@ class Reader:
         """Return what `read` returns; None, and a note, where the node is wrong."""
         try:
             return read(*args, **kwargs)
-        except Wrong as wrong:
+        except WrongNode as wrong:
             self.note(wrong.node, wrong.message, wrong.hint)
             return None
 
@@ -57,38 +57,38 @@ class Reader:
 def _hint(key: str, known: Collection[str]) -> str:
     if " " in key or not key.isidentifier():
         return "a text with a comma inside braces needs quotes"
-    return suggestion(key, known) or f"known: {listed(known)}"
+    return suggestion(key, known) or f"known: {word_list(known)}"
 
 
-def listed(words: Iterable[str]) -> str:
+def word_list(words: Iterable[str]) -> str:
     """Return words as a list for a reader."""
     return ", ".join(words)
 
 
-def mapping(node: Node) -> Mapping:
+def as_mapping(node: Node) -> Mapping:
     """Return the node if it is a mapping."""
     if not isinstance(node, Mapping):
-        raise Wrong(node, f"expected a mapping, not {said(node)}")
+        raise WrongNode(node, f"expected a mapping, not {said(node)}")
     return node
 
 
 def sequence(node: Node) -> list[Node]:
     """Return the items of the node if it is a list."""
     if not isinstance(node, Sequence):
-        raise Wrong(node, f"expected a list, not {said(node)}", "put it in brackets")
+        raise WrongNode(node, f"expected a list, not {said(node)}", "put it in brackets")
     return node.items
 
 
-def text(node: Node) -> str:
+def as_text(node: Node) -> str:
     """Return the text of a scalar that no reader of YAML takes for a number or a truth value."""
     if not isinstance(node, Scalar):
-        raise Wrong(node, f"expected a text, not {said(node)}")
+        raise WrongNode(node, f"expected a text, not {said(node)}")
     if node.is_plain and _LIKE_A_NUMBER.fullmatch(node.text):
-        raise Wrong(node, f"expected a text, not the number {node.text}", "quote it")
+        raise WrongNode(node, f"expected a text, not the number {node.text}", "quote it")
     if node.is_plain and node.text in TRUTHS:
-        raise Wrong(node, f"expected a text, not {node.text}", "quote it")
+        raise WrongNode(node, f"expected a text, not {node.text}", "quote it")
     if not node.text.strip():
-        raise Wrong(node, "an empty text", "write one, or leave the key out")
+        raise WrongNode(node, "an empty text", "write one, or leave the key out")
     return node.text.strip()
 
 
@@ -98,10 +98,10 @@ _LIKE_A_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?")
 def integer(node: Node) -> int:
     """Return a size or another whole number of at most ten digits."""
     if not isinstance(node, Scalar):
-        raise Wrong(node, f"expected an integer, not {said(node)}")
+        raise WrongNode(node, f"expected an integer, not {said(node)}")
     if not node.is_plain or not _INTEGER.fullmatch(node.text):
         hint = "remove the quotes" if not node.is_plain else "at most ten digits" if node.text.isdigit() else ""
-        raise Wrong(node, f"expected an integer, not {said(node)}", hint)
+        raise WrongNode(node, f"expected an integer, not {said(node)}", hint)
     return int(node.text)
 
 
@@ -113,17 +113,17 @@ def integers(node: Node) -> tuple[int, ...]:
 def word(node: Node, known: Collection[str], what: str) -> str:
     """Return one of the known words."""
     if not isinstance(node, Scalar):
-        raise Wrong(node, f"expected {what}, not {said(node)}", f"known: {listed(known)}")
+        raise WrongNode(node, f"expected {what}, not {said(node)}", f"known: {word_list(known)}")
     if node.text not in known:
-        hint = suggestion(node.text, known) or f"known: {listed(known)}"
-        raise Wrong(node, f"unknown {what} {node.text!r}", hint)
+        hint = suggestion(node.text, known) or f"known: {word_list(known)}"
+        raise WrongNode(node, f"unknown {what} {node.text!r}", hint)
     return node.text
 
 
 def any_word(node: Node, what: str) -> str:
     """Return a word, known or not."""
     if not isinstance(node, Scalar) or not _WORD.fullmatch(node.text):
-        raise Wrong(node, f"expected {what}, not {said(node)}", "a word")
+        raise WrongNode(node, f"expected {what}, not {said(node)}", "a word")
     return node.text
 
 

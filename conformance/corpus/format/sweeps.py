@@ -13,7 +13,7 @@ from ..sweeps.axes import BIAS, LENGTHS, SHAPES
 from .about import ABOUT, read_about
 from .calls import KEYS, READERS, SPATIAL, checked_layout, read_call
 from .gradients import read_asked
-from .reader import Reader, Wrong, integer, integers, mapping, sequence, word
+from .reader import Reader, WrongNode, as_mapping, integer, integers, sequence, word
 from .yaml_tree import Mapping as Tree
 from .yaml_tree import Node, Scalar, Sequence
 
@@ -32,7 +32,7 @@ def read_sweep(reader: Reader, node: Node, defaults: dict[str, Node]) -> Plain |
 
     `axes` is a list of (name, values, their texts in ids).
     """
-    tree = mapping(node)
+    tree = as_mapping(node)
     needed = ("id", "title", "base", "axes")
     reader.keys(tree, (*ABOUT, "tier", "base", "axes", "where", "strength", "draws"), needed)
     sweep = read_about(reader, tree, {**defaults, **tree.entries})
@@ -52,16 +52,16 @@ def _chosen(tree: Tree) -> dict[str, int]:
     """Return which combinations are taken: `strength` of a covering array or a number of `draws`; every one if neither."""
     found: dict[str, int] = {key: integer(tree.entries[key]) for key in ("strength", "draws") if key in tree.entries}
     if len(found) > 1:
-        raise Wrong(tree.entries["draws"], "strength and draws", "one of them, or neither for every combination")
+        raise WrongNode(tree.entries["draws"], "strength and draws", "one of them, or neither for every combination")
     if found.get("strength", STRENGTH) != STRENGTH:
-        raise Wrong(tree.entries["strength"], f"strength {found['strength']}", f"{STRENGTH}: every pair of values")
+        raise WrongNode(tree.entries["strength"], f"strength {found['strength']}", f"{STRENGTH}: every pair of values")
     if not 1 <= found.get("draws", 1) <= POINTS:
-        raise Wrong(tree.entries["draws"], f"{found['draws']} draws", f"1 to {POINTS}")
+        raise WrongNode(tree.entries["draws"], f"{found['draws']} draws", f"1 to {POINTS}")
     return found
 
 
 def _base(reader: Reader, node: Node, defaults: dict[str, Node]) -> Plain | None:
-    tree = mapping(node)
+    tree = as_mapping(node)
     reader.keys(tree, (*KEYS, COTANGENT, "gradients"))
     call = read_call(reader, {**defaults, **tree.entries}, node)
     if call is None or not {COTANGENT, "gradients"} & tree.entries.keys():
@@ -72,15 +72,15 @@ def _base(reader: Reader, node: Node, defaults: dict[str, Node]) -> Plain | None
 def _axes(
     reader: Reader, node: Node, base: Plain | None, is_chosen: bool
 ) -> list[tuple[str, list[Any], list[str]]] | None:
-    tree = mapping(node)
+    tree = as_mapping(node)
     reader.keys(tree, AXES)
     noted = len(reader.problems)
     axes = [(name, tree.entries[name]) for name in tree.entries if name in AXES]
     found = [(name, reader.attempt(_values, name, values, base)) for name, values in axes]
     if not found:
-        raise Wrong(node, "a sweep without an axis")
+        raise WrongNode(node, "a sweep without an axis")
     if not is_chosen and math.prod(len(values[0]) for _, values in found if values) > POINTS:
-        raise Wrong(node, f"more than {POINTS} points", "choose some by strength or draws")
+        raise WrongNode(node, f"more than {POINTS} points", "choose some by strength or draws")
     return [(name, *values) for name, values in found if values] if len(reader.problems) == noted else None
 
 
@@ -90,11 +90,11 @@ def _values(name: str, node: Node, base: Plain | None) -> tuple[list[Any], list[
         read = partial(_layout, base)
     items = sequence(node)
     if not items:
-        raise Wrong(node, f"no values of {name}")
+        raise WrongNode(node, f"no values of {name}")
     texts = [stored(item) if name == "storage" else label(item) for item in items]
     for item, text in zip(items, texts, strict=True):
         if texts.count(text) > 1:
-            raise Wrong(item, f"{name}={text} twice")
+            raise WrongNode(item, f"{name}={text} twice")
     return [read(item) for item in items], texts
 
 
@@ -105,7 +105,7 @@ def _layout(base: Plain, node: Node) -> dict[str, str]:
 def _size(node: Node) -> int | tuple[int, ...]:
     sizes = integers(node) if isinstance(node, Sequence) else (integer(node),)
     if any(size < 0 for size in sizes):
-        raise Wrong(node, "a negative size")
+        raise WrongNode(node, "a negative size")
     return sizes if isinstance(node, Sequence) else sizes[0]
 
 
@@ -119,14 +119,14 @@ def _one_length(node: Node) -> int | str:
         return word(node, LENGTHS, "length")
     size = _size(node)
     if isinstance(size, tuple):
-        raise Wrong(node, "a list within a list")
+        raise WrongNode(node, "a list within a list")
     return size
 
 
 def _rank(node: Node) -> int:
     rank = integer(node)
     if not 1 <= rank <= len(SPATIAL):
-        raise Wrong(node, f"rank {rank}", f"1 to {len(SPATIAL)}")
+        raise WrongNode(node, f"rank {rank}", f"1 to {len(SPATIAL)}")
     return rank
 
 

@@ -10,7 +10,7 @@ from ...core import COSINE, LOSSES, TARGET, Plain
 from . import geometry, numbers
 from .arrays import read_array
 from .calls import dtype_of
-from .reader import Reader, Wrong, integer, mapping, said, word
+from .reader import Reader, WrongNode, as_mapping, integer, said, word
 from .yaml_tree import Node, Scalar
 
 #: The keys of a training beside those of a convolution.
@@ -54,14 +54,18 @@ def read_training(reader: Reader, nodes: Mapping[str, Node], at: Node, call: Pla
 def _check_call(call: Plain, nodes: Mapping[str, Node], at: Node) -> None:
     for name in ("bias", "before", "variation"):
         if name in nodes:
-            raise Wrong(nodes[name], f"a training with a {name}", "it fits a kernel and nothing else")
+            raise WrongNode(nodes[name], f"a training with a {name}", "it fits a kernel and nothing else")
     for name in ("input", "kernel", "output"):
         if dtype_of(call, name) not in DTYPES:
-            raise Wrong(nodes.get("dtype", at), f"a training in {dtype_of(call, name)}", f"one of {', '.join(DTYPES)}")
+            raise WrongNode(
+                nodes.get("dtype", at), f"a training in {dtype_of(call, name)}", f"one of {', '.join(DTYPES)}"
+            )
     settled = geometry.settled(call)
     if not geometry.complaints(settled) and call[TARGET]["shape"] != (right := geometry.shape_out(settled)):
         message = f"a target of shape {list(call[TARGET]['shape'])}"
-        raise Wrong(nodes[TARGET], message, f"it has that of the output, {list(right)} ({call['layout']['output']})")
+        raise WrongNode(
+            nodes[TARGET], message, f"it has that of the output, {list(right)} ({call['layout']['output']})"
+        )
 
 
 def _loss(node: Node) -> str:
@@ -69,14 +73,14 @@ def _loss(node: Node) -> str:
 
 
 def _optimizer(node: Node) -> dict[str, Any]:
-    entries = mapping(node)
+    entries = as_mapping(node)
     if len(entries.entries) != 1:
-        raise Wrong(node, "an optimizer is one of sgd, adam")
+        raise WrongNode(node, "an optimizer is one of sgd, adam")
     ((name, key),) = entries.keys.items()
     known = OPTIMIZERS[word(key, OPTIMIZERS, "optimizer")]
-    settings = mapping(entries.entries[name])
+    settings = as_mapping(entries.entries[name])
     if "learning_rate" not in settings.entries:
-        raise Wrong(settings, "no 'learning_rate' here")
+        raise WrongNode(settings, "no 'learning_rate' here")
     for setting in settings.keys.values():
         word(setting, known, "setting")
     return {"optimizer": name, **{each: _ranged(value, known[each]) for each, value in settings.entries.items()}}
@@ -85,17 +89,17 @@ def _optimizer(node: Node) -> dict[str, Any]:
 def _ranged(node: Node, what: str) -> float:
     value = _number(node)
     if not RANGES[what](value):
-        raise Wrong(node, f"{value:g} is not {what}")
+        raise WrongNode(node, f"{value:g} is not {what}")
     return value
 
 
 def _schedule(node: Node) -> str | tuple[tuple[int, float], ...]:
     if isinstance(node, Scalar):
         return word(node, (COSINE,), "schedule")
-    entries = mapping(node)
+    entries = as_mapping(node)
     for step, key in entries.keys.items():
         if not step.isdigit():
-            raise Wrong(key, f"{step!r} is no step", "a whole number, with the learning rate from there on")
+            raise WrongNode(key, f"{step!r} is no step", "a whole number, with the learning rate from there on")
     rates = {int(step): _ranged(value, "above 0") for step, value in entries.entries.items()}
     return tuple(sorted(rates.items()))
 
@@ -103,14 +107,14 @@ def _schedule(node: Node) -> str | tuple[tuple[int, float], ...]:
 def _steps(node: Node) -> int:
     steps = integer(node)
     if not 1 <= steps <= MOST_STEPS:
-        raise Wrong(node, f"{steps} steps", f"1 to {MOST_STEPS}")
+        raise WrongNode(node, f"{steps} steps", f"1 to {MOST_STEPS}")
     return steps
 
 
 def read_fit(reader: Reader, node: Node, call: Plain) -> Plain | None:
     """Return the plain expectation of a training: kernels and losses on its way, and where it ends."""
     before = len(reader.problems)
-    entries = reader.attempt(mapping, node)
+    entries = reader.attempt(as_mapping, node)
     if entries is None:
         return None
     reader.keys(entries, ("checkpoints", "outcome"))
@@ -124,24 +128,24 @@ def read_fit(reader: Reader, node: Node, call: Plain) -> Plain | None:
 
 
 def _checkpoints(reader: Reader, node: Node, call: Plain) -> dict[int, Plain]:
-    entries = mapping(node)
+    entries = as_mapping(node)
     numbered = [(_step(key, step, call), entries.entries[step]) for step, key in entries.keys.items()]
     return {step: _checkpoint(reader, each, call) for step, each in numbered}
 
 
 def _step(key: Node, text: str, call: Plain) -> int:
     if not re.fullmatch(r"0|[1-9]\d{0,8}", text):
-        raise Wrong(key, f"{text!r} is no step", "a whole number")
+        raise WrongNode(key, f"{text!r} is no step", "a whole number")
     if int(text) > call["training"]["steps"]:
-        raise Wrong(key, f"step {text} of {call['training']['steps']}", "the number of updates before it")
+        raise WrongNode(key, f"step {text} of {call['training']['steps']}", "the number of updates before it")
     return int(text)
 
 
 def _checkpoint(reader: Reader, node: Node, call: Plain) -> Plain:
-    at = mapping(node)
+    at = as_mapping(node)
     reader.keys(at, ("kernel", "loss"))
     if not at.entries:
-        raise Wrong(node, "a checkpoint of nothing", "kernel, loss")
+        raise WrongNode(node, "a checkpoint of nothing", "kernel, loss")
     found: Plain = {}
     if "kernel" in at.entries:
         found["kernel"] = _kernel(reader, at.entries["kernel"], call)
@@ -151,10 +155,10 @@ def _checkpoint(reader: Reader, node: Node, call: Plain) -> Plain:
 
 
 def _outcome(reader: Reader, node: Node, call: Plain) -> Plain:
-    entries = mapping(node)
+    entries = as_mapping(node)
     reader.keys(entries, ("loss_below", "kernel_near"))
     if len(entries.entries) != 1:
-        raise Wrong(node, "outcome is either loss_below or kernel_near")
+        raise WrongNode(node, "outcome is either loss_below or kernel_near")
     if "loss_below" in entries.entries:
         return {"loss_below": _ranged(entries.entries["loss_below"], "above 0")}
     return {key: _kernel(reader, each, call) for key, each in entries.entries.items()}
@@ -164,14 +168,14 @@ def _kernel(reader: Reader, node: Node, call: Plain) -> Any:
     spec = read_array(reader, node, call["layout"]["kernel"], dtype_of(call, "kernel"))
     right = call["arrays"]["kernel"]["shape"]
     if spec is not None and spec["shape"] != right:
-        raise Wrong(node, f"a kernel of shape {list(spec['shape'])}", f"{list(right)} ({call['layout']['kernel']})")
+        raise WrongNode(node, f"a kernel of shape {list(spec['shape'])}", f"{list(right)} ({call['layout']['kernel']})")
     return spec
 
 
 def _number(node: Node) -> float:
     if not isinstance(node, Scalar) or not node.is_plain:
-        raise Wrong(node, f"expected a number, not {said(node)}")
+        raise WrongNode(node, f"expected a number, not {said(node)}")
     try:
         return float(numbers.read(node.text, "float64"))
     except numbers.Unfit as unfit:
-        raise Wrong(node, unfit.message, unfit.hint) from None
+        raise WrongNode(node, unfit.message, unfit.hint) from None

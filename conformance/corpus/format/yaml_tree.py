@@ -51,7 +51,7 @@ class Mapping(NamedTuple):
 Node: TypeAlias = Scalar | Sequence | Mapping
 
 
-def parse(content: bytes, path: str, *, has_truths: bool = False) -> tuple[Node | None, list[Problem]]:
+def parse_yaml(content: bytes, path: str, *, has_truths: bool = False) -> tuple[Node | None, list[Problem]]:
     """
     Return the tree of a YAML file, None if it cannot be read to its end, and everything wrong with it.
 

@@ -22,7 +22,7 @@ from ..format.calls import dtype_of
 from ..format.gradients import SECOND_ORDER
 from . import covering_array
 from .axes import at
-from .points import Point, choices, hollow
+from .points import Point, hollow, open_choices
 
 #: What the twins are called together.
 SWEEP = "enlarged"
@@ -66,7 +66,7 @@ def points(
             plain = enlarged(case["call"], sizes, crc32(case["id"].encode()) % (MODULUS - 10) + 1)
             reason = "it has no meaning at other sizes"
             if not geometry.complaints(geometry.settled(plain)):
-                found = choices(hollow(plain), clauses)
+                found = open_choices(hollow(plain), clauses)
                 if COTANGENT not in plain or not any(map(_leaves_the_shape, found)):
                     text = ",".join(f"{name}={size}" for name, size in sizes.items())
                     yield case, Point(id=f"{case['id']}[{text}]", call=plain, clauses=found)

@@ -60,7 +60,7 @@ def points(sweep: Plain, clauses: Mapping[str, Clause], left_out: Counter[str] |
     for row in _rows(sweep, space):
         if (found := space.find(row)) is not None:
             text, plain, call = found
-            applying = choices(call, clauses) + cited
+            applying = open_choices(call, clauses) + cited
             _check_twins(plain, applying, text)
             yield Point(id=f"{sweep['id']}[{text}]", call=plain, clauses=applying)
 
@@ -118,7 +118,7 @@ def is_asked(clause: Clause) -> bool:
     return bool(clause.alternatives) and not clause.when
 
 
-def choices(call: Call, clauses: Mapping[str, Clause]) -> tuple[Clause, ...]:
+def open_choices(call: Call, clauses: Mapping[str, Clause]) -> tuple[Clause, ...]:
     """Return the clauses that leave a choice for a call: those in force of which every rule of `when` holds."""
     chosen = (clause for clause in clauses.values() if clause.when and not clause.superseded_by)
     return tuple(clause for clause in chosen if all(RULES[rule](call) for rule in clause.when))
@@ -308,7 +308,7 @@ def _firm(point: Point, twin: Twin, clauses: Mapping[str, Clause]) -> Twin:
 
 def _open_to(point: Point, patch: Mapping[str, Any], clauses: Mapping[str, Clause]) -> Iterator[Mapping[str, Any]]:
     """Yield the changes that a twin needs besides, by clauses that do not speak of its point."""
-    for clause in choices(hollow({**point.call, **patch}), clauses):
+    for clause in open_choices(hollow({**point.call, **patch}), clauses):
         if clause not in point.clauses:
             for _, each in _refusals(clause):
                 if isinstance(each.twin, Mapping):

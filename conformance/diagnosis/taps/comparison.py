@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...calls import region
+from ...calls import smallest_region
 from ...core import Array, Call
 from ...judging import error_bound
 from .finding import KINDS, Part
@@ -67,7 +67,7 @@ class Comparison:
         """Return where the flat output is further from another one than `slack` times what a right one may be."""
         if other.dtype.kind in "iu":
             return np.asarray(self.got != other).reshape(-1)
-        one, two = error_bound.wide(self.got).reshape(-1), error_bound.wide(other).reshape(-1)
+        one, two = error_bound.widened(self.got).reshape(-1), error_bound.widened(other).reshape(-1)
         with np.errstate(all="ignore"):
             near = np.abs(one - two) <= slack * self._bound
         return np.asarray(~(near | (one == two) | (np.isnan(one) & np.isnan(two))))
@@ -97,7 +97,7 @@ class Comparison:
 
     def _where(self, name: str, marked: Array, shape: tuple[int, ...]) -> str:
         """Return in words which elements of an array are marked, nothing for all of them."""
-        text = region(marked.reshape(shape)).text(self.call.letters(name))
+        text = smallest_region(marked.reshape(shape)).text(self.call.letters(name))
         return "" if text == "everywhere" else f"{name} {text}"
 
     def _said(self, output: int, tap: int) -> str:

@@ -7,10 +7,10 @@ from ...core import Call
 from .comparison import Comparison
 from .finding import TapAudit
 from .picture import picture
-from .tap_map import UNKNOWN, Ask, probes
+from .tap_map import UNKNOWN, CallFunction, probes
 
 
-def audit(call: Call, ask: Ask) -> TapAudit | None:
+def audit_taps(call: Call, ask: CallFunction) -> TapAudit | None:
     """
     Return what probes say about a call that `ask` answers wrongly, None where they cannot say it.
 
@@ -32,7 +32,7 @@ def audit(call: Call, ask: Ask) -> TapAudit | None:
     )
 
 
-def compared(call: Call, ask: Ask) -> Comparison | None:
+def compared(call: Call, ask: CallFunction) -> Comparison | None:
     """Return the products of a call as `ask` makes them beside those of the definition, None where probes cannot tell."""
     try:
         expected = reference.evaluate(call)

@@ -17,7 +17,7 @@ import numpy as np
 from ...core import Array, Call
 
 #: Says what calls return, None for one that returns nothing.
-Ask = Callable[[Sequence[Call]], Sequence["Array | None"]]
+CallFunction = Callable[[Sequence[Call]], Sequence["Array | None"]]
 
 #: A call takes at most so many probes, and so many products are told apart; of a larger kernel some are probed.
 MOST, MOST_PRODUCTS = 1000, 5_000_000

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import FORMATS, Array, Format, is_integer, numpy_type
+from ...core import FORMATS, Array, FloatFormat, is_integer, numpy_type
 from .array import MINUS_INFINITY, MINUS_ZERO, NAN, PLUS_INFINITY, Exact, whole
 from .expansion import WIDEST, to_nearest, to_odd
 from .slices import HELD
@@ -40,7 +40,7 @@ def _modulo(integers: Array) -> Array:
     return (np.fmod(high, 2.0**32).astype(np.int64).astype(np.uint64) << np.uint64(32)) + low
 
 
-def _float(numbers: Exact, form: Format, *, flush: bool) -> Array:
+def _float(numbers: Exact, form: FloatFormat, *, flush: bool) -> Array:
     values = _nearest_large(numbers, form) if numbers.integers.dtype == object else _nearest_small(numbers, form)
     for code, value in ((NAN, np.nan), (PLUS_INFINITY, np.inf), (MINUS_INFINITY, -np.inf), (MINUS_ZERO, -0.0)):
         values = np.where(numbers.codes == code, value, values)
@@ -54,12 +54,12 @@ def shortened(values: Array, bits: int) -> Array:
     return short
 
 
-def flushed(values: Array, form: Format) -> Array:
+def flushed(values: Array, form: FloatFormat) -> Array:
     """Return float64 values with those that are subnormal in `form` replaced by zeros of their sign."""
     return np.where(np.abs(values) < 2.0**form.min_exponent, np.copysign(0.0, values), values)
 
 
-def _nearest_small(numbers: Exact, form: Format) -> Array:
+def _nearest_small(numbers: Exact, form: FloatFormat) -> Array:
     exponent = numbers.exponent
     if form.bits == HELD:
         first = to_nearest(numbers.expansion)
@@ -73,18 +73,18 @@ def _nearest_small(numbers: Exact, form: Format) -> Array:
     return np.where(integers == 0, 0.0, values)
 
 
-def _is_subnormal(integers: Array, exponent: int, form: Format) -> Array:
+def _is_subnormal(integers: Array, exponent: int, form: FloatFormat) -> Array:
     small: Array = (np.abs(integers) < 2.0 ** min(form.min_exponent - exponent, WIDEST)) & (integers != 0)
     return small
 
 
-def _nearest_large(numbers: Exact, form: Format) -> Array:
+def _nearest_large(numbers: Exact, form: FloatFormat) -> Array:
     integers = whole(numbers)
     values = [_nearest(value, numbers.exponent, form) for value in integers.flat]
     return np.array(values, np.float64).reshape(integers.shape)
 
 
-def _nearest(integer: int, exponent: int, form: Format) -> float:
+def _nearest(integer: int, exponent: int, form: FloatFormat) -> float:
     quantum = max(integer.bit_length() + exponent - form.bits, form.min_exponent - form.bits + 1)
     shift, sign = quantum - exponent, -1 if integer < 0 else 1
     if shift <= 0:

@@ -13,10 +13,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ...core import FORMATS, PARTS, Array, Call, is_complex, is_integer, numpy_type
+from ...core import COMPLEX_PARTS, FORMATS, Array, Call, is_complex, is_integer, numpy_type
 from ..exact.array import ABSENT, Exact, add, dot, exact
 from ..exact.rounding import flushed, rounded, shortened
-from ..undefined import check
+from ..undefined import check_call
 from .tap_positions import Gather, Scatter, cropping, gathered, padding, read, stuffed, window, written
 
 #: Real numbers, or the real and the imaginary parts of complex ones.
@@ -67,7 +67,7 @@ def evaluate(call: Call, switches: Collection[str] = frozenset()) -> Array:
         ValueError: for an unknown switch.
 
     """
-    check(call, switches)
+    check_call(call, switches)
     value = summed(call, switches)
     if call.bias is not None:
         value = tuple(map(add, *_alike(value, parts_of(call, "bias", call.bias, switches))))
@@ -94,7 +94,7 @@ def magnitude(call: Call, switches: Collection[str] = frozenset()) -> Array:
         Undefined: if the call has no meaning.
 
     """
-    check(call, switches)
+    check_call(call, switches)
     value = _size(input_of(call))
     for layer in layers_of(call, switches):
         value = layer.join(layer.sums(layer.split(value), _size(kernel_of(call, layer))))
@@ -114,7 +114,7 @@ def products(call: Call) -> int:
         Undefined: if the call has no meaning.
 
     """
-    check(call)
+    check_call(call)
     count = 0
     for layer in layers_of(call):
         *taps, contracted, _ = kernel_of(call, layer).shape[1:]
@@ -251,7 +251,7 @@ def parts_of(call: Call, name: str, array: Array, switches: Collection[str]) -> 
     dtype = getattr(call.dtype, name) or call.dtype.input
     parts = [array.real, array.imag] if is_complex(dtype) else [array]
     if "flush-subnormals" in switches and not is_integer(dtype):
-        form = FORMATS[PARTS.get(dtype, dtype)]
+        form = FORMATS[COMPLEX_PARTS.get(dtype, dtype)]
         parts = [flushed(part.astype(np.float64), form) for part in parts]
     if name != "bias" and not is_integer(dtype):
         parts = [_narrowed(part.astype(np.float64), switches) for part in parts]
@@ -313,7 +313,7 @@ def _promoted(parts: Parts, count: int) -> Parts:
 def _rounded(value: Parts, dtype: str, *, flush: bool) -> Array:
     if not is_complex(dtype):
         return rounded(value[0], dtype, flush=flush)
-    real, imaginary = (rounded(part, PARTS[dtype], flush=flush) for part in _promoted(value, 2))
+    real, imaginary = (rounded(part, COMPLEX_PARTS[dtype], flush=flush) for part in _promoted(value, 2))
     result = np.empty(real.shape, numpy_type(dtype))
     result.real, result.imag = real, imaginary
     return result

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...core import Array, Call, is_complex, numpy_type
-from ..undefined import Undefined, check
+from ..undefined import Undefined, check_call
 from .forward import Layer, input_of, kernel_of, layers_of
 
 ORDERS = ("natural", "reversed", "random")
@@ -29,7 +29,7 @@ def stepwise(call: Call, dtype: str, order: str = "natural", *, seed: int = 0) -
         Undefined: if the call has no meaning, or is of complex numbers, whose products have parts.
 
     """
-    check(call)
+    check_call(call)
     if is_complex(call.dtype.input):
         raise Undefined("products of complex numbers have parts, and no single order")
     kind, draw = numpy_type(dtype), np.random.default_rng(seed)

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ...core import PARTS, Array, Call, is_complex, is_integer, numpy_type
+from ...core import COMPLEX_PARTS, Array, Call, is_complex, is_integer, numpy_type
 from ..exact import scalar
-from ..undefined import check
+from ..undefined import check_call
 from .axis_maps import Axis, backward, forward
 from .contraction import Contraction
 
@@ -30,7 +30,7 @@ def evaluate_again(call: Call, switches: Collection[str] = frozenset()) -> Array
         ValueError: for an unknown switch.
 
     """
-    check(call, switches)
+    check_call(call, switches)
     *_, values = values_of(call, switches)
     if call.bias is not None:
         bias = parts_of(call, "bias", call.bias, switches)
@@ -201,7 +201,7 @@ def nearest(values: list[Array], dtype: str, switches: Collection[str]) -> Array
     """Return the parts of exact values as an array of `dtype`, rounded once."""
     if is_integer(dtype):
         return _wrapped(values[0], numpy_type(dtype))
-    part = numpy_type(PARTS.get(dtype, dtype))
+    part = numpy_type(COMPLEX_PARTS.get(dtype, dtype))
     results = [_nearest(value, part) for value in _made(values, 2 if is_complex(dtype) else 1)]
     if "flush-subnormals" in switches:
         results = [_flushed(result, part) for result in results]

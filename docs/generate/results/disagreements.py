@@ -28,7 +28,7 @@ from conv_conformance.corpus import Corpus
 from conv_conformance.records import ledger_files
 from conv_conformance.records.merge import merged
 from conv_conformance.records.reapplied_ledger import held
-from conv_conformance.records.record import read
+from conv_conformance.records.record import read_record
 from conv_conformance.reports.markdown import escaped
 from conv_conformance.specification import template_filters
 
@@ -44,7 +44,7 @@ SEEN, TRIAGE, CAUSES = RESULTS / "seen.json", RESULTS / "triage.json", RESULTS /
 
 def see(paths: Sequence[Path]) -> dict[str, Any]:
     """Return what the pages say of one run, from its whole records."""
-    record = merged({path: read(path) for path in paths})
+    record = merged({path: read_record(path) for path in paths})
     if record.left_out:
         raise SystemExit(f"{paths[0]}: a condensed record only counts agreements; name the whole one")
     loaded = corpus.load(sweeps="full")

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from conv_conformance import corpus
-from conv_conformance.records.record import read
+from conv_conformance.records.record import read_record
 
 from .. import templating
 from . import kept_numbers, recorded_precision
@@ -34,7 +34,7 @@ KEPT, PAGE = RESULTS / "precision.json", RESULTS / "precision.md"
 
 def see(paths: Sequence[Path], under: str) -> dict[str, Any]:
     """Return what the page says of one run, from its whole records; they may be of other targets and other cases."""
-    records = [read(path) for path in paths]
+    records = [read_record(path) for path in paths]
     for path, record in zip(paths, records, strict=True):
         if record.left_out:
             raise SystemExit(f"{path}: a condensed record does not list its agreements; name the whole one")

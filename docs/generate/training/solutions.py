@@ -11,7 +11,7 @@ import numpy as np
 import sympy
 from conv_conformance.core.call import Call
 from conv_conformance.core.storage import Array
-from conv_conformance.reference.training_path import matrix
+from conv_conformance.reference.training_path import convolution_matrix
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,7 +61,7 @@ def solutions(call: Call) -> Solutions:
         ValueError: where no direction is left open, or more than one.
 
     """
-    system = sympy.Matrix(matrix(call).astype(int).tolist())
+    system = sympy.Matrix(convolution_matrix(call).astype(int).tolist())
     target = sympy.Matrix(call.array("target").astype(int).reshape(-1).tolist())
     (free,) = system.nullspace()
     whole = free * sympy.ilcm(*(value.q for value in free))

@@ -12,8 +12,8 @@ from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
 from conv_conformance.core.problem import Invalid, Problem
 from conv_conformance.core.storage import Array
-from conv_conformance.judging.training_enclosure import enclosure
-from conv_conformance.reference.training_path import matrix, trajectory
+from conv_conformance.judging.training_enclosure import enclose_training
+from conv_conformance.reference.training_path import convolution_matrix, trajectory
 
 #: From which deviation of an element on a course parts from the exact way: a fiftieth of the learning rate.
 PARTS = 0.001
@@ -80,7 +80,7 @@ class Walk:
     @property
     def turn(self) -> int:
         """The first update after which a residual has another sign than at the start."""
-        signs = np.sign(self.exact.kernels @ matrix(self.call).T - self.call.array("target").reshape(-1))
+        signs = np.sign(self.exact.kernels @ convolution_matrix(self.call).T - self.call.array("target").reshape(-1))
         return int((signs != signs[0]).any(1).argmax())
 
     @property
@@ -129,7 +129,7 @@ def _parting(case: Case, course: Course, off: Array) -> Parting:
                 hint="docs/generate/training/walks.py has no reason",
             )
         )
-    certain = enclosure(case.call, rounding.through, rounding.kept, is_foreign=rounding.is_foreign).certain
+    certain = enclose_training(case.call, rounding.through, rounding.kept, is_foreign=rounding.is_foreign).certain
     return Parting(course, first, largest, certain, rounding.reason)
 
 

@@ -18,12 +18,12 @@ from conv_conformance.corpus.format.array_specs import Spec, recast
 from conv_conformance.corpus.format.arrays import read_array
 from conv_conformance.corpus.format.numbers import Unfit
 from conv_conformance.corpus.format.reader import Reader
-from conv_conformance.corpus.format.yaml_tree import parse
+from conv_conformance.corpus.format.yaml_tree import parse_yaml
 
 
 def spec_of(text: str, letters: str, dtype: str = "float32") -> Spec:
     """Return the spec of an array that is written right."""
-    root, problems = parse(text.encode(), "x.yaml")
+    root, problems = parse_yaml(text.encode(), "x.yaml")
     assert root is not None
     reader = Reader("x.yaml")
     spec = read_array(reader, root, letters, dtype)
@@ -306,7 +306,7 @@ def test_a_large_array_is_generated_in_no_time() -> None:
 )
 def test_wrong_arrays_are_refused_where_they_are_wrong(text: str, letters: str, dtype: str, problem: str) -> None:
     """Each problem names its place."""
-    root, _ = parse(text.encode(), "x.yaml")
+    root, _ = parse_yaml(text.encode(), "x.yaml")
     assert root is not None
     reader = Reader("x.yaml")
     assert read_array(reader, root, letters, dtype) is None
@@ -315,7 +315,7 @@ def test_wrong_arrays_are_refused_where_they_are_wrong(text: str, letters: str, 
 
 def test_all_wrong_numbers_of_an_array_are_told() -> None:
     """Not the first alone."""
-    root, _ = parse(b"[300, 1, -1, 2.5]", "x.yaml")
+    root, _ = parse_yaml(b"[300, 1, -1, 2.5]", "x.yaml")
     assert root is not None
     reader = Reader("x.yaml")
     read_array(reader, root, "O", "uint8")

@@ -15,7 +15,7 @@ from conv_conformance.corpus.format.about import ABOUT
 from conv_conformance.corpus.format.calls import KEYS
 from conv_conformance.corpus.format.sweeps import AXES
 from conv_conformance.corpus.format.trainings import TRAINING
-from conv_conformance.corpus.format.yaml_tree import Mapping, Node, Scalar, parse
+from conv_conformance.corpus.format.yaml_tree import Mapping, Node, Scalar, parse_yaml
 from conv_conformance.corpus.glossaries import NAMES
 
 SCHEMA = json.loads((shipped() / "case.schema.json").read_text())
@@ -272,7 +272,7 @@ def as_json(node: Node) -> Any:
 
 def is_valid(text: str) -> list[bool]:
     """Say for each validator whether it lets a document pass."""
-    root, problems = parse(text.encode(), "x.yaml")
+    root, problems = parse_yaml(text.encode(), "x.yaml")
     assert root is not None
     assert problems == []
     return [validator.is_valid(as_json(root)) for validator in VALIDATORS]
@@ -301,7 +301,7 @@ FILES = [path for path in sorted(shipped().rglob("*.yaml")) if path.name not in 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_every_shipped_file_is_valid_under_the_schema(path: Path) -> None:
     """What the loader takes from the corpus, an editor does not underline."""
-    root, _ = parse(path.read_bytes(), path.name)
+    root, _ = parse_yaml(path.read_bytes(), path.name)
     assert root is not None
     assert [] == [error.message for error in VALIDATORS[0].iter_errors(as_json(root))]
 

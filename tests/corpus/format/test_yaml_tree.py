@@ -8,17 +8,17 @@ import pytest
 import yaml
 from conv_conformance.corpus.format import yaml_tree
 from conv_conformance.corpus.format.cases import read_file
-from conv_conformance.corpus.format.yaml_tree import Mapping, Scalar, Sequence, parse
+from conv_conformance.corpus.format.yaml_tree import Mapping, Scalar, Sequence, parse_yaml
 
 
 def told(text: str | bytes) -> list[str]:
     """Return what is wrong with a YAML text."""
-    return [str(problem) for problem in parse(text if isinstance(text, bytes) else text.encode(), "x")[1]]
+    return [str(problem) for problem in parse_yaml(text if isinstance(text, bytes) else text.encode(), "x")[1]]
 
 
 def test_every_node_knows_its_place() -> None:
     """Lines and columns count from 1, for keys and values."""
-    root, problems = parse(b"a:\n  - b: [1, 'x']\n", "x")
+    root, problems = parse_yaml(b"a:\n  - b: [1, 'x']\n", "x")
     assert problems == []
     inner = Mapping(2, 5, {"b": Sequence(2, 8, [Scalar(2, 9, "1", True), Scalar(2, 12, "x", False)])}, {})
     assert isinstance(root, Mapping)
@@ -156,9 +156,9 @@ def test_many_problems_are_told_at_once() -> None:
 def test_without_libyaml_the_tree_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where PyYAML was built without libyaml, its own reader gives the same nodes and problems, and stops as early."""
     text = b"a: [1, {b: 2}]\nc: yes\nc: &x 3\n"
-    with_libyaml = parse(text, "x")
+    with_libyaml = parse_yaml(text, "x")
     monkeypatch.delattr(yaml, "CSafeLoader")
-    assert with_libyaml == parse(text, "x")
+    assert with_libyaml == parse_yaml(text, "x")
     assert "nested deeper" in told(b"[" * 10**6)[0]
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
-from conv_conformance.core.dtypes import PARTS, STRUCTURE_LIMIT, is_integer
+from conv_conformance.core.dtypes import COMPLEX_PARTS, STRUCTURE_LIMIT, is_integer
 from conv_conformance.core.expectation import AnyOf, Output
-from conv_conformance.core.patterns import matches
+from conv_conformance.core.patterns import matches_pattern
 from conv_conformance.core.problem import Invalid
 from conv_conformance.corpus import load
 from conv_conformance.corpus.sweeps import covering_array, enlarged_cases
@@ -176,7 +176,7 @@ def test_a_covering_array_is_looked_for_once(tmp_path: Path, monkeypatch: pytest
 
 
 def _is_about_numbers(case: Case) -> bool:
-    return any(matches(each, name) for each in ABOUT_NUMBERS for name in case.clauses)
+    return any(matches_pattern(each, name) for each in ABOUT_NUMBERS for name in case.clauses)
 
 
 def test_no_thinned_sum_leaves_its_limit(quick: list[Case]) -> None:
@@ -186,7 +186,7 @@ def test_no_thinned_sum_leaves_its_limit(quick: list[Case]) -> None:
         dtype = case.call.dtype.input
         if is_integer(dtype):
             continue
-        if magnitude(case.call).max(initial=0.0) > STRUCTURE_LIMIT[PARTS.get(dtype, dtype)]:
+        if magnitude(case.call).max(initial=0.0) > STRUCTURE_LIMIT[COMPLEX_PARTS.get(dtype, dtype)]:
             beyond.append(case.id)
     assert [] == beyond
 

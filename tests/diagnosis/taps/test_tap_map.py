@@ -19,12 +19,12 @@ from conv_conformance.core.expectation import Output
 from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import Diagnosis, Finding, Verdict
 from conv_conformance.diagnosis.taps import finding as lines
-from conv_conformance.diagnosis.taps.probe import audit, compared
-from conv_conformance.diagnosis.taps.tap_map import MOST, Ask, probes
+from conv_conformance.diagnosis.taps.probe import audit_taps, compared
+from conv_conformance.diagnosis.taps.tap_map import MOST, CallFunction, probes
 from conv_conformance.mutants.evaluator import HONEST, evaluate
-from conv_conformance.records.failure_group import Group, Seen
+from conv_conformance.records.failure_group import Group, GroupCounts
 from conv_conformance.records.ledger import Ledger
-from conv_conformance.records.record import Record, TargetInfo, read
+from conv_conformance.records.record import Record, TargetInfo, read_record
 from conv_conformance.reports.failure_block import Item, block_of
 from conv_conformance.workers import targets
 from conv_conformance.workers.limits import Terms
@@ -42,7 +42,7 @@ W = np.array([[[2]], [[7]], [[1]]])
 CALL = call_of("conv", X, W)
 
 
-def asking(compute: Callable[[Call], Array]) -> Ask:
+def asking(compute: Callable[[Call], Array]) -> CallFunction:
     """Return what answers calls by a function, and those that it raises for by nothing."""
 
     def answered(call: Call) -> Array | None:
@@ -54,7 +54,7 @@ def asking(compute: Callable[[Call], Array]) -> Ask:
     return lambda calls: [answered(call) for call in calls]
 
 
-def by_taps(source: Callable[[int, int], int | None], weight: Callable[[int], float] = lambda k: 1) -> Ask:
+def by_taps(source: Callable[[int, int], int | None], weight: Callable[[int], float] = lambda k: 1) -> CallFunction:
     """Return a convolution of one channel along one axis that reads, for output t and tap k, the element `source` says."""
 
     def compute(call: Call) -> Array:
@@ -68,12 +68,12 @@ def by_taps(source: Callable[[int, int], int | None], weight: Callable[[int], fl
 
 def test_a_right_call_has_no_audit() -> None:
     """It is asked once more, and is right."""
-    assert audit(CALL, by_taps(lambda t, k: t + k)) is None
+    assert audit_taps(CALL, by_taps(lambda t, k: t + k)) is None
 
 
 def test_a_lost_product() -> None:
     """Output 2 lacks what tap 1 takes from element 3; the picture shows both."""
-    found = audit(CALL, by_taps(lambda t, k: None if (t, k) == (2, 1) else t + k))
+    found = audit_taps(CALL, by_taps(lambda t, k: None if (t, k) == (2, 1) else t + k))
     assert found is not None and found.adds_up and not found.is_bias_wrong
     assert (found.products, found.probes) == (15, 1 + 3 * 2)
     (part,) = found.parts
@@ -89,7 +89,7 @@ def test_a_lost_product() -> None:
 
 def test_an_element_further_on() -> None:
     """The last tap takes what lies one further, but at the end, where there is nothing."""
-    found = audit(CALL, by_taps(lambda t, k: t + k + (k == 2) if t + k < 6 else None))
+    found = audit_taps(CALL, by_taps(lambda t, k: t + k + (k == 2) if t + k < 6 else None))
     assert found is not None and found.adds_up
     assert [(each.kind, each.count, each.by) for each in found.parts] == [("lost", 1, ""), ("elsewhere", 4, "W +1")]
     assert "  0.2...." not in found.picture and "  012....    01.2..." in found.picture
@@ -98,7 +98,7 @@ def test_an_element_further_on() -> None:
 def test_a_product_that_should_not_be() -> None:
     """Under padding the zeros are elements of the other end."""
     padded = replace(CALL, padding=((1, 0),))
-    found = audit(padded, asking(lambda call: evaluate(replace(call, padding_mode="circular"), HONEST)))
+    found = audit_taps(padded, asking(lambda call: evaluate(replace(call, padding_mode="circular"), HONEST)))
     assert found is not None and found.adds_up
     assert [(each.kind, each.count, each.outputs, each.kernel) for each in found.parts] == [
         ("added", 1, "output W 0", "kernel W 0")
@@ -108,7 +108,7 @@ def test_a_product_that_should_not_be() -> None:
 
 def test_a_weight() -> None:
     """One tap counts three times."""
-    found = audit(CALL, by_taps(lambda t, k: t + k, lambda k: 3 if k == 1 else 1))
+    found = audit_taps(CALL, by_taps(lambda t, k: t + k, lambda k: 3 if k == 1 else 1))
     assert found is not None and found.adds_up
     assert [(each.kind, each.count, each.kernel) for each in found.parts] == [("weighed", 5, "kernel W 1")]
     assert found.parts[0].first.endswith("and takes 3 times input (0, 1, 0)")
@@ -122,14 +122,14 @@ def test_a_sum_is_something_else() -> None:
         x[0, 3] += x[0, 5]
         return evaluate(replace(call, input=x), HONEST)
 
-    found = audit(CALL, asking(compute))
+    found = audit_taps(CALL, asking(compute))
     assert found is not None and not found.adds_up
     assert {each.kind for each in found.parts} == {"other"}
 
 
 def test_what_depends_on_the_values_does_not_add_up() -> None:
     """Products are right as long as numbers are positive: the probes say so, and that their sum is not what came."""
-    found = audit(
+    found = audit_taps(
         replace(CALL, input=-CALL.input), asking(lambda call: evaluate(replace(call, input=abs(call.input)), HONEST))
     )
     assert found is not None and not found.adds_up and not found.parts and not found.picture
@@ -139,7 +139,7 @@ def test_what_depends_on_the_values_does_not_add_up() -> None:
 def test_a_bias_that_is_lost() -> None:
     """Without any product the output is the bias."""
     call = call_of("conv", X, W, bias=[5])
-    found = audit(call, asking(lambda each: evaluate(replace(each, bias=None), HONEST)))
+    found = audit_taps(call, asking(lambda each: evaluate(replace(each, bias=None), HONEST)))
     assert found is not None and found.is_bias_wrong and found.adds_up and not found.parts
     assert "the bias alone gives another output" in found.lines
 
@@ -210,7 +210,7 @@ def test_what_is_not_probed() -> None:
 def test_of_a_large_kernel_some_elements_are_probed() -> None:
     """Nothing is said of the sum then; what is probed is told as for a small one."""
     x, w = np.arange(3 * MOST).reshape(1, 3, MOST) % 5, np.arange(2 * MOST).reshape(2, MOST, 1) % 3 + 1
-    found = audit(call_of("conv", x, w), asking(lambda call: 2 * evaluate(call, HONEST)))
+    found = audit_taps(call_of("conv", x, w), asking(lambda call: 2 * evaluate(call, HONEST)))
     assert found is not None and found.adds_up is None and found.probes <= MOST < found.kernel == 2 * MOST
     assert [(each.kind, each.count) for each in found.parts] == [("weighed", found.products)]
     assert (
@@ -226,9 +226,9 @@ def test_an_answer_that_is_missing_ends_it() -> None:
             raise ValueError
         return np.zeros((1, 5, 1), np.float32)
 
-    assert audit(CALL, asking(refuses)) is None
-    assert audit(CALL, asking(lambda call: np.zeros((1, 4, 1), np.float32))) is None
-    assert audit(CALL, asking(lambda call: np.zeros((1, 5, 1)))) is None
+    assert audit_taps(CALL, asking(refuses)) is None
+    assert audit_taps(CALL, asking(lambda call: np.zeros((1, 4, 1), np.float32))) is None
+    assert audit_taps(CALL, asking(lambda call: np.zeros((1, 5, 1)))) is None
 
 
 WRONG = """
@@ -288,7 +288,7 @@ def test_a_run_probes_what_no_cause_explains(own: Path, command: Command) -> Non
     said = "7 probes of single products; what the call returned is their sum"
     assert all(said in each for each in (done.out, junit.read_text(), page.read_text()))
     assert "5 of 15 products are weighed: kernel W 1" in done.out
-    (kept,) = [each for each in read(record).tap_audits if each.case == "mine.wide"]
+    (kept,) = [each for each in read_record(record).tap_audits if each.case == "mine.wide"]
     assert lines.audit_from_line(json.loads(json.dumps(lines.audit_to_line(kept)))) == kept
     assert said in command("report", record).out
     assert said in command("run", "--resume", record).out  # as it stands there: nothing is left to run
@@ -302,11 +302,11 @@ def test_another_call_of_a_group_is_probed_where_probes_show_nothing_of_the_smal
     finding = Finding(kind="values", message="wrong")
     wrong = Verdict(case="", target=target, verdict="disagree", finding=finding, diagnosis=Diagnosis())
     verdicts = [replace(wrong, case=case) for case in members]
-    group = Group(name="g1", targets={target: Seen(3, 3)}, verdict="disagree", kind="values", cases=members)
+    group = Group(name="g1", targets={target: GroupCounts(3, 3)}, verdict="disagree", kind="values", cases=members)
     record = Record(
         header=HEADER, targets=[TargetInfo(name=target)], verdicts=verdicts, is_complete=True, groups=(group,)
     )
-    found = audits(record, loaded, targets.named([target]), Terms(), 1)
+    found = audits(record, loaded, targets.named_targets([target]), Terms(), 1)
     assert [each.case for each in found] == ["mine.wide"]
     block = block_of(Item(verdicts[0], group, 3), replace(record, tap_audits=tuple(found)), loaded, Ledger())
     assert ("probes", "of mine.wide:") in block.details
@@ -322,12 +322,12 @@ def test_a_group_of_one_target_is_not_probed_for_another(own: Path) -> None:
     wrong = Verdict(case="mine.wide", target="", verdict="disagree", finding=finding, diagnosis=Diagnosis())
     verdicts = [replace(wrong, target=name) for name in names]
     groups = [
-        Group(name=name, targets={name: Seen(1, 1)}, verdict="disagree", kind="values", cases=("mine.wide",))
+        Group(name=name, targets={name: GroupCounts(1, 1)}, verdict="disagree", kind="values", cases=("mine.wide",))
         for name in names
     ]
     infos = [TargetInfo(name=name) for name in names]
     record = Record(header=HEADER, targets=infos, verdicts=verdicts, is_complete=True, groups=groups)
-    found = audits(record, loaded, targets.named(names), Terms(), 1)
+    found = audits(record, loaded, targets.named_targets(names), Terms(), 1)
     assert [each.target for each in found] == names
 
 
