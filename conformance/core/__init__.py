@@ -59,6 +59,11 @@ if TYPE_CHECKING:
     from .observation import is_duration as is_duration
     from .observation import printable as printable
     from .patterns import matches_pattern as matches_pattern
+    from .plain_data import ArrayEncoder as ArrayEncoder
+    from .plain_data import call_from_plain as call_from_plain
+    from .plain_data import call_to_plain as call_to_plain
+    from .plain_data import expectation_to_plain as expectation_to_plain
+    from .plain_data import operands_to_plain as operands_to_plain
     from .problem import Invalid as Invalid
     from .problem import Problem as Problem
     from .problem import suggestion as suggestion

@@ -9,9 +9,18 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from ..core import OPERANDS, AnyOf, Array, Call, Case, Expectation, Fit, Output, Refusal, Shape, is_complex, is_integer
+from ..core import (
+    Array,
+    Call,
+    Case,
+    Expectation,
+    call_to_plain,
+    expectation_to_plain,
+    is_complex,
+    is_integer,
+    operands_to_plain,
+)
 from ..corpus import Clause, Corpus
-from ..workers import wire
 from . import versions
 
 FORMAT = "conv-conformance-corpus/1"
@@ -54,41 +63,13 @@ def _case(case: Case) -> dict[str, Any]:
 
 def call(made: Call) -> dict[str, Any]:
     """Return a call as the worker protocol describes it, its arrays written out."""
-    present = (name for name in OPERANDS if getattr(made, name) is not None)
-    arrays = {name: array(made.array(name), made.dtype_of(name)) for name in present}
-    return {**wire.described(made), "arrays": arrays}
+    arrays = operands_to_plain(made, lambda name, values: array(values, made.dtype_of(name)))
+    return {**call_to_plain(made), "arrays": arrays}
 
 
 def expectation(expected: Expectation, made: Call) -> dict[str, Any]:
     """Return what is expected of a call, under one key that says which kind it is."""
-    match expected:
-        case Output():
-            dtype = made.dtype.output or made.dtype.input
-            more: dict[str, Any] = {"signed_zero": True} if expected.signed_zero else {}
-            for order in ("gradients", "second_order"):
-                if named := getattr(expected, order):
-                    more[order] = {name: array(each, made.dtype_of(name)) for name, each in named.items()}
-            return {"output": array(expected.array, dtype), "precision": expected.precision, **more}
-        case Fit():
-            steps = {str(step): _said(vars(each), made) for step, each in expected.checkpoints.items()}
-            ends = {"loss_below": expected.loss_below, "kernel_near": expected.kernel_near}
-            return {"checkpoints": steps, **_said(ends, made)}
-        case Shape():
-            return {"shape": list(expected.shape), "dtype": expected.dtype}
-        case Refusal():
-            return {"refusal": {"accepted": call(expected.twin)}}
-        case AnyOf():
-            each = {name: expectation(one, made) for name, one in expected.alternatives.items()}
-            return {"any_of": each}
-
-
-def _said(values: Mapping[str, Any], made: Call) -> dict[str, Any]:
-    """Return numbers and kernels by their names, but for those that are not said."""
-    said = {name: value for name, value in values.items() if value is not None}
-    return {
-        name: _float(each) if isinstance(each, float) else array(each, made.dtype_of("kernel"))
-        for name, each in said.items()
-    }
+    return expectation_to_plain(expected, lambda name, values: array(values, made.dtype_of(name)), call)
 
 
 def array(values: Array, dtype: str) -> dict[str, Any]:

@@ -16,20 +16,15 @@ from typing import Any
 import numpy as np
 
 from ..core import (
-    AnyOf,
     Array,
     Call,
     Case,
     Expectation,
-    Fit,
     Invalid,
-    Output,
-    PerArray,
     Problem,
-    Refusal,
-    Shape,
-    Training,
-    Variation,
+    call_to_plain,
+    expectation_to_plain,
+    operands_to_plain,
 )
 
 FILE = "lock.json"
@@ -101,48 +96,32 @@ def meaning_digest(cases: Iterable[Case]) -> str:
 
 
 def _call(call: Call) -> dict[str, Any]:
-    said = {name: getattr(call, name) for name in call.__dataclass_fields__ if name not in ("placed", "known_form")}
-    plain = ((name, _plain(value)) for name, value in said.items() if value is not None)
-    return {name: value for name, value in plain if value != SILENT.get(name)}
+    parameters = {name: _truthy(value) for name, value in call_to_plain(call).items()}
+    said = {**parameters, **operands_to_plain(call, lambda _, array: _array(array))}
+    return {name: value for name, value in said.items() if value is not None and value != SILENT.get(name)}
 
 
-def _plain(value: Any) -> Any:
-    match value:
-        case np.ndarray():
-            return _array(value)
-        case PerArray() | Variation() | Training():
-            return {name: each for name, each in vars(value).items() if each}
-        case _:
-            return value
+def _truthy(value: Any) -> Any:
+    return {name: each for name, each in value.items() if each} if isinstance(value, dict) else value
 
 
 def _expected(expectation: Expectation) -> dict[str, Any]:
-    match expectation:
-        case Output():
-            said: dict[str, Any] = {"output": _array(expectation.array), "precision": expectation.precision}
-            if expectation.gradients:
-                said["gradients"] = {name: _array(each) for name, each in expectation.gradients.items()}
-            if expectation.second_order:
-                said["second_order"] = {name: _array(each) for name, each in expectation.second_order.items()}
-            return {**said, "signed_zero": expectation.signed_zero}
-        case Fit():
-            return _fit(expectation)
-        case Shape():
-            return {"shape": expectation.shape, "dtype": expectation.dtype}
-        case Refusal():
-            return {"twin": _call(expectation.twin)}
-        case AnyOf():
-            return {"any_of": {name: _expected(each) for name, each in expectation.alternatives.items()}}
+    return _locked(expectation_to_plain(expectation, lambda _, array: _array(array), _call))
 
 
-def _fit(expectation: Fit) -> dict[str, Any]:
-    said = {"loss_below": expectation.loss_below, "kernel_near": expectation.kernel_near}
-    steps = {str(step): vars(each) for step, each in expectation.checkpoints.items()}
-    return {"outcome": _said(said), "checkpoints": {step: _said(each) for step, each in steps.items()}}
-
-
-def _said(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _plain(value) for name, value in values.items() if value is not None}
+def _locked(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an expectation by the words of the first lock, which its digests keep."""
+    match plain:
+        case {"output": _}:
+            return {"signed_zero": False, **plain}
+        case {"checkpoints": checkpoints, **outcome}:
+            return {"outcome": outcome, "checkpoints": checkpoints}
+        case {"refusal": {"accepted": twin}}:
+            return {"twin": twin}
+        case {"any_of": alternatives}:
+            return {"any_of": {name: _locked(each) for name, each in alternatives.items()}}
+        case _:
+            return dict(plain)
 
 
 def _array(array: Array) -> dict[str, Any]:

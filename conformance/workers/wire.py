@@ -14,13 +14,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core import OPERANDS, Array, Call, Malformed, Message, PerArray, Training, Variation, numpy_type
+from ..core import (
+    OPERANDS,
+    Array,
+    Call,
+    Malformed,
+    Message,
+    call_from_plain,
+    call_to_plain,
+    numpy_type,
+    operands_to_plain,
+)
 
 #: The version of the format; a worker that reads another says so and stops.
 PROTOCOL = "conv-conformance-worker/1"
 
 _dumps = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
-_NAMES = tuple(PerArray.__dataclass_fields__)
 #: (dtype, shape) descriptions are few; their NumPy types are looked up once.
 _TYPES: dict[str, np.dtype[Any]] = {}
 
@@ -77,41 +86,12 @@ def arrays_of(message: Message, buffer: Any, offset: int) -> dict[str, Array]:
     return arrays
 
 
-def described(call: Call) -> Message:
-    """Return everything about a call but its arrays, by the words of the protocol."""
-    message: Message = {
-        "op": call.op,
-        "strides": call.strides,
-        "padding": call.padding,
-        "padding_mode": call.padding_mode,
-        "dilations": call.dilations,
-        "input_dilations": call.input_dilations,
-        "groups": call.groups,
-        "output_padding": call.output_padding,
-        "accumulate": call.accumulate,
-        "layout": _named(call.layout),
-        "dtype": _named(call.dtype),
-        "storage": _named(call.storage),
-        "before": call.before,
-    }
-    if call.variation != Variation():
-        message["variation"] = vars(call.variation)
-    if call.gradients:
-        message["gradients"] = call.gradients
-    if call.second_order:
-        message["second_order"] = call.second_order
-    if call.training is not None:
-        message["training"] = vars(call.training)
-    return message
-
-
 def pack_call(index: int, call: Call, *, repeat: bool = False) -> bytes:
     """Write a call as the message number `index`; with `repeat` it is to be made twice and compared with itself."""
-    message: Message = {"case": index, **described(call)}
+    message: Message = {"case": index, **call_to_plain(call)}
     if repeat:
         message["repeat"] = True
-    present = [name for name in OPERANDS if getattr(call, name) is not None]
-    return pack(message, {name: (call.dtype_of(name), call.array(name)) for name in present})
+    return pack(message, operands_to_plain(call, lambda name, array: (call.dtype_of(name), array)))
 
 
 #: The name of a NumPy dtype takes NumPy longer than all the rest here.
@@ -165,46 +145,13 @@ def _form(description: bytes) -> Form:
         for name, dtype, shape, size in message["arrays"]
     ]
     size = sum(described[-1] for described in arrays)
-    return Form(description, _fields(message), tuple(arrays), size, "repeat" in message)
+    return Form(description, call_from_plain(message), tuple(arrays), size, "repeat" in message)
 
 
 def _known(name: str) -> str:
     if name not in OPERANDS:
         raise ValueError(f"no array of a call is named {name!r}")
     return name
-
-
-def _fields(message: Message) -> dict[str, Any]:
-    padding, before = message["padding"], message["before"]
-    return {
-        "op": message["op"],
-        "strides": tuple(message["strides"]),
-        "padding": padding if isinstance(padding, str) else tuple(map(tuple, padding)),
-        "padding_mode": message["padding_mode"],
-        "dilations": tuple(message["dilations"]),
-        "input_dilations": tuple(message["input_dilations"]),
-        "groups": message["groups"],
-        "output_padding": tuple(message["output_padding"]),
-        "accumulate": message["accumulate"],
-        "layout": PerArray(**message["layout"]),
-        "dtype": PerArray(**message["dtype"]),
-        "storage": PerArray(**message["storage"]),
-        "before": before and tuple(map(tuple, before)),
-        "variation": Variation(**message.get("variation", {})),
-        "gradients": tuple(message.get("gradients", ())),
-        "second_order": tuple(message.get("second_order", ())),
-        "training": _training(message["training"]) if "training" in message else None,
-    }
-
-
-def _training(said: Message) -> Training:
-    schedule = said["schedule"]
-    return Training(**{**said, "schedule": schedule if isinstance(schedule, str) else tuple(map(tuple, schedule))})
-
-
-def _named(values: PerArray) -> dict[str, str]:
-    pairs = ((name, getattr(values, name)) for name in _NAMES)
-    return {name: value for name, value in pairs if value is not None}
 
 
 class Stream:
