@@ -15,23 +15,14 @@ from conv_conformance.workers.targets import missing
 ROOT = Path(__file__).parents[2]
 
 
-def _package() -> None:
-    place = ROOT / "benchmarks" / "reached"
-    spec = importlib.util.spec_from_file_location(
-        "reached", place / "__init__.py", submodule_search_locations=[str(place)]
-    )
-    assert spec is not None and spec.loader is not None
-    sys.modules["reached"] = importlib.util.module_from_spec(spec)
-
-
-_package()
-existing = importlib.import_module("reached.existing")
-jax = importlib.import_module("reached.jax")
-observe = importlib.import_module("reached.observe")
-onednn = importlib.import_module("reached.onednn")
-page = importlib.import_module("reached.page")
-settings = importlib.import_module("reached.settings")
-tally = importlib.import_module("reached.tally")
+sys.path.insert(0, str(ROOT / "benchmarks"))
+existing = importlib.import_module("support.kernels.existing")
+jax = importlib.import_module("support.kernels.jax")
+observe = importlib.import_module("support.kernels.observe")
+onednn = importlib.import_module("support.kernels.onednn")
+page = importlib.import_module("support.kernels.page")
+settings = importlib.import_module("support.kernels.settings")
+tally = importlib.import_module("support.kernels.tally")
 
 CONVOLUTION = (
     "onednn_verbose,v1,primitive,exec,cpu,convolution,brg_conv_fwd:avx512_core_bf16,forward_training,"

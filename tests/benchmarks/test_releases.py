@@ -21,7 +21,9 @@ ROOT = Path(__file__).parents[2]
 def _scripts() -> tuple[Any, Any, Any]:
     sys.path.insert(0, str(ROOT / "benchmarks"))
     try:
-        return tuple(importlib.import_module(name) for name in ("releases", "releases_page", "releases_table"))
+        return tuple(
+            importlib.import_module(name) for name in ("releases", "support.releases_page", "support.releases_table")
+        )
     finally:
         sys.path.pop(0)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,8 @@ from conv_conformance.corpus.mutated_cases import derived, with_mutators
 from conv_conformance.corpus.mutators import MUTATORS, patched
 from conv_conformance.running.runner import Runner
 from conv_conformance.workers.targets import resolve
+
+from docs.generate.reference import mutators as mutators_page
 
 from ..support.builders import call_of, ramp
 from ..support.command_line import Command, is_clean
@@ -242,11 +243,7 @@ def test_numpy_alone_in_one_process(corpus: Corpus) -> None:
 
 def test_the_page_is_that_of_the_table() -> None:
     """docs/reference/mutators.md is written by docs/generate/reference/mutators.py, and nothing has changed since."""
-    spec = importlib.util.spec_from_file_location("make_mutators", ROOT / "docs" / "reference/mutators.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    assert module.PAGE.read_text(encoding="utf-8") == module.page()
+    assert mutators_page.PAGE.read_text(encoding="utf-8") == mutators_page.page()
 
 
 # --- the command line

@@ -17,7 +17,7 @@ from conv_conformance.specification import export
 from ..support.command_line import Command
 from ..workers.test_protocol import NODE
 
-SCRIPT = Path(__file__).with_name("corpus.js")
+SCRIPT = Path(__file__).parents[1] / "support" / "corpus.js"
 #: Characters of a case as JSON.
 SMALL = 3000
 

@@ -270,7 +270,9 @@ MUTANTS = {
     "overflow-of-any-sign": _judge("np.abs(seen), seen * np.sign(y))", "np.abs(seen), np.abs(seen))"),
     "overflow-takes-any-number": _judge("(beyond > FORMATS[own].largest)", "(beyond >= 0)"),
     "overflow-of-infinite-operands": _judge(" or not all(_finite(array).all() for array in arrays):", ":"),
-    "nan-equals-infinity": _judge(_DIFFER, "    if found := differing((special_kind(y) > 0) != (special_kind(seen) > 0)):"),
+    "nan-equals-infinity": _judge(
+        _DIFFER, "    if found := differing((special_kind(y) > 0) != (special_kind(seen) > 0)):"
+    ),
     "infinities-equal": _difference("3 * np.isneginf(part)", "2 * np.isneginf(part)"),
     "nan-in-the-imaginary-part": _difference("for part in _parts(values)]", "for part in _parts(values)[:1]]"),
     "special-values-have-errors": _judge("    finite = np.isfinite(y)\n", "    finite = np.ones(y.shape, bool)\n"),
@@ -289,7 +291,8 @@ MUTANTS = {
     ),
     "dtype-of-a-shape-forgotten": _judge(' or difference.dtype(dtype, observation.dtypes["output"])\n', "\n"),
     "integers-as-floats": _judge(
-        "found = differing(expected != got)", "found = differing(error_bound.widened(expected) != error_bound.widened(got))"
+        "found = differing(expected != got)",
+        "found = differing(error_bound.widened(expected) != error_bound.widened(got))",
     ),
     "integers-wrap-in-a-byte": _judge(
         "found = differing(expected != got)", "found = differing(expected.astype('i1') != got.astype('i1'))"
@@ -431,10 +434,14 @@ MUTANTS = {
     "ledger-hides-another-verdict": _ledger(
         "        if verdict.verdict != self.verdict:\n            return False\n", ""
     ),
-    "ledger-hides-another-case": _ledger("not any(matches_pattern(pattern, case.id) for pattern in self.cases)", "False"),
+    "ledger-hides-another-case": _ledger(
+        "not any(matches_pattern(pattern, case.id) for pattern in self.cases)", "False"
+    ),
     "ledger-hides-another-call": _ledger("not self.calls.wanted or self.calls.holds(features_of(case))", "True"),
     "ledger-asks-every-call": _ledger("not self.calls.wanted or ", ""),
-    "ledger-hides-another-target": _ledger("any(matches_pattern(pattern, target.surface) for pattern in self.targets)", "True"),
+    "ledger-hides-another-target": _ledger(
+        "any(matches_pattern(pattern, target.surface) for pattern in self.targets)", "True"
+    ),
     "ledger-hides-another-version": _ledger("and _is_version(self.versions, target.version)", ""),
     "ledger-hides-under-any-condition": _ledger("and _holds(self.when, target, flags)", ""),
     "ledger-hides-under-one-condition": _ledger(

@@ -95,7 +95,7 @@ def test_worker_killed_from_outside_costs_one_verdict(notes: Path) -> None:
 PARENT = """
 import sys
 from conv_conformance.running.runner import Runner
-from tests import zoo
+from tests.support import zoo
 Runner().run(zoo.cases(), [zoo.miniature("waits_to_be_killed")])
 """
 

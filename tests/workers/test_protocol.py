@@ -26,7 +26,7 @@ from ..support.builders import call_of
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/reference/protocol.md").read_text(encoding="utf-8")
 NODE = Path(ROOT_DIR, "node.exe" if sys.platform == "win32" else "bin/node")
-WORKER = Path(__file__).with_name("worker.js")
+WORKER = Path(__file__).parents[1] / "support" / "worker.js"
 
 
 def has_words(call: Call) -> bool:
