@@ -6,6 +6,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from configparser import ConfigParser
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -14,11 +15,16 @@ from types import FrameType
 import conv_conformance
 import pytest
 import yaml
+from conv_conformance import cli
 
 from ..support.command_line import Command
 
 PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
 ENGINE = Path(conv_conformance.__file__).parent
+#: Folders of the installed package that are no rooms of the engine.
+DATA = ("backends", "cases", "documents")
+#: The page says that each command has a file.
+MODULES_BY_COMMAND = sorted(command.replace("-", "_") for command in cli.commands.commands)
 #: A module that a worker imports ahead of its backend, from when on it writes down what is called.
 TRACING = """
 import sys
@@ -113,3 +119,34 @@ def test_what_the_page_names_in_the_browser_is_there() -> None:
     names = re.findall(r"`(\w+)`", step)
     assert len(names) == 8
     assert [name for name in names if f"const {name} = (" not in script] == []
+
+
+def rooms() -> list[str]:
+    """Return the packages directly below the engine."""
+    return sorted(file.parent.name for file in ENGINE.glob("*/__init__.py") if file.parent.name not in DATA)
+
+
+@pytest.mark.parametrize("room", rooms())
+def test_every_room_is_in_the_table_and_every_module_in_its_paragraph(room: str) -> None:
+    """The table says what a room may import and where its tests are, and its paragraph names each module."""
+    text = PAGE.read_text(encoding="utf-8")
+    (row,) = re.findall(rf"^\| `{room}` \|.*\|$", text, re.MULTILINE)
+    assert f"(../tests/{room})" in row
+    assert (PAGE.parents[1] / "tests" / room).is_dir()
+    (paragraph,) = re.findall(rf"^- \*\*`{room}`\*\*:(.*?)(?=^- \*\*|^## )", text, re.DOTALL | re.MULTILINE)
+    named = {*re.findall(r"`(\w+)`", paragraph), *(MODULES_BY_COMMAND if room == "commands" else ())}
+    modules = {file.stem for file in ENGINE.joinpath(room).rglob("*.py") if not file.stem.startswith("__")}
+    assert modules - named == set()
+
+
+def test_storeys_are_those_that_are_checked() -> None:
+    """The picture has the layers of the contract, from the top down."""
+    text = PAGE.read_text(encoding="utf-8")
+    picture = re.findall(r"^ ?(\d+)   (.{46})", text, re.MULTILINE)
+    config = ConfigParser()
+    config.read(PAGE.parents[1] / ".importlinter")
+    layers = config["importlinter:contract:storeys"]["layers"].split("\n")[1:]
+    checked = [{name.strip().removeprefix("conv_conformance.") for name in layer.split("|")} for layer in layers]
+    drawn = [{*words.replace("─ ─ ─ ─ ─ ▶ backends", "").split()} for _, words in picture]
+    assert drawn == checked
+    assert [number for number, _ in picture] == [str(n) for n in range(len(checked), 0, -1)]
