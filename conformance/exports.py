@@ -1,5 +1,5 @@
 """
-The public names of a package, each imported when it is first used.
+Lazy imports of the public names of a package.
 
 A package lists its names as imports under `TYPE_CHECKING`, where editors, type checkers and import-linter read them.
 At run time `exports` reads the same lines, so that importing one name of a package does not import all its modules.
@@ -7,21 +7,22 @@ At run time `exports` reads the same lines, so that importing one name of a pack
 
 from __future__ import annotations
 
-import ast
+import re
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+#: An import of one name in the block. Parsing the file with `ast` would take longer than printing a command's help.
+_IMPORT = re.compile(r"^    from (\.[\w.]*) import (\w+)(?: as \2)?$", re.MULTILINE)
+
 
 def exports(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """
     Return `__getattr__` and `__dir__` of a package, from the imports in its `if TYPE_CHECKING:` block.
 
-    Sets its `__all__` too.
-
-    `package` is the package's `__name__` and `file` its `__file__`.
+    Also sets the package's `__all__`. `package` is its `__name__` and `file` its `__file__`.
     """
     homes = _homes(Path(file).read_text(encoding="utf-8"))
     vars(sys.modules[package])["__all__"] = sorted(homes)
@@ -39,7 +40,6 @@ def exports(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[],
 
 
 def _homes(source: str) -> dict[str, str]:
-    """Return the relative module of each public name; of a public module, its package."""
-    blocks = (node for node in ast.parse(source).body if isinstance(node, ast.If))
-    imports = (node for block in blocks for node in block.body if isinstance(node, ast.ImportFrom))
-    return {alias.name: "." * node.level + (node.module or "") for node in imports for alias in node.names}
+    """Return the relative module that defines each public name; for a public module, its package."""
+    block, _, _ = source.partition("\nelse:\n")
+    return {name: module for module, name in _IMPORT.findall(block)}

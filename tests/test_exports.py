@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 from pathlib import Path
 
@@ -23,6 +24,15 @@ def test_every_public_name_is_there(room: str) -> None:
         value = getattr(package, name)
         if name in modules:
             assert value is importlib.import_module(f"conv_conformance.{room}.{name}")
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_import_of_the_block_is_a_public_name(room: str) -> None:
+    """The names are those that Python's own parser finds under `TYPE_CHECKING`."""
+    tree = ast.parse((ROOT / room / "__init__.py").read_text(encoding="utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    listed = [alias.name for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names]
+    assert sorted(listed) == importlib.import_module(f"conv_conformance.{room}").__all__
 
 
 def test_there_are_rooms() -> None:

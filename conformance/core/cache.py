@@ -1,8 +1,8 @@
 """
-What was read once from a file, kept by the digest of its content.
+A cache of parsed files, keyed by the SHA-256 digest of their content.
 
-The cache can be deleted at any time; whatever is wrong with it, the files are read again.
-Each loader (a version of this package, or an edit of it) has a folder of its own there; of these the newest few stay.
+The cache can be deleted at any time: if an entry is missing or damaged, the file is parsed again.
+Each loader (a version of this package, or an edit of it) has a separate folder; only the newest `LOADERS` folders stay.
 """
 
 from __future__ import annotations
@@ -20,63 +20,63 @@ from typing import Any
 from .. import __version__
 from .problem import Invalid, Problem
 
-#: Of how many loaders, the newest ones, what they read is kept.
+#: The number of loaders whose entries are kept, newest first.
 LOADERS = 8
 
 
 def folder() -> Path:
     """
-    Return where the cache lies: `CONV_CONFORMANCE_CACHE`, else the user's cache folder.
+    Return the folder of the cache: `CONV_CONFORMANCE_CACHE`, else a folder in the user's cache folder.
 
     Raises:
-        Invalid: if the user has no home, and so no cache folder.
+        Invalid: if `CONV_CONFORMANCE_CACHE` is not set and the user has no home folder.
 
     """
     if chosen := os.environ.get("CONV_CONFORMANCE_CACHE"):
         return Path(chosen)
     from platformdirs import user_cache_path
 
-    # Without a home platformdirs raises, or, in earlier versions, names a folder "~" in the current one.
+    # Without a home folder platformdirs raises; earlier versions return a folder "~" in the current folder.
     with suppress(RuntimeError):
         if (place := user_cache_path("conv-conformance")).is_absolute():
             return place
-    hint = "CONV_CONFORMANCE_CACHE can name a folder"
+    hint = "set CONV_CONFORMANCE_CACHE to a folder"
     raise Invalid(Problem(path="cache", message="this user has no home folder", hint=hint))
 
 
 def key(content: bytes) -> str:
-    """Return the key of a file's content."""
+    """Return the cache key of a file's content."""
     return hashlib.sha256(content).hexdigest()
 
 
 @lru_cache(maxsize=1)
 def _loader() -> str:
-    """Name the loader so that another one, or this one after an edit, never sees what was kept here."""
+    """Return a name for this loader that changes with every edit, so that stale entries are never read."""
     root = Path(__file__).parents[1]
-    files = (file for pattern in ("*.py", "core/*.py", "corpus/**/*.py") for file in root.glob(pattern))
+    files = (file for pattern in ("core/*.py", "calls/*.py", "corpus/**/*.py") for file in root.glob(pattern))
     newest = max((file.stat().st_mtime_ns for file in files), default=0)
     name = f"{__version__} {newest} {sys.implementation.cache_tag} {marshal.version}"
     return hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
-def _kept() -> Path:
+def _entries() -> Path:
     return folder() / "read" / _loader()
 
 
 def get(name: str) -> Any:
-    """Return what was kept under a key, None if nothing was or it cannot be read."""
+    """Return the value cached under a key, or None if it is missing or damaged."""
     try:
-        kept = (_kept() / name).read_bytes()
-        return marshal.loads(kept[32:]) if hashlib.sha256(kept[32:]).digest() == kept[:32] else None
+        entry = (_entries() / name).read_bytes()
+        return marshal.loads(entry[32:]) if hashlib.sha256(entry[32:]).digest() == entry[:32] else None
     except Exception:
         return None
 
 
 def put(name: str, value: Any) -> None:
-    """Keep plain data under a key, whole or not at all."""
+    """Cache plain data under a key, atomically; failures are ignored."""
     with suppress(Exception):
         payload = marshal.dumps(value)
-        place = _kept()
+        place = _entries()
         if not place.exists():
             place.mkdir(parents=True, exist_ok=True)
             _forget_older(place.parent)
