@@ -1,7 +1,7 @@
 """
-The values that every room shares: a call, a case, an expectation, an observation, a verdict, and a backend's interface.
+The values that all packages share: calls, cases, expectations, observations, verdicts, and the interface of a backend.
 
-It imports NumPy alone, for a worker in a foreign environment has nothing else.
+Needs the standard library and NumPy only: workers import it in environments that have nothing else.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What an adapter is made of.
+The interface of an adapter.
 
 An adapter is a class with metadata, `limits` and `prepare`; see `Backend`.
 Needs the standard library and NumPy.
@@ -21,9 +21,9 @@ T = TypeVar("T")
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """
-    A target as it is written, `name[+mode][@device]`: `torch+compile@cuda:1`.
+    A target: a framework, a mode and a device, written `name[+mode][@device]`, such as `torch+compile@cuda:1`.
 
-    `mode` is empty for the plain target, `device` is `cpu` unless another is named.
+    `mode` is empty for the plain target; `device` is `cpu` unless another device is named.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Target:
 
 
 class Limit(NamedTuple):
-    """Something that an API has no words for: the reason names the missing parameter, `holds(call)` says where it applies."""
+    """Calls that an API cannot express: `reason` names the missing parameter, `holds(call)` is true for these calls."""
 
     reason: str
     holds: Callable[[Call], bool]
@@ -45,17 +45,17 @@ class Limit(NamedTuple):
 
 class Outputs(NamedTuple):
     """
-    What a call returned.
+    The arrays that a call returned.
 
-    `arrays` maps where (`output`) to a NumPy array in the call's own layout; a call with `gradients` has also
-    `gradient.input` and so on, each in the layout and dtype of the array that it is the gradient of, and one with
-    `second_order` has `second.cotangent` and so on;
-    a call with `variation.shape_inference` has also `inference`, of which only shape and dtype count.
-    A training has `kernels` (steps + 1, then the axes of the kernel) and `losses` (steps + 1) alone, in the dtype in
-    which the kernel was kept: before the first update and after each.
-    `call` is what was asked of the framework, as an expression that can be pasted; in it `input`, `kernel`, `bias`…
+    `arrays` maps names to NumPy arrays. `output` has the layout of the call's output.
+    A call with `gradients` also returns `gradient.input` and so on, each with the layout and dtype of its array.
+    A call with `second_order` also returns `second.cotangent` and so on.
+    A call with `variation.shape_inference` also returns `inference`; only its shape and dtype are compared.
+    A training returns only `kernels` (steps + 1, then the axes of the kernel) and `losses` (steps + 1). They hold the
+    values before the first update and after each update, in the dtype in which the kernel was kept.
+    `call` is the call of the framework as an expression that can be pasted. In it `input`, `kernel`, `bias` and so on
     are the NumPy arrays of the case.
-    `composed` marks a composition of the framework's operations where it has no single call.
+    `composed` is true if the adapter composed several operations because the framework has no single call.
     """
 
     arrays: Mapping[str, Array]
@@ -66,38 +66,39 @@ class Outputs(NamedTuple):
 @dataclass(frozen=True)
 class Prepared:
     """
-    The closure that makes a call, with the words of the call, so that one which raises or ends the process has them.
+    A closure that makes a call, and the text of the call.
 
-    `call` is as that of `Outputs`, which has it from here unless it has one.
+    Reports need the text even if the call raises or ends the process.
+    `call` is the same text as `Outputs.call`, and replaces it where that is empty.
     """
 
     make: Callable[[], Outputs]
     call: str = ""
 
     def __call__(self) -> Outputs:
-        """Make the call."""
+        """Make the call and return its outputs."""
         outputs = self.make()
         return outputs._replace(call=outputs.call or self.call)
 
 
 class Refused(Exception):
-    """Raised by an adapter that is itself the implementation, to refuse a call; counts as *raised*."""
+    """Raised by an adapter that is itself the implementation, to refuse a call; the outcome is `raised`."""
 
 
 class Unavailable(Exception):
-    """Raised while a backend is made: its framework, mode or device is not there."""
+    """Raised by the constructor of a backend if its framework, mode or device is missing."""
 
 
 class Raised(Exception):
-    """The framework raised inside `ask`; `__cause__` is what it raised."""
+    """Raised by `ask` if the framework raised; `__cause__` is the exception of the framework."""
 
 
 def ask(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """
-    Call into a framework: what raises in here is the framework's doing, anything else is the suite's.
+    Call a function of the framework and mark its exceptions as the framework's; others are faults of the suite.
 
     Raises:
-        Raised: from whatever the framework raised.
+        Raised: if the function raises any exception.
 
     """
     try:
@@ -110,47 +111,47 @@ class Backend(Protocol):
     """
     One target: a framework in one mode on one device.
 
-    Constructed as `Class(target)`, or as `Class()` if it defines no `__init__`.
-    The framework is imported in there, never at the top of the module.
-    Only `framework` and `prepare` must be there; the engine has defaults for the rest.
+    The engine constructs it as `Class(target)`, or as `Class()` if the class defines no `__init__`.
+    The constructor imports the framework; the module must not import it at its top.
+    Only `framework` and `prepare` are required; the engine has defaults for the rest.
     """
 
-    #: What is under test, such as `torch`.
+    #: The name of the framework under test, such as `torch`.
     framework: str
-    #: Its version.
+    #: The version of the framework.
     version: str
     #: Names of the modules that must be importable (a class attribute).
     requires: Sequence[str]
-    #: Modes and what each does, for the user (a class attribute).
+    #: The modes, each with a description for the user (a class attribute).
     modes: Mapping[str, str]
-    #: What the API has no words for.
+    #: The calls that the API cannot express.
     limits: Sequence[Limit]
-    #: Settings that decide the numbers, as found: thread counts, flags, environment variables.
+    #: The settings that affect results, with their current values: thread counts, flags, environment variables.
     settings: Mapping[str, str]
-    #: The dtype that this mode returns where the call's own is another, such as {"float32": "bfloat16"}.
+    #: The dtype that this mode returns in place of each requested output dtype, such as {"float32": "bfloat16"}.
     result_dtypes: Mapping[str, str]
-    #: The class of rounding that the framework documents for this mode on this device, by the input's dtype, where it
-    #: is lower than its dtype's own, such as {"float32": "tf32-like"}.
+    #: The precision class that the framework documents for this mode on this device, by input dtype, if it is lower
+    #: than the precision of that dtype, such as {"float32": "tf32-like"}.
     precision: Mapping[str, str]
-    #: Whether it answers calls with `gradients`; if not, such a call is unsupported.
+    #: Whether it computes `gradients`; if not, calls that request them are unsupported.
     differentiates: bool
-    #: Whether it answers calls with `second_order`; if not, such a call is unsupported.
+    #: Whether it computes `second_order`; if not, calls that request it are unsupported.
     differentiates_twice: bool
 
-    #: How it trains by a training of its own; None where each step is a call and its gradient.
+    #: Prepares the framework's own training loop; None if the engine trains step by step, by calls with gradients.
     fit: Callable[[Call], Callable[[], Outputs]] | None
 
     def prepare(self, call: Call) -> Callable[[], Outputs]:
         """
-        Permute, rename and place what the call needs; return the closure that makes it, or one with words: `Prepared`.
+        Permute, rename and place the arrays; return a closure that makes the call, or a `Prepared` with its text.
 
-        Whatever the framework may refuse runs inside the closure, each step through `ask`.
+        Every step that the framework may refuse must run inside the closure, through `ask`.
         """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Defaults:
-    """What the engine takes for attributes that a backend does not define."""
+    """The engine's defaults for attributes that a backend does not define."""
 
     version: str = "?"
     requires: Sequence[str] = ()

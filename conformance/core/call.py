@@ -1,11 +1,11 @@
 """
-What a backend is asked to compute, and nothing about what is expected of it.
+The call that a backend must compute, without the expected result.
 
-A `Call` is data; its fields bear the names of the case format.
-Its methods only rearrange: they bring arrays into the axis order of a framework, padding words into pairs,
-and depthwise and separable convolutions into grouped ones.
+A `Call` is data; its fields have the names of the case format.
+Its methods only rearrange: arrays into the axis order of a framework, named padding into (low, high) pairs,
+depthwise and separable convolutions into grouped ones.
 
-Needs the standard library and NumPy, for it is also used by workers in other environments.
+Needs the standard library and NumPy only: workers in other environments use it too.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from .storage import Array
 from .training import Training
 from .vocabulary import ARRAYS, DIRECTIONS, OF_OUTPUT, PADDINGS, SPATIAL, TRANSPOSED_PADDINGS
 
-#: [low, high] for each spatial axis.
+#: (low, high) for each spatial axis.
 Pairs: TypeAlias = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PerArray:
     """
-    One text for each array of a call, None where the call has no such array.
+    One string for each array of a call, None if the call has no such array.
 
-    Holds layouts (`NWC`, `WIO`), dtypes (`float32`) and storages (`contiguous`, `broadcast:N`).
+    Used for layouts (`NWC`, `WIO`), dtypes (`float32`) and storages (`contiguous`, `broadcast:N`).
     """
 
     input: str
@@ -45,13 +45,13 @@ class PerArray:
 @dataclass(frozen=True, kw_only=True)
 class Variation:
     """
-    Another way of making the same call, with the same result.
+    A variant of the call that must return the same result.
 
-    `kernel_constant`: the kernel is captured by the compiled function, not an argument.
-    `dynamic_shape`: compiled once, called with this size after one that is larger by one in each spatial axis.
-    `inside_graph`: identity operations stand before and behind, in the same graph.
-    `shape_inference`: the framework states the result's shape and dtype before it computes, and both are returned.
-    `threads`: called from that many threads at once.
+    `kernel_constant`: the compiled function captures the kernel as a constant instead of receiving it as an argument.
+    `dynamic_shape`: one compiled function receives an input larger by one in each spatial axis, then this input.
+    `inside_graph`: identity operations precede and follow the convolution in the same graph.
+    `shape_inference`: the framework first infers the shape and dtype of the result; the call returns both.
+    `threads`: the number of threads that make the call at the same time.
     """
 
     kernel_constant: bool = False
@@ -62,7 +62,7 @@ class Variation:
 
     @property
     def is_compiled(self) -> bool:
-        """Whether only a compiled target can show it."""
+        """Whether only compiled targets support this variation."""
         return self.kernel_constant or self.dynamic_shape or self.inside_graph
 
 
@@ -74,13 +74,14 @@ class Call:
     `input` has the axes of `layout.input`, and so on; `bias` has one element for each output channel.
     `strides`, `dilations`, `input_dilations` and `output_padding` have one entry for each spatial axis,
     in the order D, H, W, whatever the layouts.
-    `padding` is a word (`valid`, `same`, `same_lower`, `causal`, `full`) or one (low, high) for each spatial axis;
+    `padding` is a name (`valid`, `same`, `same_lower`, `causal`, `full`) or one (low, high) for each spatial axis;
     for `conv_transpose` it is the padding of the forward convolution.
-    `gradients` names the arrays by which the gradient of <cotangent, output> is asked for beside the output.
-    With a `training` the kernel is what it starts from, and the output is to come to `target`; each step is a call of
-    its own, with a cotangent.
-    `second_order` names what H is differentiated by beside: `cotangent`, `input`, `kernel`. H is the sum of
-    <gradient, direction> over the arrays that have a direction, which are the input, the kernel and maybe the bias.
+    `before` has one (low, high) for each spatial axis, by which the input is padded or cropped before the convolution.
+    `gradients` names the arrays for which the gradient of <cotangent, output> is requested besides the output.
+    With a `training`, `kernel` is the initial kernel, and the training fits the output to `target`. Each step is a
+    separate call with a cotangent.
+    `second_order` names the variables by which H is differentiated: `cotangent`, `input`, `kernel`. H is the sum of
+    <gradient, direction> over the arrays that have a direction: the input, the kernel and, optionally, the bias.
     """
 
     op: str
@@ -110,18 +111,18 @@ class Call:
     kernel_direction: Array | None = None
     bias_direction: Array | None = None
     second_order: tuple[str, ...] = ()
-    #: What `place` gave out, with its bytes at that time, so that a worker can tell whether it was written to.
+    #: The arrays that `place` returned, with their bytes at that time, so that a worker can detect writes.
     placed: list[tuple[Array, bytes]] = field(default_factory=list, init=False, repr=False)
-    #: The form, where whoever made the call knows it already; see `form`.
+    #: The value of `form`, if the code that built the call knows it already.
     known_form: Hashable = field(default=None, init=False, repr=False)
 
     @property
     def form(self) -> Hashable:
-        """All of the call but its values: what an adapter works out once holds for every call of one form."""
+        """The call without the values of its arrays: preparations of an adapter hold for all calls of the same form."""
         if self.known_form is not None:
             return self.known_form
-        kept = (name for name in self.__dataclass_fields__ if name not in ("placed", "known_form"))
-        return tuple(value.shape if isinstance(value := getattr(self, name), np.ndarray) else value for name in kept)
+        names = (name for name in self.__dataclass_fields__ if name not in ("placed", "known_form"))
+        return tuple(value.shape if isinstance(value := getattr(self, name), np.ndarray) else value for name in names)
 
     @property
     def rank(self) -> int:
@@ -140,17 +141,17 @@ class Call:
 
     @property
     def along(self) -> dict[str, Array]:
-        """The directions by the names of their arrays."""
+        """The directions, by the names of their arrays."""
         return {name: self.array(DIRECTIONS[name]) for name in self.directions}
 
     @property
     def pulled(self) -> tuple[str, ...]:
-        """The names of the arrays whose gradient is needed: it is asked for, or the array has a direction."""
+        """The names of the arrays whose gradient is needed: because it is requested, or because H depends on it."""
         return tuple(name for name in ARRAYS if name in (*self.gradients, *self.directions))
 
     @cached_property
     def stages(self) -> tuple[Stage, ...]:
-        """The same call as one grouped convolution, or as two if it is separable."""
+        """The call as one grouped convolution, or as two if it is separable."""
         if self.op in ("conv", "conv_transpose"):
             return (self._stage("kernel", self.groups),)
         channels = self.extent("input", "C")
@@ -189,15 +190,16 @@ class Call:
 
     def dtype_of(self, name: str) -> str:
         """
-        Return the dtype of an array, of `output`, of cotangent or target (that of the output) or of a direction.
+        Return the dtype of an array or of `output`.
 
-        Both kernels of a separable convolution have that of `kernel` or one of their own.
+        Cotangent and target have the dtype of the output; a direction has that of its array.
+        An array without a dtype has that of the input; a kernel of a separable convolution first tries `kernel`.
         """
         own: str | None = getattr(self.dtype, _own(name))
         return own or (self.dtype.kernel if "kernel" in name else None) or self.dtype.input
 
     def extent(self, name: str, letter: str) -> int:
-        """Return the size of one axis of an array, 1 of an axis that an array of too few does not have."""
+        """Return the size of one axis of an array; 1 if the array has too few axes."""
         shape, at = self.array(name).shape, self.letters(name).index(letter)
         return int(shape[at]) if at < len(shape) else 1
 
@@ -207,18 +209,18 @@ class Call:
 
     @property
     def lengths(self) -> tuple[int, ...]:
-        """The spatial sizes that the convolution itself receives: the input's, after `before`; none is below 0."""
+        """The spatial sizes of the input after the padding or cropping by `before`; none is below 0."""
         extents = self.extents("input")
         if self.before is None:
             return extents
         return tuple(max(w + low + high, 0) for w, (low, high) in zip(extents, self.before, strict=True))
 
     def arranged(self, name: str, letters: str) -> Array:
-        """Return an array with its axes in the order of `letters`; no copy is made."""
+        """Return a view of an array with its axes in the order of `letters`."""
         return permuted(self.array(name), self.letters(name), letters)
 
     def place(self, name: str, letters: str) -> Array:
-        """Return an array for a framework: axes in the order of `letters`, memory as the call's `storage` says."""
+        """Return an array for a framework: its axes in the order of `letters`, in the storage that the call names."""
         return self._store(self.arranged(name, letters), name, letters)
 
     def _store(self, array: Array, name: str, letters: str) -> Array:
@@ -228,15 +230,15 @@ class Call:
         return placed
 
     def deliver(self, output: Array, letters: str) -> Array:
-        """Return a framework's output (axes `letters`) with its axes in the call's own order."""
+        """Return a framework's output (axes `letters`) with its axes in the order of the call's output layout."""
         assert self.layout.output is not None
         return permuted(output, letters, self.layout.output)
 
     def bring_home(self, name: str, gradient: Array, letters: str) -> Array:
         """
-        Return the gradient of an array as it was placed (axes `letters`) with the axes of the array in this call.
+        Return a gradient (axes `letters`) with its axes in the order of the array called `name`.
 
-        That of a depthwise kernel may have its channels merged, as `Stage.arranged_kernel` has them.
+        The gradient of a depthwise kernel may have the channels merged as `Stage.arranged_kernel` merges them.
         """
         own = self.letters(name)
         if "M" not in own or "M" in letters:
@@ -246,13 +248,13 @@ class Call:
         return permuted(merged.reshape(*sizes), self.spatial + "CM", own)
 
     def release(self) -> None:
-        """Let go of the stages: they name their call, so that only the garbage collector would ever free its arrays."""
+        """Delete the cached stages: they refer to this call, so only the garbage collector could free its arrays."""
         vars(self).pop("stages", None)
 
     @cached_property
     def pairs(self) -> Pairs:
         """
-        The padding as (low, high) for each spatial axis, of the forward convolution if the call is transposed.
+        The padding as (low, high) for each spatial axis; for `conv_transpose`, that of the forward convolution.
 
         Raises ValueError as `Stage.pairs` does.
         """
@@ -264,8 +266,8 @@ class Stage:
     """
     One grouped convolution of a call.
 
-    Its kernel has the letters I (channels contracted in each group) and O (channels produced),
-    except for a grouped `conv_transpose`, where I counts all input channels and O those of one group.
+    The kernel has an axis I for the input channels of one group and an axis O for all output channels.
+    In a grouped `conv_transpose`, I has all input channels and O the output channels of one group.
     """
 
     call: Call
@@ -277,7 +279,7 @@ class Stage:
 
     @property
     def directed(self) -> Stage:
-        """The same with the direction of the kernel in place of the kernel."""
+        """The stage with the direction of the kernel in place of the kernel."""
         return replace(self, kernel=DIRECTIONS[self.kernel])
 
     def arranged_kernel(self, letters: str) -> Array:
@@ -294,18 +296,18 @@ class Stage:
         return permuted(merged, call.spatial + "IO", letters)
 
     def place_kernel(self, letters: str) -> Array:
-        """Return the kernel for a framework: axes in the order of `letters`, memory as the call's `storage` says."""
+        """Return the kernel for a framework: its axes in the order of `letters`, in the storage that the call names."""
         return self.call._store(self.arranged_kernel(letters), self.kernel, letters)
 
     @property
     def window(self) -> tuple[int, ...]:
-        """The extent of the dilated kernel in each spatial axis, (K - 1) * dilation + 1, or 0 if it is empty."""
+        """The extent of the dilated kernel in each spatial axis: (K - 1) * dilation + 1, or 0 if K = 0."""
         sizes = zip(self.call.extents(self.kernel), self._fitted(self.dilations), strict=True)
         return tuple((k - 1) * d + 1 if k else 0 for k, d in sizes)
 
     @property
     def is_padding_senseless(self) -> bool:
-        """Whether the padding is a word that has no meaning for this operation in this rank."""
+        """Whether the padding is a name that is not defined for this operation and rank."""
         call = self.call
         if not isinstance(self.padding, str):
             return False
@@ -318,21 +320,21 @@ class Stage:
         """
         The padding as (low, high) for each spatial axis.
 
-        Beside strides or dilations that do not fit, a word comes to what it would beside fitting ones.
+        Missing strides and dilations count as 1, surplus ones are ignored, and a stride below 1 counts as 1.
 
         Raises:
-            ValueError: for a word without a meaning here.
+            ValueError: if the padding is a name that is not defined for this operation and rank.
 
         """
         if not isinstance(self.padding, str):
             return self.padding
         if self.is_padding_senseless:
-            raise ValueError(f"padding {self.padding} has no pairs here")
+            raise ValueError(f"padding {self.padding} is not defined for {self.call.op} of rank {self.call.rank}")
         windows = zip(self.window, (max(stride, 1) for stride in self._fitted(self.strides)), strict=True)
         if self.call.op == "conv_transpose":
             return tuple(_crop(self.padding, window, stride) for window, stride in windows)
-        spread = zip(self.call.lengths, self._fitted(self.call.input_dilations), strict=True)
-        lengths = (dilated(w, q) for w, q in spread)
+        axes = zip(self.call.lengths, self._fitted(self.call.input_dilations), strict=True)
+        lengths = (dilated(w, q) for w, q in axes)
         return tuple(
             _pad(self.padding, length, window, stride)
             for length, (window, stride) in zip(lengths, windows, strict=True)
@@ -343,7 +345,7 @@ class Stage:
 
 
 def _own(name: str) -> str:
-    """Return the array whose axes and dtype the one called `name` has."""
+    """Return the name of the array (or `output`) whose axes and dtype the array `name` has."""
     return "output" if name in OF_OUTPUT else name.removesuffix("_direction")
 
 
@@ -351,7 +353,7 @@ def permuted(array: Array, letters: str, wanted: str) -> Array:
     """
     Return a view of `array` (axes `letters`) with its axes in the order of `wanted`.
 
-    An array of another rank than its layout is returned as it is: what to do with it is the framework's question.
+    An array whose rank differs from its layout is returned unchanged, so that the framework decides about it.
     """
     if letters == wanted or array.ndim != len(letters):
         return array
@@ -368,21 +370,21 @@ def dilated(length: int, dilation: int) -> int:
     return (length - 1) * dilation + 1 if length else 0
 
 
-def _pad(word: str, length: int, window: int, stride: int) -> tuple[int, int]:
-    if word == "valid":
+def _pad(padding: str, length: int, window: int, stride: int) -> tuple[int, int]:
+    if padding == "valid":
         return (0, 0)
-    if word == "causal":
+    if padding == "causal":
         return (window - 1, 0)
-    if word == "full":
+    if padding == "full":
         return (window - 1, window - 1)
     total = max((-(-length // stride) - 1) * stride + window - length, 0)
-    low = total // 2 if word == "same" else total - total // 2
+    low = total // 2 if padding == "same" else total - total // 2
     return (low, total - low)
 
 
-def _crop(word: str, window: int, stride: int) -> tuple[int, int]:
-    if word == "valid":
+def _crop(padding: str, window: int, stride: int) -> tuple[int, int]:
+    if padding == "valid":
         return (0, 0)
     excess = max(window - stride, 0)
-    low = excess // 2 if word == "same" else excess - excess // 2
+    low = excess // 2 if padding == "same" else excess - excess // 2
     return (low, window - stride - low)

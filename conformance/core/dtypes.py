@@ -1,9 +1,9 @@
 """
 The dtypes of the case format: their names, NumPy types, precision and range.
 
-Needs NumPy alone, and that only for `numpy_type`, so that a corpus can be listed without it.
-The narrow floats come from `ml_dtypes` where it is installed; elsewhere an array of theirs is held as raw bits,
-and its dtype's name stands beside it (`Call.dtype`).
+Only `numpy_type` imports NumPy, so that a corpus can be listed without it.
+The narrow floats come from `ml_dtypes`. Where it is not installed, an array of them holds raw bits, and only
+`Call.dtype` names its dtype.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-#: Narrow floats that NumPy itself lacks, with the unsigned integer that carries their bits.
+#: The narrow floats that NumPy lacks, each with the unsigned integer type that holds its bits.
 NARROW = {"bfloat16": "uint16", "float8_e4m3fn": "uint8", "float8_e5m2": "uint8"}
 
 FLOATS = ("float16", "bfloat16", "float32", "float64", "float8_e4m3fn", "float8_e5m2")
@@ -31,9 +31,9 @@ class FloatFormat:
     """
     A binary floating-point format.
 
-    A finite number is m * 2**e with abs(m) < 2**`bits`; the smallest normal number is 2**`min_exponent`
-    and the largest finite one is `largest`.
-    `has_infinity` is false for float8_e4m3fn, where an overflow is a NaN.
+    A finite number is m * 2**e, with integers m and e and abs(m) < 2**`bits`.
+    The smallest normal number is 2**`min_exponent`, and the largest finite number is `largest`.
+    `has_infinity` is false for float8_e4m3fn, where overflow results in NaN.
     """
 
     bits: int
@@ -56,7 +56,7 @@ FORMATS = {
     "float64": FloatFormat(bits=53, min_exponent=-1022, largest=sys.float_info.max),
 }
 
-#: Residues off the grid stay below half of it while S / grid is at most this, also under Winograd and FFT.
+#: The largest S / grid, S = sum abs(x * w), at which rounding errors stay below grid / 2, also with Winograd and FFT.
 STRUCTURE_LIMIT = {
     "float8_e5m2": 2.0**3,
     "float8_e4m3fn": 2.0**4,
@@ -72,23 +72,23 @@ COMPLEX_PARTS = {"complex64": "float32", "complex128": "float64"}
 
 @cache
 def numpy_type(name: str) -> np.dtype:
-    """Return the NumPy dtype that holds the elements of `name`, raw bits where NumPy has no such float."""
+    """Return the NumPy dtype for elements of `name`; for a narrow float without `ml_dtypes`, that of its raw bits."""
     import numpy as np
 
     if name not in NARROW:
         return np.dtype(name)
     try:
         narrow: np.dtype = np.dtype(getattr(import_module("ml_dtypes"), name))
-    except ImportError:  # a worker in a stranger's environment
+    except ImportError:  # a worker in a third-party environment
         return np.dtype(NARROW[name])
     return narrow
 
 
 def is_integer(name: str) -> bool:
-    """Say whether `name` is an integer dtype, whose results wrap modulo 2**n."""
+    """Return whether `name` is an integer dtype; results of its n bits wrap modulo 2**n."""
     return name in INTEGERS
 
 
 def is_complex(name: str) -> bool:
-    """Say whether `name` is a complex dtype."""
+    """Return whether `name` is a complex dtype."""
     return name in COMPLEX

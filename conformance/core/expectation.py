@@ -1,4 +1,4 @@
-"""What is expected of a call: exactly one of these values."""
+"""Expectations: the expected result of a call is exactly one of these values."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Output:
     """
     The call returns this array, in the layout and dtype of the call's output.
 
-    `precision` names the class of rounding that the case asks for, `signed_zero` makes -0.0 differ from 0.0.
-    `switches` are those of the reference under which it computes this array.
-    `gradients` holds, by the name of an array, the gradient that is asked for beside, in its layout and dtype;
-    `second_order`, by `cotangent`, `input` and `kernel`, that of what gradients come to along the directions.
+    `precision` names the precision class that the case requires; `signed_zero` makes -0.0 differ from 0.0.
+    `switches` are the switches with which the reference computes this array.
+    `gradients` holds the requested gradients by array name, each in the layout and dtype of its array.
+    `second_order` holds the gradients of H (see `Call`) by `cotangent`, `input` and `kernel`.
     """
 
     array: Array
@@ -31,7 +31,7 @@ class Output:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Checkpoint:
-    """The kernel, in the layout and dtype of the call's, and the loss after so many updates; None where it is not said."""
+    """The kernel, in the layout and dtype of the call's kernel, and the loss after some updates; None if not stated."""
 
     kernel: Array | None = None
     loss: float | None = None
@@ -40,10 +40,11 @@ class Checkpoint:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fit:
     """
-    A training goes the way of the exact one as long as that is certain, and ends where it should.
+    A training follows the exact training as long as rounding cannot change its course, and reaches its goal.
 
-    `checkpoints`, by the number of updates, say of the exact way what a reader can check.
-    At its end the loss is below `loss_below`, or the kernel is `kernel_near`, to within the learning rate.
+    `checkpoints` holds values of the exact training that a reader can check, by the number of updates.
+    After the last update, the loss is below `loss_below`, and the kernel is within the learning rate of `kernel_near`;
+    None means no such requirement.
     """
 
     checkpoints: Mapping[int, Checkpoint] = field(default_factory=dict)
@@ -53,7 +54,7 @@ class Fit:
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """The call returns an array of this shape and dtype, whatever its values."""
+    """The call returns an array of this shape and dtype, with any values."""
 
     shape: tuple[int, ...]
     dtype: str
@@ -62,10 +63,11 @@ class Shape:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Refusal:
     """
-    The call is refused, while its `twin`, the same call one step away, is accepted.
+    The call is refused, and its `twin`, the same call with one change, is accepted.
 
-    `name` is how the case names the twin: an id or a patch, as text.
-    `is_twin_judged` says that another case tells where the twin is refused: here that leaves the refusal without proof.
+    `name` is the name of the twin in the case: an id, or a patch as text.
+    `is_twin_judged` is true if another case judges the twin. If the twin is refused too, that case reports it, and this
+    refusal counts as unproven.
     """
 
     twin: Call
@@ -76,10 +78,10 @@ class Refusal:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AnyOf:
     """
-    One of these, by the name of the alternative: implementation-defined.
+    Implementation-defined: one of several expectations, by the name of the alternative.
 
-    `clauses` are the clauses that leave the choice; where a sweep's point has several, a name says which it follows,
-    such as `SAME-4:computes, DTYPE-INT8:computes`.
+    `clauses` are the clauses that leave the choice. If a point of a sweep has several clauses, each name combines
+    alternatives, such as `SAME-4:computes, DTYPE-INT8:computes`.
     """
 
     alternatives: Mapping[str, Expectation]

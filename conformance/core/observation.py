@@ -1,4 +1,4 @@
-"""What became of one call in a worker."""
+"""The outcome of one call in a worker."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from .storage import Array
 
-#: What a worker may say of a call; a death is seen by the parent.
+#: The outcomes that a worker may report; the parent process detects crashes and timeouts.
 RETURNED, RAISED, SKIPPED = "returned", "raised", "skipped"
 OUTCOMES = (RETURNED, RAISED, "unsupported", "suite-error", SKIPPED)
 
@@ -20,50 +20,51 @@ Message: TypeAlias = dict[str, Any]
 
 
 class Malformed(ValueError):
-    """The bytes that arrived are not a message of the protocol."""
+    """Raised if the received bytes are not a message of the protocol."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Observation:
     """
-    One call of one target: what it returned, or how it failed.
+    The outcome of one call on one target, with the returned arrays.
 
-    `outcome` is `returned`, `raised` (the framework refused), `unsupported` (the API has no words for it),
-    `suite-error`, `crash`, `timeout`, `not-run`, or `skipped`, of a follow-up that nobody asks for.
-    `arrays` and `dtypes` are keyed by where (`output`); `message` says why, where nothing was returned.
+    `outcome` is `returned`, `raised` (the framework refused), `unsupported` (the API cannot express the call),
+    `suite-error`, `crash`, `timeout`, `not-run`, or `skipped` (a follow-up call that is not needed).
+    `arrays` and `dtypes` have the keys of `Outputs.arrays`, such as `output`. If nothing was returned, `message` is the
+    reason.
     """
 
     outcome: str
     arrays: Mapping[str, Array] = field(default_factory=dict)
     dtypes: Mapping[str, str] = field(default_factory=dict)
     message: str = ""
-    #: prepare, call or fetch.
+    #: The last phase that the call reached: `prepare`, `call` or `fetch`.
     phase: str = ""
     #: The call as an expression that can be pasted.
     call: str = ""
     composed: bool = False
-    #: The same call, made again, gave other bits.
+    #: Whether the same call returned other bits when it was repeated.
     unsteady: bool = False
     inputs_changed: bool = False
-    #: It raised for want of memory or of a module, which is no refusal.
+    #: Whether it raised because memory or a module was missing, which is not a refusal.
     environment: bool = False
-    #: The limit in spite of which an audit had it made.
+    #: The backend's limit that covers this call, if an audit made the call nevertheless.
     limit: str = ""
     traceback: str = ""
     seconds: float = 0.0
 
 
-#: What a terminal takes for colours, such as Keras writes into its errors.
+#: Terminal colour codes; Keras writes them into its errors.
 _STYLE = re.compile("\x1b\\[[0-9;]*m")
-#: Control characters and halves of surrogate pairs: no terminal, file or report wants them.
+#: Control characters and unpaired surrogates, which terminals, files and reports cannot show.
 _UNWRITABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-def printable(said: object) -> str:
-    """Return what a worker said as a text that can be written anywhere."""
-    if isinstance(said, str) and said.isprintable():
-        return said
-    return _UNWRITABLE.sub("\ufffd", _STYLE.sub("", str(said)).replace("\r\n", "\n"))
+def printable(value: object) -> str:
+    """Return a value from a worker as text, without colour codes, and with control characters replaced."""
+    if isinstance(value, str) and value.isprintable():
+        return value
+    return _UNWRITABLE.sub("\ufffd", _STYLE.sub("", str(value)).replace("\r\n", "\n"))
 
 
 def from_message(message: Message, arrays: Mapping[str, Array]) -> Observation:
@@ -71,13 +72,13 @@ def from_message(message: Message, arrays: Mapping[str, Array]) -> Observation:
     Return the observation that a worker's message describes.
 
     Raises:
-        Malformed: if it says no outcome, or one that is not a worker's to say, or a time that is none.
+        Malformed: if the outcome is missing or not in `OUTCOMES`, or `seconds` is not a duration.
 
     """
     if message.get("outcome") not in OUTCOMES:
-        raise Malformed(f"an answer whose outcome is {message.get('outcome')!r}")
+        raise Malformed(f"unknown outcome {message.get('outcome')!r} in an answer")
     if not is_duration(seconds := message.get("seconds", 0.0)):
-        raise Malformed(f"an answer that took {seconds!r} seconds")
+        raise Malformed(f"invalid duration of {seconds!r} seconds in an answer")
     return Observation(
         outcome=message["outcome"],
         arrays=arrays,
@@ -96,5 +97,5 @@ def from_message(message: Message, arrays: Mapping[str, Array]) -> Observation:
 
 
 def is_duration(seconds: object) -> bool:
-    """Say whether what a worker gave is a number of seconds."""
+    """Return whether a value from a worker is a finite, non-negative number."""
     return isinstance(seconds, (int, float)) and 0 <= seconds < math.inf

@@ -1,4 +1,4 @@
-"""Patterns over ids: `*` and `?` stand for any characters and for one, everything else for itself."""
+"""Patterns over ids: `*` matches any characters, `?` matches one, and every other character matches itself."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from functools import lru_cache
 
 @lru_cache(maxsize=1024)
 def compiled(pattern: str) -> re.Pattern[str]:
-    """Return the regular expression of a pattern; brackets are literal, for ids of sweep points have them."""
+    """Return the regular expression of a pattern; brackets are literal because ids of sweep points contain them."""
     return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."))
 
 
 def matches_pattern(pattern: str, word: str) -> bool:
-    """Say whether the whole word fits the pattern."""
+    """Return whether the pattern matches the whole word."""
     return compiled(pattern).fullmatch(word) is not None

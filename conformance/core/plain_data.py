@@ -1,8 +1,8 @@
 """
-Calls and expectations as plain data: dicts, lists, texts and numbers by the words of the case format.
+Calls and expectations as plain data: dicts, lists, strings and numbers, with the keys of the case format.
 
-The wire, the export of the corpus, the lock of released cases and the printed case write what is here.
-Needs the standard library and NumPy, for it is also used by workers in other environments.
+The worker protocol, the export of the corpus, the lock of released cases and printed cases use this form.
+Needs the standard library and NumPy only: workers in other environments use it too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .storage import Array
 from .training import Training
 from .vocabulary import OPERANDS
 
-#: Returns the plain data of an array that has this name in the call.
+#: Returns an array as plain data; the first argument is the name of the array in the call.
 ArrayEncoder = Callable[[str, Array], Any]
 
 _NAMES = tuple(PerArray.__dataclass_fields__)
@@ -24,9 +24,9 @@ _NAMES = tuple(PerArray.__dataclass_fields__)
 
 def call_to_plain(call: Call) -> dict[str, Any]:
     """
-    Return all of a call but its arrays.
+    Return the fields of a call as plain data, without its arrays.
 
-    A variation, gradients, a second order and a training are left out of a call that has none.
+    `variation`, `gradients`, `second_order` and `training` are omitted if the call has none.
     """
     plain: dict[str, Any] = {
         "op": call.op,
@@ -55,7 +55,7 @@ def call_to_plain(call: Call) -> dict[str, Any]:
 
 
 def call_from_plain(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a `Call` but its arrays, from what `call_to_plain` returned and JSON has kept."""
+    """Return the fields of a `Call`, without its arrays, from the data of `call_to_plain`, also after JSON."""
     padding, before = plain["padding"], plain["before"]
     return {
         "op": plain["op"],
@@ -79,7 +79,7 @@ def call_from_plain(plain: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def operands_to_plain(call: Call, encode: ArrayEncoder) -> dict[str, Any]:
-    """Return the arrays of a call by their names, each as `encode` returns it."""
+    """Return the arrays of a call by name, each encoded by `encode`."""
     return {name: encode(name, call.array(name)) for name in OPERANDS if getattr(call, name) is not None}
 
 
@@ -87,10 +87,10 @@ def expectation_to_plain(
     expectation: Expectation, encode: ArrayEncoder, encode_call: Callable[[Call], Any]
 ) -> dict[str, Any]:
     """
-    Return what is expected, under a key that says which kind of expectation it is.
+    Return an expectation as plain data, under a key for its kind.
 
-    `encode` writes an array, given the name of the array whose layout and dtype it has; `encode_call` writes the
-    accepted twin of a refused call.
+    `encode` encodes an array; its first argument is the name of the array of the call with the same layout and dtype.
+    `encode_call` encodes the accepted twin of a refused call.
     """
     match expectation:
         case Output():
@@ -114,7 +114,7 @@ def expectation_to_plain(
 
 
 def _stated(values: Mapping[str, Any], encode: ArrayEncoder) -> dict[str, Any]:
-    """Return the numbers and kernels that are not None."""
+    """Return the numbers and encoded kernels that are not None."""
     stated = {name: value for name, value in values.items() if value is not None}
     return {name: each if isinstance(each, float) else encode("kernel", each) for name, each in stated.items()}
 

@@ -1,4 +1,4 @@
-"""Something wrong with what a user wrote, said in one line."""
+"""Problems in files and arguments of the user, each reported in one line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from difflib import get_close_matches
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Problem:
-    """One fault in one place of a file; line and column count from 1, 0 where there is none."""
+    """One fault at one place of a file; line and column count from 1, and 0 means unknown."""
 
     path: str
     line: int = 0
@@ -25,7 +25,7 @@ class Problem:
 
 
 class Invalid(Exception):
-    """What a user gave cannot be used; holds every problem found, at least one."""
+    """Raised for files or arguments that cannot be used; holds every problem found, at least one."""
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__(*problems)
@@ -38,10 +38,10 @@ class Invalid(Exception):
 @contextmanager
 def writing(place: object, hint: str = "") -> Iterator[None]:
     """
-    Make what goes wrong while a file is written a problem of that place.
+    Report a failure to write a file as a problem at `place`.
 
     Raises:
-        Invalid: if it cannot be written.
+        Invalid: if the block raises OSError.
 
     """
     try:
@@ -52,6 +52,6 @@ def writing(place: object, hint: str = "") -> Iterator[None]:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """Return "did you mean 'x'?" for the nearest known word, or an empty text."""
+    """Return "did you mean 'x'?" for the known word nearest to `word`, or an empty string if none is near."""
     near = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"did you mean {near[0]!r}?" if near else ""

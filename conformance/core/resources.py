@@ -1,7 +1,7 @@
 """
-Memory that is free, given back to the system.
+Return of free memory to the operating system.
 
-Needs the standard library alone, for workers.
+Needs the standard library only, because workers import it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from contextlib import suppress
 
 def give_back() -> None:
     """
-    Free what only the garbage collector finds, and have the C library return what is free, where it can.
+    Run the garbage collector, and return free memory to the operating system if the C library is glibc.
 
-    Among millions of objects that stay, Python looks for such things too seldom to free large arrays; and glibc keeps
-    what was freed between what was not.
+    With millions of live objects, Python runs its garbage collector too seldom to free large arrays in cycles.
+    Without `malloc_trim`, glibc keeps freed blocks that lie between blocks in use.
     """
     gc.collect()
     with suppress(OSError, AttributeError, TypeError):

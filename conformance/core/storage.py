@@ -1,7 +1,7 @@
 """
-How an array lies in memory: the same values, other strides.
+Storages of arrays: equal values in other memory layouts.
 
-Memory around the elements holds poison (NaN, or the largest integer), so that a read beside them shows.
+The memory around the elements holds poison (NaN, or the largest integer), so that wrong reads change results.
 """
 
 from __future__ import annotations
@@ -15,17 +15,20 @@ Array: TypeAlias = "np.ndarray[Any, Any]"
 
 def stored(array: Array, storage: str, letters: str) -> Array:
     """
-    Return a writable copy of `array` (axes named by `letters`) that lies in memory as `storage` says.
+    Return a copy of `array` (axes named by `letters`) with the memory layout that `storage` names.
 
-    `channels_last` puts the channel axis (C, or I of a kernel) innermost; `transposed` reverses the order of the axes
-    in memory; `offset` is a slice of a larger buffer; `strided` takes every second element of each axis;
-    `broadcast:X` has stride 0 along axis X, along which the values must be equal; `reversed` has negative strides;
-    `readonly` may not be written to.
+    `channels_last` makes the channel axis (C, or I of a kernel) innermost.
+    `transposed` reverses the order of the axes in memory.
+    `offset` is a slice of a larger buffer.
+    `strided` is every second element, in each axis, of a larger buffer.
+    `broadcast:X` has stride 0 along axis X, along which all values must be equal; it is not writable.
+    `reversed` has negative strides.
+    `readonly` is contiguous and not writable.
     """
     if storage == "contiguous":
         return np.array(array, order="C")
     name, _, axis = storage.partition(":")
-    return _LAYERS[name](array, letters, axis)
+    return _STORAGES[name](array, letters, axis)
 
 
 def _channels_last(array: Array, letters: str, _: str) -> Array:
@@ -69,7 +72,7 @@ def _readonly(array: Array, letters: str, _: str) -> Array:
     return copy
 
 
-_LAYERS = {
+_STORAGES = {
     "channels_last": _channels_last,
     "transposed": _transposed,
     "offset": _offset,

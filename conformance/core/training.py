@@ -1,7 +1,7 @@
 """
-How a kernel is fitted to a target: the loss, the optimizer and its terms, by the words of the case format.
+The training of a kernel: loss, optimizer and hyperparameters, with the names of the case format.
 
-Needs the standard library alone, for it is also used by workers in other environments.
+Needs the standard library only: workers in other environments use it too.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
-#: `cosine`, or learning rates by the number of the first update that they hold for.
+#: `cosine`, or pairs (n, rate): the updates from n on, counted from 0, use this learning rate until the next pair.
 Schedule: TypeAlias = "str | tuple[tuple[int, float], ...]"
 LOSSES = ("mae", "mse")
 OPTIMIZERS = ("adam", "sgd")
@@ -20,9 +20,9 @@ COSINE = "cosine"
 @dataclass(frozen=True, kw_only=True)
 class Training:
     """
-    So many updates of a kernel, each by the gradient of the loss over the whole batch.
+    A fixed number of updates of a kernel, each by the gradient of the loss over the whole batch.
 
-    `loss` is the mean over all outputs of abs(y - target) or of its square.
+    `loss` is `mae`, the mean of abs(y - target) over all outputs, or `mse`, the mean of (y - target)**2.
     `adam` is Algorithm 1 of Kingma and Ba (2015), with `beta_1`, `beta_2` and `epsilon`; `sgd` has a `momentum`.
     """
 
@@ -38,9 +38,9 @@ class Training:
 
     def rate(self, step: int) -> float:
         """
-        Return the learning rate of an update, the first of which is 0.
+        Return the learning rate of update `step`, counted from 0.
 
-        `cosine` decays it to 0 after the last: learning_rate * (1 + cos(pi * step / steps)) / 2.
+        `cosine` decays it to 0 after the last update: learning_rate * (1 + cos(pi * step / steps)) / 2.
         """
         if isinstance(self.schedule, str):
             return self.learning_rate * (1 + math.cos(math.pi * step / self.steps)) / 2

@@ -1,4 +1,4 @@
-"""The verdict on one case and one target: a value, counted and reported, never an exception."""
+"""The verdict on one case and one target: a value that is counted and reported, never an exception."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-#: Every verdict, in the order in which tables show them.
+#: All verdicts, in the order in which tables show them.
 VERDICTS = (
     "agree",
     "disagree",
@@ -19,7 +19,7 @@ VERDICTS = (
     "suite-error",
 )
 
-#: Every kind of disagreement; of several, the first that holds.
+#: All kinds of disagreement; if several apply, the first is reported.
 KINDS = (
     "refused",
     "not-refused",
@@ -33,27 +33,28 @@ KINDS = (
     "inputs-changed",
 )
 
-#: Silent faults come first in every report: a wrong result without an error.
+#: The severities, in the order of reports; a `silent` fault is a wrong result without an error.
 SEVERITIES = ("silent", "loud", "precision")
 
-#: What may be asked of rounding, beside what a case asks: the class of each dtype's own; or the lower one that a target
-#: documents; or whatever it is.
+#: The precision policies of a run. `any` accepts every precision class. The others require the class that the case
+#: names; by default, `strict` requires that of the dtype's accumulator, `declared` the class that the target documents.
 POLICIES = ("strict", "declared", "any")
 
-#: What nobody expects, unless the ledger knows of it.
+#: The verdicts that count as unexpected; if the ledger lists the fault, the verdict is `known` instead.
 UNEXPECTED = ("disagree", "crash", "timeout")
 
-#: What a run can fail on: the unexpected by severity, calls that cannot be said, and what the ledger says otherwise.
+#: What a run can fail on: unexpected verdicts by severity, unsupported calls, and faults of the ledger that are fixed.
 FAILURES = (*SEVERITIES, "unsupported", "fixed")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """
-    How an observation departs from an expectation.
+    A difference between an observation and an expectation.
 
-    `first_index` is the first differing element in row-major order, `expected` and `got` its values;
-    `differing` counts such elements; `max_error_uS` is the largest error in units of u * S, S = sum abs(x * w).
+    `first_index` is the index of the first differing element in row-major order; `expected` and `got` are its values.
+    `differing` counts the differing elements.
+    `max_error_uS` is the largest error in units of u * S, with S = sum abs(x * w).
     """
 
     kind: str
@@ -63,15 +64,15 @@ class Finding:
     expected: Any = None
     got: Any = None
     differing: int | None = None
-    max_error_uS: float | None = None  # noqa: N815 - the record's name, in the field's notation
-    #: The row in which the first difference stands, near it: as expected, and as returned.
+    max_error_uS: float | None = None  # noqa: N815 - the key in the record, in mathematical notation
+    #: Up to eight elements around the first difference, in row-major order: expected and returned.
     expected_near: tuple[Any, ...] | None = None
     got_near: tuple[Any, ...] | None = None
-    #: All that was returned, in memory order, where that is little.
+    #: All returned elements in row-major order, if the output is small.
     returned: tuple[Any, ...] | None = None
-    #: Which of these differ, by their places.
+    #: The positions of the differing elements in `returned`.
     differing_at: tuple[int, ...] | None = None
-    #: The alternative that all this is said of, where a clause leaves several.
+    #: The alternative that the finding refers to, if a clause leaves several.
     against: str | None = None
 
     @property
@@ -85,11 +86,12 @@ class Finding:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Diagnosis:
     """
-    The causes that give what was returned, by their names in the glossary.
+    The causes that reproduce a wrong output, by name.
 
-    `confidence` is `exact` (one cause gives all of it), `ambiguous` (each of several does), `partial` (each gives what
-    is wrong, and acts in the `region` alone, such as `in W from 8`) or `unexplained`. `wider` are those that explain it
-    too and say the same of more calls than one of the causes does.
+    `confidence` is `exact` (one cause reproduces the whole output), `ambiguous` (each of several causes does),
+    `partial` (each cause reproduces the output inside of `region`, such as `in W from 8`; outside it is correct) or
+    `unexplained`.
+    `wider` are further causes that explain the output; each has the effect of a listed cause, but on more calls.
     """
 
     causes: tuple[str, ...] = ()
@@ -98,7 +100,7 @@ class Diagnosis:
     region: str = ""
 
     def __str__(self) -> str:
-        """The diagnosis in words."""
+        """The diagnosis as text."""
         if not self.causes:
             return "none known"
         names = " or ".join(self.causes)
@@ -110,38 +112,38 @@ class Diagnosis:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """What is said about one case on one target, as the record holds it."""
+    """The verdict on one case and one target, as the record stores it."""
 
     case: str
     target: str
     verdict: str
     message: str = ""
     finding: Finding | None = None
-    #: The alternative of an implementation-defined clause that was followed.
+    #: The alternative of an implementation-defined clause that the target follows.
     alternative: str | None = None
     precision: str | None = None
-    #: The largest error of a result whose numbers were drawn for rounding, in units of u * S.
+    #: The largest error of the output in units of u * S, if its numbers were drawn to measure rounding.
     error_uS: float | None = None  # noqa: N815 - see Finding
     phase: str = ""
     call: str = ""
     output_sha256: str | None = None
-    #: What explains a wrong output, where that was asked.
+    #: The causes of a wrong output, if a diagnosis was requested.
     diagnosis: Diagnosis | None = None
-    #: The ledger's entry, where the verdict is `known` or `fixed`.
+    #: The id of the ledger's entry, if the verdict is `known` or `fixed`.
     known: str | None = None
     seconds: float = 0.0
-    #: Where a fault of ours was raised; not in the record.
+    #: The traceback of a fault of the suite; not in the record.
     traceback: str = ""
 
     @property
     def severity(self) -> str | None:
-        """`silent`, `loud` or `precision`, None where nothing is wrong."""
+        """`silent`, `loud` or `precision`; None if nothing is wrong."""
         if self.finding is not None:
             return self.finding.severity
         return "loud" if self.verdict in ("crash", "timeout") else None
 
 
 def counts_as_failure(verdict: Verdict, fail_on: Sequence[str] = SEVERITIES) -> bool:
-    """Say whether a run that fails on some of `FAILURES` fails on a verdict."""
-    word = verdict.severity if verdict.verdict in UNEXPECTED else verdict.verdict
-    return word in fail_on
+    """Return whether a run that fails on the members of `FAILURES` in `fail_on` fails on this verdict."""
+    failure = verdict.severity if verdict.verdict in UNEXPECTED else verdict.verdict
+    return failure in fail_on

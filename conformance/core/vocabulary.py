@@ -1,14 +1,14 @@
 """
-The words of the case format that every room uses: operations, arrays, axes, padding, storages.
+The names of the case format that all packages use: operations, arrays, axes, padding, storages.
 
-Needs the standard library alone, for workers in other environments import it.
+Needs the standard library only: workers in other environments use it too.
 """
 
 from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-#: A call as plain data, by the keys of the format; `arrays` maps names to specs.
+#: A call as plain data, with the keys of the case format; `arrays` maps names to specifications of arrays.
 Plain: TypeAlias = dict[str, Any]
 
 #: The names of the spatial axes by rank, always in this order in strides, padding and dilations.
@@ -23,7 +23,7 @@ TARGET = "target"
 OF_OUTPUT = (COTANGENT, TARGET)
 #: The direction of an array along which gradients are differentiated again; it has the axes and dtype of the array.
 DIRECTIONS = {"input": "input_direction", "kernel": "kernel_direction", "bias": "bias_direction"}
-#: Every array that a call can be sent with.
+#: Every array that a call can have, in the order in which it is sent to a worker.
 OPERANDS = (*ARRAYS, COTANGENT, *DIRECTIONS.values(), TARGET)
 #: The arrays of each operation, without the bias, with the letters of their axes; S is replaced by the spatial axes.
 OPS = {
@@ -33,12 +33,12 @@ OPS = {
     "conv_transpose": {"input": "NSC", "kernel": "SIO"},
     "fit": {"input": "NSC", "kernel": "SIO", TARGET: "NSC"},
 }
-#: The padding words of a forward convolution; `causal` applies along one axis only.
+#: The named paddings of a forward convolution; `causal` requires a single spatial axis.
 PADDINGS = ("valid", "same", "same_lower", "causal", "full")
-#: The padding words of a transposed convolution.
+#: The named paddings of a transposed convolution.
 TRANSPOSED_PADDINGS = PADDINGS[:3]
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
-#: How an array lies in memory; `broadcast` is written `broadcast: N`, with the letter of its axis.
+#: The storages of an array; `broadcast` is written `broadcast: N`, with the letter of its axis.
 STORAGES = ("contiguous", "channels_last", "transposed", "offset", "strided", "broadcast", "reversed", "readonly")
 VARIATIONS = ("kernel_constant", "dynamic_shape", "inside_graph", "shape_inference", "threads")
 #: The modulus of the generator of pseudo-random integers.
