@@ -1,4 +1,4 @@
-"""Facts about one call: its sizes, the features and rules that hold for it, conditions, and portions of its output."""
+"""Properties of one call: sizes, features, rules, conditions over features, and portions of its output."""
 
 from __future__ import annotations
 

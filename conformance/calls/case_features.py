@@ -1,4 +1,4 @@
-"""The features of cases by id, how many cases fulfil a condition, and which call is smallest."""
+"""The features of cases by id, the number of cases that meet a condition, and cases in order of size."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from .features import FeatureValue, features_of
 
 
 class CaseFeatures:
-    """The features and sizes of the calls of cases, by id; an unknown id has no features."""
+    """The features and sizes of the calls of cases, by case id; an unknown id has no features."""
 
     def __init__(self, cases: Mapping[str, Case]) -> None:
         self._cases = cases
 
     def features(self, case: str) -> Mapping[str, FeatureValue]:
-        """Return the features of a call."""
+        """Return the features of the call of a case."""
         return features_of(self._cases[case]) if case in self._cases else {}
 
     def count(self, condition: Condition, ids: Iterable[str]) -> int:
-        """Return how many of the calls fulfil a condition."""
+        """Return the number of cases whose calls meet a condition."""
         return sum(condition.holds(self.features(case)) for case in ids)
 
     def all_fulfil(self, condition: Condition, ids: Sequence[str]) -> bool:
-        """Say whether every call fulfils a condition."""
+        """Return whether the call of every case meets a condition."""
         return self.count(condition, ids) == len(ids)
 
     def by_size(self, ids: Iterable[str]) -> tuple[str, ...]:
-        """Return the calls with the fewest elements first, of these those with the fewest parameters off their defaults."""
+        """Return the ids sorted by the number of elements, then by the number of parameters that are not defaults."""
         return tuple(sorted(ids, key=self._size))
 
     def _size(self, case: str) -> tuple[float, int, str]:
@@ -42,8 +42,8 @@ def _elements(call: Call) -> int:
 
 
 def _departures(call: Call) -> int:
-    """Return how many parameters are not at their defaults."""
+    """Return the number of parameters that are not at their defaults."""
     ones = (*call.strides, *call.dilations, *call.input_dilations, call.groups)
-    words = (call.padding != "valid", call.padding_mode != "zeros", call.variation != Variation())
-    there = (any(call.output_padding), call.before is not None, call.bias is not None)
-    return sum(value != 1 for value in ones) + sum(words) + sum(there)
+    named = (call.padding != "valid", call.padding_mode != "zeros", call.variation != Variation())
+    optional = (any(call.output_padding), call.before is not None, call.bias is not None)
+    return sum(value != 1 for value in ones) + sum(named) + sum(optional)

@@ -1,4 +1,4 @@
-"""Conditions over calls: which features they have, as the ledger and reports say it."""
+"""Conditions over the features of calls, as used by the ledger and by reports."""
 
 from __future__ import annotations
 
@@ -8,55 +8,60 @@ from dataclasses import dataclass, field
 
 from .features import FEATURES, FeatureValue
 
-#: A number at least, or at most, so large, where a condition names a feature that is a number.
+#: A lower or upper bound of a numeric feature, such as `>=17`.
 NUMERIC_BOUND = re.compile(r"(>=|<=)(0|-?[1-9]\d{0,9})")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
     """
-    Features, each with the values that it may have: a call that has one of them for every feature fulfils it.
+    The accepted values of some features; a call meets the condition if every feature has an accepted value.
 
-    A value is a word, a number, true or false; for a feature that is a number also a bound, `>=17` or `<=2`.
+    A value is a string, a number, true or false; for a numeric feature it may be a bound, such as `>=17` or `<=2`.
     """
 
     wanted: Mapping[str, tuple[FeatureValue, ...]] = field(default_factory=dict)
 
-    def holds(self, found: Mapping[str, FeatureValue]) -> bool:
-        """Say whether the features of a call fulfil it; a feature that is not there is false."""
-        return all(any(_meets(found.get(name, False), each) for each in wanted) for name, wanted in self.wanted.items())
+    def holds(self, features: Mapping[str, FeatureValue]) -> bool:
+        """Return whether the features of a call meet the condition; a missing feature counts as false."""
+        return all(
+            any(_meets(features.get(name, False), value) for value in accepted)
+            for name, accepted in self.wanted.items()
+        )
 
     @property
     def text(self) -> str:
-        """The condition in words, such as `rank 3, padding same, a stride is longer than the window`."""
-        return ", ".join(_said(name, wanted) for name, wanted in self.wanted.items())
+        """The condition as text, such as `rank 3, padding same, a stride is longer than the window`."""
+        return ", ".join(_described(name, accepted) for name, accepted in self.wanted.items())
 
     @property
     def plain(self) -> dict[str, FeatureValue | list[FeatureValue]]:
-        """The condition as the ledger writes it: a value, or a list of them, by the name of the feature."""
-        return {name: list(wanted) if len(wanted) > 1 else wanted[0] for name, wanted in self.wanted.items()}
+        """The condition as plain data for the ledger: one value or a list of values, by feature name."""
+        return {name: list(values) if len(values) > 1 else values[0] for name, values in self.wanted.items()}
 
 
 def condition_of(plain: Mapping[str, FeatureValue | list[FeatureValue]]) -> Condition:
-    """Return the condition that `Condition.plain` wrote."""
-    return Condition(wanted={name: tuple(each) if isinstance(each, list) else (each,) for name, each in plain.items()})
+    """Return the condition of the plain data that `Condition.plain` returned."""
+    return Condition(
+        wanted={name: tuple(value) if isinstance(value, list) else (value,) for name, value in plain.items()}
+    )
 
 
-def _meets(found: FeatureValue, wanted: FeatureValue) -> bool:
-    # What is not there is False, which equals 0.
-    if isinstance(found, bool) or isinstance(wanted, bool):
-        return found is wanted
-    if isinstance(wanted, str) and isinstance(found, int):
-        bound = int(wanted[2:])
-        return found >= bound if wanted.startswith(">=") else found <= bound
-    return found == wanted
+def _meets(value: FeatureValue, accepted: FeatureValue) -> bool:
+    # A missing feature is False, which equals 0: compare by identity.
+    if isinstance(value, bool) or isinstance(accepted, bool):
+        return value is accepted
+    if isinstance(accepted, str) and isinstance(value, int):
+        bound = int(accepted[2:])
+        return value >= bound if accepted.startswith(">=") else value <= bound
+    return value == accepted
 
 
-def _said(name: str, wanted: tuple[FeatureValue, ...]) -> str:
-    first, *others = wanted
+def _described(name: str, accepted: tuple[FeatureValue, ...]) -> str:
+    first, *others = accepted
     if first is True and not others:
         sentence = FEATURES[name].sentence.removesuffix(".") if name in FEATURES else name
         return sentence[0].lower() + sentence[1:]
     if first is False and not others:
         return f"not {name}"
-    return f"{name} {' or '.join(map(str, wanted))}"
+    return f"{name} {' or '.join(map(str, accepted))}"

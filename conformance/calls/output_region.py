@@ -1,4 +1,4 @@
-"""The part of an output that is marked."""
+"""The smallest region that covers the marked elements of an output."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ from ..core import Array
 
 @dataclass(frozen=True, kw_only=True)
 class Region:
-    """The places that lie in some indices of each axis of an array."""
+    """The elements of an array whose index along each axis is in `indices` of that axis."""
 
     indices: tuple[tuple[int, ...], ...]
     shape: tuple[int, ...]
 
     @property
     def mask(self) -> Array:
-        """Which elements of the array lie in it: booleans."""
+        """A boolean array, true inside of the region."""
         inside = np.zeros(self.shape, bool)
         inside[np.ix_(*self.indices)] = True
         return inside
 
     @property
     def hull(self) -> Region:
-        """The box from its first to its last index in each axis."""
+        """The region with all indices from the first to the last one in each axis."""
         whole = tuple(tuple(range(each[0], each[-1] + 1)) for each in self.indices)
         return Region(indices=whole, shape=self.shape)
 
     @property
     def reaches_an_end(self) -> bool:
-        """Whether it holds the first or the last index of every axis."""
+        """Whether it contains the first or the last index of every axis."""
         return all({0, length - 1} & {*each} for each, length in zip(self.indices, self.shape, strict=True))
 
     def text(self, names: Sequence[str]) -> str:
-        """Return it in words, with a name for each axis: `sample from 1, filter 4 to 7`; `everywhere` for all of it."""
-        said = map(_said, names, self.indices, self.shape)
-        return ", ".join(text for text in said if text) or "everywhere"
+        """Return the region as text with the names of the axes: `sample from 1, filter 4 to 7`, or `everywhere`."""
+        ranges = map(_described, names, self.indices, self.shape)
+        return ", ".join(text for text in ranges if text) or "everywhere"
 
 
 def smallest_region(marked: Array) -> Region:
-    """Return the smallest region that holds all that is marked."""
+    """Return the smallest region that contains all marked elements."""
     axes = range(marked.ndim)
-    found = (np.flatnonzero(marked.any(axis=tuple(at for at in axes if at != axis))) for axis in axes)
-    return Region(indices=tuple(tuple(map(int, each)) for each in found), shape=marked.shape)
+    indices = (np.flatnonzero(marked.any(axis=tuple(at for at in axes if at != axis))) for axis in axes)
+    return Region(indices=tuple(tuple(map(int, each)) for each in indices), shape=marked.shape)
 
 
-def _said(name: str, indices: tuple[int, ...], length: int) -> str:
+def _described(name: str, indices: tuple[int, ...], length: int) -> str:
     first, last = indices[0], indices[-1]
     if len(indices) == length:
         return ""

@@ -1,7 +1,7 @@
 """
-Portions of an output to which a fault may keep: every sample but the first, the last place of an axis, the border.
+Portions of an output to which a fault may be restricted, such as every sample but the first, or the border.
 
-They are told from the shape of an output alone, in the order N, O, then space.
+A portion depends only on the shape of the output, with the axes (N, O, spatial…).
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import numpy as np
 
 from ..core import Array
 
-#: Marks the elements of an output of a shape, as booleans.
+#: Returns a boolean array that is true inside of the portion, for the shape of an output.
 Portion: TypeAlias = Callable[[tuple[int, ...]], Array]
 
-#: The axes of an output by what one place of it is called.
+#: The axes of an output, by the name of one index along the axis.
 AXES = {"sample": 0, "output channel": 1, "place of the last axis": -1, "place of the first spatial axis": 2}
-#: Libraries work on blocks of so many elements, and do apart what is left.
+#: Block sizes of vectorised libraries, which process the remaining elements separately.
 BLOCKS = (4, 8, 16)
 
-#: The places of an axis of some length, as booleans, by what is said of them and of what the axis counts.
+#: Boolean masks over the indices `at` of an axis of some length; the keys become texts with a name from `AXES`.
 _PLACES: dict[str, Callable[[Array, int], Array]] = {
     "in every {} but the first": lambda at, length: at > 0,
     "in the first {}": lambda at, length: at == 0,
@@ -75,5 +75,5 @@ def _portions() -> Iterator[tuple[str, Portion]]:
     yield "in the corners", _corners
 
 
-#: Every portion by its words. Of several that hold the same of all outputs at hand, a report says the first.
+#: All portions by their texts. If several portions cover the same elements of all outputs, a report names the first.
 PORTIONS: Mapping[str, Portion] = dict(_portions())

@@ -1,9 +1,9 @@
 """
-Rules over a call, by name: where a clause leaves a choice (`when`), and which points of a sweep are wanted (`where`).
+Named rules over calls: when a clause leaves a choice (`when`), and which points a sweep keeps (`where`).
 
-A rule is a predicate whose docstring, or the text beside it, says when it holds.
-Rules may read the shapes and parameters of a call; those that read values say so, for a sweep may ask them of a call
-whose generated integers were not drawn yet and stand as zeros.
+A rule is a predicate. Its docstring states when it holds, unless its name does.
+A rule may read the shapes and parameters of a call. A rule that also reads values has "(a value)" in its docstring,
+because a sweep may apply it to a call whose generated integers are still zeros.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 
 Rule: TypeAlias = Callable[["Call"], bool]
 
-#: The rule of `where` that needs no call, for there is none: a combination that contradicts itself is left out.
+#: The rule of `where` that drops contradictory combinations of parameters, for which no call can be built.
 SENSIBLE = "has-a-meaning"
 
 
 def _window_fits(call: Call) -> bool:
-    """The window is not longer than the padded input, in any axis."""
+    """In every axis, the window is not longer than the padded input."""
     return all(size >= window for size, window in zip(_padded(call), call.stages[0].window, strict=True))
 
 
 def _output_not_empty(call: Call) -> bool:
-    """The output has an element in each spatial axis."""
+    """The output has no spatial axis of length 0."""
     return min(_lengths_out(call)) > 0
 
 
 def _groups_divide(call: Call) -> bool:
-    """The groups divide the input channels, and the filters."""
+    """The number of groups divides the input channels and the filters."""
     produced = call.extent("kernel", "O") if call.op == "conv" else 0
     return call.extent("input", "C") % call.groups == 0 and produced % call.groups == 0
 
@@ -54,12 +54,12 @@ def _unequal_padding(call: Call) -> bool:
 
 
 def _negative_padding(call: Call) -> bool:
-    """A forward convolution is given a negative padding: a crop."""
+    """A forward convolution has a negative padding, which crops the input."""
     return call.op != "conv_transpose" and _has_negative(call.padding)
 
 
 def _transposed_negative_padding(call: Call) -> bool:
-    """A transposed convolution is given a negative padding: an extension."""
+    """A transposed convolution has a negative padding, which extends the output."""
     return call.op == "conv_transpose" and _has_negative(call.padding)
 
 
@@ -68,25 +68,25 @@ def _has_negative(padding: str | Pairs) -> bool:
 
 
 def _transposed_valid_with_gaps(call: Call) -> bool:
-    """A transposed convolution is `valid` and its window shorter than the stride, in some axis."""
+    """A transposed convolution has `valid` padding and, in some axis, a window shorter than the stride."""
     windows = zip(call.stages[0].window, call.strides, strict=True)
     return call.op == "conv_transpose" and call.padding == "valid" and any(window < s for window, s in windows)
 
 
 def _output_padding_past_the_window(call: Call) -> bool:
-    """An output padding is not below max(stride, dilation)."""
+    """An output padding is at least max(stride, dilation)."""
     sizes = zip(call.output_padding, call.strides, call.dilations, strict=True)
     return call.op == "conv_transpose" and any(extra and extra >= max(s, d) for extra, s, d in sizes)
 
 
 def _output_padding_past_the_stride(call: Call) -> bool:
-    """An output padding is not below its stride, and only its dilation is longer."""
+    """An output padding is at least the stride, but less than the dilation."""
     sizes = zip(call.output_padding, call.strides, call.dilations, strict=True)
     return not _output_padding_past_the_window(call) and any(extra and s <= extra < d for extra, s, d in sizes)
 
 
 def _transposed_over_nothing(call: Call) -> bool:
-    """A transposed convolution has a stride along an axis of no elements."""
+    """A transposed convolution has a stride above 1 along an axis of length 0."""
     steps = zip(call.lengths, call.strides, strict=True)
     return call.op == "conv_transpose" and any(w == 0 and s > 1 for w, s in steps)
 
@@ -104,7 +104,7 @@ def _window_longer_than_input(call: Call) -> bool:
 
 
 def _gradients(call: Call) -> bool:
-    """Gradients are asked for beside the output."""
+    """Gradients are requested besides the output."""
     return bool(call.gradients)
 
 
@@ -130,7 +130,7 @@ def _mixed_dtypes(call: Call) -> bool:
 
 
 def _no_filters(call: Call) -> bool:
-    """The kernel makes no output channel."""
+    """The kernel has no output channels."""
     letter, name = ("M", "kernel") if call.op == "depthwise_conv" else ("O", _kernels(call)[-1])
     return call.extent(name, letter) == 0
 
@@ -154,7 +154,7 @@ def _negative_zero(call: Call) -> bool:
     """An array holds -0.0 (a value)."""
     import numpy as np
 
-    with np.errstate(invalid="ignore"):  # a NaN of a narrow float equals nothing, and says so
+    with np.errstate(invalid="ignore"):  # comparing a NaN of a narrow float warns
         return any(bool((np.signbit(array) & (array == 0)).any()) for array in _floats(call, _arrays(call)))
 
 
@@ -167,7 +167,7 @@ def _subnormal(call: Call) -> bool:
 
 
 def _smallest(array: Array) -> float:
-    """Return the least magnitude of an element that is not zero, 1 where there is none."""
+    """Return the smallest magnitude of a non-zero element, or 1 if there is none."""
     import numpy as np
 
     with np.errstate(invalid="ignore"):  # a signalling NaN is converted like any other
@@ -180,7 +180,7 @@ def _real(dtype: str) -> str:
 
 
 def _floats(call: Call, names: list[str]) -> Iterator[Array]:
-    """Yield the arrays that are not integers, complex ones as their two parts, what repeats in memory once."""
+    """Yield the arrays that are not integers, complex ones as two parts, and one index of each axis of stride 0."""
     for name in names:
         array = call.array(name)
         array = array[tuple(slice(None if stride else 1) for stride in array.strides)]
@@ -212,7 +212,7 @@ def _lengths_out(call: Call) -> tuple[int, ...]:
     return tuple((w - 1) * s + k - low - high + extra for w, (k, s), (low, high), extra in sizes)
 
 
-#: Every rule of the format.
+#: All rules of the case format.
 RULES: Mapping[str, Rule] = {
     # Lengths
     "window-fits": _window_fits,

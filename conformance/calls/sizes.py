@@ -1,4 +1,4 @@
-"""A call under examination: its spatial axes with their sizes, its channels, and what its arrays hold, worked out once."""
+"""The sizes of a call: its spatial axes, its channels, and the kind of values in its arrays."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import numpy as np
 
 from ..core import ARRAYS, Array, Call, dilated
 
-#: What arrays may hold, the usual first: whole numbers, fractions too, NaN or an infinity too.
+#: The kinds of values in arrays: only integers; also fractions; also NaN or infinities.
 VALUES = ("integers", "fractions", "nonfinite")
 
 
 class Axis(NamedTuple):
     """
-    One spatial axis of a call, of its first stage where it is separable.
+    One spatial axis of a call, or of its first stage if it is separable.
 
-    `length` is the input's, after `before`; `padded` that of the dilated and padded input; `low` and `high` are the
-    padding, of the forward convolution where the call is transposed; `out` is the output's length.
+    `length` is the length of the input after `before`, `padded` that of the dilated and padded input (of a
+    `conv_transpose`: `length`), `out` that of the output. `low` and `high` are the padding; for `conv_transpose`, the
+    padding of the forward convolution.
     """
 
     length: int
@@ -33,19 +34,19 @@ class Axis(NamedTuple):
 
 
 class SizedCall:
-    """A call, and what is worked out of it once."""
+    """A call with sizes that are computed once."""
 
     def __init__(self, call: Call) -> None:
         self.call = call
 
     @cached_property
     def kernel(self) -> str:
-        """The name of the kernel, of the first one where the call is separable."""
+        """The name of the kernel, or of the first kernel if the call is separable."""
         return "depthwise_kernel" if self.call.op == "separable_conv" else "kernel"
 
     @cached_property
     def axes(self) -> tuple[Axis, ...]:
-        """The spatial axes; none where the parameters make no sense."""
+        """The spatial axes; empty if the parameters are invalid."""
         try:
             return tuple(self._axes())
         except ValueError:
@@ -57,8 +58,8 @@ class SizedCall:
             return
         sizes = zip(call.lengths, call.extents(self.kernel), call.stages[0].window, call.pairs, strict=True)
         steps = zip(call.strides, call.input_dilations, call.output_padding, strict=True)
-        for (length, taps, window, (low, high)), (stride, spread, extra) in zip(sizes, steps, strict=True):
-            padded = max(dilated(length, spread) + low + high, 0)
+        for (length, taps, window, (low, high)), (stride, input_dilation, extra) in zip(sizes, steps, strict=True):
+            padded = max(dilated(length, input_dilation) + low + high, 0)
             out = (padded - window) // stride + 1
             if call.op == "conv_transpose":
                 padded, out = length, (length - 1) * stride + window - low - high + extra
@@ -81,18 +82,20 @@ class SizedCall:
 
     @cached_property
     def values(self) -> str:
-        """What the arrays hold, the most unusual of it: one of `VALUES`."""
-        return max((_held(array) for name in ARRAYS if (array := getattr(self.call, name)) is not None), key=_rank)
+        """The kind of values in the arrays: the last of `VALUES` that applies to any of them."""
+        return max(
+            (_kind_of_values(array) for name in ARRAYS if (array := getattr(self.call, name)) is not None), key=_rank
+        )
 
 
-def _rank(word: str) -> int:
-    return VALUES.index(word)
+def _rank(kind: str) -> int:
+    return VALUES.index(kind)
 
 
-def _held(array: Array) -> str:
+def _kind_of_values(array: Array) -> str:
     if array.dtype.kind in "iu":
         return "integers"
-    # What repeats in memory is looked at once; NumPy knows of no narrow float whether it is whole.
+    # Along axes of stride 0 the first index suffices. NumPy cannot round narrow floats, so they become float64.
     array = array[tuple(slice(None if stride else 1) for stride in array.strides)]
     with np.errstate(invalid="ignore"):  # signalling NaNs warn when they are read
         numbers = array if array.dtype.kind in "fc" else array.astype(np.float64)
