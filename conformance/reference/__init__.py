@@ -1,7 +1,8 @@
 """
-The exact output of a call and its exact gradients, by two formulations that share no indexing.
+The exact output and the exact gradients of a call, computed by two formulations that share no indexing code.
 
-`first` gathers and scatters tap by tap, `second` multiplies by one matrix for each axis; `exact` is their arithmetic.
+`first` gathers and scatters tap by tap. `second` multiplies by one matrix for each axis. Both use the arithmetic of
+`exact`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The way of a training without any rounding: each kernel and each loss, in decimals of sixty digits."""
+"""The kernels and losses of a training in exact arithmetic: decimal numbers of 60 significant digits."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from .first.forward import evaluate
 from .second.gradients import gradients_again
 
 DIGITS = 60
-#: The elements of an array, exactly.
+#: The elements of an array as decimal numbers.
 Exactly: TypeAlias = list[Decimal]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trajectory:
-    """Kernels (steps + 1, elements of the kernel) and losses (steps + 1), float64, each rounded once."""
+    """Kernels (steps + 1, elements of the kernel) and losses (steps + 1), each rounded once, to float64."""
 
     kernels: Array
     losses: Array
 
 
 def trajectory(call: Call) -> Trajectory:
-    """Return the way of a training, by its definition."""
+    """Return the kernels and losses of a training before the first update and after each update."""
     training, rows = call.training, matrix_again(call)
     assert training is not None and call.kernel is not None
     with localcontext(Context(prec=DIGITS)):
-        maps = [_exactly(row) for row in rows]
+        matrix = [_exactly(row) for row in rows]
         kernel, target = _exactly(call.kernel), _exactly(call.array("target"))
         update = {"adam": _adam, "sgd": _momentum}[training.optimizer](training, len(kernel))
         kernels, losses = [kernel], list[Decimal]()
         for step in range(training.steps + 1):
-            residual = [_dot(row, kernel) - wanted for row, wanted in zip(maps, target, strict=True)]
+            residual = [_dot(row, kernel) - expected for row, expected in zip(matrix, target, strict=True)]
             losses.append(_loss(training, residual))
             if step < training.steps:
-                sent = _cotangent(training, residual)
-                gradient = [_dot(column, sent) for column in zip(*maps, strict=True)]
+                cotangent = _cotangent(training, residual)
+                gradient = [_dot(column, cotangent) for column in zip(*matrix, strict=True)]
                 changes = update(step, gradient)
                 kernel = [each - change for each, change in zip(kernel, changes, strict=True)]
                 kernels.append(kernel)
@@ -48,7 +48,7 @@ def trajectory(call: Call) -> Trajectory:
 
 
 def convolution_matrix(call: Call) -> Array:
-    """Return the convolution as a matrix (outputs, elements of the kernel), column by column: one tap alone is 1."""
+    """Return the convolution as a matrix (outputs, kernel elements); column j is the output for the unit kernel e_j."""
     assert call.kernel is not None
     plain = _plain(call)
     ones = np.eye(call.kernel.size).reshape(-1, *call.kernel.shape)
@@ -56,14 +56,14 @@ def convolution_matrix(call: Call) -> Array:
 
 
 def matrix_again(call: Call) -> Array:
-    """Return the same matrix row by row, by the second formulation: the gradient of the kernel by one output alone."""
+    """Return the same matrix by the second formulation; row i is the kernel gradient for the unit cotangent e_i."""
     target, plain = call.array("target"), _plain(call)
     ones = np.eye(target.size).reshape(-1, *target.shape)
     return np.stack([gradients_again(plain, one)["kernel"].reshape(-1) for one in ones])
 
 
 def _plain(call: Call) -> Call:
-    """Return the convolution of a training in float64, which holds each of its elements."""
+    """Return the convolution of a training with float64 arrays, which hold all elements exactly."""
     assert call.kernel is not None
     wide = PerArray(input="float64", kernel="float64", output="float64")
     x, w = call.input.astype(np.float64), call.kernel.astype(np.float64)

@@ -1,4 +1,4 @@
-"""Calls without a meaning, told from the others before anything is computed."""
+"""Checks that find calls without a defined result before anything is computed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Collection, Generator, Iterator, Mapping
 from ..core import ARRAYS, FLOATS, Array, Call, is_complex, is_integer, numpy_type
 
 OPS = ("conv", "depthwise_conv", "separable_conv", "conv_transpose")
-WORDS = ("valid", "same", "same_lower", "causal", "full")
-#: Alternatives of implementation-defined clauses that the reference computes.
+PADDINGS = ("valid", "same", "same_lower", "causal", "full")
+#: The switches of the reference. Each selects an alternative of an implementation-defined clause; see `evaluate`.
 SWITCHES = frozenset(
     {
         "trailing-zeros",
@@ -27,70 +27,71 @@ MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 class Undefined(Exception):
-    """Raised for a call that has no result; the text says why."""
+    """Raised for a call without a defined result; the message is the reason."""
 
 
 def check_call(call: Call, switches: Collection[str] = frozenset()) -> None:
     """
-    Raise `Undefined` unless the sizes, parameters and dtypes of a call go together.
+    Raise `Undefined` unless the sizes, parameters and dtypes of a call are consistent.
 
-    Extents that follow from the sizes are left to the formulations.
+    The formulations themselves check the sizes that they derive, such as those of padded axes.
 
     Raises:
-        Undefined: for a call without a meaning.
-        ValueError: for a switch that is none.
+        Undefined: if the call has no defined result.
+        ValueError: for an unknown switch.
 
     """
     if unknown := set(switches) - SWITCHES:
-        raise ValueError(f"no switches of the reference: {', '.join(sorted(unknown))}")
+        raise ValueError(f"unknown switches of the reference: {', '.join(sorted(unknown))}")
     for reason in _reasons(call):
         raise Undefined(reason)
 
 
 def check_gradients(call: Call, switches: Collection[str] = frozenset()) -> None:
     """
-    Raise `Undefined` unless a call has a meaning and all its arrays are of real floating numbers.
+    Raise `Undefined` unless the call has a defined result and all its arrays have real floating-point dtypes.
 
     Raises:
-        Undefined: for a call without gradients.
-        ValueError: for a switch that is none.
+        Undefined: if the call has no defined gradients.
+        ValueError: for an unknown switch.
 
     """
     check_call(call, switches)
     for name in ("output", *(name for name in ARRAYS if getattr(call, name) is not None)):
         dtype = getattr(call.dtype, name) or call.dtype.input
         if dtype not in FLOATS:
-            raise Undefined(f"no gradients where {name} is {dtype}")
+            raise Undefined(f"gradients need real floating-point dtypes, but {name} is {dtype}")
 
 
 def of_sums(switches: Collection[str]) -> frozenset[str]:
-    """Return the switches that hold for what is added up and not multiplied, the operands of products apart."""
+    """Return the switches that apply to sums without products: all but those that round operands."""
     return frozenset(switch for switch in switches if not switch.startswith("operands-"))
 
 
 def check_fit(call: Call, name: str, array: Array, shape: tuple[int, ...]) -> None:
-    """Raise ValueError unless `array` has the dtype that the array called `name` has in the call, and `shape`."""
+    """Raise ValueError unless `array` has the dtype of the call's array (or output) `name`, and the given shape."""
     dtype = getattr(call.dtype, name) or call.dtype.input
     if (array.dtype, array.shape) != (numpy_type(dtype), shape):
-        raise ValueError(f"{array.dtype} {array.shape} where {name} is {dtype} {shape}")
+        raise ValueError(f"expected {dtype} {shape}, as {name} is, not {array.dtype} {array.shape}")
 
 
 def check_directions(call: Call, directions: Mapping[str, Array], switches: Collection[str]) -> None:
-    """Raise `Undefined` or ValueError unless `second_order` has a meaning."""
+    """Raise `Undefined` or ValueError unless `second_order` is defined for the call and these directions."""
     check_gradients(call, switches)
     if call.op == "separable_conv":
-        raise Undefined("no second order of a separable_conv")
+        raise Undefined("second_order is not defined for separable_conv")
     if {"input", "kernel"} - {*directions} or {*directions} - {"input", "kernel", "bias"}:
-        raise ValueError(f"directions are of input, kernel and bias, not of {', '.join(directions) or 'nothing'}")
+        names = ", ".join(directions) or "none"
+        raise ValueError(f"directions must be given for input, kernel and, optionally, bias; got {names}")
     if "bias" in directions and call.bias is None:
-        raise ValueError("a direction of bias for a call without one")
+        raise ValueError("bias has a direction, but the call has no bias")
     for name, direction in directions.items():
         check_fit(call, name, direction, call.array(name).shape)
 
 
 def _reasons(call: Call) -> Iterator[str]:
     if call.op not in OPS or call.rank not in (1, 2, 3):
-        yield f"there is no {call.op} of rank {call.rank}"
+        yield f"unknown operation {call.op} of rank {call.rank}"
     for name, letters in _expected(call).items():
         yield from _array(call, name, letters)
     yield from _parameters(call)
@@ -101,7 +102,7 @@ def _reasons(call: Call) -> Iterator[str]:
 
 
 def _expected(call: Call) -> dict[str, str]:
-    # The axis letters of each array that the call must have.
+    # The axis letters of each array that the call needs.
     expected = {"input": f"N{call.spatial}C"}
     if call.op == "separable_conv":
         return {**expected, "depthwise_kernel": f"{call.spatial}CM", "pointwise_kernel": f"{call.spatial}IO"}
@@ -111,9 +112,9 @@ def _expected(call: Call) -> dict[str, str]:
 def _array(call: Call, name: str, letters: str) -> Iterator[str]:
     array, layout = getattr(call, name), getattr(call.layout, name)
     if array is None or layout is None:
-        yield f"a {call.op} without {name}"
+        yield f"{call.op} needs {name} and its layout"
     elif sorted(layout) != sorted(letters) or array.ndim != len(letters):
-        yield f"{name} has the layout {layout} and {array.ndim} axes, not those of {letters}"
+        yield f"{name} has layout {layout} and {array.ndim} axes, but must have the axes {letters}"
 
 
 def _parameters(call: Call) -> Iterator[str]:
@@ -121,43 +122,44 @@ def _parameters(call: Call) -> Iterator[str]:
         values = getattr(call, name)
         if len(values) != call.rank:
             yield f"{name} has {len(values)} entries for {call.rank} spatial axes"
-        if min(values) < (0 if name == "output_padding" else 1):
-            yield f"{name} is {min(values)}"
+        least = 0 if name == "output_padding" else 1
+        if min(values) < least:
+            yield f"{name} must be at least {least}, not {min(values)}"
     if call.groups < 1:
-        yield f"groups is {call.groups}"
+        yield f"groups must be at least 1, not {call.groups}"
 
 
 def _padding(call: Call) -> Iterator[str]:
     if call.padding_mode not in MODES:
-        yield f"there is no padding mode {call.padding_mode}"
+        yield f"unknown padding_mode {call.padding_mode}"
     if isinstance(call.padding, str):
-        if call.padding not in WORDS:
-            yield f"there is no padding {call.padding}"
+        if call.padding not in PADDINGS:
+            yield f"unknown padding {call.padding}"
         return
     if len(call.padding) != call.rank:
         yield f"padding has {len(call.padding)} pairs for {call.rank} spatial axes"
     if call.padding_mode != "zeros" and any(min(pair) < 0 for pair in call.padding):
-        yield f"padding_mode {call.padding_mode} with negative padding"
+        yield f"padding_mode {call.padding_mode} cannot be combined with negative padding"
 
 
 def _forward(call: Call) -> Iterator[str]:
     if any(call.output_padding):
-        yield f"output_padding belongs to conv_transpose, not to {call.op}"
+        yield f"{call.op} does not accept output_padding"
     if call.padding == "causal" and call.rank != 1:
-        yield "causal padding is for one spatial axis"
+        yield "causal padding requires a single spatial axis"
     if call.padding_mode != "zeros" and max(call.input_dilations) > 1:
-        yield f"padding_mode {call.padding_mode} with input_dilations"
+        yield f"padding_mode {call.padding_mode} cannot be combined with input_dilations above 1"
 
 
 def _transposed(call: Call) -> Iterator[str]:
     if call.padding in ("causal", "full"):
-        yield f"conv_transpose has no {call.padding} padding"
+        yield f"conv_transpose does not accept {call.padding} padding"
     if call.padding_mode != "zeros" or max(call.input_dilations) > 1:
-        yield "conv_transpose has no padding_mode and no input_dilations"
+        yield "conv_transpose does not accept padding_mode or input_dilations"
     if isinstance(call.padding, str) and any(call.output_padding):
-        yield "output_padding beside a padding word"
+        yield f"output_padding cannot be combined with padding: {call.padding}"
     if 0 in call.extents("kernel"):
-        yield "conv_transpose with an empty kernel"
+        yield "conv_transpose needs a kernel with at least one tap in each axis"
 
 
 def _channels(call: Call) -> Iterator[str]:
@@ -165,32 +167,35 @@ def _channels(call: Call) -> Iterator[str]:
     by_channel = call.op in ("depthwise_conv", "separable_conv")
     produced = yield from _depthwise(call, channels) if by_channel else _grouped(call, channels)
     if call.bias is not None and call.bias.shape != (produced,):
-        yield f"a bias of shape {call.bias.shape} for {produced} output channels"
+        yield f"bias must have shape {(produced,)}, not {call.bias.shape}"
 
 
-def _grouped(call: Call, channels: int) -> Generator[str, None, int]:  # returns the channels produced
+def _grouped(call: Call, channels: int) -> Generator[str, None, int]:  # returns the number of output channels
     groups, contracted, produced = call.groups, call.extent("kernel", "I"), call.extent("kernel", "O")
     transposed = call.op == "conv_transpose"
-    if channels % groups or (not transposed and produced % groups):
-        yield f"{groups} groups do not divide {channels} input and {produced} output channels"
-    if contracted != (channels if transposed else channels // groups):
-        yield f"the kernel contracts {contracted} of {channels} channels in {groups} groups"
+    if channels % groups:
+        yield f"groups={groups} must divide the {channels} input channels"
+    if not transposed and produced % groups:
+        yield f"groups={groups} must divide the {produced} filters"
+    needed = channels if transposed else channels // groups
+    if contracted != needed:
+        yield f"the kernel has I = {contracted}, but {channels} input channels and groups={groups} need I = {needed}"
     return produced * groups if transposed else produced
 
 
-def _depthwise(call: Call, channels: int) -> Generator[str, None, int]:  # returns the channels produced
+def _depthwise(call: Call, channels: int) -> Generator[str, None, int]:  # returns the number of output channels
     kernel = "kernel" if call.op == "depthwise_conv" else "depthwise_kernel"
     produced = channels * call.extent(kernel, "M")
     if call.groups != 1:
-        yield f"{call.op} takes no groups"
+        yield f"{call.op} does not accept groups"
     if call.extent(kernel, "C") != channels:
-        yield f"a {kernel} for {call.extent(kernel, 'C')} channels meets {channels}"
+        yield f"{kernel} has C = {call.extent(kernel, 'C')}, but the input has {channels} channels"
     if call.op == "depthwise_conv":
         return produced
     if set(call.extents("pointwise_kernel")) != {1}:
-        yield f"the pointwise_kernel extends over {call.extents('pointwise_kernel')}"
+        yield f"pointwise_kernel must have one tap in each axis, not {call.extents('pointwise_kernel')}"
     if call.extent("pointwise_kernel", "I") != produced:
-        yield f"the pointwise_kernel contracts {call.extent('pointwise_kernel', 'I')} of {produced} channels"
+        yield f"pointwise_kernel has I = {call.extent('pointwise_kernel', 'I')}, but must have I = C * M = {produced}"
     return call.extent("pointwise_kernel", "O")
 
 
@@ -199,6 +204,6 @@ def _dtypes(call: Call) -> Iterator[str]:
     arrays = [name for name in ARRAYS if getattr(call, name) is not None]
     names = [getattr(call.dtype, name) or call.dtype.input for name in arrays]
     if is_integer(output) and not all(map(is_integer, names)):
-        yield f"an output of {output} from {', '.join(names)}"
+        yield f"the output cannot be {output} if the arrays are {', '.join(names)}"
     if not is_complex(output) and any(map(is_complex, names)):
-        yield f"an output of {output} from {', '.join(names)}"
+        yield f"the output cannot be {output} if the arrays are {', '.join(names)}"

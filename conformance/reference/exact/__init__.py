@@ -1,1 +1,1 @@
-"""Exact arithmetic: integers times powers of two, with NaN, infinities and -0.0, and one rounding at the end."""
+"""Exact arithmetic on integers times powers of two, NaN, infinities and -0.0, with one rounding at the end."""

@@ -1,9 +1,10 @@
 """
-Arrays of exact numbers: integers times one power of two, with NaN, infinities and -0.0 beside them.
+Arrays of exact numbers: integers times one power of two, with codes for NaN, infinities and -0.0.
 
-Bilinear sums of them are integer sums.
-They run in float64 where every partial sum stays below 2**53, by slices in float64 where that is exceeded, and in
-Python's integers where exponents lie too far apart for that, or there is little to do.
+Sums of products of such arrays are integer sums. They are computed
+- in float64, if every partial sum is below 2**53;
+- by slices in float64, if not;
+- with Python integers, if the exponents are too far apart for slices, or if there are few products.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from . import slices
 from .expansion import WIDEST, Expansion, expansion
 from .slices import Bilinear
 
-#: Below this float64 holds every integer.
+#: float64 holds every integer of a smaller magnitude exactly.
 LIMIT = 2.0**53
-#: Up to so many products Python's integers are quicker than slices.
+#: Up to this number of products, Python integers are faster than slices.
 FEW = 1000
 
 ORDINARY, NAN, PLUS_INFINITY, MINUS_INFINITY, MINUS_ZERO, ABSENT = range(6)
@@ -33,12 +34,12 @@ _shift = np.frompyfunc(lambda value, by: int(value) << by if by >= 0 else int(va
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Exact:
     """
-    Numbers `integers` * 2**`exponent`.
+    An array of numbers `integers` * 2**`exponent`.
 
-    `integers` is float64, or an object array of int; what float64 cannot hold of an integer is in `rest`, the further
-    arrays of an expansion.
-    `special` (int8, None where all are ordinary) marks the elements that are no such number, where the integer is 0;
-    ABSENT ones make no term at all.
+    `integers` is a float64 array, or an object array of int. If the integers exceed float64, `rest` has the further
+    arrays of an expansion; see `Expansion`.
+    `special` (int8, or None if all elements are ORDINARY) has the code of each element. The integer of an element that
+    is not ORDINARY is 0. ABSENT elements take part in no product.
     """
 
     integers: Array
@@ -48,12 +49,12 @@ class Exact:
 
     @property
     def expansion(self) -> Expansion:
-        """The integers as an expansion, where they are in float64."""
+        """The integers as an expansion, if they are float64."""
         return (self.integers, *self.rest)
 
     @property
     def codes(self) -> Array:
-        """What each element is, as int8."""
+        """The code of each element, as int8."""
         return np.zeros(self.integers.shape, np.int8) if self.special is None else self.special
 
     @property
@@ -62,31 +63,31 @@ class Exact:
         return self.special is None or not np.isin(self.special, (NAN, PLUS_INFINITY, MINUS_INFINITY)).any()
 
     def moved(self, change: Callable[[Array], Array]) -> Exact:
-        """Return the elements in other places: `change` reshapes, permutes or takes."""
+        """Return the elements rearranged by `change`, which may reshape, permute or select."""
         special = None if self.special is None else change(self.special)
         first, *rest = map(change, self.expansion)
         return Exact(integers=first, exponent=self.exponent, special=special, rest=tuple(rest))
 
     def negated(self) -> Exact:
-        """Return the numbers with the opposite signs, those of zeros and infinities as well."""
+        """Return the numbers with their signs inverted, including those of zeros and infinities."""
         codes = _NEGATED[self.codes]
         codes[(self.integers == 0) & (self.codes == ORDINARY)] = MINUS_ZERO
         rest = tuple(-part for part in self.rest)
         return Exact(integers=-self.integers, exponent=self.exponent, special=codes, rest=rest)
 
     def signs(self) -> Array:
-        """Return 1.0 or -1.0 for each element, the sign bit of zeros and infinities included, 0.0 for absent ones."""
+        """Return 1.0 or -1.0 by the sign of each element, including zeros and infinities; 0.0 for absent elements."""
         minus = (self.integers < 0) | np.isin(self.codes, (MINUS_INFINITY, MINUS_ZERO))
         return np.where(self.codes == ABSENT, 0.0, np.where(minus, -1.0, 1.0))
 
     def zeros(self) -> Array:
-        """Return where the elements are zeros, of either sign."""
+        """Return a boolean array that is true for +0.0 and -0.0."""
         zeros: Array = (self.integers == 0) & np.isin(self.codes, (ORDINARY, MINUS_ZERO))
         return zeros
 
 
 def exact(array: Array) -> Exact:
-    """Read a real array, integer or floating, of any dtype of the case format."""
+    """Return the exact numbers of a real array of any integer or floating-point dtype of the case format."""
     if array.dtype.kind in "iu":
         return _whole(array)
     values = array.astype(np.float64)
@@ -123,18 +124,18 @@ def _scaled(values: Array) -> Exact:
     if int(np.frexp(np.abs(values).max())[1]) - exponent <= WIDEST:
         return Exact(integers=np.ldexp(values, -exponent), exponent=exponent)
     fractions, exponents = np.frexp(values)
-    # A zero may have any exponent; the others have 53 bits, of which the last ones may be zeros and are shifted out.
+    # A zero has no exponent of its own. The shift may drop low bits of other elements; these bits are zero.
     shifts = np.where(values == 0, 0, exponents - 53 - exponent)
     integers = np.ldexp(fractions, 53).astype(np.int64)
     return Exact(integers=_shifted(integers, shifts), exponent=exponent)
 
 
 def _lowest(values: Array) -> int:
-    """Return the exponent of the lowest bit of float64 numbers that are not all 0."""
+    """Return the smallest exponent of a non-zero bit in float64 numbers that are not all 0."""
     sizes = np.abs(values)
     bits = sizes.view(np.int64)
     lowest = sizes - (bits & (bits - 1)).view(np.float64)
-    # The last bit that is 1 stands in the exponent, where it is worth a half of the number or more.
+    # If the significand field is 0, clearing the lowest bit changes the exponent field instead: the number is 2**e.
     np.copyto(lowest, sizes, where=lowest >= sizes / 2)
     lowest[sizes == 0] = np.inf
     return int(np.frexp(lowest.min(initial=np.inf))[1]) - 1
@@ -152,10 +153,10 @@ def _shrunk(integers: Array) -> Array:
 
 def dot(apply: Bilinear, left: Exact, right: Exact, *, zero_start: bool = False) -> Exact:
     """
-    Return the exact sums of products that `apply` forms; none takes an element of `right` twice.
+    Return the exact sums of products that `apply` computes; no sum may use an element of `right` twice.
 
-    NaN and infinities follow IEEE 754 term by term; an empty sum is 0.0;
-    a sum of which all terms are -0.0 is -0.0, unless it starts from 0.0 (`zero_start`).
+    Each term with NaN or an infinity follows IEEE 754. An empty sum is 0.0.
+    A sum whose terms are all -0.0 is -0.0, unless it starts from 0.0 (`zero_start`).
     """
     integers, *rest = _sums(apply, left, right)
     codes = np.zeros(integers.shape, np.int8)
@@ -180,7 +181,7 @@ def _sums(apply: Bilinear, left: Exact, right: Exact) -> Expansion:
 
 
 def _work(left: Array, right: Array) -> int:
-    """Return about how many products there are: each place of the left meets the right in one group."""
+    """Return the approximate number of products: each position of `left` times the kernel of one group."""
     work: int = left.size // max(left.shape[-1], 1) * math.prod(right.shape[1:])
     return work
 
@@ -189,7 +190,7 @@ def _sums_fit(apply: Bilinear, left: Array, right: Array) -> bool:
     largest = np.abs(left).max(initial=0) * np.abs(right).max(initial=0)
     if not largest < LIMIT:
         return False
-    # Rounding is monotonic: a sum that reaches the limit does not come out below it.
+    # Rounding is monotonic: the rounded sum of magnitudes is below the limit only if the exact sum is.
     return bool(largest * right.size < LIMIT) or _fits(apply(np.abs(left), np.abs(right)))
 
 
@@ -202,7 +203,7 @@ def whole(numbers: Exact) -> Array:
 
 
 def _minus_zeros(apply: Bilinear, left: Exact, right: Exact, candidates: Array) -> Array:
-    # Every term is a zero, and the signs of its factors differ in every term.
+    # True where all terms are zeros and the two factors of each term have opposite signs.
     if not candidates.any():
         return candidates
     signs, other_signs = left.signs(), right.signs()
@@ -237,7 +238,7 @@ def _infinite(numbers: Exact) -> Array:
 
 
 def add(left: Exact, right: Exact) -> Exact:
-    """Return the exact sum of two arrays of numbers, broadcast against each other, by the rules of IEEE 754."""
+    """Return the exact sums of two arrays of numbers, broadcast against each other; IEEE 754 defines special values."""
     exponent = min(left.exponent, right.exponent)
     total, *rest = _total(*(_aligned(number, exponent) for number in (left, right)))
     if left.special is None and right.special is None:

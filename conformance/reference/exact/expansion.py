@@ -1,8 +1,8 @@
 """
-Integers too large for one float64 as sums of several: the arrays of an expansion, largest first.
+Expansions: arrays of integers too large for float64, as sums of several float64 arrays, largest first.
 
-Each array holds integers, and nowhere more than half a unit in the last place of the array before it.
-So the first alone is the sum rounded to nearest, and has its sign.
+Each array holds integers, none larger than half a unit in the last place of the element in the array before.
+So the first array is the sum rounded to nearest and has the sign of the sum.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import numpy as np
 
 from ...core import Array
 
-#: The arrays whose sum is meant, of one shape, largest first.
+#: Arrays of equal shape, largest first; the value is their sum.
 Expansion: TypeAlias = tuple[Array, ...]
 
-#: Up to this many bits an integer in float64, and the sum of a few, stays far from overflow.
+#: Integers of at most this number of bits, and sums of a few of them, do not overflow in float64.
 WIDEST = 960
 
 
 def expansion(parts: Sequence[Array]) -> Expansion:
     """
-    Return any float64 arrays of integers, at least one, as an expansion; the sum is the same.
+    Return the sum of one or more float64 arrays of integers as an expansion.
 
-    The arrays are added up from the last to the first, each sum with its rounding error beside it (TwoSum, Knuth), and
-    again until nothing changes.
+    One pass adds the arrays from the last to the first and keeps the rounding error of each sum (TwoSum, Knuth).
+    Passes are repeated until nothing changes.
     """
     while len(parts) > 1:
         added = _added(parts)
@@ -57,9 +57,9 @@ def _two_sum(left: Array, right: Array) -> tuple[Array, Array]:
 
 def to_odd(numbers: Expansion) -> Array:
     """
-    Return the sums rounded to odd: cut to 53 bits, the last of which is 1 where anything was cut off.
+    Return the sums rounded to odd: truncated to 53 bits, with the last bit set to 1 if any non-zero bit was lost.
 
-    What rounds it again, to 51 bits or fewer, gets what it would get of the sum itself (Boldo and Melquiond 2008).
+    Rounding the result again, to 51 bits or fewer, has the same result as rounding the sum (Boldo and Melquiond 2008).
     """
     first, *others = numbers
     if not others:
@@ -75,8 +75,8 @@ def to_nearest(numbers: Expansion) -> Array:
     first, *others = numbers
     if len(others) < 2:
         return first
-    beside = np.nextafter(first, np.copysign(np.inf, others[0]))
-    is_tie = beside - first == 2 * others[0]
-    goes_on = np.sign(others[1]) == np.sign(others[0])
-    nearest: Array = np.where(is_tie & goes_on, beside, first)
+    neighbour = np.nextafter(first, np.copysign(np.inf, others[0]))
+    is_tie = neighbour - first == 2 * others[0]
+    is_beyond = np.sign(others[1]) == np.sign(others[0])
+    nearest: Array = np.where(is_tie & is_beyond, neighbour, first)
     return nearest

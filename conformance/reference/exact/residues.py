@@ -1,8 +1,7 @@
 """
-Sums of products of large integers by their remainders.
+Sums of products of large integers, computed modulo several primes.
 
-Modulo each of several primes float64 is exact, and the remainders together tell the sum (the Chinese remainder
-theorem).
+Modulo each prime the sums are exact in float64. The Chinese remainder theorem recovers the sums.
 """
 
 from __future__ import annotations
@@ -15,19 +14,19 @@ import numpy as np
 
 from ...core import Array
 
-#: Forms sums of products of two float64 arrays.
+#: Computes sums of products of two float64 arrays.
 Products = Callable[[Array, Array], Array]
 
 
 def summed(products: Products, left: Array, right: Array, count: int) -> Array:
-    """Return the sums of at most `count` products each, of two object arrays of int, as an object array of int."""
+    """Return sums of at most `count` products of two object arrays of int, as an object array of int."""
     most = max(count, 1) * max(_largest(left), 1) * max(_largest(right), 1)
     total, modulus = np.array(0, object), 1
     for prime in _primes(math.isqrt(2**53 // max(count, 1))):
         if modulus > 2 * most:
             break
-        found = products(_remainders(left, prime), _remainders(right, prime)) % prime
-        missing = (_integers(found) - total) * pow(modulus, -1, prime) % prime
+        remainders = products(_remainders(left, prime), _remainders(right, prime)) % prime
+        missing = (_integers(remainders) - total) * pow(modulus, -1, prime) % prime
         total, modulus = total + modulus * missing, modulus * prime
     return np.where(total > modulus // 2, total - modulus, total)
 
@@ -45,9 +44,9 @@ def _integers(values: Array) -> Array:
 
 
 def _primes(below: int) -> Iterator[int]:
-    """Yield the primes up to a number, largest first, of which there must be enough."""
+    """Yield the primes up to `below`, largest first; raise OverflowError if there would be too few."""
     if below < 2**12:
-        raise OverflowError("too many products for remainders that float64 adds up exactly")
+        raise OverflowError("too many products: sums of remainders would not be exact in float64")
     yield from reversed(_sieved(min(below, 2**20)))
 
 

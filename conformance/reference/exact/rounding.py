@@ -1,4 +1,4 @@
-"""Exact numbers rounded once, to nearest with ties to even, or wrapped around."""
+"""Rounding of exact numbers to floats, to nearest with ties to even, and wrapping to integers."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from .slices import HELD
 
 def rounded(numbers: Exact, dtype: str, *, flush: bool = False) -> Array:
     """
-    Return real numbers as an array of `dtype`.
+    Return real exact numbers as an array of `dtype`.
 
-    Integers wrap modulo 2**n. Floats are rounded once; beyond the largest finite number they become infinite
-    (NaN in float8_e4m3fn). `flush` writes subnormal results as zeros of their sign.
+    Integers of n bits wrap modulo 2**n. Floats are rounded once; results beyond the largest finite number overflow to
+    infinity (to NaN in float8_e4m3fn). `flush` replaces subnormal results by zeros of the same sign.
     """
     if is_integer(dtype):
         return _wrapped(numbers, numpy_type(dtype))
     values = _float(numbers, FORMATS[dtype], flush=flush)
-    return values.astype(numpy_type(dtype))  # nothing is left to round; what is beyond the largest overflows
+    return values.astype(numpy_type(dtype))  # exact, except that values beyond the largest finite number overflow
 
 
 def _wrapped(numbers: Exact, dtype: np.dtype[Any]) -> Array:
@@ -34,7 +34,7 @@ def _wrapped(numbers: Exact, dtype: np.dtype[Any]) -> Array:
 
 
 def _modulo(integers: Array) -> Array:
-    """Return integers in float64 modulo 2**64, as uint64."""
+    """Return float64 integers modulo 2**64, as uint64."""
     high = np.floor(integers / 2.0**32)
     low = (integers - high * 2.0**32).astype(np.uint64)
     return (np.fmod(high, 2.0**32).astype(np.int64).astype(np.uint64) << np.uint64(32)) + low
@@ -48,14 +48,14 @@ def _float(numbers: Exact, form: FloatFormat, *, flush: bool) -> Array:
 
 
 def shortened(values: Array, bits: int) -> Array:
-    """Return float64 values rounded to so many significant bits, to nearest with ties to even."""
+    """Return float64 values rounded to `bits` significant bits, to nearest with ties to even."""
     quantum = np.frexp(values)[1] - bits
     short: Array = np.ldexp(np.rint(np.ldexp(values, -quantum)), quantum)
     return short
 
 
 def flushed(values: Array, form: FloatFormat) -> Array:
-    """Return float64 values with those that are subnormal in `form` replaced by zeros of their sign."""
+    """Return float64 values in which zeros of the same sign replace values that are subnormal in `form`."""
     return np.where(np.abs(values) < 2.0**form.min_exponent, np.copysign(0.0, values), values)
 
 

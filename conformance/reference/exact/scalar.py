@@ -1,4 +1,4 @@
-"""One exact number at a time: a Fraction, or a float where it is NaN, infinite or -0.0."""
+"""Exact scalars: a Fraction, or a float for NaN, infinities and -0.0."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ Number: TypeAlias = Fraction | float
 
 
 def number(value: float) -> Number:
-    """Read a Python or NumPy scalar."""
+    """Return the exact number of a Python or NumPy scalar."""
     if not isinstance(value, float):
-        return Fraction(int(value))  # a NumPy integer would stay one, and overflow
+        return Fraction(int(value))  # a Fraction of a NumPy integer would overflow
     special = not math.isfinite(value) or (value == 0 and math.copysign(1, value) < 0)
     return float(value) if special else Fraction(value)
 
 
 def numbers(array: Array) -> Array:
-    """Read an array, element by element, into an object array."""
+    """Return an object array with the exact numbers of an array."""
     read = [value if isinstance(value, Fraction) else number(value) for value in array.flat]
     return np.array(read, object).reshape(array.shape)
 
 
 def integers(array: Array) -> tuple[Array, Fraction] | None:
-    """Return an array of numbers as integers and the unit that they count, or None if one is NaN or infinite."""
+    """Return an array of numbers as integers times one unit, or None if any number is NaN or infinite."""
     if any(isinstance(value, float) and value for value in array.flat):
         return None
     fractions = [Fraction(value) for value in array.flat]
@@ -40,7 +40,7 @@ def integers(array: Array) -> tuple[Array, Fraction] | None:
 
 
 def product(left: Number, right: Number) -> Number:
-    """Return the exact product; zeros, NaN and infinities as IEEE 754 says."""
+    """Return the exact product; signs of zeros, NaN and infinities follow IEEE 754."""
     if isinstance(left, Fraction) and isinstance(right, Fraction):
         exact = left * right
         return exact if exact or (left >= 0) == (right >= 0) else -0.0
@@ -52,10 +52,10 @@ def _sign(value: Number) -> float:
 
 
 def total(terms: Iterable[Number], *, zero_start: bool = False) -> Number:
-    """Return the exact sum; of no terms, 0."""
+    """Return the exact sum; the sum of no terms is 0."""
     terms = list(terms)
     floats = [term for term in terms if isinstance(term, float)]
-    if any(floats):  # more than zeros
+    if any(floats):  # NaN or infinities, not only -0.0
         return sum(floats)
     if terms and len(floats) == len(terms) and not zero_start:
         return -0.0
@@ -63,12 +63,12 @@ def total(terms: Iterable[Number], *, zero_start: bool = False) -> Number:
 
 
 def finfo(dtype: np.dtype[Any]) -> Any:
-    """Return the limits of a floating dtype, those of `ml_dtypes` included."""
+    """Return the `finfo` of a floating dtype, also for dtypes of `ml_dtypes`."""
     return ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
 
 
 def nearest(value: Number, dtype: np.dtype[Any]) -> float:
-    """Return the element of a floating dtype nearest to `value`, of two the one with the even significand."""
+    """Return the element of a floating dtype nearest to `value`; ties go to the even significand."""
     if isinstance(value, float):
         return value
     form = finfo(dtype)
@@ -80,7 +80,7 @@ def nearest(value: Number, dtype: np.dtype[Any]) -> float:
 
 
 def shortened(value: float, bits: int) -> float:
-    """Return the float of so many significant bits that is nearest to `value`, of two the even one."""
+    """Return the float with `bits` significant bits that is nearest to `value`; ties go to even."""
     if not value or not math.isfinite(value):
         return value
     unit = Fraction(2) ** (_exponent(Fraction(value)) + 1 - bits)
@@ -93,6 +93,6 @@ def _exponent(value: Fraction) -> int:
 
 
 def wrapped(value: Number, dtype: np.dtype[Any]) -> int:
-    """Return the integer that is congruent to `value` modulo the size of an integer dtype."""
+    """Return the value of an integer dtype of n bits that is congruent to `value` modulo 2**n."""
     lowest, size = int(np.iinfo(dtype).min), 1 << 8 * dtype.itemsize
     return (int(value) - lowest) % size + lowest

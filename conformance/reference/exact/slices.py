@@ -1,9 +1,9 @@
 """
-Sums of products of integers wider than float64 holds, by matrix products of narrow slices of them.
+Exact sums of products of integers that exceed float64, by float64 products of their digits.
 
-An integer is cut into digits of a few bits, so few that the sums of their products stay below 2**53, where float64 is
-exact; the sums of each pair of digits, each times its power of two, then are the result (Ozaki, Ogita, Oishi and Rump
-2012, with one grid for a whole array).
+Each integer is split into digits of a few bits. The digits are so narrow that the sums of their products stay below
+2**53, where float64 is exact. The result is the sum, over all pairs of digits, of these sums times a power of two
+(Ozaki, Ogita, Oishi and Rump 2012, with the same grid for all elements of an array).
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ import numpy as np
 from ...core import Array
 from .expansion import WIDEST, Expansion, expansion
 
-#: A sum of products of two arrays, linear in each; it knows the geometry, not the numbers.
-#: Of the axes of the right one all but the first and the last are summed over.
+#: Computes sums of products of two arrays, linear in each array. The products depend only on the geometry of a call.
+#: The sums run over all axes of the right array except the first and the last.
 Bilinear: TypeAlias = Callable[[Array, Array], Array]
 
-#: The bits of the integers that float64 holds.
+#: The significant bits of float64.
 HELD = 53
 
 
 def fits(left: Expansion, right: Expansion, count: int) -> bool:
-    """Say whether the sums of `count` products stay in the range of float64."""
+    """Return whether sums of `count` products stay in the range of float64."""
     return _bits(left) + _bits(right) + count.bit_length() <= WIDEST
 
 
 def summed(apply: Bilinear, left: Expansion, right: Expansion, count: int) -> Expansion:
-    """Return the exact sums that `apply` forms, of `count` products at most."""
+    """Return the exact sums that `apply` computes, of at most `count` products each."""
     terms = count * len(left) * len(right)
     width = _width(_bits(left), _bits(right), terms)
     slices = list(_slices(right, width))
@@ -50,21 +50,21 @@ def _bits(numbers: Expansion) -> int:
 
 
 def _width(bits: int, other_bits: int, terms: int) -> int:
-    """Return the most bits of a digit with which `terms` products of digits, of every pair at one place, can be added."""
+    """Return the largest width of digits, in bits, for which the sums of their products are exact in float64."""
     for width in range(HELD // 2, 1, -1):
         pairs = min(_digits(bits, width), _digits(other_bits, width))
         if 2 * (width - 1) + math.log2(max(terms * pairs, 1)) <= HELD:
             return width
-    raise OverflowError(f"{terms} products are too many")
+    raise OverflowError(f"too many products for exact sums in float64: {terms}")
 
 
 def _digits(bits: int, width: int) -> int:
-    # Digits are of either sign, at most 2**(width - 1); one bit more covers what the lower ones carry.
+    # Digits are signed, with magnitudes of at most 2**(width - 1); one extra bit covers the carry from lower digits.
     return -(-(bits + 1) // width)
 
 
 def _slices(numbers: Expansion, width: int) -> Iterator[tuple[int, Array]]:
-    """Yield the digits of integers with their places, where any is not 0: the sum of digits * 2**(width * place)."""
+    """Yield (place, digits) of integers = sum of digits * 2**(width * place), except where all digits are 0."""
     rest: Sequence[Array] = numbers
     for place in reversed(range(_digits(_bits(numbers), width))):
         (digits, *others), rest = _cut(rest, 2.0 ** (width * place)) if place else (rest, ())
@@ -74,7 +74,7 @@ def _slices(numbers: Expansion, width: int) -> Iterator[tuple[int, Array]]:
 
 
 def _cut(numbers: Sequence[Array], grid: float) -> tuple[list[Array], list[Array]]:
-    """Return the nearest multiples of a power of two, as how many of it they are, and what is left of the numbers."""
+    """Return q = round(numbers / grid), where `grid` is a power of two, and the remainders numbers - q * grid."""
     counts = [part * (1 / grid) for part in numbers]
     rest = [np.rint(count, out=count) * grid for count in counts]
     return counts, [np.subtract(part, whole, out=whole) for part, whole in zip(numbers, rest, strict=True)]

@@ -1,1 +1,1 @@
-"""The first formulation: sums over taps, by index arithmetic."""
+"""The first formulation: sums over taps, with positions from index arithmetic."""

@@ -1,7 +1,7 @@
 """
-The definition, written down: a convolution gathers, a transposed one scatters, tap by tap.
+The definition of a convolution, which gathers, and of a transposed convolution, which scatters, tap by tap.
 
-Values have the axes (batch, spatial…, channel) between layers, kernels (group, tap…, in, out).
+Inputs and outputs of layers have the axes (batch, spatial…, channel), kernels the axes (group, tap…, in, out).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..exact.rounding import flushed, rounded, shortened
 from ..undefined import check_call
 from .tap_positions import Gather, Scatter, cropping, gathered, padding, read, stuffed, window, written
 
-#: Real numbers, or the real and the imaginary parts of complex ones.
+#: One array of real numbers, or two arrays: the real and the imaginary parts of complex numbers.
 Parts: TypeAlias = tuple[Exact, ...]
 
 
@@ -29,41 +29,42 @@ OPERANDS = {"operands-8-bits": 8, "operands-11-bits": 11, "operands-16-bits": 16
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Layer:
-    """One grouped convolution of a call: which array is its kernel, and where its taps fall."""
+    """One grouped convolution of a call: the name of its kernel, and the positions of its taps."""
 
     kernel: str
     groups: int
     sums: Gather | Scatter
 
     def split(self, x: Array) -> Array:
-        """Return values with their channels in groups, (group, batch, spatial…, in), and slots where taps may miss."""
+        """Return values as (group, batch, spatial…, in), with slots (see `slotted`) if the layer gathers."""
         groups = grouped(x, self.groups, x.shape[-1] // self.groups if self.groups else 1)
         return slotted(groups) if isinstance(self.sums, Gather) else groups
 
     def join(self, y: Array) -> Array:
-        """Return sums (group, batch, spatial…, out) as values, their channels group by group."""
+        """Return sums (group, batch, spatial…, out) as values (batch, spatial…, channel), channels in group order."""
         return np.moveaxis(y, 0, -2).reshape(*y.shape[1:-1], y.shape[0] * y.shape[-1])
 
 
 @np.errstate(all="ignore")  # signalling NaNs warn when they are read
 def evaluate(call: Call, switches: Collection[str] = frozenset()) -> Array:
     """
-    Return the exact result of a call, rounded once.
+    Return the exact output of a call, rounded once.
 
     The array has the axes of `call.layout.output` and the dtype of `call.dtype.output`.
-    `switches` choose alternatives:
-    `trailing-zeros`, a valid transposed convolution whose window is shorter than its stride has W * stride outputs;
-    `dilated-nothing`, an axis of no elements has length 0 with its gaps as well, so that the transposed output is
-    stride - 1 longer;
-    `padding-skipped`, zeros that a forward convolution adds are not multiplied (those of `before` are elements);
-    `zeros-multiplied`, a transposed convolution multiplies zeros between and beside the elements;
-    `zero-start`, sums start from 0.0, so that none of zeros is -0.0;
-    `flush-subnormals`, subnormal elements are read and written as zeros of their sign;
-    `operands-8-bits`, `operands-11-bits` and `operands-16-bits`, input and kernels are rounded to so many significant
-    bits before they are multiplied, `operands-float16`, to float16, with its range.
+    Each switch selects an alternative:
+    - `trailing-zeros`: a valid transposed convolution with a window shorter than its stride has W * stride outputs.
+    - `dilated-nothing`: dilating an empty input results in length 0, not 1 - stride; the output of a transposed
+      convolution is then stride - 1 longer.
+    - `padding-skipped`: a forward convolution does not multiply its zero padding, only zeros that `before` adds.
+    - `zeros-multiplied`: a transposed convolution also multiplies the zeros between and around the input elements.
+    - `zero-start`: sums start from 0.0, so that no sum of zeros is -0.0.
+    - `flush-subnormals`: subnormal inputs and results become zeros of the same sign.
+    - `operands-8-bits`, `operands-11-bits`, `operands-16-bits`: input and kernels are rounded to this number of
+      significant bits before they are multiplied.
+    - `operands-float16`: input and kernels are rounded to float16, including its range.
 
     Raises:
-        Undefined: if the call has no meaning.
+        Undefined: if the call has no defined result.
         ValueError: for an unknown switch.
 
     """
@@ -75,7 +76,7 @@ def evaluate(call: Call, switches: Collection[str] = frozenset()) -> Array:
 
 
 def summed(call: Call, switches: Collection[str] = frozenset()) -> Parts:
-    """Return the exact sums of a call that was checked, without its bias, (batch, spatial…, channel)."""
+    """Return the exact sums (batch, spatial…, channel) of a call without its bias; the caller has checked the call."""
     value = parts_of(call, "input", input_of(call), switches)
     for layer in layers_of(call, switches):
         kernel = parts_of(call, layer.kernel, kernel_of(call, layer), switches)
@@ -86,12 +87,12 @@ def summed(call: Call, switches: Collection[str] = frozenset()) -> Parts:
 @np.errstate(all="ignore")
 def magnitude(call: Call, switches: Collection[str] = frozenset()) -> Array:
     """
-    Return S, the sum of abs(x * w) over the products behind each output, and abs(b), as float64.
+    Return S = sum of abs(x * w) over the products of each output element, plus abs(b), as float64.
 
-    The axes are those of the output, which `switches` of `evaluate` may lengthen.
+    The array has the axes of the output and its shape under the same `switches` of `evaluate`.
 
     Raises:
-        Undefined: if the call has no meaning.
+        Undefined: if the call has no defined result.
 
     """
     check_call(call, switches)
@@ -105,13 +106,13 @@ def magnitude(call: Call, switches: Collection[str] = frozenset()) -> Array:
 
 def products(call: Call) -> int:
     """
-    Return K, the largest number of products behind one output, and 1 for a bias.
+    Return K, the largest number of products in one output element, plus 1 for a bias.
 
-    A tap of the pointwise kernel counts itself and the products behind what it multiplies.
-    Of a transposed convolution, the taps of one phase of the stride count.
+    A product with the pointwise kernel counts 1 plus the number of products in its other factor.
+    In a transposed convolution, only the taps of one phase of the stride reach an output element.
 
     Raises:
-        Undefined: if the call has no meaning.
+        Undefined: if the call has no defined result.
 
     """
     check_call(call)
@@ -134,18 +135,18 @@ def _size(array: Array) -> Array:
 
 
 def input_of(call: Call) -> Array:
-    """Return the input (batch, spatial…, channel), padded or cropped as `before` says."""
+    """Return the input (batch, spatial…, channel) after the padding or cropping by `before`."""
     x = call.arranged("input", f"N{call.spatial}C")
     for axis, (low, high) in enumerate(call.before or (), start=1):
         length = x.shape[axis]
         at = np.arange(-low, max(length + high, -low))
-        behind = np.concatenate([x, np.zeros_like(x, shape=(*x.shape[:axis], 1, *x.shape[axis + 1 :]))], axis)
-        x = behind.take(np.where((at >= 0) & (at < length), at, length), axis)
+        with_zero = np.concatenate([x, np.zeros_like(x, shape=(*x.shape[:axis], 1, *x.shape[axis + 1 :]))], axis)
+        x = with_zero.take(np.where((at >= 0) & (at < length), at, length), axis)
     return x
 
 
 def kernel_of(call: Call, layer: Layer) -> Array:
-    """Return the kernel of a layer, (group, tap…, in, out)."""
+    """Return the kernel of a layer as (group, tap…, in, out)."""
     groups, name = layer.groups, layer.kernel
     if "M" in call.letters(name):
         return np.moveaxis(call.arranged(name, f"{call.spatial}CM"), -2, 0)[..., np.newaxis, :]
@@ -157,7 +158,7 @@ def kernel_of(call: Call, layer: Layer) -> Array:
 
 
 def layers_of(call: Call, switches: Collection[str] = frozenset()) -> Iterator[Layer]:
-    """Yield the grouped convolutions that a call is made of: two where it is separable, else one."""
+    """Yield the grouped convolutions of a call: two if it is separable, else one."""
     if call.op == "conv_transpose":
         sums = _scatter(call, switches)
         over_zeros = "zeros-multiplied" in switches
@@ -240,14 +241,14 @@ def grouped(x: Array, groups: int, width: int) -> Array:
 
 
 def slotted(x: Array) -> Array:
-    """Return grouped values with the slot of taps that miss behind each spatial axis, filled with zeros."""
+    """Return grouped values with one zero, the slot, appended to each spatial axis: taps beyond the input read it."""
     with_slots = np.zeros((*x.shape[:2], *(extent + 1 for extent in x.shape[2:-1]), x.shape[-1]), x.dtype)
     with_slots[(slice(None), slice(None), *map(slice, x.shape[2:-1]))] = x
     return with_slots
 
 
 def parts_of(call: Call, name: str, array: Array, switches: Collection[str]) -> Parts:
-    """Read an array with the dtype of the one called `name`."""
+    """Return the exact numbers of an array that has the dtype of the call's array `name`."""
     dtype = getattr(call.dtype, name) or call.dtype.input
     parts = [array.real, array.imag] if is_complex(dtype) else [array]
     if "flush-subnormals" in switches and not is_integer(dtype):
@@ -267,7 +268,7 @@ def _narrowed(values: Array, switches: Collection[str]) -> Array:
 
 
 def convolved(call: Call, layer: Layer, x: Parts, w: Parts, switches: Collection[str]) -> Parts:
-    """Return the exact sums of one layer of a call, for values and its kernel."""
+    """Return the exact sums of one layer of a call, for its input `x` and its kernel `w`."""
     skips = "padding-skipped" in switches and call.op != "conv_transpose"
     x = tuple(_split(layer, part, skips=skips) for part in x)
     zero_start = "zero-start" in switches or is_integer(_output(call))
@@ -288,7 +289,7 @@ def _split(layer: Layer, part: Exact, *, skips: bool) -> Exact:
 
 
 def without_slots(part: Exact) -> Exact:
-    """Return slotted values whose slots make no terms."""
+    """Return slotted values with the slots marked as absent, so that they take part in no product."""
     codes = part.codes.copy()
     for axis in range(2, codes.ndim - 1):
         np.moveaxis(codes, axis, 0)[-1] = ABSENT

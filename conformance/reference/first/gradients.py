@@ -1,9 +1,9 @@
 """
-Gradients from the definition: what an element is worth is what the products that it made are worth.
+Gradients from the definition: the gradient of an element is the sum over the products in which it is a factor.
 
-A layer that gathers has an adjoint that scatters, and the other way round; the gradient of its kernel is a correlation
-of what the taps read with the cotangent.
-Only where an element meets a tap there is a product: zeros of padding are no elements, those of `before` are.
+The adjoint of a layer that gathers scatters, and the adjoint of a layer that scatters gathers. The gradient of a kernel
+correlates the inputs that the taps read with the cotangent: dw[k] = sum over n of x[places[k, n]] * g[n].
+Zero padding contributes no products; the zeros that `before` adds are elements and contribute.
 """
 
 from __future__ import annotations
@@ -37,43 +37,43 @@ from .forward import (
 )
 from .tap_positions import Correlation, Gather, Scatter, apart
 
-#: A rearrangement of elements.
+#: Rearranges the elements of an array.
 Change: TypeAlias = Callable[[Array], Array]
 
 
 @np.errstate(all="ignore")  # signalling NaNs warn when they are read
 def gradients(call: Call, cotangent: Array, switches: Collection[str] = frozenset()) -> dict[str, Array]:
     """
-    Return the exact gradients of <cotangent, output> by the arrays of a call, each rounded once.
+    Return the exact gradients of <cotangent, output> with respect to the arrays of a call, each rounded once.
 
-    `cotangent` has the axes, shape and dtype of the output, each gradient those of its array.
-    What no window reads, and a tap that multiplies nothing, has the gradient 0.0; between the stages of a separable
-    convolution nothing is rounded.
-    A cotangent is an operand of products as the input is, but for the gradient of the bias, which multiplies nothing.
-    Of the switches of `evaluate`, `padding-skipped` and `zeros-multiplied` change but the values between two stages.
+    `cotangent` has the axes, shape and dtype of the output; each gradient has those of its array.
+    Elements and taps without products have the gradient 0.0. Values between the stages of a separable convolution are
+    not rounded.
+    The switches of `evaluate` apply, with these differences: `operands-…` also round the cotangent, except for the
+    gradient of the bias; `padding-skipped` and `zeros-multiplied` affect only the values between two stages.
 
     Raises:
-        Undefined: if the call has no meaning, or an array of it is not of real floating numbers.
-        ValueError: for an unknown switch, or a cotangent of another shape or dtype than the output.
+        Undefined: if the call has no defined result, or an array without a real floating-point dtype.
+        ValueError: for an unknown switch, or if shape or dtype of the cotangent differ from those of the output.
 
     """
     check_gradients(call, switches)
     g, zero_start = _arranged(call, cotangent, switches), "zero-start" in switches
-    (worth,), (added,) = parts_of(call, "output", g, switches), parts_of(call, "output", g, of_sums(switches))
-    found = {"bias": dot(_totals, exact(np.ones((1, 1))), added.moved(_flat), zero_start=zero_start)}
+    (upstream,), (summands,) = parts_of(call, "output", g, switches), parts_of(call, "output", g, of_sums(switches))
+    found = {"bias": dot(_totals, exact(np.ones((1, 1))), summands.moved(_flat), zero_start=zero_start)}
     for layer, x, w in reversed(_steps(call, switches)):
-        found[layer.kernel] = _by_kernel(layer, w.integers.shape).exact(x, worth, zero_start=zero_start)
-        worth = _by_input(layer, x.integers.shape, w.integers.shape).exact(worth, w, zero_start=zero_start)
-    found["input"] = worth
+        found[layer.kernel] = _by_kernel(layer, w.integers.shape).exact(x, upstream, zero_start=zero_start)
+        upstream = _by_input(layer, x.integers.shape, w.integers.shape).exact(upstream, w, zero_start=zero_start)
+    found["input"] = upstream
     return {name: _rounded(call, name, found[name].moved(home), switches) for name, home in _homes(call).items()}
 
 
 @np.errstate(all="ignore")
 def gradient_magnitudes(call: Call, cotangent: Array, switches: Collection[str] = frozenset()) -> dict[str, Array]:
     """
-    Return S of each gradient, the sum of abs(product) over the products behind each element, as float64.
+    Return S of each gradient, the sum of abs(product) over the products of each element, as float64.
 
-    NaN and infinities count as 0, for what they reach is judged for being neither.
+    NaN and infinities count as 0: the judge compares the elements that they reach without an error bound.
 
     Raises:
         Undefined: as `gradients` does.
@@ -92,9 +92,9 @@ def gradient_magnitudes(call: Call, cotangent: Array, switches: Collection[str] 
 
 def gradient_products(call: Call, switches: Collection[str] = frozenset()) -> dict[str, int]:
     """
-    Return K of each gradient, the largest number of products behind one of its elements.
+    Return K of each gradient, the largest number of products in one of its elements.
 
-    A product with a value between two stages counts itself and the products behind that value.
+    A product with a value between two stages counts 1 plus the number of products in that value.
 
     Raises:
         Undefined: as `gradients` does.
@@ -122,14 +122,14 @@ def second_order(
     """
     Return the gradients of H = <dx, u> + <dw, v> + <db, t> by `cotangent`, `input` and `kernel`, each rounded once.
 
-    dx, dw and db are the `gradients` of the call for `cotangent`; `directions` holds u as `input`, v as `kernel` and,
-    where the call has a bias, maybe t as `bias`, each of the shape and dtype of its array.
-    The gradient by the cotangent is conv(u, w) + conv(x, v) + t, as `evaluate` convolves; that by the input is dx with
-    v in place of w, and that by the kernel dw with u in place of x.
+    dx, dw and db are the `gradients` of the call for `cotangent`. `directions` holds u as `input`, v as `kernel` and,
+    optionally if the call has a bias, t as `bias`; each has the shape and dtype of its array.
+    The gradient by `cotangent` is conv(u, w) + conv(x, v) + t, with the convolution of `evaluate`. The gradient by
+    `input` is dx with v in place of w. The gradient by `kernel` is dw with u in place of x.
 
     Raises:
         Undefined: as `gradients` does, and for a separable convolution.
-        ValueError: as `gradients` does, and for directions that do not fit.
+        ValueError: as `gradients` does, and for missing, surplus or misshapen directions.
 
     """
     check_directions(call, directions, switches)
@@ -150,7 +150,7 @@ def second_order_magnitudes(
     call: Call, cotangent: Array, directions: Mapping[str, Array], switches: Collection[str] = frozenset()
 ) -> dict[str, Array]:
     """
-    Return S of what `second_order` returns, as `gradient_magnitudes` does of gradients.
+    Return S of the arrays that `second_order` returns, as `gradient_magnitudes` does for gradients.
 
     Raises:
         Undefined: as `second_order` does.
@@ -170,7 +170,7 @@ def second_order_products(
     call: Call, directions: Mapping[str, Array], switches: Collection[str] = frozenset()
 ) -> dict[str, int]:
     """
-    Return K of what `second_order` returns, as `gradient_products` does of gradients.
+    Return K of the arrays that `second_order` returns, as `gradient_products` does for gradients.
 
     Raises:
         Undefined: as `second_order` does.
@@ -182,13 +182,13 @@ def second_order_products(
 
 
 def _halves(call: Call, directions: Mapping[str, Array]) -> tuple[Call, Call]:
-    """Return the calls whose outputs add up to the gradient by the cotangent: conv(u, w) + t and conv(x, v)."""
+    """Return the two calls whose outputs sum to the gradient by the cotangent: conv(u, w) + t and conv(x, v)."""
     along_input = replace(call, input=directions["input"], bias=directions.get("bias"))
     return along_input, replace(call, kernel=directions["kernel"], bias=None)
 
 
 class _Step(NamedTuple):
-    """A layer with the values (batch, spatial…, channel) that it receives, and its kernel (group, tap…, in, out)."""
+    """A layer with its input (batch, spatial…, channel) and its kernel (group, tap…, in, out)."""
 
     layer: Layer
     x: Exact
@@ -240,7 +240,7 @@ def _ends(layer: Layer, lengths: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _meetings(layer: Layer, lengths: tuple[int, ...]) -> tuple[int, int]:
-    """Return at how many outputs an element meets taps, and a tap elements, at most, along all spatial axes."""
+    """Return the largest number of taps that meet one input element, and of elements that meet one tap."""
     by_element = by_tap = 1
     for place, slot in zip(layer.sums.places, _ends(layer, lengths), strict=True):
         meets = place < slot
@@ -251,7 +251,7 @@ def _meetings(layer: Layer, lengths: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _homes(call: Call) -> dict[str, Change]:
-    """Return what brings the gradient of each array, as it is computed, into the layout and shape of the array."""
+    """Return, for each array, the function that brings its computed gradient into the layout and shape of the array."""
     homes = {"input": _home(call, "input", input_of)}
     for layer in layers_of(call):
         homes[layer.kernel] = _home(call, layer.kernel, partial(kernel_of, layer=layer))
@@ -259,7 +259,7 @@ def _homes(call: Call) -> dict[str, Change]:
 
 
 def _home(call: Call, name: str, arranged: Callable[[Call], Array]) -> Change:
-    # Numbers go the way of the elements, and tell where each has come from: 0, of nowhere, is padding.
+    # Rearrange the numbers 1 to size like the elements: they name the source of each position, and 0 is padding.
     shape, size = call.array(name).shape, call.array(name).size
     numbered: dict[str, Any] = {name: np.arange(1, size + 1).reshape(shape)}
     numbers = arranged(replace(call, **numbered))
@@ -278,12 +278,12 @@ def _rounded(call: Call, name: str, numbers: Exact, switches: Collection[str]) -
 
 
 def _flat(g: Array) -> Array:
-    """Return a cotangent with one axis for all that is summed, between the two that are not."""
+    """Return a cotangent as (1, summed, channel): one axis for all elements that the bias gradient sums."""
     return g.reshape(1, math.prod(g.shape[:-1]), g.shape[-1])
 
 
 def _totals(one: Array, g: Array) -> Array:
-    # The gradient of the bias, which is multiplied by 1 wherever it is added.
+    # The gradient of the bias as sums of products: every product is 1 times an element of the cotangent.
     totals: Array = one[0] * g.sum(tuple(range(g.ndim - 1)))
     return totals
 
@@ -291,9 +291,9 @@ def _totals(one: Array, g: Array) -> Array:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Sums:
     """
-    A gradient of a layer as sums of products of two arrays, each rearranged for that, and the sums afterwards.
+    A gradient of a layer as sums of products: `result(apply(left(one), right(other)))`.
 
-    `has_slots` says that `left` adds slots; `swaps`, that the right one is given first.
+    `has_slots` is true if `left` adds slots. With `swaps`, `left` rearranges the second argument, `right` the first.
     """
 
     apply: Bilinear
@@ -304,7 +304,7 @@ class _Sums:
     swaps: bool = False
 
     def __call__(self, one: Array, other: Array) -> Array:
-        """Return the sums in plain float64."""
+        """Return the sums, computed in float64."""
         left, right = (other, one) if self.swaps else (one, other)
         return self.result(self.apply(self.left(left), self.right(right)))
 
@@ -317,7 +317,7 @@ class _Sums:
 
 
 def _by_input(layer: Layer, values: tuple[int, ...], kernel: tuple[int, ...]) -> _Sums:
-    """Return the gradient of the values (batch, spatial…, channel) that a layer receives, of cotangent and kernel."""
+    """Return the gradient by the input (batch, spatial…, channel) of a layer, a function of cotangent and kernel."""
     if isinstance(layer.sums, Scatter):
         return _Sums(
             apply=Gather(places=layer.sums.places),
@@ -337,10 +337,10 @@ def _by_input(layer: Layer, values: tuple[int, ...], kernel: tuple[int, ...]) ->
 
 
 def _by_kernel(layer: Layer, kernel: tuple[int, ...]) -> _Sums:
-    """Return the gradient of a layer's kernel (group, tap…, in, out), of what the layer receives and the cotangent."""
+    """Return the gradient by the kernel (group, tap…, in, out) of a layer, a function of input and cotangent."""
     groups, *_, contracted, produced = kernel
     apply = Correlation(places=layer.sums.places)
-    if isinstance(layer.sums, Scatter):  # a tap reads of the cotangent what it wrote of the output
+    if isinstance(layer.sums, Scatter):  # a tap reads the cotangent at the outputs that it wrote
         return _Sums(
             apply=apply,
             left=lambda g: slotted(grouped(g, groups, produced)),

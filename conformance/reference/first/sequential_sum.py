@@ -1,7 +1,7 @@
 """
-A call summed strictly one product after another, each step rounded, in an order of one's choice.
+Sequential summation: the products of a call added one after another in a chosen order, with every step rounded.
 
-It is what a plain loop computes, and one of the many results that are right within rounding.
+This is the result of a plain loop, one of many results that are correct within rounding.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ ORDERS = ("natural", "reversed", "random")
 @np.errstate(all="ignore")
 def stepwise(call: Call, dtype: str, order: str = "natural", *, seed: int = 0) -> Array:
     """
-    Return a call without its bias as a loop over its products sums it in `dtype`, as float64, laid out as the output.
+    Return the output without bias of a loop that sums the products in `dtype`, as float64 in the layout of the output.
 
-    `order` is `natural` (taps outer, channels inner), `reversed`, or `random`, drawn from `seed` for all outputs
-    alike. Products and sums are rounded to `dtype`; the result is not rounded to the call's own.
+    `order` is `natural` (taps in the outer loop, channels in the inner loop), `reversed`, or `random`: one order, drawn
+    from `seed`, for all outputs. Products and sums are rounded to `dtype`; the output dtype has no effect.
 
     Raises:
-        Undefined: if the call has no meaning, or is of complex numbers, whose products have parts.
+        Undefined: if the call has no defined result or a complex dtype.
 
     """
     check_call(call)
     if is_complex(call.dtype.input):
-        raise Undefined("products of complex numbers have parts, and no single order")
+        raise Undefined("sequential summation is not defined for complex dtypes")
     kind, draw = numpy_type(dtype), np.random.default_rng(seed)
     value = input_of(call).astype(kind)
     for layer in layers_of(call):
@@ -49,7 +49,7 @@ def _ordered(count: int, order: str, draw: np.random.Generator) -> Sequence[int]
 
 def _summed(layer: Layer, x: Array, kernel: Array, order: Sequence[int]) -> Array:
     steps, channels = list(layer.sums.steps()), x.shape[-1]
-    # One plane a channel, (group, batch, spatial…, 1), times the weights of one tap of it, (group, 1…, out).
+    # For one channel and one tap: a plane (group, batch, spatial…, 1) times weights (group, 1…, out).
     planes = np.ascontiguousarray(np.moveaxis(x, -1, 0))[..., np.newaxis]
     y = layer.sums.zeros(x, kernel)
     for product in order:

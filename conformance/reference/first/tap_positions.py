@@ -1,7 +1,7 @@
 """
-Where the taps of a convolution read, and where those of a transposed one write, by index arithmetic.
+Input positions that taps read, and output positions that transposed taps write, by index arithmetic.
 
-A tap that falls on no element is given the number of the axis' length: the slot behind it.
+A tap that meets no element of an axis has the position n, the length of the axis. This is the slot after the axis.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ def stuffed(length: int, dilation: int) -> int:
     return (length - 1) * dilation + 1 if length else 0
 
 
-def padding(word: str, length: int, extent: int, stride: int) -> tuple[int, int]:
-    """Return the (low, high) that a padding word of a convolution stands for; `extent` is that of the window."""
-    if word == "valid":
+def padding(name: str, length: int, extent: int, stride: int) -> tuple[int, int]:
+    """Return (low, high) for a named padding of a convolution; `extent` is the extent of the window."""
+    if name == "valid":
         return 0, 0
-    if word == "causal":
+    if name == "causal":
         return extent - 1, 0
-    if word == "full":
+    if name == "full":
         return extent - 1, extent - 1
     outputs = math.ceil(length / stride)
     total = max((outputs - 1) * stride + extent - length, 0)
-    low = math.floor(total / 2) if word == "same" else math.ceil(total / 2)
+    low = math.floor(total / 2) if name == "same" else math.ceil(total / 2)
     return low, total - low
 
 
-def cropping(word: str, extent: int, stride: int) -> tuple[int, int]:
-    """Return the (low, high) that a padding word of a transposed convolution crops; a negative one adds zeros."""
-    if word == "valid":
+def cropping(name: str, extent: int, stride: int) -> tuple[int, int]:
+    """Return the (low, high) crop for a named padding of a transposed convolution; negative amounts add zeros."""
+    if name == "valid":
         return 0, 0
     excess = max(extent - stride, 0)
-    low = math.floor(excess / 2) if word == "same" else math.ceil(excess / 2)
+    low = math.floor(excess / 2) if name == "same" else math.ceil(excess / 2)
     return low, extent - stride - low
 
 
@@ -55,9 +55,9 @@ def read(
     *, length: int, taps: int, stride: int, dilation: int, stuffing: int, pair: tuple[int, int], mode: str
 ) -> Array:
     """
-    Return the input element that tap k reads for output n, as integers (taps, outputs).
+    Return the input positions that tap k reads for output n, as integers (taps, outputs).
 
-    `stuffing` is the input's own dilation, `pair` the zeros or copies at both ends.
+    `stuffing` is the input dilation; `pair` is the (low, high) padding, zeros or copies by `mode`.
     """
     padded = max(stuffed(length, stuffing) + sum(pair), 0)
     outputs = max((padded - window(taps, dilation)) // stride + 1, 0)
@@ -70,7 +70,7 @@ def _source(position: Array, length: int, stuffing: int, mode: str) -> Array:
         inside = (position >= 0) & (position < stuffed(length, stuffing)) & (position % stuffing == 0)
         return np.where(inside, position // stuffing, length)
     if position.size and not length:
-        raise Undefined(f"padding_mode {mode} has nothing to copy from an axis of length 0")
+        raise Undefined(f"padding_mode {mode} cannot pad an axis of length 0")
     if mode == "replicate":
         return position.clip(0, length - 1)
     if mode == "circular" or length < 2:
@@ -81,16 +81,16 @@ def _source(position: Array, length: int, stuffing: int, mode: str) -> Array:
 
 
 def written(*, length: int, taps: int, stride: int, dilation: int, low: int, outputs: int) -> Array:
-    """Return the output element that tap k writes for input n, as integers (taps, inputs)."""
+    """Return the output positions that tap k writes for input n, as integers (taps, inputs)."""
     position = np.arange(length) * stride + np.arange(taps)[:, np.newaxis] * dilation - low
     return np.where((position >= 0) & (position < outputs), position, outputs)
 
 
 def gathered(places: Array, outputs: int) -> Array:
     """
-    Return the input element that tap k adds to output n, as integers (taps, outputs); `places` as `written` gives.
+    Return the input positions that tap k multiplies for output n, (taps, outputs), from the result of `written`.
 
-    It is what a convolution reads that slides over the input with zeros between and beside its elements.
+    They are the positions that a convolution reads when it slides over the dilated and padded input.
     """
     taps, length = places.shape
     elements = np.full((taps, outputs + 1), length)
@@ -100,9 +100,10 @@ def gathered(places: Array, outputs: int) -> Array:
 
 def apart(places: Array, length: int) -> tuple[Array, Array]:
     """
-    Return places (row, outputs) of which no row names an element twice, and the tap of each row; `places` as `read`.
+    Split each row of `places`, the result of `read`, into rows without repeated elements; return them with their taps.
 
-    Where a padding mode copies, one tap reads one element for several outputs, and has as many rows.
+    The rows have the shape (rows, outputs), the taps (rows). A tap needs several rows if padding copies elements, so
+    that it reads the same element for several outputs.
     """
     rows, taps = [], []
     for tap, row in enumerate(places):
@@ -114,7 +115,7 @@ def apart(places: Array, length: int) -> tuple[Array, Array]:
 
 
 def _turns(row: Array) -> Array:
-    """Return for each entry how many equal ones stand before it."""
+    """Return, for each entry, the number of equal entries before it."""
     order = np.argsort(row, kind="stable")
     turns = np.empty(len(row), np.int64)
     turns[order] = np.arange(len(row)) - np.searchsorted(row[order], row[order])
@@ -126,7 +127,7 @@ Index: TypeAlias = "tuple[slice | int | Array, ...]"
 
 
 class Step(NamedTuple):
-    """One tap: where it stands in the kernel, what it reads of the input, and which sums its products are added to."""
+    """One tap: its index in the kernel, the inputs that it reads, and the sums to which its products are added."""
 
     tap: Index
     read: Index
@@ -136,9 +137,9 @@ class Step(NamedTuple):
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Gather:
     """
-    Sums of products over the taps: `places` (taps, outputs) for each spatial axis, as `read` gives.
+    A convolution as sums over taps; `places` (taps, outputs) is the result of `read` for each spatial axis.
 
-    Called with an input (group, batch, spatial…, in), slots included, and a kernel (group, tap…, in, out).
+    Call it with an input (group, batch, spatial…, in) with slots and a kernel (group, tap…, in, out).
     """
 
     places: tuple[Array, ...]
@@ -148,7 +149,7 @@ class Gather:
         return _summed(self, x, w)
 
     def zeros(self, x: Array, w: Array) -> Array:
-        """Return what the sums of an input and a kernel begin with."""
+        """Return the zeros from which the sums of an input and a kernel start."""
         return np.zeros((*x.shape[:2], *(place.shape[1] for place in self.places), w.shape[-1]), x.dtype)
 
     def steps(self) -> Iterator[Step]:
@@ -156,17 +157,17 @@ class Gather:
         return (Step(tap, index, ()) for tap, index in _each(self.places))
 
     def finished(self, y: Array) -> Array:
-        """Return the sums that are outputs."""
+        """Return the output: all sums."""
         return y
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scatter:
     """
-    The taps of each input added where they fall: `places` (taps, inputs) for each spatial axis, as `written` gives.
+    A transposed convolution, which adds each product at the position that its tap writes.
 
-    Called with an input (group, batch, spatial…, in), without slots, and a kernel (group, tap…, in, out).
-    `extents` are those of the output.
+    `places` (taps, inputs) is the result of `written` for each spatial axis; `extents` are the spatial sizes of the
+    output. Call it with an input (group, batch, spatial…, in) without slots and a kernel (group, tap…, in, out).
     """
 
     places: tuple[Array, ...]
@@ -177,7 +178,7 @@ class Scatter:
         return _summed(self, x, w)
 
     def zeros(self, x: Array, w: Array) -> Array:
-        """Return what the sums of an input and a kernel begin with, slots included."""
+        """Return the zeros from which the sums of an input and a kernel start, with slots."""
         return np.zeros((*x.shape[:2], *(extent + 1 for extent in self.extents), w.shape[-1]), x.dtype)
 
     def steps(self) -> Iterator[Step]:
@@ -185,17 +186,17 @@ class Scatter:
         return (Step(tap, (), index) for tap, index in _each(self.places))
 
     def finished(self, y: Array) -> Array:
-        """Return the sums that are outputs, without the slots."""
+        """Return the output: the sums without the slots."""
         return y[(slice(None), slice(None), *map(slice, self.extents))]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Correlation:
     """
-    For each tap the sums of products of what it reads and what stands at the output that it reads for.
+    The gradient of a kernel: dw[k] = sum over n of x[places[k, n]] * y[n].
 
-    Called with values (group, batch, spatial…, in), slots included, and others (group, batch, outputs…, out);
-    `places` (taps, outputs) for each spatial axis, as `read` gives.
+    Call it with values x (group, batch, spatial…, in) with slots and values y (group, batch, outputs…, out).
+    `places` (taps, outputs) is the result of `read` for each spatial axis.
     """
 
     places: tuple[Array, ...]
@@ -224,7 +225,7 @@ def _each(places: tuple[Array, ...]) -> Iterator[tuple[Index, Index]]:
 
 
 def _range(row: Array) -> slice | None:
-    """Return the slice that takes the same places, which copies nothing, if they are evenly spaced."""
+    """Return the slice with the same positions, which makes a view, or None if they are not evenly spaced."""
     steps = np.diff(row)
     if not len(row) or (steps < 1).any() or (steps != steps[:1]).any():
         return None

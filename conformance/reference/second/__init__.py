@@ -1,1 +1,1 @@
-"""The second formulation: one linear map for each spatial axis, and a dense kernel between the channels."""
+"""The second formulation: one matrix for each spatial axis, and a dense kernel between all channels."""

@@ -1,7 +1,7 @@
 """
-One spatial axis of a convolution as a linear map: dilate, pad, window, each a matrix of zeros and ones.
+One spatial axis of a convolution as a linear map: a product of matrices of zeros and ones that dilate, pad and window.
 
-Lengths are counted on the way; a transposed convolution is the transpose of the map of the forward one.
+Lengths follow from the shapes of the matrices. The map of a transposed convolution is the transpose of a forward map.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..undefined import Undefined
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
-    """The parameters of one spatial axis; `padding` is a word or (low, high), `restored` the output padding."""
+    """The parameters of one spatial axis; `stuffing` is the input dilation, `restored` the output padding."""
 
     length: int
     taps: int
@@ -31,12 +31,12 @@ class Axis:
 
     @property
     def offsets(self) -> list[int]:
-        """Where in its window each tap stands."""
+        """The position of each tap in its window."""
         return list(range(0, self.taps * self.dilation, self.dilation))
 
     @property
     def reach(self) -> int:
-        """How many elements a window spans."""
+        """The extent of a window."""
         return max(self.offsets, default=-1) + 1
 
 
@@ -45,13 +45,13 @@ def forward(axis: Axis) -> Array:
     Return the map of a convolution, float64 (windows, taps, length): 1 where a tap of a window reads an element.
 
     Raises:
-        Undefined: if a padding mode has to copy from an empty axis.
+        Undefined: if a padding mode must copy elements of an axis of length 0.
 
     """
     stuff = _stuffing(axis.length, axis.stuffing)
     windows = _windows(axis, _ends(axis, len(stuff)), len(stuff))
     if not axis.length and axis.mode != "zeros" and windows.shape[0] * axis.taps:
-        raise Undefined(f"padding_mode {axis.mode} on an empty axis")
+        raise Undefined(f"padding_mode {axis.mode} cannot pad an axis of length 0")
     return windows @ stuff
 
 
@@ -59,8 +59,8 @@ def backward(axis: Axis, *, trailing_zeros: bool = False, dilated_nothing: bool 
     """
     Return the map of a transposed convolution, float64 (outputs, taps, length).
 
-    It is the transpose of the convolution that takes the outputs to as many windows as there are inputs;
-    where the crop leaves nothing, there are no outputs.
+    The map is the transpose of the convolution that maps the outputs to the inputs, with one window for each input.
+    If the crop leaves no output, the first axis has length 0.
     """
     end = axis.reach - axis.stride
     for _ in range(axis.length):
@@ -115,7 +115,7 @@ def _crops(axis: Axis, end: int) -> tuple[int, int]:
 
 
 def _ended(mode: str, length: int, low: int, high: int) -> list[int]:
-    # Padding comes first, on both sides, and then what is negative crops. -1 stands for a zero.
+    # The source of each element, -1 for a zero. Positive amounts pad both ends first, then negative amounts crop.
     left = [length - 1 - source if source >= 0 else -1 for source in islice(_outward(mode, length), max(low, 0))]
     right = islice(_outward(mode, length), max(high, 0))
     sources = [*reversed(left), *range(length), *right][max(-low, 0) :]
@@ -123,7 +123,7 @@ def _ended(mode: str, length: int, low: int, high: int) -> list[int]:
 
 
 def _outward(mode: str, length: int) -> Iterator[int]:
-    # Sources beyond the high end, the nearest first.
+    # The sources of padding beyond the high end, nearest first.
     if mode == "zeros" or not length:
         return repeat(-1)
     if mode == "circular":

@@ -1,4 +1,4 @@
-"""Sums of products between linear maps and a dense kernel, by matrix products or term by term."""
+"""Exact sums of products for linear maps and a dense kernel, by matrix products or term by term."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from ...core import Array
 from ..exact import residues, scalar
 
 Index: TypeAlias = tuple[int, ...]
-#: The taps of one output with the element that each reads, None where it reads a zero.
+#: For one output: pairs of a tap and the element that it reads, None for a zero.
 Reads: TypeAlias = list[tuple[Index, Index | None]]
 
-#: Below this float64 holds every integer.
+#: float64 holds every integer of a smaller magnitude exactly.
 _LIMIT = 2.0**53
-#: So many bits may lie between the largest and the smallest size of an array whose sums are told by remainders.
-NEAR = 200
+#: The largest log2 of the ratio of magnitudes in an array for which sums are computed by remainders.
+MOST_BITS_APART = 200
 _ZERO = scalar.number(0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Contraction:
     """
-    A convolution as a contraction.
+    A convolution as a contraction of its input with one map for each spatial axis and a kernel.
 
-    `maps` holds (outputs, taps, length) for each spatial axis, `kernel` (tap…, in, out),
-    `connected` (in, out) says which channels meet at all.
-    A tap that reads nothing is a zero (`pads`), or no term, as in a transposed convolution.
+    `maps` has one array (outputs, taps, length) for each spatial axis. `kernel` is (tap…, in, out).
+    `connected` (in, out) is true for pairs of channels with products.
+    With `pads`, a tap that reads no element multiplies a zero; without, it has no product, as in a transposed
+    convolution.
     """
 
     maps: tuple[Array, ...]
@@ -51,7 +52,7 @@ class Contraction:
 
     @property
     def _most(self) -> int:
-        # A transposed map adds several elements to a tap where padding copied one.
+        # In a transposed map, a tap sums several elements if padding copied one element.
         return math.prod(int(matrix.sum(2).max(initial=1)) for matrix in self.maps)
 
     def _fits(self, x: Array) -> bool:
@@ -79,7 +80,7 @@ class Contraction:
         return sums
 
     def _minus_zeros(self, x: Array) -> Array:
-        # There are terms, all of them are zeros, and none of them has factors of one sign.
+        # True where there are terms, all terms are zeros, and the two factors of each term have opposite signs.
         zeros: Array = self._products(1.0 * (x != 0), 1.0 * (self.kernel != 0)) == 0
         if not zeros.any():
             return zeros
@@ -132,7 +133,7 @@ class Contraction:
 def _totals(
     x: tuple[Array, Fraction] | None, kernel: tuple[Array, Fraction] | None, reads: Reads, shape: tuple[int, int]
 ) -> Array:
-    # The sums (batch, out) of one output position, 0 where only the terms, one by one, tell which zero or what else.
+    # The sums (batch, out) at one output position; 0 where the single terms must decide about signs or special values.
     pairs = [(tap, element) for tap, element in reads if element is not None]
     if x is None or kernel is None or not pairs:
         return np.zeros(shape, object)
@@ -144,7 +145,7 @@ def _totals(
 
 
 def _unit(values: Array) -> float:
-    # A power of two of which all values are multiples below 2**53, or 0.
+    # A power of two u such that all values / u are integers below 2**53, or 0 if none was found.
     if values.dtype == object or not np.isfinite(values).all():
         return 0.0
     units = (2.0**-bits for bits in (0, 8, 16))
@@ -152,12 +153,13 @@ def _unit(values: Array) -> float:
 
 
 def _is_near(values: Array) -> bool:
-    # Finite, and the exponents near enough for a few remainders; an array of Python numbers may hold a -0.0 or a NaN.
+    # All values are finite and of similar exponents. An object array may hold -0.0 or NaN, so it does not qualify.
     if values.dtype == object:
         return False
     sizes = np.abs(values[values != 0])
     return bool(
-        np.isfinite(values).all() and np.log2(sizes).max(initial=-2000) - np.log2(sizes).min(initial=2000) < NEAR
+        np.isfinite(values).all()
+        and np.log2(sizes).max(initial=-2000) - np.log2(sizes).min(initial=2000) < MOST_BITS_APART
     )
 
 
@@ -166,7 +168,7 @@ def _counts(values: Array) -> bool:
 
 
 def _reads(row: Array, *, pads: bool) -> list[tuple[int, int | None]]:
-    # (tap, element) of one output along one axis; None is a zero.
+    # The pairs (tap, element) of one output along one axis; None is a zero.
     reads: list[tuple[int, int | None]] = [(int(tap), int(element)) for tap, element in np.argwhere(row)]
     missing = np.flatnonzero(~row.any(1)) if pads else ()
     return reads + [(int(tap), None) for tap in missing]

@@ -1,9 +1,8 @@
 """
-The second formulation: a linear map for each spatial axis, and one dense kernel between all channels.
+Convolutions by the second formulation: a linear map for each spatial axis, and one dense kernel between all channels.
 
-Values have the axes (batch, spatial…, channel), kernels (tap…, in, out); they hold float64,
-or Python numbers where float64 could not hold them.
-Complex ones are two such arrays, their real and their imaginary parts.
+Values have the axes (batch, spatial…, channel), kernels (tap…, in, out). They are float64 arrays, or object arrays of
+exact Python numbers if float64 is not exact. Complex values are two such arrays: real and imaginary parts.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ from .contraction import Contraction
 @np.errstate(all="ignore")  # signalling NaNs warn when they are read
 def evaluate_again(call: Call, switches: Collection[str] = frozenset()) -> Array:
     """
-    Return the exact result of a call, rounded once, by another way than `evaluate`; the contract is the same.
+    Return the exact output of a call, rounded once: the same result as `evaluate`, by the second formulation.
 
     Raises:
-        Undefined: if the call has no meaning.
+        Undefined: if the call has no defined result.
         ValueError: for an unknown switch.
 
     """
@@ -35,12 +34,14 @@ def evaluate_again(call: Call, switches: Collection[str] = frozenset()) -> Array
     if call.bias is not None:
         bias = parts_of(call, "bias", call.bias, switches)
         count = max(len(values), len(bias))
-        values = [plus(value, part) for value, part in zip(_made(values, count), _made(bias, count), strict=True)]
+        values = [
+            plus(value, part) for value, part in zip(_promoted(values, count), _promoted(bias, count), strict=True)
+        ]
     return call.deliver(nearest(values, call.dtype.output or call.dtype.input, switches), f"N{call.spatial}C")
 
 
 def values_of(call: Call, switches: Collection[str]) -> Iterator[list[Array]]:
-    """Yield the parts of the values (batch, spatial…, channel) ahead of each stage, and behind the last; no bias is added."""
+    """Yield the input (batch, spatial…, channel) of each stage, then the output of the last stage without the bias."""
     x = parts_of(call, "input", call.arranged("input", f"N{call.spatial}C"), switches)
     values = [_ended(call, part) for part in x]
     yield values
@@ -50,7 +51,7 @@ def values_of(call: Call, switches: Collection[str]) -> Iterator[list[Array]]:
 
 
 def parts_of(call: Call, name: str, array: Array, switches: Collection[str]) -> list[Array]:
-    """Read an array with the dtype of the one called `name`."""
+    """Return the parts of an array that has the dtype of the call's array `name`, after the switches on operands."""
     dtype = getattr(call.dtype, name) or call.dtype.input
     if is_integer(dtype):
         return [array.astype(object if array.dtype.itemsize == 8 else np.float64)]
@@ -122,21 +123,21 @@ def _convolved(
     count = max(len(x), len(kernel))
     contraction = Contraction(
         maps=maps,
-        kernel=_block([dense(call, name, part) for part in _made(kernel, count)]),
+        kernel=_block([dense(call, name, part) for part in _promoted(kernel, count)]),
         connected=np.tile(connected(call, name, kernel[0]), (count, count)),
         pads="zeros-multiplied" in switches if call.op == "conv_transpose" else "padding-skipped" not in switches,
         zero_start="zero-start" in switches,
     )
-    return np.split(contraction(np.concatenate(_made(x, count), -1)), count, -1)
+    return np.split(contraction(np.concatenate(_promoted(x, count), -1)), count, -1)
 
 
 def kernel_of(call: Call, name: str) -> Array:
-    """Return a kernel as (tap…, in, out), a depthwise one as (tap…, channel, multiplier)."""
+    """Return a kernel as (tap…, in, out), a depthwise kernel as (tap…, channel, multiplier)."""
     return call.arranged(name, call.spatial + ("CM" if "M" in call.letters(name) else "IO"))
 
 
-def _made(parts: list[Array], count: int) -> list[Array]:
-    # A real array among complex ones has imaginary parts 0.
+def _promoted(parts: list[Array], count: int) -> list[Array]:
+    # Real arrays get imaginary parts of 0 if other arrays are complex.
     return parts if len(parts) == count else [*parts, np.zeros(parts[0].shape)]
 
 
@@ -148,7 +149,7 @@ def _block(parts: list[Array]) -> Array:
 
 
 def dense(call: Call, name: str, kernel: Array) -> Array:
-    """Return a kernel between all channels, (tap…, in, out), zeros where they do not meet."""
+    """Return a dense kernel (tap…, in, out) over all channels, 0 between channels of different groups."""
     inputs, outputs = _channels(call, name, kernel)
     whole = np.zeros((*kernel.shape[:-2], inputs, outputs), kernel.dtype)
     for rows, columns, block in blocks(call, name, kernel):
@@ -157,7 +158,7 @@ def dense(call: Call, name: str, kernel: Array) -> Array:
 
 
 def connected(call: Call, name: str, kernel: Array) -> Array:
-    """Return which channels meet in a kernel, bool (in, out)."""
+    """Return a boolean array (in, out), true where a kernel connects an input and an output channel."""
     meeting = np.zeros(_channels(call, name, kernel), bool)
     for rows, columns, _ in blocks(call, name, kernel):
         meeting[rows, columns] = True
@@ -173,7 +174,7 @@ def _channels(call: Call, name: str, kernel: Array) -> tuple[int, int]:
 
 
 def blocks(call: Call, name: str, kernel: Array) -> Iterator[tuple[slice, slice, Array]]:
-    """Yield the input channels of each group, its output channels, and the view of a kernel between them."""
+    """Yield, for each group, its input channels, its output channels, and its view of the kernel."""
     inputs, outputs = _channels(call, name, kernel)
     groups = inputs if "M" in call.letters(name) else 1 if name == "pointwise_kernel" else call.groups
     tall, wide = (inputs // groups, outputs // groups) if groups else (0, 0)
@@ -186,23 +187,23 @@ def blocks(call: Call, name: str, kernel: Array) -> Iterator[tuple[slice, slice,
 
 
 def plus(value: Array, bias: Array) -> Array:
-    """Return the exact sums of two arrays, of which the second is broadcast."""
+    """Return the exact sums of two arrays; `bias` is broadcast to `value`."""
     if value.dtype != object and bias.dtype != object:
-        added = value + bias
-        share = added - value
-        lost = np.abs(value - (added - share)) + np.abs(bias - share)
-        if (lost == 0).all():
-            return added
+        total = value + bias
+        share = total - value
+        error = np.abs(value - (total - share)) + np.abs(bias - share)
+        if (error == 0).all():
+            return total
     pairs = np.broadcast(scalar.numbers(value), scalar.numbers(bias))
     return np.array([scalar.total(pair) for pair in pairs], object).reshape(value.shape)
 
 
 def nearest(values: list[Array], dtype: str, switches: Collection[str]) -> Array:
-    """Return the parts of exact values as an array of `dtype`, rounded once."""
+    """Return exact values, given as parts, as an array of `dtype`, rounded once."""
     if is_integer(dtype):
         return _wrapped(values[0], numpy_type(dtype))
     part = numpy_type(COMPLEX_PARTS.get(dtype, dtype))
-    results = [_nearest(value, part) for value in _made(values, 2 if is_complex(dtype) else 1)]
+    results = [_nearest(value, part) for value in _promoted(values, 2 if is_complex(dtype) else 1)]
     if "flush-subnormals" in switches:
         results = [_flushed(result, part) for result in results]
     result = np.zeros(results[0].shape, numpy_type(dtype))
@@ -218,11 +219,11 @@ def _wrapped(values: Array, dtype: np.dtype[Any]) -> Array:
 
 
 def _nearest(values: Array, dtype: np.dtype[Any]) -> Array:
-    if values.dtype != object and (np.rint(values) == values).all() and _held(values, dtype):
+    if values.dtype != object and (np.rint(values) == values).all() and _fits(values, dtype):
         return values
     nearest = [scalar.nearest(value, dtype) for value in scalar.numbers(values).flat]
     return np.array(nearest, np.float64).reshape(values.shape)
 
 
-def _held(values: Array, dtype: np.dtype[Any]) -> bool:
+def _fits(values: Array, dtype: np.dtype[Any]) -> bool:
     return bool((np.abs(values) <= 2.0 ** (scalar.finfo(dtype).nmant + 1)).all())

@@ -1,8 +1,9 @@
 """
-Gradients by the second formulation: the linear maps of a call, transposed.
+Gradients by the second formulation: contractions with the transposed linear maps of a call.
 
-The map of values to values, transposed, brings back the cotangent; with the roles of taps and outputs exchanged it is
-that of the kernel, each sample being a channel.
+Transposing a map (outputs, taps, length) to (length, taps, outputs) maps the cotangent to the gradient of the input.
+Transposing it to (taps, outputs, length) maps the input to the gradient of the kernel. In that contraction the
+cotangent takes the place of the kernel, and samples that of input channels.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ Maps: TypeAlias = tuple[Array, ...]
 @np.errstate(all="ignore")  # signalling NaNs warn when they are read
 def gradients_again(call: Call, cotangent: Array, switches: Collection[str] = frozenset()) -> dict[str, Array]:
     """
-    Return the exact gradients of <cotangent, output>, by another way than `gradients`; the contract is the same.
+    Return the exact gradients of <cotangent, output>: the same result as `gradients`, by the second formulation.
 
     Raises:
-        Undefined: if the call has no meaning, or an array of it is not of real floating numbers.
-        ValueError: for an unknown switch, or a cotangent of another shape or dtype than the output.
+        Undefined: if the call has no defined result, or an array without a real floating-point dtype.
+        ValueError: for an unknown switch, or if shape or dtype of the cotangent differ from those of the output.
 
     """
     check_gradients(call, switches)
@@ -51,11 +52,11 @@ def second_order_again(
     call: Call, cotangent: Array, directions: Mapping[str, Array], switches: Collection[str] = frozenset()
 ) -> dict[str, Array]:
     """
-    Return what `second_order` returns, by another way; the contract is the same.
+    Return the same result as `second_order`, by the second formulation.
 
     Raises:
         Undefined: as `gradients_again` does, and for a separable convolution.
-        ValueError: as `gradients_again` does, and for directions that do not fit.
+        ValueError: as `gradients_again` does, and for missing, surplus or misshapen directions.
 
     """
     check_directions(call, directions, switches)
@@ -104,7 +105,7 @@ def _by_kernel(call: Call, name: str, maps: Maps, x: Array, g: Array, switches: 
 
 
 def _by_taps(maps: Maps, x: Array, g: Array, switches: Collection[str]) -> Array:
-    """Return the gradient (tap…, in, out) of a kernel between all channels of x and all of g."""
+    """Return the gradient (tap…, in, out) of a kernel that connects all channels of x with all channels of g."""
     exchanged = Contraction(
         maps=tuple(matrix.transpose(1, 0, 2) for matrix in maps),
         kernel=np.moveaxis(g, 0, -2),
@@ -116,14 +117,14 @@ def _by_taps(maps: Maps, x: Array, g: Array, switches: Collection[str]) -> Array
 
 
 def _by_bias(g: Array, switches: Collection[str]) -> Array:
-    # A bias is a kernel of one tap, for an input of one element, 1, that every output reads.
+    # The bias is like a kernel of one tap on an input of one element with the value 1, which every output reads.
     maps = tuple(np.ones((extent, 1, 1)) for extent in g.shape[1:-1])
     ones = np.ones((len(g), *(1 for _ in maps), 1))
     return _by_taps(maps, ones, g, switches).reshape(g.shape[-1])
 
 
 def _by_elements(call: Call, g: Array) -> Array:
-    """Return the gradient of the elements ahead of `before`, which is the map of a single tap."""
+    """Return the gradient by the input before the padding of `before`, which is the map of a kernel of one tap."""
     axes = zip(call.extents("input"), call.before or (), strict=True)
     maps = [forward(Axis(length=length, taps=1, stride=1, dilation=1, padding=pair)) for length, pair in axes]
     one = np.eye(g.shape[-1])
