@@ -1,4 +1,4 @@
-"""An expectation judges an observation: axes, shape, dtype, special values, error bounds, precision, trainings."""
+"""Judging an observation by an expectation: axes, shape, dtype, special values, error bounds, precision, trainings."""
 
 from __future__ import annotations
 

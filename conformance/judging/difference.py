@@ -1,4 +1,4 @@
-"""How an array departs from the one that is expected: in its axes, its shape, its dtype or its numbers."""
+"""Differences between an expected and a returned array: in axes, shape, dtype or values."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from ..core import Array, Finding
 from . import error_bound
 
-#: A wrong output with no more elements than this is kept whole.
+#: A finding stores all elements of a wrong output of at most this size.
 MAX_KEPT = 96
 
 
 def layout(expected: Array, got: Array) -> Finding | None:
-    """Find a permutation of the axes that turns the result exactly into the expectation."""
+    """Return a finding if permuting the axes of the result makes it equal to the expected array, else None."""
     if got.ndim != expected.ndim or sorted(got.shape) != sorted(expected.shape) or _is_constant(expected):
         return None
     if got.shape == expected.shape and _equal(got, expected):
@@ -37,22 +37,22 @@ def _equal(one: Array, other: Array) -> bool:
 
 
 def shape(expected: tuple[int, ...], got: Array) -> Finding | None:
-    """Return that an array has other sizes, where it has."""
+    """Return a finding if the shape of an array is not the expected one, else None."""
     if got.shape == expected:
         return None
     return Finding(kind="shape", message=f"shape {list(got.shape)}, expected {list(expected)}")
 
 
 def dtype(expected: str, name: str) -> Finding | None:
-    """Return that an array is of another dtype, where it is."""
+    """Return a finding if the dtype of an array is not the expected one, else None."""
     return None if name == expected else Finding(kind="dtype", message=f"dtype {name}, expected {expected}")
 
 
 def off_grid(grid: float, error: Array, expected: Array, got: Array, where: str) -> Finding:
-    """Return that numbers differ where exact results were possible: whole multiples of `grid`."""
+    """Return the finding for elements that differ although exact results, multiples of `grid`, were possible."""
     if found := differing(error >= grid / 2):
         return at("values", "", found, expected, got, where)
-    message = f"exact results were possible; off the grid by up to {error.max() / grid:.2g} of its spacing"
+    message = f"an exact result was possible; the largest error is {error.max() / grid:.2g} of the grid spacing"
     found = differing(error > 0)
     assert found is not None
     return at("precision", message, found, expected, got, where)
@@ -61,7 +61,7 @@ def off_grid(grid: float, error: Array, expected: Array, got: Array, where: str)
 def out_of_bound(
     allowed: error_bound.Tolerance, error: Array, expected: Array, got: Array, where: str
 ) -> Finding | None:
-    """Return that numbers differ by more than rounding explains, where they do."""
+    """Return a finding if an error exceeds the bound on rounding errors, else None."""
     assert allowed.bound is not None
     found = differing(error > allowed.bound)
     if found is None:
@@ -76,13 +76,17 @@ def out_of_bound(
 
 
 def signs(array: Array) -> Any:
-    """Return 1 for a negative zero, else 0; of complex numbers both parts together."""
+    """Return the code 1 for -0.0, else 0; if complex, code(real) + 2 * code(imaginary)."""
     parts = _parts(error_bound.widened(array))
     return sum((np.signbit(part) & (part == 0)) * 2**place for place, part in enumerate(parts))
 
 
 def special_kind(values: Array) -> Any:
-    """Return 0 for a finite element, else 1 for NaN, 2 and 3 for infinities; of complex numbers both parts together."""
+    """
+    Return a code for each element: 0 if it is finite, 1 for NaN, 2 for inf, 3 for -inf.
+
+    The code of a complex element is code(real) + 4 * code(imaginary).
+    """
     codes = [np.isnan(part) + 2 * np.isposinf(part) + 3 * np.isneginf(part) for part in _parts(values)]
     return sum(code * 4**place for place, code in enumerate(codes))
 
@@ -92,7 +96,7 @@ def _parts(values: Any) -> tuple[Any, ...]:
 
 
 class Differing(NamedTuple):
-    """The first element that differs, how many do, and where they are in memory order, of an output that is kept whole."""
+    """The first differing index, the number of differing elements, and their positions if the output is small."""
 
     first: tuple[int, ...]
     number: int
@@ -100,7 +104,7 @@ class Differing(NamedTuple):
 
 
 def differing(wrong: Any) -> Differing | None:
-    """Return where a mask is true, None where it is nowhere."""
+    """Return the true elements of a mask, or None if there are none."""
     if not wrong.any():
         return None
     places = np.flatnonzero(wrong)
@@ -118,7 +122,7 @@ def at(
     where: str,
     **details: Any,
 ) -> Finding:
-    """Return that elements differ: which is the first, and the numbers near it, all of them where they are few."""
+    """Return the finding for differing elements, with the values near the first one, and all values if they are few."""
     index, count, places = found
     wanted, seen = _plain(expected[index]), _plain(got[index])
     place = f"{where}{list(index)} is {seen}, expected {wanted}; {count} of {expected.size} elements differ"
@@ -133,14 +137,14 @@ def at(
 
 
 def _near(array: Array, index: tuple[int, ...]) -> tuple[Any, ...]:
-    """Return up to eight elements in memory order, beginning at most two before `index`."""
+    """Return up to eight elements in row-major order, starting at most two before `index`."""
     flat = array.reshape(-1)
     start = max(int(np.ravel_multi_index(index, array.shape)) - 2, 0)
     return tuple(_plain(value) for value in flat[start : start + 8])
 
 
 def _plain(value: Any) -> Any:
-    """Return an element as a number that JSON can hold, or as text where it is none."""
+    """Return an element as a number for JSON, or as a string if it is complex, NaN or infinite."""
     if np.iscomplexobj(value):
         return str(complex(value))
     number = value.item() if isinstance(value, np.generic) else value

@@ -1,9 +1,9 @@
 """
-How near a result must be.
+Tolerances: the largest error that a correct result may have.
 
-A call about structure has small integers (times a power of two): its exact results lie on a grid, and so must what
-is returned.
-Any other call is about rounding: an error bound that holds for every order of summation judges it.
+A structural call has small integers (times a power of two), so that all its exact results are multiples of a grid. A
+correct implementation returns them exactly.
+Any other call needs rounding. Its tolerance is an error bound that holds for every order of summation.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from ..core import COTANGENT, DIRECTIONS, STRUCTURE_LIMIT, Array, Call, dtypes
 @dataclass(frozen=True, kw_only=True)
 class Precision:
     """
-    A class of rounding that a case asks for at least.
+    A precision class: the lowest precision that a case accepts.
 
-    The operands are rounded to `bits` significant bits, where that is given; the sum is kept in `accumulator`.
+    The operands are rounded to `bits` significant bits, unless that is None; sums are kept in `accumulator`.
     """
 
     accumulator: str = "float32"
     bits: int | None = None
 
 
-#: The classes that a case may ask for; `exact` and `reassociated` have bounds of their own.
+#: The classes that a case may require; `exact` and `reassociated` have separate bounds.
 PRECISIONS = {
     "float32": Precision(),
     "tf32-like": Precision(bits=11),
@@ -38,18 +38,19 @@ PRECISIONS = {
     "float16-accumulation": Precision(accumulator="float16"),
     "bfloat16-accumulation": Precision(accumulator="bfloat16"),
 }
-#: The bound of a transform (Winograd, FFT) in units of u times the largest S.
+#: The error bound of transforms (Winograd, FFT), in units of u times the largest S.
 REASSOCIATED = 1024
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tolerance:
     """
-    How to judge the elements of one output.
+    The tolerance for the elements of one array.
 
-    With a `grid`, a finite element must round to the expected multiple of it.
-    Otherwise abs(got - expected) may be at most `bound`, element by element; `unit` is u * S, for reports.
-    Up to `coarse` a lower precision explains the error, beyond it only wrong values do.
+    With a `grid`, each finite element must equal the expected multiple of it. An error of `grid` / 2 or more means
+    wrong values, a smaller error means low precision.
+    Otherwise abs(got - expected) <= `bound` must hold for each element; `unit` is u * S, for reports.
+    An error above `bound` means low precision if it is at most `coarse`, else wrong values.
     """
 
     grid: float | None = None
@@ -61,13 +62,14 @@ class Tolerance:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sums:
     """
-    The sums that an array consists of, as far as its rounding depends on them.
+    The properties of the sums of products of an array on which its rounding errors depend.
 
-    `magnitude` is S of each element, `products` returns K, the largest number of products behind one; `grid` is a
-    power of two that divides them all, 0.0 where there is none.
-    `dtype` is the real dtype that the case asks for, of the array or of its parts, `accumulate` the accumulator that
-    it assumes; `between` is the size of what may be rounded to `dtype` on the way, abs(y - b) of what a bias b was
-    added to, 0.0 without one.
+    `magnitude` is S of each element. `products` returns K, the largest number of products in one element.
+    `grid` is a power of two that divides all products, or 0.0 if there is none.
+    `dtype` is the real dtype that the case requires for the array, or for its real and imaginary parts.
+    `accumulate` is the accumulator that the case names.
+    `between` is the magnitude of intermediate results that may be rounded to `dtype`: abs(y - b) before a bias b is
+    added, 0.0 without a bias.
     """
 
     magnitude: Array
@@ -88,16 +90,16 @@ def tolerance(
     switches: Collection[str] = frozenset(),
 ) -> Tolerance:
     """
-    Return the tolerance for a result of `dtype` (as the target returns it, which may be narrower than the call's).
+    Return the tolerance for an output that the target returns as `dtype`, which may be narrower than the call's dtype.
 
-    `precision` is the class that the case asks for, if it asks for one; `switches` are those that `expected` was
-    computed with.
+    `precision` is the class that the case requires, if it names one. `switches` are the switches of the reference with
+    which `expected` was computed.
     """
     return _tolerance(_sums(call, expected, switches), expected, dtype, composed=composed, precision=precision)
 
 
 def accumulator(call: Call, dtype: str) -> str:
-    """Return the accumulator that a call assumes for results of `dtype`: that of the case, else float32 or wider."""
+    """Return the accumulator for outputs of `dtype`: that of the call, else float64 for float64, else float32."""
     return _assumed(call.accumulate, dtype)
 
 
@@ -116,9 +118,9 @@ def gradient_tolerance(
     switches: Collection[str] = frozenset(),
 ) -> Tolerance:
     """
-    Return the tolerance for the gradient of the array called `name`; the rest is as for an output.
+    Return the tolerance for the gradient of the array called `name`; the other parameters are those of `tolerance`.
 
-    `dtype` is the narrowest that the gradient has been in, which may be narrower than that of its array.
+    `dtype` is the narrowest dtype in which the gradient was held; it may be narrower than that of its array.
     """
     sums = _gradient_sums(call, name, switches)
     return _tolerance(sums, expected, dtype, composed=composed, precision=precision)
@@ -135,9 +137,9 @@ def second_order_tolerance(
     switches: Collection[str] = frozenset(),
 ) -> Tolerance:
     """
-    Return the tolerance for the gradient of gradients by the cotangent, the input or the kernel, as `name` says.
+    Return the tolerance for the second-order gradient by `name`: `cotangent`, `input` or `kernel`.
 
-    The rest is as for a gradient.
+    The other parameters are those of `gradient_tolerance`.
     """
     sums = _second_order_sums(call, name, switches)
     return _tolerance(sums, expected, dtype, composed=composed, precision=precision)
@@ -180,22 +182,22 @@ def _second_order_sums(call: Call, name: str, switches: Collection[str]) -> Sums
         grid=_second_order_grid(call, name),
         dtype=call.dtype_of(name),
         accumulate=call.accumulate,
-        # The two convolutions and their sum may be rounded before the rest is added: each is at most S.
+        # The two convolutions and their sum may be rounded before t is added: their magnitudes add up to at most 2 * S.
         between=2 * magnitude if name == COTANGENT else 0.0,
     )
 
 
 def _tolerance(sums: Sums, expected: Array, dtype: str, *, composed: bool, precision: str | None) -> Tolerance:
     real, magnitude, grid = _real(dtype), sums.magnitude, sums.grid
-    # What a NaN or an infinity reaches is judged for being one; it loosens nothing for its neighbours.
+    # Elements that are NaN or infinite are compared separately; they must not loosen the bound of the others.
     largest = float(magnitude.max(initial=0.0, where=np.isfinite(magnitude)))
-    # Beyond the limit of the case's own dtype the expectation itself may be off the grid.
+    # Above the limit of the case's dtype, the expectation itself may be off the grid.
     limit = min(STRUCTURE_LIMIT[real], STRUCTURE_LIMIT[sums.dtype])
     if grid and largest / grid <= limit:
         return Tolerance(grid=grid)
     allowed = _rounding(sums, expected, real, _precision(sums.accumulate, real, precision, composed=composed))
     if precision == "exact":
-        # Where a mode returns another dtype, the expectation was rounded to the case's own, and then to that one.
+        # If a mode returns another dtype, the expectation was rounded to the case's dtype, then to the returned dtype.
         forms = [dtypes.FORMATS[name] for name in (sums.dtype, real, real)] if real != sums.dtype else []
         roundings = [each.unit * np.abs(widened(expected)) + 2.0 ** (each.min_exponent - each.bits) for each in forms]
         return replace(allowed, bound=sum(roundings, np.zeros_like(magnitude)))
@@ -205,15 +207,15 @@ def _tolerance(sums: Sums, expected: Array, dtype: str, *, composed: bool, preci
     return allowed
 
 
-def _precision(accumulate: str | None, dtype: str, asked: str | None, *, composed: bool) -> Precision:
+def _precision(accumulate: str | None, dtype: str, required: str | None, *, composed: bool) -> Precision:
     """
-    Return the class to judge by: the one that the case asks for, else that of the accumulator it assumes.
+    Return the precision class for a judgement: the class that the case requires, else that of its accumulator.
 
-    Without any, float32 is assumed, float64 for float64.
-    A composition may round to its dtype between its steps, whatever class is asked for.
+    The default accumulator is float32, or float64 for float64.
+    A composition may round to its dtype between its steps, whatever class the case requires.
     """
     assumed = _assumed(accumulate, dtype)
-    precision = PRECISIONS.get(asked or "", Precision(accumulator=dtypes.COMPLEX_PARTS.get(assumed, assumed)))
+    precision = PRECISIONS.get(required or "", Precision(accumulator=dtypes.COMPLEX_PARTS.get(assumed, assumed)))
     if not composed:
         return precision
     coarser = min(dtype, precision.accumulator, key=lambda name: dtypes.FORMATS[name].bits)
@@ -221,7 +223,7 @@ def _precision(accumulate: str | None, dtype: str, asked: str | None, *, compose
 
 
 def _grid(call: Call) -> float:
-    """Return the largest power of two that divides every product and the bias, 0.0 where there is none."""
+    """Return the largest power of two that divides every product and the bias, or 0.0 if there is none."""
     names = [stage.kernel for stage in call.stages]
     quanta = [_quantum(call.input), *(_quantum(call.array(name)) for name in names)]
     grid = float(np.prod(quanta))
@@ -230,9 +232,9 @@ def _grid(call: Call) -> float:
 
 def _gradient_grid(call: Call, name: str) -> float:
     """
-    Return the largest power of two that divides every product behind the gradient of an array, 0.0 without one.
+    Return the largest power of two that divides every product in the gradient of an array, or 0.0 if there is none.
 
-    Each is of the cotangent and of one element of every other array; with the bias nothing is multiplied.
+    Each product has one factor from the cotangent and from every other operand; the bias gradient sums the cotangent.
     """
     operands = ["input", *(stage.kernel for stage in call.stages)] if name != "bias" else []
     quanta = [_quantum(call.array(other)) for other in (COTANGENT, *operands) if other != name]
@@ -241,10 +243,10 @@ def _gradient_grid(call: Call, name: str) -> float:
 
 def _second_order_grid(call: Call, name: str) -> float:
     """
-    Return the largest power of two that divides every product behind a gradient of gradients, 0.0 without one.
+    Return the largest power of two that divides every product in a second-order gradient, or 0.0 if there is none.
 
-    By the cotangent each is of one array and the direction of the other; by an array, of the cotangent and the
-    direction of the other array.
+    For the gradient by the cotangent, the factors are one array and the direction of the other array; for the gradient
+    by an array, they are the cotangent and the direction of the other array.
     """
     other = {"input": "kernel", "kernel": "input"}
     if name != COTANGENT:
@@ -254,7 +256,7 @@ def _second_order_grid(call: Call, name: str) -> float:
 
 
 def _quantum(array: Array) -> float:
-    """Return the largest power of two that divides every finite element, 1.0 for zeros alone, 0.0 below 2**-60."""
+    """Return the largest power of two that divides all finite elements; 1.0 if all are 0, and 0.0 below 2**-60."""
     parts = np.stack([array.real, array.imag]) if np.iscomplexobj(array) else array
     values = np.abs(parts.astype(np.float64))
     values = values[np.isfinite(values) & (values != 0)]
@@ -269,25 +271,26 @@ def _quantum(array: Array) -> float:
 
 def _rounding(sums: Sums, expected: Array, dtype: str, precision: Precision) -> Tolerance:
     """
-    Return abs(got - y) <= K * u * S + u_out * (abs(y) + abs(y - b)), plus underflow, for any order of summation.
+    Return the tolerance from abs(got - y) <= K * u * S + u_out * (abs(y) + abs(y - b)) + underflow.
 
-    u belongs to the accumulator.
-    A class of fewer bits, or a mode that returns a narrower dtype (autocast), rounds both operands first:
-    (2u + u**2) * S more, with u of that.
+    The bound holds for any order of summation; u is the unit roundoff of the accumulator, u_out that of the output.
+    max(u_out, u_own) * abs(y) is added because the expectation itself is y rounded once, to the case's dtype.
+    If a class has fewer bits, or a mode returns a narrower dtype (autocast), both operands are rounded first. This adds
+    (2 * v + v**2) * S, with v the unit roundoff of the operands.
     """
     out, magnitude = dtypes.FORMATS[dtype], sums.magnitude
     accumulator = dtypes.FORMATS[precision.accumulator]
     count = sums.products()
     size = np.abs(widened(expected))
     underflow = count * 2.0**accumulator.min_exponent + 2.0**out.min_exponent
-    # A product of complex numbers is four real ones.
+    # A complex product consists of four real products.
     factor = 4.0 if np.iscomplexobj(expected) else 1.0
-    # The expectation is y rounded once, to the case's own dtype, which a mode may return a wider one of.
+    # The case's dtype may be narrower than the returned one.
     own = dtypes.FORMATS[sums.dtype]
     outer = out.unit * (size + sums.between) + max(out.unit, own.unit) * size
     inner = (count * accumulator.unit + _narrowing(own, out, precision)) * magnitude
     bound = factor * (inner + outer + underflow)
-    # Inputs rounded to bfloat16 cost up to (2u + u^2) * S, random data summed in it hardly more, however many products.
+    # Operands rounded to bfloat16 add up to (2u + u^2) * S; sums of random data in bfloat16 add about as much.
     coarse = bound + factor * 4 * dtypes.FORMATS["bfloat16"].unit * magnitude
     return Tolerance(bound=bound, coarse=coarse, unit=accumulator.unit * magnitude)
 
@@ -303,15 +306,15 @@ def _narrowing(own: dtypes.FloatFormat, out: dtypes.FloatFormat, precision: Prec
 
 
 def _before_bias(call: Call, expected: Array) -> Any:
-    """Return abs(y - b), which a framework rounds if it adds the bias in a step of its own; 0 without a bias."""
+    """Return abs(y - b), which a framework rounds if it adds the bias in a separate step; 0 without a bias."""
     if call.bias is None:
         return 0.0
     letters = call.layout.output or call.layout.input
     shape = [-1 if letter == "C" else 1 for letter in letters]
-    with np.errstate(invalid="ignore"):  # an infinite bias less itself
+    with np.errstate(invalid="ignore"):  # infinity - infinity
         return np.abs(widened(expected) - widened(call.bias).reshape(shape))
 
 
 def widened(array: Array) -> Any:
-    """Return an array as float64, or complex128, in which every element of a narrower dtype is exact."""
+    """Return an array as float64 or complex128, which represent all elements of narrower dtypes exactly."""
     return array.astype(np.complex128 if np.iscomplexobj(array) else np.float64)

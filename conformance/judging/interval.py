@@ -1,4 +1,4 @@
-"""Arrays of intervals of float64, each operation rounded outward."""
+"""Interval arithmetic on float64 arrays, with outward rounding."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ..core import Array
 
 @dataclass(frozen=True, eq=False)
 class Interval:
-    """What is at least `low` and at most `high`, element by element."""
+    """The intervals [`low`, `high`], element by element."""
 
     low: Array
     high: Array
 
     @property
     def size(self) -> Array:
-        """The largest absolute value of each."""
+        """The largest absolute value in each interval."""
         return np.maximum(np.abs(self.low), np.abs(self.high))
 
     def __add__(self, other: Interval) -> Interval:
@@ -32,19 +32,19 @@ class Interval:
         return _hull(np.multiply, self, other)
 
     def __truediv__(self, other: Interval) -> Interval:
-        """Divide by what is above 0."""
+        """Return the quotient; all divisors must be above 0."""
         return _hull(np.divide, self, other)
 
     def widened(self, radius: Array | float) -> Interval:
-        """Return each larger by so much on either side."""
+        """Return the intervals enlarged by `radius` at both ends."""
         return _outward(self.low - radius, self.high + radius)
 
     def root(self) -> Interval:
-        """Return the square roots of what is not below 0."""
+        """Return the square roots; negative lower ends count as 0."""
         return _outward(np.sqrt(np.maximum(self.low, 0)), np.sqrt(self.high))
 
     def absolute(self) -> Interval:
-        """Return the sizes."""
+        """Return the absolute values."""
         low = np.where((self.low <= 0) & (self.high >= 0), 0.0, np.minimum(np.abs(self.low), np.abs(self.high)))
         return Interval(low, self.size)
 
@@ -55,7 +55,7 @@ class Interval:
 
 
 def point(values: Array | float) -> Interval:
-    """Return numbers that are known exactly."""
+    """Return intervals of length 0 that hold the given numbers."""
     exact = np.asarray(values, np.float64)
     return Interval(exact, exact)
 

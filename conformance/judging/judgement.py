@@ -1,7 +1,7 @@
 """
-An expectation judges an observation.
+The judgement of an observation by an expectation.
 
-Pure: no clock, no file, no state.
+All functions are pure: they use no clock, no files and no state.
 """
 
 from __future__ import annotations
@@ -32,50 +32,50 @@ from . import precision as evidence
 from .difference import differing, special_kind
 from .training_deviation import TrainingRun, training_finding
 
-#: Outcomes that are verdicts by themselves, whatever was expected.
+#: Outcomes that are verdicts themselves, whatever the expectation.
 PLAIN = ("unsupported", "not-run", "crash", "timeout", "suite-error")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """The verdict on one observation; `finding` where it is a disagreement."""
+    """The verdict on one observation, with a `finding` if it is a disagreement."""
 
     verdict: str
     message: str = ""
     finding: Finding | None = None
     alternative: str | None = None
-    #: The class of rounding that the result is of, where that was asked.
+    #: The precision class of the result, if it was tested.
     precision: str | None = None
     #: The largest error of that result, in units of u * S.
     error_uS: float | None = None  # noqa: N815 - see Finding
-    #: Whether it rests on statistics alone, so that it has to be seen on other numbers too.
+    #: Whether the disagreement rests on statistics alone, so that the caller must repeat it with other numbers.
     is_doubted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Context:
     """
-    What besides the observation a judgement rests on.
+    The inputs of a judgement besides expectation and observation.
 
-    `twins` holds, by the refused call, what became of its twin on the same target;
-    `result_dtypes` the dtypes that the target's mode returns in place of the call's own.
+    `twins` holds the observations of twins on the same target, by `Refusal.name`.
+    `result_dtypes` maps the requested dtype to the dtype that the target's mode returns instead.
     """
 
     call: Call
     twins: Mapping[str, Observation] = field(default_factory=dict)
     result_dtypes: Mapping[str, str] = field(default_factory=dict)
-    #: Whether its numbers were drawn for rounding, so that statistics may be asked.
+    #: Whether the numbers were drawn to measure rounding, so that statistical tests are valid.
     is_drawn: bool = False
-    #: The lower class of rounding that the target documents, by the input's dtype.
+    #: The lower precision class that the target documents, by input dtype.
     declared: Mapping[str, str] = field(default_factory=dict)
-    #: What is asked of rounding, one of `verdict.POLICIES`.
+    #: The precision policy of the run, one of `verdict.POLICIES`.
     policy: str = "declared"
 
     def asked(self, expectation: Output) -> str | None:
         """
-        Return the class of rounding that is asked for, None where it is that of the accumulator.
+        Return the precision class that is required, or None for that of the accumulator.
 
-        What a case asks for comes before what the target documents, but that it lets a transform pass.
+        The class of the case takes precedence over the class that the target documents, except for `reassociated`.
         """
         declared = None if self.policy == "strict" else self.declared.get(self.call.dtype.input)
         if expectation.precision == "reassociated":
@@ -87,7 +87,7 @@ AGREE = Judgement(verdict="agree")
 
 
 def judge(expectation: Expectation, observation: Observation, context: Context) -> Judgement:
-    """Return the verdict on `observation`."""
+    """Return the judgement of `observation` by `expectation`."""
     if plain := _unjudged(observation, context.call):
         return plain
     judgement = _by_policy(_judged(expectation, observation, context), context)
@@ -96,14 +96,14 @@ def judge(expectation: Expectation, observation: Observation, context: Context) 
     if context.call.variation.shape_inference and (wrong := _inference(observation)):
         return wrong
     if observation.unsteady:
-        return _disagree("nondeterministic", "the same call, made again, gave other bits")
+        return _disagree("nondeterministic", "the same call returned other bits when it was repeated")
     if observation.inputs_changed:
-        return _disagree("inputs-changed", "an array that was passed in had been written to")
+        return _disagree("inputs-changed", "the call wrote to an array that was passed in")
     return judgement
 
 
 def _by_policy(judgement: Judgement, context: Context) -> Judgement:
-    """Let go of a class of rounding where none is asked for."""
+    """Return agreement in place of a `precision` disagreement if the policy accepts every precision class."""
     if context.policy != "any" or judgement.finding is None or judgement.finding.kind != "precision":
         return judgement
     return Judgement(verdict="agree", precision=judgement.precision, error_uS=judgement.error_uS)
@@ -116,40 +116,39 @@ def _judged(expectation: Expectation, observation: Observation, context: Context
 
 
 def _unjudged(observation: Observation, call: Call) -> Judgement | None:
-    """Return the verdict that an observation is by itself; a worker may never have heard of the second order."""
+    """Return the judgement if it is independent of the expectation; old workers return no second-order gradients."""
     if observation.outcome in PLAIN:
         return Judgement(verdict=observation.outcome, message=observation.message)
-    answered = any(at.startswith(_second("")) for at in observation.arrays)
+    answered = any(name.startswith(_second("")) for name in observation.arrays)
     if observation.outcome == "returned" and call.second_order and not answered:
-        return Judgement(verdict="unsupported", message="second_order: gradients alone were returned")
+        return Judgement(verdict="unsupported", message="second_order: the adapter returned only gradients")
     return None
 
 
 def _unasked(observation: Observation, call: Call) -> str:
-    """Return what is wrong with the arrays that an adapter returned, by their names; empty where nothing is."""
-    asked = ["output", *(["inference"] if call.variation.shape_inference else []), *map(_gradient, call.gradients)]
-    asked += map(_second, call.second_order)
+    """Return a message if an adapter did not return exactly the requested arrays, else an empty string."""
+    requested = ["output", *(["inference"] if call.variation.shape_inference else []), *map(_gradient, call.gradients)]
+    requested += map(_second, call.second_order)
     if call.training is not None:
-        asked = ["kernels", "losses"]
-    if observation.arrays.keys() == {*asked}:
+        requested = ["kernels", "losses"]
+    if observation.arrays.keys() == {*requested}:
         return ""
     returned = ", ".join(observation.arrays) or "nothing"
-    wanted = f"{', '.join(asked[:-1])} and {asked[-1]} were" if len(asked) > 1 else "output alone was"
-    return f"the adapter returned {returned} where {wanted} asked for"
+    return f"the adapter returned {returned}, but the call requests {', '.join(requested)}"
 
 
 def _gradient(name: str) -> str:
-    """Return where the gradient of an array is."""
+    """Return the key of the gradient by an array."""
     return f"gradient.{name}"
 
 
 def _second(name: str) -> str:
-    """Return where the gradient of gradients by an array or the cotangent is."""
+    """Return the key of the second-order gradient by an array or the cotangent."""
     return f"second.{name}"
 
 
 def _inference(observation: Observation) -> Judgement | None:
-    """Hold what the framework stated ahead of the call against what it returned, whatever was expected of that."""
+    """Return a disagreement if the inferred shape or dtype differs from the returned one, whatever was expected."""
     if observation.outcome == "raised":
         return None
     stated, got = (observation.arrays[name].shape for name in ("inference", "output"))
@@ -165,10 +164,10 @@ def _inference(observation: Observation) -> Judgement | None:
 
 def _judge_any(expectation: AnyOf, observation: Observation, context: Context) -> Judgement:
     """
-    Return the first alternative that agrees; if none does, what the one says that comes nearest.
+    Return the judgement by the first alternative that agrees, or else by the nearest alternative.
 
-    That is the first that expects the same sort of outcome; of those that expect an output, one of the returned shape.
-    A refusal whose twin killed the target is not known to be wrong, whatever the others say of theirs.
+    The nearest alternative is the first that expects the same sort of outcome, preferably one of the returned shape.
+    If the call was refused and a twin crashed or timed out, the refusal is unproven; this takes precedence.
     """
     each_judged = ((name, _judged(each, observation, context)) for name, each in expectation.alternatives.items())
     judged = {name: _against(name, judgement) for name, judgement in each_judged}
@@ -185,14 +184,14 @@ def _judge_any(expectation: AnyOf, observation: Observation, context: Context) -
 
 
 def _against(alternative: str, judgement: Judgement) -> Judgement:
-    """Return a judgement whose finding tells of which alternative it is said."""
+    """Return the judgement with the name of the alternative in its finding."""
     if judgement.finding is None:
         return judgement
     return replace(judgement, finding=replace(judgement.finding, against=alternative))
 
 
 def _died(alternative: Expectation, context: Context) -> bool:
-    """Say whether the twin of a refusal ended the process, or did not end."""
+    """Return whether the twin of a refusal crashed or timed out."""
     twin = context.twins.get(alternative.name) if isinstance(alternative, Refusal) else None
     return twin is not None and twin.outcome in ("crash", "timeout")
 
@@ -201,7 +200,7 @@ def _judge_refusal(expectation: Refusal, observation: Observation, context: Cont
     if observation.outcome == "returned":
         return _disagree("not-refused", "the call was accepted, and must be refused")
     if observation.environment:
-        return _disagree("refused", f"not a refusal of the call: {observation.message}")
+        return _disagree("refused", f"memory or a module was missing, which is not a refusal: {observation.message}")
     twin = context.twins.get(expectation.name)
     if twin is None or twin.outcome == "returned":
         return AGREE if twin else Judgement(verdict="not-run", message=f"its twin {expectation.name} was not run")
@@ -213,7 +212,7 @@ def _judge_refusal(expectation: Refusal, observation: Observation, context: Cont
 
 
 def _less(outcome: str) -> str:
-    # A twin's crash is judged where it is a case; here it only leaves the refusal without proof.
+    # A crash of the twin is judged with the twin's own case; here it only leaves the refusal unproven.
     return "unsupported" if outcome == "unsupported" else "not-run"
 
 
@@ -233,10 +232,10 @@ def _judge_fit(expectation: Fit, observation: Observation, context: Context) -> 
     through = _narrowest(name, context.result_dtypes.get(name, name))
     for where, dtype in observation.dtypes.items():
         if dtype not in FORMATS:
-            return _disagree("dtype", f"{where} have dtype {dtype}", where=where)
+            return _disagree("dtype", f"{where} have dtype {dtype}, which is not a float dtype", where=where)
     kernels, losses = observation.arrays["kernels"], observation.arrays["losses"]
     kept, told = observation.dtypes["kernels"], observation.dtypes["losses"]
-    # An optimizer of the target's own may keep its rate, and a loop its losses, in one dtype for all models.
+    # The framework's own optimizer may keep learning rate and losses in one dtype, whatever the dtype of the kernel.
     kept = _narrowest(kept, told) if is_foreign else kept
     run = TrainingRun(kernels, losses, through, kept, told, is_foreign=is_foreign)
     wrong = training_finding(expectation, context.call, run)
@@ -251,9 +250,9 @@ def _narrowest(*dtypes: str) -> str:
 
 def _judge_output(expectation: Output, observation: Observation, context: Context) -> Judgement:
     """
-    Return what is wrong with the output, else with the first gradient that is wrong, in the order of the call.
+    Return the judgement of the first wrong array: the output, then gradients, then second-order gradients.
 
-    Gradients of gradients are the last.
+    If all arrays are correct, the precision class of the output may still disagree.
     """
     if observation.outcome == "raised":
         return _refused(observation)
@@ -264,9 +263,9 @@ def _judge_output(expectation: Output, observation: Observation, context: Contex
 
 def _in_class(wrong: Finding | None, expectation: Output, observation: Observation, context: Context) -> Judgement:
     """
-    Return a judgement with the class of rounding of the output, a disagreement where that is lower than is asked for.
+    Return a judgement with the precision class of the output; it disagrees if the class is lower than required.
 
-    Asked only where the numbers were drawn for it, of outputs that agree by the bound or differ by rounding alone.
+    The class is tested only for numbers drawn to measure rounding, and for outputs whose only fault can be rounding.
     """
     call, got, dtype = context.call, observation.arrays["output"], observation.dtypes["output"]
     is_rounding = wrong is None or wrong.kind == "precision"
@@ -276,38 +275,39 @@ def _in_class(wrong: Finding | None, expectation: Output, observation: Observati
     accumulator = error_bound.accumulator(call, dtype)
     by = evidence.yardstick(call, accumulator)
     errors = evidence.errors(got, dtype, by)
-    spoken = [str(each) for each in evidence.against(errors, by)]
+    failed = [str(each) for each in evidence.against(errors, by)]
     largest = float(np.abs(errors).max(initial=0.0))
-    if not spoken:
+    if not failed:
         right = Judgement(verdict="agree", precision=accumulator)
         return replace(_found(wrong) if wrong else right, error_uS=largest)
-    return replace(_lower(wrong, spoken, expectation, observation, context), error_uS=largest)
+    return replace(_lower(wrong, failed, expectation, observation, context), error_uS=largest)
 
 
 def _lower(
-    wrong: Finding | None, spoken: list[str], expectation: Output, observation: Observation, context: Context
+    wrong: Finding | None, failed: list[str], expectation: Output, observation: Observation, context: Context
 ) -> Judgement:
-    """Return the judgement on errors that rounding in the accumulator does not explain, which `spoken` says."""
+    """Return the judgement of errors that rounding in the accumulator does not explain, with the failed tests."""
     call, got, dtype = context.call, observation.arrays["output"], observation.dtypes["output"]
     accumulator = error_bound.accumulator(call, dtype)
     found = evidence.likeness(call, got, dtype, accumulator)
     if wrong is None and evidence.is_within(found, context.asked(expectation)):
         return Judgement(verdict="agree", precision=found)
-    said = f"behaves like {found}" if found else "no lower class explains it"
+    likeness = f"behaves like {found}" if found else "no lower precision class explains it"
     if wrong is not None:
-        return replace(_found(replace(wrong, message=f"{said}: {wrong.message}")), precision=found)
-    message = f"{said}: {'; '.join(spoken)}"
+        return replace(_found(replace(wrong, message=f"{likeness}: {wrong.message}")), precision=found)
+    message = f"{likeness}: {'; '.join(failed)}"
     return replace(_disagree("precision", message), precision=found, is_doubted=True)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Part:
     """
-    One array of those that a call returns, and what is expected of it.
+    One of the arrays that a call returns, with its expected value.
 
-    `own` is the dtype that the call asks for, `dtype` the one that the target has to return, `through` the narrowest
-    that the target's mode computes it in. `where` is `output`, `gradient.input`, `second.input` and so on, `name` the
-    array that it is the gradient of.
+    `own` is the dtype that the call requests, `dtype` the dtype that the target must return, and `through` the
+    narrowest dtype in which the target's mode computes the array.
+    `where` is the key of the array: `output`, `gradient.input`, `second.input` and so on. If the array is a gradient,
+    `name` is the array by which it is differentiated.
     """
 
     expectation: Output
@@ -320,7 +320,7 @@ class _Part:
 
     @property
     def signed_zero(self) -> bool:
-        """Whether -0.0 differs from 0.0; of a gradient nobody says so."""
+        """Whether -0.0 differs from 0.0, which applies only to the output."""
         return self.expectation.signed_zero and self.where == "output"
 
 
@@ -354,7 +354,7 @@ def _judge_part(part: _Part, observation: Observation, context: Context) -> Find
 
 
 def _located(wrong: Finding, where: str) -> Finding:
-    """Return a difference of an output as one of what is at `where`, in its message too."""
+    """Return a finding about the output as a finding about the array `where`, also in its message."""
     if where == "output":
         return wrong
     return replace(wrong, where=where, message=wrong.message if where in wrong.message else f"{where}: {wrong.message}")
@@ -394,23 +394,23 @@ def _values(part: _Part, got: Array, observation: Observation, context: Context)
 
 def _allowed(part: _Part, expected: Array, observation: Observation, context: Context) -> error_bound.Tolerance:
     call = context.call
-    said: dict[str, Any] = {
+    options: dict[str, Any] = {
         "composed": observation.composed,
         "precision": context.asked(part.expectation),
         "switches": part.expectation.switches,
     }
     if part.where == _second(part.name):
-        return error_bound.second_order_tolerance(call, part.name, expected, part.through, **said)
+        return error_bound.second_order_tolerance(call, part.name, expected, part.through, **options)
     if part.name:
-        return error_bound.gradient_tolerance(call, part.name, expected, part.through, **said)
-    return error_bound.tolerance(call, expected, part.through, **said)
+        return error_bound.gradient_tolerance(call, part.name, expected, part.through, **options)
+    return error_bound.tolerance(call, expected, part.through, **options)
 
 
 def _overflows(part: _Part, got: Array, context: Context) -> Any:
     """
-    Mark what is beyond the range of the case's own dtype, and was returned as a number beyond it, of the same sign.
+    Return a mask of elements that overflow in the case's dtype, but were returned as numbers beyond its range.
 
-    A mode that returns another dtype may hold what the case's own cannot.
+    A mode that returns another dtype can represent such numbers. Their sign must be that of the expected infinity.
     """
     own, expected = part.own, part.expected
     arrays = (array for name in OPERANDS if (array := getattr(context.call, name)) is not None)
@@ -418,8 +418,8 @@ def _overflows(part: _Part, got: Array, context: Context) -> Any:
         return np.zeros(expected.shape, bool)
     y = error_bound.widened(expected)
     seen = error_bound.widened(got)
-    with np.errstate(invalid="ignore"):  # an infinity where zero is expected
-        # Where the dtype has no infinity an overflow is a NaN, whose sign says nothing.
+    with np.errstate(invalid="ignore"):  # infinity times the sign of an expected zero
+        # In a dtype without infinities an overflow is NaN, whose sign has no meaning.
         beyond = np.where(np.isnan(y), np.abs(seen), seen * np.sign(y))
     return ~_finite(expected) & (beyond > FORMATS[own].largest)
 
@@ -429,12 +429,12 @@ def _finite(array: Array) -> Any:
 
 
 def _rounded(array: Array, dtype: str) -> Array:
-    with np.errstate(over="ignore"):  # what a narrower dtype cannot hold is infinite in it
+    with np.errstate(over="ignore"):  # values beyond the range of a narrower dtype become infinite
         rounded: Array = array.astype(numpy_type(dtype))
     return rounded
 
 
-#: How each expectation judges an observation.
+#: The function that judges by each kind of expectation.
 _JUDGES: Mapping[type, Callable[[Any, Observation, Context], Judgement]] = {
     Output: _judge_output,
     Fit: _judge_fit,

@@ -1,4 +1,4 @@
-"""Agreeing results of few outputs each, weighed together: by themselves they tell nothing of the precision of sums."""
+"""Precision tests over several small outputs together, each of which has too few elements for a test."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .precision import ErrorScale
 
 
 class PooledResults:
-    """The results of one target that wait for others: those of one sweep, or one file of literal cases, and of one dtype."""
+    """Small agreeing results of one target, pooled by dtype and by sweep, or by file for literal cases."""
 
     def __init__(self) -> None:
         self._waiting: dict[tuple[str, str], list[tuple[int, Verdict, Array, ErrorScale]]] = {}
 
     def take(self, at: int, case: Case, verdict: Verdict, observation: Observation) -> bool:
-        """Keep the verdict on the case at a place, if it agrees and statistics can be asked together alone; say whether."""
+        """Pool verdict number `at` if it agrees and its output is too small for tests; return whether it was pooled."""
         if verdict.verdict != "agree" or observation.outcome != "returned" or observation.composed:
             return False
         if case.redraw is None:
@@ -33,15 +33,15 @@ class PooledResults:
         return True
 
     def weighed(self) -> Iterator[tuple[int, Verdict, bool]]:
-        """Yield every verdict that waits, with its place, and whether statistics speak against it: then it disagrees."""
+        """Yield number, verdict and whether its pool failed a test, for every pooled verdict; if so, it disagrees."""
         for pool in self._waiting.values():
-            spoken = [str(each) for each in precision.against_all([(errors, by) for _, _, errors, by in pool])]
+            failed = [str(each) for each in precision.against_all([(errors, by) for _, _, errors, by in pool])]
             for at, verdict, _, _ in pool:
-                yield at, _against(verdict, spoken) if spoken else verdict, bool(spoken)
+                yield at, _against(verdict, failed) if failed else verdict, bool(failed)
         self._waiting.clear()
 
 
-def _against(verdict: Verdict, spoken: list[str]) -> Verdict:
-    message = f"together with the others of its kind: {'; '.join(spoken)}"
+def _against(verdict: Verdict, failed: list[str]) -> Verdict:
+    message = f"together with other results of its sweep or file: {'; '.join(failed)}"
     finding = Finding(kind="precision", message=message)
     return replace(verdict, verdict="disagree", alternative=None, message=message, finding=finding)

@@ -1,13 +1,13 @@
 """
-What the errors of many outputs tell of the precision in which they were computed.
+Statistical tests of the precision in which many outputs were computed.
 
-A bound that holds for every order of summation must allow for the worst order, and is hundreds of times what any
-library does. Over many outputs of random data the errors of a sum in the accumulator that is assumed stay near those
-of a plain loop over the same products, the *witness*; those of narrower operands, of a narrower accumulator or of a
-tap that is missing do not.
+A bound that holds for every order of summation allows for the worst order. The errors of libraries are hundreds of
+times smaller. Over many outputs of random data, the errors of sums in the assumed accumulator are about as large as
+those of a plain loop over the same products, the *witness*. Narrower operands, a narrower accumulator or a missing tap
+cause larger errors.
 
-The tests hold for Gaussian data, or other data drawn without regard to the order of summation, and for at least
-`FEWEST` outputs without a bias. Nothing is asked of other data.
+The tests are valid for Gaussian data, or other data drawn independently of the order of summation, for at least
+`FEWEST` outputs without a bias. Other data are not tested.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from .. import reference
 from ..core import FORMATS, Array, Call, FloatFormat, PerArray, is_complex
 from .error_bound import REASSOCIATED
 
-#: Below so many outputs nothing is concluded from them.
+#: The tests need at least this number of outputs.
 FEWEST = 64
-#: The least that a witness is taken for: one rounding of a sum is an error of rms u * S / sqrt(12) and more.
+#: The lower limit of a witness: the rms error of a single rounding of a sum is about u * S / sqrt(12) = 0.29 * u * S.
 LEAST_WITNESS = 0.3
-#: How many drawn orders the witness is the worst of, besides the natural one and its reverse.
+#: The number of random orders of summation; the witness is the worst of these, the natural and the reversed order.
 DRAWN_ORDERS = 2
-#: The switch of the reference for the operands of each class, and the dtype in which others keep their sums.
+#: The switch of the reference for each class of narrower operands; the dtype of sums for each class of accumulators.
 OPERANDS = {
     "bfloat16x2-like": "operands-16-bits",
     "tf32-like": "operands-11-bits",
@@ -36,45 +36,47 @@ OPERANDS = {
     "bfloat16-like": "operands-8-bits",
 }
 SUMS = {"float16-accumulation": "float16", "bfloat16-accumulation": "bfloat16"}
-#: So many standard errors, and a share between these of the errors of a class, are a match.
+#: The errors match a class if the standard score of the match exceeds SCORE, and their share of the errors of the class
+#: is between the two numbers of SHARE.
 SCORE, SHARE = 10.0, (0.5, 1.5)
-#: Up to so many products are summed step by step for a witness; of larger calls some samples, one at least.
+#: The largest number of products summed step by step for a witness; larger calls use fewer samples, at least one.
 MOST_PRODUCTS = 4_000_000
-#: What a statistic is called in a message.
+#: The names of the statistics in messages.
 WHAT = {
-    "element": "the largest error in u*S is",
-    "energy": "the rms of the errors in u*S is",
-    "match": "the errors resemble those of a lower class, their standard score is",
+    "element": "the largest error is",
+    "energy": "the rms error is",
+    "match": "the standard score of the match with a lower precision class is",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """
-    A statistic over all outputs, and the limit of what rounding in the accumulator explains.
+    A statistic over all outputs, and its limit for rounding in the accumulator.
 
-    `statistic` and `limit` are in units of u * S. `test` is `element` (the largest error), `energy` (the root of the
-    mean square) or `match` (the errors are those of a lower class, by so many standard errors of what rounding would
-    have in common with them).
+    `test` is `element` (the largest error), `energy` (the root mean square of the errors) or `match` (the similarity to
+    the errors of a lower class, as a standard score).
+    `statistic` and `limit` are in units of u * S, except for `match`. `reason` explains the limit.
     """
 
     test: str
     statistic: float
     limit: float
-    why: str
+    reason: str
 
     def __str__(self) -> str:
-        return f"{WHAT[self.test]} {self.statistic:.3g}, at most {self.limit:.3g}: {self.why}"
+        return f"{WHAT[self.test]} {self.statistic:.3g}, the limit is {self.limit:.3g}: {self.reason}"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ErrorScale:
     """
-    What the errors of a call's outputs are measured by.
+    The scale for the errors of the outputs of a call.
 
-    `exact` is the exact result, rounded to float64, `magnitude` is S, both laid out as the output; `count` is K,
-    `unit` the unit roundoff of the accumulator, `witness` the rms of the worst plain loop, in units of u * S.
-    `lower` has the results of operands that were rounded to fewer bits, by the class of rounding.
+    `exact` is the exact output rounded to float64, and `magnitude` is S; both have the layout of the output.
+    `count` is K, and `unit` is u, the unit roundoff of the accumulator.
+    `witness` is the rms error of the worst plain loop, in units of u * S.
+    `lower` holds the exact outputs for operands rounded to fewer bits, by precision class.
     """
 
     exact: Array
@@ -85,28 +87,28 @@ class ErrorScale:
     lower: Mapping[str, Array]
 
     def of(self, name: str) -> ErrorScale:
-        """Return the same yardstick for exact sums of the operands of a lower class."""
+        """Return the scale for errors relative to exact sums of operands of the lower class `name`."""
         return replace(self, exact=self.lower[name], lower={})
 
 
 def yardstick(call: Call, accumulator: str) -> ErrorScale:
     """
-    Return what to measure a call by whose sums are kept in `accumulator`, worked out once for each call.
+    Return the error scale of a call whose sums are kept in `accumulator`; it is cached for each call.
 
     Raises:
-        Undefined: if the call has no meaning, or is of complex numbers.
+        Undefined: if the call has no defined result or a complex dtype.
 
     """
-    known = _KNOWN.setdefault(call, {})
-    if accumulator not in known:
-        known[accumulator] = _made(call, accumulator)
-    return known[accumulator]
+    scales = _SCALES.setdefault(call, {})
+    if accumulator not in scales:
+        scales[accumulator] = _scale(call, accumulator)
+    return scales[accumulator]
 
 
-_KNOWN: WeakKeyDictionary[Call, dict[str, ErrorScale]] = WeakKeyDictionary()
+_SCALES: WeakKeyDictionary[Call, dict[str, ErrorScale]] = WeakKeyDictionary()
 
 
-def _made(call: Call, accumulator: str) -> ErrorScale:
+def _scale(call: Call, accumulator: str) -> ErrorScale:
     return ErrorScale(
         exact=reference.evaluate(_wide(call)),
         magnitude=reference.magnitude(call),
@@ -133,7 +135,7 @@ def _witness(call: Call, accumulator: str) -> float:
 
 
 def _smaller(call: Call) -> Call:
-    """Return a call of the same products with fewer samples, where a loop over all of them would take long."""
+    """Return the call, or the call with fewer samples if a loop over all samples would be slow."""
     samples = call.extent("input", "N")
     work = reference.products(call) * reference.magnitude(call).size
     keep = max(1, min(samples, samples * MOST_PRODUCTS // max(work, 1)))
@@ -145,7 +147,7 @@ def _smaller(call: Call) -> Call:
 
 
 def _relative(error: Array, scale: Array) -> Array:
-    """Return errors in units of `scale`, 0 where nothing was summed."""
+    """Return errors in units of `scale`, 0 where `scale` is 0."""
     return np.divide(error, scale, out=np.zeros_like(scale), where=scale > 0)
 
 
@@ -155,10 +157,11 @@ def _rms(values: Array) -> float:
 
 def errors(got: Array, dtype: str, by: ErrorScale) -> Array:
     """
-    Return the errors of outputs of `dtype`, in units of u * S, without what their own rounding explains.
+    Return the errors of outputs of `dtype` in units of u * S, reduced by the rounding error of the output itself.
 
-    One rounding to nearest in the output's dtype is half a step of it; an accumulator of the same dtype has no other.
-    An output that is not finite is judged for that, and has no error here.
+    Rounding to nearest has an error of at most half the spacing of the output dtype. If the accumulator has the same
+    dtype, there is no such rounding.
+    The error of outputs that are not finite is 0; they are compared separately.
     """
     form = FORMATS[dtype]
     seen = got.astype(np.float64)
@@ -170,25 +173,25 @@ def errors(got: Array, dtype: str, by: ErrorScale) -> Array:
 
 
 def _half_step(sizes: Array, form: FloatFormat) -> Array:
-    """Return half the distance between the numbers of a format around those of some sizes."""
+    """Return half the spacing of the numbers of a format at the given magnitudes."""
     exponents = np.maximum(np.frexp(sizes)[1], form.min_exponent + 1)
     half: Array = np.ldexp(0.5, exponents - form.bits)
     return half
 
 
 def against(found: Array, by: ErrorScale) -> Iterator[Evidence]:
-    """Yield what speaks against errors, in units of u * S, as those of sums in the accumulator."""
+    """Yield the tests that errors, in units of u * S, fail if sums are kept in the accumulator."""
     return (each for each in statistics(found, by) if each.statistic > each.limit)
 
 
 def statistics(found: Array, by: ErrorScale) -> Iterator[Evidence]:
-    """Yield every statistic of errors with its limit; nothing of fewer than `FEWEST`."""
+    """Yield all statistics of errors with their limits; none for fewer than `FEWEST` errors."""
     if found.size < FEWEST:
         return
-    why = f"the larger of 8*sqrt(K), K = {by.count}, and of 16 times the witness, {by.witness:.3g}"
-    yield Evidence(test="element", statistic=float(np.abs(found).max()), limit=_most(by), why=why)
-    why = f"{_spread(found.size):.3g} times the witness, {by.witness:.3g}, over {found.size} outputs"
-    yield Evidence(test="energy", statistic=_rms(found), limit=by.witness * _spread(found.size), why=why)
+    reason = f"in u*S, max(8*sqrt(K), 16*w) with K = {by.count} and the witness w = {by.witness:.3g}"
+    yield Evidence(test="element", statistic=float(np.abs(found).max()), limit=_most(by), reason=reason)
+    reason = f"in u*S, {_spread(found.size):.3g} times the witness {by.witness:.3g} for {found.size} outputs"
+    yield Evidence(test="energy", statistic=_rms(found), limit=by.witness * _spread(found.size), reason=reason)
     yield from _matches(found, by)
 
 
@@ -198,26 +201,24 @@ def _matches(found: Array, by: ErrorScale) -> Iterator[Evidence]:
         common, size = float(np.sum(found * theirs)), float(np.sum(theirs**2))
         share = common / size if size else 0.0
         score = share * size**0.5 / by.witness if SHARE[0] < share < SHARE[1] else 0.0
-        yield Evidence(
-            test="match", statistic=score, limit=SCORE, why=f"{name}, {share:.2f} of whose errors are in them"
-        )
+        yield Evidence(test="match", statistic=score, limit=SCORE, reason=f"{share:.2f} of the errors of {name}")
 
 
 def against_all(found: Sequence[tuple[Array, ErrorScale]]) -> Iterator[Evidence]:
-    """Yield what speaks against the errors of several calls together, each with few outputs, in units of their witnesses."""
+    """Yield the tests that the errors of several small calls fail together, in units of the witness of each call."""
     several = np.concatenate([errors.reshape(-1) / by.witness for errors, by in found] or [np.zeros(0)])
     if several.size < FEWEST:
         return
-    why = f"{several.size} outputs of {len(found)} calls, in units of the plain loop over the products of each"
+    reason = f"{several.size} outputs of {len(found)} calls, in units of the witness of each call"
     if (rms := _rms(several)) > (limit := _spread(several.size)):
-        yield Evidence(test="energy", statistic=rms, limit=limit, why=why)
+        yield Evidence(test="energy", statistic=rms, limit=limit, reason=reason)
     shares = [float(np.abs(errors).max(initial=0)) / _most(by) for errors, by in found]
     if (largest := max(shares)) > 1:
-        yield Evidence(test="element", statistic=largest, limit=1.0, why=f"one of {why}")
+        yield Evidence(test="element", statistic=largest, limit=1.0, reason="in units of the limit of its call")
 
 
 def _most(by: ErrorScale) -> float:
-    # By Azuma's inequality a sum of n roundings, each of mean 0 whatever was before, passes 8 * sqrt(n) once in 4e13.
+    # Azuma's inequality: a sum of n rounding errors with conditional means of 0 exceeds 8 * sqrt(n) once in 4e13.
     return float(max(8 * by.count**0.5, 16 * by.witness))
 
 
@@ -226,13 +227,13 @@ def _spread(outputs: int) -> float:
 
 
 def is_asked(call: Call, dtype: str) -> bool:
-    """Say whether the tests hold for the outputs of a call that are returned as `dtype`, if its data are drawn for it."""
+    """Return whether the tests are valid for outputs of `dtype`, provided that the data of the call are random."""
     own = call.dtype.output or call.dtype.input
     return dtype == own and dtype in FORMATS and call.bias is None and not is_complex(call.dtype.input)
 
 
 def is_within(found: str | None, asked: str | None) -> bool:
-    """Say whether a class of rounding that was found is the one that is asked for, or a finer one of its sort."""
+    """Return whether the class `found` is the required class `asked`, or a more precise class of the same sort."""
     if found is None or asked is None:
         return False
     sort = next((sort for sort in (tuple(OPERANDS), tuple(SUMS)) if asked in sort), (asked,))
@@ -240,17 +241,17 @@ def is_within(found: str | None, asked: str | None) -> bool:
 
 
 def _are_sums(got: Array, dtype: str, by: ErrorScale) -> bool:
-    """Say whether outputs err as sums in a narrow accumulator do: no more, and not much less."""
+    """Return whether the errors are as large as those of sums in a narrow accumulator: not larger, nor much smaller."""
     found = errors(got, dtype, by)
     return _rms(found) > by.witness / 8 and not any(against(found, by))
 
 
 def likeness(call: Call, got: Array, dtype: str, accumulator: str) -> str | None:
     """
-    Return the first lower class of rounding that explains the outputs of a call, None where none does.
+    Return the first lower precision class that explains the outputs of a call, or None.
 
-    Operands of fewer bits explain them where nothing speaks against the outputs as exact sums of such operands, a
-    transform where no error is beyond its bound.
+    A class of narrower operands explains them if exact sums of such operands pass all tests; a class of narrower
+    accumulators if `_are_sums` holds; a transform (`reassociated`) if all errors are within its bound.
     """
     by = yardstick(call, accumulator)
     for name in by.lower:

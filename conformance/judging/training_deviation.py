@@ -1,4 +1,4 @@
-"""Where a training leaves the way of the exact one."""
+"""The first deviation of a training from the enclosure of the exact training."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ..core import FORMATS, Array, Call, Fit
 from .interval import Interval
 from .training_enclosure import Enclosure, enclose_training
 
-#: Convolutions so coarse that whoever is outside of what they allow has not rounded, but computed something else.
+#: The lowest precision of convolutions. A training outside the enclosure for this dtype has wrong values, not rounding.
 COARSE = "bfloat16"
 
 
 class Straying(NamedTuple):
-    """What is wrong with a training: its kind, by the words of a verdict, and where: `kernels` or `losses`, an index."""
+    """A deviation of a training: a kind of `verdict.KINDS`, and its place: `kernels` or `losses`, and an index."""
 
     kind: str
     message: str
@@ -27,10 +27,10 @@ class Straying(NamedTuple):
 
 class TrainingRun(NamedTuple):
     """
-    What a training returned: kernels (steps + 1, then the axes of the kernel) and losses (steps + 1).
+    The arrays that a training returned: kernels (steps + 1, then the axes of the kernel) and losses (steps + 1).
 
-    Its convolutions may be rounded in `through`, its kernel in `kept`, the losses that it tells in `told`; an optimizer
-    that `is_foreign` is the target's own.
+    Its convolutions may be rounded to the dtype `through`, its kernels to `kept`, and the returned losses to `told`.
+    `is_foreign` is true if the framework's own optimizer made the updates.
     """
 
     kernels: Array
@@ -42,7 +42,7 @@ class TrainingRun(NamedTuple):
 
 
 def training_finding(expectation: Fit, call: Call, run: TrainingRun) -> Straying | None:
-    """Return what is wrong with a training, None where nothing is."""
+    """Return the first deviation of a training, or None."""
     training, kernel = call.training, call.kernel
     assert training is not None and kernel is not None
     shapes = {"kernels": (training.steps + 1, *kernel.shape), "losses": (training.steps + 1,)}
@@ -59,12 +59,12 @@ def training_finding(expectation: Fit, call: Call, run: TrainingRun) -> Straying
 
 @lru_cache(maxsize=64)
 def _enclosed(call: Call, through: str, kept: str, is_foreign: bool) -> Enclosure:
-    # Many targets are held against the same call, which is known by its identity.
+    # Many targets are compared for the same call; calls are hashed by identity.
     return enclose_training(call, through, kept, is_foreign=is_foreign)
 
 
 def _outside(call: Call, run: TrainingRun) -> Iterator[Straying]:
-    """Yield the first update after which the loss, or the kernel, is not where it must be."""
+    """Yield the deviation after the first update whose loss or kernel is outside of the enclosure."""
     within, coarse = (_enclosed(call, through, run.kept, run.is_foreign) for through in (run.through, COARSE))
     for step in range(within.certain + 1):
         wide = coarse if step <= coarse.certain else within
@@ -72,16 +72,16 @@ def _outside(call: Call, run: TrainingRun) -> Iterator[Straying]:
         kept = _beyond(run.kernels[step], within.kernels, wide.kernels, step)
         for where, beyond in (("losses", told), ("kernels", kept)):
             if beyond is not None:
-                kind, index, said = beyond
+                kind, index, values = beyond
                 what = f"kernel{list(index)}" if where == "kernels" else "the loss"
-                yield Straying(kind, f"after {step} updates {what} is {said}", where, (step, *index))
+                yield Straying(kind, f"after {step} updates {what} is {values}", where, (step, *index))
                 return
 
 
 def _beyond(
     got: Array, allowed: Interval, coarse: Interval, step: int, unit: float = 0.0
 ) -> tuple[str, tuple[int, ...], str] | None:
-    """Return what the first element is that is beyond what is allowed, and whether rounding alone could explain it."""
+    """Return kind, index and description of the first element outside of the allowed interval, or None."""
     flat = np.asarray(got, np.float64).reshape(-1)
     low, high = (end[step] for end in (allowed.low, allowed.high))
     slack = unit * np.maximum(np.abs(low), np.abs(high))
@@ -90,9 +90,9 @@ def _beyond(
         return None
     first = int(np.argmax(wrong))
     is_rounding = coarse is not allowed and coarse.low[step][first] <= flat[first] <= coarse.high[step][first]
-    said = f"{flat[first]:.9g}, the exact way leads to between {low[first]:.9g} and {high[first]:.9g}"
+    values = f"{flat[first]:.9g}, the exact way leads to between {low[first]:.9g} and {high[first]:.9g}"
     index = tuple(int(each) for each in np.unravel_index(first, got.shape))
-    return "precision" if is_rounding else "values", index, said
+    return "precision" if is_rounding else "values", index, values
 
 
 def _missed(expectation: Fit, run: TrainingRun, rate: float) -> Iterator[Straying]:

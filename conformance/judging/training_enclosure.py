@@ -1,10 +1,11 @@
 """
-How far a training may stray: what any order of summation and any rounding can make of its kernels and losses.
+Enclosures of trainings: intervals that contain all kernels and losses which rounding and summation order can cause.
 
-The gradient of the mean absolute error depends on the signs of the residuals alone. As long as each of them is certain
-whatever was rounded before, an error of the kernel does not feed on itself, and the kernels stay in narrow intervals.
-At the first sign that is not certain the way forks, and nothing is said from there on. Of squares the gradient follows
-the kernel, and the intervals, which do not know that it pulls them together, soon are as wide as a residual: the same.
+The gradient of the mean absolute error depends only on the signs of the residuals. While rounding cannot change any
+sign, errors of the kernel do not amplify themselves, and the intervals of the kernels stay narrow. At the first
+uncertain sign the enclosure ends.
+The gradient of the mean squared error depends on the kernel. It contracts errors, but interval arithmetic cannot
+express this: the intervals soon are as wide as a residual, and the enclosure ends too.
 """
 
 from __future__ import annotations
@@ -18,30 +19,30 @@ from ..core import FORMATS, STRUCTURE_LIMIT, Array, Call, Training
 from ..reference import convolution_matrix
 from .interval import Interval, point
 
-#: The unit of the arithmetic that makes the intervals, added to that of the arithmetic that they are about.
+#: The unit roundoff of the float64 arithmetic here, added to that of the arithmetic that is enclosed.
 OWN = 2.0**-52
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Enclosure:
-    """Where the kernels (updates + 1, elements) and the losses (updates + 1) are, for as many updates as are certain."""
+    """Intervals of kernels (updates + 1, elements) and losses (updates + 1), up to the last certain update."""
 
     kernels: Interval
     losses: Interval
 
     @property
     def certain(self) -> int:
-        """After how many updates the kernel is still known."""
+        """The number of updates after which the kernel is still enclosed."""
         return len(self.losses.low) - 1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Sums:
-    """The convolution of a training, and the unit of the dtype that it is rounded in."""
+    """The convolution of a training as a matrix, and the unit roundoff of the dtype to which it is rounded."""
 
     matrix: Array
     unit: float
-    #: Up to this, sums of products of integers are exact in every order, and by transforms.
+    #: Sums of products of integers up to this magnitude are exact in every order, and with transforms.
     exact: float
 
     def output(self, kernel: Interval) -> Interval:
@@ -54,7 +55,7 @@ class _Sums:
 
     def gradient(self, cotangent: Interval) -> Interval:
         sizes = np.abs(self.matrix.T) @ cotangent.size
-        # The cotangent is rounded to its dtype, then as above.
+        # The cotangent is rounded to its dtype; the rest is as in `output`.
         return self._product(self.matrix.T, cotangent).widened((len(self.matrix) + 2) * (self.unit + OWN) * sizes)
 
     def _product(self, matrix: Array, vector: Interval) -> Interval:
@@ -68,10 +69,10 @@ def _is_integral(values: Array) -> bool:
 
 def enclose_training(call: Call, through: str, kept: str, *, is_foreign: bool = False) -> Enclosure:
     """
-    Return where a training stays whose convolutions are rounded in `through` and whose kernel is kept in `kept`.
+    Return the enclosure of a training whose convolutions are rounded to `through` and whose kernel is kept in `kept`.
 
-    An optimizer that `is_foreign` may add epsilon to the root of the second moment before that is corrected, the
-    epsilon hat of Kingma and Ba's formula ahead of their section 2.1.
+    `is_foreign` allows for the framework's own Adam optimizer, which may add epsilon to the root of the second moment
+    before the bias correction: the "epsilon hat" formula of Kingma and Ba, before their section 2.1.
     """
     training = call.training
     assert training is not None and call.kernel is not None
@@ -83,10 +84,10 @@ def enclose_training(call: Call, through: str, kept: str, *, is_foreign: bool = 
     while True:
         residual = _residual(sums.output(kernels[-1]), target, sums.unit)
         losses.append(_loss(training, residual, sums.unit))
-        sent = _cotangent(training, residual) if len(kernels) <= training.steps else None
-        if sent is None:
+        cotangent = _cotangent(training, residual) if len(kernels) <= training.steps else None
+        if cotangent is None:
             return Enclosure(kernels=_stacked(kernels), losses=_stacked(losses))
-        kernel = kernels[-1] - update(len(kernels) - 1, sums.gradient(sent))
+        kernel = kernels[-1] - update(len(kernels) - 1, sums.gradient(cotangent))
         kernels.append(kernel.widened(unit * kernel.size))
 
 
@@ -112,7 +113,7 @@ def _loss(training: Training, residual: Interval, unit: float) -> Interval:
 
 
 def _cotangent(training: Training, residual: Interval) -> Interval | None:
-    """Return the gradient of the loss by the output, None where a residual may have either sign."""
+    """Return the gradient of the loss by the output, or None if the sign of a residual is uncertain."""
     count, signs = point(float(residual.low.size)), np.sign(residual.low)
     if (signs != np.sign(residual.high)).any():
         return None
@@ -128,7 +129,7 @@ def _adam(training: Training, unit: float, *, is_foreign: bool) -> Callable[[int
         first = _moment(betas[0], moments[0], gradient, unit)
         second = _moment(betas[1], moments[1], gradient.square(), unit)
         moments = first, second
-        # A power of a rounded beta is off by as many units as it has factors.
+        # The relative error of beta**n, with beta rounded, is up to n units.
         by_first, by_second = (_correction(beta, step, unit) for beta in betas)
         root = (second / by_second).root()
         rate = point(training.rate(step)).widened(4 * unit * training.learning_rate)
@@ -145,7 +146,7 @@ def _moment(beta: float, old: Interval, new: Interval, unit: float) -> Interval:
 
 
 def _correction(beta: float, step: int, unit: float) -> Interval:
-    """Return 1 - beta ** (step + 1), which is above 0 however coarse the arithmetic."""
+    """Return 1 - beta ** (step + 1), with lower ends above 0 for any precision."""
     found = point(1 - beta ** (step + 1)).widened((step + 3) * unit)
     return Interval(np.maximum(found.low, np.finfo(np.float64).tiny), found.high)
 
