@@ -1,4 +1,4 @@
-"""The record of a run, the ledger of known faults, and what is stored about groups, causes and alternatives."""
+"""The record of a run, the ledger of known faults, and the groups, causes and alternatives stored in records."""
 
 from __future__ import annotations
 

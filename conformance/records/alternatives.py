@@ -1,4 +1,4 @@
-"""Which alternatives of implementation-defined clauses a target was seen to follow."""
+"""Counts of the alternatives of implementation-defined clauses that each target followed."""
 
 from __future__ import annotations
 
@@ -10,23 +10,27 @@ from ..core import Case, Verdict
 from ..corpus import Clause
 from .record import Record
 
-#: By target and clause, how often each alternative was followed.
+#: `counts[target][clause][alternative]` is the number of cases in which the target followed the alternative.
 Followed: TypeAlias = "dict[str, dict[str, Counter[str]]]"
 
 
 def followed(verdicts: Iterable[Verdict], cases: Mapping[str, Case], clauses: Mapping[str, Clause]) -> Followed:
-    """Count the alternatives that the verdicts name; one that several clauses have alike says nothing about either."""
-    found: Followed = {}
+    """
+    Count the alternatives that the verdicts name.
+
+    An alternative that several clauses of a case share is not counted: the verdict does not show which clause applied.
+    """
+    counts: Followed = {}
     for verdict in verdicts:
         case = cases.get(verdict.case)
         if verdict.alternative and case is not None:
             for clause, name in _named(verdict.alternative, case, clauses):
-                found.setdefault(verdict.target, {}).setdefault(clause, Counter())[name] += 1
-    return found
+                counts.setdefault(verdict.target, {}).setdefault(clause, Counter())[name] += 1
+    return counts
 
 
 def count_alternatives(record: Record, cases: Mapping[str, Case], clauses: Mapping[str, Clause]) -> Followed:
-    """Count the alternatives of a record, or return what it counts itself, if it is condensed."""
+    """Count the alternatives of a record; for a condensed record, return the counts that it stores."""
     if not record.left_out:
         return followed(record.verdicts, cases, clauses)
     return {
@@ -35,17 +39,22 @@ def count_alternatives(record: Record, cases: Mapping[str, Case], clauses: Mappi
     }
 
 
-def inconsistent_targets(found: Followed) -> dict[str, dict[str, Counter[str]]]:
-    """Return the targets that follow more than one alternative of a clause, with these clauses."""
+def inconsistent_targets(counts: Followed) -> dict[str, dict[str, Counter[str]]]:
+    """Return the targets that follow more than one alternative of a clause, with the counts of these clauses."""
     several = {
         target: {clause: names for clause, names in clauses.items() if len(names) > 1}
-        for target, clauses in found.items()
+        for target, clauses in counts.items()
     }
     return {target: clauses for target, clauses in several.items() if clauses}
 
 
 def _named(alternative: str, case: Case, clauses: Mapping[str, Clause]) -> Iterator[tuple[str, str]]:
-    """Yield clause and alternative: of `computes` the one clause that has it, of `SAME-4:computes, DTYPE-1:refuses` both."""
+    """
+    Yield pairs of a clause and an alternative.
+
+    A bare name, such as `computes`, belongs to the clause that defines it, if only one of the case's clauses does.
+    `SAME-4:computes, DTYPE-1:refuses` names two pairs.
+    """
     cited = case.choices or case.clauses
     if ":" in alternative:
         pairs = dict(pair.split(":") for pair in alternative.split(", "))
@@ -58,8 +67,14 @@ def _named(alternative: str, case: Case, clauses: Mapping[str, Clause]) -> Itera
 
 
 def _is_shared(clause: Clause | None, name: str, others: Iterable[Clause]) -> bool:
-    """Say whether another clause refuses by the same twin: `strides: 1` accepted says not which stride was refused."""
+    """
+    Return whether the alternative `name` of a clause is a refusal, and another clause has a refusal with the same twin.
+
+    Then the verdict does not show which clause applied: both refusals are confirmed by the same accepted call, such as
+    the one with `strides: 1`.
+    """
     if clause is None or name not in clause.alternatives or not clause.alternatives[name].is_refusal:
         return False
     twin = clause.alternatives[name].twin
-    return any(each.is_refusal and each.twin == twin for other in others for each in other.alternatives.values())
+    alternatives = (alternative for other in others for alternative in other.alternatives.values())
+    return any(alternative.is_refusal and alternative.twin == twin for alternative in alternatives)

@@ -1,4 +1,4 @@
-"""What targets get wrong by one cause: how much of it, under which condition, and what contradicts that."""
+"""The attribution of wrong outputs to one cause: counts, condition, and calls that contradict it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from .failure_group import GroupCounts
 @dataclass(frozen=True, kw_only=True)
 class Attribution:
     """
-    A cause of the glossary, and the wrong outputs of targets that it explains under one condition.
+    A cause of the glossary, and the wrong outputs that it explains under one condition.
 
-    `means` is the cause in words. `targets` says of how many wrong outputs it explains how many. `portion` says in
-    which places of each output it acts, in words, empty for all. A condition `is_weak` if it tells these calls exactly,
-    but so few from so few that this may be chance. `cases` are the calls that it explains, the smallest first;
-    `against` those under the condition that agree, though it would show there.
+    `means` describes the cause. `targets` maps a target to the number of wrong outputs explained, out of how many.
+    `portion` describes the affected places of each output; it is empty if all are affected. `is_weak` marks a
+    condition that selects exactly these calls, but from so few calls that this may be chance. `cases` are the ids of
+    the calls that the cause explains, the smallest call first. `against` are the ids of calls that fulfil the
+    condition and agree, although the cause would change their outputs.
     """
 
     cause: str
@@ -32,7 +33,7 @@ class Attribution:
 
     @property
     def acts(self) -> str:
-        """Portion and condition in words."""
+        """The portion and the condition as text."""
         return f"{self.portion}, {self._when}" if self.portion else self._when
 
     @property
@@ -44,37 +45,37 @@ class Attribution:
 
     @property
     def text(self) -> str:
-        """All of it in words."""
+        """The attribution as one sentence."""
         means = f" ({self.means.removesuffix('.')})" if self.means else ""
-        shares = ", ".join(f"{seen.seen} of {seen.of} wrong outputs of {name}" for name, seen in self.targets.items())
-        found = f"{self.cause}{means} explains {shares}, {self.acts}"
+        shares = ", ".join(f"{each.seen} of {each.of} wrong outputs of {name}" for name, each in self.targets.items())
+        sentence = f"{self.cause}{means} explains {shares}, {self.acts}"
         if not self.against:
-            return f"{found}."
+            return f"{sentence}."
         others = f" and {len(self.against) - 1} more" if len(self.against) > 1 else ""
-        return f"{found}; against it: {self.against[0]}{others}, where it would show."
+        return f"{sentence}; against it: {self.against[0]}{others}, where it would show."
 
 
-def attribution_to_line(found: Attribution) -> dict[str, Any]:
-    """Return an attribution as the record's line."""
+def attribution_to_line(attribution: Attribution) -> dict[str, Any]:
+    """Return an attribution as the plain data of a record line."""
     return {
-        "cause": found.cause,
-        "means": found.means,
-        "targets": {name: seen._asdict() for name, seen in found.targets.items()},
-        "portion": found.portion,
-        "condition": found.condition.plain,
-        "is_weak": found.is_weak,
-        "acts": found.acts,
-        "cases": list(found.cases),
-        "against": list(found.against),
+        "cause": attribution.cause,
+        "means": attribution.means,
+        "targets": {name: counts._asdict() for name, counts in attribution.targets.items()},
+        "portion": attribution.portion,
+        "condition": attribution.condition.plain,
+        "is_weak": attribution.is_weak,
+        "acts": attribution.acts,
+        "cases": list(attribution.cases),
+        "against": list(attribution.against),
     }
 
 
 def attribution_from_line(line: Mapping[str, Any]) -> Attribution:
-    """Return the attribution that a record's line says."""
+    """Return the attribution of a record line."""
     return Attribution(
         cause=line["cause"],
         means=line["means"],
-        targets={name: GroupCounts(**seen) for name, seen in line["targets"].items()},
+        targets={name: GroupCounts(**counts) for name, counts in line["targets"].items()},
         portion=line.get("portion", ""),
         condition=condition_of(line["condition"]),
         is_weak=line.get("is_weak", False),

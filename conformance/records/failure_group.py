@@ -1,4 +1,4 @@
-"""Groups of failing calls: what is most likely one fault, under the condition that tells its calls from those that agree."""
+"""Groups of failing calls that probably share one fault, and the condition that separates them from agreeing calls."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 from ..calls import Condition, condition_of
 from ..core import Verdict
 
-#: Of fewer calls than this no condition is said.
+#: A group of fewer calls has no condition.
 MIN_CALLS = 3
 
 
 class GroupCounts(NamedTuple):
-    """On one target: how many calls of a group fail, and of how many under its condition, those that agree included."""
+    """Counts on one target: `seen` calls of the group fail, out of `of` calls that fulfil its condition."""
 
     seen: int
     of: int
@@ -23,11 +23,11 @@ class GroupCounts(NamedTuple):
 @dataclass(frozen=True, kw_only=True)
 class Group:
     """
-    Calls that fail alike on one target, or on several of one framework, under one condition.
+    Calls that fail in the same way, under one condition, on one target or on several targets of one framework.
 
-    `verdict`, `severity`, `kind` and `where` are what they have in common; `known` is the ledger's entry that knows
-    them. `cases` are the ids of the calls, the smallest call first. Without a condition, either all calls fail or
-    nothing tells these from those that agree.
+    The calls have `verdict`, `severity`, `kind` and `where` in common; `known` is the id of the ledger entry that
+    covers them. `cases` are the ids of the calls, the smallest call first. The condition is empty if all calls fail,
+    or if no condition separates the failing calls from those that agree.
     """
 
     name: str = ""
@@ -41,39 +41,39 @@ class Group:
     cases: tuple[str, ...]
 
     def is_like(self, verdict: Verdict) -> bool:
-        """Say whether a verdict is what its calls have in common."""
-        found = verdict.finding
-        kind, where = (found.kind, found.where) if found is not None else (None, "output")
+        """Return whether a verdict has what the calls of the group have in common."""
+        finding = verdict.finding
+        kind, where = (finding.kind, finding.where) if finding is not None else (None, "output")
         same = (verdict.verdict, verdict.known, kind, where)
         return same == (self.verdict, self.known, self.kind, self.where)
 
     @property
     def smallest(self) -> str:
-        """The id of its smallest call."""
+        """The id of the smallest call."""
         return self.cases[0]
 
     @property
     def is_exact(self) -> bool:
-        """Whether no call under the condition agrees."""
-        return all(each.seen == each.of for each in self.targets.values())
+        """Whether every call that fulfils the condition fails."""
+        return all(counts.seen == counts.of for counts in self.targets.values())
 
     @property
     def acts(self) -> str:
-        """The condition in words."""
+        """The condition as text."""
         if self.condition.wanted:
             return self.condition.text
         if self.is_exact:
             return "on every call"
-        others = sum(each.of - each.seen for each in self.targets.values())
+        others = sum(counts.of - counts.seen for counts in self.targets.values())
         few = min(len(self.cases), others) < MIN_CALLS
         return "on too few calls to say when" if few else "under no condition that these calls alone fulfil"
 
 
 def group_to_line(group: Group) -> dict[str, Any]:
-    """Return a group as the record's line, without the entries that are empty."""
+    """Return a group as the plain data of a record line, without empty entries."""
     line: dict[str, Any] = {
         "group": group.name,
-        "targets": {name: seen._asdict() for name, seen in group.targets.items()},
+        "targets": {name: counts._asdict() for name, counts in group.targets.items()},
         "verdict": group.verdict,
         "severity": group.severity,
         "kind": group.kind,
@@ -89,10 +89,10 @@ def group_to_line(group: Group) -> dict[str, Any]:
 
 
 def group_from_line(line: Mapping[str, Any]) -> Group:
-    """Return the group that a record's line says."""
+    """Return the group of a record line."""
     return Group(
         name=line["group"],
-        targets={name: GroupCounts(**seen) for name, seen in line["targets"].items()},
+        targets={name: GroupCounts(**counts) for name, counts in line["targets"].items()},
         verdict=line["verdict"],
         severity=line.get("severity"),
         kind=line.get("kind"),

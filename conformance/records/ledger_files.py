@@ -1,4 +1,4 @@
-"""The ledger's files, read strictly."""
+"""The strict reader of ledger files: unknown keys and malformed values are errors."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _REQUIRED = ("id", "cases", "targets", "versions", "is", "reason", "link", "sinc
 _IS = ("verdict", "kind", "where", "outputs")
 _WHEN = ("cpu", "not_cpu", "device", "environment", "not_environment", "settings")
 
-#: Stands for every version, also of a framework that tells none.
+#: Stands for every version, and also for a framework that reports no version.
 EVERY_VERSION = "every"
 
 
 def shipped() -> list[Path]:
-    """Return the files of the ledger that comes with the suite."""
+    """Return the paths of the ledger files that come with the suite."""
     from .. import cases
 
     return sorted(Path(path) for folder in cases.__path__ for path in Path(folder, "known").glob("*.yaml"))
@@ -51,7 +51,7 @@ def load(paths: Iterable[Path]) -> Ledger:
     Return the entries of ledger files, in order.
 
     Raises:
-        Invalid: with everything wrong in all files.
+        Invalid: lists all problems of all files.
 
     """
     problems: list[Problem] = []
@@ -85,8 +85,8 @@ def _entries(root: yaml_tree.Node, reader: Reader) -> list[Entry]:
     top = reading.as_mapping(root)
     reader.keys(top, ("about", "entries"), ("entries",))
     nodes = reading.sequence(top.entries["entries"]) if "entries" in top.entries else []
-    found = (reader.attempt(_entry, node, reader) for node in nodes)
-    return [entry for entry in found if entry is not None]
+    entries = (reader.attempt(_entry, node, reader) for node in nodes)
+    return [entry for entry in entries if entry is not None]
 
 
 def _entry(node: yaml_tree.Node, reader: Reader) -> Entry | None:
@@ -97,7 +97,7 @@ def _entry(node: yaml_tree.Node, reader: Reader) -> Entry | None:
         return None
     says = reading.as_mapping(top.entries["is"])
     reader.keys(says, _IS, ("verdict",))
-    verdict, kinds = _what(says)
+    verdict, kinds = _verdict_and_kinds(says)
     outputs = reading.as_mapping(says.entries["outputs"]).entries if "outputs" in says.entries else {}
     texts = {name: reading.as_text(top.entries[name]) for name in ("id", "reason", "link", "since", "triage")}
     return Entry(
@@ -120,18 +120,18 @@ def _entry(node: yaml_tree.Node, reader: Reader) -> Entry | None:
     )
 
 
-def _what(says: yaml_tree.Mapping) -> tuple[str, tuple[str, ...]]:
-    """Return verdict and kinds; a disagreement has a kind, or a list of them, for otherwise the entry would know nothing."""
+def _verdict_and_kinds(says: yaml_tree.Mapping) -> tuple[str, tuple[str, ...]]:
+    """Return the verdict and the kinds; a disagreement needs at least one kind, and other verdicts have none."""
     verdict = reading.word(says.entries["verdict"], UNEXPECTED, "verdict")
     if verdict != "disagree":
         if "kind" in says.entries:
-            raise WrongNode(says.entries["kind"], f"a {verdict} has no kind", "leave it out")
+            raise WrongNode(says.entries["kind"], f"a {verdict} has no kind", "leave `kind` out")
         return verdict, ()
     if "kind" not in says.entries:
-        raise WrongNode(says, "a disagreement without its kind", f"known: {reading.word_list(KINDS)}")
+        raise WrongNode(says, "a disagreement needs its kind", f"one or more of: {reading.word_list(KINDS)}")
     kind = says.entries["kind"]
-    words = reading.sequence(kind) if isinstance(kind, yaml_tree.Sequence) else [kind]
-    return verdict, tuple(reading.word(word, KINDS, "kind") for word in words)
+    nodes = reading.sequence(kind) if isinstance(kind, yaml_tree.Sequence) else [kind]
+    return verdict, tuple(reading.word(node, KINDS, "kind") for node in nodes)
 
 
 def _texts(node: yaml_tree.Node) -> tuple[str, ...]:
@@ -143,7 +143,8 @@ def _versions(node: yaml_tree.Node) -> SpecifierSet:
     try:
         return SpecifierSet("" if text == EVERY_VERSION else text)
     except InvalidSpecifier as error:
-        raise WrongNode(node, str(error), f'a range of versions, such as ">=2.13,<2.15", or {EVERY_VERSION}') from error
+        hint = f'write a version specifier, such as ">=2.13,<2.15", or {EVERY_VERSION}'
+        raise WrongNode(node, str(error), hint) from error
 
 
 def _when(node: yaml_tree.Node, reader: Reader) -> dict[str, Any]:
@@ -161,7 +162,7 @@ def _condition(node: yaml_tree.Node) -> str | dict[str, str]:
 def _calls(node: yaml_tree.Node, reader: Reader) -> Condition:
     top = reading.as_mapping(node)
     if not top.entries:
-        raise WrongNode(node, "no feature here", "leave `calls` out")
+        raise WrongNode(node, "`calls` names no feature", "leave `calls` out")
     reader.keys(top, FEATURES)
     known = ((name, value) for name, value in top.entries.items() if name in FEATURES)
     read = ((name, reader.attempt(_features, FEATURES[name], value)) for name, value in known)
@@ -171,8 +172,8 @@ def _calls(node: yaml_tree.Node, reader: Reader) -> Condition:
 def _features(feature: Feature, node: yaml_tree.Node) -> tuple[FeatureValue, ...]:
     nodes = node.items if isinstance(node, yaml_tree.Sequence) else [node]
     if not nodes:
-        raise WrongNode(node, "no value here", "a value, or a list of them")
-    return tuple(_feature(feature, each) for each in nodes)
+        raise WrongNode(node, "the list of values is empty", "write a value, or a list of values")
+    return tuple(_feature(feature, item) for item in nodes)
 
 
 def _feature(feature: Feature, node: yaml_tree.Node) -> FeatureValue:
@@ -186,20 +187,20 @@ def _feature(feature: Feature, node: yaml_tree.Node) -> FeatureValue:
 def _bound(node: yaml_tree.Node) -> str:
     text = reading.as_text(node)
     if not NUMERIC_BOUND.fullmatch(text):
-        raise WrongNode(node, f"expected an integer, not {text!r}", '17, or a bound: ">=17", "<=2"')
+        raise WrongNode(node, f"expected an integer, not {text!r}", 'write 17, or a bound: ">=17", "<=2"')
     return text
 
 
-def _how_often(node: yaml_tree.Node | None, what: str) -> bool:
-    """Say whether a fault does not always act: then `{seen: 3, of: 10}` says in how many of how many runs, or calls."""
+def _how_often(node: yaml_tree.Node | None, unit: str) -> bool:
+    """Return whether `node` has a count such as `{seen: 3, of: 10}`: the fault occurs in 3 of 10 runs or calls."""
     if node is None:
         return False
     counts = reading.as_mapping(node).entries
     if set(counts) != {"seen", "of"}:
-        raise WrongNode(node, "expected how often it was seen", "{seen: 3, of: 10}")
+        raise WrongNode(node, "expected the keys `seen` and `of`", "write {seen: 3, of: 10}")
     seen, of = (reading.integer(counts[name]) for name in ("seen", "of"))
     if not 1 <= seen <= of:
-        raise WrongNode(node, f"seen in {seen} of {of} {what}", "seen at least once, and in no more than all")
+        raise WrongNode(node, f"seen in {seen} of {of} {unit}", "1 <= seen <= of must hold")
     return True
 
 
@@ -209,8 +210,6 @@ def _twice(entries: Sequence[Entry]) -> list[Problem]:
     for entry in entries:
         first = seen.setdefault(entry.id, entry)
         if first is not entry:
-            where = f"first in {first.path}:{first.line}"
-            problems.append(
-                Problem(path=entry.path, line=entry.line, column=1, message=f"id {entry.id!r} twice", hint=where)
-            )
+            message, hint = f"the id {entry.id!r} occurs twice", f"first in {first.path}:{first.line}"
+            problems.append(Problem(path=entry.path, line=entry.line, column=1, message=message, hint=hint))
     return problems

@@ -1,4 +1,4 @@
-"""A record held against another ledger than that of its run: what was observed stays, what is known of it changes."""
+"""Re-applying a ledger to a record: observations stay, `known` and `fixed` verdicts change."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from .record import Record
 
 def held(record: Record, cases: Mapping[str, Case], ledger: Ledger) -> Record:
     """
-    Return a record whose `known` and `fixed` verdicts are those of a ledger.
+    Return the record with the `known` and `fixed` verdicts that `ledger` implies.
 
-    A verdict on a case that is not among `cases` loses what was known of it, and no groups are left, for what is known
-    is grouped by its entry.
-    Conditions on the environment are asked of this process, for a record does not hold all of it.
+    A verdict on a case that is not in `cases` is never `known` or `fixed`. The groups are removed, because they depend
+    on the ledger entries. The entries' conditions on environment variables that the record does not hold are evaluated
+    in this process.
     """
     flags = record.header["platform"]["flags"]
-    of = {info.name: ledger.of(info, flags) for info in record.targets}
-    named = {entry.id: entry.verdict for entry in ledger.entries}
+    ledgers = {info.name: ledger.of(info, flags) for info in record.targets}
+    verdict_of = {entry.id: entry.verdict for entry in ledger.entries}
     verdicts = []
     for verdict in record.verdicts:
-        bare = observed(verdict, named)
+        bare = observed(verdict, verdict_of)
         case = cases.get(verdict.case)
-        verdicts.append(bare if case is None else of[verdict.target].apply(bare, case))
+        verdicts.append(bare if case is None else ledgers[verdict.target].apply(bare, case))
     return replace(record, verdicts=tuple(verdicts), groups=())
 
 
 def observed(verdict: Verdict, named: Mapping[str, str]) -> Verdict:
-    """Return a verdict without the ledger's opinion; `named` has the verdicts that its entries speak of, by their ids."""
+    """Return the verdict before any ledger was applied; `named` maps the id of a ledger entry to its verdict."""
     if verdict.verdict == "fixed":
         return replace(verdict, verdict="agree", known=None, message="")
     if verdict.verdict != "known":
         return verdict
-    # A death leaves no finding; the record says which one only by the entry that knew of it.
-    death = named.get(verdict.known or "", "crash")
-    return replace(verdict, verdict="disagree" if verdict.finding is not None else death, known=None)
+    # A crash or timeout has no finding: only the ledger entry distinguishes them.
+    unobserved = named.get(verdict.known or "", "crash")
+    return replace(verdict, verdict="disagree" if verdict.finding is not None else unobserved, known=None)

@@ -1,8 +1,9 @@
 """
-The record of a run: JSON Lines, written as the run goes; every report is drawn from it.
+The record of a run: a JSON Lines file that is written during the run, and from which every report is made.
 
-A header, a `ready` line for each target, one line for each verdict, a `timing` line for each batch of cases on a
-target, a line for each group of failing calls, a summary. See docs/reference/record.md.
+It has a header, a `ready` line for each target, a line for each verdict, a `timing` line for each batch of cases on a
+target, a line for each group of failing calls, for each cause and for each tap audit, and a summary. See
+docs/reference/record.md.
 """
 
 from __future__ import annotations
@@ -43,94 +44,94 @@ _TUPLES = ("first_index", "expected_near", "got_near", "returned", "differing_at
 
 @dataclass(frozen=True, kw_only=True)
 class TargetInfo:
-    """One target of a run, and what it said of itself; `failed` says why it could not run."""
+    """One target of a run, as its worker described it; `failed` is the reason why it could not run."""
 
     name: str
     framework: str = ""
     version: str = ""
     device: str = "cpu"
     mode: str = ""
-    #: Which release or environment the name asks for, such as `==2.12.1`; empty for what is installed.
+    #: The release or environment in the target's name, such as `==2.12.1`; empty for the installed one.
     release: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
-    #: The dtype that this mode returns where the call's own is another.
+    #: Maps the output dtype of a call to the dtype that this mode returns instead.
     result_dtypes: Mapping[str, str] = field(default_factory=dict)
-    #: The lower class of rounding that this mode documents, by the input's dtype.
+    #: Maps the dtype of the input to the lower class of rounding that this mode documents.
     precision: Mapping[str, str] = field(default_factory=dict)
     failed: str | None = None
-    #: Whether the adapter is to blame for that.
+    #: Whether `failed` is a fault of the adapter.
     is_fault: bool = False
-    #: Seconds for importing the framework and making the backend, for its calls alone, and for everything.
+    #: Seconds by name: `import` (framework and backend), `calls` (the calls alone), `total`.
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def surface(self) -> str:
-        """Its name without the release that it asks for."""
+        """The name of the target without the release."""
         return self.name.removesuffix(self.release)
 
     @property
-    def said(self) -> TargetInfo:
-        """What it said of itself, without the seconds."""
+    def identity(self) -> TargetInfo:
+        """The same information without the seconds."""
         return replace(self, seconds={})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """What one batch of cases took on a target: `import`, `calls` and `total`, in seconds."""
+    """The time of one batch of cases on a target: `import`, `calls` and `total`, in seconds."""
 
     target: str
     seconds: Mapping[str, float]
 
     def added(self, info: TargetInfo) -> TargetInfo:
-        """Return the target with these seconds added to its own."""
+        """Return `info` with these seconds added to its seconds."""
         names = dict.fromkeys([*info.seconds, *self.seconds])
-        both = {name: info.seconds.get(name, 0.0) + self.seconds.get(name, 0.0) for name in names}
-        return replace(info, seconds={name: round(each, 6) for name, each in both.items()})
+        sums = {name: info.seconds.get(name, 0.0) + self.seconds.get(name, 0.0) for name in names}
+        return replace(info, seconds={name: round(seconds, 6) for name, seconds in sums.items()})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Record:
-    """A run as it was written down."""
+    """The content of a record file."""
 
     header: Mapping[str, Any]
     targets: Sequence[TargetInfo]
     verdicts: Sequence[Verdict]
-    #: Whether the run came to its end.
+    #: Whether the run finished: the record has a summary.
     is_complete: bool
-    #: What its failing calls have in common; none in a record that was written before there were groups.
+    #: Groups of failing calls; empty in records of versions of the suite without groups.
     groups: Sequence[Group] = ()
-    #: Which causes explain its wrong outputs; none in a record that was written before there were attributions.
+    #: Causes that explain wrong outputs; empty in records of versions of the suite without attributions.
     attributions: Sequence[Attribution] = ()
-    #: What probes show of wrong outputs that no cause explains.
+    #: Results of probing calls whose wrong outputs no cause explains.
     tap_audits: Sequence[TapAudit] = ()
-    #: Of a condensed record, by target: how often each verdict was given; how often each alternative of each clause was
-    #: followed; why calls were unsupported or not run, and how often.
+    #: Only in a condensed record, by target: the number of verdicts of each kind; the number of cases that follow each
+    #: alternative of each clause; the number of unsupported or not-run calls for each reason.
     summary: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     followed: Mapping[str, Mapping[str, Mapping[str, int]]] = field(default_factory=dict)
     unsaid: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def left_out(self) -> Sequence[str]:
-        """The verdicts that a condensed record counts, and does not list."""
+        """The verdicts that a condensed record counts and does not list; empty for a full record."""
         names: Sequence[str] = self.header.get("left_out", ())
         return names
 
     @property
     def fail_on(self) -> Sequence[str]:
-        """What its run fails on, of `FAILURES`."""
-        words: Sequence[str] = self.header.get("fail_on", SEVERITIES)
-        return words
+        """The names of `FAILURES` that make the run fail."""
+        names: Sequence[str] = self.header.get("fail_on", SEVERITIES)
+        return names
 
     def counts(self, target: str) -> Counter[str]:
-        """Return how often each verdict was given to a target."""
+        """Return the number of verdicts of each kind on a target."""
         return Counter((self.summary if self.left_out else self._counted).get(target, {}))
 
     def reasons(self, target: str) -> Mapping[str, int]:
-        """Return why calls of a target were unsupported or not run, with counts, the commonest first."""
+        """Return the counts of the reasons why calls of a target were unsupported or not run, most frequent first."""
         if self.left_out:
             return self.unsaid.get(target, {})
-        unsaid = (each for each in self.verdicts if each.verdict in ("unsupported", "not-run"))
-        return dict(Counter(each.message for each in unsaid if each.target == target).most_common())
+        verdicts = (verdict for verdict in self.verdicts if verdict.verdict in ("unsupported", "not-run"))
+        return dict(Counter(verdict.message for verdict in verdicts if verdict.target == target).most_common())
 
     @cached_property
     def _counted(self) -> Mapping[str, Mapping[str, int]]:
@@ -138,32 +139,36 @@ class Record:
 
 
 def verdict_counts(verdicts: Iterable[Verdict]) -> dict[str, dict[str, int]]:
-    """Return by target how often each verdict was given, also those that were not."""
-    found: dict[str, dict[str, int]] = {}
+    """Return `counts[target][verdict]`, the number of verdicts of each kind; zeros are included."""
+    counts: dict[str, dict[str, int]] = {}
     for verdict in verdicts:
-        found.setdefault(verdict.target, dict.fromkeys(VERDICTS, 0))[verdict.verdict] += 1
-    return found
+        counts.setdefault(verdict.target, dict.fromkeys(VERDICTS, 0))[verdict.verdict] += 1
+    return counts
 
 
 class Writer:
-    """Writes a record line by line; without a header it goes on with one that has one, and with these `targets`."""
+    """
+    Writes a record line by line.
+
+    Without `header`, it continues a file that has one; `targets` are those that the file holds already.
+    """
 
     def __init__(
         self, file: IO[str], header: Mapping[str, Any] | None = None, targets: Iterable[TargetInfo] = ()
     ) -> None:
         self._file = file
-        self._said = {info.name: info.said for info in targets}
+        self._written = {info.name: info.identity for info in targets}
         if header is not None:
             self._write({"format": FORMAT, **header})
 
     def target(self, info: TargetInfo) -> None:
-        """Write what a target says of itself, unless that is written already."""
-        if self._said.get(info.name) != info.said:
-            self._said[info.name] = info.said
+        """Write the `ready` line of a target, unless the same line has been written."""
+        if self._written.get(info.name) != info.identity:
+            self._written[info.name] = info.identity
             self._write({"ready": asdict(info)})
 
     def timing(self, timing: Timing) -> None:
-        """Write what a batch of cases took."""
+        """Write the time of a batch of cases."""
         self._write({"timing": {"target": timing.target, **timing.seconds}})
 
     def verdict(self, verdict: Verdict) -> None:
@@ -174,16 +179,16 @@ class Writer:
         """Write a group of failing calls."""
         self._write(group_to_line(group))
 
-    def attribution(self, found: Attribution) -> None:
-        """Write what a cause explains."""
-        self._write(attribution_to_line(found))
+    def attribution(self, attribution: Attribution) -> None:
+        """Write the wrong outputs that one cause explains."""
+        self._write(attribution_to_line(attribution))
 
-    def tap_audit(self, found: TapAudit) -> None:
-        """Write what probes show of one wrong output."""
-        self._write(audit_to_line(found))
+    def tap_audit(self, audit: TapAudit) -> None:
+        """Write the result of probing one call with a wrong output."""
+        self._write(audit_to_line(audit))
 
     def summary(self, counts: Mapping[str, Mapping[str, int]], **more: Any) -> None:
-        """Write the counts, by target and verdict, which end a complete record."""
+        """Write the counts by target and verdict: the last line of a complete record."""
         self._write({"summary": counts, **more})
         self._file.flush()
 
@@ -193,10 +198,10 @@ class Writer:
 
 def write_record(record: Record, path: Path) -> None:
     """
-    Write a whole record.
+    Write a record to a file.
 
     Raises:
-        Invalid: if it cannot be written.
+        Invalid: if the file cannot be written.
 
     """
     with writing(path), path.open("w", encoding="utf-8") as file:
@@ -207,8 +212,8 @@ def write_record(record: Record, path: Path) -> None:
             writer.verdict(verdict)
         for group in record.groups:
             writer.group(group)
-        for found in record.attributions:
-            writer.attribution(found)
+        for attribution in record.attributions:
+            writer.attribution(attribution)
         for audit in record.tap_audits:
             writer.tap_audit(audit)
         if record.left_out:
@@ -221,7 +226,7 @@ _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 def verdict_to_line(verdict: Verdict) -> dict[str, Any]:
-    """Return a verdict as the record's line, without the entries that are empty."""
+    """Return a verdict as the plain data of a record line, without empty entries."""
     line: dict[str, Any] = {"case": verdict.case, "target": verdict.target, "verdict": verdict.verdict}
     if verdict.severity:
         line["severity"] = verdict.severity
@@ -239,18 +244,18 @@ def verdict_to_line(verdict: Verdict) -> dict[str, Any]:
     return line
 
 
-def _diagnosis(said: Diagnosis) -> list[dict[str, Any]]:
-    more: dict[str, Any] = {"region": said.region} if said.region else {}
-    more |= {"wider": list(said.wider)} if said.wider else {}
-    return [{"fault": name, "confidence": said.confidence, **more} for name in said.causes]
+def _diagnosis(diagnosis: Diagnosis) -> list[dict[str, Any]]:
+    more: dict[str, Any] = {"region": diagnosis.region} if diagnosis.region else {}
+    more |= {"wider": list(diagnosis.wider)} if diagnosis.wider else {}
+    return [{"fault": name, "confidence": diagnosis.confidence, **more} for name in diagnosis.causes]
 
 
 def read_record(path: Path) -> Record:
     """
-    Read a record; one that was cut short lacks its summary, and its last line if that was cut too.
+    Read a record; a truncated one lacks its summary and, if its last line was truncated too, that line.
 
     Raises:
-        Invalid: if it is not there, of another version, or broken elsewhere than at its end.
+        Invalid: if the file cannot be read, has another format, or has a malformed line that is not the last one.
 
     """
     lines = _lines(path)
@@ -260,26 +265,26 @@ def read_record(path: Path) -> Record:
     _check_format(path, header)
     targets: dict[str, TargetInfo] = {}
     verdicts: list[Verdict] = []
-    found: list[Group] = []
+    groups: list[Group] = []
     causes: list[Attribution] = []
     audits: list[TapAudit] = []
     line: Mapping[str, Any] = {}
     for number, line in enumerate(lines, 2):
         try:
-            _take(line, targets, verdicts, found, causes, audits)
+            _add_line(line, targets, verdicts, groups, causes, audits)
         except (TypeError, LookupError, ValueError, AttributeError) as error:
             raise _no_line(path, number) from error
-    # A record is written as targets become ready; the reader sees them in the order asked for.
-    asked = {name: at for at, name in enumerate(header.get("targets", ()))}
-    ordered = sorted(targets.values(), key=lambda target: asked.get(target.name, len(asked)))
-    # What only a condensed record has behind its counts.
+    # `ready` lines are in the order in which workers started; the header has the order that the user requested.
+    order = {name: index for index, name in enumerate(header.get("targets", ()))}
+    ordered = sorted(targets.values(), key=lambda target: order.get(target.name, len(order)))
+    # Only the summary of a condensed record has these entries.
     more = {name: line.get(name, {}) for name in ("summary", "followed", "unsaid")} if "left_out" in header else {}
     return Record(
         header=header,
         targets=tuple(ordered),
         verdicts=tuple(verdicts),
         is_complete="summary" in line,
-        groups=tuple(found) if "summary" in line else (),
+        groups=tuple(groups) if "summary" in line else (),
         attributions=tuple(causes) if "summary" in line else (),
         tap_audits=tuple(audits) if "summary" in line else (),
         **more,
@@ -287,9 +292,9 @@ def read_record(path: Path) -> Record:
 
 
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
-    """Yield the lines of a file, parsed; of the last one, if it was cut short, nothing is left."""
+    """Yield the parsed lines of a file; a truncated last line is yielded as an empty mapping."""
     try:
-        # Not as text: a message may hold separators that JSON leaves as they are, such as U+2028.
+        # Split at newlines only: `str.splitlines` would also split at U+2028, which JSON does not escape.
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 if (parsed := parsed_line(line)) is not None:
@@ -303,7 +308,7 @@ def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def parsed_line(line: bytes) -> dict[str, Any] | None:
-    """Return what a line of a record says, None where it is no such line, or was cut short."""
+    """Return the JSON object of a record line, or None if the line is malformed or truncated."""
     try:
         parsed = json.loads(line.decode("utf-8", errors="replace"))
     except ValueError:
@@ -313,12 +318,12 @@ def parsed_line(line: bytes) -> dict[str, Any] | None:
     return _readable(parsed) if _UNWRITABLE.search(line) else parsed
 
 
-#: What may be a control character or half of a surrogate pair, as it stands or as JSON escapes it.
+#: Matches control characters and unpaired surrogates, raw or as JSON escapes; may match paired surrogates too.
 _UNWRITABLE = re.compile(rb"\\u(?i:d[89a-f]|00[0189])|\x7f|\xc2[\x80-\x9f]")
 
 
 def _readable(value: Any) -> Any:
-    """Return plain data whose texts can be written anywhere, whoever wrote the record."""
+    """Return plain data with all strings made printable; the record may come from another program."""
     if isinstance(value, dict):
         return {printable(name): _readable(each) for name, each in value.items()}
     if isinstance(value, list):
@@ -326,11 +331,11 @@ def _readable(value: Any) -> Any:
     return printable(value) if isinstance(value, str) else value
 
 
-def _take(
+def _add_line(
     line: Mapping[str, Any],
     targets: dict[str, TargetInfo],
     verdicts: list[Verdict],
-    found: list[Group],
+    groups: list[Group],
     causes: list[Attribution],
     audits: list[TapAudit],
 ) -> None:
@@ -343,7 +348,7 @@ def _take(
             raise LookupError(verdict.target, verdict.verdict)
         verdicts.append(verdict)
     elif "group" in line:
-        found.append(group_from_line(line))
+        groups.append(group_from_line(line))
     elif "cause" in line:
         causes.append(attribution_from_line(line))
     elif "tap_audit" in line:
@@ -360,11 +365,11 @@ def _no_line(path: Path, number: int) -> Invalid:
 
 
 def _check_format(path: Path, header: Mapping[str, Any]) -> None:
-    found = header.get("format")
-    if found != FORMAT:
+    version = header.get("format")
+    if version != FORMAT:
         hint = f"this version reads {FORMAT}"
         raise Invalid(
-            Problem(path=str(path), message=f"not a record of this format: {found or 'no header'}", hint=hint)
+            Problem(path=str(path), message=f"not a record of this format: {version or 'no header'}", hint=hint)
         )
     lacking = [
         f"{part}.{name}" for part, names in _HEADER.items() for name in names if name not in header.get(part, ())
@@ -373,23 +378,23 @@ def _check_format(path: Path, header: Mapping[str, Any]) -> None:
         raise Invalid(Problem(path=str(path), line=1, column=1, message=f"the header lacks {', '.join(lacking)}"))
 
 
-#: What reports draw from a header.
+#: The header entries that reports need.
 _HEADER = {"suite": ("version", "corpus"), "platform": ("cpu", "flags", "python")}
 
 
 def verdict_from_line(line: Mapping[str, Any]) -> Verdict:
-    """Return the verdict of a record's line."""
+    """Return the verdict of a record line."""
     finding = None
     if "kind" in line:
         details = {name: line[name] for name in _FINDING if name in line}
         details |= {name: tuple(details[name]) for name in _TUPLES if name in details}
         finding = Finding(message=line.get("message", ""), **details)
-    # Ids, digests and reasons come again and again: each text is kept once.
-    rest = {name: _once(line[name]) for name in _FIELDS if name in line}
-    return Verdict(finding=finding, diagnosis=_diagnosed(line), **rest)
+    # Ids, digests and messages repeat: intern them to keep each string once.
+    rest = {name: _interned(line[name]) for name in _FIELDS if name in line}
+    return Verdict(finding=finding, diagnosis=_diagnosis_from_line(line), **rest)
 
 
-def _diagnosed(line: Mapping[str, Any]) -> Diagnosis | None:
+def _diagnosis_from_line(line: Mapping[str, Any]) -> Diagnosis | None:
     if "diagnosis" not in line:
         return None
     causes = line["diagnosis"]
@@ -397,7 +402,7 @@ def _diagnosed(line: Mapping[str, Any]) -> Diagnosis | None:
         return Diagnosis()
     first = causes[0]
     return Diagnosis(
-        causes=tuple(sys.intern(each["fault"]) for each in causes),
+        causes=tuple(sys.intern(cause["fault"]) for cause in causes),
         wider=tuple(map(sys.intern, first.get("wider", ()))),
         confidence=first["confidence"],
         region=first.get("region", ""),
@@ -407,5 +412,5 @@ def _diagnosed(line: Mapping[str, Any]) -> Diagnosis | None:
 _FIELDS = [name for name in Verdict.__dataclass_fields__ if name not in ("finding", "diagnosis")]
 
 
-def _once(value: Any) -> Any:
+def _interned(value: Any) -> Any:
     return sys.intern(value) if isinstance(value, str) else value
