@@ -1,4 +1,4 @@
-"""Processes that make the calls of one target, the protocol that they speak, and the targets and environments they serve."""
+"""Worker processes, each making the calls of one target; their protocol; targets and environments by name."""
 
 from __future__ import annotations
 

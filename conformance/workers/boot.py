@@ -1,8 +1,8 @@
-"""How an interpreter of another environment finds the engine and its backends: as text, for it cannot import them yet."""
+"""Source of an import hook that makes the engine and its backends importable in another environment."""
 
 from __future__ import annotations
 
-#: Makes what `places` names importable, by name and folder, and nothing else of ours.
+#: Makes exactly the packages in `places` (name -> folder) importable. It is text, since the worker runs it with `-c`.
 FINDER_SOURCE = """
 from importlib.util import spec_from_file_location as spec
 class Finder:

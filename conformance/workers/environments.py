@@ -1,7 +1,7 @@
 """
-Environments with one release of a framework, made by the user's own pip and kept for the next time.
+Virtual environments with one release of a framework, created by the user's pip and cached.
 
-Nothing of this suite is installed into them: its worker needs Python 3.10 and NumPy alone.
+The suite is not installed into them: its worker needs only Python 3.10 and NumPy.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from packaging.version import Version
 
 from ..core import Invalid, Problem, cache, writing
 
-#: Prints what is installed beside an interpreter, by canonical names.
+#: Prints the versions of the installed distributions by canonical name, and that of Python, as JSON.
 LIST = """\
 import json, platform, re
 from importlib.metadata import distributions
@@ -34,7 +34,7 @@ found = {re.sub(r"[-_.]+", "-", each.metadata["Name"]).lower(): each.version for
 print(json.dumps({"python": platform.python_version(), **found}))
 """
 
-#: What pip lists where it does not find a version: every one that there is, the newest ones at the end.
+#: Matches pip's list of all existing versions, oldest first, in its error message for a version that does not exist.
 _EVERY = re.compile(r"\(from versions: ([^()]*)\)")
 
 _PIP = ("-m", "pip", "--disable-pip-version-check")
@@ -43,9 +43,10 @@ _PIP = ("-m", "pip", "--disable-pip-version-check")
 @dataclass(frozen=True, kw_only=True)
 class Environment:
     """
-    An interpreter, and the versions of what is installed beside it, by canonical names; `python` is its own.
+    An interpreter and the versions of its installed distributions.
 
-    `seconds` is what making it took, 0 where it was there.
+    `versions` maps canonical names to versions; the key `python` holds the version of the interpreter.
+    `seconds` is the time that its creation took, 0 if it existed already.
     """
 
     python: Path
@@ -54,7 +55,7 @@ class Environment:
 
 
 def folder() -> Path:
-    """Return where environments are kept."""
+    """Return the folder of the cached environments."""
     return cache.folder() / "environments"
 
 
@@ -65,51 +66,55 @@ def installed() -> Environment:
 
 def existing(place: Path) -> Environment:
     """
-    Return an environment by its folder, or by its interpreter.
+    Return the environment in a folder, or of an interpreter.
 
     Raises:
-        Invalid: if there is none.
+        Invalid: if there is no interpreter.
 
     """
     python = place if place.is_file() else _interpreter(place)
     if not python.is_file():
-        raise _failed(str(place), "no environment here: it has no bin/python", "name the folder of one, or its Python")
-    # Not resolved: an environment's interpreter is a link, and what it leads to is another one.
+        raise _failed(
+            str(place), "no environment here: no bin/python", "name the folder of an environment, or its interpreter"
+        )
+    # Do not resolve links: the interpreter of an environment is a link to the interpreter of another one.
     return Environment(python=python.absolute(), versions=_versions(python))
 
 
 def resolved(requirement: Requirement, pip: Sequence[str] = ()) -> Requirement:
     """
-    Return a requirement with a version: its own, else the one that pip would install.
+    Return the requirement with a version: its own, else the version that pip would install.
 
     Raises:
-        Invalid: if there is none.
+        Invalid: if pip fails, or does not report a version.
 
     """
     if requirement.specifier:
         return requirement
-    words = ("install", "--dry-run", "--quiet", "--no-deps", "--ignore-installed", "--report", "-")
-    said = _run([sys.executable, *_PIP, *words, *pip, str(requirement)], str(requirement))
+    options = ("install", "--dry-run", "--quiet", "--no-deps", "--ignore-installed", "--report", "-")
+    report = _run([sys.executable, *_PIP, *options, *pip, str(requirement)], str(requirement))
     try:
-        version = json.loads(said)["install"][0]["metadata"]["version"]
+        version = json.loads(report)["install"][0]["metadata"]["version"]
     except (ValueError, LookupError, TypeError) as error:
-        raise _failed(str(requirement), "pip does not say which version it would install", "name one") from error
+        raise _failed(
+            str(requirement), "pip does not report the version that it would install", "name a version"
+        ) from error
     return Requirement(f"{requirement.name}=={Version(version).public}")
 
 
 def made(requirements: Sequence[str], kept: Sequence[str] = (), pip: Sequence[str] = ()) -> Environment:
     """
-    Return an environment with these requirements, from the cache or made now.
+    Return an environment with these requirements, from the cache or newly created.
 
-    What is `kept` is to have the versions that are installed here, as far as the requirements allow.
+    The distributions named in `kept` get the versions of this process's environment if the requirements allow it.
 
     Raises:
-        Invalid: if it cannot be made, with pip's own last error.
+        Invalid: if the environment cannot be created; the message is pip's last error.
 
     """
     like = pins(kept)
     home = folder() / _name([*requirements, *like, *pip])
-    with writing(home.parent, "CONV_CONFORMANCE_CACHE can name another folder"):
+    with writing(home.parent, "set CONV_CONFORMANCE_CACHE to another folder"):
         home.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{home}.lock"):
         if not (home / "ready").exists():
@@ -125,30 +130,30 @@ def made(requirements: Sequence[str], kept: Sequence[str] = (), pip: Sequence[st
 
 
 def pins(names: Sequence[str]) -> list[str]:
-    """Return requirements for the versions that are installed here, of what is installed."""
-    found = []
+    """Return requirements that pin the named distributions to the installed versions; skip those not installed."""
+    requirements = []
     for name in names:
         try:
-            # A local version, such as `+cpu`, says where a wheel came from, and no index has it under that name.
-            found.append(f"{name}=={Version(metadata.version(name)).public}")
+            # Drop a local version, such as `+cpu`: package indexes do not list it.
+            requirements.append(f"{name}=={Version(metadata.version(name)).public}")
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return requirements
 
 
 def kept() -> dict[Path, int]:
-    """Return the environments that are kept, with the bytes that each takes."""
+    """Return the folders of the cached environments, with the size of each in bytes."""
     homes = sorted(home for home in folder().glob("*") if home.is_dir())
     return {home: sum(file.lstat().st_size for file in home.rglob("*") if not file.is_dir()) for home in homes}
 
 
 def pruned() -> tuple[int, int]:
-    """Remove every environment; return how many there were, and how many bytes they took."""
-    found = kept()
-    for home in found:
+    """Remove every cached environment; return their number and their total size in bytes."""
+    sizes = kept()
+    for home in sizes:
         with FileLock(f"{home}.lock"):
             shutil.rmtree(home)
-    return len(found), sum(found.values())
+    return len(sizes), sum(sizes.values())
 
 
 def _make(home: Path, requirements: Sequence[str], like: Sequence[str], pip: Sequence[str]) -> None:
@@ -159,12 +164,12 @@ def _make(home: Path, requirements: Sequence[str], like: Sequence[str], pip: Seq
     except Invalid as error:
         if "conflicting" not in str(error):
             raise
-        # The release cannot be with what is installed here: then with what it asks for itself.
+        # The release conflicts with the versions pinned in `like`: install it with the versions that pip chooses.
         _run(install, " ".join(requirements))
 
 
 def _has_pip() -> bool:
-    # Not by looking for its module: a hook of setuptools does more than that then.
+    # Do not look for the module `pip`: setuptools installs an import hook that has side effects then.
     try:
         metadata.version("pip")
     except metadata.PackageNotFoundError:
@@ -187,23 +192,23 @@ def _interpreter(home: Path) -> Path:
 
 
 def _versions(python: Path) -> Mapping[str, str]:
-    found: dict[str, str] = json.loads(_run([str(python), "-I", "-c", LIST], str(python)))
-    return {name if name == "python" else canonicalize_name(name): version for name, version in found.items()}
+    versions: dict[str, str] = json.loads(_run([str(python), "-I", "-c", LIST], str(python)))
+    return {name if name == "python" else canonicalize_name(name): version for name, version in versions.items()}
 
 
-def _name(words: Sequence[str]) -> str:
+def _name(arguments: Sequence[str]) -> str:
     python = f"py{sys.version_info.major}.{sys.version_info.minor}"
-    readable = re.sub(r"[^a-z0-9.]+", "-", words[0].lower()).strip("-.")
-    return f"{python}-{readable}-{hashlib.sha256(chr(10).join([sys.executable, *words]).encode()).hexdigest()[:8]}"
+    readable = re.sub(r"[^a-z0-9.]+", "-", arguments[0].lower()).strip("-.")
+    return f"{python}-{readable}-{hashlib.sha256(chr(10).join([sys.executable, *arguments]).encode()).hexdigest()[:8]}"
 
 
-def _run(words: Sequence[str], what: str) -> str:
+def _run(command: Sequence[str], subject: str) -> str:
     try:
-        done = subprocess.run(words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     except OSError as error:
-        raise _failed(what, f"{Path(words[0]).name} cannot be started: {error.strerror}") from error
+        raise _failed(subject, f"{Path(command[0]).name} cannot be started: {error.strerror}") from error
     if done.returncode:
-        raise _failed(what, _last(done.stdout + done.stderr) or f"exit code {done.returncode}")
+        raise _failed(subject, _last(done.stdout + done.stderr) or f"exit code {done.returncode}")
     return done.stdout
 
 
@@ -213,9 +218,9 @@ def _last(text: str) -> str:
     return _EVERY.sub(_newest, (errors or lines or [""])[0 if errors else -1])
 
 
-def _newest(found: re.Match[str]) -> str:
-    return f"(the newest are {', '.join(found[1].split(', ')[-3:])})"
+def _newest(match: re.Match[str]) -> str:
+    return f"(the newest are {', '.join(match[1].split(', ')[-3:])})"
 
 
-def _failed(what: str, message: str, hint: str = "") -> Invalid:
-    return Invalid(Problem(path=what, message=message, hint=hint))
+def _failed(subject: str, message: str, hint: str = "") -> Invalid:
+    return Invalid(Problem(path=subject, message=message, hint=hint))

@@ -1,4 +1,4 @@
-"""On what terms workers run: in which interpreter, with which plugins, within which limits."""
+"""The terms under which workers run: interpreter, preloaded plugins, limits on time and memory."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import psutil
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a worker may take before it is stopped."""
+    """The limits at which a worker is stopped."""
 
     #: Seconds for one call.
     timeout: float = 60.0
-    #: Seconds for importing the framework and making the backend.
+    #: Seconds for importing the framework and constructing the backend.
     start: float = 300.0
-    #: Bytes of resident memory; by default half of the machine's.
+    #: Bytes of resident memory; the default is half of the machine's memory.
     memory: int = field(default_factory=lambda: psutil.virtual_memory().total // 2)
-    #: Deaths of one target in a batch of cases, after which the others of that batch are not run.
+    #: The number of crashes and timeouts of a target in a batch of cases after which the rest of the batch is not run.
     deaths: int = 25
     #: Seconds between SIGTERM and SIGKILL.
     grace: float = 1.0
@@ -27,17 +27,18 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Terms:
-    """What holds for every worker of a run."""
+    """The terms that apply to every worker of a run."""
 
     limits: Limits = field(default_factory=Limits)
     #: Modules to import before the framework, such as a device's plugin.
     preload: tuple[str, ...] = ()
-    #: Whether the adapters' own limits are ignored.
+    #: Whether calls that an adapter declares unsupported are made nevertheless.
     audit: bool = False
-    #: What is asked of rounding, one of `verdict.POLICIES`.
+    #: The required precision, one of `verdict.POLICIES`.
     precision: str = "declared"
-    #: Whether it is looked for what explains a wrong output; who only counts verdicts does without.
+    #: Whether wrong outputs are diagnosed; callers that only count verdicts switch it off.
     diagnose: bool = True
+    #: The interpreter that runs the workers.
     python: str = sys.executable
-    #: Set from outside: every worker ends soon, and what was not yet seen is lost.
+    #: The caller sets it to stop all workers; results that were not yet read are lost.
     stopped: threading.Event = field(default_factory=threading.Event)

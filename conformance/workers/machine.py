@@ -1,4 +1,4 @@
-"""The machine on which a run was made."""
+"""A description of the machine on which a run is made."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-#: CPU features that decide which kernels a framework takes.
+#: CPU features by which frameworks select their kernels.
 DECISIVE = (
     "sse4_1",
     "avx",
@@ -35,13 +35,13 @@ DECISIVE = (
 
 @cache
 def describe() -> dict[str, Any]:
-    """Return machine, processor, its decisive flags, operating system and Python, as the record holds them."""
+    """Return architecture, processor, the CPU flags in `DECISIVE`, operating system and Python version."""
     info = _cpuinfo()
-    words = set((info.get("flags") or info.get("Features") or "").split())
+    flags = set((info.get("flags") or info.get("Features") or "").split())
     return {
         "machine": platform.machine(),
         "cpu": info.get("model name") or platform.processor() or "unknown",
-        "flags": [flag for flag in DECISIVE if flag in words],
+        "flags": [flag for flag in DECISIVE if flag in flags],
         "os": platform.platform(),
         "python": sys.version.split()[0],
     }

@@ -1,4 +1,4 @@
-"""What every target is asked: the packed calls of some cases, and of the twins of their refusals."""
+"""The plan of a run: the packed calls that every target makes, of cases and of the twins of their refusals."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from . import wire
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
-    """What every target of a run is asked: a packed call for each case, at the case's position, then for each twin."""
+    """The packed calls that every target makes: `calls[i]` is the call of `cases[i]`; the calls of twins follow."""
 
     cases: Sequence[Case]
     calls: Sequence[bytes]
-    #: For each case, the numbers of the twins of its refusals, by their names.
+    #: For each case, maps the name of each refusal to the position of its twin in `calls`.
     twins: Sequence[dict[str, int]]
 
     @cached_property
     def follow_ups(self) -> dict[int, list[int]]:
-        """By twin, the numbers of the calls one of which must have been raised before anybody asks for it."""
-        found: dict[int, list[int]] = {}
+        """Maps the number of a twin to its triggers: the twin is called only if one of these calls raises."""
+        triggers: dict[int, list[int]] = {}
         for number, twins in enumerate(self.twins):
             for twin in set(twins.values()):
-                found.setdefault(twin, []).append(number)
-        return found
+                triggers.setdefault(twin, []).append(number)
+        return triggers
 
 
-#: At most so many cases are held at a time, with their calls and expectations, and so many bytes of arrays; twice that
-#: where one batch follows another. Each batch has workers of its own, whose imports take seconds.
+#: A batch ends at this number of cases, or of bytes of arrays. At most two batches are in memory at a time. Each batch
+#: starts its own workers, whose imports take seconds.
 BATCH_SIZE, BYTES = 4000, 400_000_000
 
 
 def case_batches(
     cases: Sequence[Case], places: Iterable[int], most: int = BATCH_SIZE, weight: int = BYTES
 ) -> Iterator[Sequence[int]]:
-    """Yield the places of cases in batches, each once its cases are built: `most` cases, or `weight` bytes of arrays."""
+    """Yield batches of positions in `cases`; a batch ends at `most` cases or `weight` bytes of arrays."""
     batch: list[int] = []
     built = 0
-    for at in places:
-        batch.append(at)
-        built += _weight(cases[at])
+    for index in places:
+        batch.append(index)
+        built += _weight(cases[index])
         if len(batch) >= most or built >= weight:
             yield batch
             batch, built = [], 0
@@ -54,7 +54,7 @@ def case_batches(
 
 
 def _weight(case: Case) -> int:
-    """Return how many bytes the arrays of a case take, the call's twice: it is packed as well."""
+    """Return the size of a case's arrays in bytes; those of the call count twice, because a packed copy is made."""
     expected = {id(array): array.nbytes for array in _expected(case.expectation)}
     return 2 * sum(array.nbytes for array in _arrays(case.call)) + sum(expected.values())
 
@@ -68,8 +68,8 @@ def _expected(expectation: Expectation) -> Iterator[Array]:
         case Refusal():
             yield from _arrays(expectation.twin)
         case AnyOf():
-            for each in expectation.alternatives.values():
-                yield from _expected(each)
+            for alternative in expectation.alternatives.values():
+                yield from _expected(alternative)
 
 
 def _arrays(call: Call) -> Iterator[Array]:
@@ -77,8 +77,8 @@ def _arrays(call: Call) -> Iterator[Array]:
 
 
 def make_plan(cases: Sequence[Case]) -> Plan:
-    """Pack the calls of the cases, and of the twins of their refusals, each twin once."""
-    calls = [wire.pack_call(at, case.call, repeat=_is_full_precision(case.call)) for at, case in enumerate(cases)]
+    """Return the plan of some cases; a twin that several refusals share is packed once."""
+    calls = [wire.pack_call(index, case.call, repeat=_is_full_precision(case.call)) for index, case in enumerate(cases)]
     seen: dict[bytes, int] = {}
     twins = [
         {refusal.name: _add_twin(refusal.twin, calls, seen) for refusal in allowed_refusals(case.expectation)}
@@ -96,20 +96,20 @@ def _add_twin(twin: Call, calls: list[bytes], seen: dict[bytes, int]) -> int:
 
 
 def allowed_refusals(expectation: Expectation) -> list[Refusal]:
-    """Return the refusals that an expectation allows, whose twins are called as well."""
+    """Return the refusals that an expectation allows; their twins are called as well."""
     match expectation:
         case Refusal():
             return [expectation]
         case AnyOf():
-            return [found for each in expectation.alternatives.values() for found in allowed_refusals(each)]
+            return [refusal for other in expectation.alternatives.values() for refusal in allowed_refusals(other)]
         case _:
             return []
 
 
 def _is_full_precision(call: Call) -> bool:
-    if call.training is not None:  # a training is made of calls, each of which is a case of its own
+    if call.training is not None:  # the calls of its steps are separate cases
         return False
-    # Sums of small integers are exact in every order, so only these can show that the order changes.
+    # Sums of small integers are exact in every order: only other values show that the order of summation varies.
     arrays = (array for name in OPERANDS if name != "bias" and (array := getattr(call, name)) is not None)
     return call.input.dtype.kind not in "iu" and not all(map(_is_integral, arrays))
 
@@ -134,5 +134,5 @@ SMOKE = Call(
 
 
 def smoke_call() -> bytes:
-    """Return the call that every target must complete before any case: [0, 3, 4, 5] with the kernel [1, 2]."""
+    """Return the packed smoke call, which a target must complete before any case: input [0, 3, 4, 5], kernel [1, 2]."""
     return wire.pack_call(-1, SMOKE)

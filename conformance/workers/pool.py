@@ -1,4 +1,4 @@
-"""The workers of a run: one process for each target, and another when it dies."""
+"""The workers of a run: one process for each target, and a new one after each death."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .limits import Terms
 from .process import SMOKE, CallSeen, Died, Event, TargetFailed, TargetReady, Worker
 from .targets import Adapter
 
-#: By call, those one of which must have been raised before anybody asks for it.
+#: Maps a call to its triggers: it is made only if one of these calls raised.
 FollowUps: TypeAlias = Mapping[int, Sequence[int]]
 NONE: FollowUps = MappingProxyType({})
 
@@ -21,16 +21,17 @@ def observe(
     terms: Terms, adapter: Adapter, smoke: bytes, calls: Sequence[bytes], follow_ups: FollowUps = NONE
 ) -> Generator[Event, None, None]:
     """
-    Make the calls (packed messages, numbered by position) on one target, follow-ups only where they are asked for.
+    Make the calls (packed messages, numbered by position) on one target; skip follow-ups whose triggers did not raise.
 
-    Yield `Ready`, then `Seen` for every call, in any order; or `Failed` alone.
-    A call that kills its worker is seen as a crash or timeout, made once more alone, and never again.
+    Yield `TargetReady`, then a `CallSeen` for every call, in any order; or only a `TargetFailed`.
+    A call that ends its worker is reported as a crash or timeout. It is made once more in a separate worker, to report
+    whether it fails again, and not a third time.
     """
     return Service(terms, adapter, smoke, calls, follow_ups).events()
 
 
 class Service:
-    """One target being served: which calls it still owes, and which of them it died of."""
+    """The progress of one target: the calls still to be made, and the calls that ended a worker."""
 
     def __init__(
         self, terms: Terms, adapter: Adapter, smoke: bytes, calls: Sequence[bytes], follow_ups: FollowUps
@@ -46,11 +47,11 @@ class Service:
         self._is_ready = False
 
     def events(self) -> Generator[Event, None, None]:
-        """Start worker after worker until nothing is owed any more, or the target has died too often."""
+        """Start workers until all calls are made, or until the number of deaths reaches the limit."""
         has_failed = False
         while (self._waiting or not self._is_ready) and not has_failed:
             if len(self._deaths) >= self._terms.limits.deaths:
-                yield from self._left()
+                yield from self._not_run()
                 return
             for event in self._from_one_worker():
                 yield event
@@ -61,14 +62,14 @@ class Service:
         try:
             worker = self._worker(expected)
         except OSError as error:
-            yield TargetFailed(reason=f"its worker cannot be started: {error}")
+            yield TargetFailed(reason=f"the worker cannot be started: {error}")
             return
         try:
             for event in worker.events(expected):
                 yield event
-                self._take(event)
+                self._note(event)
         except Died as death:
-            yield self._buried(worker, death)
+            yield self._death_event(worker, death)
         finally:
             worker.close()
 
@@ -79,7 +80,7 @@ class Service:
     def _call(self, number: int) -> bytes:
         return self._smoke if number == SMOKE else self._calls[number]
 
-    def _take(self, event: Event) -> None:
+    def _note(self, event: Event) -> None:
         if isinstance(event, CallSeen):
             self._waiting.popleft()
             if event.observation.outcome == RAISED:
@@ -87,20 +88,20 @@ class Service:
         elif isinstance(event, TargetReady):
             self._is_ready = True
 
-    def _buried(self, worker: Worker, death: Died) -> Event:
+    def _death_event(self, worker: Worker, death: Died) -> Event:
         culprit = worker.culprit(death)
         message = f"{death.reason} {worker.last_words}".strip()
         if not self._is_ready:
             return TargetFailed(reason=message, is_fault=death.outcome == "suite-error")
         self._waiting.remove(culprit)
         if death.outcome != "suite-error":
-            message = f"{message}; {self._alone(culprit)}"
-        words = worker.words_of(culprit)
-        observation = Observation(outcome=death.outcome, message=message, phase=worker.phase, call=words)
+            message = f"{message}; {self._outcome_alone(culprit)}"
+        text = worker.call_text(culprit)
+        observation = Observation(outcome=death.outcome, message=message, phase=worker.phase, call=text)
         self._deaths.append(CallSeen(number=culprit, observation=observation))
         return self._deaths[-1]
 
-    def _alone(self, number: int) -> str:
+    def _outcome_alone(self, number: int) -> str:
         try:
             worker = Worker(self._terms, self._adapter, [self._calls[number]])
         except OSError:
@@ -114,7 +115,7 @@ class Service:
         seconds = [event.observation.seconds for event in events if isinstance(event, CallSeen)]
         return f"did not happen again when made alone ({seconds[0]:.1f} s)" if seconds else "could not be made alone"
 
-    def _left(self) -> Iterator[CallSeen]:
-        reason = f"the target died {len(self._deaths)} times; the rest was not run"
+    def _not_run(self) -> Iterator[CallSeen]:
+        reason = f"not run: the target died {len(self._deaths)} times"
         for number in self._waiting:
             yield CallSeen(number=number, observation=Observation(outcome="not-run", message=reason))

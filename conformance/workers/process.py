@@ -1,4 +1,4 @@
-"""One worker process as the parent sees it: started, heard, watched, and stopped."""
+"""The parent's side of one worker process: start it, read its messages, watch its limits, stop it."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from .limits import Limits, Terms
 from .targets import Adapter
 from .worker import PHASES, PROGRESS, PROGRESS_SIZE
 
-#: The number of the smoke call, which goes ahead of every case.
+#: The number of the smoke call, which is made before the calls of all cases.
 SMOKE = -1
 
-#: How often the parent looks whether a worker still moves, in seconds.
+#: Seconds between two checks of a worker's progress and memory.
 TICK = 0.05
 
-#: Runs in the worker's interpreter, isolated.
+#: The program of a worker, run by its interpreter with `-I -c`.
 BOOT = f"""
 import sys
 places = dict(zip(("conv_conformance", "conv_conformance.backends"), sys.argv[1:3]))
@@ -46,7 +46,7 @@ main(*sys.argv[3:])
 
 @dataclass(frozen=True, kw_only=True)
 class TargetReady:
-    """The backend was made and its smoke call was completed; `about` is what it says of itself."""
+    """The backend was constructed and completed the smoke call; `about` is its description of itself."""
 
     about: Message
     seconds: float
@@ -54,7 +54,7 @@ class TargetReady:
 
 @dataclass(frozen=True, kw_only=True)
 class TargetFailed:
-    """The target could not run at all; `is_fault` where the adapter is to blame, not the machine."""
+    """The target could not run; `is_fault` is true if the adapter is at fault, not the machine or installation."""
 
     reason: str
     is_fault: bool = False
@@ -63,7 +63,7 @@ class TargetFailed:
 
 @dataclass(frozen=True, kw_only=True)
 class CallSeen:
-    """What became of the call with this number."""
+    """The observation of the call with this number."""
 
     number: int
     observation: Observation
@@ -73,11 +73,11 @@ Event: TypeAlias = "TargetReady | TargetFailed | CallSeen"
 
 
 class Interrupted(Exception):
-    """The run was stopped from outside."""
+    """The caller stopped the run (`Terms.stopped`)."""
 
 
 class Died(Exception):
-    """A worker ended, or was stopped, before it had done what it was asked."""
+    """A worker ended, or was stopped, before it had answered all calls."""
 
     def __init__(self, outcome: str, reason: str) -> None:
         super().__init__(reason)
@@ -86,7 +86,7 @@ class Died(Exception):
 
 
 class Worker:
-    """One process, its files and its pipes."""
+    """A worker process with its files and pipes."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class Worker:
         except OSError as error:
             self._folder.cleanup()
             place = tempfile.gettempdir()
-            raise OSError(f"{place}: cannot be written: {error.strerror} (TMPDIR can name another folder)") from error
+            raise OSError(f"{place}: cannot be written: {error.strerror} (set TMPDIR to another folder)") from error
         self._observations, theirs = os.pipe()
         try:
             self._process = subprocess.Popen(
@@ -121,7 +121,7 @@ class Worker:
                 start_new_session=True,
             )
         except OSError:
-            self._forget()
+            self._release()
             raise
         finally:
             os.close(theirs)
@@ -132,10 +132,10 @@ class Worker:
 
     def events(self, expected: Sequence[int]) -> Iterator[Event]:
         """
-        Yield what the worker says, until it has done everything that is `expected` of it, in this order.
+        Yield the events of the worker until it has answered the calls with the numbers `expected`, in this order.
 
         Raises:
-            Died: if it ends before.
+            Died: if the worker ends or is stopped before.
 
         """
         self._expected = deque(expected)
@@ -155,7 +155,7 @@ class Worker:
                 ready = TargetReady(about=message["ready"], seconds=message.get("seconds", 0.0))
             elif "done" in message and self.is_ready:
                 if len(self._expected) == len(expected):
-                    raise Died("suite-error", "the worker said that it was done, and had answered nothing")
+                    raise Died("suite-error", "the worker reported `done` before it had answered any call")
                 return
             else:
                 yield _not_made(message)
@@ -163,13 +163,13 @@ class Worker:
 
     def _check_order(self, number: int) -> None:
         if not self._expected or number != self._expected[0]:
-            raise Died("suite-error", f"the worker answered call {number} when another was its turn")
+            raise Died("suite-error", f"the worker answered call {number} out of order")
 
     def culprit(self, death: Died) -> int:
         """
-        Return the call to blame: the one last begun, if it was not answered, else the next in turn.
+        Return the call that caused the death: the last one begun if it is not answered, else the next one expected.
 
-        A stream that breaks does so in the answer whose turn it was, whatever the worker has begun since.
+        A malformed message is attributed to the next expected answer, even if the worker has begun a later call.
         """
         number, _ = PROGRESS.unpack_from(self._progress)
         is_making = death.outcome != "suite-error" and number in self._expected
@@ -177,18 +177,18 @@ class Worker:
 
     @property
     def phase(self) -> str:
-        """The phase in which the worker stands or stood: prepare, call or fetch."""
+        """The last phase that the worker marked: idle, prepare, call or fetch."""
         return PHASES[PROGRESS.unpack_from(self._progress)[1]]
 
-    def words_of(self, number: int) -> str:
-        """Return a call that it has begun as an expression that can be pasted; nothing where it has not said it."""
+    def call_text(self, number: int) -> str:
+        """Return the last call begun as an expression that can be pasted; empty if the worker did not write it."""
         if PROGRESS.unpack_from(self._progress)[0] != number:
             return ""
         return printable(self._progress[PROGRESS.size :].partition(b"\0")[0].decode(errors="replace"))
 
     @property
     def last_words(self) -> str:
-        """The end of what the worker printed."""
+        """The last line that the worker printed, in brackets; empty if it printed nothing."""
         text = printable(self._printed[-600:].decode(errors="replace")).strip()
         return f"[last output: {text.splitlines()[-1][-200:]}]" if text else ""
 
@@ -206,12 +206,12 @@ class Worker:
                         if not piece:
                             selector.unregister(key.fileobj)
                     elif piece:
-                        yield from self._cut(piece)
+                        yield from self._messages_in(piece)
                     else:
                         raise self._ended()
                 self._stop_if_due(watch)
 
-    def _cut(self, piece: bytes) -> Iterator[tuple[Message, dict[str, Array]]]:
+    def _messages_in(self, piece: bytes) -> Iterator[tuple[Message, dict[str, Array]]]:
         try:
             yield from self._stream.feed(piece)
         except Malformed as error:
@@ -233,16 +233,16 @@ class Worker:
         try:
             code = self._process.wait(self._limits.timeout)
         except subprocess.TimeoutExpired:
-            return Died("suite-error", "the worker closed its stream and did not end")
-        self._hear_out()
+            return Died("suite-error", "the worker closed its stream but did not exit")
+        self._read_rest()
         if not self._stream.is_empty and code == 0:
-            return Died("suite-error", "the worker's last message was cut short")
+            return Died("suite-error", "the last message of the worker is truncated")
         if code < 0:
             return Died("crash", f"killed by {signal.Signals(-code).name}")
         return Died("crash", f"the process ended with exit code {code}")
 
-    def _hear_out(self) -> None:
-        """Read what a process that has ended had still printed; one that it left behind may hold the pipe open."""
+    def _read_rest(self) -> None:
+        """Read the remaining output of an ended process without blocking: its children may hold the pipe open."""
         assert self._process.stdout is not None
         descriptor = self._process.stdout.fileno()
         os.set_blocking(descriptor, False)
@@ -251,15 +251,15 @@ class Worker:
                 self._printed = (self._printed + piece)[-4096:]
 
     def _stop(self) -> None:
-        for how in (signal.SIGTERM, signal.SIGKILL):
+        for number in (signal.SIGTERM, signal.SIGKILL):
             with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, how)
+                os.killpg(self._process.pid, number)
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(self._limits.grace)
                 return
 
     def close(self) -> None:
-        """End the process, whatever it does, and remove its files."""
+        """End the process, by SIGKILL if it does not exit, and remove its files."""
         if self._process.poll() is None:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(self._limits.grace if not self._expected else 0)
@@ -269,25 +269,26 @@ class Worker:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
-        self._forget()
+        self._release()
 
     def _unlink(self) -> None:
         """
-        Remove the files of a worker that is ready, so that they are gone with the processes, even if these are killed.
+        Remove the files of a worker that is ready, so that none are left if this process is killed.
 
-        Our own has both of them mapped before it says so; another one may open them when it likes.
+        The Python worker has mapped both files before it reports that it is ready. A worker in another language may
+        open them later: its files are kept.
         """
         if self._is_ours:
             self._folder.cleanup()
 
-    def _forget(self) -> None:
+    def _release(self) -> None:
         os.close(self._observations)
         self._progress.close()
         self._folder.cleanup()
 
 
 class Watch:
-    """Notices that a worker no longer moves, or has grown too large."""
+    """Detects that a worker makes no progress, or uses too much memory."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -296,16 +297,20 @@ class Watch:
         self._weighed = monotonic()
 
     def overdue(self, mark: tuple[int, int], is_ready: bool) -> str:
-        """Return why the worker must be stopped, or an empty text; `mark` is the call it has begun, and how many it owes."""
+        """
+        Return why the worker must be stopped for its time, or an empty text.
+
+        `mark` is the number of the call last begun, and the number of calls not yet answered.
+        """
         now = monotonic()
         limit = self._limits.timeout if is_ready else self._limits.start
-        # To have become ready is a move too: the first call is not begun at the very instant.
+        # Becoming ready counts as progress too: the first call begins a little later.
         if (*mark, is_ready) != self._mark:
             self._mark, self._since = (*mark, is_ready), now
         return f"no end within {limit:g} s" if now - self._since > limit else ""
 
     def swollen(self, pid: int) -> str:
-        """Return why the worker must be stopped for the memory it takes, or an empty text."""
+        """Return why the worker must be stopped for its memory, or an empty text."""
         now = monotonic()
         if now - self._weighed < 2 * TICK:
             return ""
@@ -353,7 +358,7 @@ def _smoke_failed(observation: Observation) -> TargetFailed:
 def _not_made(message: Message) -> TargetFailed:
     if "unavailable" in message:
         return TargetFailed(reason=printable(message["unavailable"]))
-    reason = printable(message.get("broken", "the worker's first message is none of the protocol's"))
+    reason = printable(message.get("broken", "the first message of the worker is not part of the protocol"))
     return TargetFailed(reason=reason, is_fault=True, traceback=printable(message.get("traceback", "")))
 
 
@@ -373,7 +378,7 @@ def _header(
         "path": _path(adapter),
         "preload": list(terms.preload),
         "audit": terms.audit,
-        "follow_ups": {str(number): list(asking) for number, asking in follow_ups.items()},
+        "follow_ups": {str(number): list(triggers) for number, triggers in follow_ups.items()},
         "raised": sorted(raised),
     }
     return json.dumps(header).encode() + b"\n"
@@ -381,34 +386,34 @@ def _header(
 
 def _path(adapter: Adapter) -> list[str]:
     """
-    Return where a worker looks for modules besides its own interpreter's places.
+    Return the folders that a worker appends to the `sys.path` of its interpreter.
 
-    The current folder only for a stranger's import string: a file there must not be taken for a framework's module.
-    In another environment no places of this one: its modules would be taken for those of that environment.
+    The current folder is included only for a user's import string: otherwise a file in it could shadow a module of a
+    framework. A worker in another environment gets no folders: it would import modules of this environment.
     """
     if adapter.python:
         return []
     here = Path.cwd()
-    places = [path for path in map(Path, filter(None, sys.path)) if path.resolve() != here]
-    return list(map(str, [here, *places] if adapter.is_foreign else places))
+    folders = [path for path in map(Path, filter(None, sys.path)) if path.resolve() != here]
+    return list(map(str, [here, *folders] if adapter.is_foreign else folders))
 
 
 def _command(terms: Terms, adapter: Adapter) -> Sequence[str]:
     if adapter.command:
         return adapter.command
-    assert adapter.python or not adapter.release, f"{adapter} was not given its interpreter"
+    assert adapter.python or not adapter.release, f"{adapter} has no interpreter"
     from .. import backends
 
-    places = [str(Path(__file__).parents[1]), str(Path(backends.__file__).parent)]
-    return [adapter.python or terms.python, "-I", "-c", BOOT, *places]
+    packages = [str(Path(__file__).parents[1]), str(Path(backends.__file__).parent)]
+    return [adapter.python or terms.python, "-I", "-c", BOOT, *packages]
 
 
 def _environment(adapter: Adapter) -> dict[str, str]:
     environment = dict(os.environ)
-    # Workers share the cores: a thread of OpenMP that spins while it waits takes them from the others.
+    # Workers share the cores: OpenMP threads that spin while they wait would slow the others down.
     environment.setdefault("OMP_WAIT_POLICY", "passive")
     if adapter.is_exclusive:
-        # Otherwise these frameworks take nearly all of a GPU's memory, and the next worker gets none.
+        # By default JAX and TensorFlow reserve nearly all memory of a GPU, so that the next worker gets none.
         environment.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
         environment.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     return environment

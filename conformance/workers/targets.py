@@ -1,10 +1,10 @@
 """
-Targets by name: `name[+mode][@device]` to the adapter that serves it.
+Resolution of target names, `name[+mode][@device]`, to adapters.
 
-Behind it `==VERSION` asks for another release of its framework, `=PATH` for the environment that has one.
+The suffix `==VERSION` selects another release of the framework, `=PATH` the environment in a folder.
 
-An adapter is found by short name through the entry-point group `conformance.backends`, else by import string
-`package.module:Class`, by file `path.py:Class`, or, in another language, by command `cmd:node worker.js`.
+`name` is a short name from the entry-point group `conformance.backends`, an import string `package.module:Class`, a
+file `path.py:Class`, or, for another language, a command `cmd:node worker.js`.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from ..core import Invalid, Problem, Target, backend_attribute, suggestion
 
 GROUP = "conformance.backends"
 
-#: What `run` takes without -b: the eager surfaces, where their framework is installed.
+#: The targets of `run` without -b, as far as their frameworks are installed: the eager modes.
 DEFAULTS = ("numpy", "torch", "torch+layer", "jax", "tensorflow", "keras-tensorflow", "keras-jax", "keras-torch")
 
-#: What --all adds: compiled and other surfaces.
+#: The targets that --all adds: compiled and other modes.
 OTHERS = (
     "torch+compile",
     "torch+autocast",
@@ -39,17 +39,17 @@ OTHERS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Adapter:
-    """A target and where its adapter is: `module:Class`, `path.py:Class`, or a command with its arguments."""
+    """A target and the location of its adapter: `module:Class`, `path.py:Class`, or a command with its arguments."""
 
     target: Target
     locator: str = ""
     command: tuple[str, ...] = ()
-    #: Whether it was given by import string, not found by its name.
+    #: Whether the user named it by import string or file, not by short name.
     is_foreign: bool = False
-    #: Which release is meant: `==2.12.1` of its own package, `=torch==2.12.1` of another one, `=PATH` that of an
-    #: environment; empty for what is installed.
+    #: The release: `==2.12.1` of the target's own package, `=torch==2.12.1` of another package, `=PATH` the one in an
+    #: environment; empty for the installed one.
     release: str = ""
-    #: The interpreter that has it; empty for that of the terms.
+    #: The interpreter of the release's environment; empty for `Terms.python`.
     python: str = ""
 
     def __str__(self) -> str:
@@ -63,16 +63,16 @@ class Adapter:
 
 @cache
 def known() -> Mapping[str, str]:
-    """Return the adapters that are installed: short name -> `module:Class`."""
+    """Return the installed adapters: short name -> `module:Class`."""
     return {point.name: point.value for point in sorted(entry_points(group=GROUP))}
 
 
 def resolve(text: str) -> Adapter:
     """
-    Return the adapter of a target as the user wrote it.
+    Return the adapter of a target that the user named.
 
     Raises:
-        Invalid: if there is no such adapter or mode, with the nearest name.
+        Invalid: if the adapter or the mode does not exist; the hint suggests the nearest name.
 
     """
     if text.startswith("cmd:"):
@@ -81,9 +81,9 @@ def resolve(text: str) -> Adapter:
         try:
             command = tuple(shlex.split(text.removeprefix("cmd:")))
         except ValueError as error:
-            _fail(text, f"not a command: {error}", "quote its parts as in a shell")
+            _fail(text, f"not a command: {error}", "quote arguments as in a shell")
         if not command:
-            _fail(text, "no command", "a worker is written cmd:node worker.js")
+            _fail(text, "no command", "write cmd:COMMAND, such as cmd:node worker.js")
         return Adapter(target=Target(name=text), command=command)
     surface, release = _released(text)
     name, mode, device = _split(surface)
@@ -91,13 +91,13 @@ def resolve(text: str) -> Adapter:
     if ":" in name:
         return Adapter(target=target, locator=_located(name), is_foreign=True)
     if name not in known():
-        _fail(text, f"no backend named {name!r}", suggestion(name, known()) or f"known are {', '.join(known())}")
+        _fail(text, f"no backend named {name!r}", suggestion(name, known()) or f"known backends: {', '.join(known())}")
     modes = modes_of(known()[name])
     if mode and mode not in modes:
         _fail(
             text,
             f"{name} has no mode {mode!r}",
-            suggestion(mode, modes) or f"it has {', '.join(filter(None, modes)) or 'none'}",
+            suggestion(mode, modes) or f"its modes: {', '.join(filter(None, modes)) or 'none'}",
         )
     return Adapter(target=target, locator=known()[name], release=release)
 
@@ -120,12 +120,12 @@ def _split(text: str) -> tuple[str, str, str]:
 
 
 def _located(name: str) -> str:
-    place, _, made = name.rpartition(":")
+    place, _, class_name = name.rpartition(":")
     if not place.endswith(".py"):
         return name
     if not Path(place).is_file():
-        _fail(name, "no such file", "a backend in a file is written path.py:Class")
-    return f"{Path(place).resolve()}:{made}"
+        _fail(name, "no such file", "write a backend in a file as path.py:Class")
+    return f"{Path(place).resolve()}:{class_name}"
 
 
 def _fail(text: str, message: str, hint: str) -> NoReturn:
@@ -134,13 +134,13 @@ def _fail(text: str, message: str, hint: str) -> NoReturn:
 
 @cache
 def modes_of(locator: str) -> Mapping[str, str]:
-    """Return the modes of an installed adapter; the framework is not imported for it."""
+    """Return the modes of an installed adapter, with descriptions, without importing its framework."""
     modes: Mapping[str, str] = backend_attribute(resolve_name(locator), "modes")
     return modes
 
 
 def needed(name: str) -> Sequence[str]:
-    """Return the modules that the adapter called `name` needs, that of its framework first."""
+    """Return the modules that the adapter called `name` needs; that of its framework comes first."""
     adapter: Any = resolve_name(known()[name])
     modules: Sequence[str] = getattr(adapter, "engines", {}).get(name) or backend_attribute(adapter, "requires")
     return modules
@@ -152,7 +152,7 @@ def missing(name: str) -> list[str]:
 
 
 def default(*, every: bool = False) -> list[Adapter]:
-    """Return the targets that `run` takes when none is named: those whose framework is installed."""
+    """Return the default targets whose framework is installed; with `every`, also those of `OTHERS`."""
     names = DEFAULTS + OTHERS if every else DEFAULTS
     adapters = [resolve(name) for name in names if _split(name)[0] in known()]
     return [adapter for adapter in adapters if not missing(adapter.target.name)]
@@ -160,10 +160,10 @@ def default(*, every: bool = False) -> list[Adapter]:
 
 def named_targets(names: Sequence[str], *, every: bool = False) -> list[Adapter]:
     """
-    Return the adapters of targets as the user wrote them, each once; without any, those that `run` takes then.
+    Return the adapters of the targets that the user named, without duplicates; without names, the default targets.
 
     Raises:
-        Invalid: if there is no such adapter or mode.
+        Invalid: if an adapter or a mode does not exist.
 
     """
     return [resolve(name) for name in dict.fromkeys(names)] or default(every=every)

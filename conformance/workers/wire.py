@@ -1,8 +1,8 @@
 """
-How calls and observations are written: a JSON line for each message, then the raw bytes of its arrays.
+Serialisation of calls and observations: a message is one JSON line, followed by the raw bytes of its arrays.
 
-The same format in both directions, for a worker in any language; see docs/reference/protocol.md.
-Needs the standard library and NumPy.
+Both directions use this format, for a worker in any language; see docs/reference/protocol.md.
+Needs only the standard library and NumPy.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from ..core import (
     operands_to_plain,
 )
 
-#: The version of the format; a worker that reads another says so and stops.
+#: The version of the protocol; a worker that supports only another version reports that and stops.
 PROTOCOL = "conv-conformance-worker/1"
 
 _dumps = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
-#: (dtype, shape) descriptions are few; their NumPy types are looked up once.
+#: Cache of NumPy dtypes by their names in messages.
 _TYPES: dict[str, np.dtype[Any]] = {}
 
 
 def pack(message: Message, arrays: Mapping[str, tuple[str, Array]] | None = None) -> bytes:
-    """Write a message and its arrays, name -> (dtype name, array), little-endian and row-major."""
+    """Return a message as bytes, with its arrays, name -> (dtype name, array), little-endian and row-major."""
     if not arrays:
         return _dumps(message).encode() + b"\n"
     blobs = [array.tobytes() for _, array in arrays.values()]
@@ -48,17 +48,17 @@ def pack(message: Message, arrays: Mapping[str, tuple[str, Array]] | None = None
 
 def unpack(line: bytes) -> tuple[Message, int]:
     """
-    Read the JSON line of a message; return it with the number of bytes that its arrays take behind it.
+    Parse the JSON line of a message; return the message and the total size in bytes of the arrays that follow it.
 
     Raises:
-        Malformed: if it is no JSON object, or its arrays are not described as they must be.
+        Malformed: if the line is no JSON object, or the descriptions of its arrays are malformed.
 
     """
     try:
         message = json.loads(line)
         sizes = [size for _, _, _, size in message.get("arrays", ())]
         if any(not isinstance(size, int) or size < 0 for size in sizes):
-            raise ValueError("a size that counts no bytes")
+            raise ValueError("a size is not a non-negative integer")
         return message, sum(sizes)
     except (ValueError, AttributeError, LookupError, TypeError) as error:
         raise Malformed(f"not a message: {line[:80]!r}") from error
@@ -66,10 +66,10 @@ def unpack(line: bytes) -> tuple[Message, int]:
 
 def arrays_of(message: Message, buffer: Any, offset: int) -> dict[str, Array]:
     """
-    Return the arrays of a message as views of `buffer`, in which they begin at `offset`.
+    Return the arrays of a message as views of `buffer`, in which the first one begins at `offset`.
 
     Raises:
-        Malformed: if a dtype is unknown, or a shape does not fit the number of bytes.
+        Malformed: if a dtype is unknown, or a shape does not match the size in bytes.
 
     """
     arrays = {}
@@ -78,41 +78,41 @@ def arrays_of(message: Message, buffer: Any, offset: int) -> dict[str, Array]:
             kind = _TYPES.get(dtype) or _TYPES.setdefault(dtype, numpy_type(dtype))
             count, rest = divmod(size, kind.itemsize)
             if rest or min(shape, default=0) < 0:
-                raise ValueError("a piece of an element, or a shape below zero")
+                raise ValueError("the size is no multiple of the element size, or an extent is negative")
             arrays[name] = np.frombuffer(buffer, kind, count, offset).reshape(shape)
         except (ValueError, TypeError, ZeroDivisionError) as error:
-            raise Malformed(f"{name}: {size} bytes do not make {dtype} {shape}") from error
+            raise Malformed(f"{name}: {size} bytes do not match {dtype} {shape}") from error
         offset += size
     return arrays
 
 
 def pack_call(index: int, call: Call, *, repeat: bool = False) -> bytes:
-    """Write a call as the message number `index`; with `repeat` it is to be made twice and compared with itself."""
+    """Return a call as message number `index`; with `repeat` the worker makes it twice and compares the results."""
     message: Message = {"case": index, **call_to_plain(call)}
     if repeat:
         message["repeat"] = True
     return pack(message, operands_to_plain(call, lambda name, array: (call.dtype_of(name), array)))
 
 
-#: The name of a NumPy dtype takes NumPy longer than all the rest here.
+#: Cached: NumPy needs more time for `dtype.name` than this module for the rest of a message.
 name_of = cache(lambda dtype: str(dtype.name))
 
 
 class Form(NamedTuple):
-    """What calls of one form have in common: everything but their number and the values of their arrays."""
+    """The form of a call: everything except its number and the values of its arrays."""
 
-    #: The description itself, by which calls of one form are known to each other.
+    #: The JSON text of the form; calls with equal keys have the same form.
     key: bytes
     fields: dict[str, Any]
     #: Name, NumPy type, element count, shape and size in bytes of each array.
     arrays: tuple[tuple[str, np.dtype[Any], int, tuple[int, ...], int], ...]
-    #: Bytes behind the line.
+    #: The total size in bytes of the arrays.
     size: int
     is_repeated: bool
 
     def call(self, buffer: Any, offset: int) -> Call:
-        """Return the call whose arrays lie in `buffer` from `offset` on; they are views."""
-        # What `Call(**fields, **arrays)` makes, in a quarter of its time: a frozen dataclass sets field by field.
+        """Return the call whose arrays are views of `buffer`; the first one begins at `offset`."""
+        # Equal to `Call(**fields, **arrays)`, in a quarter of the time: a frozen dataclass sets its fields one by one.
         call = object.__new__(Call)
         arrays = call.__dict__
         arrays.update(self.fields, placed=[], known_form=self.key)
@@ -124,10 +124,10 @@ class Form(NamedTuple):
 
 def unpack_call(line: bytes) -> tuple[int, Form]:
     """
-    Read the JSON line of a call; return its number and its form.
+    Parse the JSON line of a call; return its number and its form.
 
     Raises:
-        Malformed: if it is not such a line.
+        Malformed: if the line does not describe a call.
 
     """
     try:
@@ -150,22 +150,22 @@ def _form(description: bytes) -> Form:
 
 def _known(name: str) -> str:
     if name not in OPERANDS:
-        raise ValueError(f"no array of a call is named {name!r}")
+        raise ValueError(f"a call has no array named {name!r}")
     return name
 
 
 class Stream:
-    """Cuts what arrives in pieces of any length into messages."""
+    """Splits a byte stream, received in pieces of any length, into messages."""
 
     def __init__(self) -> None:
         self._pending = bytearray()
 
     def feed(self, piece: bytes) -> Iterator[tuple[Message, dict[str, Array]]]:
         """
-        Add what arrived; yield each message that is complete, with its arrays.
+        Append received bytes; yield each complete message with its arrays.
 
         Raises:
-            Malformed: at the first line that is no message, or does not fit its arrays.
+            Malformed: at the first line that is no message, or whose arrays do not match their descriptions.
 
         """
         self._pending += piece
@@ -183,5 +183,5 @@ class Stream:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is left over of a message that was cut short."""
+        """Whether no incomplete message is pending."""
         return not self._pending

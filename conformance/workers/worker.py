@@ -1,9 +1,9 @@
 """
-The process in which one target makes its calls.
+The worker process, in which one target makes its calls.
 
-Reads a file of calls, writes a one-way stream of observations, and marks in a small memory-mapped file
-which case it has just begun; see docs/reference/protocol.md.
-Needs the standard library and NumPy, for it runs inside any environment with Python 3.10 or later.
+It reads a file of calls, writes observations to a pipe, and marks in a small memory-mapped file which call it has
+begun; see docs/reference/protocol.md.
+Needs only the standard library and NumPy: it runs in any environment with Python 3.10 or later.
 """
 
 from __future__ import annotations
@@ -45,20 +45,20 @@ from ..core import (
 from . import wire
 from .training_loop import fitted
 
-#: Phases of a case, as the progress file holds them.
+#: The phases of a call, as the progress file numbers them.
 IDLE, PREPARE, CALL, FETCH = range(4)
 PHASES = ("idle", "prepare", "call", "fetch")
 PROGRESS = struct.Struct("<qq")
-#: How large the progress file is; behind the two numbers stand the words of the call, up to a zero byte.
+#: Size of the progress file in bytes: two integers, then the text of the call, terminated by a zero byte.
 PROGRESS_SIZE = 4096
 
-#: Observations are sent when this many wait, or when the oldest is this many seconds old.
+#: Observations are sent when CHUNK of them are pending, or when the oldest is AGE seconds old.
 CHUNK, AGE = 64, 0.05
 
-#: After so many calls, memory that is free is given back to the system.
+#: After every GIVE_BACK calls, free memory is returned to the operating system.
 GIVE_BACK = 256
 
-#: After an error that says one of these, on a device that is not the CPU, the process is not to be trusted any more.
+#: After an error whose message contains one of these, on a device other than the CPU, the process must not be reused.
 DEVICE_ERRORS = (
     "CUDA error",
     "cudaError",
@@ -68,12 +68,12 @@ DEVICE_ERRORS = (
     "an illegal memory access",
 )
 
-#: What an error says, in small letters, that is about the machine's memory and not about the call.
+#: Parts of messages, in lower case, of errors about the machine's memory and not about the call.
 MEMORY_ERRORS = ("out of memory", "allocate memory", "resource_exhausted", "resourceexhausted", "oom when allocating")
 
 
 class Progress:
-    """Marks which case has begun, its phase and its words, where the parent still reads it when this process has died."""
+    """Writes the current call, its phase and its text to a mapped file, which the parent reads if this process dies."""
 
     def __init__(self, path: str) -> None:
         with open(path, "r+b") as file:
@@ -88,14 +88,14 @@ class Progress:
 
 
 class CallMarks(Protocol):
-    """What is told of each call that is begun, its phase, and its words once they are known."""
+    """Receives the number and the phase of each call that begins, and the text of the call once it is known."""
 
     def mark(self, case: int, phase: int, words: str = "") -> None:
-        """Take down the number of a call, a phase, and the words of the call."""
+        """Store the number of a call, its phase, and its text as an expression that can be pasted."""
 
 
 class Outbox:
-    """Collects observations and sends them in chunks."""
+    """Collects observations and writes them in chunks."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -117,7 +117,7 @@ class Outbox:
 
 
 def main(calls: str, progress: str, descriptor: str) -> None:
-    """Make the calls in the file `calls`; write observations to the open file `descriptor`."""
+    """Make the calls in the file `calls`; write observations to the file descriptor `descriptor`."""
     _stay_with_parent()
     outbox = Outbox(_guarded(int(descriptor)))
     marks = Progress(progress)
@@ -131,7 +131,7 @@ def main(calls: str, progress: str, descriptor: str) -> None:
     if backend is None:
         return
     bench = TargetCaller(backend, header, marks)
-    # A framework's objects are here to stay: the garbage collector need not look at them.
+    # The objects of a framework live until the process ends: exclude them from garbage collection.
     gc.collect()
     gc.freeze()
     made = 0
@@ -150,12 +150,12 @@ def main(calls: str, progress: str, descriptor: str) -> None:
             give_back()
     outbox.put(wire.pack({"done": True}))
     outbox.flush()
-    # Interpreters with a framework inside may hang or crash while they are taken down; nothing is left to be said.
+    # All results are sent. Skip the shutdown of the interpreter: with a framework loaded it may hang or crash.
     os._exit(0)
 
 
 def _stay_with_parent() -> None:
-    """End with the parent, even if it is killed: by the kernel's doing on Linux, else when its end of our stdin closes."""
+    """Arrange that this process ends with its parent: by a death signal on Linux, and when standard input closes."""
     if sys.platform == "linux":
         set_death_signal = 1
         with suppress(OSError, AttributeError):
@@ -171,7 +171,7 @@ def _watch_lifeline(descriptor: int) -> None:
 
 
 def _guarded(descriptor: int) -> int:
-    """Move the stream to a high descriptor, and what a framework prints to stderr, so that neither disturbs the other."""
+    """Return a duplicate of `descriptor`; redirect stdout to stderr, so that no printed text enters the stream."""
     moved = os.dup(descriptor)
     os.close(descriptor)
     os.dup2(2, 1)
@@ -182,11 +182,11 @@ def _guarded(descriptor: int) -> int:
 
 
 def _start(header: Message) -> tuple[Any, Message]:
-    """Make the backend; return it (None if that failed) and what to tell the parent."""
+    """Construct the backend; return it, or None if that fails, and the message for the parent."""
     began = perf_counter()
     try:
         if header["protocol"] != wire.PROTOCOL:
-            raise Unavailable(f"this worker speaks {wire.PROTOCOL}, the suite {header['protocol']}")
+            raise Unavailable(f"this worker supports {wire.PROTOCOL}, and the suite uses {header['protocol']}")
         sys.path.extend(path for path in header["path"] if path not in sys.path)
         for module in header["preload"]:
             importlib.import_module(module)
@@ -233,7 +233,7 @@ def _described(backend: Any) -> Message:
 
 
 class TargetCaller:
-    """Where one backend makes its calls."""
+    """Makes the calls of one backend and packs their observations."""
 
     def __init__(self, backend: Any, header: Message, marks: CallMarks) -> None:
         self._backend = backend
@@ -243,20 +243,20 @@ class TargetCaller:
         self._is_audit = header["audit"]
         self._is_device = header["device"] != "cpu"
         self._marks = marks
-        #: By call, those one of which must have been raised before anybody asks for it.
+        #: Maps a call to its triggers: it is made only if one of these calls raised.
         self._follow_ups = {int(number): asking for number, asking in header.get("follow_ups", {}).items()}
         self._raised = set(header.get("raised", ()))
-        #: By form: why calls of this form cannot be said, empty where they can.
+        #: Maps a form to the reason why the API cannot express its calls; empty if it can.
         self._unsaid: dict[bytes, str] = {}
 
     def answer(self, number: int, form: wire.Form, buffer: Any, offset: int) -> tuple[bytes, bool]:
-        """Make one call, unless it is a follow-up that nobody asks for; return as `observe` does."""
+        """Make one call as `observe` does, or skip it if it is a follow-up and none of its triggers raised."""
         if number in self._follow_ups and self._raised.isdisjoint(self._follow_ups[number]):
             return wire.pack({"case": number, "outcome": "skipped"}), False
         return self.observe(number, form, buffer, offset)
 
     def observe(self, number: int, form: wire.Form, buffer: Any, offset: int) -> tuple[bytes, bool]:
-        """Make one call; return the packed observation, and whether the device is lost to this process."""
+        """Make one call; return the packed observation, and whether an error made the device unusable."""
         phase, reason, words = PREPARE, "", ""
         self._marks.mark(number, phase)
         try:
@@ -277,7 +277,7 @@ class TargetCaller:
             self._raised.add(number)
             return _raised(number, error, phase, words), self._is_device and _is_device_error(error)
         except Exception as error:
-            if reason:  # an audit asked what the adapter said that it could not say
+            if reason:  # audit: the adapter declared the call unsupported
                 return _unsupported(number, reason), False
             report = {"case": number, "outcome": "suite-error", "phase": PHASES[phase]}
             return wire.pack({**report, "message": said(error), "traceback": traceback.format_exc()[-4000:]}), False
@@ -291,9 +291,9 @@ class TargetCaller:
 
     def _lacking(self, call: Call) -> str:
         if call.gradients and not self._differentiates:
-            return "gradients: the adapter gives none"
+            return "gradients: the adapter has none"
         if call.second_order and not self._differentiates_twice:
-            return "second_order: the adapter gives no gradients of gradients"
+            return "second_order: the adapter has no gradients of gradients"
         return ""
 
     def _why_unsaid(self, call: Call, form: wire.Form) -> str:
@@ -304,7 +304,7 @@ class TargetCaller:
 
 
 def _repeated(run: Callable[[], Outputs], call: Call, form: wire.Form) -> tuple[Outputs, bool]:
-    """Make the call as often as it is to be made; return the first outputs, and whether the others have the same bits."""
+    """Make the call once, twice or in threads; return the first outputs, and whether all outputs are bitwise equal."""
     count = call.variation.threads
     if count > 1:
         outputs = _at_once(run, count)
@@ -322,7 +322,7 @@ def _at_once(run: Callable[[], Outputs], count: int) -> list[Outputs]:
         try:
             barrier.wait()
             outputs.append(run())
-        except BaseException as error:  # carried to the caller's thread
+        except BaseException as error:  # raised again in the thread of the caller
             errors.append(error)
 
     threads = [threading.Thread(target=work) for _ in range(count)]
@@ -367,14 +367,14 @@ def _fetched(at: str, array: Any, call: Call) -> tuple[str, Array]:
         raise TypeError(f"{at} is None")
     fetched = np.asarray(array)
     if fetched.dtype.kind in "OSUMm":
-        raise TypeError(f"{at} has dtype {fetched.dtype}, which is none of the case format's")
+        raise TypeError(f"{at} has dtype {fetched.dtype}, which the case format does not have")
     name = wire.name_of(fetched.dtype)
-    if call.training is not None:  # kernels and losses have the dtype in which they were kept
+    if call.training is not None:  # kernels and losses keep the dtype of the training loop
         return name, fetched
-    # `gradient.input` has the dtype of `input`, as `second.input` has; `output` and `inference` that of the output.
+    # `gradient.input` and `second.input` have the dtype of `input`; `output` and `inference` have the output dtype.
     kind, _, name_of_array = at.partition(".")
     wanted = call.dtype_of(name_of_array) if kind in ("gradient", "second") else call.dtype.output or ""
-    # Without ml_dtypes a narrow float is held as raw bits, and only its name tells.
+    # Without ml_dtypes a narrow float is stored as raw bits, so that NumPy's dtype does not identify it.
     held_as_bits = wanted in NARROW and name == wire.name_of(numpy_type(wanted))
     return (wanted if held_as_bits else name), fetched
 
@@ -402,11 +402,11 @@ _FRAME = re.compile(r'^ *File ".*", line \d+.*\n+', re.MULTILINE)
 
 
 def said(error: BaseException) -> str:
-    """Return an error's type and text, at most 2,000 characters, also where its `__str__` raises."""
+    """Return the type and the text of an error, at most 2,000 characters; its `__str__` may raise."""
     name = type(error).__name__
     try:
         text = str(error)
     except Exception:
-        return f"{name}: (its text cannot be had)"
-    # Frames that a framework writes into its message name files of this machine, and say nothing of the call.
+        return f"{name}: (its text is not available)"
+    # Remove stack frames from the message: they name files of this machine and do not describe the call.
     return _FRAME.sub("", f"{name}: {text}")[:2000]
