@@ -1,4 +1,4 @@
-"""A selection of cases becomes a record: cases are sent to targets, judged, resumed and compared across releases."""
+"""Running a selection of cases on targets: run, judge, record, resume, and compare releases."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """
-Cases on a backend in this very process, without a worker: for what is known to neither hang nor die.
+Running cases on a backend in this process, without a worker: only for backends that neither hang nor crash.
 
-The calls are packed, made and judged as in a run; only the smoke call and the ledger are left out.
+The calls are packed, made and judged as in a run, without the smoke call and without a ledger.
 """
 
 from __future__ import annotations
@@ -11,42 +11,41 @@ from typing import Any
 
 from ..core import Observation, Verdict, backend_attribute, from_message
 from ..records import Ledger, TargetInfo
-from ..workers import CallMarks, Plan, wire
-from ..workers import TargetCaller as Workbench
+from ..workers import CallMarks, Plan, TargetCaller, wire
 from .target_judge import TargetJudge
 
 
 def verdicts(plan: Plan, target: str, backend: Any, marks: CallMarks | None = None) -> Iterator[Verdict]:
     """
-    Yield the verdicts on a backend, each as soon as what it rests on has been seen; a caller may stop at any.
+    Yield the verdicts on a backend, each as soon as it is known; the caller may stop early.
 
-    `marks` is told of each call that is begun, by its number in the plan.
+    `marks` receives the number, in the plan, of each call that begins.
     """
-    given: list[Verdict] = []
-    bench = TargetJudge(plan, target, given.append)
-    said = {name: backend_attribute(backend, name) for name in ("result_dtypes", "precision")}
-    bench.begin(TargetInfo(name=target, **said), Ledger())
+    pending: list[Verdict] = []
+    judge = TargetJudge(plan, target, pending.append)
+    attributes = {name: backend_attribute(backend, name) for name in ("result_dtypes", "precision")}
+    judge.begin(TargetInfo(name=target, **attributes), Ledger())
     header = {"audit": False, "device": "cpu", "follow_ups": plan.follow_ups}
-    work = Workbench(backend, header, marks or _Unmarked())
+    caller = TargetCaller(backend, header, marks or _NoMarks())
     for number, packed in enumerate(plan.calls):
-        bench.see(number, _observed(work, packed))
-        yield from given
-        given.clear()
-    bench.finish()
-    yield from given
+        judge.see(number, _observed(caller, packed))
+        yield from pending
+        pending.clear()
+    judge.finish()
+    yield from pending
 
 
-def _observed(work: Workbench, packed: bytes) -> Observation:
+def _observed(caller: TargetCaller, packed: bytes) -> Observation:
     end = packed.find(b"\n")
     number, form = wire.unpack_call(packed[:end])
-    answer, _ = work.answer(number, form, packed, end + 1)
+    answer, _ = caller.answer(number, form, packed, end + 1)
     line, _, payload = answer.partition(b"\n")
     message, _ = wire.unpack(line)
     return from_message(message, wire.arrays_of(message, payload, 0))
 
 
-class _Unmarked:
-    """Takes no notes of progress: nobody watches this process."""
+class _NoMarks:
+    """Discards the marks of calls: no parent process reads them."""
 
     def mark(self, case: int, phase: int, words: str = "") -> None:
         """Do nothing."""

@@ -1,4 +1,4 @@
-"""A run as a person asks for it: which cases, shown while it goes, written down, and what there is to say at the end."""
+"""A run as the user requests it: selection of cases, progress display, record, and notes at the end."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from ..workers import Adapter, machine
 from . import resumption
 from .runner import Listener, Run, Runner
 
-#: Shows a run while it goes: given the names of the targets, the number of cases and the verdicts of an earlier run, it
-#: returns a context that yields a function to call with each target, verdict and timing.
+#: Displays the progress of a run. It receives the names of the targets, the number of cases and the verdicts of an
+#: earlier run. It returns a context that yields a function, which is called with each target, verdict and timing.
 Progress: TypeAlias = Callable[[Sequence[str], int, Iterable[Verdict]], AbstractContextManager[Listener]]
 
-#: What is to be done about a record that cannot be written to any more.
-_GO_ON = "what was judged is in it: `run --resume` goes on"
+#: The hint if a record can no longer be written.
+_RESUME_HINT = "the record holds the verdicts so far: continue with `run --resume`"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Outcome:
-    """A finished run, its record, notes for the user, and where our own faults were raised."""
+    """A finished run, its record, notes for the user, and tracebacks of faults of the suite or an adapter."""
 
     run: Run
     record: Record
@@ -41,28 +41,29 @@ class Outcome:
 
 
 def core_count() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def corpus(what: Sequence[str], sweeps: Any, *, mutators: bool = False) -> Corpus:
     """
-    Return the cases that paths and id patterns name: of the files, else of the shipped corpus.
+    Return the cases of the files named in `what`, else of the shipped corpus, that match the id patterns in `what`.
 
-    `mutators` adds what they make of the literal cases, before the patterns choose.
+    `mutators` adds the mutated copies of the literal cases before the patterns are applied.
 
     Raises:
-        Invalid: if a file is wrong or missing, or a pattern fits no case.
+        Invalid: if a file is invalid or missing, or a pattern matches no case.
 
     """
-    paths = [Path(word) for word in what if _is_path(word)]
-    patterns = [word for word in what if not _is_path(word)]
+    paths = [Path(name) for name in what if _is_path(name)]
+    patterns = [name for name in what if not _is_path(name)]
     loaded = load(paths or None, sweeps=sweeps)
     if not loaded.cases:
-        said = ", ".join(map(str, paths)) or "cases"
-        without = ", sweeps left out" if sweeps == "none" else ""
-        hint = "a YAML file with cases, or a folder of them" + ("; --sweeps quick takes sweeps" if without else "")
-        raise Invalid(Problem(path=said, message=f"no case here{without}", hint=hint))
+        names = ", ".join(map(str, paths)) or "cases"
+        without = " without sweeps" if sweeps == "none" else ""
+        hint = "name a YAML file with cases, or a folder of such files"
+        hint += "; --sweeps quick adds sweeps" if without else ""
+        raise Invalid(Problem(path=names, message=f"no case here{without}", hint=hint))
     if mutators:
         from ..corpus import with_mutators
 
@@ -70,42 +71,42 @@ def corpus(what: Sequence[str], sweeps: Any, *, mutators: bool = False) -> Corpu
     return loaded.select(patterns)
 
 
-def _is_path(word: str) -> bool:
-    return word.endswith((".yaml", ".yml")) or os.sep in word or Path(word).exists()
+def _is_path(name: str) -> bool:
+    return name.endswith((".yaml", ".yml")) or os.sep in name or Path(name).exists()
 
 
 def choose(
     loaded: Corpus, *, ops: Sequence[str] = (), dtypes: Sequence[str] = (), profile: str | None = None
 ) -> Corpus:
     """
-    Return the cases with one of the operations, input dtypes and the clauses of a profile.
+    Return the cases that have one of the operations, one of the input dtypes and a clause of the profile.
 
-    Those that are superseded are left out, unless only such are asked for.
+    An empty filter admits all cases. Superseded cases are omitted, unless no others remain.
 
     Raises:
-        Invalid: if there is no such operation, dtype or profile, or nothing is left.
+        Invalid: if an operation, dtype or profile does not exist, or no case remains.
 
     """
-    _check_words("--ops", ops, OPS)
-    _check_words("--dtypes", dtypes, DTYPES)
+    _check_names("--ops", ops, OPS)
+    _check_names("--dtypes", dtypes, DTYPES)
     clauses = _profile_clauses(loaded, profile)
     chosen = tuple(
         case
         for case in loaded.cases
-        if (not clauses or any(matches_pattern(each, clause) for each in clauses for clause in case.clauses))
+        if (not clauses or any(matches_pattern(pattern, clause) for pattern in clauses for clause in case.clauses))
         and (not ops or (case.call.op in ops))
         and (not dtypes or (case.call.dtype.input in dtypes))
     )
     if not chosen:
-        raise Invalid(Problem(path="cases", message="none is left", hint="widen --ops, --dtypes or --profile"))
+        raise Invalid(Problem(path="cases", message="no case remains", hint="widen --ops, --dtypes or --profile"))
     return replace(loaded, cases=tuple(case for case in chosen if not case.superseded_by) or chosen)
 
 
-def _check_words(option: str, words: Sequence[str], known: Iterable[str]) -> None:
-    for word in words:
-        if word not in known:
-            hint = suggestion(word, known) or f"known: {', '.join(known)}"
-            raise Invalid(Problem(path=option, message=f"unknown {word!r}", hint=hint))
+def _check_names(option: str, names: Sequence[str], known: Iterable[str]) -> None:
+    for name in names:
+        if name not in known:
+            hint = suggestion(name, known) or f"known: {', '.join(known)}"
+            raise Invalid(Problem(path=option, message=f"unknown {name!r}", hint=hint))
 
 
 def _profile_clauses(loaded: Corpus, profile: str | None) -> Sequence[str]:
@@ -122,7 +123,7 @@ def chosen(selection: Selection) -> Corpus:
     Return the cases of a selection.
 
     Raises:
-        Invalid: if a file is wrong or missing, something named is not there, or nothing is left.
+        Invalid: if a file is invalid or missing, a name in the selection does not exist, or no case remains.
 
     """
     loaded = corpus(selection.what, selection.sweeps, mutators=selection.mutators)
@@ -132,38 +133,38 @@ def chosen(selection: Selection) -> Corpus:
 
 def failures(text: str | None, profile: str | None) -> Sequence[str]:
     """
-    Return what a run fails on: what it is told, such as `silent,loud`, else everything unexpected.
+    Return the failures that make a run exit with 1: those of `text`, such as `silent,loud`, else the defaults.
 
-    Under a profile also what cannot be said, for a target under it must be able to say every case.
+    The defaults are all severities, and under a profile also `unsupported`: a target must support all its cases.
 
     Raises:
-        Invalid: if a run cannot fail on it.
+        Invalid: if `text` has a name that is not in `FAILURES`.
 
     """
     if text is None:
         return (*SEVERITIES, "unsupported") if profile else SEVERITIES
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    _check_words("--fail-on", words, FAILURES)
-    return words
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    _check_names("--fail-on", names, FAILURES)
+    return names
 
 
 def ledger(files: Sequence[str], *, shipped: bool) -> tuple[Ledger, Mapping[str, Any]]:
     """
-    Return the ledger of the user's files, behind the shipped one where it is taken, and what a record's header says.
+    Return the ledger of the shipped files, if `shipped`, and then the user's files; and its description in a record.
 
     Raises:
-        Invalid: with everything wrong in all files.
+        Invalid: lists all problems of all files.
 
     """
     paths = [*(ledger_files.shipped() if shipped else ()), *map(Path, files)]
-    read = ledger_files.load(paths)
+    entries = ledger_files.load(paths)
     digest = hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in paths)).hexdigest()
-    return read, {"shipped": shipped, "files": list(files), "digest": f"sha256:{digest}"}
+    return entries, {"shipped": shipped, "files": list(files), "digest": f"sha256:{digest}"}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Invocation:
-    """What is run: which cases of which selection, on which targets, how, and against which ledger, as records say it."""
+    """One run: cases, targets, runner, and the descriptions of selection and ledger for the record."""
 
     selection: Selection
     cases: Corpus
@@ -171,12 +172,12 @@ class Invocation:
     runner: Runner
     ledger: Mapping[str, Any] = field(default_factory=dict)
     fail_on: Sequence[str] = SEVERITIES
-    #: Whether calls that no cause explains are probed.
+    #: Whether calls whose wrong outputs no cause explains are probed.
     has_tap_audit: bool = True
 
     @property
     def header(self) -> dict[str, Any]:
-        """The header of its record."""
+        """The header of the record."""
         return {
             "suite": {"version": __version__, "spec": versions.current(), "corpus": self.cases.digest},
             "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -196,12 +197,12 @@ class Invocation:
         self, progress: Progress, stack: ExitStack, path: Path | None, earlier: Record | None = None
     ) -> Outcome:
         """
-        Run, showing it by `progress` and writing the record to `path` as it goes.
+        Run the cases; display them by `progress` and write the record to `path` during the run.
 
-        `earlier` is what `path` holds, where that is to be gone on with: then only the rest is run.
+        `earlier` is the content of `path` if that run is to be resumed: only the missing cases are run.
 
         Raises:
-            Invalid: if the record cannot be written, or was begun otherwise.
+            Invalid: if the record cannot be written, or was started with other options, versions or machine.
 
         """
         header = self.header if earlier is None else earlier.header
@@ -209,31 +210,31 @@ class Invocation:
             assert path is not None
             resumption.check(path, earlier.header, self.header)
         if earlier is not None and earlier.is_complete:
-            made = self.runner.run(self.cases.cases, self.adapters, earlier=earlier)
-            return self._outcome(header, made, audits=earlier.tap_audits)
+            finished = self.runner.run(self.cases.cases, self.adapters, earlier=earlier)
+            return self._outcome(header, finished, audits=earlier.tap_audits)
         writer = stack.enter_context(_writing(path, header, earlier)) if path is not None else None
-        given = () if earlier is None else earlier.verdicts
-        show = stack.enter_context(progress(header["targets"], len(self.cases.cases), given))
+        known = () if earlier is None else earlier.verdicts
+        show = stack.enter_context(progress(header["targets"], len(self.cases.cases), known))
         tell = show if writer is None else _both(writer, show, path)
-        made = self.runner.run(self.cases.cases, self.adapters, tell, earlier)
-        outcome = self._outcome(header, made)
+        finished = self.runner.run(self.cases.cases, self.adapters, tell, earlier)
+        outcome = self._outcome(header, finished)
         if writer is not None:
-            with writing(path, _GO_ON):
+            with writing(path, _RESUME_HINT):
                 for group in outcome.record.groups:
                     writer.group(group)
-                for found in outcome.record.attributions:
-                    writer.attribution(found)
+                for attribution in outcome.record.attributions:
+                    writer.attribution(attribution)
                 for audit in outcome.record.tap_audits:
                     writer.tap_audit(audit)
-                writer.summary(verdict_counts(made.verdicts))
+                writer.summary(verdict_counts(finished.verdicts))
         stack.close()
         return outcome
 
-    def _outcome(self, header: Mapping[str, Any], made: Run, audits: Sequence[TapAudit] | None = None) -> Outcome:
+    def _outcome(self, header: Mapping[str, Any], finished: Run, audits: Sequence[TapAudit] | None = None) -> Outcome:
         record = Record(
             header=header,
-            targets=[target.info for target in made.targets],
-            verdicts=list(made.verdicts),
+            targets=[target.info for target in finished.targets],
+            verdicts=list(finished.verdicts),
             is_complete=True,
         )
         cases = {case.id: case for case in self.cases.cases}
@@ -241,7 +242,7 @@ class Invocation:
         if audits is None and self.has_tap_audit:
             audits = tap_audits.audits(record, cases, self.adapters, self.runner.terms, self.runner.jobs)
         record = replace(record, tap_audits=audits or ())
-        return Outcome(run=made, record=record, notes=_notes(made), tracebacks=_tracebacks(made))
+        return Outcome(run=finished, record=record, notes=_notes(finished), tracebacks=_tracebacks(finished))
 
 
 @contextmanager
@@ -251,10 +252,10 @@ def _writing(path: Path, header: Mapping[str, Any], earlier: Record | None) -> I
         with writing(path):
             writer = Writer(file, header) if earlier is None else Writer(file, targets=earlier.targets)
         yield writer
-        with writing(path, _GO_ON):
+        with writing(path, _RESUME_HINT):
             file.close()
     finally:
-        # What could not be written was said already; a file that is closed tries it once more.
+        # A write error was reported already; closing the file tries the write again.
         with suppress(OSError):
             file.close()
 
@@ -263,41 +264,41 @@ def _opened(path: Path, *, is_new: bool) -> IO[str]:
     if not is_new:
         return resumption.opened(path)
     with writing(path):
-        # Line by line, so that a run that is killed leaves what it has judged.
+        # Line buffering: a run that is killed leaves the verdicts so far.
         return path.open("w", encoding="utf-8", buffering=1)
 
 
 def _both(writer: Writer, show: Listener, path: Path | None) -> Listener:
-    def tell(said: TargetInfo | Verdict | Timing) -> None:
-        with writing(path, _GO_ON):
-            if isinstance(said, Verdict):
-                writer.verdict(said)
-            elif isinstance(said, Timing):
-                writer.timing(said)
+    def tell(event: TargetInfo | Verdict | Timing) -> None:
+        with writing(path, _RESUME_HINT):
+            if isinstance(event, Verdict):
+                writer.verdict(event)
+            elif isinstance(event, Timing):
+                writer.timing(event)
             else:
-                writer.target(said)
-        show(said)
+                writer.target(event)
+        show(event)
 
     return tell
 
 
-def _notes(made: Run) -> list[str]:
-    stale = [entry for target in made.targets for entry in target.stale]
+def _notes(finished: Run) -> list[str]:
+    stale = [entry for target in finished.targets for entry in target.stale]
     notes = [
-        f"stale: nothing that was run bears out the ledger's entry {entry.id} ({entry.path}:{entry.line})"
+        f"stale: no verdict of this run matches the ledger entry {entry.id} ({entry.path}:{entry.line})"
         for entry in stale
     ]
     untrue = [
-        f"audit: {target.info.name}: {count} × computed rightly in spite of the limit: {reason}"
-        for target in made.targets
+        f"audit: {target.info.name}: {count} × correct despite the limit: {reason}"
+        for target in finished.targets
         for reason, count in target.untrue.items()
     ]
     return [*dict.fromkeys(notes), *untrue]
 
 
-def _tracebacks(made: Run) -> list[str]:
-    """Return each traceback once, with the first target or case that it is of."""
-    raised = [(target.traceback, target.info.name) for target in made.targets]
-    raised += [(verdict.traceback, f"{verdict.target}: {verdict.case}") for verdict in made.verdicts]
+def _tracebacks(finished: Run) -> list[str]:
+    """Return each distinct traceback once, preceded by the first target or case that raised it."""
+    raised = [(target.traceback, target.info.name) for target in finished.targets]
+    raised += [(verdict.traceback, f"{verdict.target}: {verdict.case}") for verdict in finished.verdicts]
     first = {traceback: where for traceback, where in reversed(raised) if traceback}
     return [f"{where}: {traceback}" for traceback, where in reversed(first.items())]

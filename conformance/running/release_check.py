@@ -1,4 +1,4 @@
-"""A release that might be installed, held against the one that is: the same targets in two environments."""
+"""Comparison of two releases of a framework: the same targets run the same cases in two environments."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Printer = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """One of the two: its targets, each in an environment, and the versions of everything there."""
+    """One side of the comparison: its targets, and the environments in which they run."""
 
     adapters: Sequence[Adapter]
     environments: Sequence[Environment]
@@ -31,44 +31,46 @@ class Side:
 
 def requirement(text: str) -> Requirement:
     """
-    Return what a person asked for: a package, with or without `==VERSION`.
+    Parse a release that the user named: a package, with or without `==VERSION`.
 
     Raises:
-        Invalid: if it is anything else.
+        Invalid: if the text is anything else.
 
     """
-    hint = "a release is written torch==2.13.0, the newest one torch"
+    hint = "write torch==2.13.0, or torch for the newest release"
     try:
-        found = Requirement(text)
+        parsed = Requirement(text)
     except InvalidRequirement as error:
         raise Invalid(Problem(path=text, message="not a requirement", hint=hint)) from error
-    specifiers = list(found.specifier)
-    if found.url or found.marker or [each.operator for each in specifiers] not in ([], ["=="]):
+    operators = [specifier.operator for specifier in parsed.specifier]
+    if parsed.url or parsed.marker or operators not in ([], ["=="]):
         raise Invalid(Problem(path=text, message="not one release", hint=hint))
-    found.name = canonicalize_name(found.name)
-    return found
+    parsed.name = canonicalize_name(parsed.name)
+    return parsed
 
 
 def affected_targets(package: str, names: Sequence[str]) -> list[Adapter]:
     """
-    Return the targets to run for a package: those named, else the default ones of which it is the framework.
+    Return the targets to run for a package: those named, else the default targets of this framework.
 
     Raises:
-        Invalid: if there is none, or a named one does without the package.
+        Invalid: if the package is the framework of no target, or a named target does not need the package.
 
     """
     if not names:
-        found = [targets.resolve(name) for name in targets.DEFAULTS if _framework(name) == package]
-        found = [each for each in found if not set(targets.missing(each.target.name)) - {package}]
-        if not found:
-            hint = f"known are {', '.join(dict.fromkeys(_framework(name) for name in targets.DEFAULTS))}; or name -b"
+        adapters = [targets.resolve(name) for name in targets.DEFAULTS if _framework(name) == package]
+        adapters = [adapter for adapter in adapters if not set(targets.missing(adapter.target.name)) - {package}]
+        if not adapters:
+            known = ", ".join(dict.fromkeys(_framework(name) for name in targets.DEFAULTS))
+            hint = f"known frameworks: {known}; or name a target with -b"
             raise Invalid(Problem(path=package, message="no target has this framework", hint=hint))
-        return found
-    found = [targets.resolve(name) for name in dict.fromkeys(names)]
-    for each in found:
-        if each.release or each.is_foreign or each.command or package not in targets.needed(each.target.name):
-            raise Invalid(Problem(path=str(each), message=f"not a target that needs {package}"))
-    return found
+        return adapters
+    adapters = [targets.resolve(name) for name in dict.fromkeys(names)]
+    for adapter in adapters:
+        is_own = not (adapter.release or adapter.is_foreign or adapter.command)
+        if not is_own or package not in targets.needed(adapter.target.name):
+            raise Invalid(Problem(path=str(adapter), message=f"not a target that needs {package}"))
+    return adapters
 
 
 def _framework(name: str) -> str:
@@ -77,10 +79,10 @@ def _framework(name: str) -> str:
 
 def side(adapters: Iterable[Adapter], wanted: Requirement | None, pip: Sequence[str], tell: Printer) -> Side:
     """
-    Return targets in environments that have a release, or in this one without a `wanted` one.
+    Return the targets in environments with the `wanted` release; if it is None, in the environment of this process.
 
     Raises:
-        Invalid: if an environment cannot be made.
+        Invalid: if an environment cannot be created.
 
     """
     if wanted is None:
@@ -92,26 +94,26 @@ def side(adapters: Iterable[Adapter], wanted: Requirement | None, pip: Sequence[
 
 def at(adapters: Iterable[Adapter], place: Path) -> Side:
     """
-    Return targets in an environment that exists.
+    Return the targets in an existing environment.
 
     Raises:
-        Invalid: if there is none.
+        Invalid: if `place` has no environment.
 
     """
-    found = environments.existing(place)
-    named = [replace(adapter, release=f"={place}", python=str(found.python)) for adapter in adapters]
-    return Side(adapters=named, environments=[found])
+    environment = environments.existing(place)
+    named = [replace(adapter, release=f"={place}", python=str(environment.python)) for adapter in adapters]
+    return Side(adapters=named, environments=[environment])
 
 
 def placed(adapters: Sequence[Adapter], pip: Sequence[str], tell: Printer) -> list[Adapter]:
     """
-    Return targets with the interpreters of the releases or environments that they ask for.
+    Return the targets, each with the interpreter of the release or environment in its name.
 
     Raises:
-        Invalid: if an environment is not there or cannot be made.
+        Invalid: if an environment does not exist or cannot be created.
 
     """
-    return [_placed([each], pip, tell).adapters[0] if each.release else each for each in adapters]
+    return [_placed([adapter], pip, tell).adapters[0] if adapter.release else adapter for adapter in adapters]
 
 
 def _release(adapter: Adapter, package: str, version: str) -> str:
@@ -119,18 +121,18 @@ def _release(adapter: Adapter, package: str, version: str) -> str:
 
 
 def _placed(adapters: Sequence[Adapter], pip: Sequence[str], tell: Printer) -> Side:
-    found: dict[tuple[str, ...], Environment] = {}
+    by_requirements: dict[tuple[str, ...], Environment] = {}
     ready: list[Adapter] = []
     for adapter in adapters:
-        asked = _asked(adapter)
-        if asked not in found:
-            found[asked] = _environment(adapter, asked, pip, tell)
-        ready.append(replace(adapter, python=str(found[asked].python)))
-    return Side(adapters=ready, environments=list(found.values()))
+        requirements = _requirements(adapter)
+        if requirements not in by_requirements:
+            by_requirements[requirements] = _environment(adapter, requirements, pip, tell)
+        ready.append(replace(adapter, python=str(by_requirements[requirements].python)))
+    return Side(adapters=ready, environments=list(by_requirements.values()))
 
 
-def _asked(adapter: Adapter) -> tuple[str, ...]:
-    """Return the requirements of a target with its release, or nothing where it names an environment."""
+def _requirements(adapter: Adapter) -> tuple[str, ...]:
+    """Return the requirements of a target with a release, the release first; empty if it names an environment."""
     needed = targets.needed(adapter.target.name)
     text = adapter.release.removeprefix("=")
     if text.startswith("="):
@@ -141,15 +143,15 @@ def _asked(adapter: Adapter) -> tuple[str, ...]:
     return ()
 
 
-def _environment(adapter: Adapter, asked: Sequence[str], pip: Sequence[str], tell: Printer) -> Environment:
-    if not asked:
+def _environment(adapter: Adapter, requirements: Sequence[str], pip: Sequence[str], tell: Printer) -> Environment:
+    if not requirements:
         return environments.existing(Path(adapter.release.removeprefix("=")))
-    wanted = requirement(asked[0])
-    tell(f"{wanted}: an environment with it, which takes minutes the first time")
-    made = environments.made([str(wanted), *asked[1:]], [*asked[1:], "numpy"], pip)
-    if made.seconds:
-        tell(f"{wanted}: made in {made.seconds:.0f} s, kept in {made.python.parents[1]}")
-    return made
+    release, others = requirement(requirements[0]), requirements[1:]
+    tell(f"{release}: preparing its environment, which takes minutes the first time")
+    environment = environments.made([str(release), *others], [*others, "numpy"], pip)
+    if environment.seconds:
+        tell(f"{release}: environment created in {environment.seconds:.0f} s, kept in {environment.python.parents[1]}")
+    return environment
 
 
 def run(
@@ -162,10 +164,10 @@ def run(
     path: Path | None,
 ) -> Record:
     """
-    Return the record of a run of both sides, shown by `progress` and written to `path` as it goes.
+    Run the cases on both sides; display them by `progress`, write the record to `path` and return it.
 
     Raises:
-        Invalid: if they are the same, or a target cannot run.
+        Invalid: if both sides are the same release, or a target cannot run.
 
     """
     adapters = [*before.adapters, *after.adapters]
@@ -173,22 +175,22 @@ def run(
         raise Invalid(Problem(path=str(adapters[0]), message="both sides are the same release"))
     ledger, about = invocation.ledger((), shipped=True)
     runner = Runner(ledger=ledger, jobs=jobs or invocation.core_count())
-    begun = invocation.Invocation(selection=selection, cases=cases, adapters=adapters, runner=runner, ledger=about)
+    planned = invocation.Invocation(selection=selection, cases=cases, adapters=adapters, runner=runner, ledger=about)
     with ExitStack() as stack:
-        made = begun.perform(progress, stack, path)
-    for info in made.record.targets:
+        outcome = planned.perform(progress, stack, path)
+    for info in outcome.record.targets:
         if info.failed is not None:
             raise Invalid(Problem(path=info.name, message=f"could not run: {info.failed}"))
-    return made.record
+    return outcome.record
 
 
 def compared(record: Record, before: Side, after: Side, cases: Mapping[str, Case]) -> Comparison:
-    """Return what changed between the sides of a run, with the packages that are not the same."""
-    found = comparison.compared(_of(record, before), _of(record, after), cases)
-    return replace(found, apart={**found.apart, **different(before, after)})
+    """Return the changes between the two sides of a run, with the packages whose versions differ."""
+    changes = comparison.compared(_part(record, before), _part(record, after), cases)
+    return replace(changes, apart={**changes.apart, **different(before, after)})
 
 
-def _of(record: Record, some: Side) -> Record:
+def _part(record: Record, some: Side) -> Record:
     names = [str(adapter) for adapter in some.adapters]
     return replace(
         record,
@@ -200,14 +202,14 @@ def _of(record: Record, some: Side) -> Record:
 
 
 def different(before: Side, after: Side) -> Mapping[str, tuple[str, str]]:
-    """Return the packages, and Python, that are there in other versions on the two sides."""
+    """Return the packages, and Python, whose versions differ: name -> (version before, version after)."""
     one, other = (_versions(some) for some in (before, after))
     return {name: (one[name], other[name]) for name in sorted(one) if one[name] != other.get(name, one[name])}
 
 
 def _versions(some: Side) -> dict[str, str]:
-    found: dict[str, list[str]] = {}
-    for each in some.environments:
-        for name, version in each.versions.items():
-            found.setdefault(name, []).append(version)
-    return {name: " / ".join(dict.fromkeys(versions)) for name, versions in found.items()}
+    by_name: dict[str, list[str]] = {}
+    for environment in some.environments:
+        for name, version in environment.versions.items():
+            by_name.setdefault(name, []).append(version)
+    return {name: " / ".join(dict.fromkeys(versions)) for name, versions in by_name.items()}

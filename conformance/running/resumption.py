@@ -1,4 +1,4 @@
-"""A record that was cut short, gone on with as it was begun."""
+"""Resuming an interrupted run from its record, with the options it was started with."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from ..core import SEVERITIES, Invalid, Problem, writing
 from ..records import Record, parsed_line, read_record
 from ..workers import named_targets
 
-#: What a header must say, for a run to be gone on with.
+#: The header entries that resuming needs.
 _NEEDED = ("targets", "selection", "terms", "ledger")
 
-#: The parameters of `run` that a record fixes.
+#: The parameters of `run` whose values a record fixes.
 KEPT = (
     *("what", "sweeps", "mutators", "profile", "shard", "ops", "dtypes", "audit", "precision", "preload", "backends"),
     *("every", "ledgers", "no_known", "fail_on"),
 )
-#: What messages call the parameters of the command line that have another name there.
+#: Command-line names, for messages, of parameters whose option is not `--` and the name of the parameter.
 _OPTIONS = {
     "what": "[PATH|ID-PATTERN]...",
     "backends": "--backend",
@@ -31,24 +31,24 @@ _OPTIONS = {
 
 def begun(path: Path) -> Record:
     """
-    Read a record that is to be gone on with.
+    Read the record of a run that is to be resumed.
 
     Raises:
-        Invalid: if it is none, or does not say what it is to hold.
+        Invalid: if the file is no record, or its header lacks the options of the run.
 
     """
     record = read_record(path)
     if lacking := [name for name in _NEEDED if name not in record.header]:
-        raise Invalid(_unlike(path, f"its header does not say {', '.join(lacking)}"))
+        raise Invalid(_unlike(path, f"its header lacks {', '.join(lacking)}"))
     return record
 
 
 def agreed(path: Path, header: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return what a run was begun with, by the names of the command line's parameters; what is `given` must say the same.
+    Return the options that a run was started with, by parameter name; the options in `given` must be equal to them.
 
     Raises:
-        Invalid: if it does not.
+        Invalid: if an option differs.
 
     """
     ledger = header["ledger"]
@@ -62,53 +62,52 @@ def agreed(path: Path, header: Mapping[str, Any], given: Mapping[str, Any]) -> d
         "fail_on": list(header.get("fail_on", SEVERITIES)),
         "every": False,
     }
-    wanted = dict(given)
-    if wanted.keys() & {"backends", "every"}:
-        adapters = named_targets(wanted.get("backends", ()), every=wanted.pop("every", False))
-        wanted["backends"] = [str(adapter) for adapter in adapters]
-    for name, value in wanted.items():
+    stated = dict(given)
+    if stated.keys() & {"backends", "every"}:
+        adapters = named_targets(stated.get("backends", ()), every=stated.pop("every", False))
+        stated["backends"] = [str(adapter) for adapter in adapters]
+    for name, value in stated.items():
         if value != kept[name]:
-            raise Invalid(
-                _unlike(path, f"{_OPTIONS.get(name, f'--{name}')} is {_said(value)}, and was {_said(kept[name])}")
-            )
+            option = _OPTIONS.get(name, f"--{name}")
+            raise Invalid(_unlike(path, f"{option} is {_shown(value)} now and was {_shown(kept[name])}"))
     return kept
 
 
 def check(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """
-    Hold the header of a record against the one that its run would have now.
+    Compare the header of a record with the header that the run would have now.
 
     Raises:
-        Invalid: at the first thing that is not as it was.
+        Invalid: at the first difference in suite, platform or ledger.
 
     """
     for part in ("suite", "platform", "ledger"):
         for name in {**before[part], **now[part]}:
-            was, found = before[part].get(name), now[part].get(name)
-            if was != found:
-                raise Invalid(_unlike(path, f"{part}.{name} is {_said(found)}, and was {_said(was)}"))
+            was, value = before[part].get(name), now[part].get(name)
+            if was != value:
+                raise Invalid(_unlike(path, f"{part}.{name} is {_shown(value)} now and was {_shown(was)}"))
 
 
 def opened(path: Path) -> IO[str]:
     """
-    Open a record to be gone on with, behind its last whole line; what was cut short is cut off.
+    Open a record for appending; first remove a truncated last line, and all lines from the first group on.
 
-    So are groups of failing calls, which are found when all is known.
+    The finished run computes groups, and what follows them, again.
 
     Raises:
-        Invalid: if it cannot be written to.
+        Invalid: if the file cannot be written.
 
     """
     with writing(path):
         with path.open("r+b") as file:
-            is_ended = _cut(file)
+            is_ended = _truncate(file)
             file.seek(0, os.SEEK_END)
             file.write(b"" if is_ended else b"\n")
         return path.open("a", encoding="utf-8", buffering=1)
 
 
-def _cut(file: IO[bytes]) -> bool:
-    """Cut off what was cut short, and groups; return whether the last line that is left has its end."""
+def _truncate(file: IO[bytes]) -> bool:
+    """Remove the lines from the first group or truncated line on; return whether the last line ends with a newline."""
     begin, end, kept = 0, 0, b""
     for line in file:
         if line.startswith(b'{"group"') or not (line.endswith(b"\n") or parsed_line(line)):
@@ -121,10 +120,10 @@ def _cut(file: IO[bytes]) -> bool:
 
 
 def _unlike(path: Path, message: str) -> Problem:
-    return Problem(path=str(path), message=message, hint="a record is gone on with as it was begun")
+    return Problem(path=str(path), message=message, hint="resuming needs the options and versions of the start")
 
 
-def _said(value: Any) -> str:
+def _shown(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     return "not given" if value is None else str(value)

@@ -1,4 +1,4 @@
-"""What a run is asked for, by the names of the parameters of the command `run`."""
+"""The options of a run, named like the parameters of the command `run`."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from . import resumption
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
     """
-    Which cases are run, on which targets, how, against which ledgers, on what the run fails, and which files it writes.
+    The options of a run: cases, targets, terms of execution, ledgers, failure criteria, and output files.
 
-    `timeout` is in seconds, for one call. `jobs` is the number of targets at once, None for the number of cores.
-    `reports` maps the names of reports (`junit`, `markdown`, `html`, `badge`) to the files that are to be written.
+    `timeout` is the limit of one call in seconds. `jobs` is the number of targets that run in parallel, None for the
+    number of cores. `reports` maps the names of reports (`junit`, `markdown`, `html`, `badge`) to their files.
     """
 
     what: Sequence[str] = ()
@@ -38,7 +38,7 @@ class RunOptions:
     ledgers: Sequence[str] = ()
     no_known: bool = False
     fail_on: Sequence[str] = SEVERITIES
-    # What a run may change when it goes on with a record.
+    # A resumed run may change the options below.
     jobs: int | None = None
     timeout: float = 60.0
     tap_audit: bool = True
@@ -49,23 +49,23 @@ class RunOptions:
 
     @property
     def selection(self) -> Selection:
-        """The cases as a selection."""
-        return Selection(**{each.name: getattr(self, each.name) for each in fields(Selection)})
+        """The options that select cases."""
+        return Selection(**{option.name: getattr(self, option.name) for option in fields(Selection)})
 
     @property
     def terms(self) -> Terms:
-        """How workers make the calls."""
+        """The terms under which workers make the calls."""
         limits = Limits(timeout=self.timeout)
         return Terms(limits=limits, preload=tuple(self.preload), audit=self.audit, precision=self.precision)
 
     def resumed(self, earlier: Record, given: Collection[str]) -> RunOptions:
         """
-        Return the options with which the record `resume` was begun.
+        Return the options with which the run of the record `resume` was started.
 
-        `given` are the names of the parameters that the user stated. Those must agree with the record.
+        `given` are the names of the parameters that the user stated; their values must be equal to those of the record.
 
         Raises:
-            Invalid: if one does not agree.
+            Invalid: if a value differs.
 
         """
         assert self.resume is not None

@@ -1,7 +1,7 @@
 """
-Run cases on targets: from cases to verdicts.
+The runner: it runs cases on targets and returns the verdicts.
 
-The command line, the pytest plugin and everything else that runs cases call `run`.
+The command line and the pytest plugin both call `Runner.run`.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from ..records import Entry, Ledger, Record, TargetInfo, Timing
 from ..workers import BATCH_SIZE, Adapter, Plan, Terms, case_batches, make_plan
 from .target_session import TargetSession
 
-#: What a run tells while it goes: a target has started or failed, a verdict was given, some cases took so long.
+#: Called during a run with the description of each target that has started or failed, each verdict and each timing.
 Listener: TypeAlias = Callable[["TargetInfo | Verdict | Timing"], None]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TargetRun:
-    """Every verdict on one target."""
+    """The verdicts on one target, with its stale ledger entries."""
 
     info: TargetInfo
     verdicts: Sequence[Verdict]
@@ -34,29 +34,34 @@ class TargetRun:
 
     @property
     def has_executed(self) -> bool:
-        """Whether at least one case was made."""
+        """Whether the call of at least one case was made."""
         return any(verdict.verdict not in ("unsupported", "not-run") for verdict in self.verdicts)
 
     @property
     def untrue(self) -> Mapping[str, int]:
-        """Of an audit: limits in spite of which calls were computed rightly, and how many."""
-        return Counter(each.message for each in self.verdicts if each.verdict == "agree" and each.message)
+        """Under an audit: maps each declared limit that agreeing calls contradict to the number of these calls."""
+        return Counter(verdict.message for verdict in self.verdicts if verdict.verdict == "agree" and verdict.message)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Run:
-    """Every verdict of a run, target by target in the order asked for."""
+    """The results of a run, target by target in the requested order."""
 
     targets: Sequence[TargetRun]
 
     @property
     def verdicts(self) -> Iterator[Verdict]:
-        """Every verdict."""
+        """All verdicts, target by target."""
         for target in self.targets:
             yield from target.verdicts
 
     def exit_code(self, *, strict_known: bool = False, fail_on: Sequence[str] = SEVERITIES) -> int:
-        """Return 4 for a fault of ours, else 3 if a target could not or did not run, else 1 for a failure, else 0."""
+        """
+        Return the exit code of the run.
+
+        4: the suite or an adapter has a fault; else 3: a target could not run, or made no call; else 1: a verdict is
+        in `fail_on`, or, if `strict_known`, a ledger entry is stale or a verdict is `fixed`; else 0.
+        """
         verdicts = {verdict.verdict for verdict in self.verdicts}
         if "suite-error" in verdicts or any(target.info.is_fault for target in self.targets):
             return 4
@@ -69,7 +74,7 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Runner:
-    """How to run: on which terms, against which ledger, how many targets at once, at most how many cases in a batch."""
+    """Runs cases; `jobs` is the number of targets in parallel, `batch` the maximum number of cases in a batch."""
 
     terms: Terms = field(default_factory=Terms)
     ledger: Ledger = field(default_factory=Ledger)
@@ -84,67 +89,69 @@ class Runner:
         earlier: Record | None = None,
     ) -> Run:
         """
-        Return the verdicts on every case and target; what an `earlier` record holds of them is not run again.
+        Return the verdict on every case and target; verdicts in the record `earlier` are reused.
 
-        All targets go through one batch of cases before they come to the next but one, so that each case is built once
-        for all of them, and let go of when they are done with it.
+        Before a target starts batch n, all targets have finished batch n - 2. So each case is built once for all
+        targets, and its arrays are released when all targets have finished it.
         """
         tell = _one_at_a_time(tell)
-        courses = [TargetSession(self.terms, self.ledger, adapter, cases, tell, earlier) for adapter in adapters]
+        sessions = [TargetSession(self.terms, self.ledger, adapter, cases, tell, earlier) for adapter in adapters]
         with ThreadPoolExecutor(max_workers=self.jobs) as threads:
             try:
-                self._go(cases, courses, threads)
+                self._run_batches(cases, sessions, threads)
             except BaseException:
                 self.terms.stopped.set()
                 threads.shutdown(wait=False, cancel_futures=True)
                 raise
-        return Run(targets=[_finished(course) for course in courses])
+        return Run(targets=[_finished(session) for session in sessions])
 
-    def _go(self, cases: Sequence[Case], courses: Sequence[TargetSession], threads: ThreadPoolExecutor) -> None:
-        """Let every target go through every batch, whose plan is made while the batch before it is run."""
+    def _run_batches(
+        self, cases: Sequence[Case], sessions: Sequence[TargetSession], threads: ThreadPoolExecutor
+    ) -> None:
+        """Run every batch on every target; the plan of a batch is made while the batch before it runs."""
         device = threading.Lock()
-        owed = (at for at in range(len(cases)) if any(course.owes(at) for course in courses))
+        owed = (at for at in range(len(cases)) if any(session.owes(at) for session in sessions))
         before: Sequence[int] = ()
         running: Sequence[Future[None]] = ()
         for places in case_batches(cases, owed, self.batch):
             plan = make_plan([cases[at] for at in places])
             give_back()
-            begun = [
-                threads.submit(_serve, course, places, plan, device, running[at] if running else None)
-                for at, course in enumerate(courses)
+            submitted = [
+                threads.submit(_serve, session, places, plan, device, running[at] if running else None)
+                for at, session in enumerate(sessions)
             ]
             _wait(running)
             for at in before:
                 cases[at].release()
             give_back()
-            before, running = places, begun
+            before, running = places, submitted
         _wait(running)
 
 
 def _serve(
-    course: TargetSession, places: Sequence[int], plan: Plan, device: threading.Lock, before: Future[None] | None
+    session: TargetSession, places: Sequence[int], plan: Plan, device: threading.Lock, before: Future[None] | None
 ) -> None:
-    """Let a target go through a batch once it is through with the one before; the accelerator serves one at a time."""
+    """Run a batch on a target after its previous batch; only one target at a time uses the accelerator."""
     if before is not None:
         before.result()
-    with device if course.is_exclusive else nullcontext():
-        course.serve(places, plan)
+    with device if session.is_exclusive else nullcontext():
+        session.serve(places, plan)
 
 
 def _wait(running: Sequence[Future[None]]) -> None:
-    for each in as_completed(running):
-        each.result()
+    for future in as_completed(running):
+        future.result()
 
 
-def _finished(course: TargetSession) -> TargetRun:
-    return TargetRun(info=course.info, verdicts=course.verdicts, stale=course.stale, traceback=course.traceback)
+def _finished(session: TargetSession) -> TargetRun:
+    return TargetRun(info=session.info, verdicts=session.verdicts, stale=session.stale, traceback=session.traceback)
 
 
 def _one_at_a_time(tell: Listener) -> Listener:
     lock = threading.Lock()
 
-    def locked(said: TargetInfo | Verdict | Timing) -> None:
+    def locked(event: TargetInfo | Verdict | Timing) -> None:
         with lock:
-            tell(said)
+            tell(event)
 
     return locked

@@ -1,4 +1,4 @@
-"""Where the observations of one target become verdicts."""
+"""Judging the observations of one target."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ..judging import Context, Judgement, PooledResults, judge
 from ..records import Ledger, TargetInfo
 from ..workers import Plan
 
-#: What needs no call to be pasted: whoever computed rightly, or was not asked, has nothing to show.
+#: Verdicts that are stored without the text of the call: there is nothing to reproduce.
 WITHOUT_CALL = ("agree", "unsupported", "not-run")
 
 
 class TargetJudge:
     """
-    Judges what one target makes of a plan, each observation as soon as what it rests on has been seen.
+    Judges the observations of one target on a plan; a raised call waits for the observations of its twins.
 
-    `tell` hears each verdict. `policy` is what is asked of rounding; what statistics alone speak against is kept as
-    `doubted` until it is settled, unless it `may_doubt` nothing.
+    `tell` is called with each verdict. `policy` is the required precision. A disagreement that only statistics of
+    rounding errors indicate is kept as doubted until `settle`, unless `may_doubt` is false.
     """
 
     def __init__(
@@ -49,12 +49,12 @@ class TargetJudge:
         self._verdicts: dict[int, Verdict] = {}
 
     def begin(self, info: TargetInfo, ledger: Ledger) -> None:
-        """Take down what the target says of itself, and the entries of the ledger that speak of it."""
+        """Store the description of the target, and the ledger entries that apply to it."""
         self._info = info
         self._ledger = ledger
 
     def see(self, number: int, observation: Observation) -> None:
-        """Take an observation: judge it, or keep it until its twins have been seen, if the call was raised."""
+        """Judge an observation; if the call raised and the case allows refusals, wait for twins until `finish`."""
         if observation.outcome == SKIPPED:
             observation = Observation(outcome="suite-error", message="the worker skipped a call that is no follow-up")
         elif number in self._is_twin:
@@ -68,9 +68,9 @@ class TargetJudge:
 
     def finish(self, failed: str = "") -> Sequence[Verdict]:
         """
-        Judge what had to wait, and what was never made; return the verdicts in the order of the cases.
+        Judge the waiting observations and the calls that were not made; return the verdicts in the order of the cases.
 
-        `failed` is why the target could not run, where it could not.
+        `failed` is the reason why the target could not run, else empty.
         """
         for at, observation in self._waiting.items():
             self._judge(at, observation)
@@ -80,7 +80,7 @@ class TargetJudge:
         reason = f"the target could not run: {failed}" if failed else ""
         for at in range(len(self._plan.cases)):
             if at not in self._verdicts:
-                never = Observation(outcome="not-run", message=reason or "it was never made")
+                never = Observation(outcome="not-run", message=reason or "the call was not made")
                 self._judge(at, never)
         return [self._verdicts[at] for at in range(len(self._plan.cases))]
 
@@ -96,8 +96,8 @@ class TargetJudge:
             policy=self._policy,
         )
         judgement = judge(case.expectation, observation, context)
-        said = _diagnosis(case, observation, judgement) if self._diagnose else None
-        verdict = _verdict(case, self._info.name, observation, judgement, said)
+        diagnosis = _diagnosis(case, observation, judgement) if self._diagnose else None
+        verdict = _verdict(case, self._info.name, observation, judgement, diagnosis)
         if judgement.is_doubted and self._may_doubt:
             self._doubted[at] = verdict
         elif self._policy == "any" or not self._pools.take(at, case, verdict, observation):
@@ -108,12 +108,12 @@ class TargetJudge:
         self._tell(verdict)
 
     def doubted(self) -> Sequence[Case]:
-        """Return the cases that statistics alone speak against, to be seen on other numbers before that counts."""
+        """Return the cases that only statistics of rounding errors reject; they must be repeated with other numbers."""
         self._weigh()
         return [self._plan.cases[at] for at in self._doubted]
 
     def _weigh(self) -> None:
-        """Weigh the results of few outputs together, now that all are there."""
+        """Judge the pooled results of cases with few outputs, after all of them are observed."""
         for at, verdict, is_doubted in self._pools.weighed():
             if is_doubted and self._may_doubt:
                 self._doubted[at] = verdict
@@ -122,9 +122,9 @@ class TargetJudge:
 
     def settle(self, again: Sequence[Verdict]) -> None:
         """
-        Give the verdicts that were doubted, by those on the same cases with other numbers, in the same order.
+        Decide the doubted verdicts; `again` are the verdicts on the same cases with other numbers, in the same order.
 
-        A disagreement that is not seen again was chance.
+        A precision disagreement that does not recur counts as chance: the verdict of the repetition replaces it.
         """
         for (at, verdict), other in zip(self._doubted.items(), again, strict=True):
             is_seen = other.finding is not None and other.finding.kind == "precision"
@@ -132,7 +132,7 @@ class TargetJudge:
         self._doubted.clear()
 
 
-#: The kinds of disagreement over an output, or a gradient, that a cause may explain.
+#: The kinds of disagreement of an output, or a gradient, that are diagnosed.
 _EXPLAINED = ("layout", "shape", "dtype", "nonfinite", "values")
 
 
@@ -159,7 +159,7 @@ def _verdict(
         case=case.id,
         target=target,
         verdict=judgement.verdict,
-        # An agreement has nothing to say, but that an audit asked for what the adapter says cannot be said.
+        # The message of an agreement is empty, except under an audit: then it is the limit that the adapter declares.
         message=sys.intern(judgement.message or observation.limit) if is_plain else judgement.message,
         finding=judgement.finding,
         alternative=judgement.alternative,
@@ -168,7 +168,7 @@ def _verdict(
         phase=observation.phase,
         call="" if is_plain else observation.call,
         diagnosis=diagnosis,
-        # Many targets return the same bits, and many verdicts are kept.
+        # Interned, because many verdicts are kept and many targets return the same bits.
         output_sha256=None if output is None else sys.intern(hashlib.sha256(output.tobytes()).hexdigest()),
         seconds=observation.seconds,
         traceback=observation.traceback,

@@ -1,4 +1,4 @@
-"""The course of one target through a run: batch after batch, each with a worker of its own."""
+"""The session of one target in a run: it runs the batches of cases, each in a separate worker."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from .target_judge import TargetJudge
 
 class TargetSession:
     """
-    One target on its way; `tell` hears of it, of every verdict, and what time each batch took.
+    Runs batches of cases on one target and collects the verdicts.
 
-    What an `earlier` record holds of it is taken over and not told. A target that could not run is not started again.
+    `tell` is called with the description of the target, with every verdict and with the timing of each batch. The
+    verdicts of an `earlier` record are reused without calling `tell`. A target that could not run is not started again.
     """
 
     def __init__(
@@ -33,43 +34,43 @@ class TargetSession:
         self._adapter = adapter
         self._cases = cases
         self._tell = tell
-        #: What the target says of itself, with the seconds of all batches.
+        #: The description of the target, with the seconds of all batches.
         self.info = TargetInfo(name=str(adapter), device=adapter.target.device, release=adapter.release)
         self.traceback = ""
         self._before: TargetInfo | None = None
         self._verdicts: list[Verdict | None] = [None] * len(cases)
         self._ledger = Ledger()
         self._is_told = False
-        self._unproven: set[str] = set()
-        self._borne_out: set[str | None] = set()
+        self._unmatched: set[str] = set()
+        self._matched: set[str | None] = set()
         if earlier is not None:
-            self._take_over(earlier)
+            self._reuse(earlier)
 
-    def _take_over(self, earlier: Record) -> None:
+    def _reuse(self, earlier: Record) -> None:
         for info in earlier.targets:
             if info.name == self.info.name:
                 self._before = self.info = info
                 self._ledger = self._whole_ledger.of(info, machine.describe()["flags"])
-        given = {verdict.case: verdict for verdict in earlier.verdicts if verdict.target == self.info.name}
-        self._verdicts = [given.get(case.id) for case in self._cases]
-        self._hold_against_ledger(at for at, verdict in enumerate(self._verdicts) if verdict is not None)
+        known = {verdict.case: verdict for verdict in earlier.verdicts if verdict.target == self.info.name}
+        self._verdicts = [known.get(case.id) for case in self._cases]
+        self._note_entries(at for at, verdict in enumerate(self._verdicts) if verdict is not None)
 
     @property
     def is_exclusive(self) -> bool:
-        """Whether no other worker may use its device at the same time."""
+        """Whether no other worker may use the device of the target at the same time."""
         return self._adapter.is_exclusive
 
     def owes(self, at: int) -> bool:
-        """Say whether the case at a place has no verdict yet."""
+        """Return whether the case at position `at` has no verdict yet."""
         return self._verdicts[at] is None
 
     def serve(self, places: Sequence[int], plan: Plan) -> None:
         """
-        Give the cases at these places their verdicts; `plan` is for whoever owes all of them.
+        Run the cases at these positions that have no verdict yet; `plan` is the plan of all cases at these positions.
 
         Raises:
-            AssertionError: if there are not as many verdicts as cases.
-            Invalid: if the target is not the one that it was in the earlier record.
+            AssertionError: if the number of verdicts is not the number of cases.
+            Invalid: if the target differs from its description in the earlier record.
 
         """
         owed = [at for at in places if self.owes(at)]
@@ -79,34 +80,34 @@ class TargetSession:
         assert len(made) == len(owed), f"{len(made)} verdicts on {len(owed)} cases"
         for at, verdict in zip(owed, made, strict=True):
             self._verdicts[at] = verdict
-        self._hold_against_ledger(owed)
+        self._note_entries(owed)
 
     @property
     def verdicts(self) -> Sequence[Verdict]:
         """
-        The verdict on each case.
+        The verdict on each case, in the order of the cases.
 
         Raises:
-            AssertionError: if one has none.
+            AssertionError: if a case has no verdict.
 
         """
         given = [verdict for verdict in self._verdicts if verdict is not None]
         assert len(given) == len(self._cases), f"{len(given)} verdicts on {len(self._cases)} cases"
         return given
 
-    def _hold_against_ledger(self, places: Iterable[int]) -> None:
-        seen = [(verdict, self._cases[at]) for at in places if (verdict := self._verdicts[at]) is not None]
-        self._unproven |= {entry.id for entry in self._ledger.stale(seen)}
-        self._borne_out |= {verdict.known for verdict, _ in seen if verdict.verdict == "known"}
+    def _note_entries(self, places: Iterable[int]) -> None:
+        results = [(verdict, self._cases[at]) for at in places if (verdict := self._verdicts[at]) is not None]
+        self._unmatched |= {entry.id for entry in self._ledger.stale(results)}
+        self._matched |= {verdict.known for verdict, _ in results if verdict.verdict == "known"}
 
     @property
     def stale(self) -> list[Entry]:
-        """The ledger's entries that speak of something that was run, and that nothing run bears out."""
-        return [entry for entry in self._ledger.entries if entry.id in self._unproven - self._borne_out]
+        """The ledger entries that apply to a case that was run, and that matched no verdict."""
+        return [entry for entry in self._ledger.entries if entry.id in self._unmatched - self._matched]
 
     def _made(self, plan: Plan) -> Sequence[Verdict]:
         began, imported = perf_counter(), 0.0
-        bench = TargetJudge(
+        judge = TargetJudge(
             plan, self.info.name, self._tell, policy=self._terms.precision, diagnose=self._terms.diagnose
         )
         if self.info.failed is None:
@@ -115,22 +116,22 @@ class TargetSession:
                     case TargetReady():
                         imported = event.seconds
                         self._begin(describe_target(self._adapter, event))
-                        bench.begin(self.info, self._ledger)
+                        judge.begin(self.info, self._ledger)
                     case CallSeen():
-                        bench.see(event.number, event.observation)
+                        judge.see(event.number, event.observation)
                     case TargetFailed():
                         self._fail(event)
-        if doubted := bench.doubted():
-            bench.settle(self._made_again([case.redraw() for case in doubted if case.redraw is not None]))
-        verdicts = bench.finish(self.info.failed or "")
+        if doubted := judge.doubted():
+            judge.settle(self._made_again([case.redraw() for case in doubted if case.redraw is not None]))
+        verdicts = judge.finish(self.info.failed or "")
         calls = sum(verdict.seconds for verdict in verdicts)
         self._clock({"import": imported, "calls": calls, "total": perf_counter() - began})
         return verdicts
 
     def _made_again(self, cases: Sequence[Case]) -> Sequence[Verdict]:
-        """Return the verdicts on cases with other numbers, which nobody is told of."""
+        """Return the verdicts on cases with other numbers, without calling `tell`."""
         plan = make_plan(cases)
-        bench = TargetJudge(
+        judge = TargetJudge(
             plan,
             self.info.name,
             lambda _: None,
@@ -138,11 +139,11 @@ class TargetSession:
             may_doubt=False,
             diagnose=self._terms.diagnose,
         )
-        bench.begin(self.info, Ledger())
+        judge.begin(self.info, Ledger())
         for event in observe(self._terms, self._adapter, smoke_call(), plan.calls, plan.follow_ups):
             if isinstance(event, CallSeen):
-                bench.see(event.number, event.observation)
-        return bench.finish()
+                judge.see(event.number, event.observation)
+        return judge.finish()
 
     def _begin(self, info: TargetInfo) -> None:
         if self._before is not None:
@@ -155,20 +156,20 @@ class TargetSession:
 
     def _fail(self, failed: TargetFailed) -> None:
         if self._before is not None:
-            # A record that can be gone on with elsewhere, or later, is not to be ended by this.
+            # Do not write the failure: the record can be resumed later, or on another machine.
             raise Invalid(Problem(path=self.info.name, message=f"cannot run now: {failed.reason}"))
         self.info = replace(self.info, failed=failed.reason, is_fault=failed.is_fault)
         self.traceback = failed.traceback
         self._tell(self.info)
 
     def _clock(self, seconds: dict[str, float]) -> None:
-        timing = Timing(target=self.info.name, seconds={name: round(each, 6) for name, each in seconds.items()})
+        timing = Timing(target=self.info.name, seconds={name: round(value, 6) for name, value in seconds.items()})
         self.info = timing.added(self.info)
         self._tell(timing)
 
 
 def describe_target(adapter: Adapter, ready: TargetReady) -> TargetInfo:
-    """Return what a target says of itself, once it is ready."""
+    """Return the description of a target from its `ready` event."""
     about = ready.about
     return TargetInfo(
         name=str(adapter),
@@ -185,11 +186,12 @@ def describe_target(adapter: Adapter, ready: TargetReady) -> TargetInfo:
 
 def _check_same(before: TargetInfo, now: TargetInfo) -> None:
     for name in ("framework", "version", "mode", "settings", "result_dtypes", "precision"):
-        was, found = getattr(before, name), getattr(now, name)
-        if was != found:
-            message = f"its {name.replace('_', ' ')} is {_said(found)}, and was {_said(was)} in the record"
-            raise Invalid(Problem(path=now.name, message=message, hint="a record is gone on with as it was begun"))
+        was, value = getattr(before, name), getattr(now, name)
+        if was != value:
+            message = f"its {name.replace('_', ' ')} is {_shown(value)} now and was {_shown(was)} in the record"
+            hint = "resuming needs the options and versions of the start"
+            raise Invalid(Problem(path=now.name, message=message, hint=hint))
 
 
-def _said(value: object) -> str:
-    return ", ".join(f"{key} {each}" for key, each in value.items()) if isinstance(value, dict) else str(value)
+def _shown(value: object) -> str:
+    return ", ".join(f"{key} {item}" for key, item in value.items()) if isinstance(value, dict) else str(value)
