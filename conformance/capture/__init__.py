@@ -1,4 +1,4 @@
-"""The convolutions that a user's program makes, observed while it runs and written as a case file."""
+"""Capture: record the convolutions of a user's program while it runs, and write them as a case file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m conv_conformance.capture` runs a program in this process and captures its convolutions."""
+"""`python -m conv_conformance.capture`: run a program in this process and capture its convolutions."""
 
 import sys
 

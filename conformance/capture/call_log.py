@@ -1,8 +1,8 @@
 """
-The convolutions that a program makes, seen while it runs, and the log that they are written to.
+The log of the convolutions that a program makes while it runs.
 
-Needs the standard library, for it runs inside the program, in any environment with Python 3.10 or later.
-No value of an array is kept, only what the case format says of it.
+Needs only the standard library: it runs inside the program, in any environment with Python 3.10 or later.
+The log holds no values of arrays, only their shapes, layouts, dtypes and memory order, and magnitudes on request.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from pathlib import Path
 from types import CodeType, FrameType, MappingProxyType
 from typing import Any, NamedTuple
 
-#: Stands for a batch that is not known while a graph is traced.
+#: The batch size that is written if a graph is traced with an unknown batch size.
 BATCH = 2
-UNKNOWN = f"traced for any batch, {BATCH} stands for it"
+UNKNOWN = f"traced for any batch, written as {BATCH}"
 
 
-#: The letters of the spatial axes by rank, from one on.
+#: The letters of the spatial axes, at index rank - 1.
 SPATIAL = ("W", "HW", "DHW")
-#: So many callers are asked where a call comes from.
+#: The maximum number of stack frames that `is_called_from` inspects.
 CALLERS = 14
 
 
 class Unsayable(Exception):
-    """A convolution that the case format has no words for; the message says what it lacks."""
+    """A convolution that the case format cannot express; the message is the reason."""
 
 
 class Operand(NamedTuple):
     """
     An array of a call as the framework received it.
 
-    `letters` names its axes, such as `NCHW`; a size is None where a traced graph leaves it open;
-    `strides` are in elements, None where the framework has no such thing; `array` is what has the values, and is asked
-    for their magnitude alone, where that is wanted.
+    `letters` names its axes, such as `NCHW`. An extent in `shape` is None if a traced graph leaves it open.
+    `strides` are in elements, None if the framework has no strides. `array` is the framework's array; it is read only
+    for the largest magnitude, on request.
     """
 
     letters: str
@@ -51,24 +51,25 @@ class Operand(NamedTuple):
 
     def extent(self, letter: str) -> int:
         """
-        Return the size of one axis.
+        Return the extent of one axis.
 
         Raises:
-            Unsayable: where it is not known.
+            Unsayable: if the extent is unknown.
 
         """
         size = self.shape[self.letters.index(letter)]
         if size is None:
-            raise Unsayable(f"axis {letter} of {self.letters} has no size while it is traced")
+            raise Unsayable(f"axis {letter} of {self.letters} has no size during tracing")
         return int(size)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sighting:
     """
-    One convolution in the words of the case format; `said_by` is the function or operation that was called.
+    One convolution with the parameters of the case format; `said_by` is the function or operation that was called.
 
-    Parameters have one entry for each spatial axis; `padding` is a word, or [low, high] for each.
+    Parameters have one entry for each spatial axis. `padding` is a mode such as `same`, or a pair [low, high] for each
+    spatial axis.
     """
 
     op: str
@@ -86,10 +87,10 @@ class Sighting:
 
     def plain(self) -> dict[str, Any]:
         """
-        Return it as the log keeps it: `call` by the keys of the case format, arrays by their shapes, and `notes`.
+        Return the plain data for the log: `call` with keys of the case format and shapes of arrays, and `notes`.
 
         Raises:
-            Unsayable: where a spatial size or a number of channels is not known.
+            Unsayable: if a spatial extent or a number of channels is unknown.
 
         """
         notes: list[str] = []
@@ -109,14 +110,14 @@ class Sighting:
 
 
 def bound_arguments(parameters: Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a function was given by the names of its parameters, defaults included."""
+    """Return the arguments of a call by parameter name, including defaults."""
     bound = parameters.bind(*args, **kwargs)
     bound.apply_defaults()
     return bound.arguments
 
 
 def is_called_from(holds: Callable[[CodeType], bool]) -> bool:
-    """Say whether one of the nearest callers is such code."""
+    """Return whether `holds` is true for the code object of one of the nearest callers."""
     frame: FrameType | None = sys._getframe(1)
     for _ in range(CALLERS):
         if frame is None:
@@ -128,11 +129,11 @@ def is_called_from(holds: Callable[[CodeType], bool]) -> bool:
 
 
 def magnitude(array: Any) -> float:
-    """Return the largest magnitude in an array; NaN where there is none: while a program is traced, over no elements."""
+    """Return the largest magnitude in an array; NaN if it has no elements, or no values because it is traced."""
     try:
         if hasattr(array, "detach"):
             return float(array.detach().abs().max())
-        # Whoever has such an array has NumPy; a tensor of TensorFlow gives up its values when it is asked.
+        # A program with such an array has NumPy installed. A tensor of TensorFlow has its values in `numpy()`.
         import numpy as np
 
         values = np.asarray(array.numpy() if hasattr(array, "numpy") else array)
@@ -155,12 +156,12 @@ def _storage(operand: Operand, name: str, notes: list[str]) -> str:
     shape, strides = [int(size or BATCH) for size in operand.shape], operand.strides or ()
     word, is_exact = storage_of(operand.letters, shape, strides)
     if not is_exact:
-        notes.append(f"the {name} lies at strides {list(strides)}, {word} stands for that")
+        notes.append(f"the {name} has strides {list(strides)}, written as {word}")
     return word
 
 
 def storage_of(letters: str, shape: Sequence[int], strides: Sequence[int]) -> tuple[str, bool]:
-    """Return the storage of the case format that has these strides (in elements), and whether it has exactly them."""
+    """Return the `storage` of the case format nearest to strides in elements, and whether it has these strides."""
     held = [axis for axis, size in enumerate(shape) if size != 1]
     if 0 in shape:
         return "contiguous", True
@@ -178,7 +179,7 @@ def storage_of(letters: str, shape: Sequence[int], strides: Sequence[int]) -> tu
     if lies_as(axes[::-1]):
         return "transposed", True
     if any(strides[axis] == 0 for axis in held):
-        # Drawn values differ along every axis, and memory that is shared along one could not hold them.
+        # An axis of stride 0 shares memory, which cannot hold generated values that differ along it.
         return "contiguous", False
     inner = min((strides[axis] for axis in held), default=1)
     return ("offset" if inner == 1 else "strided"), False
@@ -193,21 +194,21 @@ def _dense(shape: Sequence[int], order: Sequence[int]) -> dict[int, int]:
 
 
 def log_of(path: Path) -> Path:
-    """Return where the log of a capture lies until its case file is written."""
+    """Return the path of the log, which exists until the case file at `path` is written."""
     return path.with_name(f"{path.name}.part")
 
 
 @dataclass(eq=False)
 class Sightings:
     """
-    The log of what is seen: one JSON line when something is new, and each time its count has doubled.
+    The log of a capture: a JSON line for each new call, and another one whenever its count has doubled.
 
-    So a program that is killed leaves all distinct calls, and their counts within a factor of two.
-    Several processes may append to one log; counts are of the process `pid`.
+    So the log of a program that is killed has all distinct calls, and their counts within a factor of two.
+    Several processes may append to one log; each count is that of the process `pid`.
     """
 
     path: str
-    #: Whether the largest magnitude in each array is written down as well.
+    #: Whether the largest magnitude in each array is logged.
     ranges: bool = False
     _counts: dict[str, int] = field(default_factory=dict)
     _largest: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -220,9 +221,9 @@ class Sightings:
 
     def see(self, said_by: str, look: Callable[[], Sighting | None]) -> None:
         """
-        Count the call that `look` returns, or why it cannot be said; nothing inside `silently`.
+        Count the call that `look` returns, or the reason why it cannot be expressed; do nothing inside `silently`.
 
-        Whatever goes wrong here is written down: it is no reason for the program to stop.
+        Exceptions are logged and not raised: a capture must not stop the program.
         """
         if self.is_silent:
             return
@@ -236,17 +237,17 @@ class Sightings:
             self.miss(said_by, f"fault in the suite: {type(error).__name__}: {error}")
 
     def miss(self, said_by: str, reason: str) -> None:
-        """Count a call that is not described, and why."""
+        """Count a call that the case format cannot express, with the reason."""
         self._count({"unsaid": reason, "said_by": said_by})
 
     @property
     def is_silent(self) -> bool:
-        """Whether this thread is inside a call that was seen already."""
+        """Whether this thread is inside a call that is already counted."""
         return getattr(self._local, "depth", 0) > 0
 
     @contextmanager
     def silently(self) -> Iterator[None]:
-        """See nothing in this thread: what runs inside belongs to a call that was seen."""
+        """Ignore calls in this thread: they are part of a call that is already counted."""
         self._local.depth = getattr(self._local, "depth", 0) + 1
         try:
             yield
@@ -268,7 +269,7 @@ class Sightings:
         os.write(self._file, line.encode())
 
     def settle(self) -> None:
-        """Write the counts down as they are."""
+        """Write the current counts to the log."""
         with self._lock:
             for text, count in self._counts.items():
                 self._write(text, count)

@@ -1,7 +1,7 @@
 """
-The convolutions that a program made, as a case file: one sweep for each, whose arrays are drawn anew.
+Writing the captured convolutions of a program as a case file: one sweep for each, with generated arrays.
 
-A sweep, and not a case, so that one may ask for other batches or dtypes of the same layer by adding a value to an axis.
+They are sweeps and not cases, so that a user can add other batch sizes or dtypes of a layer as values of an axis.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ from .call_log import log_of
 
 Seen: TypeAlias = dict[str, Any]
 
-#: How many elements an array of a captured call may have; a larger batch is cut.
+#: The maximum number of elements of an array; the batch size is reduced if necessary.
 ELEMENTS = 2**24
-#: Parameters that are left out where they say nothing, with what they are then.
-NOTHING = {"input_dilations": 1, "output_padding": 0}
-#: The whole numbers that arrays are drawn from.
+#: Parameters that are omitted if all their values equal these defaults.
+DEFAULTS = {"input_dilations": 1, "output_padding": 0}
+#: The range of the integers that arrays are generated from.
 LOW, HIGH = -3, 3
 
 
 @dataclass(kw_only=True)
 class Layer:
-    """A distinct call: the keys of the case format, how often it was made, by which functions of which frameworks."""
+    """A distinct call, with its count and the functions and frameworks that made it; `call` has case-format keys."""
 
     call: Seen
     count: int = 0
     said_by: list[str] = field(default_factory=list)
     frameworks: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    #: The largest magnitude in each array, where that was asked for and there were values.
+    #: The largest magnitude in each array, if requested and if the array had values.
     largest: dict[str, float] = field(default_factory=dict)
 
     def add(self, seen: Seen, count: int, largest: Mapping[str, float]) -> None:
-        """Count in the same call, however it was made."""
+        """Add `count` occurrences of the same call, made by any function."""
         self.count += count
         how = f", {seen['how']}" if seen["how"] else ""
         self.said_by += [f"{seen['said_by']} of {seen['framework']}{how}"]
@@ -54,24 +54,24 @@ class Layer:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """What a log says: distinct calls, and how often there was what the format has no words for, and why."""
+    """The content of a log: distinct calls; `unsaid` counts inexpressible calls by function and reason."""
 
     layers: Sequence[Layer] = ()
     unsaid: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     @property
     def frameworks(self) -> list[str]:
-        """The frameworks that were called, with their versions."""
+        """The frameworks that made the calls, with their versions, without duplicates."""
         return list(dict.fromkeys(name for layer in self.layers for name in layer.frameworks))
 
     @property
     def total(self) -> int:
-        """How many calls were made in all."""
+        """The total number of calls."""
         return sum(layer.count for layer in self.layers)
 
 
 def read(log: Path) -> Model:
-    """Return what a log says; a last line that was cut short is left out."""
+    """Return the content of a log; a truncated last line is ignored."""
     counts: dict[str, Counter[int]] = {}
     largest: dict[str, dict[str, float]] = {}
     for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -99,7 +99,7 @@ def read(log: Path) -> Model:
 
 def write_case_file(path: Path) -> Model:
     """
-    Write the case file of a capture whose log lies beside it, and remove the log; returns what it says.
+    Write the case file `path` from its log, remove the log, and return the content of the log.
 
     Raises:
         Invalid: if the file cannot be written.
@@ -114,14 +114,14 @@ def write_case_file(path: Path) -> Model:
 
 
 def text(model: Model, name: str) -> str:
-    """Return the case file of a model; `name` begins its ids."""
+    """Return the text of the case file of a model; its ids begin with `name`."""
     import yaml
 
     class Dumper(yaml.SafeDumper):
-        """Writes no anchors, which a case file may not have."""
+        """A YAML dumper without anchors, which case files do not allow."""
 
         def ignore_aliases(self, data: Any) -> bool:
-            """Write what stands at two places twice."""
+            """Return True: write an object that occurs twice in full both times."""
             return True
 
     stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "model"
@@ -135,20 +135,20 @@ def text(model: Model, name: str) -> str:
 
 def _about(model: Model) -> str:
     by = f", by {', '.join(model.frameworks)}" if model.layers else ""
-    said = f"{len(model.layers)} distinct convolutions that a program made, {model.total} in all{by}; values are drawn."
+    about = f"{len(model.layers)} distinct convolutions of a program, {model.total} calls{by}; values are generated."
     if model.unsaid:
-        misses = "; ".join(f"{by}: {why} ({count} times)" for (by, why), count in model.unsaid.items())
-        said += f" Not here, for the format has no words for them: {misses}."
-    return said
+        misses = "; ".join(f"{by}: {reason} ({count} times)" for (by, reason), count in model.unsaid.items())
+        about += f" Omitted, because the format cannot express them: {misses}."
+    return about
 
 
 def _sweep(layer: Layer, stem: str, number: int) -> dict[str, Any]:
     name, sizes = f"{layer.call['op'].replace('_', '-')}{len(layer.call['strides'])}d", _sizes(layer.call)
     batch, seen = _batch(layer.call), geometry.extents(plain(layer.call), "input")["N"]
-    notes = [f"the batch was {seen}, cut for the size of the arrays"] if batch < seen else []
+    notes = [f"the batch was {seen}, reduced to limit the size of the arrays"] if batch < seen else []
     if layer.largest:
-        told = ", ".join(f"{value:.3g} in the {name}" for name, value in layer.largest.items())
-        notes.append(f"values up to {told}")
+        magnitudes = ", ".join(f"{value:.3g} in the {name}" for name, value in layer.largest.items())
+        notes.append(f"values up to {magnitudes}")
     times = "once" if layer.count == 1 else f"{layer.count} times"
     return {
         "id": f"{stem}-{name}-{sizes['taps']}-{sizes['channels']}-to-{sizes['filters']}",
@@ -164,7 +164,7 @@ def _base(call: Seen, batch: int, seed: int) -> dict[str, Any]:
     base: dict[str, Any] = {"op": call["op"], "layout": call["layout"]}
     base["dtype"] = dtypes["input"] if len(set(dtypes.values())) == 1 else dtypes
     base |= {key: call[key] for key in ("strides", "padding", "dilations")}
-    base |= {key: call[key] for key, nothing in NOTHING.items() if any(value != nothing for value in call[key])}
+    base |= {key: call[key] for key, default in DEFAULTS.items() if any(value != default for value in call[key])}
     if call["groups"] != 1:
         base["groups"] = call["groups"]
     if call["storage"]:
@@ -187,7 +187,7 @@ def _drawn(call: Seen, name: str, batch: int, seed: int) -> dict[str, Any]:
 
 
 def plain(call: Seen) -> Plain:
-    """Return a call of a log as the loader has it, with all its parameters; its arrays have shapes and no values."""
+    """Return a call of a log as the loader represents it, with all parameters; its arrays have shapes but no values."""
     arrays = {
         name: {
             "letters": "O" if name == "bias" else call["layout"][name],
@@ -196,14 +196,14 @@ def plain(call: Seen) -> Plain:
         }
         for name, shape in call["shapes"].items()
     }
-    said = {key: tuple(call[key]) for key in ("strides", "dilations", *NOTHING) if call[key]}
+    stated = {key: tuple(call[key]) for key in ("strides", "dilations", *DEFAULTS) if call[key]}
     padding = call["padding"] if isinstance(call["padding"], str) else tuple(map(tuple, call["padding"]))
     kept = {key: call[key] for key in ("op", "layout", "dtype", "groups")}
-    return geometry.settled({**kept, **said, "padding": padding, "arrays": arrays})
+    return geometry.settled({**kept, **stated, "padding": padding, "arrays": arrays})
 
 
 def _batch(call: Seen) -> int:
-    """Return the largest batch, up to the one that was seen, under which no array is too large."""
+    """Return the largest batch size, at most the captured one, so that input and output have <= ELEMENTS elements."""
     sizes = plain(call)
     batch: int = geometry.extents(sizes, "input")["N"]
     one = max(prod(call["shapes"]["input"]), geometry.size_out(sizes), 1) / max(batch, 1)

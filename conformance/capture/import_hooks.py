@@ -1,7 +1,7 @@
 """
-Watching a program's frameworks: each is hooked when it is imported, or at once if it was.
+Hooks that record the calls of frameworks: each framework is hooked when it is imported, or at once if it is loaded.
 
-Needs the standard library; see `sightings`.
+Needs only the standard library; see `call_log`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from .call_log import Sightings
 
-#: The frameworks: `attach(sightings)` of `backends.<name>.capture` hooks one and returns how to unhook it.
+#: The frameworks; `attach(sightings)` of `backends.<name>.capture` hooks one and returns a function that unhooks it.
 FRAMEWORKS = ("torch", "jax", "tensorflow", "keras")
 
 
@@ -32,7 +32,7 @@ class Hooks:
         self._finder = _Finder(self._attach)
 
     def start(self) -> None:
-        """Hook what is imported, and have the rest hooked when it is."""
+        """Hook the imported frameworks, and arrange that the others are hooked when they are imported."""
         for name in FRAMEWORKS:
             if name in sys.modules:
                 self._attach(name)
@@ -41,14 +41,14 @@ class Hooks:
         threading.Thread.start = self._starting(self._start)  # type: ignore[assignment,method-assign]
 
     def stop(self) -> None:
-        """Leave the frameworks as they were."""
+        """Remove all hooks."""
         threading.Thread.start = self._start  # type: ignore[method-assign]
         sys.meta_path.remove(self._finder)
         while self._releases:
             self._releases.pop()()
 
     def _starting(self, start: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
-        """Have each thread watched that is started from now on: some of what hooks do holds for one thread."""
+        """Return a replacement of `Thread.start` that installs the hooks in the new thread; some are per thread."""
 
         def watched(thread: threading.Thread) -> None:
             run = thread.run
@@ -70,13 +70,13 @@ class Hooks:
             self._releases.append(hook.watch(self._sightings))
             self._hooks.append(hook)
         except Exception as error:
-            # A framework that cannot be watched is no reason for the program to stop.
+            # The program must continue if a framework cannot be hooked.
             version = getattr(sys.modules[name], "__version__", "of unknown version")
-            self._sightings.miss(name, f"{name} {version} cannot be watched: {type(error).__name__}: {error}")
+            self._sightings.miss(name, f"{name} {version} cannot be captured: {type(error).__name__}: {error}")
 
 
 class _Finder(MetaPathFinder):
-    """Finds nothing by itself; has a framework hooked when its import is done."""
+    """Delegates to the other finders, and hooks a framework after its import."""
 
     def __init__(self, attach: Callable[[str], None]) -> None:
         self._attach = attach
@@ -95,7 +95,7 @@ class _Finder(MetaPathFinder):
 
 
 class _Hooking(Loader):
-    """Loads as another loader does, then says so."""
+    """Delegates to another loader, and calls `loaded` after it."""
 
     def __init__(self, loader: Any, loaded: Callable[[], None]) -> None:
         self._loader, self._loaded = loader, loaded

@@ -1,10 +1,10 @@
 """
-Capturing the convolutions that a program makes, as a case file.
+Capturing the convolutions of a program in a case file.
 
-Three ways, all with the same result: `conv-conformance capture -o model.yaml -- python infer.py`,
+There are three equivalent interfaces: `conv-conformance capture -o model.yaml -- python infer.py`,
 `python -m conv_conformance.capture -o model.yaml infer.py`, and `with capture("model.yaml"): …`.
 
-The program's side needs the standard library; see `sightings`.
+The code inside the program needs only the standard library; see `call_log`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from ..workers import FINDER_SOURCE
 from .call_log import Sightings, log_of
 from .import_hooks import Hooks
 
-#: Says in a program's environment where its log is; see `start`.
+#: The environment variable with the path of the log; see `watch_process`.
 VARIABLE = "CONV_CONFORMANCE_CAPTURE"
-#: Set where magnitudes are written down as well.
+#: The environment variable that is set if magnitudes are logged.
 RANGES = "CONV_CONFORMANCE_CAPTURE_RANGES"
-#: Stands in the module path of a program, so that Python imports it at its start.
+#: The end of a `sitecustomize` module, which Python imports at its start.
 BOOT = """
 import os
 from importlib.machinery import PathFinder
@@ -35,8 +35,8 @@ try:
     from conv_conformance.capture import watch_process
     watch_process()
 except Exception as error:
-    print(f"conv-conformance: nothing is captured here: {type(error).__name__}: {error}", file=sys.stderr)
-# The environment's own module of this name comes next, as if this one were not there.
+    print(f"conv-conformance: this process is not captured: {type(error).__name__}: {error}", file=sys.stderr)
+# Import the environment's own module of this name, which this one shadows.
 theirs = PathFinder.find_spec("sitecustomize")
 if theirs is not None:
     module = module_from_spec(theirs)
@@ -48,9 +48,9 @@ if theirs is not None:
 @contextmanager
 def capture(path: Path | str, *, ranges: bool = False) -> Iterator[None]:
     """
-    Write the distinct convolutions that are made inside to a case file, however the block ends.
+    Write the distinct convolutions of the `with` block to a case file, even if the block raises.
 
-    `ranges` writes down the largest magnitude in each array as well, where there are values.
+    `ranges` adds the largest magnitude in each array that has values.
 
     Raises:
         Invalid: if the file cannot be written.
@@ -58,7 +58,7 @@ def capture(path: Path | str, *, ranges: bool = False) -> Iterator[None]:
     """
     from .case_file import write_case_file
 
-    # A program may go to another folder.
+    # The program may change the working directory.
     path = Path(path).absolute()
     log = log_of(path)
     log.unlink(missing_ok=True)
@@ -74,7 +74,7 @@ def capture(path: Path | str, *, ranges: bool = False) -> Iterator[None]:
 
 
 def watch_process() -> None:
-    """Watch this process for the rest of its life, if its environment says where to log; called at the start of Python."""
+    """Capture this process until it ends, if `VARIABLE` is set; `sitecustomize` calls this when Python starts."""
     if path := os.environ.get(VARIABLE):
         sightings = Sightings(path, RANGES in os.environ)
         Hooks(sightings).start()
@@ -83,17 +83,17 @@ def watch_process() -> None:
 
 def environment(folder: Path, log: Path, *, ranges: bool = False) -> dict[str, str]:
     """
-    Return the environment in which Python, and each Python that it starts, is watched.
+    Return environment variables under which a Python process, and each one that it starts, is captured.
 
-    `folder` is where what Python imports at its start is put.
+    A `sitecustomize.py`, which Python imports at its start, is written to `folder`.
     """
     from importlib.resources import files
 
     from .. import backends
 
-    places = {"conv_conformance": Path(__file__).parents[1], "conv_conformance.backends": files(backends)}
-    named = {name: str(at) for name, at in places.items()}
-    program = f"import sys\nplaces = {named!r}\n{FINDER_SOURCE}{BOOT}"
+    packages = {"conv_conformance": Path(__file__).parents[1], "conv_conformance.backends": files(backends)}
+    places = {name: str(path) for name, path in packages.items()}
+    program = f"import sys\nplaces = {places!r}\n{FINDER_SOURCE}{BOOT}"
     (folder / "sitecustomize.py").write_text(program, encoding="utf-8")
     path = os.environ.get("PYTHONPATH")
     return {
@@ -105,22 +105,22 @@ def environment(folder: Path, log: Path, *, ranges: bool = False) -> dict[str, s
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run a program in this process, as `python` would, and capture what it makes."""
+    """Run a program in this process, as `python` would, and capture its convolutions."""
     import argparse
     import runpy
 
     parser = argparse.ArgumentParser(prog="python -m conv_conformance.capture", description=main.__doc__)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the case file to write")
-    parser.add_argument("--ranges", action="store_true", help="write down the largest magnitude in each array as well")
+    parser.add_argument("--ranges", action="store_true", help="also record the largest magnitude in each array")
     parser.add_argument("-m", dest="is_module", action="store_true", help="PROGRAM is a module")
     parser.add_argument("program", metavar="PROGRAM")
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
-    asked = parser.parse_args(arguments)
-    sys.argv = [asked.program, *asked.arguments]
-    with capture(asked.output, ranges=asked.ranges):
-        if asked.is_module:
+    options = parser.parse_args(arguments)
+    sys.argv = [options.program, *options.arguments]
+    with capture(options.output, ranges=options.ranges):
+        if options.is_module:
             sys.path.insert(0, "")
-            runpy.run_module(asked.program, run_name="__main__", alter_sys=True)
+            runpy.run_module(options.program, run_name="__main__", alter_sys=True)
         else:
-            sys.path.insert(0, str(Path(asked.program).parent))
-            runpy.run_path(asked.program, run_name="__main__")
+            sys.path.insert(0, str(Path(options.program).parent))
+            runpy.run_path(options.program, run_name="__main__")
