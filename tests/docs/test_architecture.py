@@ -134,9 +134,18 @@ def test_every_room_is_in_the_table_and_every_module_in_its_paragraph(room: str)
     assert f"(../tests/{room})" in row
     assert (PAGE.parents[1] / "tests" / room).is_dir()
     (paragraph,) = re.findall(rf"^- \*\*`{room}`\*\*:(.*?)(?=^- \*\*|^## )", text, re.DOTALL | re.MULTILINE)
-    named = {*re.findall(r"`(\w+)`", paragraph), *(MODULES_BY_COMMAND if room == "commands" else ())}
+    named = {*re.findall(r"`(\w+)/?`", paragraph), *(MODULES_BY_COMMAND if room == "commands" else ())}
     modules = {file.stem for file in ENGINE.joinpath(room).rglob("*.py") if not file.stem.startswith("__")}
     assert modules - named == set()
+
+
+def test_every_module_of_the_adapters_is_in_their_paragraph() -> None:
+    """Those of all frameworks are in one paragraph."""
+    (paragraph,) = re.findall(r"^- \*\*`backends`\*\*:(.*?)^## ", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    folder = PAGE.parents[1] / "backends"
+    modules = {file.stem for file in folder.rglob("*.py") if not file.stem.startswith("__")}
+    modules |= {file.parent.name for file in folder.glob("*/__init__.py")}
+    assert modules - {*re.findall(r"`(\w+)`", paragraph)} == set()
 
 
 def test_storeys_are_those_that_are_checked() -> None:
