@@ -1,8 +1,8 @@
 """
-The causes of a wrong result: which faults of the glossary compute exactly what a target returned.
+Diagnosis of wrong results: which faults of the glossary compute exactly what a target returned.
 
-`causes` are faults of outputs, `gradients` faults of gradients, and `taps` finds which products of a call are wrong.
-It shares no code with the mutants, which inject the same faults.
+`causes` holds faults of outputs, `gradients` faults of gradients. `taps` finds which products of a call are wrong.
+This package shares no code with the mutants, which inject the same faults.
 """
 
 from __future__ import annotations

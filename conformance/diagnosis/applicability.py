@@ -1,4 +1,4 @@
-"""On which calls a cause would show, everywhere or in a portion of the output, and whether that is what a target returned."""
+"""On which calls a cause is visible, in the whole output or a portion of it, and which verdicts match a cause."""
 
 from __future__ import annotations
 
@@ -15,56 +15,56 @@ from ..reference import evaluate
 if TYPE_CHECKING:
     from .search import Effect
 
-#: Of two numbers as near as this, in units of their dtype, one can be the other, rounded otherwise.
+#: Two numbers count as equal if they differ by at most this many unit roundoffs of their dtype, relative to their size.
 UNITS = 4
-#: Of the elements that a cause makes wrong at least this share must differ, for a judge lets pass what is near enough.
+#: The judge must have reported at least this share of the elements that a cause changes; it tolerates small errors.
 NEARLY = 0.95
 
 
 class CauseVisibility:
-    """On which calls a cause would show: worked out once for all targets."""
+    """Determines on which cases a cause is visible. Results are cached, since they are the same for all targets."""
 
     def __init__(self, cases: Mapping[str, Case]) -> None:
         self.features = CaseFeatures(cases)
         self._cases = cases
         self._known: dict[tuple[str, str], bool] = {}
-        #: Of one cause at a time, for they hold outputs.
+        #: Effects by case, of one cause at a time: they hold whole outputs.
         self._effects: dict[str, Sequence[Effect]] = {}
         self._cause = ""
         self._plain: dict[str, frozenset[str]] = {}
 
     def on(self, case: str, cause: str, portion: str = "") -> bool:
-        """Say whether a cause changes what a call gives, in a portion of its output, in whichever of its ways it acts."""
+        """Return whether every variant of a cause changes the output of a case (within a portion, if one is named)."""
         if portion:
-            ways = self._ways(case, cause)
-            return bool(ways) and all(bool((each.wrong & _marked(each, portion)).any()) for each in ways)
+            effects = self._effects_of(case, cause)
+            return bool(effects) and all((effect.wrong & _mask(effect, portion)).any() for effect in effects)
         if (case, cause) not in self._known:
-            self._known[case, cause] = self._found(case, cause)
+            self._known[case, cause] = self._is_visible(case, cause)
         return self._known[case, cause]
 
     def fits(self, verdict: Verdict, cause: str, portion: str) -> bool:
         """
-        Say whether a cause that acts in a portion of the output alone gives what a verdict says of an output.
+        Return whether a verdict matches an output in which the cause applies only to a portion.
 
-        That is how many elements differ, the first of them, and the numbers near it.
+        The number of differing elements, the index of the first one, and the numbers near it must match.
         """
         finding = verdict.finding
-        if finding is None or not self.tells(verdict):
+        if finding is None or not self.is_informative(verdict):
             return False
-        for each in self._ways(verdict.case, cause):
-            got, right, wrong = each.within(_marked(each, portion))
+        for effect in self._effects_of(verdict.case, cause):
+            got, right, wrong = effect.within(_mask(effect, portion))
             if finding.kind == "nonfinite":
                 wrong = wrong & (special_kind(widened(got)) != special_kind(widened(right)))
-            if _is_said(finding, got, wrong):
+            if _matches(finding, got, wrong):
                 return True
         return False
 
-    def _found(self, case: str, cause: str) -> bool:
+    def _is_visible(self, case: str, cause: str) -> bool:
         from .search import is_visible
 
         return case in self._cases and is_visible(self._cases[case].build_call(), cause)
 
-    def _ways(self, case: str, cause: str) -> Sequence[Effect]:
+    def _effects_of(self, case: str, cause: str) -> Sequence[Effect]:
         from .search import effects
 
         if cause != self._cause:
@@ -74,11 +74,12 @@ class CauseVisibility:
             self._effects[case] = effects(self._cases[case].build_call(), cause) if case in self._cases else ()
         return self._effects[case]
 
-    def tells(self, verdict: Verdict) -> bool:
+    def is_informative(self, verdict: Verdict) -> bool:
         """
-        Say whether a verdict is on what the definition computes: who refuses, or has the shape, says nothing of it.
+        Return whether a verdict judges an output against the definition.
 
-        Where a clause leaves a choice, that is a verdict by the alternative that computes so.
+        Where a clause allows alternatives, the verdict must refer to one whose output the definition computes.
+        A refusal, or an alternative that fixes only the shape, is no evidence about a cause.
         """
         if verdict.case not in self._plain:
             case = self._cases.get(verdict.case)
@@ -88,16 +89,16 @@ class CauseVisibility:
 
 
 def plain(case: Case) -> Iterator[str]:
-    """Yield by which alternatives a case expects what the definition computes; an empty text where none is named."""
+    """Yield the names of a case's alternatives whose output the definition computes; "" for a case without any."""
     expected = case.build_expectation()
-    ways = expected.alternatives if isinstance(expected, AnyOf) else {"": expected}
-    outputs = {name: each.array for name, each in ways.items() if isinstance(each, Output)}
+    alternatives = expected.alternatives if isinstance(expected, AnyOf) else {"": expected}
+    outputs = {name: each.array for name, each in alternatives.items() if isinstance(each, Output)}
     right = evaluate(case.build_call()) if len(outputs) > 1 else None
     yield from (name for name, array in outputs.items() if right is None or array.tobytes() == right.tobytes())
 
 
-def _is_said(finding: Finding, got: Array, wrong: Array) -> bool:
-    """Say whether a finding tells of an output that is wrong in these places."""
+def _matches(finding: Finding, got: Array, wrong: Array) -> bool:
+    """Return whether a finding matches an output `got` whose wrong elements are marked in `wrong`."""
     count = np.count_nonzero(wrong)
     if not count or finding.first_index is None or finding.differing is None or finding.got_near is None:
         return False
@@ -108,12 +109,12 @@ def _is_said(finding: Finding, got: Array, wrong: Array) -> bool:
     return is_first and bool(is_as_much) and _are_near(near, finding.got_near)
 
 
-def _marked(effect: Effect, portion: str) -> Array:
+def _mask(effect: Effect, portion: str) -> Array:
     return PORTIONS[portion](effect.right.shape)
 
 
-def _are_near(numbers: Array, said: Sequence[Any]) -> bool:
-    """Say whether numbers are those that a record holds: as numbers, or as text where JSON has none."""
+def _are_near(numbers: Array, recorded: Sequence[Any]) -> bool:
+    """Return whether numbers equal those of a record, which holds NaN and infinities as text."""
     unit = FORMATS[numbers.dtype.name].unit if numbers.dtype.name in FORMATS else 2.0**-53
     exact = numbers.astype(np.complex128)
-    return bool(np.allclose(exact, [complex(each) for each in said], rtol=UNITS * unit, atol=0, equal_nan=True))
+    return bool(np.allclose(exact, [complex(number) for number in recorded], rtol=UNITS * unit, atol=0, equal_nan=True))

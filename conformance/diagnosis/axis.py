@@ -1,4 +1,4 @@
-"""One spatial axis of a convolution as somebody may have understood it: which element each tap of each window reads."""
+"""One spatial axis of a convolution, possibly a faulty one: which input element each tap of each window reads."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from ..core import Array, dilated
 @dataclass(frozen=True, kw_only=True)
 class Axis:
     """
-    An axis of `length` elements, `spacing` apart, padded by `low` and `high` places, less where negative.
+    The geometry of one spatial axis.
 
-    `ahead` is the padding step before it all. Windows of `taps`, `dilation` apart, start every `stride` places;
-    there are as many as fit, or as `windows` says. `mode` fills the border.
+    The axis has `length` elements. The padding step `ahead` (low, high) adds zeros before anything else. Elements are
+    then `spacing` positions apart (input dilation). `low` and `high` pad the result; a negative amount crops.
+    Windows have `taps` taps, `dilation` positions apart, and start every `stride` positions. `windows` overrides the
+    number of windows that fit. `mode` is the padding mode.
     """
 
     length: int
@@ -32,17 +34,17 @@ class Axis:
 
     @property
     def window(self) -> int:
-        """How many places a window spans."""
+        """The number of positions that a window spans."""
         return (self.taps - 1) * self.dilation + 1 if self.taps else 0
 
     @property
     def spread(self) -> int:
-        """How many places the elements take, with what stands between them."""
+        """The length after the padding step and input dilation."""
         return dilated(max(self.length + sum(self.ahead), 0), self.spacing)
 
     @property
     def count(self) -> int:
-        """How many windows there are."""
+        """The number of windows."""
         if self.windows is not None:
             return max(self.windows, 0)
         room = max(self.spread + self.low + self.high, 0) - self.window
@@ -51,30 +53,30 @@ class Axis:
 
 @lru_cache(maxsize=4096)
 def reads(axis: Axis) -> Array:
-    """Return the element that each tap of each window reads, integers (windows, taps); `length` where it reads a zero."""
-    places = np.arange(axis.count)[:, None] * axis.stride - axis.low + np.arange(axis.taps) * axis.dilation
+    """Return the index of the element that each tap of each window reads: (windows, taps); `length` for a zero."""
+    positions = np.arange(axis.count)[:, None] * axis.stride - axis.low + np.arange(axis.taps) * axis.dilation
     if axis.mode != "zeros" and axis.spread:
-        places = copied(places, axis.spread, axis.mode)
-    inside = (places >= 0) & (places < axis.spread)
+        positions = copied(positions, axis.spread, axis.mode)
+    inside = (positions >= 0) & (positions < axis.spread)
     if axis.spacing > 1:
-        inside &= places % axis.spacing == 0
-        places = places // axis.spacing
+        inside &= positions % axis.spacing == 0
+        positions = positions // axis.spacing
     if axis.ahead != (0, 0):
-        places = places - axis.ahead[0]
-        inside &= (places >= 0) & (places < axis.length)
-    found = np.where(inside, places, axis.length)
-    found.setflags(write=False)
-    return found
+        positions = positions - axis.ahead[0]
+        inside &= (positions >= 0) & (positions < axis.length)
+    indices = np.where(inside, positions, axis.length)
+    indices.setflags(write=False)
+    return indices
 
 
-def copied(places: Array, length: int, mode: str) -> Array:
-    """Return the places of an axis of `length` from which places, also beyond its ends, are filled."""
+def copied(positions: Array, length: int, mode: str) -> Array:
+    """Return, for each position, the position in [0, length) whose element a padding mode copies there."""
     if mode == "circular":
-        return places % length
+        return positions % length
     if mode == "replicate":
-        return np.clip(places, 0, length - 1)
-    # The axis and its mirror image, with both ends twice or once.
+        return np.clip(positions, 0, length - 1)
+        # One period is the axis and its mirror image; `symmetric` repeats the ends, `reflect` does not.
     period = 2 * length if mode == "symmetric" else max(2 * length - 2, 1)
-    turned = places % period
-    back = period - turned - (mode == "symmetric")
-    return np.asarray(np.minimum(turned, back) if period > 1 else turned)
+    offset = positions % period
+    mirrored = period - offset - (mode == "symmetric")
+    return np.asarray(np.minimum(offset, mirrored) if period > 1 else offset)

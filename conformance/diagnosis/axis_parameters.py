@@ -1,4 +1,4 @@
-"""What a call says about one spatial axis, and the axis that it comes to by the definition."""
+"""The parameters of a call for one spatial axis, and the geometry that the definition derives from them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .axis import Axis
 @dataclass(frozen=True, kw_only=True)
 class Setting:
     """
-    The parameters of one spatial axis.
+    The parameters of a call for one spatial axis.
 
-    `padding` is a word, or (low, high); of a transposed convolution it is what is cropped.
+    `padding` is a string such as `same`, or (low, high). For a transposed convolution it is the crop.
     """
 
     length: int
@@ -29,17 +29,17 @@ class Setting:
 
     @property
     def window(self) -> int:
-        """How many places a window spans."""
+        """The number of positions that a window spans."""
         return (self.taps - 1) * self.dilation + 1 if self.taps else 0
 
     @property
     def places(self) -> int:
-        """How many places the elements take, behind the padding step and with what stands between them."""
+        """The length after the padding step and input dilation."""
         return dilated(max(self.length + sum(self.ahead), 0), self.input_dilation)
 
     @property
     def pair(self) -> tuple[int, int]:
-        """The padding, or what is cropped, as (low, high)."""
+        """The padding, or the crop of a transposed convolution, as (low, high)."""
         if not isinstance(self.padding, str):
             return self.padding
         if self.transposed:
@@ -58,7 +58,7 @@ class Setting:
 
     @property
     def axis(self) -> Axis:
-        """The axis by the definition; of a transposed convolution that of the convolution of the spread input."""
+        """The geometry by the definition; that of a convolution over the dilated input for a transposed convolution."""
         low, high = self.pair
         if not self.transposed:
             return Axis(
@@ -85,7 +85,7 @@ class Setting:
 
 
 def padded(word: str, length: int, window: int, stride: int) -> tuple[int, int]:
-    """Return how much a padding word pads at the two ends of an axis."""
+    """Return the amounts (low, high) of a padding string such as `same`."""
     if word == "valid":
         return 0, 0
     if word in ("causal", "full"):
@@ -96,8 +96,8 @@ def padded(word: str, length: int, window: int, stride: int) -> tuple[int, int]:
 
 
 def settings(call: Call, kernel: str) -> tuple[Setting, ...]:
-    """Return what a call says about each spatial axis, for its kernel of that name."""
-    words = [call.padding] * call.rank if isinstance(call.padding, str) else list(call.padding)
+    """Return the parameters of a call for each spatial axis; `kernel` names the kernel that has the taps."""
+    paddings = [call.padding] * call.rank if isinstance(call.padding, str) else list(call.padding)
     ahead = call.before or ((0, 0),) * call.rank
     return tuple(
         Setting(
@@ -106,7 +106,7 @@ def settings(call: Call, kernel: str) -> tuple[Setting, ...]:
             stride=call.strides[at],
             dilation=call.dilations[at],
             input_dilation=call.input_dilations[at],
-            padding=words[at],
+            padding=paddings[at],
             mode=call.padding_mode,
             output_padding=call.output_padding[at],
             ahead=ahead[at],

@@ -1,4 +1,4 @@
-"""A call laid out for diagnosis: its arrays in canonical order, and ways to understand it otherwise."""
+"""A call with its arrays in canonical order, and methods that build faulty variants of it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from .interpretation import Interpretation, Stage, biased, convolved, windows
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Subject:
     """
-    A call: its input (N, C, space), its kernel (O, C / groups, space), the pointwise kernel and the bias, if any.
+    A call in canonical order: input (N, C, space), kernel (O, C / groups, space), pointwise kernel (O, C), bias (O,).
 
-    Integers are in the dtype of the output, in which their sums wrap; other numbers in double precision.
-    The kernel of a transposed convolution is that of the convolution of its spread input.
+    Integers have the dtype of the output, so that sums wrap as in a target. Other numbers have double precision.
+    A transposed convolution is held as the equivalent convolution over the input dilated by the stride.
+    Its kernel is reversed along the spatial axes.
     """
 
     call: Call
@@ -39,27 +40,27 @@ class Subject:
 
     @property
     def is_depthwise(self) -> bool:
-        """Whether each channel has filters of its own in the first stage."""
+        """Whether the first stage is depthwise: each channel has separate filters."""
         return self.call.op in ("depthwise_conv", "separable_conv")
 
     @cached_property
     def right(self) -> Interpretation:
-        """The call as the definition has it."""
+        """The call as the definition computes it."""
         return self.by_settings(self.settings)
 
     @cached_property
     def sums(self) -> Array:
-        """What it gives without the bias: N, O, then space."""
+        """The output without the bias: (N, O, space)."""
         return self.right.sums()
 
     @cached_property
     def result(self) -> Array:
-        """What it gives, before it is rounded to its dtype."""
+        """The output (N, O, space), before it is rounded to its dtype."""
         return biased(self.sums, self.bias)
 
     @cached_property
     def spread(self) -> Subject:
-        """The same call whose input is what stands behind the padding step, with what stands between its elements."""
+        """The same call, with the padding step and input dilation applied to the input array instead of the axes."""
         axes = self.right.stages[0].axes
         plain = (Axis(length=each.length, taps=1, spacing=each.spacing, ahead=each.ahead) for each in axes)
         x = windows(self.input, tuple(plain)).reshape(*self.input.shape[:2], *(axis.spread for axis in axes))
@@ -70,11 +71,11 @@ class Subject:
         return replace(self, input=x, settings=tuple(settings))
 
     def by_settings(self, given: Iterable[Setting]) -> Interpretation:
-        """Return the call with other parameters."""
+        """Return the call with other parameters of its axes."""
         return self.by_axes(each.axis for each in given)
 
     def by_axes(self, axes: Iterable[Axis]) -> Interpretation:
-        """Return the call with other axes of the first stage."""
+        """Return the call with other axes in the first stage."""
         return self._composed(self.input, self._stage(self.kernel, axes, self.groups))
 
     def by_kernel(self, kernel: Array) -> Interpretation:
@@ -90,7 +91,7 @@ class Subject:
         return replace(self.right, input=x)
 
     def regrouped(self, kernel: Array, groups: int) -> Interpretation:
-        """Return the call with another kernel and number of groups, which have to go together with the input."""
+        """Return the call with another kernel and number of groups; both must fit the channels of the input."""
         return self._composed(self.input, self._stage(kernel, self.right.stages[0].axes, groups))
 
     def _stage(self, kernel: Array, axes: Iterable[Axis], groups: int) -> Stage:
@@ -101,7 +102,11 @@ class Subject:
         return Interpretation(input=x, stages=stages, bias=self.bias)
 
     def changed(self, change: Callable[[Array], Iterable[Array]]) -> Iterator[Array]:
-        """Yield results whose sums are changed: ahead of the bias, behind it, or those of the first stage, and of both."""
+        """
+        Yield outputs to which `change` is applied: before the bias is added, and after it.
+
+        For a separable convolution `change` also applies to the result of the first stage, and to both stages.
+        """
         for sums in change(self.sums):
             yield biased(sums, self.bias)
         if self.bias is not None:
@@ -115,47 +120,47 @@ class Subject:
                     yield from (biased(each, self.bias) for each in [*change(after)] or [after])
 
     def each_setting(self, change: Callable[[Setting], Setting]) -> Interpretation:
-        """Return the call with the parameters of every axis changed in one way."""
+        """Return the call with `change` applied to the parameters of every axis."""
         return self.by_settings(map(change, self.settings))
 
     def each_axis(self, change: Callable[[Axis], Axis]) -> Interpretation:
-        """Return the call with every axis changed in one way, whatever its parameters say."""
+        """Return the call with `change` applied to every axis; padding amounts are not derived again."""
         return self.by_axes(map(change, self.right.stages[0].axes))
 
     def each_axis_by(self, change: Callable[[Axis, Setting], Axis]) -> Interpretation:
-        """Return the call with every axis changed by what the call says about it."""
+        """Return the call with every axis replaced by `change(axis, setting)`."""
         return self.by_axes(map(change, self.right.stages[0].axes, self.settings))
 
     def exchanged(self, name: str, order: Iterable[int]) -> Interpretation:
-        """Return the call with one parameter of its axes taken from other axes, by their numbers."""
+        """Return the call in which axis i has the parameter `name` of axis `order[i]`."""
         return self.by_settings(
             replace(each, **{name: getattr(self.settings[other], name)})
             for each, other in zip(self.settings, order, strict=True)
         )
 
     def swaps(self, name: str) -> Iterator[Interpretation]:
-        """Yield the call with one parameter swapped between two axes, for every pair of them."""
+        """Yield the call with the parameter `name` swapped between two axes, for every pair of axes."""
         for order in transpositions(len(self.settings)):
             yield self.exchanged(name, order)
 
 
 def transpositions(rank: int) -> list[tuple[int, ...]]:
-    """Return the orders of axes in which two have changed places."""
+    """Return the permutations of `rank` axes that swap exactly two."""
     return [order for order in permutations(range(rank)) if sum(at != to for at, to in enumerate(order)) == 2]
 
 
 def one_by_one(kernel: Array, lengths: Iterable[int]) -> Stage:
-    """Return the stage of a kernel (O, C) of one tap in every axis."""
+    """Return the stage of a pointwise kernel (O, C)."""
     axes = tuple(Axis(length=length, taps=1) for length in lengths)
     return Stage(kernel=kernel.reshape(*kernel.shape, *(1,) * len(axes)), axes=axes)
 
 
-def subject(call: Call) -> Subject:
+def subject_of(call: Call) -> Subject:
     """
-    Return a call laid out.
+    Return a call in canonical order.
 
     Raises:
-        ValueError: where its arrays do not go together.
+        ValueError: if the shapes of its arrays do not fit together.
 
     """
     name = "depthwise_kernel" if call.op == "separable_conv" else "kernel"
@@ -176,7 +181,7 @@ def subject(call: Call) -> Subject:
 
 
 def wide(call: Call, array: Array) -> Array:
-    """Return an array in the dtype in which diagnosis adds: that of the output for integers, else double precision."""
+    """Return an array in the dtype of diagnosis: that of the output for integers, else double precision."""
     names = [name for name in vars(call.dtype).values() if name]
     if all(map(is_integer, names)):
         return array.astype(numpy_type(call.dtype_of("output")))
@@ -184,7 +189,11 @@ def wide(call: Call, array: Array) -> Array:
 
 
 def kernel_of(call: Call, kernel: Array, name: str) -> Array:
-    """Return a kernel in the order of the call's letters as (O, C / groups, space), for the convolution that it is in."""
+    """
+    Return a kernel, given in the call's layout, as (O, C / groups, space).
+
+    The kernel of a transposed convolution becomes that of the equivalent convolution over the dilated input.
+    """
     letters, rank = call.letters(name), call.rank
     if "M" in letters:
         moved = kernel.transpose([letters.index(letter) for letter in "CM" + call.spatial])
@@ -196,7 +205,7 @@ def kernel_of(call: Call, kernel: Array, name: str) -> Array:
 
 
 def forward(kernel: Array, groups: int) -> Array:
-    """Return a transposed kernel (O of one group, I of all, space) as (O of all, I of one group, space)."""
+    """Return a transposed kernel (O / groups, I, space) as (O, I / groups, space)."""
     filters, channels, *taps = kernel.shape
     parts = kernel.reshape(filters, groups, channels // groups, *taps)
     return np.moveaxis(parts, 1, 0).reshape(groups * filters, channels // groups, *taps)

@@ -1,8 +1,8 @@
 """
-One way to understand a call, and what it gives.
+A call as an implementation, right or faulty, computes it.
 
-All of it is in canonical order: input N, C, then space; kernels O, I, then space; sums N, O, then space.
-A transposed convolution stands as the convolution of its spread input with the reversed kernel.
+Arrays are in canonical order: input (N, C, space), kernels (O, I, space), sums (N, O, space).
+A transposed convolution is held as the convolution of its dilated input with the reversed kernel.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from .axis import Axis, reads
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stage:
     """
-    One grouped convolution: kernel (O, C / groups, space) and its axes.
+    One grouped convolution: its kernel (O, C / groups, space) and its axes.
 
-    A tap that reads no element multiplies a zero, or makes no term at all (`skips`), as in a transposed convolution.
+    A tap that reads no element contributes weight * 0. With `skips` it contributes no term, as in a transposed
+    convolution; the two differ only where a weight is NaN or infinite.
     """
 
     kernel: Array
@@ -33,18 +34,18 @@ class Stage:
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """How many outputs there are along each spatial axis."""
+        """The number of outputs along each spatial axis."""
         return tuple(axis.count for axis in self.axes)
 
     @property
     def leaves_out(self) -> bool:
-        """Whether a term that is not made shows: a weight that is not finite would make it NaN."""
+        """Whether a skipped term changes the result: a weight is NaN or infinite, so that weight * 0 would be NaN."""
         return self.skips and self.kernel.dtype.kind in "fc" and not np.isfinite(self.kernel).all()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Interpretation:
-    """One way to understand a call: its input, its stages, its bias, and what stands around the input."""
+    """A call as an implementation computes it; `outside` is the value that it reads outside the input."""
 
     input: Array
     stages: tuple[Stage, ...]
@@ -53,30 +54,30 @@ class Interpretation:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of what it gives: N, O, then space."""
+        """The shape of the output: (N, O, space)."""
         return (len(self.input), len(self.stages[-1].kernel), *self.stages[-1].counts)
 
     @property
     def products(self) -> int:
-        """How many products it takes."""
+        """The number of products."""
         return sum(math.prod(each.counts) * each.kernel.size for each in self.stages) * len(self.input)
 
     @property
     def read(self) -> int:
-        """How many elements its taps read, one by one."""
+        """The number of elements that all taps of all windows read, repetitions included."""
         return len(self.input) * sum(
             math.prod((*each.counts, *each.kernel.shape[1:], each.groups)) for each in self.stages
         )
 
     def sums(self) -> Array:
-        """Return what it gives, without the bias."""
+        """Return the output without the bias."""
         y = self.input
         for stage in self.stages:
             y = convolved(y, stage, self.outside)
         return y
 
     def at(self, index: Sequence[int]) -> Any:
-        """Return one element of what a single stage gives, with the bias: N, O, then space."""
+        """Return the output with the bias at `index` (n, o, position along each axis); for a single stage only."""
         (stage,) = self.stages
         sample, output, *places = index
         share = stage.kernel.shape[1]
@@ -90,17 +91,17 @@ class Interpretation:
         return total if self.bias is None else total + self.bias[output]
 
     def result(self) -> Array:
-        """Return what it gives, with the bias."""
+        """Return the output with the bias."""
         return biased(self.sums(), self.bias)
 
 
 def biased(sums: Array, bias: Array | None) -> Array:
-    """Return sums (N, O, space) with the bias of each output channel added, where there is one."""
+    """Return sums (N, O, space) plus the bias (O,), if there is one."""
     return sums if bias is None else sums + bias.reshape(-1, *(1,) * (sums.ndim - 2))
 
 
 def convolved(x: Array, stage: Stage, outside: float = 0) -> Array:
-    """Return the sums of one grouped convolution."""
+    """Return the sums (N, O, space) of one grouped convolution; `outside` is the value read outside the input."""
     if stage.leaves_out:
         return _tap_by_tap(x, stage)
     groups, counts, filters = stage.groups, stage.counts, len(stage.kernel)
@@ -115,7 +116,7 @@ def convolved(x: Array, stage: Stage, outside: float = 0) -> Array:
 
 
 def _tap_by_tap(x: Array, stage: Stage) -> Array:
-    """Return the sums of one grouped convolution without the products of what is no element."""
+    """Return the sums of one grouped convolution without the products whose tap reads no element."""
     total = np.zeros((len(x), len(stage.kernel), *stage.counts), np.result_type(x, stage.kernel))
     for tap in np.ndindex(*stage.kernel.shape[2:]):
         axes = tuple(
@@ -123,7 +124,7 @@ def _tap_by_tap(x: Array, stage: Stage) -> Array:
             for axis, k in zip(stage.axes, tap, strict=True)
         )
         one = stage.kernel[(slice(None), slice(None), *(slice(k, k + 1) for k in tap))]
-        # What the padding step made are elements.
+        # Zeros of the padding step count as elements.
         whole = tuple(replace(axis, length=axis.length + sum(axis.ahead), ahead=(0, 0)) for axis in axes)
         elements = np.ones((1, 1, *(axis.length for axis in whole)), bool)
         reached = windows(elements, whole).reshape(stage.counts)
@@ -132,7 +133,7 @@ def _tap_by_tap(x: Array, stage: Stage) -> Array:
 
 
 def windows(x: Array, axes: Sequence[Axis], outside: float = 0) -> Array:
-    """Return what each tap of each window reads: (N, C, windows in each axis, taps in each axis)."""
+    """Return the value that each tap of each window reads: (N, C, windows along each axis, taps along each axis)."""
     rank = len(axes)
     around = np.full((*x.shape[:2], *(length + 1 for length in x.shape[2:])), outside, x.dtype)
     around[(slice(None), slice(None), *(slice(length) for length in x.shape[2:]))] = x

@@ -1,18 +1,18 @@
 """
-Causes that are others in a narrower scope.
+Causes that have the same effect as a wider cause, on fewer calls.
 
-Where both explain the output of one call they say the same about it: `depthwise-stride-ignored`, of a depthwise
-convolution, what `stride-ignored` says of any. A cause is narrower if each call on which it shows is one on which the
-other does. The narrower one is said first, since one call is no evidence for more; the other is named behind it.
+Cause A is narrower than cause B if B is visible on every call on which A is visible. For example,
+`depthwise-stride-ignored` is `stride-ignored` restricted to depthwise convolutions. If both explain the output of a
+call, diagnosis reports A and lists B as wider: a single call is no evidence for the wider cause.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-#: The causes that imply one of a narrower scope, by that.
+#: For each narrower cause, the wider causes that imply it.
 WIDER: dict[str, tuple[str, ...]] = {
-    # Of one operation
+    # Restricted to one operation
     "depthwise-stride-ignored": ("stride-ignored",),
     "depthwise-dilation-ignored": ("dilation-ignored",),
     "depthwise-padding-ignored": ("padding-ignored",),
@@ -40,32 +40,32 @@ WIDER: dict[str, tuple[str, ...]] = {
     "group-gradient-reversed": ("input-gradient-channels-reversed",),
     "group-kernel-gradient-first-for-all": ("kernel-gradient-first-filter-everywhere",),
     "depthwise-gradient-summed": ("group-gradient-summed",),
-    # Of one padding
+    # Restricted to one kind of padding
     "crop-wrong-end": ("padding-ends-swapped", "transposed-ends-swapped"),
     "crop-ignored": ("padding-ignored",),
     "mode-needs-numbers": ("mode-ignored",),
     "same-keeps-length": ("stride-ignored", "depthwise-stride-ignored"),
     "length-one-axis-mishandled": ("padding-with-edge-values",),
     "input-dilation-trailing": ("length-off-by-one",),
-    # Of two axes the same
+    # The same for calls with two spatial axes
     "strides-swapped": ("strides-rolled",),
     "dilations-swapped": ("dilations-rolled",),
     "kernel-axes-swapped": ("kernel-axes-rolled",),
     "last-column-stale": ("last-row-stale",),
-    # Of axes that differ
+    # Restricted to axes whose parameters differ
     "stride-first-axis-only": ("stride-ignored",),
     "stride-last-axis-only": ("stride-ignored",),
     "dilation-first-axis-only": ("dilation-ignored",),
     "dilation-last-axis-only": ("dilation-ignored",),
     "padding-first-axis-only": ("padding-ignored",),
     "padding-last-axis-only": ("padding-ignored",),
-    # Of some lengths
+    # Restricted to some lengths
     "length-rounded-to-nearest": ("length-rounded-up", "length-off-by-one"),
     "length-rounded-up": ("length-off-by-one",),
     "padding-high-missing": ("tail-window-dropped",),
     "padding-capped-at-kernel": ("tail-window-dropped",),
     "full-one-side": ("tail-window-dropped",),
-    # Of some channels
+    # Restricted to some channels
     "channel-tail-dropped": ("last-channel-dropped",),
     "channels-beyond-8-dropped": ("last-channel-dropped", "filters-beyond-8-dropped"),
     "channels-beyond-16-dropped": ("last-channel-dropped", "filters-beyond-16-dropped"),
@@ -80,7 +80,7 @@ WIDER: dict[str, tuple[str, ...]] = {
     "causal-ignores-dilation": ("tail-window-dropped",),
     "crop-cancels-padding": ("padding-ignored", "crop-ignored"),
     "transposed-same-short": ("tail-window-dropped", "transposed-crop-missing"),
-    # Of one dtype, one storage or some numbers
+    # Restricted to one dtype, one storage or some values
     "output-dtype-ignored": ("dtype-of-the-kernel", "dtype-narrowed"),
     "bias-per-tap": ("bias-twice",),
     "tf32-inputs": ("float16-inputs",),
@@ -93,7 +93,7 @@ WIDER: dict[str, tuple[str, ...]] = {
     "storage-reversed-ignored": ("bias-reversed",),
     "storage-broadcast-misread": ("storage-strides-ignored",),
     "bias-along-the-last-axis": ("bias-along-wrong-axis", "bias-along-the-batch"),
-    # Of extents that are equal
+    # Restricted to extents that are equal
     "axes-guessed": ("layout-reshaped", "layout-ignored"),
     "batch-and-channels-guessed": ("layout-reshaped",),
     "kernel-axes-guessed": (
@@ -105,6 +105,6 @@ WIDER: dict[str, tuple[str, ...]] = {
 
 
 def narrowed(causes: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return causes without those that imply a narrower one among them, and those."""
+    """Return the causes that are not wider than another one of `causes`, and those that are."""
     implying = {wider for name in causes for wider in WIDER.get(name, ())}
     return tuple(name for name in causes if name not in implying), tuple(name for name in causes if name in implying)

@@ -1,4 +1,4 @@
-"""Which causes of the glossary give exactly what a target returned."""
+"""The search for causes of the glossary that compute exactly the output that a target returned."""
 
 from __future__ import annotations
 
@@ -13,76 +13,81 @@ import numpy as np
 from ..calls import PORTIONS, smallest_region
 from ..core import FORMATS, Array, Call, Diagnosis, numpy_type
 from ..judging import error_bound
-from .canonical_call import Subject, subject
+from .canonical_call import Subject, subject_of
 from .causes import CAUSES, Candidate, Returned
 from .interpretation import Interpretation
 from .narrowed_causes import narrowed
 
-#: A call of more products, or whose taps read more elements, is not looked at: each cause would be that much work, and
-#: would hold that much.
+#: Calls with more products, or whose taps read more elements, are not diagnosed: each cause would take that much time
+#: and memory.
 MOST, MOST_READ = 100_000_000, 8_000_000
-#: A candidate that takes more products is tried at one element first.
+#: A candidate with more products is first checked at one element.
 PROBED = 20_000
-#: Before a part of an output is explained, what is wrong must hold so many bits that it is not given by chance: by so
-#: many different numbers at least, none of them zero, or by where each number stands; else by the pattern of what is
-#: wrong in the smallest region around it, or for so many elements are zero.
+#: A cause may explain a portion of an output only if the wrong elements carry at least BITS bits, so that a match by
+#: chance is unlikely. The bits come from the values (at least FEWEST different nonzero ones), from the arrangement of
+#: the values, or from the pattern of wrong elements in the smallest region around them. BITS wrong elements that are
+#: all zero also suffice.
 FEWEST, BITS = 3, 24
-#: So many times nearer than to what is right a wrong element must be to what a cause gives.
+#: |actual - candidate| must be at most |actual - expected| / NEARER for a wrong element.
 NEARER = 2
-#: Of the numbers that count as near to what a cause gives and are not the same, this share must differ from it by so
-#: small a part of their size, with their bias and without it.
-SPEAKING, LIKE = 0.5, 8
-#: More causes that all give what was returned say nothing: it is a NaN or two.
+#: Among elements that are within tolerance of a candidate but not equal to it, at least the share CLOSE_SHARE must
+#: agree to 1 / CLOSENESS of their size, both with and without the bias.
+CLOSE_SHARE, CLOSENESS = 0.5, 8
+#: If more causes than this match an output, it is no evidence for any of them; for example, it is all NaN.
 LONGEST = 20
-#: What the arrays of a call may stumble over where a cause does not fit them.
-STUMBLES = (ValueError, IndexError, KeyError, TypeError, ZeroDivisionError, OverflowError)
+#: Exceptions that NumPy may raise where a cause does not apply to the arrays of a call.
+INAPPLICABLE = (ValueError, IndexError, KeyError, TypeError, ZeroDivisionError, OverflowError)
 
 
 def diagnose(call: Call, got: Array, dtype: str) -> Diagnosis | None:
     """
-    Return what explains an output (in the layout of the call, of `dtype`) that is not the one by the definition.
+    Return the causes of a wrong output `got`, given in the layout of the call and of dtype `dtype`.
 
-    What cannot be explained is `unexplained`; of a call that is too large nothing is said.
+    A diagnosis without causes means that no cause explains the output. None means that the call is too large.
     """
     with np.errstate(all="ignore"):
         try:
-            it = subject(call)
-            if not _is_small(it):
+            subject = subject_of(call)
+            if not _is_small(subject):
                 return None
-            return _Search(call=call, got=got, dtype=dtype, it=it).diagnosis()
-        except STUMBLES:
+            return _Search(call=call, got=got, dtype=dtype, subject=subject).diagnosis()
+        except INAPPLICABLE:
             return Diagnosis()
 
 
 def is_visible(call: Call, cause: str) -> bool:
-    """Say whether a cause gives another output of a call than the definition, in whichever of its ways it acts."""
+    """Return whether every variant of a cause computes another output of a call than the definition."""
     with np.errstate(all="ignore"):
         try:
-            it, dtype = subject(call), call.dtype_of("output")
-            search = _Search(call=call, got=np.zeros(0), dtype=dtype, it=it)
-            ways = [*CAUSES[cause](it)] if _is_small(it) else []
-            return bool(ways) and all(map(search.is_wrong, ways))
-        except STUMBLES:
+            subject, dtype = subject_of(call), call.dtype_of("output")
+            search = _Search(call=call, got=np.zeros(0), dtype=dtype, subject=subject)
+            variants = [*CAUSES[cause](subject)] if _is_small(subject) else []
+            return bool(variants) and all(map(search.is_wrong, variants))
+        except INAPPLICABLE:
             return False
 
 
 def effects(call: Call, cause: str) -> list[Effect]:
-    """Return what a cause makes of an output of the right shape and dtype, in each of its ways."""
+    """Return the effect of each variant of a cause whose output has the expected shape and dtype."""
     with np.errstate(all="ignore"):
         try:
-            it, dtype = subject(call), call.dtype_of("output")
-            search = _Search(call=call, got=np.zeros(0), dtype=dtype, it=it)
-            return [*search.effects(cause)] if _is_small(it) else []
-        except STUMBLES:
+            subject, dtype = subject_of(call), call.dtype_of("output")
+            search = _Search(call=call, got=np.zeros(0), dtype=dtype, subject=subject)
+            return [*search.effects(cause)] if _is_small(subject) else []
+        except INAPPLICABLE:
             return []
 
 
-def _is_small(it: Subject) -> bool:
-    return it.right.products <= MOST and it.right.read <= MOST_READ
+def _is_small(subject: Subject) -> bool:
+    return subject.right.products <= MOST and subject.right.read <= MOST_READ
 
 
 class Effect(NamedTuple):
-    """What a cause gives and what is right, and where it is wrong: N, O, then space. `order` gives the output's layout."""
+    """
+    The output `made` by a cause, the expected output `right`, and the mask of `wrong` elements, each (N, O, space).
+
+    Transposing by `order` puts an array into the layout of the output.
+    """
 
     made: Array
     right: Array
@@ -91,9 +96,9 @@ class Effect(NamedTuple):
 
     def within(self, marked: Array) -> tuple[Array, Array, Array]:
         """
-        Return the output of a target on which it acts in marked places alone, what is right, and where it is wrong.
+        Return the actual and expected outputs and the mask of wrong elements, if the cause applies only in `marked`.
 
-        All in the layout of the output.
+        All three are in the layout of the output.
         """
         wrong = self.wrong & marked
         got, right, wrong = (
@@ -104,21 +109,21 @@ class Effect(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Search:
-    """The output that somebody returned, and the call laid out."""
+    """The search for the causes of one output: the output `got` as returned, and the call in canonical order."""
 
     call: Call
     got: Array
     dtype: str
-    it: Subject
+    subject: Subject
 
     @cached_property
     def right(self) -> Array:
-        """What the definition gives: N, O, then space, in the dtype of the output."""
-        return self._rounded(self.it.result)
+        """The expected output (N, O, space), in the dtype of the output."""
+        return self._rounded(self.subject.result)
 
     @cached_property
     def seen(self) -> Array | None:
-        """What was returned in canonical order, None where it has another number of axes."""
+        """The actual output in canonical order; None if its number of axes is wrong."""
         letters, have = self.call.letters("output"), "NC" + self.call.spatial
         if self.got.ndim != len(letters):
             return None
@@ -126,7 +131,7 @@ class _Search:
 
     @cached_property
     def probe(self) -> tuple[int, ...] | None:
-        """An element that is wrong: the one that is furthest off."""
+        """The index of the wrong element with the largest error; None if the shape is wrong or the output is empty."""
         if self.seen is None or self.seen.shape != self.right.shape or not self.seen.size:
             return None
         wrong = ~_same(self.seen, self.right)
@@ -134,7 +139,7 @@ class _Search:
         return tuple(int(at) for at in np.unravel_index(int(off.argmax()), off.shape))
 
     def diagnosis(self) -> Diagnosis:
-        """Return the causes that give all that was returned, else those that give a part of it."""
+        """Return the causes that explain the whole output, or else those that explain a portion of it."""
         found, wider = narrowed([name for name in CAUSES if self._explains(name)])
         if len(found) > LONGEST:
             return Diagnosis()
@@ -145,16 +150,16 @@ class _Search:
     def _explains(self, name: str) -> bool:
         try:
             return any(map(self._is_returned, self._candidates(name)))
-        except STUMBLES:
+        except INAPPLICABLE:
             return False
 
     def _candidates(self, name: str) -> Iterator[Candidate]:
-        for candidate in CAUSES[name](self.it):
-            if self._can_be(candidate):
+        for candidate in CAUSES[name](self.subject):
+            if self._is_plausible(candidate):
                 yield candidate
 
-    def _can_be(self, candidate: Candidate) -> bool:
-        """Say whether the shape is that of what was returned, and the element that is furthest off as it should be."""
+    def _is_plausible(self, candidate: Candidate) -> bool:
+        """Return whether a candidate has the actual shape and, if it is large, agrees at the element `probe`."""
         if isinstance(candidate, Returned):
             return bool(candidate.array.shape == self.got.shape)
         if self.seen is None or candidate.shape != self.seen.shape:
@@ -174,7 +179,7 @@ class _Search:
         return made.shape == self.seen.shape and self._agree(self.seen, made) and not self._is_right(made)
 
     def is_wrong(self, candidate: Candidate) -> bool:
-        """Say whether a candidate is another output than the definition gives."""
+        """Return whether the output of a candidate differs from that of the definition."""
         if isinstance(candidate, Returned):
             letters, have = self.call.letters("output"), "NC" + self.call.spatial
             right = self.right.transpose([have.index(each) for each in letters])
@@ -182,10 +187,10 @@ class _Search:
         return not self._is_right(self._made(candidate))
 
     def effects(self, name: str) -> Iterator[Effect]:
-        """Yield what a cause makes of an output of the right shape and dtype, in each of its ways."""
+        """Yield the effect of each variant of a cause whose output has the expected shape and dtype."""
         letters, have = self.call.letters("output"), "NC" + self.call.spatial
         order = tuple(have.index(each) for each in letters)
-        for candidate in CAUSES[name](self.it):
+        for candidate in CAUSES[name](self.subject):
             if not isinstance(candidate, Returned) and candidate.shape == self.right.shape:
                 made = self._made(candidate)
                 yield Effect(made, self.right, self._off(made), order)
@@ -194,7 +199,7 @@ class _Search:
         return candidate.array.dtype == numpy_type(self.dtype) and _equal(candidate.array, self.got)
 
     def _agree(self, seen: Array, made: Array, index: Any = ...) -> bool:
-        """Say whether elements agree with those of a candidate, all of them or those at some index."""
+        """Return whether actual elements `seen`, at `index` of the output, agree with those that a candidate made."""
         same = _same(seen, made)
         if same.all() or made.dtype.kind not in "fcV":
             return bool(same.all())
@@ -202,12 +207,12 @@ class _Search:
         if not (same | is_near).all():
             return False
         biases = (np.zeros(()), self._bias(index))
-        return seen.ndim == 0 or all(_speaks((_wide(seen) - b)[~same], (_wide(made) - b)[~same]) for b in biases)
+        return seen.ndim == 0 or all(_agree_closely((_wide(seen) - b)[~same], (_wide(made) - b)[~same]) for b in biases)
 
     def _bias(self, index: Any) -> Array:
-        """Return the bias of the elements at some index of what was returned."""
+        """Return the bias of the actual elements at `index`."""
         assert self.seen is not None
-        bias = self.it.bias
+        bias = self.subject.bias
         if bias is None or self.seen.shape[1:2] != bias.shape:
             return np.zeros(())
         spread = _wide(bias).reshape(1, -1, *(1,) * (self.seen.ndim - 2))
@@ -215,9 +220,10 @@ class _Search:
 
     def _slack(self, seen: Array, made: Array, index: Any) -> Array:
         """
-        Return how near elements must come to those of a candidate: as two right results would to each other.
+        Return the largest allowed difference of each actual element from a candidate.
 
-        What is wrong must come much nearer to the candidate than it is to what is right.
+        It is the difference that two right results may have. A wrong element must also be NEARER times closer to the
+        candidate than to the expected output.
         """
         size = np.nan_to_num(np.abs(_wide(made)), nan=0, posinf=0)
         is_shaped = self.seen is not None and self.seen.shape == self.right.shape
@@ -228,7 +234,7 @@ class _Search:
         if not is_shaped:
             return np.asarray(slack)
         off = np.abs(_wide(seen) - _wide(self.right[index]))
-        # What is infinite is no measure.
+        # An infinite error sets no limit.
         nearest = np.where(np.isfinite(off), off / NEARER, self._unit * size)
         return np.asarray(np.where(off > bound, np.minimum(slack, nearest), slack))
 
@@ -243,7 +249,7 @@ class _Search:
         return self._tolerance.grid
 
     def _is_exact(self, sizes: Array) -> bool:
-        """Say whether sums as large as these are exact, where those of the definition are."""
+        """Return whether sums of these sizes are exact in the output's dtype, as those of the definition are."""
         largest = float(np.max(sizes, initial=0, where=np.isfinite(sizes)))
         return self._grid is not None and largest * self._unit <= 2 * self._grid
 
@@ -254,7 +260,7 @@ class _Search:
 
     @cached_property
     def bound(self) -> Array:
-        """By how much each element of a right output may be off, less than half a step of its grid if it has one."""
+        """The error bound of each element: just below half a grid step if all exact results are on a grid."""
         if self._grid is not None:
             return np.full(self.right.shape, self._grid * 0.49)
         letters, have = self.call.letters("output"), "NC" + self.call.spatial
@@ -264,12 +270,14 @@ class _Search:
 
     @cached_property
     def _coarse(self) -> float:
-        """By how much sums of as many products of the largest elements may be off, whatever they read."""
-        sizes = (np.abs(array[np.isfinite(array)]).max(initial=0) for array in (self.it.input, self.it.kernel))
-        return float(4 * self._unit * self.it.kernel[:1].size * math.prod(sizes))
+        """An error bound for any sum of one filter's products: computed from the largest finite input and weight."""
+        sizes = (
+            np.abs(array[np.isfinite(array)]).max(initial=0) for array in (self.subject.input, self.subject.kernel)
+        )
+        return float(4 * self._unit * self.subject.kernel[:1].size * math.prod(sizes))
 
     def _off(self, made: Array) -> Array:
-        """Return where an output of the right shape is wrong."""
+        """Return the mask of elements of an output (of the expected shape) that are wrong."""
         same = _same(made, self.right)
         if same.all() or made.dtype.kind not in "fcV":
             return ~same
@@ -285,27 +293,27 @@ class _Search:
         return y.astype(numpy_type(self.call.dtype_of("output")))
 
     def _partial(self) -> Diagnosis:
-        """Return the causes that give what stands in a portion of the output, where the rest is right."""
+        """Return the causes that explain a portion of the output, if that portion contains all wrong elements."""
         if self.seen is None or self.seen.shape != self.right.shape or self.dtype != self.call.dtype_of("output"):
             return Diagnosis()
         wrong = self._off(self.seen)
-        if not wrong.any() or not self._says_enough(wrong):
+        if not wrong.any() or not self._is_informative(wrong):
             return Diagnosis()
         portions = dict(self._portions(wrong))
-        held = {name: self._held(name, wrong, portions) for name in CAUSES}
+        held = {name: self._explained(name, wrong, portions) for name in CAUSES}
         where = next((text for text in portions if any(text in each for each in held.values())), "")
         found, wider = narrowed([name for name, each in held.items() if where in each])
         return Diagnosis(causes=found, wider=wider, confidence="partial", region=where) if found else Diagnosis()
 
-    def _says_enough(self, wrong: Array) -> bool:
-        """Say whether what is wrong is not given by chance: by its numbers, by its pattern, or for so much is zero."""
+    def _is_informative(self, wrong: Array) -> bool:
+        """Return whether the wrong elements carry enough information to rule out a match by chance; see BITS."""
         assert self.seen is not None
         numbers = self.seen[wrong]
         is_zero = numbers.size >= BITS and not _wide(numbers).any()
         return is_zero or self._bits(numbers) >= BITS or _entropy(wrong[smallest_region(wrong).mask]) >= BITS
 
     def _portions(self, wrong: Array) -> Iterator[tuple[str, Array]]:
-        """Yield portions that hold all that is wrong, in words and as marks: the smallest box first."""
+        """Yield the portions that contain all wrong elements as (description, mask), the smallest box first."""
         box = smallest_region(wrong).hull
         if box.reaches_an_end:
             yield f"in {box.text(('sample', 'filter', *self.call.spatial))}", box.mask
@@ -314,8 +322,8 @@ class _Search:
             if marked[wrong].all():
                 yield text, marked
 
-    def _held(self, name: str, wrong: Array, portions: Mapping[str, Array]) -> frozenset[str]:
-        """Return the portions of which a cause gives everything that was returned."""
+    def _explained(self, name: str, wrong: Array, portions: Mapping[str, Array]) -> frozenset[str]:
+        """Return the portions in which a variant of a cause computes every element of the actual output."""
 
         def holds(made: Array, marked: Array) -> bool:
             assert self.seen is not None
@@ -325,11 +333,11 @@ class _Search:
             candidates = (each for each in self._candidates(name) if not isinstance(each, Returned))
             given = [made for made in map(self._made, candidates) if holds(made, wrong)]
             return frozenset(text for text, marked in portions.items() if any(holds(made, marked) for made in given))
-        except STUMBLES:
+        except INAPPLICABLE:
             return frozenset()
 
     def _bits(self, numbers: Array) -> float:
-        """Return how many bits wrong numbers hold: which they are, of those of the output, or where each of them is."""
+        """Return the bits that wrong values carry: by which values of the output they are, or by their arrangement."""
         values = _wide(numbers)
         different = np.count_nonzero(np.unique(values))
         possible = max(np.unique(_wide(self.right)).size, 2)
@@ -337,13 +345,17 @@ class _Search:
         return max(which, _entropy(values))
 
 
-def _speaks(seen: Array, made: Array) -> bool:
-    """Say whether sums that count as near say that they are the same: of sums that are small, zeros count as near."""
-    return bool(np.mean(np.abs(seen - made) * LIKE <= np.maximum(np.abs(seen), np.abs(made))) >= SPEAKING)
+def _agree_closely(seen: Array, made: Array) -> bool:
+    """
+    Return whether enough of the sums agree closely relative to their size; see CLOSE_SHARE and CLOSENESS.
+
+    An absolute tolerance alone would accept zeros in place of small sums.
+    """
+    return bool(np.mean(np.abs(seen - made) * CLOSENESS <= np.maximum(np.abs(seen), np.abs(made))) >= CLOSE_SHARE)
 
 
 def _entropy(values: Array) -> float:
-    """Return how many bits it takes to say which value stands where, if it is known how many there are of each."""
+    """Return the bits that encode the arrangement of values: their number times the Shannon entropy of their shares."""
     shares = np.unique(values, return_counts=True)[1] / values.size
     return float(-values.size * np.sum(shares * np.log2(shares)))
 
@@ -356,12 +368,12 @@ def _is_large(candidate: Interpretation) -> bool:
 
 
 def _equal(one: Array, other: Array) -> bool:
-    """Say whether two arrays have one shape and hold the same."""
+    """Return whether two arrays have the same shape and equal elements (see `_same`)."""
     return one.shape == other.shape and bool(_same(one, other).all())
 
 
 def _same(one: Array, other: Array) -> Array:
-    """Return where two arrays of one shape hold the same: NaN is NaN, and 0.0 is -0.0."""
+    """Return the mask of equal elements of two arrays of one shape; NaN equals NaN, and 0.0 equals -0.0."""
     if one.dtype.kind in "fcV":
         one, other = _wide(one), _wide(other)
         return np.asarray((one == other) | (np.isnan(one) & np.isnan(other)))

@@ -1,9 +1,9 @@
 """
-The causes that diagnosis knows, by their names in the glossary: what a call gives where one of them is at work.
+The causes of wrong outputs, by their names in the glossary.
 
-A cause is a function of a subject that yields interpretations, or results: sums in canonical order with their bias, or
-`Returned` arrays as the target would return them. It yields nothing where it has no meaning, and may yield what is
-right.
+A cause is a function of a call in canonical order (a `Subject`). It yields what implementations with that fault
+compute: an `Interpretation`, an output in canonical order with its bias, or a `Returned` array as the target returns
+it. It yields nothing where it does not apply, and may yield the correct output.
 """
 
 from __future__ import annotations

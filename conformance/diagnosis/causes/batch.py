@@ -1,4 +1,4 @@
-"""Samples that are mixed, missing or in another order."""
+"""Causes in the batch: samples that are mixed, missing or permuted."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .kinds import Cause
 
 
 def _samples(change: Callable[[Array], Iterable[Array]]) -> Cause:
-    """Other samples."""
-    return lambda it: it.changed(change) if len(it.sums) > 1 else ()
+    """Return a cause that changes the output along the batch axis, for batches of two or more."""
+    return lambda subject: subject.changed(change) if len(subject.sums) > 1 else ()
 
 
 def _tails(y: Array) -> Iterator[Array]:
@@ -33,9 +33,9 @@ def _summed(y: Array) -> Array:
     return np.broadcast_to(y.sum(0, keepdims=True, dtype=y.dtype), y.shape)
 
 
-def _filled(it: Subject) -> Iterator[Array]:
-    if not len(it.sums):
-        yield np.zeros((1, *it.sums.shape[1:]), it.sums.dtype)
+def _filled(subject: Subject) -> Iterator[Array]:
+    if not len(subject.sums):
+        yield np.zeros((1, *subject.sums.shape[1:]), subject.sums.dtype)
 
 
 CAUSES: dict[str, Cause] = {

@@ -1,4 +1,4 @@
-"""A bias that is lost, counted otherwise or added along another axis."""
+"""Causes in the bias: it is missing, scaled, permuted or added along another axis."""
 
 from __future__ import annotations
 
@@ -16,80 +16,90 @@ from .kinds import Cause
 
 
 def _other(change: Callable[[Subject, Array], Array]) -> Cause:
-    """Another bias, one number for each output channel."""
+    """Return a cause that replaces the bias (O,) by `change(call, bias)`."""
 
-    def cause(it: Subject) -> Iterator[Array]:
-        if it.bias is not None and it.bias.size:
-            yield biased(it.sums, change(it, it.bias))
+    def cause(subject: Subject) -> Iterator[Array]:
+        if subject.bias is not None and subject.bias.size:
+            yield biased(subject.sums, change(subject, subject.bias))
 
     return cause
 
 
-def _along(it: Subject, axis: int) -> Array | None:
-    """Return the sums with the bias along an axis (repeated, or cut to its length)."""
-    if it.bias is None or not it.bias.size or not it.sums.size:
+def _along(subject: Subject, axis: int) -> Array | None:
+    """Return the sums plus the bias along an axis, repeated or cut to its length; None without bias or outputs."""
+    if subject.bias is None or not subject.bias.size or not subject.sums.size:
         return None
-    spread = np.resize(it.bias, it.sums.shape[axis])
-    return it.sums + spread.reshape(-1, *(1,) * (it.sums.ndim - axis - 1))
+    spread = np.resize(subject.bias, subject.sums.shape[axis])
+    return subject.sums + spread.reshape(-1, *(1,) * (subject.sums.ndim - axis - 1))
 
 
-def _along_space(it: Subject) -> Iterator[Array]:
-    for axis in range(2, it.sums.ndim):
-        if (found := _along(it, axis)) is not None:
+def _along_space(subject: Subject) -> Iterator[Array]:
+    for axis in range(2, subject.sums.ndim):
+        if (found := _along(subject, axis)) is not None:
             yield found
 
 
-def _along_batch(it: Subject) -> Iterator[Array]:
-    if (found := _along(it, 0)) is not None:
+def _along_batch(subject: Subject) -> Iterator[Array]:
+    if (found := _along(subject, 0)) is not None:
         yield found
 
 
-def _along_last(it: Subject) -> Iterator[Array]:
-    at = ("NC" + it.call.spatial).index(it.call.letters("output")[-1])
-    if it.bias is not None and it.sums.shape[at] == it.bias.size and (found := _along(it, at)) is not None:
+def _along_last(subject: Subject) -> Iterator[Array]:
+    at = ("NC" + subject.call.spatial).index(subject.call.letters("output")[-1])
+    if (
+        subject.bias is not None
+        and subject.sums.shape[at] == subject.bias.size
+        and (found := _along(subject, at)) is not None
+    ):
         yield found
 
 
-def _per_tap(it: Subject) -> Iterator[Array]:
-    if it.bias is not None:
-        kernels = [it.kernel] if it.pointwise is None else [it.kernel, it.pointwise]
-        counts = {prod(kernel.shape[2:]) for kernel in kernels} | {kernel.shape[1] for kernel in kernels} | {it.groups}
-        # A count of one is a way, too: who counts taps is right where there is one, whatever the number of groups.
+def _per_tap(subject: Subject) -> Iterator[Array]:
+    if subject.bias is not None:
+        kernels = [subject.kernel] if subject.pointwise is None else [subject.kernel, subject.pointwise]
+        counts = (
+            {prod(kernel.shape[2:]) for kernel in kernels} | {kernel.shape[1] for kernel in kernels} | {subject.groups}
+        )
+        # Keep a count of 1: a fault that scales by the number of taps is invisible for one tap, whatever the groups.
         for count in counts - {0}:
-            yield biased(it.sums, it.bias * np.asarray(count).astype(it.bias.dtype))
+            yield biased(subject.sums, subject.bias * np.asarray(count).astype(subject.bias.dtype))
 
 
-def _on_padding(it: Subject) -> Iterator[Array]:
-    """Yield sums without the bias where no window reads an element of the input, or of what the padding step made."""
-    if it.bias is None:
+def _on_padding(subject: Subject) -> Iterator[Array]:
+    """
+    Yield outputs that lack the bias where a window reads no element of the input.
+
+    With a padding step, a second variant counts the zeros of that step as elements.
+    """
+    if subject.bias is None:
         return
-    for subject in (it, it.spread) if it.call.before is not None else (it,):
-        axes = subject.right.stages[0].axes
+    for variant in (subject, subject.spread) if subject.call.before is not None else (subject,):
+        axes = variant.right.stages[0].axes
         reached = np.ones((1,) * len(axes), bool)
         for at, axis in enumerate(axes):
             inside = (reads(replace(axis, mode="zeros")) < axis.length).any(axis=1)
             reached = reached & inside.reshape(-1, *(1,) * (len(axes) - at - 1))
-        yield np.where(reached, it.result, it.sums)
+        yield np.where(reached, subject.result, subject.sums)
 
 
-def _in_group(it: Subject, bias: Array) -> Array:
-    share = max(bias.size // max(it.call.groups, 1), 1)
+def _in_group(subject: Subject, bias: Array) -> Array:
+    share = max(bias.size // max(subject.call.groups, 1), 1)
     return np.resize(bias[:share], bias.size)
 
 
-def _real(it: Subject, bias: Array) -> Array:
+def _real(subject: Subject, bias: Array) -> Array:
     return bias.real.astype(bias.dtype) if bias.dtype.kind == "c" else bias
 
 
 CAUSES: dict[str, Cause] = {
-    "bias-ignored": _other(lambda it, bias: np.zeros_like(bias)),
-    "bias-twice": _other(lambda it, bias: bias + bias),
-    "bias-subtracted": _other(lambda it, bias: -bias),
-    "bias-first-only": _other(lambda it, bias: np.resize(bias[:1], bias.size)),
-    "bias-reversed": _other(lambda it, bias: bias[::-1]),
-    "bias-rolled": lambda it: (
-        *_other(lambda _, bias: np.roll(bias, 1))(it),
-        *_other(lambda _, bias: np.roll(bias, -1))(it),
+    "bias-ignored": _other(lambda subject, bias: np.zeros_like(bias)),
+    "bias-twice": _other(lambda subject, bias: bias + bias),
+    "bias-subtracted": _other(lambda subject, bias: -bias),
+    "bias-first-only": _other(lambda subject, bias: np.resize(bias[:1], bias.size)),
+    "bias-reversed": _other(lambda subject, bias: bias[::-1]),
+    "bias-rolled": lambda subject: (
+        *_other(lambda _, bias: np.roll(bias, 1))(subject),
+        *_other(lambda _, bias: np.roll(bias, -1))(subject),
     ),
     "bias-per-tap": _per_tap,
     "bias-counted-in-group": _other(_in_group),

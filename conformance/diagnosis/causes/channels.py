@@ -1,4 +1,4 @@
-"""Input channels and filters that are left out, or in another order."""
+"""Causes in channels: input channels or filters that are missing, permuted or summed."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ..canonical_call import Subject
 from ..interpretation import Interpretation
 from .kinds import Cause
 
-#: Of how many channels kernels make blocks.
+#: The block sizes of channels that vectorised kernels use.
 BLOCKS = (4, 8, 16)
 
 
-def _weights(it: Subject, change: Callable[[Array], Iterable[Array]]) -> Iterator[Interpretation]:
-    """Yield the call with other weights (O, I, space) in its kernel, or in the pointwise one, or in both."""
-    for kernel in change(it.kernel):
-        yield it.by_kernel(kernel)
-    if it.pointwise is None:
+def _weights(subject: Subject, change: Callable[[Array], Iterable[Array]]) -> Iterator[Interpretation]:
+    """Yield the call with `change` applied to the weights of its kernel, of its pointwise kernel, or of both."""
+    for kernel in change(subject.kernel):
+        yield subject.by_kernel(kernel)
+    if subject.pointwise is None:
         return
-    for pointwise in change(it.pointwise):
-        yield it.by_pointwise(pointwise)
-        for kernel in change(it.kernel):
-            yield replace(it, pointwise=pointwise).by_kernel(kernel)
+    for pointwise in change(subject.pointwise):
+        yield subject.by_pointwise(pointwise)
+        for kernel in change(subject.kernel):
+            yield replace(subject, pointwise=pointwise).by_kernel(kernel)
 
 
 def _without(kernel: Array, gone: slice, factor: int = 0) -> Iterator[Array]:
@@ -43,8 +43,8 @@ def _tails(kernel: Array) -> Iterator[Array]:
 
 
 def _filters(change: Callable[[Array], Iterable[Array]]) -> Cause:
-    """Other output channels."""
-    return lambda it: it.changed(change)
+    """Return a cause that changes the output along its channels."""
+    return lambda subject: subject.changed(change)
 
 
 def _emptied(y: Array, start: int) -> Iterator[Array]:
@@ -80,29 +80,29 @@ def _rolled(y: Array) -> Iterator[Array]:
         yield np.roll(y, -1, axis=1)
 
 
-def _fused_pointwise(it: Subject) -> Iterator[Interpretation]:
-    """Yield kernels of one tap without their last channel, the first one of a separable call if it has one tap too."""
-    one_tap = it.kernel[:1, :1].size == 1
-    kernels = [*_without_last(it.kernel)] if one_tap and it.kernel.shape[1] > 1 else [it.kernel]
+def _fused_pointwise(subject: Subject) -> Iterator[Interpretation]:
+    """Yield the call whose kernels of one tap lack their last input channel."""
+    one_tap = subject.kernel[:1, :1].size == 1
+    kernels = [*_without_last(subject.kernel)] if one_tap and subject.kernel.shape[1] > 1 else [subject.kernel]
     for kernel in kernels:
-        if it.pointwise is None:
-            yield it.by_kernel(kernel)
+        if subject.pointwise is None:
+            yield subject.by_kernel(kernel)
         else:
-            for pointwise in _without_last(it.pointwise):
-                yield replace(it, pointwise=pointwise).by_kernel(kernel)
+            for pointwise in _without_last(subject.pointwise):
+                yield replace(subject, pointwise=pointwise).by_kernel(kernel)
 
 
 def _without_last(kernel: Array) -> Iterator[Array]:
     return _without(kernel, slice(max(kernel.shape[1] - 1, 1), None))
 
 
-def _spread_of_one(it: Subject) -> Iterator[Interpretation]:
-    """Yield the call whose axes of one element are repeated where they should be padded."""
+def _spread_of_one(subject: Subject) -> Iterator[Interpretation]:
+    """Yield the call in which axes of length 1 repeat their element in the padding."""
     if any(
         each.length == 1 and axis.low + axis.high > 0
-        for each, axis in zip(it.settings, it.right.stages[0].axes, strict=True)
+        for each, axis in zip(subject.settings, subject.right.stages[0].axes, strict=True)
     ):
-        yield it.each_axis(lambda axis: replace(axis, mode="replicate") if axis.length == 1 else axis)
+        yield subject.each_axis(lambda axis: replace(axis, mode="replicate") if axis.length == 1 else axis)
 
 
 CAUSES: dict[str, Cause] = {
@@ -119,7 +119,7 @@ CAUSES: dict[str, Cause] = {
     "filters-beyond-8-dropped": _filters(lambda y: _emptied(y, 8)),
     "filters-beyond-16-dropped": _filters(lambda y: _emptied(y, 16)),
     "filters-beyond-32-dropped": _filters(lambda y: _emptied(y, 32)),
-    "filters-summed": lambda it: () if it.call.op == "depthwise_conv" else it.changed(_summed),
+    "filters-summed": lambda subject: () if subject.call.op == "depthwise_conv" else subject.changed(_summed),
     "filters-reversed": _filters(lambda y: [y[:, ::-1]]),
     "filters-rolled": _filters(_rolled),
     "first-filter-everywhere": _filters(lambda y: [np.broadcast_to(y[:, :1], y.shape)]),

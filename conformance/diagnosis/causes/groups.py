@@ -1,4 +1,4 @@
-"""Groups that read or produce other channels, also those of depthwise and separable convolutions."""
+"""Causes in groups, depthwise and separable convolutions: groups that read or write the wrong channels."""
 
 from __future__ import annotations
 
@@ -15,53 +15,53 @@ from .kinds import Candidate, Cause
 
 
 def dealt(count: int, hands: int) -> Array:
-    """Return the numbers of `count` channels in the order in which they come if they are dealt to so many in turn."""
+    """Return channel indices 0 .. count - 1 dealt round-robin to `hands` groups: (0, hands, 2 * hands, ..., 1, ...)."""
     return np.arange(count).reshape(-1, hands).T.reshape(-1)
 
 
 def _grouped(cause: Cause) -> Cause:
-    return lambda it: cause(it) if it.groups > 1 else ()
+    return lambda subject: cause(subject) if subject.groups > 1 else ()
 
 
-def _first_for_all(it: Subject) -> Iterator[Interpretation]:
-    share = it.kernel.shape[1]
-    yield it.by_input(np.tile(it.input[:, :share], (1, it.groups, *(1,) * it.call.rank)))
+def _first_for_all(subject: Subject) -> Iterator[Interpretation]:
+    share = subject.kernel.shape[1]
+    yield subject.by_input(np.tile(subject.input[:, :share], (1, subject.groups, *(1,) * subject.call.rank)))
 
 
-def _summed(it: Subject) -> Iterator[Interpretation]:
-    yield it.regrouped(np.tile(it.kernel, (1, it.groups, *(1,) * it.call.rank)), 1)
+def _summed(subject: Subject) -> Iterator[Interpretation]:
+    yield subject.regrouped(np.tile(subject.kernel, (1, subject.groups, *(1,) * subject.call.rank)), 1)
 
 
-def _inputs_dealt(it: Subject) -> Iterator[Interpretation]:
-    channels = it.input.shape[1]
-    for hands in {it.groups, channels // it.groups}:
-        yield it.by_input(it.input[:, dealt(channels, hands)])
+def _inputs_dealt(subject: Subject) -> Iterator[Interpretation]:
+    channels = subject.input.shape[1]
+    for hands in {subject.groups, channels // subject.groups}:
+        yield subject.by_input(subject.input[:, dealt(channels, hands)])
 
 
-def _reversed(it: Subject) -> Iterator[Interpretation]:
-    x = it.input
-    yield it.by_input(x.reshape(len(x), it.groups, -1, *x.shape[2:])[:, ::-1].reshape(x.shape))
+def _reversed(subject: Subject) -> Iterator[Interpretation]:
+    x = subject.input
+    yield subject.by_input(x.reshape(len(x), subject.groups, -1, *x.shape[2:])[:, ::-1].reshape(x.shape))
 
 
-def _outputs_dealt(it: Subject) -> Iterator[Array]:
+def _outputs_dealt(subject: Subject) -> Iterator[Array]:
     def change(y: Array) -> Iterator[Array]:
         count = y.shape[1]
-        if count % it.groups == 0:
-            yield from (y[:, dealt(count, hands)] for hands in {it.groups, count // it.groups} - {0})
+        if count % subject.groups == 0:
+            yield from (y[:, dealt(count, hands)] for hands in {subject.groups, count // subject.groups} - {0})
 
-    return it.changed(change)
-
-
-def _shared_filters(it: Subject) -> Iterator[Interpretation]:
-    share = len(it.kernel) // it.groups
-    yield it.by_kernel(np.tile(it.kernel[:share], (it.groups, *(1,) * (it.kernel.ndim - 1))))
+    return subject.changed(change)
 
 
-def _modulo(it: Subject) -> Iterator[Interpretation]:
-    channels = it.input.shape[1]
-    if it.groups == channels and it.kernel.shape[1] == 1:
-        dealt_out = it.input[:, np.arange(len(it.kernel)) % channels]
-        yield replace(it.regrouped(it.kernel, len(it.kernel)), input=dealt_out)
+def _shared_filters(subject: Subject) -> Iterator[Interpretation]:
+    share = len(subject.kernel) // subject.groups
+    yield subject.by_kernel(np.tile(subject.kernel[:share], (subject.groups, *(1,) * (subject.kernel.ndim - 1))))
+
+
+def _modulo(subject: Subject) -> Iterator[Interpretation]:
+    channels = subject.input.shape[1]
+    if subject.groups == channels and subject.kernel.shape[1] == 1:
+        dealt_out = subject.input[:, np.arange(len(subject.kernel)) % channels]
+        yield replace(subject.regrouped(subject.kernel, len(subject.kernel)), input=dealt_out)
 
 
 def _emptied(y: Array, start: int) -> Iterator[Array]:
@@ -70,93 +70,95 @@ def _emptied(y: Array, start: int) -> Iterator[Array]:
     yield emptied
 
 
-def _last_zero(it: Subject) -> Iterator[Array]:
-    return it.changed(lambda y: _emptied(y, y.shape[1] - 1))
+def _last_zero(subject: Subject) -> Iterator[Array]:
+    return subject.changed(lambda y: _emptied(y, y.shape[1] - 1))
 
 
-def _first_alone(it: Subject) -> Iterator[Array]:
-    return it.changed(lambda y: _emptied(y, y.shape[1] // it.groups))
+def _first_alone(subject: Subject) -> Iterator[Array]:
+    return subject.changed(lambda y: _emptied(y, y.shape[1] // subject.groups))
 
 
-def _transposed_groups_reversed(it: Subject) -> Iterator[Interpretation]:
-    if it.is_transposed:
-        parts = it.kernel.reshape(it.groups, -1, *it.kernel.shape[1:])
-        yield it.by_kernel(parts[::-1].reshape(it.kernel.shape))
+def _transposed_groups_reversed(subject: Subject) -> Iterator[Interpretation]:
+    if subject.is_transposed:
+        parts = subject.kernel.reshape(subject.groups, -1, *subject.kernel.shape[1:])
+        yield subject.by_kernel(parts[::-1].reshape(subject.kernel.shape))
 
 
 def _depthwise(cause: Cause) -> Cause:
-    return lambda it: cause(it) if it.call.op == "depthwise_conv" else ()
+    return lambda subject: cause(subject) if subject.call.op == "depthwise_conv" else ()
 
 
 def _separable(cause: Cause) -> Cause:
-    return lambda it: cause(it) if it.pointwise is not None else ()
+    return lambda subject: cause(subject) if subject.pointwise is not None else ()
 
 
-def _multiplier_major(it: Subject) -> Iterator[Array]:
-    many = len(it.kernel) // it.groups
-    if many > 1 < it.groups:
-        order = dealt(len(it.kernel), many)
-        yield from it.changed(lambda y: [y[:, order]])
+def _multiplier_major(subject: Subject) -> Iterator[Array]:
+    per_channel = len(subject.kernel) // subject.groups
+    if per_channel > 1 < subject.groups:
+        order = dealt(len(subject.kernel), per_channel)
+        yield from subject.changed(lambda y: [y[:, order]])
 
 
-def _multiplier_ignored(it: Subject) -> Iterator[Array]:
-    many = len(it.kernel) // it.groups
-    if many > 1:
-        yield from it.changed(lambda y: [np.repeat(y[:, ::many], many, axis=1)])
+def _multiplier_ignored(subject: Subject) -> Iterator[Array]:
+    per_channel = len(subject.kernel) // subject.groups
+    if per_channel > 1:
+        yield from subject.changed(lambda y: [np.repeat(y[:, ::per_channel], per_channel, axis=1)])
 
 
-def _depthwise_summed(it: Subject) -> Iterator[Array]:
-    return it.changed(lambda y: [np.broadcast_to(y.sum(1, keepdims=True, dtype=y.dtype), y.shape)])
+def _depthwise_summed(subject: Subject) -> Iterator[Array]:
+    return subject.changed(lambda y: [np.broadcast_to(y.sum(1, keepdims=True, dtype=y.dtype), y.shape)])
 
 
-def _stages_swapped(it: Subject) -> Iterator[Candidate]:
-    """Yield the pointwise stage first, and the depthwise one over as many of its channels as it has filters for."""
-    first, channels = it.right.stages[0], it.input.shape[1]
-    if not it.result.size:
-        yield np.zeros((len(it.result), len(first.kernel), *it.result.shape[2:]), it.result.dtype)
-    if it.pointwise is not None and it.pointwise.shape[1] == channels <= len(it.pointwise):
-        pointwise = one_by_one(it.pointwise[:channels], it.input.shape[2:])
-        yield replace(it.right, stages=(pointwise, first))
-        # Or over the sums of as many of them as there are for each.
-        many, rest = divmod(len(it.pointwise), channels)
-        if many > 1 and not rest:
-            summed = replace(first, kernel=np.repeat(first.kernel, many, axis=1))
-            yield replace(it.right, stages=(one_by_one(it.pointwise, it.input.shape[2:]), summed))
+def _stages_swapped(subject: Subject) -> Iterator[Candidate]:
+    """Yield calls that run the pointwise stage first, then the depthwise stage on its first C channels."""
+    first, channels = subject.right.stages[0], subject.input.shape[1]
+    if not subject.result.size:
+        yield np.zeros((len(subject.result), len(first.kernel), *subject.result.shape[2:]), subject.result.dtype)
+    if subject.pointwise is not None and subject.pointwise.shape[1] == channels <= len(subject.pointwise):
+        pointwise = one_by_one(subject.pointwise[:channels], subject.input.shape[2:])
+        yield replace(subject.right, stages=(pointwise, first))
+        # Or the depthwise stage sums `per_channel` pointwise channels for each of its filters.
+        per_channel, rest = divmod(len(subject.pointwise), channels)
+        if per_channel > 1 and not rest:
+            summed = replace(first, kernel=np.repeat(first.kernel, per_channel, axis=1))
+            yield replace(subject.right, stages=(one_by_one(subject.pointwise, subject.input.shape[2:]), summed))
 
 
-def _second_stage(it: Subject, axes: tuple[Axis, ...]) -> Interpretation:
-    first, second = it.right.stages
-    return replace(it.right, stages=(first, replace(second, axes=axes)))
+def _second_stage(subject: Subject, axes: tuple[Axis, ...]) -> Interpretation:
+    first, second = subject.right.stages
+    return replace(subject.right, stages=(first, replace(second, axes=axes)))
 
 
-def _steps_twice(it: Subject) -> Iterator[Interpretation]:
-    axes = it.right.stages[1].axes
-    again = zip(axes, it.settings, strict=True)
-    yield _second_stage(it, tuple(replace(axis, stride=each.stride, dilation=each.dilation) for axis, each in again))
-
-
-def _padding_twice(it: Subject) -> Iterator[Interpretation]:
-    axes = it.right.stages[1].axes
-    pairs = [each.pair for each in it.settings]
+def _steps_twice(subject: Subject) -> Iterator[Interpretation]:
+    axes = subject.right.stages[1].axes
+    again = zip(axes, subject.settings, strict=True)
     yield _second_stage(
-        it, tuple(replace(axis, low=low, high=high) for axis, (low, high) in zip(axes, pairs, strict=True))
+        subject, tuple(replace(axis, stride=each.stride, dilation=each.dilation) for axis, each in again)
     )
 
 
-def _bias_early(it: Subject) -> Iterator[Array]:
-    if it.bias is not None and it.bias.size and it.pointwise is not None:
-        passed = it.pointwise @ np.resize(it.bias, it.pointwise.shape[1])
-        yield biased(it.sums, passed)
+def _padding_twice(subject: Subject) -> Iterator[Interpretation]:
+    axes = subject.right.stages[1].axes
+    pairs = [each.pair for each in subject.settings]
+    yield _second_stage(
+        subject, tuple(replace(axis, low=low, high=high) for axis, (low, high) in zip(axes, pairs, strict=True))
+    )
 
 
-def _order_swapped(it: Subject) -> Iterator[Interpretation]:
-    assert it.pointwise is not None
-    channels = it.input.shape[1]
-    many = it.pointwise.shape[1] // channels if channels else 0
-    if many > 1 < channels:
-        order = dealt(it.pointwise.shape[1], many)
-        yield it.by_pointwise(it.pointwise[:, order])
-        yield it.by_pointwise(it.pointwise[:, np.argsort(order)])
+def _bias_early(subject: Subject) -> Iterator[Array]:
+    if subject.bias is not None and subject.bias.size and subject.pointwise is not None:
+        passed = subject.pointwise @ np.resize(subject.bias, subject.pointwise.shape[1])
+        yield biased(subject.sums, passed)
+
+
+def _order_swapped(subject: Subject) -> Iterator[Interpretation]:
+    assert subject.pointwise is not None
+    channels = subject.input.shape[1]
+    per_channel = subject.pointwise.shape[1] // channels if channels else 0
+    if per_channel > 1 < channels:
+        order = dealt(subject.pointwise.shape[1], per_channel)
+        yield subject.by_pointwise(subject.pointwise[:, order])
+        yield subject.by_pointwise(subject.pointwise[:, np.argsort(order)])
 
 
 CAUSES: dict[str, Cause] = {

@@ -1,4 +1,4 @@
-"""Taps at the wrong places, missing or counted otherwise."""
+"""Causes in the kernel: taps that are permuted, missing or scaled."""
 
 from __future__ import annotations
 
@@ -17,192 +17,195 @@ from .kinds import Cause
 
 
 def reversed_in(kernel: Array, axes: tuple[int, ...]) -> Array:
-    """Return a kernel (O, I, space) reversed in some spatial axes, counted from 0."""
+    """Return a kernel (O, I, space) reversed along the spatial axes `axes`, numbered from 0."""
     return np.flip(kernel, tuple(2 + axis for axis in axes))
 
 
-def _flipped(it: Subject) -> Iterator[Interpretation]:
-    yield it.by_kernel(reversed_in(it.kernel, tuple(range(it.call.rank))))
+def _flipped(subject: Subject) -> Iterator[Interpretation]:
+    yield subject.by_kernel(reversed_in(subject.kernel, tuple(range(subject.call.rank))))
 
 
-def _flipped_in_some(it: Subject) -> Iterator[Interpretation]:
-    rank = it.call.rank
-    for many in range(1, rank):
-        for axes in combinations(range(rank), many):
-            yield it.by_kernel(reversed_in(it.kernel, axes))
+def _flipped_in_some(subject: Subject) -> Iterator[Interpretation]:
+    rank = subject.call.rank
+    for count in range(1, rank):
+        for axes in combinations(range(rank), count):
+            yield subject.by_kernel(reversed_in(subject.kernel, axes))
 
 
-def _rolled(it: Subject) -> Iterator[Interpretation]:
+def _rolled(subject: Subject) -> Iterator[Interpretation]:
     for by in (1, -1):
-        yield it.by_kernel(np.roll(it.kernel, by, -1))
+        yield subject.by_kernel(np.roll(subject.kernel, by, -1))
 
 
-def _axes_swapped(it: Subject) -> Iterator[Interpretation]:
-    for order in transpositions(it.call.rank):
-        yield from _permuted(it, order)
+def _axes_swapped(subject: Subject) -> Iterator[Interpretation]:
+    for order in transpositions(subject.call.rank):
+        yield from _permuted(subject, order)
 
 
-def _axes_rolled(it: Subject) -> Iterator[Interpretation]:
-    for by in range(1, it.call.rank):  # of two axes a rotation is a swap
-        yield from _permuted(it, tuple((at + by) % it.call.rank for at in range(it.call.rank)))
+def _axes_rolled(subject: Subject) -> Iterator[Interpretation]:
+    for by in range(1, subject.call.rank):
+        yield from _permuted(subject, tuple((at + by) % subject.call.rank for at in range(subject.call.rank)))
 
 
-def _permuted(it: Subject, order: tuple[int, ...]) -> Iterator[Interpretation]:
-    """Yield the kernel with its spatial axes in another order, and its memory read as if they stood in it."""
+def _permuted(subject: Subject, order: tuple[int, ...]) -> Iterator[Interpretation]:
+    """Yield the call with the kernel's spatial axes transposed to `order`, and with its memory read in that order."""
     axes = (0, 1, *(2 + axis for axis in order))
-    turned = it.kernel.transpose(axes)
-    if turned.shape == it.kernel.shape:
-        yield it.by_kernel(turned)
-    yield it.by_kernel(misread(it.kernel, axes))
+    turned = subject.kernel.transpose(axes)
+    if turned.shape == subject.kernel.shape:
+        yield subject.by_kernel(turned)
+    yield subject.by_kernel(misread(subject.kernel, axes))
 
 
 def misread(array: Array, order: Sequence[int]) -> Array:
-    """Return an array whose memory is read as if its axes stood in another order."""
+    """Return an array whose contiguous memory is read as if its axes were in the order `order`."""
     read = np.ascontiguousarray(array).reshape([array.shape[axis] for axis in order])
     return read.transpose([list(order).index(axis) for axis in range(array.ndim)])
 
 
-def _channels_swapped(it: Subject) -> Iterator[Interpretation]:
-    name = "depthwise_kernel" if it.call.op == "separable_conv" else "kernel"
-    letters, kernel = it.call.letters(name), it.call.array(name)
+def _channels_swapped(subject: Subject) -> Iterator[Interpretation]:
+    name = "depthwise_kernel" if subject.call.op == "separable_conv" else "kernel"
+    letters, kernel = subject.call.letters(name), subject.call.array(name)
     one, other = ("C", "M") if "M" in letters else ("I", "O")
     if kernel.ndim != len(letters):
         return
     order = list(range(kernel.ndim))
     first, second = letters.index(one), letters.index(other)
     order[first], order[second] = second, first
-    # As it stands, and with its outer axes first, as many libraries keep it.
-    for outer in (letters, "OI" + it.call.spatial, "IO" + it.call.spatial):
+    # In the call's own layout, and with the channel axes first, as many libraries store it.
+    for outer in (letters, "OI" + subject.call.spatial, "IO" + subject.call.spatial):
         if sorted(outer) == sorted(letters):
             there = kernel.transpose([letters.index(letter) for letter in outer])
             swap = [outer.index({one: other, other: one}.get(letter, letter)) for letter in outer]
             back = misread(there, swap).transpose([outer.index(letter) for letter in letters])
-            yield it.by_kernel(kernel_of(it.call, back.astype(it.kernel.dtype), name))
+            yield subject.by_kernel(kernel_of(subject.call, back.astype(subject.kernel.dtype), name))
     swapped = kernel.transpose(order)
     if swapped.shape == kernel.shape:
-        yield it.by_kernel(kernel_of(it.call, swapped.astype(it.kernel.dtype), name))
+        yield subject.by_kernel(kernel_of(subject.call, swapped.astype(subject.kernel.dtype), name))
 
 
-def _taps_and_channels_swapped(it: Subject) -> Iterator[Interpretation]:
-    rank = it.call.rank
-    for axis in range(rank) if it.kernel.shape[1] > 1 else ():
+def _taps_and_channels_swapped(subject: Subject) -> Iterator[Interpretation]:
+    rank = subject.call.rank
+    for axis in range(rank) if subject.kernel.shape[1] > 1 else ():
         order = list(range(2 + rank))
         order[1], order[2 + axis] = order[2 + axis], order[1]
-        yield it.by_kernel(misread(it.kernel, order))
-        yield it.by_kernel(np.swapaxes(it.kernel, 1, 2 + axis).reshape(it.kernel.shape))
-    if it.kernel.shape[1] > 1:
-        yield it.by_kernel(misread(it.kernel, (0, *range(2, 2 + rank), 1)))
+        yield subject.by_kernel(misread(subject.kernel, order))
+        yield subject.by_kernel(np.swapaxes(subject.kernel, 1, 2 + axis).reshape(subject.kernel.shape))
+    if subject.kernel.shape[1] > 1:
+        yield subject.by_kernel(misread(subject.kernel, (0, *range(2, 2 + rank), 1)))
 
 
 def alone(kernel: Array, tap: Sequence[int]) -> Array:
-    """Return a kernel (O, I, space) with zeros in all taps but one."""
+    """Return a kernel (O, I, space) in which all taps but one are zero."""
     index: tuple[Any, ...] = (slice(None), slice(None), *tap)
     kept = np.zeros_like(kernel)
     kept[index] = kernel[index]
     return kept
 
 
-def _first_tap(it: Subject) -> Iterator[Interpretation]:
-    if it.kernel.size:
-        ends = -1 if it.is_transposed else 0
-        yield it.by_kernel(alone(it.kernel, (ends,) * it.call.rank))
+def _first_tap(subject: Subject) -> Iterator[Interpretation]:
+    if subject.kernel.size:
+        ends = -1 if subject.is_transposed else 0
+        yield subject.by_kernel(alone(subject.kernel, (ends,) * subject.call.rank))
 
 
-def _middle_tap(it: Subject) -> Iterator[Interpretation]:
-    if it.kernel.size:
-        yield it.by_kernel(alone(it.kernel, tuple(k // 2 for k in it.kernel.shape[2:])))
-        yield it.by_kernel(alone(it.kernel, tuple((k - 1) // 2 for k in it.kernel.shape[2:])))
+def _middle_tap(subject: Subject) -> Iterator[Interpretation]:
+    if subject.kernel.size:
+        yield subject.by_kernel(alone(subject.kernel, tuple(k // 2 for k in subject.kernel.shape[2:])))
+        yield subject.by_kernel(alone(subject.kernel, tuple((k - 1) // 2 for k in subject.kernel.shape[2:])))
 
 
-def _last_tap(it: Subject, factor: int) -> Iterator[Interpretation]:
-    """Yield the kernel with its last tap times a factor: that of all axes, or the last of one axis."""
-    if not it.kernel.size:
+def _last_tap(subject: Subject, factor: int) -> Iterator[Interpretation]:
+    """Yield the kernel with its last taps times `factor`: the last tap along all axes, or those last along one axis."""
+    if not subject.kernel.size:
         return
-    last = 0 if it.is_transposed else -1
-    places: list[tuple[Any, ...]] = [(last,) * it.call.rank]
-    places += [(*(slice(None),) * axis, last) for axis in range(it.call.rank)]
+    last = 0 if subject.is_transposed else -1
+    places: list[tuple[Any, ...]] = [(last,) * subject.call.rank]
+    places += [(*(slice(None),) * axis, last) for axis in range(subject.call.rank)]
     for place in places:
-        kernel = it.kernel.copy()
+        kernel = subject.kernel.copy()
         kernel[(slice(None), slice(None), *place)] *= factor
-        yield it.by_kernel(kernel)
-        if it.pointwise is not None:
-            yield replace(it, pointwise=it.pointwise * factor).by_kernel(kernel)
+        yield subject.by_kernel(kernel)
+        if subject.pointwise is not None:
+            yield replace(subject, pointwise=subject.pointwise * factor).by_kernel(kernel)
 
 
-def _divided(it: Subject, by: int) -> Iterator[Array]:
+def _divided(subject: Subject, by: int) -> Iterator[Array]:
     if by > 1:
         yield biased(
-            it.sums // np.asarray(by).astype(it.sums.dtype) if it.sums.dtype.kind in "iu" else it.sums / by, it.bias
+            subject.sums // np.asarray(by).astype(subject.sums.dtype)
+            if subject.sums.dtype.kind in "iu"
+            else subject.sums / by,
+            subject.bias,
         )
 
 
-def _averaged(it: Subject) -> Iterator[Array]:
-    for by in {prod(it.kernel.shape[2:]), prod(it.kernel.shape[1:])}:
-        yield from _divided(it, by)
-    if it.pointwise is not None:
-        first, second = it.right.stages
-        taps, y = max(prod(it.kernel.shape[2:]), 1), convolved(it.input, first)
-        yield biased(convolved(y // taps if y.dtype.kind in "iu" else y / taps, second), it.bias)
+def _averaged(subject: Subject) -> Iterator[Array]:
+    for by in {prod(subject.kernel.shape[2:]), prod(subject.kernel.shape[1:])}:
+        yield from _divided(subject, by)
+    if subject.pointwise is not None:
+        first, second = subject.right.stages
+        taps, y = max(prod(subject.kernel.shape[2:]), 1), convolved(subject.input, first)
+        yield biased(convolved(y // taps if y.dtype.kind in "iu" else y / taps, second), subject.bias)
 
 
-def _averaged_over_channels(it: Subject) -> Iterator[Array]:
-    return _divided(it, prod(stage.kernel.shape[1] for stage in it.right.stages))
+def _averaged_over_channels(subject: Subject) -> Iterator[Array]:
+    return _divided(subject, prod(stage.kernel.shape[1] for stage in subject.right.stages))
 
 
-def _activated(it: Subject) -> Iterable[Array]:
-    return it.changed(lambda y: [np.maximum(y, 0), np.clip(y, 0, 6)]) if it.sums.dtype.kind != "c" else ()
+def _activated(subject: Subject) -> Iterable[Array]:
+    return subject.changed(lambda y: [np.maximum(y, 0), np.clip(y, 0, 6)]) if subject.sums.dtype.kind != "c" else ()
 
 
-def _kernel_sign_lost(it: Subject) -> Iterator[Interpretation]:
-    kernel = np.abs(it.kernel).astype(it.kernel.dtype)
-    yield it.by_kernel(kernel)
-    if it.pointwise is not None:
-        pointwise = np.abs(it.pointwise).astype(it.pointwise.dtype)
-        yield it.by_pointwise(pointwise)
-        yield replace(it, pointwise=pointwise).by_kernel(kernel)
+def _kernel_sign_lost(subject: Subject) -> Iterator[Interpretation]:
+    kernel = np.abs(subject.kernel).astype(subject.kernel.dtype)
+    yield subject.by_kernel(kernel)
+    if subject.pointwise is not None:
+        pointwise = np.abs(subject.pointwise).astype(subject.pointwise.dtype)
+        yield subject.by_pointwise(pointwise)
+        yield replace(subject, pointwise=pointwise).by_kernel(kernel)
 
 
-def _input_sign_lost(it: Subject) -> Iterator[Interpretation]:
-    x = np.abs(it.input).astype(it.input.dtype)
-    yield it.by_input(x)
-    if it.pointwise is not None:
-        first, second = it.right.stages
+def _input_sign_lost(subject: Subject) -> Iterator[Interpretation]:
+    x = np.abs(subject.input).astype(subject.input.dtype)
+    yield subject.by_input(x)
+    if subject.pointwise is not None:
+        first, second = subject.right.stages
         between = np.abs(convolved(x, first)).astype(x.dtype)
-        yield Interpretation(input=between, stages=(second,), bias=it.bias)
+        yield Interpretation(input=between, stages=(second,), bias=subject.bias)
 
 
-def _kernel_not_flipped_back(it: Subject) -> Iterator[Interpretation]:
-    if it.is_transposed:
-        yield from _flipped(it)
+def _kernel_not_flipped_back(subject: Subject) -> Iterator[Interpretation]:
+    if subject.is_transposed:
+        yield from _flipped(subject)
 
 
-def _not_flipped_back_in_some(it: Subject) -> Iterator[Interpretation]:
-    if it.is_transposed:
-        yield from _flipped_in_some(it)
+def _not_flipped_back_in_some(subject: Subject) -> Iterator[Interpretation]:
+    if subject.is_transposed:
+        yield from _flipped_in_some(subject)
 
 
 def _forward(cause: Cause) -> Cause:
-    return lambda it: () if it.is_transposed else cause(it)
+    return lambda subject: () if subject.is_transposed else cause(subject)
 
 
-def _pointwise_swapped(it: Subject) -> Iterator[Interpretation]:
-    if it.pointwise is not None:
-        yield it.by_pointwise(misread(it.pointwise, (1, 0)))
-    elif it.kernel[0, 0].size == 1:
-        yield from _channels_swapped(it)
+def _pointwise_swapped(subject: Subject) -> Iterator[Interpretation]:
+    if subject.pointwise is not None:
+        yield subject.by_pointwise(misread(subject.pointwise, (1, 0)))
+    elif subject.kernel[0, 0].size == 1:
+        yield from _channels_swapped(subject)
 
 
-def _holes_read(it: Subject) -> Iterator[Interpretation]:
-    """Yield windows that read the holes between their taps with the weight of the tap before."""
-    stage = it.right.stages[0]
+def _holes_read(subject: Subject) -> Iterator[Interpretation]:
+    """Yield dilated windows that also read the elements between taps, with the weight of the preceding tap."""
+    stage = subject.right.stages[0]
     kernel, axes = stage.kernel, []
     for at, axis in enumerate(stage.axes):
         kernel = np.repeat(kernel, axis.dilation, 2 + at)
         kernel = np.take(kernel, range(axis.window), 2 + at)
         axes.append(replace(axis, taps=axis.window, dilation=1))
     if kernel.shape != stage.kernel.shape:
-        stages = (replace(stage, kernel=kernel, axes=tuple(axes)), *it.right.stages[1:])
-        yield replace(it.right, stages=stages)
+        stages = (replace(stage, kernel=kernel, axes=tuple(axes)), *subject.right.stages[1:])
+        yield replace(subject.right, stages=stages)
 
 
 CAUSES: dict[str, Cause] = {
@@ -218,8 +221,8 @@ CAUSES: dict[str, Cause] = {
     "pointwise-kernel-swapped": _pointwise_swapped,
     "kernel-first-tap-only": _first_tap,
     "kernel-middle-tap-only": _middle_tap,
-    "kernel-last-tap-dropped": lambda it: _last_tap(it, 0),
-    "kernel-last-tap-twice": lambda it: _last_tap(it, 2),
+    "kernel-last-tap-dropped": lambda subject: _last_tap(subject, 0),
+    "kernel-last-tap-twice": lambda subject: _last_tap(subject, 2),
     "kernel-sign-lost": _kernel_sign_lost,
     "input-sign-lost": _input_sign_lost,
     "mean-instead-of-sum": _averaged,

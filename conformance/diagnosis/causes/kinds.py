@@ -1,4 +1,4 @@
-"""What a cause is."""
+"""The types of causes and of the candidates that they yield."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..interpretation import Interpretation
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Returned:
-    """An array as the target returns it: in the layout and the dtype of its result, whatever the call asks for."""
+    """An array exactly as a target returns it: its layout and dtype may differ from those that the call requests."""
 
     array: Array
 

@@ -1,4 +1,4 @@
-"""Arrays that are read or returned with their axes in another order, or from other places in memory."""
+"""Causes in layout and storage: arrays read or returned with permuted axes, or read from other memory addresses."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from .kinds import Cause, Returned
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
-def kernels(it: Subject) -> list[str]:
+def kernels(subject: Subject) -> list[str]:
     """Return the names of the kernels of a call."""
-    return [name for name in KERNELS if getattr(it.call, name) is not None]
+    return [name for name in KERNELS if getattr(subject.call, name) is not None]
 
 
-def reread(it: Subject, change: Callable[[str, Array], Array], *names: str) -> Subject:
-    """Return a subject some of whose arrays are others, given in the call's own layout and of the same shape."""
-    arrays = {name: wide(it.call, change(name, it.call.array(name))) for name in names}
-    made = it
+def reread(subject: Subject, change: Callable[[str, Array], Array], *names: str) -> Subject:
+    """Return a call in which `change(name, array)` replaces each named array; arrays are in the call's own layout."""
+    arrays = {name: wide(subject.call, change(name, subject.call.array(name))) for name in names}
+    made = subject
     for name, array in arrays.items():
-        letters = it.call.letters(name)
+        letters = subject.call.letters(name)
         if name == "input":
-            made = replace(made, input=array.transpose([letters.index(each) for each in "NC" + it.call.spatial]))
+            made = replace(made, input=array.transpose([letters.index(each) for each in "NC" + subject.call.spatial]))
         elif name == "pointwise_kernel":
-            moved = array.transpose([letters.index(each) for each in "OI" + it.call.spatial])
+            moved = array.transpose([letters.index(each) for each in "OI" + subject.call.spatial])
             made = replace(made, pointwise=moved.reshape(moved.shape[:2]))
         elif name == "bias":
             made = replace(made, bias=array)
         else:
-            made = replace(made, kernel=kernel_of(it.call, array, name))
+            made = replace(made, kernel=kernel_of(subject.call, array, name))
     return made
 
 
-def _is_whole(it: Subject, name: str) -> bool:
-    return it.call.array(name).ndim == len(it.call.letters(name))
+def _is_whole(subject: Subject, name: str) -> bool:
+    return subject.call.array(name).ndim == len(subject.call.letters(name))
 
 
 def _canonical(name: str, letters: str, *, is_transposed: bool) -> str:
@@ -50,117 +50,119 @@ def _canonical(name: str, letters: str, *, is_transposed: bool) -> str:
     return first + spatial
 
 
-def _orders(it: Subject, name: str) -> Iterator[str]:
-    """Yield the layouts that frameworks take by default for an array: channels first, and channels last."""
-    letters = it.call.letters(name)
-    first = _canonical(name, letters, is_transposed=it.is_transposed)
+def _orders(subject: Subject, name: str) -> Iterator[str]:
+    """Yield the default layouts of frameworks for an array: channels first, and channels last."""
+    letters = subject.call.letters(name)
+    first = _canonical(name, letters, is_transposed=subject.is_transposed)
     spatial = first[2:]
     last = "N" + spatial + "C" if name == "input" else spatial + first[1::-1]
     yield from (first, last, spatial + first[:2])
 
 
-def _reshaped(it: Subject, *names: str) -> Iterator[Interpretation]:
-    """Yield the call some of whose arrays are read as if their memory had another layout."""
-    wanted = [list(dict.fromkeys(_orders(it, name))) for name in names if _is_whole(it, name)]
+def _reshaped(subject: Subject, *names: str) -> Iterator[Interpretation]:
+    """Yield the call with the memory of the named arrays interpreted in each default layout."""
+    wanted = [list(dict.fromkeys(_orders(subject, name))) for name in names if _is_whole(subject, name)]
     for orders in product(*wanted):
         by_name = dict(zip(names, orders, strict=False))
-        yield reread(it, partial(_misread, it, by_name), *by_name).right
+        yield reread(subject, partial(_misread, subject, by_name), *by_name).right
 
 
-def _misread(it: Subject, orders: Mapping[str, str], name: str, array: Array) -> Array:
-    """Return an array whose memory is taken as if its axes stood in another order of letters."""
-    letters, order = it.call.letters(name), orders[name]
+def _misread(subject: Subject, orders: Mapping[str, str], name: str, array: Array) -> Array:
+    """Return an array whose contiguous memory is interpreted in the layout `orders[name]`."""
+    letters, order = subject.call.letters(name), orders[name]
     shape = [array.shape[letters.index(letter)] for letter in order]
     return np.ascontiguousarray(array).reshape(shape).transpose([order.index(letter) for letter in letters])
 
 
-def _swapped_input(it: Subject, one: int, other: int) -> Iterator[Interpretation]:
-    x = it.input
+def _swapped_input(subject: Subject, one: int, other: int) -> Iterator[Interpretation]:
+    x = subject.input
     if x.ndim > max(one, other) and x.shape[one] == x.shape[other]:
-        yield it.by_input(np.swapaxes(x, one, other))
+        yield subject.by_input(np.swapaxes(x, one, other))
 
 
-def _axes_guessed(it: Subject) -> Iterator[Interpretation]:
-    for axis in range(2, it.input.ndim):
-        yield from _swapped_input(it, 1, axis)
-    letters, x = it.call.letters("input"), it.call.input
-    if _is_whole(it, "input") and letters[-1] != "C" and x.shape[-1] == x.shape[letters.index("C")]:
-        moved = np.moveaxis(wide(it.call, x), -1, 1)
-        if sorted(moved.shape) == sorted(it.input.shape):
-            yield it.by_input(moved.reshape(it.input.shape))
+def _axes_guessed(subject: Subject) -> Iterator[Interpretation]:
+    for axis in range(2, subject.input.ndim):
+        yield from _swapped_input(subject, 1, axis)
+    letters, x = subject.call.letters("input"), subject.call.input
+    if _is_whole(subject, "input") and letters[-1] != "C" and x.shape[-1] == x.shape[letters.index("C")]:
+        moved = np.moveaxis(wide(subject.call, x), -1, 1)
+        if sorted(moved.shape) == sorted(subject.input.shape):
+            yield subject.by_input(moved.reshape(subject.input.shape))
 
 
-def _batch_guessed(it: Subject) -> Iterator[Interpretation]:
-    yield from _swapped_input(it, 0, 1)
+def _batch_guessed(subject: Subject) -> Iterator[Interpretation]:
+    yield from _swapped_input(subject, 0, 1)
 
 
-def _space_guessed(it: Subject) -> Iterator[Interpretation]:
-    if it.call.rank > 1:
-        swapped = np.swapaxes(it.input, 2, it.input.ndim - 1)
-        first, *between, last = it.settings
+def _space_guessed(subject: Subject) -> Iterator[Interpretation]:
+    if subject.call.rank > 1:
+        swapped = np.swapaxes(subject.input, 2, subject.input.ndim - 1)
+        first, *between, last = subject.settings
         settings = (replace(first, length=last.length), *between, replace(last, length=first.length))
-        yield replace(it, input=swapped, settings=settings).right
+        yield replace(subject, input=swapped, settings=settings).right
 
 
-def _kernel_guessed(it: Subject) -> Iterator[Interpretation]:
+def _kernel_guessed(subject: Subject) -> Iterator[Interpretation]:
     def swapped(name: str, array: Array) -> Array:
         return np.swapaxes(array, 0, -1) if array.shape[0] == array.shape[-1] else array
 
-    yield reread(it, swapped, *(name for name in kernels(it) if _is_whole(it, name))).right
+    yield reread(subject, swapped, *(name for name in kernels(subject) if _is_whole(subject, name))).right
 
 
-def _result(it: Subject, order: str) -> Array:
-    """Return the right result with its axes in an order of letters, in its dtype."""
-    have = "NC" + it.call.spatial
-    return it.result.astype(numpy_type(it.call.dtype_of("output"))).transpose([have.index(each) for each in order])
+def _result(subject: Subject, order: str) -> Array:
+    """Return the expected output in the layout `order`, in its dtype."""
+    have = "NC" + subject.call.spatial
+    return subject.result.astype(numpy_type(subject.call.dtype_of("output"))).transpose(
+        [have.index(each) for each in order]
+    )
 
 
-def _returned(it: Subject, order: str) -> Iterator[Returned]:
-    yield Returned(array=_result(it, order))
+def _returned(subject: Subject, order: str) -> Iterator[Returned]:
+    yield Returned(array=_result(subject, order))
 
 
-def _canonical_output(it: Subject) -> Iterator[Returned]:
-    order = "NC" + it.call.spatial
-    if order != it.call.letters("output"):
-        yield from _returned(it, order)
+def _canonical_output(subject: Subject) -> Iterator[Returned]:
+    order = "NC" + subject.call.spatial
+    if order != subject.call.letters("output"):
+        yield from _returned(subject, order)
 
 
-def _output_as_input(it: Subject) -> Iterator[Returned]:
-    if it.call.letters("input") != it.call.letters("output"):
-        yield from _returned(it, it.call.letters("input"))
+def _output_as_input(subject: Subject) -> Iterator[Returned]:
+    if subject.call.letters("input") != subject.call.letters("output"):
+        yield from _returned(subject, subject.call.letters("input"))
 
 
-def _output_reshaped(it: Subject) -> Iterator[Returned]:
-    have, wanted = "NC" + it.call.spatial, it.call.letters("output")
-    shape = [it.result.shape[have.index(letter)] for letter in wanted]
-    for order in ("NC" + it.call.spatial, "N" + it.call.spatial + "C"):
-        yield Returned(array=np.ascontiguousarray(_result(it, order)).reshape(shape))
+def _output_reshaped(subject: Subject) -> Iterator[Returned]:
+    have, wanted = "NC" + subject.call.spatial, subject.call.letters("output")
+    shape = [subject.result.shape[have.index(letter)] for letter in wanted]
+    for order in ("NC" + subject.call.spatial, "N" + subject.call.spatial + "C"):
+        yield Returned(array=np.ascontiguousarray(_result(subject, order)).reshape(shape))
 
 
-def _output_space_swapped(it: Subject) -> Iterator[Returned]:
-    letters = it.call.letters("output")
-    spatial = it.call.spatial
-    if it.call.rank > 1:
+def _output_space_swapped(subject: Subject) -> Iterator[Returned]:
+    letters = subject.call.letters("output")
+    spatial = subject.call.spatial
+    if subject.call.rank > 1:
         turned = letters.translate(str.maketrans(spatial[0] + spatial[-1], spatial[-1] + spatial[0]))
-        yield from _returned(it, turned)
+        yield from _returned(subject, turned)
 
 
 def _from_memory(change: Callable[[Array], Array]) -> Cause:
-    """An array in another storage than contiguous, read otherwise: all of them, or one."""
+    """Return a cause that rereads arrays with non-contiguous storage: all of them together, or each one alone."""
 
-    def cause(it: Subject) -> Iterator[Interpretation]:
-        names = ["input", *kernels(it), *(["bias"] if it.bias is not None else [])]
-        odd = [name for name in names if (getattr(it.call.storage, name, None) or "contiguous") != "contiguous"]
+    def cause(subject: Subject) -> Iterator[Interpretation]:
+        names = ["input", *kernels(subject), *(["bias"] if subject.bias is not None else [])]
+        odd = [name for name in names if (getattr(subject.call.storage, name, None) or "contiguous") != "contiguous"]
         for chosen in ([odd] if odd else []) + [[name] for name in odd if len(odd) > 1]:
-            yield reread(it, lambda name, array: change(_placed(it, name)), *chosen).right
+            yield reread(subject, lambda name, array: change(_placed(subject, name)), *chosen).right
 
     return cause
 
 
-def _placed(it: Subject, name: str) -> Array:
-    """Return an array as it lies in memory by the call's storage."""
-    how = getattr(it.call.storage, name, None) or "contiguous"
-    return storage.stored(it.call.array(name), how, it.call.letters(name))
+def _placed(subject: Subject, name: str) -> Array:
+    """Return an array with the storage (strides, offset) that the call requests."""
+    how = getattr(subject.call.storage, name, None) or "contiguous"
+    return storage.stored(subject.call.array(name), how, subject.call.letters(name))
 
 
 def _owner(array: Array) -> Array:
@@ -170,7 +172,7 @@ def _owner(array: Array) -> Array:
 
 
 def _memory(array: Array) -> tuple[Array, int]:
-    """Return the memory that an array lies in, element by element, and where its first element stands."""
+    """Return the buffer that holds an array, as a flat array, and the index of the array's first element in it."""
     owner = _owner(array)
     start = array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
     return owner.ravel(order="K"), start // array.itemsize
@@ -206,9 +208,9 @@ def _in_order_of_memory(array: Array) -> Array:
 
 
 CAUSES: dict[str, Cause] = {
-    "layout-reshaped": lambda it: _reshaped(it, "input"),
-    "kernel-layout-reshaped": lambda it: _reshaped(it, *kernels(it)),
-    "layout-ignored": lambda it: _reshaped(it, "input", *kernels(it)),
+    "layout-reshaped": lambda subject: _reshaped(subject, "input"),
+    "kernel-layout-reshaped": lambda subject: _reshaped(subject, *kernels(subject)),
+    "layout-ignored": lambda subject: _reshaped(subject, "input", *kernels(subject)),
     "layout-output-transposed": _canonical_output,
     "layout-output-is-input": _output_as_input,
     "layout-output-reshaped": _output_reshaped,

@@ -1,4 +1,4 @@
-"""Outputs of another length, and places at the ends that are not computed."""
+"""Causes in output lengths: a wrong number of windows, or windows at the ends that are not computed."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .kinds import Cause
 
 
 def _places(change: Callable[[Array], Iterable[Array]]) -> Cause:
-    """Other places along space."""
-    return lambda it: it.changed(change) if 0 not in it.sums.shape[2:] else ()
+    """Return a cause that changes the output along its spatial axes."""
+    return lambda subject: subject.changed(change) if 0 not in subject.sums.shape[2:] else ()
 
 
 def _extended(y: Array) -> Iterator[Array]:
@@ -63,22 +63,22 @@ def _has_room(axis: Axis) -> bool:
     return axis.spread + axis.low + axis.high >= axis.window
 
 
-def _counted(it: Subject, least: Callable[[Axis], int]) -> Iterator[Interpretation]:
-    """Yield one window more where so many places are left behind the last."""
-    if it.is_transposed:
+def _counted(subject: Subject, least: Callable[[Axis], int]) -> Iterator[Interpretation]:
+    """Yield the call with one more window along each axis where at least `least(axis)` positions remain unread."""
+    if subject.is_transposed:
         return
 
     def more(axis: Axis) -> Axis:
         rest = _rest(axis)
         return replace(axis, high=axis.high + axis.stride - rest) if _has_room(axis) and rest >= least(axis) else axis
 
-    yield it.each_axis(more)
+    yield subject.each_axis(more)
 
 
-def _without_room(it: Subject, count: int) -> Iterator[Interpretation]:
-    """Yield windows where none fits."""
-    if not it.is_transposed and not all(map(_has_room, it.right.stages[0].axes)):
-        yield it.each_axis(lambda axis: axis if _has_room(axis) else replace(axis, windows=count))
+def _without_room(subject: Subject, count: int) -> Iterator[Interpretation]:
+    """Yield the call with `count` windows along each axis where none fits."""
+    if not subject.is_transposed and not all(map(_has_room, subject.right.stages[0].axes)):
+        yield subject.each_axis(lambda axis: axis if _has_room(axis) else replace(axis, windows=count))
 
 
 CAUSES: dict[str, Cause] = {

@@ -1,4 +1,4 @@
-"""Borders that are filled by another mode, or not everywhere."""
+"""Causes in padding modes: padding is filled by another mode, or only in part."""
 
 from __future__ import annotations
 
@@ -16,79 +16,82 @@ from .kinds import Cause
 
 
 def _mode(cause: Cause, *modes: str) -> Cause:
-    """A cause that has a meaning under some padding modes alone; without any, under all but zeros."""
-    return lambda it: cause(it) if it.call.padding_mode in modes or (not modes and _has_mode(it)) else ()
+    """Return a cause restricted to some padding modes; if none is named, to all modes but zeros."""
+    return lambda subject: (
+        cause(subject) if subject.call.padding_mode in modes or (not modes and _has_mode(subject)) else ()
+    )
 
 
-def _has_mode(it: Subject) -> bool:
-    return it.call.padding_mode != "zeros"
+def _has_mode(subject: Subject) -> bool:
+    return subject.call.padding_mode != "zeros"
 
 
 def _other(mode: str) -> Cause:
-    return lambda it: [it.each_setting(partial(replace, mode=mode))]
+    return lambda subject: [subject.each_setting(partial(replace, mode=mode))]
 
 
-def _one_side(it: Subject) -> Iterator[Interpretation]:
+def _one_side(subject: Subject) -> Iterator[Interpretation]:
     for low, high in ((True, False), (False, True)):
-        yield _filled(it, partial(_sided, low=low, high=high))
+        yield _filled(subject, partial(_sided, low=low, high=high))
 
 
-def _sided(places: Array, axis: Axis, low: bool, high: bool) -> Array:
-    """Return where places are filled from, -1 for a zero: at some ends by the mode, at the others not at all."""
-    found = copied(places, axis.spread, axis.mode)
-    lost = ((places < 0) & (not low)) | ((places >= axis.spread) & (not high))
-    return np.where(lost, -1, found)
+def _sided(positions: Array, axis: Axis, low: bool, high: bool) -> Array:
+    """Return the source of each position: by the mode at the ends that `low` and `high` select, else -1 for a zero."""
+    sources = copied(positions, axis.spread, axis.mode)
+    is_zero = ((positions < 0) & (not low)) | ((positions >= axis.spread) & (not high))
+    return np.where(is_zero, -1, sources)
 
 
-def _mirrored(it: Subject) -> Iterator[Interpretation]:
-    yield _filled(it, lambda places, axis: np.where(places < 0, -places - 1, places) % axis.spread)
+def _mirrored(subject: Subject) -> Iterator[Interpretation]:
+    yield _filled(subject, lambda at, axis: np.where(at < 0, -at - 1, at) % axis.spread)
 
 
-def _filled(it: Subject, source: Callable[[Array, Axis], Array]) -> Interpretation:
-    """Return the call whose input was padded ahead, each axis from other places."""
-    x, done = it.input, []
-    for at, axis in enumerate(it.right.stages[0].axes, 2):
-        places = np.arange(-axis.low, max(axis.spread + axis.high, -axis.low))
-        found = source(places, axis)
-        x = _taken(x, found, at)
-        done.append(replace(axis, length=len(places), low=0, high=0, mode="zeros"))
-    return replace(it.by_axes(done), input=x)
+def _filled(subject: Subject, source: Callable[[Array, Axis], Array]) -> Interpretation:
+    """Return the call on an explicitly padded input; `source(positions, axis)` names the element copied to each."""
+    x, axes = subject.input, []
+    for at, axis in enumerate(subject.right.stages[0].axes, 2):
+        positions = np.arange(-axis.low, max(axis.spread + axis.high, -axis.low))
+        x = _gathered(x, source(positions, axis), at)
+        axes.append(replace(axis, length=len(positions), low=0, high=0, mode="zeros"))
+    return replace(subject.by_axes(axes), input=x)
 
 
-def _taken(x: Array, places: Array, axis: int) -> Array:
-    inside = places >= 0
-    taken = x.take(np.where(inside, places, 0), axis)
+def _gathered(x: Array, sources: Array, axis: int) -> Array:
+    inside = sources >= 0
+    gathered = x.take(np.where(inside, sources, 0), axis)
     shape = [1] * x.ndim
-    shape[axis] = len(places)
-    return np.where(inside.reshape(shape), taken, 0)
+    shape[axis] = len(sources)
+    return np.where(inside.reshape(shape), gathered, 0)
 
 
-def _corners(it: Subject) -> Iterator[Interpretation]:
-    if it.call.rank < 2:
+def _corners(subject: Subject) -> Iterator[Interpretation]:
+    if subject.call.rank < 2:
         return
-    filled = _filled(it, lambda places, axis: copied(places, axis.spread, axis.mode))
+    filled = _filled(subject, lambda positions, axis: copied(positions, axis.spread, axis.mode))
     outside = np.zeros(filled.input.shape[2:], int)
-    for at, axis in enumerate(it.right.stages[0].axes):
-        places = np.arange(filled.input.shape[2 + at]) - axis.low
-        beyond = (places < 0) | (places >= axis.spread)
-        outside += beyond.reshape(-1, *(1,) * (it.call.rank - at - 1))
+    for at, axis in enumerate(subject.right.stages[0].axes):
+        positions = np.arange(filled.input.shape[2 + at]) - axis.low
+        beyond = (positions < 0) | (positions >= axis.spread)
+        outside += beyond.reshape(-1, *(1,) * (subject.call.rank - at - 1))
     yield replace(filled, input=np.where(outside > 1, 0, filled.input))
 
 
-def _first_axis(it: Subject) -> Iterator[Interpretation]:
-    if it.call.rank > 1:
-        first, *rest = it.right.stages[0].axes
-        yield it.by_axes((first, *(replace(axis, mode="zeros") for axis in rest)))
+def _first_axis(subject: Subject) -> Iterator[Interpretation]:
+    if subject.call.rank > 1:
+        first, *rest = subject.right.stages[0].axes
+        yield subject.by_axes((first, *(replace(axis, mode="zeros") for axis in rest)))
 
 
 def _ahead(cause: Cause) -> Cause:
-    """A cause that fills what stands around the elements ahead of the windows."""
-    return lambda it: cause(it.spread) if it.input.size and not it.is_transposed else ()
+    """Return a cause applied to the dilated input, for non-empty forward convolutions only."""
+    return lambda subject: cause(subject.spread) if subject.input.size and not subject.is_transposed else ()
 
 
 CAUSES: dict[str, Cause] = {
     "mode-ignored": _mode(_other("zeros")),
-    "mode-needs-numbers": _mode(lambda it: _other("zeros")(it) if isinstance(it.call.padding, str) else ()),
+    "mode-needs-numbers": _mode(
+        lambda subject: _other("zeros")(subject) if isinstance(subject.call.padding, str) else ()
+    ),
     "mode-reflect-is-replicate": _mode(_other("replicate"), "reflect"),
     "mode-replicate-is-reflect": _mode(_other("reflect"), "replicate"),
     "mode-circular-is-reflect": _mode(_other("reflect"), "circular"),

@@ -1,4 +1,4 @@
-"""Numbers of another dtype, rounded, wrapped or clipped at another time; and what is not finite."""
+"""Causes in number formats: dtypes, rounding, overflow, complex parts, NaN and infinities."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from .kinds import Candidate, Candidates, Cause, Returned
 from .layouts import kernels, reread
 
 
-def _dtype(it: Subject) -> str:
-    return it.call.dtype_of("output")
+def _dtype(subject: Subject) -> str:
+    return subject.call.dtype_of("output")
 
 
-def _returned(it: Subject, array: Array) -> Returned:
-    have = "NC" + it.call.spatial
-    return Returned(array=array.transpose([have.index(letter) for letter in it.call.letters("output")]))
+def _returned(subject: Subject, array: Array) -> Returned:
+    have = "NC" + subject.call.spatial
+    return Returned(array=array.transpose([have.index(letter) for letter in subject.call.letters("output")]))
 
 
-def _in(it: Subject, dtype: str) -> Iterator[Returned]:
-    if dtype != _dtype(it):
-        yield _returned(it, cast(cast(it.result, _dtype(it)), dtype))
-        yield _returned(it, cast(it.result, dtype))
+def _in(subject: Subject, dtype: str) -> Iterator[Returned]:
+    if dtype != _dtype(subject):
+        yield _returned(subject, cast(cast(subject.result, _dtype(subject)), dtype))
+        yield _returned(subject, cast(subject.result, dtype))
 
 
 WIDER = {"float16": "float32", "bfloat16": "float32", "float32": "float64", "int8": "int32", "uint8": "int32"}
@@ -35,39 +35,41 @@ WIDER |= {"float8_e4m3fn": "float32", "float8_e5m2": "float32"}
 NARROWER = {"float64": "float32", "int64": "int32", "uint64": "uint32", "complex128": "complex64"}
 
 
-def _through(it: Subject, dtype: str) -> Array:
-    return cast(it.result, dtype).astype(it.result.dtype)
+def _through(subject: Subject, dtype: str) -> Array:
+    return cast(subject.result, dtype).astype(subject.result.dtype)
 
 
 def cast(array: Array, dtype: str) -> Array:
-    """Return an array in another dtype, of complex numbers the real parts where it is real."""
+    """Return an array in another dtype; for complex numbers and a real dtype, their real parts."""
     wanted = numpy_type(dtype)
     return (array.real if array.dtype.kind == "c" and wanted.kind != "c" else array).astype(wanted)
 
 
-def _after(it: Subject) -> Iterator[Array]:
-    if it.call.dtype.input != _dtype(it):
-        yield _through(it, it.call.dtype.input)
+def _after(subject: Subject) -> Iterator[Array]:
+    if subject.call.dtype.input != _dtype(subject):
+        yield _through(subject, subject.call.dtype.input)
 
 
 def _operands(change: Callable[[Subject, Array], Array], *wanted: str) -> Cause:
-    """Other operands: all of them, or those named."""
+    """Return a cause that replaces operands by `change(call, array)`: those in `wanted`, or all."""
 
-    def cause(it: Subject) -> Iterator[Interpretation]:
-        present = ["input", *kernels(it), *(["bias"] if it.bias is not None else [])]
+    def cause(subject: Subject) -> Iterator[Interpretation]:
+        present = ["input", *kernels(subject), *(["bias"] if subject.bias is not None else [])]
         names = [
-            name for name in present if not wanted or name in wanted or ("kernel" in wanted and name in kernels(it))
+            name
+            for name in present
+            if not wanted or name in wanted or ("kernel" in wanted and name in kernels(subject))
         ]
         if names:
-            yield reread(it, lambda _, array: change(it, array), *names).right
+            yield reread(subject, lambda _, array: change(subject, array), *names).right
 
     return cause
 
 
 def _significant(bits: int) -> Callable[[Subject, Array], Array]:
-    """Operands rounded to so many significant bits, to even."""
+    """Return a function that rounds an operand to `bits` significant bits, ties to even."""
 
-    def change(it: Subject, array: Array) -> Array:
+    def change(subject: Subject, array: Array) -> Array:
         if array.dtype.kind not in "fV" or array.dtype == np.float64:
             return array
         mantissa, exponent = np.frexp(array.astype(np.float64))
@@ -77,26 +79,28 @@ def _significant(bits: int) -> Callable[[Subject, Array], Array]:
 
 
 def _as(dtype: str) -> Callable[[Subject, Array], Array]:
-    return lambda it, array: array.astype(numpy_type(dtype)).astype(array.dtype) if array.dtype.kind == "f" else array
+    return lambda subject, array: (
+        array.astype(numpy_type(dtype)).astype(array.dtype) if array.dtype.kind == "f" else array
+    )
 
 
-def _halved(it: Subject, array: Array) -> Array:
+def _halved(subject: Subject, array: Array) -> Array:
     narrow = {"float64": np.float32, "complex128": np.complex64}.get(array.dtype.name)
     return array if narrow is None else array.astype(narrow).astype(array.dtype)
 
 
 def _integers(cause: Cause) -> Cause:
-    return lambda it: cause(it) if is_integer(_dtype(it)) else ()
+    return lambda subject: cause(subject) if is_integer(_dtype(subject)) else ()
 
 
-def _exact_integers(it: Subject) -> tuple[Array, Array | None]:
-    """Return the sums and the bias in integers that do not wrap: of 64 bits where those of the call have 16 at most."""
-    is_narrow = numpy_type(it.call.dtype.input).itemsize <= 2 and it.pointwise is None
+def _exact_integers(subject: Subject) -> tuple[Array, Array | None]:
+    """Return the sums and the bias as exact integers: int64 for inputs of up to 16 bits, else Python integers."""
+    is_narrow = numpy_type(subject.call.dtype.input).itemsize <= 2 and subject.pointwise is None
     kind = np.dtype(np.int64 if is_narrow else object)
-    x, w = it.input.astype(kind), it.kernel.astype(kind)
-    pointwise = None if it.pointwise is None else it.pointwise.astype(kind)
-    bias = None if it.bias is None else it.bias.astype(kind)
-    return replace(it, input=x, kernel=w, pointwise=pointwise, bias=None).right.sums(), bias
+    x, w = subject.input.astype(kind), subject.kernel.astype(kind)
+    pointwise = None if subject.pointwise is None else subject.pointwise.astype(kind)
+    bias = None if subject.bias is None else subject.bias.astype(kind)
+    return replace(subject, input=x, kernel=w, pointwise=pointwise, bias=None).right.sums(), bias
 
 
 def _clipped(y: Array, dtype: str) -> Array:
@@ -104,22 +108,22 @@ def _clipped(y: Array, dtype: str) -> Array:
     return np.minimum(np.maximum(y, int(info.min)), int(info.max))
 
 
-def _saturated(it: Subject) -> Iterator[Array]:
-    if it.result.size and it.right.products < 10**7:
-        sums, bias = _exact_integers(it)
-        yield _clipped(biased(sums, bias), _dtype(it)).astype(it.result.dtype)
+def _saturated(subject: Subject) -> Iterator[Array]:
+    if subject.result.size and subject.right.products < 10**7:
+        sums, bias = _exact_integers(subject)
+        yield _clipped(biased(sums, bias), _dtype(subject)).astype(subject.result.dtype)
         if bias is not None:
-            yield biased(_clipped(sums, _dtype(it)).astype(it.result.dtype), it.bias)
+            yield biased(_clipped(sums, _dtype(subject)).astype(subject.result.dtype), subject.bias)
 
 
-def _bias_saturates(it: Subject) -> Iterator[Array]:
-    if it.bias is not None and it.result.size:
-        total = biased(it.sums.astype(object), it.bias.astype(object))
-        yield _clipped(total, _dtype(it)).astype(it.result.dtype)
+def _bias_saturates(subject: Subject) -> Iterator[Array]:
+    if subject.bias is not None and subject.result.size:
+        total = biased(subject.sums.astype(object), subject.bias.astype(object))
+        yield _clipped(total, _dtype(subject)).astype(subject.result.dtype)
 
 
 def _rounded_integers(dtype: str) -> Callable[[Subject, Array], Array]:
-    def change(it: Subject, array: Array) -> Array:
+    def change(subject: Subject, array: Array) -> Array:
         if array.dtype.kind not in "iu":
             return array
         info = np.iinfo(array.dtype)
@@ -129,101 +133,101 @@ def _rounded_integers(dtype: str) -> Callable[[Subject, Array], Array]:
     return change
 
 
-def _signed(it: Subject, array: Array) -> Array:
+def _signed(subject: Subject, array: Array) -> Array:
     return array.view(array.dtype.name[1:]) if array.dtype.kind == "u" else array
 
 
 def _parts(name: str) -> Cause:
     conjugated = _operands(lambda _, array: np.conj(array), name)
 
-    def cause(it: Subject) -> Candidates:
-        return conjugated(it) if _is_complex(it) else ()
+    def cause(subject: Subject) -> Candidates:
+        return conjugated(subject) if _is_complex(subject) else ()
 
     return cause
 
 
-def _is_complex(it: Subject) -> bool:
-    return bool(it.result.dtype.kind == "c")
+def _is_complex(subject: Subject) -> bool:
+    return bool(subject.result.dtype.kind == "c")
 
 
-def _apart(it: Subject) -> Iterator[Array]:
-    if _is_complex(it):
-        y = it.input
-        for stage in it.right.stages:
+def _apart(subject: Subject) -> Iterator[Array]:
+    if _is_complex(subject):
+        y = subject.input
+        for stage in subject.right.stages:
             real, imaginary = (
                 convolved(part(y).astype(y.dtype), replace(stage, kernel=part(stage.kernel).astype(y.dtype)))
                 for part in (np.real, np.imag)
             )
             y = real + 1j * imaginary
-        yield biased(y, it.bias)
+        yield biased(y, subject.bias)
 
 
-def _imaginary_lost(it: Subject) -> Iterator[Candidate]:
-    if _is_complex(it):
+def _imaginary_lost(subject: Subject) -> Iterator[Candidate]:
+    if _is_complex(subject):
         for names in ((), ("input",), ("kernel",), ("input", "kernel")):
-            yield from _operands(lambda _, array: array.real.astype(array.dtype), *names)(it)
+            yield from _operands(lambda _, array: array.real.astype(array.dtype), *names)(subject)
 
 
-def _parts_swapped(it: Subject) -> Iterator[Array]:
-    if _is_complex(it):
-        yield it.result.imag + 1j * it.result.real
+def _parts_swapped(subject: Subject) -> Iterator[Array]:
+    if _is_complex(subject):
+        yield subject.result.imag + 1j * subject.result.real
 
 
 def _floats(cause: Cause) -> Cause:
-    return lambda it: cause(it) if it.result.dtype.kind in "fc" else ()
+    return lambda subject: cause(subject) if subject.result.dtype.kind in "fc" else ()
 
 
-def _has_odd(it: Subject) -> bool:
-    return it.result.dtype.kind in "fc" and not all(
-        np.isfinite(array).all() for array in (it.input, it.kernel, it.result) if array.size
+def _has_odd(subject: Subject) -> bool:
+    return subject.result.dtype.kind in "fc" and not all(
+        np.isfinite(array).all() for array in (subject.input, subject.kernel, subject.result) if array.size
     )
 
 
 def _odd(cause: Cause) -> Cause:
-    """A cause that shows where something is not finite alone."""
-    return lambda it: cause(it) if _has_odd(it) else ()
+    """Return a cause restricted to calls in which the input, the kernel or the output holds a NaN or an infinity."""
+    return lambda subject: cause(subject) if _has_odd(subject) else ()
 
 
-def _largest(it: Subject) -> float:
-    return FORMATS[_dtype(it)].largest if _dtype(it) in FORMATS else np.inf
+def _largest(subject: Subject) -> float:
+    return FORMATS[_dtype(subject)].largest if _dtype(subject) in FORMATS else np.inf
 
 
-def _infinite_as_largest(it: Subject) -> Iterator[Array]:
-    y = it.result.astype(numpy_type(_dtype(it))).astype(it.result.dtype)
-    yield np.where(np.isinf(y), np.sign(y) * _largest(it), y)
+def _infinite_as_largest(subject: Subject) -> Iterator[Array]:
+    y = subject.result.astype(numpy_type(_dtype(subject))).astype(subject.result.dtype)
+    yield np.where(np.isinf(y), np.sign(y) * _largest(subject), y)
 
 
-def _overflow_saturated(it: Subject) -> Iterator[Array]:
-    if it.result.dtype.kind == "f" and it.result.size and _dtype(it) in FORMATS:
-        y = it.result
-        yield np.where(np.isfinite(y), np.clip(y, -_largest(it), _largest(it)), y)
+def _overflow_saturated(subject: Subject) -> Iterator[Array]:
+    if subject.result.dtype.kind == "f" and subject.result.size and _dtype(subject) in FORMATS:
+        y = subject.result
+        yield np.where(np.isfinite(y), np.clip(y, -_largest(subject), _largest(subject)), y)
 
 
-def _spread(it: Subject, axes: tuple[int, ...]) -> Iterator[Array]:
-    y = it.result.astype(numpy_type(_dtype(it))).astype(it.result.dtype)
+def _spread(subject: Subject, axes: tuple[int, ...]) -> Iterator[Array]:
+    y = subject.result.astype(numpy_type(_dtype(subject))).astype(subject.result.dtype)
     yield np.where(np.broadcast_to(np.isnan(y).any(axis=axes, keepdims=True), y.shape), np.nan, y)
 
 
-def _spread_over_samples(it: Subject) -> Iterator[Array]:
-    lost = np.asarray(~np.isfinite(it.input).all(axis=tuple(range(1, it.input.ndim))))
-    if len(lost) == len(it.result):
-        yield np.where(lost.reshape(-1, *(1,) * (it.result.ndim - 1)), np.nan, it.result)
+def _spread_over_samples(subject: Subject) -> Iterator[Array]:
+    lost = np.asarray(~np.isfinite(subject.input).all(axis=tuple(range(1, subject.input.ndim))))
+    if len(lost) == len(subject.result):
+        yield np.where(lost.reshape(-1, *(1,) * (subject.result.ndim - 1)), np.nan, subject.result)
 
 
-def _without_nan(it: Subject, array: Array) -> Array:
+def _without_nan(subject: Subject, array: Array) -> Array:
     return np.where(np.isnan(array), np.zeros_like(array), array) if array.dtype.kind in "fcV" else array
 
 
-def _zero_taps(it: Subject) -> Iterator[Array]:
-    """Yield sums without the products whose weight is zero."""
-    y = it.input
-    for stage in it.right.stages:
+def _zero_taps(subject: Subject) -> Iterator[Array]:
+    """Yield the output without the products whose weight is zero."""
+    y = subject.input
+    for stage in subject.right.stages:
         y = _without_zeros(y, stage)
-    yield biased(y, it.bias)
+    yield biased(y, subject.bias)
 
 
 def _without_zeros(x: Array, stage: Stage) -> Array:
-    """Return the sums of a stage without the products whose weight is zero, so that no infinity meets one."""
+    """Return the sums of a stage without the products whose weight is zero, so that inf * 0 makes no NaN."""
     if x.dtype.kind == "c":
         return convolved(x, stage)
 
@@ -236,7 +240,7 @@ def _without_zeros(x: Array, stage: Stage) -> Array:
     above += count(some & (x > 0), w == np.inf) + count(some & (x < 0), w == -np.inf)
     below = count(x == np.inf, w < 0) + count(x == -np.inf, w > 0)
     below += count(some & (x > 0), w == -np.inf) + count(some & (x < 0), w == np.inf)
-    # Around the input are zeros, which an infinite weight makes NaN.
+    # Padding is zero, and an infinite weight times zero is NaN.
     lost = count(np.isnan(x), w != 0) + count(x == 0, np.isinf(w), around=True)
     lost += count(np.ones_like(x), np.isnan(w), around=True)
     y = convolved(np.where(np.isfinite(x), x, 0), replace(stage, kernel=np.where(np.isfinite(w), w, 0)))
@@ -244,76 +248,76 @@ def _without_zeros(x: Array, stage: Stage) -> Array:
     return np.where((lost > 0) | ((above > 0) & (below > 0)), np.nan, y)
 
 
-def _nan_cleared(it: Subject) -> Iterator[Array]:
-    y = it.result
+def _nan_cleared(subject: Subject) -> Iterator[Array]:
+    y = subject.result
     yield np.where(np.isnan(y), 0, y)
 
 
-def _nan_for_infinity(it: Subject) -> Iterator[Array]:
-    y = it.result.astype(numpy_type(_dtype(it))).astype(it.result.dtype)
+def _nan_for_infinity(subject: Subject) -> Iterator[Array]:
+    y = subject.result.astype(numpy_type(_dtype(subject))).astype(subject.result.dtype)
     yield np.where(np.isinf(y), np.nan, y)
 
 
-def _subnormals(it: Subject) -> Iterator[Array]:
-    if _dtype(it) in FORMATS and it.result.size:
-        least = 2.0 ** FORMATS[_dtype(it)].min_exponent
-        y = it.result
+def _subnormals(subject: Subject) -> Iterator[Array]:
+    if _dtype(subject) in FORMATS and subject.result.size:
+        least = 2.0 ** FORMATS[_dtype(subject)].min_exponent
+        y = subject.result
         is_small = (y != 0) & (np.abs(y) < least)
         if is_small.any():
             yield np.where(is_small, np.copysign(least, y.real), y)
 
 
-def _rounded_early(it: Subject) -> Iterator[Array]:
-    if _dtype(it) in FORMATS and it.bias is not None and it.sums.dtype.kind == "f":
+def _rounded_early(subject: Subject) -> Iterator[Array]:
+    if _dtype(subject) in FORMATS and subject.bias is not None and subject.sums.dtype.kind == "f":
         for lost, cut in ((0, np.rint), (2, np.trunc)):
-            mantissa, exponent = np.frexp(it.sums)
-            scale = 2.0 ** (FORMATS[_dtype(it)].bits - lost)
-            yield biased(np.ldexp(cut(mantissa * scale) / scale, exponent), it.bias)
+            mantissa, exponent = np.frexp(subject.sums)
+            scale = 2.0 ** (FORMATS[_dtype(subject)].bits - lost)
+            yield biased(np.ldexp(cut(mantissa * scale) / scale, exponent), subject.bias)
 
 
-def _truncated(it: Subject) -> Iterator[Array]:
-    if _dtype(it) in FORMATS and it.result.dtype.kind == "f":
+def _truncated(subject: Subject) -> Iterator[Array]:
+    if _dtype(subject) in FORMATS and subject.result.dtype.kind == "f":
         for lost in (0, 1, 2, 3):
-            mantissa, exponent = np.frexp(it.result)
-            scale = 2.0 ** (FORMATS[_dtype(it)].bits - lost)
+            mantissa, exponent = np.frexp(subject.result)
+            scale = 2.0 ** (FORMATS[_dtype(subject)].bits - lost)
             yield np.ldexp(np.trunc(mantissa * scale) / scale, exponent)
 
 
-def _wrapped_products(it: Subject) -> Iterator[Array]:
-    """Yield sums of products that wrap in the dtype of the input."""
-    narrow = numpy_type(it.call.dtype.input)
-    if not is_integer(it.call.dtype.input) or narrow == it.input.dtype or it.right.products > 10**6:
+def _wrapped_products(subject: Subject) -> Iterator[Array]:
+    """Yield the output if each product wraps in the dtype of the input before it is added."""
+    narrow = numpy_type(subject.call.dtype.input)
+    if not is_integer(subject.call.dtype.input) or narrow == subject.input.dtype or subject.right.products > 10**6:
         return
-    y = it.input
-    for stage in it.right.stages:
-        made = (convolved(y, each).astype(narrow).astype(y.dtype) for each in _one_by_one(stage))
-        y = sum(made, np.zeros((), y.dtype))
-    yield biased(y, it.bias)
+    y = subject.input
+    for stage in subject.right.stages:
+        products = (convolved(y, each).astype(narrow).astype(y.dtype) for each in _single_weights(stage))
+        y = sum(products, np.zeros((), y.dtype))
+    yield biased(y, subject.bias)
 
 
-def _one_by_one(stage: Stage) -> Iterator[Stage]:
-    """Yield a stage with one element of each filter alone, so that it makes one product for each output."""
+def _single_weights(stage: Stage) -> Iterator[Stage]:
+    """Yield the stage once for each weight (c, k) of a filter, with all other weights zero: one product per output."""
     for at in np.ndindex(*stage.kernel.shape[1:]):
         kept = np.zeros_like(stage.kernel)
         kept[(slice(None), *at)] = stage.kernel[(slice(None), *at)]
         yield replace(stage, kernel=kept)
 
 
-def _collapsed(it: Subject) -> Iterator[Returned]:
-    if not it.result.size:
-        yield Returned(array=np.zeros((0,) * it.result.ndim, numpy_type(_dtype(it))))
+def _collapsed(subject: Subject) -> Iterator[Returned]:
+    if not subject.result.size:
+        yield Returned(array=np.zeros((0,) * subject.result.ndim, numpy_type(_dtype(subject))))
 
 
-def _kernel_dtype(it: Subject) -> str:
-    return it.call.dtype_of(kernels(it)[-1])
+def _kernel_dtype(subject: Subject) -> str:
+    return subject.call.dtype_of(kernels(subject)[-1])
 
 
 CAUSES: dict[str, Cause] = {
-    "dtype-promoted": lambda it: _in(it, WIDER.get(_dtype(it), _dtype(it))),
-    "dtype-narrowed": lambda it: _in(it, NARROWER.get(_dtype(it), _dtype(it))),
-    "dtype-always-float32": lambda it: _in(it, "complex64" if _is_complex(it) else "float32"),
-    "dtype-of-the-kernel": lambda it: _in(it, _kernel_dtype(it)),
-    "output-dtype-ignored": lambda it: _in(it, it.call.dtype.input),
+    "dtype-promoted": lambda subject: _in(subject, WIDER.get(_dtype(subject), _dtype(subject))),
+    "dtype-narrowed": lambda subject: _in(subject, NARROWER.get(_dtype(subject), _dtype(subject))),
+    "dtype-always-float32": lambda subject: _in(subject, "complex64" if _is_complex(subject) else "float32"),
+    "dtype-of-the-kernel": lambda subject: _in(subject, _kernel_dtype(subject)),
+    "output-dtype-ignored": lambda subject: _in(subject, subject.call.dtype.input),
     "output-dtype-after": _after,
     "tf32-inputs": _operands(_significant(11)),
     "bfloat16-inputs": _operands(_significant(8)),
@@ -336,9 +340,9 @@ CAUSES: dict[str, Cause] = {
     "nan-cleared": _odd(_nan_cleared),
     "nan-for-infinity": _floats(_nan_for_infinity),
     "nan-spreads": _odd(_spread_over_samples),
-    "nan-spreads-over-channels": _odd(lambda it: _spread(it, (1,))),
-    "nan-spreads-over-batch": _odd(lambda it: _spread(it, (0,))),
-    "nan-spreads-along-space": _odd(lambda it: _spread(it, (-1,))),
+    "nan-spreads-over-channels": _odd(lambda subject: _spread(subject, (1,))),
+    "nan-spreads-over-batch": _odd(lambda subject: _spread(subject, (0,))),
+    "nan-spreads-along-space": _odd(lambda subject: _spread(subject, (-1,))),
     "zero-tap-skipped": _odd(_zero_taps),
     "infinity-as-largest": _floats(_infinite_as_largest),
     "overflow-saturated": _floats(_overflow_saturated),

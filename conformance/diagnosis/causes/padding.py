@@ -1,4 +1,4 @@
-"""Padding of another amount, at another end, of another axis or of other numbers."""
+"""Causes in padding: wrong amounts, the wrong end, the wrong axis or wrong values."""
 
 from __future__ import annotations
 
@@ -20,91 +20,93 @@ SAME = ("same", "same_lower")
 
 
 def _numbers(change: Callable[[int, int], Pair]) -> Cause:
-    """Padding that is given in numbers, changed end by end; of a transposed convolution it is the crop."""
+    """Return a cause that replaces explicit padding, or an explicit crop, by `change(low, high)` on every axis."""
 
-    def cause(it: Subject) -> Iterator[Interpretation]:
-        if not isinstance(it.call.padding, str):
-            yield it.each_setting(lambda each: replace(each, padding=change(*each.pair)))
-
-    return cause
-
-
-def _word(old: str, new: str) -> Cause:
-    def cause(it: Subject) -> Iterator[Interpretation]:
-        if it.call.padding == old and not it.is_transposed:
-            yield it.each_setting(lambda each: replace(each, padding=new))
+    def cause(subject: Subject) -> Iterator[Interpretation]:
+        if not isinstance(subject.call.padding, str):
+            yield subject.each_setting(lambda each: replace(each, padding=change(*each.pair)))
 
     return cause
 
 
-def _amounts(*words: str, change: Callable[[Setting], Pair]) -> Cause:
-    """Other amounts under some words of a forward convolution."""
-
-    def cause(it: Subject) -> Iterator[Interpretation]:
-        if it.call.padding in words and not it.is_transposed:
-            yield it.each_setting(lambda each: replace(each, padding=change(each)))
+def _string(old: str, new: str) -> Cause:
+    def cause(subject: Subject) -> Iterator[Interpretation]:
+        if subject.call.padding == old and not subject.is_transposed:
+            yield subject.each_setting(lambda each: replace(each, padding=new))
 
     return cause
 
 
-def _is_given(it: Subject) -> bool:
-    return not isinstance(it.call.padding, str)
+def _amounts(*paddings: str, change: Callable[[Setting], Pair]) -> Cause:
+    """Return a cause that changes the amounts of forward convolutions whose padding is one of these strings."""
+
+    def cause(subject: Subject) -> Iterator[Interpretation]:
+        if subject.call.padding in paddings and not subject.is_transposed:
+            yield subject.each_setting(lambda each: replace(each, padding=change(each)))
+
+    return cause
 
 
-def _exchanged(it: Subject) -> Iterator[Interpretation]:
-    if _is_given(it):
-        yield from it.swaps("padding")
+def _is_explicit(subject: Subject) -> bool:
+    return not isinstance(subject.call.padding, str)
 
 
-def _of_one_axis(it: Subject, at: int) -> Iterator[Interpretation]:
-    if _is_given(it) and it.call.rank > 1:
-        yield it.exchanged("padding", [range(it.call.rank)[at]] * it.call.rank)
+def _exchanged(subject: Subject) -> Iterator[Interpretation]:
+    if _is_explicit(subject):
+        yield from subject.swaps("padding")
 
 
-def _interleaved(it: Subject) -> Iterator[Interpretation]:
-    if not _is_given(it):
+def _of_one_axis(subject: Subject, at: int) -> Iterator[Interpretation]:
+    if _is_explicit(subject) and subject.call.rank > 1:
+        yield subject.exchanged("padding", [range(subject.call.rank)[at]] * subject.call.rank)
+
+
+def _interleaved(subject: Subject) -> Iterator[Interpretation]:
+    if not _is_explicit(subject):
         return
-    pairs = [each.pair for each in it.settings]
+    pairs = [each.pair for each in subject.settings]
     listed = [low for low, _ in pairs] + [high for _, high in pairs]
     paired = [end for pair in pairs for end in pair]
     rank = len(pairs)
     for found in (list(pairwise(listed))[::2], list(zip(paired[:rank], paired[rank:], strict=True))):
-        yield it.by_settings(replace(each, padding=pair) for each, pair in zip(it.settings, found, strict=True))
+        yield subject.by_settings(
+            replace(each, padding=pair) for each, pair in zip(subject.settings, found, strict=True)
+        )
 
 
-def _capped(it: Subject) -> Iterator[Interpretation]:
-    if not it.is_transposed:
-        yield it.each_axis(
+def _capped(subject: Subject) -> Iterator[Interpretation]:
+    if not subject.is_transposed:
+        yield subject.each_axis(
             lambda axis: replace(axis, low=min(axis.low, axis.window - 1), high=min(axis.high, axis.window - 1))
         )
 
 
-def _edge_values(it: Subject) -> Iterator[Interpretation]:
-    if it.call.padding_mode == "zeros" and not it.is_transposed and it.input.size:
+def _edge_values(subject: Subject) -> Iterator[Interpretation]:
+    if subject.call.padding_mode == "zeros" and not subject.is_transposed and subject.input.size:
         for mode in ("replicate", "reflect", "circular", "symmetric"):
-            yield it.each_axis(partial(replace, mode=mode))
+            yield subject.each_axis(partial(replace, mode=mode))
 
 
-def _ones(it: Subject) -> Iterator[Interpretation]:
-    if not it.is_transposed:
-        yield replace(it.spread.right, outside=1)
+def _ones(subject: Subject) -> Iterator[Interpretation]:
+    if not subject.is_transposed:
+        yield replace(subject.spread.right, outside=1)
 
 
-def _beside_in_memory(it: Subject) -> Iterator[Interpretation]:
-    """Yield padding of the last axis that reads what stands beside a row in memory."""
-    x, axis = it.spread.input, it.spread.right.stages[0].axes[-1]
+def _beside_in_memory(subject: Subject) -> Iterator[Interpretation]:
+    """Yield the call whose padding of the last axis reads the neighbouring rows in memory."""
+    x, axis = subject.spread.input, subject.spread.right.stages[0].axes[-1]
     length = x.shape[-1]
-    if it.is_transposed or not x.size or axis.mode != "zeros":
+    if subject.is_transposed or not x.size or axis.mode != "zeros":
         return
     places = np.arange(-axis.low, max(length + axis.high, -axis.low))
     rows = np.arange(x.size // length)[:, None] * length + places
     wide = x.reshape(-1)[np.clip(rows, 0, x.size - 1)].reshape(*x.shape[:-1], len(places))
     filled = replace(axis, length=len(places), low=0, high=0)
-    yield replace(it.by_axes((*it.spread.right.stages[0].axes[:-1], filled)), input=wide)
+    yield replace(subject.by_axes((*subject.spread.right.stages[0].axes[:-1], filled)), input=wide)
 
 
 def _missing(each: Setting, window: int, *, negative: bool = False) -> int:
-    """How much `same` has to pad, for a window of that length."""
+    """Return the total padding of `same` for windows of `window` positions; below 0 only if `negative`."""
     end = (-(-each.places // each.stride) - 1) * each.stride + window - each.places
     return end if negative else max(end, 0)
 
@@ -114,36 +116,40 @@ def _halves(total: int, each: Setting) -> Pair:
     return low, total - low
 
 
-def _either_half(cause: Callable[[Setting], int]) -> Cause:
-    """The odd element of an amount under `same`, at the end where it belongs or at the high one."""
+def _total(total: Callable[[Setting], int]) -> Cause:
+    """
+    Return a cause that changes the total padding of `same` and `same_lower`.
 
-    def found(it: Subject) -> Iterator[Interpretation]:
-        if it.call.padding in SAME and not it.is_transposed:
-            yield it.each_setting(lambda each: replace(each, padding=_halves(cause(each), each)))
-            if it.call.padding == "same_lower" and any(cause(each) != sum(each.pair) for each in it.settings):
-                yield it.each_setting(
-                    lambda each: replace(each, padding=(cause(each) // 2, cause(each) - cause(each) // 2))
+    The odd element goes to the end that the padding string selects; for `same_lower` a variant puts it at the high end.
+    """
+
+    def cause(subject: Subject) -> Iterator[Interpretation]:
+        if subject.call.padding in SAME and not subject.is_transposed:
+            yield subject.each_setting(lambda each: replace(each, padding=_halves(total(each), each)))
+            if subject.call.padding == "same_lower" and any(total(each) != sum(each.pair) for each in subject.settings):
+                yield subject.each_setting(
+                    lambda each: replace(each, padding=(total(each) // 2, total(each) - total(each) // 2))
                 )
 
-    return found
+    return cause
 
 
-def _from_first_axis(it: Subject) -> Iterator[Interpretation]:
-    if it.call.padding in SAME and not it.is_transposed and it.call.rank > 1:
-        low = it.settings[0].pair[0]
-        yield it.each_setting(lambda each: replace(each, padding=(low, sum(each.pair) - low)))
+def _from_first_axis(subject: Subject) -> Iterator[Interpretation]:
+    if subject.call.padding in SAME and not subject.is_transposed and subject.call.rank > 1:
+        low = subject.settings[0].pair[0]
+        yield subject.each_setting(lambda each: replace(each, padding=(low, sum(each.pair) - low)))
 
 
-def _as_long_as_input(it: Subject) -> Iterator[Interpretation]:
-    if it.call.padding in SAME and not it.is_transposed:
-        yield it.each_setting(lambda each: replace(each, stride=1))
-        if any(stride > 1 for stride in it.call.strides):
-            yield it.each_setting(lambda each: replace(each, stride=1, padding=padded("same", 1, each.window, 1)))
+def _as_long_as_input(subject: Subject) -> Iterator[Interpretation]:
+    if subject.call.padding in SAME and not subject.is_transposed:
+        yield subject.each_setting(lambda each: replace(each, stride=1))
+        if any(stride > 1 for stride in subject.call.strides):
+            yield subject.each_setting(lambda each: replace(each, stride=1, padding=padded("same", 1, each.window, 1)))
 
 
-def _length_down(it: Subject) -> Iterator[Interpretation]:
-    if it.call.padding in SAME and not it.is_transposed:
-        yield it.each_axis(lambda axis: replace(axis, windows=axis.spread // axis.stride or axis.count))
+def _length_down(subject: Subject) -> Iterator[Interpretation]:
+    if subject.call.padding in SAME and not subject.is_transposed:
+        yield subject.each_axis(lambda axis: replace(axis, windows=axis.spread // axis.stride or axis.count))
 
 
 def _lower_shifted(each: Setting) -> Pair:
@@ -156,41 +162,43 @@ def _one_late(each: Setting) -> Pair:
     return (low + 1, -1) if low else (0, 0)
 
 
-def _step(it: Subject, change: Callable[[Pair], Pair]) -> Iterator[Interpretation]:
-    if it.call.before is not None:
-        yield it.each_setting(lambda each: replace(each, ahead=change(each.ahead)))
+def _step(subject: Subject, change: Callable[[Pair], Pair]) -> Iterator[Interpretation]:
+    if subject.call.before is not None:
+        yield subject.each_setting(lambda each: replace(each, ahead=change(each.ahead)))
 
 
-def _high_first_axis(it: Subject) -> Iterator[Interpretation]:
-    if not it.is_transposed and it.call.variation.inside_graph:
-        first, *rest = it.right.stages[0].axes
-        yield it.by_axes((replace(first, low=0, high=first.low + first.high), *rest))
-    elif it.call.variation.inside_graph and not isinstance(it.call.padding, str):
-        cropped, *others = it.settings
-        yield it.by_settings((replace(cropped, padding=(0, sum(cropped.pair))), *others))
+def _high_first_axis(subject: Subject) -> Iterator[Interpretation]:
+    if not subject.is_transposed and subject.call.variation.inside_graph:
+        first, *rest = subject.right.stages[0].axes
+        yield subject.by_axes((replace(first, low=0, high=first.low + first.high), *rest))
+    elif subject.call.variation.inside_graph and not isinstance(subject.call.padding, str):
+        cropped, *others = subject.settings
+        yield subject.by_settings((replace(cropped, padding=(0, sum(cropped.pair))), *others))
 
 
 def _axes_turned(axis: Axis) -> Axis:
     return replace(axis, low=axis.high, high=axis.low)
 
 
-def _ends_swapped(it: Subject) -> Iterator[Interpretation]:
-    if _is_given(it) and not it.is_transposed:
-        yield it.each_axis(_axes_turned)
-        for at in range(it.call.rank) if it.call.rank > 1 else ():
-            axes = it.right.stages[0].axes
-            yield it.by_axes(_axes_turned(axis) if number == at else axis for number, axis in enumerate(axes))
+def _ends_swapped(subject: Subject) -> Iterator[Interpretation]:
+    if _is_explicit(subject) and not subject.is_transposed:
+        yield subject.each_axis(_axes_turned)
+        for at in range(subject.call.rank) if subject.call.rank > 1 else ():
+            axes = subject.right.stages[0].axes
+            yield subject.by_axes(_axes_turned(axis) if number == at else axis for number, axis in enumerate(axes))
 
 
-def _ignored(it: Subject) -> Iterator[Interpretation]:
-    if _is_given(it):
-        yield it.each_setting(lambda each: replace(each, padding=(0, 0)))
-        if it.is_transposed:
+def _ignored(subject: Subject) -> Iterator[Interpretation]:
+    if _is_explicit(subject):
+        yield subject.each_setting(lambda each: replace(each, padding=(0, 0)))
+        if subject.is_transposed:
             return
-        for order in transpositions(it.call.rank):
+        for order in transpositions(subject.call.rank):
             at = next(number for number, to in enumerate(order) if number != to)
-            axes = it.right.stages[0].axes
-            yield it.by_axes(replace(axis, low=0, high=0) if number == at else axis for number, axis in enumerate(axes))
+            axes = subject.right.stages[0].axes
+            yield subject.by_axes(
+                replace(axis, low=0, high=0) if number == at else axis for number, axis in enumerate(axes)
+            )
 
 
 CAUSES: dict[str, Cause] = {
@@ -216,26 +224,26 @@ CAUSES: dict[str, Cause] = {
     "crop-cancels-padding": _numbers(
         lambda low, high: (0, low + high) if low < 0 < high else (low + high, 0) if high < 0 < low else (low, high)
     ),
-    "valid-is-same": _word("valid", "same"),
+    "valid-is-same": _string("valid", "same"),
     "valid-pads-the-end": _amounts("valid", change=lambda each: (0, 1)),
-    "same-padding-low": _word("same", "same_lower"),
-    "same-padding-high": _word("same_lower", "same"),
-    "same-is-valid": lambda it: (*_word("same", "valid")(it), *_word("same_lower", "valid")(it)),
-    "same-ignores-stride": _either_half(lambda each: max(each.window - 1, 0)),
+    "same-padding-low": _string("same", "same_lower"),
+    "same-padding-high": _string("same_lower", "same"),
+    "same-is-valid": lambda subject: (*_string("same", "valid")(subject), *_string("same_lower", "valid")(subject)),
+    "same-ignores-stride": _total(lambda each: max(each.window - 1, 0)),
     "same-keeps-length": _as_long_as_input,
     "same-rounds-length-down": _length_down,
-    "same-ignores-dilation": _either_half(lambda each: _missing(each, each.taps)),
+    "same-ignores-dilation": _total(lambda each: _missing(each, each.taps)),
     "same-padding-capped": _amounts(
         *SAME, change=lambda each: (min(each.pair[0], each.places), min(each.pair[1], each.places))
     ),
-    "same-pads-negative": _either_half(lambda each: _missing(each, each.window, negative=True)),
+    "same-pads-negative": _total(lambda each: _missing(each, each.window, negative=True)),
     "same-from-first-axis": _from_first_axis,
     "same-half-kernel": _amounts(*SAME, change=lambda each: (each.taps // 2, each.taps // 2)),
     "same-all-high": _amounts(*SAME, change=lambda each: (0, sum(each.pair))),
     "same-all-low": _amounts(*SAME, change=lambda each: (sum(each.pair), 0)),
     "same-lower-shifted": _amounts("same_lower", change=_lower_shifted),
     "causal-reads-future": _amounts("causal", change=lambda each: each.pair[::-1]),
-    "causal-is-same": _word("causal", "same"),
+    "causal-is-same": _string("causal", "same"),
     "causal-one-late": _amounts("causal", change=_one_late),
     "causal-both-ends": _amounts("causal", change=lambda each: (each.pair[0], each.pair[0])),
     "causal-ignores-dilation": _amounts("causal", change=lambda each: (each.taps - 1, 0)),
@@ -246,7 +254,7 @@ CAUSES: dict[str, Cause] = {
         "causal", change=lambda each: (each.pair[0] - (each.places - 1) % each.stride, 0)
     ),
     "full-one-side": _amounts("full", change=lambda each: (each.pair[0], 0)),
-    "full-is-same": _word("full", "same"),
+    "full-is-same": _string("full", "same"),
     "full-ignores-dilation": _amounts("full", change=lambda each: (each.taps - 1, each.taps - 1)),
     "full-one-more": _amounts("full", change=lambda each: (each.window, each.window)),
     "padding-step-lost": partial(_step, change=lambda pair: (0, 0)),

@@ -1,4 +1,4 @@
-"""Strides, dilations and input dilations that are ignored, exchanged or applied at the wrong time."""
+"""Causes in strides, dilations and input dilations: ignored, swapped between axes, or applied in the wrong order."""
 
 from __future__ import annotations
 
@@ -17,54 +17,54 @@ from .kinds import Cause
 
 
 def _each(change: Callable[[Setting], Setting]) -> Cause:
-    return lambda it: [it.each_setting(change)]
+    return lambda subject: [subject.each_setting(change)]
 
 
 def _forward(cause: Cause) -> Cause:
-    return lambda it: () if it.is_transposed else cause(it)
+    return lambda subject: () if subject.is_transposed else cause(subject)
 
 
 def _axis(change: Callable[[Axis], Axis]) -> Cause:
-    """Another axis, whatever the padding was computed from."""
-    return _forward(lambda it: [it.each_axis(change)])
+    """Return a cause that changes the axes of forward convolutions, with the padding amounts of the original call."""
+    return _forward(lambda subject: [subject.each_axis(change)])
 
 
 def _swapped(name: str, wanted: Callable[[Axis, Axis], Axis]) -> Cause:
-    """One parameter swapped between two axes: ahead of the padding, and behind it."""
+    """Return a cause that swaps a parameter between two axes, before or after padding amounts are derived from it."""
 
-    def cause(it: Subject) -> Iterator[Interpretation]:
-        yield from it.swaps(name)
-        if it.is_transposed or it.call.rank < 2:
+    def cause(subject: Subject) -> Iterator[Interpretation]:
+        yield from subject.swaps(name)
+        if subject.is_transposed or subject.call.rank < 2:
             return
-        axes = it.right.stages[0].axes
-        if it.call.rank == 2:
-            yield it.by_axes((wanted(axes[0], axes[1]), wanted(axes[1], axes[0])))
+        axes = subject.right.stages[0].axes
+        if subject.call.rank == 2:
+            yield subject.by_axes((wanted(axes[0], axes[1]), wanted(axes[1], axes[0])))
 
     return cause
 
 
-def _rolled(it: Subject, name: str) -> Iterator[Interpretation]:
-    rank = it.call.rank
-    for by in (1, -1)[: rank - 1]:  # of two axes a rotation is a swap
-        yield it.exchanged(name, [(at + by) % rank for at in range(rank)])
+def _rolled(subject: Subject, name: str) -> Iterator[Interpretation]:
+    rank = subject.call.rank
+    for by in (1, -1)[: rank - 1]:  # for two axes, both rotations are the same swap
+        yield subject.exchanged(name, [(at + by) % rank for at in range(rank)])
 
 
-def _of_one(it: Subject, name: str, at: int) -> Iterator[Interpretation]:
-    rank = it.call.rank
+def _of_one(subject: Subject, name: str, at: int) -> Iterator[Interpretation]:
+    rank = subject.call.rank
     if rank > 1:
-        yield it.exchanged(name, [range(rank)[at]] * rank)
+        yield subject.exchanged(name, [range(rank)[at]] * rank)
 
 
-def _is_window(it: Subject) -> Iterator[Interpretation]:
-    yield it.each_setting(lambda each: replace(each, stride=max(each.taps, 1)))
-    yield it.each_setting(lambda each: replace(each, stride=max(each.window, 1)))
+def _is_window(subject: Subject) -> Iterator[Interpretation]:
+    yield subject.each_setting(lambda each: replace(each, stride=max(each.taps, 1)))
+    yield subject.each_setting(lambda each: replace(each, stride=max(each.window, 1)))
 
 
-def _later_phase(it: Subject) -> Iterator[Interpretation]:
-    """Yield windows that all start some places later, as many as there were, where there is room."""
-    for most in range(1, max(it.call.strides)):
-        yield it.each_axis(partial(_shifted, by=most))
-    yield it.each_axis(lambda axis: _shifted(axis, by=(axis.stride - 1) // 2 or axis.stride - 1))
+def _later_phase(subject: Subject) -> Iterator[Interpretation]:
+    """Yield the same number of windows, each starting some positions later, if they fit."""
+    for most in range(1, max(subject.call.strides)):
+        yield subject.each_axis(partial(_shifted, by=most))
+    yield subject.each_axis(lambda axis: _shifted(axis, by=(axis.stride - 1) // 2 or axis.stride - 1))
 
 
 def _shifted(axis: Axis, by: int) -> Axis:
@@ -72,37 +72,39 @@ def _shifted(axis: Axis, by: int) -> Axis:
     return axis if rest < by or not axis.count else replace(axis, low=axis.low - by)
 
 
-def _before_padding(it: Subject) -> Iterator[Interpretation]:
-    """Yield the call of an input that was strided ahead, its padding as for a stride of 1."""
-    starts: tuple[Any, ...] = tuple(slice(None, None, each.stride) for each in it.settings)
-    x = it.input[(..., *starts)]
-    plain = tuple(replace(each, length=length, stride=1) for each, length in zip(it.settings, x.shape[2:], strict=True))
-    yield replace(it.by_settings(plain), input=x)
+def _before_padding(subject: Subject) -> Iterator[Interpretation]:
+    """Yield the call on an input subsampled by the stride before padding, with stride 1."""
+    starts: tuple[Any, ...] = tuple(slice(None, None, each.stride) for each in subject.settings)
+    x = subject.input[(..., *starts)]
+    plain = tuple(
+        replace(each, length=length, stride=1) for each, length in zip(subject.settings, x.shape[2:], strict=True)
+    )
+    yield replace(subject.by_settings(plain), input=x)
 
 
 def _capped(axis: Axis) -> Axis:
     return replace(axis, stride=axis.window) if 0 < axis.window < axis.stride else axis
 
 
-def _gaps_read(it: Subject) -> Iterator[Interpretation]:
-    """Yield windows as long as their stride, whose last tap is read again in what they step over."""
-    stage = it.right.stages[0]
+def _gaps_read(subject: Subject) -> Iterator[Interpretation]:
+    """Yield windows as long as their stride, whose last weight also multiplies the elements between windows."""
+    stage = subject.right.stages[0]
     gaps = [max(axis.stride - axis.taps, 0) if axis.taps and axis.dilation == 1 else 0 for axis in stage.axes]
     if any(gaps) and stage.kernel.size:
         kernel = np.pad(stage.kernel, [(0, 0), (0, 0), *((0, gap) for gap in gaps)], mode="edge")
         axes = tuple(
             replace(axis, taps=axis.taps + gap, windows=axis.count) for axis, gap in zip(stage.axes, gaps, strict=True)
         )
-        stages = (replace(stage, kernel=kernel, axes=axes), *it.right.stages[1:])
-        yield replace(it.right, stages=stages)
-        # Or with zeros behind what a mode made.
+        stages = (replace(stage, kernel=kernel, axes=axes), *subject.right.stages[1:])
+        yield replace(subject.right, stages=stages)
+        # Or the padding mode is applied first, and the additional elements beyond it are zeros.
         bordered = tuple(replace(axis, taps=1, stride=1, dilation=1) for axis in stage.axes)
-        x = windows(it.input, bordered).reshape(*it.input.shape[:2], *(axis.count for axis in bordered))
+        x = windows(subject.input, bordered).reshape(*subject.input.shape[:2], *(axis.count for axis in bordered))
         plain = tuple(
             Axis(length=made.count, taps=axis.taps, stride=axis.stride, high=gap, windows=axis.windows)
             for made, axis, gap in zip(bordered, axes, gaps, strict=True)
         )
-        yield replace(it.right, input=x, stages=(replace(stages[0], axes=plain), *stages[1:]))
+        yield replace(subject.right, input=x, stages=(replace(stages[0], axes=plain), *stages[1:]))
 
 
 def _one_tap(axis: Axis) -> Axis:
@@ -112,49 +114,51 @@ def _one_tap(axis: Axis) -> Axis:
     return replace(axis, windows=room // axis.stride + 1 if room >= 0 else 0)
 
 
-def _trailing(it: Subject, wanted: Callable[[Axis], bool]) -> Iterator[Interpretation]:
-    """Yield zeros behind the last element, as between two: in the padding's eyes, or not."""
-    if any(axis.spacing > 1 and axis.length and wanted(axis) for axis in it.right.stages[0].axes):
-        yield it.each_axis(
+def _trailing(subject: Subject, wanted: Callable[[Axis], bool]) -> Iterator[Interpretation]:
+    """Yield calls whose input dilation also inserts zeros after the last element; padding ignores or includes them."""
+    if any(axis.spacing > 1 and axis.length and wanted(axis) for axis in subject.right.stages[0].axes):
+        yield subject.each_axis(
             lambda axis: replace(axis, high=axis.high + axis.spacing - 1) if axis.length and wanted(axis) else axis
         )
-        yield it.by_axes(_longer(each) if each.length and wanted(each.axis) else each.axis for each in it.settings)
+        yield subject.by_axes(
+            _longer(each) if each.length and wanted(each.axis) else each.axis for each in subject.settings
+        )
 
 
 def _longer(each: Setting) -> Axis:
-    """Return an axis with zeros behind its last element, as its padding word sees them too."""
+    """Return the axis with zeros inserted after its last element, which a padding string includes in the length."""
     more, (low, high) = each.input_dilation - 1, each.pair
     if isinstance(each.padding, str):
         low, high = padded(each.padding, each.places + more, each.window, each.stride)
     return replace(each.axis, low=low, high=high + more)
 
 
-def _repeats(it: Subject) -> Iterator[Interpretation]:
-    """Yield elements that are repeated where zeros should stand between them."""
-    plain = replace(it, settings=tuple(replace(each, input_dilation=1) for each in it.settings)).spread
+def _repeats(subject: Subject) -> Iterator[Interpretation]:
+    """Yield the call whose input dilation repeats elements instead of inserting zeros."""
+    plain = replace(subject, settings=tuple(replace(each, input_dilation=1) for each in subject.settings)).spread
     x = plain.input
-    for at, each in enumerate(it.settings, 2):
+    for at, each in enumerate(subject.settings, 2):
         x = np.repeat(x, each.input_dilation, at)
         x = x.take(range(x.shape[at] - each.input_dilation + 1), at)
-    yield replace(it.spread.right, input=x)
+    yield replace(subject.spread.right, input=x)
 
 
 def _pads_spread(axis: Axis) -> Axis:
     return replace(axis, low=axis.low * axis.spacing, high=axis.high * axis.spacing)
 
 
-def _pointwise(it: Subject) -> Iterator[Interpretation]:
-    """Yield a kernel of one tap that ignores the stride, its result cut to length."""
-    if it.kernel.size and it.kernel[0, 0].size == 1 and not it.is_transposed:
-        yield it.each_axis(lambda axis: replace(axis, stride=1, windows=axis.count))
+def _pointwise(subject: Subject) -> Iterator[Interpretation]:
+    """Yield the call with stride 1 and the expected number of windows, if its kernel has one tap."""
+    if subject.kernel.size and subject.kernel[0, 0].size == 1 and not subject.is_transposed:
+        yield subject.each_axis(lambda axis: replace(axis, stride=1, windows=axis.count))
 
 
 def _depthwise(cause: Cause) -> Cause:
-    return lambda it: cause(it) if it.call.op == "depthwise_conv" else ()
+    return lambda subject: cause(subject) if subject.call.op == "depthwise_conv" else ()
 
 
 def _separable(cause: Cause) -> Cause:
-    return lambda it: cause(it) if it.pointwise is not None else ()
+    return lambda subject: cause(subject) if subject.pointwise is not None else ()
 
 
 UNSTRIDED = _each(lambda each: replace(each, stride=1))
@@ -162,8 +166,8 @@ UNDILATED = _each(lambda each: replace(each, dilation=1))
 
 
 def _both(cause: Cause, change: Callable[[Axis], Axis]) -> Cause:
-    """A parameter that is ignored: also by the padding, or in the windows alone."""
-    return lambda it: (*cause(it), *_axis(change)(it))
+    """Return a cause with two variants: `cause`, and `change` of the axes after padding amounts are derived."""
+    return lambda subject: (*cause(subject), *_axis(change)(subject))
 
 
 CAUSES: dict[str, Cause] = {
@@ -178,8 +182,10 @@ CAUSES: dict[str, Cause] = {
     "stride-last-axis-only": partial(_of_one, name="stride", at=-1),
     "stride-gaps-read": _forward(_gaps_read),
     "pointwise-ignores-stride": _pointwise,
-    "dilation-ignored": lambda it: (
-        UNDILATED(it) if it.is_transposed else _both(UNDILATED, lambda axis: replace(axis, dilation=1))(it)
+    "dilation-ignored": lambda subject: (
+        UNDILATED(subject)
+        if subject.is_transposed
+        else _both(UNDILATED, lambda axis: replace(axis, dilation=1))(subject)
     ),
     "dilations-swapped": _swapped("dilation", lambda one, other: replace(one, dilation=other.dilation)),
     "dilations-rolled": partial(_rolled, name="dilation"),

@@ -1,1 +1,1 @@
-"""Diagnosis of gradients: which cause of the glossary gives the gradient that a target returned."""
+"""Diagnosis of gradients: which fault of the glossary computes exactly the gradient that a target returned."""

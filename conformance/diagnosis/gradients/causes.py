@@ -1,8 +1,9 @@
 """
-The causes of wrong gradients that diagnosis knows, by their names in the glossary.
+The causes of wrong gradients, by their names in the glossary.
 
-A cause is a function of a call laid out, the way back through it and the name of an array, which yields gradients of
-that array in canonical order; nothing where it has no meaning there. It may yield what is right.
+A cause is a function of a call in canonical order, its backward pass and the name of an array. It yields the gradients
+of that array that faulty implementations compute, in canonical order. It yields nothing where it does not apply, and
+may yield the correct gradient.
 """
 
 from __future__ import annotations
@@ -17,63 +18,65 @@ from ...core import Array, numpy_type
 from ..axis import Axis
 from ..axis_parameters import Setting
 from ..canonical_call import Subject
-from .backward_pass import Way
+from .backward_pass import BackwardPass
 
-Cause: TypeAlias = Callable[[Subject, Way, str], Iterable[Array]]
-#: Kernels write channels in blocks of so many.
+Cause: TypeAlias = Callable[[Subject, BackwardPass, str], Iterable[Array]]
+#: The number of channels that a vectorised kernel writes at once.
 BLOCK = 4
 
 
-def _sent(change: Callable[[Way], Array]) -> Cause:
-    """Return a cause that changes what is sent back."""
-    return lambda it, back, name: [back.by(cotangent=change(back)).to(name)]
+def _sent(change: Callable[[BackwardPass], Array]) -> Cause:
+    """Return a cause that changes the cotangent of the output."""
+    return lambda subject, back, name: [back.by(cotangent=change(back)).to(name)]
 
 
 def _array(which: str, change: Callable[[Array], Array]) -> Cause:
     """Return a cause that changes the gradient of one array."""
-    return lambda it, back, name: [change(back.to(name))] if name == which else []
+    return lambda subject, back, name: [change(back.to(name))] if name == which else []
 
 
-def _through(which: str, change: Callable[[Subject, Way], Iterable[Way]]) -> Cause:
-    """Return a cause that takes another way back to one array."""
-    return lambda it, back, name: (each.to(name) for each in change(it, back)) if name == which else ()
+def _through(which: str, change: Callable[[Subject, BackwardPass], Iterable[BackwardPass]]) -> Cause:
+    """Return a cause that computes the gradient of one array by another backward pass."""
+    return lambda subject, back, name: (each.to(name) for each in change(subject, back)) if name == which else ()
 
 
-def _settings(change: Callable[[Setting], Setting]) -> Callable[[Subject, Way], Iterable[Way]]:
-    """Return the way with other parameters of every axis."""
-    return lambda it, back: [back.by_axes(*(change(each).axis for each in it.settings))]
+def _settings(change: Callable[[Setting], Setting]) -> Callable[[Subject, BackwardPass], Iterable[BackwardPass]]:
+    """Return a function that applies `change` to the parameters of every axis of a backward pass."""
+    return lambda subject, back: [back.by_axes(*(change(each).axis for each in subject.settings))]
 
 
-def _exchanged(name: str, take: Callable[[int, int], int]) -> Callable[[Subject, Way], Iterable[Way]]:
-    """Return the way with a parameter of each axis taken from another, by their numbers."""
+def _exchanged(name: str, take: Callable[[int, int], int]) -> Callable[[Subject, BackwardPass], Iterable[BackwardPass]]:
+    """Return a function that sets the parameter `name` of axis i to that of axis `take(i, rank)`."""
 
-    def changed(it: Subject, back: Way) -> Iterator[Way]:
-        rank = len(it.settings)
-        others = [it.settings[take(at, rank)] for at in range(rank)]
-        made = (replace(each, **{name: getattr(other, name)}) for each, other in zip(it.settings, others, strict=True))
+    def changed(subject: Subject, back: BackwardPass) -> Iterator[BackwardPass]:
+        rank = len(subject.settings)
+        others = [subject.settings[take(at, rank)] for at in range(rank)]
+        made = (
+            replace(each, **{name: getattr(other, name)}) for each, other in zip(subject.settings, others, strict=True)
+        )
         yield back.by_axes(*(each.axis for each in made))
 
     return changed
 
 
-def _shifted(by: int) -> Callable[[Subject, Way], Iterable[Way]]:
-    return lambda it, back: [back.by_axes(*(replace(axis, low=axis.low + by) for axis in back.stage.axes))]
+def _shifted(by: int) -> Callable[[Subject, BackwardPass], Iterable[BackwardPass]]:
+    return lambda subject, back: [back.by_axes(*(replace(axis, low=axis.low + by) for axis in back.stage.axes))]
 
 
-def _axes(change: Callable[[Axis], Axis]) -> Callable[[Subject, Way], Iterable[Way]]:
-    return lambda it, back: [back.by_axes(*map(change, back.stage.axes))]
+def _axes(change: Callable[[Axis], Axis]) -> Callable[[Subject, BackwardPass], Iterable[BackwardPass]]:
+    return lambda subject, back: [back.by_axes(*map(change, back.stage.axes))]
 
 
 def _forward(cause: Cause) -> Cause:
-    return lambda it, back, name: () if it.is_transposed else cause(it, back, name)
+    return lambda subject, back, name: () if subject.is_transposed else cause(subject, back, name)
 
 
 def _transposed(cause: Cause) -> Cause:
-    return lambda it, back, name: cause(it, back, name) if it.is_transposed else ()
+    return lambda subject, back, name: cause(subject, back, name) if subject.is_transposed else ()
 
 
 def _without(axis: int, start: int | None, stop: int | None) -> Callable[[Array], Array]:
-    """Return what makes a part of one axis zero."""
+    """Return a function that sets the slice [start, stop) of one axis to zero."""
 
     def emptied(found: Array) -> Array:
         made = found.copy()
@@ -84,12 +87,12 @@ def _without(axis: int, start: int | None, stop: int | None) -> Callable[[Array]
 
 
 def _tail(axis: int) -> Callable[[Array], Array]:
-    """Return what makes zero of what lies beyond the last whole block, if there is one."""
+    """Return a function that sets the elements of one axis beyond the last whole block to zero."""
     return lambda found: _without(axis, max(found.shape[axis] // BLOCK, 1) * BLOCK, None)(found)
 
 
 def _last(axis: int) -> Callable[[Array], Array]:
-    """Return what makes zero of the last of several along an axis."""
+    """Return a function that sets the last of several elements along one axis to zero."""
     return lambda found: _without(axis, max(found.shape[axis] - 1, 1), None)(found)
 
 
@@ -118,9 +121,9 @@ def _narrow(bits: int) -> Callable[[Array], Array]:
 
 
 def _operands(change: Callable[[Array], Array]) -> Cause:
-    """Return a cause that changes the numbers of every array on the way back."""
+    """Return a cause that changes the values of the input, the kernel and the cotangent."""
 
-    def made(it: Subject, back: Way, name: str) -> Iterator[Array]:
+    def made(subject: Subject, back: BackwardPass, name: str) -> Iterator[Array]:
         if not np.iscomplexobj(back.cotangent):
             changed = back.by_kernel(change(back.stage.kernel))
             yield changed.by(input=change(back.input), cotangent=change(back.cotangent)).to(name)
@@ -132,20 +135,20 @@ def _single(values: Array) -> Array:
     return values.astype(np.float32).astype(np.float64)
 
 
-def _in_single(it: Subject, back: Way, name: str) -> Iterable[Array]:
-    return _operands(_single)(it, back, name) if it.call.dtype.input == "float64" else ()
+def _in_single(subject: Subject, back: BackwardPass, name: str) -> Iterable[Array]:
+    return _operands(_single)(subject, back, name) if subject.call.dtype.input == "float64" else ()
 
 
-def _output(it: Subject) -> Array:
-    return np.asarray(it.result.astype(numpy_type(it.call.dtype_of("output")))).astype(it.result.dtype)
+def _output(subject: Subject) -> Array:
+    return np.asarray(subject.result.astype(numpy_type(subject.call.dtype_of("output")))).astype(subject.result.dtype)
 
 
 def _by_output(change: Callable[[Array, Array], Array]) -> Cause:
-    return lambda it, back, name: [back.by(cotangent=change(back.cotangent, _output(it))).to(name)]
+    return lambda subject, back, name: [back.by(cotangent=change(back.cotangent, _output(subject))).to(name)]
 
 
 def _taps(keep_first: bool) -> Callable[[Array], Array]:
-    """Return what leaves the first tap alone, or takes the last one of the last axis away."""
+    """Return a function that keeps only the first tap of a kernel, or sets the last tap of the last axis to zero."""
 
     def changed(kernel: Array) -> Array:
         made = np.zeros_like(kernel) if keep_first else kernel.copy()
@@ -159,11 +162,11 @@ def _taps(keep_first: bool) -> Callable[[Array], Array]:
     return changed
 
 
-def _as_said(change: Callable[[Array], Array]) -> Callable[[Subject, Array], Array]:
-    """Return a change of a kernel as the call has it: that of a transposed convolution stands reversed here."""
+def _unreversed(change: Callable[[Array], Array]) -> Callable[[Subject, Array], Array]:
+    """Return `change` applied to a kernel in the call's own order; canonical order reverses transposed kernels."""
 
-    def changed(it: Subject, kernel: Array) -> Array:
-        return change(kernel[_reverse(kernel)])[_reverse(kernel)] if it.is_transposed else change(kernel)
+    def changed(subject: Subject, kernel: Array) -> Array:
+        return change(kernel[_reverse(kernel)])[_reverse(kernel)] if subject.is_transposed else change(kernel)
 
     return changed
 
@@ -173,12 +176,12 @@ def _reverse(kernel: Array) -> tuple[slice, ...]:
 
 
 def _kernel_array(change: Callable[[Array], Array]) -> Cause:
-    """Return a cause that changes the gradient of the kernel as the call has it."""
-    return lambda it, back, name: [_as_said(change)(it, back.to_kernel)] if name == "kernel" else []
+    """Return a cause that changes the gradient of the kernel in the call's own order."""
+    return lambda subject, back, name: [_unreversed(change)(subject, back.to_kernel)] if name == "kernel" else []
 
 
-def _kernel_way(change: Callable[[Array], Array]) -> Callable[[Subject, Way], Iterable[Way]]:
-    return lambda it, back: [back.by_kernel(_as_said(change)(it, back.stage.kernel))]
+def _kernel_pass(change: Callable[[Array], Array]) -> Callable[[Subject, BackwardPass], Iterable[BackwardPass]]:
+    return lambda subject, back: [back.by_kernel(_unreversed(change)(subject, back.stage.kernel))]
 
 
 def _flipped(kernel: Array) -> Array:
@@ -186,17 +189,17 @@ def _flipped(kernel: Array) -> Array:
 
 
 def _samples(change: Callable[[Array], Array]) -> Cause:
-    """Return a cause that changes what the samples add to the gradient of the kernel."""
-    return lambda it, back, name: [change(back.per_sample).sum(axis=0)] if name == "kernel" else []
+    """Return a cause that changes the contributions of the samples to the gradient of the kernel."""
+    return lambda subject, back, name: [change(back.per_sample).sum(axis=0)] if name == "kernel" else []
 
 
 def _sent_to(which: str, change: Callable[[Array], Array]) -> Cause:
-    """Return a cause that changes what is sent back to one array."""
-    return _through(which, lambda it, back: [back.by(cotangent=change(back.cotangent))])
+    """Return a cause that changes the cotangent only for the gradient of one array."""
+    return _through(which, lambda subject, back: [back.by(cotangent=change(back.cotangent))])
 
 
 def _places_alone(index: slice, axes: int | None = None) -> Callable[[Array], Array]:
-    """Return what keeps of a cotangent the places of all spatial axes, or of the first so many, in a slice."""
+    """Return a function that zeroes a cotangent outside the slice `index` of all, or the first `axes`, spatial axes."""
 
     def kept(cotangent: Array) -> Array:
         made = np.zeros_like(cotangent)
@@ -212,9 +215,9 @@ def _count(cotangent: Array) -> int:
 
 
 def _grouped(change: Callable[[Array], Array], which: str) -> Cause:
-    """Return a cause that changes a gradient whose channels or filters are split into groups: (N, G, C / G, ...)."""
+    """Return a cause that changes a gradient split by group: input (G, N, C / G, ...), kernel (G, O / G, ...)."""
 
-    def made(it: Subject, back: Way, name: str) -> Iterator[Array]:
+    def made(subject: Subject, back: BackwardPass, name: str) -> Iterator[Array]:
         groups = back.stage.groups
         if name == which and groups > 1:
             found = back.to(name)
@@ -226,19 +229,19 @@ def _grouped(change: Callable[[Array], Array], which: str) -> Cause:
 
 
 def _multiples(change: Callable[[Array], Array], which: str) -> Cause:
-    """Return a cause that changes what belongs to the filters of each channel: (C, M, ...)."""
+    """Return a cause that changes a depthwise gradient whose filters are split by channel: (C, M, ...)."""
 
-    def made(it: Subject, back: Way, name: str) -> Iterator[Array]:
-        if name == which and it.is_depthwise:
+    def made(subject: Subject, back: BackwardPass, name: str) -> Iterator[Array]:
+        if name == which and subject.is_depthwise:
             found = back.to(name)
-            many = len(found) // back.stage.groups
-            yield change(found.reshape(-1, many, *found.shape[1:])).reshape(found.shape)
+            per_channel = len(found) // back.stage.groups
+            yield change(found.reshape(-1, per_channel, *found.shape[1:])).reshape(found.shape)
 
     return made
 
 
 def _bias(change: Callable[[Array], Array]) -> Cause:
-    return lambda it, back, name: [change(back.to_bias)] if name == "bias" else []
+    return lambda subject, back, name: [change(back.to_bias)] if name == "bias" else []
 
 
 def _unpadded(each: Setting) -> Setting:
@@ -258,14 +261,14 @@ def _without_low_crop(each: Setting) -> Setting:
     return replace(each, padding=(0, each.pair[1]))
 
 
-def _modes(it: Subject, back: Way) -> Iterator[Way]:
+def _modes(subject: Subject, back: BackwardPass) -> Iterator[BackwardPass]:
     for mode in ("reflect", "replicate", "circular"):
-        if mode != it.call.padding_mode != "zeros":
+        if mode != subject.call.padding_mode != "zeros":
             yield back.by_axes(*(replace(axis, mode=mode) for axis in back.stage.axes))
 
 
 CAUSES: dict[str, Cause] = {
-    # What is sent back
+    # The cotangent of the output
     "cotangent-ignored": _sent(lambda back: np.ones_like(back.cotangent)),
     "cotangent-clipped": _sent(lambda back: np.maximum(back.cotangent, 0)),
     "cotangent-sign-lost": _sent(lambda back: np.abs(back.cotangent)),
@@ -281,16 +284,16 @@ CAUSES: dict[str, Cause] = {
     "gradient-operands-tf32": _operands(_narrow(11)),
     "gradient-operands-bfloat16": _operands(_narrow(8)),
     "gradient-double-in-single": _in_single,
-    # Steps
-    "input-gradient-kernel-flipped": _through("input", _kernel_way(_flipped)),
-    "input-gradient-kernel-flipped-one-axis": _through("input", _kernel_way(lambda w: w[..., ::-1])),
-    "input-gradient-first-tap-only": _through("input", _kernel_way(_taps(keep_first=True))),
-    "input-gradient-last-tap-missing": _through("input", _kernel_way(_taps(keep_first=False))),
+    # Taps, strides and dilations
+    "input-gradient-kernel-flipped": _through("input", _kernel_pass(_flipped)),
+    "input-gradient-kernel-flipped-one-axis": _through("input", _kernel_pass(lambda w: w[..., ::-1])),
+    "input-gradient-first-tap-only": _through("input", _kernel_pass(_taps(keep_first=True))),
+    "input-gradient-last-tap-missing": _through("input", _kernel_pass(_taps(keep_first=False))),
     "input-gradient-without-gaps": _forward(_through("input", _settings(lambda each: replace(each, stride=1)))),
     "input-gradient-strides-swapped": _through("input", _exchanged("stride", lambda at, rank: rank - 1 - at)),
     "input-gradient-first-stride-only": _through("input", _exchanged("stride", lambda at, rank: 0)),
-    "gradient-ignores-dilation": lambda it, back, name: (
-        each.to(name) for each in _settings(lambda each: replace(each, dilation=1))(it, back) if name != "bias"
+    "gradient-ignores-dilation": lambda subject, back, name: (
+        each.to(name) for each in _settings(lambda each: replace(each, dilation=1))(subject, back) if name != "bias"
     ),
     "input-gradient-dilations-swapped": _through("input", _exchanged("dilation", lambda at, rank: rank - 1 - at)),
     "kernel-gradient-ignores-stride": _forward(_through("kernel", _axes(lambda axis: replace(axis, stride=1)))),
@@ -316,12 +319,12 @@ CAUSES: dict[str, Cause] = {
     "input-gradient-last-place-missing": _array("input", _last(-1)),
     "input-gradient-rolled": _array("input", lambda g: np.roll(g, 1, -1)),
     "input-gradient-clipped": _array("input", lambda g: np.maximum(g, 0)),
-    "input-gradient-of-zero-lost": lambda it, back, name: (
+    "input-gradient-of-zero-lost": lambda subject, back, name: (
         [np.where(back.input == 0, 0, back.to_input)] if name == "input" else []
     ),
     "input-gradient-first-filter-only": _sent_to("input", _without(1, 1, None)),
     "input-gradient-last-filter-missing": _sent_to("input", _last(1)),
-    # Of the kernel
+    # The gradient of the kernel
     "kernel-gradient-zero": _array("kernel", np.zeros_like),
     "kernel-gradient-negated": _array("kernel", np.negative),
     "kernel-gradient-flipped": _kernel_array(_flipped),
@@ -334,34 +337,36 @@ CAUSES: dict[str, Cause] = {
     "kernel-gradient-last-channel-missing": _array("kernel", _last(1)),
     "kernel-gradient-channel-tail-missing": _array("kernel", _tail(1)),
     "kernel-gradient-filter-tail-missing": _array("kernel", _tail(0)),
-    "kernel-gradient-averaged-over-batch": lambda it, back, name: (
+    "kernel-gradient-averaged-over-batch": lambda subject, back, name: (
         [_mean(back.to_kernel, len(back.cotangent))] if name == "kernel" else []
     ),
-    "kernel-gradient-averaged-over-places": lambda it, back, name: (
+    "kernel-gradient-averaged-over-places": lambda subject, back, name: (
         [_mean(back.to_kernel, _count(back.cotangent))] if name == "kernel" else []
     ),
     "kernel-gradient-first-sample-only": _samples(lambda g: g[:1]),
     "kernel-gradient-last-sample-missing": _samples(lambda g: g[:-1] if len(g) > 1 else g),
     "kernel-gradient-first-place-only": _sent_to("kernel", _places_alone(slice(1))),
     "kernel-gradient-last-place-missing": _sent_to("kernel", _last(-1)),
-    "kernel-gradient-of-clipped-input": _through("kernel", lambda it, back: [back.by(input=np.maximum(back.input, 0))]),
+    "kernel-gradient-of-clipped-input": _through(
+        "kernel", lambda subject, back: [back.by(input=np.maximum(back.input, 0))]
+    ),
     "kernel-gradient-clipped": _array("kernel", lambda g: np.maximum(g, 0)),
-    "kernel-gradient-with-decay": lambda it, back, name: (
+    "kernel-gradient-with-decay": lambda subject, back, name: (
         [back.to_kernel + back.stage.kernel] if name == "kernel" else []
     ),
-    "kernel-gradient-of-zero-lost": lambda it, back, name: (
+    "kernel-gradient-of-zero-lost": lambda subject, back, name: (
         [np.where(back.stage.kernel == 0, 0, back.to_kernel)] if name == "kernel" else []
     ),
-    # Of the bias
+    # The gradient of the bias
     "bias-gradient-zero": _bias(np.zeros_like),
     "bias-gradient-negated": _bias(np.negative),
-    "bias-gradient-counts": lambda it, back, name: (
+    "bias-gradient-counts": lambda subject, back, name: (
         [np.full_like(back.to_bias, len(back.cotangent) * _count(back.cotangent))] if name == "bias" else []
     ),
-    "bias-gradient-averaged-over-batch": lambda it, back, name: (
+    "bias-gradient-averaged-over-batch": lambda subject, back, name: (
         [_mean(back.to_bias, len(back.cotangent))] if name == "bias" else []
     ),
-    "bias-gradient-averaged-over-places": lambda it, back, name: (
+    "bias-gradient-averaged-over-places": lambda subject, back, name: (
         [_mean(back.to_bias, _count(back.cotangent))] if name == "bias" else []
     ),
     "bias-gradient-first-sample-only": _sent_to("bias", _without(0, 1, None)),
@@ -372,7 +377,7 @@ CAUSES: dict[str, Cause] = {
     "bias-gradient-reversed": _bias(lambda g: g[::-1]),
     "bias-gradient-first-filter-everywhere": _bias(_first_everywhere(0)),
     "bias-gradient-summed-over-filters": _bias(_total(0)),
-    "bias-gradient-per-tap": lambda it, back, name: (
+    "bias-gradient-per-tap": lambda subject, back, name: (
         [back.to_bias * int(np.prod(back.stage.kernel.shape[2:]))] if name == "bias" else []
     ),
     "bias-gradient-clipped": _bias(lambda g: np.maximum(g, 0)),
@@ -402,13 +407,13 @@ CAUSES: dict[str, Cause] = {
     "group-kernel-gradient-first-for-all": _grouped(_first_everywhere(0), "kernel"),
     "group-kernel-gradient-reversed": _grouped(lambda parts: parts[::-1], "kernel"),
     "group-kernel-gradient-summed": _grouped(_total(0), "kernel"),
-    "depthwise-gradient-summed": lambda it, back, name: (
-        [_total(1)(back.to_input)] if name == "input" and it.is_depthwise else []
+    "depthwise-gradient-summed": lambda subject, back, name: (
+        [_total(1)(back.to_input)] if name == "input" and subject.is_depthwise else []
     ),
     "depthwise-kernel-gradient-summed": _multiples(_total(1), "kernel"),
     # Transposed convolutions
     "transposed-input-gradient-zero": _transposed(_array("input", np.zeros_like)),
-    "transposed-input-gradient-kernel-flipped": _transposed(_through("input", _kernel_way(_flipped))),
+    "transposed-input-gradient-kernel-flipped": _transposed(_through("input", _kernel_pass(_flipped))),
     "transposed-input-gradient-ignores-stride": _transposed(
         _through("input", _settings(lambda each: replace(each, stride=1)))
     ),

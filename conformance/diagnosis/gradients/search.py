@@ -1,4 +1,4 @@
-"""Which causes of the glossary give exactly the gradient that a target returned."""
+"""The search for causes of the glossary that compute exactly the gradient that a target returned."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ import numpy as np
 from ... import reference
 from ...core import COTANGENT, FORMATS, Array, Call, Diagnosis
 from ...judging import error_bound
-from ..canonical_call import Subject, kernel_of, subject, wide
+from ..canonical_call import Subject, kernel_of, subject_of, wide
 from ..narrowed_causes import narrowed
-from ..search import MOST, STUMBLES
-from .backward_pass import Way, way
+from ..search import INAPPLICABLE, MOST
+from .backward_pass import BackwardPass, backward_pass
 from .causes import CAUSES
 
-#: A wrong element must be so many times nearer to what a cause gives than to what is right.
+#: |actual - candidate| must be at most |actual - expected| / NEARER for a wrong element.
 NEARER = 2
 
 
 def diagnose_gradient(call: Call, name: str, got: Array) -> Diagnosis | None:
     """
-    Return what explains a wrong gradient of the array of that name (in the layout of the call).
+    Return the causes of a wrong gradient `got` of the array `name`, in the layout of the call.
 
-    What cannot be explained is `unexplained`; of a call that is too large, or of two stages, nothing is said.
+    A diagnosis without causes means that no cause explains the gradient. None means that the call is too large, or has
+    two stages (a separable convolution).
     """
     with np.errstate(all="ignore"):
         try:
-            it = subject(call)
-            if it.pointwise is not None or it.right.products > MOST:
+            subject = subject_of(call)
+            if subject.pointwise is not None or subject.right.products > MOST:
                 return None
-            return _Search(call=call, name=name, got=got, it=it).diagnosis()
-        except STUMBLES:
+            return _Search(call=call, name=name, got=got, subject=subject).diagnosis()
+        except INAPPLICABLE:
             return Diagnosis()
 
 
@@ -41,11 +42,11 @@ class _Search:
     call: Call
     name: str
     got: Array
-    it: Subject
+    subject: Subject
 
     def diagnosis(self) -> Diagnosis:
-        """Return the causes that give all of it."""
-        back = way(self.it, self._canonical("output", self.call.array(COTANGENT)))
+        """Return the causes that explain the whole gradient."""
+        back = backward_pass(self.subject, self._canonical("output", self.call.array(COTANGENT)))
         if self.got.shape != self.expected.shape or not self._is_near(back.to(self.name), self.right):
             return Diagnosis()
         found, wider = narrowed([name for name in CAUSES if self._explains(name, back)])
@@ -53,11 +54,11 @@ class _Search:
             return Diagnosis()
         return Diagnosis(causes=found, wider=wider, confidence="exact" if len(found) == 1 else "ambiguous")
 
-    def _explains(self, name: str, back: Way) -> bool:
+    def _explains(self, name: str, back: BackwardPass) -> bool:
         try:
-            made = CAUSES[name](self.it, back, self.name)
+            made = CAUSES[name](self.subject, back, self.name)
             return any(self._is_returned(each) for each in made if each.shape == self.right.shape)
-        except STUMBLES:
+        except INAPPLICABLE:
             return False
 
     def _is_returned(self, made: Array) -> bool:
@@ -74,17 +75,17 @@ class _Search:
 
     @cached_property
     def expected(self) -> Array:
-        """The right gradient in the layout of the call."""
+        """The expected gradient in the layout of the call."""
         return reference.gradients(self.call, self.call.array(COTANGENT))[self.name]
 
     @cached_property
     def right(self) -> Array:
-        """The right gradient in canonical order."""
+        """The expected gradient in canonical order."""
         return self._canonical(self.name, self.expected)
 
     @cached_property
     def seen(self) -> Array:
-        """What was returned in canonical order."""
+        """The actual gradient in canonical order."""
         return self._canonical(self.name, self.got)
 
     @cached_property
@@ -94,7 +95,7 @@ class _Search:
 
     @cached_property
     def bound(self) -> Array:
-        """By how much each element of a right gradient may be off, in canonical order."""
+        """The error bound of each element of the gradient, in canonical order."""
         grid = self._tolerance.grid
         if grid is not None:
             return np.full(self.right.shape, grid * 0.49)

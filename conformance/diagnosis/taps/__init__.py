@@ -1,5 +1,6 @@
 """
-Tap audits: which products of a wrong call are not as they should be, found by calls whose numbers say where they stand.
+Tap audits: which products `x[i] * w[k]` of a wrong call are lost, misplaced, added or weighted.
 
-They share no code with diagnosis: what the reference makes of the same probes says how it should be.
+Probe calls find them: each input element holds a number that identifies its position. The reference evaluates the same
+probes, and its answers are the expected products. Tap audits share no code with the search for causes.
 """

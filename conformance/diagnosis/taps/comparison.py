@@ -1,4 +1,4 @@
-"""The products of a call as a target makes them, beside those of the definition."""
+"""Comparison of the products that a target computes for a call with those of the definition."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from .tap_map import NOTHING, UNKNOWN, TapMap
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Comparison:
-    """The maps of a call as they were `seen` and as they are `right`, and what the call returned and should have."""
+    """The actual (`seen`) and expected (`right`) tap maps of a call, and its actual (`got`) and expected outputs."""
 
     call: Call
     seen: TapMap
     right: TapMap
     got: Array
     expected: Array
-    #: How many calls showed it.
+    #: The number of probe calls.
     probes: int
 
     @cached_property
     def is_wrong(self) -> Array:
-        """Where the flat output is not what it should be."""
+        """The mask of wrong elements of the flat output."""
         return self._off(self.expected, 1)
 
     @property
     def differs(self) -> Array:
-        """Which products (T, M) are not as they should be."""
+        """The mask of wrong products (T, M), for kernel element t and output element m."""
         return np.asarray(self.kinds >= 0)
 
     @cached_property
     def kinds(self) -> Array:
-        """The number of what is the matter with each product (T, M), -1 where nothing is."""
+        """The kind of each wrong product (T, M) as an index into KINDS, -1 for a correct product."""
         seen, right = self.seen, self.right
         differs = (seen.reads != right.reads) | ((seen.weights != right.weights) & (seen.reads >= 0))
         chosen = [seen.reads == UNKNOWN, seen.reads == NOTHING, right.reads == NOTHING, seen.reads != right.reads]
@@ -48,23 +48,23 @@ class Comparison:
 
     @property
     def is_bias_wrong(self) -> bool:
-        """Whether the output without any product is not what it should be."""
+        """Whether the output of an all-zero input and kernel is wrong."""
         return not np.array_equal(self.seen.offset, self.right.offset, equal_nan=True)
 
     @property
     def adds_up(self) -> bool | None:
-        """Whether the products sum up to what was returned, wherever that is wrong; None if not all were probed."""
+        """Whether the probed products sum to the actual output where it is wrong; None if not all taps were probed."""
         if len(self.seen.taps) < self.call.array("kernel").size:
             return None
         if (self.seen.reads == UNKNOWN).any(axis=0)[self.is_wrong].any():
             return False
         with np.errstate(all="ignore"):
             sums = _narrowed(self.seen.sums(self.call), self.expected.dtype).reshape(self.expected.shape)
-        # Both are as far from what is exact as a right result may be.
+        # Each may differ from the exact sum by the error bound.
         return not self._off(sums, 2)[self.is_wrong].any()
 
     def _off(self, other: Array, slack: int) -> Array:
-        """Return where the flat output is further from another one than `slack` times what a right one may be."""
+        """Return the mask of elements where the flat output differs from `other` by more than `slack` error bounds."""
         if other.dtype.kind in "iu":
             return np.asarray(self.got != other).reshape(-1)
         one, two = error_bound.widened(self.got).reshape(-1), error_bound.widened(other).reshape(-1)
@@ -80,7 +80,7 @@ class Comparison:
         return np.broadcast_to(np.asarray(bound), self.expected.shape).reshape(-1)
 
     def parts(self) -> tuple[Part, ...]:
-        """Return what is the matter with products, kind by kind."""
+        """Return the wrong products, one part for each kind that occurs."""
         return tuple(self._part(name, self.kinds == at) for at, name in enumerate(KINDS) if (self.kinds == at).any())
 
     def _part(self, kind: str, which: Array) -> Part:
@@ -91,17 +91,17 @@ class Comparison:
             count=int(which.sum()),
             outputs=self._where("output", np.asarray(which.any(axis=0)), self.expected.shape),
             kernel=self._where("kernel", kernel, self.call.array("kernel").shape),
-            first=self._said(*np.argwhere(which.T)[0]),
+            first=self._described(*np.argwhere(which.T)[0]),
             by=self._displacement(which) if kind == "elsewhere" else "",
         )
 
     def _where(self, name: str, marked: Array, shape: tuple[int, ...]) -> str:
-        """Return in words which elements of an array are marked, nothing for all of them."""
+        """Return a description of the marked elements of an array; an empty string if all are marked."""
         text = smallest_region(marked.reshape(shape)).text(self.call.letters(name))
         return "" if text == "everywhere" else f"{name} {text}"
 
-    def _said(self, output: int, tap: int) -> str:
-        """Return what one product should be, and what it is."""
+    def _described(self, output: int, tap: int) -> str:
+        """Return a description of the expected and the actual product of one output and tap."""
         kernel = index(int(self.seen.taps[tap]), self.call.array("kernel").shape)
         should, does = (self._taken(each, output, tap) for each in (self.right, self.seen))
         return f"output {index(output, self.expected.shape)}: kernel {kernel} should take {should}, and takes {does}"
@@ -113,20 +113,20 @@ class Comparison:
         return f"{f'{weight} times ' if weight != 1 else ''}input {index(at, self.call.input.shape)}"
 
     def _displacement(self, which: Array) -> str:
-        """Return by how many places along its axes the input is taken elsewhere, nothing where that varies."""
+        """Return the common offset between the read and the expected input index; an empty string if offsets differ."""
         shape, letters = self.call.input.shape, self.call.letters("input")
-        places = (np.stack(np.unravel_index(each.reads[which], shape)) for each in (self.seen, self.right))
-        by = np.subtract(*places)
-        if (by != by[:, :1]).any():
+        indices = (np.stack(np.unravel_index(each.reads[which], shape)) for each in (self.seen, self.right))
+        offsets = np.subtract(*indices)
+        if (offsets != offsets[:, :1]).any():
             return ""
-        return ", ".join(f"{letter} {int(each):+d}" for letter, each in zip(letters, by[:, 0], strict=True) if each)
+        return ", ".join(f"{letter} {int(by):+d}" for letter, by in zip(letters, offsets[:, 0], strict=True) if by)
 
 
-def index(place: int, shape: tuple[int, ...]) -> str:
-    """Return a place in a flat array as the index that it has in one of a shape."""
-    return f"({', '.join(str(int(each)) for each in np.unravel_index(place, shape))})"
+def index(flat: int, shape: tuple[int, ...]) -> str:
+    """Return a flat index as text, unravelled for an array of `shape`: `(0, 2, 1)`."""
+    return f"({', '.join(str(int(each)) for each in np.unravel_index(flat, shape))})"
 
 
 def _narrowed(sums: Array, dtype: np.dtype[Any]) -> Array:
-    """Return sums in the dtype of the output: integers wrap."""
+    """Return sums in the dtype of the output; integers wrap."""
     return sums.astype(np.int64).astype(dtype) if dtype.kind in "iu" else sums.astype(dtype)

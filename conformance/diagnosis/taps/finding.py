@@ -1,4 +1,4 @@
-"""What a target does with the products of one call, as probes show it."""
+"""The findings of a tap audit: which products of one call a target computes wrongly."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-#: What may be the matter with a product, in the order in which it is told.
+#: The kinds of wrong products, in the order of reports.
 KINDS = ("lost", "elsewhere", "added", "weighed", "other")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """
-    The products with which one thing is the matter: how many, where in the output and in the kernel, and the first.
+    The wrong products of one kind: their number, their regions in the output and in the kernel, and the first of them.
 
-    `lost` ones should be there and are not; `elsewhere` ones multiply another element of the input, `by` so many places
-    along its axes if all of them do; `added` ones should be nothing; `weighed` ones come with a weight, such as -1 or
-    2; `other` ones are no single element of the input with such a weight.
+    - `lost`: an expected product is missing.
+    - `elsewhere`: the product reads another element of the input; `by` is the offset, if it is the same for all.
+    - `added`: a product is not expected.
+    - `weighed`: the product has a factor such as -1 or 2.
+    - `other`: the contribution is not a single input element times such a factor.
     """
 
     kind: str
@@ -28,7 +30,7 @@ class Part:
     by: str = ""
 
     def text(self, products: int) -> str:
-        """Return it in words, of so many products."""
+        """Return a description of this finding; `products` is the expected number of products."""
         be, end = ("is", "s") if self.count == 1 else ("are", "")
         what = {
             "lost": f"{be} lost",
@@ -46,11 +48,11 @@ class Part:
 @dataclass(frozen=True, kw_only=True)
 class TapAudit:
     """
-    What probes say about a call that a target gets wrong.
+    The findings of the probes of a call that a target computes wrongly.
 
-    `taps` elements of the kernel, of `kernel` that it has, were probed. `parts` are those of their products that are
-    not as they should be, of `products` that there should be; `is_bias_wrong` where the bias alone gives another
-    output. What the call returned is the sum of what the probes show if `adds_up`, None if not all of it was probed.
+    `taps` of the `kernel` elements of the kernel were probed. `parts` describes the wrong products; `products` is the
+    expected number of products. `is_bias_wrong` states that the output of an all-zero input and kernel is wrong.
+    `adds_up` states that the probed products sum to the output of the call; None if not every element was probed.
     """
 
     case: str = ""
@@ -66,10 +68,10 @@ class TapAudit:
 
     @property
     def lines(self) -> list[str]:
-        """It in words, and the picture."""
-        said = [each.text(self.products) for each in self.parts]
-        said += ["the bias alone gives another output"] if self.is_bias_wrong else []
-        return [self._head(is_right=not said), *said, *self.picture]
+        """The findings as lines of text, followed by the picture."""
+        findings = [part.text(self.products) for part in self.parts]
+        findings += ["the bias alone gives another output"] if self.is_bias_wrong else []
+        return [self._head(is_right=not findings), *findings, *self.picture]
 
     def _head(self, *, is_right: bool) -> str:
         right = ", all of them right" if is_right else ""
@@ -79,14 +81,14 @@ class TapAudit:
         return f"{self.probes} probes of single products{right}; what the call returned is {sums}"
 
 
-def audit_to_line(found: TapAudit) -> dict[str, Any]:
-    """Return an audit as the record's line."""
-    parts = [vars(each) for each in found.parts]
-    return {"tap_audit": {**vars(found), "parts": parts, "picture": list(found.picture)}}
+def audit_to_line(audit: TapAudit) -> dict[str, Any]:
+    """Return an audit as a line of a record."""
+    parts = [vars(part) for part in audit.parts]
+    return {"tap_audit": {**vars(audit), "parts": parts, "picture": list(audit.picture)}}
 
 
 def audit_from_line(line: Mapping[str, Any]) -> TapAudit:
-    """Return the audit that a record's line says."""
-    said = line["tap_audit"]
-    parts = tuple(Part(**each) for each in said["parts"])
-    return TapAudit(**{**said, "parts": parts, "picture": tuple(said["picture"])})
+    """Return the audit that a line of a record holds."""
+    fields = line["tap_audit"]
+    parts = tuple(Part(**part) for part in fields["parts"])
+    return TapAudit(**{**fields, "parts": parts, "picture": tuple(fields["picture"])})

@@ -1,4 +1,4 @@
-"""The audit of one call: its probes are asked of a target and of the reference, and what they show is compared."""
+"""The tap audit of one call: a target and the reference evaluate its probes, and their tap maps are compared."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .tap_map import UNKNOWN, CallFunction, probes
 
 def audit_taps(call: Call, ask: CallFunction) -> TapAudit | None:
     """
-    Return what probes say about a call that `ask` answers wrongly, None where they cannot say it.
+    Return the tap audit of a call that `ask` evaluates wrongly, or None if no audit is possible.
 
-    That is: it has no meaning or no probes, it is right when it is made again, or it or a probe is refused, or has a
-    result of another shape or dtype.
+    No audit is possible if the call is undefined or has no probes, if its result is correct this time, or if the call
+    or a probe is refused or returns another shape or dtype.
     """
     found = compared(call, ask)
     if found is None or not found.is_wrong.any():
@@ -33,27 +33,29 @@ def audit_taps(call: Call, ask: CallFunction) -> TapAudit | None:
 
 
 def compared(call: Call, ask: CallFunction) -> Comparison | None:
-    """Return the products of a call as `ask` makes them beside those of the definition, None where probes cannot tell."""
+    """Return the products of a call that `ask` computes beside those of the definition; None without an audit."""
     try:
         expected = reference.evaluate(call)
     except reference.Undefined:
         return None
-    made = probes(call, expected.size)
-    if made is None:
+    prepared = probes(call, expected.size)
+    if prepared is None:
         return None
-    asked = [*made.calls()]
+    probe_calls = [*prepared.calls()]
     kind = (expected.shape, expected.dtype)
-    answers = [each for each in ask([made.call, *asked]) if each is not None and (each.shape, each.dtype) == kind]
-    if len(answers) <= len(asked):
+    answers = [
+        each for each in ask([prepared.call, *probe_calls]) if each is not None and (each.shape, each.dtype) == kind
+    ]
+    if len(answers) <= len(probe_calls):
         return None
-    right = made.decoded([reference.evaluate(each) for each in asked])
+    right = prepared.decoded([reference.evaluate(each) for each in probe_calls])
     if (right.reads == UNKNOWN).any():
         return None
     return Comparison(
-        call=made.call,
-        seen=made.decoded(answers[1:]),
+        call=prepared.call,
+        seen=prepared.decoded(answers[1:]),
         right=right,
         got=answers[0],
         expected=expected,
-        probes=len(made),
+        probes=len(prepared),
     )

@@ -1,9 +1,9 @@
 """
-Which element of the input each element of the kernel multiplies, for which element of the output.
+The tap map of a call: which element of the input each element of the kernel multiplies, for each output.
 
-A convolution is linear in its input and in its kernel. Probes recover it: calls of the same form whose kernel is zero
-but for a single one, and whose input says by its numbers where each of them stands. What any evaluator makes of the
-probes is decoded alike, so that a target is held against the reference without a word about geometry.
+A convolution is linear in its input and in its kernel, so that probes recover its products. A probe is a call with the
+same parameters whose kernel has a single 1 and is zero elsewhere. The numbers of its input identify the position of
+each element. The answers of a target and of the reference are decoded by the same code, which knows no geometry.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import numpy as np
 
 from ...core import Array, Call
 
-#: Says what calls return, None for one that returns nothing.
+#: Evaluates calls and returns their outputs, None for a call that returns nothing.
 CallFunction = Callable[[Sequence[Call]], Sequence["Array | None"]]
 
-#: A call takes at most so many probes, and so many products are told apart; of a larger kernel some are probed.
+#: The largest number of probes of a call and of products in a tap map; of a larger kernel only some taps are probed.
 MOST, MOST_PRODUCTS = 1000, 5_000_000
-#: How many bits a number of a probe has, so that no arithmetic rounds it.
+#: The number of bits of the integers in a probe, by dtype: few enough that no arithmetic rounds them.
 BITS = {"bfloat16": 8, "int8": 7, "uint8": 7}
 OTHER_BITS = {"float16", "float32", "float64", "int16", "int32", "int64", "complex64", "complex128"}
-#: What stands in `reads` where a product is none, and where it is not one element of the input with a weight.
+#: Entries of `reads` for no product, and for one that is not a single input element times one of WEIGHTS.
 NOTHING, UNKNOWN = -1, -2
-#: The weights that are looked for.
+#: The factors of products that decoding tries.
 WEIGHTS = (1, -1, 2, -2, 3, 4)
 SEED = 20261126
 
@@ -34,11 +34,11 @@ SEED = 20261126
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TapMap:
     """
-    The linear map of a call, as somebody applies it.
+    The products of a call, as a target or the reference computes them.
 
-    For each kernel element of `taps` (T, their places in the flat kernel) and each of M elements of the flat output
-    `reads` is the place in the flat input of what it multiplies, and `weights` the weight that the product has.
-    `offset` (M) is what the output has without any product: the bias.
+    `taps` (T) holds flat indices into the kernel w, `offset` (M) the flat output without any product (the bias).
+    `reads` (T, M) holds flat indices into the input x, `weights` (T, M) the factors of the products:
+    `y[m] = offset[m] + sum over t of weights[t,m] * x[reads[t,m]] * w[taps[t]]`.
     """
 
     taps: Array
@@ -47,7 +47,7 @@ class TapMap:
     offset: Array
 
     def sums(self, call: Call) -> Array:
-        """Return what the map makes of a call, in double precision (M); NaN where a product is not known."""
+        """Return the flat output (M) of a call by this map, in double precision; NaN where a product is unknown."""
         kernel = _wide(call.array("kernel").reshape(-1)[self.taps])[:, None]
         x = _wide(call.input.reshape(-1))
         with np.errstate(all="ignore"):
@@ -59,9 +59,10 @@ class TapMap:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Probes:
     """
-    The probes of a call: first all zeros but the bias, then for each of `taps` as many as `codes` (Q, inputs) has rows.
+    The probes of a call: one with an all-zero input and kernel, then one for each tap and each row of `codes`.
 
-    `taps` are places in the flat kernel: all of them, or some evenly chosen.
+    `codes` (Q, size of the input) holds the inputs. `taps` holds flat indices into the kernel: all of them, or an even
+    selection.
     """
 
     call: Call
@@ -72,7 +73,7 @@ class Probes:
         return 1 + len(self.taps) * len(self.codes)
 
     def calls(self) -> Iterator[Call]:
-        """Yield the calls."""
+        """Yield the probe calls: the one with the bias first, then without bias, by tap and row of `codes`."""
         x, kernel = self.call.input, self.call.array("kernel")
         yield replace(self.call, input=np.zeros_like(x), kernel=np.zeros_like(kernel))
         bare = self.call if self.call.bias is None else replace(self.call, bias=np.zeros_like(self.call.bias))
@@ -84,16 +85,16 @@ class Probes:
                 yield replace(bare, input=coded, kernel=one.reshape(kernel.shape))
 
     def decoded(self, answers: Sequence[Array]) -> TapMap:
-        """Return the map that gave these answers, arrays of one shape in the order of the calls."""
+        """Return the tap map that the answers show: arrays of one shape, in the order of `calls`."""
         first, *others = (_wide(each).reshape(-1) for each in answers)
-        book, many = Codebook(self.codes, bits(self.call)), len(self.codes)
-        found = [book.looked_up(others[at : at + many]) for at in range(0, len(others), many)]
-        reads, weights = (np.stack(each) for each in zip(*found, strict=True))
+        book, count = Codebook(self.codes, bits(self.call)), len(self.codes)
+        rows = [book.looked_up(others[at : at + count]) for at in range(0, len(others), count)]
+        reads, weights = (np.stack(each) for each in zip(*rows, strict=True))
         return TapMap(taps=self.taps, reads=reads, weights=weights, offset=first)
 
 
 class Codebook:
-    """Which element of the input has which numbers in the probes: they are digits of one key."""
+    """The input elements by their codes: the Q numbers of an element are the digits of one integer key."""
 
     def __init__(self, codes: Array, bits: int) -> None:
         self._base = 4 << bits
@@ -102,10 +103,10 @@ class Codebook:
         self._sorted = keys[self._order]
 
     def looked_up(self, rows: Sequence[Array]) -> tuple[Array, Array]:
-        """Return the element that has the numbers of each column (M), and the weight that it has them with."""
-        given = np.stack(rows)
-        seen, is_zero = given.real, (given == 0).all(axis=0)
-        is_whole = (np.isfinite(given) & (given == np.rint(seen)) & (np.abs(seen) < self._base)).all(axis=0)
+        """Return, for each column of `rows` (Q, M), the element and weight with code * weight equal to the column."""
+        answers = np.stack(rows)
+        seen, is_zero = answers.real, (answers == 0).all(axis=0)
+        is_whole = (np.isfinite(answers) & (answers == np.rint(seen)) & (np.abs(seen) < self._base)).all(axis=0)
         reads = np.where(is_zero, NOTHING, UNKNOWN)
         weights = np.ones_like(reads)
         keys = self._keys(np.where(is_whole, seen, 0))
@@ -121,20 +122,20 @@ class Codebook:
 
 
 def probes(call: Call, outputs: int) -> Probes | None:
-    """Return the probes of a call with so many outputs, None where its arrays cannot hold numbers that say their place."""
+    """Return the probes of a call with `outputs` outputs; None if its arrays cannot hold codes for all elements."""
     if call.kernel is None or not bits(call) or not call.input.size or not call.kernel.size or _is_shared(call):
         return None
-    many = max(2, math.ceil((math.log2(call.input.size) + 13) / bits(call)))
-    most = min((MOST - 1) // many, MOST_PRODUCTS // max(outputs, 1))
+    rows = max(2, math.ceil((math.log2(call.input.size) + 13) / bits(call)))
+    most = min((MOST - 1) // rows, MOST_PRODUCTS // max(outputs, 1))
     if not most:
         return None
     taps = np.linspace(0, call.kernel.size - 1, min(call.kernel.size, most)).astype(np.int64)
-    codes = np.random.default_rng(SEED).integers(1, 2 ** bits(call), (many, call.input.size))
+    codes = np.random.default_rng(SEED).integers(1, 2 ** bits(call), (rows, call.input.size))
     return Probes(call=plain(call), taps=taps, codes=codes)
 
 
 def plain(call: Call) -> Call:
-    """Return a call that asks for its output alone."""
+    """Return the call without gradients and directions: it requests only its output."""
     return replace(
         call,
         cotangent=None,
@@ -147,7 +148,7 @@ def plain(call: Call) -> Call:
 
 
 def bits(call: Call) -> int:
-    """Return how many bits a whole number has that every array of the call holds; 0 where no probe can be made."""
+    """Return the number of bits of integers that every array of the call holds exactly; 0 if it cannot be probed."""
     names = {call.dtype_of(name) for name in ("input", "kernel", "output")}
     if not names <= BITS.keys() | OTHER_BITS:
         return 0
@@ -155,7 +156,7 @@ def bits(call: Call) -> int:
 
 
 def _is_shared(call: Call) -> bool:
-    """Say whether some elements of an array are the same memory, so that they cannot hold different numbers."""
+    """Return whether elements of an array share memory, so that they cannot hold different codes."""
     return any(str(each or "").startswith("broadcast") for each in vars(call.storage).values())
 
 
