@@ -1,4 +1,4 @@
-"""What a whole run shows: groups of failing calls, causes, conditions, tap audits, and the difference of two records."""
+"""Analysis of whole runs: groups of failing calls, causes, conditions, tap audits, and differences of two records."""
 
 from __future__ import annotations
 

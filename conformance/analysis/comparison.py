@@ -1,4 +1,4 @@
-"""What two records say differently of the same calls: before and after a change of version, device or flag."""
+"""The differences of two records of the same calls, before and after a change of version, device or flag."""
 
 from __future__ import annotations
 
@@ -10,67 +10,67 @@ from typing import Any, NamedTuple
 
 from ..core import SEVERITIES, Case, Invalid, Problem, Verdict, suggestion
 from ..records import Group, Record, TargetInfo
-from .failure_groups import Likeness, Sides, told_apart
+from .failure_groups import Likeness, Sides, separated
 
-#: Every kind of change, in the order of reports: what is worse, another answer, better, missing.
+#: Every kind of change, in the order of reports: worse results, different results, better results, missing calls.
 CHANGES = {
-    "regressed": "was right, and is wrong",
-    "wrong-otherwise": "is wrong in another way",
-    "refuses": "was computed, and is refused, as a clause allows",
-    "unsupported": "could be said, and cannot any more",
-    "slower": "takes longer than asked for",
-    "precision": "is right, in another class of precision",
+    "regressed": "was right, is now wrong",
+    "wrong-otherwise": "is still wrong, with another result",
+    "refuses": "was computed, is now refused, as a clause allows",
+    "unsupported": "was supported, is now unsupported",
+    "slower": "takes longer than `--slower` allows",
+    "precision": "is still right, in another precision class",
     "alternative": "follows another alternative of a clause",
     "moved": "is still right, with other bits",
-    "fixed": "was wrong, and is right",
-    "supported": "could not be said, and can now",
-    "only-before": "was judged before alone",
-    "only-after": "was judged after alone",
+    "fixed": "was wrong, is now right",
+    "supported": "was unsupported, is now supported",
+    "only-before": "was judged only before",
+    "only-after": "was judged only after",
 }
 
-#: What breaks a model that makes such calls, and what `--fail-on` names unless it is told otherwise.
+#: Changes that break a model with such calls: the default of `--fail-on`.
 WORSE = ("regressed", "refuses", "unsupported")
 
-#: What leaves a call without its right result.
+#: Changes after which a call has no right result.
 BROKEN = (*WORSE, "wrong-otherwise")
 
-#: What a verdict says of a call; the others do not judge it.
+#: The state of a call by its verdict; other verdicts do not judge a call.
 _STATES = {
     **dict.fromkeys(("agree", "fixed"), "right"),
     **dict.fromkeys(("disagree", "known", "crash", "timeout"), "wrong"),
-    "unsupported": "unsaid",
+    "unsupported": "unsupported",
 }
 
 #: The change from one state to another.
 _BETWEEN = {
     ("right", "wrong"): "regressed",
     ("wrong", "right"): "fixed",
-    ("right", "unsaid"): "unsupported",
-    ("wrong", "unsaid"): "unsupported",
-    ("unsaid", "right"): "supported",
-    ("unsaid", "wrong"): "supported",
+    ("right", "unsupported"): "unsupported",
+    ("wrong", "unsupported"): "unsupported",
+    ("unsupported", "right"): "supported",
+    ("unsupported", "wrong"): "supported",
 }
 
-#: So many seconds more are noise, whatever the factor.
+#: A call that takes at most this many seconds more is never `slower`: the difference is noise.
 NOISE = 0.001
 
 
 class Pair(NamedTuple):
-    """A target of the record before, and the one of the record after that is held against it."""
+    """A target of the record before, and the target of the record after that it is compared with."""
 
     before: TargetInfo
     after: TargetInfo
 
     @property
     def name(self) -> str:
-        """The target's name without the release that it asks for, or both names where they differ."""
+        """The name of the target without its requested release; both names if they differ."""
         one, other = self.before.surface, self.after.surface
         return one if one == other else f"{one}, {other}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """One call of which the records differ; None where a record does not judge it."""
+    """One difference between two records of a call; a verdict is None where a record does not judge the call."""
 
     case: str
     target: str
@@ -82,9 +82,10 @@ class Change:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Comparison:
     """
-    Two records of the same calls, held against each other.
+    The comparison of two records of the same calls.
 
-    `both` holds by target the ids of the calls that both judge; `apart` says what else is not the same in the two runs.
+    `both` holds, by target, the ids of the calls that both records judge. `apart` holds the header fields that differ,
+    as (before, after) by name.
     """
 
     before: Record
@@ -97,12 +98,12 @@ class Comparison:
 
     @property
     def judged(self) -> dict[str, int]:
-        """By target how many calls both judge."""
+        """The number of calls that both records judge, by target."""
         return {name: len(ids) for name, ids in self.both.items()}
 
     @property
     def wrong(self) -> int:
-        """How many calls both judge to be wrong, whatever a ledger knows of them."""
+        """The number of calls that are wrong in both records, known or not."""
         return sum(
             _state(was[name]) == _state(now[name]) == "wrong"
             for pair in self.pairs
@@ -111,11 +112,11 @@ class Comparison:
         )
 
     def counts(self, target: str) -> Counter[str]:
-        """Return how often each change was seen on a target."""
+        """Return the number of each change on a target."""
         return Counter(change.change for change in self.changes if change.target == target)
 
     def faults(self, pair: Pair) -> tuple[int, int]:
-        """Return on how many calls the suite or an adapter itself failed, before and after."""
+        """Return the number of calls on which the suite or an adapter itself failed, before and after."""
         sides = ((self.before, pair.before), (self.after, pair.after))
         before, after = (
             sum((verdict.target, verdict.verdict) == (info.name, "suite-error") for verdict in record.verdicts)
@@ -126,9 +127,10 @@ class Comparison:
 
 def compared(before: Record, after: Record, cases: Mapping[str, Case], *, slower: float | None = None) -> Comparison:
     """
-    Return what changed between two records; `slower` is the factor from which on a call counts as slower.
+    Return what changed between two records.
 
-    Targets of the same name are compared, whatever release they ask for, or those of two records that have one each.
+    Targets of the same name are compared, regardless of the release that they request. If each record has one target,
+    these two are compared. A call is `slower` if it takes more than `slower` times as long; None disables this check.
     """
     pairs = list(_pairs(before.targets, after.targets))
     judged: dict[str, Sequence[str]] = {}
@@ -145,46 +147,46 @@ def compared(before: Record, after: Record, cases: Mapping[str, Case], *, slower
         pairs=pairs,
         both=judged,
         changes=changes,
-        groups=told_apart(sides, cases, _place),
+        groups=separated(sides, cases, _place),
         apart=dict(_apart(before, after)),
     )
 
 
 def named(text: str) -> Sequence[str]:
     """
-    Return the changes that a list such as `regressed,precision` names.
+    Return the changes in a comma-separated list such as `regressed,precision`.
 
     Raises:
-        Invalid: if one of them is none.
+        Invalid: if a name in the list is not a change.
 
     """
     names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
         if name not in CHANGES:
             hint = suggestion(name, CHANGES)
-            raise Invalid(Problem(path="--fail-on", message=f"there is no change {name!r}", hint=hint))
+            raise Invalid(Problem(path="--fail-on", message=f"unknown change {name!r}", hint=hint))
     return names
 
 
 def check_whole(records: Mapping[Path, Record]) -> None:
     """
-    Refuse condensed records.
+    Check that no record is condensed.
 
     Raises:
-        Invalid: if one of them only counts what agrees.
+        Invalid: if a record only counts the calls that agree, instead of listing them.
 
     """
     for path, record in records.items():
         if record.left_out:
-            message = "a condensed record does not list what agrees, so that nothing can be held against it"
-            raise Invalid(Problem(path=str(path), message=message, hint="name the record that it was made of"))
+            message = "a condensed record does not list the calls that agree, so that it cannot be compared"
+            raise Invalid(Problem(path=str(path), message=message, hint="name the record that it was condensed from"))
 
 
 def _pairs(before: Sequence[TargetInfo], after: Sequence[TargetInfo]) -> Iterator[Pair]:
     if len(before) == len(after) == 1:
         yield Pair(before[0], after[0])
         return
-    # Of several releases in one record the one of the same name goes ahead.
+    # If a record has several releases of a target, the one of the same full name takes precedence.
     named = {**{info.surface: info for info in after}, **{info.name: info for info in after}}
     found = ((info, named.get(info.name, named.get(info.surface))) for info in before)
     yield from (Pair(info, other) for info, other in found if other is not None)
@@ -197,12 +199,12 @@ def _by_case(record: Record, target: TargetInfo) -> dict[str, Verdict]:
 def _of_pair(
     pair: Pair, before: Mapping[str, Verdict], after: Mapping[str, Verdict], slower: float | None
 ) -> tuple[list[Change], list[str]]:
-    """Return the changes of a pair of targets, and the calls that both records judge: of which one at least is said."""
+    """Return the changes of a pair of targets, and the ids of calls that both judge and at least one supports."""
     found: list[Change] = []
     both: list[str] = []
     for case in dict.fromkeys([*before, *after]):
         was, now = _judged(before.get(case)), _judged(after.get(case))
-        if was is not None and now is not None and {_state(was), _state(now)} != {"unsaid"}:
+        if was is not None and now is not None and {_state(was), _state(now)} != {"unsupported"}:
             both.append(case)
         for kind in _kinds(was, now, slower):
             found.append(Change(case=case, target=pair.name, change=kind, before=was, after=now))
@@ -214,7 +216,7 @@ def _judged(verdict: Verdict | None) -> Verdict | None:
 
 
 def _kinds(was: Verdict | None, now: Verdict | None, slower: float | None) -> Iterator[str]:
-    """Yield the change from one verdict to another, if there is one, and whether the call is slower beside."""
+    """Yield the change from one verdict to another, if there is one, and `slower` if the call became slower."""
     if was is None or now is None:
         if was is not now:
             yield "only-after" if was is None else "only-before"
@@ -250,29 +252,29 @@ def _of_right(was: Verdict, now: Verdict) -> str:
 
 
 def _manner(verdict: Verdict) -> tuple[str | None, ...]:
-    """Return how a call is wrong, whatever a ledger knows of it: the records may have been held against two."""
+    """Return a key of how a call is wrong, independent of the ledgers, which may differ between the records."""
     finding = verdict.finding
     if finding is None:
         return (_death(verdict),)
-    # What stands in a result of another shape may be memory that belongs to nothing, and another one each time.
+    # A result of the wrong shape may expose unrelated memory whose contents vary from run to run.
     is_shape = finding.kind == "shape"
     return (finding.kind, finding.where, finding.message if is_shape else verdict.output_sha256)
 
 
 def _death(verdict: Verdict) -> str:
-    # What is known and has no finding is a death; only the entry says which, and most are crashes.
+    # A known failure without a finding is a crash or a timeout; the verdict does not state which, and most are crashes.
     return "timeout" if verdict.verdict == "timeout" else "crash"
 
 
 def _sides(pair: Pair, changes: Sequence[Change], both: Sequence[str]) -> Iterator[Sides]:
-    """Yield for each kind of change the calls that changed so, and all others that both records judge."""
+    """Yield, for each kind of change, the calls that changed that way and those that kept working."""
     broken = {change.case for change in changes if change.change in BROKEN}
     for kind in dict.fromkeys(change.change for change in changes):
         failing: dict[Likeness, list[str]] = {}
         for change in changes:
             if change.change == kind:
                 failing.setdefault(_likeness(change), []).append(change.case)
-        # What broke in another way speaks neither for a condition nor against it.
+        # Calls that broke in another way are evidence neither for a condition nor against it.
         changed = broken.union(*failing.values())
         target = replace(pair.after, name=pair.name)
         yield Sides(target=target, failing=failing, agreeing=[case for case in both if case not in changed])
@@ -287,35 +289,35 @@ def _likeness(change: Change) -> Likeness:
 
 
 def _what(change: Change) -> str | None:
-    """Return in a few words what became of what, where the kind of change does not say it."""
-    said = _SAYS.get(change.change)
-    if said is None or change.before is None or change.after is None:
+    """Return a short description of the old and new state, where the kind of change does not determine them."""
+    describe = _DESCRIPTIONS.get(change.change)
+    if describe is None or change.before is None or change.after is None:
         return None
-    was, now = said(change.before), said(change.after)
+    was, now = describe(change.before), describe(change.after)
     if change.change in ("regressed", "supported"):
         return now
     return was if change.change in ("fixed", "unsupported") else f"{was}, now {now}"
 
 
-def _in_words(verdict: Verdict) -> str:
+def _outcome(verdict: Verdict) -> str:
     if _state(verdict) == "right":
         return "right"
-    if _state(verdict) == "unsaid":
+    if _state(verdict) == "unsupported":
         return verdict.verdict
     return verdict.finding.kind if verdict.finding is not None else _death(verdict)
 
 
 def _followed(verdict: Verdict) -> str:
-    """Return the alternative that was followed, without the clauses; of several what is told beside `computes`."""
+    """Return the alternatives that a call follows, without their clauses; `computes` only if there is no other."""
     names = [name.rpartition(":")[2] for name in (verdict.alternative or "none").split(", ")]
-    told = list(dict.fromkeys(name for name in names if name != "computes"))
-    return "refuses" if "refuses" in told else ", ".join(told) or "computes"
+    special = list(dict.fromkeys(name for name in names if name != "computes"))
+    return "refuses" if "refuses" in special else ", ".join(special) or "computes"
 
 
-#: What of a verdict tells of a change.
-_SAYS: Mapping[str, Callable[[Verdict], str]] = {
-    **dict.fromkeys(("regressed", "wrong-otherwise", "unsupported", "fixed", "supported"), _in_words),
-    "precision": lambda verdict: verdict.precision or "not said",
+#: The function that describes a verdict, by kind of change.
+_DESCRIPTIONS: Mapping[str, Callable[[Verdict], str]] = {
+    **dict.fromkeys(("regressed", "wrong-otherwise", "unsupported", "fixed", "supported"), _outcome),
+    "precision": lambda verdict: verdict.precision or "none",
     "alternative": _followed,
 }
 
@@ -326,17 +328,17 @@ def _place(group: Group) -> tuple[int, int, int, str]:
 
 
 def _apart(before: Record, after: Record) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Yield what of the two runs is not the same, besides the targets that they have in common."""
-    for part, names in _TOLD.items():
+    """Yield the header fields that differ between the two runs, as (name, (before, after))."""
+    for part, names in _HEADER_FIELDS.items():
         was, now = before.header.get(part, {}), after.header.get(part, {})
         for name in names:
-            one, other = _said(was.get(name)), _said(now.get(name))
+            one, other = _text(was.get(name)), _text(now.get(name))
             if one != other:
                 yield f"{part}.{name}", (one, other)
 
 
-#: What of a header is told where it differs.
-_TOLD: Mapping[str, Sequence[str]] = {
+#: The header fields that a comparison reports if they differ.
+_HEADER_FIELDS: Mapping[str, Sequence[str]] = {
     "suite": ("version", "corpus"),
     "selection": ("what", "sweeps", "mutators", "ops", "dtypes", "profile", "shard"),
     "terms": ("audit", "preload", "precision"),
@@ -345,5 +347,5 @@ _TOLD: Mapping[str, Sequence[str]] = {
 }
 
 
-def _said(value: Any) -> str:
+def _text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,12 +1,15 @@
 """
-Which features, taken together, tell some calls from others: the simplest conjunctions, one after the other.
+Search for conditions: the simplest conjunctions of features that separate some calls from others.
 
-A conjunction is worth the bits that it saves against a list of the calls that it covers: its share of those that pick
-all failing calls out of all, less those that its features take, and less those that tell its calls from the others that
-fulfil it. So a feature must earn its place, and a condition that others fulfil must be much simpler to be taken.
-Each time the one that saves most is taken, and what it covers is left out. One that others fulfil gives way to several
-that they do not, if these take fewer bits. Ties go to what stands first in the table of features: the same calls always
-give the same conditions.
+The score of a conjunction is the number of bits that it saves (minimum description length). Listing the k selected
+calls out of n takes log2 C(n, k) bits, an equal share for each. A conjunction saves the shares of the calls that it
+covers, minus the cost of its features, minus the bits that separate its calls from other calls that meet it.
+A feature must therefore save more than it costs. An inexact condition, which other calls also meet, must be much
+simpler than an exact one.
+
+The search takes the conjunction that saves most, removes the calls that it covers, and repeats. It replaces an inexact
+conjunction by several narrower ones if these take no more bits. Ties go to the first feature of the table, so that the
+same calls always have the same conditions.
 
 Source of the measure: J. Rissanen, "Modeling by shortest data description", Automatica 14 (1978).
 """
@@ -30,21 +33,21 @@ from ..records import MIN_CALLS
 #: Calls as the bits of an integer, by their positions.
 Bits: TypeAlias = int
 
-#: A conjunction has so many features at most.
+#: The largest number of features in a conjunction.
 LONGEST = 4
-#: So many conjunctions of each length are tried with one feature more.
+#: The number of conjunctions of each length that are extended by another feature (beam width).
 KEPT = 25
-#: What a feature costs in bits: one that is a word or holds, one that does not hold, a number.
+#: The cost of a feature in bits: a string or `true`, `false`, a number.
 HOLDS, DOES_NOT, NUMBER = 9.0, 10.0, 11.0
-#: What a condition costs once another call fulfils it.
+#: The additional cost in bits of a condition that other calls meet.
 INEXACT = 18.0
-#: Where exact conditions are looked for, what others fulfil saves this share of what it saves otherwise.
+#: The factor on the savings of an inexact condition while exact ones are searched for.
 SHARE = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Calls under one condition: their positions among those to be told, and how many of the others fulfil it too."""
+    """The calls of one condition: their positions among the selected calls, and the number of others that meet it."""
 
     condition: Condition
     members: tuple[int, ...]
@@ -52,7 +55,7 @@ class Part:
 
 
 class Literal(NamedTuple):
-    """A feature with one value, or a bound, and what it costs."""
+    """A feature with one value or a bound, and its cost in bits."""
 
     name: str
     value: FeatureValue
@@ -60,27 +63,27 @@ class Literal(NamedTuple):
 
 
 class Conjunction(NamedTuple):
-    """Literals by their positions, the calls that are told by them, the others that fulfil them too, and their cost."""
+    """A conjunction of literals, as indices of sides: the selected and the other calls that meet it, and its cost."""
 
     literals: tuple[int, ...]
-    told: Bits
+    selected: Bits
     others: Bits
     cost: float
 
 
 class Table:
-    """The features of all calls, column by column."""
+    """The features of all calls, by column."""
 
     def __init__(self, rows: Sequence[Mapping[str, FeatureValue]]) -> None:
         self._columns = {name: _column([row.get(name) for row in rows], each.kind) for name, each in FEATURES.items()}
 
     def literals(self, rows: Array) -> list[Literal]:
-        """Return what can be said of the calls in some rows: words and what holds first, numbers last."""
+        """Return the literals that hold for any of the calls in `rows`, the cheapest first."""
         found = [literal for name in FEATURES for literal in _literals(name, self._columns[name][rows])]
         return sorted(found, key=lambda literal: literal.cost)
 
     def bits(self, literal: Literal, rows: Array) -> Bits:
-        """Return which of the calls in these rows it holds for."""
+        """Return the calls in `rows` for which a literal holds, as bits by position."""
         column = self._columns[literal.name][rows]
         if FEATURES[literal.name].kind is int and isinstance(literal.value, str):
             bound = int(literal.value[2:])
@@ -118,7 +121,7 @@ def _positions(bits: Bits) -> Iterator[int]:
 
 
 class Search:
-    """Finds what tells calls of a table from the others, which stand in these rows."""
+    """Finds conditions that separate calls of a table from the calls in the rows `others`."""
 
     def __init__(self, table: Table, others: Array) -> None:
         self._table = table
@@ -127,13 +130,13 @@ class Search:
 
     def parts(self, rows: Sequence[int]) -> list[Part]:
         """
-        Return the calls in these rows of the table by the conditions that tell them from the others, each call once.
+        Return the calls in `rows`, split by conditions that separate them from the others; each call is in one part.
 
-        What no condition tells is the last part, under no condition.
+        Calls that no condition separates are the last part, with an empty condition.
         """
-        told = np.array(rows, int)
-        sides, calls = self._sides(told), (len(told), len(self._others))
-        everything = Conjunction((), (1 << len(told)) - 1, (1 << len(self._others)) - 1, 0.0)
+        selected = np.array(rows, int)
+        sides, calls = self._sides(selected), (len(selected), len(self._others))
+        everything = Conjunction((), (1 << len(selected)) - 1, (1 << len(self._others)) - 1, 0.0)
         found: list[Conjunction] = []
         for wide in _split(sides, everything, Measure(*calls)):
             found += _narrowed(wide, sides, everything, Measure(*calls, SHARE))
@@ -141,23 +144,24 @@ class Search:
 
     def exact(self, rows: Sequence[int]) -> Condition | None:
         """
-        Return the simplest one or two features that all calls in these rows have, and of the others none.
+        Return the simplest condition of one or two features that all calls in `rows` meet and no other call meets.
 
-        Where few calls are told from few others, so much may hold by chance: no condition is worth its bits there.
+        It serves calls for which `parts` finds no condition, since no condition saves bits for few calls.
+        The condition may hold by chance.
         """
-        told = np.array(rows, int)
-        everything = (1 << len(told)) - 1
-        shared = [side for side in self._sides(told) if side.told == everything]
+        selected = np.array(rows, int)
+        everything = (1 << len(selected)) - 1
+        shared = [side for side in self._sides(selected) if side.selected == everything]
         chosen: Iterator[tuple[Side, ...]] = chain(combinations(shared, 1), combinations(shared, 2))
         found = next((sides for sides in chosen if not reduce(and_, (side.others for side in sides))), None)
         return None if found is None else _condition([side.literal for side in found])
 
-    def _sides(self, told: Array) -> list[Side]:
-        """Return what can be said of the calls, each once; of what holds for the same calls, the first."""
+    def _sides(self, selected: Array) -> list[Side]:
+        """Return the literals that hold for a selected call; of those that hold for the same calls, only the first."""
         found: dict[tuple[Bits, Bits], Side] = {}
-        for literal in self._table.literals(told):
-            side = Side(literal, self._table.bits(literal, told), self._bits(literal))
-            found.setdefault((side.told, side.others), side)
+        for literal in self._table.literals(selected):
+            side = Side(literal, self._table.bits(literal, selected), self._bits(literal))
+            found.setdefault((side.selected, side.others), side)
         return list(found.values())
 
     def _bits(self, literal: Literal) -> Bits:
@@ -168,64 +172,64 @@ class Search:
 
 
 class Side(NamedTuple):
-    """A literal, and the calls to be told and the others that it holds for."""
+    """A literal, and the selected and the other calls for which it holds."""
 
     literal: Literal
-    told: Bits
+    selected: Bits
     others: Bits
 
 
 class Measure:
-    """What conjunctions save, in bits, where so many calls are to be told from so many others."""
+    """The bits that conjunctions save if `selected` calls are to be separated from `others` other calls."""
 
-    def __init__(self, told: int, others: int, share: float = 1.0) -> None:
-        self._each = _choices(told + others, told) / told
+    def __init__(self, selected: int, others: int, share: float = 1.0) -> None:
+        self._each = _choices(selected + others, selected) / selected
         self._share = share
 
-    def at_best(self, told: int, cost: float) -> float:
-        """Return what a conjunction saves that covers so many calls, if it becomes exact."""
-        return told * self._each - cost
+    def at_best(self, selected: int, cost: float) -> float:
+        """Return the bits that an exact conjunction of this cost saves if it covers `selected` calls."""
+        return selected * self._each - cost
 
     def saved(self, found: Conjunction) -> float:
-        """Return what a conjunction saves."""
-        told, others = found.told.bit_count(), found.others.bit_count()
-        saved = self.at_best(told, found.cost)
-        return round(saved - INEXACT - _choices(told + others, told), 6) if others else saved
+        """Return the bits that a conjunction saves."""
+        selected, others = found.selected.bit_count(), found.others.bit_count()
+        saved = self.at_best(selected, found.cost)
+        return round(saved - INEXACT - _choices(selected + others, selected), 6) if others else saved
 
     def counted(self, found: Conjunction) -> float:
-        """Return what it saves as far as it counts beside exact ones."""
+        """Return the bits that a conjunction saves, times `share` if it is inexact."""
         return self.saved(found) * (self._share if found.others else 1.0)
 
     def taken(self, found: Sequence[Conjunction]) -> float:
-        """Return how many bits conjunctions take, and the calls that none tells."""
-        return sum(each.told.bit_count() * self._each - max(self.saved(each), 0.0) for each in found)
+        """Return the bits that encode the calls of some conjunctions, each by its conjunction or by a list."""
+        return sum(each.selected.bit_count() * self._each - max(self.saved(each), 0.0) for each in found)
 
     def rank(self, found: Conjunction) -> tuple[float, int, tuple[int, ...]]:
-        """Return where a conjunction stands: those that count more first, then the shorter ones, then by the table."""
+        """Return the sort key of a conjunction: larger savings first, then fewer literals, then table order."""
         return (-self.counted(found), len(found.literals), found.literals)
 
 
 def _choices(count: int, chosen: int) -> float:
-    """Return the bits that tell which calls are chosen out of so many."""
+    """Return log2 C(count, chosen), the bits that select `chosen` calls out of `count`."""
     return (lgamma(count + 1) - lgamma(chosen + 1) - lgamma(count - chosen + 1)) / log(2)
 
 
 def _split(sides: Sequence[Side], everything: Conjunction, measure: Measure) -> Iterator[Conjunction]:
-    """Yield conjunctions until all calls are told; one of nothing for those that none tells."""
-    left = everything.told
+    """Yield conjunctions until they cover all calls; an empty one covers the calls that no other separates."""
+    left = everything.selected
     while left:
-        best = _best(sides, everything._replace(told=left), measure)
+        best = _best(sides, everything._replace(selected=left), measure)
         yield best
-        left &= ~best.told
+        left &= ~best.selected
 
 
 def _narrowed(
     wide: Conjunction, sides: Sequence[Side], everything: Conjunction, measure: Measure
 ) -> Sequence[Conjunction]:
-    """Return the conjunction, or those that tell its calls more exactly and take no more bits."""
+    """Return the conjunction, or the narrower ones that replace it if they take no more bits."""
     if not wide.others or not wide.literals:
         return [wide]
-    narrow = list(_split(sides, everything._replace(told=wide.told), measure))
+    narrow = list(_split(sides, everything._replace(selected=wide.selected), measure))
     return narrow if measure.taken(narrow) <= measure.taken([wide]) else [wide]
 
 
@@ -236,44 +240,48 @@ def _condition(literals: Sequence[Literal]) -> Condition:
 
 def _part(found: Conjunction, sides: Sequence[Side]) -> Part:
     condition = _condition([sides[at].literal for at in found.literals])
-    return Part(condition=condition, members=tuple(_positions(found.told)), others=found.others.bit_count())
+    return Part(condition=condition, members=tuple(_positions(found.selected)), others=found.others.bit_count())
 
 
 def _best(sides: Sequence[Side], everything: Conjunction, measure: Measure) -> Conjunction:
-    """Return the conjunction that counts most, the one of nothing if none saves anything."""
+    """Return the conjunction that ranks first, or the empty one if none saves bits."""
     found, level = [everything], [everything]
     for _ in range(LONGEST):
         least = max(map(measure.counted, found))
-        longer = {each.literals: each for one in level for each in _longer(one, sides, measure, least)}
+        longer = {each.literals: each for one in level for each in _extensions(one, sides, measure, least)}
         found += sorted(longer.values(), key=measure.rank)[:1]
         inexact = (each for each in longer.values() if each.others)
-        level = sorted(inexact, key=lambda each: (-_told_apart(each, everything), each.literals))[:KEPT]
+        level = sorted(inexact, key=lambda each: (-_separation(each, everything), each.literals))[:KEPT]
     best = min(found, key=measure.rank)
     return best if measure.saved(best) > 0 else everything
 
 
-def _told_apart(found: Conjunction, everything: Conjunction) -> float:
-    """Return how many bits less it takes to pick the calls if it is known of each whether it fulfils a conjunction."""
-    told, others = found.told.bit_count(), found.others.bit_count()
-    left, rest = everything.told.bit_count() - told, everything.others.bit_count() - others
-    return round(-_choices(told + others, told) - _choices(left + rest, left), 6)
+def _separation(found: Conjunction, everything: Conjunction) -> float:
+    """
+    Return -b, where b bits select the calls if it is known for each call whether it meets a conjunction.
+
+    Larger values mean better separation.
+    """
+    selected, others = found.selected.bit_count(), found.others.bit_count()
+    left, rest = everything.selected.bit_count() - selected, everything.others.bit_count() - others
+    return round(-_choices(selected + others, selected) - _choices(left + rest, left), 6)
 
 
-def _longer(one: Conjunction, sides: Sequence[Side], measure: Measure, most: float) -> Iterator[Conjunction]:
-    """Yield a conjunction with one literal more: those that leave others out and may yet save the most."""
+def _extensions(one: Conjunction, sides: Sequence[Side], measure: Measure, most: float) -> Iterator[Conjunction]:
+    """Yield extensions by one literal that exclude some other calls and may save more than `most` once exact."""
     names = {sides[at].literal.name for at in one.literals}
     for at, side in enumerate(sides):
-        told, cost = one.told & side.told, one.cost + side.literal.cost
-        count = told.bit_count()
+        selected, cost = one.selected & side.selected, one.cost + side.literal.cost
+        count = selected.bit_count()
         if count < MIN_CALLS or measure.at_best(count, cost) <= most or side.literal.name in names:
             continue
         others = one.others & side.others
         if others != one.others:
-            yield Conjunction(tuple(sorted((*one.literals, at))), told, others, cost)
+            yield Conjunction(tuple(sorted((*one.literals, at))), selected, others, cost)
 
 
 def _merged(parts: Sequence[Part]) -> list[Part]:
-    """Put parts together whose conditions differ in the words or numbers of one feature alone."""
+    """Merge parts whose conditions differ only in the strings or numbers of one feature."""
     merged: list[Part] = []
     for part in parts:
         at = next((at for at, other in enumerate(merged) if _differing(part.condition, other.condition)), None)
@@ -285,7 +293,7 @@ def _merged(parts: Sequence[Part]) -> list[Part]:
 
 
 def _differing(one: Condition, other: Condition) -> str:
-    """Return the one feature whose values differ; an empty text if there is no such feature, or it may hold or not."""
+    """Return the only feature whose values differ; an empty string if there is none, or if it is boolean."""
     if one.wanted.keys() != other.wanted.keys():
         return ""
     names = [name for name, values in one.wanted.items() if values != other.wanted[name]]

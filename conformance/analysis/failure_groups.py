@@ -1,8 +1,8 @@
 """
-What a run's failing calls have in common: groups of them, most likely one for each fault.
+Groups of a run's failing calls, most likely one for each fault.
 
-Calls that fail alike on one target (verdict, kind, place, entry of the ledger) are told from those that agree there by
-the simplest conditions. Groups of targets of one framework that come to much the same are put together.
+Calls that fail alike on one target (same verdict, kind, array and ledger entry) are split by the simplest conditions
+that separate them from the calls that agree. Similar groups of several targets of one framework are merged.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..core import SEVERITIES, UNEXPECTED, Case, Verdict
 from ..records import MIN_CALLS, Group, GroupCounts, Record, TargetInfo
 from .condition_search import Part, Search, Table
 
-#: Groups of two targets are one if they share this part of their calls, all under the first one's condition.
+#: Groups of two targets are merged if they share this part of their calls and all meet the first one's condition.
 ALIKE = 0.8
 
 FAILING = (*UNEXPECTED, "suite-error", "known")
@@ -26,7 +26,7 @@ AGREEING = ("agree", "fixed")
 
 
 class Likeness(NamedTuple):
-    """What the failing calls of a group have in common."""
+    """The properties that the failing calls of a group share."""
 
     verdict: str
     severity: str | None
@@ -37,14 +37,14 @@ class Likeness(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sides:
-    """The ids of one target's calls: those that fail, by their likeness, and those that agree."""
+    """The ids of one target's calls: the failing ones by likeness, and the agreeing ones."""
 
     target: TargetInfo
     failing: dict[Likeness, list[str]] = field(default_factory=dict)
     agreeing: list[str] = field(default_factory=list)
 
     def take(self, verdict: Verdict) -> None:
-        """Put a verdict on its side, if it is on one."""
+        """Add the call of a verdict to the agreeing or the failing ones; ignore other verdicts."""
         if verdict.verdict in AGREEING:
             self.agreeing.append(verdict.case)
         elif verdict.verdict in FAILING:
@@ -52,7 +52,7 @@ class Sides:
 
     @property
     def ids(self) -> Iterator[str]:
-        """Every id, where calls enough fail alike to look for a condition."""
+        """All ids, or none if too few calls fail alike to search for a condition."""
         if any(len(ids) >= MIN_CALLS for ids in self.failing.values()):
             yield from self.agreeing
             for ids in self.failing.values():
@@ -66,72 +66,74 @@ def _likeness(verdict: Verdict) -> Likeness:
 
 
 def lacks_groups(record: Record) -> bool:
-    """Say whether calls of a record fail that are in no group, and could be: a condensed record lacks those that agree."""
+    """Return whether groups of failing calls are missing and can be computed; condensed records lack agreeing calls."""
     return not (record.groups or record.left_out) and any(each.verdict in FAILING for each in record.verdicts)
 
 
 def grouped(record: Record, cases: Mapping[str, Case]) -> Record:
-    """Return a record with the groups of its failing calls, unless it has them already."""
+    """Return a record with the groups of its failing calls; unchanged if it needs none."""
     return replace(record, groups=gather(record.verdicts, record.targets, cases)) if lacks_groups(record) else record
 
 
 def gather(verdicts: Iterable[Verdict], targets: Sequence[TargetInfo], cases: Mapping[str, Case]) -> Sequence[Group]:
     """
-    Return the groups of all failing calls: silent faults first, then those with the most calls; `known` ones last.
+    Return the groups of all failing calls.
 
-    Each failing call of a target is in exactly one group of it. A case that is not among `cases` has no features.
+    Groups with the verdict `suite-error` come first, `known` ones last. The others are sorted by severity and by number
+    of calls. Each failing call of a target is in one group of that target. A case that is not in `cases` has no
+    features.
     """
     sides = {target.name: Sides(target=target) for target in targets}
     for verdict in verdicts:
         sides[verdict.target].take(verdict)
-    return told_apart(list(sides.values()), cases, _place)
+    return separated(list(sides.values()), cases, _place)
 
 
-def told_apart(sides: Sequence[Sides], cases: Mapping[str, Case], place: Callable[[Group], Any]) -> tuple[Group, ...]:
-    """Return the groups into which conditions part the failing calls of sides, in the order of `place`."""
-    said = CaseFeatures(cases)
+def separated(sides: Sequence[Sides], cases: Mapping[str, Case], place: Callable[[Group], Any]) -> tuple[Group, ...]:
+    """Return the groups into which conditions split the failing calls of sides, sorted by the key `place`."""
+    features = CaseFeatures(cases)
     ids = dict.fromkeys(case for side in sides for case in side.ids)
-    table, rows = Table([said.features(case) for case in ids]), {case: row for row, case in enumerate(ids)}
+    table, rows = Table([features.features(case) for case in ids]), {case: row for row, case in enumerate(ids)}
     found: list[tuple[Sides, Group]] = []
     for side in sides:
         for group in _of_target(side, table, rows):
-            _add(found, side, group, said)
-    ordered = sorted((replace(group, cases=said.by_size(group.cases)) for _, group in found), key=place)
+            _add(found, side, group, features)
+    ordered = sorted((replace(group, cases=features.by_size(group.cases)) for _, group in found), key=place)
     return tuple(replace(group, name=f"g{number}") for number, group in enumerate(ordered, 1))
 
 
 def _of_target(side: Sides, table: Table, rows: Mapping[str, int]) -> Iterator[Group]:
     search = Search(table, np.array([rows[case] for case in side.agreeing if case in rows], int))
     for likeness, ids in side.failing.items():
-        for part in search.parts([rows[case] for case in ids]) if len(ids) >= MIN_CALLS else [_untold(ids, side)]:
+        for part in search.parts([rows[case] for case in ids]) if len(ids) >= MIN_CALLS else [_whole(ids, side)]:
             members = tuple(ids[at] for at in part.members)
             seen = GroupCounts(len(members), len(members) + part.others)
             yield Group(targets={side.target.name: seen}, condition=part.condition, cases=members, **likeness._asdict())
 
 
-def _untold(ids: Sequence[str], side: Sides) -> Part:
+def _whole(ids: Sequence[str], side: Sides) -> Part:
     return Part(condition=Condition(), members=tuple(range(len(ids))), others=len(side.agreeing))
 
 
-def _add(found: list[tuple[Sides, Group]], side: Sides, group: Group, said: CaseFeatures) -> None:
-    """Put a group to that of another target of the framework which is much the same, else behind all."""
+def _add(found: list[tuple[Sides, Group]], side: Sides, group: Group, features: CaseFeatures) -> None:
+    """Merge a group into a similar one of another target of the framework, or append it."""
     for at, (first, other) in enumerate(found):
-        if _is_one(first, other, side, group) and said.all_fulfil(other.condition, group.cases):
+        if _are_similar(first, other, side, group) and features.all_fulfil(other.condition, group.cases):
             both = tuple(dict.fromkeys(other.cases + group.cases))
-            targets = {**other.targets, side.target.name: _seen(other.condition, side, group, said)}
+            targets = {**other.targets, side.target.name: _seen(other.condition, side, group, features)}
             found[at] = (first, replace(other, targets=targets, cases=both))
             return
     found.append((side, group))
 
 
-def _seen(condition: Condition, side: Sides, group: Group, said: CaseFeatures) -> GroupCounts:
-    """Return the counts of a group under the condition of another."""
+def _seen(condition: Condition, side: Sides, group: Group, features: CaseFeatures) -> GroupCounts:
+    """Return the counts of a group under the condition of the group that it is merged into."""
     if group.condition == condition:
         return group.targets[side.target.name]
-    return GroupCounts(len(group.cases), len(group.cases) + said.count(condition, side.agreeing))
+    return GroupCounts(len(group.cases), len(group.cases) + features.count(condition, side.agreeing))
 
 
-def _is_one(first: Sides, other: Group, side: Sides, group: Group) -> bool:
+def _are_similar(first: Sides, other: Group, side: Sides, group: Group) -> bool:
     one, two = first.target, side.target
     if (one.framework, one.version) != (two.framework, two.version) or two.name in other.targets:
         return False
@@ -142,6 +144,6 @@ def _is_one(first: Sides, other: Group, side: Sides, group: Group) -> bool:
 
 
 def _place(group: Group) -> tuple[bool, int, int, str, tuple[str, ...]]:
-    # A fault of ours stands before all: nothing else can be trusted until it is mended.
+    # Faults of the suite come first: no other result can be trusted until they are repaired.
     rank = -1 if group.verdict == "suite-error" else SEVERITIES.index(group.severity or "loud")
     return (group.known is not None, rank, -len(group.cases), group.smallest, tuple(group.targets))

@@ -1,4 +1,4 @@
-"""Drafts of the ledger's entries, of what a run found: one for each group of failing calls."""
+"""Drafts of ledger entries: one for each group of failing calls of a run."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from packaging.version import InvalidVersion, Version
 from ..core import UNEXPECTED, Verdict
 from ..records import DRAFT_TEXT, EVERY_VERSION, Group, Record
 
-#: So many calls are listed by their ids, with what they computed; more are named by their condition.
+#: The largest group whose calls are listed by id, with digests of their outputs; larger ones use their condition.
 LISTED = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """What an entry is drafted of: failing calls of one group on these targets, named by the condition or listed."""
+    """The source of one entry: failing calls of a group on these targets."""
 
     group: Group
     targets: Sequence[str]
@@ -27,31 +27,32 @@ class Draft:
 
     @property
     def is_listed(self) -> bool:
-        """Whether its calls are listed by their ids."""
+        """Whether the entry lists its calls by id, instead of by the group's condition."""
         return not self.group.condition.wanted or len(self.group.cases) <= LISTED
 
     @property
     def id(self) -> str:
-        """An id that says target, place and kind."""
+        """The id of the entry: target, array and kind."""
         kind, where = self.group.kind or self.group.verdict, self.group.where
         return f"{_slug(self.targets[0])}.{kind if where == 'output' else f'{_slug(where)}-{kind}'}"
 
 
 def ledger_draft(record: Record, today: str) -> str:
     """
-    Return a ledger file with an entry for each group of unexpected verdicts, of one that is listed for each target.
+    Return a ledger file with an entry for each group of unexpected verdicts.
 
-    A person has to write the reason, the link and the script; until then the file says so.
+    A group whose calls are listed by id has an entry for each target. The reason, the link and the triage script are
+    placeholders that a person must replace.
     """
     drafts = list(_drafts(record))
     if not drafts:
-        return "about: Drafted from a run in which nothing was unexpected.\nentries: []\n"
+        return "about: Drafted from a run without unexpected verdicts.\nentries: []\n"
     used: Counter[str] = Counter()
     text = "about: Drafted from a run; every entry needs a reason, a link and a script.\nentries:\n"
-    for each in drafts:
-        used[each.id] += 1
-        number = f"-{used[each.id]}" if used[each.id] > 1 else ""
-        text += "\n".join(_lines(each, f"{each.id}{number}", today)) + "\n"
+    for draft in drafts:
+        used[draft.id] += 1
+        number = f"-{used[draft.id]}" if used[draft.id] > 1 else ""
+        text += "\n".join(_lines(draft, f"{draft.id}{number}", today)) + "\n"
     return text
 
 
@@ -61,8 +62,8 @@ def _drafts(record: Record) -> Iterator[Draft]:
     for group in record.groups:
         keys = ((target, case) for target in group.targets for case in group.cases)
         verdicts = [found[key] for key in keys if key in found and group.is_like(found[key])]
-        by_target = [[each for each in verdicts if each.target == target] for target in group.targets]
-        drafts = [_draft(group, each, versions) for each in by_target if each]
+        by_target = [[verdict for verdict in verdicts if verdict.target == target] for target in group.targets]
+        drafts = [_draft(group, members, versions) for members in by_target if members]
         if drafts and not drafts[0].is_listed:
             yield _draft(group, verdicts, versions)
         else:
@@ -74,28 +75,28 @@ def _draft(group: Group, verdicts: Sequence[Verdict], versions: Mapping[str, str
     return Draft(group=group, targets=targets, verdicts=verdicts, version=versions[targets[0]])
 
 
-def _lines(each: Draft, name: str, today: str) -> Iterator[str]:
+def _lines(draft: Draft, name: str, today: str) -> Iterator[str]:
     yield f"  - id: {name}"
     yield "    cases:"
-    yield from (f"      - {_quoted(pattern)}" for pattern in _patterns(each))
-    if not each.is_listed:
-        yield from _said("calls", each.group.condition.plain)
-    yield f"    targets: [{', '.join(map(_quoted, each.targets))}]"
-    yield f"    versions: {_exactly(each.version)}"
-    if not each.is_listed and not each.group.is_exact:
-        seen, of = max(each.group.targets.values(), key=lambda counts: counts.of - counts.seen)
+    yield from (f"      - {_quoted(pattern)}" for pattern in _patterns(draft))
+    if not draft.is_listed:
+        yield from _mapping("calls", draft.group.condition.plain)
+    yield f"    targets: [{', '.join(map(_quoted, draft.targets))}]"
+    yield f"    versions: {_exactly(draft.version)}"
+    if not draft.is_listed and not draft.group.is_exact:
+        seen, of = max(draft.group.targets.values(), key=lambda counts: counts.of - counts.seen)
         yield f"    partly: {{seen: {seen}, of: {of}}}"
-    yield from _said("is", _is(each))
-    yield f"    reason: {_quoted(f'{DRAFT_TEXT}; the first said: {each.verdicts[0].message[:160]}')}"
+    yield from _mapping("is", _is(draft))
+    yield f"    reason: {_quoted(f'{DRAFT_TEXT}; first message: {draft.verdicts[0].message[:160]}')}"
     yield f"    link: {DRAFT_TEXT}"
     yield f"    since: {_quoted(today)}"
     yield f"    triage: {DRAFT_TEXT}"
 
 
-def _patterns(each: Draft) -> list[str]:
-    """Return the ids, of calls that are named by their condition with one pattern for all points of a sweep."""
-    names = [verdict.case for verdict in each.verdicts]
-    if not each.is_listed:
+def _patterns(draft: Draft) -> list[str]:
+    """Return the case ids of an entry; if a condition selects the calls, one pattern covers all points of a sweep."""
+    names = [verdict.case for verdict in draft.verdicts]
+    if not draft.is_listed:
         names = [f"{sweep}[*" if point else sweep for sweep, point, _ in (name.partition("[") for name in names)]
     return list(dict.fromkeys(names))
 
@@ -107,15 +108,15 @@ def _exactly(version: str) -> str:
         return EVERY_VERSION
 
 
-def _is(each: Draft) -> dict[str, Any]:
-    said: dict[str, Any] = {"verdict": each.group.verdict}
-    if each.group.kind:
-        said |= {"kind": each.group.kind, "where": each.group.where}
-    outputs = {verdict.case: verdict.output_sha256 for verdict in each.verdicts if verdict.output_sha256}
-    return said | ({"outputs": outputs} if outputs and each.is_listed else {})
+def _is(draft: Draft) -> dict[str, Any]:
+    entry: dict[str, Any] = {"verdict": draft.group.verdict}
+    if draft.group.kind:
+        entry |= {"kind": draft.group.kind, "where": draft.group.where}
+    outputs = {verdict.case: verdict.output_sha256 for verdict in draft.verdicts if verdict.output_sha256}
+    return entry | ({"outputs": outputs} if outputs and draft.is_listed else {})
 
 
-def _said(name: str, values: Mapping[str, Any]) -> Iterator[str]:
+def _mapping(name: str, values: Mapping[str, Any]) -> Iterator[str]:
     yield f"    {name}:"
     for key, value in values.items():
         if isinstance(value, dict):

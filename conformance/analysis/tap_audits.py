@@ -1,4 +1,4 @@
-"""Tap audits of a run: of the wrong outputs that no cause explains, the smallest of each group that probes tell of."""
+"""Tap audits of a run: one for the smallest unexplained wrong output of each group that probes can examine."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..diagnosis import CallFunction, TapAudit, audit_taps
 from ..records import Record
 from ..workers import Adapter, CallSeen, TargetFailed, Terms, observe, smoke_call, wire
 
-#: Calls of so many groups of one target are audited, each for at most so many seconds, its worker's start included.
+#: The number of groups audited for one target, and the time limit of an audit in seconds, worker start included.
 MOST, SECONDS = 3, 30.0
-#: Where probes show nothing of the smallest call of a group, so many of its calls are tried.
+#: The number of calls of a group to try until one has an audit, the smallest first.
 TRIED = 4
-#: A target that died or hung in the run is left alone.
+#: A target with one of these verdicts in the run is not audited.
 DEATHS = ("crash", "timeout")
 
 
@@ -26,9 +26,9 @@ def audits(
     record: Record, cases: Mapping[str, Case], adapters: Sequence[Adapter], terms: Terms, jobs: int
 ) -> Sequence[TapAudit]:
     """
-    Return what probes show of the wrong outputs of targets that no cause explains: of the smallest call of each group.
+    Return the tap audits of wrong outputs that no cause explains: for each group, of its smallest call with an audit.
 
-    So many targets are probed at once, those on an accelerator one by one.
+    `jobs` targets are audited in parallel, those on an accelerator one at a time.
     """
     alone = threading.Lock()
 
@@ -55,23 +55,23 @@ def _of_target(record: Record, cases: Mapping[str, Case], adapter: Adapter, term
 
 
 def _of_group(members: Sequence[str], cases: Mapping[str, Case], adapter: Adapter, terms: Terms) -> Iterator[TapAudit]:
-    """Yield what probes show of the smallest call of a group of which they show anything, of the first few."""
-    for case in [case for case in members if _is_told(cases[case])][:TRIED]:
+    """Yield the audit of the first of a group's smallest calls that has one."""
+    for case in [case for case in members if _has_one_output(cases[case])][:TRIED]:
         found = audit_taps(cases[case].build_call(), probe_caller(adapter, terms))
         if found is not None:
             yield replace(found, case=case, target=str(adapter))
             return
 
 
-def _is_told(case: Case) -> bool:
-    """Say whether one output is expected of a case, whatever may be refused, and of one call."""
+def _has_one_output(case: Case) -> bool:
+    """Return whether a case allows exactly one output (besides a refusal) and does not train."""
     expected = case.build_expectation()
     allowed = expected.alternatives.values() if isinstance(expected, AnyOf) else [expected]
     return sum(isinstance(each, Output) for each in allowed) == 1 and case.build_call().training is None
 
 
 def is_unexplained(verdict: Verdict) -> bool:
-    """Say whether a verdict is of an output with wrong values that no cause explains."""
+    """Return whether a verdict is about an output with wrong values that no cause explains."""
     if verdict.verdict != "disagree" or verdict.finding is None or verdict.diagnosis is None:
         return False
     is_of_output = verdict.finding.where == "output" and verdict.finding.kind in ("values", "nonfinite")
@@ -79,7 +79,7 @@ def is_unexplained(verdict: Verdict) -> bool:
 
 
 def probe_caller(adapter: Adapter, terms: Terms) -> CallFunction:
-    """Return what makes calls on a target, in one worker, until one is not answered or the time is over."""
+    """Return a function that evaluates calls on a target in one worker, until a call has no answer or time is up."""
     once = replace(terms, limits=replace(terms.limits, deaths=1))
 
     def ask(calls: Sequence[Call]) -> list[Array | None]:
