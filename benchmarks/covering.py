@@ -82,7 +82,7 @@ def plain(sweep: str) -> dict[str, Any]:
 
 
 def is_possible(sweep: Mapping[str, Any], pair: Sequence[tuple[str, str]]) -> bool:
-    """Say whether the rules of a sweep want a combination that has a pair, by asking the engine for many, one by one."""
+    """Return whether the rules of a sweep accept a combination with this pair; the engine tries one after the other."""
     from conv_conformance.corpus.sweeps import points as engine
 
     chance, fixed = random.Random(str(pair)), dict(pair)
@@ -102,7 +102,7 @@ def _one(values: Sequence[Any], texts: Sequence[str], wanted: str) -> tuple[list
 
 
 def report(tier: str) -> dict[str, Any]:
-    """Return, by sweep: its points, the pairs and triples of values that they have, and of the pairs those that none can."""
+    """Return, by sweep, the numbers of points, of pairs and triples of values, and of pairs that no point can have."""
     found: dict[str, list[Point]] = {}
     for name in points(tier):
         sweep, values = parsed(name)

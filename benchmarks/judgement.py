@@ -159,7 +159,7 @@ def _known(target: str, ready: TargetReady) -> Callable[[Call], bool]:
 
 
 def pools(found: Sequence[Judged]) -> Iterator[Sequence[Judged]]:
-    """Yield results of few outputs that one target, order or fault returned for one dtype, 64 outputs or more together."""
+    """Yield small results of one target, order or fault and one dtype, pooled to at least 64 outputs."""
     waiting: dict[tuple[str, bool, str], list[Judged]] = defaultdict(list)
     for each in found:
         pool = waiting[each.source, each.is_wrong, each.it.dtype]

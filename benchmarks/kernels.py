@@ -36,7 +36,7 @@ ALWAYS = {"ONEDNN_VERBOSE": "1", "TF_CPP_MIN_LOG_LEVEL": "2", "OMP_WAIT_POLICY":
 
 
 def chosen(patterns: Sequence[str], *, is_literal: bool) -> list[Case]:
-    """Return the cases that the patterns fit; without patterns the points of sweeps, with the literal cases if asked."""
+    """Return the cases that match the patterns; without patterns all sweep points, and with `is_literal` all cases."""
     loaded = corpus.load(sweeps="quick").select(patterns)
     return [case for case in loaded.cases if (patterns or is_literal or case.sweep)]
 

@@ -300,7 +300,7 @@ def forward(point: Point, kernel: str, data: Any, lengths: list[int]) -> dict[tu
 
 
 def transposed(point: Point, data: Any, lengths: list[int]) -> dict[tuple[int, ...], Any]:
-    """Return a transposed convolution: every element lays the kernel on the output, whose ends are cropped or extended."""
+    """Return a transposed convolution: each element adds a scaled kernel to the output, then its ends are cropped."""
     letters, sizes, zero = SPATIAL[point.rank - 1], point.sizes["kernel"], (0, 0) if point.dtype in COMPLEX else 0
     out, lows = [], []
     for axis, letter in enumerate(letters):

@@ -53,7 +53,7 @@ TAIL, WORDS = 2000, 600
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """How a script ended: its exit code (-N for signal N, None where it was stopped), what it printed, its last words."""
+    """The end of a script: its exit code (-N for signal N, None if it was stopped), stdout and stderr."""
 
     code: int | None
     stdout: str = ""

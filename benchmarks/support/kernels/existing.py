@@ -18,7 +18,7 @@ NO_CASE = "no case takes it"
 
 @dataclass(frozen=True, kw_only=True)
 class Reason:
-    """Why paths that fit a pattern stay out of reach; where `lacking` names a processor's feature, only without that."""
+    """Why paths that match a pattern cannot be reached; `lacking` restricts this to processors without a feature."""
 
     path: str
     why: str
@@ -27,7 +27,7 @@ class Reason:
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """A choice that a framework makes: its paths (patterns, where no framework lists them), and where they are listed."""
+    """A choice that a framework makes: its paths (or patterns of paths, if it lists none) and their source."""
 
     title: str
     source: str

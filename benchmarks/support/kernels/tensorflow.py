@@ -1,4 +1,4 @@
-"""Which kernels TensorFlow places for a call: the operations of the graphs that it runs, after it has rewritten them."""
+"""The kernels that TensorFlow selects for a call: the operations of the graphs that it runs, after rewriting."""
 
 from __future__ import annotations
 
