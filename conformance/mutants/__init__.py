@@ -1,8 +1,8 @@
 """
-Wrong implementations, by which the corpus is measured: which cases notice which fault.
+Mutation testing of the corpus: wrong implementations, and the cases that detect them.
 
 `evaluator` computes a call in stages and shares no code with the reference. A `mutant` replaces one stage, everywhere
-or under a condition. `score` runs every mutant as a target, through the same engine and judge as a framework.
+or under a condition. `score` runs every mutant as a target, with the same engine and judge as a framework.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What literal cases are worth: which mutants they kill, by a matrix that was measured before."""
+"""The value of literal cases: the mutants that they kill, by a kill matrix measured before."""
 
 from __future__ import annotations
 
@@ -12,49 +12,49 @@ from .kills import FILE, Kills, read
 from .measurement import of
 from .sweep_only import is_answered
 
-#: How the matrix of the shipped corpus is made.
-COMMAND = f"`conv-conformance mutants --all --write cases/{FILE}` makes them"
+#: How to measure the kill matrix of the shipped corpus.
+COMMAND = f"run `conv-conformance mutants --all --write cases/{FILE}`"
 
 
 def kept(corpus: Corpus, folder: Path) -> Kills:
     """
-    Return the kills in a folder.
+    Return the kills stored in a folder.
 
     Raises:
-        Invalid: where there are none, or those of another corpus or of other mutants.
+        Invalid: if the file is missing, or was measured on another corpus or on other mutants.
 
     """
     if not (folder / FILE).exists():
-        raise Invalid(Problem(path=FILE, message="no kills are kept", hint=COMMAND))
+        raise Invalid(Problem(path=FILE, message="the file does not exist", hint=COMMAND))
     kills = read(folder / FILE)
     if kills.corpus != lock.meaning_digest(corpus.cases):
-        raise Invalid(Problem(path=FILE, message="these are the kills of another corpus", hint=COMMAND))
+        raise Invalid(Problem(path=FILE, message="the kills were measured on another corpus", hint=COMMAND))
     if set(kills.by_mutant) != set(of(corpus)):
-        raise Invalid(Problem(path=FILE, message="these are the kills of other mutants", hint=COMMAND))
+        raise Invalid(Problem(path=FILE, message="the kills were measured on other mutants", hint=COMMAND))
     return kills
 
 
 def overrated(case: Case, kills: Kills, noticed: Collection[str]) -> Iterator[tuple[str, str]]:
     """
-    Yield what a case does not do: kill anything, unless `why` says what else it is for, and catch what it claims.
+    Yield (message, hint) for each claim that a case does not meet; `noticed` are the mutants that it kills.
 
-    `noticed` are the mutants that it kills; a fault that is no mutant cannot be held against it, nor is anything known
-    of a case that no mutant answers.
+    A case must kill a mutant, unless `why` states another purpose. It must kill each fault under `catches` that is a
+    mutant. A case that mutants cannot answer is not checked.
     """
     if not is_answered(case):
         return
     if not noticed and not case.why:
-        yield "it kills no mutant", "other numbers, a new mutant, or say under why what it is for"
+        yield "it kills no mutant", "change its numbers, add a mutant, or state its purpose under `why`"
     for fault in case.catches:
         if fault in kills.by_mutant and fault not in noticed:
-            yield f"it does not catch {fault}", "other numbers, or leave it out of catches"
+            yield f"it does not catch {fault}", "change its numbers, or remove the fault from `catches`"
 
 
 def redundant(cases: Iterable[Case], kills: Kills) -> list[list[str]]:
     """
-    Return the literal cases that kill the same mutants and cite the same clauses, in groups of two or more.
+    Return groups of two or more literal cases that kill the same mutants and cite the same clauses.
 
-    Of those that kill nothing `why` says what they are for.
+    Cases that kill no mutant are left out: their purpose is stated under `why`.
     """
     by_case = kills.by_case
     groups: dict[tuple[frozenset[str], frozenset[str]], list[str]] = {}

@@ -1,4 +1,4 @@
-"""A condition: where a fault acts, by the call and by the place in its output."""
+"""A condition: the calls, and the positions of an output, to which a fault applies."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from .regions import Region
 @dataclass(frozen=True, kw_only=True)
 class Condition:
     """
-    Where a fault acts.
+    The calls, and the elements of their outputs, to which a fault applies.
 
-    `when(call)` says whether it acts on a call at all; `region(y)` marks where in the output (axes N, C, then space).
+    `when(call)` returns whether the fault applies to a call; None means to every call. `region(y)` returns a boolean
+    mask of the affected elements of the output (axes N, C, then space); None means all elements.
     """
 
     sentence: str
@@ -26,32 +27,32 @@ class Condition:
     region: Region | None = None
 
     def holds(self, call: Call) -> bool:
-        """Say whether the fault acts on this call; a condition about sizes holds for no call without a meaning."""
+        """Return whether the fault applies to this call; a condition on sizes never holds for an undefined call."""
         return self.when is None or bool(self.when(call))
 
 
 def sensible(call: Call) -> bool:
-    """Say whether a call has a meaning, so that its sizes can be asked for."""
+    """Return whether a call is defined, so that its output sizes can be computed."""
     return next(objections(call), None) is None
 
 
 def axes(call: Call) -> tuple[Axis, ...]:
-    """Return the spatial axes of a call, the first stage's where it is separable."""
-    told = translate(call)[0]
+    """Return the spatial axes of a call; for a separable convolution, those of the depthwise stage."""
+    params = translate(call)[0]
     lengths = [
         w + sum(pair) for w, pair in zip(call.extents("input"), call.before or ((0, 0),) * call.rank, strict=True)
     ]
-    lengths = stuff(np.zeros((1, 1, *(max(w, 0) for w in lengths))), told).shape[2:]
-    return HONEST.measure(lengths, call.extents(told.kernel), told)
+    lengths = stuff(np.zeros((1, 1, *(max(w, 0) for w in lengths))), params).shape[2:]
+    return HONEST.measure(lengths, call.extents(params.kernel), params)
 
 
 def sized(test: Callable[[Call], bool]) -> Callable[[Call], bool]:
-    """Return a test of sizes, which no call without a meaning passes."""
+    """Return `test` extended to all calls: an undefined call does not pass."""
     return lambda call: sensible(call) and test(call)
 
 
 def some(test: Callable[[Axis], bool]) -> Callable[[Call], bool]:
-    """Return whether some spatial axis passes a test."""
+    """Return the predicate that at least one spatial axis passes `test`."""
     return sized(lambda call: any(map(test, axes(call))))
 
 
@@ -66,12 +67,12 @@ def channels(call: Call) -> int:
 
 
 def off_block(count: Callable[[Call], int], block: int) -> Callable[[Call], bool]:
-    """Return whether a count is beyond a block, and no multiple of it."""
+    """Return the predicate that a count is greater than `block` and not a multiple of it."""
     return sized(lambda call: count(call) > block and count(call) % block != 0)
 
 
 def joined(conditions: Sequence[Condition]) -> Condition:
-    """Return the condition under which all of some hold, in the part of the output that all mark."""
+    """Return the conjunction of conditions: all hold, and the region is the intersection of their regions."""
     regions = [each.region for each in conditions if each.region is not None]
     return Condition(
         sentence=" ".join(each.sentence for each in conditions),

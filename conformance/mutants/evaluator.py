@@ -1,9 +1,9 @@
 """
-A call evaluated in stages, each of which a mutant may replace.
+An evaluator of calls in stages; a mutant replaces one stage.
 
-Shares no code with the reference and none with the NumPy backend: sums are made tap by tap, in float64, complex128 or
-the integer dtype of the output, from arrays with the axes N, C, then space, and kernels O, I, then space
-(I, O, then space if transposed).
+It shares no code with the reference or the NumPy backend. It accumulates tap by tap in float64, in complex128, or in
+the integer dtype of the output. Canonical arrays have the axes N, C, then the spatial axes. Canonical kernels have
+O, I, then the spatial axes (I, O, then the spatial axes if transposed).
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ import numpy as np
 from ..core import Array, Call, Pairs, Refused, is_complex, is_integer, numpy_type
 from .objections import objections
 
-#: The arrays that may hold a kernel, in the order in which they are applied.
+#: The names of kernel arrays, in the order in which they are applied.
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
     """
-    The parameters of one grouped convolution, as the evaluator understood them.
+    The parameters of one grouped convolution, translated from a call.
 
-    Lists have one entry for each spatial axis; `padding` is a word or (low, high) pairs of the forward convolution.
+    Tuples have one entry for each spatial axis. `padding` is a name such as `same`, or one (low, high) pair for each
+    spatial axis; for a transposed convolution the pairs are those of the forward convolution, so they crop the output.
     """
 
     kernel: str
@@ -44,10 +45,10 @@ class Told:
 @dataclass(frozen=True, kw_only=True)
 class Axis:
     """
-    One spatial axis of a convolution whose padding is settled.
+    The geometry of one spatial axis, with padding resolved to numbers.
 
-    `length` is that of the input, dilated; `low` and `high` are padded, or cropped where the convolution is transposed;
-    `out` is the length of the result.
+    `length` is the length of the input after input dilation. `low` and `high` are the padding amounts; in a transposed
+    convolution they are crop amounts. `out` is the length of the output.
     """
 
     length: int
@@ -62,22 +63,22 @@ class Axis:
 @dataclass(frozen=True, kw_only=True)
 class Stages:
     """
-    The stages of an evaluation, in their order; each is a function that a mutant may wrap.
+    The stages of an evaluation, in order of execution; a mutant wraps one or more of these functions.
 
-    `object(call)`: yield the names of what makes the call senseless.
-    `read(call, name)`: the elements of an array, whatever its memory, in the call's layout.
-    `translate(call)`: the one or two grouped convolutions of the call.
-    `arrange(call, name, array, told)`: the array with canonical axes, a kernel as O, I (I, O if transposed).
-    `step(call, x)`: the padding step ahead.
-    `stuff(x, told)`: the input dilated.
-    `measure(lengths, taps, told)`: an `Axis` for each spatial axis.
-    `fill(x, axes, told)`: the input padded and cropped.
-    `contract(x, w, axes, told)`: the sums of a forward convolution.
-    `scatter(x, w, axes, told)`: the sums of a transposed one.
-    `shift(call, y, bias)`: the bias added.
-    `round(call, y)`: the result in its dtype.
-    `deliver(call, y)`: the result in the call's layout.
-    `infer(call, y)`: shape and dtype as they are stated ahead of the call.
+    `object(call)`: yields the names of the reasons why the call is undefined.
+    `read(call, name)`: the elements of an array in the call's layout, read from any memory layout.
+    `translate(call)`: the parameters of the one or two grouped convolutions of the call.
+    `arrange(call, name, array, params)`: the array with canonical axes; kernels as O, I (I, O if transposed).
+    `step(call, x)`: the input after the separate padding step that precedes the convolution.
+    `stuff(x, params)`: the input after input dilation.
+    `measure(lengths, taps, params)`: an `Axis` for each spatial axis.
+    `fill(x, axes, params)`: the input after padding and cropping.
+    `contract(x, w, axes, params)`: the output of a forward convolution, without bias.
+    `scatter(x, w, axes, params)`: the output of a transposed convolution, without bias.
+    `shift(call, y, bias)`: the output plus the bias.
+    `round(call, y)`: the output in its dtype.
+    `deliver(call, y)`: the output in the call's layout.
+    `infer(call, y)`: zeros of the shape and dtype that shape inference states before the call runs.
     """
 
     object: Callable[[Call], Iterator[str]]
@@ -96,56 +97,60 @@ class Stages:
     infer: Callable[[Call, Array], Array]
 
 
-def evaluate(call: Call, do: Stages) -> Array:
+def evaluate(call: Call, stages: Stages) -> Array:
     """
-    Return the output of a call in its own layout and dtype.
+    Return the output of a call, in the call's layout and output dtype.
 
     Raises:
-        Refused: for a call without a meaning.
+        Refused: if the call is undefined.
 
     """
     with np.errstate(all="ignore"):
-        return do.deliver(call, canonical(call, do))
+        return stages.deliver(call, canonical(call, stages))
 
 
-def canonical(call: Call, do: Stages) -> Array:
+def canonical(call: Call, stages: Stages) -> Array:
     """
-    Return the output of a call with the axes N, C, then space, in its own dtype.
+    Return the output of a call with the axes N, C, then space, in the call's output dtype.
 
     Raises:
-        Refused: for a call without a meaning.
+        Refused: if the call is undefined.
 
     """
-    for objection in do.object(call):
+    for objection in stages.object(call):
         raise Refused(objection)
-    parts = do.translate(call)
-    y = do.arrange(call, "input", wide(call, do.read(call, "input")), parts[0])
+    parts = stages.translate(call)
+    y = stages.arrange(call, "input", wide(call, stages.read(call, "input")), parts[0])
     if call.before is not None:
-        y = do.step(call, y)
-    for told in parts:
-        kernel = do.arrange(call, told.kernel, wide(call, do.read(call, told.kernel)), told)
-        y = convolve(y, kernel, told, do)
+        y = stages.step(call, y)
+    for params in parts:
+        kernel = stages.arrange(call, params.kernel, wide(call, stages.read(call, params.kernel)), params)
+        y = convolve(y, kernel, params, stages)
     if call.bias is not None:
-        y = do.shift(call, y, wide(call, do.read(call, "bias")))
-    return do.round(call, y)
+        y = stages.shift(call, y, wide(call, stages.read(call, "bias")))
+    return stages.round(call, y)
 
 
-def convolve(x: Array, kernel: Array, told: Told, do: Stages) -> Array:
-    """Return one grouped convolution of canonical arrays."""
-    x = do.stuff(x, told)
-    axes = do.measure(x.shape[2:], kernel.shape[2:], told)
-    if told.transposed:
-        return do.scatter(x, kernel, axes, told)
-    return do.contract(do.fill(x, axes, told), kernel, axes, told)
+def convolve(x: Array, kernel: Array, params: Told, stages: Stages) -> Array:
+    """Return the output of one grouped convolution, without bias; all arrays have canonical axes."""
+    x = stages.stuff(x, params)
+    axes = stages.measure(x.shape[2:], kernel.shape[2:], params)
+    if params.transposed:
+        return stages.scatter(x, kernel, axes, params)
+    return stages.contract(stages.fill(x, axes, params), kernel, axes, params)
 
 
 def output_dtype(call: Call) -> str:
-    """Return the name of the dtype of the result."""
+    """Return the name of the output dtype."""
     return call.dtype.output or call.dtype.input
 
 
 def wide(call: Call, array: Array) -> Array:
-    """Return an array in the dtype in which sums are made: integers in that of the output, where they wrap."""
+    """
+    Return an array converted to the accumulation dtype.
+
+    That is the output dtype if all dtypes are integers (sums wrap), else complex128 or float64.
+    """
     names = [name for name in vars(call.dtype).values() if name]
     if all(map(is_integer, names)):
         return array.astype(numpy_type(output_dtype(call)))
@@ -153,12 +158,12 @@ def wide(call: Call, array: Array) -> Array:
 
 
 def read(call: Call, name: str) -> Array:
-    """Return the elements of an array of the call, in the call's layout."""
+    """Return a copy of an array of the call, in the call's layout."""
     return np.array(call.array(name))
 
 
 def translate(call: Call) -> tuple[Told, ...]:
-    """Return the grouped convolutions that make up the call: two if it is separable."""
+    """Return the parameters of each grouped convolution of the call: two if it is separable, else one."""
     first = Told(
         kernel="depthwise_kernel" if call.op == "separable_conv" else "kernel",
         strides=call.strides,
@@ -183,84 +188,88 @@ def translate(call: Call) -> tuple[Told, ...]:
     return first, replace(first, kernel="pointwise_kernel", groups=1, **plain)
 
 
-def arrange(call: Call, name: str, array: Array, told: Told) -> Array:
-    """Return an array with its axes in canonical order; of a depthwise kernel filter m of channel c becomes c * M + m."""
+def arrange(call: Call, name: str, array: Array, params: Told) -> Array:
+    """
+    Return an array with its axes in canonical order.
+
+    In a depthwise kernel, filter m of channel c becomes output channel c * M + m.
+    """
     letters = call.letters(name)
-    wanted = ("NC" if name == "input" else kernel_letters(letters, told)) + call.spatial
+    wanted = ("NC" if name == "input" else kernel_letters(letters, params)) + call.spatial
     moved = np.moveaxis(array, [letters.index(letter) for letter in wanted], range(array.ndim))
     if "M" in letters:
         return moved.reshape(moved.shape[0] * moved.shape[1], 1, *moved.shape[2:])
     return moved
 
 
-def kernel_letters(letters: str, told: Told) -> str:
-    """Return the first two letters of a kernel in canonical order."""
+def kernel_letters(letters: str, params: Told) -> str:
+    """Return the two channel axes of a kernel in canonical order."""
     if "M" in letters:
         return "CM"
-    return "IO" if told.transposed else "OI"
+    return "IO" if params.transposed else "OI"
 
 
 def step(call: Call, x: Array) -> Array:
-    """Return the input after the padding step ahead of the convolution."""
+    """Return the input after the separate padding step that precedes the convolution."""
     return padded(x, call.before or (), "zeros")
 
 
-def stuff(x: Array, told: Told) -> Array:
-    """Return the input with its elements input_dilations apart, zeros between them."""
-    if set(told.input_dilations) == {1}:
+def stuff(x: Array, params: Told) -> Array:
+    """Return the input after input dilation: q - 1 zeros between neighbouring elements of an axis with dilation q."""
+    if set(params.input_dilations) == {1}:
         return x
-    for axis, q in enumerate(told.input_dilations, 2):
+    for axis, q in enumerate(params.input_dilations, 2):
         apart = np.zeros((*x.shape[:axis], x.shape[axis] * q, *x.shape[axis + 1 :]), x.dtype)
         apart[(slice(None),) * axis + (slice(None, None, q),)] = x
         x = apart[(slice(None),) * axis + (slice(max(apart.shape[axis] - q + 1, 0)),)]
     return x
 
 
-def measure(lengths: Sequence[int], taps: Sequence[int], told: Told) -> tuple[Axis, ...]:
-    """Return each spatial axis with its padding settled and its result counted."""
-    settle = _settled_transposed if told.transposed else _settled
-    return tuple(settle(length, k, told, at) for at, (length, k) in enumerate(zip(lengths, taps, strict=True)))
+def measure(lengths: Sequence[int], taps: Sequence[int], params: Told) -> tuple[Axis, ...]:
+    """Return each spatial axis with its padding resolved to numbers and its output length."""
+    settle = _settled_transposed if params.transposed else _settled
+    return tuple(settle(length, k, params, at) for at, (length, k) in enumerate(zip(lengths, taps, strict=True)))
 
 
 def span(taps: int, dilation: int) -> int:
-    """Return the extent of a dilated window, 0 without taps."""
+    """Return the extent of a dilated window, (taps - 1) * dilation + 1, or 0 without taps."""
     return taps + (taps - 1) * (dilation - 1) if taps else 0
 
 
-def _settled(length: int, taps: int, told: Told, at: int) -> Axis:
-    stride, dilation = told.strides[at], told.dilations[at]
+def _settled(length: int, taps: int, params: Told, at: int) -> Axis:
+    stride, dilation = params.strides[at], params.dilations[at]
     window = span(taps, dilation)
-    low, high = amounts(told.padding, length, window, stride, at)
+    low, high = amounts(params.padding, length, window, stride, at)
     room = max(length + low + high, 0) - window
     out = room // stride + 1 if room >= 0 else 0
     return Axis(length=length, taps=taps, stride=stride, dilation=dilation, low=low, high=high, out=out)
 
 
 def amounts(padding: str | Pairs, length: int, window: int, stride: int, at: int) -> tuple[int, int]:
-    """Return how much a forward convolution pads before and behind one axis."""
+    """Return the (low, high) padding of spatial axis `at` in a forward convolution."""
     if not isinstance(padding, str):
         return padding[at]
     if padding == "valid":
         return 0, 0
     if padding in ("causal", "full"):
         return window - 1, window - 1 if padding == "full" else 0
-    # The last of ceil(length / stride) windows ends here, if the first starts at 0.
+    # The end of the last of ceil(length / stride) windows, if the first window starts at 0.
     end = -(-length // stride) * stride - stride + window
     missing = max(end - length, 0)
     return (missing // 2, missing - missing // 2) if padding == "same" else (missing - missing // 2, missing // 2)
 
 
-def _settled_transposed(length: int, taps: int, told: Told, at: int) -> Axis:
-    stride, dilation = told.strides[at], told.dilations[at]
+def _settled_transposed(length: int, taps: int, params: Told, at: int) -> Axis:
+    stride, dilation = params.strides[at], params.dilations[at]
     window = span(taps, dilation)
-    low, high = crops(told.padding, window, stride, at)
-    high -= told.output_padding[at]
+    low, high = crops(params.padding, window, stride, at)
+    high -= params.output_padding[at]
     out = max(length * stride - stride + window - low - high, 0)
     return Axis(length=length, taps=taps, stride=stride, dilation=dilation, low=low, high=high, out=out)
 
 
 def crops(padding: str | Pairs, window: int, stride: int, at: int) -> tuple[int, int]:
-    """Return how much a transposed convolution takes off the two ends of one axis."""
+    """Return the (low, high) crop of spatial axis `at` in a transposed convolution."""
     if not isinstance(padding, str):
         return padding[at]
     if padding == "valid":
@@ -271,13 +280,13 @@ def crops(padding: str | Pairs, window: int, stride: int, at: int) -> tuple[int,
     return (half, window - stride - half) if padding == "same" else (window - stride - half, half)
 
 
-def fill(x: Array, axes: Sequence[Axis], told: Told) -> Array:
-    """Return the input padded, and cropped where the padding is negative."""
-    return padded(x, tuple((axis.low, axis.high) for axis in axes), told.mode)
+def fill(x: Array, axes: Sequence[Axis], params: Told) -> Array:
+    """Return the input after padding; negative amounts crop."""
+    return padded(x, tuple((axis.low, axis.high) for axis in axes), params.mode)
 
 
 def padded(x: Array, pairs: Pairs, mode: str) -> Array:
-    """Return `x` with (low, high) elements more in each spatial axis, fewer where negative."""
+    """Return `x` padded by (low, high) in each spatial axis; negative amounts crop."""
     for axis, (low, high) in enumerate(pairs, 2):
         length = x.shape[axis]
         places = np.arange(-low, max(length + high, -low))
@@ -289,12 +298,12 @@ def padded(x: Array, pairs: Pairs, mode: str) -> Array:
         elif length:
             x = x[_at(axis, source(places, length, mode))]
         elif len(places):
-            raise Refused(f"{mode} of nothing")
+            raise Refused(f"padding mode {mode} needs at least one element")
     return x
 
 
 def source(places: Array, length: int, mode: str) -> Array:
-    """Return the elements from which places, counted from the first element, are filled."""
+    """Return the index of the input element that each position copies; `places` count from the first element."""
     if mode == "circular":
         return places % length
     if mode == "replicate":
@@ -305,7 +314,7 @@ def source(places: Array, length: int, mode: str) -> Array:
 
 
 def inner(index: Iterable[Any]) -> tuple[Any, ...]:
-    """Return the index of spatial axes, whatever the axes before them."""
+    """Return an index tuple that indexes the trailing (spatial) axes and keeps all axes before them."""
     return (..., *index)
 
 
@@ -313,8 +322,12 @@ def _at(axis: int, index: Any) -> tuple[Any, ...]:
     return (slice(None),) * axis + (index,)
 
 
-def contract(x: Array, w: Array, axes: Sequence[Axis], told: Told) -> Array:
-    """Return the sums over taps and channels: the output element at t reads position t * stride + tap * dilation."""
+def contract(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
+    """
+    Return the output of a forward convolution of a padded input, without bias.
+
+    In one axis and group: y[n, o, t] = sum over k, i of x[n, i, t * stride + k * dilation] * w[o, i, k].
+    """
     y = np.zeros((x.shape[0], w.shape[0], *(axis.out for axis in axes)), np.result_type(x, w))
     if y.size == 0:
         return y
@@ -323,12 +336,12 @@ def contract(x: Array, w: Array, axes: Sequence[Axis], told: Told) -> Array:
             slice(k * axis.dilation, k * axis.dilation + (axis.out - 1) * axis.stride + 1, axis.stride)
             for k, axis in zip(tap, axes, strict=True)
         )
-        y += mixed(x[inner(under)], w[inner(tap)], told.groups)
+        y += mixed(x[inner(under)], w[inner(tap)], params.groups)
     return y
 
 
 def mixed(x: Array, w: Array, groups: int) -> Array:
-    """Return the channels of `x` (N, C, space) mixed by `w` (O, C / groups), group by group."""
+    """Return y (N, O, space) with y[n, o] = sum over i of w[o, i] * x[n, i], where i runs over the group of o."""
     if groups == 1:
         return np.asarray(np.einsum("oc,nc...->no...", w, x))
     if groups == x.shape[1] == w.shape[0]:
@@ -339,13 +352,14 @@ def mixed(x: Array, w: Array, groups: int) -> Array:
     return sums.reshape(x.shape[0], w.shape[0], *x.shape[2:])
 
 
-def scatter(x: Array, w: Array, axes: Sequence[Axis], told: Told) -> Array:
+def scatter(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
     """
-    Return the sums of a transposed convolution: the input element at t adds to t * stride + tap * dilation - low.
+    Return the output of a transposed convolution, without bias.
 
-    `w` has the axes I = C, O = channels of one group, then space.
+    In each axis, input element t and tap k contribute to output element t * stride + k * dilation - low.
+    `w` has the axes I = C, O = output channels of one group, then space.
     """
-    groups = told.groups
+    groups = params.groups
     full = [max(axis.length - 1, 0) * axis.stride + span(axis.taps, axis.dilation) for axis in axes]
     y = np.zeros((x.shape[0], w.shape[1] * groups, *full), np.result_type(x, w))
     if x.size:
@@ -362,30 +376,34 @@ def scatter(x: Array, w: Array, axes: Sequence[Axis], told: Told) -> Array:
 
 
 def transposed_filters(w: Array, groups: int) -> Array:
-    """Return a kernel (I = C, O = channels of one group, space) as that of `mixed`: (all outputs, C / groups, space)."""
+    """
+    Return a transposed kernel in the layout that `mixed` accepts.
+
+    From (I = C, O = output channels of one group, space) to (all output channels, C / groups, space).
+    """
     parts = w.reshape(groups, w.shape[0] // groups, *w.shape[1:])
     turned = np.moveaxis(parts, 2, 1)
     return turned.reshape(groups * w.shape[1], w.shape[0] // groups, *w.shape[2:])
 
 
 def shift(call: Call, y: Array, bias: Array) -> Array:
-    """Return the sums with the bias of each output channel added."""
+    """Return the output plus the bias of each output channel."""
     return y + bias.reshape(-1, *(1,) * (y.ndim - 2))
 
 
 def rounded(call: Call, y: Array) -> Array:
-    """Return the result rounded once to its dtype."""
+    """Return the output, rounded once to its dtype."""
     return y.astype(numpy_type(output_dtype(call)))
 
 
 def deliver(call: Call, y: Array) -> Array:
-    """Return a canonical result with its axes in the order that the call asks for."""
+    """Return the output with its axes in the order of the call's output layout."""
     have = "NC" + call.spatial
     return np.moveaxis(y, [have.index(letter) for letter in call.layout.output or call.layout.input], range(y.ndim))
 
 
 def infer(call: Call, y: Array) -> Array:
-    """Return zeros of the shape and dtype that are stated ahead of the call, for a result `y` in the call's layout."""
+    """Return zeros of the inferred shape and dtype; `y` is the output in the call's layout."""
     return np.zeros_like(y)
 
 

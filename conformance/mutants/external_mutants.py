@@ -1,9 +1,9 @@
 """
-Mutants of a stranger: a Python file whose dict `mutants` maps names to functions `(call, honest) -> output`.
+User-supplied mutants: a Python file with a dict `mutants` of names and functions `(call, honest) -> output`.
 
-`call` is a `Call` whose arrays lie in memory as its storage says; `honest(call)` returns the right output of any call,
-in its layout and dtype, or raises. An optional `reset()` is called before each mutant meets the corpus.
-All of it runs in this process, case after case in the order of the corpus.
+`call` is a `Call` whose arrays have the memory layout of its storage. `honest(call)` returns the correct output of any
+call in its layout and dtype, or raises. An optional `reset()` is called before each mutant runs.
+All mutants run in this process, on the cases in the order of the corpus.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .kills import Kills
 from .score import MutantListener
 from .target import larger
 
-#: What the stranger's module is called while it is here.
+#: The name of the imported file in `sys.modules`.
 NAME = "conv_conformance_strangers"
 
 Function: TypeAlias = Callable[[Call, Callable[[Call], Array]], Array]
@@ -38,10 +38,10 @@ Function: TypeAlias = Callable[[Call, Callable[[Call], Array]], Array]
 
 def honest(call: Call) -> Array:
     """
-    Return the right output of a call, in its own layout and dtype.
+    Return the correct output of a call, in its layout and dtype.
 
     Raises:
-        Refused: for a call without a meaning.
+        Refused: if the call is undefined.
 
     """
     return evaluate(call, HONEST)
@@ -49,27 +49,28 @@ def honest(call: Call) -> Array:
 
 def load(path: Path) -> tuple[Mapping[str, Function], Callable[[], object]]:
     """
-    Return the mutants of a file, and what is to be called before each.
+    Return the mutants of a file, and the function to call before each.
 
     Raises:
-        Invalid: if it cannot be imported, or has no such dict.
+        Invalid: if the file cannot be imported, or does not define the dict `mutants`.
 
     """
     module = _imported(path)
     mutants = getattr(module, "mutants", None)
     if not isinstance(mutants, Mapping) or not mutants or not all(map(callable, mutants.values())):
-        hint = "mutants = {'name': function(call, honest), …}"
-        raise Invalid(Problem(path=str(path), message="no dict `mutants` of functions", hint=hint))
+        message = "the file must define `mutants`, a non-empty dict of functions"
+        hint = "write mutants = {'name': function} with function(call, honest) -> output"
+        raise Invalid(Problem(path=str(path), message=message, hint=hint))
     return {str(name): function for name, function in mutants.items()}, getattr(module, "reset", lambda: None)
 
 
 def _imported(path: Path) -> ModuleType:
     if not path.is_file():
         raise Invalid(Problem(path=str(path), message="no such file"))
-    # A name of its own, so that a file called random.py takes nobody's place.
+    # A fixed module name, so that a file called random.py does not shadow a standard module.
     spec = importlib.util.spec_from_file_location(NAME, path)
     if spec is None or spec.loader is None:
-        raise Invalid(Problem(path=str(path), message="no Python file", hint="its name must end in .py"))
+        raise Invalid(Problem(path=str(path), message="not a Python file", hint="the file name must end in .py"))
     module = sys.modules[NAME] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
@@ -87,8 +88,8 @@ def measure(
     every: bool = False,
     done: MutantListener = lambda name: None,
 ) -> Kills:
-    """Return which cases notice which of a stranger's mutants; unless `every` is set, only the first that does."""
-    # Points of sweeps are planned once a mutant has come past the literal cases.
+    """Return which cases detect which user-supplied mutants; unless `every` is set, only the first case of each."""
+    # Sweep points are planned only when a mutant has run on all literal cases.
     plans = [cache(partial(_planned, corpus, is_sweep)) for is_sweep in (False, True)]
     found = {}
     for name, function in mutants.items():
@@ -110,16 +111,16 @@ def _noticed(plan: Plan, name: str, function: Function) -> Iterator[str]:
 
 
 class Stranger:
-    """A backend that makes its calls with a stranger's function."""
+    """A backend that computes calls with a user-supplied function."""
 
     framework = "stranger"
 
     def __init__(self, function: Function) -> None:
-        """Make the backend of one function."""
+        """Create the backend of one function."""
         self._function = function
 
     def prepare(self, call: Call) -> Callable[[], Outputs]:
-        """Return the closure that makes the call, under `dynamic_shape` after a larger one."""
+        """Return the closure that computes the call; with `dynamic_shape`, a larger call is computed first."""
         laid: dict[str, Any] = {name: _laid(call, name) for name in ARRAYS if getattr(call, name) is not None}
         given = replace(call, **laid)
         if call.variation.dynamic_shape:
@@ -137,7 +138,7 @@ class Stranger:
     def _warm(self, call: Call) -> None:
         try:
             self._function(call, honest)
-        except Exception:  # what a refused first size leaves behind shows in the second
+        except Exception:  # only the output of the second size is judged
             return
 
 
@@ -150,5 +151,5 @@ def _laid(call: Call, name: str) -> Array:
 def _as_array(returned: object) -> Array:
     array = np.asarray(returned)
     if array.dtype.kind in "OSUMm":
-        raise Refused(f"returned {type(returned).__name__}, which is no array of numbers")
+        raise Refused(f"the function returned {type(returned).__name__}, not an array of numbers")
     return array

@@ -1,8 +1,8 @@
 """
-Which cases kill which mutants: measured, kept beside the corpus, and read again.
+The kill matrix: which cases kill which mutants, and the file `kills.json` that stores it beside the corpus.
 
-The file is JSON: the digest of what the corpus says (`lock.meaning`), the ids of its literal cases in order, and for
-each mutant its kills as a hexadecimal number whose bit i stands for case i.
+The file has the digest of the corpus (`lock.meaning_digest`), the ids of its literal cases in order, and one
+hexadecimal number for each mutant: bit i is set if case i kills the mutant.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ FILE = "kills.json"
 @dataclass(frozen=True, kw_only=True)
 class Kills:
     """
-    The ids of the cases that notice each mutant, in the order of the corpus.
+    The ids of the cases that detect each mutant, in the order of the corpus.
 
-    `is_whole` is false where a mutant was left alone once it had been noticed.
+    `is_whole` is true if every mutant ran on every case; false if a mutant stopped once it was detected.
     """
 
     cases: Sequence[str]
@@ -32,12 +32,12 @@ class Kills:
 
     @property
     def survivors(self) -> list[str]:
-        """The mutants that no case notices."""
+        """The mutants that no case detects."""
         return [name for name, ids in self.by_mutant.items() if not ids]
 
     @property
     def by_case(self) -> dict[str, frozenset[str]]:
-        """The mutants that each case notices."""
+        """The mutants that each case detects."""
         found: dict[str, set[str]] = {case: set() for case in self.cases}
         for name, ids in self.by_mutant.items():
             for case in ids:
@@ -45,7 +45,7 @@ class Kills:
         return {case: frozenset(names) for case, names in found.items()}
 
     def alike(self) -> list[list[str]]:
-        """Return the mutants that the same cases notice, in groups of two or more; such mutants count once."""
+        """Return groups of two or more mutants that the same cases detect; a group counts as one mutant."""
         groups: dict[tuple[str, ...], list[str]] = {}
         for name, ids in self.by_mutant.items():
             groups.setdefault(ids, []).append(name)
@@ -53,7 +53,7 @@ class Kills:
 
 
 def encoded(kills: Kills) -> str:
-    """Return the text of a file of kills."""
+    """Return the content of `kills.json` for these kills."""
     bits = {case: 1 << at for at, case in enumerate(kills.cases)}
     rows = {name: format(sum(bits[case] for case in ids), "x") for name, ids in kills.by_mutant.items()}
     return json.dumps({"corpus": kills.corpus, "cases": list(kills.cases), "kills": rows}, indent=0) + "\n"
@@ -61,10 +61,10 @@ def encoded(kills: Kills) -> str:
 
 def read(path: Path) -> Kills:
     """
-    Return the kills of a file.
+    Return the kills in a file.
 
     Raises:
-        Invalid: if it is not such a file.
+        Invalid: if the file cannot be read or has another format.
 
     """
     try:
@@ -73,8 +73,9 @@ def read(path: Path) -> Kills:
         rows = {name: tuple(_decoded(row, cases)) for name, row in content["kills"].items()}
         return Kills(cases=cases, by_mutant=rows, corpus=content["corpus"], is_whole=True)
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        hint = "`conv-conformance mutants --all --write FILE` makes one"
-        raise Invalid(Problem(path=str(path), message=f"no file of kills: {error}", hint=hint)) from error
+        hint = "to make one, run `conv-conformance mutants --all --write FILE`"
+        message = f"not a file of kills: {type(error).__name__}: {error}"
+        raise Invalid(Problem(path=str(path), message=message, hint=hint)) from error
 
 
 def _decoded(row: str, cases: Sequence[str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The corpus under mutants, as a person asks for it."""
+"""The mutation test of a corpus, as the command `mutants` runs it."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from .kills import FILE, Kills, read
 from .mutant import Mutant, named
 from .result import Score
 
-#: Shows the measurement while it goes: given the number of mutants, a context that yields a function to call with each.
+#: Shows progress: returns, for the number of mutants, a context manager that yields the listener to call with each.
 Progress: TypeAlias = Callable[[int], AbstractContextManager[score.MutantListener]]
 
 
 def perform(corpus: Corpus, progress: Progress, *, strangers: Path | None, every: bool, jobs: int | None) -> Score:
     """
-    Score a corpus with its own mutants, or with those of a stranger's file.
+    Score a corpus with the built-in mutants, or with the mutants of the user's file `strangers`.
 
-    Its own meet the literal cases alone, but for those that need a sweep.
+    Built-in mutants run on literal cases only; those marked `needs: sweep` are measured separately.
     """
     if strangers is not None:
-        return _of_a_stranger(corpus, progress, strangers, every)
+        return _score_file(corpus, progress, strangers, every)
     mutants, needy = of(corpus), needing_sweeps(corpus)
     literal, earlier = replace(corpus, cases=tuple(case for case in corpus.cases if not case.sweep)), kept()
     with progress(len(mutants)) as done:
@@ -40,22 +40,22 @@ def perform(corpus: Corpus, progress: Progress, *, strangers: Path | None, every
 
 
 def of(corpus: Corpus) -> dict[str, Mutant]:
-    """Return the mutants that the glossary of faults names, but for those that need a sweep."""
+    """Return the mutants that `faults.yaml` defines, without those marked `needs: sweep`."""
     return named({name: ("", *fault.under) for name, fault in corpus.faults.items()})
 
 
 def needing_sweeps(corpus: Corpus) -> dict[str, Mutant]:
-    """Return the mutants that the glossary of faults marks with `needs: sweep`."""
+    """Return the mutants that `faults.yaml` marks with `needs: sweep`."""
     return named({name: fault.under_sweeps for name, fault in corpus.faults.items()})
 
 
 def kept() -> Kills | None:
-    """Return the kills that are kept beside the shipped corpus, if there are any."""
+    """Return the kills stored beside the shipped corpus, or None without the file."""
     path = shipped() / FILE
     return read(path) if path.exists() else None
 
 
-def _of_a_stranger(corpus: Corpus, progress: Progress, path: Path, every: bool) -> Score:
+def _score_file(corpus: Corpus, progress: Progress, path: Path, every: bool) -> Score:
     mutants, reset = external_mutants.load(path)
     with progress(len(mutants)) as done:
         kills = external_mutants.measure(corpus, mutants, reset, every=every, done=done)

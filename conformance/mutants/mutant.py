@@ -1,4 +1,4 @@
-"""A mutant: one fault in one stage of the evaluator or of its way back, everywhere or under a condition."""
+"""A mutant: one fault in the forward or the backward pass of the evaluator, everywhere or under a condition."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from . import named_conditions
 from .condition import Condition
 from .evaluator import Stages, canonical
 from .faults import BACK_EDITS, EDITS, NAMES
-from .gradient_evaluator import HONEST_BACK, THERE, Backward, gradients
+from .gradient_evaluator import FORWARD, HONEST_BACK, Backward, gradients
 
-#: What a faulty stage may stumble over; a framework would raise as well.
+#: Exceptions that a faulty stage may raise; a mutant turns them into a refusal, as a framework would raise.
 STUMBLES = (ValueError, IndexError, TypeError, OverflowError, MemoryError)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mutant:
-    """A fault of the glossary, and where it acts: everywhere, or only under a condition."""
+    """A fault of `faults.yaml`, and the name of the condition under which it applies; an empty name means always."""
 
     fault: str
     condition: str = ""
@@ -29,9 +29,9 @@ class Mutant:
         return f"{self.fault}/{self.condition}" if self.condition else self.fault
 
     def prepared(self) -> Prepared:
-        """Return an evaluator that has the fault."""
+        """Return an evaluator with the fault."""
         return Prepared(
-            faulty=EDITS[self.fault](THERE) if self.fault in EDITS else THERE,
+            faulty=EDITS[self.fault](FORWARD) if self.fault in EDITS else FORWARD,
             back=BACK_EDITS[self.fault](HONEST_BACK) if self.fault in BACK_EDITS else HONEST_BACK,
             condition=named_conditions.named(self.condition),
         )
@@ -39,7 +39,7 @@ class Mutant:
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """An evaluator with a fault, ready for one call, or for a first and a second size."""
+    """An evaluator with a fault, prepared for one call; with dynamic shapes it runs a larger call first."""
 
     faulty: Stages
     back: Backward
@@ -47,68 +47,72 @@ class Prepared:
 
     def output(self, call: Call) -> Array:
         """
-        Return the output of a call in its own layout, as the faulty evaluator gives it.
+        Return the output of the faulty evaluator in the call's layout.
 
         Raises:
-            Refused: where the evaluator refuses, or its fault stumbles.
+            Refused: if the evaluator refuses the call, or the faulty stage raises one of `STUMBLES`.
 
         """
         with np.errstate(all="ignore"):
             if not self.condition.holds(call):
-                return THERE.deliver(call, canonical(call, THERE))
+                return FORWARD.deliver(call, canonical(call, FORWARD))
             try:
                 return self.faulty.deliver(call, self._canonical(call))
             except STUMBLES as error:
                 raise Refused(f"{type(error).__name__}: {error}") from error
 
     def inferred(self, call: Call, output: Array) -> Array:
-        """Return zeros of the shape and dtype that the faulty evaluator states ahead of the call."""
-        return (self.faulty if self.condition.holds(call) else THERE).infer(call, output)
+        """Return zeros of the shape and dtype that the faulty evaluator infers before the call runs."""
+        return (self.faulty if self.condition.holds(call) else FORWARD).infer(call, output)
 
     def gradients(self, call: Call) -> dict[str, Array]:
         """
-        Return the gradients that a call asks for, as the faulty evaluator gives them, each in the layout of its array.
+        Return the requested gradients of the faulty evaluator, each in the layout of its array.
 
         Raises:
-            Refused: where the fault stumbles.
+            Refused: if the faulty stage raises one of `STUMBLES`.
 
         """
         with np.errstate(all="ignore"):
             if not self.condition.holds(call):
                 return gradients(call, HONEST_BACK)
             try:
-                found = gradients(call, self.back)
+                faulty = gradients(call, self.back)
             except STUMBLES as error:
                 raise Refused(f"{type(error).__name__}: {error}") from error
-            return found if self.condition.region is None else self._marked(call, found)
+            return faulty if self.condition.region is None else self._marked(call, faulty)
 
-    def _marked(self, call: Call, found: dict[str, Array]) -> dict[str, Array]:
-        """Return the right gradients, but where a region marks that of the input, which has the axes of an output."""
+    def _marked(self, call: Call, faulty: dict[str, Array]) -> dict[str, Array]:
+        """
+        Return the correct gradients, with the faulty gradient of the input where the region marks it.
+
+        The region is that of an array with the axes of the output; the input has the same axes.
+        """
         right = gradients(call, HONEST_BACK)
-        if "input" not in found or found["input"].shape != right["input"].shape:
-            return right | {name: each for name, each in found.items() if name == "input"}
+        if "input" not in faulty or faulty["input"].shape != right["input"].shape:
+            return right | {name: each for name, each in faulty.items() if name == "input"}
         letters = call.letters("input")
         order = [letters.index(letter) for letter in "NC" + call.spatial]
         assert self.condition.region is not None
         marked = self.condition.region(right["input"].transpose(order)).transpose(np.argsort(order))
-        return right | {"input": np.where(marked, found["input"], right["input"])}
+        return right | {"input": np.where(marked, faulty["input"], right["input"])}
 
     def _canonical(self, call: Call) -> Array:
         faulty = canonical(call, self.faulty)
         if self.condition.region is None:
             return faulty
-        right = canonical(call, THERE)
+        right = canonical(call, FORWARD)
         if right.shape != faulty.shape:
             return faulty
         return np.where(self.condition.region(right), faulty, right).astype(faulty.dtype)
 
 
 def named(under: Mapping[str, Sequence[str]]) -> dict[str, Mutant]:
-    """Return mutants by name: each fault that has an edit, under its conditions."""
-    found = [
+    """Return mutants by name: one for each fault that has an edit and each of its conditions in `under`."""
+    mutants = [
         Mutant(fault=fault, condition=condition)
         for fault, names in under.items()
         if fault in NAMES
         for condition in names
     ]
-    return {str(mutant): mutant for mutant in found}
+    return {str(mutant): mutant for mutant in mutants}

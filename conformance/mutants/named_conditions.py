@@ -1,7 +1,8 @@
 """
-Where a fault acts: conditions over a call, and regions of its output.
+The named conditions under which a fault applies: predicates of a call, and regions of its output.
 
-Real faults are seldom everywhere: they need a stride beyond the kernel, a channel count off a block, a second sample.
+Real faults rarely affect every call. They need, for example, a stride longer than the kernel, a number of channels that
+is not a multiple of a block, or a second sample.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def _kernels(call: Call) -> tuple[str, ...]:
     return ("depthwise_kernel", "pointwise_kernel") if call.op == "separable_conv" else ("kernel",)
 
 
-#: Every condition by name; the empty name is everywhere.
+#: Every condition by name; the empty name always holds.
 CONDITIONS: Mapping[str, Condition] = {
     "": Condition(sentence="Everywhere."),
     # Operation and rank
@@ -88,7 +89,8 @@ CONDITIONS: Mapping[str, Condition] = {
         sentence="A stride is longer than the window.", when=some(lambda axis: axis.stride > window(axis))
     ),
     "stride-divides-nothing": Condition(
-        sentence="A stride leaves a remainder of the input.", when=some(lambda axis: axis.length % axis.stride != 0)
+        sentence="The length of the input is not a multiple of the stride in some axis.",
+        when=some(lambda axis: axis.length % axis.stride != 0),
     ),
     "negative-number": Condition(
         sentence="A stride, a dilation or the number of groups is negative.",
@@ -96,37 +98,42 @@ CONDITIONS: Mapping[str, Condition] = {
     ),
     **{
         f"{name.replace('_', '-')}-of-another-rank": Condition(
-            sentence=f"`{name}` has not one entry for each spatial axis.", when=_of_another_rank(name)
+            sentence=f"`{name}` does not have exactly one entry for each spatial axis.", when=_of_another_rank(name)
         )
         for name in ("strides", "dilations", "padding", "output_padding")
     },
     "filters-left-over": Condition(
-        sentence="The groups divide the channels and not the filters.", when=_leaves_filters_over
+        sentence="`groups` divides the number of input channels, but not the number of filters.",
+        when=_leaves_filters_over,
     ),
     "no-groups": Condition(sentence="The number of groups is 0.", when=lambda call: call.groups == 0),
     "kernel-with-more-channels": Condition(
-        sentence="The kernel takes more channels than the input has.", when=_takes_more_channels
+        sentence="The kernel has more input channels than the input.", when=_takes_more_channels
     ),
     "input-dilated": Condition(
         sentence="An input dilation is not 1.", when=lambda call: max(call.input_dilations, default=1) > 1
     ),
     # Window and lengths
     "even-kernel": Condition(
-        sentence="A kernel has an even number of taps.", when=some(lambda axis: axis.taps % 2 == 0 and axis.taps > 0)
+        sentence="The kernel has an even number of taps in some axis.",
+        when=some(lambda axis: axis.taps % 2 == 0 and axis.taps > 0),
     ),
     "odd-kernel": Condition(
-        sentence="Every axis of the kernel has an odd number of taps.",
+        sentence="The kernel has an odd number of taps in every axis.",
         when=sized(lambda call: all(axis.taps % 2 for axis in axes(call))),
     ),
     "one-tap": Condition(
         sentence="The kernel has one tap.", when=sized(lambda call: all(axis.taps == 1 for axis in axes(call)))
     ),
-    "many-taps": Condition(sentence="A kernel has five taps or more.", when=some(lambda axis: axis.taps > 4)),
+    "many-taps": Condition(
+        sentence="The kernel has five taps or more in some axis.", when=some(lambda axis: axis.taps > 4)
+    ),
     "window-past-the-input": Condition(
-        sentence="The window is longer than the input.", when=some(lambda axis: window(axis) > axis.length > 0)
+        sentence="The window is longer than the input in some axis, and the input is not empty.",
+        when=some(lambda axis: window(axis) > axis.length > 0),
     ),
     "window-is-the-input": Condition(
-        sentence="The window is as long as the input.", when=some(lambda axis: window(axis) == axis.length)
+        sentence="The window is as long as the input in some axis.", when=some(lambda axis: window(axis) == axis.length)
     ),
     "one-output": Condition(
         sentence="The output has one position.", when=sized(lambda call: all(axis.out == 1 for axis in axes(call)))
@@ -135,41 +142,52 @@ CONDITIONS: Mapping[str, Condition] = {
         sentence="The output has length 1 in an axis.", when=some(lambda axis: axis.out == 1)
     ),
     "one-element": Condition(sentence="The input has length 1 in an axis.", when=some(lambda axis: axis.length == 1)),
-    "odd-length": Condition(sentence="The input has an odd length.", when=some(lambda axis: axis.length % 2 == 1)),
+    "odd-length": Condition(
+        sentence="The input has an odd length in some axis.", when=some(lambda axis: axis.length % 2 == 1)
+    ),
     "even-length": Condition(
         sentence="The input has an even length in every axis.",
         when=sized(lambda call: all(axis.length % 2 == 0 for axis in axes(call))),
     ),
-    "long-input": Condition(sentence="The input is longer than 8.", when=some(lambda axis: axis.length > 8)),
-    "longer-than-16": Condition(sentence="The input is longer than 16.", when=some(lambda axis: axis.length > 16)),
+    "long-input": Condition(
+        sentence="The input is longer than 8 in some axis.", when=some(lambda axis: axis.length > 8)
+    ),
+    "longer-than-16": Condition(
+        sentence="The input is longer than 16 in some axis.", when=some(lambda axis: axis.length > 16)
+    ),
     "empty-output": Condition(sentence="The output has length 0 in an axis.", when=some(lambda axis: axis.out == 0)),
     # Padding
     "padded": Condition(
-        sentence="Something is padded or cropped.", when=some(lambda axis: (axis.low, axis.high) != (0, 0))
+        sentence="Some axis is padded or cropped.", when=some(lambda axis: (axis.low, axis.high) != (0, 0))
     ),
-    "unpadded": Condition(sentence="Nothing is padded.", when=sized(lambda call: not any(map(any, _pairs(call))))),
+    "unpadded": Condition(
+        sentence="No axis is padded or cropped.", when=sized(lambda call: not any(map(any, _pairs(call))))
+    ),
     "padded-by-numbers": Condition(
-        sentence="The padding is given in numbers.", when=lambda call: not isinstance(call.padding, str)
+        sentence="The padding is given as numbers, not by name.", when=lambda call: not isinstance(call.padding, str)
     ),
-    "unequal-ends": Condition(sentence="Low and high padding differ.", when=some(lambda axis: axis.low != axis.high)),
+    "unequal-ends": Condition(
+        sentence="Low and high padding differ in some axis.", when=some(lambda axis: axis.low != axis.high)
+    ),
     "unequal-axes": Condition(
         sentence="Axes are padded differently.", when=sized(lambda call: len(set(_pairs(call))) > 1)
     ),
     "padding-past-the-window": Condition(
-        sentence="A padding is at least as long as the window.",
+        sentence="A padding amount is at least as long as the window.",
         when=some(lambda axis: max(axis.low, axis.high) >= window(axis)),
     ),
     "low-padding-alone": Condition(
-        sentence="Only the low end of an axis is padded.", when=some(lambda axis: axis.low > 0 == axis.high)
+        sentence="Some axis is padded at the low end alone.", when=some(lambda axis: axis.low > 0 == axis.high)
     ),
     "high-padding-alone": Condition(
-        sentence="Only the high end of an axis is padded.", when=some(lambda axis: axis.high > 0 == axis.low)
+        sentence="Some axis is padded at the high end alone.", when=some(lambda axis: axis.high > 0 == axis.low)
     ),
     "negative-padding": Condition(
-        sentence="A padding is negative.", when=some(lambda axis: min(axis.low, axis.high) < 0)
+        sentence="A padding amount is negative.", when=some(lambda axis: min(axis.low, axis.high) < 0)
     ),
     "mixed-signs": Condition(
-        sentence="One end is cropped, the other padded.", when=some(lambda axis: axis.low * axis.high < 0)
+        sentence="One end of an axis is cropped and the other end padded.",
+        when=some(lambda axis: axis.low * axis.high < 0),
     ),
     **{
         f"padding-{word.replace('_', '-')}": Condition(sentence=f"The padding is `{word}`.", when=_is("padding", word))
@@ -182,7 +200,9 @@ CONDITIONS: Mapping[str, Condition] = {
     "output-padded": Condition(
         sentence="An output padding is not 0.", when=lambda call: max(call.output_padding, default=0) > 0
     ),
-    "padded-step": Condition(sentence="A padding step stands ahead.", when=lambda call: call.before is not None),
+    "padded-step": Condition(
+        sentence="A separate padding step precedes the convolution.", when=lambda call: call.before is not None
+    ),
     # Batch and channels
     "one-sample": Condition(
         sentence="The batch has one sample.", when=sized(lambda call: call.extent("input", "N") == 1)
@@ -193,12 +213,12 @@ CONDITIONS: Mapping[str, Condition] = {
     "no-samples": Condition(sentence="The batch is empty.", when=sized(lambda call: call.extent("input", "N") == 0)),
     "one-channel": Condition(sentence="The input has one channel.", when=sized(lambda call: channels(call) == 1)),
     "odd-channels": Condition(
-        sentence="The number of channels is odd, and not 1.",
+        sentence="The number of channels is odd and greater than 1.",
         when=sized(lambda call: channels(call) % 2 == 1 and channels(call) > 1),
     ),
     **{
         f"channels-off-{block}": Condition(
-            sentence=f"There are more than {block} channels, and no multiple of {block}.",
+            sentence=f"The number of channels is greater than {block} and not a multiple of {block}.",
             when=off_block(channels, block),
         )
         for block in (4, 8, 16)
@@ -213,7 +233,7 @@ CONDITIONS: Mapping[str, Condition] = {
     "one-filter": Condition(sentence="There is one output channel.", when=sized(lambda call: produced(call) == 1)),
     **{
         f"filters-off-{block}": Condition(
-            sentence=f"There are more than {block} output channels, and no multiple of {block}.",
+            sentence=f"The number of output channels is greater than {block} and not a multiple of {block}.",
             when=off_block(produced, block),
         )
         for block in (4, 8, 16)
@@ -226,18 +246,18 @@ CONDITIONS: Mapping[str, Condition] = {
         sentence="There are 16 output channels or more.", when=sized(lambda call: produced(call) > 15)
     ),
     "as-many-filters": Condition(
-        sentence="There are as many output as input channels.",
+        sentence="There are as many output channels as input channels, and more than one.",
         when=sized(lambda call: produced(call) == channels(call) > 1),
     ),
     "fewer-filters": Condition(
-        sentence="There are fewer output than input channels.",
+        sentence="There are fewer output channels than input channels.",
         when=sized(lambda call: produced(call) < channels(call)),
     ),
     "grouped": Condition(sentence="There is more than one group.", when=lambda call: call.groups > 1),
     "three-groups": Condition(sentence="There are three groups or more.", when=lambda call: call.groups > 2),
     "ungrouped": Condition(sentence="There is one group.", when=lambda call: call.groups == 1),
     "one-channel-a-group": Condition(
-        sentence="There are as many groups as channels.",
+        sentence="There are as many groups as input channels, and more than one.",
         when=sized(lambda call: call.groups == channels(call) > 1),
     ),
     "multiplied": Condition(
@@ -248,54 +268,60 @@ CONDITIONS: Mapping[str, Condition] = {
     ),
     "biased": Condition(sentence="There is a bias.", when=lambda call: call.bias is not None),
     "unbiased": Condition(sentence="There is no bias.", when=lambda call: call.bias is None),
-    # Layout, memory, way of calling
+    # Layout, memory, compilation
     "channels-first": Condition(
-        sentence="The channels of the input stand before space.",
+        sentence="The channel axis of the input precedes its last spatial axis.",
         when=lambda call: call.layout.input.index("C") < call.layout.input.index("W"),
     ),
     "channels-last": Condition(
-        sentence="The channels of the input stand behind space.",
+        sentence="The channel axis of the input follows its last spatial axis.",
         when=lambda call: call.layout.input.index("C") > call.layout.input.index("W"),
     ),
     "kernel-channels-first": Condition(
-        sentence="The channels of a kernel stand before space.",
+        sentence="A kernel begins with a channel axis, not with a spatial axis.",
         when=lambda call: any(not call.letters(name).startswith(tuple("DHW")) for name in _kernels(call)),
     ),
     "another-output-layout": Condition(
-        sentence="The output has another layout than the input.",
+        sentence="The output layout differs from the input layout.",
         when=lambda call: call.layout.output not in (None, call.layout.input),
     ),
-    "equal-extents": Condition(sentence="Two axes of the input are equally long.", when=_has_equal),
+    "equal-extents": Condition(sentence="Two axes of the input have the same length.", when=_has_equal),
     **{
         f"{array}-{name.replace('_', '-')}": Condition(
-            sentence=f"The {array} is stored `{name}`.", when=_stored(array, name)
+            sentence=f"The storage of the {array} is `{name}`.", when=_stored(array, name)
         )
         for array in ("input", "kernel", "bias")
         for name in ("channels_last", "transposed", "offset", "strided", "broadcast", "reversed", "readonly")
         if (array, name) not in {("bias", "channels_last"), ("bias", "transposed")}
     },
     "compiled": Condition(
-        sentence="The call is varied as only a compiled one can be.", when=lambda call: call.variation.is_compiled
+        sentence="The call has a variation that needs compilation.", when=lambda call: call.variation.is_compiled
     ),
     # Dtypes
     **{
-        f"dtype-{name.replace('_', '-')}": Condition(sentence=f"The input is `{name}`.", when=_of_dtype(name))
+        f"dtype-{name.replace('_', '-')}": Condition(
+            sentence=f"The dtype of the input is `{name}`.", when=_of_dtype(name)
+        )
         for name in DTYPES
         if name != "float32"
     },
-    "integers": Condition(sentence="The input is of integers.", when=lambda call: is_integer(call.dtype.input)),
-    "unsigned": Condition(sentence="The input is of unsigned integers.", when=lambda call: call.dtype.input[0] == "u"),
+    "integers": Condition(sentence="The input has an integer dtype.", when=lambda call: is_integer(call.dtype.input)),
+    "unsigned": Condition(
+        sentence="The input has an unsigned integer dtype.", when=lambda call: call.dtype.input[0] == "u"
+    ),
     "narrow-floats": Condition(
-        sentence="The input is of floats of 16 bits or fewer.",
+        sentence="The input has a floating-point dtype of 16 bits or fewer.",
         when=lambda call: call.dtype.input in ("float16", "bfloat16", "float8_e4m3fn", "float8_e5m2"),
     ),
-    "complex-numbers": Condition(sentence="The input is complex.", when=lambda call: is_complex(call.dtype.input)),
+    "complex-numbers": Condition(
+        sentence="The input has a complex dtype.", when=lambda call: is_complex(call.dtype.input)
+    ),
     "wider-output": Condition(
-        sentence="The output has another dtype than the input.",
+        sentence="The output dtype differs from the input dtype.",
         when=lambda call: output_dtype(call) != call.dtype.input,
     ),
     "mixed-dtypes": Condition(
-        sentence="A kernel has another dtype than the input.",
+        sentence="The dtype of a kernel differs from that of the input.",
         when=lambda call: any(getattr(call.dtype, name) not in (None, call.dtype.input) for name in _kernels(call)),
     ),
     **PRODUCTION,
@@ -306,15 +332,15 @@ CONDITIONS: Mapping[str, Condition] = {
 
 def named(name: str) -> Condition:
     """
-    Return a condition by its name; `a+b` is where both `a` and `b` hold.
+    Return a condition by name; `a+b` is the conjunction of `a` and `b`.
 
     Raises:
-        KeyError: if there is none.
+        KeyError: if no condition has the name.
 
     """
     return CONDITIONS[name] if name in CONDITIONS else joined([CONDITIONS[each] for each in parts(name)])
 
 
 def parts(name: str) -> list[str]:
-    """Return the conditions that a condition `a+b` joins."""
+    """Return the names that a name `a+b` joins."""
     return name.split("+")

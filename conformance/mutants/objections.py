@@ -1,4 +1,4 @@
-"""Why a call has no meaning, by name, so that a mutant can be deaf to one reason."""
+"""The reasons why a call is undefined, by name, so that a mutant can ignore one of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..core import Call, is_complex, is_integer
 
-WORDS = {
+PADDING_NAMES = {
     "conv": ("valid", "same", "same_lower", "causal", "full"),
     "conv_transpose": ("valid", "same", "same_lower"),
 }
@@ -14,8 +14,8 @@ MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 def objections(call: Call) -> Iterator[str]:
-    """Yield the names of the reasons; each check may presume that those before it found nothing."""
-    for check in (_axes, _entries, _steps, _words, _modes, _groups, _channels, _bias, _kinds):
+    """Yield the names of the reasons; each check may assume that the checks before it found nothing."""
+    for check in (_axes, _entries, _steps, _padding_name, _modes, _groups, _channels, _bias, _kinds):
         yield from check(call)
 
 
@@ -49,10 +49,10 @@ def _steps(call: Call) -> Iterator[str]:
         yield "output-padding"
 
 
-def _words(call: Call) -> Iterator[str]:
+def _padding_name(call: Call) -> Iterator[str]:
     if not isinstance(call.padding, str):
         return
-    known = WORDS["conv_transpose" if call.op == "conv_transpose" else "conv"]
+    known = PADDING_NAMES["conv_transpose" if call.op == "conv_transpose" else "conv"]
     if call.padding not in known:
         yield "word"
     if call.padding == "causal" and call.rank != 1:

@@ -1,4 +1,4 @@
-"""Conditions that small calls do not meet: sizes at which frameworks choose the kernels that they are fast with."""
+"""Conditions that hold only for large calls: sizes at which frameworks select optimised kernels."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .regions import Region, beyond_blocks, starting_at
 
 
 def _terms(call: Call) -> int:
-    """Return how many products an element of the last sum has."""
-    told = translate(call)[-1]
+    """Return the number of products summed in one output element of the last grouped convolution."""
+    params = translate(call)[-1]
     summed = channels(call) * (_multiplier(call) if call.op == "separable_conv" else 1)
-    return summed // max(told.groups, 1) * prod(call.extents(told.kernel))
+    return summed // max(params.groups, 1) * prod(call.extents(params.kernel))
 
 
 def _taps(call: Call) -> int:
@@ -51,7 +51,7 @@ def _length(call: Call) -> int:
 
 
 def _row(call: Call) -> int:
-    """Return the length of the output in its last axis."""
+    """Return the length of the last axis of the output."""
     return axes(call)[-1].out
 
 
@@ -60,7 +60,7 @@ def _groups(call: Call) -> int:
 
 
 def _from(count: Callable[[Call], int], least: int, sentence: str, region: Region | None = None) -> Condition:
-    """Return the condition that there are `least` or more of something."""
+    """Return the condition count(call) >= least."""
     return Condition(sentence=sentence, when=sized(lambda call: count(call) >= least), region=region)
 
 
@@ -76,7 +76,7 @@ def _fourth(y: Array) -> Array:
     return np.broadcast_to((np.arange(y.shape[0]) == 3).reshape(-1, *(1,) * (y.ndim - 1)), y.shape)
 
 
-#: Every such condition by name.
+#: Every condition of this module by name.
 PRODUCTION: Mapping[str, Condition] = {
     # Channels and filters
     "thirty-two-channels": _from(channels, 32, "There are 32 channels or more."),
@@ -87,10 +87,10 @@ PRODUCTION: Mapping[str, Condition] = {
     "forty-eight-filters": _from(produced, 48, "There are 48 output channels or more."),
     "filters-of-16": _multiple(produced, 16, "The number of output channels is a multiple of 16."),
     "three-a-channel": _from(_multiplier, 3, "The channel multiplier is 3 or more."),
-    "sixteen-groups": _from(_groups, 16, "There are 16 groups or more, each channel being one in a depthwise call."),
+    "sixteen-groups": _from(_groups, 16, "There are 16 groups or more; in a depthwise call each channel is a group."),
     # Kernels and sums
     **{
-        f"sums-of-{count}": _from(_terms, count, f"An element is a sum of {count} products or more.")
+        f"sums-of-{count}": _from(_terms, count, f"An output element is a sum of {count} products or more.")
         for count in (100, 300, 500, 1000)
     },
     **{
@@ -98,7 +98,7 @@ PRODUCTION: Mapping[str, Condition] = {
         for count in (1000, 5000)
     },
     "twenty-taps": _from(_taps, 20, "The kernel has 20 taps or more."),
-    "five-by-five": _from(_five_taps, 2, "The kernel has five taps or more in two axes."),
+    "five-by-five": _from(_five_taps, 2, "The kernel has five taps or more in at least two axes."),
     "kernel-of-three": Condition(
         sentence="The kernel has three taps in every axis.",
         when=sized(lambda call: all(axis.taps == 3 for axis in axes(call))),
@@ -108,13 +108,14 @@ PRODUCTION: Mapping[str, Condition] = {
     "longer-than-32": _from(_length, 33, "The input is longer than 32."),
     "rows-of-33": _from(_row, 33, "The output is longer than 32 in its last axis."),
     "equal-lengths": Condition(
-        sentence="Several spatial axes of the input are all equally long.", when=sized(_has_equal_lengths)
+        sentence="All spatial axes of the input have the same length, and there are two or more.",
+        when=sized(_has_equal_lengths),
     ),
     # Regions that only large outputs have
     "fourth-sample": _from(_samples, 4, "In the fourth sample.", _fourth),
     **{
         f"places-from-{place}": _from(
-            _row, place + 1, f"From place {place} of the last axis on, counted from 0.", starting_at(-1, place)
+            _row, place + 1, f"At indices {place} and above of the last axis.", starting_at(-1, place)
         )
         for place in (16, 32)
     },
@@ -122,7 +123,7 @@ PRODUCTION: Mapping[str, Condition] = {
         f"places-beyond-blocks-of-{block}": _from(
             _row,
             block + 1,
-            f"In places of the last axis beyond its full blocks of {block}, of which there is one at least.",
+            f"In the last axis, after the last full block of {block}; the axis is longer than {block}.",
             beyond_blocks(-1, block),
         )
         for block in (16, 32)

@@ -1,4 +1,4 @@
-"""Where in an output a fault acts: regions of an array with the axes N, C, then space."""
+"""Regions of an output to which a fault applies; outputs have the axes N, C, then space."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core import Array
 
-#: Marks the elements of an output, as booleans of its shape.
+#: A function that returns a boolean mask of the shape of an output.
 Region: TypeAlias = Callable[[Array], Array]
 
 
@@ -27,12 +27,12 @@ def _later(y: Array) -> Array:
 
 
 def starting_at(axis: int, place: int) -> Region:
-    """Return the region from one place of an axis on."""
+    """Return the region of indices >= `place` along an axis."""
     return lambda y: _from(y, axis % y.ndim, place)
 
 
 def beyond_blocks(axis: int, block: int) -> Region:
-    """Return the region behind the last full block of an axis, all of it where there is no full block."""
+    """Return the region after the last full block of an axis; if there is no full block, the whole axis."""
     return lambda y: _from(y, axis % y.ndim, y.shape[axis] // block * block)
 
 
@@ -50,11 +50,11 @@ def _inner(y: Array) -> Array:
     return marked
 
 
-#: Every region by name, with a sentence.
+#: Every region by name, with its description.
 REGIONS: Mapping[str, tuple[str, Region]] = {
     "later-samples": ("In every sample but the first.", _later),
     "last-sample": ("In the last of several samples.", lambda y: _last(y, 0) & _later(y)),
-    "middle-samples": ("In samples neither first nor last.", lambda y: _later(y) & ~_last(y, 0)),
+    "middle-samples": ("In every sample but the first and the last.", lambda y: _later(y) & ~_last(y, 0)),
     "later-filters": ("In every output channel but the first.", starting_at(1, 1)),
     "last-filter": ("In the last output channel.", lambda y: _last(y, 1)),
     "filters-from-16": ("In output channels from the seventeenth on.", starting_at(1, 16)),
@@ -65,10 +65,10 @@ REGIONS: Mapping[str, tuple[str, Region]] = {
         )
         for block in (4, 8)
     },
-    "first-place": ("In the first place of the last axis.", lambda y: ~_from(y, y.ndim - 1, 1)),
-    "last-place": ("In the last place of the last axis.", lambda y: _last(y, y.ndim - 1)),
-    "last-row": ("In the last place of the first spatial axis.", lambda y: _last(y, 2)),
-    "places-from-8": ("From the ninth place of the last axis on.", starting_at(-1, 8)),
-    "corners": ("In the corners of the output.", _corner),
+    "first-place": ("At the first position of the last axis.", lambda y: ~_from(y, y.ndim - 1, 1)),
+    "last-place": ("At the last position of the last axis.", lambda y: _last(y, y.ndim - 1)),
+    "last-row": ("At the last position of the first spatial axis.", lambda y: _last(y, 2)),
+    "places-from-8": ("From the ninth position of the last axis on.", starting_at(-1, 8)),
+    "corners": ("At the corners of the output.", _corner),
     "inside": ("Away from every border of the output.", _inner),
 }

@@ -1,4 +1,4 @@
-"""What came of the corpus under mutants."""
+"""The result of a mutation test of the corpus."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import TypeAlias
 from .kills import Kills
 from .sweep_only import MarkedMutants
 
-#: By clause: the mutants that break it and that no case which cites it notices.
+#: For each unpinned clause, the mutants that break it and that no case citing it detects.
 UnpinnedClauses: TypeAlias = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
     """
-    Which cases notice which mutants, by clause, and the clauses that are not pinned.
+    The kills of each mutant, the mutants of each clause, and the unpinned clauses.
 
-    `marked` has those mutants apart that need a sweep; of a stranger's, `swept` were noticed by points of sweeps alone.
+    `marked` is the separate result of the mutants marked `needs: sweep`. `swept` lists the mutants of a user's file
+    that only sweep points detected.
     """
 
     kills: Kills
@@ -29,5 +30,5 @@ class Score:
 
     @property
     def exit_code(self) -> int:
-        """1 if a mutant survives or is wrongly marked, or a clause is not pinned, else 0."""
+        """1 if a mutant survives or is wrongly marked, or if a clause is unpinned; else 0."""
         return 0 if self.marked.is_well and not self.kills.survivors and not self.unpinned else 1

@@ -1,4 +1,4 @@
-"""Run mutants as targets, through the same engine and judge as a framework, and see which cases notice them."""
+"""Run mutants as targets, with the same engine and judge as a framework, and record which cases detect them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .mutant import Mutant
 from .sweep_only import is_answered, noticing
 
 LOCATOR = "conv_conformance.mutants.target:MutantTarget"
-#: How many mutants run on one plan before their verdicts are let go.
+#: The number of mutants in one run; their verdicts are kept in memory until the run ends.
 BATCH = 16
-#: How many cases a mutant is first tried on.
+#: The number of earlier kills that a mutant is first run on.
 FIRST = 3
 
-#: What is called with the name of each mutant when it is done.
+#: Called with the name of each mutant when the first case has detected it.
 MutantListener = Callable[[str], None]
 
 
@@ -35,23 +35,27 @@ def measure(
     done: MutantListener = lambda name: None,
 ) -> Kills:
     """
-    Return which cases of a corpus notice which mutants.
+    Return which cases of a corpus detect which mutants.
 
-    Unless `every` is set, each mutant meets a few cases that noticed it `earlier`, then those that cite the clause
-    which it breaks, then all others, and is left alone as soon as a case that cites its clause has noticed it, or all
-    of these have not and another one has. What was noticed earlier decides nothing but that order.
+    With `every`, each mutant runs on all cases. Otherwise it runs on cases in this order:
+
+    1. up to `FIRST` cases that detected it in `earlier`,
+    2. all cases that cite the clause that it breaks, unless one of the first cases cites it and detected the mutant,
+    3. all cases, unless a case of the first two steps detected it.
+
+    `earlier` affects only this order; a kill counts only if it is observed again.
 
     Raises:
-        RuntimeError: if a mutant cannot be run or judged, which is a fault of the suite.
+        RuntimeError: if a mutant cannot be run or judged; that is a bug in the suite.
 
     """
     search = Search(corpus, mutants, jobs, done)
     if every:
-        search.meet(list(mutants), corpus.cases)
+        search.run(list(mutants), corpus.cases)
     else:
         search.try_first(earlier or Kills(cases=(), by_mutant={}))
-        search.meet_citing()
-        search.meet([name for name in mutants if not search.found.get(name)], corpus.cases)
+        search.run_citing()
+        search.run([name for name in mutants if not search.found.get(name)], corpus.cases)
     return Kills(
         cases=[case.id for case in corpus.cases],
         by_mutant={name: search.found.get(name, ()) for name in mutants},
@@ -61,7 +65,7 @@ def measure(
 
 
 class Search:
-    """Mutants meeting cases; `found` has the kills of each so far."""
+    """A search for cases that detect mutants; `found` has the kills of each mutant so far."""
 
     def __init__(self, corpus: Corpus, mutants: Mapping[str, Mutant], jobs: int, done: MutantListener) -> None:
         self._mutants = mutants
@@ -70,40 +74,40 @@ class Search:
         self._citing = _citing(corpus)
         self._jobs = jobs
         self._done = done
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self.found: dict[str, tuple[str, ...]] = {}
 
     def try_first(self, earlier: Kills) -> None:
-        """Let each mutant meet a few cases that noticed it before, those first that cite its clause, in this very process."""
+        """Run each mutant, in this process, on a few earlier kills; cases that cite its clause come first."""
         for name, mutant in self._mutants.items():
             known = [case for case in earlier.by_mutant.get(name, ()) if case in self._cases]
             chosen = sorted(known, key=lambda case: case not in self._cited(name))[:FIRST]
             self._take(name, tuple(noticing(mutant, [self._cases[case] for case in chosen])))
 
-    def meet_citing(self) -> None:
-        """Let each mutant that no citing case has noticed yet meet all that cite its clause."""
+    def run_citing(self) -> None:
+        """Run each mutant that no citing case has detected yet on all cases that cite its clause."""
         open_: dict[str, list[str]] = {}
         for name, clause in self._clause.items():
             if not self._is_pinned(name) and self._cited(name):
                 open_.setdefault(clause, []).append(name)
         for clause, names in open_.items():
-            self.meet(names, [self._cases[case] for case in self._citing[clause]])
+            self.run(names, [self._cases[case] for case in self._citing[clause]])
 
-    def meet(self, names: Sequence[str], cases: Sequence[Case]) -> None:
-        """Let mutants meet cases."""
+    def run(self, names: Sequence[str], cases: Sequence[Case]) -> None:
+        """Run mutants on cases, in worker processes."""
         left = iter(names)
         while batch := list(islice(left, BATCH)):
-            made = Runner(terms=Terms(diagnose=False), jobs=self._jobs).run(
+            result = Runner(terms=Terms(diagnose=False), jobs=self._jobs).run(
                 cases, [_adapter(self._mutants[name]) for name in batch]
             )
-            for name, target in zip(batch, made.targets, strict=True):
+            for name, target in zip(batch, result.targets, strict=True):
                 self._take(name, _kills(target))
 
     def _take(self, name: str, kills: tuple[str, ...]) -> None:
         known = {*self.found.get(name, ()), *kills}
         self.found[name] = tuple(case for case in self._cases if case in known)
-        if known and name not in self._told:
-            self._told.add(name)
+        if known and name not in self._reported:
+            self._reported.add(name)
             self._done(name)
 
     def _is_pinned(self, name: str) -> bool:
@@ -141,9 +145,10 @@ def _kills(target: TargetRun) -> tuple[str, ...]:
 
 def unpinned(corpus: Corpus, mutants: Mapping[str, Mutant], kills: Kills) -> dict[str, list[str]]:
     """
-    Return, by clause, the mutants that break it and that no case which cites it notices.
+    Return, for each unpinned clause, the mutants that break it and that no case citing it detects.
 
-    A required clause that no mutant breaks is unpinned as well, with an empty list, unless none answers its cases.
+    A clause is pinned if every mutant that breaks it is detected by a case that cites it. A required clause that no
+    mutant breaks is unpinned too, with an empty list, unless mutants cannot answer any of its cases.
     """
     broken = by_clause(corpus, mutants)
     citing = _citing(corpus)
@@ -164,7 +169,7 @@ def by_clause(corpus: Corpus, mutants: Mapping[str, Mutant]) -> dict[str, list[s
 
 
 def pinnable(corpus: Corpus) -> list[str]:
-    """Return the required clauses that can be held against a mutant: not those none of whose cases a mutant answers."""
+    """Return the required clauses, without those that have cases but none that a mutant can answer."""
     cited = {clause for case in corpus.cases for clause in case.clauses}
     answered = {clause for case in corpus.cases if is_answered(case) for clause in case.clauses}
     return [

@@ -1,8 +1,8 @@
 """
-Mutants that only sweeps can kill, marked `needs: sweep`: no literal case notices them, and some point of a sweep does.
+Mutants that only sweeps can kill, marked `needs: sweep`: a sweep point detects them, and no literal case does.
 
-Elsewhere than where its condition holds a mutant is the evaluator without a fault. So it meets only the cases on which
-it acts, in this very process.
+Where its condition does not hold, a mutant computes the correct result. So it runs only on cases where the condition
+holds, in this process.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from .target import MutantTarget
 @dataclass(frozen=True, kw_only=True)
 class MarkedMutants:
     """
-    What became of the marked mutants.
+    The result of the marked mutants.
 
-    `kills` are those by points of sweeps; `wrongly` has, by mutant, a literal case that notices it, so that its mark is
-    wrong; `left_out` are so many where no sweep was taken.
+    `kills` are the kills by sweep points. `wrongly` maps each wrongly marked mutant to a literal case that detects it.
+    `left_out` is the number of mutants that were not run because the corpus has no sweep points.
     """
 
     kills: Kills = field(default_factory=lambda: Kills(cases=(), by_mutant={}))
@@ -43,10 +43,12 @@ class MarkedMutants:
 
 def measure(corpus: Corpus, mutants: Mapping[str, Mutant], *, every: bool = False) -> MarkedMutants:
     """
-    Return which points notice which mutants, small calls first; unless `every` is set, only the first that does.
+    Return which sweep points detect which mutants; small calls run first.
+
+    Unless `every` is set, a mutant stops at the first sweep point that detects it.
 
     Raises:
-        RuntimeError: if a mutant cannot be run or judged, which is a fault of the suite.
+        RuntimeError: if a mutant cannot be run or judged; that is a bug in the suite.
 
     """
     points = [case for case in corpus.cases if case.sweep]
@@ -70,9 +72,9 @@ def _size(case: Case) -> int:
 
 class Reach:
     """
-    Cases, and on which of them a mutant acts.
+    A list of cases that finds those to which the condition of a mutant applies.
 
-    It acts on the twin of a refusal as well, which is asked only of a few cases.
+    With `with_twins`, a condition also applies to a case if it holds for the twin of one of its refusals.
     """
 
     def __init__(self, cases: Sequence[Case], *, with_twins: bool) -> None:
@@ -81,7 +83,7 @@ class Reach:
         self._known: dict[str, frozenset[int]] = {}
 
     def of(self, mutant: Mutant) -> list[Case]:
-        """Return the cases with a call for which the condition of a mutant holds."""
+        """Return the cases that have, for each part of the mutant's condition, a call for which the part holds."""
         where = frozenset.intersection(*(self._where(name) for name in parts(mutant.condition)))
         return [self._cases[at] for at in sorted(where)]
 
@@ -99,16 +101,16 @@ def _calls(case: Case, *, with_twins: bool) -> Iterator[Call]:
 
 
 def is_answered(case: Case) -> bool:
-    """Say whether a mutant answers a case: not where gradients of gradients are asked for, or a training."""
+    """Return whether a mutant can answer a case: it computes no second-order gradients and no training runs."""
     call = case.call
     return not call.second_order and call.training is None
 
 
 def noticing(mutant: Mutant, cases: Sequence[Case]) -> Iterator[str]:
-    """Yield the cases that notice a mutant, each as soon as it has."""
+    """Yield the ids of the cases that detect a mutant; each case runs in this process."""
     for case in cases:
         target = MutantTarget(Target(name="mutant", mode=str(mutant)))
-        with catch_warnings(action="ignore"):  # of what a fault does to numbers
+        with catch_warnings(action="ignore"):  # warnings about the numbers of a faulty call
             (verdict,) = verdicts(make_plan([case]), str(mutant), target)
         if verdict.verdict == "suite-error":
             raise RuntimeError(f"{mutant} on {case.id}: {verdict.message}")

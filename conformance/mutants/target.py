@@ -1,4 +1,4 @@
-"""A mutant as a target: an adapter like any other, so that it runs through the same workers and the same judge."""
+"""A mutant as a target: a backend that runs in the same workers, and is judged as a framework is."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from .mutant import Mutant
 
 
 class Names(Mapping[str, str]):
-    """Every fault, everywhere or under any condition: what the mode of a mutant target may be."""
+    """The modes of a mutant target: every fault, alone (`fault`) or under a condition (`fault/condition`)."""
 
     def __getitem__(self, name: str) -> str:
-        """Return the sentence of the condition."""
+        """Return the description of the condition."""
         fault, _, condition = name.partition("/")
         if fault not in NAMES:
             raise KeyError(name)
         return named_conditions.named(condition).sentence
 
     def __iter__(self) -> Iterator[str]:
-        """Yield the faults alone."""
+        """Yield the faults without a condition."""
         return iter(NAMES)
 
     def __len__(self) -> int:
@@ -35,9 +35,9 @@ class Names(Mapping[str, str]):
 
 class MutantTarget:
     """
-    An evaluator with one fault; its mode is the name of the mutant, `fault` or `fault/condition`.
+    A backend that evaluates calls with one fault; the mode is the name of the mutant, `fault` or `fault/condition`.
 
-    Without a mode it has no fault, and must agree with every case.
+    Without a mode it has no fault, and its outputs must agree with every case.
     """
 
     framework = "mutant"
@@ -45,32 +45,32 @@ class MutantTarget:
     requires = ("numpy",)
     modes = Names()
     differentiates = True
-    limits = (Limit("training: a mutant answers one call", lambda call: call.training is not None),)
+    limits = (Limit("training: a mutant computes single calls only", lambda call: call.training is not None),)
 
     def __init__(self, target: Target) -> None:
-        """Make the target of one mutant."""
+        """Create the target of the mutant that `target.mode` names."""
         fault, _, condition = target.mode.partition("/")
         self._mutant = Mutant(fault=fault, condition=condition)
 
     def prepare(self, call: Call) -> Callable[[], Outputs]:
-        """Return the closure that evaluates the call, under `dynamic_shape` after a larger one."""
-        made = self._mutant.prepared()
+        """Return the closure that evaluates the call; with `dynamic_shape`, a larger call is evaluated first."""
+        evaluator = self._mutant.prepared()
         if call.variation.dynamic_shape:
-            made.output(larger(call))
+            evaluator.output(larger(call))
 
         def make() -> Outputs:
-            output = made.output(call)
+            output = evaluator.output(call)
             arrays = {"output": output}
             if call.variation.shape_inference:
-                arrays["inference"] = made.inferred(call, output)
+                arrays["inference"] = evaluator.inferred(call, output)
             if call.gradients:
-                arrays |= {f"gradient.{name}": each for name, each in made.gradients(call).items()}
+                arrays |= {f"gradient.{name}": each for name, each in evaluator.gradients(call).items()}
             return Outputs(arrays, str(self._mutant))
 
         return make
 
 
 def larger(call: Call) -> Call:
-    """Return the call with an input that is longer by one in each spatial axis."""
+    """Return the call with its input one element longer in each spatial axis."""
     more = [(0, int(letter in call.spatial)) for letter in call.letters("input")]
     return replace(call, input=np.pad(call.input, more))

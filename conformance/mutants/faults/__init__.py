@@ -1,4 +1,4 @@
-"""The faults that the evaluator can be given, by the names of the glossary."""
+"""The faults that can be injected into the evaluator, by their names in `cases/faults.yaml`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from . import (
 from .gradient_edits import BackEdit
 from .edits import Edit
 
-#: In the order of the stages that they change.
+#: Modules of forward faults, in the order of the stages that they change.
 MODULES = (
     layouts,
     memory,
@@ -46,7 +46,7 @@ MODULES = (
     refusals,
 )
 
-#: Those of the way back.
+#: Modules of faults in the backward pass.
 BACK_MODULES = (
     gradients,
     input_gradients,
@@ -57,11 +57,11 @@ BACK_MODULES = (
     transposed_gradients,
 )
 
-#: Every fault that has an edit of the way there.
+#: Every fault in the forward pass, by name.
 EDITS: Mapping[str, Edit] = {name: edit for module in MODULES for name, edit in module.EDITS.items()}
 
-#: Every fault that has an edit of the way back.
+#: Every fault in the backward pass, by name.
 BACK_EDITS: Mapping[str, BackEdit] = {name: edit for module in BACK_MODULES for name, edit in module.EDITS.items()}
 
-#: Every fault that has an edit.
+#: The names of all faults that have an edit.
 NAMES = (*EDITS, *BACK_EDITS)

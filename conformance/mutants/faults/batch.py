@@ -1,4 +1,4 @@
-"""Faults in the batch."""
+"""Faults in the batch axis."""
 
 from __future__ import annotations
 
@@ -11,32 +11,34 @@ from ..evaluator import Stages, Told
 from .edits import Edit, sums
 
 
-def _batch_tail(y: Array, said: Told) -> Array:
+def _batch_tail(y: Array, params: Told) -> Array:
     y = y.copy()
     y[max(y.shape[0] // 2, 1) :] = 0
     return y
 
 
-def _refused_empty(do: Stages) -> Stages:
+def _refused_empty(stages: Stages) -> Stages:
     def read(call: Call, name: str) -> Array:
         if name == "input" and call.input.shape[call.layout.input.index("N")] == 0:
-            raise Refused("an empty batch")
-        return do.read(call, name)
+            raise Refused("the batch is empty")
+        return stages.read(call, name)
 
-    return replace(do, read=read)
+    return replace(stages, read=read)
 
 
-def _one_sample_of_none(do: Stages) -> Stages:
-    return replace(do, round=lambda call, y: do.round(call, y if y.shape[0] else np.zeros((1, *y.shape[1:]), y.dtype)))
+def _one_sample_of_none(stages: Stages) -> Stages:
+    return replace(
+        stages, round=lambda call, y: stages.round(call, y if y.shape[0] else np.zeros((1, *y.shape[1:]), y.dtype))
+    )
 
 
 EDITS: dict[str, Edit] = {
-    "batch-broadcast": sums(lambda y, said: np.broadcast_to(y[:1], y.shape)),
-    "batch-summed": sums(lambda y, said: np.broadcast_to(y.sum(axis=0, keepdims=True, dtype=y.dtype), y.shape)),
-    "batch-reversed": sums(lambda y, said: y[::-1]),
-    "batch-rolled": sums(lambda y, said: np.roll(y, 1, axis=0)),
+    "batch-broadcast": sums(lambda y, params: np.broadcast_to(y[:1], y.shape)),
+    "batch-summed": sums(lambda y, params: np.broadcast_to(y.sum(axis=0, keepdims=True, dtype=y.dtype), y.shape)),
+    "batch-reversed": sums(lambda y, params: y[::-1]),
+    "batch-rolled": sums(lambda y, params: np.roll(y, 1, axis=0)),
     "batch-tail-dropped": sums(_batch_tail),
-    "batch-last-stale": sums(lambda y, said: np.concatenate([y[:-1], y[-2:-1]]) if y.shape[0] > 1 else y),
+    "batch-last-stale": sums(lambda y, params: np.concatenate([y[:-1], y[-2:-1]]) if y.shape[0] > 1 else y),
     "batch-zero-refused": _refused_empty,
     "batch-zero-filled": _one_sample_of_none,
 }

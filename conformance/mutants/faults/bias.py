@@ -1,4 +1,4 @@
-"""Faults in the bias."""
+"""Faults in the addition of the bias."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ def _by_product(call: Call, y: Array, bias: Array) -> Array:
     return np.asarray(y + _spread(y, bias) * np.asarray(taps).astype(y.dtype))
 
 
-def _where_reached(do: Stages) -> Stages:
-    """The bias is left out where a window reads padding alone, or where no product arrives."""
+def _where_reached(stages: Stages) -> Stages:
+    """Add the bias only where at least one input element contributes to the output, not where all is padding."""
     seen: dict[str, Array] = {}
 
-    def contract(x: Array, w: Array, axes: Sequence[Axis], said: Told) -> Array:
+    def contract(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
         inside = np.ones((1, 1, *(axis.length for axis in axes)), np.int64)
-        plain = replace(said, mode="zeros", groups=1)
-        seen["reached"] = do.contract(
-            do.fill(inside, axes, plain), np.ones((1, 1, *w.shape[2:]), np.int64), axes, plain
+        plain = replace(params, mode="zeros", groups=1)
+        seen["reached"] = stages.contract(
+            stages.fill(inside, axes, plain), np.ones((1, 1, *w.shape[2:]), np.int64), axes, plain
         )
-        return do.contract(x, w, axes, said)
+        return stages.contract(x, w, axes, params)
 
-    def scatter(x: Array, w: Array, axes: Sequence[Axis], said: Told) -> Array:
+    def scatter(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
         ones = np.ones((1, 1, *x.shape[2:]), np.int64)
-        seen["reached"] = do.scatter(ones, np.ones((1, 1, *w.shape[2:]), np.int64), axes, replace(said, groups=1))
-        return do.scatter(x, w, axes, said)
+        seen["reached"] = stages.scatter(ones, np.ones((1, 1, *w.shape[2:]), np.int64), axes, replace(params, groups=1))
+        return stages.scatter(x, w, axes, params)
 
     def shift(call: Call, y: Array, bias: Array) -> Array:
-        return np.where(seen["reached"] > 0, do.shift(call, y, bias), y)
+        return np.where(seen["reached"] > 0, stages.shift(call, y, bias), y)
 
-    return replace(do, contract=contract, scatter=scatter, shift=shift)
+    return replace(stages, contract=contract, scatter=scatter, shift=shift)
 
 
 def _repeating_in_groups(call: Call, y: Array, bias: Array) -> Array:
@@ -59,7 +59,7 @@ def _repeating_in_groups(call: Call, y: Array, bias: Array) -> Array:
 
 
 def _in_layout_order(call: Call, y: Array, bias: Array) -> Array:
-    """The bias is added along the last axis of the output's layout, if it fits there."""
+    """Add the bias along the last axis of the output layout, if the lengths agree."""
     last = (call.layout.output or call.layout.input)[-1]
     at = ("NC" + call.spatial).index(last)
     if y.shape[at] != bias.size:
@@ -67,19 +67,19 @@ def _in_layout_order(call: Call, y: Array, bias: Array) -> Array:
     return y + bias.reshape(-1, *(1,) * (y.ndim - at - 1))
 
 
-def _early_bias(do: Stages) -> Stages:
-    """The bias of a separable convolution passes through the pointwise kernel, as far as the counts allow."""
+def _early_bias(stages: Stages) -> Stages:
+    """Multiply the bias of a separable convolution, resized to its input channels, by the pointwise kernel."""
 
     def shift(call: Call, y: Array, bias: Array) -> Array:
         if call.op != "separable_conv":
-            return do.shift(call, y, bias)
-        told = do.translate(call)[1]
-        w = do.arrange(call, "pointwise_kernel", np.array(call.array("pointwise_kernel")).astype(y.dtype), told)
+            return stages.shift(call, y, bias)
+        params = stages.translate(call)[1]
+        w = stages.arrange(call, "pointwise_kernel", np.array(call.array("pointwise_kernel")).astype(y.dtype), params)
         between = np.resize(bias, w.shape[1])
         passed: Array = w.reshape(w.shape[:2]) @ between
         return y + _spread(y, passed)
 
-    return replace(do, shift=shift)
+    return replace(stages, shift=shift)
 
 
 EDITS: dict[str, Edit] = {

@@ -1,4 +1,4 @@
-"""Faults in compiled calls, and in what a function remembers from call to call."""
+"""Faults in compiled calls, and in the state that a function keeps between calls."""
 
 from __future__ import annotations
 
@@ -12,104 +12,108 @@ from ..evaluator import Axis, Stages, Told, padded
 from .edits import Edit
 
 
-def _first_geometry(do: Stages) -> Stages:
-    """Padding and lengths are those of the first size that was seen."""
+def _first_geometry(stages: Stages) -> Stages:
+    """Under `same`, reuse the low padding of the first call; the total padding is that of the current call."""
     kept: dict[str, tuple[Axis, ...]] = {}
 
-    def measure(lengths: Sequence[int], taps: Sequence[int], said: Told) -> tuple[Axis, ...]:
-        axes = do.measure(lengths, taps, said)
-        first = kept.setdefault(said.kernel, axes)
+    def measure(lengths: Sequence[int], taps: Sequence[int], params: Told) -> tuple[Axis, ...]:
+        axes = stages.measure(lengths, taps, params)
+        first = kept.setdefault(params.kernel, axes)
         return tuple(
             replace(axis, low=old.low, high=axis.low + axis.high - old.low)
-            if said.padding in ("same", "same_lower")
+            if params.padding in ("same", "same_lower")
             else axis
             for axis, old in zip(axes, first, strict=True)
         )
 
-    return replace(do, measure=measure)
+    return replace(stages, measure=measure)
 
 
-def _first_length(do: Stages) -> Stages:
+def _first_length(stages: Stages) -> Stages:
     kept: dict[str, tuple[Axis, ...]] = {}
 
-    def finish(y: Array, said: Told, axes: Sequence[Axis]) -> Array:
-        first = kept.setdefault(said.kernel, tuple(axes))
+    def finish(y: Array, params: Told, axes: Sequence[Axis]) -> Array:
+        first = kept.setdefault(params.kernel, tuple(axes))
         more = tuple((0, old.out - axis.out) for axis, old in zip(axes, first, strict=True))
         return padded(y, more, "zeros")
 
     return replace(
-        do,
-        contract=lambda x, w, axes, said: finish(do.contract(x, w, axes, said), said, axes),
-        scatter=lambda x, w, axes, said: finish(do.scatter(x, w, axes, said), said, axes),
+        stages,
+        contract=lambda x, w, axes, params: finish(stages.contract(x, w, axes, params), params, axes),
+        scatter=lambda x, w, axes, params: finish(stages.scatter(x, w, axes, params), params, axes),
     )
 
 
-def _first_result(do: Stages) -> Stages:
-    """A compiled function returns what it returned for its first size, cut to the length of this one."""
+def _first_result(stages: Stages) -> Stages:
+    """Return the output of the first call, cut to the shape of the current output."""
     kept: list[Array] = []
 
     def close(call: Call, y: Array) -> Array:
-        y = do.round(call, y)
+        y = stages.round(call, y)
         kept.append(y)
         return kept[0][tuple(map(slice, y.shape))] if kept[0].ndim == y.ndim else y
 
-    return replace(do, round=close)
+    return replace(stages, round=close)
 
 
 def _varied(wanted: Callable[[Call], bool], change: Callable[[Call, Array], Array]) -> Edit:
-    return lambda do: replace(do, round=lambda call, y: do.round(call, change(call, y) if wanted(call) else y))
+    return lambda stages: replace(
+        stages, round=lambda call, y: stages.round(call, change(call, y) if wanted(call) else y)
+    )
 
 
-def _kernel_constant(do: Stages) -> Stages:
-    """A kernel that is a constant is packed with its taps reversed."""
+def _kernel_constant(stages: Stages) -> Stages:
+    """Reverse the taps of a kernel that is a compile-time constant."""
 
-    def arrange(call: Call, name: str, array: Array, said: Told) -> Array:
-        w = do.arrange(call, name, array, said)
+    def arrange(call: Call, name: str, array: Array, params: Told) -> Array:
+        w = stages.arrange(call, name, array, params)
         if name == "input" or not call.variation.kernel_constant:
             return w
         return np.flip(w, axis=tuple(range(2, w.ndim)))
 
-    return replace(do, arrange=arrange)
+    return replace(stages, arrange=arrange)
 
 
-def _constant_transposed(do: Stages) -> Stages:
-    """A kernel that is a constant is packed with its channels swapped."""
+def _constant_transposed(stages: Stages) -> Stages:
+    """Swap the channel axes in the memory of a kernel that is a compile-time constant."""
 
-    def arrange(call: Call, name: str, array: Array, said: Told) -> Array:
-        w = do.arrange(call, name, array, said)
+    def arrange(call: Call, name: str, array: Array, params: Told) -> Array:
+        w = stages.arrange(call, name, array, params)
         if name == "input" or not call.variation.kernel_constant:
             return w
         return np.swapaxes(w.reshape(w.shape[1], w.shape[0], *w.shape[2:]), 0, 1)
 
-    return replace(do, arrange=arrange)
+    return replace(stages, arrange=arrange)
 
 
-def _graph_drops_bias(do: Stages) -> Stages:
-    return replace(do, shift=lambda call, y, bias: y if call.variation.inside_graph else do.shift(call, y, bias))
+def _graph_drops_bias(stages: Stages) -> Stages:
+    return replace(
+        stages, shift=lambda call, y, bias: y if call.variation.inside_graph else stages.shift(call, y, bias)
+    )
 
 
-def _graph_folds_padding(do: Stages) -> Stages:
-    """Inside a graph the low padding of the first axis is lost to the operation ahead, and given back at the end."""
+def _graph_folds_padding(stages: Stages) -> Stages:
+    """Inside a graph, move the low padding of the first spatial axis to its high end."""
 
     def measure_of(call: Call) -> bool:
         return call.variation.inside_graph
 
     def translate(call: Call) -> tuple[Told, ...]:
-        head, *rest = do.translate(call)
+        head, *rest = stages.translate(call)
         if not measure_of(call) or isinstance(head.padding, str):
             return (head, *rest)
         (low, high), *others = head.padding
         return (replace(head, padding=((0, low + high), *others)), *rest)
 
-    return replace(do, translate=translate)
+    return replace(stages, translate=translate)
 
 
-def _noisy(do: Stages) -> Stages:
-    """The last bit of the first element differs from the second call on."""
+def _noisy(stages: Stages) -> Stages:
+    """Flip the lowest bit of the first byte of the output, from the second call on."""
     calls: list[int] = []
 
     def close(call: Call, y: Array) -> Array:
-        y = do.round(call, y)
+        y = stages.round(call, y)
         calls.append(1)
         if len(calls) < 2 or not y.size or call.variation.dynamic_shape:
             return y
@@ -118,19 +122,19 @@ def _noisy(do: Stages) -> Stages:
         raw[0] ^= 1
         return y
 
-    return replace(do, round=close)
+    return replace(stages, round=close)
 
 
-def _threads_mixed(do: Stages) -> Stages:
-    """Of several calls at once, all but the first return their samples in another order."""
+def _threads_mixed(stages: Stages) -> Stages:
+    """Reverse the samples of every concurrent call but the first."""
     calls: list[int] = []
 
     def close(call: Call, y: Array) -> Array:
-        y = do.round(call, y)
+        y = stages.round(call, y)
         calls.append(1)
         return y[::-1] if call.variation.threads > 1 and len(calls) > 1 else y
 
-    return replace(do, round=close)
+    return replace(stages, round=close)
 
 
 def _compiled(change: Callable[[Array], Array]) -> Edit:

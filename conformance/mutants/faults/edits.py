@@ -1,4 +1,4 @@
-"""How a fault changes one stage: what goes in, or what comes out."""
+"""Builders of forward faults: each changes the input or the output of one stage."""
 
 from __future__ import annotations
 
@@ -9,88 +9,88 @@ from typing import TypeAlias
 from ...core import Array, Call
 from ..evaluator import Axis, Stages, Told
 
-#: A fault: the stages of an evaluator that has it, made of those of one that has not.
-#: Applied once for each call that is prepared, so that what it remembers lives as long as a compiled function.
+#: A fault: a function from correct stages to stages with the fault.
+#: It is applied once for each prepared call, so its state lives as long as a compiled function.
 Edit: TypeAlias = Callable[[Stages], Stages]
 
 
 def told(change: Callable[[Told], Told]) -> Edit:
-    """Misunderstand the parameters of every part of a call."""
-    return lambda do: replace(do, translate=lambda call: tuple(map(change, do.translate(call))))
+    """Change the parameters of every grouped convolution of a call."""
+    return lambda stages: replace(stages, translate=lambda call: tuple(map(change, stages.translate(call))))
 
 
 def first(change: Callable[[Told], Told]) -> Edit:
-    """Misunderstand the parameters of the first part alone."""
+    """Change the parameters of the first grouped convolution of a call."""
 
-    def edit(do: Stages) -> Stages:
+    def edit(stages: Stages) -> Stages:
         def translate(call: Call) -> tuple[Told, ...]:
-            head, *rest = do.translate(call)
+            head, *rest = stages.translate(call)
             return (change(head), *rest)
 
-        return replace(do, translate=translate)
+        return replace(stages, translate=translate)
 
     return edit
 
 
 def measured(change: Callable[[Axis, Told], Axis]) -> Edit:
-    """Count each axis otherwise, after its padding is settled."""
+    """Change the geometry of each axis, after its padding is resolved."""
 
-    def edit(do: Stages) -> Stages:
-        def measure(lengths: Sequence[int], taps: Sequence[int], said: Told) -> tuple[Axis, ...]:
-            return tuple(change(axis, said) for axis in do.measure(lengths, taps, said))
+    def edit(stages: Stages) -> Stages:
+        def measure(lengths: Sequence[int], taps: Sequence[int], params: Told) -> tuple[Axis, ...]:
+            return tuple(change(axis, params) for axis in stages.measure(lengths, taps, params))
 
-        return replace(do, measure=measure)
+        return replace(stages, measure=measure)
 
     return edit
 
 
 def kernel(change: Callable[[Array, Told], Array]) -> Edit:
-    """Use another kernel, in canonical order: O, I (I, O if transposed), then space."""
-    return lambda do: replace(
-        do,
-        contract=lambda x, w, axes, said: do.contract(x, change(w, said), axes, said),
-        scatter=lambda x, w, axes, said: do.scatter(x, change(w, said), axes, said),
+    """Change the kernel; its axes are O, I (I, O if transposed), then space."""
+    return lambda stages: replace(
+        stages,
+        contract=lambda x, w, axes, params: stages.contract(x, change(w, params), axes, params),
+        scatter=lambda x, w, axes, params: stages.scatter(x, change(w, params), axes, params),
     )
 
 
 def data(change: Callable[[Array, Told], Array]) -> Edit:
-    """Use another input, already padded (not padded if transposed)."""
-    return lambda do: replace(
-        do,
-        contract=lambda x, w, axes, said: do.contract(change(x, said), w, axes, said),
-        scatter=lambda x, w, axes, said: do.scatter(change(x, said), w, axes, said),
+    """Change the input, after padding (in a transposed convolution nothing is padded)."""
+    return lambda stages: replace(
+        stages,
+        contract=lambda x, w, axes, params: stages.contract(change(x, params), w, axes, params),
+        scatter=lambda x, w, axes, params: stages.scatter(change(x, params), w, axes, params),
     )
 
 
 def sums(change: Callable[[Array, Told], Array]) -> Edit:
-    """Change the sums of a convolution, before any bias."""
-    return lambda do: replace(
-        do,
-        contract=lambda x, w, axes, said: change(do.contract(x, w, axes, said), said),
-        scatter=lambda x, w, axes, said: change(do.scatter(x, w, axes, said), said),
+    """Change the output of each grouped convolution, before the bias is added."""
+    return lambda stages: replace(
+        stages,
+        contract=lambda x, w, axes, params: change(stages.contract(x, w, axes, params), params),
+        scatter=lambda x, w, axes, params: change(stages.scatter(x, w, axes, params), params),
     )
 
 
 def shifted(change: Callable[[Call, Array, Array], Array]) -> Edit:
-    """Add the bias otherwise."""
-    return lambda do: replace(do, shift=change)
+    """Replace the addition of the bias by `change(call, y, bias)`."""
+    return lambda stages: replace(stages, shift=change)
 
 
 def finished(change: Callable[[Call, Array], Array]) -> Edit:
-    """Change the result with its bias, before it is rounded to its dtype."""
-    return lambda do: replace(do, round=lambda call, y: do.round(call, change(call, y)))
+    """Change the output after the bias is added and before it is rounded to its dtype."""
+    return lambda stages: replace(stages, round=lambda call, y: stages.round(call, change(call, y)))
 
 
 def returned(change: Callable[[Call, Array], Array]) -> Edit:
-    """Change the result in its dtype, axes N, C, then space."""
-    return lambda do: replace(do, round=lambda call, y: change(call, do.round(call, y)))
+    """Change the output after it is rounded to its dtype; its axes are N, C, then space."""
+    return lambda stages: replace(stages, round=lambda call, y: change(call, stages.round(call, y)))
 
 
 def operands(change: Callable[[Call, str, Array], Array]) -> Edit:
-    """Read other numbers from the arrays of the call."""
-    return lambda do: replace(do, read=lambda call, name: change(call, name, do.read(call, name)))
+    """Change the elements of each array as it is read."""
+    return lambda stages: replace(stages, read=lambda call, name: change(call, name, stages.read(call, name)))
 
 
 def per_axis(values: Sequence[int], change: Callable[[int], int]) -> tuple[int, ...]:
-    """Return every entry changed."""
+    """Return `values` with `change` applied to every entry."""
     return tuple(map(change, values))

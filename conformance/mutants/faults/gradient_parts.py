@@ -1,4 +1,4 @@
-"""How the way back may misunderstand one grouped convolution."""
+"""Changes of a `Part`, from which faulty gradients are computed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ..gradient_evaluator import Part
 
 
 def each_axis(change: Callable[[Axis], Axis]) -> Callable[[Part], Part]:
-    """Return the misunderstanding of every axis alike."""
+    """Return a function that applies `change` to every axis of a part."""
     return lambda part: replace(part, axes=tuple(map(change, part.axes)))
 
 
 def _reordered(name: str, order: slice) -> Callable[[Part], Part]:
-    """Return the misunderstanding of which axis has which value."""
+    """Return a function that reorders the values of the field `name` among the axes of a part."""
 
     def change(part: Part) -> Part:
         values = [getattr(axis, name) for axis in part.axes][order] * len(part.axes)
@@ -30,7 +30,7 @@ def _reordered(name: str, order: slice) -> Callable[[Part], Part]:
 
 
 def unstuffed(part: Part) -> Part:
-    """Take the input for one without zeros between its elements."""
+    """Ignore input dilation."""
     lengths = zip(part.axes, part.x.shape[2:], strict=True)
     ones = (1,) * len(part.axes)
     return replace(
@@ -46,12 +46,12 @@ def flipped(part: Part) -> Part:
 
 
 def flipped_last(part: Part) -> Part:
-    """Reverse the kernel in its last axis, where it has several."""
+    """Reverse the kernel in its last axis, if it has two or more spatial axes."""
     return replace(part, w=np.flip(part.w, -1)) if part.w.ndim > 3 else part
 
 
 def kernel_swapped(part: Part) -> Part:
-    """Read the memory of the kernel as if its two channel axes had changed places."""
+    """Read the memory of the kernel as if its two channel axes were swapped."""
     w = part.w
     return replace(part, w=w.reshape(w.shape[1], w.shape[0], *w.shape[2:]).swapaxes(0, 1))
 
@@ -63,23 +63,23 @@ first_stride = _reordered("stride", slice(1))
 dilations_swapped = _reordered("dilation", slice(None, None, -1))
 
 
-def without(found: Array, left_out: Callable[[int], slice], axis: int) -> Array:
-    """Return an array with zeros in some places of an axis; `left_out` says of a length which."""
-    found = found.copy()
-    found[(slice(None),) * axis + (left_out(found.shape[axis]),)] = 0
-    return found
+def without(gradient: Array, left_out: Callable[[int], slice], axis: int) -> Array:
+    """Return a copy with zeros at the indices `left_out(length)` of an axis."""
+    gradient = gradient.copy()
+    gradient[(slice(None),) * axis + (left_out(gradient.shape[axis]),)] = 0
+    return gradient
 
 
 def last(count: int) -> slice:
-    """Return the last place of several."""
+    """Return the last of `count` indices, or none if there is only one."""
     return slice(max(count - 1, 1), None)
 
 
 def tail(block: int) -> Callable[[int], slice]:
-    """Return which places stand beyond the last full block, of which there is one at least."""
+    """Return a function from a length to the indices after its last full block; none if the length is <= `block`."""
     return lambda count: slice(count // block * block if count > block else count, None)
 
 
 def beyond(place: int) -> Callable[[int], slice]:
-    """Return the places beyond one."""
+    """Return a function from a length to the indices >= `place`."""
     return lambda count: slice(place, None)

@@ -1,4 +1,4 @@
-"""Faults in all gradients of a call: the cotangent, axes and dtypes, what is asked for, empty arrays, narrow sums."""
+"""Faults in all gradients of a call: cotangent, axes, dtypes, requested gradients, empty arrays, narrow sums."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from ...core import COTANGENT, Array, Call, Refused, numpy_type
 from ..evaluator import canonical, inner
-from ..gradient_evaluator import THERE, Backward, Part, by_groups, canonical_letters, filters_of, meetings
+from ..gradient_evaluator import FORWARD, Backward, Part, by_groups, canonical_letters, filters_of, multiplied_pairs
 from ..stored_arrays import placed
 from .gradient_edits import BackEdit, by_bias, by_input, by_kernel, returned, sent
 
@@ -23,17 +23,17 @@ def _reshaped_cotangent(call: Call, g: Array) -> Array:
 
 
 def _where_positive(call: Call, g: Array) -> Array:
-    """An activation is taken back that was never applied."""
+    """Multiply the cotangent by the derivative of a ReLU that was never applied."""
     with np.errstate(all="ignore"):
-        return np.where(canonical(call, THERE).astype(np.float64) > 0, g, 0)
+        return np.where(canonical(call, FORWARD).astype(np.float64) > 0, g, 0)
 
 
 def _times_output(call: Call, g: Array) -> Array:
-    return g * canonical(call, THERE).astype(np.float64)
+    return g * canonical(call, FORWARD).astype(np.float64)
 
 
 def _significant(bits: int, dtypes: tuple[str, ...]) -> BackEdit:
-    """Round the operands of products to so many significant bits, for calls in some dtypes."""
+    """Round the operands of products to `bits` significant bits, for calls in some dtypes."""
 
     def cut(array: Array) -> Array:
         mantissa, exponent = np.frexp(array)
@@ -44,13 +44,15 @@ def _significant(bits: int, dtypes: tuple[str, ...]) -> BackEdit:
             return part
         return replace(part, x=cut(part.x), w=cut(part.w), g=cut(part.g))
 
-    return lambda do: replace(
-        do, by_kernel=lambda part: do.by_kernel(rounded(part)), by_input=lambda part: do.by_input(rounded(part))
+    return lambda stages: replace(
+        stages,
+        by_kernel=lambda part: stages.by_kernel(rounded(part)),
+        by_input=lambda part: stages.by_input(rounded(part)),
     )
 
 
 def _summed(terms: Array, name: str) -> Array:
-    """Return the sums along the first axis, rounded to a dtype after each term."""
+    """Return the sums along the first axis, rounded to the dtype `name` after each term."""
     dtype = numpy_type(name)
     total = np.zeros(terms.shape[1:], dtype)
     for term in terms.astype(dtype):
@@ -58,94 +60,94 @@ def _summed(terms: Array, name: str) -> Array:
     return total.astype(np.float64)
 
 
-def _narrow_bias(call: Call, g: Array, found: Array) -> Array:
+def _narrow_bias(call: Call, g: Array, gradient: Array) -> Array:
     name = call.dtype_of("bias")
-    return _summed(np.moveaxis(g, 1, -1).reshape(-1, g.shape[1]), name) if name in NARROW else found
+    return _summed(np.moveaxis(g, 1, -1).reshape(-1, g.shape[1]), name) if name in NARROW else gradient
 
 
-def _narrow_kernel(part: Part, found: Array) -> Array:
+def _narrow_kernel(part: Part, gradient: Array) -> Array:
     name = part.call.dtype_of(part.told.kernel)
     if name not in NARROW or part.told.transposed:
-        return found
+        return gradient
     x, g = by_groups(part.x, part.told), by_groups(part.g, part.told)
-    sums = np.zeros_like(found)
-    for tap, elements, places in meetings(part):
+    sums = np.zeros_like(gradient)
+    for tap, elements, places in multiplied_pairs(part):
         one, other = (
             each[inner(np.ix_(*index))].reshape(*each.shape[:3], -1) for each, index in ((x, elements), (g, places))
         )
         terms = np.einsum("ngip,ngop->npgoi", one, other)
-        sums[inner(tap)] = _summed(terms.reshape(-1, *found.shape[:2]), name)
+        sums[inner(tap)] = _summed(terms.reshape(-1, *gradient.shape[:2]), name)
     return sums
 
 
-def _narrow_input(part: Part, found: Array) -> Array:
+def _narrow_input(part: Part, gradient: Array) -> Array:
     name = part.call.dtype_of("input")
     if name not in NARROW or part.told.transposed:
-        return found
+        return gradient
     g, filters = by_groups(part.g, part.told), filters_of(part)
     dtype = numpy_type(name)
-    sums = np.zeros(by_groups(found, part.told).shape, dtype)
-    for (tap, elements, places), o in product(meetings(part), range(filters.shape[1])):
+    sums = np.zeros(by_groups(gradient, part.told).shape, dtype)
+    for (tap, elements, places), o in product(multiplied_pairs(part), range(filters.shape[1])):
         weights = filters[:, o][inner(tap)]
-        worth = weights.reshape(1, *weights.shape, *(1,) * len(part.axes)) * g[inner(np.ix_(*places))][:, :, o, None]
-        np.add.at(sums, inner(np.ix_(*elements)), worth.astype(dtype))
-    return sums.astype(np.float64).reshape(found.shape)
+        terms = weights.reshape(1, *weights.shape, *(1,) * len(part.axes)) * g[inner(np.ix_(*places))][:, :, o, None]
+        np.add.at(sums, inner(np.ix_(*elements)), terms.astype(dtype))
+    return sums.astype(np.float64).reshape(gradient.shape)
 
 
 def _converted(name: Callable[[str], str]) -> BackEdit:
-    """Return gradients in another dtype."""
-    return returned(lambda call, array, found: found.astype(numpy_type(name(call.dtype_of(array)))))
+    """Return each gradient in the dtype `name(dtype of its array)`."""
+    return returned(lambda call, array, gradient: gradient.astype(numpy_type(name(call.dtype_of(array)))))
 
 
 def _canonical_axes(wanted: Callable[[str], bool]) -> BackEdit:
-    """Leave the gradients of some arrays in the order of axes that they were computed in."""
+    """Return the gradients of some arrays with canonical axes instead of the axes of the array."""
 
-    def change(call: Call, name: str, found: Array) -> Array:
+    def change(call: Call, name: str, gradient: Array) -> Array:
         if name == "bias" or not wanted(name):
-            return found
+            return gradient
         letters = call.letters(name)
         have = canonical_letters(call, name).replace("OI", "CM") if "M" in letters else canonical_letters(call, name)
-        return found.transpose([letters.index(letter) for letter in have])
+        return gradient.transpose([letters.index(letter) for letter in have])
 
     return returned(change)
 
 
-def _in_the_outputs_layout(call: Call, name: str, found: Array) -> Array:
+def _in_the_outputs_layout(call: Call, name: str, gradient: Array) -> Array:
     if name != "input":
-        return found
+        return gradient
     letters = call.letters(name)
-    return found.transpose([letters.index(letter) for letter in call.letters("output")])
+    return gradient.transpose([letters.index(letter) for letter in call.letters("output")])
 
 
-def _reversed_space(call: Call, name: str, found: Array) -> Array:
-    """The memory of a gradient is read as if its spatial axes stood in the reverse order."""
+def _reversed_space(call: Call, name: str, gradient: Array) -> Array:
+    """Read the memory of a gradient as if its spatial axes were in reverse order."""
     if name == "bias" or call.rank == 1:
-        return found
+        return gradient
     letters = call.letters(name)
     turned = dict(zip(call.spatial, reversed(call.spatial), strict=True))
     order = [letters.index(turned.get(letter, letter)) for letter in letters]
-    return found.transpose(order).reshape(found.shape)
+    return gradient.transpose(order).reshape(gradient.shape)
 
 
-def _multiplier_merged(call: Call, name: str, found: Array) -> Array:
+def _multiplier_merged(call: Call, name: str, gradient: Array) -> Array:
     if "kernel" not in name or "M" not in call.letters(name):
-        return found
+        return gradient
     letters = call.letters(name)
     order = [letters.index(letter) for letter in call.spatial + "CM"]
-    moved = found.transpose(order)
+    moved = gradient.transpose(order)
     return moved.reshape(*moved.shape[:-2], 1, moved.shape[-2] * moved.shape[-1])
 
 
-def _asked(change: Callable[[tuple[str, ...], str], bool]) -> BackEdit:
-    """Lose gradients, of which zeros are left, by what else is asked for."""
+def _lost(change: Callable[[tuple[str, ...], str], bool]) -> BackEdit:
+    """Return zeros for a gradient if `change(kinds of all requested gradients, its kind)` holds."""
 
-    def edit(do: Backward) -> Backward:
-        def finish(call: Call, found: dict[str, Array]) -> dict[str, Array]:
+    def edit(stages: Backward) -> Backward:
+        def finish(call: Call, gradients: dict[str, Array]) -> dict[str, Array]:
             kinds = tuple(map(_kind, call.gradients))
-            right = do.finish(call, found)
+            right = stages.finish(call, gradients)
             return {name: np.zeros_like(each) if change(kinds, _kind(name)) else each for name, each in right.items()}
 
-        return replace(do, finish=finish)
+        return replace(stages, finish=finish)
 
     return edit
 
@@ -155,49 +157,49 @@ def _kind(name: str) -> str:
 
 
 def _finished(change: Callable[[Call, Array], Array]) -> BackEdit:
-    return returned(lambda call, name, found: change(call, found))
+    return returned(lambda call, name, gradient: change(call, gradient))
 
 
 def _of_nothing(change: Callable[[Array], Array]) -> BackEdit:
-    """Change gradients where the cotangent has no elements."""
-    return _finished(lambda call, found: change(found) if np.asarray(call.cotangent).size == 0 else found)
+    """Change the gradients if the cotangent has no elements."""
+    return _finished(lambda call, gradient: change(gradient) if np.asarray(call.cotangent).size == 0 else gradient)
 
 
-def _refuse(found: Array) -> Array:
-    raise Refused("an empty cotangent")
+def _refuse(gradient: Array) -> Array:
+    raise Refused("the cotangent is empty")
 
 
-def _not_a_number(found: Array) -> Array:
-    return np.full_like(found, np.nan)
+def _not_a_number(gradient: Array) -> Array:
+    return np.full_like(gradient, np.nan)
 
 
-def _normed(call: Call, found: Array) -> Array:
-    """Gradients are divided by the size of the cotangent, and multiplied by it again."""
+def _normed(call: Call, gradient: Array) -> Array:
+    """Return NaN if the cotangent is all zeros, as division by its norm would."""
     sent = np.asarray(call.cotangent)
-    return _not_a_number(found) if sent.size and not sent.any() else found
+    return _not_a_number(gradient) if sent.size and not sent.any() else gradient
 
 
-def _accumulating(do: Backward) -> Backward:
-    """What an earlier call left in the gradients is not cleared."""
+def _accumulating(stages: Backward) -> Backward:
+    """Add the gradients of each call to those of the calls before it."""
     kept: dict[str, Any] = {}
 
-    def finish(call: Call, found: dict[str, Array]) -> dict[str, Array]:
-        for name, each in do.finish(call, found).items():
+    def finish(call: Call, gradients: dict[str, Array]) -> dict[str, Array]:
+        for name, each in stages.finish(call, gradients).items():
             kept[name] = kept[name] + each if name in kept else each
         return dict(kept)
 
-    return replace(do, finish=finish)
+    return replace(stages, finish=finish)
 
 
-def _overwriting(do: Backward) -> Backward:
+def _overwriting(stages: Backward) -> Backward:
     def send(call: Call) -> Array:
         array = placed(call, COTANGENT)
-        g = do.send(call)
+        g = stages.send(call)
         if array.size:
             array[...] = 0
         return g
 
-    return replace(do, send=send)
+    return replace(stages, send=send)
 
 
 EDITS: dict[str, BackEdit] = {
@@ -230,20 +232,20 @@ EDITS: dict[str, BackEdit] = {
     "kernel-gradient-in-another-order": _canonical_axes(lambda name: name != "input"),
     "gradient-space-swapped": returned(_reversed_space),
     "kernel-gradient-multiplier-merged": returned(_multiplier_merged),
-    "gradient-axes-of-one-dropped": _finished(lambda call, found: found.squeeze()),
-    # What is asked for
-    "input-gradient-alone-lost": _asked(lambda kinds, kind: kinds == ("input",)),
-    "kernel-gradient-alone-lost": _asked(lambda kinds, kind: kinds == ("kernel",)),
-    "bias-gradient-alone-lost": _asked(lambda kinds, kind: kinds == ("bias",)),
-    "kernel-gradient-needs-input": _asked(lambda kinds, kind: kind == "kernel" and "input" not in kinds),
-    "input-gradient-needs-kernel": _asked(lambda kinds, kind: kind == "input" and "kernel" not in kinds),
-    "bias-gradient-needs-input": _asked(lambda kinds, kind: kind == "bias" and "input" not in kinds),
-    "bias-gradient-needs-kernel": _asked(lambda kinds, kind: kind == "bias" and "kernel" not in kinds),
-    # Empty arrays, and calls made again
+    "gradient-axes-of-one-dropped": _finished(lambda call, gradient: gradient.squeeze()),
+    # Requested gradients
+    "input-gradient-alone-lost": _lost(lambda kinds, kind: kinds == ("input",)),
+    "kernel-gradient-alone-lost": _lost(lambda kinds, kind: kinds == ("kernel",)),
+    "bias-gradient-alone-lost": _lost(lambda kinds, kind: kinds == ("bias",)),
+    "kernel-gradient-needs-input": _lost(lambda kinds, kind: kind == "kernel" and "input" not in kinds),
+    "input-gradient-needs-kernel": _lost(lambda kinds, kind: kind == "input" and "kernel" not in kinds),
+    "bias-gradient-needs-input": _lost(lambda kinds, kind: kind == "bias" and "input" not in kinds),
+    "bias-gradient-needs-kernel": _lost(lambda kinds, kind: kind == "bias" and "kernel" not in kinds),
+    # Empty arrays, zeros, and repeated calls
     "gradient-of-nothing-not-a-number": _of_nothing(_not_a_number),
     "gradient-of-nothing-unwritten": _of_nothing(np.ones_like),
     "gradient-of-nothing-refused": _of_nothing(_refuse),
-    "gradient-of-nothing-collapsed": _of_nothing(lambda found: found[:0]),
+    "gradient-of-nothing-collapsed": _of_nothing(lambda gradient: gradient[:0]),
     "gradient-of-zeros-not-a-number": _finished(_normed),
     "gradient-accumulates": _accumulating,
 }

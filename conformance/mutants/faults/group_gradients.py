@@ -1,4 +1,4 @@
-"""Faults in the gradients of groups, and of the depthwise and separable convolutions that are made of them."""
+"""Faults in the gradients of grouped, depthwise and separable convolutions."""
 
 from __future__ import annotations
 
@@ -25,41 +25,43 @@ def _pointwise(edit: BackEdit) -> BackEdit:
 
 
 def _of_input(change: Callable[[Array], Array]) -> BackEdit:
-    """Change the gradient of an input with its groups apart: (N, group, channel of the group, space)."""
+    """Change the gradient of the input, reshaped to (N, groups, channels of a group, space)."""
     return _grouped(
-        by_input(lambda part, found: np.ascontiguousarray(change(by_groups(found, part.told))).reshape(found.shape))
+        by_input(
+            lambda part, gradient: np.ascontiguousarray(change(by_groups(gradient, part.told))).reshape(gradient.shape)
+        )
     )
 
 
 def _of_kernel(change: Callable[[Array], Array]) -> BackEdit:
-    """Change the gradient of a kernel with its groups apart, in its first axis."""
+    """Change the gradient of the kernel, with its first axis split into (groups, rest)."""
 
-    def changed(part: Part, found: Array) -> Array:
-        apart = found.reshape(part.told.groups, -1, *found.shape[1:])
-        return np.ascontiguousarray(change(apart)).reshape(found.shape)
+    def changed(part: Part, gradient: Array) -> Array:
+        apart = gradient.reshape(part.told.groups, -1, *gradient.shape[1:])
+        return np.ascontiguousarray(change(apart)).reshape(gradient.shape)
 
     return _grouped(by_kernel(changed))
 
 
 def _first_filters(part: Part) -> Part:
-    """Return the part all of whose groups have the filters of the first."""
+    """Return the part with the filters of its first group in every group."""
     share = part.w.shape[0] // part.told.groups
     return replace(part, w=np.concatenate([part.w[:share]] * part.told.groups))
 
 
 def _dealt(part: Part) -> Part:
-    """Return the part whose channels are dealt to the groups in turn."""
+    """Return the part with reordered input channels: group g gets channels g, g + groups, g + 2 * groups, …."""
     order = np.arange(part.x.shape[1]).reshape(-1, part.told.groups).T.ravel()
     return replace(part, x=part.x[:, order])
 
 
 def _by_channel(part: Part, array: Array, axis: int) -> Array:
-    """Return an array of which an axis c * M + m is two, channel and filter."""
+    """Return an array whose axis `axis`, of length C * M, is split into (C, M)."""
     return array.reshape(*array.shape[:axis], part.told.groups, -1, *array.shape[axis + 1 :])
 
 
-def _multiplier_first(part: Part, found: Array) -> Array:
-    return _by_channel(part, found, 0).swapaxes(0, 1).reshape(found.shape)
+def _multiplier_first(part: Part, gradient: Array) -> Array:
+    return _by_channel(part, gradient, 0).swapaxes(0, 1).reshape(gradient.shape)
 
 
 def _first_multiple(part: Part) -> Part:
@@ -68,17 +70,17 @@ def _first_multiple(part: Part) -> Part:
     return replace(part, g=g.reshape(part.g.shape))
 
 
-def _multiples_summed(part: Part, found: Array) -> Array:
-    apart = _by_channel(part, found, 0)
-    return np.broadcast_to(apart.sum(1, keepdims=True), apart.shape).reshape(found.shape)
+def _multiples_summed(part: Part, gradient: Array) -> Array:
+    apart = _by_channel(part, gradient, 0)
+    return np.broadcast_to(apart.sum(1, keepdims=True), apart.shape).reshape(gradient.shape)
 
 
-def _channels_summed(part: Part, found: Array) -> Array:
-    return np.broadcast_to(found.sum(1, keepdims=True), found.shape)
+def _channels_summed(part: Part, gradient: Array) -> Array:
+    return np.broadcast_to(gradient.sum(1, keepdims=True), gradient.shape)
 
 
 def _of_the_input(part: Part) -> Part:
-    """Return the second stage as if it had received the input of the first, repeated and cut to size."""
+    """Return the pointwise part with the input of the depthwise stage, repeated or cut to the correct shape."""
     call = part.call
     letters = call.letters("input")
     order = [letters.index(letter) for letter in "NC" + call.spatial]
@@ -88,21 +90,23 @@ def _of_the_input(part: Part) -> Part:
     return replace(part, x=x)
 
 
-def _other_order(part: Part, found: Array) -> Array:
-    """What the first stage's filters are worth comes as m * C + c."""
+def _other_order(part: Part, gradient: Array) -> Array:
+    """Read the gradient of the intermediate channels as ordered m * C + c instead of c * M + m."""
     channels = part.call.extent("input", "C")
-    return found.reshape(found.shape[0], -1, channels, *found.shape[2:]).swapaxes(1, 2).reshape(found.shape)
+    return gradient.reshape(gradient.shape[0], -1, channels, *gradient.shape[2:]).swapaxes(1, 2).reshape(gradient.shape)
 
 
 EDITS: dict[str, BackEdit] = {
-    "group-gradient-first-for-all": _of_input(lambda found: np.broadcast_to(found[:, :1], found.shape)),
-    "group-gradient-reversed": _of_input(lambda found: found[:, ::-1]),
-    "group-gradient-summed": _of_input(lambda found: np.broadcast_to(found.sum(1, keepdims=True), found.shape)),
-    "group-gradient-dealt": _of_input(lambda found: found.swapaxes(1, 2)),
+    "group-gradient-first-for-all": _of_input(lambda gradient: np.broadcast_to(gradient[:, :1], gradient.shape)),
+    "group-gradient-reversed": _of_input(lambda gradient: gradient[:, ::-1]),
+    "group-gradient-summed": _of_input(
+        lambda gradient: np.broadcast_to(gradient.sum(1, keepdims=True), gradient.shape)
+    ),
+    "group-gradient-dealt": _of_input(lambda gradient: gradient.swapaxes(1, 2)),
     "group-gradient-of-first-filters": _grouped(input_of(_first_filters)),
-    "group-kernel-gradient-first-for-all": _of_kernel(lambda found: np.broadcast_to(found[:1], found.shape)),
-    "group-kernel-gradient-reversed": _of_kernel(lambda found: found[::-1]),
-    "group-kernel-gradient-summed": _of_kernel(lambda found: np.broadcast_to(found.sum(0), found.shape)),
+    "group-kernel-gradient-first-for-all": _of_kernel(lambda gradient: np.broadcast_to(gradient[:1], gradient.shape)),
+    "group-kernel-gradient-reversed": _of_kernel(lambda gradient: gradient[::-1]),
+    "group-kernel-gradient-summed": _of_kernel(lambda gradient: np.broadcast_to(gradient.sum(0), gradient.shape)),
     "group-kernel-gradient-dealt": _grouped(kernel_of(_dealt)),
     "depthwise-gradient-summed": _depthwise(by_input(_channels_summed)),
     "depthwise-gradient-first-multiple-only": _depthwise(input_of(_first_multiple)),
@@ -111,6 +115,6 @@ EDITS: dict[str, BackEdit] = {
     "separable-gradient-of-the-input": _pointwise(kernel_of(_of_the_input)),
     "separable-gradient-skips-pointwise": _pointwise(input_of(lambda part: replace(part, w=np.ones_like(part.w)))),
     "separable-gradient-order-swapped": _pointwise(by_input(_other_order)),
-    "separable-gradient-pointwise-zero": _pointwise(by_kernel(lambda part, found: np.zeros_like(found))),
-    "separable-gradient-depthwise-zero": _depthwise(by_kernel(lambda part, found: np.zeros_like(found))),
+    "separable-gradient-pointwise-zero": _pointwise(by_kernel(lambda part, gradient: np.zeros_like(gradient))),
+    "separable-gradient-depthwise-zero": _depthwise(by_kernel(lambda part, gradient: np.zeros_like(gradient))),
 }

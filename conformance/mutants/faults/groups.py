@@ -1,4 +1,4 @@
-"""Faults in groups, and in the depthwise and separable convolutions that are made of them."""
+"""Faults in grouped, depthwise and separable convolutions."""
 
 from __future__ import annotations
 
@@ -13,91 +13,93 @@ from ..evaluator import Axis, Stages, Told
 from .edits import Edit, data, finished, kernel, sums
 
 
-def _one_group_for_all(do: Stages) -> Stages:
-    """Every filter reads the channels of the first group."""
+def _one_group_for_all(stages: Stages) -> Stages:
+    """Let every filter read the channels of the first group."""
 
-    def contract(x: Array, w: Array, axes: Sequence[Axis], said: Told) -> Array:
-        share = x.shape[1] // max(said.groups, 1)
-        first = x[:, :share] if said.groups > 1 else x
+    def contract(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
+        share = x.shape[1] // max(params.groups, 1)
+        first = x[:, :share] if params.groups > 1 else x
         return (
-            do.contract(first, w, axes, replace(said, groups=1)) if said.groups > 1 else do.contract(x, w, axes, said)
+            stages.contract(first, w, axes, replace(params, groups=1))
+            if params.groups > 1
+            else stages.contract(x, w, axes, params)
         )
 
-    def scatter(x: Array, w: Array, axes: Sequence[Axis], said: Told) -> Array:
-        if said.groups < 2:
-            return do.scatter(x, w, axes, said)
-        share = x.shape[1] // said.groups
-        return do.scatter(np.concatenate([x[:, :share]] * said.groups, axis=1), w, axes, said)
+    def scatter(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
+        if params.groups < 2:
+            return stages.scatter(x, w, axes, params)
+        share = x.shape[1] // params.groups
+        return stages.scatter(np.concatenate([x[:, :share]] * params.groups, axis=1), w, axes, params)
 
-    return replace(do, contract=contract, scatter=scatter)
+    return replace(stages, contract=contract, scatter=scatter)
 
 
 def _dealt(count: int, groups: int) -> Array:
-    """The order in which channels come if they are dealt to the groups in turn."""
+    """Return the channel order in which group g holds channels g, g + groups, g + 2 * groups, …."""
     return np.arange(count).reshape(count // groups, groups).T.reshape(-1) if groups > 1 else np.arange(count)
 
 
-def _interleaved_inputs(x: Array, said: Told) -> Array:
-    return x[:, _dealt(x.shape[1], said.groups)]
+def _interleaved_inputs(x: Array, params: Told) -> Array:
+    return x[:, _dealt(x.shape[1], params.groups)]
 
 
-def _interleaved_outputs(y: Array, said: Told) -> Array:
-    if said.groups < 2 or y.shape[1] % said.groups:
+def _interleaved_outputs(y: Array, params: Told) -> Array:
+    if params.groups < 2 or y.shape[1] % params.groups:
         return y
-    return y[:, _dealt(y.shape[1], y.shape[1] // said.groups)]
+    return y[:, _dealt(y.shape[1], y.shape[1] // params.groups)]
 
 
-def _shared_filters(w: Array, said: Told) -> Array:
-    if said.groups < 2:
+def _shared_filters(w: Array, params: Told) -> Array:
+    if params.groups < 2:
         return w
-    share = w.shape[0] // said.groups
-    return np.concatenate([w[:share]] * said.groups)
+    share = w.shape[0] // params.groups
+    return np.concatenate([w[:share]] * params.groups)
 
 
-def _channel_modulo(do: Stages) -> Stages:
-    """With one channel a group, filter o reads channel o modulo C."""
+def _channel_modulo(stages: Stages) -> Stages:
+    """With one channel per group, let filter o read channel o modulo C."""
 
-    def contract(x: Array, w: Array, axes: Sequence[Axis], said: Told) -> Array:
-        if not said.groups == x.shape[1] > 1:
-            return do.contract(x, w, axes, said)
+    def contract(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
+        if not params.groups == x.shape[1] > 1:
+            return stages.contract(x, w, axes, params)
         dealt = x[:, np.arange(w.shape[0]) % x.shape[1]]
-        return do.contract(dealt, w, axes, replace(said, groups=w.shape[0]))
+        return stages.contract(dealt, w, axes, replace(params, groups=w.shape[0]))
 
-    return replace(do, contract=contract)
+    return replace(stages, contract=contract)
 
 
-def _groups_reversed(x: Array, said: Told) -> Array:
-    if said.groups < 2:
+def _groups_reversed(x: Array, params: Told) -> Array:
+    if params.groups < 2:
         return x
-    parts = x.reshape(x.shape[0], said.groups, -1, *x.shape[2:])[:, ::-1]
+    parts = x.reshape(x.shape[0], params.groups, -1, *x.shape[2:])[:, ::-1]
     return parts.reshape(x.shape)
 
 
-def _last_of_groups_zero(y: Array, said: Told) -> Array:
-    if said.groups < 2:
+def _last_of_groups_zero(y: Array, params: Told) -> Array:
+    if params.groups < 2:
         return y
     y = y.copy()
     y[:, -1] = 0
     return y
 
 
-def _first_group_alone(y: Array, said: Told) -> Array:
-    if said.groups < 2:
+def _first_group_alone(y: Array, params: Told) -> Array:
+    if params.groups < 2:
         return y
     y = y.copy()
-    y[:, y.shape[1] // said.groups :] = 0
+    y[:, y.shape[1] // params.groups :] = 0
     return y
 
 
-def _every_group_summed(do: Stages) -> Stages:
-    """Groups are ignored by tiling the kernel over all channels."""
+def _every_group_summed(stages: Stages) -> Stages:
+    """Ignore groups: repeat the kernel over all channels, so that every filter sums over all groups."""
 
-    def contract(x: Array, w: Array, axes: Sequence[Axis], said: Told) -> Array:
-        if said.groups < 2:
-            return do.contract(x, w, axes, said)
-        return do.contract(x, np.concatenate([w] * said.groups, axis=1), axes, replace(said, groups=1))
+    def contract(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
+        if params.groups < 2:
+            return stages.contract(x, w, axes, params)
+        return stages.contract(x, np.concatenate([w] * params.groups, axis=1), axes, replace(params, groups=1))
 
-    return replace(do, contract=contract)
+    return replace(stages, contract=contract)
 
 
 def _by_call(wanted: Callable[[Call], bool], change: Callable[[Call, Array], Array]) -> Edit:
@@ -125,32 +127,32 @@ def _first_multiple(call: Call, y: Array) -> Array:
 
 
 def _depthwise(**changes: Callable[[Told], object]) -> Edit:
-    """Misunderstand a parameter of depthwise convolutions alone."""
+    """Change parameters of depthwise convolutions alone."""
 
-    def edit(do: Stages) -> Stages:
+    def edit(stages: Stages) -> Stages:
         def translate(call: Call) -> tuple[Told, ...]:
-            head, *rest = do.translate(call)
+            head, *rest = stages.translate(call)
             if not _is_depthwise(call):
                 return (head, *rest)
             changed: dict[str, Any] = {name: change(head) for name, change in changes.items()}
             return (replace(head, **changed),)
 
-        return replace(do, translate=translate)
+        return replace(stages, translate=translate)
 
     return edit
 
 
-def _ones(said: Told) -> tuple[int, ...]:
-    return (1,) * len(said.strides)
+def _ones(params: Told) -> tuple[int, ...]:
+    return (1,) * len(params.strides)
 
 
 def _separable(change: Callable[[tuple[Told, ...], Call], tuple[Told, ...]]) -> Edit:
-    def edit(do: Stages) -> Stages:
+    def edit(stages: Stages) -> Stages:
         def translate(call: Call) -> tuple[Told, ...]:
-            parts = do.translate(call)
+            parts = stages.translate(call)
             return change(parts, call) if len(parts) == 2 else parts
 
-        return replace(do, translate=translate)
+        return replace(stages, translate=translate)
 
     return edit
 
@@ -161,16 +163,16 @@ def _twice(*names: str) -> Edit:
     )
 
 
-def _separable_order(do: Stages) -> Stages:
-    """The pointwise kernel reads channel m * C + c."""
+def _separable_order(stages: Stages) -> Stages:
+    """Order the input channels of the pointwise kernel as m * C + c instead of c * M + m."""
 
-    def arrange(call: Call, name: str, array: Array, said: Told) -> Array:
-        w = do.arrange(call, name, array, said)
+    def arrange(call: Call, name: str, array: Array, params: Told) -> Array:
+        w = stages.arrange(call, name, array, params)
         if name != "pointwise_kernel":
             return w
         return w[:, np.argsort(_dealt(w.shape[1], call.extent("depthwise_kernel", "M")))]
 
-    return replace(do, arrange=arrange)
+    return replace(stages, arrange=arrange)
 
 
 EDITS: dict[str, Edit] = {
@@ -188,7 +190,7 @@ EDITS: dict[str, Edit] = {
     "depthwise-summed": _by_call(_is_depthwise, _depthwise_summed),
     "depthwise-stride-ignored": _depthwise(strides=_ones),
     "depthwise-dilation-ignored": _depthwise(dilations=_ones),
-    "depthwise-padding-ignored": _depthwise(padding=lambda said: "valid"),
+    "depthwise-padding-ignored": _depthwise(padding=lambda params: "valid"),
     "separable-stages-swapped": _separable(lambda parts, call: parts[::-1]),
     "separable-dilation-ignored": _separable(
         lambda parts, call: (replace(parts[0], dilations=_ones(parts[0])), parts[1])

@@ -1,4 +1,4 @@
-"""Faults in the shape and dtype that are stated ahead of a call."""
+"""Faults in shape inference: in the shape and dtype that are stated before a call runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .edits import Edit
 
 
 def _inferred(change: Callable[[Call, Array], Array]) -> Edit:
-    return lambda do: replace(do, infer=lambda call, y: change(call, do.infer(call, y)))
+    return lambda stages: replace(stages, infer=lambda call, y: change(call, stages.infer(call, y)))
 
 
 def _other_length(call: Call, stated: Array) -> Array:

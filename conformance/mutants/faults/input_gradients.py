@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core import Array
 from ..evaluator import inner
-from ..gradient_evaluator import Part, meetings
+from ..gradient_evaluator import Part, multiplied_pairs
 from .gradient_edits import BackEdit, both_of, by_input, forward, input_of
 from .gradient_parts import (
     beyond,
@@ -41,7 +41,7 @@ def _last_tap_missing(part: Part) -> Part:
 
 
 def _filters(select: Callable[[Array], Array]) -> Callable[[Part], Part]:
-    """Return the part of whose cotangent some channels are zero; `select` marks those that are left."""
+    """Set channels of the cotangent to 0; `select` maps channel indices to the mask of those that are kept."""
 
     def change(part: Part) -> Part:
         left = select(np.arange(part.g.shape[1]))
@@ -50,86 +50,86 @@ def _filters(select: Callable[[Array], Array]) -> Callable[[Part], Part]:
     return change
 
 
-def _first_sample(part: Part, found: Array) -> Array:
-    found = found.copy()
-    found[1:] = 0
-    return found
+def _first_sample(part: Part, gradient: Array) -> Array:
+    gradient = gradient.copy()
+    gradient[1:] = 0
+    return gradient
 
 
-def _last_sample_missing(part: Part, found: Array) -> Array:
-    found = found.copy()
-    found[max(found.shape[0] - 1, 1) :] = 0
-    return found
+def _last_sample_missing(part: Part, gradient: Array) -> Array:
+    gradient = gradient.copy()
+    gradient[max(gradient.shape[0] - 1, 1) :] = 0
+    return gradient
 
 
-def _summed_over_batch(part: Part, found: Array) -> Array:
-    return np.broadcast_to(found.sum(axis=0, keepdims=True), found.shape)
+def _summed_over_batch(part: Part, gradient: Array) -> Array:
+    return np.broadcast_to(gradient.sum(axis=0, keepdims=True), gradient.shape)
 
 
-def _averaged_over_batch(part: Part, found: Array) -> Array:
-    return np.asarray(found / max(found.shape[0], 1))
+def _averaged_over_batch(part: Part, gradient: Array) -> Array:
+    return np.asarray(gradient / max(gradient.shape[0], 1))
 
 
-def _last_place_missing(part: Part, found: Array) -> Array:
-    found = found.copy()
-    found[..., -1:] = 0
-    return found
+def _last_place_missing(part: Part, gradient: Array) -> Array:
+    gradient = gradient.copy()
+    gradient[..., -1:] = 0
+    return gradient
 
 
-def _first_channel_everywhere(part: Part, found: Array) -> Array:
-    return np.broadcast_to(found[:, :1], found.shape)
+def _first_channel_everywhere(part: Part, gradient: Array) -> Array:
+    return np.broadcast_to(gradient[:, :1], gradient.shape)
 
 
 def _unread(part: Part) -> Array:
-    """Mark what no window reads, of the shape of the space of the input."""
+    """Return the mask, over the spatial axes of the input, of elements that no window reads."""
     unread = np.ones(part.x.shape[2:], bool)
-    for _, elements, _ in meetings(part):
+    for _, elements, _ in multiplied_pairs(part):
         unread[np.ix_(*elements)] = False
     return unread
 
 
 def _ends(part: Part) -> list[int]:
-    """Return for each axis where the last element stands that a window reads, and 1 more."""
-    read = [elements for _, elements, _ in meetings(part)]
+    """Return, for each spatial axis, 1 + the index of the last input element that a window reads."""
+    read = [elements for _, elements, _ in multiplied_pairs(part)]
     return [max((int(each[at].max(initial=-1)) for each in read), default=-1) + 1 for at in range(len(part.axes))]
 
 
 def _behind(part: Part) -> Array:
-    """Mark what stands behind the last element that a window reads, in some axis."""
+    """Return the mask of input elements after the last element that a window reads, in at least one axis."""
     behind = np.ones(part.x.shape[2:], bool)
     behind[tuple(map(slice, _ends(part)))] = False
     return behind
 
 
 def _filled(mark: Callable[[Part], Array], value: float) -> BackEdit:
-    """Put a value where zero belongs."""
-    return forward(by_input(lambda part, found: np.where(mark(part), value, found)))
+    """Write `value` into the gradient of marked elements, where 0 is correct."""
+    return forward(by_input(lambda part, gradient: np.where(mark(part), value, gradient)))
 
 
 def _gaps(part: Part) -> Array:
     return np.asarray(_unread(part) & ~_behind(part))
 
 
-def _tail_stale(part: Part, found: Array) -> Array:
-    """Behind the last element that is read its gradient is repeated."""
+def _tail_stale(part: Part, gradient: Array) -> Array:
+    """Repeat the gradient of the last element that is read in the elements after it."""
     for axis, end in enumerate(_ends(part), 2):
         if end:
-            found = found.take(np.minimum(np.arange(found.shape[axis]), end - 1), axis)
-    return found
+            gradient = gradient.take(np.minimum(np.arange(gradient.shape[axis]), end - 1), axis)
+    return gradient
 
 
-def _tail_missing(part: Part, found: Array) -> Array:
-    return np.asarray(found[inner(map(slice, _ends(part)))])
+def _tail_missing(part: Part, gradient: Array) -> Array:
+    return np.asarray(gradient[inner(map(slice, _ends(part)))])
 
 
-def _where_zero_lost(part: Part, found: Array) -> Array:
-    return np.where(part.x == 0, 0, found)
+def _where_zero_lost(part: Part, gradient: Array) -> Array:
+    return np.where(part.x == 0, 0, gradient)
 
 
 EDITS: dict[str, BackEdit] = {
-    "input-gradient-zero": by_input(lambda part, found: np.zeros_like(found)),
-    "input-gradient-negated": by_input(lambda part, found: -found),
-    "input-gradient-flipped": by_input(lambda part, found: np.flip(found, tuple(range(2, found.ndim)))),
+    "input-gradient-zero": by_input(lambda part, gradient: np.zeros_like(gradient)),
+    "input-gradient-negated": by_input(lambda part, gradient: -gradient),
+    "input-gradient-flipped": by_input(lambda part, gradient: np.flip(gradient, tuple(range(2, gradient.ndim)))),
     "input-gradient-kernel-flipped": input_of(flipped),
     "input-gradient-kernel-flipped-one-axis": input_of(flipped_last),
     "input-gradient-kernel-swapped": input_of(kernel_swapped),
@@ -144,16 +144,16 @@ EDITS: dict[str, BackEdit] = {
     "input-gradient-first-filter-only": input_of(_filters(lambda at: at == 0)),
     "input-gradient-last-filter-missing": input_of(_filters(lambda at: at < max(len(at) - 1, 1))),
     "input-gradient-first-channel-everywhere": by_input(_first_channel_everywhere),
-    "input-gradient-channels-reversed": by_input(lambda part, found: found[:, ::-1]),
-    "input-gradient-channel-tail-missing": by_input(lambda part, found: without(found, tail(4), 1)),
-    "input-gradient-channels-beyond-16-missing": by_input(lambda part, found: without(found, beyond(16), 1)),
+    "input-gradient-channels-reversed": by_input(lambda part, gradient: gradient[:, ::-1]),
+    "input-gradient-channel-tail-missing": by_input(lambda part, gradient: without(gradient, tail(4), 1)),
+    "input-gradient-channels-beyond-16-missing": by_input(lambda part, gradient: without(gradient, beyond(16), 1)),
     "input-gradient-first-sample-only": by_input(_first_sample),
     "input-gradient-last-sample-missing": by_input(_last_sample_missing),
     "input-gradient-summed-over-batch": by_input(_summed_over_batch),
     "input-gradient-averaged-over-batch": by_input(_averaged_over_batch),
     "input-gradient-last-place-missing": by_input(_last_place_missing),
-    "input-gradient-rolled": by_input(lambda part, found: np.roll(found, 1, axis=-1)),
-    "input-gradient-clipped": by_input(lambda part, found: np.maximum(found, 0)),
+    "input-gradient-rolled": by_input(lambda part, gradient: np.roll(gradient, 1, axis=-1)),
+    "input-gradient-clipped": by_input(lambda part, gradient: np.maximum(gradient, 0)),
     "input-gradient-of-zero-lost": by_input(_where_zero_lost),
     "gradient-tail-not-zero": _filled(_behind, 1),
     "gradient-tail-stale": forward(by_input(_tail_stale)),

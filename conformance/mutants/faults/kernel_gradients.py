@@ -24,41 +24,41 @@ from .gradient_parts import (
 )
 
 
-def _swapped(part: Part, found: Array) -> Array:
-    """The memory of the gradient is read as if its two channel axes had changed places."""
-    return found.swapaxes(0, 1).reshape(found.shape)
+def _swapped(part: Part, gradient: Array) -> Array:
+    """Read the memory of the gradient as if its two channel axes were swapped."""
+    return gradient.swapaxes(0, 1).reshape(gradient.shape)
 
 
-def _axes_swapped(part: Part, found: Array) -> Array:
-    """The memory of the gradient is read as if its spatial axes stood in the reverse order."""
-    return found.transpose(0, 1, *range(found.ndim - 1, 1, -1)).reshape(found.shape)
+def _axes_swapped(part: Part, gradient: Array) -> Array:
+    """Read the memory of the gradient as if its spatial axes were in reverse order."""
+    return gradient.transpose(0, 1, *range(gradient.ndim - 1, 1, -1)).reshape(gradient.shape)
 
 
-def _first_tap(part: Part, found: Array) -> Array:
-    kept = np.zeros_like(found)
+def _first_tap(part: Part, gradient: Array) -> Array:
+    kept = np.zeros_like(gradient)
     first = inner(slice(1) for _ in part.axes)
-    kept[first] = found[first]
+    kept[first] = gradient[first]
     return kept
 
 
-def _last_tap_missing(part: Part, found: Array) -> Array:
-    found = found.copy()
-    found[..., -1:] = 0
-    return found
+def _last_tap_missing(part: Part, gradient: Array) -> Array:
+    gradient = gradient.copy()
+    gradient[..., -1:] = 0
+    return gradient
 
 
 def _cotangent(change: Callable[[Array], Array]) -> BackEdit:
-    """Compute the gradient from another cotangent."""
+    """Compute the gradient from a changed cotangent."""
     return kernel_of(lambda part: replace(part, g=change(part.g)))
 
 
 def _input(change: Callable[[Array], Array]) -> BackEdit:
-    """Compute the gradient from another input."""
+    """Compute the gradient from a changed input."""
     return kernel_of(lambda part: replace(part, x=change(part.x)))
 
 
 def _samples(start: Callable[[int], slice]) -> BackEdit:
-    """Compute the gradient from some samples alone."""
+    """Compute the gradient from some samples only; `start` maps the number of samples to a slice."""
 
     def change(part: Part) -> Part:
         kept = start(part.x.shape[0])
@@ -67,12 +67,12 @@ def _samples(start: Callable[[int], slice]) -> BackEdit:
     return kernel_of(change)
 
 
-def _averaged_over_batch(part: Part, found: Array) -> Array:
-    return np.asarray(found / max(part.x.shape[0], 1))
+def _averaged_over_batch(part: Part, gradient: Array) -> Array:
+    return np.asarray(gradient / max(part.x.shape[0], 1))
 
 
-def _averaged_over_places(part: Part, found: Array) -> Array:
-    return found / max(int(np.prod(part.g.shape[2:])), 1)
+def _averaged_over_places(part: Part, gradient: Array) -> Array:
+    return gradient / max(int(np.prod(part.g.shape[2:])), 1)
 
 
 def _last_place_missing(g: Array) -> Array:
@@ -89,7 +89,7 @@ def _first_place(g: Array) -> Array:
 
 
 def _filters(part: Part) -> int:
-    """Return the axis of a kernel along which its filters stand."""
+    """Return the filter axis of a canonical kernel."""
     return 1 if part.told.transposed else 0
 
 
@@ -98,21 +98,23 @@ def _channels(part: Part) -> int:
 
 
 def _everywhere(axis: Callable[[Part], int]) -> BackEdit:
-    """Give all along an axis what belongs to the first there."""
-    return by_kernel(lambda part, found: np.broadcast_to(found.take([0], axis(part)), found.shape))
+    """Broadcast the gradient at index 0 of an axis along that axis."""
+    return by_kernel(lambda part, gradient: np.broadcast_to(gradient.take([0], axis(part)), gradient.shape))
 
 
 def _missing(left_out: Callable[[int], slice], axis: Callable[[Part], int]) -> BackEdit:
-    """Leave zeros in some of the gradient along an axis."""
-    return by_kernel(lambda part, found: without(found, left_out, axis(part)))
+    """Set the gradient to 0 at the indices `left_out(length)` of an axis."""
+    return by_kernel(lambda part, gradient: without(gradient, left_out, axis(part)))
 
 
 EDITS: dict[str, BackEdit] = {
-    "kernel-gradient-zero": by_kernel(lambda part, found: np.zeros_like(found)),
-    "kernel-gradient-negated": by_kernel(lambda part, found: -found),
-    "kernel-gradient-flipped": by_kernel(lambda part, found: np.flip(found, tuple(range(2, found.ndim)))),
-    "kernel-gradient-flipped-one-axis": by_kernel(lambda part, found: np.flip(found, -1) if found.ndim > 3 else found),
-    "kernel-gradient-rolled": by_kernel(lambda part, found: np.roll(found, 1, axis=-1)),
+    "kernel-gradient-zero": by_kernel(lambda part, gradient: np.zeros_like(gradient)),
+    "kernel-gradient-negated": by_kernel(lambda part, gradient: -gradient),
+    "kernel-gradient-flipped": by_kernel(lambda part, gradient: np.flip(gradient, tuple(range(2, gradient.ndim)))),
+    "kernel-gradient-flipped-one-axis": by_kernel(
+        lambda part, gradient: np.flip(gradient, -1) if gradient.ndim > 3 else gradient
+    ),
+    "kernel-gradient-rolled": by_kernel(lambda part, gradient: np.roll(gradient, 1, axis=-1)),
     "kernel-gradient-axes-swapped": by_kernel(_axes_swapped),
     "kernel-gradient-channels-swapped": by_kernel(_swapped),
     "kernel-gradient-first-tap-only": by_kernel(_first_tap),
@@ -135,7 +137,7 @@ EDITS: dict[str, BackEdit] = {
     "kernel-gradient-first-place-only": _cotangent(_first_place),
     "kernel-gradient-last-place-missing": _cotangent(_last_place_missing),
     "kernel-gradient-of-clipped-input": _input(lambda x: np.maximum(x, 0)),
-    "kernel-gradient-clipped": by_kernel(lambda part, found: np.maximum(found, 0)),
-    "kernel-gradient-with-decay": by_kernel(lambda part, found: found + part.w),
-    "kernel-gradient-of-zero-lost": by_kernel(lambda part, found: np.where(part.w == 0, 0, found)),
+    "kernel-gradient-clipped": by_kernel(lambda part, gradient: np.maximum(gradient, 0)),
+    "kernel-gradient-with-decay": by_kernel(lambda part, gradient: gradient + part.w),
+    "kernel-gradient-of-zero-lost": by_kernel(lambda part, gradient: np.where(part.w == 0, 0, gradient)),
 }

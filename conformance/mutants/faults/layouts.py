@@ -1,4 +1,4 @@
-"""Faults in the order of axes."""
+"""Faults in layouts and in the order of axes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .edits import Edit
 
 
 def _reshaped(names: tuple[str, ...]) -> Edit:
-    """An array is reshaped to the canonical order of its axes instead of being permuted."""
+    """Reshape the named arrays to their canonical shape instead of permuting their axes."""
 
-    def edit(do: Stages) -> Stages:
-        def arrange(call: Call, name: str, array: Array, said: Told) -> Array:
-            right = do.arrange(call, name, array, said)
+    def edit(stages: Stages) -> Stages:
+        def arrange(call: Call, name: str, array: Array, params: Told) -> Array:
+            right = stages.arrange(call, name, array, params)
             return array.reshape(right.shape) if name in names else right
 
-        return replace(do, arrange=arrange)
+        return replace(stages, arrange=arrange)
 
     return edit
 
@@ -29,7 +29,7 @@ KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
 def _delivered(change: Callable[[Call, Array], Array]) -> Edit:
-    return lambda do: replace(do, deliver=change)
+    return lambda stages: replace(stages, deliver=change)
 
 
 def _reshaped_output(call: Call, y: Array) -> Array:
@@ -47,15 +47,15 @@ def _in_the_inputs_layout(call: Call, y: Array) -> Array:
     return np.moveaxis(y, [have.index(letter) for letter in call.layout.input], range(y.ndim))
 
 
-def _space_swapped_output(do: Stages) -> Stages:
-    return replace(do, deliver=lambda call, y: do.deliver(call, np.swapaxes(y, 2, y.ndim - 1)))
+def _space_swapped_output(stages: Stages) -> Stages:
+    return replace(stages, deliver=lambda call, y: stages.deliver(call, np.swapaxes(y, 2, y.ndim - 1)))
 
 
-def _guessed_channels(do: Stages) -> Stages:
-    """The channel axis of the input is guessed: of two that fit the kernel's count, the last."""
+def _guessed_channels(stages: Stages) -> Stages:
+    """Guess the channel axis of the input: if axis 1 and the last axis both have C elements, take the last."""
 
-    def arrange(call: Call, name: str, array: Array, said: Told) -> Array:
-        right = do.arrange(call, name, array, said)
+    def arrange(call: Call, name: str, array: Array, params: Told) -> Array:
+        right = stages.arrange(call, name, array, params)
         if name != "input" or call.op == "separable_conv":
             return right
         channels = right.shape[1]
@@ -65,40 +65,40 @@ def _guessed_channels(do: Stages) -> Stages:
             )
         return right
 
-    return replace(do, arrange=arrange)
+    return replace(stages, arrange=arrange)
 
 
-def _guessed_kernel(do: Stages) -> Stages:
-    """A kernel whose first and last axes are equally long is taken as if they changed places."""
+def _guessed_kernel(stages: Stages) -> Stages:
+    """Swap the first and the last axis of a kernel if they have the same length."""
 
-    def arrange(call: Call, name: str, array: Array, said: Told) -> Array:
+    def arrange(call: Call, name: str, array: Array, params: Told) -> Array:
         if name != "input" and array.shape[0] == array.shape[-1] and array.ndim == len(call.letters(name)):
             array = np.swapaxes(array, 0, -1)
-        return do.arrange(call, name, array, said)
+        return stages.arrange(call, name, array, params)
 
-    return replace(do, arrange=arrange)
+    return replace(stages, arrange=arrange)
 
 
-def _spatial_guessed(do: Stages) -> Stages:
-    """Spatial axes are taken in the order of the layout's letters sorted by extent, longest first."""
+def _spatial_guessed(stages: Stages) -> Stages:
+    """Swap the first and the last spatial axis of the input if the last is longer."""
 
-    def arrange(call: Call, name: str, array: Array, said: Told) -> Array:
-        right = do.arrange(call, name, array, said)
+    def arrange(call: Call, name: str, array: Array, params: Told) -> Array:
+        right = stages.arrange(call, name, array, params)
         if name != "input" or right.ndim < 4 or right.shape[2] >= right.shape[-1]:
             return right
         return np.swapaxes(right, 2, right.ndim - 1)
 
-    return replace(do, arrange=arrange)
+    return replace(stages, arrange=arrange)
 
 
-def _batch_and_channels_swapped(do: Stages) -> Stages:
-    def arrange(call: Call, name: str, array: Array, said: Told) -> Array:
-        right = do.arrange(call, name, array, said)
+def _batch_and_channels_swapped(stages: Stages) -> Stages:
+    def arrange(call: Call, name: str, array: Array, params: Told) -> Array:
+        right = stages.arrange(call, name, array, params)
         if name == "input" and right.shape[0] == right.shape[1]:
             return np.swapaxes(right, 0, 1)
         return right
 
-    return replace(do, arrange=arrange)
+    return replace(stages, arrange=arrange)
 
 
 EDITS: dict[str, Edit] = {

@@ -1,4 +1,4 @@
-"""Faults in how arrays are read from memory, and left there."""
+"""Faults in reading arrays from memory, and writes into the operands."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .edits import Edit
 
 
 def _read(change: Callable[[Call, str, Array], Array]) -> Edit:
-    """Read an array from its memory otherwise; the array that is given lies as the call's storage says."""
-    return lambda do: replace(do, read=lambda call, name: np.array(change(call, name, placed(call, name))))
+    """Read `change(call, name, array)` instead of `array`, which has the memory layout of the call's storage."""
+    return lambda stages: replace(stages, read=lambda call, name: np.array(change(call, name, placed(call, name))))
 
 
 def _owner(array: Array) -> Array:
@@ -25,20 +25,20 @@ def _owner(array: Array) -> Array:
 
 
 def _flat(array: Array) -> Array:
-    """Return the memory of an array's owner, in its order."""
+    """Return the elements of the base array of `array`, in memory order."""
     owner = _owner(array)
     return owner.ravel(order="K")
 
 
 def _as_contiguous(call: Call, name: str, array: Array) -> Array:
-    """The elements from the first one on, as if they stood one behind the other."""
+    """Ignore strides: read consecutive elements from the first element on."""
     flat = _flat(array)
     start = (array.__array_interface__["data"][0] - _owner(array).__array_interface__["data"][0]) // array.itemsize
     return np.resize(flat[max(start, 0) :], array.shape) if array.size else array
 
 
 def _from_the_start(call: Call, name: str, array: Array) -> Array:
-    """The strides are right, the first element is that of the buffer."""
+    """Ignore the offset: use the strides, but start at the first element of the buffer."""
     owner = _owner(array)
     if array.size and owner.size > array.size and min(array.strides) > 0:
         return np.ndarray(array.shape, array.dtype, buffer=owner, strides=array.strides)
@@ -57,15 +57,15 @@ def _reversed_ignored(call: Call, name: str, array: Array) -> Array:
 
 
 def _fortran_as_c(call: Call, name: str, array: Array) -> Array:
-    """Axes that are transposed in memory are read in the order of memory."""
+    """Read an array whose axes are permuted in memory as if it were C-contiguous."""
     order = np.argsort([-abs(stride) for stride in array.strides], kind="stable")
     if list(order) == list(range(array.ndim)) or 0 in array.strides:
         return array
     return np.ascontiguousarray(array.transpose(order)).reshape(array.shape)
 
 
-def _beside(do: Stages) -> Stages:
-    """The element behind an array in memory is added, times zero, to the result."""
+def _beside(stages: Stages) -> Stages:
+    """Add a buffer element outside an operand (the one before it, or the last) to the first output element."""
     stray: list[complex] = []
 
     def read(call: Call, name: str) -> Array:
@@ -80,16 +80,16 @@ def _beside(do: Stages) -> Stages:
         found = [value for value in stray if value != 0]
         stray.clear()
         if not found or not y.size:
-            return do.round(call, y)
+            return stages.round(call, y)
         y = y.copy()
         y[(0,) * y.ndim] += np.asarray(found[0]).astype(y.dtype)
-        return do.round(call, y)
+        return stages.round(call, y)
 
-    return replace(do, read=read, round=close)
+    return replace(stages, read=read, round=close)
 
 
 def _overwriting(name_of: str) -> Edit:
-    def edit(do: Stages) -> Stages:
+    def edit(stages: Stages) -> Stages:
         def read(call: Call, name: str) -> Array:
             array = placed(call, name)
             elements = np.array(array)
@@ -101,18 +101,18 @@ def _overwriting(name_of: str) -> Edit:
                 array[(0,) * array.ndim] = 0 if array.flat[0] != 0 else 1
             return elements
 
-        return replace(do, read=read)
+        return replace(stages, read=read)
 
     return edit
 
 
-def _readonly_refused(do: Stages) -> Stages:
+def _readonly_refused(stages: Stages) -> Stages:
     def read(call: Call, name: str) -> Array:
         if not placed(call, name).flags.writeable and "readonly" in vars(call.storage).values():
-            raise Refused("a read-only array")
-        return do.read(call, name)
+            raise Refused(f"{name} is read-only")
+        return stages.read(call, name)
 
-    return replace(do, read=read)
+    return replace(stages, read=read)
 
 
 EDITS: dict[str, Edit] = {

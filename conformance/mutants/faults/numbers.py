@@ -15,7 +15,7 @@ from .edits import Edit, finished, operands, returned, shifted, sums
 
 
 def _in_dtype(name: Callable[[Call], str]) -> Edit:
-    """Return the result in another dtype."""
+    """Return the output in the dtype that `name(call)` names."""
     return returned(lambda call, y: y.astype(numpy_type(name(call))))
 
 
@@ -32,7 +32,7 @@ def _narrower(call: Call) -> str:
 
 
 def _through(make: Callable[[Call], str]) -> Edit:
-    """Round every operand to another dtype before it is used."""
+    """Round every operand to the dtype that `make(call)` names, then convert it back."""
     return operands(lambda call, name, array: array.astype(numpy_type(make(call))).astype(array.dtype))
 
 
@@ -41,18 +41,18 @@ def _narrow_complex(call: Call) -> str:
     return narrow.get(call.dtype.input, call.dtype.input)
 
 
-def _saturating(do: Stages) -> Stages:
-    """Integers are computed without bound, then clipped to the range of their dtype."""
+def _saturating(stages: Stages) -> Stages:
+    """Saturate integers: accumulate in unbounded integers, then clip to the range of the output dtype."""
 
-    def arrange(call: Call, name: str, array: Array, said: Told) -> Array:
-        right = do.arrange(call, name, array, said)
+    def arrange(call: Call, name: str, array: Array, params: Told) -> Array:
+        right = stages.arrange(call, name, array, params)
         return right.astype(object) if is_integer(output_dtype(call)) else right
 
     return replace(
-        do,
+        stages,
         arrange=arrange,
-        shift=lambda call, y, bias: do.shift(call, y, bias.astype(y.dtype)),
-        round=lambda call, y: do.round(call, _clip(call, y) if y.dtype == object else y),
+        shift=lambda call, y, bias: stages.shift(call, y, bias.astype(y.dtype)),
+        round=lambda call, y: stages.round(call, _clip(call, y) if y.dtype == object else y),
     )
 
 
@@ -80,33 +80,37 @@ def _as_signed(call: Call, name: str, array: Array) -> Array:
     return array.view(array.dtype.name[1:]) if array.dtype.kind == "u" else array
 
 
-def _wrapping_first(do: Stages) -> Stages:
-    """Products wrap in the dtype of the input, then they are summed in that of the output."""
+def _wrapping_first(stages: Stages) -> Stages:
+    """Wrap each product to the integer dtype of the input before it is summed in the output dtype."""
     narrow: list[np.dtype[Any]] = []
 
     def translate(call: Call) -> tuple[Told, ...]:
         narrow[:] = [numpy_type(call.dtype.input)] if is_integer(call.dtype.input) else []
-        return do.translate(call)
+        return stages.translate(call)
 
-    def contract(x: Array, w: Array, axes: Sequence[Axis], said: Told) -> Array:
+    def contract(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
         if not narrow or x.dtype == narrow[0]:
-            return do.contract(x, w, axes, said)
-        return _product_by_product(x, w, axes, said, lambda y, made: y + made.astype(narrow[0]).astype(y.dtype))
+            return stages.contract(x, w, axes, params)
+        return _product_by_product(x, w, axes, params, lambda y, term: y + term.astype(narrow[0]).astype(y.dtype))
 
-    return replace(do, translate=translate, contract=contract)
+    return replace(stages, translate=translate, contract=contract)
 
 
 def _product_by_product(
     x: Array,
     w: Array,
     axes: Sequence[Axis],
-    said: Told,
+    params: Told,
     add: Callable[[Array, Array], Array],
     skips: float | None = None,
 ) -> Array:
-    """Sum one product of a tap and a channel after the other, as `add` does it, without the weights that it skips."""
+    """
+    Return the output of a forward convolution, accumulated one product (of one tap and one channel) at a time.
+
+    `add(y, product)` returns the new sum. Products with a weight equal to `skips` are left out.
+    """
     y = np.zeros((x.shape[0], w.shape[0], *(axis.out for axis in axes)), np.result_type(x, w))
-    filters = w.shape[0] // max(said.groups, 1)
+    filters = w.shape[0] // max(params.groups, 1)
     for tap in product(*(range(axis.taps) for axis in axes)):
         under = tuple(
             slice(k * a.dilation, k * a.dilation + (a.out - 1) * a.stride + 1, a.stride)
@@ -114,32 +118,32 @@ def _product_by_product(
         )
         for o, i in product(range(w.shape[0]), range(w.shape[1])):
             if y.size and w[(o, i, *tap)] != skips:
-                made = x[(slice(None), o // filters * w.shape[1] + i, *under)] * w[(o, i, *tap)]
-                y[:, o] = add(y[:, o], made)
+                term = x[(slice(None), o // filters * w.shape[1] + i, *under)] * w[(o, i, *tap)]
+                y[:, o] = add(y[:, o], term)
     return y
 
 
 def _accumulated(dtype: Callable[[Call], str | None]) -> Edit:
-    """Round the sum to a dtype after every product."""
+    """Round the sum to a dtype after every product (once, in transposed convolutions); None rounds nothing."""
 
-    def edit(do: Stages) -> Stages:
+    def edit(stages: Stages) -> Stages:
         narrow: list[str | None] = [None]
 
         def translate(call: Call) -> tuple[Told, ...]:
             narrow[0] = dtype(call)
-            return do.translate(call)
+            return stages.translate(call)
 
-        def contract(x: Array, w: Array, axes: Sequence[Axis], said: Told) -> Array:
+        def contract(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
             if narrow[0] is None:
-                return do.contract(x, w, axes, said)
+                return stages.contract(x, w, axes, params)
             dtype_ = numpy_type(narrow[0])
-            return _product_by_product(x, w, axes, said, lambda y, made: (y + made).astype(dtype_).astype(y.dtype))
+            return _product_by_product(x, w, axes, params, lambda y, term: (y + term).astype(dtype_).astype(y.dtype))
 
-        def scatter(x: Array, w: Array, axes: Sequence[Axis], said: Told) -> Array:
-            y = do.scatter(x, w, axes, said)
+        def scatter(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
+            y = stages.scatter(x, w, axes, params)
             return y if narrow[0] is None else y.astype(numpy_type(narrow[0])).astype(y.dtype)
 
-        return replace(do, translate=translate, contract=contract, scatter=scatter)
+        return replace(stages, translate=translate, contract=contract, scatter=scatter)
 
     return edit
 
@@ -153,7 +157,7 @@ def _single_for_double(call: Call) -> str | None:
 
 
 def _significant(bits: int, only: tuple[str, ...]) -> Edit:
-    """Round operands to so many significant bits."""
+    """Round operands of the dtypes `only` to `bits` significant bits."""
 
     def change(call: Call, name: str, array: Array) -> Array:
         if array.dtype.name not in only:
@@ -164,17 +168,17 @@ def _significant(bits: int, only: tuple[str, ...]) -> Edit:
     return operands(change)
 
 
-def _early(do: Stages) -> Stages:
-    """The sum is rounded to half the digits of its dtype before the bias is added."""
+def _early(stages: Stages) -> Stages:
+    """Before the bias is added, truncate the sum to 2 significant bits fewer than its dtype has."""
 
     def shift(call: Call, y: Array, bias: Array) -> Array:
         if output_dtype(call) not in FORMATS:
-            return do.shift(call, y, bias)
+            return stages.shift(call, y, bias)
         mantissa, exponent = np.frexp(y)
         scale = 2.0 ** (FORMATS[output_dtype(call)].bits - 2)
-        return do.shift(call, np.ldexp(np.trunc(mantissa * scale) / scale, exponent), bias)
+        return stages.shift(call, np.ldexp(np.trunc(mantissa * scale) / scale, exponent), bias)
 
-    return replace(do, shift=shift)
+    return replace(stages, shift=shift)
 
 
 def _truncated(call: Call, y: Array) -> Array:
@@ -217,9 +221,9 @@ KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
 def _spreading(axis: int) -> Callable[[Array, Told], Array]:
-    """A NaN spreads along an axis of the output."""
+    """Spread each NaN along an axis of the output."""
 
-    def change(y: Array, said: Told) -> Array:
+    def change(y: Array, params: Told) -> Array:
         if not _floating(y) or not y.size:
             return y
         spoilt = np.isnan(y).any(axis=axis, keepdims=True)
@@ -228,33 +232,33 @@ def _spreading(axis: int) -> Callable[[Array, Told], Array]:
     return change
 
 
-def _nonfinite_spreads(do: Stages) -> Stages:
-    """A NaN or an infinity anywhere in a sample reaches the whole sample, as it does through a transform."""
+def _nonfinite_spreads(stages: Stages) -> Stages:
+    """Return NaN for every sample that has a NaN or an infinity in its input, as an FFT convolution does."""
     seen: list[Array] = []
 
-    def fill(x: Array, axes: Sequence[Axis], said: Told) -> Array:
+    def fill(x: Array, axes: Sequence[Axis], params: Told) -> Array:
         finite = np.isfinite(x).all(axis=tuple(range(1, x.ndim)))
         seen[:] = [np.asarray(~finite)] if _floating(x) and x.size else []
-        return do.fill(x, axes, said)
+        return stages.fill(x, axes, params)
 
-    def contract(x: Array, w: Array, axes: Sequence[Axis], said: Told) -> Array:
-        y = do.contract(x, w, axes, said)
+    def contract(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
+        y = stages.contract(x, w, axes, params)
         if not seen or seen[0].shape != y.shape[:1]:
             return y
         return np.where(seen[0].reshape(-1, *(1,) * (y.ndim - 1)), np.nan, y)
 
-    return replace(do, fill=fill, contract=contract)
+    return replace(stages, fill=fill, contract=contract)
 
 
-def _zero_taps_skipped(do: Stages) -> Stages:
-    """Where a tap is zero nothing is multiplied, so that an infinity or a NaN under it is lost."""
+def _zero_taps_skipped(stages: Stages) -> Stages:
+    """Skip products with a weight of 0, so that 0 * infinity and 0 * NaN add nothing."""
 
-    def contract(x: Array, w: Array, axes: Sequence[Axis], said: Told) -> Array:
+    def contract(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
         if not _floating(x) or np.isfinite(x).all():
-            return do.contract(x, w, axes, said)
-        return _product_by_product(x, w, axes, said, np.add, skips=0)
+            return stages.contract(x, w, axes, params)
+        return _product_by_product(x, w, axes, params, np.add, skips=0)
 
-    return replace(do, contract=contract)
+    return replace(stages, contract=contract)
 
 
 def _nan_for_infinity(call: Call, y: Array) -> Array:
@@ -266,7 +270,7 @@ def _nan_cleared(call: Call, y: Array) -> Array:
 
 
 def _mangled(call: Call, y: Array) -> Array:
-    """Subnormal results are rounded up to the smallest normal number."""
+    """Replace subnormal outputs by the smallest normal number, with their sign."""
     name = output_dtype(call)
     if name not in FORMATS:
         return y
@@ -275,7 +279,7 @@ def _mangled(call: Call, y: Array) -> Array:
 
 
 def _sign_flipped(call: Call, y: Array) -> Array:
-    """Zeros come out negative."""
+    """Return every zero as -0."""
     return np.where(y == 0, -np.zeros_like(y), y) if y.dtype.kind == "f" else y
 
 
@@ -286,15 +290,15 @@ def _conjugated(names: tuple[str, ...]) -> Edit:
     return _only(names, lambda call, name, array: np.conj(array) if array.dtype.kind == "c" else array)
 
 
-def _parts_apart(do: Stages) -> Stages:
-    def contract(x: Array, w: Array, axes: Sequence[Axis], said: Told) -> Array:
+def _parts_apart(stages: Stages) -> Stages:
+    def contract(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
         if x.dtype.kind != "c":
-            return do.contract(x, w, axes, said)
-        real = do.contract(x.real.astype(np.complex128), w.real.astype(np.complex128), axes, said)
-        imaginary = do.contract(x.imag.astype(np.complex128), w.imag.astype(np.complex128), axes, said)
+            return stages.contract(x, w, axes, params)
+        real = stages.contract(x.real.astype(np.complex128), w.real.astype(np.complex128), axes, params)
+        imaginary = stages.contract(x.imag.astype(np.complex128), w.imag.astype(np.complex128), axes, params)
         return real + 1j * imaginary
 
-    return replace(do, contract=contract)
+    return replace(stages, contract=contract)
 
 
 def _imaginary_lost(call: Call, name: str, array: Array) -> Array:
@@ -305,7 +309,7 @@ def _parts_swapped(call: Call, y: Array) -> Array:
     return y.imag + 1j * y.real if y.dtype.kind == "c" else y
 
 
-# Results without elements
+# Empty outputs and empty sums
 
 
 def _collapsed(call: Call, y: Array) -> Array:
@@ -316,16 +320,16 @@ def _empty_in_double(call: Call, y: Array) -> Array:
     return y if y.size else y.astype(np.float64 if y.dtype != np.float64 else np.float32)
 
 
-def _uninitialised(do: Stages) -> Stages:
-    """A sum of no products is what stood in memory."""
+def _uninitialised(stages: Stages) -> Stages:
+    """Add 7 to each sum of no products, as if the memory of the output were uninitialised."""
 
     def garbage(y: Array, x: Array, w: Array) -> Array:
         return y if x.shape[1] and all(w.shape[2:]) and w.shape[1] else y + np.asarray(7).astype(y.dtype)
 
     return replace(
-        do,
-        contract=lambda x, w, axes, said: garbage(do.contract(x, w, axes, said), x, w),
-        scatter=lambda x, w, axes, said: garbage(do.scatter(x, w, axes, said), x, w),
+        stages,
+        contract=lambda x, w, axes, params: garbage(stages.contract(x, w, axes, params), x, w),
+        scatter=lambda x, w, axes, params: garbage(stages.scatter(x, w, axes, params), x, w),
     )
 
 
@@ -335,7 +339,7 @@ def _bias_real(call: Call, y: Array, bias: Array) -> Array:
 
 
 def _wrapped_bias(call: Call, y: Array, bias: Array) -> Array:
-    """The bias is added after a clip to the range."""
+    """Saturate integers when the bias is added: clip the sum to the range of the dtype."""
     if not is_integer(output_dtype(call)):
         return y + bias.reshape(-1, *(1,) * (y.ndim - 2))
     info = np.iinfo(y.dtype)

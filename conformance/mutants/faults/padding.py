@@ -1,4 +1,4 @@
-"""Faults in padding: words, numbers, modes."""
+"""Faults in padding: names such as `same`, numbers, and modes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from .edits import Edit, first, measured
 
 
 def _pairs(change: Callable[[Pairs], Pairs]) -> Edit:
-    """Misread padding that is given in numbers."""
+    """Change the (low, high) pairs of padding that is given as numbers."""
     return first(
-        lambda said: said if isinstance(said.padding, str) else replace(said, padding=tuple(change(said.padding)))
+        lambda params: (
+            params if isinstance(params.padding, str) else replace(params, padding=tuple(change(params.padding)))
+        )
     )
 
 
@@ -24,15 +26,17 @@ def _each(change: Callable[[int, int], tuple[int, int]]) -> Edit:
 
 
 def _word(old: str, new: str) -> Edit:
-    """Take one padding word for another."""
-    return first(lambda said: replace(said, padding=new) if said.padding == old and not said.transposed else said)
+    """Replace one padding name by another, except in transposed convolutions."""
+    return first(
+        lambda params: replace(params, padding=new) if params.padding == old and not params.transposed else params
+    )
 
 
-def _settled(words: Sequence[str], change: Callable[[Axis], tuple[int, int]]) -> Edit:
-    """Pad other amounts under some words; the length follows from them."""
+def _settled(names: Sequence[str], change: Callable[[Axis], tuple[int, int]]) -> Edit:
+    """Change the padding amounts under some padding names; the output length follows from the new amounts."""
 
-    def changed(axis: Axis, said: Told) -> Axis:
-        if said.transposed or said.padding not in words:
+    def changed(axis: Axis, params: Told) -> Axis:
+        if params.transposed or params.padding not in names:
             return axis
         return _padded_by(axis, *change(axis))
 
@@ -58,47 +62,49 @@ def _missing(axis: Axis) -> int:
     return max(_end(axis, _window(axis)), 0)
 
 
-def _from_first_axis(do: Stages) -> Stages:
-    def measure(lengths: Sequence[int], taps: Sequence[int], said: Told) -> tuple[Axis, ...]:
-        axes = do.measure(lengths, taps, said)
-        if said.transposed or said.padding not in SAME:
+def _from_first_axis(stages: Stages) -> Stages:
+    def measure(lengths: Sequence[int], taps: Sequence[int], params: Told) -> tuple[Axis, ...]:
+        axes = stages.measure(lengths, taps, params)
+        if params.transposed or params.padding not in SAME:
             return axes
         return tuple(replace(axis, low=axes[0].low, high=axis.low + axis.high - axes[0].low) for axis in axes)
 
-    return replace(do, measure=measure)
+    return replace(stages, measure=measure)
 
 
 def _causal_at_the_end(axis: Axis) -> tuple[int, int]:
     return axis.low - (axis.length - 1) % axis.stride, 0
 
 
-def _edge(do: Stages) -> Stages:
-    """Zeros are wanted, the border's values are padded."""
-    return replace(do, fill=lambda x, axes, said: do.fill(x, axes, said if _empty(x) else _mode(said, "replicate")))
+def _edge(stages: Stages) -> Stages:
+    """Pad with the border elements instead of zeros."""
+    return replace(
+        stages, fill=lambda x, axes, params: stages.fill(x, axes, params if _empty(x) else _mode(params, "replicate"))
+    )
 
 
-def _ones(do: Stages) -> Stages:
-    def fill(x: Array, axes: Sequence[Axis], said: Told) -> Array:
-        inside = do.fill(np.ones_like(x), axes, replace(said, mode="zeros"))
-        return do.fill(x, axes, said) + (1 - inside if said.mode == "zeros" else 0)
+def _ones(stages: Stages) -> Stages:
+    def fill(x: Array, axes: Sequence[Axis], params: Told) -> Array:
+        inside = stages.fill(np.ones_like(x), axes, replace(params, mode="zeros"))
+        return stages.fill(x, axes, params) + (1 - inside if params.mode == "zeros" else 0)
 
-    return replace(do, fill=fill)
+    return replace(stages, fill=fill)
 
 
 def _empty(x: Array) -> bool:
     return x.size == 0
 
 
-def _mode(said: Told, mode: str) -> Told:
-    return replace(said, mode=mode) if said.mode == "zeros" else said
+def _mode(params: Told, mode: str) -> Told:
+    return replace(params, mode=mode) if params.mode == "zeros" else params
 
 
 def _confused(old: str, new: str) -> Edit:
-    return first(lambda said: replace(said, mode=new) if said.mode == old else said)
+    return first(lambda params: replace(params, mode=new) if params.mode == old else params)
 
 
-def _capped_at_kernel(axis: Axis, said: Told) -> Axis:
-    if said.transposed:
+def _capped_at_kernel(axis: Axis, params: Told) -> Axis:
+    if params.transposed:
         return axis
     most = max(_window(axis) - 1, 0)
     return _padded_by(axis, min(axis.low, most), min(axis.high, most))
@@ -109,36 +115,36 @@ def _padded_by(axis: Axis, low: int, high: int) -> Axis:
     return replace(axis, low=low, high=high, out=room // axis.stride + 1 if room >= 0 else 0)
 
 
-def _valid_padded(axis: Axis, said: Told) -> Axis:
-    """One zero is padded behind, so that one window more fits where the stride is 1."""
-    return _padded_by(axis, 0, 1) if said.padding == "valid" and not said.transposed else axis
+def _valid_padded(axis: Axis, params: Told) -> Axis:
+    """Under `valid`, pad one zero at the high end: one more window fits if the stride is 1."""
+    return _padded_by(axis, 0, 1) if params.padding == "valid" and not params.transposed else axis
 
 
-def _as_long_as_the_input(axis: Axis, said: Told) -> Axis:
-    if said.transposed or said.padding not in SAME:
+def _as_long_as_the_input(axis: Axis, params: Told) -> Axis:
+    if params.transposed or params.padding not in SAME:
         return axis
     low = max(_window(axis) - 1, 0) // 2
     return replace(axis, stride=1, low=low, high=max(_window(axis) - 1, 0) - low, out=axis.length)
 
 
-def _length_down(axis: Axis, said: Told) -> Axis:
-    if said.transposed or said.padding not in SAME or axis.length < axis.stride:
+def _length_down(axis: Axis, params: Told) -> Axis:
+    if params.transposed or params.padding not in SAME or axis.length < axis.stride:
         return axis
     return replace(axis, out=axis.length // axis.stride)
 
 
 def _interleaved(pairs: Pairs) -> Pairs:
-    """All low amounts stand before all high ones, and are read as pairs."""
+    """Read the list of all low amounts, then all high amounts, as consecutive (low, high) pairs."""
     flat = [low for low, _ in pairs] + [high for _, high in pairs]
     return tuple(zip(flat[::2], flat[1::2], strict=True))
 
 
-def _neighbour(do: Stages) -> Stages:
-    """What stands beside a row in memory is read as its padding: the next row's, or the next sample's, elements."""
+def _neighbour(stages: Stages) -> Stages:
+    """Pad the last axis with adjacent memory (elements of the previous and the next row) instead of zeros."""
 
-    def fill(x: Array, axes: Sequence[Axis], said: Told) -> Array:
-        if said.mode != "zeros" or _empty(x):
-            return do.fill(x, axes, said)
+    def fill(x: Array, axes: Sequence[Axis], params: Told) -> Array:
+        if params.mode != "zeros" or _empty(x):
+            return stages.fill(x, axes, params)
         axis = axes[-1]
         length = x.shape[-1]
         places = np.arange(-axis.low, max(length + axis.high, -axis.low))
@@ -146,31 +152,31 @@ def _neighbour(do: Stages) -> Stages:
         rows = np.arange(flat.size // length)[:, None] * length + places
         wide = flat[np.clip(rows, 0, flat.size - 1)].reshape(*x.shape[:-1], len(places))
         done = tuple(replace(each, low=0, high=0) if each is axes[-1] else each for each in axes)
-        return do.fill(wide, done, said)
+        return stages.fill(wide, done, params)
 
-    return replace(do, fill=fill)
+    return replace(stages, fill=fill)
 
 
-def _repeated_edge(do: Stages) -> Stages:
-    """Reflection takes the border element twice."""
+def _repeated_edge(stages: Stages) -> Stages:
+    """Reflect with the border element repeated, as `symmetric` in `numpy.pad` does."""
 
-    def fill(x: Array, axes: Sequence[Axis], said: Told) -> Array:
-        if said.mode != "reflect":
-            return do.fill(x, axes, said)
+    def fill(x: Array, axes: Sequence[Axis], params: Told) -> Array:
+        if params.mode != "reflect":
+            return stages.fill(x, axes, params)
         for at, axis in enumerate(axes, 2):
             there = np.arange(-axis.low, x.shape[at] + axis.high) % (2 * x.shape[at])
             x = x.take(np.minimum(there, 2 * x.shape[at] - 1 - there), at)
         return x
 
-    return replace(do, fill=fill)
+    return replace(stages, fill=fill)
 
 
-def _zero_corners(do: Stages) -> Stages:
-    """A mode fills the sides of the input and leaves zeros in the corners."""
+def _zero_corners(stages: Stages) -> Stages:
+    """Leave zeros at positions that are outside the input in two or more axes."""
 
-    def fill(x: Array, axes: Sequence[Axis], said: Told) -> Array:
-        filled = do.fill(x, axes, said)
-        if said.mode == "zeros" or len(axes) < 2:
+    def fill(x: Array, axes: Sequence[Axis], params: Told) -> Array:
+        filled = stages.fill(x, axes, params)
+        if params.mode == "zeros" or len(axes) < 2:
             return filled
         outside = np.zeros(filled.shape[2:], int)
         for at, axis in enumerate(axes):
@@ -179,68 +185,70 @@ def _zero_corners(do: Stages) -> Stages:
             outside += beyond.reshape(-1, *(1,) * (len(axes) - at - 1))
         return np.where(outside > 1, 0, filled)
 
-    return replace(do, fill=fill)
+    return replace(stages, fill=fill)
 
 
-def _first_axis_mode(do: Stages) -> Stages:
-    def fill(x: Array, axes: Sequence[Axis], said: Told) -> Array:
-        if said.mode == "zeros":
-            return do.fill(x, axes, said)
+def _first_axis_mode(stages: Stages) -> Stages:
+    def fill(x: Array, axes: Sequence[Axis], params: Told) -> Array:
+        if params.mode == "zeros":
+            return stages.fill(x, axes, params)
         first_pair = ((axes[0].low, axes[0].high), *((0, 0),) * (len(axes) - 1))
         rest = ((0, 0), *((axis.low, axis.high) for axis in axes[1:]))
-        return padded(padded(x, first_pair, said.mode), rest, "zeros")
+        return padded(padded(x, first_pair, params.mode), rest, "zeros")
 
-    return replace(do, fill=fill)
+    return replace(stages, fill=fill)
 
 
 def _one_side(mode: str) -> Edit:
-    def edit(do: Stages) -> Stages:
-        def fill(x: Array, axes: Sequence[Axis], said: Told) -> Array:
-            if said.mode != mode:
-                return do.fill(x, axes, said)
+    def edit(stages: Stages) -> Stages:
+        def fill(x: Array, axes: Sequence[Axis], params: Told) -> Array:
+            if params.mode != mode:
+                return stages.fill(x, axes, params)
             low = tuple((axis.low, 0) for axis in axes)
             high = tuple((0, axis.high) for axis in axes)
             return padded(padded(x, low, mode), high, "zeros")
 
-        return replace(do, fill=fill)
+        return replace(stages, fill=fill)
 
     return edit
 
 
-def _mode_needs_numbers(do: Stages) -> Stages:
-    def fill(x: Array, axes: Sequence[Axis], said: Told) -> Array:
-        return do.fill(x, axes, replace(said, mode="zeros") if isinstance(said.padding, str) else said)
+def _mode_needs_numbers(stages: Stages) -> Stages:
+    def fill(x: Array, axes: Sequence[Axis], params: Told) -> Array:
+        return stages.fill(x, axes, replace(params, mode="zeros") if isinstance(params.padding, str) else params)
 
-    return replace(do, fill=fill)
+    return replace(stages, fill=fill)
 
 
-def _long_window_refused(axis: Axis, said: Told) -> Axis:
-    if not said.transposed and said.padding in SAME and _window(axis) > axis.length:
+def _long_window_refused(axis: Axis, params: Told) -> Axis:
+    if not params.transposed and params.padding in SAME and _window(axis) > axis.length:
         raise Refused("the window is longer than the input")
     return axis
 
 
-def _step_folded(do: Stages) -> Stages:
-    """The padding step ahead is merged into the convolution with its ends swapped."""
-    return replace(do, step=lambda call, x: padded(x, tuple((high, low) for low, high in call.before or ()), "zeros"))
+def _step_folded(stages: Stages) -> Stages:
+    """Swap low and high in the separate padding step."""
+    return replace(
+        stages, step=lambda call, x: padded(x, tuple((high, low) for low, high in call.before or ()), "zeros")
+    )
 
 
-def _step_lost(do: Stages) -> Stages:
-    return replace(do, step=lambda call, x: x)
+def _step_lost(stages: Stages) -> Stages:
+    return replace(stages, step=lambda call, x: x)
 
 
-def _circular_mirrored(do: Stages) -> Stages:
-    """Before the first element the input is mirrored, behind the last it begins again."""
+def _circular_mirrored(stages: Stages) -> Stages:
+    """In circular mode, mirror the input at the low end; the high end stays circular."""
 
-    def fill(x: Array, axes: Sequence[Axis], said: Told) -> Array:
-        if said.mode != "circular":
-            return do.fill(x, axes, said)
+    def fill(x: Array, axes: Sequence[Axis], params: Told) -> Array:
+        if params.mode != "circular":
+            return stages.fill(x, axes, params)
         for at, axis in enumerate(axes, 2):
             places = np.arange(-axis.low, x.shape[at] + axis.high)
             x = x.take(np.where(places < 0, -places - 1, places) % x.shape[at], at)
         return x
 
-    return replace(do, fill=fill)
+    return replace(stages, fill=fill)
 
 
 EDITS: dict[str, Edit] = {
@@ -299,7 +307,7 @@ EDITS: dict[str, Edit] = {
     "full-ignores-dilation": _settled(("full",), lambda axis: (max(axis.taps - 1, 0), max(axis.taps - 1, 0))),
     "full-one-more": _settled(("full",), lambda axis: (_window(axis), _window(axis))),
     "full-is-same": _word("full", "same"),
-    "mode-ignored": first(lambda said: replace(said, mode="zeros")),
+    "mode-ignored": first(lambda params: replace(params, mode="zeros")),
     "mode-reflect-is-replicate": _confused("reflect", "replicate"),
     "mode-replicate-is-reflect": _confused("replicate", "reflect"),
     "mode-circular-is-reflect": _confused("circular", "reflect"),

@@ -1,4 +1,4 @@
-"""Faults in what padding is worth."""
+"""Faults in the gradients of padded inputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from . import gradient_edits as back
 from .gradient_edits import BackEdit, forward, input_of, kernel_of
 from .gradient_parts import each_axis
 
-#: Which padding mode is taken for which.
+#: The padding mode that replaces each mode.
 OTHER = {"zeros": "zeros", "reflect": "replicate", "replicate": "circular", "circular": "reflect"}
 
 
@@ -37,56 +37,61 @@ def _axes_swapped(part: Part) -> Part:
 
 
 def _widely(part: Part) -> Part:
-    """Return the part whose input is padded already; there is no input dilation."""
+    """Return the part with its input already padded; without input dilation."""
     pairs = tuple((axis.low, axis.high) for axis in part.axes)
     wide = padded(part.x, pairs, "zeros")
     lengths = zip(part.axes, wide.shape[2:], strict=True)
     return replace(_as_zeros(part), x=wide, axes=tuple(replace(axis, length=length, low=0) for axis, length in lengths))
 
 
-def _padding_returned(part: Part, found: Array) -> Array:
-    return found if set(part.told.input_dilations) != {1} else by_input(_widely(part))
+def _padding_returned(part: Part, gradient: Array) -> Array:
+    return gradient if set(part.told.input_dilations) != {1} else by_input(_widely(part))
 
 
 def _folded(assign: Callable[[Array, Array, Array, Axis], None]) -> BackEdit:
-    """Bring what a padding mode repeated back to its elements in another way, axis by axis."""
+    """
+    Fold the gradient of the padded input back to the input with a faulty `assign`, one axis at a time.
 
-    def change(part: Part, found: Array) -> Array:
-        if part.told.mode == "zeros" or not found.size:
-            return found
-        worth = by_input(_widely(part))
+    Applies to padding modes other than zeros. `assign(gradient, elements, wide, axis)` writes into `gradient`, the
+    gradient of the input; position p of the padded gradient `wide` belongs to input element `elements[p]`.
+    """
+
+    def change(part: Part, gradient: Array) -> Array:
+        if part.told.mode == "zeros" or not gradient.size:
+            return gradient
+        wide = by_input(_widely(part))
         for at, axis in enumerate(part.axes, 2):
-            places = np.arange(worth.shape[at]) - axis.low
-            home = np.zeros((axis.length, *np.moveaxis(worth, at, 0).shape[1:]))
-            assign(home, source(places, axis.length, part.told.mode), np.moveaxis(worth, at, 0), axis)
-            worth = np.moveaxis(home, 0, at)
-        return worth
+            places = np.arange(wide.shape[at]) - axis.low
+            gradient = np.zeros((axis.length, *np.moveaxis(wide, at, 0).shape[1:]))
+            assign(gradient, source(places, axis.length, part.told.mode), np.moveaxis(wide, at, 0), axis)
+            wide = np.moveaxis(gradient, 0, at)
+        return wide
 
     return forward(back.by_input(change))
 
 
-def _overwritten(home: Array, elements: Array, worth: Array, axis: Axis) -> None:
-    home[elements] = worth
+def _overwritten(gradient: Array, elements: Array, wide: Array, axis: Axis) -> None:
+    gradient[elements] = wide
 
 
-def _low_side(home: Array, elements: Array, worth: Array, axis: Axis) -> None:
+def _low_side(gradient: Array, elements: Array, wide: Array, axis: Axis) -> None:
     kept = slice(None, axis.low + axis.length)
-    np.add.at(home, elements[kept], worth[kept])
+    np.add.at(gradient, elements[kept], wide[kept])
 
 
-def _high_side(home: Array, elements: Array, worth: Array, axis: Axis) -> None:
+def _high_side(gradient: Array, elements: Array, wide: Array, axis: Axis) -> None:
     kept = slice(max(axis.low, 0), None)
-    np.add.at(home, elements[kept], worth[kept])
+    np.add.at(gradient, elements[kept], wide[kept])
 
 
-def _averaged(home: Array, elements: Array, worth: Array, axis: Axis) -> None:
-    np.add.at(home, elements, worth)
+def _averaged(gradient: Array, elements: Array, wide: Array, axis: Axis) -> None:
+    np.add.at(gradient, elements, wide)
     copies = np.bincount(elements, minlength=axis.length)
-    home /= np.maximum(copies, 1).reshape(-1, *(1,) * (home.ndim - 1))
+    gradient /= np.maximum(copies, 1).reshape(-1, *(1,) * (gradient.ndim - 1))
 
 
 def _step(change: Callable[[Call, Array], Array]) -> BackEdit:
-    return lambda do: replace(do, unstep=change)
+    return lambda stages: replace(stages, unstep=change)
 
 
 def _step_swapped(call: Call, g: Array) -> Array:
@@ -94,7 +99,7 @@ def _step_swapped(call: Call, g: Array) -> Array:
 
 
 def _step_border(call: Call, g: Array) -> Array:
-    """What the step cropped receives the gradient of the border."""
+    """Return the gradient with the border value repeated in elements that the padding step cropped, instead of 0."""
     return padded(g, tuple((-low, -high) for low, high in call.before or ()), "replicate")
 
 

@@ -1,4 +1,4 @@
-"""Faults in what is refused: a senseless call accepted, a legal one refused."""
+"""Faults in refusals: an undefined call accepted, a defined call refused."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ from .edits import Edit
 LISTS = ("strides", "dilations", "input_dilations", "output_padding")
 
 
-def _deaf(objection: str, repair: Callable[[Call], Call]) -> Edit:
-    """Do not object for one reason: mend the call, without a word, and compute what is left."""
+def _accepting(objection: str, repair: Callable[[Call], Call]) -> Edit:
+    """Accept calls that are undefined for one reason: compute `repair(call)` instead of refusing."""
 
-    def edit(do: Stages) -> Stages:
-        def mended(call: Call) -> Call:
-            return repair(call) if objection in set(_until_broken(do, call)) else call
+    def edit(stages: Stages) -> Stages:
+        def repaired(call: Call) -> Call:
+            return repair(call) if objection in set(_reasons(stages, call)) else call
 
-        return _seeing(do, mended)
+        return _with_call(stages, repaired)
 
     return edit
 
 
-def _until_broken(do: Stages, call: Call) -> Iterator[str]:
+def _reasons(stages: Stages, call: Call) -> Iterator[str]:
     try:
-        yield from do.object(call)
+        yield from stages.object(call)
     except (IndexError, KeyError, ValueError):
         return
 
 
-def _seeing(do: Stages, mended: Callable[[Call], Call]) -> Stages:
+def _with_call(stages: Stages, repaired: Callable[[Call], Call]) -> Stages:
     return Stages(
-        object=lambda call: do.object(mended(call)),
-        read=lambda call, name: do.read(mended(call), name),
-        translate=lambda call: do.translate(mended(call)),
-        arrange=lambda call, name, array, said: do.arrange(mended(call), name, array, said),
-        step=lambda call, x: do.step(mended(call), x),
-        stuff=do.stuff,
-        measure=do.measure,
-        fill=do.fill,
-        contract=do.contract,
-        scatter=do.scatter,
-        shift=lambda call, y, bias: do.shift(mended(call), y, bias),
-        round=lambda call, y: do.round(mended(call), y),
-        deliver=lambda call, y: do.deliver(mended(call), y),
-        infer=lambda call, y: do.infer(mended(call), y),
+        object=lambda call: stages.object(repaired(call)),
+        read=lambda call, name: stages.read(repaired(call), name),
+        translate=lambda call: stages.translate(repaired(call)),
+        arrange=lambda call, name, array, params: stages.arrange(repaired(call), name, array, params),
+        step=lambda call, x: stages.step(repaired(call), x),
+        stuff=stages.stuff,
+        measure=stages.measure,
+        fill=stages.fill,
+        contract=stages.contract,
+        scatter=stages.scatter,
+        shift=lambda call, y, bias: stages.shift(repaired(call), y, bias),
+        round=lambda call, y: stages.round(repaired(call), y),
+        deliver=lambda call, y: stages.deliver(repaired(call), y),
+        infer=lambda call, y: stages.infer(repaired(call), y),
     )
 
 
@@ -77,7 +77,7 @@ def _ranks(call: Call) -> Call:
 
 
 def _fitting(call: Call) -> Call:
-    """Give the kernel as many input channels as there are."""
+    """Return the call with the kernel's channels repeated or cut to the number of input channels."""
     if call.op == "separable_conv":
         return _pointwise(_by_channel(call, "depthwise_kernel"))
     if call.op == "depthwise_conv":
@@ -107,7 +107,7 @@ def _pointwise(call: Call) -> Call:
 
 
 def _groups(call: Call) -> Call:
-    """Take the whole groups there are and leave out the rest."""
+    """Return the call with the channels and filters that fill whole groups; the rest is dropped."""
     call = replace(call, groups=max(call.groups, 1) if call.op in ("conv", "conv_transpose") else 1)
     if call.op not in ("conv", "conv_transpose"):
         return call
@@ -134,7 +134,7 @@ def _no_output_padding(call: Call) -> Call:
 
 
 def _entries(call: Call) -> Call:
-    """The last entry stands for every axis that has none; what is too many is left out."""
+    """Return the call with its lists at full length: repeat the last entry, or drop surplus entries."""
     changed = {name: _spread(getattr(call, name), call.rank) for name in LISTS}
     padding = call.padding if isinstance(call.padding, str) else _spread(call.padding, call.rank)
     return _with(call, **changed, padding=padding)
@@ -156,31 +156,31 @@ def _kinds(call: Call) -> Call:
         return _with(call, dtype=PerArray(**{**taken, "input": output}), **arrays)
 
 
-def _causal_everywhere(do: Stages) -> Stages:
-    """`causal` is taken in any rank, the low end of each axis padded."""
+def _causal_everywhere(stages: Stages) -> Stages:
+    """Accept `causal` in any rank: pad the low end of each axis."""
 
     def objecting(call: Call) -> Iterator[str]:
-        return (each for each in do.object(call) if each != "causal-rank")
+        return (each for each in stages.object(call) if each != "causal-rank")
 
-    return replace(do, object=objecting)
+    return replace(stages, object=objecting)
 
 
 def _refusing(wanted: Callable[[Call], bool], reason: str) -> Edit:
-    """Refuse a legal call."""
+    """Refuse the defined calls for which `wanted` holds."""
 
-    def edit(do: Stages) -> Stages:
+    def edit(stages: Stages) -> Stages:
         def objecting(call: Call) -> Iterator[str]:
-            yield from do.object(call)
+            yield from stages.object(call)
             if wanted(call):
                 yield reason
 
-        return replace(do, object=objecting)
+        return replace(stages, object=objecting)
 
     return edit
 
 
 def _is_more_than_plain(call: Call) -> bool:
-    """Say whether a call has more than one spatial axis, sample or channel."""
+    """Return whether a call has two or more spatial axes or samples, or no input axis of length 1."""
     return call.rank > 1 or call.input.shape[0] > 1 or 1 not in call.input.shape
 
 
@@ -189,21 +189,21 @@ def _zero_bias(call: Call) -> Call:
 
 
 EDITS: dict[str, Edit] = {
-    "rank-mismatch-accepted": _deaf("rank", _ranks),
-    "channel-mismatch-accepted": _deaf("channels", _fitting),
-    "groups-mismatch-accepted": _deaf("groups", _groups),
-    "zero-stride-accepted": _deaf("stride", _at_least("strides", 1)),
-    "zero-dilation-accepted": _deaf("dilation", _at_least("dilations", 1)),
-    "zero-input-dilation-accepted": _deaf("input-dilation", _at_least("input_dilations", 1)),
-    "bias-mismatch-accepted": _deaf("bias", _bias),
-    "bias-mismatch-ignored": _deaf("bias", _zero_bias),
-    "bias-rank-accepted": _deaf("bias-rank", _bias),
-    "output-padding-accepted": _deaf("output-padding", _no_output_padding),
-    "entries-mismatch-accepted": _deaf("entries", _entries),
-    "unknown-padding-accepted": _deaf("word", lambda call: replace(call, padding="valid")),
-    "unknown-mode-accepted": _deaf("mode", lambda call: replace(call, padding_mode="zeros")),
+    "rank-mismatch-accepted": _accepting("rank", _ranks),
+    "channel-mismatch-accepted": _accepting("channels", _fitting),
+    "groups-mismatch-accepted": _accepting("groups", _groups),
+    "zero-stride-accepted": _accepting("stride", _at_least("strides", 1)),
+    "zero-dilation-accepted": _accepting("dilation", _at_least("dilations", 1)),
+    "zero-input-dilation-accepted": _accepting("input-dilation", _at_least("input_dilations", 1)),
+    "bias-mismatch-accepted": _accepting("bias", _bias),
+    "bias-mismatch-ignored": _accepting("bias", _zero_bias),
+    "bias-rank-accepted": _accepting("bias-rank", _bias),
+    "output-padding-accepted": _accepting("output-padding", _no_output_padding),
+    "entries-mismatch-accepted": _accepting("entries", _entries),
+    "unknown-padding-accepted": _accepting("word", lambda call: replace(call, padding="valid")),
+    "unknown-mode-accepted": _accepting("mode", lambda call: replace(call, padding_mode="zeros")),
     "causal-in-any-rank": _causal_everywhere,
-    "pointwise-mismatch-accepted": _deaf("pointwise", _pointwise),
-    "kinds-mismatch-accepted": _deaf("kinds", _kinds),
-    "legal-call-refused": _refusing(_is_more_than_plain, "refused for no reason"),
+    "pointwise-mismatch-accepted": _accepting("pointwise", _pointwise),
+    "kinds-mismatch-accepted": _accepting("kinds", _kinds),
+    "legal-call-refused": _refusing(_is_more_than_plain, "a defined call, refused"),
 }

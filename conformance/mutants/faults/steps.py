@@ -24,11 +24,11 @@ def _room(axis: Axis) -> int:
     return axis.length + axis.low + axis.high - _window(axis)
 
 
-def _stride_is_kernel(do: Stages) -> Stages:
+def _stride_is_kernel(stages: Stages) -> Stages:
     return replace(
-        do,
-        measure=lambda lengths, taps, said: do.measure(
-            lengths, taps, replace(said, strides=per_axis(taps, _at_least_1))
+        stages,
+        measure=lambda lengths, taps, params: stages.measure(
+            lengths, taps, replace(params, strides=per_axis(taps, _at_least_1))
         ),
     )
 
@@ -37,145 +37,145 @@ def _at_least_1(count: int) -> int:
     return max(count, 1)
 
 
-def _strided_first(do: Stages) -> Stages:
-    """The input is strided, then padded and convolved without a stride."""
+def _strided_first(stages: Stages) -> Stages:
+    """Apply the stride to the input, then pad and convolve with stride 1."""
 
     def translate(call: Call) -> tuple[Told, ...]:
-        head, *rest = do.translate(call)
+        head, *rest = stages.translate(call)
         if head.transposed:
             return (head, *rest)
         return (replace(head, strides=(1,) * call.rank), *rest)
 
-    def arrange(call: Call, name: str, array: Array, said: Told) -> Array:
-        x = do.arrange(call, name, array, said)
+    def arrange(call: Call, name: str, array: Array, params: Told) -> Array:
+        x = stages.arrange(call, name, array, params)
         if name != "input" or call.op == "conv_transpose":
             return x
         strided: Array = x[inner(slice(None, None, s) for s in call.strides)]
         return strided
 
-    return replace(do, translate=translate, arrange=arrange)
+    return replace(stages, translate=translate, arrange=arrange)
 
 
-def _capped_stride(axis: Axis, said: Told) -> Axis:
-    if said.transposed or axis.stride <= _window(axis) or not axis.taps:
+def _capped_stride(axis: Axis, params: Told) -> Axis:
+    if params.transposed or axis.stride <= _window(axis) or not axis.taps:
         return axis
     return replace(axis, stride=_window(axis), out=max(_room(axis) // _window(axis) + 1, 0))
 
 
-def _later_phase(axis: Axis, said: Told) -> Axis:
+def _later_phase(axis: Axis, params: Told) -> Axis:
     shift = (axis.stride - 1) // 2 or axis.stride - 1
-    if said.transposed or _room(axis) % axis.stride < shift:
+    if params.transposed or _room(axis) % axis.stride < shift:
         return axis
     return replace(axis, low=axis.low - shift)
 
 
-def _rounded_up(axis: Axis, said: Told) -> Axis:
-    return _with_remainder(axis, said, 1)
+def _rounded_up(axis: Axis, params: Told) -> Axis:
+    return _with_remainder(axis, params, 1)
 
 
-def _to_nearest(axis: Axis, said: Told) -> Axis:
-    return _with_remainder(axis, said, (axis.stride + 1) // 2)
+def _to_nearest(axis: Axis, params: Told) -> Axis:
+    return _with_remainder(axis, params, (axis.stride + 1) // 2)
 
 
-def _with_remainder(axis: Axis, said: Told, least: int) -> Axis:
+def _with_remainder(axis: Axis, params: Told, least: int) -> Axis:
     rest = _room(axis) % axis.stride
-    if said.transposed or _room(axis) < 0 or rest < least:
+    if params.transposed or _room(axis) < 0 or rest < least:
         return axis
     return replace(axis, high=axis.high + axis.stride - rest, out=axis.out + 1)
 
 
-def _one_more(y: Array, said: Told) -> Array:
+def _one_more(y: Array, params: Told) -> Array:
     return np.concatenate([y, np.zeros_like(y[..., :1])], axis=-1) if y.shape[-1] else y
 
 
-def _one_less(y: Array, said: Told) -> Array:
+def _one_less(y: Array, params: Told) -> Array:
     return y[..., :-1]
 
 
-def _last_window_zero(y: Array, said: Told) -> Array:
+def _last_window_zero(y: Array, params: Told) -> Array:
     y = y.copy()
     y[..., -1:] = 0
     return y
 
 
-def _last_row_stale(y: Array, said: Told) -> Array:
+def _last_row_stale(y: Array, params: Told) -> Array:
     y = y.copy()
     if y.shape[2] > 1:
         y[:, :, -1] = y[:, :, -2]
     return y
 
 
-def _last_column_stale(y: Array, said: Told) -> Array:
+def _last_column_stale(y: Array, params: Told) -> Array:
     y = y.copy()
     if y.shape[-1] > 1:
         y[..., -1] = y[..., -2]
     return y
 
 
-def _short_window(axis: Axis, said: Told) -> Axis:
-    if said.transposed or _room(axis) >= 0 or not axis.length:
+def _short_window(axis: Axis, params: Told) -> Axis:
+    if params.transposed or _room(axis) >= 0 or not axis.length:
         return axis
     return replace(axis, high=axis.high - _room(axis), out=1)
 
 
-def _holes_read(do: Stages) -> Stages:
-    """Between two taps of a dilated kernel the first of them is read again at every element."""
+def _holes_read(stages: Stages) -> Stages:
+    """Repeat each tap of a dilated kernel in the holes after it."""
 
-    def contract(x: Array, w: Array, axes: Sequence[Axis], said: Told) -> Array:
+    def contract(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
         for at, axis in enumerate(axes, 2):
             w = np.repeat(w, axis.dilation, at).take(range(_window(axis)), at)
         dense = tuple(replace(axis, taps=_window(axis), dilation=1) for axis in axes)
-        return do.contract(x, w, dense, said)
+        return stages.contract(x, w, dense, params)
 
-    return replace(do, contract=contract)
+    return replace(stages, contract=contract)
 
 
-def _gaps_read(do: Stages) -> Stages:
-    """The last tap is read again at the elements that a stride longer than the window steps over."""
+def _gaps_read(stages: Stages) -> Stages:
+    """Repeat the last tap over the elements that a stride longer than the window skips."""
 
-    def contract(x: Array, w: Array, axes: Sequence[Axis], said: Told) -> Array:
+    def contract(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
         gaps = [max(axis.stride - axis.taps, 0) if axis.taps and axis.dilation == 1 else 0 for axis in axes]
         w = np.pad(w, [(0, 0), (0, 0), *((0, gap) for gap in gaps)], mode="edge") if any(gaps) and w.size else w
         x = np.pad(x, [(0, 0), (0, 0), *((0, gap) for gap in gaps)])
         longer = tuple(replace(axis, taps=axis.taps + gap) for axis, gap in zip(axes, gaps, strict=True))
-        return do.contract(x, w, longer, said)
+        return stages.contract(x, w, longer, params)
 
-    return replace(do, contract=contract)
+    return replace(stages, contract=contract)
 
 
-def _one_tap_window(axis: Axis, said: Told) -> Axis:
-    """The window of one tap is taken to be as long as its dilation."""
-    if said.transposed or axis.taps != 1:
+def _one_tap_window(axis: Axis, params: Told) -> Axis:
+    """Compute the output length of a one-tap kernel as if its window had `dilation` elements."""
+    if params.transposed or axis.taps != 1:
         return axis
     room = axis.length + axis.low + axis.high - axis.dilation
     return replace(axis, out=_count(axis, room))
 
 
-def _one_element_stuffed(do: Stages) -> Stages:
-    """An axis of one element is followed by zeros, as if it had a neighbour."""
+def _one_element_stuffed(stages: Stages) -> Stages:
+    """Append q - 1 zeros to an axis of length 1 with input dilation q, as if another element followed."""
 
-    def stuff(x: Array, said: Told) -> Array:
-        wide = do.stuff(x, said)
-        more = [(0, q - 1 if size == 1 else 0) for size, q in zip(x.shape[2:], said.input_dilations, strict=True)]
+    def stuff(x: Array, params: Told) -> Array:
+        wide = stages.stuff(x, params)
+        more = [(0, q - 1 if size == 1 else 0) for size, q in zip(x.shape[2:], params.input_dilations, strict=True)]
         return np.pad(wide, [(0, 0), (0, 0), *more])
 
-    return replace(do, stuff=stuff)
+    return replace(stages, stuff=stuff)
 
 
-def _strided_before_stuffing(do: Stages) -> Stages:
-    """The stride counts elements of the input, not the zeros between them."""
+def _strided_before_stuffing(stages: Stages) -> Stages:
+    """Multiply the stride by the input dilation: it counts input elements, not the zeros between them."""
 
     def translate(call: Call) -> tuple[Told, ...]:
-        head, *rest = do.translate(call)
+        head, *rest = stages.translate(call)
         steps = tuple(s * q for s, q in zip(head.strides, head.input_dilations, strict=True))
         return (head if head.transposed else replace(head, strides=steps), *rest)
 
-    return replace(do, translate=translate)
+    return replace(stages, translate=translate)
 
 
-def _two_for_none(axis: Axis, said: Told) -> Axis:
-    """Where no window fits, two are made."""
-    if said.transposed or _room(axis) >= 0 or not axis.length:
+def _two_for_none(axis: Axis, params: Told) -> Axis:
+    """Return two output elements where no window fits."""
+    if params.transposed or _room(axis) >= 0 or not axis.length:
         return axis
     return replace(axis, high=axis.high - _room(axis) + axis.stride, out=2)
 
@@ -197,52 +197,52 @@ def _rolled(values: Sequence[int]) -> tuple[int, ...]:
 
 
 def _strides(change: Callable[[Sequence[int]], tuple[int, ...]]) -> Edit:
-    return first(lambda said: replace(said, strides=change(said.strides)))
+    return first(lambda params: replace(params, strides=change(params.strides)))
 
 
 def _dilations(change: Callable[[Sequence[int]], tuple[int, ...]]) -> Edit:
-    return first(lambda said: replace(said, dilations=change(said.dilations)))
+    return first(lambda params: replace(params, dilations=change(params.dilations)))
 
 
 def _input_dilations(change: Callable[[Sequence[int]], tuple[int, ...]]) -> Edit:
-    return first(lambda said: replace(said, input_dilations=change(said.input_dilations)))
+    return first(lambda params: replace(params, input_dilations=change(params.input_dilations)))
 
 
-def _trailing(do: Stages) -> Stages:
-    def stuff(x: Array, said: Told) -> Array:
-        x = do.stuff(x, said)
+def _trailing(stages: Stages) -> Stages:
+    def stuff(x: Array, params: Told) -> Array:
+        x = stages.stuff(x, params)
         more = [
             (0, 0),
             (0, 0),
-            *((0, q - 1 if w else 0) for w, q in zip(x.shape[2:], said.input_dilations, strict=True)),
+            *((0, q - 1 if w else 0) for w, q in zip(x.shape[2:], params.input_dilations, strict=True)),
         ]
         return np.pad(x, more)
 
-    return replace(do, stuff=stuff)
+    return replace(stages, stuff=stuff)
 
 
-def _repeats(do: Stages) -> Stages:
-    """Elements are repeated where zeros belong between them."""
+def _repeats(stages: Stages) -> Stages:
+    """Repeat elements in input dilation, instead of inserting zeros."""
 
-    def stuff(x: Array, said: Told) -> Array:
-        for axis, q in enumerate(said.input_dilations, 2):
+    def stuff(x: Array, params: Told) -> Array:
+        for axis, q in enumerate(params.input_dilations, 2):
             length = max((x.shape[axis] - 1) * q + 1, 0) if x.shape[axis] else 0
             x = np.repeat(x, q, axis).take(range(length), axis)
         return x
 
-    return replace(do, stuff=stuff)
+    return replace(stages, stuff=stuff)
 
 
-def _stuffed_after_padding(do: Stages) -> Stages:
-    """The input is padded first, and the padding dilated with it."""
+def _stuffed_after_padding(stages: Stages) -> Stages:
+    """Pad before input dilation: multiply the padding amounts by the input dilation."""
 
-    def measure(lengths: Sequence[int], taps: Sequence[int], said: Told) -> tuple[Axis, ...]:
-        axes = do.measure(lengths, taps, said)
-        if said.transposed:
+    def measure(lengths: Sequence[int], taps: Sequence[int], params: Told) -> tuple[Axis, ...]:
+        axes = stages.measure(lengths, taps, params)
+        if params.transposed:
             return axes
-        return tuple(_spread(axis, q) for axis, q in zip(axes, said.input_dilations, strict=True))
+        return tuple(_spread(axis, q) for axis, q in zip(axes, params.input_dilations, strict=True))
 
-    return replace(do, measure=measure)
+    return replace(stages, measure=measure)
 
 
 def _spread(axis: Axis, q: int) -> Axis:
@@ -266,15 +266,19 @@ EDITS: dict[str, Edit] = {
     "dilation-first-axis-only": _dilations(_first_only),
     "dilation-last-axis-only": _dilations(_last_only),
     "dilation-on-input": first(
-        lambda said: (
-            said if said.transposed else replace(said, input_dilations=said.dilations, dilations=said.input_dilations)
+        lambda params: (
+            params
+            if params.transposed
+            else replace(params, input_dilations=params.dilations, dilations=params.input_dilations)
         )
     ),
     "dilation-counts-holes": _dilations(lambda d: per_axis(d, lambda each: each + 1 if each > 1 else 1)),
     "dilation-multiplies-stride": first(
-        lambda said: replace(said, strides=tuple(s * d for s, d in zip(said.strides, said.dilations, strict=True)))
+        lambda params: replace(
+            params, strides=tuple(s * d for s, d in zip(params.strides, params.dilations, strict=True))
+        )
     ),
-    "dilation-from-stride": first(lambda said: replace(said, dilations=said.strides)),
+    "dilation-from-stride": first(lambda params: replace(params, dilations=params.strides)),
     "dilation-holes-read": _holes_read,
     "dilation-of-one-tap-counts": measured(_one_tap_window),
     "stride-gaps-read": _gaps_read,

@@ -21,12 +21,12 @@ _uncropped = each_axis(lambda axis: replace(axis, low=0))
 _ends_swapped = each_axis(lambda axis: replace(axis, low=axis.high))
 
 
-def _swapped(part: Part, found: Array) -> Array:
-    return found.swapaxes(0, 1).reshape(found.shape)
+def _swapped(part: Part, gradient: Array) -> Array:
+    return gradient.swapaxes(0, 1).reshape(gradient.shape)
 
 
 EDITS: dict[str, BackEdit] = {
-    "transposed-input-gradient-zero": transposed(by_input(lambda part, found: np.zeros_like(found))),
+    "transposed-input-gradient-zero": transposed(by_input(lambda part, gradient: np.zeros_like(gradient))),
     "transposed-input-gradient-kernel-flipped": transposed(input_of(flipped)),
     "transposed-input-gradient-kernel-swapped": transposed(input_of(kernel_swapped)),
     "transposed-input-gradient-ignores-stride": transposed(input_of(unstrided)),
@@ -34,9 +34,9 @@ EDITS: dict[str, BackEdit] = {
     "transposed-input-gradient-ignores-crop": transposed(input_of(_uncropped)),
     "transposed-input-gradient-crop-swapped": transposed(input_of(_ends_swapped)),
     "transposed-input-gradient-without-output-padding": transposed(input_of(_without_output_padding)),
-    "transposed-kernel-gradient-zero": transposed(by_kernel(lambda part, found: np.zeros_like(found))),
+    "transposed-kernel-gradient-zero": transposed(by_kernel(lambda part, gradient: np.zeros_like(gradient))),
     "transposed-kernel-gradient-flipped": transposed(
-        by_kernel(lambda part, found: np.flip(found, tuple(range(2, found.ndim))))
+        by_kernel(lambda part, gradient: np.flip(gradient, tuple(range(2, gradient.ndim))))
     ),
     "transposed-kernel-gradient-swapped": transposed(by_kernel(_swapped)),
     "transposed-kernel-gradient-ignores-stride": transposed(kernel_of(unstrided)),
