@@ -3,13 +3,13 @@ The adapter of JAX: `jax.lax.conv_general_dilated`, which also computes transpos
 
 Surface: `jax.lax`. `parameters` translates a call, `function` builds the function, `gradients` differentiates it.
 Modes: operation by operation, `jit` for the whole call in one `jax.jit`, and each matmul precision of `settings`.
-Gradients are those of `jax.vjp`, nested for the second order.
+Gradients come from `jax.vjp`; second-order gradients nest it.
 
-It cannot express, and each `Limit` of the adapter says why:
-- padding modes other than zeros, for `jax.lax` pads with zeros;
-- a bias, except by adding it; a bias that would broadcast is left out, for the addition would accept it;
-- groups that contradict the channels of a depthwise kernel, for `feature_group_count` is derived from them;
-- differences in memory, for the conversion to a JAX array copies.
+It cannot express the following calls. Each `Limit` of the adapter holds the reason:
+- padding modes other than zeros: `jax.lax` pads with zeros;
+- a bias that would broadcast: `jax.lax` has no bias, and the addition that replaces it would accept such a bias;
+- groups that contradict the channels of a depthwise kernel: the adapter derives `feature_group_count` from them;
+- memory orders: the conversion to a JAX array copies.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""JAX: `jax.lax`, called as it is or compiled by `jax.jit`."""
+"""The JAX adapter: `jax.lax`, called operation by operation or compiled by `jax.jit`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,14 @@ from . import function, gradients, parameters, settings
 from .state import State
 
 
-def _is_extra_unsaid(call: Call) -> bool:
-    """Say whether an output padding is none that could be given back at the high end of pairs."""
-    is_said = call.op == "conv_transpose" and len(call.output_padding) == call.rank and min(call.output_padding) >= 0
-    return arguments.has_output_padding(call) and not (is_said and not isinstance(call.padding, str))
+def _has_inexpressible_output_padding(call: Call) -> bool:
+    """
+    Return whether the call has an output padding that cannot be subtracted from the high crop of each axis.
+
+    The subtraction needs padding as pairs, and one non-negative output padding for each spatial axis.
+    """
+    is_valid = call.op == "conv_transpose" and len(call.output_padding) == call.rank and min(call.output_padding) >= 0
+    return arguments.has_output_padding(call) and not (is_valid and not isinstance(call.padding, str))
 
 
 LIMITS = (
@@ -28,13 +32,16 @@ LIMITS = (
         "groups: jax.lax.conv_transpose has no feature_group_count",
         lambda call: call.op == "conv_transpose" and call.groups != 1,
     ),
-    Limit("groups: jax.lax counts those of a depthwise convolution by its channels", arguments.is_grouped_by_channels),
+    Limit("groups: a depthwise convolution has one for each channel in jax.lax", arguments.is_grouped_by_channels),
     Limit("kernel: jax.lax has the channels of a depthwise one merged with its filters", arguments.has_other_channels),
     Limit(
         "input_dilations: jax.lax.conv_transpose has no lhs_dilation",
         lambda call: call.op == "conv_transpose" and call.input_dilations != arguments.ones(call),
     ),
-    Limit("output_padding: jax.lax has pairs for it, which say no less and no other number of it", _is_extra_unsaid),
+    Limit(
+        "output_padding: jax.lax has pairs for it, which say no less and no other number of it",
+        _has_inexpressible_output_padding,
+    ),
     Limit(
         "pointwise_kernel: jax.lax has no separable convolution, its second step is any", arguments.has_wide_pointwise
     ),
@@ -50,15 +57,15 @@ LIMITS = (
     ),
 )
 
-#: How many forms of calls are remembered.
+#: The largest number of plans that an adapter keeps, one for each form of call.
 MOST_PLANS = 4096
 
 
 class Jax:
     """
-    `jax.lax.conv_general_dilated` and `jax.lax.conv_transpose`, in any layout by their dimension numbers.
+    `jax.lax.conv_general_dilated` and `jax.lax.conv_transpose`; their dimension numbers express any layout.
 
-    Its numbers are of the default precision, unless the mode pins another.
+    Results have JAX's default precision, unless the mode sets another one.
     64-bit types are enabled only for calls that have one.
     """
 
@@ -68,7 +75,7 @@ class Jax:
     differentiates_twice = True
     modes = {
         "": "jax.lax, operation by operation",
-        "jit": "the whole call inside one jax.jit, which compiles anew for each size",
+        "jit": "the whole call inside one jax.jit, which compiles again for each size",
         **settings.SENTENCES,
     }
 
@@ -80,10 +87,10 @@ class Jax:
         self._device = self._find(target.device)
         self._compiles = target.mode == "jit"
         self._state = State(self._jax)
-        #: What is worked out once for each form of call: its steps and its text.
+        #: The steps and the text of each form of call.
         self._plans: dict[Hashable, tuple[Sequence[parameters.Step], str]] = {}
         self._trained = Kept()
-        # Placing arrays on a device by name costs twice as much as making it the default of this process.
+        # Passing a device to `device_put` costs twice as much as setting the default device of the process.
         self._jax.config.update("jax_default_device", self._device)
         self._is_consistent = "use_consistent_padding" in signature(self._jax.lax.conv_transpose).parameters
         self.version = str(self._jax.__version__)
@@ -109,7 +116,7 @@ class Jax:
         }
 
     def prepare(self, call: Call) -> Callable[[], Outputs]:
-        """Place the arrays in the call's own layouts; return the closure that convolves them."""
+        """Return the closure that computes the call; its arrays are copied into the layouts of the call first."""
         steps, written = self._planned(call)
         arrays = [call.place("input", call.layout.input), *parameters.kernels(call)]
         if call.bias is not None:
@@ -117,14 +124,14 @@ class Jax:
         is_inferred = call.variation.shape_inference
         compute = function.function(self._jax.lax, call, steps)
         if call.gradients:
-            way = gradients.differentiated_twice if call.second_order else gradients.differentiated
-            compute = way(self._jax, call, compute)
+            differentiate = gradients.differentiated_twice if call.second_order else gradients.differentiated
+            compute = differentiate(self._jax, call, compute)
             arrays.append(call.place("cotangent", call.letters("cotangent")))
             arrays += gradients.directions(call) if call.second_order else []
 
         def run() -> Outputs:
             with self._state.x64(call):
-                # jax.numpy.asarray compiles a program for each new shape, this none.
+                # Unlike jax.numpy.asarray, device_put does not compile a program for each new shape.
                 placed = [ask(self._jax.device_put, array) for array in arrays]
                 found = {"inference": function.inferred(self._jax, compute, placed)} if is_inferred else {}
                 returned = self._compute(call, compute, placed)

@@ -1,8 +1,8 @@
 """
-Seeing the convolutions that a program makes with JAX: the primitive to which all of its functions come.
+Capture of the convolutions that a program makes with JAX, at the primitive that all of JAX's functions end in.
 
-By then transformations are done: under `vmap` the batch is whole, padding words are pairs, a transposed convolution
-is one of a dilated input.
+Transformations are done at that point: `vmap` has merged its axis into the batch, padding strings are pairs, and a
+transposed convolution is a convolution with `lhs_dilation`.
 """
 
 from __future__ import annotations
@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ...capture import SPATIAL, Operand, Sighting, Sightings, Unsayable, is_called_from
+from ...capture import Operand, Sighting, Sightings, Unsayable, is_called_from
+from ...core import SPATIAL
 
 NAME = "jax.lax.conv_general_dilated"
-#: The traces that end with a computation, or with a line of the program that is compiled; others pass a call on.
+#: The traces that compute an operation or write it into a jaxpr. All other traces forward the operation to these.
 FINAL = ("EvalTrace", "DynamicJaxprTrace")
-#: How the functions are called that make a gradient of a convolution, of convolutions.
+#: The JAX functions that compute the gradients of a convolution, which are convolutions themselves.
 GRADIENTS = ("_conv_general_dilated_transpose_lhs", "_conv_general_dilated_transpose_rhs")
 
 
 def attach(sightings: Sightings) -> Callable[[], None]:
-    """See each convolution that is evaluated or traced; returns how to let go."""
+    """Report each convolution that is evaluated or traced; return the function that stops this."""
     import jax
 
     primitive = jax.lax.conv_general_dilated_p
@@ -46,7 +47,7 @@ def attach(sightings: Sightings) -> Callable[[], None]:
 
 
 def watch(sightings: Sightings) -> Callable[[], None]:
-    """Nothing here belongs to a thread."""
+    """Return a function that does nothing: `attach` already covers all threads."""
     return lambda: None
 
 
@@ -55,9 +56,9 @@ def _sighting(framework: str, args: Sequence[Any], params: Mapping[str, Any], *,
     rank = len(signal.shape) - 2
     if params["batch_group_count"] != 1:
         raise Unsayable(f"batch_group_count {params['batch_group_count']}")
-    if not 1 <= rank <= len(SPATIAL):
+    if rank not in SPATIAL:
         raise Unsayable(f"{rank} spatial axes")
-    spatial, numbers = SPATIAL[rank - 1], params["dimension_numbers"]
+    spatial, numbers = SPATIAL[rank], params["dimension_numbers"]
     return Sighting(
         op="conv",
         arrays={
@@ -77,7 +78,7 @@ def _sighting(framework: str, args: Sequence[Any], params: Mapping[str, Any], *,
 
 
 def _letters(spec: Sequence[int], names: str) -> str:
-    """Return the letters in the order of the axes: `spec` says at which axis each of `names` is."""
+    """Return `names` in the order of the axes; spec[i] is the axis of names[i]."""
     return "".join(letter for _, letter in sorted(zip(spec, names, strict=True)))
 
 

@@ -1,4 +1,4 @@
-"""A call as a function of JAX's arrays: made as it is, compiled by `jax.jit`, or traced for its shape alone."""
+"""A call as a function of JAX arrays: evaluated directly, compiled by `jax.jit`, or traced for its output shape."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from ...core import Array, Call, ask
 from . import parameters
 
-#: From input, kernels and bias, in this order, to the output.
+#: A function of the input, the kernels and the bias, in this order. It returns the output.
 Function: TypeAlias = Callable[..., Any]
 
 
 def function(library: Any, call: Call, steps: Sequence[parameters.Step]) -> Function:
-    """Return the whole call, `before` and bias included; `library` is `jax.lax`."""
+    """Return the whole call as one function, with `before` and the bias; `library` is `jax.lax`."""
     is_inside = call.variation.inside_graph
 
     def compute(signal: Any, *others: Any) -> Any:
@@ -33,10 +33,10 @@ def function(library: Any, call: Call, steps: Sequence[parameters.Step]) -> Func
 
 def jitted(jax: Any, call: Call, compute: Function, placed: Sequence[Any]) -> Any:
     """
-    Return the result of the function as `jax.jit` compiles it.
+    Return the result of the function, compiled by `jax.jit`.
 
     Raises:
-        RuntimeError: if it did not compile, which no result may hide.
+        RuntimeError: if JAX evaluated the function without compiling it.
 
     """
     traced: list[bool] = []
@@ -60,6 +60,6 @@ def _larger(jax: Any, call: Call, signal: Any) -> Any:
 
 
 def inferred(jax: Any, compute: Function, placed: Sequence[Any]) -> Array:
-    """Return zeros of the shape and dtype that `jax.eval_shape` states of the function, which computes nothing."""
+    """Return zeros of the shape and dtype that `jax.eval_shape` infers for the output, without computing it."""
     stated = ask(jax.eval_shape, compute, *placed)
     return np.zeros(stated.shape, stated.dtype)

@@ -1,4 +1,4 @@
-"""Gradients in JAX: the function of a call, with `jax.vjp` around it, and around that once more."""
+"""Gradients in JAX: `jax.vjp` of a call's function, and `jax.vjp` of that for second-order gradients."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .function import Function
 
 
 def differentiated(jax: Any, call: Call, compute: Function) -> Function:
-    """Return the function from the arrays of a call and the cotangent to the output and the gradients asked for."""
+    """Return the function from (arrays of the call, cotangent) to (output, gradients of the `pulled` arrays)."""
     wanted = [at for at, name in enumerate(_present(call)) if name in call.pulled]
 
     def compute_back(*arrays: Any) -> Sequence[Any]:
@@ -29,7 +29,11 @@ def differentiated(jax: Any, call: Call, compute: Function) -> Function:
 
 
 def differentiated_twice(jax: Any, call: Call, compute: Function) -> Function:
-    """Return the same, from the directions too, to the gradients of gradients too."""
+    """
+    Return the function from (arrays, cotangent, directions) to (output, gradients, second-order gradients).
+
+    The second-order gradients differentiate the sum of <gradient, direction> over the arrays that have a direction.
+    """
     once, present = differentiated(jax, call, compute), [*_present(call), COTANGENT]
     moved = [present.index(name) for name in call.second_order]
     directed = [1 + call.pulled.index(name) for name in call.directions]
@@ -49,7 +53,7 @@ def differentiated_twice(jax: Any, call: Call, compute: Function) -> Function:
 
 
 def directions(call: Call) -> list[Array]:
-    """Return the directions of a call as JAX is to receive them."""
+    """Return the directions of a call, in the layouts that the JAX function expects."""
     (stage,) = call.stages
     placed = {
         "input": call.place(DIRECTIONS["input"], call.layout.input),
@@ -65,10 +69,10 @@ def _present(call: Call) -> list[str]:
 
 
 def delivered(call: Call, returned: Sequence[Array]) -> Mapping[str, Array]:
-    """Return what either has returned by where, in the layouts of the call."""
+    """Return the arrays that either function returned in the call's layouts, by name (`output`, `gradient.input`)."""
     output, *gradients = returned
     letters = {"input": call.layout.input, "bias": "O", COTANGENT: call.letters(COTANGENT)}
     letters |= {stage.kernel: parameters.kernel_letters(stage) for stage in call.stages}
-    # A bias was added in the shape that broadcasts; it is the last of the first gradients.
+    # The bias was added in a shape that broadcasts, so its gradient has that shape too.
     flat = [each.reshape(-1) if name == "bias" else each for name, each in zip(call.pulled, gradients, strict=False)]
     return {"output": output, **arguments.homes(call, [*flat, *gradients[len(flat) :]], letters)}

@@ -1,7 +1,7 @@
 """
-A call in the words of `jax.lax`: functions, keywords, text.
+Translates a call to `jax.lax`: function names, keyword arguments, and Python text.
 
-Imports no JAX.
+Does not import JAX.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import Any, NamedTuple, TypeVar
 from ...core import ARRAYS, COTANGENT, DIRECTIONS, Array, Call, Stage
 from ..shared import arguments, expressions
 
-#: The padding words of `jax.lax.conv_general_dilated`.
+#: The padding strings of `jax.lax.conv_general_dilated`.
 WORDS = {"valid": "VALID", "same": "SAME", "same_lower": "SAME_LOWER"}
-#: The padding words of `jax.lax.conv_transpose`.
+#: The padding strings of `jax.lax.conv_transpose`.
 TRANSPOSED_WORDS = {"valid": "VALID", "same": "SAME"}
 
 T = TypeVar("T")
 
 
 class Step(NamedTuple):
-    """One call of `jax.lax`: the function's name, its keywords, and the kernel as text."""
+    """One call of a function of `jax.lax`: the function's name, its keyword arguments, and the text of the kernel."""
 
     name: str
     keywords: Mapping[str, Any]
@@ -29,20 +29,24 @@ class Step(NamedTuple):
 
 
 def kernel_letters(stage: Stage) -> str:
-    """Return the axes of a kernel as JAX is to receive it: the call's own, a depthwise `WCM` as `WIO`."""
+    """Return the layout in which JAX receives a kernel: that of the call, with `WIO` for a depthwise `WCM`."""
     letters = stage.call.letters(stage.kernel)
     return letters.replace("C", "I").replace("M", "O") if "M" in letters else letters
 
 
 def kernels(call: Call) -> list[Array]:
-    """Return the kernels of a call as JAX is to receive them."""
+    """Return the kernels of a call in the layouts of `kernel_letters`."""
     if call.kernel is not None and "M" not in call.letters("kernel"):
         return [call.place("kernel", call.letters("kernel"))]
     return [stage.place_kernel(kernel_letters(stage)) for stage in call.stages]
 
 
 def step(stage: Stage, *, is_consistent: bool) -> Step:
-    """Return one convolution; `is_consistent` says that `conv_transpose` takes the padding of the forward one."""
+    """
+    Return the `jax.lax` call of one stage.
+
+    With `is_consistent`, `jax.lax.conv_transpose` has `use_consistent_padding` and accepts the forward padding.
+    """
     call, letters = stage.call, kernel_letters(stage)
     source = call.layout.input if stage is call.stages[0] else call.layout.output
     shared: dict[str, Any] = {"rhs_dilation": _ordered(stage.dilations, call, letters)}
@@ -52,7 +56,7 @@ def step(stage: Stage, *, is_consistent: bool) -> Step:
     strides = _ordered(stage.strides, call, letters)
     if call.op == "conv_transpose":
         keywords = {"strides": strides, **_cropping(stage, letters, is_consistent), **shared}
-        # transpose_kernel flips the kernel and swaps its I and O: given the forward kernel, the adjoint results.
+        # transpose_kernel flips the kernel and swaps its I and O, so that the result is the adjoint of the convolution.
         numbers = (source, letters.translate(str.maketrans("IO", "OI")), call.layout.output)
         return Step("conv_transpose", {**keywords, "dimension_numbers": numbers, "transpose_kernel": True}, written)
     numbers = (source, letters, call.layout.output)
@@ -68,7 +72,7 @@ def _padding(stage: Stage, letters: str) -> dict[str, Any]:
         keywords["lhs_dilation"] = _ordered(call.input_dilations, call, letters)
     if stage.groups != 1:
         keywords["feature_group_count"] = stage.groups
-    # JAX defines its words for an undilated input only; its message asks for pairs there.
+    # JAX defines its padding strings only without lhs_dilation; with it, JAX's error message asks for pairs.
     if isinstance(stage.padding, str) and stage.padding in WORDS and not is_dilated:
         return {"padding": WORDS[stage.padding], **keywords}
     if stage.is_padding_senseless:
@@ -86,14 +90,14 @@ def _cropping(stage: Stage, letters: str, is_consistent: bool) -> dict[str, Any]
     pairs = [(low, high - extra) for (low, high), extra in zip(stage.pairs, more, strict=True)]
     if is_consistent:
         return {"padding": _ordered(tuple(pairs), call, letters), "use_consistent_padding": True}
-    # Older versions take the padding of the dilated input; pairs of a wrong number stay so.
+    # Older versions expect the padding of the dilated input. A wrong number of pairs stays wrong, for JAX to refuse.
     windows = (*stage.window, *(1,) * len(pairs))
     around = [(size - 1 - low, size - 1 - high) for size, (low, high) in zip(windows, pairs, strict=False)]
     return {"padding": _ordered(tuple(around), call, letters)}
 
 
 def _ordered(values: tuple[T, ...], call: Call, letters: str) -> tuple[T, ...]:
-    # JAX reads what is spatial in the order of the kernel's letters.
+    # JAX reads values of spatial axes in the order in which the kernel's layout has them.
     order = [letter for letter in letters if letter in call.spatial]
     if order == list(call.spatial) or len(values) != len(order):
         return values
@@ -101,19 +105,19 @@ def _ordered(values: tuple[T, ...], call: Call, letters: str) -> tuple[T, ...]:
 
 
 def before(call: Call) -> tuple[tuple[int, int, int], ...]:
-    """Return what `jax.lax.pad` is to do ahead of the convolution: (low, high, interior) for each axis of the input."""
+    """Return the `padding_config` of `jax.lax.pad` for `call.before`: (low, high, interior) for each input axis."""
     assert call.before is not None
     pairs = dict(zip(call.spatial, call.before, strict=True))
     return tuple((*pairs.get(letter, (0, 0)), 0) for letter in call.layout.input)
 
 
 def bias_shape(call: Call) -> tuple[int, ...]:
-    """Return the shape in which a bias is added to the output."""
+    """Return the shape of the bias that broadcasts along the channels of the output."""
     return tuple(call.extent("bias", "O") if letter == "C" else 1 for letter in call.letters("output"))
 
 
 def written(call: Call, steps: Sequence[Step], *, is_jitted: bool) -> str:
-    """Return a call as text, `is_jitted` inside one `jax.jit`."""
+    """Return a call as Python text; with `is_jitted`, inside one `jax.jit`."""
     body = _written(call, steps)
     if call.gradients:
         return _written_back(call, body, is_jitted=is_jitted)
@@ -129,7 +133,7 @@ def written(call: Call, steps: Sequence[Step], *, is_jitted: bool) -> str:
 
 
 def _written_back(call: Call, body: str, *, is_jitted: bool) -> str:
-    """Return the text of the gradients of `body`; compiled, of a function of every array of the call."""
+    """Return the text of the gradients of `body`; with `is_jitted`, `jax.jit` of a function of all arrays."""
     pulled = gradients(call, body)
     if not is_jitted:
         return pulled
@@ -138,7 +142,11 @@ def _written_back(call: Call, body: str, *, is_jitted: bool) -> str:
 
 
 def gradients(call: Call, body: str) -> str:
-    """Return the text of the gradients of `body`, which names the arrays of a call; of a pair where it asks for theirs."""
+    """
+    Return the text of the gradients of `body`, an expression in the names of the call's arrays.
+
+    For a second-order call it is the text of a pair: gradients and second-order gradients.
+    """
     once = _pulled(call.pulled, body, COTANGENT)
     if not call.second_order:
         return once

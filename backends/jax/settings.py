@@ -1,4 +1,4 @@
-"""Settings of JAX that a mode pins, for the whole process."""
+"""Settings of JAX that a mode sets for the whole process."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 from ...core import Unavailable
 
 OPTION = "jax_default_matmul_precision"
-#: By mode what that option is set to; JAX has it for convolutions too.
+#: The value of OPTION in each mode. The option also applies to convolutions.
 PRECISIONS = {"matmul-bfloat16": "bfloat16", "matmul-tensorfloat32": "tensorfloat32", "matmul-highest": "highest"}
-#: What each mode does, for the user.
+#: The description of each mode, shown to the user.
 SENTENCES: Mapping[str, str] = {
     mode: f'jax.lax, operation by operation, with {OPTION} = "{precision}"' for mode, precision in PRECISIONS.items()
 }
@@ -18,10 +18,10 @@ SENTENCES: Mapping[str, str] = {
 
 def pin(jax: Any, mode: str) -> None:
     """
-    Make the setting that a mode pins.
+    Set OPTION to the value of a mode.
 
     Raises:
-        Unavailable: if this release does not have it.
+        Unavailable: if this release does not have the option or the value.
 
     """
     try:
@@ -31,12 +31,13 @@ def pin(jax: Any, mode: str) -> None:
         raise Unavailable(f"jax {jax.__version__} has no such setting as {mode}: {reason}") from error
 
 
-#: The classes of rounding of float32 that each value documents, and what the default means by platform.
+#: The precision class of float32 that each value documents.
 DOCUMENTED = {"bfloat16": "bfloat16-like", "tensorfloat32": "tf32-like"}
+#: The value that the default amounts to, by platform.
 DEFAULTS = {"tpu": "bfloat16", "gpu": "tensorfloat32", "cuda": "tensorfloat32"}
 
 
 def documented(jax: Any, platform: str) -> dict[str, str]:
-    """Return the lower class of rounding that JAX documents for what is set now on a platform."""
-    word = getattr(jax.config, OPTION) or DEFAULTS.get(platform, "")
-    return {"float32": DOCUMENTED[word]} if word in DOCUMENTED else {}
+    """Return the reduced precision class that JAX documents for the current setting on a platform, by dtype."""
+    precision = getattr(jax.config, OPTION) or DEFAULTS.get(platform, "")
+    return {"float32": DOCUMENTED[precision]} if precision in DOCUMENTED else {}

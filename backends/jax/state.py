@@ -1,4 +1,4 @@
-"""What JAX keeps from one call to the next: its switch for 64 bits and what it compiled."""
+"""State that JAX keeps between calls: whether 64-bit types are enabled, and compiled programs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 from ...core import Call
 
-#: Dtypes that JAX narrows unless it is told not to.
+#: Dtypes that JAX replaces by 32-bit ones unless `jax_enable_x64` is set.
 WIDE = {"float64", "int64", "uint64", "complex128"}
-#: JAX keeps what it compiled for each shape, about 1.4 MB.
+#: JAX caches the program of each shape, about 1.4 MB each; after this number of shapes the cache is cleared.
 SHAPES_KEPT = 300
 
 
 class State:
-    """The state of the JAX that is given."""
+    """The state of an imported `jax` module."""
 
     def __init__(self, jax: Any) -> None:
         self._jax = jax
@@ -24,20 +24,20 @@ class State:
         self._seen: set[Hashable] = set()
 
     def is_wide(self, call: Call) -> bool:
-        """Say whether a call has a 64-bit type (128 if complex)."""
+        """Return whether a call has a 64-bit dtype (128-bit if complex)."""
         return not WIDE.isdisjoint(vars(call.dtype).values())
 
     def comment(self, call: Call) -> str:
-        """Return what to append to the text of a call: it needs 64 bits, where it does."""
+        """Return the comment that the text of a call needs: `jax.enable_x64` for a 64-bit call, else empty."""
         return "  # jax.enable_x64(True)" if self.is_wide(call) else ""
 
     def x64(self, call: Call) -> AbstractContextManager[Any]:
-        """Return the context of a call: 64-bit types are enabled only where it has one."""
+        """Return the context manager for a call, which enables 64-bit types only if the call has one."""
         context: AbstractContextManager[Any] = self._home.enable_x64(True) if self.is_wide(call) else nullcontext()
         return context
 
     def remember(self, call: Call) -> None:
-        """Count the forms of calls that JAX compiled for, and drop what it compiled when they become too many."""
+        """Count the call's form; clear JAX's caches when there are more than SHAPES_KEPT forms."""
         self._seen.add(call.form)
         if len(self._seen) > SHAPES_KEPT:
             self._jax.clear_caches()

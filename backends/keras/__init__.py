@@ -3,13 +3,13 @@ The adapter of Keras on TensorFlow, JAX and PyTorch, one target for each engine.
 
 Surfaces: the layers of `keras.layers`, the functions of `keras.ops`, and trainings by `keras.Model.fit`.
 Modes: the layers, `ops` and `fit`. The engine is part of the target's name: `keras-jax`.
-Gradients are those of the engine, by the functions of the engine's own adapter.
+Gradients are computed by the engine, with the functions of the engine's adapter.
 
-It cannot express, and each `Limit` says why:
-- padding as pairs, for `padding` is a word;
-- input dilation, for there is no parameter, and groups of a transposed convolution;
-- depthwise and separable convolutions in rank 3, for there are no such layers;
-- weights in another dtype than the layer's, or of another rank, for the layer makes them itself.
+It cannot express the following calls. Each `Limit` holds the reason:
+- padding as pairs: `padding` is a string;
+- input dilation, and groups of a transposed convolution: there are no parameters for them;
+- depthwise and separable convolutions of spatial rank 3: there are no such layers;
+- weights whose dtype or rank differs from the layer's: the layer creates its weights itself.
 """
 
 from __future__ import annotations

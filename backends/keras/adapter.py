@@ -1,4 +1,4 @@
-"""Keras on each of its engines, by its layers or by `keras.ops`."""
+"""The Keras adapter: layers, `keras.ops` and `keras.Model.fit`, on each engine."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from ..tensorflow import settings as tensorflow_settings
 from ..torch import settings as torch_settings
 from . import fit, function, gradients, gradients_text, parameters
 
-#: The words for devices, in Keras' own. Under "cpu:0" Keras 3.15 on PyTorch trains nothing: no variable has a gradient.
+#: Keras' device names. Not "cpu:0": with it, Keras 3.15 on PyTorch trains nothing, as no variable has a gradient.
 DEVICES = {"cpu": "cpu", "gpu": "gpu:0"}
 
 
 class Keras:
-    """Keras, whose engine is the end of the target's name; a process has one engine."""
+    """Keras on the engine that the target's name ends with; a process has one engine."""
 
     framework = "keras"
     requires = ("keras",)
     differentiates = True
     differentiates_twice = True
-    #: The modules that each target needs.
+    #: The modules that each target imports.
     engines = {
         "keras-tensorflow": ("keras", "tensorflow"),
         "keras-jax": ("keras", "jax"),
         "keras-torch": ("keras", "torch"),
     }
     modes = {
-        "": "the layers of keras.layers, their weights set",
+        "": "the layers of keras.layers, with the weights of the call",
         "ops": "the functions of keras.ops",
         "fit": "the layers, trained by keras.Model.fit with an optimizer of keras.optimizers",
     }
@@ -72,10 +72,10 @@ class Keras:
                 there = str(self._keras.ops.zeros(1).device).lower()
         except Exception as error:
             raise Unavailable(f"keras has no device {self._device!r} here: {error}") from error
-        # TensorFlow falls back to the CPU without a word.
+        # TensorFlow falls back to the CPU without an error.
         kind = self._device.partition(":")[0].lower()
         if not any(word in there for word in {"gpu": ("gpu", "cuda")}.get(kind, (kind,))):
-            raise Unavailable(f"keras has no device {self._device!r} here, it took {there!r}")
+            raise Unavailable(f"keras has no device {self._device!r} here, it used {there!r}")
 
     def _documented(self, engine: str) -> dict[str, str]:
         if engine == "tensorflow":
@@ -95,7 +95,7 @@ class Keras:
         }
 
     def prepare(self, call: Call) -> Callable[[], Outputs]:
-        """Bring the arrays into the order of a `data_format`; return the closure that convolves them."""
+        """Return the closure that computes the call; its arrays are permuted to the axes of a `data_format` first."""
         step = parameters.layer(call) if self._is_layer else parameters.operation(call)
         signal = call.place("input", step.layout)
         weights = [call.place(name, letters) for name, letters in step.kernels.items()]
@@ -124,7 +124,7 @@ class Keras:
         return Prepared(run, written)
 
     def _fit(self, call: Call) -> Callable[[], Outputs]:
-        """Return the closure that trains a layer."""
+        """Return the closure that trains a layer by `keras.Model.fit`."""
         step = parameters.layer(call)
         arrays = [call.place("input", step.layout), *(call.place(name, order) for name, order in step.kernels.items())]
         arrays.append(call.place("target", step.layout))
@@ -142,7 +142,7 @@ class Keras:
         return gradients_text.written(call, step, engine, is_layer=self._is_layer)
 
     def _differentiated(self, call: Call, step: parameters.Step, arrays: Sequence[Array]) -> dict[str, Array]:
-        """Return the output and the gradients that a call asks for, in its layouts."""
+        """Return the output and the requested gradients, in the layouts of the call."""
         made = gradients.layer if self._is_layer else gradients.operation
         with self._x64(call), self._keras.device(self._device):
             compute = made(self._keras, call, step)
@@ -150,7 +150,7 @@ class Keras:
             return gradients.differentiated(self._keras, self._engine, call, step, compute, placed)
 
     def _place(self, array: Array) -> Any:
-        # JAX compiles a program for each shape that it is to take from NumPy in any other way.
+        # Every other conversion from NumPy makes JAX compile a program for each new shape.
         return ask(self._engine.device_put, array) if self._state else array
 
     def _x64(self, call: Call) -> AbstractContextManager[Any]:

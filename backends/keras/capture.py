@@ -1,7 +1,7 @@
 """
-Seeing the convolutions that a program makes with Keras, on any engine: where layers and operations meet.
+Capture of the convolutions that a program makes with Keras, at the functions that layers and operations both call.
 
-What the engine is then asked for belongs to a call that was seen.
+The engine's own calls are not captured while such a function runs: they belong to a call that was reported already.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from functools import wraps
 from inspect import signature
 from typing import Any
 
-from ...capture import SPATIAL, Operand, Sighting, Sightings, Unsayable, bound_arguments
+from ...capture import Operand, Sighting, Sightings, Unsayable, bound_arguments
+from ...core import SPATIAL
 
-# The functions of `keras.src.backend.nn` bear the names of the format, and their kernels lie as TensorFlow's.
+# The functions of `keras.src.backend.nn` have the names of the format's operations, and TensorFlow's kernel layouts.
 from ..tensorflow import KERNELS
 
 
 def attach(sightings: Sightings) -> Callable[[], None]:
-    """See each convolution that layers and operations ask an engine for; returns how to let go."""
+    """Report each convolution that a layer or operation asks the engine for; return the function that stops this."""
     import keras
 
     nn = keras.src.backend.nn
@@ -34,7 +35,7 @@ def attach(sightings: Sightings) -> Callable[[], None]:
 
 
 def watch(sightings: Sightings) -> Callable[[], None]:
-    """Nothing here belongs to a thread."""
+    """Return a function that does nothing: `attach` already covers all threads."""
     return lambda: None
 
 
@@ -54,7 +55,7 @@ def _seeing(sightings: Sightings, keras: Any, op: str, function: Callable[..., A
 
 
 def _is_shape_inference(keras: Any) -> bool:
-    """Say whether Keras works out shapes, with sizes of its own for what is open."""
+    """Return whether Keras is inferring shapes; it replaces unknown sizes by sizes of its own then."""
     scope = getattr(keras.src.backend.common, "symbolic_scope", None)
     return bool(scope is not None and scope.in_symbolic_scope())
 
@@ -62,16 +63,16 @@ def _is_shape_inference(keras: Any) -> bool:
 def _sighting(op: str, said_by: str, framework: str, data_format: str, asked: Mapping[str, Any]) -> Sighting:
     signal = asked["inputs"]
     rank = len(signal.shape) - 2
-    if not 1 <= rank <= len(SPATIAL):
+    if rank not in SPATIAL:
         raise Unsayable(f"{rank} spatial axes")
-    spatial = SPATIAL[rank - 1]
+    spatial = SPATIAL[rank]
     layout = f"NC{spatial}" if (asked["data_format"] or data_format) == "channels_first" else f"N{spatial}C"
     arrays = {"input": _operand(signal, layout)}
     arrays |= {key: _operand(asked[key], spatial + letters) for key, letters in KERNELS[op].items()}
     strides, dilations = _spread(asked["strides"], rank), _spread(asked["dilation_rate"], rank)
     extra = asked.get("output_padding")
     if _is_unsaid(asked["padding"], list(arrays.values())[1], strides, dilations, extra):
-        raise Unsayable("output_padding beside padding same")
+        raise Unsayable("output_padding together with padding same")
     is_in_pairs = asked["padding"] == "valid" and extra is not None
     return Sighting(
         op=op,
@@ -88,7 +89,7 @@ def _sighting(op: str, said_by: str, framework: str, data_format: str, asked: Ma
 
 
 def _is_unsaid(word: str, kernel: Operand, strides: Sequence[int], dilations: Sequence[int], extra: Any) -> bool:
-    """Say whether an output padding beside `same` gives another length than W * stride, for which there is no word."""
+    """Return whether `same` with this output padding has another length than W * stride, which is inexpressible."""
     if word != "same" or extra is None:
         return False
     windows = [(k - 1) * d + 1 for k, d in zip(kernel.shape[: len(strides)], dilations, strict=True)]  # type: ignore[operator]

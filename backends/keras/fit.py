@@ -1,4 +1,4 @@
-"""A training by Keras itself: a model of one layer, its own loss, optimizer, schedule and loop."""
+"""Training by Keras itself: a model of one layer, with Keras' loss, optimizer, schedule and loop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOSSES = {"mae": "MeanAbsoluteError", "mse": "MeanSquaredError"}
 
 
 def trained(keras: Any, call: Call, step: parameters.Step, arrays: Sequence[Array]) -> Mapping[str, Array]:
-    """Return `kernels` and `losses` of a training, from input, kernel and target in the order of the layer."""
+    """Return `kernels` and `losses` of a training; `arrays` are input, kernel and target in the layer's layouts."""
     training, (signal, kernel, target) = call.training, arrays
     assert training is not None
     layer = ask(getattr(keras.layers, step.name), **step.keywords)
@@ -30,9 +30,9 @@ def trained(keras: Any, call: Call, step: parameters.Step, arrays: Sequence[Arra
     last = ask(model.evaluate, signal, target, **size)
     ((name, letters),) = step.kernels.items()
     home = [call.bring_home(name, each, letters) for each in kernels]
-    # Whatever the dtype of a model, its history is kept in that of the session.
-    told = np.array([*history.history["loss"], last], keras.config.floatx())
-    return {"kernels": np.stack(home), "losses": told}
+    # Keras keeps the history in `floatx`, whatever the dtype of the model.
+    losses = np.array([*history.history["loss"], last], keras.config.floatx())
+    return {"kernels": np.stack(home), "losses": losses}
 
 
 def _optimizer(keras: Any, training: Training) -> Any:
@@ -54,14 +54,14 @@ def _rate(keras: Any, training: Training) -> Any:
 
 
 def _pieces(training: Training) -> tuple[list[int], list[float]]:
-    """Return the last update of each rate but the last one, and the rates."""
+    """Return the boundaries and values of `PiecewiseConstantDecay`: the last update of each rate, and the rates."""
     assert not isinstance(training.schedule, str)
     ends = [first - 1 for first, _ in training.schedule]
     return ends, [training.learning_rate, *(rate for _, rate in training.schedule)]
 
 
 def written(call: Call, step: parameters.Step) -> str:
-    """Return the text of a training, whose value is the kernel at its end, in the axes of the layer."""
+    """Return the text of a training; it evaluates to the final kernel in the layout of the layer."""
     training, ((_, letters),) = call.training, step.kernels.items()
     assert training is not None
     signal, target = (expressions.array(call, name, step.layout) for name in ("input", "target"))

@@ -1,4 +1,4 @@
-"""A call made by a layer of Keras or by an operation, on tensors or on symbols of them."""
+"""Computes a call by a layer or an operation of Keras, on tensors or on `KerasTensor` symbols."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from . import parameters
 
 
 def before(keras: Any, call: Call, step: parameters.Step, signal: Array) -> Any:
-    """Return the input as a tensor, padded and cropped as the call says."""
+    """Return the input as a tensor, padded and cropped by `call.before`."""
     tensor = ask(keras.ops.convert_to_tensor, signal)
     if call.before is None:
         return tensor
@@ -25,7 +25,11 @@ def before(keras: Any, call: Call, step: parameters.Step, signal: Array) -> Any:
 def layer(
     keras: Any, call: Call, step: parameters.Step, signal: Any, weights: Sequence[Array]
 ) -> tuple[Any, Array | None]:
-    """Return the result of a layer with these weights, and zeros of what it states of it, None unless the call asks."""
+    """
+    Return the output of a layer with these weights, and zeros of the inferred shape and dtype.
+
+    The second is None unless the call has `shape_inference`.
+    """
     made = ask(getattr(keras.layers, step.name), **step.keywords)
     ask(made.build, signal.shape)
     ask(made.set_weights, weights)
@@ -39,7 +43,11 @@ def layer(
 def operation(
     keras: Any, call: Call, step: parameters.Step, signal: Any, weights: Sequence[Array]
 ) -> tuple[Any, Array | None]:
-    """Return the result of the operation, and zeros of what it states of it, None unless the call asks."""
+    """
+    Return the output of an operation, and zeros of the inferred shape and dtype.
+
+    The second is None unless the call has `shape_inference`.
+    """
     tensors = [signal, *(ask(keras.ops.convert_to_tensor, weight) for weight in weights)]
     inferred = None
     if call.variation.shape_inference:
@@ -61,6 +69,6 @@ def _symbol(keras: Any, tensor: Any) -> Any:
 
 
 def _zeros(shape: Sequence[int], stated: Any) -> Array:
-    # An extent below zero, which no array has, raises as if Keras had.
+    # `ask` reports the error for a negative extent as if Keras had raised it.
     zeros: Array = ask(np.zeros, tuple(shape), numpy_type(stated.dtype))
     return zeros

@@ -1,4 +1,4 @@
-"""Gradients in Keras: a layer or an operation as a function of its arrays, differentiated by the engine."""
+"""Gradients in Keras: the engine differentiates a layer or operation as a function of its arrays."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ..shared import arguments
 from ..tensorflow import gradients as tf_gradients
 from . import parameters
 
-#: From input, kernels and bias, in this order, to the output.
+#: A function of the input, the kernels and the bias, in this order. It returns the output.
 Function: TypeAlias = Callable[..., Any]
 
 
 def _by_torch(torch: Any, call: Call, compute: Function) -> Function:
-    """Return what the other engines' functions return, of either order, by autograd."""
+    """Return the function that the JAX and TensorFlow adapters call `differentiated` or `differentiated_twice`."""
     present = [name for name in ARRAYS if getattr(call, name) is not None]
 
     def compute_back(*tensors: Any) -> Sequence[Any]:
@@ -34,7 +34,7 @@ def _by_torch(torch: Any, call: Call, compute: Function) -> Function:
     return compute_back
 
 
-#: How each engine differentiates, once and twice.
+#: By engine, the functions that differentiate once and twice.
 WAYS: Mapping[str, tuple[Callable[[Any, Call, Function], Function], Callable[[Any, Call, Function], Function]]] = {
     "jax": (jax_gradients.differentiated, jax_gradients.differentiated_twice),
     "tensorflow": (tf_gradients.differentiated, tf_gradients.differentiated_twice),
@@ -43,7 +43,7 @@ WAYS: Mapping[str, tuple[Callable[[Any, Call, Function], Function], Callable[[An
 
 
 def layer(keras: Any, call: Call, step: parameters.Step) -> Function:
-    """Return a layer, built for the call, as a function of its input and weights."""
+    """Return a layer that is built for the call, as a function of its input and weights."""
     made = ask(getattr(keras.layers, step.name), **step.keywords)
     sizes = {"N": call.extent("input", "N"), "C": call.extent("input", "C")}
     sizes |= dict(zip(call.spatial, call.lengths, strict=True))
@@ -80,9 +80,9 @@ def differentiated(
     keras: Any, engine: Any, call: Call, step: parameters.Step, compute: Function, arrays: Sequence[Array]
 ) -> dict[str, Array]:
     """
-    Return output and gradients by where, in the layouts of the call.
+    Return the output and the gradients in the layouts of the call, by name (`output`, `gradient.input`).
 
-    The last of the arrays are the cotangent and the directions.
+    `arrays` are the input, kernels and bias, then the cotangent and the directions.
     """
     once, twice = WAYS[keras.backend.backend()]
     compute_back = (twice if call.second_order else once)(engine, call, compute)
@@ -94,5 +94,5 @@ def differentiated(
 
 
 def letters(step: parameters.Step) -> Mapping[str, str]:
-    """Return the axes that a step gives to the arrays of its call."""
+    """Return the layouts of a step's arrays, by name."""
     return {"input": step.layout, **step.kernels, "bias": "O"}

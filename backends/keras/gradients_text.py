@@ -1,4 +1,4 @@
-"""The gradients of a call of Keras as text, in the words of the engine that computes them."""
+"""The gradients of a Keras call as Python text, which calls the engine that computes them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .parameters import Step
 
 
 def written(call: Call, step: Step, engine: str, *, is_layer: bool) -> str:
-    """Return the text of the gradients that a call asks for, in the axes of the layer or operation."""
+    """Return the text of the requested gradients, in the layouts of the layer or operation."""
     axes = {"input": step.layout, **step.kernels, "bias": "O", COTANGENT: step.layout}
     axes |= {DIRECTIONS[name]: axes[name] for name in call.directions}
     present = [name for name in axes if getattr(call, name) is not None]

@@ -1,7 +1,7 @@
 """
-A call in the words of Keras: layer or operation, keywords, text.
+Translates a call to Keras: layer or operation, keyword arguments, and Python text.
 
-Imports no Keras.
+Does not import Keras.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from ..shared import arguments, expressions
 
 class Step(NamedTuple):
     """
-    One layer or operation of Keras: its name, the axes of its kernels by name, its keywords.
+    One layer or operation of Keras: its name, the layouts of its kernels, its keyword arguments.
 
-    `layout` is the order of the axes of its input and output.
+    `layout` is the layout of its input and output.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Step(NamedTuple):
     layout: str
 
 
-#: The layers by operation, and the names of their initializers.
+#: By operation, the prefix of the layer's name and the names of its initializers.
 LAYERS = {
     "conv": ("Conv", ("kernel_initializer",)),
     "depthwise_conv": ("DepthwiseConv", ("depthwise_initializer",)),
@@ -36,7 +36,7 @@ LAYERS = {
 
 
 def layer(call: Call) -> Step:
-    """Return the layer that says a call; its weights are set after it is built."""
+    """Return the layer that expresses a call; its weights are set after it is built."""
     name, initializers = LAYERS[call.op]
     step = operation(call)
     kernel = call.stages[0].kernel
@@ -47,14 +47,14 @@ def layer(call: Call) -> Step:
         keywords["filters"] = call.extent(call.stages[-1].kernel, "O")
     if call.groups != 1:
         keywords["groups"] = call.groups
-    # Keras' own initializer costs ten times as much and refuses integers.
+    # The default initializer takes ten times as long and refuses integer dtypes.
     keywords |= {"dtype": call.dtype.input, **dict.fromkeys(initializers, "zeros")}
     suffix = "Transpose" if call.op == "conv_transpose" else ""
     return step._replace(name=f"{name}{call.rank}D{suffix}", keywords=keywords)
 
 
 def operation(call: Call) -> Step:
-    """Return the operation of `keras.ops` that says a call, bias and `before` aside."""
+    """Return the operation of `keras.ops` that expresses a call without its bias and `before`."""
     layout = arguments.data_format(call)
     keywords = {
         "strides": call.strides,
@@ -80,7 +80,7 @@ def _kernels(call: Call) -> dict[str, str]:
 
 
 def written(call: Call, step: Step, *, is_layer: bool) -> str:
-    """Return a call as text."""
+    """Return a call as Python text."""
     signal = expressions.array(call, "input", step.layout)
     if call.before is not None:
         signal = arguments.before_text(call, step.layout, "keras.ops.pad", signal)
@@ -101,7 +101,7 @@ def _layer_text(call: Call, step: Step, signal: str, kernels: list[str]) -> str:
 
 
 def _operation_text(call: Call, step: Step, signal: str, kernels: list[str]) -> str:
-    # Keras on TensorFlow reads the shape of a tensor in a way that NumPy's arrays do not know.
+    # Keras on TensorFlow calls a method of a tensor's shape that the shape of a NumPy array does not have.
     arrays = (f"keras.ops.convert_to_tensor({array})" for array in (signal, *kernels))
     said = expressions.function(f"keras.ops.{step.name}", *arrays, **step.keywords)
     return said if call.bias is None else f"keras.ops.add({said}, bias.reshape{bias_shape(call, step.layout)!r})"
@@ -116,7 +116,7 @@ def _inference_text(call: Call, step: Step, signal: str, kernels: list[str], *, 
 
 
 def bias_shape(call: Call, layout: str) -> tuple[int, ...]:
-    """Return the shape in which a bias is added to an output."""
+    """Return the shape of the bias that broadcasts along the channels of the output."""
     return tuple(call.extent("bias", "O") if letter == "C" else 1 for letter in layout)
 
 
@@ -129,13 +129,13 @@ def _is_padding_unsaid(call: Call) -> bool:
 
 
 def _is_output_dtype_unsaid(call: Call) -> bool:
-    """Say whether another dtype is asked for than the input's, or than that which a kernel of another kind makes it."""
+    """Return whether the output dtype is not the input's, or a kernel would promote the output to another dtype."""
     kernels = [getattr(call.dtype, stage.kernel) or call.dtype.input for stage in call.stages]
     return call.dtype.output != call.dtype.input or any(_kind(name) > _kind(call.dtype.input) for name in kernels)
 
 
 def _kind(dtype: str) -> int:
-    """Return 0 for integers, 1 for floats, 2 for complex numbers: Keras' promotion ends with the highest."""
+    """Return 0 for integers, 1 for floats, 2 for complex numbers; Keras promotes to the highest kind."""
     return 0 if is_integer(dtype) else 2 if is_complex(dtype) else 1
 
 
@@ -172,8 +172,6 @@ OPERATION_LIMITS = (
     *LIMITS,
     Limit("padding: keras.ops.conv has no causal", lambda call: operation(call).keywords["padding"] == "causal"),
     Limit("groups: keras.ops.conv infers them from the shapes", arguments.infers_other_groups),
-    Limit(
-        "groups: keras.ops counts those of a depthwise convolution by its channels", arguments.is_grouped_by_channels
-    ),
+    Limit("groups: a depthwise convolution has one for each channel in keras.ops", arguments.is_grouped_by_channels),
     Limit("bias: keras.ops has none, and adding this one would broadcast it", arguments.is_bias_broadcast),
 )

@@ -1,14 +1,14 @@
 """
-The adapter of NumPy, which is an implementation of its own: NumPy has no convolution layer to call.
+The adapter of NumPy. It implements the convolutions itself, because NumPy has no convolution layer.
 
-Surface: `sliding_window_view` and matrix products; `sums` computes outputs and `gradients` computes both orders.
+Surface: `sliding_window_view` and matrix products; `sums` computes outputs, `gradients` gradients of both orders.
 Modes: none. Device: `cpu`.
 Arithmetic: floats up to float32 are summed in float32, float64 in float64, complex numbers likewise.
-Integers are computed in the dtype of the output, where they wrap modulo 2**n.
+Integers are computed in the output dtype and wrap modulo 2**n.
 
-It cannot express what needs a compiler: `compiled` variations and inferred shapes.
+It cannot express calls that need a compiler: `compiled` variations and inferred shapes.
 bfloat16 and float8 need the package ml_dtypes.
-It refuses a call by the sentences of `refusals`, for no framework refuses it first.
+It refuses invalid calls with the messages of `refusals`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """
-NumPy as a target: an implementation of its own of every operation, by windows and matrix products.
+The NumPy adapter, which implements every operation by windows and matrix products.
 
-Floats up to float32 are summed in float32, float64 in float64, complex numbers likewise;
-integers are computed in the dtype of the output, where they wrap modulo 2**n.
-A window longer than the input gives an empty output.
+Floats up to float32 are summed in float32, float64 in float64, complex numbers likewise.
+Integers are computed in the output dtype and wrap modulo 2**n.
+The output is empty if the window is longer than the input.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .gradients import convolve_back, convolve_transposed_back, unextend
 from .refusals import crops, objections
 from .sums import convolve, convolve_transposed, extend
 
-#: What sends back what each function sums.
+#: The function that computes the gradients of each convolution.
 BACK: Mapping[Callable[..., Array], Callable[..., tuple[Array, Array]]] = {
     convolve: convolve_back,
     convolve_transposed: convolve_transposed_back,
@@ -31,7 +31,7 @@ def _lacks_types(call: Call) -> bool:
 
 
 class NumPy:
-    """NumPy on the CPU; refuses a call that has no meaning, can say every other one."""
+    """NumPy on the CPU; it refuses invalid calls and can express all others except those in `limits`."""
 
     framework = "numpy"
     requires = ("numpy",)
@@ -45,14 +45,14 @@ class NumPy:
     )
 
     def __init__(self, target: Target | None = None) -> None:
-        """Make the target; raises Unavailable for a mode or device other than none and `cpu`."""
+        """Create the target; raises Unavailable for any mode and for any device but `cpu`."""
         target = target or Target(name="numpy")
         if target.mode or target.device != "cpu":
-            raise Unavailable(f"numpy has no modes and one device, cpu; {target} was asked for")
+            raise Unavailable(f"numpy has no modes and one device, cpu; got {target}")
         self.settings = {"accumulator": "float32 for floats up to float32, else the dtype itself", "blas": _blas()}
 
     def prepare(self, call: Call) -> Callable[[], Outputs]:
-        """Return the closure that checks and computes the call; it places the arrays itself, once their ranks are known."""
+        """Return the closure that checks and computes the call; it places the arrays after checking their ranks."""
         return lambda: _answer(call)
 
 
@@ -69,7 +69,7 @@ def _answer(call: Call) -> Outputs:
         found = _gradients(call, received, kernels) if call.gradients else {}
         found |= _second_order(call, received, kernels) if call.second_order else {}
     arrays = {"output": call.deliver(output, "NC" + call.spatial), **found}
-    # It gives one gradient after the other, which no short text says.
+    # Gradients are computed in several steps, which have no short text.
     return Outputs(arrays, "" if call.gradients else _text(call))
 
 
@@ -91,7 +91,7 @@ def _biased(call: Call, x: Array, name: str = "bias") -> Array:
 
 
 def _gradients(call: Call, received: Sequence[Array], kernels: Sequence[Array]) -> dict[str, Array]:
-    """Return the gradients asked for, by where; `received` holds what the stages of the call were given."""
+    """Return the requested gradients, by `gradient.NAME`; received[i] is the input of stage i."""
     canonical, letters = "NC" + call.spatial, _kernel_letters(call)
     g = call.place("cotangent", canonical).astype(received[0].dtype)
     found = {"bias": (g.sum((0, *range(2, g.ndim))), "O")}
@@ -108,7 +108,11 @@ def _elements(call: Call, g: Array) -> Array:
 
 
 def _second_order(call: Call, received: Sequence[Array], kernels: Sequence[Array]) -> dict[str, Array]:
-    """Return the gradients of gradients asked for, by where: each is bilinear, so a direction stands for an array."""
+    """
+    Return the requested second-order gradients, by `second.NAME`.
+
+    The output is bilinear in input and kernel, so that each is a sum in which a direction replaces its array.
+    """
     (stage,), (x, *_), (kernel,) = call.stages, received, kernels
     canonical, letters = "NC" + call.spatial, _kernel_letters(call)
     function, parameters = _function(stage)
@@ -184,8 +188,8 @@ def _stage_text(stage: Stage, text: str) -> str:
     else:
         kernel = _permuted(kernel, call.letters(stage.kernel), _kernel_letters(call))
     name, parameters = _function(stage)
-    words = ", ".join(f"{key}={value!r}" for key, value in parameters.items())
-    return f"{__name__}.{name.__name__}({text}, {kernel}, {words})"
+    keywords = ", ".join(f"{key}={value!r}" for key, value in parameters.items())
+    return f"{__name__}.{name.__name__}({text}, {kernel}, {keywords})"
 
 
 def _permuted(text: str, letters: str, wanted: str) -> str:

@@ -1,16 +1,13 @@
-"""Why a call has no meaning, as the NumPy target refuses it."""
+"""The checks by which the NumPy target refuses an invalid call, and their messages."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ...core import ARRAYS, Call, Pairs, Stage, is_complex, is_integer
+from ...core import ARRAYS, PADDINGS, TRANSPOSED_PADDINGS, Call, Pairs, Stage, is_complex, is_integer
 from .sums import MODES
 
-#: The padding words of each kind of operation.
-WORDS = ("valid", "same", "same_lower", "causal", "full")
-WORDS_TRANSPOSED = ("valid", "same", "same_lower")
-#: The parameters that an operation does not have, with the entry that asks for nothing.
+#: The parameters that an operation does not have, with their neutral value.
 FOREIGN: Mapping[str, Mapping[str, int | str]] = {
     "conv": {"output_padding": 0},
     "depthwise_conv": {"output_padding": 0, "groups": 1},
@@ -20,7 +17,7 @@ FOREIGN: Mapping[str, Mapping[str, int | str]] = {
 
 
 def objections(call: Call) -> Iterator[str]:
-    """Yield why the call has no meaning, in an order in which each check may presume those before it."""
+    """Yield each reason why the call is invalid; later checks may rely on the earlier ones."""
     yield from _wrong_ranks(call)
     yield from _wrong_parameters(call)
     yield from _foreign_parameters(call)
@@ -33,7 +30,7 @@ def _wrong_ranks(call: Call) -> Iterator[str]:
     for name in ARRAYS:
         array = getattr(call, name)
         if array is not None and array.ndim != len(call.letters(name)):
-            yield f"{name} has {array.ndim} axes, its layout is {call.letters(name)}"
+            yield f"{name} has {array.ndim} axes, but its layout {call.letters(name)} has {len(call.letters(name))}"
 
 
 def _wrong_parameters(call: Call) -> Iterator[str]:
@@ -44,30 +41,30 @@ def _wrong_parameters(call: Call) -> Iterator[str]:
             yield f"{name} has {len(values)} entries for {call.rank} spatial axes"
     for name in ("strides", "dilations", "input_dilations"):
         if min(steps[name]) < 1:
-            yield f"{name} must be 1 or more, not {steps[name]}"
+            yield f"{name} must be at least 1, got {steps[name]}"
     if min(call.output_padding) < 0:
-        yield f"output_padding must be 0 or more, not {call.output_padding}"
+        yield f"output_padding must be at least 0, got {call.output_padding}"
     if call.groups < 1:
-        yield f"groups must be 1 or more, not {call.groups}"
+        yield f"groups must be at least 1, got {call.groups}"
 
 
 def _foreign_parameters(call: Call) -> Iterator[str]:
     for name, nothing in FOREIGN[call.op].items():
         value = getattr(call, name)
         if set(value if isinstance(value, tuple) else [value]) != {nothing}:
-            yield f"{call.op} has no {name}, and {value} was asked for"
+            yield f"{call.op} has no {name}, got {value}"
 
 
 def _wrong_windows(call: Call) -> Iterator[str]:
     transposed = call.op == "conv_transpose"
-    if isinstance(call.padding, str) and call.padding not in (WORDS_TRANSPOSED if transposed else WORDS):
-        yield f"padding {call.padding!r} has no meaning for {call.op}"
+    if isinstance(call.padding, str) and call.padding not in (TRANSPOSED_PADDINGS if transposed else PADDINGS):
+        yield f"padding {call.padding!r} is not defined for {call.op}"
     if call.padding == "causal" and call.rank != 1:
         yield "padding 'causal' needs exactly one spatial axis"
     if call.padding_mode not in MODES:
-        yield f"padding_mode {call.padding_mode!r} is none of {', '.join(MODES)}"
+        yield f"padding_mode must be one of {', '.join(MODES)}, got {call.padding_mode!r}"
     if transposed and 0 in call.extents("kernel"):
-        yield "conv_transpose needs a kernel that is not empty"
+        yield "conv_transpose needs a kernel with at least one tap"
 
 
 def _wrong_channels(call: Call) -> Iterator[str]:
@@ -75,9 +72,9 @@ def _wrong_channels(call: Call) -> Iterator[str]:
     for stage in call.stages:
         contracted, produced = _channels(stage)
         if contracted != channels:
-            yield f"the input of {stage.kernel} has {channels} channels, the kernel takes {contracted}"
+            yield f"{stage.kernel} expects {contracted} input channels, got {channels}"
         if stage.groups and (channels % stage.groups or produced % stage.groups):
-            yield f"{stage.groups} groups do not divide {channels} input and {produced} output channels"
+            yield f"groups={stage.groups} must divide the {channels} input channels and the {produced} output channels"
         channels = produced
     if call.op == "separable_conv" and set(call.extents("pointwise_kernel")) != {1}:
         yield "pointwise_kernel has more than one tap"
@@ -86,7 +83,7 @@ def _wrong_channels(call: Call) -> Iterator[str]:
 
 
 def _channels(stage: Stage) -> tuple[int, int]:
-    """Return how many channels the kernel of a stage takes and how many it produces, all groups together."""
+    """Return the number of input channels and of output channels of a stage's kernel, over all groups."""
     call = stage.call
     if "M" in call.letters(stage.kernel):
         channels = call.extent(stage.kernel, "C")
@@ -102,7 +99,7 @@ def _wrong_types(call: Call) -> Iterator[str]:
     for name in ARRAYS:
         operand = getattr(call.dtype, name)
         if operand is not None and _kind(operand) > _kind(output):
-            yield f"sums of {operand} do not fit into {output}"
+            yield f"{name} of {operand} cannot be summed in {output}"
 
 
 def _kind(dtype: str) -> int:
@@ -110,6 +107,6 @@ def _kind(dtype: str) -> int:
 
 
 def crops(stage: Stage) -> Pairs:
-    """Return what a transposed convolution takes off each end; output padding gives back at the high one."""
+    """Return the elements that a transposed convolution removes at each end: (low, high - output padding)."""
     extra = stage.call.output_padding
     return tuple((low, high - more) for (low, high), more in zip(stage.pairs, extra, strict=True))

@@ -1,7 +1,7 @@
 """
-Convolution in NumPy: windows and matrix products, and their adjoint.
+Convolution in NumPy by windows and matrix products, and its adjoint.
 
-Arrays have the axes N, C, then space; kernels O, I, then space (I, O, then space if transposed).
+Arrays have the axes N, C, then the spatial ones; kernels O, I, then the spatial ones (I, O if transposed).
 Everything is computed in the dtype of the arrays; integers wrap modulo 2**n.
 """
 
@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from ...core import Array, Pairs, ask, dilated
 
-#: What `numpy.pad` calls each padding mode.
+#: The `mode` of `numpy.pad` for each padding mode.
 MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
@@ -34,7 +34,7 @@ def convolve(
     """
     Return the grouped cross-correlation of `x` (N, C, space) with `kernel` (O, I = C / groups, space).
 
-    The input is stuffed with zeros, padded or cropped by `pairs`, cut into windows, and each group of channels
+    The input is dilated, then padded or cropped by `pairs`, then cut into windows. Each group of channels is
     multiplied with its part of the kernel.
     """
     wide = extend(stuff(x, input_dilations or (1,) * len(strides)), pairs, mode)
@@ -55,8 +55,8 @@ def convolve_transposed(
     """
     Return the adjoint of `convolve`: `x` (N, C, space), `kernel` (I = C, O = channels of one group, space).
 
-    Each element sends its products to the places that its window covers; windows are a stride apart.
-    `crops` is taken off the two ends of each axis; a negative crop adds zeros.
+    Each element adds its products with the kernel to the outputs in its window; windows are one stride apart.
+    `crops` is removed at the two ends of each axis; a negative crop adds zeros.
     """
     elements, taps = split(x, 1, groups), split(kernel, 0, groups)
     lengths, pairs = reach(x.shape[2:], kernel.shape[2:], strides, dilations, crops)
@@ -70,10 +70,14 @@ def convolve_transposed(
 def reach(
     sizes: Sequence[int], taps: Sequence[int], strides: Sequence[int], dilations: Sequence[int], crops: Pairs
 ) -> tuple[tuple[int, ...], Pairs]:
-    """Return the lengths that the windows of so many elements cover, and by what pairs they are extended then."""
+    """
+    Return the uncropped length of a transposed convolution on each axis, and the pairs that then crop it.
+
+    The length is max((w - 1) * s + (k - 1) * d + 1, 0) for `sizes` w, `taps` k, `strides` s and `dilations` d.
+    """
     axes = zip(sizes, taps, strides, dilations, strict=True)
     lengths = [(w - 1) * s + (k - 1) * d + 1 for w, k, s, d in axes]
-    # Of no elements a length may be below 0, until a crop extends it.
+    # For w = 0 the formula may be negative. The high pair includes that part, so that negative crops start from it.
     pairs = tuple((-low, min(length, 0) - high) for length, (low, high) in zip(lengths, crops, strict=True))
     return tuple(max(length, 0) for length in lengths), pairs
 
@@ -81,7 +85,7 @@ def reach(
 def covered(
     tap: Sequence[int], windows: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
 ) -> tuple[slice, ...]:
-    """Return the places that a tap meets in so many windows, along each spatial axis."""
+    """Return the slice of positions that a tap meets along each spatial axis; `windows` are the numbers of windows."""
     axes = zip(tap, dilations, windows, strides, strict=True)
     return tuple(slice(t * d, t * d + dilated(w, s), s) for t, d, w, s in axes)
 
@@ -96,9 +100,9 @@ def stuff(x: Array, dilations: Sequence[int]) -> Array:
 
 def extend(x: Array, pairs: Pairs, mode: str = "zeros") -> Array:
     """
-    Return `x` with (low, high) elements added to each spatial axis, taken off where negative; no extent is below 0.
+    Return `x` with (low, high) elements added to each spatial axis, or removed if negative; no size is below 0.
 
-    NumPy refuses a mode that has nothing to take from.
+    `numpy.pad` refuses to extend an empty axis in a mode other than zeros.
     """
     added = [(0, 0), (0, 0), *((max(low, 0), max(high, 0)) for low, high in pairs)]
     wide = ask(np.pad, x, added, mode=MODES[mode])  # type: ignore[arg-type]
@@ -111,7 +115,7 @@ def extend(x: Array, pairs: Pairs, mode: str = "zeros") -> Array:
 
 
 def windows(x: Array, sizes: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> Array:
-    """Return a view of `x` (N, C, space) as (N, C, positions, taps); without positions where no window fits."""
+    """Return a view of `x` (N, C, space) as (N, C, positions, taps); there are 0 positions if no window fits."""
     spans = [dilated(k, d) for k, d in zip(sizes, dilations, strict=True)]
     if any(span > size for size, span in zip(x.shape[2:], spans, strict=True)):
         positions = (max((w - k) // s + 1, 0) for w, k, s in zip(x.shape[2:], spans, strides, strict=True))
@@ -124,15 +128,15 @@ def windows(x: Array, sizes: Sequence[int], strides: Sequence[int], dilations: S
 
 def split(x: Array, axis: int, groups: int) -> Array:
     """
-    Return `x` with one axis split into (groups, the rest), as groups of channels are stored.
+    Return `x` with `axis` split into two axes: (groups, channels of one group).
 
-    No groups at all is what a depthwise convolution of no channels has.
+    `groups` may be 0: a depthwise convolution of 0 channels has 0 groups.
     """
     return x.reshape(*x.shape[:axis], groups, x.shape[axis] // max(groups, 1), *x.shape[axis + 1 :])
 
 
 def merge(x: Array) -> Array:
-    """Return `x` (N, groups, channels, space) with its groups one after the other on axis 1."""
+    """Return `x` (N, groups, channels, space) with axes 1 and 2 merged: (N, groups * channels, space)."""
     return x.reshape(x.shape[0], x.shape[1] * x.shape[2], *x.shape[3:])
 
 

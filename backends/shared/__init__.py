@@ -1,4 +1,4 @@
-"""What several adapters share: the arguments of a framework with few parameters, and the texts of Python expressions."""
+"""Helpers that several adapters share: arguments in the form that frameworks expect, and Python expressions as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a call says to frameworks of few words: two layouts, two or three padding words, shapes instead of groups."""
+"""Arguments for frameworks with two layouts, two or three padding strings, and groups inferred from shapes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from ...core import ARRAYS, DIRECTIONS, Array, Call, Limit, Pairs, Stage
 
-#: The layouts that a `data_format` can name, channels last first.
+#: By spatial rank, the layouts that `data_format` can name; the channels-last layout is first.
 FORMATS = {1: ("NWC", "NCW"), 2: ("NHWC", "NCHW"), 3: ("NDHWC", "NCDHW")}
 
 EAGER = Limit("variation: eager, nothing is compiled", lambda call: call.variation.is_compiled)
@@ -20,17 +20,17 @@ COPIES = Limit(
 
 
 def data_format(call: Call) -> str:
-    """Return the layout among FORMATS that is nearest to the layouts of a call."""
+    """Return the input or output layout of a call if it is in FORMATS, else the channels-last layout."""
     formats = FORMATS[call.rank]
     return next((one for one in (call.layout.input, call.layout.output or "") if one in formats), formats[0])
 
 
 def meaning(stage: Stage, words: Iterable[str]) -> str | None:
     """
-    Return the first of `words` that means the padding of `stage`, None if none does.
+    Return the first padding string of `words` that is equivalent to the padding of `stage`, or None.
 
-    A word means itself, and every padding with the same pairs: (1, 1) is `same` to three taps without a stride.
-    A word without a meaning here means none.
+    A string is equivalent to itself and to the pairs that it resolves to: (1, 1) is `same` for 3 taps and stride 1.
+    A string that cannot be resolved for this stage is equivalent to itself only.
     """
     words = tuple(words)
     if stage.padding in words:
@@ -45,29 +45,37 @@ def _pairs(stage: Stage) -> Pairs | None:
 
 
 def is_unsaid(stage: Stage, words: Iterable[str]) -> bool:
-    """Say whether a padding is beyond `words`; a word without a meaning is said as it is, for the framework to refuse."""
+    """
+    Return whether none of the padding strings `words` expresses the padding of `stage`.
+
+    An invalid padding counts as expressible: the framework receives it unchanged and should refuse it.
+    """
     return meaning(stage, words) is None and not stage.is_padding_senseless
 
 
 def fits(call: Call) -> bool:
-    """Say whether strides, dilations, padding and output padding have one entry for each spatial axis."""
+    """Return whether strides, dilations, padding and output padding have one entry for each spatial axis."""
     lengths = [len(call.strides), len(call.dilations), len(call.output_padding)]
     lengths += [] if isinstance(call.padding, str) else [len(call.padding)]
     return set(lengths) == {call.rank}
 
 
 def ones(call: Call) -> tuple[int, ...]:
-    """Return what a parameter is that says nothing: 1 for each spatial axis."""
+    """Return the neutral value of strides and dilations: 1 for each spatial axis."""
     return (1,) * call.rank
 
 
 def has_output_padding(call: Call) -> bool:
-    """Say whether a call speaks of output padding."""
+    """Return whether the output padding of a call is not 0 for each spatial axis."""
     return call.output_padding != (0,) * call.rank
 
 
 def is_bias_broadcast(call: Call) -> bool:
-    """Say whether adding the bias would broadcast one of them: it is of another rank, or either has one channel alone."""
+    """
+    Return whether output + bias would broadcast either operand along the channels.
+
+    That happens if the bias is not 1-D, or if one of the two has 1 channel and the other has another number.
+    """
     if call.bias is None:
         return False
     sizes = {call.bias.size, _channels_out(call)}
@@ -81,12 +89,12 @@ def _channels_out(call: Call) -> int:
 
 
 def is_grouped_by_channels(call: Call) -> bool:
-    """Say whether a depthwise or separable convolution is given groups, which its channels are already."""
+    """Return whether a depthwise or separable convolution has `groups`: its groups are the channels already."""
     return call.op in ("depthwise_conv", "separable_conv") and call.groups != 1
 
 
 def has_other_channels(call: Call) -> bool:
-    """Say whether the kernel of a depthwise stage is for other channels than the input has."""
+    """Return whether a depthwise kernel has another number of channels than the input."""
     if call.op not in ("depthwise_conv", "separable_conv"):
         return False
     stage = call.stages[0]
@@ -94,12 +102,12 @@ def has_other_channels(call: Call) -> bool:
 
 
 def has_wide_pointwise(call: Call) -> bool:
-    """Say whether the second kernel of a separable convolution has more than one tap."""
+    """Return whether the pointwise kernel of a separable convolution has more than one tap."""
     return call.op == "separable_conv" and any(size != 1 for size in call.extents("pointwise_kernel"))
 
 
 def infers_other_groups(call: Call) -> bool:
-    """Say whether the shapes of a grouped convolution show another number of groups than the call has."""
+    """Return whether input channels / kernel channels is an integer that differs from `call.groups`."""
     if call.op != "conv" or call.array("kernel").ndim != call.array("input").ndim or not call.extent("kernel", "I"):
         return False
     inferred, rest = divmod(call.extent("input", "C"), call.extent("kernel", "I"))
@@ -108,9 +116,9 @@ def infers_other_groups(call: Call) -> bool:
 
 def before(call: Call, layout: str) -> tuple[list[list[int]], tuple[slice, ...]]:
     """
-    Return what to add to the input and what to cut from it then, for each axis of `layout`, where a pad takes no crops.
+    Return `call.before` as ([low, high] to pad, slice to keep) for each axis of `layout`.
 
-    In this order a crop may reach into what was added.
+    Pad functions accept no negative amounts. Padding comes first, so that a crop may remove added elements.
     """
     assert call.before is not None
     pairs = dict(zip(call.spatial, call.before, strict=True))
@@ -120,38 +128,40 @@ def before(call: Call, layout: str) -> tuple[list[list[int]], tuple[slice, ...]]
 
 
 def before_text(call: Call, layout: str, pad: str, signal: str) -> str:
-    """Return the text of `before`, done to the array `signal` by the function `pad`."""
+    """Return the text that applies `before` to `signal`; `pad` is the name of the framework's pad function."""
     added, cut = before(call, layout)
     parts = ", ".join(f"{part.start or ''}:{part.stop or ''}" for part in cut)
     return f"{pad}({signal}, {added!r})[{parts}]"
 
 
 class Kept:
-    """What was compiled for the steps of a training, which are calls of one form; another training takes its place."""
+    """A cache of one entry: the compiled function of the current training, whose updates have the same form."""
 
     def __init__(self) -> None:
         self._form: Hashable = None
         self._made: Any = None
 
     def of(self, form: Hashable, make: Callable[[], Any]) -> Any:
-        """Return what was made for this form, or make it."""
+        """Return the entry of `form`; create it with `make` if the cache holds another form."""
         if self._form != form:
             self._form, self._made = form, make()
         return self._made
 
 
 def directions(call: Call, letters: Mapping[str, str]) -> list[Array]:
-    """Return the directions of a call, each in the axes that `letters` gives its array."""
+    """Return the directions of a call; letters[name] is the layout of the direction of array `name`."""
     return [call.place(DIRECTIONS[name], letters[name]) for name in call.directions]
 
 
 def homes(call: Call, gradients: Sequence[Array], letters: Mapping[str, str]) -> dict[str, Array]:
     """
-    Return by where, in the layouts of a call, what it asks for of gradients in the axes that `letters` gives.
+    Return the requested gradients in the layouts of the call, by `gradient.NAME` and `second.NAME`.
 
-    They are those of the `pulled` arrays and, behind them, those of the second order.
+    `gradients` holds the gradients of `call.pulled`, then those of `call.second_order`, with the axes letters[NAME].
     """
     places = [("gradient", name) for name in call.pulled] + [("second", name) for name in call.second_order]
-    named = zip(places, gradients, strict=True)
-    asked = (one for one in named if one[0][0] == "second" or one[0][1] in call.gradients)
-    return {f"{order}.{name}": call.bring_home(name, each, letters[name]) for (order, name), each in asked}
+    return {
+        f"{order}.{name}": call.bring_home(name, gradient, letters[name])
+        for (order, name), gradient in zip(places, gradients, strict=True)
+        if order == "second" or name in call.gradients
+    }

@@ -1,7 +1,7 @@
 """
-Calls as text, for a person to paste.
+Calls as Python text that a user can paste.
 
-In every text `input`, `kernel`, `bias`… are the NumPy arrays of the case, in its own layouts.
+In each text `input`, `kernel`, `bias`… are the NumPy arrays of the case, in the layouts of the case.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from ...core import Call, Stage
 
 
 def transposed(text: str, letters: str, wanted: str) -> str:
-    """Return the text of a NumPy array with its axes (`letters`) in the order of `wanted`."""
+    """Return the text that transposes a NumPy array from the layout `letters` to the layout `wanted`."""
     if letters == wanted:
         return text
     return f"{text}.transpose({', '.join(str(letters.index(letter)) for letter in wanted)})"
 
 
 def array(call: Call, name: str, letters: str) -> str:
-    """Return the text of what `call.place(name, letters)` gives."""
+    """Return the text of the array that `call.place(name, letters)` returns."""
     return transposed(name, call.letters(name), letters)
 
 
 def kernel(stage: Stage, letters: str) -> str:
-    """Return the text of what `stage.place_kernel(letters)` gives."""
+    """Return the text of the array that `stage.place_kernel(letters)` returns."""
     call, name = stage.call, stage.kernel
     if "M" not in call.letters(name):
         return array(call, name, letters)
@@ -36,7 +36,7 @@ def kernel(stage: Stage, letters: str) -> str:
 
 
 def function(name: str, *arguments: str, **keywords: Any) -> str:
-    """Return the text of calling `name`; `arguments` are texts themselves, `keywords` are values."""
+    """Return the text of a call of `name`; `arguments` are texts, `keywords` are values."""
     return f"{name}({', '.join((*arguments, *named(keywords)))})"
 
 
@@ -46,20 +46,20 @@ def named(keywords: Mapping[str, Any]) -> list[str]:
 
 
 def function_of(names: Iterable[str], body: str) -> str:
-    """Return the text of `body` as a function of these names."""
+    """Return the text of a lambda with these parameter names."""
     return f"lambda {', '.join(names)}: {body}"
 
 
 def called(made: str, operands: Iterable[str]) -> str:
-    """Return the text of calling what `made` is the text of."""
+    """Return the text of a call of the function whose text is `made`."""
     return f"{made}({', '.join(operands)})"
 
 
 def inferred(made: str, inference: str, operands: Iterable[str]) -> str:
     """
-    Return the text of a pair: what is stated ahead of a call of the function `made`, and what the call returns.
+    Return the text of a pair: the inferred output of the function `made`, and the output of calling it.
 
-    In `inference` the function is `f`, and its operands stand where the braces are.
+    The text `inference` names the function `f` and has braces in the place of the operands.
     """
-    given = ", ".join(operands)
-    return f"(f := {made}, {inference.format(given)}, f({given}))[1:]"
+    joined = ", ".join(operands)
+    return f"(f := {made}, {inference.format(joined)}, f({joined}))[1:]"

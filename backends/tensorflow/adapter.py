@@ -1,4 +1,4 @@
-"""TensorFlow: `tf.nn`, called as it is or inside a `tf.function`."""
+"""The TensorFlow adapter: `tf.nn`, called operation by operation or inside a `tf.function`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ...core import Array, Call, Outputs, Prepared, Target, Unavailable
 from ..shared import arguments
 from . import function, gradients, parameters, settings
 
-#: The words for devices, in TensorFlow's own.
+#: TensorFlow's names of devices.
 DEVICES = {"cpu": "CPU:0", "gpu": "GPU:0"}
 
 
 class TensorFlow:
-    """The convolutions of `tf.nn`; a layout is passed as `data_format` where it is one, else the axes are permuted."""
+    """The convolutions of `tf.nn`; a layout that is a `data_format` is passed on, others are permuted to one."""
 
     framework = "tensorflow"
     requires = ("tensorflow",)
@@ -23,7 +23,7 @@ class TensorFlow:
     differentiates_twice = True
     modes = {
         "": "tf.nn, operation by operation",
-        "graph": "the whole call inside one tf.function; dynamic_shape leaves the spatial sizes open",
+        "graph": "the whole call inside one tf.function; dynamic_shape makes its spatial sizes unknown (None)",
         **settings.SENTENCES,
     }
 
@@ -32,7 +32,7 @@ class TensorFlow:
         self._tf: Any = settings.imported(target.mode)
         self._device = self._find(target.device)
         self._compiles = target.mode == "graph"
-        self._tf.get_logger().setLevel("ERROR")  # it warns of one graph a call, which is what is wanted here
+        self._tf.get_logger().setLevel("ERROR")  # TensorFlow warns that each call builds a graph, which is intended
         self._trained = arguments.Kept()
         self.version = str(self._tf.__version__)
         self.limits = (
@@ -46,9 +46,9 @@ class TensorFlow:
         for gpu in config.list_physical_devices("GPU"):
             config.experimental.set_memory_growth(gpu, True)
         name = "/device:" + DEVICES.get(device, device)
-        there = [one.name for one in config.list_logical_devices()]
-        if name not in there:
-            raise Unavailable(f"tensorflow has no device {device!r}, it has {', '.join(there)}")
+        names = [logical.name for logical in config.list_logical_devices()]
+        if name not in names:
+            raise Unavailable(f"tensorflow has no device {device!r}, it has {', '.join(names)}")
         return name
 
     def _settings(self) -> dict[str, str]:
@@ -63,7 +63,7 @@ class TensorFlow:
         }
 
     def prepare(self, call: Call) -> Callable[[], Outputs]:
-        """Bring the arrays into the order of a `data_format`; return the closure that convolves them."""
+        """Return the closure that computes the call; its arrays are permuted to the axes of a `data_format` first."""
         step = parameters.step(call)
         arrays = [
             call.place("input", step.data_format),
@@ -73,8 +73,8 @@ class TensorFlow:
         written = parameters.written(call, step, is_graph=self._compiles)
         compute = function.function(self._tf, call, step)
         if call.gradients:
-            way = gradients.differentiated_twice if call.second_order else gradients.differentiated
-            compute = way(self._tf, call, compute)
+            differentiate = gradients.differentiated_twice if call.second_order else gradients.differentiated
+            compute = differentiate(self._tf, call, compute)
             arrays.append(call.place("cotangent", step.data_format))
             arrays += arguments.directions(call, gradients.letters(step))
 

@@ -1,8 +1,8 @@
 """
-Seeing the convolutions that a program makes with TensorFlow: what `tf.nn` is asked for, and operations beside it.
+Capture of the convolutions that a program makes with TensorFlow: calls of `tf.nn`, and raw operations outside of them.
 
-`tf.nn` alone knows a dilation that becomes batches, and one spatial axis that becomes two; the operations that
-TensorFlow runs, or puts into a graph, on another way are seen as they are.
+Only the arguments of `tf.nn` show a dilation that TensorFlow moves into the batch, and a 1-D convolution that it
+computes as a 2-D one. Operations that a program runs or adds to a graph by other functions are captured as they are.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from inspect import signature
 from types import CodeType
 from typing import Any
 
-from ...capture import SPATIAL, Operand, Sighting, Sightings, Unsayable, bound_arguments, is_called_from
+from ...capture import Operand, Sighting, Sightings, Unsayable, bound_arguments, is_called_from
+from ...core import SPATIAL
 
-#: The functions of `tf.nn` by the op that they are; the spatial rank follows from the input.
+#: The operation of each function of `tf.nn`; the spatial rank is that of the input.
 FUNCTIONS = {
     "conv1d": "conv",
     "conv2d": "conv",
@@ -34,14 +35,14 @@ KERNELS = {
     "separable_conv": {"depthwise_kernel": "CM", "pointwise_kernel": "IO"},
     "conv_transpose": {"kernel": "OI"},
 }
-#: What the functions call the arrays.
+#: The parameter names of each array in the functions of `tf.nn`.
 NAMES = {
     "input": ("input", "value"),
     "kernel": ("filter", "filters"),
     "depthwise_kernel": ("depthwise_filter",),
     "pointwise_kernel": ("pointwise_filter",),
 }
-#: TensorFlow's operations, with what they are.
+#: The operation of each raw operation of TensorFlow.
 OPERATIONS = {
     "Conv2D": "conv",
     "Conv3D": "conv",
@@ -49,12 +50,12 @@ OPERATIONS = {
     "Conv2DBackpropInput": "conv_transpose",
     "Conv3DBackpropInputV2": "conv_transpose",
 }
-#: The file whose functions make gradients.
+#: The file of TensorFlow whose functions compute gradients.
 GRADIENTS = "nn_grad.py"
 
 
 def attach(sightings: Sightings) -> Callable[[], None]:
-    """See what `tf.nn` is asked for; returns how to let go."""
+    """Report each call of a convolution of `tf.nn`; return the function that stops this."""
     import tensorflow as tf
 
     originals = {name: getattr(tf.nn, name) for name in FUNCTIONS}
@@ -86,7 +87,7 @@ def _seeing(sightings: Sightings, tf: Any, name: str, function: Callable[..., An
 
 
 def watch(sightings: Sightings) -> Callable[[], None]:
-    """See the operations that this thread runs or puts into a graph; returns how to stop."""
+    """Report each convolution that this thread runs or adds to a graph; return the function that stops this."""
     import tensorflow as tf
     from tensorflow.python.framework import op_callbacks
 
@@ -106,18 +107,18 @@ def _makes_gradients(code: CodeType) -> bool:
 
 
 def _operated(op: str, inputs: Sequence[Any], attrs: Sequence[Any]) -> dict[str, Any]:
-    """Return what an operation is given, as if it were a function of `tf.nn`."""
-    said = _attributes(attrs)
+    """Return the arguments of a raw operation under the parameter names of `tf.nn`."""
+    attributes = _attributes(attrs)
     return {
         "input": inputs[2] if op == "conv_transpose" else inputs[0],
         "filter": inputs[1],
-        **{name: said[name] for name in ("strides", "dilations", "data_format")},
-        "padding": said["explicit_paddings"] if said["padding"] == "EXPLICIT" else said["padding"],
+        **{name: attributes[name] for name in ("strides", "dilations", "data_format")},
+        "padding": attributes["explicit_paddings" if attributes["padding"] == "EXPLICIT" else "padding"],
     }
 
 
 def _attributes(attrs: Sequence[Any]) -> dict[str, Any]:
-    """Return attributes by name: eager ones are plain, those of a graph are messages."""
+    """Return attributes by name: eager ones are Python values, those of a graph are `AttrValue` messages."""
     found = dict(zip(attrs[::2], attrs[1::2], strict=True))
     return {_text(name): _attribute(value) for name, value in found.items()}
 
@@ -138,9 +139,9 @@ def _sighting(tf: Any, said_by: str, op: str, said: Mapping[str, Any], result: A
     for key, names in NAMES.items():
         found[key] = next((said[one] for one in names if one in said), None)
     shape = tf.TensorShape(found["input"].shape)
-    if shape.rank is None or not 1 <= shape.rank - 2 <= len(SPATIAL):
+    if shape.rank is None or shape.rank - 2 not in SPATIAL:
         raise Unsayable(f"an input of shape {shape}")
-    spatial = SPATIAL[shape.rank - 3]
+    spatial = SPATIAL[shape.rank - 2]
     layout = f"NC{spatial}" if str(said.get("data_format") or "N").startswith("NC") else f"N{spatial}C"
     arrays = {"input": _operand(found["input"], layout)}
     arrays |= {key: _operand(found[key], spatial + letters) for key, letters in KERNELS[op].items()}
@@ -173,7 +174,7 @@ def _operand(array: Any, letters: str) -> Operand:
 
 
 def _spatial(values: Any, layout: str) -> list[int]:
-    """Return one entry for each spatial axis, of one for all, one for each, or one for each axis of the layout."""
+    """Return one entry for each spatial axis; `values` has one in all, or one for each spatial axis or layout axis."""
     rank = len(layout) - 2
     if values is None:
         return [1] * rank
@@ -184,7 +185,7 @@ def _spatial(values: Any, layout: str) -> list[int]:
 
 
 def _padding(padding: Any, layout: str) -> Any:
-    """Return a word, or [low, high] for each spatial axis: explicit ones come as pairs, or all in one list."""
+    """Return a padding string, or (low, high) for each spatial axis; explicit padding is a list of pairs or flat."""
     if isinstance(padding, str):
         return padding.lower()
     flat = (
@@ -198,9 +199,10 @@ def _cropped(
     padding: Any, lengths: Sequence[Sequence[int]], windows: Sequence[int], strides: Sequence[int]
 ) -> tuple[Any, tuple[int, ...]]:
     """
-    Return the padding of a transposed convolution, and its output padding, from the length that it was told.
+    Return the padding and the output padding of a transposed convolution.
 
-    Its `SAME` is that of the convolution from the output back to the input.
+    `lengths` holds (input length, length that `output_shape` requested) for each spatial axis.
+    `SAME` means the padding of the convolution that maps the output to the input.
     """
     if padding == "same" and all(long == short * s for (short, long), s in zip(lengths, strides, strict=True)):
         return "same", ()

@@ -1,4 +1,4 @@
-"""A call as a function of TensorFlow's tensors: made as it is, or as one graph."""
+"""A call as a function of TensorFlow tensors: run eagerly, or as one graph."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ...core import Array, Call, ask
 from ..shared import arguments
 from . import parameters
 
-#: From input, kernels and bias, in this order, to the output.
+#: A function of the input, the kernels and the bias, in this order. It returns the output.
 Function: TypeAlias = Callable[..., Any]
 
 
 def function(tf: Any, call: Call, step: parameters.Step) -> Function:
-    """Return the whole call, `before` and bias included."""
+    """Return the whole call as one function, with `before` and the bias."""
     is_inside = call.variation.inside_graph
     operation = getattr(tf.nn, step.name)
 
@@ -41,7 +41,7 @@ def _keywords(tf: Any, call: Call, step: parameters.Step, signal: Any) -> dict[s
 
 
 def _open_shape(tf: Any, call: Call, step: parameters.Step, signal: Any) -> Any:
-    # An output grows with its input, by the stride.
+    # Each element that the input is longer makes the output longer by the stride.
     sizes, strides = (
         dict(zip(call.spatial, call.lengths, strict=True)),
         dict(zip(call.spatial, call.strides, strict=True)),
@@ -54,12 +54,12 @@ def _open_shape(tf: Any, call: Call, step: parameters.Step, signal: Any) -> Any:
 
 
 def called(tf: Any, call: Call, compute: Function, arrays: Sequence[Array]) -> dict[str, Array]:
-    """Return the result of the function as it is."""
+    """Return the arrays that the function returns, by name."""
     return _fetched(call, ask(compute, *(ask(tf.constant, array) for array in arrays)))
 
 
 def _fetched(call: Call, returned: Any) -> dict[str, Array]:
-    """Return what a function returned by where: its output, and behind it the gradients that the call needs."""
+    """Return the tensors that a function returned as arrays, by name: the output, then the gradients."""
     places = (
         "output",
         *(f"gradient.{name}" for name in call.pulled),
@@ -71,10 +71,12 @@ def _fetched(call: Call, returned: Any) -> dict[str, Array]:
 
 def graphed(tf: Any, call: Call, step: parameters.Step, compute: Function, arrays: Sequence[Array]) -> dict[str, Array]:
     """
-    Return the result of the function as one `tf.function`, and what that states of it where the call asks for this.
+    Return the arrays that the function returns inside one `tf.function`, by name.
+
+    With `shape_inference`, `inference` holds zeros of the inferred shape and dtype.
 
     Raises:
-        RuntimeError: if it made no graph, or more than one, which no result may hide.
+        RuntimeError: if TensorFlow built no graph, or more than one.
 
     """
     traced = list[bool]()
@@ -97,7 +99,7 @@ def graphed(tf: Any, call: Call, step: parameters.Step, compute: Function, array
 
 
 def inferred(graph: Any, output: Array) -> Array:
-    """Return zeros of the shape and dtype that a graph states; an extent that it leaves open is the result's."""
+    """Return zeros of the shape and dtype that a graph states; unknown sizes (None) are those of `output`."""
     stated = enumerate(ask(graph.output_shapes.as_list))
     extents = [output.shape[axis] if size is None else size for axis, size in stated]
     return np.zeros(extents, graph.output_dtypes.as_numpy_dtype)

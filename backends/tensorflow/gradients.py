@@ -1,4 +1,4 @@
-"""Gradients in TensorFlow: the function of a call, under a `tf.GradientTape`, and that under another."""
+"""Gradients in TensorFlow: a call's function under a `tf.GradientTape`, under a second tape for second-order ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .function import Function
 
 
 def differentiated(tf: Any, call: Call, compute: Function) -> Function:
-    """Return the function from the arrays of a call and the cotangent to the output and the gradients asked for."""
+    """Return the function from (arrays of the call, cotangent) to (output, gradients of the `pulled` arrays)."""
     present = [name for name in ARRAYS if getattr(call, name) is not None]
 
     def compute_back(*tensors: Any) -> Sequence[Any]:
@@ -28,7 +28,11 @@ def differentiated(tf: Any, call: Call, compute: Function) -> Function:
 
 
 def differentiated_twice(tf: Any, call: Call, compute: Function) -> Function:
-    """Return the same, from the directions too, to the gradients of gradients too."""
+    """
+    Return the function from (arrays, cotangent, directions) to (output, gradients, second-order gradients).
+
+    The second-order gradients differentiate the sum of <gradient, direction> over the arrays that have a direction.
+    """
     once = differentiated(tf, call, compute)
     present = [name for name in (*ARRAYS, COTANGENT) if getattr(call, name) is not None]
 
@@ -52,12 +56,12 @@ def _there(gradients: Sequence[Any]) -> Sequence[Any]:
 
 
 def delivered(call: Call, step: parameters.Step, found: Mapping[str, Array]) -> Mapping[str, Array]:
-    """Return output and gradients, by where, with the axes that they have in the call."""
+    """Return the output and the gradients in the layouts of the call, by name (`output`, `gradient.input`)."""
     output, *gradients = found.values()
     homes = arguments.homes(call, gradients, {**letters(step), COTANGENT: step.data_format})
     return {"output": call.deliver(output, step.data_format), **homes}
 
 
 def letters(step: parameters.Step) -> Mapping[str, str]:
-    """Return the axes that a step gives to the arrays of its call."""
+    """Return the layouts of a step's arrays, by name."""
     return {"input": step.data_format, **step.kernels, "bias": "O"}

@@ -1,7 +1,7 @@
 """
-A call in the words of `tf.nn`: function, keywords, text.
+Translates a call to `tf.nn`: function name, keyword arguments, and Python text.
 
-Imports no TensorFlow.
+Does not import TensorFlow.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Any, NamedTuple
 from ...core import COTANGENT, DIRECTIONS, Call, Limit
 from ..shared import arguments, expressions
 
-#: The padding words of `tf.nn`.
+#: The padding strings of `tf.nn`.
 WORDS = {"valid": "VALID", "same": "SAME"}
 
 
 class Step(NamedTuple):
     """
-    One call of `tf.nn`: the function's name, the axes of its kernels, its keywords.
+    One call of a function of `tf.nn`: the function's name, the layouts of its kernels, its keyword arguments.
 
-    `data_format` is the order of the axes of its input and output.
+    `data_format` is the layout of its input and output.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Step(NamedTuple):
 
 
 def step(call: Call) -> Step:
-    """Return the single operation of `tf.nn` that says a call, bias and `before` aside."""
+    """Return the function of `tf.nn` that expresses a call without its bias and `before`."""
     layout = arguments.data_format(call)
     shared = {"padding": _padding(call, layout), "data_format": layout}
     return _STEPS[call.op](call, layout, shared)
@@ -91,8 +91,8 @@ def _padding(call: Call, layout: str) -> Any:
 def _output_shape(call: Call, layout: str) -> list[int]:
     stage = call.stages[0]
     sizes = {"N": call.extent("input", "N"), "C": call.extent("kernel", "O") * call.groups}
-    # Where a parameter does not fit, the output is that beside a fitting one: TensorFlow is to refuse the parameter,
-    # and would end the process at a size below zero, which by definition is zero.
+    # An invalid parameter is replaced here only, so that output_shape is valid and TensorFlow refuses the parameter.
+    # A negative size would end the process; the specification defines such a size as 0.
     strides = _sensible(call.strides, call.rank)
     windows = replace(stage, dilations=_sensible(call.dilations, call.rank)).window
     nothing = (0,) * call.rank
@@ -108,7 +108,7 @@ def _sensible(steps: tuple[int, ...], rank: int) -> tuple[int, ...]:
 
 
 def written(call: Call, one: Step, *, is_graph: bool) -> str:
-    """Return a call as text, `is_graph` inside a `tf.function`."""
+    """Return a call as Python text; with `is_graph`, inside a `tf.function`."""
     operands = {
         name: expressions.array(call, name, axes) for name, axes in {"input": one.data_format, **one.kernels}.items()
     }
@@ -126,7 +126,7 @@ def written(call: Call, one: Step, *, is_graph: bool) -> str:
 
 
 def _written_back(call: Call, one: Step, operands: Mapping[str, str], *, is_graph: bool) -> str:
-    """Return the text of the gradients, by tensors that have the names of the arrays."""
+    """Return the text of the gradients, in which tensors have the names of the arrays."""
     axes = {"input": one.data_format, **one.kernels, "bias": "O"}
     given = {**operands, COTANGENT: COTANGENT}
     given |= {DIRECTIONS[name]: expressions.array(call, DIRECTIONS[name], axes[name]) for name in call.directions}
@@ -149,7 +149,7 @@ def _written_back(call: Call, one: Step, operands: Mapping[str, str], *, is_grap
 
 
 def _taped(tape: str, steps: str, names: Sequence[str]) -> str:
-    """Return the text of steps under a tape that watches tensors of these names."""
+    """Return the text of `steps` under a gradient tape that watches the tensors `names`."""
     opened = f"{tape} := tf.GradientTape(), {tape}.__enter__(), {tape}.watch([{', '.join(names)}])"
     return f"{opened}, {steps}, {tape}.__exit__(None, None, None)"
 
@@ -172,7 +172,7 @@ def _is_padding_unsaid(call: Call) -> bool:
 
 
 def _words(call: Call) -> list[str]:
-    """Return the words for a padding: the output_shape of SAME is W * stride at most, and has no output padding."""
+    """Return the padding strings of a call; SAME allows an output length of at most W * stride: no output padding."""
     return [word for word in WORDS if word != "same" or not arguments.has_output_padding(call)]
 
 
@@ -191,7 +191,7 @@ LIMITS = (
     ),
     Limit("padding: tf.nn takes pairs in rank 2 only, words elsewhere", _is_padding_unsaid),
     Limit("groups: tf.nn infers them from the shapes", arguments.infers_other_groups),
-    Limit("groups: tf.nn counts those of a depthwise convolution by its channels", arguments.is_grouped_by_channels),
+    Limit("groups: a depthwise convolution has one for each channel in tf.nn", arguments.is_grouped_by_channels),
     Limit(
         "groups: tf.nn.convNd_transpose has none, its output has the channels of its filters",
         lambda call: call.op == "conv_transpose" and call.groups != 1,

@@ -1,4 +1,4 @@
-"""Settings of TensorFlow that a mode pins, for the whole process, and whether it computes by oneDNN."""
+"""Settings of TensorFlow that a mode sets for the whole process, and whether TensorFlow uses oneDNN."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 
 from ...core import Unavailable
 
-#: What each mode does, for the user.
+#: The description of each mode, shown to the user.
 SENTENCES: Mapping[str, str] = {
     "no-onednn": "tf.nn, operation by operation, with TF_ENABLE_ONEDNN_OPTS=0",
     "no-tf32": "tf.nn, operation by operation, with tf.config.experimental.enable_tensor_float_32_execution(False)",
 }
-#: What must be in the environment before TensorFlow is imported, by mode.
+#: By mode, the environment variables that must be set before TensorFlow is imported.
 ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {"no-onednn": {"TF_ENABLE_ONEDNN_OPTS": "0"}}
 
 
 def imported(mode: str) -> Any:
     """
-    Import TensorFlow with what a mode pins.
+    Import TensorFlow with the setting of a mode and return it.
 
     Raises:
         Unavailable: if this release does not have the setting, or TensorFlow was imported without it before.
@@ -40,19 +40,19 @@ def _pin(tf: Any, mode: str) -> None:
         except AttributeError as error:
             raise Unavailable(f"tensorflow {tf.__version__} has no such setting as {mode}: {error}") from error
     elif uses_onednn() != "False":
-        raise Unavailable(f"tensorflow {tf.__version__} does not say that it computes without oneDNN: {mode} unproven")
+        raise Unavailable(f"tensorflow {tf.__version__} does not confirm that oneDNN is off, which {mode} requires")
 
 
 def uses_onednn() -> str:
-    """Return what TensorFlow itself says, `True` or `False`; `unknown` where a release does not."""
+    """Return whether TensorFlow reports that it uses oneDNN: `True`, `False`, or `unknown` if it cannot report it."""
     try:
-        # It has no public word for it.
+        # There is no public API for this.
         return str(import_module("tensorflow.python.util._pywrap_util_port").IsMklEnabled())
     except (ImportError, AttributeError):
         return "unknown"
 
 
 def documented(tf: Any, device: str) -> dict[str, str]:
-    """Return the lower class of rounding that TensorFlow documents for a device, as it is set now."""
+    """Return the reduced precision class that TensorFlow documents for a device and the current setting, by dtype."""
     is_short = "GPU" in device.upper() and tf.config.experimental.tensor_float_32_execution_enabled()
     return {"float32": "tf32-like"} if is_short else {}

@@ -1,4 +1,4 @@
-"""PyTorch as a target: functions, layers, compiled and under autocast."""
+"""The PyTorch adapter: functions, layers, compiled functions, and functions under autocast."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ SURFACES: Mapping[str, Callable[[Any, str], Any]] = {
     **dict.fromkeys(SETTINGS, Functional),
 }
 
-#: The steps of a call and its text.
+#: The convolutions of a call, and its Python text.
 Plan: TypeAlias = tuple[tuple[parameters.Step, ...], str]
-#: How many forms of calls are remembered: writing a call down costs more than making it.
+#: The largest number of plans that an adapter keeps: writing the text of a call takes longer than running it.
 MOST_PLANS = 4096
 
 
 class Torch:
-    """PyTorch in one mode on one device; axes are permuted, for torch has no parameter for a layout."""
+    """PyTorch in one mode on one device; axes are permuted, because torch has no layout parameter."""
 
     framework = "torch"
     requires = ("torch",)
@@ -43,12 +43,12 @@ class Torch:
         "layer": "the layers of torch.nn",
         "compile": "torch.compile of the functions, one graph for each call",
         "autocast": "the functions under torch.autocast to bfloat16",
-        "nn-grad": "the gradients of torch.nn.grad, which are of functions without a bias",
+        "nn-grad": "the gradients of torch.nn.grad, for functions without a bias",
         **{name: setting.sentence for name, setting in SETTINGS.items()},
     }
 
     def __init__(self, target: Target) -> None:
-        """Import torch and set what the mode pins; raises Unavailable where mode or device is not there."""
+        """Import torch and set the setting of the mode; raises Unavailable if mode or device does not exist."""
         import torch
 
         if target.mode not in self.modes:
@@ -76,7 +76,7 @@ class Torch:
             raise Unavailable(f"torch {self.version} has no device {self.device!r} here: {reason}") from error
 
     def prepare(self, call: Call) -> Callable[[], Outputs]:
-        """Return the closure that makes the tensors, asks torch for the call and fetches the result."""
+        """Return the closure that creates the tensors, runs the call in torch and fetches the result."""
         plan, written = self._planned(call)
         placed = parameters.place(call, plan)
         sent = [parameters.place_cotangent(call)] if call.gradients else []
@@ -112,7 +112,7 @@ class Torch:
         once = self._way.gradients(call, plan, leaves, output, cotangent)
         found = {("gradient", name): once[name] for name in call.gradients}
         if call.second_order:
-            assert isinstance(self._way, gradients.Autograd)  # the other way has a limit
+            assert isinstance(self._way, gradients.Autograd)  # torch.nn.grad has a limit for second order
             twice = self._way.gradients_again(call, plan, leaves, once, cotangent, directions)
             found |= {("second", name): each for name, each in twice.items()}
         letters, home = gradients.letters(call, plan), call.bring_home

@@ -1,8 +1,8 @@
 """
-Seeing the convolutions that a program makes with PyTorch: eager, under autocast, and what torch.compile made of them.
+Capture of the convolutions that a program makes with PyTorch: eager, under autocast, and compiled by torch.compile.
 
-The dispatcher shows a convolution as it is computed, after autocast has cast and a module has padded.
-Only the word `same` is gone by then: a mode ahead of the dispatcher keeps it.
+The dispatcher receives a convolution as it is computed, after autocast has cast and a module has padded.
+The padding `same` has been replaced by numbers there. A `TorchFunctionMode` records it before the dispatcher runs.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ...capture import SPATIAL, Operand, Sighting, Sightings, Unsayable, is_called_from
+from ...capture import Operand, Sighting, Sightings, Unsayable, is_called_from
+from ...core import SPATIAL
 
-#: Operations of the dispatcher, with what they call transposed; `convolution` says it in an argument.
+#: Operations of the dispatcher: whether each is transposed; None where an argument decides.
 OPERATIONS = {
     "aten::convolution": None,
     "aten::conv1d": False,
@@ -25,32 +26,32 @@ OPERATIONS = {
     "mkldnn::_convolution_pointwise": False,
     "mkldnn::_convolution_transpose_pointwise": True,
 }
-#: What an inductor kernel calls the arrays.
+#: The parameter names of inductor's kernels.
 RENAMED = {"X": "input", "W": "weight", "B": "bias"}
-#: The calls under `same` in this thread: their input, before torch pads it itself.
-_said = threading.local()
+#: For the running call with padding `same` in this thread: its input before torch pads it.
+_same = threading.local()
 
 
 def attach(sightings: Sightings) -> Callable[[], None]:
-    """Nothing here holds for all threads."""
+    """Return a function that does nothing: torch's modes are set for each thread, by `watch`."""
     return lambda: None
 
 
 def watch(sightings: Sightings) -> Callable[[], None]:
-    """See what this thread's dispatcher is asked; returns how to stop."""
+    """Report each convolution that this thread dispatches; return the function that stops this."""
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
 
     framework = f"torch {torch.__version__}"
 
     class Watching(TorchDispatchMode):  # type: ignore[misc]
-        """Passes every operation on as it is."""
+        """Reports convolutions and forwards every operation unchanged."""
 
         supports_higher_order_operators = True
 
         @classmethod
         def ignore_compile_internals(cls) -> bool:
-            """Let torch.compile compile all the same; what its code calls is seen when it runs."""
+            """Let torch.compile compile under this mode; the operations of its code are reported when they run."""
             return True
 
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -60,7 +61,7 @@ def watch(sightings: Sightings) -> Callable[[], None]:
                 sightings.see(name.replace("::", "."), lambda: _look(name, framework, func, args, kwargs))
             return func(*args, **kwargs)
 
-    modes = (_words(torch), Watching())
+    modes = (_same_mode(torch), Watching())
     for mode in modes:
         mode.__enter__()
 
@@ -71,24 +72,24 @@ def watch(sightings: Sightings) -> Callable[[], None]:
     return stop
 
 
-def _words(torch: Any) -> Any:
-    """Return the mode that keeps the input of each call under `same`, as it was before torch padded it."""
+def _same_mode(torch: Any) -> Any:
+    """Return the mode that keeps the input of each call with padding `same`, as it was before torch padded it."""
     functions = [getattr(torch, f"conv{rank}d") for rank in (1, 2, 3)]
 
-    class Words(torch.overrides.TorchFunctionMode):  # type: ignore[misc]
-        """Passes every function on as it is."""
+    class Same(torch.overrides.TorchFunctionMode):  # type: ignore[misc]
+        """Forwards every function unchanged."""
 
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             kwargs = kwargs or {}
             if func not in functions or torch.compiler.is_compiling() or _padding(args, kwargs) != "same":
                 return func(*args, **kwargs)
-            _said.input = args[0] if args else kwargs["input"]
+            _same.input = args[0] if args else kwargs["input"]
             try:
                 return func(*args, **kwargs)
             finally:
-                _said.input = None
+                _same.input = None
 
-    return Words()
+    return Same()
 
 
 def _padding(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -97,7 +98,7 @@ def _padding(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
 
 def _look(name: str, framework: str, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Sighting | None:
     if name not in OPERATIONS:
-        raise Unsayable("an operation that is not known here")
+        raise Unsayable("an operation that capture does not know")
     given = {argument.name: argument.default_value for argument in func._schema.arguments}
     given |= dict(zip(given, args, strict=False)) | dict(kwargs)
     given = {RENAMED.get(key, key): value for key, value in given.items()}
@@ -105,17 +106,17 @@ def _look(name: str, framework: str, func: Any, args: Sequence[Any], kwargs: Map
 
 
 def _is_real(tensor: Any) -> bool:
-    """Say whether a tensor has values: those of a trace or of a shape inference have none."""
+    """Return whether a tensor has values; tensors of a trace or of a shape inference have none."""
     return tensor.device.type != "meta" and type(tensor).__name__ not in ("FakeTensor", "FunctionalTensor")
 
 
 def _sighting(name: str, framework: str, given: Mapping[str, Any]) -> Sighting:
     weight = given["weight"]
     rank = weight.dim() - 2
-    spatial = SPATIAL[rank - 1]
+    spatial = SPATIAL[rank]
     is_transposed = given["transposed"] if OPERATIONS[name] is None else OPERATIONS[name]
-    said = getattr(_said, "input", None)
-    signal = given["input"] if said is None else said
+    unpadded = getattr(_same, "input", None)
+    signal = given["input"] if unpadded is None else unpadded
     if signal.dim() == rank + 1:
         signal = signal.unsqueeze(0)
     arrays = {
@@ -133,7 +134,7 @@ def _sighting(name: str, framework: str, given: Mapping[str, Any]) -> Sighting:
         said_by=name.replace("::", "."),
         framework=framework,
         strides=per_axis["stride"],
-        padding="same" if said is not None else padding if isinstance(padding, str) else [(p, p) for p in padding],
+        padding="same" if unpadded is not None else padding if isinstance(padding, str) else [(p, p) for p in padding],
         dilations=per_axis["dilation"],
         output_padding=per_axis["output_padding"],
         groups=given["groups"],

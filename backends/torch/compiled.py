@@ -1,7 +1,7 @@
 """
 PyTorch's functions under `torch.compile`, as a surface of the torch target.
 
-One graph for each call, counted: torch's cache of compiled functions falls back to eager without a word.
+Each call must compile exactly one graph, which is counted: torch.compile may fall back to eager without a warning.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from .tensors import tensor
 
 
 class Counted:
-    """A compiler of graphs that counts them, and keeps what the last one states; each call has one of its own."""
+    """A torch.compile backend that counts graphs and keeps the inferred result of the last one; one for each call."""
 
     def __init__(self, compiler: Callable[[Any, Any], Any]) -> None:
-        """Take the compiler that does the work."""
+        """Wrap a compiler of graphs."""
         self._compiler = compiler
         self.graphs = 0
         self.stated: Any = None
@@ -40,20 +40,20 @@ class Counted:
 
 
 class Compiled:
-    """`before`, convolutions and bias in one graph, compiled anew for every call."""
+    """`before`, convolutions and bias in one graph, which is compiled again for every call."""
 
     limits: Sequence[Limit] = (NO_PADDING_MODE, SPECIALISED, OPEN, ONCE)
     result_dtypes: Mapping[str, str] = {}
 
     def __init__(self, torch: Any, device: str) -> None:
-        """Take torch and its compiler; raises Unavailable where there is no C++ compiler for it."""
+        """Create the surface; raises Unavailable if torch finds no C++ compiler."""
         self._torch = torch
         self._device = device
         self._inductor = _inductor(torch)
         self.graphs = 0
-        #: A tensor of the shape and dtype that the last graph states of its result.
+        #: A tensor with the shape and dtype that the last graph infers for its result.
         self.stated: Any = None
-        #: The call that threads make at once, with what was compiled for it.
+        #: The call that several threads run concurrently, with its compiled function.
         self._shared: tuple[Call, Callable[..., Any], Counted] | None = None
         self._trained = Kept()
         self._compiling = Lock()
@@ -63,7 +63,7 @@ class Compiled:
         Return the result for the tensors: input, kernels, bias or None.
 
         Raises:
-            RuntimeError: if torch made none or more than one graph, which no result may hide.
+            RuntimeError: if torch compiled no graph, or more than one.
 
         """
         if call.variation.threads > 1:
@@ -77,11 +77,11 @@ class Compiled:
         result = run(*tensors)
         self.graphs, self.stated = counted.graphs, counted.stated
         if counted.graphs != 1:
-            raise RuntimeError(f"torch.compile made {counted.graphs} graphs where one was due")
+            raise RuntimeError(f"torch.compile made {counted.graphs} graphs, expected 1")
         return result
 
     def _once(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> tuple[Callable[..., Any], Counted]:
-        """Return what the first of several threads has compiled, by calling it; torch may crash where two compile at once."""
+        """Compile in the first thread only, by a first run; torch may crash if two threads compile concurrently."""
         with self._compiling:
             if self._shared is None or self._shared[0] is not call:
                 run, counted = self._compile(call, plan, tensors)
@@ -108,7 +108,7 @@ class Compiled:
         return larger
 
     def write(self, call: Call, plan: Sequence[Step], operands: Sequence[str]) -> str:
-        """Return the text of what `compute` does with operands of these texts."""
+        """Return the Python text of `compute` for the texts of its tensors."""
         first, *others = operands
         function, arguments = _written(call, plan), f", {', '.join(others)}"
         if call.variation.kernel_constant:
@@ -122,15 +122,15 @@ class Compiled:
 
 
 def _growth(call: Call) -> tuple[tuple[int, int], ...]:
-    """Return how `numpy.pad` makes the input longer by one in each spatial axis."""
+    """Return the `pad_width` of `numpy.pad` that adds one element to each spatial axis of the input."""
     return tuple((0, int(letter in call.spatial)) for letter in call.layout.input)
 
 
 def _function(torch: Any, call: Call, plan: Sequence[Step]) -> Callable[..., Any]:
     """
-    Return the function to compile, with everything but tensors captured as constants.
+    Return the function to compile; everything but its tensors is constant.
 
-    Negating twice is the identity that stands around it for `inside_graph`.
+    For `inside_graph` two negations before and after it put the convolution inside a larger graph.
     """
     functional, pads, cuts = torch.nn.functional, parameters.pads(call), parameters.cuts(call)
     convolutions = [(getattr(functional, step.name), dict(step.keywords)) for step in plan]
@@ -161,7 +161,7 @@ def _written(call: Call, plan: Sequence[Step]) -> str:
 
 
 def _inductor(torch: Any) -> Callable[[Any, Any], Any]:
-    """Return torch's default compiler, which needs a C++ compiler on this machine for what it does not call ready-made."""
+    """Return inductor, torch's default compiler, which needs a C++ compiler on this machine."""
     from torch._inductor import config
     from torch._inductor.cpp_builder import get_cpp_compiler
 
@@ -169,7 +169,7 @@ def _inductor(torch: Any) -> Callable[[Any, Any], Any]:
         get_cpp_compiler()
     except Exception as error:
         raise Unavailable(f"torch+compile needs a C++ compiler: {str(error).partition(chr(10))[0]}") from error
-    # Its pool of compiling processes would outlive a worker that is killed.
+    # With more threads inductor starts compile processes, which would outlive a killed worker.
     config.compile_threads = 1
     compiler: Callable[[Any, Any], Any] = torch._dynamo.lookup_backend("inductor")
     return compiler

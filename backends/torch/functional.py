@@ -1,7 +1,8 @@
 """
 PyTorch's functions, `torch.nn.functional`, as a surface of the torch target.
 
-A surface has limits of its own, what it does to the result's dtype, `compute` and the text of what it computes.
+A surface has `limits`; `result_dtypes`, the output dtype where it is not the input's; `compute`; and `write`,
+the Python text of `compute`.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from .parameters import Step
 
 
 class Functional:
-    """The functions as they are."""
+    """The functions without compilation or autocast."""
 
     limits: Sequence[Limit] = (NO_PADDING_MODE, NOT_COMPILED)
     result_dtypes: Mapping[str, str] = {}
 
     def __init__(self, torch: Any, device: str) -> None:
-        """Take torch; the device is where the tensors are."""
+        """Create the surface; the tensors of calls are on the device already."""
         self._functional = torch.nn.functional
 
     def compute(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> Any:
@@ -36,18 +37,18 @@ class Functional:
         return x
 
     def write(self, call: Call, plan: Sequence[Step], operands: Sequence[str]) -> str:
-        """Return the text of what `compute` does with operands of these texts."""
+        """Return the Python text of `compute` for the texts of its tensors."""
         return text.expression(call, plan, operands, text.functional)
 
 
 class Autocast:
-    """The functions under autocast: every float but float64 is computed in bfloat16 and comes back so."""
+    """The functions under autocast: every float dtype but float64 is computed in bfloat16, and so is the result."""
 
     limits = Functional.limits
     result_dtypes: Mapping[str, str] = dict.fromkeys(("float32", "float16", "float8_e4m3fn", "float8_e5m2"), "bfloat16")
 
     def __init__(self, torch: Any, device: str) -> None:
-        """Take torch and the kind of device that autocast is for."""
+        """Create the surface for the device type of `device`."""
         self._functional = Functional(torch, device)
         self._kind = torch.device(device).type
         self._autocast = lambda: torch.autocast(self._kind, torch.bfloat16)
@@ -58,13 +59,13 @@ class Autocast:
             return self._functional.compute(call, plan, tensors)
 
     def write(self, call: Call, plan: Sequence[Step], operands: Sequence[str]) -> str:
-        """Return the text of what `compute` does with operands of these texts."""
+        """Return the Python text of `compute` for the texts of its tensors."""
         return (
             f"torch.autocast({self._kind!r}, torch.bfloat16)(lambda: {self._functional.write(call, plan, operands)})()"
         )
 
 
 def extended(functional: Any, x: Any, pads: Sequence[int], cuts: Sequence[slice]) -> Any:
-    """Return a tensor after `before`: padded by torch's own function, then cut where that takes no such crop."""
+    """Return `x` padded by `torch.nn.functional.pad`, then cut where `pad` does not accept the crop."""
     x = functional.pad(x, pads)
     return x[(..., *cuts)] if cuts else x

@@ -1,7 +1,7 @@
 """
-Gradients in PyTorch by autograd, through whatever a surface computes; those of gradients through its graph.
+Gradients in PyTorch by autograd, through the output of any surface; second-order ones through the graph of gradients.
 
-A way has `leaves`, `gradients` and the text of what it does.
+A method of differentiation has `leaves`, `gradients` and `write`, the Python text of `gradients`.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from .parameters import Step
 
 
 class Autograd:
-    """`torch.autograd.grad` of what a surface returns, by the tensors that it was given."""
+    """`torch.autograd.grad` of the output of a surface by its tensors."""
 
     def __init__(self, torch: Any, surface: Any) -> None:
-        """Take torch and the surface; the weights of a layer are parameters."""
+        """Create the method for a surface; the weights of a layer are `torch.nn.Parameter`."""
         self._torch = torch
         self._surface = surface
         self._has_parameters = isinstance(surface, Layer)
 
     def leaves(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> list[Any]:
-        """Return the tensors: input, kernels, bias or None; those by which gradients are asked for require them."""
+        """Return the tensors (input, kernels, bias or None); those of `call.pulled` require gradients."""
         named = zip(names(plan), tensors, strict=True)
         return [ask(self._leaf, name, tensor) if name in call.pulled else tensor for name, tensor in named]
 
@@ -38,7 +38,7 @@ class Autograd:
     def gradients(
         self, call: Call, plan: Sequence[Step], leaves: Sequence[Any], output: Any, cotangent: Any
     ) -> dict[str, Any]:
-        """Return the gradients that the call needs, by the names of arrays; with their graph if it asks for theirs."""
+        """Return the gradients of `call.pulled`, by name; with their graph if the call is of second order."""
         by_name = dict(zip(names(plan), leaves, strict=True))
         wanted = [by_name[name] for name in call.pulled]
         kept = {"create_graph": True} if call.second_order else {}
@@ -54,7 +54,7 @@ class Autograd:
         cotangent: Any,
         directions: Sequence[Any],
     ) -> dict[str, Any]:
-        """Return the gradients of gradients that the call asks for, by `cotangent` and the names of arrays."""
+        """Return the second-order gradients of the call, by array name or `cotangent`."""
         by_name = {**dict(zip(names(plan), leaves, strict=True)), COTANGENT: cotangent}
         wanted = [by_name[name] for name in call.second_order]
         moving = [gradients[name] for name in call.directions]
@@ -62,7 +62,7 @@ class Autograd:
         return dict(zip(call.second_order, found, strict=True))
 
     def write(self, call: Call, plan: Sequence[Step], operands: Sequence[str], device: str) -> str:
-        """Return the text of what `gradients` does with tensors of these texts."""
+        """Return the Python text of `gradients` for the texts of its tensors."""
         given = dict(zip(names(plan), operands, strict=True))
         leaves = {name: f"{given[name]}.requires_grad_()" for name in call.pulled}
         computed = self._surface.write(call, plan, [name if name in leaves else given[name] for name in given])
@@ -80,7 +80,7 @@ class Autograd:
 
 
 def _written_again(call: Call, computed: str, leaves: Sequence[str], sent: str, directions: Sequence[str]) -> str:
-    """Return the text of a pair: the gradients of `computed`, and those of gradients."""
+    """Return the text of a pair: the gradients of `computed`, and the second-order gradients."""
     first = f"d := torch.autograd.grad({computed}, [{', '.join(leaves)}], {sent}, create_graph=True)"
     moving = ", ".join(f"d[{leaves.index(name)}]" for name in call.directions)
     wanted, along = ", ".join(call.second_order), ", ".join(directions)
@@ -93,12 +93,12 @@ def names(plan: Sequence[Step]) -> list[str]:
 
 
 def letters(call: Call, plan: Sequence[Step]) -> dict[str, str]:
-    """Return the axes of the tensors of a plan and of the cotangent, by their names."""
+    """Return the layouts of the tensors of a plan and of the cotangent, by name."""
     canonical = "NC" + call.spatial
     own = dict(zip(names(plan), (canonical, *(step.letters for step in plan), "O"), strict=True))
     return {**own, COTANGENT: canonical}
 
 
 def differentiation(torch: Any, surface: Any) -> Autograd | NNGrad:
-    """Return how a surface of the torch target gives gradients."""
+    """Return the method by which a surface of the torch target computes gradients."""
     return (NNGrad if isinstance(surface, NNGradFunctional) else Autograd)(torch, surface)

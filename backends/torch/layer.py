@@ -14,13 +14,13 @@ from .parameters import Step
 
 
 class Layer:
-    """A layer for each convolution, its weights set to the call's; torch alone takes `padding_mode` here."""
+    """One layer for each convolution, with the weights of the call; only layers have `padding_mode`."""
 
     limits: Sequence[Limit] = (NOT_COMPILED,)
     result_dtypes: Mapping[str, str] = {}
 
     def __init__(self, torch: Any, device: str) -> None:
-        """Take torch; layers are built for the device."""
+        """Create the surface; layers are created on the device."""
         self._torch = torch
         self._device = device
 
@@ -45,7 +45,7 @@ class Layer:
         return layer
 
     def write(self, call: Call, plan: Sequence[Step], operands: Sequence[str]) -> str:
-        """Return the text of what `compute` does with operands of these texts."""
+        """Return the Python text of `compute` for the texts of its tensors."""
         return text.expression(call, plan, operands, lambda *step: self._written(call, *step))
 
     def _written(self, call: Call, step: Step, x: str, kernel: str, bias: str) -> str:

@@ -1,4 +1,4 @@
-"""What PyTorch has no words for, as data."""
+"""The calls that PyTorch cannot express, as `Limit` objects."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ def _is_lopsided(call: Call) -> bool:
 
 def _is_lopsided_crop(call: Call) -> bool:
     """
-    Say whether a crop is beyond `padding` and `output_padding`, which must be below the stride or the dilation.
+    Return whether `padding` and `output_padding` cannot express the crop of a transposed convolution.
 
-    Equal crops are always said: an output padding that is too large is then the call's own.
+    output_padding = low - high + extra must be less than the stride or the dilation, and low is the padding.
+    Equal crops count as expressible: an output padding that is too large is then part of the call itself.
     """
     if call.op != "conv_transpose" or call.stages[0].is_padding_senseless:
         return False
@@ -51,7 +52,7 @@ def _results(call: Call) -> Iterator[int]:
             yield (w + low + high - k) // s + 1
 
 
-#: What torch has no words for in any mode.
+#: The limits of every mode.
 LIMITS = (
     Limit("torch's convNd has one padding for both ends of an axis", _is_lopsided),
     Limit(
@@ -75,23 +76,23 @@ LIMITS = (
     Limit("torch's tensors have no negative strides", lambda call: _lies(call, "reversed")),
     Limit("torch's tensors have no read-only flag", lambda call: _lies(call, "readonly")),
 )
-#: What `torch.nn.grad` lacks, which has no padding words.
+#: A limit of `torch.nn.grad`, which has no padding strings.
 LOPSIDED = Limit(
     "torch.nn.grad has one padding for both ends of an axis",
     lambda call: not call.stages[0].is_padding_senseless and any(low != high for low, high in call.pairs),
 )
-#: What functions lack and layers have.
+#: A limit of functions; layers have `padding_mode`.
 NO_PADDING_MODE = Limit("torch's convNd has no padding_mode", lambda call: call.padding_mode != "zeros")
 NOT_COMPILED = Limit("eager: nothing is compiled", lambda call: call.variation.is_compiled)
-#: The graph that goes back is compiled too, and refuses to be differentiated itself.
+#: The compiled graph of the backward pass cannot be differentiated again.
 ONCE = Limit("second_order: torch.compile has no double backward", lambda call: bool(call.second_order))
-#: Torch compiles again for a size of 0 or 1, by design, so one graph cannot serve both calls.
+#: torch.compile compiles again for a size of 0 or 1, by design, so that one graph cannot serve both calls.
 SPECIALISED = Limit(
     "torch.compile specialises sizes 0 and 1",
     lambda call: call.variation.dynamic_shape and min(*call.extents("input"), *call.lengths, *_results(call)) < 2,
 )
-#: The graph's fake tensors have expressions for extents then, made for the first call.
+#: For a dynamic size the graph's fake tensors have symbolic sizes, not numbers.
 OPEN = Limit(
-    "torch.compile infers no extent of an open size",
+    "torch.compile infers no number for a dynamic size",
     lambda call: call.variation.dynamic_shape and call.variation.shape_inference,
 )

@@ -1,4 +1,4 @@
-"""Gradients in PyTorch by the functions of `torch.nn.grad`."""
+"""Gradients in PyTorch by the functions of `torch.nn.grad`, without autograd."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from .parameters import Step
 
 
 class NNGrad:
-    """`torch.nn.grad.convNd_input` and `convNd_weight`, which need no graph."""
+    """`torch.nn.grad.convNd_input` and `convNd_weight`, which need no autograd graph."""
 
     def __init__(self, torch: Any, surface: Any) -> None:
-        """Take torch."""
+        """Create the method; it does not use the surface."""
         self._functions = torch.nn.grad
 
     def leaves(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> list[Any]:
-        """Return the tensors as they are."""
+        """Return the tensors unchanged."""
         return list(tensors)
 
     def gradients(
         self, call: Call, plan: Sequence[Step], leaves: Sequence[Any], output: Any, cotangent: Any
     ) -> dict[str, Any]:
-        """Return the gradients that the call asks for, by the names of arrays."""
+        """Return the requested gradients, by array name."""
         (step,), (x, kernel, _) = plan, leaves
         operands: dict[str, tuple[Any, Any]] = {"input": (x.shape, kernel), "kernel": (x, kernel.shape)}
         found, keywords = {}, _keywords(call, step)
@@ -38,7 +38,7 @@ class NNGrad:
         return found
 
     def write(self, call: Call, plan: Sequence[Step], operands: Sequence[str], device: str) -> str:
-        """Return the text of what `gradients` does with tensors of these texts."""
+        """Return the Python text of `gradients` for the texts of its tensors."""
         (step,), (x, kernel, _) = plan, operands
         sources = {"input": (f"{x}.shape", kernel), "kernel": (x, f"{kernel}.shape")}
         sent, keywords = text.cotangent(call, device), _keywords(call, step)
@@ -50,10 +50,10 @@ class NNGrad:
 
 
 class NNGradFunctional(Functional):
-    """The functions as they are, for calls whose gradients `torch.nn.grad` has words for."""
+    """The functions of `torch.nn.functional`, for calls whose gradients `torch.nn.grad` can express."""
 
     limits: Sequence[Limit] = (
-        Limit("torch.nn.grad has gradients alone", lambda call: not call.gradients),
+        Limit("torch.nn.grad computes only gradients", lambda call: not call.gradients),
         Limit("second_order: torch.nn.grad has no gradients of gradients", lambda call: bool(call.second_order)),
         Limit("torch.nn.grad has convNd only", lambda call: call.op not in ("conv", "depthwise_conv")),
         Limit("torch.nn.grad has no gradient of a bias", lambda call: "bias" in call.gradients),
@@ -69,7 +69,7 @@ def _function(step: Step, name: str) -> str:
 
 
 def _keywords(call: Call, step: Step) -> Mapping[str, Any]:
-    """Return the keywords of a step for `torch.nn.grad`, which has no padding words."""
+    """Return the keyword arguments of a step for `torch.nn.grad`, which has no padding strings."""
     if call.stages[0].is_padding_senseless or not arguments.fits(call):
         return step.keywords
     return {**step.keywords, "padding": tuple(low for low, _ in call.pairs)}

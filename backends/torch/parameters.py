@@ -1,9 +1,9 @@
 """
-A call in the words of PyTorch: functions, keywords, arrays.
+Translates a call to PyTorch: function names, keyword arguments, arrays.
 
-Imports no torch.
-What torch has no word for is said all the same, under the format's own name or form, so that torch refuses it
-where the limits are not asked first; nothing is dropped on the way.
+Does not import torch.
+A parameter that torch lacks is passed under its name in the case format, so that torch refuses the call
+if nobody checks the limits first. No parameter is dropped.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import Any, NamedTuple
 from ...core import DIRECTIONS, Array, Call, Stage
 from ..shared import arguments, expressions
 
-#: The padding words of torch's `conv`; its `conv_transpose` has none.
+#: The padding strings of torch's `conv`; its `conv_transpose` has none.
 WORDS = ("valid", "same")
 
 
 class Step(NamedTuple):
     """
-    One convolution: the function's name (`conv1d`), its keywords, and its kernel.
+    One convolution: the function's name (`conv1d`), its keyword arguments, and its kernel.
 
-    `kernel` is the array's name, `letters` its axes for torch, `source` its text; `sizes` are the input channels,
-    output channels and kernel size that it is for.
+    `kernel` is the name of the kernel, `letters` its layout in torch, `source` its text.
+    `sizes` are (input channels, output channels, kernel size).
     """
 
     name: str
@@ -57,7 +57,7 @@ def place(call: Call, plan: Sequence[Step]) -> list[tuple[Array, str]]:
     """Return the arrays of a call for torch, each with its dtype's name: input, kernels, bias if it has one."""
     arrays = [(call.place("input", "NC" + call.spatial), call.dtype.input)]
     for n, step in enumerate(plan):
-        # Only a depthwise kernel needs its stage, and stages cost more than the rest of this.
+        # Only a depthwise kernel needs its stage; computing stages takes longer than the rest of this function.
         own = "M" not in call.letters(step.kernel)
         placed = call.place(step.kernel, step.letters) if own else call.stages[n].place_kernel(step.letters)
         arrays.append((placed, getattr(call.dtype, step.kernel)))
@@ -67,12 +67,12 @@ def place(call: Call, plan: Sequence[Step]) -> list[tuple[Array, str]]:
 
 
 def place_cotangent(call: Call) -> tuple[Array, str]:
-    """Return what is sent back for torch, with its dtype's name."""
+    """Return the cotangent in torch's layout, and the name of its dtype."""
     return call.place("cotangent", "NC" + call.spatial), call.dtype_of("cotangent")
 
 
 def place_directions(call: Call, plan: Sequence[Step]) -> list[tuple[Array, str]]:
-    """Return the directions of a call for torch, each with its dtype's name."""
+    """Return the directions of a call in torch's layouts, each with the name of its dtype."""
     (stage,), (step,) = call.stages, plan
     placed = {
         "input": lambda: call.place(DIRECTIONS["input"], "NC" + call.spatial),
@@ -84,9 +84,9 @@ def place_directions(call: Call, plan: Sequence[Step]) -> list[tuple[Array, str]
 
 def pads(call: Call) -> tuple[int, ...]:
     """
-    Return `before` as torch's `pad` takes it: low and high of the last axis first; empty where there is none.
+    Return `before` in the order of torch's `pad`: low and high of the last axis first; empty without `before`.
 
-    Crops are negative pads, unless they have to be cuts.
+    Crops are negative amounts, unless `cuts` applies them.
     """
     amounts = (amount for pair in reversed(call.before or ()) for amount in pair)
     return tuple(max(amount, 0) for amount in amounts) if cuts(call) else tuple(amounts)
@@ -94,9 +94,9 @@ def pads(call: Call) -> tuple[int, ...]:
 
 def cuts(call: Call) -> tuple[slice, ...]:
     """
-    Return what is left of each spatial axis after the positive pads, where torch's `pad` takes no such crop.
+    Return the slice to keep of each spatial axis after padding, or () if torch's `pad` can do the crop itself.
 
-    It takes none that is longer than the axis, even where pads make up for it.
+    torch's `pad` refuses a crop that is longer than the axis, even if the axis is padded too.
     """
     if call.before is None:
         return ()
@@ -128,9 +128,9 @@ def _padding(stage: Stage) -> Any:
 
 def _cropping(stage: Stage) -> dict[str, Any]:
     """
-    Return the crop as torch has it: `padding` off both ends, `output_padding` given back at the high end.
+    Return the crop (low, high) as keyword arguments: padding = low, output_padding = low - high + output padding.
 
-    So (low, high) is padding = low and output_padding = low - high, where torch takes that much.
+    torch removes `padding` at both ends and adds `output_padding` at the high end.
     """
     extra = stage.call.output_padding
     if stage.is_padding_senseless:

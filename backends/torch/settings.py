@@ -1,4 +1,4 @@
-"""Settings of PyTorch: those that a mode pins, for the whole process, and all that decide the numbers, as torch has them."""
+"""Settings of PyTorch: those that a mode sets for the whole process, and the current values of numerical settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...core import Unavailable
 
 
 class Setting(NamedTuple):
-    """A setting as a mode of the functions: a sentence for the user, and what pins it in the torch that is given."""
+    """A setting as a mode: its description for the user, and the function of (torch, device) that sets it."""
 
     sentence: str
     pin: Callable[[Any, str], None]
@@ -52,7 +52,7 @@ def _onednn(torch: Any) -> Any:
 
 
 def _has_precisions(torch: Any) -> bool:
-    """Say whether this release has a word for the precision of each operation, in the place of `allow_tf32`."""
+    """Return whether this release has `fp32_precision` for each operation, which replaces `allow_tf32`."""
     return hasattr(torch.backends.cudnn, "conv")
 
 
@@ -65,7 +65,7 @@ SETTINGS: Mapping[str, Setting] = {
     "no-onednn": Setting("the functions with torch.backends.mkldnn.enabled = False", _without_onednn),
 }
 
-#: What is read back where a release has it, by its name in the record.
+#: The settings that are recorded if a release has them, by their name in the record.
 READ: Mapping[str, Callable[[Any], Any]] = {
     "float32_matmul_precision": lambda torch: torch.get_float32_matmul_precision(),
     "onednn.conv.fp32_precision": attrgetter("backends.mkldnn.conv.fp32_precision"),
@@ -75,10 +75,10 @@ READ: Mapping[str, Callable[[Any], Any]] = {
 
 def pin(torch: Any, mode: str, device: str) -> None:
     """
-    Make the setting that a mode pins.
+    Set the setting of a mode.
 
     Raises:
-        Unavailable: if this release, or this device, does not have it.
+        Unavailable: if this release or this device does not have it.
 
     """
     try:
@@ -89,11 +89,11 @@ def pin(torch: Any, mode: str, device: str) -> None:
 
 
 def settings(torch: Any, device: str) -> dict[str, str]:
-    """Return what decides the numbers, as torch has it now."""
+    """Return the current values of the settings that influence results, by name."""
     found = {
         "threads": torch.get_num_threads(),
-        "cpu_capability": _told(torch, r"CPU capability usage: (\w+)"),
-        "onednn": _told_of_onednn(torch),
+        "cpu_capability": _in_build(torch, r"CPU capability usage: (\w+)"),
+        "onednn": _onednn_version(torch),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         **_read(torch),
     }
@@ -104,20 +104,20 @@ def settings(torch: Any, device: str) -> dict[str, str]:
     return {name: str(value) for name, value in found.items()}
 
 
-#: The classes of rounding that torch's words for the precision of float32 convolutions document.
+#: The precision class that each value of `fp32_precision` documents for float32 convolutions.
 DOCUMENTED = {"tf32": "tf32-like", "bf16": "bfloat16-like"}
 
 
 def documented(torch: Any, device: str) -> dict[str, str]:
-    """Return the lower class of rounding that torch documents for convolutions on a device, as it is set now."""
+    """Return the reduced precision class that torch documents for convolutions on a device, by dtype."""
     if torch.device(device).type != "cuda":
-        word = _read(torch).get("onednn.conv.fp32_precision", "")
+        precision = _read(torch).get("onednn.conv.fp32_precision", "")
     elif _has_precisions(torch):
-        word = torch.backends.cudnn.conv.fp32_precision
+        precision = torch.backends.cudnn.conv.fp32_precision
     else:
-        word = "tf32" if torch.backends.cudnn.allow_tf32 else ""
-    # A complex number is two of float32, and torch convolves them apart.
-    return dict.fromkeys(("float32", "complex64"), DOCUMENTED[word]) if word in DOCUMENTED else {}
+        precision = "tf32" if torch.backends.cudnn.allow_tf32 else ""
+    # torch convolves the float32 parts of complex64 numbers separately.
+    return dict.fromkeys(("float32", "complex64"), DOCUMENTED[precision]) if precision in DOCUMENTED else {}
 
 
 def _read(torch: Any) -> dict[str, Any]:
@@ -139,12 +139,12 @@ def _precisions(torch: Any) -> dict[str, Any]:
     return {"tf32.conv": torch.backends.cudnn.allow_tf32, "tf32.matmul": torch.backends.cuda.matmul.allow_tf32}
 
 
-def _told(torch: Any, pattern: str) -> str:
-    """Return what torch tells of its build, in the words of every release."""
-    told = re.search(pattern, torch.__config__.show())
-    return told.group(1) if told else "none"
+def _in_build(torch: Any, pattern: str) -> str:
+    """Return the first group of `pattern` in torch's description of its build, or `none`."""
+    found = re.search(pattern, torch.__config__.show())
+    return found.group(1) if found else "none"
 
 
-def _told_of_onednn(torch: Any) -> str:
-    version = _told(torch, r"MKL-DNN v([0-9.]+)")
+def _onednn_version(torch: Any) -> str:
+    version = _in_build(torch, r"MKL-DNN v([0-9.]+)")
     return version if torch.backends.mkldnn.enabled else f"{version}, off"

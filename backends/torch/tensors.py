@@ -1,4 +1,4 @@
-"""Between NumPy's arrays and PyTorch's tensors, memory as it is."""
+"""Conversion between NumPy arrays and PyTorch tensors that keeps strides."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from ...core import NARROW, Array, numpy_type
 
-#: The integers that carry the bits of narrow floats, the kinds that every torch has.
+#: The signed integer dtypes that hold the bits of narrow floats; every torch release has them.
 SIGNED = {name: bits.removeprefix("u") for name, bits in NARROW.items()}
 
 
@@ -24,14 +24,14 @@ def tensor(torch: Any, array: Array, dtype: str, device: str) -> Any:
 def _shared(torch: Any, array: Array) -> Any:
     if array.flags.writeable:
         return torch.from_numpy(array)
-    # Broadcast memory is not writable; torch warns of that, and nothing here writes.
+    # torch warns that a broadcast array is not writable; no adapter writes to it.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return torch.from_numpy(array)
 
 
 def moved(torch: Any, tensor: Any, device: str) -> Any:
-    """Return a tensor on a device with the strides that it has here; `to` alone would pack what is not dense."""
+    """Return a copy of a tensor on a device with the same strides; `to` alone would make a non-dense tensor dense."""
     memory = torch.empty(0, dtype=tensor.dtype).set_(tensor.untyped_storage())
     return memory.to(device).as_strided(tensor.shape, tensor.stride())
 
@@ -42,7 +42,7 @@ def _name_of(dtype: Any) -> str:
 
 
 def fetched(torch: Any, tensor: Any) -> Array:
-    """Return a tensor as an array, from any device; narrow floats by their bits."""
+    """Return a tensor of any device as an array; narrow floats are converted by their bits."""
     array: Array
     name = _name_of(tensor.dtype)
     if name not in NARROW:

@@ -1,4 +1,4 @@
-"""A call of PyTorch as text, for a person to paste."""
+"""A PyTorch call as Python text that a user can paste."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def tensors(call: Call, plan: Sequence[Step], device: str) -> list[str]:
 
 
 def cotangent(call: Call, device: str) -> str:
-    """Return the text of what is sent back."""
+    """Return the text of the cotangent."""
     canonical = "NC" + call.spatial
     return _tensor(call, "cotangent", expressions.array(call, "cotangent", canonical), canonical, device)
 
@@ -50,7 +50,7 @@ def _tensor(call: Call, name: str, array: str, letters: str, device: str) -> str
 
 
 def expression(call: Call, plan: Sequence[Step], operands: Sequence[str], write: Callable[..., str]) -> str:
-    """Return the text of the whole computation on tensors; `write(step, x, kernel, bias)` writes one step."""
+    """Return the text of the whole computation on tensors; write(step, x, kernel, bias) returns the text of a step."""
     x, *kernels, bias = operands
     if call.before is not None:
         x = f"torch.nn.functional.pad({x}, {pads(call)}){_cut(call)}"
@@ -70,7 +70,7 @@ def functional(step: Step, x: str, kernel: str, bias: str) -> str:
 
 
 def fetched(call: Call, computed: str, dtype: str) -> str:
-    """Return the text that brings a result (of `dtype`) back to NumPy in the call's layout, narrow floats as float32."""
+    """Return the text that converts a result of `dtype` to NumPy in the call's layout, narrow floats as float32."""
     wide = f"{computed}.float()" if dtype in NARROW else computed
     return expressions.transposed(
         f"{wide}.numpy(force=True)", "NC" + call.spatial, call.layout.output or call.layout.input

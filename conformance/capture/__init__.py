@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .call_log import Operand as Operand
-    from .call_log import SPATIAL as SPATIAL
     from .call_log import Sighting as Sighting
     from .call_log import Sightings as Sightings
     from .call_log import Unsayable as Unsayable

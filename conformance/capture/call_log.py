@@ -23,9 +23,6 @@ from typing import Any, NamedTuple
 BATCH = 2
 UNKNOWN = f"traced for any batch, written as {BATCH}"
 
-
-#: The letters of the spatial axes, at index rank - 1.
-SPATIAL = ("W", "HW", "DHW")
 #: The maximum number of stack frames that `is_called_from` inspects.
 CALLERS = 14
 

@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     from .vocabulary import ARRAYS as ARRAYS
     from .vocabulary import COTANGENT as COTANGENT
     from .vocabulary import DIRECTIONS as DIRECTIONS
+    from .vocabulary import KERNELS as KERNELS
     from .vocabulary import MODULUS as MODULUS
     from .vocabulary import OF_OUTPUT as OF_OUTPUT
     from .vocabulary import OPERANDS as OPERANDS
@@ -95,6 +96,7 @@ if TYPE_CHECKING:
     from .vocabulary import Plain as Plain
     from .vocabulary import SPATIAL as SPATIAL
     from .vocabulary import STORAGES as STORAGES
+    from .vocabulary import SWITCHES as SWITCHES
     from .vocabulary import TARGET as TARGET
     from .vocabulary import TRANSPOSED_PADDINGS as TRANSPOSED_PADDINGS
     from .vocabulary import VARIATIONS as VARIATIONS

@@ -15,6 +15,8 @@ Plain: TypeAlias = dict[str, Any]
 SPATIAL = {1: "W", 2: "HW", 3: "DHW"}
 #: The arrays that a call may have, in the order of the case format.
 ARRAYS = ("input", "kernel", "depthwise_kernel", "pointwise_kernel", "bias")
+#: The arrays that are kernels.
+KERNELS = ARRAYS[1:4]
 #: The gradient of a scalar with respect to the output, where gradients are requested; axes and dtype of the output.
 COTANGENT = "cotangent"
 #: The expected output of a training: an array with the axes and dtype of the output.
@@ -41,5 +43,18 @@ PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 #: The storages of an array; `broadcast` is written `broadcast: N`, with the letter of its axis.
 STORAGES = ("contiguous", "channels_last", "transposed", "offset", "strided", "broadcast", "reversed", "readonly")
 VARIATIONS = ("kernel_constant", "dynamic_shape", "inside_graph", "shape_inference", "threads")
+#: The switches of the reference, by which it computes other alternatives of implementation-defined clauses.
+SWITCHES = (
+    "trailing-zeros",
+    "dilated-nothing",
+    "padding-skipped",
+    "zeros-multiplied",
+    "zero-start",
+    "flush-subnormals",
+    "operands-8-bits",
+    "operands-11-bits",
+    "operands-16-bits",
+    "operands-float16",
+)
 #: The modulus of the generator of pseudo-random integers.
 MODULUS = 2**31 - 1

@@ -1,7 +1,7 @@
 """
-Case files become cases: read, checked, expanded from sweeps, selected, and built into arrays.
+Read case files, check them, expand sweeps, select cases and build their arrays.
 
-`format` reads one file, `sweeps` lists the points of a sweep.
+`format` reads one file. `sweeps` lists the points of a sweep.
 """
 
 from __future__ import annotations

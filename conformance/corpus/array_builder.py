@@ -1,9 +1,9 @@
 """
-Arrays from their plain description: literals, fills, one-hot arrays and generated ones.
+Build NumPy arrays from array specs: literals, fills, one-hot arrays, identity kernels and generated arrays.
 
-The generators draw with x <- 16807 * x mod (2**31 - 1) from a seed, whose first draw is discarded.
-Elements are drawn in canonical order, whatever the layout: batch, spatial axes, channels; of a kernel spatial axes,
-channels contracted, channels produced.
+The generators use x[n+1] = 16807 * x[n] mod (2**31 - 1). x[0] is the seed; x[1] is discarded.
+Elements are drawn in canonical order, whatever the layout: batch, spatial axes, channels.
+The canonical order of a kernel is: spatial axes, contracted channels, produced channels.
 A complex element draws its real part, then its imaginary part.
 """
 
@@ -25,13 +25,13 @@ MULTIPLIER = 16807
 
 def build(spec: Spec, letters: str = "", dtype: str = "") -> Array:
     """
-    Return the array that `spec` describes, read-only, its axes in the order of `letters`, as elements of `dtype`.
+    Return the array that `spec` describes, read-only, with axes in the order of `letters` and elements of `dtype`.
 
-    Both are the spec's own unless given.
-    Another dtype rounds once; a complex number becomes its real part in a real dtype.
+    `letters` and `dtype` default to those of the spec.
+    Another dtype rounds each element once. A real dtype keeps only the real part of complex elements.
 
     Raises:
-        Unfit: if `dtype` cannot hold a value.
+        Unfit: if `dtype` cannot represent a value.
 
     """
     array = _as_written(recast(spec, dtype or spec["dtype"]))
@@ -58,7 +58,7 @@ def _as_written(spec: Spec) -> Array:
 
 
 def _identity(spec: Spec) -> Array:
-    """Return a kernel that copies each channel to the filter of its number, through one tap."""
+    """Return a kernel with w[t, c, c] = 1 at the tap t = spec["identity"] of every spatial axis, and 0 elsewhere."""
     letters, array = spec["letters"], np.zeros(spec["shape"], numpy_type(spec["dtype"]))
     contracted, produced = (letters.index(letter) for letter in ("IO" if "I" in letters else "CM"))
     planes = np.moveaxis(array, (contracted, produced), (-2, -1))
@@ -88,7 +88,7 @@ def _uniform(spec: Spec) -> Array:
     draws = sequence(spec["lcg"], count * (parts + has_density)).reshape(count, parts + has_density)
     values = spec["low"] + draws[:, has_density:] * span // MODULUS
     if has_density:
-        above, below = cast("tuple[int, int]", spec["density"])  # `fit` is settled where calls are enlarged
+        above, below = cast("tuple[int, int]", spec["density"])  # enlarged calls replace `fit` by a ratio
         values[draws[:, 0] >= -(-MODULUS * above // below)] = 0
     real = COMPLEX_PARTS.get(spec["dtype"], spec["dtype"])
     return _joined(_rounded(values, real) if real in FORMATS else values, spec["dtype"])
@@ -99,7 +99,7 @@ def _normal(spec: Spec) -> Array:
     before = [name for name in ("density", "spread") if name in spec]
     draws = sequence(spec["normal"], count * (len(before) + 12 * parts)).reshape(count, -1)
     sums = draws[:, len(before) :].reshape(count, parts, 12).sum(axis=2) - 6 * MODULUS
-    # Both factors are powers of two and the sums have 35 bits, so that nothing is rounded before the dtype.
+    # Both factors are powers of two and the sums have 35 bits: the float64 product is exact.
     exact = sums.astype(np.float64) * (spec["scale"] * 2.0**-31)
     if "sign" in spec:
         exact = np.abs(exact)
@@ -113,7 +113,11 @@ def _normal(spec: Spec) -> Array:
 
 
 def _mirrored(canonical: Array, how: str, *, is_input: bool) -> Array:
-    """Return an array whose second half of channels, the contracted ones of a kernel, repeats or negates the first."""
+    """
+    Copy the first half of the channels to the second half, negated unless `how` is "same".
+
+    Of a kernel, these are the contracted channels.
+    """
     channels = np.moveaxis(canonical, -1 if is_input else -2, 0)
     half = len(channels) // 2
     channels[half : 2 * half] = channels[:half] if how == "same" else -channels[:half]
@@ -130,7 +134,7 @@ def _joined(values: Array, dtype: str) -> Array:
 
 
 def _rounded(values: Array, dtype: str) -> Array:
-    """Round to a narrower format, ties to even, as doubles; a cast through float32 would round twice."""
+    """Return `values` as float64, rounded to the narrower `dtype` with ties to even; float32 would round twice."""
     form = FORMATS[dtype]
     values = values.astype(np.float64)
     exponents = np.maximum(np.frexp(values)[1], form.min_exponent + 1) - form.bits
@@ -140,9 +144,9 @@ def _rounded(values: Array, dtype: str) -> Array:
 
 def sequence(seed: int, count: int) -> Array:
     """
-    Return `count` draws of the generator as int64, after the one that is discarded.
+    Return x[2], ..., x[count + 1] of the generator as int64; x[0] is `seed` and x[1] is discarded.
 
-    Computed by doubling: a block of n draws times 16807**n is the next block.
+    Each pass doubles the draws: x[i + n] = 16807**n * x[i] mod (2**31 - 1).
     """
     draws = np.empty(max(count, 1), np.int64)
     draws[0] = seed * MULTIPLIER % MODULUS * MULTIPLIER % MODULUS

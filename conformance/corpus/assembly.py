@@ -1,4 +1,4 @@
-"""Cases out of the documents of all files: what one file alone cannot know is checked here."""
+"""Assemble the cases of all files and check what spans files: duplicate ids, cited names and twins."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 Sweeps: TypeAlias = Literal["none", "quick", "full"]
 
 
-#: What was read, with the path of each file.
+#: The path and the document of each file.
 Documents: TypeAlias = Sequence[tuple[str, Document]]
 
 
 class Assembly:
     """
-    Puts the documents of all files together: what one file alone cannot know is checked here.
+    Builds the cases of all documents and adds every error that spans files to `problems`.
 
-    `elsewhere` reads documents whose cases may be twins, and are no part of the corpus.
-    `enlarges` says whether literal cases have twins of production size, once there are sweeps.
+    `elsewhere` reads further documents: their cases can be twins but are not part of the corpus.
+    With `enlarges`, literal cases get enlarged twins of production size whenever sweeps are included.
     """
 
     def __init__(
@@ -49,11 +49,11 @@ class Assembly:
         self.elsewhere = elsewhere
         self.plain: dict[str, Plain] = {}
         self.built: dict[str, Case] = {}
-        #: By sweep, and for the enlarged twins of literal cases: what was left out, and why.
+        #: For each sweep, and for the enlarged twins: the number of combinations that each rule left out.
         self.left_out: dict[str, Counter[str]] = {}
 
     def cases(self, documents: Documents, sweeps: Sweeps) -> tuple[Case, ...]:
-        """Return the cases of documents by path, literal ones first, then the points of the sweeps of a tier."""
+        """Return the literal cases of `documents`, then enlarged twins, then the points of the sweeps in the tier."""
         for path, document in documents:
             for entry in (*document["cases"], *document["sweeps"]):
                 self._enter(path, entry)
@@ -70,7 +70,7 @@ class Assembly:
         name = entry.get("id", "")
         if name and name in self.plain:
             first = self.plain[name]
-            self._note(path, entry, "id", f"id {name} twice", f"first in {first['path']}:{first['line']}")
+            self._note(path, entry, "id", f"duplicate id {name}", f"first used in {first['path']}:{first['line']}")
         self.plain.setdefault(name, {**entry, "path": path})
 
     def _note(self, path: str, entry: Plain, key: str, message: str, hint: str) -> None:
@@ -97,12 +97,12 @@ class Assembly:
             self.problems.append(Problem(path=path, line=line, column=column, message=message, hint=hint))
 
     def _no_twin(self, name: str) -> tuple[str, str] | None:
-        """Say why a case cannot be a twin."""
+        """Return message and hint if the case `name` cannot be a twin, else None."""
         entry = self._find(name)
         if entry is None or "expect" not in entry:
             return f"no case {name}", suggestion(name, self.plain)
         if entry["expect"]["kind"] in ("refusal", "fit"):
-            return f"{name} is not one call that is expected to be accepted", "a twin must be"
+            return f"{name} cannot be a twin: it expects a refusal or is a training", "name a case that is accepted"
         return None
 
     def _find(self, name: str) -> Plain | None:
@@ -120,7 +120,7 @@ class Assembly:
         for name, line, column in entry.get("alternatives", ()):
             if name not in known:
                 hint = suggestion(name, known) or f"the cited clauses have: {', '.join(sorted(known)) or 'none'}"
-                message = f"{name!r} is no alternative of the cited clauses"
+                message = f"{name!r} is not an alternative of the cited clauses"
                 self.problems.append(Problem(path=path, line=line, column=column, message=message, hint=hint))
 
     def _case(self, path: str, entry: Plain, call: Plain | None = None) -> Case:
@@ -143,10 +143,10 @@ class Assembly:
         try:
             found = list(points(entry, self.known.clauses, self.left_out.setdefault(entry["id"], Counter())))
         except Contradiction as wrong:
-            self._note(path, entry, "id", str(wrong), "leave such points out with a rule under where")
+            self._note(path, entry, "id", str(wrong), "exclude such points with a rule under `where`")
             return []
         if not found:
-            self._note(path, entry, "id", "no point left", "the rules under where leave all out")
+            self._note(path, entry, "id", "the sweep has no points", "the rules under `where` exclude all of them")
         return [self._point(path, entry, point, entry["id"]) for point in found]
 
     def _enlarged(self, documents: Documents, tier: Sweeps) -> list[Case]:
@@ -159,7 +159,7 @@ class Assembly:
         return [self._point(paths[entry["id"]], entry, point, enlarged_cases.SWEEP) for entry, point in wanted]
 
     def _check_clauses(self, path: str, entry: Plain, point: Point) -> None:
-        """Note the twins by id that the clauses of a point name in vain."""
+        """Add a problem for each alternative of the point's clauses whose twin is invalid."""
         for clause in point.clauses:
             for name, each in clause.alternatives.items():
                 if isinstance(each.twin, str) and (wrong := self._no_twin(each.twin)):
@@ -175,9 +175,9 @@ class Assembly:
             return replace(point, call=redrawn(point.call))
 
         choices = tuple(clause.id for clause in point.clauses)
-        said = {**about(entry, path), "id": point.id, "sweep": sweep, "choices": choices}
+        fields = {**about(entry, path), "id": point.id, "sweep": sweep, "choices": choices}
         case = Case(
-            **said,
+            **fields,
             build_call=partial(_build_call, point.call),
             build_outline=partial(hollow, point.call),
             build_expectation=expected,
@@ -206,11 +206,11 @@ class Assembly:
 
 
 def about(entry: Plain, path: str) -> dict[str, Any]:
-    """Return what a plain case says about itself, as the fields of `Case`."""
-    said = {key: entry.get(key, "") for key in ("id", "title", "why", "since", "superseded_by")}
+    """Return the descriptive fields of `Case` (id, title, clauses, references, ...) from a plain case."""
+    fields = {key: entry.get(key, "") for key in ("id", "title", "why", "since", "superseded_by")}
     lists = {key: entry.get(key, ()) for key in ("clauses", "catches")}
     references = tuple(Reference(link=link, says=says) for link, says in entry.get("references", ()))
-    return {**said, **lists, "references": references, "path": path, "line": entry["line"]}
+    return {**fields, **lists, "references": references, "path": path, "line": entry["line"]}
 
 
 def _build_call(plain: Plain) -> Call:

@@ -1,4 +1,4 @@
-"""Calls and expectations from plain data, with their arrays."""
+"""Build calls and expectations, with their arrays, from plain data."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from .format.array_specs import Spec
 from .format.calls import ALL, NONE, dtype_of, letters_of
 from .format.gradients import REFERENCE
 
-#: How a case is found by its id, for twins.
+#: Returns the call of a case by its id, for twins.
 Find = Callable[[str], "Call"]
 
 
 def build_call(plain: Plain, make: Callable[[Spec, str, str], Array] = array_builder.build) -> Call:
-    """Return the call that a plain call describes; `make` builds each array for a layout and a dtype."""
+    """Return the call that a plain call describes; `make(spec, letters, dtype)` builds each array."""
     call = geometry.settled(plain)
     built = {name: make(spec, letters_of(call, name), dtype_of(call, name)) for name, spec in call["arrays"].items()}
     kept = ("op", "strides", "padding", "padding_mode", "dilations", "input_dilations", "groups", "output_padding")
@@ -49,24 +49,24 @@ def build_call(plain: Plain, make: Callable[[Spec, str, str], Array] = array_bui
         storage=_storage(call),
         before=call.get("before"),
         variation=_variation(call.get("variation", {})),
-        **_asked(call, make),
-        **_trained(call, make),
+        **_gradient_fields(call, make),
+        **_training_fields(call, make),
     )
 
 
-def _asked(call: Plain, make: Callable[[Spec, str, str], Array]) -> dict[str, Any]:
-    """Return the cotangent and the names of gradients, where a settled call asks for any."""
+def _gradient_fields(call: Plain, make: Callable[[Spec, str, str], Array]) -> dict[str, Any]:
+    """Return the fields `cotangent` and `gradients` of a settled call, {} if it requests no gradients."""
     names = call["gradients"] if COTANGENT in call else NONE
     if names == NONE:
         return {}
     letters, shape = call["layout"]["output"], geometry.shape_out(call)
     cotangent = make(_fitted(call[COTANGENT], letters, shape), letters, dtype_of(call, "output"))
-    asked = tuple(name for name in call["arrays"] if names == ALL or name in names)
-    return {COTANGENT: cotangent, "gradients": asked, **_asked_twice(call, make)}
+    requested = tuple(name for name in call["arrays"] if names == ALL or name in names)
+    return {COTANGENT: cotangent, "gradients": requested, **_second_order_fields(call, make)}
 
 
-def _asked_twice(call: Plain, make: Callable[[Spec, str, str], Array]) -> dict[str, Any]:
-    """Return the directions and what is differentiated by once more, where a settled call asks for that."""
+def _second_order_fields(call: Plain, make: Callable[[Spec, str, str], Array]) -> dict[str, Any]:
+    """Return the direction arrays and `second_order`, {} if the call requests no second-order gradients."""
     if (second := call.get("second_order")) is None:
         return {}
     directed = ((name, second["directions"].get(name), spec) for name, spec in call["arrays"].items())
@@ -78,8 +78,8 @@ def _asked_twice(call: Plain, make: Callable[[Spec, str, str], Array]) -> dict[s
     return {**made, "second_order": second["names"]}
 
 
-def _trained(call: Plain, make: Callable[[Spec, str, str], Array]) -> dict[str, Any]:
-    """Return the target and the terms of a training, whose steps ask for the gradient of the kernel."""
+def _training_fields(call: Plain, make: Callable[[Spec, str, str], Array]) -> dict[str, Any]:
+    """Return the fields of a training: its target and settings, and the kernel as the one requested gradient."""
     if "training" not in call:
         return {}
     target = make(call[TARGET], call["layout"]["output"], dtype_of(call, "output"))
@@ -87,7 +87,11 @@ def _trained(call: Plain, make: Callable[[Spec, str, str], Array]) -> dict[str, 
 
 
 def _fitted(spec: Spec, letters: str, shape: tuple[int, ...]) -> Spec:
-    """Return the spec of a cotangent or direction for its array: a drawn one follows the shape, of a twin is ones."""
+    """
+    Return the spec of a cotangent or direction with these letters and this shape.
+
+    A patched twin may have another shape: a generated array is then drawn in it, a literal one is replaced by ones.
+    """
     if (spec["letters"], spec["shape"]) == (letters, shape):
         return spec
     if "values" in spec or "one_hot" in spec:
@@ -121,11 +125,12 @@ def _variation(words: Mapping[str, int]) -> Variation:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Setting:
     """
-    What an expectation is built in.
+    The context in which `build_expectation` builds an expectation.
 
-    `find` returns the call of a twin by its id, `evaluate` the reference's output under some of its switches,
-    `differentiate` its gradients, `differentiate_twice` those of gradients.
-    `clauses` are those that leave a choice; `switches` are the reference's, by the alternatives that they compute.
+    `find` returns the call of a twin by its id.
+    `evaluate`, `differentiate` and `differentiate_twice` compute the reference's output, gradients and second-order
+    gradients under a set of switches.
+    `clauses` are the cited clauses with alternatives; `switches` maps each alternative to the reference's switch.
     """
 
     call: Plain | None
@@ -138,7 +143,7 @@ class Setting:
 
 
 def build_expectation(plain: Plain, setting: Setting) -> Expectation:
-    """Return the expectation that plain data describe."""
+    """Return the expectation that a plain expectation describes."""
     if plain["kind"] != "any_of":
         return _single(plain, setting, "")
     named = plain["alternatives"].items()
@@ -155,21 +160,25 @@ def _single(plain: Plain, setting: Setting, switch: str) -> Expectation:
     if plain["kind"] == "shape":
         return Shape(shape=tuple(plain["shape"]), dtype=dtype_of(setting.call, "output"))
     switches = frozenset([switch] if switch else [])
-    written, said = plain["array"], {key: plain[key] for key in ("precision", "signed_zero") if key in plain}
+    written, options = plain["array"], {key: plain[key] for key in ("precision", "signed_zero") if key in plain}
     array = setting.evaluate(switches) if written == "reference" else _written(written, setting.call, "output")
     once = _gradients(plain.get("gradients", {}), setting.call, partial(setting.differentiate, switches))
     twice = _gradients(plain.get("second_order", {}), setting.call, partial(setting.differentiate_twice, switches))
-    return Output(array=array, switches=switches, gradients=once, second_order=twice, **said)
+    return Output(array=array, switches=switches, gradients=once, second_order=twice, **options)
 
 
 def _fit(plain: Plain, call: Plain) -> Fit:
-    checkpoints = {step: Checkpoint(**_of_kernel(said, call)) for step, said in plain["checkpoints"].items()}
+    checkpoints = {
+        step: Checkpoint(**_of_kernel(checkpoint, call)) for step, checkpoint in plain["checkpoints"].items()
+    }
     return Fit(checkpoints=checkpoints, **_of_kernel(plain["outcome"], call))
 
 
-def _of_kernel(said: Plain, call: Plain) -> dict[str, Any]:
-    """Return numbers as they are, and what says a kernel as an array of its layout and dtype."""
-    return {key: value if isinstance(value, float) else _written(value, call, "kernel") for key, value in said.items()}
+def _of_kernel(values: Plain, call: Plain) -> dict[str, Any]:
+    """Return `values` with each array spec built in the kernel's layout and dtype; floats stay as they are."""
+    return {
+        key: value if isinstance(value, float) else _written(value, call, "kernel") for key, value in values.items()
+    }
 
 
 def _gradients(written: Plain, call: Plain, compute: Callable[[], Mapping[str, Array]]) -> dict[str, Array]:

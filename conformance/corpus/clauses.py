@@ -1,4 +1,4 @@
-"""The glossaries beside the cases: clauses of the specification, faults, profiles."""
+"""Read the glossaries of a corpus: clauses of the specification, faults and profiles."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..calls import rules
-from ..core import ARRAYS, Invalid, Plain, Problem, suggestion
+from ..core import ARRAYS, SWITCHES, Invalid, Plain, Problem, suggestion
 from .format.about import read_id
 from .format.calls import KEYS, read_keys
 from .format.expectations import NAME, PRECISIONS
@@ -18,23 +18,10 @@ from .format.yaml_tree import Mapping as Tree
 from .format.yaml_tree import Node, Scalar, parse_yaml
 
 LEVELS = ("required", "implementation-defined")
-#: Switches of the reference, each a named way to differ from it; said again, for ids are listed without NumPy.
-SWITCHES = (
-    "trailing-zeros",
-    "dilated-nothing",
-    "padding-skipped",
-    "zeros-multiplied",
-    "zero-start",
-    "flush-subnormals",
-    "operands-8-bits",
-    "operands-11-bits",
-    "operands-16-bits",
-    "operands-float16",
-)
-#: What a condition of a fault may need besides literal cases.
+#: What a condition of a fault can require besides literal cases.
 NEEDS = ("sweep",)
 CLAUSE = re.compile(r"[A-Z][A-Z0-9]*(-[A-Z0-9]+)+")
-#: The key of clauses.yaml that is no clause: which version of the specification the file is.
+#: The key of clauses.yaml for the version of the specification; all other keys are clauses.
 VERSION = "version"
 _NUMBERS = re.compile(r"(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})")
 
@@ -42,10 +29,10 @@ _NUMBERS = re.compile(r"(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})")
 @dataclass(frozen=True, kw_only=True)
 class Alternative:
     """
-    One thing that an implementation may do where a clause leaves the choice.
+    One behaviour that an implementation-defined clause allows.
 
-    `switch` is how the reference computes it, empty for the reference as it is; `precision` the class of rounding that
-    is asked for, where one is.
+    `switch` is the switch of the reference that computes it; empty for the default result.
+    `precision` is the required precision class, if the alternative names one.
     A refusal has a `twin` instead: the id of a case, or a patch of call keys as plain data.
     """
 
@@ -60,11 +47,10 @@ class Clause:
     """
     One numbered clause: a normative sentence.
 
-    An implementation-defined one has alternatives by name, for the calls in which every rule of `when` holds; without
-    rules, for the cases and sweeps that cite it.
-    `revised` is the version of the specification that last gave it another meaning, empty for the one it came with; a
-    clause that is withdrawn names under `superseded_by` what stands in its place.
-    `line` is where it stands in its file.
+    An implementation-defined clause has named `alternatives`. They apply to calls for which every rule of `when` holds;
+    without rules, to the cases and sweeps that cite the clause.
+    `revised` is the version of the specification that last changed the meaning; empty if it never changed.
+    A withdrawn clause names its replacement in `superseded_by`. `line` is its line in clauses.yaml.
     """
 
     id: str
@@ -78,17 +64,17 @@ class Clause:
 
     @property
     def anchor(self) -> str:
-        """What stands behind `#` in a link to it, on every page that has all clauses."""
+        """The fragment (after `#`) of links to the clause, on every page that lists all clauses."""
         return self.id.lower()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
     """
-    One way of being wrong: a sentence, what it does, and links to real instances.
+    One fault of implementations: a sentence, its effect, and links to real instances.
 
-    `breaks` is the clause that it offends, `under` the conditions under which it is also tried alone, `under_sweeps`
-    those that only points of sweeps are to meet (`{condition: NAME, needs: sweep}`).
+    `breaks` is the violated clause. `under` lists conditions under which the fault is also tried alone.
+    `under_sweeps` lists conditions that only points of sweeps need to meet (`{condition: NAME, needs: sweep}`).
     """
 
     id: str
@@ -102,7 +88,7 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """What a framework promises: a target under it must be able to say every case of these clauses (patterns)."""
+    """A set of clause patterns: a target with this profile must support every case that cites a matching clause."""
 
     id: str
     about: str
@@ -110,16 +96,16 @@ class Profile:
 
 
 def read_clauses(content: bytes, path: str) -> tuple[dict[str, Clause], list[Problem]]:
-    """Return the clauses of a file by id, and everything wrong with it."""
+    """Return the clauses of a file by id, and the problems of the file."""
     return _read(content, path, _clause)
 
 
 def read_version(content: bytes, path: str) -> str:
     """
-    Return which version of the specification a file of clauses is, such as "0.1"; empty if it does not say.
+    Return the version of the specification that a file of clauses declares, such as "0.1"; empty if there is none.
 
     Raises:
-        Invalid: if what it says is no version.
+        Invalid: if the declared version is malformed.
 
     """
     root, problems = parse_yaml(content, path)
@@ -132,24 +118,24 @@ def read_version(content: bytes, path: str) -> str:
 
 
 def version_numbers(version: str) -> tuple[int, ...]:
-    """Return a version as numbers, which are in the order of versions; () for an empty one."""
+    """Return a version as a tuple of integers, for sorting; () for an empty string."""
     return tuple(map(int, filter(None, version.split("."))))
 
 
 def _version(node: Node) -> str:
     found = as_text(node)
     if not _NUMBERS.fullmatch(found):
-        raise WrongNode(node, f"{found!r} is no version of the specification", 'two numbers in quotes, such as "0.1"')
+        raise WrongNode(node, f"{found!r} is not a version of the specification", 'write for example "0.1", quoted')
     return found
 
 
 def read_faults(content: bytes, path: str) -> tuple[dict[str, Fault], list[Problem]]:
-    """Return the faults of a file by name, and everything wrong with it."""
+    """Return the faults of a file by name, and the problems of the file."""
     return _read(content, path, _fault)
 
 
 def read_profiles(content: bytes, path: str) -> tuple[dict[str, Profile], list[Problem]]:
-    """Return the profiles of a file by name, and everything wrong with it."""
+    """Return the profiles of a file by name, and the problems of the file."""
     return _read(content, path, _profile)
 
 
@@ -169,7 +155,7 @@ def _clause(reader: Reader, key: Scalar, node: Node) -> Clause | None:
         _version(node)
         return None
     if not CLAUSE.fullmatch(key.text):
-        raise WrongNode(key, f"{key.text!r} is no clause", "capitals and a number, such as SAME-4")
+        raise WrongNode(key, f"{key.text!r} is not a clause id", "write capitals and a number, such as SAME-4")
     tree = as_mapping(node)
     level = word(_needed(tree, "level"), LEVELS, "level")
     chosen = ("when", "alternatives") if level == LEVELS[1] else ()
@@ -189,14 +175,14 @@ def _clause(reader: Reader, key: Scalar, node: Node) -> Clause | None:
 
 def _needed(tree: Tree, key: str) -> Node:
     if key not in tree.entries:
-        raise WrongNode(tree, f"no {key!r} here")
+        raise WrongNode(tree, f"missing key {key!r}")
     return tree.entries[key]
 
 
 def _alternatives(reader: Reader, tree: Tree) -> dict[str, Alternative]:
     for name, key in tree.keys.items():
         if not NAME.fullmatch(name):
-            reader.note(key, f"{name!r} is no name of an alternative", "kebab-case")
+            reader.note(key, f"{name!r} is not the name of an alternative", "use kebab-case")
     if len(tree.entries) < 2:
         reader.note(tree, "fewer than two alternatives")
     return {name: _alternative(reader, as_mapping(node)) for name, node in tree.entries.items()}
@@ -205,7 +191,7 @@ def _alternatives(reader: Reader, tree: Tree) -> dict[str, Alternative]:
 def _alternative(reader: Reader, tree: Tree) -> Alternative:
     reader.keys(tree, ("switch", "precision", "refusal"))
     if "refusal" in tree.entries and len(tree.entries) > 1:
-        raise WrongNode(tree, "an alternative is {}, {switch: NAME, precision: CLASS} or {refusal: {twin: …}}")
+        raise WrongNode(tree, "an alternative must be {}, {switch: NAME, precision: CLASS} or {refusal: {twin: …}}")
     if "refusal" not in tree.entries:
         return _computing(tree)
     refusal = as_mapping(tree.entries["refusal"])
@@ -232,7 +218,7 @@ def _twin(reader: Reader, node: Node) -> str | Plain:
 
 def _fault(reader: Reader, key: Scalar, node: Node) -> Fault:
     if not NAME.fullmatch(key.text):
-        raise WrongNode(key, f"{key.text!r} is no name of a fault", "kebab-case")
+        raise WrongNode(key, f"{key.text!r} is not the name of a fault", "use kebab-case")
     tree = as_mapping(node)
     reader.keys(tree, ("breaks", "sentence", "effect", "links", "under"))
     return Fault(
@@ -246,7 +232,7 @@ def _fault(reader: Reader, key: Scalar, node: Node) -> Fault:
 
 
 def _conditions(reader: Reader, tree: Tree) -> dict[str, tuple[str, ...]]:
-    """Return the conditions of a fault by the fields of `Fault`."""
+    """Return the fields `under` and `under_sweeps` of a fault."""
     found: dict[str, list[str]] = {"under": [], "under_sweeps": []}
     for item in sequence(tree.entries["under"]) if "under" in tree.entries else ():
         if isinstance(item, Scalar):
@@ -275,5 +261,5 @@ def _profile(reader: Reader, key: Scalar, node: Node) -> Profile:
 
 
 def unknown_name(word: str, known: Mapping[str, Any], what: str) -> tuple[str, str]:
-    """Return message and hint for a name that a glossary does not have."""
-    return f"unknown {what} {word!r}", suggestion(word, known) or f"cases/{what}s.yaml lists them"
+    """Return message and hint for a name that is not in a glossary."""
+    return f"unknown {what} {word!r}", suggestion(word, known) or f"see cases/{what}s.yaml"

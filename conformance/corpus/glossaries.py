@@ -1,4 +1,4 @@
-"""The glossaries of a corpus: what its cases may cite."""
+"""The glossaries of a corpus: the clauses, faults and profiles that its cases can cite."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Glossaries:
 
 
 def read_glossaries(folders: Iterable[Path], problems: list[Problem]) -> Glossaries:
-    """Return what the glossaries of some folders hold together; adds what is wrong to `problems`."""
+    """Return the merged glossaries of all folders; errors are added to `problems`."""
     found = Glossaries()
     readers: tuple[tuple[dict[str, Any], str, Any], ...] = (
         (found.clauses, "clauses.yaml", clauses.read_clauses),
@@ -43,9 +43,9 @@ def read_glossaries(folders: Iterable[Path], problems: list[Problem]) -> Glossar
 
 
 def _idle_patterns(found: Glossaries) -> Iterator[Problem]:
-    """Yield a problem for each pattern of a profile that no clause fits."""
+    """Yield a problem for each pattern of a profile that matches no clause."""
     for profile in found.profiles.values():
         for pattern in profile.clauses:
             if not any(patterns.matches_pattern(pattern, clause) for clause in found.clauses):
-                message = f"{profile.id}: no clause fits {pattern!r}"
+                message = f"{profile.id}: no clause matches {pattern!r}"
                 yield Problem(path="profiles.yaml", message=message, hint=suggestion(pattern, found.clauses))

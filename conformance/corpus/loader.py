@@ -1,4 +1,4 @@
-"""A corpus: the cases of files and folders, checked together."""
+"""Load a corpus: read the cases of files and folders and check them together."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ BESIDE = ("known", "specification")
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Corpus:
     """
-    Cases with the glossaries that they speak of.
+    Cases, with the glossaries that they cite.
 
-    `digest` is "sha256:" and the digest over the names and contents of all files.
+    `digest` is "sha256:" and the SHA-256 over the paths and contents of all case files.
     """
 
     cases: tuple[Case, ...]
@@ -30,15 +30,15 @@ class Corpus:
     faults: Mapping[str, Fault] = field(default_factory=dict)
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     digest: str = ""
-    #: By sweep, and under `enlarged`: how many combinations were left out, by the rule.
+    #: For each sweep, and for `enlarged`: the number of combinations that each rule left out.
     left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def select(self, wanted: Iterable[str]) -> Corpus:
         """
-        Return the corpus of the cases whose id, sweep or file one of the patterns fits; all where there is none.
+        Return the corpus of the cases whose id, sweep or file matches a pattern; the whole corpus without patterns.
 
         Raises:
-            Invalid: if a pattern fits nothing.
+            Invalid: if a pattern matches nothing.
 
         """
         wanted = list(wanted)
@@ -47,7 +47,7 @@ class Corpus:
             ids = {case.id for case in self.cases} | {case.sweep for case in self.cases} - {""}
             hints = (suggestion(each, ids) or "`conv-conformance list` shows the ids" for each in lost)
             wrong = zip(lost, hints, strict=True)
-            raise Invalid(*(Problem(path=each, message="no case fits", hint=hint) for each, hint in wrong))
+            raise Invalid(*(Problem(path=each, message="matches no case", hint=hint) for each, hint in wrong))
         return replace(self, cases=tuple(chosen)) if wanted else self
 
 
@@ -61,7 +61,7 @@ def _fits(pattern: str, case: Case) -> bool:
 
 
 def shipped() -> Path:
-    """Return the folder of the corpus that comes with the suite."""
+    """Return the folder of the corpus that is installed with the suite."""
     from .. import cases
 
     return Path(next(iter(cases.__path__)))
@@ -69,7 +69,7 @@ def shipped() -> Path:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One file: where it is, and what it is called in messages and reports."""
+    """One file of a corpus; messages and reports call it `path`."""
 
     file: Path
     path: str
@@ -77,12 +77,12 @@ class Source:
 
 def load(paths: Sequence[Path | str] | None = None, *, sweeps: Sweeps = "none") -> Corpus:
     """
-    Return the corpus of some files and folders, of the shipped one if none is given; literal cases first.
+    Return the corpus of `paths` (files and folders), or the shipped corpus if `paths` is None; literal cases first.
 
     `sweeps` adds the points of the sweeps of a tier; `full` includes `quick`.
 
     Raises:
-        Invalid: with every problem of every file.
+        Invalid: if any file has a problem; it holds all problems of all files.
 
     """
     problems: list[Problem] = []
@@ -92,7 +92,7 @@ def load(paths: Sequence[Path | str] | None = None, *, sweeps: Sweeps = "none") 
     glossaries = read_glossaries(folders, problems)
     documents = [(source.path, _document(content, source.path, problems)) for source, content in contents.items()]
     elsewhere = _nothing if paths is None else _shipped_documents
-    # A user's own cases are run as they are written.
+    # Cases of the user get no enlarged twins.
     assembly = Assembly(glossaries=glossaries, problems=problems, elsewhere=elsewhere, enlarges=paths is None)
     cases = assembly.cases(documents, sweeps)
     if problems:
@@ -105,7 +105,7 @@ def _nothing() -> Documents:
 
 
 def _shipped_documents() -> Documents:
-    """Read the shipped cases, for twins that files of a user, or a few of our own, name."""
+    """Read the shipped cases, so that cases of other files can name them as twins."""
     sources = _sources([shipped()], is_shipped=True, problems=[])
     return [(source.path, _document(source.file.read_bytes(), source.path, [])) for source in sources]
 

@@ -1,10 +1,10 @@
 """
-Cases that mutators make of accepted literal cases, with what is expected of each, by three written rules.
+Derive cases from accepted literal cases with mutators. Three rules determine their expectations.
 
-1. A changed call without a meaning is refused, under the clause that the mutator names; its twin is the case itself.
-   Where the case itself may be refused, so may the changed call for the same reason.
-2. A changed call with a meaning is computed: the result is the reference's.
-3. Where clauses leave a choice for it, it is expected what they say, as of the points of sweeps.
+1. An undefined changed call must be refused, under the clause that the mutator names. Its twin is the original case.
+   Where the original case may be refused, the changed call may be refused for the same reason.
+2. A defined changed call must be computed; the reference computes the expected output.
+3. Where clauses leave a choice for the changed call, their alternatives are expected, as for points of sweeps.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from .sweeps.points import Twin, expectation_under, open_choices, refusals_under
 
 
 def with_mutators(chosen: Corpus) -> Corpus:
-    """Return a corpus with the cases derived from its accepted literal ones behind them all."""
+    """Return the corpus followed by the cases derived from its accepted literal cases."""
     return replace(chosen, cases=(*chosen.cases, *derived(chosen.cases, chosen.clauses)))
 
 
 def derived(cases: tuple[Case, ...], clauses: Mapping[str, Clause]) -> Iterator[Case]:
     """
-    Yield what every mutator makes of every accepted literal case among `cases`, in the order of the mutators.
+    Yield the mutated case of every mutator and every accepted literal case, in the order of the mutators.
 
-    Not of those that ask for gradients, as trainings do: what becomes of a cotangent under a mutator no rule says.
+    Cases that request gradients, trainings included, are skipped: no rule defines their cotangent after a change.
     """
     accepted = (case for case in cases if not case.sweep and _is_accepted(case.expectation))
     literal = [case for case in accepted if not case.call.gradients]
@@ -85,17 +85,17 @@ def _refused(case: Case, clauses: Mapping[str, Clause]) -> Expectation:
 
 
 def _refusals(expectation: Expectation) -> dict[str, Expectation]:
-    """Return the ways in which a case may be refused itself, with twins chosen for it."""
+    """Return the refusal alternatives of an expectation, with their own twins."""
     alternatives = expectation.alternatives if isinstance(expectation, AnyOf) else {}
     return {name: each for name, each in alternatives.items() if isinstance(each, Refusal)}
 
 
 def expected(call: Call, clauses: Mapping[str, Clause]) -> Expectation:
     """
-    Return what is expected of a call that has a meaning, under all clauses that leave a choice for it.
+    Return the expectation of a defined call, with the alternatives of all clauses that leave a choice for it.
 
     Raises:
-        Undefined: if it has none.
+        Undefined: if the call is undefined.
 
     """
     return _computed(open_choices(call, clauses), call)
@@ -106,7 +106,7 @@ def _computed(left: tuple[Clause, ...], call: Call) -> Expectation:
 
 
 def _without_echo(expectation: Expectation) -> Expectation:
-    """Let a refused twin say nothing of what is made of a case: the case tells of it already."""
+    """Set `is_twin_judged` of every refusal: a twin that is refused is already reported as a case."""
     if isinstance(expectation, Refusal):
         return replace(expectation, is_twin_judged=True)
     if isinstance(expectation, AnyOf):
@@ -121,5 +121,5 @@ def _twins(call: Call) -> Callable[[Twin], Call]:
 
 @cache
 def _shipped(name: str) -> Call:
-    """Return the call of a shipped case, which clauses name as a twin."""
+    """Return the call of a shipped case that a clause names as a twin."""
     return next(case.call for case in load().cases if case.id == name)

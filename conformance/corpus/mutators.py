@@ -1,8 +1,8 @@
 """
-Mechanical mutators: each makes one thing about a call wrong, or another, without knowing what the call is about.
+Mutators: mechanical changes of one part of a call, made without knowledge of what the case tests.
 
-A mutator is applied to every accepted literal case; `derivation` says what is then expected, by rule.
-The page docs/reference/mutators.md is written from the table below.
+Every mutator is applied to every accepted literal case; `mutated_cases` derives the expectation of the changed call.
+The page docs/reference/mutators.md is generated from the table below.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import numpy as np
 
 from ..core import ARRAYS, Array, Call, is_complex, is_integer, numpy_type
 
-#: Returns the changed call, None where the change cannot be made to this call.
+#: Returns the changed call, None if the change does not apply to the call.
 Change: TypeAlias = "Callable[[Call], Call | None]"
 
-#: A word that no framework knows, for padding and for what stands in it.
+#: A word that no framework accepts, as the padding and as the padding mode.
 UNKNOWN_WORD = "sideways"
-#: The dtype that stands for another: of the same kind, so that the output's may stay; wider, so that values may.
+#: The dtype that replaces each dtype. It is of the same kind, so the output may keep its dtype; and wider where
+#: possible, so that every value stays exact.
 ANOTHER = {
     "float8_e4m3fn": "float32",
     "float8_e5m2": "float32",
@@ -46,11 +47,12 @@ BY_CHANNEL = ("depthwise_conv", "separable_conv")
 @dataclass(frozen=True, kw_only=True)
 class Mutator:
     """
-    One change, by name.
+    One named change of a call.
 
-    `does` says what it changes; `clause` is the one under which the changed call is refused where it has no meaning,
-    empty where it always has one; `legal` says when it has one, empty for never;
-    `choice` is a clause that leaves it open then, besides those whose rules hold.
+    `does` describes the change.
+    `clause` is the clause under which the changed call is refused if it is undefined; empty if it is always defined.
+    `legal` states when the changed call is defined; empty if never.
+    `choice` is one more clause that leaves a defined changed call open, besides the clauses whose rules hold.
     """
 
     name: str
@@ -67,7 +69,7 @@ def _with(call: Call, name: str, value: Any) -> Call:
 
 
 def _with_array(call: Call, name: str, array: Array) -> Call:
-    """Replace an array; the new one is contiguous, for how the old one lay may make no sense of it."""
+    """Replace an array by a contiguous one: the old storage may not fit the new shape."""
     storage: dict[str, Any] = {name: "contiguous"}
     return _with(replace(call, storage=replace(call.storage, **storage)), name, array)
 
@@ -81,7 +83,7 @@ def _main_kernel(call: Call) -> str:
 
 
 def _lengthened(call: Call, name: str, letter: str) -> Call:
-    """Add one element to an axis, of ones: an implementation that reads it shows."""
+    """Append a slice of ones along an axis; ones change the result of an implementation that reads them."""
     array = call.array(name)
     at = call.letters(name).index(letter)
     one = np.ones([1 if axis == at else size for axis, size in enumerate(array.shape)], array.dtype)
@@ -89,7 +91,7 @@ def _lengthened(call: Call, name: str, letter: str) -> Call:
 
 
 def _shortened(call: Call, name: str, letter: str, to: int | None = None) -> Call | None:
-    """Take the last element off an axis, or all from `to` on; None where nothing would be left."""
+    """Cut an axis to length `to`, by default one less than now; None if nothing would be left or cut."""
     size = call.extent(name, letter)
     left = size - 1 if to is None else to
     if not 0 < left < size:
@@ -112,7 +114,7 @@ def _bias_axis_added(call: Call) -> Call | None:
 
 
 def _resized(op: tuple[str, ...], name: str, letter: str, resize: Callable[[Call, str, str], Call | None]) -> Change:
-    """Return the change of one axis of one array, `kernel` for the first of a separable convolution too."""
+    """Return the change that applies `resize` to one axis; "kernel" means the kernel of the first stage."""
 
     def change(call: Call) -> Call | None:
         if call.op not in op:
@@ -135,7 +137,11 @@ def _bias_shortened(call: Call) -> Call | None:
 
 
 def _in_groups(call: Call, groups: int) -> Call | None:
-    """Ask for groups with a kernel of as many input channels as one of them has, rounded down; None for none."""
+    """
+    Set `groups` and cut the kernel to floor(C / groups) input channels.
+
+    A transposed convolution keeps its kernel. Return None if the kernel cannot be cut to that.
+    """
     if call.op == "conv_transpose":
         return replace(call, groups=groups)
     left = call.extent("input", "C") // groups
@@ -144,7 +150,7 @@ def _in_groups(call: Call, groups: int) -> Call | None:
 
 
 def _groups_beside_channels(call: Call) -> Call | None:
-    """Take the least groups that divide the filters and not the channels, else the least that divide no channels."""
+    """Use the smallest `groups` that divides the filters but not the channels, else the smallest non-divisor of C."""
     if call.op not in ("conv", "conv_transpose") or call.groups != 1:
         return None
     channels, filters = call.extent("input", "C"), call.extent("kernel", "O")
@@ -164,9 +170,9 @@ def _groups_beside_filters(call: Call) -> Call | None:
 
 def _groups_doubled(op: str) -> Change:
     def change(call: Call) -> Call | None:
-        has_length_of_its_own = op == "conv_transpose" and call.bias is not None
+        fixes_channels = op == "conv_transpose" and call.bias is not None
         is_empty = not call.extent("input", "C")
-        if call.op != op or has_length_of_its_own or is_empty:
+        if call.op != op or fixes_channels or is_empty:
             return None
         return replace(call, groups=2 * call.groups)
 
@@ -178,7 +184,7 @@ def _groups(groups: int) -> Change:
 
 
 def _last(name: str, value: int, op: tuple[str, ...] = (*FORWARD, "conv_transpose")) -> Change:
-    """Return the change of a parameter along the last spatial axis alone."""
+    """Return the change that sets a parameter to `value` along the last spatial axis only."""
 
     def change(call: Call) -> Call | None:
         if call.op not in op:
@@ -189,13 +195,13 @@ def _last(name: str, value: int, op: tuple[str, ...] = (*FORWARD, "conv_transpos
 
 
 def _output_padding_negative(call: Call) -> Call | None:
-    """Speak of pairs alone: beside a word an output padding has no meaning anyway."""
-    is_said = call.op == "conv_transpose" and not isinstance(call.padding, str)
-    return _last("output_padding", -1)(call) if is_said else None
+    """Set output_padding to -1 if the padding is explicit; a padding word does not allow any output_padding."""
+    is_explicit = call.op == "conv_transpose" and not isinstance(call.padding, str)
+    return _last("output_padding", -1)(call) if is_explicit else None
 
 
 def _one_less(name: str) -> Change:
-    """Return the change that leaves no entry, or two; one alone may stand for every axis."""
+    """Return the change that drops the last of 1 or 3 entries; a single remaining entry could be broadcast."""
     return lambda call: None if call.rank == 2 else _with(call, name, getattr(call, name)[:-1])
 
 
@@ -212,12 +218,12 @@ def _pair_more(call: Call) -> Call:
 
 
 def _output_padding_more(call: Call) -> Call | None:
-    is_said = call.op == "conv_transpose" and not isinstance(call.padding, str)
-    return replace(call, output_padding=(*call.output_padding, 0)) if is_said else None
+    is_explicit = call.op == "conv_transpose" and not isinstance(call.padding, str)
+    return replace(call, output_padding=(*call.output_padding, 0)) if is_explicit else None
 
 
 def _unknown_padding(call: Call) -> Call | None:
-    # An output padding beside a word would be a second fault.
+    # output_padding with a padding word would be a second fault.
     return None if any(call.output_padding) else replace(call, padding=UNKNOWN_WORD)
 
 
@@ -226,17 +232,17 @@ def _unknown_mode(call: Call) -> Call:
 
 
 def _causal(call: Call) -> Call | None:
-    is_without_meaning = call.op in FORWARD and call.rank > 1 and call.padding_mode == "zeros"
-    return replace(call, padding="causal") if is_without_meaning else None
+    is_undefined = call.op in FORWARD and call.rank > 1 and call.padding_mode == "zeros"
+    return replace(call, padding="causal") if is_undefined else None
 
 
 def _causal_transposed(call: Call) -> Call | None:
-    is_without_meaning = call.op == "conv_transpose" and not any(call.output_padding)
-    return replace(call, padding="causal") if is_without_meaning else None
+    is_undefined = call.op == "conv_transpose" and not any(call.output_padding)
+    return replace(call, padding="causal") if is_undefined else None
 
 
 def _in_dtype(call: Call, dtypes: Mapping[str, str]) -> Call:
-    """Convert arrays; a complex number becomes its real part in a real dtype."""
+    """Cast the named arrays; a real dtype keeps only the real part of complex numbers."""
     for name, dtype in dtypes.items():
         array = call.array(name)
         real = array.real if array.dtype.kind == "c" and not is_complex(dtype) else array
@@ -273,25 +279,25 @@ _PLAIN = ("conv", "conv_transpose")
 _EVERY = (
     Mutator(
         name="kernel-axis-dropped",
-        does="The kernel, the first of a separable convolution, loses its outermost axis.",
+        does="The kernel (of a separable convolution, the depthwise kernel) loses its outermost axis.",
         change=_kernel_axis_dropped,
         clause="REFUSE-1",
     ),
     Mutator(
         name="kernel-axis-added",
-        does="The kernel, the first of a separable convolution, gets an axis of one element in front.",
+        does="The kernel (of a separable convolution, the depthwise kernel) gets a leading axis of length 1.",
         change=_kernel_axis_added,
         clause="REFUSE-1",
     ),
     Mutator(
         name="kernel-channel-added",
-        does="The kernel contracts one input channel more.",
+        does="The kernel has one input channel more.",
         change=_resized(_PLAIN, "kernel", "I", _lengthened),
         clause="REFUSE-2",
     ),
     Mutator(
         name="kernel-channel-dropped",
-        does="The kernel contracts one input channel less, where one is left.",
+        does="The kernel has one input channel less, and at least one.",
         change=_resized(_PLAIN, "kernel", "I", _shortened),
         clause="REFUSE-2",
     ),
@@ -303,19 +309,19 @@ _EVERY = (
     ),
     Mutator(
         name="depthwise-channel-dropped",
-        does="The kernel of a depthwise stage has one channel less than the input, where one is left.",
+        does="The kernel of a depthwise stage has one channel less than the input, and at least one.",
         change=_resized(BY_CHANNEL, "kernel", "C", _shortened),
         clause="REFUSE-2",
     ),
     Mutator(
         name="pointwise-channel-added",
-        does="The pointwise kernel contracts one channel more than the depthwise stage gives.",
+        does="The pointwise kernel has one input channel more than the depthwise stage produces.",
         change=_resized(("separable_conv",), "pointwise_kernel", "I", _lengthened),
         clause="REFUSE-13",
     ),
     Mutator(
         name="pointwise-channel-dropped",
-        does="The pointwise kernel contracts one channel less than the depthwise stage gives, where one is left.",
+        does="The pointwise kernel has one input channel less than the depthwise stage produces, and at least one.",
         change=_resized(("separable_conv",), "pointwise_kernel", "I", _shortened),
         clause="REFUSE-13",
     ),
@@ -333,43 +339,43 @@ _EVERY = (
     ),
     Mutator(
         name="bias-element-dropped",
-        does="The bias has one element less than there are output channels, where one is left.",
+        does="The bias has one element less than there are output channels, and at least one.",
         change=_bias_shortened,
         clause="REFUSE-6",
     ),
     Mutator(
         name="bias-axis-added",
-        does="The bias gets an axis of one element in front.",
+        does="The bias gets a leading axis of length 1.",
         change=_bias_axis_added,
         clause="REFUSE-12",
     ),
     Mutator(
         name="groups-beside-channels",
-        does="There are groups that do not divide the input channels, and a kernel that would fit rounded down.",
+        does="`groups` does not divide the C input channels; the kernel has floor(C / groups) input channels.",
         change=_groups_beside_channels,
         clause="REFUSE-3",
     ),
     Mutator(
         name="groups-beside-filters",
-        does="There are groups that divide the input channels and not the filters, and a kernel for them.",
+        does="`groups` divides the C input channels but not the filters; the kernel has C / groups input channels.",
         change=_groups_beside_filters,
         clause="REFUSE-3",
     ),
     Mutator(
         name="groups-doubled",
-        does="There are twice as many groups, and the same kernel.",
+        does="`groups` is doubled; the kernel stays the same.",
         change=_groups_doubled("conv"),
         clause="REFUSE-2",
     ),
     Mutator(
         name="groups-doubled-transposed",
-        does="There are twice as many groups in a transposed convolution without a bias, and the same kernel.",
+        does="`groups` of a transposed convolution without bias is doubled; the kernel stays the same.",
         change=_groups_doubled("conv_transpose"),
         clause="REFUSE-3",
-        legal="They divide the input channels: the kernel has all of these, and the output twice as many channels.",
+        legal="If `groups` divides the input channels: the output then has twice as many channels.",
     ),
-    Mutator(name="groups-zero", does="There are no groups.", change=_groups(0), clause="REFUSE-3"),
-    Mutator(name="groups-negative", does="There is minus one group.", change=_groups(-1), clause="REFUSE-3"),
+    Mutator(name="groups-zero", does="`groups` is 0.", change=_groups(0), clause="REFUSE-3"),
+    Mutator(name="groups-negative", does="`groups` is -1.", change=_groups(-1), clause="REFUSE-3"),
     Mutator(
         name="stride-zero",
         does="The stride of the last spatial axis is 0.",
@@ -402,61 +408,61 @@ _EVERY = (
     ),
     Mutator(
         name="output-padding-negative",
-        does="The output padding of the last spatial axis is -1, beside padding in pairs.",
+        does="The output padding of the last spatial axis is -1; the padding is explicit.",
         change=_output_padding_negative,
         clause="REFUSE-7",
     ),
     Mutator(
         name="strides-too-few",
-        does="The strides lack their last entry, in one spatial axis or in three.",
+        does="The strides lack their last entry; there are one or three spatial axes.",
         change=_one_less("strides"),
         clause="REFUSE-8",
     ),
     Mutator(
         name="strides-too-many",
-        does="The strides have one entry more, a 1.",
+        does="The strides have one extra entry, 1.",
         change=_one_more("strides"),
         clause="REFUSE-8",
     ),
     Mutator(
         name="dilations-too-few",
-        does="The dilations lack their last entry, in one spatial axis or in three.",
+        does="The dilations lack their last entry; there are one or three spatial axes.",
         change=_one_less("dilations"),
         clause="REFUSE-8",
     ),
     Mutator(
         name="dilations-too-many",
-        does="The dilations have one entry more, a 1.",
+        does="The dilations have one extra entry, 1.",
         change=_one_more("dilations"),
         clause="REFUSE-8",
     ),
     Mutator(
         name="pads-too-few",
-        does="The padding, in pairs, lacks the last one, in one spatial axis or in three.",
+        does="The explicit padding lacks its last pair; there are one or three spatial axes.",
         change=_pair_less,
         clause="REFUSE-8",
     ),
     Mutator(
         name="pads-too-many",
-        does="The padding, in pairs, has one more, of zeros.",
+        does="The explicit padding has one extra pair, [0, 0].",
         change=_pair_more,
         clause="REFUSE-8",
     ),
     Mutator(
         name="output-paddings-too-many",
-        does="The output padding has one entry more, a 0, beside padding in pairs.",
+        does="The output padding has one extra entry, 0; the padding is explicit.",
         change=_output_padding_more,
         clause="REFUSE-8",
     ),
     Mutator(
         name="padding-word-unknown",
-        does=f"The padding is the word `{UNKNOWN_WORD}`.",
+        does=f"The padding is the unknown word `{UNKNOWN_WORD}`.",
         change=_unknown_padding,
         clause="REFUSE-9",
     ),
     Mutator(
         name="padding-mode-unknown",
-        does=f"The padding mode is the word `{UNKNOWN_WORD}`.",
+        does=f"The padding mode is the unknown word `{UNKNOWN_WORD}`.",
         change=_unknown_mode,
         clause="REFUSE-9",
     ),
@@ -474,16 +480,16 @@ _EVERY = (
     ),
     Mutator(
         name="kernel-dtype",
-        does="Every kernel has another dtype than the input, of the same kind: wider, or else narrower.",
+        does="Every kernel has another dtype of the same kind as the input's: a wider one, or else a narrower one.",
         change=_kernel_dtype,
-        legal="Always: the arrays are multiplied as they are, and the output keeps its dtype.",
+        legal="Always: the arrays are multiplied without a cast, and the output keeps its dtype.",
         choice="DTYPE-2",
     ),
     Mutator(
         name="bias-dtype",
-        does="The bias has another dtype, of the same kind: wider, or else narrower.",
+        does="The bias has another dtype of the same kind: a wider one, or else a narrower one.",
         change=_bias_dtype,
-        legal="Always: the bias is added as it is, and the output keeps its dtype.",
+        legal="Always: the bias is added without a cast, and the output keeps its dtype.",
         choice="DTYPE-2",
     ),
     Mutator(
@@ -494,20 +500,20 @@ _EVERY = (
     ),
     Mutator(
         name="output-integer",
-        does="The output is int32, and the input is not of integers.",
+        does="The output is int32, and the input is not of an integer dtype.",
         change=_output_integer,
         clause="REFUSE-14",
     ),
 )
-#: Every mutator by its name.
+#: Every mutator by name.
 MUTATORS: Mapping[str, Mutator] = {mutator.name: mutator for mutator in _EVERY}
 
 
 def patched(call: Call, patch: Mapping[str, Any]) -> Call:
     """
-    Return a call with other values of some keys, as clauses write them: `strides: 1`, `padding: valid`, `dtype`.
+    Return `call` with a clause's patch applied, such as `strides: 1`, `padding: valid` or a dtype.
 
-    One dtype is that of every array and of the output.
+    A single integer applies to every spatial axis. A dtype applies to every array and to the output.
     """
     fields: dict[str, Any] = {}
     for key, value in patch.items():

@@ -1,4 +1,4 @@
-"""Which cases a run takes: as a person says it, and as the header of its record keeps it."""
+"""The selection of cases for a run, as options and as stored in the header of a record."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ _SHARD = re.compile(r"([1-9]\d{0,5})/([1-9]\d{0,5})")
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """Paths and id patterns, and what further narrows them down; `shard` is `I/N`, the I-th of N parts, from 1 on."""
+    """
+    The options that select the cases of a run.
+
+    `what` holds paths and id patterns; all other fields restrict them further. `shard` is I/N with 1 <= I <= N.
+    """
 
     what: Sequence[str] = ()
     sweeps: Sweeps = "quick"
@@ -28,27 +32,29 @@ class Selection:
     shard: str | None = None
 
     def as_data(self) -> Mapping[str, Any]:
-        """Return the selection as the header of a record keeps it."""
+        """Return the selection as JSON data for the header of a record."""
         return asdict(self)
 
 
 def sharded(corpus: Corpus, shard: str | None) -> Corpus:
     """
-    Return one of N parts of a corpus, in the order of the corpus; the whole where `shard` is None.
+    Return shard I of N of a corpus, in corpus order; the whole corpus if `shard` is None.
 
-    The parts are disjoint, and the same on every machine. Cases of one sweep, and literal cases of one file, cost about
-    the same, so each part gets as many of them as any other, give or take one. Within a sweep they are dealt in the
-    order of the digests of their ids: in the order of the axes, every N-th point would be of one dtype or one size.
+    The shards are disjoint, and the same on every machine.
+    Cases of one sweep, or literal cases of one file, cost about the same. Each shard gets the same number of them, give
+    or take one.
+    Cases of a sweep are dealt out in the order of the SHA-256 of their ids. In axis order, every N-th point could have
+    the same dtype or size.
 
     Raises:
-        Invalid: if it is not I/N with I from 1 to N, or there are fewer cases than parts.
+        Invalid: if `shard` is not I/N with 1 <= I <= N, or N exceeds the number of cases.
 
     """
     if shard is None:
         return corpus
     number, count = parse_shard(shard)
     if count > len(corpus.cases):
-        message = f"{shard} of {len(corpus.cases)} cases: there are fewer cases than parts"
+        message = f"shard {shard} of {len(corpus.cases)} cases: N exceeds the number of cases"
         raise Invalid(Problem(path="--shard", message=message))
     dealt = {id(case) for case in sorted(corpus.cases, key=_place)[number - 1 :: count]}
     return replace(corpus, cases=tuple(case for case in corpus.cases if id(case) in dealt))
@@ -56,17 +62,17 @@ def sharded(corpus: Corpus, shard: str | None) -> Corpus:
 
 def parse_shard(shard: str) -> tuple[int, int]:
     """
-    Return I and N of `I/N`.
+    Return the integers I and N of `I/N`.
 
     Raises:
-        Invalid: if it is not that, or I is above N.
+        Invalid: unless `shard` is I/N with 1 <= I <= N.
 
     """
     found = _SHARD.fullmatch(shard)
     number, count = (int(found[1]), int(found[2])) if found else (1, 0)
     if number > count:
-        hint = "I/N, the I-th of N parts, such as 1/4"
-        raise Invalid(Problem(path="--shard", message=f"no part of a corpus: {shard!r}", hint=hint))
+        hint = "write for example --shard 1/4"
+        raise Invalid(Problem(path="--shard", message=f"shard must be I/N with 1 <= I <= N; got {shard!r}", hint=hint))
     return number, count
 
 

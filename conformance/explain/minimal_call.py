@@ -1,4 +1,4 @@
-"""The smallest call that still fails as a larger one does: step by step, whatever can be left out is left out."""
+"""Shrinking of a failing call: remove elements and reset parameters step by step while the call still fails alike."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import Any
 
 import numpy as np
 
-from ..core import ARRAYS, COTANGENT, Array, Call, PerArray, Variation
+from ..core import ARRAYS, COTANGENT, KERNELS, Array, Call, PerArray, Variation
 from . import worked_example
 
-#: Says of calls which of them still fail.
+#: A function that returns which of some calls still fail.
 Fails = Callable[[Sequence[Call]], Sequence[bool]]
 
-#: So many times a smaller call is taken at most.
+#: The largest number of reduction steps.
 MOST = 60
-KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
 def smallest_call(call: Call, fails: Fails) -> Call:
     """
-    Return the smallest call to which single steps lead, each of them to one that fails.
+    Return the smallest call that greedy reduction steps reach, where every intermediate call fails.
 
-    Of the steps from one call, which are all tried, the one to the smallest is taken.
+    Each step tries all smaller calls of `smaller` and continues with the smallest one that fails.
     """
     for _ in range(MOST):
-        tried = [each for each in smaller(call) if size(each) < size(call)]
-        failing = [each for each, is_failing in zip(tried, fails(tried), strict=True) if is_failing]
+        candidates = [candidate for candidate in smaller(call) if size(candidate) < size(call)]
+        is_failing = fails(candidates)
+        failing = [candidate for candidate, fails_too in zip(candidates, is_failing, strict=True) if fails_too]
         if not failing:
             return call
         call = min(failing, key=size)
@@ -37,38 +37,39 @@ def smallest_call(call: Call, fails: Fails) -> Call:
 
 def size(call: Call) -> tuple[int, int, int, int, float]:
     """
-    Return how large a call is: its elements, how far its parameters are from their defaults, the digits of its numbers.
+    Return the size of a call as a tuple that compares lexicographically.
 
-    Then come how many numbers are not told apart from others of their array, and the numbers themselves.
+    Its items are the number of elements of all arrays, the distance of the parameters from their defaults, the number
+    of characters of all numbers, the count of repeated values within arrays, and the sum of magnitudes.
     """
     arrays = [call.array(name) for name in (*ARRAYS, COTANGENT) if getattr(call, name) is not None]
     ones = (*call.strides, *call.dilations, *call.input_dilations, call.groups)
-    words = (call.padding != "valid", call.padding_mode != "zeros", call.storage != PerArray(input="contiguous"))
-    said = sum(value - 1 for value in ones) + sum(words) + sum(call.output_padding) + (call.before is not None)
-    said += len(call.gradients) + (call.variation != Variation()) + (call.accumulate is not None)
-    said += 0 if isinstance(call.padding, str) else sum(abs(end) for pair in call.padding for end in pair)
+    changed = (call.padding != "valid", call.padding_mode != "zeros", call.storage != PerArray(input="contiguous"))
+    distance = sum(value - 1 for value in ones) + sum(changed) + sum(call.output_padding) + (call.before is not None)
+    distance += len(call.gradients) + (call.variation != Variation()) + (call.accumulate is not None)
+    distance += 0 if isinstance(call.padding, str) else sum(abs(end) for pair in call.padding for end in pair)
     numbers = [float(value) for array in arrays for value in np.abs(array).flat]
     digits = sum(len(f"{number:.17g}") for number in numbers)
     repeated = sum(array.size - len(set(array.ravel().tolist())) for array in arrays)
-    return sum(array.size for array in arrays), said, digits, repeated, sum(filter(math.isfinite, numbers))
+    return sum(array.size for array in arrays), distance, digits, repeated, sum(filter(math.isfinite, numbers))
 
 
 def smaller(call: Call) -> Iterator[Call]:
-    """Yield calls that are one step smaller; some may have no meaning."""
-    for each in (*_cut(call), *_simpler(call), *_plainer(call), *_less_asked(call)):
-        yield each if call.cotangent is None else _sent_back(each)
+    """Yield calls that are one step smaller; some may be undefined."""
+    for each in (*_cut(call), *_simpler(call), *_plainer(call), *_fewer_gradients(call)):
+        yield each if call.cotangent is None else _with_fitting_cotangent(each)
 
 
-def _less_asked(call: Call) -> Iterator[Call]:
-    """Yield calls that ask for the gradient of one array less, or for none."""
+def _fewer_gradients(call: Call) -> Iterator[Call]:
+    """Yield calls that ask for one gradient fewer, or for none."""
     for name in call.gradients if len(call.gradients) > 1 else ():
         yield replace(call, gradients=tuple(each for each in call.gradients if each != name))
     if call.gradients:
         yield replace(call, gradients=(), cotangent=None)
 
 
-def _sent_back(call: Call) -> Call:
-    """Return the call with a cotangent of the shape of its output, of the numbers that it has, in their order."""
+def _with_fitting_cotangent(call: Call) -> Call:
+    """Return the call with its cotangent resized to the shape of the output, keeping the order of its numbers."""
     gradients = tuple(name for name in call.gradients if getattr(call, name) is not None)
     if call.cotangent is None or not gradients:
         return replace(call, gradients=(), cotangent=None)
@@ -79,7 +80,7 @@ def _sent_back(call: Call) -> Call:
 
 
 def _parts(count: int) -> Iterator[slice]:
-    """Yield parts of an axis: the halves, then all but the last and all but the first."""
+    """Yield parts of an axis of length `count`: both halves, then all but the last and all but the first element."""
     if count > 1:
         yield from (slice(count // 2), slice(count // 2, None))
     if count > 2:
@@ -87,6 +88,7 @@ def _parts(count: int) -> Iterator[slice]:
 
 
 def _cut(call: Call) -> Iterator[Call]:
+    """Yield calls with a part of one axis: samples, positions, taps, channels, filters or groups."""
     first = "depthwise_kernel" if call.op == "separable_conv" else "kernel"
     for letter in ("N", *call.spatial):
         yield from (_taken(call, {"input": letter}, part) for part in _parts(call.extent("input", letter)))
@@ -108,17 +110,21 @@ def _cut(call: Call) -> Iterator[Call]:
 
 
 def _fewer_by_channel(call: Call, kernel: str, after: dict[str, str]) -> Iterator[Call]:
-    """Yield the call with fewer channels, or filters for each; `after` has an element for each of these."""
-    channels, many = call.extent(kernel, "C"), call.extent(kernel, "M")
-    places = np.arange(channels * many).reshape(channels, many)
+    """
+    Yield the call with fewer channels (C), or with fewer filters per channel (M), of a depthwise kernel.
+
+    `after` maps the arrays that have an axis of C * M elements to the letter of this axis.
+    """
+    channels, multiplier = call.extent(kernel, "C"), call.extent(kernel, "M")
+    places = np.arange(channels * multiplier).reshape(channels, multiplier)
     for part in _parts(channels):
         yield _taken(_taken(call, {"input": "C", kernel: "C"}, part), after, places[part].ravel().tolist())
-    for part in _parts(many):
+    for part in _parts(multiplier):
         yield _taken(_taken(call, {kernel: "M"}, part), after, places[:, part].ravel().tolist())
 
 
 def _fewer_groups(call: Call) -> Iterator[Call]:
-    """Yield the call with the first groups alone, or with fewer channels or filters in each."""
+    """Yield the call with only the first groups, or with fewer channels or filters in each group."""
     is_transposed, groups = call.op == "conv_transpose", call.groups
     share = call.extent("input", "C") // groups
     produced = call.extent("kernel", "O") // (1 if is_transposed else groups)
@@ -140,14 +146,14 @@ def _places(groups: int, share: int) -> list[int]:
 
 
 def _in_groups(call: Call, channels: list[int], filters: list[int]) -> Call:
-    """Return the call with some channels of its input and some of its filters, as they stand in the kernel."""
+    """Return the call with some channels of its input and some of its filters, by their indices in the kernel."""
     whole = {"input": "C", "kernel": "I"} if call.op == "conv_transpose" else {"input": "C"}
     made = _taken(call, whole, channels)
     return _taken(made, {"bias": "O"} if call.op == "conv_transpose" else {"kernel": "O", "bias": "O"}, filters)
 
 
 def _taken(call: Call, letters: dict[str, str], part: slice | list[int]) -> Call:
-    """Return the call with a part of one axis of some arrays, those that are there."""
+    """Return the call with a part of one axis of some arrays; `letters` maps each array to its axis."""
     arrays = {name: call.array(name) for name in letters if getattr(call, name) is not None}
     return _with(call, **{name: array[_index(call, name, letters[name], part)] for name, array in arrays.items()})
 
@@ -157,12 +163,13 @@ def _index(call: Call, name: str, letter: str, part: slice | list[int]) -> tuple
 
 
 def _with(call: Call, **changes: Any) -> Call:
-    """Return the call with other arrays, contiguous ones, or other parameters."""
+    """Return the call with changed parameters and arrays; the arrays become contiguous."""
     arrays = {name: np.ascontiguousarray(each) for name, each in changes.items() if isinstance(each, np.ndarray)}
     return replace(call, **{**changes, **arrays})
 
 
 def _simpler(call: Call) -> Iterator[Call]:
+    """Yield calls with one parameter at its default, or one step closer to it."""
     ones, none = (1,) * call.rank, (0,) * call.rank
     plain: dict[str, Any] = {
         "bias": None,
@@ -194,7 +201,7 @@ def _simpler(call: Call) -> Iterator[Call]:
 
 
 def _plainer(call: Call) -> Iterator[Call]:
-    """Yield calls of simpler numbers: zeros, ones, positions, whole numbers."""
+    """Yield calls with simpler numbers in one array: zeros, ones, 1 to 7 in turn, or rounded to integers."""
     for name in ("input", *KERNELS, "bias", COTANGENT):
         if getattr(call, name) is None:
             continue

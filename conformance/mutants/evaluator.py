@@ -18,9 +18,6 @@ import numpy as np
 from ..core import Array, Call, Pairs, Refused, is_complex, is_integer, numpy_type
 from .objections import objections
 
-#: The names of kernel arrays, in the order in which they are applied.
-KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Told:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ..core import DTYPES, Call, is_complex, is_integer
+from ..core import DTYPES, KERNELS, Call, is_complex, is_integer
 from .condition import Condition, axes, channels, joined, off_block, sized, some, window
-from .evaluator import KERNELS, output_dtype
+from .evaluator import output_dtype
 from .objections import produced
 from .production_sizes import PRODUCTION
 from .regions import REGIONS

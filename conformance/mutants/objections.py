@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..core import Call, is_complex, is_integer
+from ..core import PADDING_MODES, Call, is_complex, is_integer
 
 PADDING_NAMES = {
     "conv": ("valid", "same", "same_lower", "causal", "full"),
     "conv_transpose": ("valid", "same", "same_lower"),
 }
-MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 def objections(call: Call) -> Iterator[str]:
@@ -60,7 +59,7 @@ def _padding_name(call: Call) -> Iterator[str]:
 
 
 def _modes(call: Call) -> Iterator[str]:
-    if call.padding_mode not in MODES:
+    if call.padding_mode not in PADDING_MODES:
         yield "mode"
     if call.op == "conv_transpose" and (call.padding_mode != "zeros" or max(call.input_dilations) > 1):
         yield "transposed-extras"

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from .training_path import convolution_matrix as convolution_matrix
     from .training_path import matrix_again as matrix_again
     from .training_path import trajectory as trajectory
-    from .undefined import MODES as MODES
-    from .undefined import SWITCHES as SWITCHES
     from .undefined import Undefined as Undefined
     from .undefined import check_call as check_call
 else:

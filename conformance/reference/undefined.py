@@ -4,26 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterator, Mapping
 
-from ..core import ARRAYS, FLOATS, Array, Call, is_complex, is_integer, numpy_type
+from ..core import ARRAYS, FLOATS, PADDING_MODES, PADDINGS, SWITCHES, Array, Call, is_complex, is_integer, numpy_type
 
 OPS = ("conv", "depthwise_conv", "separable_conv", "conv_transpose")
-PADDINGS = ("valid", "same", "same_lower", "causal", "full")
-#: The switches of the reference. Each selects an alternative of an implementation-defined clause; see `evaluate`.
-SWITCHES = frozenset(
-    {
-        "trailing-zeros",
-        "dilated-nothing",
-        "padding-skipped",
-        "zeros-multiplied",
-        "zero-start",
-        "flush-subnormals",
-        "operands-8-bits",
-        "operands-11-bits",
-        "operands-16-bits",
-        "operands-float16",
-    }
-)
-MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 class Undefined(Exception):
@@ -41,7 +24,7 @@ def check_call(call: Call, switches: Collection[str] = frozenset()) -> None:
         ValueError: for an unknown switch.
 
     """
-    if unknown := set(switches) - SWITCHES:
+    if unknown := set(switches) - {*SWITCHES}:
         raise ValueError(f"unknown switches of the reference: {', '.join(sorted(unknown))}")
     for reason in _reasons(call):
         raise Undefined(reason)
@@ -130,7 +113,7 @@ def _parameters(call: Call) -> Iterator[str]:
 
 
 def _padding(call: Call) -> Iterator[str]:
-    if call.padding_mode not in MODES:
+    if call.padding_mode not in PADDING_MODES:
         yield f"unknown padding_mode {call.padding_mode}"
     if isinstance(call.padding, str):
         if call.padding not in PADDINGS:

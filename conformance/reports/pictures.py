@@ -1,4 +1,4 @@
-"""The arrays of a case as the page draws them, and which elements of its input each element of its output reads."""
+"""The arrays of a case as a page draws them, and the input elements that each output element reads."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 
 from ..calls import Axis, SizedCall
-from ..core import ARRAYS, DIRECTIONS, OF_OUTPUT, AnyOf, Array, Call, Expectation, Finding, Output
+from ..core import ARRAYS, DIRECTIONS, OF_OUTPUT, PADDING_MODES, AnyOf, Array, Call, Expectation, Finding, Output
 from ..judging import MAX_KEPT, widened
-from ..reference import MODES, Undefined, tap_positions
+from ..reference import Undefined, tap_positions
 from ..specification import export
 from .short_numbers import numeral
 
-#: An array with more elements than are written out is a heat map, up to so many.
+#: The largest array that is drawn as a heat map; arrays of at most `MAX_KEPT` elements are written out instead.
 MAPPED = 1024
-#: The levels of a heat map, from the smallest number to the largest; what is not finite has none.
+#: The number of levels of a heat map, from the smallest number to the largest.
 LEVELS = 255
 
 
 def pictures(call: Call, expected: Expectation) -> dict[str, Any]:
-    """Return `arrays`, those of a call and what is expected; `reads` and `runs` where input and output are written out."""
+    """Return the `arrays` of a call and its expectation; with written-out input and output also `reads` and `runs`."""
     arrays = drawn(call, expected)
     named = [each for each in arrays if each["name"] in ("input", "output")]
     is_whole = len(named) > 1 and all("values" in each for each in named)
@@ -31,12 +31,12 @@ def pictures(call: Call, expected: Expectation) -> dict[str, Any]:
 
 def drawn(call: Call, expected: Expectation) -> list[dict[str, Any]]:
     """
-    Return the arrays of a call and what is expected of it, each with its name, axes and shape.
+    Return the arrays of a call and the expected arrays, each with its name, axes and shape.
 
-    That is the output, gradients and gradients of gradients by where they are. Where a clause leaves a choice, each
-    array has the names of the `alternatives` that expect it.
-    Those as small as an output that a record keeps whole have `values`, the last axis the fastest, with blanks between;
-    larger ones `levels`, with the numbers that the lowest and the highest stand for.
+    Expected arrays are the output, gradients (`gradient.kernel`) and second-order gradients (`second.kernel`). Where a
+    clause leaves a choice, each has the names of the `alternatives` that expect it. An array of at most `MAX_KEPT`
+    elements has its `values`, in C order and separated by blanks. An array of at most `MAPPED` elements has `levels`,
+    and `between`, the numbers of the lowest and the highest level.
     """
     given = [name for name in (*ARRAYS, *OF_OUTPUT, *DIRECTIONS.values()) if getattr(call, name) is not None]
     arrays = [_drawn(name, call.array(name), call.letters(name)) for name in given]
@@ -56,21 +56,25 @@ def _results(call: Call, output: Output) -> Iterator[dict[str, Any]]:
 
 
 def _drawn(name: str, array: Array, letters: str) -> dict[str, Any]:
-    said: dict[str, Any] = {"name": name, "axes": letters, "shape": list(array.shape)}
+    entry: dict[str, Any] = {"name": name, "axes": letters, "shape": list(array.shape)}
     if 0 < array.size <= MAX_KEPT:
-        return {**said, "values": " ".join(map(numeral, written(array)))}
-    return {**said, **_levels(array)} if 0 < array.size <= MAPPED else said
+        return {**entry, "values": " ".join(map(numeral, written(array)))}
+    return {**entry, **_levels(array)} if 0 < array.size <= MAPPED else entry
 
 
 def written(array: Array) -> list[Any]:
-    """Return the elements of an array in memory order, as JSON can hold them."""
+    """Return the elements of an array in C order, as JSON values."""
     flat = np.asarray(array.ravel())
     elements: list[Any] = export.array(flat, "complex128" if flat.dtype.kind == "c" else flat.dtype.name)["values"]
     return elements
 
 
 def _levels(array: Array) -> dict[str, Any]:
-    """Return a byte for each element, 0 where it is not finite, in base 64; of complex numbers by their magnitude."""
+    """
+    Return the levels of an array as bytes in base 64: 1 to `LEVELS`, or 0 for an element that is not finite.
+
+    Complex numbers are represented by their magnitudes. The result is empty if no element is finite.
+    """
     numbers = np.abs(widened(array)) if array.dtype.kind == "c" else widened(array).astype(np.float64)
     finite = np.isfinite(numbers)
     if not finite.any():
@@ -78,17 +82,18 @@ def _levels(array: Array) -> dict[str, Any]:
     low, high = float(numbers[finite].min()), float(numbers[finite].max())
     share = (np.where(finite, numbers, low) / 2 - low / 2) / ((high / 2 - low / 2) or 1.0)
     levels = np.where(finite, 1 + np.rint(share * (LEVELS - 1)), 0).astype(np.uint8)
-    told = {} if finite.all() else {"is_finite": False}
-    return {"levels": base64.b64encode(levels.tobytes()).decode(), "between": [numeral(low), numeral(high)], **told}
+    mark = {} if finite.all() else {"is_finite": False}
+    return {"levels": base64.b64encode(levels.tobytes()).decode(), "between": [numeral(low), numeral(high)], **mark}
 
 
 def reads(call: Call) -> dict[str, list[list[int]]]:
     """
-    Return by the letter of each spatial axis what each place of the output reads: an element of the input for each tap.
+    Return, by the letter of each spatial axis, the input index that each tap reads for each output position.
 
-    It is -1 where a tap reads a zero of the padding, or between elements. Nothing where a padding mode has no meaning.
+    The index is -1 where a tap reads padding or a zero inserted by dilation. The result is empty if the padding mode is
+    undefined for the call.
     """
-    if call.padding_mode not in MODES:
+    if call.padding_mode not in PADDING_MODES:
         return {}
     axes = SizedCall(call).axes
     try:
@@ -112,9 +117,10 @@ def _reads(call: Call, axis: Axis, at: int) -> list[list[int]]:
 
 def runs(call: Call) -> list[dict[str, dict[str, list[int]]]]:
     """
-    Return by output channel, of `input` and `kernel`, which places along an axis it reads: (first, behind the last).
+    Return, for each output channel, the half-open index ranges of `input` and `kernel` that it reads, by axis letter.
 
-    An axis that is not named is read whole. Nothing is said of a separable convolution, which reads all channels.
+    An output channel reads an axis without an entry completely. The result is empty for a separable convolution, which
+    reads all channels.
     """
     if call.op == "separable_conv" or call.groups < 1:
         return []
@@ -135,14 +141,14 @@ def _run(call: Call, at: int) -> dict[str, dict[str, list[int]]]:
 
 
 def nearby(finding: Finding | None) -> list[dict[str, Any]]:
-    """Return what a finding holds of an array that was returned: its numbers, from where on, and which of them are wrong."""
+    """Return the recorded numbers of a returned array, the index of the first difference, and the wrong elements."""
     if finding is None or finding.first_index is None:
         return []
-    said = {
+    entry = {
         "where": finding.where,
         "first": list(finding.first_index),
         "got": [numeral(each) for each in finding.returned or finding.got_near or ()],
         "is_whole": finding.returned is not None,
     }
-    said |= {"against": finding.against} if finding.against is not None else {}
-    return [said if finding.differing_at is None else {**said, "wrong": list(finding.differing_at)}]
+    entry |= {"against": finding.against} if finding.against is not None else {}
+    return [entry if finding.differing_at is None else {**entry, "wrong": list(finding.differing_at)}]

@@ -118,7 +118,7 @@ def test_a_reason_that_the_case_gives_itself_is_kept(corpus: Corpus) -> None:
 
 
 def test_a_call_with_a_meaning_is_computed(corpus: Corpus) -> None:
-    """Rule 2: two groups of a transposed convolution with a kernel of all input channels make twice as many channels."""
+    """Rule 2: doubling `groups` of a transposed convolution with an unchanged kernel doubles the output channels."""
     call = call_of("conv_transpose", ramp(1, 3, 2), ramp(2, 2, 3))
     made = _made(call, "groups-doubled-transposed", corpus)
     assert isinstance(made.expectation, Output)
@@ -202,7 +202,7 @@ def test_numpy_refuses_or_agrees(sample: list[Case]) -> None:
 
 
 def test_accepting_is_noticed_for_every_mutator(corpus: Corpus) -> None:
-    """An implementation that takes what has no meaning, or widens, disagrees on the first plain case of each mutator."""
+    """An implementation that accepts undefined calls, or widens, disagrees on the first plain case of each mutator."""
     every = list(derived(tuple(filter(_is_plain, corpus.cases)), corpus.clauses))
     firsts = list({_name(case): case for case in reversed(every)}.values())
     firsts += [case for case in every if _name(case) == "groups-doubled-transposed" and _computes(case.expectation)][:1]

@@ -33,7 +33,7 @@ def test_parts_are_disjoint_and_together_the_whole(loaded: Corpus, count: int) -
 
 @pytest.mark.parametrize("count", [2, 3, 7])
 def test_every_part_has_as_much_of_every_sweep(loaded: Corpus, count: int) -> None:
-    """What costs the same is spread evenly: of each sweep, and each file's literal cases, parts differ by one at most."""
+    """Shards differ by at most one case in each sweep, and in the literal cases of each file."""
     parts = [
         Counter(case.sweep or case.path for case in sharded(loaded, f"{n}/{count}").cases) for n in range(1, count + 1)
     ]
@@ -82,13 +82,13 @@ def test_what_is_no_part_is_refused_in_one_line(command: Command, cases: Path, s
     """I/N with I from 1 to N, and nothing else."""
     done = command("run", cases, "-b", "numpy", "--shard", shard)
     assert (done.code, done.out, len(done.err.splitlines()), is_clean(done)) == (2, "", 1, True)
-    assert "no part of a corpus" in done.err
+    assert "shard must be I/N with 1 <= I <= N" in done.err
 
 
 def test_more_parts_than_cases_are_refused(command: Command, cases: Path) -> None:
     """A part without a case would run nothing and look well."""
     done = command("list", cases, "--shard", "1/4")
-    assert (done.code, done.err) == (2, "--shard: 1/4 of 3 cases: there are fewer cases than parts\n")
+    assert (done.code, done.err) == (2, "--shard: shard 1/4 of 3 cases: N exceeds the number of cases\n")
 
 
 def test_last_part_is_one() -> None:

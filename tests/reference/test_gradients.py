@@ -9,12 +9,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
+from conv_conformance.core import SWITCHES
 from conv_conformance.core.call import Call, PerArray
 from conv_conformance.core.dtypes import FLOATS, numpy_type
 from conv_conformance.core.storage import Array
 from conv_conformance.core.vocabulary import ARRAYS
 from conv_conformance.reference import (
-    SWITCHES,
     Undefined,
     evaluate,
     gradient_magnitudes,
@@ -374,7 +374,7 @@ def test_integers_and_complex_numbers_have_no_gradients(reference: Gradients, dt
     for name in ("input", "kernel", "output"):
         types = {"input": "float32", "kernel": "float32", "output": "complex64", name: dtype}
         types |= {} if dtype == "complex64" or name != "output" else {"input": dtype, "kernel": dtype}
-        with pytest.raises(Undefined, match="no gradients where"):
+        with pytest.raises(Undefined, match="gradients need real floating-point dtypes"):
             reference(line(1, taps=(1,), dtype=types), row(1))
 
 
@@ -382,13 +382,13 @@ def test_integers_and_complex_numbers_have_no_gradients(reference: Gradients, dt
 def test_a_cotangent_is_like_the_output(reference: Gradients) -> None:
     """Another shape, dtype, or an unknown switch is refused, and a call without a meaning has no gradients."""
     call = line(1, 2)
-    with pytest.raises(ValueError, match=r"\(1, 3, 1\) where output is float32 \(1, 2, 1\)"):
+    with pytest.raises(ValueError, match=r"expected float32 \(1, 2, 1\), as output is, not float32 \(1, 3, 1\)"):
         reference(call, row(1, 2, 3))
     with pytest.raises(ValueError, match="float64"):
         reference(call, row(1, 2, dtype="float64"))
-    with pytest.raises(ValueError, match="no switches"):
+    with pytest.raises(ValueError, match="unknown switches"):
         reference(call, row(1, 2), {"zero-stop"})
-    with pytest.raises(Undefined, match="groups is 0"):
+    with pytest.raises(Undefined, match="groups must be at least 1"):
         reference(replace(call, groups=0), row(1, 2))
 
 
@@ -482,11 +482,11 @@ def test_second_order_needs_directions(reference: Gradients) -> None:
     for wrong in ({}, {"input": row(1, 2)}, {**fitting, "output": g}, {**fitting, "bias": np.float32([1])}):
         with pytest.raises(ValueError, match="direction"):
             reference(call, g, wrong)
-    with pytest.raises(ValueError, match="where kernel is float32"):
+    with pytest.raises(ValueError, match="as kernel is, not float64"):
         reference(call, g, {**fitting, "kernel": np.ones((1, 1, 1))})
     with pytest.raises(Undefined, match="separable"):
         reference(drawn("separable_conv", 1), g, {})
-    with pytest.raises(Undefined, match="no gradients"):
+    with pytest.raises(Undefined, match="gradients need"):
         reference(replace(call, dtype=PerArray(input="int8")), g, fitting)
 
 

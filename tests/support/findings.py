@@ -28,8 +28,8 @@ ON_MARKED = {
     "babbles": Wrong(TIMEOUT, None, "no end within 1 s [last output: l"),
     "raises": Wrong(FAULT, None, "KeyError: 'no such layer'"),
     "RaisesWhilePreparing": Wrong(FAULT, None, "IndexError: no such axis"),
-    "raises_unspeakably": Wrong(FAULT, None, "Unspeakable: (its text cannot be had)"),
-    "refuses_unspeakably": Wrong("disagree", "refused", "Unspeakable: (its text cannot be had)"),
+    "raises_unspeakably": Wrong(FAULT, None, "Unspeakable: (its text is not available)"),
+    "refuses_unspeakably": Wrong("disagree", "refused", "Unspeakable: (its text is not available)"),
     "is_not_written": Wrong(FAULT, None, "NotImplementedError: strides"),
     "has_no_kernel": Wrong("disagree", "refused", "NotImplementedError: strides"),
     "refuses_from_c": Wrong("disagree", "refused", "ValueError: shapes (2,3) and (2,3) not aligned"),
@@ -38,15 +38,15 @@ ON_MARKED = {
     "too_wide": Wrong("disagree", "dtype", "dtype float64, expected float32"),
     "not_a_number": Wrong("disagree", "nonfinite", "output[0, 0, 0] is nan, expected 0"),
     "nothing": Wrong(FAULT, None, "output is None"),
-    "words": Wrong(FAULT, None, "none of the case format's"),
+    "words": Wrong(FAULT, None, "which the case format does not have"),
     "nothing_at_all": Wrong(FAULT, None, "must return Outputs, not NoneType"),
-    "no_outputs": Wrong(FAULT, None, "the adapter returned nothing where output alone was asked for"),
-    "two_outputs": Wrong(FAULT, None, "the adapter returned output, mask where output alone was asked for"),
+    "no_outputs": Wrong(FAULT, None, "the adapter returned nothing, but the call requests output"),
+    "two_outputs": Wrong(FAULT, None, "the adapter returned output, mask, but the call requests output"),
     "off_by_one": Wrong("disagree", "values", "output[0, 0, 0] is 1, expected 0; 2 of 2 elements differ"),
-    "off_the_grid": Wrong("disagree", "precision", "off the grid by up to 0.00024 of its spacing"),
+    "off_the_grid": Wrong("disagree", "precision", "the largest error is 0.00024 of the grid spacing"),
     "lazy": Wrong(FAULT, None, "RuntimeError: the computation failed"),
     "lazy_in_the_framework": Wrong("disagree", "refused", "RuntimeError: the computation failed"),
-    "overwrites_its_input": Wrong("disagree", "inputs-changed", "had been written to"),
+    "overwrites_its_input": Wrong("disagree", "inputs-changed", "the call wrote to an array that was passed in"),
     "overwrites_the_case": Wrong(FAULT, None, "read-only"),
 }
 
@@ -72,11 +72,11 @@ ELSEWHERE = {
         "inferred": Wrong("disagree", "dtype", "inferred to be float64, the result has float32", "inference")
     },
     "infers_nothing": {
-        "inferred": Wrong(FAULT, None, "the adapter returned output where output and inference were asked for")
+        "inferred": Wrong(FAULT, None, "the adapter returned output, but the call requests output, inference")
     },
     "refuses_to_infer": {"inferred": Wrong("disagree", "refused", "NotImplementedError: strides")},
     "IsNotReentrant": {"threads": Wrong("disagree", "values", "is 7, expected 5")},
-    "Wavers": {"rounding": Wrong("disagree", "nondeterministic", "gave other bits")},
+    "Wavers": {"rounding": Wrong("disagree", "nondeterministic", "returned other bits")},
     # It does not show where the kernel is symmetric or one tap, nor where no value is expected.
     "flips_the_kernel": dict.fromkeys(
         (
@@ -130,10 +130,10 @@ ELSEWHERE = {
 
 #: Of a worker that does not keep the protocol, on the case `marked` alone.
 LIES = {
-    "wrong_number": "the worker answered call 2 when another was its turn",
-    "cut_short": "the worker's last message was cut short",
+    "wrong_number": "the worker answered call 2 out of order",
+    "cut_short": "the last message of the worker is truncated",
     "not_json": "the worker's stream is broken: not a message",
-    "no_outcome": "the worker's stream is broken: an answer whose outcome is 'fine'",
-    "unknown_dtype": "the worker's stream is broken: output: 8 bytes do not make float23 [1, 2, 1]",
-    "too_few_bytes": "the worker's stream is broken: output: 4 bytes do not make float32 [1, 2, 1]",
+    "no_outcome": "the worker's stream is broken: unknown outcome 'fine' in an answer",
+    "unknown_dtype": "the worker's stream is broken: output: 8 bytes do not match float23 [1, 2, 1]",
+    "too_few_bytes": "the worker's stream is broken: output: 4 bytes do not match float32 [1, 2, 1]",
 }

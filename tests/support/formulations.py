@@ -30,7 +30,7 @@ def whole(rng: np.random.Generator, *shape: int) -> Array:
 
 
 def outcome(function: Evaluate, call: Call, chosen: Collection[str] = ()) -> object:
-    """Return what a formulation makes of a call, comparable by ==: shape, dtype and bits, any NaN as one, or "undefined"."""
+    """Return the shape, dtype and bits (all NaNs equal) of the output of a formulation, or "undefined"."""
     try:
         result = function(call, chosen)
     except Undefined:

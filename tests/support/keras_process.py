@@ -1,4 +1,8 @@
-"""Keras in a process of its own, for it has one engine a process: prints what each call known by hand gives, as JSON."""
+"""
+A separate process for Keras, which supports one engine per process.
+
+It prints the output of each call of `handwritten` as JSON.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from conv_conformance.core.dtypes import numpy_type
 
 
 class Accepting:
-    """NumPy, but a call without a meaning has one zero for a result, and operands of several dtypes the widest of them."""
+    """NumPy without refusals: an undefined call returns one zero, and mixed dtypes are promoted to the widest."""
 
     framework = "accepting"
 

@@ -1,4 +1,8 @@
-"""The Python worker around NumPy, with what it sends changed: `python lying_worker.py NAME CALLS PROGRESS DESCRIPTOR`."""
+"""
+The Python worker of the NumPy backend, with corrupted messages.
+
+Usage: `python lying_worker.py NAME CALLS PROGRESS DESCRIPTOR`.
+"""
 
 from __future__ import annotations
 

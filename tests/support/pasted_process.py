@@ -1,4 +1,4 @@
-"""Run programs of the bare framework, given as JSON on standard input, and print what the last expression of each gives."""
+"""Run framework programs, read as JSON from standard input, and print the array that the last line of each prints."""
 
 from __future__ import annotations
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from conv_conformance.core import SWITCHES
 from conv_conformance.core.call import Call, PerArray
 from conv_conformance.core.dtypes import COMPLEX, FLOATS, INTEGERS, is_complex, is_integer, numpy_type
 from conv_conformance.core.storage import Array
 from conv_conformance.core.vocabulary import SPATIAL
-from conv_conformance.reference import SWITCHES
 from hypothesis import strategies as st
 
 MODES = ("zeros", "reflect", "replicate", "circular")

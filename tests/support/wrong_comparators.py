@@ -261,8 +261,8 @@ MUTANTS = {
     "rounded-to-odd-upwards": _expansion("np.where((others[0] > 0) == (first > 0), 1, -1)", "1"),
     "uneven-places-as-even": _places(" or (steps != steps[:1]).any()", ""),
     "even-places-without-their-step": _places("int(steps[0]) if len(steps) else 1", "1"),
-    "ties-without-what-follows": _expansion("np.where(is_tie & goes_on, beside, first)", "first"),
-    "every-tie-goes-on": _expansion("is_tie & goes_on", "is_tie"),
+    "ties-without-what-follows": _expansion("np.where(is_tie & is_beyond, neighbour, first)", "first"),
+    "every-tie-goes-on": _expansion("is_tie & is_beyond", "is_tie"),
     # Special values
     "nan-equals-anything": _taking("np.where(np.isnan(got), expected, got)"),
     "anything-equals-nan": _taking("np.where(np.isnan(expected), expected, got)"),
@@ -344,7 +344,7 @@ MUTANTS = {
     "steadiness-of-results-alone": _judge(
         'if judgement is not AGREE and judgement.verdict != "agree":', "if judgement is not AGREE:"
     ),
-    "two-outputs": _judge("if observation.arrays.keys() == {*asked}:", 'if "output" in observation.arrays:'),
+    "two-outputs": _judge("if observation.arrays.keys() == {*requested}:", 'if "output" in observation.arrays:'),
     "no-output": _judge(
         '    if observation.outcome == "returned" and (surplus',
         '    if observation.outcome == "returned" and not observation.arrays:\n        return AGREE\n'
@@ -428,9 +428,9 @@ MUTANTS = {
     "unsupported-is-executed": _run('not in ("unsupported", "not-run") for verdict', '!= "not-run" for verdict'),
     "output-not-kept": _bench("None if output is None else sys.intern(", "None if True else sys.intern("),
     # The ledger
-    "ledger-hides-another-kind": _ledger("found.kind not in self.kinds or ", ""),
-    "ledger-hides-another-place": _ledger(" or found.where != self.where", ""),
-    "ledger-hides-another-value": _ledger("return wanted is None or wanted == verdict.output_sha256", "return True"),
+    "ledger-hides-another-kind": _ledger("finding.kind not in self.kinds or ", ""),
+    "ledger-hides-another-place": _ledger(" or finding.where != self.where", ""),
+    "ledger-hides-another-value": _ledger("return digest is None or digest == verdict.output_sha256", "return True"),
     "ledger-hides-another-verdict": _ledger(
         "        if verdict.verdict != self.verdict:\n            return False\n", ""
     ),
@@ -448,25 +448,27 @@ MUTANTS = {
         "return all(tests[name](value)", "return not when or any(tests[name](value)"
     ),
     "ledger-hides-what-is-no-finding": _ledger("entry.says(verdict) and entry.covers(case)", "entry.covers(case)"),
-    "ledger-without-finding": _ledger("if found is not None and (", "if found is None or ("),
+    "ledger-without-finding": _ledger("if finding is not None and (", "if finding is None or ("),
     "fixed-agrees": _ledger("return verdict if fixed is None else replace(", "return verdict if True else replace("),
     "intermittent-is-fixed": _ledger("(entry.intermittent or entry.partly)", "entry.partly"),
     "partly-is-fixed": _ledger("(entry.intermittent or entry.partly)", "entry.intermittent"),
     "partly-is-never-stale": _ledger(
-        "not in borne_out and not entry.intermittent", "not in borne_out and not (entry.intermittent or entry.partly)"
+        "not in matched and not entry.intermittent", "not in matched and not (entry.intermittent or entry.partly)"
     ),
     "first-entry-alone": _ledger(
         "(entry for entry in self.entries if entry.says(verdict) and entry.covers(case))",
         "(entry for entry in self.entries[:1] if entry.says(verdict) and entry.covers(case))",
     ),
     "never-stale": _ledger(
-        "return [entry for entry in unproven if any(", "return [] and [entry for entry in unproven if any("
+        "return [entry for entry in unmatched if any(", "return [] and [entry for entry in unmatched if any("
     ),
     "stale-if-not-run": _ledger(' if verdict.verdict not in ("not-run", "unsupported")]', "]"),
     "version-that-is-none": _ledger("return not versions\n", "return True\n"),
     # Groups of failing calls
-    "others-do-not-count": _conjunctions("INEXACT - _choices(told + others, told), 6) if others else saved", "0.0, 6)"),
-    "features-cost-nothing": _conjunctions("return told * self._each - cost", "return told * self._each"),
+    "others-do-not-count": _conjunctions(
+        "INEXACT - _choices(selected + others, selected), 6) if others else saved", "0.0, 6)"
+    ),
+    "features-cost-nothing": _conjunctions("return selected * self._each - cost", "return selected * self._each"),
     "first-condition-alone": _conjunctions(
         "in _split(sides, everything, Measure(*calls)):", "in list(_split(sides, everything, Measure(*calls)))[:1]:"
     ),
@@ -475,7 +477,7 @@ MUTANTS = {
     "lists-lose-others": _conjunctions("one.others + other.others", "one.others"),
     "words-are-never-listed": _conjunctions("return names[0] if len(names) == 1", 'return "" if len(names) == 1'),
     "bounds-the-wrong-way": _conjunctions("column >= bound if", "column <= bound if"),
-    "least-telling-first": _conjunctions("(-_told_apart(", "(_told_apart("),
+    "least-telling-first": _conjunctions("(-_separation(", "(_separation("),
     "one-feature-alone": _conjunctions("LONGEST = 4", "LONGEST = 1"),
     "three-features-at-most": _conjunctions("LONGEST = 4", "LONGEST = 3"),
     "fixed-does-not-stand-against": _gathering('AGREEING = ("agree", "fixed")', 'AGREEING = ("agree",)'),
@@ -487,7 +489,7 @@ MUTANTS = {
     "frameworks-are-one": _gathering("(one.framework, one.version) != (two.framework, two.version) or ", ""),
     "any-overlap-is-one": _gathering("shared >= ALIKE", "shared >= 0"),
     "no-overlap-is-one": _gathering("shared >= ALIKE", "shared > 1"),
-    "condition-of-the-first-not-asked": _gathering(" and said.all_fulfil(other.condition, group.cases)", ""),
+    "condition-of-the-first-not-asked": _gathering(" and features.all_fulfil(other.condition, group.cases)", ""),
     "counts-under-its-own-condition": _gathering("if group.condition == condition:", "if True:"),
     "second-target-brings-no-calls": _gathering("tuple(dict.fromkeys(other.cases + group.cases))", "other.cases"),
     "largest-first": _sizes("(_elements(call), ", "(-_elements(call), "),

@@ -1,1 +1,1 @@
-"""The case format: YAML text becomes plain data, and every mistake a problem with its line."""
+"""Read the case format: YAML text becomes plain data; every mistake becomes a problem with line and column."""

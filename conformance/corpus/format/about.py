@@ -1,4 +1,4 @@
-"""What a case or a sweep says about itself: id, title, clauses, sources."""
+"""Read the descriptive keys of a case or sweep: id, title, clauses, references and so on."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from .reader import Reader, WrongNode, as_mapping, as_text, sequence
 from .yaml_tree import Mapping as Tree
 from .yaml_tree import Node
 
-#: How many clauses a case may cite.
+#: The largest number of clauses that a case can cite.
 CLAUSES = 3
 ABOUT = ("id", "title", "clauses", "catches", "why", "references", "since", "superseded_by")
 
 
 def read_about(reader: Reader, tree: Tree, nodes: dict[str, Node]) -> Plain:
-    """Return what a case or a sweep says about itself; `places` has line and column of its keys."""
+    """Return the descriptive keys of a case or sweep as plain data; `places` has line and column of each key."""
     about: Plain = {"line": tree.line, "places": {}}
     for key in ABOUT:
         if key in nodes:
@@ -30,24 +30,24 @@ _EMPTY: dict[str, Any] = {"clauses": (), "catches": (), "references": ()}
 
 
 def read_id(node: Node) -> str:
-    """Return an id: words in kebab-case, with dots between."""
+    """Return an id: kebab-case words, separated by dots."""
     found = as_text(node)
     if not ID.fullmatch(found):
-        raise WrongNode(node, f"{found!r} is no id", "dotted kebab-case, such as conv1d.valid.window-slides")
+        raise WrongNode(node, f"{found!r} is not an id", "use dotted kebab-case, such as conv1d.valid.window-slides")
     return found
 
 
 def _title(_: Reader, node: Node) -> str:
     title = as_text(node)
     if "\n" in title:
-        raise WrongNode(node, "a title of several lines", "one sentence; the rest belongs under why")
+        raise WrongNode(node, "a title must be one line", "write one sentence; the rest belongs under `why`")
     return title
 
 
 def _clauses(_: Reader, node: Node) -> tuple[str, ...]:
     clauses = tuple(as_text(item) for item in sequence(node))
     if not 1 <= len(clauses) <= CLAUSES:
-        raise WrongNode(node, f"{len(clauses)} clauses", f"1 to {CLAUSES}")
+        raise WrongNode(node, f"a case must cite 1 to {CLAUSES} clauses, not {len(clauses)}")
     return _once(node, clauses)
 
 
@@ -58,12 +58,12 @@ def _catches(_: Reader, node: Node) -> tuple[str, ...]:
 def _once(node: Node, words: tuple[str, ...]) -> tuple[str, ...]:
     for name in words:
         if words.count(name) > 1:
-            raise WrongNode(node, f"{name} twice")
+            raise WrongNode(node, f"{name} is listed twice")
     return words
 
 
 def read_references(reader: Reader, node: Node) -> tuple[tuple[str, str], ...]:
-    """Return links and what they say."""
+    """Return the references as pairs of link and description."""
     return tuple(_reference(reader, as_mapping(item)) for item in sequence(node))
 
 
@@ -71,7 +71,7 @@ def _reference(reader: Reader, entry: Tree) -> tuple[str, str]:
     reader.keys(entry, ("link", "says"), ["link"])
     link = as_text(entry.entries["link"]) if "link" in entry.entries else ""
     if link and not link.startswith(("https://", "http://")):
-        reader.note(entry.entries["link"], f"{link!r} is no link", "https://…")
+        reader.note(entry.entries["link"], f"{link!r} is not a link", "start it with https://")
     return link, as_text(entry.entries["says"]) if "says" in entry.entries else ""
 
 

@@ -1,4 +1,4 @@
-"""Arrays as plain data, before they are built."""
+"""Array specs: arrays as plain data, before they are built."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .numbers import Number, Unfit, fit
 
 class Spec(TypedDict, total=False):
     """
-    An array as plain data; it is built when the call is.
+    An array as plain data; it is built together with its call.
 
-    `letters` names the axes as they are written, empty where the layout does not fit.
-    Exactly one of `values` (flat, row-major), `fill`, `one_hot`, `identity` (the tap of a kernel), `lcg` (with `low`,
-    `high`, `density`) and `normal` (with `scale`, `sign`, `density`, `spread`, `mirror`) is there; `density` is a
-    ratio, in the base of a sweep also `fit`.
+    `letters` names the axes in the order of `shape`; it is empty if the rank does not match the layout.
+    Exactly one of these keys is present: `values` (flat, row-major), `fill`, `one_hot`, `identity` (a tap of a kernel),
+    `lcg` (with `low`, `high`, `density`) or `normal` (with `scale`, `sign`, `density`, `spread`, `mirror`).
+    `density` is a ratio; in the base of a sweep it can also be `fit`.
     """
 
     letters: str
@@ -38,12 +38,12 @@ class Spec(TypedDict, total=False):
 
 def recast(spec: Spec, dtype: str) -> Spec:
     """
-    Return the spec of the same array in another dtype, each number rounded once.
+    Return the spec of the same array in another dtype, with each number rounded once.
 
-    A complex number becomes its real part in a real dtype.
+    A real dtype keeps only the real part of complex numbers.
 
     Raises:
-        Unfit: if the dtype cannot hold a number.
+        Unfit: if the dtype cannot represent a number.
 
     """
     if dtype == spec["dtype"]:
@@ -57,7 +57,7 @@ def recast(spec: Spec, dtype: str) -> Spec:
         for bound in (spec["low"], spec["high"]):
             converted(bound, dtype)
     elif "normal" in spec and COMPLEX_PARTS.get(dtype, dtype) not in FORMATS:
-        raise Unfit(f"normal numbers are no {dtype}", "use lcg")
+        raise Unfit(f"`normal` cannot generate {dtype}", "use lcg")
     return again
 
 
@@ -66,7 +66,7 @@ def converted(value: Number, dtype: str) -> Number:
     Return a number in another dtype, rounded once to nearest.
 
     Raises:
-        Unfit: if the dtype cannot hold it.
+        Unfit: if the dtype cannot represent it.
 
     """
     if isinstance(value, complex) and dtype not in COMPLEX_PARTS:

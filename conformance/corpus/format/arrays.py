@@ -1,4 +1,4 @@
-"""Arrays as they are written in case files, checked and made plain: shape, and numbers that the dtype holds."""
+"""Read the arrays of case files into array specs; shapes and numbers are checked."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from ...core import COMPLEX_PARTS, FORMATS, INTEGERS, MODULUS
 from . import numbers
 from .array_specs import Spec
 from .numbers import Number, Real, Unfit
-from .reader import Reader, WrongNode, as_mapping, integer, integers, said, word
+from .reader import Reader, WrongNode, as_mapping, described, integer, integers, word
 from .yaml_tree import Mapping, Node, Scalar, Sequence
 
-#: How many elements an array may have.
+#: The largest number of elements of an array.
 ELEMENTS = 2**26
-#: The density under which S keeps its limit, in the base of a sweep.
+#: In the base of a sweep: the density that keeps S within its limit at each point.
 FIT = "fit"
 
 
 def read_array(reader: Reader, node: Node, letters: str, dtype: str, *, is_free: bool = False) -> Spec | None:
     """
-    Return the array at a node, None (and notes) where it is wrong.
+    Return the spec of the array at a node; None, with problems noted, if it is wrong.
 
-    `is_free` lets it have another number of axes than the layout: of a call that must be refused.
+    `is_free` allows another number of axes than the layout has, for calls that must be refused.
     """
     spec = reader.attempt(_read, reader, node, dtype)
     if spec is None:
@@ -32,7 +32,7 @@ def read_array(reader: Reader, node: Node, letters: str, dtype: str, *, is_free:
     fits = len(spec["shape"]) == len(letters)
     spec["letters"] = letters if fits else ""
     if not fits and not is_free:
-        reader.note(node, f"an array of {len(spec['shape'])} axes", f"its layout is {letters}")
+        reader.note(node, f"an array with {len(spec['shape'])} axes does not fit the layout {letters}")
         return None
     return spec
 
@@ -41,7 +41,9 @@ def _read(reader: Reader, node: Node, dtype: str) -> Spec | None:
     if isinstance(node, Sequence):
         return _literal(reader, node, dtype)
     if not isinstance(node, Mapping):
-        raise WrongNode(node, f"expected an array, not {said(node)}", "a nested list, or a mapping with shape")
+        raise WrongNode(
+            node, f"expected an array, not {described(node)}", "write a nested list, or a mapping with shape"
+        )
     reader.keys(node, ("shape", *_FORMS), ["shape"])
     forms = [key for key in _FORMS if key in node.entries]
     if len(forms) != 1:
@@ -53,12 +55,12 @@ def _read(reader: Reader, node: Node, dtype: str) -> Spec | None:
 
 
 def read_shape(node: Node) -> tuple[int, ...]:
-    """Return the sizes of an array."""
+    """Return the shape of an array."""
     shape = integers(node)
     if any(size < 0 for size in shape):
-        raise WrongNode(node, "a negative size")
+        raise WrongNode(node, "sizes must not be negative")
     if math.prod(shape) > ELEMENTS:
-        raise WrongNode(node, f"an array of {math.prod(shape)} elements", f"at most {ELEMENTS}")
+        raise WrongNode(node, f"an array can have at most {ELEMENTS} elements, not {math.prod(shape)}")
     return shape
 
 
@@ -70,7 +72,11 @@ def _literal(reader: Reader, node: Sequence, dtype: str) -> Spec | None:
         inner: list[Node] = []
         for item in level:
             if not isinstance(item, Sequence) or len(item.items) != size:
-                raise WrongNode(item, f"ragged: {_sized(item)} where the first has {size}", "rows have equal lengths")
+                raise WrongNode(
+                    item,
+                    f"ragged array: {_sized(item)} where the first row has {size}",
+                    "all rows need the same length",
+                )
             inner += item.items
         if not inner:
             raise WrongNode(level[0], "an empty list has no shape", "write {shape: [...], values: []}")
@@ -81,16 +87,14 @@ def _literal(reader: Reader, node: Sequence, dtype: str) -> Spec | None:
 
 
 def _sized(node: Node) -> str:
-    return f"{len(node.items)} elements" if isinstance(node, Sequence) else said(node)
+    return f"{len(node.items)} elements" if isinstance(node, Sequence) else described(node)
 
 
 def _values(reader: Reader, node: Node, shape: tuple[int, ...], dtype: str) -> Spec | None:
     if not isinstance(node, Sequence):
-        raise WrongNode(node, f"expected a flat list of numbers, not {said(node)}")
+        raise WrongNode(node, f"expected a flat list of numbers, not {described(node)}")
     if len(node.items) != math.prod(shape):
-        raise WrongNode(
-            node, f"{len(node.items)} values for {math.prod(shape)} elements", f"the shape is {list(shape)}"
-        )
+        raise WrongNode(node, f"shape {list(shape)} needs {math.prod(shape)} values, not {len(node.items)}")
     values = _numbers(reader, node.items, dtype)
     return None if values is None else {"shape": shape, "values": values}
 
@@ -98,7 +102,7 @@ def _values(reader: Reader, node: Node, shape: tuple[int, ...], dtype: str) -> S
 def _numbers(reader: Reader, nodes: list[Node], dtype: str) -> tuple[Number, ...] | None:
     seen = _SEEN.setdefault(dtype, {})
     try:
-        # The texts of a corpus repeat; those met before need no second reading.
+        # Numbers repeat throughout a corpus: look up texts that were parsed before.
         return tuple([seen[node.text, node.is_plain] for node in nodes])  # type: ignore[union-attr]
     except (KeyError, AttributeError):
         found = [reader.attempt(_number, node, dtype) for node in nodes]
@@ -118,9 +122,11 @@ def _number(node: Node, dtype: str) -> Number:
 
 def _real(node: Node, dtype: str) -> Real:
     if not isinstance(node, Scalar):
-        raise WrongNode(node, f"expected a number, not {said(node)}", "rows have equal depth")
+        raise WrongNode(node, f"expected a number, not {described(node)}", "all rows need the same depth")
     if node.is_plain == node.text.lower().lstrip("-").startswith("0x"):
-        raise WrongNode(node, f"expected a number, not the text {node.text!r}", "hex floats alone stand in quotes")
+        raise WrongNode(
+            node, f"expected a number, not the text {node.text!r}", "quote hex floats, and no other numbers"
+        )
     try:
         value = numbers.read(node.text, dtype)
     except Unfit as unfit:
@@ -132,9 +138,9 @@ def _real(node: Node, dtype: str) -> Real:
 
 def _complex(node: Mapping, dtype: str) -> complex:
     if dtype not in COMPLEX_PARTS:
-        raise WrongNode(node, f"a complex number where the dtype is {dtype}" if "re" in node.keys else "not a number")
+        raise WrongNode(node, f"a complex number cannot be {dtype}" if "re" in node.keys else "not a number")
     if set(node.entries) != {"re", "im"}:
-        raise WrongNode(node, "a complex number is {re: ..., im: ...}")
+        raise WrongNode(node, "a complex number must be {re: ..., im: ...}")
     return complex(*(_real(node.entries[part], COMPLEX_PARTS[dtype]) for part in ("re", "im")))
 
 
@@ -145,7 +151,9 @@ def _fill(_: Reader, node: Node, shape: tuple[int, ...], dtype: str) -> Spec:
 def _one_hot(_: Reader, node: Node, shape: tuple[int, ...], __: str) -> Spec:
     index = integers(node)
     if len(index) != len(shape) or not all(0 <= i < size for i, size in zip(index, shape, strict=False)):
-        raise WrongNode(node, f"{list(index)} is not an index into {list(shape)}", "one entry for each axis, from 0")
+        raise WrongNode(
+            node, f"{list(index)} is not an index into shape {list(shape)}", "write one entry per axis, from 0"
+        )
     return {"shape": shape, "one_hot": index}
 
 
@@ -153,7 +161,9 @@ def _identity(_: Reader, node: Node, shape: tuple[int, ...], __: str) -> Spec:
     tap = integer(node)
     if len(shape) < 3 or tap < 0:
         raise WrongNode(
-            node, f"no tap {tap} of a kernel of {len(shape)} axes", "one number for all spatial axes, from 0"
+            node,
+            f"a kernel with {len(shape)} axes has no tap {tap}",
+            "write one number for all spatial axes, from 0",
         )
     return {"shape": shape, "identity": tap}
 
@@ -162,7 +172,7 @@ def _generate(reader: Reader, node: Node, shape: tuple[int, ...], dtype: str) ->
     rule = as_mapping(node)
     forms = [form for form in ("lcg", "normal") if form in rule.entries]
     if len(forms) != 1:
-        raise WrongNode(node, "a generator is either lcg or normal")
+        raise WrongNode(node, "a generator needs exactly one of lcg and normal")
     noted = len(reader.problems)
     if forms == ["lcg"]:
         reader.keys(rule, ("lcg", "low", "high", "density"), ["low", "high"])
@@ -174,7 +184,9 @@ def _generate(reader: Reader, node: Node, shape: tuple[int, ...], dtype: str) ->
 def _lcg(rule: Mapping, dtype: str) -> Spec:
     low, high = (_bound(rule.entries[key], dtype) for key in ("low", "high"))
     if high < low or high - low >= 2**32:
-        raise WrongNode(rule.entries["high"], f"no range from {low} to {high}", "low <= high < low + 2**32")
+        raise WrongNode(
+            rule.entries["high"], f"low = {low} and high = {high} are not a range", "low <= high < low + 2**32"
+        )
     spec: Spec = {"lcg": _seed(rule.entries["lcg"]), "low": low, "high": high}
     if "density" in rule.entries:
         spec["density"] = _density(rule.entries["density"])
@@ -189,24 +201,27 @@ def _bound(node: Node, dtype: str) -> int:
     except Unfit as unfit:
         raise WrongNode(node, unfit.message, unfit.hint) from None
     if real not in INTEGERS and abs(value) > 2 ** FORMATS[real].bits:
-        raise WrongNode(node, f"not every integer up to {value} is a {real}", f"at most 2**{FORMATS[real].bits}")
+        raise WrongNode(
+            node, f"{real} cannot represent every integer up to {value}", f"at most 2**{FORMATS[real].bits}"
+        )
     return value
 
 
 def _seed(node: Node) -> int:
     seed = integer(node)
     if not 1 <= seed < MODULUS:
-        raise WrongNode(node, f"seed {seed}", "1 to 2**31 - 2")
+        raise WrongNode(node, f"a seed must be 1 to 2**31 - 2, not {seed}")
     return seed
 
 
 def _density(node: Node) -> tuple[int, int] | str:
-    return FIT if isinstance(node, Scalar) and node.text == FIT else _ratio(node)
+    is_fit = isinstance(node, Scalar) and node.text == FIT
+    return FIT if is_fit else _ratio(node, f"or {FIT}, in the base of a sweep")
 
 
-def _ratio(node: Node) -> tuple[int, int]:
+def _ratio(node: Node, hint: str = "") -> tuple[int, int]:
     if not isinstance(node, Scalar) or not re.fullmatch(r"0\.\d{1,9}|1|1\.0", node.text) or not float(node.text):
-        raise WrongNode(node, f"density {said(node)}", f"a decimal above 0, at most 1, or {FIT}")
+        raise WrongNode(node, f"density must be a decimal above 0 and at most 1; got {described(node)}", hint)
     ratio = Fraction(node.text)
     return ratio.numerator, ratio.denominator
 
@@ -214,12 +229,13 @@ def _ratio(node: Node) -> tuple[int, int]:
 def _normal(rule: Mapping, dtype: str) -> Spec:
     real = COMPLEX_PARTS.get(dtype, dtype)
     if real in INTEGERS:
-        raise WrongNode(rule, f"normal numbers are no {dtype}", "use lcg")
+        raise WrongNode(rule, f"`normal` cannot generate {dtype}", "use lcg")
     scale = float(_real(rule.entries["scale"], "float64"))
     if not 0 < scale < math.inf or math.frexp(scale)[0] != 0.5:
-        raise WrongNode(rule.entries["scale"], f"scale {said(rule.entries['scale'])}", "a power of two, such as 0.25")
+        message = f"scale must be a power of two, such as 0.25; got {described(rule.entries['scale'])}"
+        raise WrongNode(rule.entries["scale"], message)
     if not 2.0**-900 < 6 * scale <= FORMATS[real].largest:
-        raise WrongNode(rule.entries["scale"], f"numbers up to {6 * scale} are beyond {real}")
+        raise WrongNode(rule.entries["scale"], f"{real} cannot represent numbers up to {6 * scale}")
     spec: Spec = {"normal": _seed(rule.entries["normal"]), "scale": scale}
     if "sign" in rule.entries:
         spec["sign"] = word(rule.entries["sign"], ("positive",), "sign")
@@ -235,9 +251,9 @@ def _normal(rule: Mapping, dtype: str) -> Spec:
 def _spread(node: Node, scale: float, dtype: str) -> int:
     spread = integer(node)
     if not 0 < spread <= 400:
-        raise WrongNode(node, f"spread {spread}", "1 to 400: numbers times 2**-spread to 2**spread")
+        raise WrongNode(node, f"spread must be 1 to 400, not {spread}", "numbers are scaled by 2**-spread to 2**spread")
     if 6 * scale * 2.0**spread > FORMATS[dtype].largest or scale * 2.0**-spread < 2.0**-900:
-        raise WrongNode(node, f"numbers up to {6 * scale} * 2**{spread} are beyond {dtype}")
+        raise WrongNode(node, f"{dtype} cannot represent numbers up to {6 * scale} * 2**{spread}")
     return spread
 
 

@@ -1,7 +1,7 @@
 """
-Calls as they are written in case files, made plain: a mapping of the format's keys to values without places.
+Read calls from case files into plain calls: mappings of the format's keys to values, without line numbers.
 
-A plain call keeps scalars as they are written; `geometry.settled` spreads them over the spatial axes.
+A plain call keeps scalars as they are written; `geometry.settled` broadcasts them over the spatial axes.
 """
 
 from __future__ import annotations
@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ...core import ARRAYS, OPS, PADDING_MODES, PADDINGS, STORAGES, TARGET, VARIATIONS, Plain, dtypes
+from ...core import ARRAYS, OPS, PADDING_MODES, PADDINGS, SPATIAL, STORAGES, TARGET, VARIATIONS, Plain, dtypes
 from .array_specs import Spec
 from .arrays import read_array
-from .reader import Reader, WrongNode, any_word, as_mapping, integer, integers, said, sequence, word
+from .reader import Reader, WrongNode, any_word, as_mapping, described, integer, integers, sequence, word
 from .yaml_tree import Mapping as Tree
 from .yaml_tree import Node, Scalar, Sequence
 
-#: Gradients of all arrays, as a sweep requests them; of none, as a twin without gradients does.
+#: The value of `gradients` that requests all of them in a sweep, and the one that requests none in a twin.
 ALL, NONE = "all", "none"
-#: The letters of the spatial axes by rank.
-SPATIAL = ("W", "HW", "DHW")
 
 
 def _per_axis(node: Node) -> int | tuple[int, ...]:
@@ -35,21 +33,21 @@ def _pairs(node: Node) -> int | tuple[tuple[int, int], ...]:
 def _pair(node: Node) -> tuple[int, int]:
     if not isinstance(node, Sequence) or len(node.items) != 2:
         raise WrongNode(
-            node, f"expected [low, high], not {said(node)}", "one pair for each spatial axis, such as [[1, 1]]"
+            node, f"expected [low, high], not {described(node)}", "write one pair per spatial axis, such as [[1, 1]]"
         )
     low, high = integers(node)
     return low, high
 
 
 def _padding(node: Node) -> str | int | tuple[tuple[int, int], ...]:
-    return word(node, PADDINGS, "padding") if _is_said_in_words(node) else _pairs(node)
+    return word(node, PADDINGS, "padding") if _is_word(node) else _pairs(node)
 
 
 def _any_padding(node: Node) -> str | int | tuple[tuple[int, int], ...]:
-    return any_word(node, "padding") if _is_said_in_words(node) else _pairs(node)
+    return any_word(node, "padding") if _is_word(node) else _pairs(node)
 
 
-def _is_said_in_words(node: Node) -> bool:
+def _is_word(node: Node) -> bool:
     return isinstance(node, Scalar) and not node.text.lstrip("-").isdigit()
 
 
@@ -65,7 +63,7 @@ def _dtypes(node: Tree) -> dict[str, str]:
         word(key, known, "array"): word(node.entries[name], dtypes.DTYPES, "dtype") for name, key in node.keys.items()
     }
     if "input" not in names:
-        raise WrongNode(node, "no dtype of the input", "the others follow it")
+        raise WrongNode(node, "the dtype of the input is missing", "other arrays default to it")
     return names
 
 
@@ -77,7 +75,7 @@ def _layout(node: Node) -> dict[str, str]:
 
 def _letters(node: Node) -> str:
     if not isinstance(node, Scalar) or not set(node.text) <= set("NDHWCIOM") or len(set(node.text)) != len(node.text):
-        raise WrongNode(node, f"{said(node)} is not a layout", "one letter for each axis, such as NWC or WIO")
+        raise WrongNode(node, f"{described(node)} is not a layout", "write one letter per axis, such as NWC or WIO")
     return node.text
 
 
@@ -90,10 +88,10 @@ def _storage(node: Node) -> dict[str, str]:
 def _stored(node: Node) -> str:
     if isinstance(node, Tree):
         if set(node.entries) != {"broadcast"}:
-            raise WrongNode(node, "expected a storage", "a word, or {broadcast: N} with the letter of an axis")
+            raise WrongNode(node, "expected a storage", "write a word, or {broadcast: N} with the letter of an axis")
         return f"broadcast:{word(node.entries['broadcast'], 'NDHWCIOM', 'axis')}"
     if word(node, STORAGES, "storage") == "broadcast":
-        raise WrongNode(node, "broadcast along which axis?", "write {broadcast: N}")
+        raise WrongNode(node, "broadcast needs an axis", "write {broadcast: N}")
     return word(node, STORAGES, "storage")
 
 
@@ -114,15 +112,15 @@ def _varied(node: Node) -> dict[str, int]:
     if isinstance(node, Tree) and set(node.entries) == {"threads"}:
         threads = integer(node.entries["threads"])
         if not 1 <= threads <= 64:
-            raise WrongNode(node.entries["threads"], f"{threads} threads", "1 to 64")
+            raise WrongNode(node.entries["threads"], f"threads must be 1 to 64, not {threads}")
         return {"threads": threads}
     name = word(node, VARIATIONS, "variation")
     if name == "threads":
-        raise WrongNode(node, "how many threads?", "write {threads: 4}")
+        raise WrongNode(node, "threads needs a number", "write {threads: 4}")
     return {name: 1}
 
 
-#: How each key of a call is read, arrays apart.
+#: The reader of each key of a call, except arrays.
 READERS: Mapping[str, Callable[[Node], Any]] = {
     "op": lambda node: word(node, OPS, "op"),
     "layout": _layout,
@@ -139,13 +137,13 @@ READERS: Mapping[str, Callable[[Node], Any]] = {
     "before": _before,
     "variation": _variation,
 }
-#: How the keys of a call that must be refused are read: an unknown word may be why.
+#: The readers for a call that must be refused: an unknown padding word may be the reason.
 FREE_READERS: Mapping[str, Callable[[Node], Any]] = {
     **READERS,
     "padding": _any_padding,
     "padding_mode": lambda node: any_word(node, "padding mode"),
 }
-#: Every key of a call that is not `fit`.
+#: Every key of a call whose op is not `fit`.
 KEYS = (*READERS, *ARRAYS)
 
 
@@ -153,9 +151,9 @@ def read_call(
     reader: Reader, nodes: Mapping[str, Node], at: Node, *, base: Plain | None = None, is_free: bool = False
 ) -> Plain | None:
     """
-    Return the plain call that `nodes` describe by key, as changes of `base` if one is given; None where it is wrong.
+    Return the plain call that `nodes` describe, None if it is wrong; `nodes` override the keys of `base`.
 
-    `is_free` checks types alone: of a call that must be refused.
+    `is_free` checks only types, for a call that must be refused.
     """
     before = len(reader.problems)
     call: Plain = dict(base or {"dtype": {"input": "float32"}})
@@ -173,40 +171,42 @@ def read_call(
 
 
 def read_keys(reader: Reader, nodes: Mapping[str, Node], *, is_free: bool = False) -> Plain:
-    """Return what the keys say that are not arrays; `is_free` takes any word of padding."""
+    """Return the values of all keys that are not arrays; `is_free` accepts any padding word."""
     readers = FREE_READERS if is_free else READERS
     read = {key: reader.attempt(readers[key], node) for key, node in nodes.items() if key in readers}
     return {key: value for key, value in read.items() if value is not None}
 
 
 def _require(reader: Reader, present: Mapping[str, Any], at: Node) -> None:
-    for key, hint in (("op", "conv, for example"), ("layout", "such as {input: NWC, kernel: WIO}")):
+    for key, hint in (("op", "write for example conv"), ("layout", "write for example {input: NWC, kernel: WIO}")):
         if key not in present:
-            reader.note(at, f"no {key!r} here", hint)
+            reader.note(at, f"missing key {key!r}", hint)
 
 
 def checked_layout(call: Plain, at: Node) -> dict[str, str]:
-    """Return the layouts of a call with that of the output, if they are those of its op."""
+    """Return the layouts of a call, that of the output included; raise WrongNode if they do not fit its op."""
     letters = OPS[call["op"]]
     layout = {"output": call["layout"].get("input", ""), **call["layout"]}
-    spatial = SPATIAL[min(max(len(layout.get("input", "")) - 3, 0), 2)]
+    spatial = SPATIAL[min(max(len(layout.get("input", "")) - 2, 1), 3)]
     for name, pattern in {**letters, "output": "NSC"}.items():
         wanted = pattern.replace("S", spatial)
         if name == TARGET:
             continue
         if name not in layout:
-            raise WrongNode(at, f"no layout of the {name}", f"such as {wanted}")
+            raise WrongNode(at, f"the layout of the {name} is missing", f"write for example {wanted}")
         if sorted(layout[name]) != sorted(wanted):
-            raise WrongNode(at, f"{layout[name]} is no layout of the {name} here", f"an order of {wanted}")
+            raise WrongNode(
+                at, f"{layout[name]} is not a layout of the {name} here", f"use the letters {wanted} in any order"
+            )
     if surplus := layout.keys() - letters.keys() - {"output"}:
-        raise WrongNode(at, f"a layout of {min(surplus)}, which {call['op']} does not have")
+        raise WrongNode(at, f"layout of {min(surplus)}: {call['op']} has no such array")
     return layout
 
 
 def _check_before(call: Plain, node: Node) -> None:
-    letters = SPATIAL[len(call["layout"]["input"]) - 3]
+    letters = SPATIAL[len(call["layout"]["input"]) - 2]
     if isinstance(pairs := call.get("before"), tuple) and len(pairs) != len(letters):
-        raise WrongNode(node, f"{len(pairs)} pairs for {len(letters)} spatial axes", f"one for each of {letters}")
+        raise WrongNode(node, f"{len(pairs)} pairs for {len(letters)} spatial axes", f"write one for each of {letters}")
 
 
 def _read_arrays(reader: Reader, nodes: Mapping[str, Node], call: Plain, at: Node, *, is_free: bool) -> None:
@@ -215,7 +215,7 @@ def _read_arrays(reader: Reader, nodes: Mapping[str, Node], call: Plain, at: Nod
     for name in (*ARRAYS, TARGET):
         if name not in nodes:
             if name in letters and name not in arrays:
-                reader.note(at, f"no {name!r} here", f"{call['op']} needs it")
+                reader.note(at, f"missing key {name!r}", f"{call['op']} needs it")
         elif name not in letters and name != "bias":
             reader.note(nodes[name], f"{call['op']} has no {name}", f"it has {', '.join(letters)} and bias")
         elif spec := read_array(reader, nodes[name], letters_of(call, name), dtype_of(call, name), is_free=is_free):

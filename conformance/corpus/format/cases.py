@@ -1,7 +1,7 @@
 """
-A case file, read and checked as far as it can be by itself.
+Read a case file and check everything that does not depend on other files.
 
-The result is plain data (see `Document`), so that it can be kept in a cache.
+The result is plain data (see `Document`), so that it can be cached.
 """
 
 from __future__ import annotations
@@ -26,14 +26,16 @@ Document: TypeAlias = dict[str, Any]
 
 
 def read_file(content: bytes, path: str) -> tuple[Document, list[Problem]]:
-    """Return what a case file holds, and everything wrong with it."""
+    """Return the document of a case file, and the problems of the file."""
     root, problems = parse_yaml(content, path)
     reader = Reader(path)
     document: Document = {"cases": [], "sweeps": []}
     if root is None and problems:
         return document, problems
     if root is None or (isinstance(root, Scalar) and not root.text):
-        return document, [Problem(path=path, line=1, column=1, message="the file is empty", hint="about, cases")]
+        return document, [
+            Problem(path=path, line=1, column=1, message="the file is empty", hint="write the keys about and cases")
+        ]
     tree = reader.attempt(as_mapping, root)
     if tree is not None:
         _read_root(reader, tree, document)
@@ -46,7 +48,7 @@ def _read_root(reader: Reader, tree: Tree, document: Document) -> None:
         reader.attempt(as_text, tree.entries["about"])
     defaults = reader.attempt(_defaults, reader, tree) or {}
     if not {"cases", "sweeps"} & tree.entries.keys():
-        reader.note(tree, "neither cases nor sweeps here")
+        reader.note(tree, "missing key 'cases' or 'sweeps'")
     for node in _items(reader, tree, "cases"):
         if (case := reader.attempt(read_case, reader, node, defaults)) is not None:
             document["cases"].append(case)
@@ -71,7 +73,7 @@ def _defaults(reader: Reader, tree: Tree) -> dict[str, Node]:
 
 
 def read_case(reader: Reader, node: Node, defaults: dict[str, Node]) -> Plain | None:
-    """Return one case as plain data; None where its call or its expectation is wrong."""
+    """Return one case as plain data, None if its call or its expectation is wrong."""
     tree = as_mapping(node)
     nodes = {**defaults, **tree.entries}
     is_fit = isinstance(nodes.get("op"), Scalar) and nodes["op"].text == "fit"  # type: ignore[union-attr]
@@ -96,13 +98,13 @@ def _with_expectation(
     expect = read_expectation(reader, nodes["expect"], subject)
     if expect is None:
         return None
-    if subject.asked:
-        call = with_gradients(reader, call, expect, subject.asked)
+    if subject.requests:
+        call = with_gradients(reader, call, expect, subject.requests)
     return {**case, "call": call, "expect": expect, "twins": subject.twins, "alternatives": subject.alternatives}
 
 
 def check(reader: Reader, nodes: dict[str, Node], at: Node, call: Plain) -> Plain | None:
-    """Return the call with all its parameters; None, and notes, where they contradict each other."""
+    """Return the settled call; None, with problems noted, if its parameters contradict each other."""
     settled = geometry.settled(call)
     complaints = geometry.complaints(settled)
     for complaint in complaints:
@@ -110,7 +112,8 @@ def check(reader: Reader, nodes: dict[str, Node], at: Node, call: Plain) -> Plai
     if complaints:
         return None
     if geometry.size_out(settled) > ELEMENTS:
-        reader.note(at, f"an output of shape {list(geometry.shape_out(settled))}", f"at most {ELEMENTS} elements")
+        shape = list(geometry.shape_out(settled))
+        reader.note(at, f"the output of shape {shape} has more than {ELEMENTS} elements")
         return None
     return settled
 

@@ -1,4 +1,4 @@
-"""A case as a short block of YAML, from the nodes that it is written in."""
+"""Format a literal case as a short block of YAML, for documentation pages."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from .yaml_tree import Mapping as Tree
 from .yaml_tree import Node, Scalar, Sequence, parse_yaml
 
 WIDTH = 112
-#: An array with more elements than this is cut after the first few.
+#: An array with more than `ELEMENTS` elements is cut after the first `KEPT`.
 ELEMENTS, KEPT = 72, 12
-#: What an excerpt leaves out: it stands beside it, or belongs to the rest of the format.
+#: The keys that an excerpt omits: pages show them separately or not at all.
 BESIDE = {"id", "title", "clauses", "catches", "why", "references", "since", "superseded_by", "expect"}
-#: The keys that come first; the others follow as they are written.
+#: The keys that come first; the others keep their order in the file.
 FIRST = ("op", "layout", "dtype", "input", "kernel", "depthwise_kernel", "pointwise_kernel", "bias")
 
 
 def read(content: bytes, path: str) -> tuple[str, dict[str, str]]:
-    """Return what a file of cases is about, and the excerpts of its literal cases by their ids."""
+    """Return the `about` text of a case file, and the excerpts of its literal cases by id."""
     root, _ = parse_yaml(content, path)
     assert root is not None
     tree = as_mapping(root)
@@ -60,7 +60,7 @@ def _line(key: str, node: Node, indent: str) -> str:
 
 
 def _cut(node: Node) -> Node:
-    """Return a node in which long arrays are cut; of a nested one shape and first elements remain."""
+    """Return a node with long arrays cut; a nested array becomes its shape and its first elements."""
     if isinstance(node, Tree):
         return node._replace(entries={key: _cut(value) for key, value in node.entries.items()})
     if not isinstance(node, Sequence):

@@ -1,7 +1,7 @@
 """
-Expectations as they are written in case files, made plain.
+Read expectations from case files into plain data.
 
-A plain expectation is a mapping with `kind`: output, shape, refusal or any_of.
+A plain expectation is a mapping with the key `kind`: output, shape, refusal or any_of.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from ...core import Plain
 from . import geometry
 from .arrays import read_array, read_shape
 from .calls import KEYS, dtype_of, read_call
-from .gradients import GRADIENTS, SECOND_ORDER, Asked, read_gradients, read_none, read_second_order
-from .reader import Reader, WrongNode, as_mapping, said, word, written
+from .gradients import GRADIENTS, SECOND_ORDER, Request, read_gradients, read_none, read_second_order
+from .reader import Reader, WrongNode, as_mapping, described, word, written
 from .yaml_tree import Mapping as Tree
 from .yaml_tree import Node, Scalar
 
@@ -38,23 +38,23 @@ NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Subject:
-    """The call that an expectation speaks of, and what the cross-file checks will ask about."""
+    """The call of an expectation, and the names that are checked later, once all files are read."""
 
     call: Plain
-    #: Settled, None where types alone were checked.
+    #: The settled call, None if only its types were checked.
     settled: Plain | None
     twins: list[tuple[str, int, int]] = field(default_factory=list)
     alternatives: list[tuple[str, int, int]] = field(default_factory=list)
-    asked: list[Asked] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
 
 
 def is_refusal(node: Node | None) -> bool:
-    """Say whether an expectation is a refusal and nothing else."""
+    """Return whether an expectation is a refusal without alternatives."""
     return isinstance(node, Tree) and "refusal" in node.entries
 
 
 def read_expectation(reader: Reader, node: Node, subject: Subject, *, is_alternative: bool = False) -> Plain | None:
-    """Return the plain expectation at a node; None, and notes, where it is wrong."""
+    """Return the plain expectation at a node; None, with problems noted, if it is wrong."""
     return reader.attempt(_read, reader, node, subject, is_alternative=is_alternative)
 
 
@@ -74,7 +74,8 @@ def _read(reader: Reader, node: Node, subject: Subject, *, is_alternative: bool)
 def _output(reader: Reader, node: Node, subject: Subject, is_alternative: bool) -> Plain | None:
     if isinstance(node, Scalar) and node.text == "reference":
         if not geometry.is_generated(subject.call):
-            raise WrongNode(node, "output: reference where every array is written out", "write the output out too")
+            message = "output: reference needs a generated array, and every array is written out"
+            raise WrongNode(node, message, "write the output out too")
         return {"kind": "output", "array": "reference"}
     spec = read_array(reader, node, subject.call["layout"]["output"], dtype_of(subject.call, "output"))
     if spec is None:
@@ -87,7 +88,7 @@ def _output(reader: Reader, node: Node, subject: Subject, is_alternative: bool) 
 def _shape(_: Reader, node: Node, subject: Subject, is_alternative: bool) -> Plain:
     shape = read_shape(node)
     if len(shape) != len(layout := subject.call["layout"]["output"]):
-        raise WrongNode(node, f"a shape of {len(shape)} axes", f"the layout of the output is {layout}")
+        raise WrongNode(node, f"a shape with {len(shape)} axes does not fit the layout {layout} of the output")
     if not is_alternative:
         _check_shape(node, shape, subject)
     return {"kind": "shape", "shape": shape}
@@ -98,7 +99,7 @@ def _check_shape(node: Node, shape: tuple[int, ...], subject: Subject) -> None:
         return
     if shape != (right := geometry.shape_out(subject.settled)):
         layout = subject.call["layout"]["output"]
-        raise WrongNode(node, f"an output of shape {list(shape)}", f"the shape rule gives {list(right)} ({layout})")
+        raise WrongNode(node, f"the output must have shape {list(right)} ({layout}), not {list(shape)}")
 
 
 def _refusal(reader: Reader, node: Node, subject: Subject, _: bool) -> Plain | None:
@@ -109,7 +110,11 @@ def _refusal(reader: Reader, node: Node, subject: Subject, _: bool) -> Plain | N
     twin = entries.entries["twin"]
     if isinstance(twin, Scalar):
         if not ID.fullmatch(twin.text):
-            raise WrongNode(twin, f"{said(twin)} is no id", "the id of a case, or changes of this call: {strides: 1}")
+            raise WrongNode(
+                twin,
+                f"{described(twin)} is not an id",
+                "write the id of a case, or a patch of this call such as {strides: 1}",
+            )
         subject.twins.append((twin.text, twin.line, twin.column))
         return {"kind": "refusal", "name": twin.text, "twin": twin.text}
     patched = _patched(reader, as_mapping(twin), subject.call)
@@ -119,7 +124,7 @@ def _refusal(reader: Reader, node: Node, subject: Subject, _: bool) -> Plain | N
 def _patched(reader: Reader, patch: Tree, call: Plain) -> Plain | None:
     reader.keys(patch, (*KEYS, GRADIENTS))
     if not patch.entries:
-        raise WrongNode(patch, "a twin that changes nothing")
+        raise WrongNode(patch, "the twin changes nothing")
     twin = read_call(reader, patch.entries, patch, base=call)
     if twin is None:
         return None
@@ -138,7 +143,9 @@ def _any_of(reader: Reader, node: Node, subject: Subject, _: bool) -> Plain | No
     found: dict[str, Any] = {}
     for name, key in entries.keys.items():
         if not NAME.fullmatch(name):
-            reader.note(key, f"{name!r} is no name of an alternative", "kebab-case, from cases/clauses.yaml")
+            reader.note(
+                key, f"{name!r} is not the name of an alternative", "use a kebab-case name from cases/clauses.yaml"
+            )
         subject.alternatives.append((name, key.line, key.column))
         found[name] = read_expectation(reader, entries.entries[name], subject, is_alternative=True)
     return {"kind": "any_of", "alternatives": found}
@@ -161,9 +168,11 @@ def _beside(reader: Reader, entries: Tree, subject: Subject, found: Plain | None
 
 
 def _differentiated(reader: Reader, nodes: Mapping[str, Node], subject: Subject) -> Plain | None:
-    """Return the plain gradients beside an output, those of gradients too; None where they are wrong."""
+    """Return the plain gradients and second-order gradients of an output, None if they are wrong."""
     if SECOND_ORDER in nodes and GRADIENTS not in nodes:
-        reader.note(nodes[SECOND_ORDER], "second_order without gradients", "the cotangent stands there")
+        reader.note(
+            nodes[SECOND_ORDER], "second_order needs gradients beside it", "write the cotangent under gradients"
+        )
     read = reader.attempt(read_gradients, reader, nodes[GRADIENTS], subject.call) if GRADIENTS in nodes else None
     found = {GRADIENTS: read[1]} if read else {}
     if SECOND_ORDER in nodes:
@@ -171,5 +180,5 @@ def _differentiated(reader: Reader, nodes: Mapping[str, Node], subject: Subject)
         found |= {SECOND_ORDER: read[1]} if read else {}
     if read is None:
         return None if {GRADIENTS, SECOND_ORDER} & nodes.keys() else {}
-    subject.asked.append(read[0])
+    subject.requests.append(read[0])
     return found

@@ -1,7 +1,7 @@
 """
-What follows from the parameters of a call alone: its output's shape, and whether they contradict each other.
+Compute the output shape of a plain call and check its parameters for contradictions.
 
-Works on plain calls, without arrays.
+No arrays are built.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ...core import COMPLEX, INTEGERS, PADDING_MODES, PADDINGS, Plain, suggestion
+from ...core import COMPLEX, INTEGERS, PADDING_MODES, PADDINGS, SPATIAL, Plain, suggestion
 from .array_specs import Spec, recast
 from .arrays import FIT
-from .calls import SPATIAL, dtype_of, letters_of
+from .calls import dtype_of, letters_of
 from .numbers import Unfit
 
 
 class Complaint(NamedTuple):
-    """What is wrong with the value of one key of a call."""
+    """One contradiction in a call: the key, a message and a hint."""
 
     key: str
     message: str
@@ -29,7 +29,7 @@ _ONES = ("strides", "dilations", "input_dilations")
 
 
 def settled(call: Plain) -> Plain:
-    """Return the call with every parameter there, scalars spread over the spatial axes."""
+    """Return the call with a value for every parameter, and with scalars broadcast over the spatial axes."""
     rank = len(call["layout"]["input"]) - 2
     full: Plain = {"padding": "valid", "padding_mode": "zeros", "groups": 1, "output_padding": 0, **call}
     for key in (*_ONES, "output_padding"):
@@ -43,11 +43,11 @@ def settled(call: Plain) -> Plain:
 
 def spatial(call: Plain) -> str:
     """Return the letters of the spatial axes."""
-    return SPATIAL[len(call["layout"]["input"]) - 3]
+    return SPATIAL[len(call["layout"]["input"]) - 2]
 
 
 def extents(call: Plain, name: str) -> dict[str, int]:
-    """Return the sizes of an array by the letters of its axes."""
+    """Return the sizes of an array by axis letter."""
     spec: Spec = call["arrays"][name]
     return dict(zip(spec["letters"], spec["shape"], strict=True))
 
@@ -85,12 +85,12 @@ def _first_kernel(call: Plain) -> str:
 
 
 def _length_in(call: Plain, axis: int, letter: str) -> int:
-    """Return the length of an axis after `before`."""
+    """Return the length of an input axis after the padding of `before`."""
     return max(extents(call, "input")[letter] + sum(call["before"][axis] if "before" in call else ()), 0)
 
 
 def _total(word: str, length: int, window: int, stride: int) -> int:
-    """Return how much a padding word adds to an axis of a forward convolution."""
+    """Return low + high of a padding word along one axis of a forward convolution."""
     if word in ("same", "same_lower"):
         return max((-(-length // stride) - 1) * stride + window - length, 0)
     return {"valid": 0, "causal": window - 1, "full": 2 * (window - 1)}[word]
@@ -110,7 +110,7 @@ def shape_out(call: Plain) -> tuple[int, ...]:
 
 
 def complaints(call: Plain) -> list[Complaint]:
-    """Return everything that contradicts itself in a settled call; nothing where it has a meaning."""
+    """Return all contradictions in a settled call; the list is empty if the call is defined."""
     found = [*_ranks(call), *_sizes(call), *_words(call), *_padding(call), *_op(call)]
     more = (_channels, _storage, _empty_kernel, _nothing_to_copy, _dtypes, _densities, _accumulator)
     return found or [complaint for each in more for complaint in each(call)]
@@ -119,7 +119,7 @@ def complaints(call: Plain) -> list[Complaint]:
 def _ranks(call: Plain) -> Iterator[Complaint]:
     for name, spec in call["arrays"].items():
         if sorted(spec["letters"]) != sorted(letters := letters_of(call, name)):
-            yield Complaint(name, f"an array of {len(spec['shape'])} axes", f"its layout is {letters}")
+            yield Complaint(name, f"an array with {len(spec['shape'])} axes does not fit the layout {letters}")
 
 
 def _sizes(call: Plain) -> Iterator[Complaint]:
@@ -128,15 +128,16 @@ def _sizes(call: Plain) -> Iterator[Complaint]:
         least = 0 if key == "output_padding" else 1
         if len(call[key]) != rank:
             yield Complaint(
-                key, f"{len(call[key])} entries for {rank} spatial axes", f"one for each of {spatial(call)}"
+                key, f"{len(call[key])} entries for {rank} spatial axes", f"write one for each of {spatial(call)}"
             )
         elif min(call[key]) < least:
-            yield Complaint(key, f"{min(call[key])} is below {least}")
+            yield Complaint(key, f"must be at least {least}, not {min(call[key])}")
     for key in ("padding", "before"):
         if isinstance(call.get(key), tuple) and len(call[key]) != rank:
-            yield Complaint(key, f"{len(call[key])} pairs for {rank} spatial axes", f"one for each of {spatial(call)}")
+            message = f"{len(call[key])} pairs for {rank} spatial axes"
+            yield Complaint(key, message, f"write one for each of {spatial(call)}")
     if call["groups"] < 1:
-        yield Complaint("groups", f"{call['groups']} groups")
+        yield Complaint("groups", f"must be at least 1, not {call['groups']}")
 
 
 def _words(call: Plain) -> Iterator[Complaint]:
@@ -149,31 +150,37 @@ def _words(call: Plain) -> Iterator[Complaint]:
 def _padding(call: Plain) -> Iterator[Complaint]:
     padding, is_transposed = call["padding"], call["op"] == "conv_transpose"
     if padding == "causal" and len(spatial(call)) > 1:
-        yield Complaint("padding", "causal in more than one spatial axis", "it is of rank 1")
+        yield Complaint("padding", "causal needs exactly one spatial axis")
     if padding in ("causal", "full") and is_transposed:
-        yield Complaint("padding", f"{padding} for conv_transpose", "valid, same, same_lower or pairs")
+        yield Complaint("padding", f"conv_transpose does not accept {padding}", "use valid, same, same_lower or pairs")
     if any(call["output_padding"]) and isinstance(padding, str):
-        yield Complaint("output_padding", f"output_padding beside padding {padding}", "write the padding as pairs")
+        yield Complaint(
+            "output_padding", f"output_padding cannot be combined with padding: {padding}", "write the padding as pairs"
+        )
     if call["padding_mode"] not in PADDING_MODES[1:]:
         return
     if any(q > 1 for q in call["input_dilations"]):
-        yield Complaint("padding_mode", f"{call['padding_mode']} together with input_dilations")
+        yield Complaint("padding_mode", f"{call['padding_mode']} cannot be combined with input_dilations above 1")
     if isinstance(padding, tuple) and any(p < 0 for pair in padding for p in pair):
-        yield Complaint("padding_mode", f"{call['padding_mode']} together with negative padding")
+        yield Complaint("padding_mode", f"{call['padding_mode']} cannot be combined with negative padding")
 
 
 def _op(call: Plain) -> Iterator[Complaint]:
     op = call["op"]
     if op in ("depthwise_conv", "separable_conv") and call["groups"] != 1:
-        yield Complaint("groups", f"groups for {op}", "its groups are its channels")
+        yield Complaint("groups", f"{op} does not accept groups", "each channel is already one group")
     if op != "conv_transpose":
         if any(call["output_padding"]):
-            yield Complaint("output_padding", f"output_padding for {op}", "only conv_transpose has it")
+            yield Complaint("output_padding", f"{op} does not accept output_padding", "only conv_transpose does")
         return
     if any(q > 1 for q in call["input_dilations"]):
-        yield Complaint("input_dilations", "input_dilations for conv_transpose", "its strides are that")
+        yield Complaint(
+            "input_dilations", "conv_transpose does not accept input_dilations", "its strides dilate the input"
+        )
     if call["padding_mode"] != "zeros":
-        yield Complaint("padding_mode", f"{call['padding_mode']} for conv_transpose", "its padding is a crop")
+        yield Complaint(
+            "padding_mode", f"conv_transpose does not accept {call['padding_mode']}", "its padding crops the output"
+        )
 
 
 def _channels(call: Plain) -> Iterator[Complaint]:
@@ -181,31 +188,35 @@ def _channels(call: Plain) -> Iterator[Complaint]:
     if op in ("depthwise_conv", "separable_conv"):
         yield from _depthwise(call, channels)
     elif (contracted := extents(call, "kernel")["I"]) * (1 if op == "conv_transpose" else groups) != channels:
-        beside = f" in {groups} groups" if groups > 1 else ""
-        yield Complaint("kernel", f"I = {contracted} for {channels} input channels{beside}", "I is what is contracted")
-    if (op == "conv_transpose" and channels % groups) or (op == "conv" and extents(call, "kernel")["O"] % groups):
-        yield Complaint("groups", f"{groups} groups do not divide the channels")
-    if "bias" in call["arrays"] and extents(call, "bias")["O"] != channels_out(call):
-        yield Complaint("bias", f"{extents(call, 'bias')['O']} elements for {channels_out(call)} output channels")
+        formula = "C" if op == "conv_transpose" or groups == 1 else "C / groups"
+        beside = f" and groups = {groups}" if groups > 1 else ""
+        yield Complaint("kernel", f"I = {contracted} must be {formula}, with C = {channels}{beside}")
+    if op == "conv_transpose" and channels % groups:
+        yield Complaint("groups", f"{groups} does not divide the {channels} input channels")
+    if op == "conv" and (filters := extents(call, "kernel")["O"]) % groups:
+        yield Complaint("groups", f"{groups} does not divide the {filters} filters")
+    if "bias" in call["arrays"] and (elements := extents(call, "bias")["O"]) != channels_out(call):
+        yield Complaint("bias", f"{elements} elements for {channels_out(call)} output channels")
 
 
 def _depthwise(call: Plain, channels: int) -> Iterator[Complaint]:
     name = _first_kernel(call)
     kernel = extents(call, name)
     if kernel["C"] != channels:
-        yield Complaint(name, f"C = {kernel['C']} for {channels} input channels")
+        yield Complaint(name, f"C = {kernel['C']} must equal the number of input channels, {channels}")
     if call["op"] == "depthwise_conv":
         return
     pointwise = extents(call, "pointwise_kernel")
     if pointwise["I"] != kernel["C"] * kernel["M"]:
-        yield Complaint("pointwise_kernel", f"I = {pointwise['I']} for {kernel['C'] * kernel['M']} channels")
+        produced = kernel["C"] * kernel["M"]
+        yield Complaint("pointwise_kernel", f"I = {pointwise['I']} must equal C * M = {produced}")
     if any(pointwise[letter] != 1 for letter in spatial(call)):
-        yield Complaint("pointwise_kernel", "more than one tap", "its spatial sizes are 1")
+        yield Complaint("pointwise_kernel", "its spatial sizes must be 1")
 
 
 def _empty_kernel(call: Plain) -> Iterator[Complaint]:
     if call["op"] == "conv_transpose" and any(extents(call, "kernel")[letter] == 0 for letter in spatial(call)):
-        yield Complaint("kernel", "an empty kernel for conv_transpose")
+        yield Complaint("kernel", "conv_transpose does not accept a kernel without taps")
 
 
 def _nothing_to_copy(call: Plain) -> Iterator[Complaint]:
@@ -214,15 +225,19 @@ def _nothing_to_copy(call: Plain) -> Iterator[Complaint]:
     taps = extents(call, _first_kernel(call))
     for axis, (letter, length) in enumerate(zip(spatial(call), lengths_out(call), strict=True)):
         if not _length_in(call, axis, letter) and taps[letter] and length:
-            yield Complaint("padding_mode", f"{call['padding_mode']} of an axis of length 0")
+            yield Complaint("padding_mode", f"{call['padding_mode']} cannot pad an axis of length 0")
 
 
 def _dtypes(call: Plain) -> Iterator[Complaint]:
     output, names = dtype_of(call, "output"), [dtype_of(call, name) for name in call["arrays"]]
     if output in INTEGERS and not all(name in INTEGERS for name in names):
-        yield Complaint("dtype", f"an output of {output} from {', '.join(names)}", "integers come from integers")
+        yield Complaint(
+            "dtype", f"the output cannot be {output}", f"the arrays are {', '.join(names)}, and not all are integers"
+        )
     if output not in COMPLEX and any(name in COMPLEX for name in names):
-        yield Complaint("dtype", f"an output of {output} from {', '.join(names)}", "it is complex")
+        yield Complaint(
+            "dtype", f"the output cannot be {output}", f"the arrays are {', '.join(names)}: the result is complex"
+        )
     for name, dtype in zip(call["arrays"], names, strict=True):
         try:
             recast(call["arrays"][name], dtype)
@@ -233,13 +248,15 @@ def _dtypes(call: Plain) -> Iterator[Complaint]:
 def _densities(call: Plain) -> Iterator[Complaint]:
     for name, spec in call["arrays"].items():
         if spec.get("density") == FIT:
-            yield Complaint(name, f"density: {FIT}", "it is of the input of a sweep")
+            yield Complaint(name, f"density: {FIT} is only for the input of a sweep")
 
 
 def _accumulator(call: Plain) -> Iterator[Complaint]:
     name, output = call.get("accumulate", ""), dtype_of(call, "output")
     if name and ((name in INTEGERS) != (output in INTEGERS) or (name in COMPLEX and output not in COMPLEX)):
-        yield Complaint("accumulate", f"an output of {output} is not accumulated in {name}", "both are of one kind")
+        yield Complaint(
+            "accumulate", f"{output} output cannot be accumulated in {name}", "use a dtype of the same kind"
+        )
 
 
 def _storage(call: Plain) -> Iterator[Complaint]:
@@ -247,7 +264,7 @@ def _storage(call: Plain) -> Iterator[Complaint]:
         if name == "all":
             yield from _stored_everywhere(call, storage)
         elif name not in call["arrays"]:
-            yield Complaint("storage", f"storage of {name}, which is not there")
+            yield Complaint("storage", f"storage of {name}: the call has no such array")
         elif wrong := _not_equal(call, name, storage.partition(":")[2]):
             yield Complaint("storage", *wrong)
 
@@ -263,17 +280,17 @@ def _stored_everywhere(call: Plain, storage: str) -> Iterator[Complaint]:
 
 
 def _not_equal(call: Plain, name: str, axis: str) -> tuple[str, str] | None:
-    """Say why an array cannot have stride 0 along an axis."""
+    """Return message and hint if an array cannot have stride 0 along an axis, else None."""
     if not axis:
         return None
     if axis not in letters_of(call, name):
         return f"{name} has no axis {axis}", f"its layout is {letters_of(call, name)}"
     spec: Spec = call["arrays"][name]
     if spec["shape"][spec["letters"].index(axis)] == 0:
-        return f"{name} is empty along {axis}", "broadcast needs an element"
+        return f"{name} is empty along {axis}", "broadcast needs at least one element"
     if "fill" in spec or spec["shape"][spec["letters"].index(axis)] == 1 or _repeats(spec, axis):
         return None
-    return f"the values of {name} differ along {axis}", "under broadcast they must be equal"
+    return f"the values of {name} differ along {axis}", "broadcast needs equal values"
 
 
 def _repeats(spec: Spec, axis: str) -> bool:
@@ -282,14 +299,14 @@ def _repeats(spec: Spec, axis: str) -> bool:
     at = spec["letters"].index(axis)
     inner, size = math.prod(spec["shape"][at + 1 :]), spec["shape"][at]
     values = spec["values"]
-    # repr tells -0.0 from 0.0 and takes nan for nan.
+    # repr distinguishes -0.0 from 0.0 and compares nan equal to nan.
     return all(
         repr(values[i]) == repr(values[i - i // inner % size * inner]) for i in range(len(values)) if i // inner % size
     )
 
 
 def is_generated(call: Plain) -> bool:
-    """Say whether an array of the call is generated, filled or one-hot, so that the reference may give the output."""
+    """Return whether some array is not written out; then the reference can supply the expected output."""
     return any("values" not in spec for spec in call["arrays"].values())
 
 

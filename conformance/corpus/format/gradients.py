@@ -1,7 +1,8 @@
 """
-Gradients as they are written beside an output, made plain.
+Read the gradients of an output from case files into plain data.
 
-The cotangent and the names of what is asked for belong to the call, the gradients to the expectation.
+The cotangent and the names of the requested gradients become part of the call, the expected gradients part of the
+expectation.
 """
 
 from __future__ import annotations
@@ -18,21 +19,21 @@ from .reader import Reader, WrongNode, as_mapping, sequence, word
 from .yaml_tree import Mapping as Tree
 from .yaml_tree import Node, Scalar
 
-#: The key of gradients beside an output, in the base of a sweep and in the patch of a twin.
+#: The key of gradients, beside an output, in the base of a sweep and in the patch of a twin.
 GRADIENTS = "gradients"
-#: That of gradients of gradients, beside gradients.
+#: The key of second-order gradients, beside `gradients`.
 SECOND_ORDER = "second_order"
-#: How a gradient is written that the reference computes.
+#: The value of an expected gradient that the reference computes.
 REFERENCE = "reference"
-#: What gradients are differentiated by once more.
+#: The arrays with respect to which gradients can be differentiated again.
 TWICE = (COTANGENT, "input", "kernel")
 
 
-class Asked(NamedTuple):
+class Request(NamedTuple):
     """
-    What is asked for beside an output, and where it is written.
+    The gradients that an expectation requests, and the node where they are written.
 
-    `second_order` holds the `directions` by the names of arrays and the `names` of what is differentiated by.
+    `second_order` holds `directions`, by array name, and `names`, the arrays with respect to which they are taken.
     """
 
     cotangent: Spec
@@ -41,14 +42,14 @@ class Asked(NamedTuple):
     second_order: Plain | None = None
 
 
-def read_gradients(reader: Reader, node: Node, call: Plain) -> tuple[Asked, Plain] | None:
-    """Return what is asked for beside an output, and the plain gradients by the names of arrays; None where it is wrong."""
+def read_gradients(reader: Reader, node: Node, call: Plain) -> tuple[Request, Plain] | None:
+    """Return the requested gradients, and the plain gradients by array name; None if they are wrong."""
     entries = as_mapping(node)
     reader.keys(entries, (COTANGENT, *call["arrays"]), [COTANGENT])
     check_differentiable(node, call)
     names = tuple(name for name in call["arrays"] if name in entries.entries)
     if not names:
-        raise WrongNode(node, "gradients of nothing", f"gradients of {', '.join(call['arrays'])} can be asked for")
+        raise WrongNode(node, "gradients needs at least one array", f"choose from {', '.join(call['arrays'])}")
     if COTANGENT not in entries.entries:
         return None
     cotangent = _cotangent(reader, entries.entries[COTANGENT], call)
@@ -56,18 +57,20 @@ def read_gradients(reader: Reader, node: Node, call: Plain) -> tuple[Asked, Plai
     if cotangent is None or None in found.values():
         return None
     _check_written(entries.entries, found, call, [cotangent])
-    return Asked(cotangent, names, node), found
+    return Request(cotangent, names, node), found
 
 
-def read_second_order(reader: Reader, node: Node, call: Plain, asked: Asked | None) -> tuple[Asked, Plain] | None:
+def read_second_order(reader: Reader, node: Node, call: Plain, request: Request | None) -> tuple[Request, Plain] | None:
     """
-    Return what is asked for, with the directions of arrays, and the plain gradients by the cotangent, input and kernel.
+    Return `request` with the second-order part, and the plain second-order gradients by array name.
 
-    It is None where they are wrong, or the gradients beside them were.
+    Return None if they are wrong, or if `request` is None.
     """
     entries = as_mapping(node)
     if call["op"] == "separable_conv":
-        raise WrongNode(node, "second_order of a separable_conv", "conv, depthwise_conv or conv_transpose")
+        raise WrongNode(
+            node, "separable_conv does not accept second_order", "use conv, depthwise_conv or conv_transpose"
+        )
     needed = ["input", "kernel", "expect"]
     reader.keys(entries, (*call["arrays"], "expect"), needed)
     if not {*needed} <= entries.entries.keys():
@@ -78,17 +81,17 @@ def read_second_order(reader: Reader, node: Node, call: Plain, asked: Asked | No
     reader.keys(expected, TWICE)
     names = tuple(name for name in TWICE if name in expected.entries)
     if not names:
-        raise WrongNode(expected, "second_order of nothing", "by the cotangent, by the input, by the kernel")
+        raise WrongNode(expected, "second_order expects no gradient", f"choose from {', '.join(TWICE)}")
     found = {name: _gradient(reader, expected.entries[name], call, name) for name in names}
-    if asked is None or None in (*directions.values(), *found.values()):
+    if request is None or None in (*directions.values(), *found.values()):
         return None
-    drawn = [asked.cotangent, *(spec for spec in directions.values() if spec is not None)]
+    drawn = [request.cotangent, *(spec for spec in directions.values() if spec is not None)]
     _check_written(expected.entries, found, call, drawn)
-    return asked._replace(second_order={"directions": directions, "names": names}), found
+    return request._replace(second_order={"directions": directions, "names": names}), found
 
 
-def read_asked(reader: Reader, tree: Tree, call: Plain) -> Plain | None:
-    """Return the base of a sweep with its cotangent, which follows the shape of each output, and what is asked for."""
+def read_sweep_gradients(reader: Reader, tree: Tree, call: Plain) -> Plain | None:
+    """Return the base of a sweep with its cotangent, redrawn for each output shape, and the requested gradients."""
     reader.keys(tree, tree.entries, [COTANGENT, GRADIENTS])
     if not {COTANGENT, GRADIENTS} <= tree.entries.keys():
         return None
@@ -98,7 +101,9 @@ def read_asked(reader: Reader, tree: Tree, call: Plain) -> Plain | None:
     if cotangent is None:
         return None
     if "values" in cotangent or "one_hot" in cotangent:
-        raise WrongNode(tree.entries[COTANGENT], "a cotangent of one shape alone", "generate or fill it")
+        raise WrongNode(
+            tree.entries[COTANGENT], "the cotangent of a sweep must fit every output shape", "generate or fill it"
+        )
     return {**call, COTANGENT: cotangent, GRADIENTS: names}
 
 
@@ -109,25 +114,25 @@ def _names(node: Node, call: Plain) -> str | tuple[str, ...]:
 
 
 def read_none(node: Node) -> str:
-    """Return what the patch of a twin says of gradients: that it asks for none."""
+    """Return the value of `gradients` in the patch of a twin, which can only be `none`."""
     return word(node, (NONE,), "choice of gradients of a twin")
 
 
 def check_differentiable(node: Node, call: Plain) -> None:
-    """Raise Wrong where a call has no gradients, or the format no words for them."""
+    """Raise WrongNode if a call is not differentiable, or if the format does not support its gradients."""
     for name in (*call["arrays"], "output"):
         if (dtype := dtype_of(call, name)) not in FLOATS:
-            raise WrongNode(node, f"gradients where {name} is {dtype}", "only real floating numbers have them")
+            raise WrongNode(node, f"no gradients: {name} is {dtype}", "use real floating-point dtypes")
     if "variation" in call:
-        raise WrongNode(node, "gradients beside a variation", "a case of its own")
+        raise WrongNode(node, "gradients cannot be combined with a variation", "write a separate case")
 
 
 def _cotangent(reader: Reader, node: Node, call: Plain) -> Spec | None:
     spec = read_array(reader, node, call["layout"]["output"], dtype_of(call, "output"))
     right = geometry.shape_out(geometry.settled(call))
     if spec is not None and spec["shape"] != right:
-        message = f"a cotangent of shape {list(spec['shape'])}"
-        raise WrongNode(node, message, f"it has that of the output, {list(right)} ({call['layout']['output']})")
+        message = f"the cotangent must have the shape of the output, {list(right)}, not {list(spec['shape'])}"
+        raise WrongNode(node, message, f"its layout is {call['layout']['output']}")
     return spec
 
 
@@ -138,12 +143,12 @@ def _gradient(reader: Reader, node: Node, call: Plain, name: str) -> Spec | str 
 
 
 def _shaped(reader: Reader, node: Node, call: Plain, name: str) -> Spec | None:
-    """Return an array of the shape and dtype of the one called `name`."""
+    """Return the spec of an array that must have the shape and dtype of the array `name`."""
     spec = read_array(reader, node, letters_of(call, name), dtype_of(call, name))
     sizes = geometry.extents(call, name)
     right = tuple(sizes[letter] for letter in letters_of(call, name))
     if spec is not None and spec["shape"] != right:
-        raise WrongNode(node, f"an array of shape {list(spec['shape'])}", f"it has that of {name}, {list(right)}")
+        raise WrongNode(node, f"must have the shape of {name}, {list(right)}, not {list(spec['shape'])}")
     return spec
 
 
@@ -152,27 +157,27 @@ def _check_written(nodes: dict[str, Node], found: Plain, call: Plain, sent: Iter
         return
     for name, gradient in found.items():
         if gradient == REFERENCE:
-            message = f"gradient of {name}: reference where every array is written out"
+            message = f"gradient of {name}: reference needs a generated array, and every array is written out"
             raise WrongNode(nodes[name], message, "write the gradient out too")
 
 
-def with_gradients(reader: Reader, call: Plain, expect: Plain, asked: Iterable[Asked]) -> Plain:
+def with_gradients(reader: Reader, call: Plain, expect: Plain, requests: Iterable[Request]) -> Plain:
     """
-    Return the call with what all its outputs ask for; the twins of its refusals ask for it too.
+    Return the call with the requested gradients; the patched twins of its refusals request the same.
 
-    Where only some alternatives have gradients, or others than the first, it is noted.
+    A problem is noted if only some alternatives have gradients, or if their requests differ.
     """
-    first, *others = asked
+    first, *others = requests
     for other in others:
         if (other.cotangent, other.names) != (first.cotangent, first.names):
-            reader.note(other.node, "another cotangent, or gradients of other arrays, than in the first alternative")
+            reader.note(other.node, "all alternatives need the same cotangent and gradients of the same arrays")
         elif other.second_order != first.second_order:
-            reader.note(other.node, "another second_order than in the first alternative")
+            reader.note(other.node, "all alternatives need the same second_order")
     for output in _outputs(expect):
         if GRADIENTS not in output:
-            reader.note(first.node, "gradients in some alternatives only", "the call asks for them or does not")
+            reader.note(first.node, "gradients in some alternatives only", "give every alternative gradients, or none")
         elif isinstance(array := output["array"], dict) and array["shape"] != first.cotangent["shape"]:
-            reader.note(first.node, "an alternative of another shape than the cotangent")
+            reader.note(first.node, "all alternatives need the shape of the cotangent")
     more = {COTANGENT: first.cotangent, GRADIENTS: first.names}
     if first.second_order is not None:
         more[SECOND_ORDER] = first.second_order

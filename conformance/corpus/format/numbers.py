@@ -1,7 +1,7 @@
 """
-Numbers as they are written in case files, rounded once and exactly to a dtype.
+Read the numbers of case files and round each correctly, once, to its dtype.
 
-Values are plain Python numbers that the dtype holds exactly, so that no later conversion rounds again.
+The results are Python numbers that the dtype represents exactly, so later conversions do not round again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ...core import COMPLEX_PARTS, FORMATS, INTEGERS, FloatFormat
 Real: TypeAlias = int | float
 Number: TypeAlias = int | float | complex
 
-#: The numbers that are written as words.
+#: The non-finite numbers by their spelling.
 WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 _INTEGER = re.compile(r"0|-?[1-9]\d{0,400}")
@@ -25,7 +25,7 @@ _HEX = re.compile(r"(-?)0x([0-9a-f]{1,40})(?:\.([0-9a-f]{1,300}))?p([-+]?\d{1,5}
 
 
 class Unfit(ValueError):
-    """A number that is not one, or that its dtype cannot hold."""
+    """A text is not a number, or its dtype cannot represent it."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -35,40 +35,40 @@ class Unfit(ValueError):
 
 def read(text: str, dtype: str) -> Real:
     """
-    Return the number that `text` writes, in a real dtype.
+    Parse `text` as a number of a real dtype.
 
     Integers and hex floats must be exact; decimals are rounded once, to nearest, ties to even.
 
     Raises:
-        Unfit: if it is no number or the dtype cannot hold it.
+        Unfit: if it is not a number or the dtype cannot represent it.
 
     """
     if _INTEGER.fullmatch(text):
         return from_integer(int(text), dtype)
     if dtype in INTEGERS:
-        raise Unfit(f"{text} is not an integer", f"{dtype} holds integers alone")
+        raise Unfit(f"{text} is not an integer", f"{dtype} is an integer dtype")
     if text in WORDS:
         return _special(WORDS[text], dtype)
     if _DECIMAL.fullmatch(text):
         return _decimal(text, dtype)
     if match := _HEX.fullmatch(text):
         return _hexadecimal(match, dtype)
-    raise Unfit(f"{text!r} is not a number", 'integers, decimals, "0x1.8p-3", nan, inf, -inf')
+    raise Unfit(f"{text!r} is not a number", 'write an integer, a decimal, "0x1.8p-3", nan, inf or -inf')
 
 
 def fit(value: Number, dtype: str) -> Number:
     """
-    Return a number of one dtype as one of another, rounded once.
+    Return `value` as a number of `dtype`, rounded once.
 
     Raises:
-        Unfit: if that dtype cannot hold it.
+        Unfit: if the dtype cannot represent it.
 
     """
     if dtype in COMPLEX_PARTS:
         whole = complex(value)
         return complex(fit(whole.real, COMPLEX_PARTS[dtype]), fit(whole.imag, COMPLEX_PARTS[dtype]))
     if isinstance(value, complex):
-        raise Unfit(f"{value} is complex", f"{dtype} is not")
+        raise Unfit(f"{value} is complex", f"{dtype} is real")
     if isinstance(value, int):
         return from_integer(value, dtype)
     if dtype in INTEGERS:
@@ -87,7 +87,7 @@ def from_integer(value: int, dtype: str) -> Real:
     if dtype in INTEGERS:
         low, high = integer_range(dtype)
         if not low <= value <= high:
-            raise Unfit(f"{value} is out of range for {dtype}", f"it holds {low} to {high}")
+            raise Unfit(f"{value} is out of range for {dtype}", f"its range is {low} to {high}")
         return value
     form = FORMATS[dtype]
     if abs(value) >> form.bits == 0:
@@ -101,17 +101,17 @@ def from_integer(value: int, dtype: str) -> Real:
 
 
 def integer_range(dtype: str) -> tuple[int, int]:
-    """Return the least and the largest element of an integer dtype."""
+    """Return the smallest and the largest element of an integer dtype."""
     bits = int(dtype.removeprefix("u").removeprefix("int"))
     return (0, 2**bits - 1) if dtype.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
 
 def nearest(value: float, dtype: str) -> float:
     """
-    Return the element of a floating dtype nearest to a finite double, ties to even.
+    Return the element of a floating-point dtype nearest to a finite float64, ties to even.
 
     Raises:
-        Unfit: if it overflows, or is not zero and becomes it.
+        Unfit: if the value overflows, or is nonzero and rounds to zero.
 
     """
     form = FORMATS[dtype]
@@ -126,7 +126,7 @@ def _decimal(text: str, dtype: str) -> float:
         return _checked(value, text, dtype, is_zero=False)
     if form.bits < 53 and value:
         scaled, exponent = _scaled(value, form)
-        # Rounded twice it may go wrong only where the double lies half way between two neighbours.
+        # Double rounding can only be wrong if the float64 is exactly halfway between two neighbours.
         is_tie = abs(scaled - math.trunc(scaled)) == 0.5
         value = math.copysign(_round(Fraction(text), form) if is_tie else math.ldexp(round(scaled), exponent), value)
     digits = text.lower().partition("e")[0]
@@ -137,7 +137,7 @@ def _hexadecimal(match: re.Match[str], dtype: str) -> float:
     sign, whole, part, power = match.groups(default="")
     exponent = int(power) - 4 * len(part)
     if abs(exponent) > 5000:
-        raise Unfit(f"{match[0]} is beyond every dtype")
+        raise Unfit(f"{match[0]} is out of range for every dtype")
     digits = int(whole + part, 16)
     exact = Fraction(digits) * Fraction(2) ** exponent
     rounded = _round(exact, FORMATS[dtype])
@@ -147,7 +147,7 @@ def _hexadecimal(match: re.Match[str], dtype: str) -> float:
 
 
 def _scaled(value: float, form: FloatFormat) -> tuple[float, int]:
-    """Return value / quantum and the quantum's exponent, the quantum being the distance of neighbours around it."""
+    """Return value / 2**e, and e; 2**e is the spacing of the format's numbers around `value`."""
     exponent = max(math.frexp(value)[1], form.min_exponent + 1) - form.bits
     return math.ldexp(value, -exponent), exponent
 
@@ -170,17 +170,17 @@ def _checked(value: float, text: str, dtype: str, *, is_zero: bool) -> float:
     if abs(value) > largest:
         raise Unfit(f"{text} is too large for {dtype}", f"its largest number is {largest!r}; infinity is inf")
     if not value and not is_zero:
-        raise Unfit(f"{text} becomes zero in {dtype}", "write 0.0 if that is meant")
+        raise Unfit(f"{text} rounds to zero in {dtype}", "write 0.0 if that is intended")
     return value
 
 
 def _special(value: float, dtype: str) -> float:
     if math.isinf(value) and not FORMATS[dtype].has_infinity:
-        raise Unfit(f"{dtype} has no infinity", "its overflow is nan")
+        raise Unfit(f"{dtype} has no infinity", "overflow becomes nan")
     return value
 
 
 def _integral(value: float, dtype: str) -> Real:
     if not value.is_integer():
-        raise Unfit(f"{value!r} is not an integer", f"{dtype} holds integers alone")
+        raise Unfit(f"{value!r} is not an integer", f"{dtype} is an integer dtype")
     return from_integer(int(value), dtype)

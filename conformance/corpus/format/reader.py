@@ -1,4 +1,4 @@
-"""Typed values out of the nodes of a tree; what is wrong is collected, with its place."""
+"""Convert YAML nodes to typed values, and collect problems with line and column."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
 class WrongNode(Exception):
-    """A node that is not what its place in the format asks for."""
+    """A node is not what the format requires at its position."""
 
     def __init__(self, node: Node, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -27,18 +27,18 @@ class WrongNode(Exception):
 
 
 class Reader:
-    """Collects the problems of one file."""
+    """Collects the problems of one file; `attempt` runs readers that may raise WrongNode."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.problems: list[Problem] = []
 
     def note(self, node: Node, message: str, hint: str = "") -> None:
-        """Write down what is wrong at a node."""
+        """Add a problem at the position of a node."""
         self.problems.append(Problem(path=self.path, line=node.line, column=node.column, message=message, hint=hint))
 
     def attempt(self, read: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T | None:
-        """Return what `read` returns; None, and a note, where the node is wrong."""
+        """Return the result of `read`; if it raises WrongNode, note the problem and return None."""
         try:
             return read(*args, **kwargs)
         except WrongNode as wrong:
@@ -46,49 +46,49 @@ class Reader:
             return None
 
     def keys(self, node: Mapping, known: Collection[str], required: Iterable[str] = ()) -> None:
-        """Note the keys of a mapping that are unknown, and those that it lacks."""
+        """Note the unknown keys of a mapping, and the required keys that are missing."""
         for key in node.keys.keys() - known:
             self.note(node.keys[key], f"unknown key {key!r}", _hint(key, known))
         for key in required:
             if key not in node.entries:
-                self.note(node, f"no {key!r} here")
+                self.note(node, f"missing key {key!r}")
 
 
 def _hint(key: str, known: Collection[str]) -> str:
     if " " in key or not key.isidentifier():
-        return "a text with a comma inside braces needs quotes"
+        return "quote a text that has a comma inside braces"
     return suggestion(key, known) or f"known: {word_list(known)}"
 
 
 def word_list(words: Iterable[str]) -> str:
-    """Return words as a list for a reader."""
+    """Return words as one text, separated by commas."""
     return ", ".join(words)
 
 
 def as_mapping(node: Node) -> Mapping:
-    """Return the node if it is a mapping."""
+    """Return the node if it is a mapping, else raise WrongNode."""
     if not isinstance(node, Mapping):
-        raise WrongNode(node, f"expected a mapping, not {said(node)}")
+        raise WrongNode(node, f"expected a mapping, not {described(node)}")
     return node
 
 
 def sequence(node: Node) -> list[Node]:
-    """Return the items of the node if it is a list."""
+    """Return the items of the node if it is a list, else raise WrongNode."""
     if not isinstance(node, Sequence):
-        raise WrongNode(node, f"expected a list, not {said(node)}", "put it in brackets")
+        raise WrongNode(node, f"expected a list, not {described(node)}", "put it in brackets")
     return node.items
 
 
 def as_text(node: Node) -> str:
-    """Return the text of a scalar that no reader of YAML takes for a number or a truth value."""
+    """Return the text of a scalar that no YAML parser reads as a number or boolean."""
     if not isinstance(node, Scalar):
-        raise WrongNode(node, f"expected a text, not {said(node)}")
+        raise WrongNode(node, f"expected a text, not {described(node)}")
     if node.is_plain and _LIKE_A_NUMBER.fullmatch(node.text):
         raise WrongNode(node, f"expected a text, not the number {node.text}", "quote it")
     if node.is_plain and node.text in TRUTHS:
         raise WrongNode(node, f"expected a text, not {node.text}", "quote it")
     if not node.text.strip():
-        raise WrongNode(node, "an empty text", "write one, or leave the key out")
+        raise WrongNode(node, "the text is empty", "write one, or omit the key")
     return node.text.strip()
 
 
@@ -96,24 +96,24 @@ _LIKE_A_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?")
 
 
 def integer(node: Node) -> int:
-    """Return a size or another whole number of at most ten digits."""
+    """Return an integer of at most ten digits."""
     if not isinstance(node, Scalar):
-        raise WrongNode(node, f"expected an integer, not {said(node)}")
+        raise WrongNode(node, f"expected an integer, not {described(node)}")
     if not node.is_plain or not _INTEGER.fullmatch(node.text):
         hint = "remove the quotes" if not node.is_plain else "at most ten digits" if node.text.isdigit() else ""
-        raise WrongNode(node, f"expected an integer, not {said(node)}", hint)
+        raise WrongNode(node, f"expected an integer, not {described(node)}", hint)
     return int(node.text)
 
 
 def integers(node: Node) -> tuple[int, ...]:
-    """Return a list of whole numbers."""
+    """Return a list of integers as a tuple."""
     return tuple(map(integer, sequence(node)))
 
 
 def word(node: Node, known: Collection[str], what: str) -> str:
-    """Return one of the known words."""
+    """Return the text of a scalar that is one of the known words."""
     if not isinstance(node, Scalar):
-        raise WrongNode(node, f"expected {what}, not {said(node)}", f"known: {word_list(known)}")
+        raise WrongNode(node, f"expected {what}, not {described(node)}", f"known: {word_list(known)}")
     if node.text not in known:
         hint = suggestion(node.text, known) or f"known: {word_list(known)}"
         raise WrongNode(node, f"unknown {what} {node.text!r}", hint)
@@ -121,21 +121,21 @@ def word(node: Node, known: Collection[str], what: str) -> str:
 
 
 def any_word(node: Node, what: str) -> str:
-    """Return a word, known or not."""
+    """Return the text of a scalar that is a word, known or unknown."""
     if not isinstance(node, Scalar) or not _WORD.fullmatch(node.text):
-        raise WrongNode(node, f"expected {what}, not {said(node)}", "a word")
+        raise WrongNode(node, f"expected {what}, not {described(node)}", "write a word")
     return node.text
 
 
-def said(node: Node) -> str:
-    """Return what a node is, for a message."""
+def described(node: Node) -> str:
+    """Return a short description of a node for messages."""
     if isinstance(node, Scalar):
         return repr(node.text)
     return "a list" if isinstance(node, Sequence) else "a mapping"
 
 
 def written(node: Node) -> str:
-    """Return a node as YAML in one line."""
+    """Return a node as YAML on one line."""
     if isinstance(node, Scalar):
         return node.text if node.is_plain else f'"{node.text}"'
     if isinstance(node, Sequence):

@@ -1,4 +1,4 @@
-"""Sweeps as they are written in case files, made plain: a base call, axes with their values, rules."""
+"""Read sweeps from case files into plain data: a base call, axes with their values, and rules."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from functools import partial
 from typing import Any
 
 from ...calls import rules
-from ...core import COTANGENT, Plain
+from ...core import COTANGENT, SPATIAL, Plain
 from ..sweeps.axes import BIAS, LENGTHS, SHAPES
 from .about import ABOUT, read_about
-from .calls import KEYS, READERS, SPATIAL, checked_layout, read_call
-from .gradients import read_asked
+from .calls import KEYS, READERS, checked_layout, read_call
+from .gradients import read_sweep_gradients
 from .reader import Reader, WrongNode, as_mapping, integer, integers, sequence, word
 from .yaml_tree import Mapping as Tree
 from .yaml_tree import Node, Scalar, Sequence
 
 TIERS = ("quick", "full")
-#: Every axis of the format. An op and an array cannot vary: what else is needed would vary with them.
+#: Every axis of the format. The op and arrays cannot be axes, because other required keys depend on them.
 AXES = (*SHAPES, *(key for key in READERS if key != "op"))
-#: How many points a sweep may have before its rules.
+#: The largest number of points of a sweep, before its rules are applied.
 POINTS = 200_000
-#: Which values of a covering array stand together: every two. More are left to `draws`.
+#: The only strength of covering arrays: every pair of values occurs together. Use `draws` for more.
 STRENGTH = 2
 
 
 def read_sweep(reader: Reader, node: Node, defaults: dict[str, Node]) -> Plain | None:
     """
-    Return one sweep as plain data; None where its base or its axes are wrong.
+    Return one sweep as plain data, None if its base, axes or rules are wrong.
 
-    `axes` is a list of (name, values, their texts in ids).
+    `axes` is a list of (name, values, texts of the values in ids).
     """
     tree = as_mapping(node)
     needed = ("id", "title", "base", "axes")
@@ -49,14 +49,18 @@ def read_sweep(reader: Reader, node: Node, defaults: dict[str, Node]) -> Plain |
 
 
 def _chosen(tree: Tree) -> dict[str, int]:
-    """Return which combinations are taken: `strength` of a covering array or a number of `draws`; every one if neither."""
+    """Return {"strength": 2} (covering array), {"draws": n} (random rows) or {} (all combinations)."""
     found: dict[str, int] = {key: integer(tree.entries[key]) for key in ("strength", "draws") if key in tree.entries}
     if len(found) > 1:
-        raise WrongNode(tree.entries["draws"], "strength and draws", "one of them, or neither for every combination")
+        raise WrongNode(
+            tree.entries["draws"],
+            "strength cannot be combined with draws",
+            "write one of them, or neither for all combinations",
+        )
     if found.get("strength", STRENGTH) != STRENGTH:
-        raise WrongNode(tree.entries["strength"], f"strength {found['strength']}", f"{STRENGTH}: every pair of values")
+        raise WrongNode(tree.entries["strength"], f"strength must be {STRENGTH}, not {found['strength']}")
     if not 1 <= found.get("draws", 1) <= POINTS:
-        raise WrongNode(tree.entries["draws"], f"{found['draws']} draws", f"1 to {POINTS}")
+        raise WrongNode(tree.entries["draws"], f"draws must be 1 to {POINTS}, not {found['draws']}")
     return found
 
 
@@ -66,7 +70,7 @@ def _base(reader: Reader, node: Node, defaults: dict[str, Node]) -> Plain | None
     call = read_call(reader, {**defaults, **tree.entries}, node)
     if call is None or not {COTANGENT, "gradients"} & tree.entries.keys():
         return call
-    return read_asked(reader, tree, call)
+    return read_sweep_gradients(reader, tree, call)
 
 
 def _axes(
@@ -78,9 +82,9 @@ def _axes(
     axes = [(name, tree.entries[name]) for name in tree.entries if name in AXES]
     found = [(name, reader.attempt(_values, name, values, base)) for name, values in axes]
     if not found:
-        raise WrongNode(node, "a sweep without an axis")
+        raise WrongNode(node, "a sweep needs at least one axis")
     if not is_chosen and math.prod(len(values[0]) for _, values in found if values) > POINTS:
-        raise WrongNode(node, f"more than {POINTS} points", "choose some by strength or draws")
+        raise WrongNode(node, f"the sweep has more than {POINTS} points", "select some with strength or draws")
     return [(name, *values) for name, values in found if values] if len(reader.problems) == noted else None
 
 
@@ -90,11 +94,11 @@ def _values(name: str, node: Node, base: Plain | None) -> tuple[list[Any], list[
         read = partial(_layout, base)
     items = sequence(node)
     if not items:
-        raise WrongNode(node, f"no values of {name}")
+        raise WrongNode(node, f"the axis {name} has no values")
     texts = [stored(item) if name == "storage" else label(item) for item in items]
     for item, text in zip(items, texts, strict=True):
         if texts.count(text) > 1:
-            raise WrongNode(item, f"{name}={text} twice")
+            raise WrongNode(item, f"{name}={text} is listed twice")
     return [read(item) for item in items], texts
 
 
@@ -105,12 +109,12 @@ def _layout(base: Plain, node: Node) -> dict[str, str]:
 def _size(node: Node) -> int | tuple[int, ...]:
     sizes = integers(node) if isinstance(node, Sequence) else (integer(node),)
     if any(size < 0 for size in sizes):
-        raise WrongNode(node, "a negative size")
+        raise WrongNode(node, "sizes must not be negative")
     return sizes if isinstance(node, Sequence) else sizes[0]
 
 
 def _length(node: Node) -> int | str | tuple[int | str, ...]:
-    """Read lengths in numbers or words, one for all spatial axes or a list."""
+    """Return lengths as integers or names, one for all spatial axes or one per axis."""
     return tuple(map(_one_length, node.items)) if isinstance(node, Sequence) else _one_length(node)
 
 
@@ -119,18 +123,18 @@ def _one_length(node: Node) -> int | str:
         return word(node, LENGTHS, "length")
     size = _size(node)
     if isinstance(size, tuple):
-        raise WrongNode(node, "a list within a list")
+        raise WrongNode(node, "a length cannot be a list inside a list")
     return size
 
 
 def _rank(node: Node) -> int:
     rank = integer(node)
     if not 1 <= rank <= len(SPATIAL):
-        raise WrongNode(node, f"rank {rank}", f"1 to {len(SPATIAL)}")
+        raise WrongNode(node, f"rank must be 1 to {len(SPATIAL)}, not {rank}")
     return rank
 
 
-#: How values of the axes are read that are no plain sizes.
+#: The readers of shape axes whose values are not plain sizes.
 _SHAPE_READERS: Mapping[str, Callable[[Node], Any]] = {
     "length": _length,
     "rank": _rank,
@@ -143,7 +147,7 @@ def _where(node: Node) -> tuple[str, ...]:
 
 
 def label(node: Node, between: str = "x") -> str:
-    """Return the value of an axis as it stands in ids: `3`, `2x1`, `1:2x0:1`, `NWC.WIO`."""
+    """Return the value of an axis as it is written in ids: `3`, `2x1`, `1:2x0:1`, `NWC.WIO`."""
     if isinstance(node, Scalar):
         return node.text
     if isinstance(node, Tree):
@@ -152,7 +156,7 @@ def label(node: Node, between: str = "x") -> str:
 
 
 def stored(node: Node) -> str:
-    """Return a storage as it stands in ids: `strided`, `input:strided.kernel:offset`, `broadcast:N`."""
+    """Return a storage as it is written in ids: `strided`, `input:strided.kernel:offset`, `broadcast:N`."""
     if isinstance(node, Tree):
         return ".".join(f"{name}:{stored(value)}" for name, value in node.entries.items())
     return label(node)

@@ -1,4 +1,4 @@
-"""Trainings as they are written (`op: fit`), made plain: a convolution with a target, and what is expected of its kernel."""
+"""Read trainings (`op: fit`) from case files into plain data: a convolution, a target and the expected kernels."""
 
 from __future__ import annotations
 
@@ -10,35 +10,40 @@ from ...core import COSINE, LOSSES, TARGET, Plain
 from . import geometry, numbers
 from .arrays import read_array
 from .calls import dtype_of
-from .reader import Reader, WrongNode, as_mapping, integer, said, word
+from .reader import Reader, WrongNode, as_mapping, described, integer, word
 from .yaml_tree import Node, Scalar
 
 #: The keys of a training beside those of a convolution.
 TRAINING = ("target", "loss", "optimizer", "schedule", "steps")
-#: The terms of each optimizer, with what each may be.
+#: The settings of each optimizer, with the range of each.
 OPTIMIZERS: Mapping[str, Mapping[str, str]] = {
-    "sgd": {"learning_rate": "above 0", "momentum": "a share"},
-    "adam": {"learning_rate": "above 0", "beta_1": "a share", "beta_2": "a share", "epsilon": "above 0"},
+    "sgd": {"learning_rate": "above 0", "momentum": "at least 0 and below 1"},
+    "adam": {
+        "learning_rate": "above 0",
+        "beta_1": "at least 0 and below 1",
+        "beta_2": "at least 0 and below 1",
+        "epsilon": "above 0",
+    },
 }
 RANGES: Mapping[str, Callable[[float], bool]] = {
     "above 0": lambda value: value > 0,
-    "a share": lambda value: 0 <= value < 1,
+    "at least 0 and below 1": lambda value: 0 <= value < 1,
 }
-#: The dtypes that NumPy has by itself: a training goes on where nothing else is installed.
+#: The dtypes that NumPy has without ml_dtypes, so that trainings run where only NumPy is installed.
 DTYPES = ("float16", "float32", "float64")
-#: Two calls a step, in every target.
+#: The largest number of steps; each step costs every target two calls.
 MOST_STEPS = 10_000
 
 
 def read_training(reader: Reader, nodes: Mapping[str, Node], at: Node, call: Plain) -> Plain:
-    """Return the convolution of a training with its target, and its terms where all of them are right."""
+    """Return the convolution of a training with its target; `training` is set only if all settings are valid."""
     arrays = dict(call["arrays"])
     target = arrays.pop(TARGET)
     found = {**call, "op": "conv", "arrays": arrays, TARGET: target}
     reader.attempt(_check_call, found, nodes, at)
     for key in ("loss", "optimizer", "steps"):
         if key not in nodes:
-            reader.note(at, f"no {key!r} here", "op: fit needs it")
+            reader.note(at, f"missing key {key!r}", "op: fit needs it")
     readers: Mapping[str, Callable[[Node], Any]] = {
         "loss": _loss,
         "optimizer": _optimizer,
@@ -54,18 +59,16 @@ def read_training(reader: Reader, nodes: Mapping[str, Node], at: Node, call: Pla
 def _check_call(call: Plain, nodes: Mapping[str, Node], at: Node) -> None:
     for name in ("bias", "before", "variation"):
         if name in nodes:
-            raise WrongNode(nodes[name], f"a training with a {name}", "it fits a kernel and nothing else")
+            raise WrongNode(nodes[name], f"a training cannot have a {name}", "it trains only the kernel")
     for name in ("input", "kernel", "output"):
         if dtype_of(call, name) not in DTYPES:
             raise WrongNode(
-                nodes.get("dtype", at), f"a training in {dtype_of(call, name)}", f"one of {', '.join(DTYPES)}"
+                nodes.get("dtype", at), f"a training cannot use {dtype_of(call, name)}", f"use {', '.join(DTYPES)}"
             )
     settled = geometry.settled(call)
     if not geometry.complaints(settled) and call[TARGET]["shape"] != (right := geometry.shape_out(settled)):
-        message = f"a target of shape {list(call[TARGET]['shape'])}"
-        raise WrongNode(
-            nodes[TARGET], message, f"it has that of the output, {list(right)} ({call['layout']['output']})"
-        )
+        message = f"the target must have the shape of the output, {list(right)}, not {list(call[TARGET]['shape'])}"
+        raise WrongNode(nodes[TARGET], message, f"its layout is {call['layout']['output']}")
 
 
 def _loss(node: Node) -> str:
@@ -75,12 +78,12 @@ def _loss(node: Node) -> str:
 def _optimizer(node: Node) -> dict[str, Any]:
     entries = as_mapping(node)
     if len(entries.entries) != 1:
-        raise WrongNode(node, "an optimizer is one of sgd, adam")
+        raise WrongNode(node, "an optimizer must be exactly one of sgd and adam")
     ((name, key),) = entries.keys.items()
     known = OPTIMIZERS[word(key, OPTIMIZERS, "optimizer")]
     settings = as_mapping(entries.entries[name])
     if "learning_rate" not in settings.entries:
-        raise WrongNode(settings, "no 'learning_rate' here")
+        raise WrongNode(settings, "missing key 'learning_rate'")
     for setting in settings.keys.values():
         word(setting, known, "setting")
     return {"optimizer": name, **{each: _ranged(value, known[each]) for each, value in settings.entries.items()}}
@@ -89,7 +92,7 @@ def _optimizer(node: Node) -> dict[str, Any]:
 def _ranged(node: Node, what: str) -> float:
     value = _number(node)
     if not RANGES[what](value):
-        raise WrongNode(node, f"{value:g} is not {what}")
+        raise WrongNode(node, f"must be {what}, not {value:g}")
     return value
 
 
@@ -99,7 +102,9 @@ def _schedule(node: Node) -> str | tuple[tuple[int, float], ...]:
     entries = as_mapping(node)
     for step, key in entries.keys.items():
         if not step.isdigit():
-            raise WrongNode(key, f"{step!r} is no step", "a whole number, with the learning rate from there on")
+            raise WrongNode(
+                key, f"{step!r} is not a step", "write an integer, with the learning rate from that step on"
+            )
     rates = {int(step): _ranged(value, "above 0") for step, value in entries.entries.items()}
     return tuple(sorted(rates.items()))
 
@@ -107,19 +112,19 @@ def _schedule(node: Node) -> str | tuple[tuple[int, float], ...]:
 def _steps(node: Node) -> int:
     steps = integer(node)
     if not 1 <= steps <= MOST_STEPS:
-        raise WrongNode(node, f"{steps} steps", f"1 to {MOST_STEPS}")
+        raise WrongNode(node, f"steps must be 1 to {MOST_STEPS}, not {steps}")
     return steps
 
 
 def read_fit(reader: Reader, node: Node, call: Plain) -> Plain | None:
-    """Return the plain expectation of a training: kernels and losses on its way, and where it ends."""
+    """Return the plain expectation of a training: kernels and losses at checkpoints, and the final outcome."""
     before = len(reader.problems)
     entries = reader.attempt(as_mapping, node)
     if entries is None:
         return None
     reader.keys(entries, ("checkpoints", "outcome"))
     if not entries.entries:
-        reader.note(node, "expect of a fit needs checkpoints or outcome")
+        reader.note(node, "missing key 'checkpoints' or 'outcome'")
     found: Plain = {"kind": "fit", "checkpoints": {}, "outcome": {}}
     for key, read in (("checkpoints", _checkpoints), ("outcome", _outcome)):
         if key in entries.entries:
@@ -135,9 +140,9 @@ def _checkpoints(reader: Reader, node: Node, call: Plain) -> dict[int, Plain]:
 
 def _step(key: Node, text: str, call: Plain) -> int:
     if not re.fullmatch(r"0|[1-9]\d{0,8}", text):
-        raise WrongNode(key, f"{text!r} is no step", "a whole number")
+        raise WrongNode(key, f"{text!r} is not a step", "write an integer")
     if int(text) > call["training"]["steps"]:
-        raise WrongNode(key, f"step {text} of {call['training']['steps']}", "the number of updates before it")
+        raise WrongNode(key, f"step {text} is after the last of {call['training']['steps']} steps")
     return int(text)
 
 
@@ -145,7 +150,7 @@ def _checkpoint(reader: Reader, node: Node, call: Plain) -> Plain:
     at = as_mapping(node)
     reader.keys(at, ("kernel", "loss"))
     if not at.entries:
-        raise WrongNode(node, "a checkpoint of nothing", "kernel, loss")
+        raise WrongNode(node, "a checkpoint needs kernel or loss")
     found: Plain = {}
     if "kernel" in at.entries:
         found["kernel"] = _kernel(reader, at.entries["kernel"], call)
@@ -158,7 +163,7 @@ def _outcome(reader: Reader, node: Node, call: Plain) -> Plain:
     entries = as_mapping(node)
     reader.keys(entries, ("loss_below", "kernel_near"))
     if len(entries.entries) != 1:
-        raise WrongNode(node, "outcome is either loss_below or kernel_near")
+        raise WrongNode(node, "outcome needs exactly one of loss_below and kernel_near")
     if "loss_below" in entries.entries:
         return {"loss_below": _ranged(entries.entries["loss_below"], "above 0")}
     return {key: _kernel(reader, each, call) for key, each in entries.entries.items()}
@@ -168,13 +173,15 @@ def _kernel(reader: Reader, node: Node, call: Plain) -> Any:
     spec = read_array(reader, node, call["layout"]["kernel"], dtype_of(call, "kernel"))
     right = call["arrays"]["kernel"]["shape"]
     if spec is not None and spec["shape"] != right:
-        raise WrongNode(node, f"a kernel of shape {list(spec['shape'])}", f"{list(right)} ({call['layout']['kernel']})")
+        raise WrongNode(
+            node, f"the kernel must have shape {list(right)} ({call['layout']['kernel']}), not {list(spec['shape'])}"
+        )
     return spec
 
 
 def _number(node: Node) -> float:
     if not isinstance(node, Scalar) or not node.is_plain:
-        raise WrongNode(node, f"expected a number, not {said(node)}")
+        raise WrongNode(node, f"expected a number, not {described(node)}")
     try:
         return float(numbers.read(node.text, "float64"))
     except numbers.Unfit as unfit:

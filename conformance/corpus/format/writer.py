@@ -1,4 +1,4 @@
-"""A call as a case of the corpus, in YAML."""
+"""Write a call and its expectation as a YAML case file."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import yaml
 
 from ...core import ARRAYS, AnyOf, Array, Call, Expectation, Output, Refusal, Variation
 
-#: What is not written where it is so.
+#: Default values of keys that are then omitted.
 USUAL = {"padding_mode": "zeros", "groups": 1}
-#: A case cites no more clauses than this.
+#: The largest number of clauses that a case can cite.
 CITED = 3
 
 
 def case(call: Call, expectation: Expectation, *, name: str, title: str, clauses: Sequence[str]) -> str:
     """
-    Return a file with one case, in the layout and dtype of the call.
+    Return the text of a file with one case, in the layout and dtype of the call.
 
-    It expects an output, with gradients where the call asks for them; clauses that leave a choice are cited first.
+    The expected output includes the requested gradients. Clauses that leave a choice are cited first.
     """
     left = expectation.clauses if isinstance(expectation, AnyOf) else ()
     cited = [*dict.fromkeys((*left, *clauses))][:CITED]
-    why = "Its numbers are the plainest on which the fault shows."
+    why = "These are the simplest numbers with which the call fails."
     entry: dict[str, Any] = {"id": name, "title": title, "clauses": cited, "why": why, "op": call.op}
     names = [each for each in ARRAYS if getattr(call, each) is not None]
     layouts = {each: call.letters(each) for each in (*names, "output") if each != "bias"}
@@ -46,7 +46,7 @@ def case(call: Call, expectation: Expectation, *, name: str, title: str, clauses
     entry |= {"variation": varied} if (varied := _varied(call.variation)) else {}
     entry["expect"] = _expected(call, expectation)
     text = yaml.safe_dump([entry], sort_keys=False, width=110, default_flow_style=None)
-    return f"about: A call that fails, made as small as it gets.\ncases:\n{_indented(text)}"
+    return f"about: A failing call, minimised.\ncases:\n{_indented(text)}"
 
 
 def _varied(variation: Variation) -> list[Any]:
@@ -77,13 +77,13 @@ def _gradients(call: Call, output: Output) -> dict[str, Any]:
 
 
 def _name(alternative: str) -> str:
-    """Return the name of an alternative; of one of several clauses at once, the first that is not to compute."""
+    """Return the name of an alternative; of a combination of clauses, the first name other than `computes`."""
     names = [part.rpartition(":")[2] for part in alternative.split(", ")]
     return next((name for name in names if name != "computes"), "computes")
 
 
 def _storage(word: str) -> str | dict[str, str]:
-    """Return how an array lies in memory as a case says it: what is broadcast, along which axis."""
+    """Return the storage of an array as in a case file, for example `strided` or {"broadcast": "N"}."""
     kind, _, axis = word.partition(":")
     return {kind: axis} if axis else kind
 
@@ -107,5 +107,5 @@ def _whole(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _whole(float(each)) for name, each in value.items()}
     if isinstance(value, float) and not math.isfinite(value):
-        return f"{value:g}"  # the format's own word, and no number to YAML
+        return f"{value:g}"  # the format spells it nan, inf or -inf, which YAML reads as text
     return int(value) if isinstance(value, float) and value.is_integer() and value else value

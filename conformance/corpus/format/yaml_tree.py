@@ -1,9 +1,9 @@
 """
-YAML text as a tree in which every node knows its place.
+Parse YAML text into a tree whose nodes have line and column.
 
-Built from the events of libyaml without recursion.
-Only the part of YAML that every reader understands alike is let in: no anchors, aliases, tags or second documents,
-no key twice, no plain scalar that YAML 1.1 and 1.2 read differently.
+The tree is built from the events of libyaml, without recursion.
+Only YAML that all parsers read alike is accepted: no anchors, aliases, tags, second documents or duplicate keys, and no
+plain scalar that YAML 1.1 and 1.2 read differently.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import yaml
 
 from ...core import Problem
 
-#: How deep sequences and mappings may nest.
+#: The largest nesting depth of sequences and mappings.
 DEPTH = 32
 TOO_DEEP = f"nested deeper than {DEPTH} levels"
 
@@ -40,7 +40,7 @@ class Sequence(NamedTuple):
 
 
 class Mapping(NamedTuple):
-    """Nodes by key; `keys` has the place of each key."""
+    """Nodes by key; `keys` has each key with its own position."""
 
     line: int
     column: int
@@ -53,9 +53,9 @@ Node: TypeAlias = Scalar | Sequence | Mapping
 
 def parse_yaml(content: bytes, path: str, *, has_truths: bool = False) -> tuple[Node | None, list[Problem]]:
     """
-    Return the tree of a YAML file, None if it cannot be read to its end, and everything wrong with it.
+    Return the tree of a YAML file, None if it cannot be parsed to the end, and the problems of the file.
 
-    `has_truths` says that true and false may stand in it, which the case format has no place for.
+    `has_truths` allows plain true and false, which the case format does not use.
     """
     text, problems = _decode(content, path)
     if text is None:
@@ -86,7 +86,7 @@ def _decode(content: bytes, path: str) -> tuple[str | None, list[Problem]]:
     return (None if wrong else text), wrong[:20]
 
 
-# What YAML calls not printable, tab and line ends excepted.
+# The characters that YAML defines as not printable, except tab and line ends.
 _CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -99,7 +99,7 @@ def _at(text: str, index: int, path: str, message: str, hint: str = "") -> Probl
 def _from_mark(error: yaml.MarkedYAMLError, path: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-    if "nesting depth" in str(error.problem):  # libyaml reads ahead, and stops before we do
+    if "nesting depth" in str(error.problem):  # libyaml reads ahead and reaches its own limit first
         return Problem(path=path, line=line, column=column, message=TOO_DEEP, hint="flatten it")
     return Problem(path=path, line=line, column=column, message=f"not YAML: {error.problem}", hint=error.context or "")
 
@@ -114,25 +114,25 @@ def _events(text: str) -> Iterator[Any]:
         loader.dispose()
 
 
-#: How every reader of YAML writes and reads truth values.
+#: The spellings of booleans that every YAML parser accepts.
 TRUTHS = ("true", "false")
 
 
 class _Stop(Exception):
-    """The rest of the file is not worth reading."""
+    """Stops parsing after an error that makes the rest of the file meaningless."""
 
 
 class _Builder:
-    """Takes events one by one; the open sequences and mappings are a stack."""
+    """Builds the tree from parser events; `stack` holds the open sequences and mappings."""
 
     def __init__(self, path: str, fine: tuple[str, ...]) -> None:
         self.path = path
-        #: Plain scalars that are no surprise here.
+        #: Plain scalars that are accepted although parsers may read them differently.
         self.fine = fine
         self.problems: list[Problem] = []
         self.root: Node | None = None
         self.stack: list[Sequence | Mapping] = []
-        #: The key whose value comes next, for each open node; None in a sequence or where a key comes next.
+        #: For each open node, the key whose value is read next; None in a sequence, or if a key is read next.
         self.pending: list[Scalar | None] = []
         self.documents = 0
 
@@ -145,7 +145,7 @@ class _Builder:
             self.stack.pop()
             self.pending.pop()
         elif isinstance(event, yaml.AliasEvent):
-            self._refuse(event, f"alias *{event.anchor}", "write the value out")
+            self._refuse(event, f"aliases are not allowed: *{event.anchor}", "write the value out")
             self._add(_scalar_of(event, "", is_plain=False))
         elif isinstance(event, yaml.DocumentStartEvent):
             self._document(event)
@@ -177,14 +177,14 @@ class _Builder:
     def _document(self, event: Any) -> None:
         self.documents += 1
         if self.documents > 1:
-            self._refuse(event, "a second document", "one file holds one document")
+            self._refuse(event, "the file has a second document", "write one document per file")
             raise _Stop
 
     def _decorated(self, event: Any) -> None:
         if event.anchor:
-            self._refuse(event, f"anchor &{event.anchor}", "write the value out where it is used")
+            self._refuse(event, f"anchors are not allowed: &{event.anchor}", "write the value out where it is used")
         if event.tag:
-            self._refuse(event, f"tag {event.tag}", "tags are not part of the case format")
+            self._refuse(event, f"tags are not allowed: {event.tag}", "remove it")
 
     def _add(self, node: Node) -> None:
         if not self.stack:
@@ -200,11 +200,11 @@ class _Builder:
 
     def _key(self, node: Node, parent: Mapping) -> Scalar:
         if not isinstance(node, Scalar):
-            self._note(node.line, node.column, "a key that is not a word", "keys are single words")
+            self._note(node.line, node.column, "a key must be a single word", "")
             return Scalar(node.line, node.column, "", False)
         if node.text in parent.keys:
             first = parent.keys[node.text]
-            self._note(node.line, node.column, f"key {node.text!r} twice", f"first in line {first.line}")
+            self._note(node.line, node.column, f"duplicate key {node.text!r}", f"first used in line {first.line}")
         return node
 
     def _refuse(self, event: Any, message: str, hint: str) -> None:
@@ -219,27 +219,31 @@ def _scalar_of(event: Any, text: str, *, is_plain: bool) -> Scalar:
 
 
 _SURPRISES = [
-    (r"", "no value", "write one, or leave the key out"),
-    (r"~|null|Null|NULL", "{0} is null", "leave the key out"),
+    (r"", "missing value", "write one, or omit the key"),
+    (r"~|null|Null|NULL", "{0} is null", "omit the key"),
     (
-        # Not N, which names the batch axis: no reader in use takes it for a boolean.
+        # N is not listed: it names the batch axis, and no parser in use reads it as a boolean.
         r"y|Y|n|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF|true|True|TRUE|false|False|FALSE",
-        "{0} is a boolean to some readers of YAML",
+        "some YAML parsers read {0} as a boolean",
         "quote it if it is a text",
     ),
     (r"<<|=", "{0} has a special meaning in YAML", "write the keys out"),
-    (r"[-+]?\d+(:[0-5]?\d)+(\.\d*)?", "{0} is a number to base 60 in YAML 1.1", "quote it if it is a text"),
-    (r"\d{4}-\d\d?-\d\d?([Tt ].*)?", "{0} is a date to some readers of YAML", "quote it"),
-    (r"[-+]?0[xX].*", "{0} is hexadecimal", 'write an integer in decimal, a hex float in quotes: "0x1.8p-3"'),
-    (r"[-+]?0[oObB]\w*", "{0} is an integer to another base", "write it in decimal"),
-    (r"[-+]?0\d[\d_]*", "{0} is octal in YAML 1.1", "write it without the leading zero"),
-    (r"[-+]?\d[\d_]*_[\d_.]*([eE].*)?", "{0} has underscores", "write the digits alone"),
-    (r"[-+]?\.(inf|Inf|INF|nan|NaN|NAN)", "{0} is not how the case format says it", "write nan, inf or -inf"),
-    (r"[-+]?(NaN|NAN|Nan|Inf|INF|Infinity|infinity)|\+inf|[-+]nan", "{0} is no number here", "write nan, inf or -inf"),
-    (r"\+(\d+\.?\d*|\.\d+)([eE].*)?", "{0} has a plus sign", "leave it out"),
-    (r"-?(\d+|\d+\.|\d*\.\d+)[eE][-+]?\d+", "{0} is a text to YAML 1.1", "write a dot and a signed exponent: 1.0e-05"),
-    (r"-?(\d+\.|\.\d+)", "{0} lacks a digit beside the dot", "write a digit on both sides"),
-    (r"-0", "-0 is 0 as an integer", "write 0 or -0.0"),
+    (r"[-+]?\d+(:[0-5]?\d)+(\.\d*)?", "YAML 1.1 reads {0} as a base-60 number", "quote it if it is a text"),
+    (r"\d{4}-\d\d?-\d\d?([Tt ].*)?", "some YAML parsers read {0} as a date", "quote it"),
+    (r"[-+]?0[xX].*", "{0} is hexadecimal", 'write integers in decimal, and hex floats in quotes: "0x1.8p-3"'),
+    (r"[-+]?0[oObB]\w*", "{0} is an octal or binary integer", "write it in decimal"),
+    (r"[-+]?0\d[\d_]*", "YAML 1.1 reads {0} as octal", "remove the leading zero"),
+    (r"[-+]?\d[\d_]*_[\d_.]*([eE].*)?", "{0} has underscores", "remove them"),
+    (r"[-+]?\.(inf|Inf|INF|nan|NaN|NAN)", "{0} is not a number in the case format", "write nan, inf or -inf"),
+    (
+        r"[-+]?(NaN|NAN|Nan|Inf|INF|Infinity|infinity)|\+inf|[-+]nan",
+        "{0} is not a number in the case format",
+        "write nan, inf or -inf",
+    ),
+    (r"\+(\d+\.?\d*|\.\d+)([eE].*)?", "{0} has a plus sign", "remove it"),
+    (r"-?(\d+|\d+\.|\d*\.\d+)[eE][-+]?\d+", "YAML 1.1 reads {0} as text", "write for example 1.0e-05"),
+    (r"-?(\d+\.|\.\d+)", "{0} needs digits on both sides of the dot", "add the missing 0"),
+    (r"-0", "-0 is the integer 0", "write 0 or -0.0"),
 ]  # fmt: skip
 _FINE = re.compile(r"-?(0|[1-9]\d*)\.\d+([eE][-+]\d+)?|0|-?[1-9]\d*|[A-Za-z][a-z]{3,}")
 _COMPILED = [(re.compile(pattern), message, hint) for pattern, message, hint in _SURPRISES]
@@ -247,7 +251,7 @@ _COMPILED = [(re.compile(pattern), message, hint) for pattern, message, hint in 
 
 @lru_cache(maxsize=65536)
 def surprise(text: str) -> tuple[str, str] | None:
-    """Return a message and a hint if readers of YAML do not agree what the plain scalar `text` is, else None."""
+    """Return a message and a hint if YAML parsers disagree on the type of the plain scalar `text`, else None."""
     if _FINE.fullmatch(text) and text not in ("null", "Null", "true", "True", "false", "False", "Infinity", "infinity"):
         return None
     for pattern, message, hint in _COMPILED:

@@ -1,1 +1,1 @@
-"""The points of a sweep: axes and their values, covering arrays, and literal cases at production sizes."""
+"""Generate the points of sweeps: axes and their values, covering arrays, and enlarged literal cases."""

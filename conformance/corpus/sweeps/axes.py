@@ -1,4 +1,4 @@
-"""The axes of sweeps: what a value of each does to a plain call, and what follows from it."""
+"""Apply the values of sweep axes to a plain call and update all sizes that depend on them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from ...core import STRUCTURE_LIMIT, Plain
+from ...core import SPATIAL, STRUCTURE_LIMIT, Plain
 from ..format import geometry
 from ..format.array_specs import Spec
 from ..format.arrays import FIT
-from ..format.calls import SPATIAL, dtype_of
+from ..format.calls import dtype_of
 
-#: A length in words, by what it is of: the window beyond its explicit padding, the stride, the axes behind it.
+#: Returns an input length from the window minus the explicit padding, the stride, and the number of later spatial axes.
 Length: TypeAlias = "Callable[[int, int, int], int]"
 
 LENGTHS: Mapping[str, Length] = {
@@ -23,7 +23,7 @@ LENGTHS: Mapping[str, Length] = {
     "long": lambda window, stride, behind: window + (3 + behind) * stride + 1,
 }
 
-#: Axes that set sizes of arrays or drop one; the others bear the keys of a call.
+#: Axes that set array sizes or drop the bias; every other axis is named like the call key that it sets.
 SHAPES = (
     "rank",
     "batch",
@@ -36,17 +36,18 @@ SHAPES = (
     "multiplier",
     "bias",
 )
-#: What the axis of the bias says: whether the base's is there.
+#: The values of the axis `bias`: drop or keep the bias of the base.
 BIAS = ("without", "with")
-#: How much of the limit on S the sums of a thinned input come to on average.
+#: The mean of S with a thinned input, as a share of the limit on S.
 SHARE = 0.4
 
 
 def at(base: Plain, values: Mapping[str, Any]) -> Plain:
     """
-    Return the plain call at one point; sizes that follow from others (I, the length of a bias) follow.
+    Return the plain call at one point; dependent sizes (I, the length of the bias) are updated.
 
-    With a `rank`, the base has one spatial axis: its letter W stands for all, and of three entries the last are taken.
+    If `rank` is an axis, the base has one spatial axis: W is replaced by W, HW or DHW, and of a parameter with three
+    entries only the last `rank` are used.
     """
     call = {**base, "arrays": dict(base["arrays"])}
     if "rank" in values:
@@ -67,20 +68,20 @@ def _cut(value: Any, rank: int) -> Any:
 
 
 def _spread(layout: Mapping[str, str], rank: int) -> dict[str, str]:
-    return {name: letters.replace("W", SPATIAL[rank - 1]) for name, letters in layout.items()}
+    return {name: letters.replace("W", SPATIAL[rank]) for name, letters in layout.items()}
 
 
 def _widen(call: Plain, rank: int) -> None:
     call["layout"] = _spread(call["layout"], rank)
     for name, spec in call["arrays"].items():
         sizes = dict(zip(spec["letters"], spec["shape"], strict=True))
-        letters = spec["letters"].replace("W", SPATIAL[rank - 1])
+        letters = spec["letters"].replace("W", SPATIAL[rank])
         shape = tuple(sizes.get(letter, sizes.get("W", 1)) for letter in letters)
         call["arrays"][name] = {**spec, "letters": letters, "shape": shape}
 
 
 def _resize(call: Plain, name: str, letters: str, sizes: int | tuple[int, ...]) -> None:
-    """Give axes of an array new sizes, unless its elements are written out."""
+    """Set the sizes of some axes of an array, unless its elements are written out."""
     spec: Spec = call["arrays"][name]
     if "values" in spec or "one_hot" in spec:
         return
@@ -104,13 +105,13 @@ def _filters(call: Plain, filters: int) -> None:
 
 
 def _length(call: Plain, sizes: Any) -> None:
-    """Set the lengths of the input; words, which need windows, strides and padding, are worked out here."""
+    """Set the spatial sizes of the input; named lengths are computed from window, stride and padding."""
     letters = geometry.spatial(call)
     spread = sizes if isinstance(sizes, tuple) else (sizes,) * len(letters)
-    _resize(call, "input", letters, tuple(_said(call, axis, size) for axis, size in enumerate(spread)))
+    _resize(call, "input", letters, tuple(_resolved_length(call, axis, size) for axis, size in enumerate(spread)))
 
 
-def _said(call: Plain, axis: int, size: int | str) -> int:
+def _resolved_length(call: Plain, axis: int, size: int | str) -> int:
     if isinstance(size, int):
         return size
     settled = geometry.settled(call)
@@ -156,7 +157,7 @@ def _follow(call: Plain) -> None:
 
 
 def _thin(call: Plain) -> None:
-    """Give an input whose density is `fit` the one under which S keeps its limit: few terms stay whole, many are thinned."""
+    """Replace the density `fit` of the input by a ratio, at most 1, such that the mean of S is SHARE of its limit."""
     spec: Spec = call["arrays"]["input"]
     if spec.get("density") == FIT:
         share = SHARE * STRUCTURE_LIMIT.get(dtype_of(call, "input"), math.inf) / max(_expected(call), 1.0)
@@ -165,19 +166,19 @@ def _thin(call: Plain) -> None:
 
 
 def _expected(call: Plain) -> float:
-    """Return what sum abs(x * w) of an output element comes to on average, the input as dense as it can be."""
+    """Return the mean of S = sum abs(x * w) over output elements, for an input of density 1."""
     kernels = [spec for name, spec in call["arrays"].items() if "kernel" in name]
     terms = math.prod(_terms(kernel) for kernel in kernels)
     return terms * math.prod(map(_mean, [call["arrays"]["input"], *kernels]))
 
 
 def _terms(kernel: Spec) -> int:
-    """Return how many elements of a kernel meet in one output element: its taps, times the channels it contracts."""
+    """Return the number of kernel elements that contribute to one output element: taps times contracted channels."""
     sizes = zip(kernel["letters"], kernel["shape"], strict=True)
     return math.prod(size for letter, size in sizes if letter not in "OCM")
 
 
 def _mean(spec: Spec) -> float:
-    """Return the mean magnitude of the whole numbers from `low` to `high`."""
+    """Return the mean of abs(n) over the integers n from `low` to `high`."""
     numbers = range(spec["low"], spec["high"] + 1)
     return sum(map(abs, numbers)) / len(numbers)

@@ -1,12 +1,12 @@
 """
-Combinations of values, without trying them all: a covering array of pairs, and pseudo-random draws.
+Choose some combinations of axis values: a pairwise covering array, or pseudo-random draws.
 
-A combination is a tuple of positions, one for each axis, into that axis' values.
-Both are made by rules that any language can repeat; random numbers are those of the format's generator.
+A combination (row) holds one index per axis, into the values of that axis.
+Both algorithms can be repeated in any language; their random numbers come from the format's generator.
 
 Source of the array: D. Cohen, S. Dalal, M. Fredman, G. Patton, "The AETG system: an approach to testing based on
-combinatorial design", IEEE Transactions on Software Engineering 23 (1997): one row at a time, each axis taking the
-value that meets most pairs not met before.
+combinatorial design", IEEE Transactions on Software Engineering 23 (1997). It builds one row at a time; each axis takes
+the value that covers the most uncovered pairs.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from typing import TypeAlias
 from ...core import MODULUS
 
 Row: TypeAlias = "tuple[int, ...]"
-#: Says whether a combination is wanted.
+#: Returns whether the rules of the sweep allow a row.
 Wanted: TypeAlias = "Callable[[Row], bool]"
 
 MULTIPLIER = 16807
-#: In how many orders of the axes a row is tried around a pair, before the pair counts as impossible.
+#: The number of rows tried for a pair before the pair counts as impossible.
 TRIES = 40
-#: Of how many candidates a row is the best.
+#: The number of candidates from which the best row is chosen.
 CANDIDATES = 8
 
 
 def pairs(sizes: Sequence[int], is_wanted: Wanted, seed: int) -> Iterator[Row]:
     """
-    Yield rows in which every two values of every two axes stand together, if any wanted row has both.
+    Yield allowed rows that cover every pair of values of two axes, except pairs for which no allowed row is found.
 
-    `sizes` are the numbers of values of the axes.
+    `sizes` holds the number of values of each axis.
     """
     left = Pairs(sizes)
     chance = Chance(seed)
@@ -45,7 +45,7 @@ def pairs(sizes: Sequence[int], is_wanted: Wanted, seed: int) -> Iterator[Row]:
 
 
 def drawn(sizes: Sequence[int], count: int, seed: int) -> Iterator[Row]:
-    """Yield `count` different rows, each value drawn with equal chance; fewer where there are no more."""
+    """Yield `count` different rows with uniformly drawn values, or all rows if there are fewer."""
     chance, seen = Chance(seed), set[Row]()
     most = 1
     for size in sizes:
@@ -58,27 +58,27 @@ def drawn(sizes: Sequence[int], count: int, seed: int) -> Iterator[Row]:
 
 
 class Chance:
-    """The format's generator: x <- 16807 * x mod (2**31 - 1), of which the first draw is discarded."""
+    """The format's generator: x[n+1] = 16807 * x[n] mod (2**31 - 1); x[0] is the seed, x[1] is discarded."""
 
     def __init__(self, seed: int) -> None:
         self._x = seed * MULTIPLIER % MODULUS
 
     def below(self, count: int) -> int:
-        """Return a whole number from 0 to `count` - 1."""
+        """Return a random integer from 0 to `count` - 1."""
         self._x = self._x * MULTIPLIER % MODULUS
         return self._x * count // MODULUS
 
     def shuffled(self, items: Sequence[int]) -> list[int]:
-        """Return the items in another order, by drawing one after the other."""
+        """Return the items in random order, drawn one by one without replacement."""
         left = list(items)
         return [left.pop(self.below(len(left))) for _ in items]
 
 
 class Pairs:
     """
-    The pairs of values that no row has met yet.
+    The pairs of values that no row covers yet.
 
-    A value is a number counted through all axes; `_open[v]` has a bit for each value that v has not met.
+    Values are numbered consecutively through all axes. Bit u of `_open[v]` is set if the pair (u, v) is uncovered.
     """
 
     def __init__(self, sizes: Sequence[int]) -> None:
@@ -89,24 +89,24 @@ class Pairs:
         self._open = [everything & ~_bits(self.values[self.axis[value]]) for value in range(starts[-1])]
 
     def first(self) -> tuple[int, int] | None:
-        """Return the first pair left, if there is one."""
+        """Return the first uncovered pair, None if every pair is covered."""
         for value, others in enumerate(self._open):
             if others:
                 return value, (others & -others).bit_length() - 1
         return None
 
     def new(self, value: int, chosen: int) -> int:
-        """Return how many of the chosen values (as bits) a value has not met."""
+        """Return the number of uncovered pairs of `value` with a value in the bit set `chosen`."""
         return (self._open[value] & chosen).bit_count()
 
     def strike(self, pair: tuple[int, int]) -> None:
-        """Take a pair out."""
+        """Mark a pair as covered."""
         one, other = pair
         self._open[one] &= ~(1 << other)
         self._open[other] &= ~(1 << one)
 
     def meet(self, row: Row) -> None:
-        """Take the pairs of a row out."""
+        """Mark all pairs of a row as covered."""
         values = [self.values[axis][at] for axis, at in enumerate(row)]
         for pair in combinations(values, 2):
             self.strike(pair)
@@ -117,7 +117,7 @@ def _bits(values: Sequence[int]) -> int:
 
 
 def _row(left: Pairs, pair: tuple[int, int], is_wanted: Wanted, chance: Chance) -> Row | None:
-    """Return the best of some wanted rows around a pair, None where no try gives one."""
+    """Return the allowed row with the pair that covers most new pairs, of several candidates; None if none is found."""
     best: tuple[int, Row] | None = None
     found = 0
     for _ in range(TRIES):
@@ -132,9 +132,10 @@ def _row(left: Pairs, pair: tuple[int, int], is_wanted: Wanted, chance: Chance) 
 
 def _around(left: Pairs, pair: tuple[int, int], chance: Chance) -> tuple[int, Row]:
     """
-    Return a row around a pair, and how many new pairs it meets: axes in random order, ties broken by chance.
+    Return a row with the pair, and the number of new pairs that it covers.
 
-    In every other try the other values are drawn as well: what meets most pairs may be what no wanted row has.
+    Axes are filled in random order. With probability 1/2 each takes the value that covers most new pairs, ties broken
+    at random. Otherwise each value is random, because the greedy row may never be allowed.
     """
     chosen = {left.axis[value]: value for value in pair}
     bits, count, is_greedy = _bits(pair), 1, chance.below(2) == 0

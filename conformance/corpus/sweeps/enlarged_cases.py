@@ -1,10 +1,10 @@
 """
-Literal cases at the sizes that production kernels are made for.
+Enlarge literal cases to sizes for which frameworks use their production kernels.
 
-A literal case is small, so that a person can check it; frameworks compute small calls in general ways.
-Its enlarged twin has the same operation, parameters, layouts, dtypes and storage, over more samples, channels, filters,
-taps and places, with drawn numbers.
-Cases that differ in their sizes and numbers alone share one.
+Literal cases are small, so that a person can check them; frameworks compute small calls with generic code.
+The enlarged twin of a case has the same operation, parameters, layouts, dtypes and storage. It has more samples,
+channels, filters, taps and positions, and generated numbers.
+Cases that differ only in sizes and numbers share one twin.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from . import covering_array
 from .axes import at
 from .points import Point, hollow, open_choices
 
-#: What the twins are called together.
+#: The sweep name of all enlarged twins.
 SWEEP = "enlarged"
-#: The dtypes that production kernels exist for.
+#: The dtypes for which frameworks have production kernels.
 DTYPES = ("float32", "bfloat16", "float16")
-#: What varies: a twin takes a row of the covering array of these.
+#: The sizes that vary. Each twin uses one row of their covering array.
 SIZES: Mapping[str, tuple[int, ...]] = {
     "batch": (3, 4),
     "channels": (3, 16, 17, 64),
@@ -37,13 +37,13 @@ SIZES: Mapping[str, tuple[int, ...]] = {
     "kernel_size": (1, 3, 5),
 }
 ROWS = tuple(covering_array.pairs([len(values) for values in SIZES.values()], lambda row: True, seed=1))
-#: Of three spatial axes none has more taps than this, whose sums would take seconds otherwise.
+#: The largest number of taps of each of three spatial axes; more taps would take seconds.
 MOST_TAPS = 3
-#: How much of a cotangent is not zero: its sums run over all samples and places.
+#: The density of a cotangent, small because gradients sum over all samples and positions.
 SPARSE = (1, 4)
-#: Alternatives under which an output has another shape.
+#: The switches that change the shape of the output.
 RESHAPING = ("trailing-zeros", "dilated-nothing")
-#: For how many windows each axis has room, by rank.
+#: The number of windows along each spatial axis, by rank.
 PLACES = ((33,), (6, 9), (3, 4, 5))
 
 
@@ -53,25 +53,25 @@ def points(
     """
     Yield plain literal cases with their enlarged twins, one for each structure.
 
-    `left_out` counts why others have none.
+    `left_out` counts the other cases by the reason for having no twin.
     """
     seen = set[str]()
     for case in cases:
         reason = _unfit(case)
         if not reason and (structure := _structure(case["call"])) in seen:
-            reason = "a case of the same structure has one"
+            reason = "a case of the same structure has a twin"
         if not reason:
             seen.add(structure)
             sizes = _sizes(case)
             plain = enlarged(case["call"], sizes, crc32(case["id"].encode()) % (MODULUS - 10) + 1)
-            reason = "it has no meaning at other sizes"
+            reason = "it is undefined at other sizes"
             if not geometry.complaints(geometry.settled(plain)):
                 found = open_choices(hollow(plain), clauses)
                 if COTANGENT not in plain or not any(map(_leaves_the_shape, found)):
                     text = ",".join(f"{name}={size}" for name, size in sizes.items())
                     yield case, Point(id=f"{case['id']}[{text}]", call=plain, clauses=found)
                     continue
-                reason = "its output may have several shapes at other sizes, and its cotangent has one"
+                reason = "clauses allow several output shapes at other sizes; a cotangent has only one"
         left_out[reason] += 1
 
 
@@ -82,23 +82,24 @@ def _leaves_the_shape(clause: Clause) -> bool:
 def _unfit(case: Plain) -> str:
     call = case["call"]
     if case["expect"]["kind"] in ("refusal", "shape", "fit"):
-        return "it is about no result"
+        return "it expects no single output"
     if call.get("variation", {}).get("shape_inference"):
-        return "it is about a shape"
+        return "it only infers a shape"
     if dtype_of(call, "input") not in DTYPES:
-        return "no production kernel has its dtype"
+        return "frameworks have no production kernel for its dtype"
     if any(0 in spec["shape"] for spec in call["arrays"].values()):
-        return "it is about nothing"
+        return "one of its arrays is empty"
     return ""
 
 
 def can_wait(case: Plain) -> bool:
     """
-    Say whether the twin of a case is for the full tier alone.
+    Return whether the enlarged twin of a case belongs to the full tier only.
 
-    So it is where a case has drawn numbers itself, at sizes that it was given for what it shows; of gradients of
-    gradients; and of gradients along one axis, for which frameworks take the kernels that they have for two, of the
-    bias alone, which no kernel of a convolution makes, and behind a padding mode, which is a step of its own.
+    Of cases without gradients: those whose own numbers are generated, since their sizes were already chosen.
+    Of cases with gradients: second-order ones; those with one spatial axis, which frameworks compute with their 2-D
+    kernels; those of the bias only, which no convolution kernel computes; and those with a padding mode, which
+    frameworks apply as a separate step.
     """
     call = case["call"]
     if COTANGENT in call:
@@ -113,7 +114,7 @@ def _is_drawn(case: Plain) -> bool:
 
 
 def _structure(call: Plain) -> str:
-    """Return all of a call but its sizes, its numbers and their layouts."""
+    """Return a text with everything about a call except its sizes, numbers and layouts."""
     settled = geometry.settled(call)
     left = ("arrays", "layout", "groups", COTANGENT, SECOND_ORDER)
     kept = {name: value for name, value in settled.items() if name not in left}
@@ -124,12 +125,12 @@ def _structure(call: Plain) -> str:
 
 
 def _is_by_channel(call: Plain) -> bool:
-    """Say whether each channel is a group of its own."""
+    """Return whether the number of groups equals the number of input channels."""
     return bool(call["groups"] > 1 and call["groups"] == geometry.extents(call, "input")["C"])
 
 
 def _sizes(case: Plain) -> dict[str, int]:
-    """Return the sizes of one row, chosen by the case's id, as far as its operation has them."""
+    """Return the sizes that apply to the operation, from the row that the hash of the case's id selects."""
     row = ROWS[crc32(case["id"].encode()) % len(ROWS)]
     sizes = {name: values[at] for (name, values), at in zip(SIZES.items(), row, strict=True)}
     op, rank = case["call"]["op"], len(geometry.spatial(case["call"]))
@@ -142,9 +143,10 @@ def _sizes(case: Plain) -> dict[str, int]:
 
 def enlarged(call: Plain, sizes: Mapping[str, int], seed: int) -> Plain:
     """
-    Return a plain call at other sizes, its arrays drawn anew from `seed` on.
+    Return a plain call at other sizes, with arrays generated from `seed` and the seeds that follow.
 
-    Groups stay as many, or as many as channels; they share channels and filters evenly, rounded down.
+    The number of groups stays the same, or stays equal to the number of channels. Channels and filters are rounded
+    down to a multiple of it.
     """
     settled = geometry.settled(call)
     arrays = {name: _drawn(spec, seed + number) for number, (name, spec) in enumerate(settled["arrays"].items())}
@@ -168,7 +170,7 @@ def enlarged(call: Plain, sizes: Mapping[str, int], seed: int) -> Plain:
 
 
 def _directions(names: Iterable[str], call: Plain, seed: int) -> dict[str, Spec]:
-    """Return directions so sparse that the two convolutions along them together stay below the S of the call."""
+    """Return directions so sparse that the two convolutions with them have a smaller S together than the call."""
     above, below = call["arrays"]["input"]["density"]
     densities = {"input": (above, 2 * below), "kernel": SPARSE}
     drawn = {name: _drawn(call["arrays"][name], seed + number) for number, name in enumerate(names)}
@@ -184,7 +186,7 @@ def _drawn(spec: Spec, seed: int) -> Spec:
 
 
 def _lengths(call: Plain) -> tuple[int, ...]:
-    """Return lengths with room for `PLACES` windows, and for one place less than a stride behind them."""
+    """Return input lengths for `PLACES` windows plus stride - 1 unused elements at the high end."""
     letters = geometry.spatial(call)
     places = PLACES[len(letters) - 1]
     if call["op"] == "conv_transpose":

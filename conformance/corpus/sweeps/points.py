@@ -1,4 +1,4 @@
-"""The points of sweeps: calls by value, with what the reference and the clauses expect of them."""
+"""Generate the points of a sweep: calls, with their expectations from the reference and the clauses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..builder import Find
 
 
-#: How often a twin is changed that may be refused itself.
+#: The largest number of changes to a twin that may itself be refused.
 FIRMER = 3
 #: The twin of a refusal: the id of a case, or a patch of call keys as plain data.
 Twin: TypeAlias = "str | Mapping[str, Any]"
@@ -40,23 +40,25 @@ class Point:
 
 
 class Contradiction(ValueError):
-    """A point that no rule of `where` leaves out has no meaning."""
+    """A point is undefined, and no rule of `where` excludes it."""
 
 
 def points(sweep: Plain, clauses: Mapping[str, Clause], left_out: Counter[str] | None = None) -> Iterator[Point]:
     """
-    Yield the points of a plain sweep that its rules want.
+    Yield the points of a plain sweep that its rules allow.
 
-    They are every combination of the axes' values, the last axis fastest; or with `strength` those of a covering array,
-    with `draws` drawn ones.
-    `left_out` counts, by the rule, the combinations that were met and are not wanted.
+    By default these are all combinations of the axes' values, with the last axis varying fastest. `strength` selects
+    the rows of a covering array, `draws` a number of random rows.
+    `left_out` counts the excluded combinations by rule.
 
     Raises:
-        Contradiction: if a wanted point contradicts itself.
+        Contradiction: if an allowed point is undefined.
 
     """
     space = Space(sweep, left_out if left_out is not None else Counter())
-    cited = tuple(clauses[name] for name in sweep.get("clauses", ()) if name in clauses and is_asked(clauses[name]))
+    cited = tuple(
+        clauses[name] for name in sweep.get("clauses", ()) if name in clauses and applies_when_cited(clauses[name])
+    )
     for row in _rows(sweep, space):
         if (found := space.find(row)) is not None:
             text, plain, call = found
@@ -66,7 +68,7 @@ def points(sweep: Plain, clauses: Mapping[str, Clause], left_out: Counter[str] |
 
 
 class Space:
-    """The combinations of a sweep's axes, each built once, and which of them its rules want."""
+    """The combinations of a sweep's axis values: builds each at most once and applies the rules of the sweep."""
 
     def __init__(self, sweep: Plain, left_out: Counter[str]) -> None:
         self._sweep = sweep
@@ -75,7 +77,11 @@ class Space:
         self._known: dict[Row, tuple[str, Plain, Call] | None] = {}
 
     def find(self, row: Row) -> tuple[str, Plain, Call] | None:
-        """Return the text, the plain call and the call, whose arrays may be hollow, of a combination; None if not wanted."""
+        """
+        Return the text, the plain call and the call of a combination, None if a rule excludes it.
+
+        The arrays of the call may be placeholders, see `hollow`.
+        """
         if row not in self._known:
             self._known[row] = self._built(row)
         return self._known[row]
@@ -101,7 +107,7 @@ def _rows(sweep: Plain, space: Space) -> Iterator[Row]:
 
 
 def _covering(sweep: Plain, space: Space, sizes: Sequence[int], seed: int) -> Sequence[Row]:
-    """Return the rows of a covering array, looked for once and then kept, with what was left out on the way."""
+    """Return the rows of a covering array; rows and the counts of excluded combinations are cached."""
     name = cache.key(repr(sweep).encode())
     if (kept := cache.get(name)) is not None:
         rows, left_out = kept
@@ -113,19 +119,19 @@ def _covering(sweep: Plain, space: Space, sizes: Sequence[int], seed: int) -> Se
     return rows
 
 
-def is_asked(clause: Clause) -> bool:
-    """Say whether a clause leaves a choice for whatever cites it."""
+def applies_when_cited(clause: Clause) -> bool:
+    """Return whether a clause leaves a choice for every case or sweep that cites it."""
     return bool(clause.alternatives) and not clause.when
 
 
 def open_choices(call: Call, clauses: Mapping[str, Clause]) -> tuple[Clause, ...]:
-    """Return the clauses that leave a choice for a call: those in force of which every rule of `when` holds."""
+    """Return the clauses that leave a choice for a call: not superseded, and every rule of `when` holds."""
     chosen = (clause for clause in clauses.values() if clause.when and not clause.superseded_by)
     return tuple(clause for clause in chosen if all(RULES[rule](call) for rule in clause.when))
 
 
 def _met(plain: Plain, where: tuple[str, ...], text: str) -> tuple[str, Call | None]:
-    """Return the first rule that a combination breaks, or its call."""
+    """Return the first rule that excludes a combination, and None; or "" and the call."""
     complaints = geometry.complaints(geometry.settled(plain))
     if complaints and SENSIBLE in where:
         return SENSIBLE, None
@@ -151,14 +157,14 @@ def _check_twins(plain: Plain, clauses: tuple[Clause, ...], text: str) -> None:
 
 
 def hollow(plain: Plain) -> Call:
-    """Return a call for its shapes and parameters, without drawing its numbers where nothing hangs on them."""
+    """Return a call for its shapes and parameters; generated arrays whose values do not matter are placeholders."""
     from ..builder import build_call
 
     return build_call(plain, _hollow)
 
 
 def _hollow(spec: Spec, letters: str, dtype: str) -> Array:
-    """Stand in for generated numbers, whose values no rule of shapes asks for, without drawing them."""
+    """Return a constant array in place of generated numbers, since no rule of a sweep uses their values."""
     import numpy as np
 
     from ...core import numpy_type
@@ -172,16 +178,17 @@ def _hollow(spec: Spec, letters: str, dtype: str) -> Array:
 
 
 def _is_ordinary(spec: Spec, dtype: str) -> bool:
-    """Say whether all that is drawn are fractions, whose products are in the range of the dtype: one stands for all."""
+    """Return whether a normal array holds only fractions whose products neither overflow nor underflow."""
     is_near = spec.get("scale", 0) >= 2.0**-20 and spec.get("spread", 0) <= 16
     return "normal" in spec and is_near and dtype in ("float32", "float64", "bfloat16")
 
 
 def expectation(point: Point, call: Call, find: Find, clauses: Mapping[str, Clause]) -> Expectation:
     """
-    Return what is expected of a point: the exact result, and what else the clauses leave open.
+    Return the expectation of a point: the exact result, or the alternatives of its clauses.
 
-    An alternative has its own name where one clause applies, else `CLAUSE:alternative` for each clause that it follows.
+    Alternatives keep their names if one clause applies. If several apply, the name of a combination lists
+    `CLAUSE:alternative` for each clause.
     """
     return expectation_under(
         point.clauses, call, lambda twin: _twin(point, twin, find), lambda twin: _firm(point, twin, clauses)
@@ -195,9 +202,9 @@ def expectation_under(
     firm: Callable[[Twin], Twin] = lambda twin: twin,
 ) -> Expectation:
     """
-    Return what is expected of a call under clauses that leave a choice; `twin_of` returns the twin of a refusal.
+    Return the expectation of a call under clauses that leave a choice.
 
-    `firm` changes a twin that may be refused itself.
+    `twin_of` returns the call of a refusal's twin. `firm` changes a twin that may itself be refused.
     """
     from ...core import AnyOf, Output
     from ...reference import evaluate
@@ -207,10 +214,10 @@ def expectation_under(
     found: dict[str, Expectation] = {}
     same: dict[bytes, Array] = {}
     for name, switches, precision in _computed(clauses):
-        # Alternatives that come to the same share an array: a batch of large calls has to fit into memory.
+        # Alternatives with equal outputs share one array, so that a batch of large calls fits into memory.
         array = evaluate(call, switches)
         if call.cotangent is not None and array.shape != call.cotangent.shape:
-            continue  # nothing can be sent back through an output of another shape
+            continue  # the cotangent does not fit an output of another shape
         array = same.setdefault(str(array.shape).encode() + array.tobytes(), array)
         differentiated = _differentiated(call, switches)
         found[name] = Output(array=array, switches=switches, precision=precision, **differentiated)
@@ -219,7 +226,7 @@ def expectation_under(
 
 
 def _differentiated(call: Call, switches: frozenset[str]) -> dict[str, Any]:
-    """Return what a call asks for beside its output: gradients, and those of gradients."""
+    """Return the fields `gradients` and `second_order` of an output, as far as the call requests them."""
     from ...reference import gradients, second_order
 
     if call.cotangent is None:
@@ -235,7 +242,7 @@ def _differentiated(call: Call, switches: frozenset[str]) -> dict[str, Any]:
 def refusals_under(
     clauses: tuple[Clause, ...], twin_of: Callable[[Twin], Call], firm: Callable[[Twin], Twin] = lambda twin: twin
 ) -> dict[str, Expectation]:
-    """Return the ways to refuse a call that clauses leave, by their names."""
+    """Return the refusals that the clauses allow for a call, by name."""
     from ...core import Refusal
 
     twins = ((name, firm(twin)) for name, twin in _refused(clauses))
@@ -249,23 +256,23 @@ def _named(clauses: tuple[Clause, ...], followed: list[tuple[Clause, str]]) -> s
 
 
 def _computed(clauses: tuple[Clause, ...]) -> Iterator[tuple[str, frozenset[str], str | None]]:
-    """Yield the ways to compute a call: one alternative of each clause, with their switches and class of rounding."""
+    """Yield name, switches and precision class of each combination of computing alternatives, one per clause."""
     computing = [
         [(clause, name, each) for name, each in clause.alternatives.items() if not each.is_refusal]
         for clause in clauses
     ]
-    for ways in itertools.product(*computing):
-        name = _named(clauses, [(clause, name) for clause, name, _ in ways])
-        precisions = [each.precision for _, _, each in ways if each.precision is not None]
-        switches = frozenset(each.switch for _, _, each in ways if each.switch)
+    for combination in itertools.product(*computing):
+        name = _named(clauses, [(clause, name) for clause, name, _ in combination])
+        precisions = [each.precision for _, _, each in combination if each.precision is not None]
+        switches = frozenset(each.switch for _, _, each in combination if each.switch)
         yield name, switches, precisions[-1] if precisions else None
 
 
 def _refused(clauses: tuple[Clause, ...]) -> Iterator[tuple[str, Twin]]:
     """
-    Yield the ways to refuse a call with their twins.
+    Yield the name and the twin of each way to refuse a call.
 
-    Where several clauses may refuse, a target may do so for all of them at once: then the twin needs all their changes.
+    If several clauses allow a refusal, a target may refuse because of all of them. The twin then combines all patches.
     """
     refusing = [(clause, name, each) for clause in clauses for name, each in _refusals(clause)]
     for clause, name, each in refusing:
@@ -291,9 +298,9 @@ def _twin(point: Point, twin: Twin, find: Find) -> Call:
 
 def _firm(point: Point, twin: Twin, clauses: Mapping[str, Clause]) -> Twin:
     """
-    Return a twin that no clause leaves to be refused but those of the point: with the changes that such clauses name.
+    Return a twin that only the clauses of the point may refuse: further clauses add the patches of their own twins.
 
-    Without its negative padding, say, an input may be shorter than the window.
+    For example, after a patch replaces padding [5, -1] by `valid`, the input may be shorter than the window.
     """
     if isinstance(twin, str):
         return twin
@@ -307,7 +314,7 @@ def _firm(point: Point, twin: Twin, clauses: Mapping[str, Clause]) -> Twin:
 
 
 def _open_to(point: Point, patch: Mapping[str, Any], clauses: Mapping[str, Clause]) -> Iterator[Mapping[str, Any]]:
-    """Yield the changes that a twin needs besides, by clauses that do not speak of its point."""
+    """Yield the twin patches of clauses that may refuse the twin but do not apply to the point."""
     for clause in open_choices(hollow({**point.call, **patch}), clauses):
         if clause not in point.clauses:
             for _, each in _refusals(clause):

@@ -9,12 +9,10 @@ from itertools import product
 
 import numpy as np
 
-from ...core import Array, numpy_type, storage
+from ...core import KERNELS, Array, numpy_type, storage
 from ..canonical_call import Subject, kernel_of, wide
 from ..interpretation import Interpretation
 from .kinds import Cause, Returned
-
-KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
 def kernels(subject: Subject) -> list[str]:

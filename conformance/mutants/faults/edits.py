@@ -14,11 +14,6 @@ from ..evaluator import Axis, Stages, Told
 Edit: TypeAlias = Callable[[Stages], Stages]
 
 
-def told(change: Callable[[Told], Told]) -> Edit:
-    """Change the parameters of every grouped convolution of a call."""
-    return lambda stages: replace(stages, translate=lambda call: tuple(map(change, stages.translate(call))))
-
-
 def first(change: Callable[[Told], Told]) -> Edit:
     """Change the parameters of the first grouped convolution of a call."""
 

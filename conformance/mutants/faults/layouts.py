@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...core import Array, Call
+from ...core import KERNELS, Array, Call
 from ..evaluator import Stages, Told
 from .edits import Edit
 
@@ -25,7 +25,6 @@ def _reshaped(names: tuple[str, ...]) -> Edit:
     return edit
 
 
-KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
 def _delivered(change: Callable[[Call, Array], Array]) -> Edit:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import FORMATS, Array, Call, is_complex, is_integer, numpy_type
+from ...core import FORMATS, KERNELS, Array, Call, is_complex, is_integer, numpy_type
 from ..evaluator import Axis, Stages, Told, output_dtype
 from .edits import Edit, finished, operands, returned, shifted, sums
 
@@ -217,7 +217,6 @@ def _only(names: tuple[str, ...], change: Callable[[Call, str, Array], Array]) -
     return operands(lambda call, name, array: change(call, name, array) if name in names else array)
 
 
-KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
 def _spreading(axis: int) -> Callable[[Array, Told], Array]:

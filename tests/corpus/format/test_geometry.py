@@ -32,7 +32,7 @@ def drawn(draw: random.Random) -> Plain:
     """Return a call that may contradict itself."""
     op, spatial = (
         draw.choice(["conv", "conv", "depthwise_conv", "separable_conv", "conv_transpose"]),
-        SPATIAL[draw.randrange(2)],
+        SPATIAL[1 + draw.randrange(2)],
     )
     letters = {name: pattern.replace("S", spatial) for name, pattern in OPS[op].items()}
     call: Plain = {"op": op, "dtype": {"input": "int32"}, "layout": {**letters, "output": f"N{spatial}C"}}

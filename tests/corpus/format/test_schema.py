@@ -1,4 +1,4 @@
-"""The schema for editors and the loader agree: on every shipped file, and on documents that are wrong in their structure."""
+"""The JSON schema and the loader agree on every shipped file and on documents with structural errors."""
 
 from __future__ import annotations
 

@@ -231,14 +231,14 @@ def test_a_clause_that_names_no_case_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("axes", "base", "more", "problem"),
     [
-        ("strides: [1, 0]", BASE, "", "x.yaml:3:9: at [strides=0]: strides: 0 is below 1 (leave such points out"),
-        ("groups: [3]", BASE, "", "x.yaml:3:9: at [groups=3]: kernel: I = 0 for 2 input channels in 3 groups"),
-        ("length: [1]", BASE, "    where: [zero-batch]\n", "x.yaml:3:9: no point left"),
-        ("strides: [1, 1]", BASE, "", "x.yaml:11:22: strides=1 twice"),
+        ("strides: [1, 0]", BASE, "", "x.yaml:3:9: at [strides=0]: strides: must be at least 1, not 0 (exclude"),
+        ("groups: [3]", BASE, "", "x.yaml:3:9: at [groups=3]: kernel: I = 0 must be C / groups"),
+        ("length: [1]", BASE, "    where: [zero-batch]\n", "x.yaml:3:9: the sweep has no points"),
+        ("strides: [1, 1]", BASE, "", "x.yaml:11:22: strides=1 is listed twice"),
         ("dtype: [uint8]", BASE, "", "x.yaml:3:9: at [dtype=uint8]: dtype: input: -3 is out of range for uint8"),
         ("width: [1]", BASE, "", "x.yaml:11:12: unknown key 'width'"),
-        ("layout: [{input: NCW, kernel: WCM}]", BASE, "", "x.yaml:11:21: WCM is no layout of the kernel here"),
-        ("length: [-1]", BASE, "", "x.yaml:11:21: a negative size"),
+        ("layout: [{input: NCW, kernel: WCM}]", BASE, "", "x.yaml:11:21: WCM is not a layout of the kernel here"),
+        ("length: [-1]", BASE, "", "x.yaml:11:21: sizes must not be negative"),
         (
             "strides: [1]",
             BASE,
@@ -249,7 +249,7 @@ def test_a_clause_that_names_no_case_is_told(tmp_path: Path) -> None:
             f"batch: [{', '.join(map(str, range(500)))}], length: [{', '.join(map(str, range(500)))}]",
             BASE,
             "",
-            "x.yaml:11:11: more than 200000 points",
+            "x.yaml:11:11: the sweep has more than 200000 points",
         ),
     ],
 )

@@ -186,7 +186,7 @@ def test_subnormals_may_be_flushed(reference: Evaluate) -> None:
 @each_formulation
 def test_unknown_switches_are_refused(reference: Evaluate) -> None:
     """A misspelt alternative never computes the ordinary one."""
-    with pytest.raises(ValueError, match="no switches of the reference: zero-stop"):
+    with pytest.raises(ValueError, match="unknown switches of the reference: zero-stop"):
         reference(line(1), {"zero-start", "zero-stop"})
 
 
