@@ -1,4 +1,4 @@
-"""The checks that a corpus must pass: expectations against the reference, and the lint of cases and clauses."""
+"""Check the quality of a corpus: validate expectations against the reference, and lint cases and clauses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Coded values: numbers that tell their places, so that an array read in another order of axes shows."""
+"""Check that cases about layouts use values from which every permutation of axes can be detected."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from ..core import ARRAYS, COMPLEX_PARTS, STRUCTURE_LIMIT, Array, Call, Case, Ou
 
 def confusable(case: Case, outputs: list[Output]) -> Iterator[tuple[str, str]]:
     """
-    Yield where the arrays of a case about layouts do not tell their places.
+    Yield message and hint for each array of a layout case whose axes could be permuted unnoticed.
 
-    Elements differ from each other where the numbers from 1 on would keep S within the limit of the dtype,
-    and everywhere the slices along each axis do.
-    No transposition gives the output back.
+    All elements of an array must differ if the numbers 1, 2, 3, ... would keep S within the limit of the dtype.
+    Otherwise all slices along each axis must differ. The output must differ from each of its transpositions.
     """
     call = case.call
     is_about_layouts = any(clause.startswith("LAYOUT-") for clause in case.clauses)
@@ -27,16 +26,16 @@ def confusable(case: Case, outputs: list[Output]) -> Iterator[tuple[str, str]]:
     for name in ARRAYS[:-1]:
         array = getattr(call, name)
         if array is not None and is_small and len(np.unique(_plain(array))) < array.size:
-            yield f"elements of the {name} are equal", f"the numbers from 1 to {array.size} would do"
+            yield f"elements of the {name} are equal", f"use for example the numbers from 1 to {array.size}"
         elif array is not None and (letter := _repeated(array, call.letters(name))):
-            yield f"slices of the {name} along {letter} are equal", "numbers that tell their places"
+            yield f"slices of the {name} along {letter} are equal", "use different values"
     for order in {order for output in outputs for order in _symmetries(output.array)}:
         letters = "".join(call.letters("output")[axis] for axis in order)
-        yield f"the output is the same with its axes in the order {letters}", "numbers that tell their places"
+        yield f"the output does not change when its axes are permuted to {letters}", "use different values"
 
 
 def _limit(dtype: str) -> float:
-    """Return up to which S sums are exact in any order."""
+    """Return the largest S for which sums of integers are exact in any order."""
     return (
         float(np.iinfo(numpy_type(dtype)).max)
         if is_integer(dtype)
@@ -45,13 +44,13 @@ def _limit(dtype: str) -> float:
 
 
 def _largest_sum(call: Call) -> int:
-    """Return what S would be at most if the elements of each array were numbered from 1 on."""
+    """Return an upper bound of S if the elements of each array were 1, 2, 3, and so on."""
     sizes = [getattr(call, name).size for name in ARRAYS[:-1] if getattr(call, name) is not None]
     return reference.products(call) * int(np.prod(sizes))
 
 
 def _repeated(array: Array, letters: str) -> str:
-    """Return the letter of an axis along which two slices are equal, or an empty text."""
+    """Return the letter of an axis along which two slices are equal, or an empty string."""
     for axis, letter in enumerate(letters):
         slices = np.moveaxis(array, axis, 0)
         if array.size and len({each.tobytes() for each in slices}) < len(slices):
@@ -60,7 +59,7 @@ def _repeated(array: Array, letters: str) -> str:
 
 
 def _symmetries(array: Array) -> Iterator[tuple[int, ...]]:
-    """Yield the orders of axes, other than the array's own, in which it has the same shape and elements."""
+    """Yield each permutation of axes that leaves the array unchanged but moves axes longer than 1."""
     plain = _plain(array)
     long = [axis for axis, length in enumerate(array.shape) if length > 1]
     for order in permutations(range(array.ndim)):
@@ -70,5 +69,5 @@ def _symmetries(array: Array) -> Iterator[tuple[int, ...]]:
 
 
 def _plain(array: Array) -> Array:
-    """Return an array whose dtype NumPy can sort."""
+    """Return the array as float64 or complex128, which NumPy can sort."""
     return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)

@@ -1,7 +1,7 @@
 """
-Whether literal cases are good ones: that they tell what they claim, can be checked by hand, and stay as they were.
+Lint literal cases: they must be able to detect faults, be checkable by hand, and not change after a release.
 
-Points of sweeps are not held to it: literal cases are what people read and cite.
+Points of sweeps are exempt: people read and cite literal cases only.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ from ..specification import lock, versions
 from .coded_values import confusable
 from .refusal_twins import distant
 
-#: What is wrong, and how to mend it.
+#: A message and a hint.
 Complaint: TypeAlias = tuple[str, str]
-#: The clauses that are about rounding, and about numbers that no order of summation makes exact.
+#: The clauses about rounding, and about values for which no summation order is exact.
 ABOUT_NUMBERS = ("ROUND-*", "NUM-*", "NAN-*", "ZERO-*", "SUBNORMAL-*", "PURE-*", "DTYPE-3")
 
 
 def lint_corpus(corpus: Corpus) -> Iterator[Problem]:
-    """Yield what is wrong with the literal cases of a corpus, each by itself."""
+    """Yield the problems of each literal case by itself."""
     for case in _literal(corpus):
         for message, hint in _complaints(case, corpus):
             yield _problem(case, message, hint)
 
 
 def check_kept(corpus: Corpus, folder: Path) -> Iterator[Problem]:
-    """Yield where a corpus, whole, is not what is kept of it in its folder: its kills, its released cases and versions."""
+    """Yield the contradictions between a whole corpus and the files in its folder: kills, lock and versions."""
     yield from versions.check(corpus.clauses, versions.current(folder), versions.read(folder / versions.FILE))
     yield from lock.check(_literal(corpus), lock.read(folder / lock.FILE))
     try:
@@ -61,12 +61,12 @@ def check_kept(corpus: Corpus, folder: Path) -> Iterator[Problem]:
 
 
 def check_twins(corpus: Corpus) -> Iterator[Problem]:
-    """Yield where clauses of a corpus, whole, name twins that are none of its cases: no case may be under them today."""
+    """Yield each twin that a clause names but that is not a case of the whole corpus, even if no case needs it yet."""
     known = {case.id for case in _literal(corpus)}
     for clause in corpus.clauses.values():
         for each in clause.alternatives.values():
             if isinstance(each.twin, str) and each.twin and each.twin not in known:
-                message = f"{clause.id}: no case {each.twin}, which is to be accepted where another is refused"
+                message = f"{clause.id}: the twin {each.twin} is not a case of the corpus"
                 hint = suggestion(each.twin, known)
                 yield Problem(path="clauses.yaml", line=clause.line, column=1, message=message, hint=hint)
 
@@ -90,12 +90,12 @@ def _complaints(case: Case, corpus: Corpus) -> Iterator[Complaint]:
 
 
 def _decided(case: Case, clauses: Mapping[str, Clause]) -> Iterator[Complaint]:
-    """Complain of an output that is expected without a choice where a clause leaves one."""
+    """Yield each clause that leaves a choice for a case that expects a single output."""
     if not isinstance(case.expectation, Output):
         return
     for clause in open_choices(case.call, clauses):
         others = ", ".join(name for name in clause.alternatives if name != "computes")
-        hint = f"cite it, and expect any_of: `computes` with this output, {others} as the clause has it"
+        hint = f"cite it and expect any_of: `computes` with this output, and {others} as in the clause"
         yield f"{clause.id} leaves a choice here: {clause.sentence}", hint
 
 
@@ -105,35 +105,35 @@ def _outputs(expectation: Expectation) -> Iterable[Output]:
 
 
 def _rounded(case: Case, outputs: Iterable[Output]) -> Iterator[Complaint]:
-    """Yield that numbers are so large, or so finely graded, that the order of summation shows; at most once."""
+    """Yield at most one complaint if the summation order could change the result, because S is too large."""
     if any(matches_pattern(each, name) for each in ABOUT_NUMBERS for name in case.clauses):
         return
     for output in outputs:
         dtype = case.call.dtype.output or case.call.dtype.input
         if output.precision is not None or is_integer(dtype):
             continue
-        hint = "smaller numbers, or a clause about rounding"
+        hint = "use smaller numbers, or cite a clause about rounding"
         if tolerance(case.call, output.array, dtype, composed=False).grid is None:
             limit = STRUCTURE_LIMIT[COMPLEX_PARTS.get(dtype, dtype)]
-            yield f"S is beyond {limit:.0f} times the grid of the numbers", hint
+            yield f"S exceeds {limit:.0f} times the grid of the numbers", hint
             return
         gradients = [("gradient", name, each, gradient_tolerance) for name, each in output.gradients.items()]
         gradients += [("second", name, each, second_order_tolerance) for name, each in output.second_order.items()]
         for order, name, gradient, allowed in gradients:
             own = case.call.dtype_of(name)
             if allowed(case.call, name, gradient, own, composed=False).grid is None:
-                yield f"S of {order}.{name} is beyond {STRUCTURE_LIMIT[own]:.0f} times the grid of the numbers", hint
+                yield f"S of {order}.{name} exceeds {STRUCTURE_LIMIT[own]:.0f} times the grid of the numbers", hint
                 return
 
 
 def _monotonous(outputs: Iterable[Output]) -> Iterator[Complaint]:
-    """Yield that an output hardly tells one place from another; at most once, alternatives being alike."""
+    """Yield at most one complaint if the elements of an output are mostly equal or zero."""
     for output in outputs:
-        array, hint = output.array.reshape(-1), "other numbers, or say under why it has to be so"
+        array, hint = output.array.reshape(-1), "use other numbers, or explain under `why`"
         if array.size < 2:
             continue
         if ((array == array[0]) | ((array != array) & (array[0] != array[0]))).all():
-            yield "every element of the output is the same", hint
+            yield "all elements of the output are equal", hint
             return
         if 2 * np.count_nonzero(array) < array.size:
             yield "more than half of the output is zero", hint

@@ -1,9 +1,9 @@
 """
-How far a refused call is from its twin: one step, so that nothing else can be why one is accepted and the other not.
+Check that a refused call differs from its twin in one step, so that only this step can cause the refusal.
 
-A step is one key of the format that says something else.
-A number of channels stands in several arrays and beside `groups`: another one is one step, wherever it is said.
-An array of the same shape is no step beside another dtype, nor is one that is only laid out in another order.
+A step is one key of the format with another value.
+A changed number of channels is one step, although it changes several arrays and possibly `groups`.
+Other elements are not a step if the dtype changes too. The same elements in another layout are not a step.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..core import ARRAYS, AnyOf, Array, Call, Case, Expectation, PerArray, Refu
 from ..corpus import Clause, open_choices
 from ..reference import Undefined, check_call
 
-#: The keys with one value, and those with one for each array.
+#: The keys with one value per call; BY_ARRAY are those with one value per array.
 PARAMETERS = (
     "op",
     "strides",
@@ -32,24 +32,24 @@ PARAMETERS = (
     "gradients",
 )
 BY_ARRAY = ("layout", "dtype", "storage")
-#: What a number of channels is called, whichever axes have it.
+#: The step of a changed number of channels, whichever axes have it.
 CHANNELS = "channels"
 
 
 def distant(case: Case, clauses: Mapping[str, Clause]) -> Iterator[tuple[str, str]]:
     """
-    Yield what is wrong with the twins of a case, and how to mend it.
+    Yield message and hint for each twin of a case that is not exactly one step away.
 
-    A twin may be several steps away where it needs each of them:
-    with any one taken back the call would have no meaning, or a clause would leave it to be refused.
+    Several steps are allowed if each is needed: with any one undone, the twin is undefined or a clause allows its
+    refusal.
     """
     for refusal in refusals(case.expectation):
         found = steps(case.call, refusal.twin)
         if not found:
-            yield f"the twin ({refusal.name}) is the same call", "a twin differs in what is refused"
+            yield f"the twin ({refusal.name}) is the same call", "a twin must differ in what is refused"
         elif len(found) > 1 and not all(_is_needed(step, case.call, refusal.twin, clauses) for step in found):
             message = f"the twin ({refusal.name}) is {len(found)} steps away: {', '.join(sorted(found))}"
-            yield message, "a twin differs in what is refused, and in nothing else"
+            yield message, "a twin must differ only in what is refused"
 
 
 def _is_needed(step: str, call: Call, twin: Call, clauses: Mapping[str, Clause]) -> bool:
@@ -69,13 +69,13 @@ def _is_refusable(clause: Clause) -> bool:
 
 
 def refusals(expectation: Expectation) -> Iterator[Refusal]:
-    """Yield the ways in which a call may be refused."""
+    """Yield the refusals of an expectation."""
     alternatives = expectation.alternatives.values() if isinstance(expectation, AnyOf) else [expectation]
     return (each for each in alternatives if isinstance(each, Refusal))
 
 
 def steps(call: Call, twin: Call) -> set[str]:
-    """Return in what a twin differs from a call: keys of the format, and CHANNELS; empty where they are the same."""
+    """Return the steps between a call and a twin: keys of the format and CHANNELS; empty if the calls are equal."""
     found = {key for key in PARAMETERS if getattr(call, key) != getattr(twin, key)}
     found |= {key for key in BY_ARRAY if _differ(getattr(call, key), getattr(twin, key))}
     for name in ARRAYS:
@@ -84,7 +84,7 @@ def steps(call: Call, twin: Call) -> set[str]:
 
 
 def _differ(one: PerArray, other: PerArray) -> bool:
-    """Say whether something else is said of an array that both calls have; what else one has counts by itself."""
+    """Return whether two values differ for an array that both calls have; missing arrays are separate steps."""
     pairs = ((getattr(one, name), getattr(other, name)) for name in one.__dataclass_fields__)
     return any(a != b for a, b in pairs if None not in (a, b))
 
@@ -105,7 +105,7 @@ def _between(call: Call, twin: Call, name: str) -> set[str]:
 
 
 def _same(one: Array, other: Array) -> bool:
-    """Say whether two arrays hold the same numbers, or cannot be held to it, for not every dtype has all numbers."""
+    """Return whether two arrays have equal shapes and elements; elements of different dtypes count as equal."""
     if one.shape != other.shape:
         return False
     return one.dtype != other.dtype or bool(((one == other) | ((one != one) & (other != other))).all())

@@ -1,4 +1,4 @@
-"""Hold every expectation of a corpus against the exact reference, in both its formulations."""
+"""Validate every expectation of a corpus against both formulations of the exact reference."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..core import FORMATS, AnyOf, Array, Call, Case, Expectation, Fit, Output, 
 from ..judging import TrainingRun, enclose_training, training_finding
 from ..reference import convolution_matrix, matrix_again, trajectory
 
-#: The evaluators and differentiators, of the first order and the second, by what a message calls them.
+#: The functions for outputs, gradients and second-order gradients, by the name of the formulation in messages.
 ROUTES = {
     "the reference": (reference.evaluate, reference.gradients, reference.second_order),
     "the second formulation": (reference.evaluate_again, reference.gradients_again, reference.second_order_again),
@@ -19,7 +19,7 @@ ROUTES = {
 
 
 def validate_cases(cases: Iterable[Case]) -> Iterator[Problem]:
-    """Yield what is wrong with the expectations of `cases`."""
+    """Yield a problem for each expectation of `cases` that the reference contradicts."""
     for case in cases:
         for message in _wrong(case.call, case.expectation, frozenset()):
             yield Problem(path=case.path, line=case.line, column=1, message=f"{case.id}: {message}")
@@ -31,39 +31,39 @@ def _wrong(call: Call, expectation: Expectation, switches: frozenset[str]) -> It
             for route in ROUTES:
                 yield from _recomputed(call, expectation, switches | expectation.switches, route)
         case Fit():
-            yield from _misled(call, expectation)
+            yield from _off_trajectory(call, expectation)
         case Shape():
             output = reference.evaluate(call)
             if (output.shape, output.dtype.name) != (expectation.shape, expectation.dtype):
-                yield f"the reference gives shape {list(output.shape)} and dtype {output.dtype.name}"
+                yield f"the reference returns shape {list(output.shape)} and dtype {output.dtype.name}"
         case AnyOf():
             for each in expectation.alternatives.values():
                 yield from _wrong(call, each, switches)
         case Refusal():
-            yield from _untwinned(expectation)
+            yield from _undefined_twin(expectation)
 
 
-def _misled(call: Call, fit: Fit) -> Iterator[str]:
-    """Yield where a checkpoint is not on the exact way, or so late that rounding alone decides what comes there."""
+def _off_trajectory(call: Call, fit: Fit) -> Iterator[str]:
+    """Yield each checkpoint that differs from the exact trajectory, or that rounding errors decide."""
     exact = trajectory(call)
     dtype = call.dtype_of("kernel")
     certain = enclose_training(call, call.dtype_of("output"), "float64").certain
     unit = FORMATS[dtype].unit
     if not np.array_equal(convolution_matrix(call), matrix_again(call)):
-        yield "the two formulations give different convolutions of the training"
+        yield "the two formulations of the reference disagree on the convolution of the training"
     assert call.kernel is not None
     kernels = exact.kernels.reshape(-1, *call.kernel.shape)
     run = TrainingRun(kernels, exact.losses, through=call.dtype_of("output"), kept="float64", told="float64")
     if wrong := training_finding(fit, call, run):
-        yield f"the exact way itself is not what is expected: {wrong.message}"
-    for step, said in fit.checkpoints.items():
+        yield f"the exact trajectory does not meet the expectation: {wrong.message}"
+    for step, checkpoint in fit.checkpoints.items():
         if step > certain:
-            yield f"after {step} updates nothing is certain, for a residual of update {certain} may have either sign"
-        pairs = ((said.kernel, exact.kernels[step]), (said.loss, exact.losses[step]))
+            yield f"the state after {step} updates is uncertain: a residual of update {certain} may have either sign"
+        pairs = ((checkpoint.kernel, exact.kernels[step]), (checkpoint.loss, exact.losses[step]))
         for written, right in pairs:
             flat = None if written is None else np.asarray(written, np.float64).reshape(-1)
             if flat is not None and (np.abs(flat - right) > unit * np.abs(right)).any():
-                yield f"after {step} updates the exact way is at {right.tolist()}, the case at {flat.tolist()}"
+                yield f"after {step} updates: exact value {np.ravel(right).tolist()}, expected value {flat.tolist()}"
 
 
 def _recomputed(call: Call, expectation: Output, switches: frozenset[str], route: str) -> Iterator[str]:
@@ -74,22 +74,22 @@ def _recomputed(call: Call, expectation: Output, switches: frozenset[str], route
         return
     computed = differentiate(call, call.cotangent, switches)
     for name, each in expectation.gradients.items():
-        yield from _differs(each, computed[name], f"of gradient.{name} {route}")
+        yield from _differs(each, computed[name], f"gradient.{name}: {route}")
     if not call.second_order:
         return
     computed = differentiate_twice(call, call.cotangent, call.along, switches)
     for name, each in expectation.second_order.items():
-        yield from _differs(each, computed[name], f"of second.{name} {route}")
+        yield from _differs(each, computed[name], f"second.{name}: {route}")
 
 
 def _differs(array: Array, computed: Array, route: str, *, signed_zero: bool = False) -> Iterator[str]:
     if computed.shape != array.shape:
-        yield f"{route} gives shape {list(computed.shape)}, the case {list(array.shape)}"
+        yield f"{route} returns shape {list(computed.shape)}, the case expects {list(array.shape)}"
         return
     wrong = ~_same(array, computed, signed_zero=signed_zero)
     if wrong.any():
         index = tuple(int(at) for at in np.unravel_index(int(np.argmax(wrong)), wrong.shape))
-        yield f"{route} gives {computed[index]} at {list(index)}, the case {array[index]}"
+        yield f"{route} returns {computed[index]} at {list(index)}, the case expects {array[index]}"
 
 
 def _same(one: Array, other: Array, *, signed_zero: bool) -> Array:
@@ -99,8 +99,8 @@ def _same(one: Array, other: Array, *, signed_zero: bool) -> Array:
     return np.asarray(equal)
 
 
-def _untwinned(refusal: Refusal) -> Iterator[str]:
+def _undefined_twin(refusal: Refusal) -> Iterator[str]:
     try:
         reference.evaluate(refusal.twin)
     except reference.Undefined as error:
-        yield f"the twin ({refusal.name}) has no meaning: {error}"
+        yield f"the twin ({refusal.name}) is undefined: {error}"
