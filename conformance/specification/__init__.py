@@ -1,4 +1,4 @@
-"""The clauses as a document: commentary, versions, the lock of released cases, citations and the export of the corpus."""
+"""The specification as a document: commentary, versions, lock of released cases, citations, export of the corpus."""
 
 from __future__ import annotations
 

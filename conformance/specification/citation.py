@@ -1,7 +1,8 @@
 """
-How the suite, a clause or a case is cited: as BibTeX and as plain text, always the same of one version.
+Citations of the suite, of clauses and of cases, as BibTeX and as plain text.
 
-What is said is what `CITATION.cff` says; the entry is of type `misc`, which every style of BibTeX knows.
+A citation depends only on the version. It agrees with `CITATION.cff`. Entries are `@misc`, which every BibTeX style
+supports.
 """
 
 from __future__ import annotations
@@ -15,20 +16,21 @@ from . import lock, versions
 
 AUTHORS = "The conv-conformance contributors"
 TITLE = "conv-conformance, a conformance suite for convolution layers"
-#: The day on which this version of the suite was released, as YYYY-MM-DD; empty until it is. CITATION.cff says it too.
+#: The release date of this version of the suite, YYYY-MM-DD; empty before the release. CITATION.cff repeats it.
 RELEASED = ""
-#: What BibTeX would take for a command, and how it is written instead.
+#: The characters that BibTeX interprets, with their escaped spellings.
 _SPECIAL = {"\\": r"\textbackslash{}", **{each: rf"\{each}" for each in "&%$#_{}"}, "~": r"\~{}", "^": r"\^{}"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Citation:
     """
-    What is cited: the suite, or a part of it, with what it says and its place in the documentation.
+    The citation of the suite, or of a part of it.
 
-    `work` and `number` say of which version: of the suite, or of its specification, which has versions of its own.
-    `date` is the day of its release, empty until then. `anchor` is a path and an anchor, `digest` tells whether what is
-    cited is the same elsewhere.
+    `part` names the cited clause or case, and `says` quotes its sentence or title; both are empty for the suite.
+    `work` and `number` identify the version: of the suite, or of the specification, which is versioned separately.
+    `date` is the release date, empty before the release. `anchor` is a path in the documentation, with a fragment.
+    `digest` identifies the exact content.
     """
 
     part: str = ""
@@ -48,23 +50,23 @@ class Citation:
 
     @property
     def edition(self) -> str:
-        """Which version it is of, and since when it is there."""
+        """The version, and its release date."""
         return f"{self.work} {self.number}, {self.date or 'not yet released'}"
 
     @property
     def title(self) -> str:
-        """What is cited, and what it is a part of."""
+        """The cited part, followed by the title of the suite."""
         return f"{self.part} of {TITLE}" if self.part else TITLE
 
     @property
     def text(self) -> str:
-        """The citation in plain words."""
+        """The citation as plain text."""
         part = f"{self.part}: “{self.says}” " if self.part else ""
         return f"{AUTHORS}. {part}{TITLE}. {self.edition}. {self.anchor} ({self.digest})."
 
     @property
     def bibtex(self) -> str:
-        """The citation as an entry of BibTeX."""
+        """The citation as a BibTeX entry."""
         fields = {
             "author": f"{{{_escaped(AUTHORS)}}}",
             "title": f"{{{_escaped(self.title)}}}",
@@ -77,13 +79,13 @@ class Citation:
 
 
 def of_suite(corpus: Corpus) -> Citation:
-    """Return how the whole suite is cited, with the digest of the corpus, which every record holds."""
+    """Return the citation of the suite; its digest is that of the corpus, which every record also holds."""
     place = versions.address(versions.current())
     return Citation(date=RELEASED, anchor=place, digest=f"corpus {corpus.digest}")
 
 
 def of_clause(clause: Clause) -> Citation:
-    """Return how a clause is cited: with its sentence, the version of the specification, and the digest of its meaning."""
+    """Return the citation of a clause: sentence, version of the specification and digest of its meaning."""
     number = versions.current()
     released = versions.read(shipped() / versions.FILE)
     return Citation(
@@ -99,9 +101,9 @@ def of_clause(clause: Clause) -> Citation:
 
 def of_case(case: Case) -> Citation:
     """
-    Return how a case is cited, with its title and the digest of what it says: call, expectation and clauses.
+    Return the citation of a case: title, and digest of its call, expectation and clauses.
 
-    A literal case has a page; a point of a sweep has the file of the sweep.
+    The anchor of a literal case is its page; the anchor of a point of a sweep is the file of the sweep.
     """
     page = f"cases/{case.path}" if case.sweep else f"docs/cases/{case.path.removesuffix('.yaml')}.md#{case.id}"
     digest = f"case {lock.digest(case)}"

@@ -1,7 +1,7 @@
 """
-The commentary on the clauses: why each is so, the case that shows it, how frameworks word it.
+Read the commentary on the clauses: the reason for each, an example case, and the spelling in frameworks.
 
-One file of `cases/specification/` is one area of the specification; its clauses stand in reading order.
+Each file of `cases/specification/` is one area of the specification, with its clauses in reading order.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
 
 #: The folder of a corpus that holds the commentary.
 FOLDER = "specification"
-#: Whose words a wording may give.
+#: The frameworks for which `wording` can state the spelling.
 FRAMEWORKS = ("keras", "torch", "jax", "tensorflow", "onnx", "numpy", "scipy")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Commentary:
     """
-    What is said about one clause.
+    The commentary on one clause.
 
-    `example` is the id of the smallest literal case that shows it, `wording` is by framework.
-    `place` is line and column of the clause in its file, `example_place` those of the example.
+    `example` is the id of the smallest literal case that shows the clause. `wording` is the spelling by framework.
+    `place` is line and column of the clause in its file; `example_place` is that of the example.
     """
 
     clause: str
@@ -56,7 +56,7 @@ class Commentary:
 
 @dataclass(frozen=True, kw_only=True)
 class Area:
-    """One page of the specification; `name` is that of its file, `path` is relative to the corpus."""
+    """One page of the specification; `name` is the stem of its file, `path` is relative to the corpus."""
 
     name: str
     title: str
@@ -67,10 +67,10 @@ class Area:
 
 def load_commentary(corpus: Corpus, folder: Path | None = None) -> tuple[Area, ...]:
     """
-    Return the areas in a folder, that of the shipped corpus if none is given, in the order of their first clauses.
+    Return the areas in `folder` (default: that of the shipped corpus), in the order of their first clauses.
 
     Raises:
-        Invalid: with every problem of every file, and where clauses, commentary and literal cases do not fit together.
+        Invalid: if a file has a problem, or if clauses, commentary and literal cases are inconsistent.
 
     """
     areas, problems = _read(corpus, folder)
@@ -81,12 +81,12 @@ def load_commentary(corpus: Corpus, folder: Path | None = None) -> tuple[Area, .
 
 
 def readable_areas(corpus: Corpus, folder: Path | None = None) -> tuple[Area, ...]:
-    """Return the areas that can be read, whatever is wrong with them, and though they may say more than a corpus holds."""
+    """Return the areas that can be read, ignoring all problems, such as clauses that are not in the corpus."""
     return tuple(_read(corpus, folder)[0])
 
 
 def check_specification(corpus: Corpus, folder: Path | None = None) -> list[Problem]:
-    """Return what `load` would have against the files and their corpus."""
+    """Return the problems for which `load_commentary` would raise."""
     return _read(corpus, folder)[1]
 
 
@@ -101,7 +101,7 @@ def _read(corpus: Corpus, folder: Path | None) -> tuple[list[Area], list[Problem
 
 
 def read_area(content: bytes, path: str) -> tuple[Area | None, list[Problem]]:
-    """Return what a file holds, None where nothing can be made of it, and everything wrong with it."""
+    """Return the area of a file, None if it cannot be read, and the problems of the file."""
     root, problems = parse_yaml(content, path)
     reader = Reader(path)
     if root is None:
@@ -115,7 +115,7 @@ def _area(reader: Reader, root: Node) -> Area:
     reader.keys(tree, ("title", "about", "clauses"), ("title", "about", "clauses"))
     clauses = reader.attempt(as_mapping, tree.entries["clauses"]) if "clauses" in tree.entries else None
     if clauses is not None and not clauses.entries:
-        reader.note(clauses, "an area without clauses")
+        reader.note(clauses, "an area needs at least one clause")
     entries = ((key, clauses.entries[name]) for name, key in clauses.keys.items()) if clauses else ()
     found = [reader.attempt(_commentary, reader, key, node) for key, node in entries]
     return Area(
@@ -162,9 +162,10 @@ def _history(reader: Reader, node: Node) -> tuple[Reference, ...]:
 
 def check_commentary(areas: Collection[Area], corpus: Corpus) -> Iterator[Problem]:
     """
-    Yield where clauses, commentary and literal cases do not fit together.
+    Yield each inconsistency between clauses, commentary and literal cases.
 
-    Every clause has one commentary, whose example cites it; every required clause is cited by some literal case.
+    Every clause needs exactly one commentary, whose example cites it. Every required clause needs a literal case that
+    cites it.
     """
     literal = {case.id: case for case in corpus.cases if not case.sweep}
     first: dict[str, str] = {}
@@ -175,32 +176,38 @@ def check_commentary(areas: Collection[Area], corpus: Corpus) -> Iterator[Proble
     cited = {name for case in literal.values() for name in case.clauses}
     for clause in corpus.clauses.values():
         if clause.id not in first:
-            message, hint = f"{clause.id} has no commentary", f"a file of cases/{FOLDER}/ holds its area"
+            message, hint = f"{clause.id} has no commentary", f"add it to a file of cases/{FOLDER}/"
             yield Problem(path="clauses.yaml", line=clause.line, column=1, message=message, hint=hint)
         if clause.level == "required" and not clause.superseded_by and clause.id not in cited:
-            message, hint = f"no literal case cites {clause.id}", "write one that a fault against it fails"
+            message, hint = f"no literal case cites {clause.id}", "write one that detects a violation of it"
             yield Problem(path="clauses.yaml", line=clause.line, column=1, message=message, hint=hint)
 
 
-def _misplaced(area: Area, said: Commentary, clauses: Mapping[str, Clause], first: dict[str, str]) -> Iterator[Problem]:
-    """Yield what is wrong with where a commentary stands; enters it into `first`, the places by clause."""
-    line, column = said.place
-    if said.clause not in clauses:
-        message, hint = unknown_name(said.clause, clauses, "clause")
+def _misplaced(
+    area: Area, commentary: Commentary, clauses: Mapping[str, Clause], first: dict[str, str]
+) -> Iterator[Problem]:
+    """Yield a problem if the clause is unknown or has two commentaries; `first` collects positions by clause."""
+    line, column = commentary.place
+    if commentary.clause not in clauses:
+        message, hint = unknown_name(commentary.clause, clauses, "clause")
         yield Problem(path=area.path, line=line, column=column, message=message, hint=hint)
-    elif said.clause in first:
-        hint = f"first in {first[said.clause]}"
-        yield Problem(path=area.path, line=line, column=column, message=f"{said.clause} twice", hint=hint)
-    first.setdefault(said.clause, f"{area.path}:{line}")
+    elif commentary.clause in first:
+        hint = f"the first is in {first[commentary.clause]}"
+        yield Problem(
+            path=area.path, line=line, column=column, message=f"{commentary.clause} has two commentaries", hint=hint
+        )
+    first.setdefault(commentary.clause, f"{area.path}:{line}")
 
 
-def _unshown(area: Area, said: Commentary, literal: Mapping[str, Case]) -> Iterator[Problem]:
-    """Yield what is wrong with the example of a commentary, if it names one."""
-    line, column = said.example_place
-    if said.example and said.example not in literal:
-        message = f"no literal case {said.example!r}"
-        hint = suggestion(said.example, literal) or "`conv-conformance list` shows the ids"
+def _unshown(area: Area, commentary: Commentary, literal: Mapping[str, Case]) -> Iterator[Problem]:
+    """Yield a problem if the example of a commentary is unknown or does not cite the clause."""
+    line, column = commentary.example_place
+    if commentary.example and commentary.example not in literal:
+        message = f"no literal case {commentary.example!r}"
+        hint = suggestion(commentary.example, literal) or "`conv-conformance list` shows the ids"
         yield Problem(path=area.path, line=line, column=column, message=message, hint=hint)
-    elif said.example and said.clause not in literal[said.example].clauses:
-        message = f"{said.example} does not cite {said.clause}"
-        yield Problem(path=area.path, line=line, column=column, message=message, hint="an example must")
+    elif commentary.example and commentary.clause not in literal[commentary.example].clauses:
+        message = f"{commentary.example} does not cite {commentary.clause}"
+        yield Problem(
+            path=area.path, line=line, column=column, message=message, hint="the example of a clause must cite it"
+        )

@@ -1,4 +1,4 @@
-"""The corpus as one JSON document, for programs in any language: every call with its arrays, and what is expected of it."""
+"""Export the corpus as one JSON document for programs in any language: calls with arrays, and expectations."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from . import versions
 
 FORMAT = "conv-conformance-corpus/1"
 
-#: Integers beyond this are written as text, for many readers of JSON hold numbers as float64.
+#: Larger integers are written as strings, because many JSON parsers store numbers as float64.
 EXACT = 2**53
 
 
 def corpus_document(corpus: Corpus) -> dict[str, Any]:
-    """Return the corpus as plain data: its version, the JSON schema of the document, clauses, and cases."""
+    """Return the corpus as plain data: versions, the JSON schema of the document, clauses and cases."""
     return {
         "format": FORMAT,
         "suite": {"version": __version__, "spec": versions.current(), "corpus": corpus.digest},
@@ -62,22 +62,22 @@ def _case(case: Case) -> dict[str, Any]:
 
 
 def call(made: Call) -> dict[str, Any]:
-    """Return a call as the worker protocol describes it, its arrays written out."""
+    """Return a call as in the worker protocol, with its arrays written out."""
     arrays = operands_to_plain(made, lambda name, values: array(values, made.dtype_of(name)))
     return {**call_to_plain(made), "arrays": arrays}
 
 
 def expectation(expected: Expectation, made: Call) -> dict[str, Any]:
-    """Return what is expected of a call, under one key that says which kind it is."""
+    """Return the expectation of a call as a mapping whose key is the kind of expectation."""
     return expectation_to_plain(expected, lambda name, values: array(values, made.dtype_of(name)), call)
 
 
 def array(values: Array, dtype: str) -> dict[str, Any]:
     """
-    Return an array as dtype, shape and elements, the last axis the fastest.
+    Return an array as dtype, shape and values, in row-major order.
 
-    Floats are decimals that read back exactly, or "nan", "inf" and "-inf"; a complex element is a pair. An integer that
-    float64 may not hold is text.
+    Floats are decimals that round-trip exactly, or "nan", "inf" and "-inf". A complex element is a pair.
+    Integers beyond 2**53 are strings.
     """
     flat = values.ravel()
     if is_complex(dtype):

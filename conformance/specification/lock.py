@@ -1,8 +1,8 @@
 """
-The lock of released cases: id and digest of what each says, so that no released case is edited unseen.
+The lock of released cases: id and digest of each, so that changes of released cases are detected.
 
-The digest is of the meaning: call, expectation and clauses.
-Titles, reasons, references, `catches` and the order of a file may change.
+The digest covers the meaning: call, expectation and clauses.
+Titles, reasons, references, `catches` and the order of a file can change.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FILE = "lock.json"
 
 #: Digests by id.
 Lock = Mapping[str, str]
-#: What goes without saying: left out, as a parameter that a later version adds will be, so that no digest changes.
+#: Default values that the digest omits. Parameters of later versions must be added here, so that no digest changes.
 SILENT: Mapping[str, Any] = {
     "groups": 1,
     "padding_mode": "zeros",
@@ -42,30 +42,32 @@ SILENT: Mapping[str, Any] = {
 
 
 def check(cases: Iterable[Case], lock: Lock) -> Iterator[Problem]:
-    """Yield which released cases are gone, or say something else than they did."""
+    """Yield a problem for each released case that is missing or has another meaning."""
     left = dict(lock)
     for case in cases:
         released = left.pop(case.id, None)
         if released is not None and digest(case) != released:
-            hint = "leave it as it was, with superseded_by: the id of a new case"
-            message = f"{case.id} is released, and says something else now"
+            hint = "restore it, add a new case and name that in superseded_by"
+            message = f"{case.id} is released, and its meaning has changed"
             yield Problem(path=case.path, line=case.line, column=1, message=message, hint=hint)
     for name in left:
-        yield Problem(path=FILE, message=f"{name} is released, and gone", hint="it may be superseded, not deleted")
+        yield Problem(
+            path=FILE, message=f"{name} is released, but missing", hint="supersede cases instead of deleting them"
+        )
 
 
 def grown(cases: Iterable[Case], lock: Lock) -> dict[str, str]:
-    """Return a lock that has the literal ones of some cases too; no entry is changed."""
+    """Return the lock extended by the new literal cases; existing entries stay unchanged."""
     new = (case for case in cases if not case.sweep and case.id not in lock)
     return {**{case.id: digest(case) for case in new}, **lock}
 
 
 def read(path: Path) -> dict[str, str]:
     """
-    Return the lock in a file, an empty one where there is no such file.
+    Return the lock in a file, or an empty lock if the file does not exist.
 
     Raises:
-        Invalid: if it is no lock.
+        Invalid: if the file is not a lock.
 
     """
     if not path.exists():
@@ -74,31 +76,31 @@ def read(path: Path) -> dict[str, str]:
         content = json.loads(path.read_text(encoding="utf-8"))
         return {name: text.strip() for name, text in content.items()}
     except (OSError, ValueError, AttributeError) as error:
-        raise Invalid(Problem(path=str(path), message=f"no lock of cases: {error}")) from error
+        raise Invalid(Problem(path=str(path), message=f"not a lock of cases: {error}")) from error
 
 
 def encoded(lock: Lock) -> str:
-    """Return the text of a file: sorted, one case a line."""
+    """Return the lock as JSON text, sorted, with one case per line."""
     return json.dumps(lock, indent=0, sort_keys=True) + "\n"
 
 
 def digest(case: Case) -> str:
-    """Return "sha256:" and the digest of what a case says."""
+    """Return "sha256:" and the digest of the meaning of a case."""
     meaning_digest = {"call": _call(case.call), "expect": _expected(case.expectation), "clauses": sorted(case.clauses)}
     text = json.dumps(meaning_digest, sort_keys=True)
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def meaning_digest(cases: Iterable[Case]) -> str:
-    """Return the digest of what all literal cases say, in whatever order and files they stand."""
+    """Return the digest of the meaning of all literal cases, independent of their order and files."""
     lines = sorted(f"{case.id} {digest(case)}" for case in cases if not case.sweep)
     return f"sha256:{hashlib.sha256(chr(10).join(lines).encode()).hexdigest()}"
 
 
 def _call(call: Call) -> dict[str, Any]:
     parameters = {name: _truthy(value) for name, value in call_to_plain(call).items()}
-    said = {**parameters, **operands_to_plain(call, lambda _, array: _array(array))}
-    return {name: value for name, value in said.items() if value is not None and value != SILENT.get(name)}
+    fields = {**parameters, **operands_to_plain(call, lambda _, array: _array(array))}
+    return {name: value for name, value in fields.items() if value is not None and value != SILENT.get(name)}
 
 
 def _truthy(value: Any) -> Any:
@@ -110,7 +112,7 @@ def _expected(expectation: Expectation) -> dict[str, Any]:
 
 
 def _locked(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an expectation by the words of the first lock, which its digests keep."""
+    """Return an expectation with the keys of the first version of the lock, so that old digests stay valid."""
     match plain:
         case {"output": _}:
             return {"signed_zero": False, **plain}
@@ -125,12 +127,12 @@ def _locked(plain: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _array(array: Array) -> dict[str, Any]:
-    """Return shape, dtype and the digest of the numbers, each as a double or a 64-bit integer, little end first."""
+    """Return shape, dtype and the digest of the elements as little-endian float64, complex128 or 64-bit integers."""
     wide = {"c": "<c16", "i": "<i8", "u": "<u8"}.get(array.dtype.kind, "<f8")
     numbers = array.reshape(-1).astype(wide)
     if numbers.dtype.kind in "cf":
         parts = numbers.view("<f8")
-        parts[np.isnan(parts)] = np.nan  # one NaN is as good as another
+        parts[np.isnan(parts)] = np.nan  # all NaN payloads are equal
     return {
         "shape": array.shape,
         "dtype": array.dtype.name,

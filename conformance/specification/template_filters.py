@@ -1,4 +1,4 @@
-"""How pages say what is data in the corpus, in Markdown: the filters of their templates."""
+"""The filters of page templates, which format data of the corpus as Markdown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..calls import rules
 from ..core import Reference
 from ..corpus import CLAUSE, Alternative, Clause
 
-#: How frameworks are named in a sentence.
+#: The names of frameworks in text.
 NAMES = {
     "keras": "Keras",
     "torch": "PyTorch",
@@ -19,44 +19,44 @@ NAMES = {
     "numpy": "NumPy",
     "scipy": "SciPy",
 }
-#: What an implementation does that follows an alternative, by the reference's switch.
-SWITCHED = {
-    "": "the result is what the definition gives",
-    "trailing-zeros": "zeros follow the last product up to W * stride",
-    "dilated-nothing": "no elements have no gaps, so that the output is stride - 1 longer than W = 0 makes it",
-    "padding-skipped": "what reads padding is left out of the sum",
-    "zeros-multiplied": "every tap is multiplied, with zeros between and beside the elements where it meets none",
+#: The behaviour of an alternative, by the reference's switch.
+BEHAVIOURS = {
+    "": "the result follows the definition",
+    "trailing-zeros": "zeros are appended up to length W * stride",
+    "dilated-nothing": "an output for W = 0 is stride - 1 longer than the formula of the transposed length returns",
+    "padding-skipped": "products with padding are left out of the sum",
+    "zeros-multiplied": "every tap is multiplied, also with the zeros between and beside the elements",
     "zero-start": "the sum starts from +0.0",
-    "flush-subnormals": "subnormal numbers are taken for zero, as operands and as results",
-    "operands-8-bits": "the result of operands that were rounded to 8 significant bits",
-    "operands-11-bits": "the result of operands that were rounded to 11 significant bits",
-    "operands-16-bits": "the result of operands that were rounded to 16 significant bits",
-    "operands-float16": "the result of operands that were rounded to float16",
+    "flush-subnormals": "subnormal operands and results are flushed to zero",
+    "operands-8-bits": "the operands are first rounded to 8 significant bits",
+    "operands-11-bits": "the operands are first rounded to 11 significant bits",
+    "operands-16-bits": "the operands are first rounded to 16 significant bits",
+    "operands-float16": "the operands are first rounded to float16",
 }
-#: How near the result is, by the class of rounding that an alternative asks for.
-ASKED = {
+#: The accuracy of the result, by the precision class of an alternative.
+ACCURACIES = {
     "exact": "rounded once, to nearest",
-    "reassociated": "with the errors of a transform, in proportion to the largest numbers around",
+    "reassociated": "with the errors of a transform, proportional to the largest nearby numbers",
 }
 
 
 def meaning(alternative: Alternative) -> str:
-    """Return what an implementation does that follows an alternative."""
+    """Return the behaviour of an implementation that chooses an alternative."""
     if not alternative.is_refusal:
-        asked = ASKED.get(alternative.precision or "", "")
-        return f"{SWITCHED[alternative.switch]}{f', {asked}' if asked else ''}"
+        accuracy = ACCURACIES.get(alternative.precision or "", "")
+        return f"{BEHAVIOURS[alternative.switch]}{f', {accuracy}' if accuracy else ''}"
     twin = alternative.twin
     if isinstance(twin, str):
         return f"the call is refused, `{twin}` is accepted"
-    # The dtype of a patch is that of the input, which the other arrays follow.
+    # A patch sets the dtype of the input; other arrays default to it.
     patch = ", ".join(f"{key}: {value['input'] if key == 'dtype' else value}" for key, value in twin.items())
     return f"the call is refused, with `{patch}` it is accepted"
 
 
 def where(clause: Clause) -> str:
-    """Return the condition under which a clause leaves a choice, as an apposition."""
+    """Return the condition under which a clause leaves a choice, as a subordinate clause."""
     if not clause.when:
-        return ", for the cases that ask it"
+        return ", for the cases that cite it"
     return f", where {' and '.join(map(_rule, clause.when))}"
 
 
@@ -66,14 +66,14 @@ def _rule(name: str) -> str:
 
 
 def reference(reference: Reference) -> str:
-    """Return a source as its short name, linked, and what it says."""
+    """Return a reference as a link with a short name, followed by its description."""
     short = re.sub(r"https?://(www\.|github\.com/)?", "", reference.link)
     short = re.sub(r"/(issues|pull|discussions)/(\d+).*", r"#\2", short)
     return f"[{short}]({reference.link}): {reference.says}" if reference.says else f"[{short}]({reference.link})"
 
 
 def linked(text: str, address: Callable[[str], str]) -> str:
-    """Return a text in which the clauses that it names are links; `address` leads to one, or is empty."""
+    """Return the text with clause ids as links; `address` returns the target of a clause, or an empty string."""
 
     def link(found: re.Match[str]) -> str:
         there = address(found["clause"]) if found["clause"] else ""
@@ -82,7 +82,7 @@ def linked(text: str, address: Callable[[str], str]) -> str:
     return re.sub(rf"`[^`]*`|\b(?P<clause>{CLAUSE.pattern})\b", link, text)
 
 
-#: What templates call them.
+#: The filters by their names in templates.
 FILTERS: Mapping[str, Callable[..., str]] = {
     "cell": lambda text: text.replace("\n", " ").replace("|", "\\|"),
     "code": lambda word: f"`{word}`",

@@ -1,8 +1,8 @@
 """
-The versions of the specification that are released: what each clause says in them, so that none is edited unseen.
+The released versions of the specification, with a digest of each clause, so that later changes are detected.
 
-A version promises ids, anchors and meaning: level, sentence, condition and alternatives of every clause.
-Commentary, examples and cases may change under it.
+A version promises id, anchor and meaning of every clause: level, sentence, condition and alternatives.
+Commentary, examples and cases can change without a new version.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _CLAUSES = "clauses.yaml"
 
 
 class Promise(NamedTuple):
-    """What a version promises of one clause: its anchor, the digest of its meaning, and what supersedes it, if anything."""
+    """The promise of a version for one clause: anchor, digest of the meaning, and the superseding clause if any."""
 
     anchor: str
     digest: str
@@ -31,7 +31,7 @@ class Promise(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """A released version: its day, YYYY-MM-DD, and promises by clause."""
+    """A released version: its release date, YYYY-MM-DD, and its promises by clause."""
 
     date: str
     clauses: Mapping[str, Promise]
@@ -43,10 +43,10 @@ Versions = Mapping[str, Version]
 
 def current(folder: Path | None = None) -> str:
     """
-    Return the version that the clauses in a folder are, in that of the shipped corpus if none is given.
+    Return the version of the specification in clauses.yaml of `folder` (default: the shipped corpus).
 
     Raises:
-        Invalid: if they do not say it rightly.
+        Invalid: if the version is malformed.
 
     """
     from ..corpus import shipped
@@ -56,50 +56,50 @@ def current(folder: Path | None = None) -> str:
 
 
 def check(clauses: Mapping[str, Clause], version: str, released: Versions) -> Iterator[Problem]:
-    """Yield where clauses, as a version of the specification, break what released versions promise."""
+    """Yield each way in which the clauses, as version `version`, break a promise of a released version."""
     yield from _lost(clauses)
     if not released:
         return
     last = list(released)[-1]
     if version_numbers(version) < version_numbers(last):
-        message = f"version {version!r} comes before {last}, which is released"
-        yield Problem(path=_CLAUSES, message=message, hint="versions count up")
+        message = f"version {version!r} is lower than {last}, which is released"
+        yield Problem(path=_CLAUSES, message=message, hint="increase the version")
         return
     promised = {name: (number, each) for number, made in released.items() for name, each in made.clauses.items()}
     for name, (number, promise) in promised.items():
         if name not in clauses:
-            hint = "it may be withdrawn: it stays, with superseded_by: the id of another"
-            yield Problem(path=_CLAUSES, message=f"{name} is in version {number}, and gone", hint=hint)
+            hint = "to withdraw it, keep it and name another clause in superseded_by"
+            yield Problem(path=_CLAUSES, message=f"{name} is in version {number}, but missing now", hint=hint)
         elif found := _broken(clauses[name], version, number, promise):
             yield _problem(clauses[name], *found)
     for clause in clauses.values():
         if version in released and clause.id not in promised:
-            yield _problem(clause, f"is new, and version {version} is released", "count version up")
+            yield _problem(clause, f"is new, but version {version} is already released", "increase the version")
 
 
 def _lost(clauses: Mapping[str, Clause]) -> Iterator[Problem]:
-    """Yield which clauses are superseded by none that is in force."""
+    """Yield each clause whose `superseded_by` is unknown or itself withdrawn."""
     for clause in clauses.values():
         if clause.superseded_by and clause.superseded_by not in clauses:
             hint = suggestion(clause.superseded_by, clauses)
-            yield _problem(clause, f"superseded by {clause.superseded_by}, which is no clause", hint)
+            yield _problem(clause, f"superseded by {clause.superseded_by}, which is not a clause", hint)
         elif clause.superseded_by and clauses[clause.superseded_by].superseded_by:
-            hint = "name the one that is in force"
-            yield _problem(clause, f"superseded by {clause.superseded_by}, which is withdrawn itself", hint)
+            hint = "name a clause that is in force"
+            yield _problem(clause, f"superseded by {clause.superseded_by}, which is itself withdrawn", hint)
 
 
 def _broken(clause: Clause, version: str, last: str, promise: Promise) -> tuple[str, str] | None:
-    """Return how a clause breaks what the last version that has it promises, and a hint; None if it does not."""
+    """Return message and hint if a clause breaks the promise of the last version that has it, else None."""
     now = promise_of(clause)
     if now.anchor != promise.anchor:
-        return f"its anchor was #{promise.anchor}, and is #{now.anchor}", "links lead to the old one"
+        return f"its anchor changed from #{promise.anchor} to #{now.anchor}", "restore it, because links use it"
     if version == last and now != promise:
-        return f"says something else than in version {last}, which is released", "count version up"
+        return f"its meaning differs from version {last}, which is released", "increase the version"
     if promise.superseded_by and not (now.digest == promise.digest and now.superseded_by):
-        return f"is withdrawn in version {last}, and says something else", "an id is never given to another question"
+        return f"is withdrawn in version {last}, and must not change", "use a new id"
     if now.digest != promise.digest and version_numbers(clause.revised) <= version_numbers(last):
-        hint = f'another question takes another id; the same one says revised: "{version}"'
-        return f"says something else than in version {last}", hint
+        hint = f'add revised: "{version}", or use a new id if it is another question'
+        return f"its meaning differs from version {last}", hint
     return None
 
 
@@ -109,38 +109,38 @@ def _problem(clause: Clause, message: str, hint: str) -> Problem:
 
 def promise_of(clause: Clause) -> Promise:
     """
-    Return what is promised of a clause.
+    Return the promise for a clause.
 
-    The digest is over level, sentence, rules, and of each alternative what is said: what a later version adds to
-    alternatives changes no digest of those that are without it.
+    The digest covers level, sentence, rules and the non-default fields of each alternative. New fields of later
+    versions therefore leave the digests of older clauses unchanged.
     """
-    alternatives = {name: _said(each) for name, each in clause.alternatives.items()}
+    alternatives = {name: _non_default_fields(each) for name, each in clause.alternatives.items()}
     meaning = [clause.level, clause.sentence, clause.when, alternatives]
     digest = hashlib.sha256(json.dumps(meaning).encode()).hexdigest()
     return Promise(clause.anchor, f"sha256:{digest}", clause.superseded_by)
 
 
-def _said(alternative: Alternative) -> dict[str, Any]:
+def _non_default_fields(alternative: Alternative) -> dict[str, Any]:
     return {name: value for name, value in asdict(alternative).items() if value}
 
 
 def address(version: str, clause: Clause | None = None) -> str:
-    """Return where a version of the specification is, or a clause in it: in every bundle, and below the documentation."""
+    """Return the path of a version of the specification, or of a clause in it, in bundles and in the documentation."""
     return f"spec/{version}.html#{clause.anchor}" if clause else f"spec/{version}.html"
 
 
 def grown(released: Versions, version: str, date: str, clauses: Mapping[str, Clause]) -> Versions:
-    """Return the versions with one more, unless it is one of them; none that is released is changed."""
+    """Return the versions with `version` added; a version that is already released stays unchanged."""
     made = Version(date=date, clauses={name: promise_of(clause) for name, clause in clauses.items()})
     return released if version in released else {**released, version: made}
 
 
 def read(path: Path) -> Versions:
     """
-    Return the versions in a file, none where there is no such file.
+    Return the versions in a file, or none if the file does not exist.
 
     Raises:
-        Invalid: if it holds something else.
+        Invalid: if the file does not hold versions.
 
     """
     if not path.exists():
@@ -150,7 +150,7 @@ def read(path: Path) -> Versions:
         found = {number: _version(each) for number, each in content.items()}
         return {number: found[number] for number in sorted(found, key=version_numbers)}
     except (OSError, ValueError, LookupError, AttributeError, TypeError) as error:
-        raise Invalid(Problem(path=str(path), message=f"no versions of the specification: {error}")) from error
+        raise Invalid(Problem(path=str(path), message=f"not versions of the specification: {error}")) from error
 
 
 def _version(content: Mapping[str, Mapping[str, str]]) -> Version:
@@ -159,7 +159,7 @@ def _version(content: Mapping[str, Mapping[str, str]]) -> Version:
 
 
 def encoded(released: Versions) -> str:
-    """Return the text of a file: oldest first, one clause a line, in the order of the specification."""
+    """Return the versions as JSON text: oldest first, one clause per line, in the order of the specification."""
     content = {
         number: {
             "date": each.date,
