@@ -1,4 +1,4 @@
-"""The bundle of a release: specification, corpus and checksums, the same bytes wherever it is made."""
+"""Build the bundle of a release: specification, corpus and checksums, reproducible byte for byte."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """
-A release as one bundle of files, for an archive: the specification, its source, the corpus, and checksums of it all.
+Build the bundle of a release, for archives: the specification, its sources, the corpus, and checksums of all files.
 
-The files depend on the sources alone, so that whoever has this version installed makes the same bytes.
+The files depend only on the sources, so every installation of this version builds the same bytes.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from ..reports import page_files, specification_page
 from ..specification import citation, export, lock, versions
 
 SUMS = "SHA256SUMS"
-#: Ends of names of archives that are not written.
+#: Suffixes of archive formats that are not supported.
 OTHERS = (".zip", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z")
-#: What of the folder of the corpus is no part of a bundle: what was measured with it, and seen of frameworks.
+#: Files and folders of the corpus that are not part of a bundle: measured kills, and known failures of frameworks.
 _ELSEWHERE = ("kills.json", "known")
 _KINDS = (".json", ".md", ".yaml")
-#: Documents of the repository, by their paths in it, and where they are in a bundle.
+#: The paths of documents in the bundle, by their paths in the repository.
 _DOCUMENTS = {
     "CHANGELOG.md": "CHANGELOG.md",
     "CITATION.cff": "CITATION.cff",
@@ -44,7 +44,7 @@ _DOCUMENTS = {
     "docs/spec/glossary.md": "spec/glossary.md",
     "docs/spec/versions.md": "spec/versions.md",
 }
-#: 1 January 1980, the first day that every format of archives can say.
+#: 1 January 1980, the first date that every archive format can represent.
 _NO_DAY = 315532800
 _LINK = re.compile(r"\[([^\[\]]+)\]\(([^()\s]+)\)")
 _LINE = re.compile(r"([0-9a-f]{64})  ([^\0]+)")
@@ -53,9 +53,9 @@ _LINE = re.compile(r"([0-9a-f]{64})  ([^\0]+)")
 @dataclass(frozen=True, kw_only=True)
 class Bundle:
     """
-    The files of a release by their paths, checksums included; `name` is that of their folder in an archive.
+    The files of a release by path, checksums included; `name` is their top folder in an archive.
 
-    `time` is when all of them were made, in seconds since 1970.
+    `time` is the modification time of all files, in seconds since 1970.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Bundle:
 
     @property
     def digest(self) -> str:
-        """The digest of the checksums, and so of everything."""
+        """The digest of the checksum file, which covers all files."""
         return _digest(self.files[SUMS])
 
 
@@ -73,7 +73,7 @@ def made(corpus: Corpus) -> Bundle:
     Return the bundle of this version, with the literal cases of the shipped corpus.
 
     Raises:
-        Invalid: if it breaks what released versions promise, or is a release that is not locked.
+        Invalid: if the corpus breaks a promise of a released version, or if this release is not locked.
 
     """
     current = edition()
@@ -93,7 +93,7 @@ def made(corpus: Corpus) -> Bundle:
 
 
 def edition() -> specification_page.Edition:
-    """Return the edition of the specification that is shipped."""
+    """Return the shipped edition of the specification."""
     version = versions.current()
     released = versions.read(shipped() / versions.FILE)
     return specification_page.Edition(
@@ -105,11 +105,11 @@ def edition() -> specification_page.Edition:
 
 
 def _hold(corpus: Corpus, version: str, released: versions.Versions) -> None:
-    """Refuse to bundle what is not what was promised."""
+    """Raise Invalid if the corpus breaks a promise of a released version, or if a release is not locked."""
     problems = [*versions.check(corpus.clauses, version, released)]
     problems += lock.check(corpus.cases, lock.read(shipped() / lock.FILE))
     if citation.RELEASED and version not in released:
-        hint = "`conv-conformance validate --lock` does it"
+        hint = "run `conv-conformance validate --lock`"
         problems.append(Problem(path=versions.FILE, message=f"version {version} is not locked", hint=hint))
     if problems:
         raise Invalid(*problems)
@@ -124,7 +124,7 @@ def _sources() -> Iterator[tuple[str, bytes]]:
 
 
 def _linked(path: str, content: bytes, paths: Collection[str]) -> bytes:
-    """Return a file in which links of Markdown to what is not in the bundle are plain text."""
+    """Return a file with Markdown links to files outside the bundle replaced by their text."""
 
     def kept(link: re.Match[str]) -> str:
         target = posixpath.normpath(posixpath.join(posixpath.dirname(path), link[2].partition("#")[0]))
@@ -134,7 +134,7 @@ def _linked(path: str, content: bytes, paths: Collection[str]) -> bytes:
 
 
 def _document(path: str) -> bytes:
-    """Return a document of the repository: from where the wheel has put it, or from the checkout."""
+    """Return a document of the repository, from the installed package or from the checkout."""
     installed, checkout = Path(__file__).parents[1] / "documents", Path(__file__).parents[2]
     return ((installed if installed.is_dir() else checkout) / path).read_bytes()
 
@@ -158,12 +158,12 @@ def _readme(corpus: Corpus, edition: specification_page.Edition) -> str:
 
 
 def _time() -> int:
-    """Return the time that SOURCE_DATE_EPOCH names, else the day of the release, else a day that never changes."""
-    if said := os.environ.get("SOURCE_DATE_EPOCH"):
-        if not re.fullmatch("[0-9]{1,10}", said):
-            hint = "a whole number of seconds since 1970"
-            raise Invalid(Problem(path="SOURCE_DATE_EPOCH", message=f"{said!r} is no time", hint=hint))
-        return int(said)
+    """Return SOURCE_DATE_EPOCH if it is set, else the release date, else a fixed date."""
+    if epoch := os.environ.get("SOURCE_DATE_EPOCH"):
+        if not re.fullmatch("[0-9]{1,10}", epoch):
+            hint = "set an integer number of seconds since 1970"
+            raise Invalid(Problem(path="SOURCE_DATE_EPOCH", message=f"{epoch!r} is not a time", hint=hint))
+        return int(epoch)
     if not citation.RELEASED:
         return _NO_DAY
     return int(datetime.fromisoformat(citation.RELEASED).replace(tzinfo=timezone.utc).timestamp())
@@ -171,21 +171,21 @@ def _time() -> int:
 
 def write(bundle: Bundle, place: Path) -> None:
     """
-    Write a bundle as a folder, or as an archive if the name ends on .tar or .tar.gz: all of it, or nothing.
+    Write a bundle as a folder, or as an archive if the name ends in .tar or .tar.gz; nothing remains after a failure.
 
     Raises:
-        Invalid: if there is something of this name, or it is of another kind of archive, or it cannot be written.
+        Invalid: if `place` exists, names an unsupported archive format, or cannot be written.
 
     """
     if place.suffix in OTHERS and not place.name.endswith((".tar", ".tar.gz")):
-        message = f"no archive is written as {place.suffix}"
+        message = f"archives of format {place.suffix} are not supported"
         raise Invalid(
-            Problem(path=str(place), message=message, hint="a name that ends on .tar or .tar.gz, or a folder's")
+            Problem(path=str(place), message=message, hint="use a name that ends in .tar or .tar.gz, or a folder")
         )
     if os.path.lexists(place):
-        raise Invalid(Problem(path=str(place), message="is there already", hint="another name, or remove it"))
+        raise Invalid(Problem(path=str(place), message="already exists", hint="remove it, or choose another name"))
     with writing(place), tempfile.TemporaryDirectory(prefix=f".{place.name}-", dir=place.parent) as folder:
-        # What is not whole never bears the name.
+        # An incomplete bundle never has the final name.
         part = Path(folder, "part")
         if place.name.endswith((".tar", ".tar.gz")):
             _archive(bundle, part, is_packed=place.suffix == ".gz")
@@ -214,7 +214,7 @@ def _archive(bundle: Bundle, file: Path, *, is_packed: bool) -> None:
 def _tar(bundle: Bundle, file: IO[bytes] | gzip.GzipFile) -> None:
     with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for path, content in bundle.files.items():
-            # Owner and group are 0, without names, and everyone may read.
+            # The defaults of TarInfo are owner and group 0 without names, and mode 0644.
             entry = tarfile.TarInfo(f"{bundle.name}/{path}")
             entry.size, entry.mtime = len(content), bundle.time
             archive.addfile(entry, BytesIO(content))
@@ -222,24 +222,30 @@ def _tar(bundle: Bundle, file: IO[bytes] | gzip.GzipFile) -> None:
 
 def wrong(place: Path) -> tuple[list[str], str]:
     """
-    Return where the files of a bundle, a folder or an archive, are not what its checksums say, and the digest of these.
+    Return the differences between a bundle (folder or archive) and its checksums, and the digest of the checksums.
 
     Raises:
-        Invalid: if it is no bundle.
+        Invalid: if `place` is not a bundle.
 
     """
     found = dict(_packed(place) if place.is_file() else _unpacked(place))
     sums = found.pop(SUMS, None)
     if sums is None:
-        raise Invalid(Problem(path=str(place), message=f"no bundle: there is no {SUMS} in it"))
+        raise Invalid(Problem(path=str(place), message=f"not a bundle: it has no {SUMS}"))
     lines = [_LINE.fullmatch(line) for line in sums.decode(errors="replace").splitlines()]
-    said = {line[2]: line[1] for line in lines if line}
-    if None in lines or len(said) < len(lines):
-        raise Invalid(Problem(path=f"{place}/{SUMS}", message="no checksums: a digest and a path each line, once"))
-    told = dict.fromkeys(said.keys() - found.keys(), "is not there")
-    told |= dict.fromkeys(found.keys() - said.keys(), f"is not named in {SUMS}")
-    told |= {path: "has other bytes" for path in said.keys() & found.keys() if _digest(found[path]) != said[path]}
-    return [f"{path}: {told[path]}" for path in sorted(told)], _digest(sums)
+    listed = {line[2]: line[1] for line in lines if line}
+    if None in lines or len(listed) < len(lines):
+        raise Invalid(
+            Problem(path=f"{place}/{SUMS}", message="every line must have a digest and a path, and no path twice")
+        )
+    differences = dict.fromkeys(listed.keys() - found.keys(), "is missing")
+    differences |= dict.fromkeys(found.keys() - listed.keys(), f"is not listed in {SUMS}")
+    differences |= {
+        path: "does not match its checksum"
+        for path in listed.keys() & found.keys()
+        if _digest(found[path]) != listed[path]
+    }
+    return [f"{path}: {differences[path]}" for path in sorted(differences)], _digest(sums)
 
 
 def _unpacked(folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -258,16 +264,16 @@ def _packed(place: Path) -> Iterator[tuple[str, bytes]]:
                 if not entry.isdir():
                     yield entry.name.partition("/")[2], _content(archive, entry)
     except (OSError, EOFError, tarfile.TarError) as error:
-        # Of what is no archive at all tarfile tells at length why each way to read it fails.
-        why = "it is no tar archive" if str(error).startswith("file could not be opened") else str(error)
-        raise Invalid(Problem(path=str(place), message=f"no bundle: {why}")) from error
+        # For a file that is not an archive, tarfile lists the errors of every format that it tried.
+        why = "it is not a tar archive" if str(error).startswith("file could not be opened") else str(error)
+        raise Invalid(Problem(path=str(place), message=f"not a bundle: {why}")) from error
 
 
 def _content(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
-    """Return the bytes of a file in an archive; a link might lead out of it."""
+    """Return the bytes of a regular file in an archive; links are refused because they can point outside it."""
     content = archive.extractfile(entry) if entry.isfile() else None
     if content is None:
-        raise tarfile.TarError(f"{entry.name} is no file")
+        raise tarfile.TarError(f"{entry.name} is not a regular file")
     return content.read()
 
 
