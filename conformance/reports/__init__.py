@@ -1,4 +1,4 @@
-"""Reports drawn from a record: terminal, Markdown, JUnit, HTML, badge, and the pages of diffs and the specification."""
+"""The reports of records (terminal, Markdown, JUnit, HTML, badge), of comparisons, mutants and the specification."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """
-A record in a few words, as the JSON from which shields makes a badge (its endpoint schema, version 1).
+The summary of a record as JSON for a badge of shields.io (endpoint schema, version 1).
 
-A repository hosts the file itself, and a badge that names its address says what the last run found.
+A repository publishes the file, and a badge that names its address shows the result of the last run.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ LABEL = "convolutions"
 
 
 def render(record: Record) -> str:
-    """Return the JSON of a badge: red where something is unexpected, grey where nothing can be said."""
-    message, color = _said(record)
+    """Return the JSON of a badge: red if anything is unexpected, grey if incomplete or faulty, else green."""
+    message, color = _summary(record)
     return json.dumps({"schemaVersion": 1, "label": LABEL, "message": message, "color": color}) + "\n"
 
 
-def _said(record: Record) -> tuple[str, str]:
+def _summary(record: Record) -> tuple[str, str]:
     counts = [record.counts(target.name) for target in record.targets]
     agreeing, known, unexpected, faults = (
         sum(each[name] for each in counts for name in names)

@@ -1,7 +1,7 @@
 """
-A call as a program for a person to run: it needs the framework alone.
+A call as a program that needs only the framework.
 
-A call of NumPy's adapter, and one whose memory is not in order, name functions of this package.
+Two kinds of call also import this package: calls of the NumPy adapter, and calls with arrays in a special memory order.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ import numpy as np
 
 from ..core import OPERANDS, Array, Call, Verdict
 
-#: What the text of a call begins names with, and how each comes into a program.
+#: The module names in the text of a call, and the import statement of each.
 IMPORTS = {
     "jax": "import jax",
     "keras": "import keras",
     "tf": "import tensorflow as tf",
     "torch": "import torch",
 }
-#: The remark in the text of a call that needs 64-bit types of JAX, and the line that has its effect.
+#: The comment in the text of a call that needs 64-bit types of JAX, and the statement that enables them.
 WIDE = "  # jax.enable_x64(True)"
 WIDENED = 'jax.config.update("jax_enable_x64", True)'
-#: An array with more elements than this is compressed; one whose text has more letters than that is not written.
+#: Arrays with more than WRITTEN_OUT elements are compressed; a text of more than LETTERS characters gives no program.
 WRITTEN_OUT, LETTERS = 64, 4000
 
 
 def script_lines(verdict: Verdict, call: Call) -> list[str]:
-    """Return the lines of a program that prints what a call gives; none without its text, or if it is too long."""
+    """Return the lines of a program that prints the result of a call; empty if the call has no text or is too long."""
     text = verdict.call or ""
     named = [name for name in OPERANDS if getattr(call, name) is not None and re.search(rf"\b{name}\b", text)]
     write = _bits if verdict.target.startswith("torch") else _text
@@ -38,9 +38,9 @@ def script_lines(verdict: Verdict, call: Call) -> list[str]:
     if not text or any(len(each) > LETTERS for each in arrays.values()):
         return []
     lines = [f"{name} = {each}" for name, each in arrays.items()]
-    said = text.removesuffix(WIDE)
-    wide = [WIDENED] if said != text else []
-    return [*_imports(verdict.target, [said, *wide, *lines]), *wide, *lines, f"print({said})"]
+    expression = text.removesuffix(WIDE)
+    wide = [WIDENED] if expression != text else []
+    return [*_imports(verdict.target, [expression, *wide, *lines]), *wide, *lines, f"print({expression})"]
 
 
 def _imports(target: str, lines: Iterable[str]) -> Iterator[str]:
@@ -57,7 +57,7 @@ def _imports(target: str, lines: Iterable[str]) -> Iterator[str]:
 
 
 def written(array: Array) -> str:
-    """Return the text of an array with its numbers."""
+    """Return the Python text of an array with all its numbers."""
     if not array.size:
         return f"np.zeros({array.shape}, {_kind(array)})"
     numbers = re.sub(r"\b(nan|inf)\b", r"np.\1", str(array.tolist()))
@@ -74,14 +74,14 @@ def _small(array: Array) -> Array:
 
 
 def _bits(array: Array) -> str:
-    """Return the text of an array, of bfloat16 as its bits, for PyTorch comes without the package of that type."""
+    """Return the text of an array; a bfloat16 array is given by its bits, because PyTorch does not need ml_dtypes."""
     if array.dtype.name != "bfloat16":
         return _text(array)
     return f'({_text(array.astype(np.float32))}.view("uint32") >> 16).astype("uint16")'
 
 
 def _text(array: Array) -> str:
-    """Return the text of an array, of a large one compressed, as small integers where its numbers are whole."""
+    """Return the text of an array; a large one is compressed, as int8 if this is exact."""
     if array.size <= WRITTEN_OUT:
         return written(array)
     is_small = array.dtype.kind != "c" and bool((_small(array).astype(array.dtype) == array).all())

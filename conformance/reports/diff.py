@@ -1,4 +1,4 @@
-"""What changed between two records, on a terminal, as Markdown and as JSON."""
+"""The report of the changes between two records: on a terminal, as Markdown and as JSON."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from .markdown import SIZE, escaped
 
 FORMAT = "conv-conformance-diff/1"
 
-#: More groups of one kind of change than this are counted, not shown.
+#: The number of groups of one kind of change that are shown; the others are only counted.
 SHOWN = 10
-#: So many clauses of a group are named, those with the most calls first.
+#: The number of clauses of a group that are named, those with the most calls first.
 CLAUSES = 4
 
 STYLES = {
@@ -41,7 +41,7 @@ STYLES = {
 
 
 def show(console: Console, found: Comparison, cases: Mapping[str, Case], ledger: Ledger) -> None:
-    """Print what changed: a block for each group, worse ones first, then what was compared, and a table of counts."""
+    """Print a block for each group of changes, worst first, then what was compared, and a table of counts."""
     for group, left in _shown(found):
         if group is None:
             console.print(Text(f"… and {left}\n", "bold"))
@@ -61,52 +61,52 @@ def show(console: Console, found: Comparison, cases: Mapping[str, Case], ledger:
 
 
 def about(found: Comparison) -> Iterator[str]:
-    """Yield what was held against what, and what else is not the same."""
+    """Yield lines about what was compared, what was ignored, and what else differs between the two runs."""
     for pair in found.pairs:
-        yield f"{pair.name}: {_versions(pair)}, {_calls(found.judged[pair.name])} judged by both, {_total(found, pair)}"
+        judged = f"{_calls(found.judged[pair.name])} judged on both sides"
+        yield f"{pair.name}: {_versions(pair)}, {judged}, {_total(found, pair)}"
         for side, count in zip(("before", "after"), found.faults(pair), strict=True):
             if count:
-                yield f"{pair.name}: a fault of the suite or the adapter {side}, on {_calls(count)}, counts for nothing"
+                yield f"{pair.name}: {_calls(count)} ignored: a fault of the suite or the adapter {side}"
     for side, record, others in (("before", found.before, 0), ("after", found.after, 1)):
         held = {pair[others].name for pair in found.pairs}
-        yield from (f"{info.name}: {side} alone" for info in record.targets if info.name not in held)
+        yield from (f"{info.name}: only {side}" for info in record.targets if info.name not in held)
     for name, (was, now) in found.apart.items():
         yield f"not the same: {name} was {was}, is {now}"
     for side, record in (("before", found.before), ("after", found.after)):
         if not record.is_complete:
-            yield f"the run {side} did not come to its end: what it lacks is judged by the other alone"
+            yield f"the run {side} did not finish: the calls that it lacks are judged only on the other side"
 
 
 def advice(found: Comparison) -> str:
-    """Return in one paragraph what the change would do to somebody whose models make such calls."""
+    """Return one paragraph: the counts of changes, and whether it is safe to switch for models that make such calls."""
     counts = Counter(change.change for change in found.changes)
-    worse = [f"{counts[kind]:,} {words}" for kind, words in _WORSE.items() if counts[kind]]
+    worse = [f"{counts[kind]:,} {text}" for kind, text in _WORSE.items() if counts[kind]]
     silent = sum(_is_silent(change) for change in found.changes)
-    others = [f"{counts[kind]:,} {words}" for kind, words in _OTHERS.items() if counts[kind]]
-    others += [f"{found.wrong:,} are wrong on both sides"] if found.wrong else []
-    total = sum(found.judged.values())
-    judged = f"Of {_calls(total)}"
+    others = [f"{counts[kind]:,} {text}" for kind, text in _OTHERS.items() if counts[kind]]
+    others += [f"{found.wrong:,} wrong on both sides"] if found.wrong else []
+    judged = f"Of {_calls(sum(found.judged.values()))}"
     if worse:
-        said = f"{judged} {', '.join(worse)}{f'; {silent:,} are wrong without an error' if silent else ''}."
-        verdict = "Do not change over if your models make such calls."
+        summary = f"{judged}: {', '.join(worse)}{f'; {silent:,} wrong without an error' if silent else ''}."
+        verdict = "Do not switch if your models make such calls."
     else:
-        said = f"{judged} none that was right is wrong now."
-        verdict = "By these calls it is safe to change over."
-    return " ".join([said, *([f"Besides, {', '.join(others)}."] if others else []), verdict])
+        summary = f"{judged}, none got worse."
+        verdict = "As far as these calls show, it is safe to switch."
+    return " ".join([summary, *([f"Also: {', '.join(others)}."] if others else []), verdict])
 
 
-#: Every one of `WORSE`, in words.
-_WORSE = {"regressed": "regressed", "refuses": "are refused now", "unsupported": "cannot be said any more"}
+#: The text of each change of `WORSE`, then of the others.
+_WORSE = {"regressed": "regressed", "refuses": "now refused", "unsupported": "now unsupported"}
 _OTHERS = {
-    "fixed": "were wrong and are right",
-    "wrong-otherwise": "are wrong in another way",
-    "precision": "are right in another class of precision",
-    "alternative": "follow another alternative of a clause",
-    "moved": "are right with other bits",
-    "slower": "take longer",
-    "supported": "can be said now",
-    "only-before": "were judged before alone",
-    "only-after": "were judged after alone",
+    "fixed": "fixed",
+    "wrong-otherwise": "still wrong, with another result",
+    "precision": "right in another precision class",
+    "alternative": "following another alternative of a clause",
+    "moved": "right with other bits",
+    "slower": "slower",
+    "supported": "now supported",
+    "only-before": "judged only before",
+    "only-after": "judged only after",
 }
 
 
@@ -125,31 +125,31 @@ def _total(found: Comparison, pair: Pair) -> str:
 
 
 def _shown(found: Comparison) -> Iterator[tuple[Group | None, str]]:
-    """Yield the groups to show, and behind the last of a kind what is left of it."""
+    """Yield the groups to show; after the last shown group of a kind, None and a count of the others of this kind."""
     for kind in CHANGES:
         groups = [group for group in found.groups if group.verdict == kind]
         yield from ((group, "") for group in groups[:SHOWN])
         if left := groups[SHOWN:]:
-            yield None, f"{len(left)} more groups of {kind} calls, {sum(len(each.cases) for each in left)} calls"
+            yield None, f"{len(left)} more {kind} groups with {sum(len(each.cases) for each in left)} calls"
 
 
 def head(group: Group) -> str:
-    """Return how many calls a group has, on which targets, and what is wrong with them."""
+    """Return a heading of a group: its number of calls, its targets, and the place and kind of the difference."""
     what = [group.kind] if group.kind else []
     where = [group.where] if group.where != "output" else []
     return "  ".join([_calls(len(group.cases)), ", ".join(group.targets), *where, *what])
 
 
 def sentence(group: Group) -> str:
-    """Return the same as the beginning of a sentence: `disagree (values) of 13 calls on torch`."""
+    """Return a phrase that describes a group: `disagree (values) of 13 calls on torch`."""
     what = " ".join(([group.where] if group.where != "output" else []) + ([group.kind] if group.kind else []))
     return f"{group.verdict}{f' ({what})' if what else ''} of {_calls(len(group.cases))} on {', '.join(group.targets)}"
 
 
 def _lines(group: Group, found: Comparison, cases: Mapping[str, Case], ledger: Ledger) -> Iterator[tuple[str, str]]:
-    """Yield labelled lines about a group: when, by which clauses, why, and its smallest call."""
+    """Yield labelled lines about a group: its condition, counts, clauses and ledger entry, and its smallest call."""
     yield "means", CHANGES[group.verdict]
-    yield "acts", group.acts
+    yield "when", group.acts
     yield "seen", ", ".join(f"{share(group, each)} on {name}" for name, each in group.targets.items())
     if clauses := Counter(clause for case in group.cases if case in cases for clause in cases[case].clauses):
         yield "clauses", ", ".join(f"{name} {count}" for name, count in clauses.most_common(CLAUSES))
@@ -158,22 +158,24 @@ def _lines(group: Group, found: Comparison, cases: Mapping[str, Case], ledger: L
     change, shown = _smallest(group, found)
     yield "smallest", change.case
     if shown is not None:
-        told = describe_failure(shown, cases.get(change.case), ledger)
+        block = describe_failure(shown, cases.get(change.case), ledger)
         is_scripted = bool(_script(group, found, cases))
         yield from (
-            (name, text) for name, text in (("", told.parameters), ("says", " ".join(shown.message.split()))) if text
+            (name, text)
+            for name, text in (("", block.parameters), ("message", " ".join(shown.message.split())))
+            if text
         )
-        yield from ((name, text) for name, text in told.details if not is_scripted or name in ("expected", "got"))
+        yield from ((name, text) for name, text in block.details if not is_scripted or name in ("expected", "got"))
 
 
 def _smallest(group: Group, found: Comparison) -> tuple[Change, Verdict | None]:
-    """Return the change of a group's smallest call, and its verdict on the side where something is to be seen."""
+    """Return the change of a group's smallest call, and its verdict on the side that shows the difference."""
     change = next(each for each in found.changes if _is_of(each, group))
     return change, change.before if group.verdict in ("fixed", "only-before") else change.after or change.before
 
 
 def _script(group: Group, found: Comparison, cases: Mapping[str, Case]) -> list[str]:
-    """Return the program that shows a group's smallest call, where something changed in what it computes."""
+    """Return the lines of a program that makes a group's smallest call; empty without the case or a verdict."""
     change, shown = _smallest(group, found)
     call = cases[change.case].call if change.case in cases else None
     return script_lines(shown, call) if shown is not None and call is not None else []
@@ -200,7 +202,7 @@ def _table(found: Comparison) -> Table:
 
 
 def markdown(found: Comparison, cases: Mapping[str, Case], ledger: Ledger) -> str:
-    """Return the same as Markdown, cut to `SIZE` bytes."""
+    """Return the report as Markdown of at most `SIZE` bytes."""
     parts = ["# What changed\n", "\n".join(f"- {escaped(line)}" for line in about(found)) + "\n", *_counts(found)]
     size = sum(len(part.encode()) for part in parts)
     for group, left in _shown(found):
@@ -208,13 +210,13 @@ def markdown(found: Comparison, cases: Mapping[str, Case], ledger: Ledger) -> st
             text = f"… and {left}.\n"
         else:
             labelled = _lines(group, found, cases, ledger)
-            lines = [f"- {name}: {escaped(said)}" if name else f"- {escaped(said)}" for name, said in labelled]
+            lines = [f"- {name}: {escaped(text)}" if name else f"- {escaped(text)}" for name, text in labelled]
             program = _script(group, found, cases)
             fenced = ["", "```python", *program, "```"] if program else []
             text = "\n".join([f"## {group.verdict}: {escaped(head(group))}\n", *lines, *fenced, ""])
         size += len(text.encode())
         if size > SIZE:
-            parts.append("… and more, which the JSON holds.\n")
+            parts.append("… and more groups, listed in the JSON report.\n")
             break
         parts.append(text)
     return "\n".join(parts)
@@ -235,7 +237,7 @@ def _counts(found: Comparison) -> Sequence[str]:
 
 
 def as_json(found: Comparison) -> dict[str, Any]:
-    """Return the same as plain data, with every change."""
+    """Return the comparison as JSON data, with every change."""
     return {
         "format": FORMAT,
         "targets": [

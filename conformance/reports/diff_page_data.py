@@ -1,4 +1,4 @@
-"""What the page of two records shows that are compared: the same sheet, in which changes are said of cases."""
+"""The data of the page that compares two records: a sheet as in `page_data`, with changes in place of verdicts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..records import Ledger
 from . import diff
 from .page_data import NOTHING, Once, Said, Word, about, laid_out, shown, version, word
 
-#: What is said of a change, the worst first.
+#: The word of each kind of change, the worst first.
 WORDS: Mapping[str, Word] = {
     each.text: each
     for each in (
@@ -30,19 +30,19 @@ WORDS: Mapping[str, Word] = {
         Word("n", "›", "only-after", "faint"),
     )
 }
-#: Both records judge a call, and say the same.
+#: The word of a call on which both records agree.
 SAME = Word("=", "=", "the same", "good")
 
 
 def sheet(found: Comparison, corpus: Corpus, ledger: Ledger, notes: Sequence[str] = ()) -> dict[str, Any]:
-    """Return what the page of a comparison shows, `notes` above all; a target is a pair of them."""
+    """Return the sheet of a comparison, with `notes` at the top; each of its targets is a pair of targets."""
     return {
         "title": "Convolution conformance: what changed",
         "about": [*_sides(found), *diff.about(found)],
         "notes": list(notes),
         "why": [
             {
-                "text": f"{diff.sentence(group)}. Means: {CHANGES[group.verdict]}. Acts: {group.acts}.",
+                "text": f"{diff.sentence(group)}. Means: {CHANGES[group.verdict]}. When: {group.acts}.",
                 "case": group.smallest,
             }
             for group in found.groups
@@ -78,7 +78,7 @@ def _said(found: Comparison, corpus: Corpus, ledger: Ledger) -> Said:
         for name in found.both[pair]:
             letters[name][at] = SAME.letter
     details, texts = {}, Once()
-    # Of several changes of a call the first is its word.
+    # A call with several changes gets the word of the first one.
     for change in reversed(found.changes):
         at = names[change.target]
         letters[change.case][at] = WORDS[change.change].letter
@@ -89,21 +89,21 @@ def _said(found: Comparison, corpus: Corpus, ledger: Ledger) -> Said:
 
 def _detail(change: Change, found: Comparison, case: Case | None, ledger: Ledger, texts: Once) -> dict[str, Any]:
     sides = {"before": (change.before, found.before), "after": (change.after, found.after)}
-    told = {
+    details = {
         side: shown(verdict, case, ledger, record) for side, (verdict, record) in sides.items() if verdict is not None
     }
-    lines = [[f"{side} {name}", text] for side, each in told.items() for name, text in each.get("lines", ())]
-    causes = [cause for each in told.values() for cause in each.get("causes", ())]
+    lines = [[f"{side} {name}", text] for side, each in details.items() for name, text in each.get("lines", ())]
+    causes = [cause for each in details.values() for cause in each.get("causes", ())]
     return {
         "why": [texts.place(text) for side, (verdict, _) in sides.items() for text in _why(side, verdict)],
         "lines": lines,
-        "returned": [{**each, "when": side} for side, one in told.items() for each in one.get("returned", ())],
+        "returned": [{**each, "when": side} for side, detail in details.items() for each in detail.get("returned", ())],
         **({"causes": causes} if causes else {}),
     }
 
 
 def _why(side: str, verdict: Verdict | None) -> Iterator[str]:
-    """Yield what a record says of a call."""
+    """Yield the verdict of one side on a call, with its alternative, precision and message."""
     if verdict is None:
         yield f"{side}: not judged"
         return

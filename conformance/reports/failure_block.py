@@ -1,4 +1,4 @@
-"""What a report says about one disagreement, or about a group of them by its smallest: the same in every report."""
+"""The block of one disagreement, or of a group of them shown by its smallest call; all reports use it."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from ..records import Group, GroupCounts, Ledger, Record, TargetInfo
 from .bare_script import written
 from .short_numbers import numeral
 
-#: An array with more elements than this is described, not written out.
+#: Reports write out arrays of at most this many elements.
 WRITTEN_OUT = 24
-#: So many causes are told of a group.
+#: The number of causes that are listed for a group.
 TOLD = 3
-#: Literal cases of a group of no more calls than this are shown one by one, for each says something of its own.
+#: In a group of at most this many calls, each literal case has its own block.
 HANDFUL = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """One disagreement, ready to be shown; of a group the smallest, with what is said of all."""
+    """The contents of a block: one disagreement, or the smallest of a group with lines about the group."""
 
     verdict: Verdict
     targets: Sequence[str]
     title: str
     clauses: Sequence[str]
-    #: Operation and parameters in the case format's words.
+    #: Operation and parameters, spelt as in the case format.
     parameters: str
-    #: Labelled lines: what explains it, expected and got near the first difference, the arrays, the call.
+    #: Labelled lines: the cause, the expected and actual numbers near the first difference, the arrays, the call.
     details: Sequence[tuple[str, str]]
     link: str = ""
-    #: Labelled lines about the group: when it acts, on how many calls it was seen, and where they are listed.
+    #: Labelled lines about the group: its condition, the number of failing calls, their causes, the group's id.
     group: Sequence[tuple[str, str]] = ()
 
     @property
     def label(self) -> str:
-        """What is wrong in one or two words: the kind, with its place if that is not the output, else the verdict."""
+        """The kind of the difference, after the name of the array if that is not the output; else the verdict."""
         finding = self.verdict.finding
         if finding is None:
             return self.verdict.verdict
@@ -46,7 +46,7 @@ class Block:
 
 
 class Item(NamedTuple):
-    """What gets a block: one verdict, or a group of them by its smallest, and how many verdicts that are."""
+    """What one block shows: a verdict, the group that it represents if any, and the number of verdicts."""
 
     verdict: Verdict
     group: Group | None = None
@@ -55,9 +55,10 @@ class Item(NamedTuple):
 
 def failure_lines(verdict: Verdict, target: TargetInfo, case: Case | None) -> list[str]:
     """
-    Return lines that say of one verdict what a reader of JUnit XML needs.
+    Return lines about one verdict for JUnit XML.
 
-    They are the target's version, the clauses, the faults that the case catches, the ledger's entry, and the call.
+    They contain the version of the target, the clauses, the faults that the case catches, the cause, the ledger entry
+    and the call.
     """
     lines = [f"{target.name}: {target.framework} {target.version}"]
     if case is not None:
@@ -70,15 +71,16 @@ def failure_lines(verdict: Verdict, target: TargetInfo, case: Case | None) -> li
 
 
 def unexpected(verdicts: Iterable[Verdict]) -> list[Verdict]:
-    """Return what nobody expected."""
+    """Return the unexpected verdicts and the faults of the suite."""
     return [verdict for verdict in verdicts if verdict.verdict in (*UNEXPECTED, "suite-error")]
 
 
 def items(record: Record, cases: Mapping[str, Case]) -> list[Item]:
     """
-    Return what nobody expected: silent faults first, then what is most, then by case and target.
+    Return the items of a report: each unexpected verdict is in exactly one, alone or in a group.
 
-    Each verdict is in one item, alone or in a group.
+    They are sorted by severity, then by decreasing number of verdicts, then by case and target; faults of the suite
+    come first.
     """
     left = {(verdict.target, verdict.case): verdict for verdict in unexpected(record.verdicts)}
     found: list[Item] = []
@@ -92,7 +94,7 @@ def items(record: Record, cases: Mapping[str, Case]) -> list[Item]:
 
 
 def _together(group: Group, cases: Mapping[str, Case]) -> Sequence[str]:
-    """Return the calls of a group that share a block: all of a large one, else the points of sweeps."""
+    """Return the cases of a group that share a block: all cases of a large group, else its sweep points."""
     if len(group.cases) > HANDFUL:
         return group.cases
     return [case for case in group.cases if case in cases and cases[case].sweep]
@@ -107,25 +109,25 @@ def _place(item: Item) -> tuple[int, int, str, str]:
 
 
 def _rank(verdict: Verdict) -> int:
-    # A fault of ours stands before all: nothing else can be trusted until it is mended.
+    # Faults of the suite come first, because other verdicts may depend on them.
     return -1 if verdict.verdict == "suite-error" else SEVERITIES.index(verdict.severity or "loud")
 
 
 def block_of(item: Item, record: Record, cases: Mapping[str, Case], ledger: Ledger) -> Block:
-    """Return what to say about one item of a record."""
+    """Return the block of one item of a record."""
     shown = describe_failure(item.verdict, cases.get(item.verdict.case), ledger)
-    why, others = shown.details[: len(_cause(item.verdict))], shown.details[len(_cause(item.verdict)) :]
-    shown = replace(shown, details=[*why, *_probes(item, record), *others])
+    causes, others = shown.details[: len(_cause(item.verdict))], shown.details[len(_cause(item.verdict)) :]
+    shown = replace(shown, details=[*causes, *_probes(item, record), *others])
     if item.group is None:
         return shown
     group = item.group
-    lines = [("acts", group.acts), ("seen", seen(group, record)), *_causes(group, record)]
+    lines = [("when", group.acts), ("seen", seen(group, record)), *_causes(group, record)]
     lines.append(("ids", f"in the record: group {group.name}"))
     return replace(shown, targets=tuple(group.targets), group=lines)
 
 
 def _probes(item: Item, record: Record) -> list[tuple[str, str]]:
-    """Return what probes show of a call, or of another of its group where they show nothing of this one."""
+    """Return the findings of probes of a call, or of another call of its group if this one was not probed."""
     lines = probed(item.verdict, record)
     if not lines and item.group is not None:
         targets, members = item.group.targets, {*item.group.cases}
@@ -135,46 +137,41 @@ def _probes(item: Item, record: Record) -> list[tuple[str, str]]:
 
 
 def probed(verdict: Verdict, record: Record) -> list[str]:
-    """Return what probes show of a call in lines, none where it was not probed."""
+    """Return the findings of probes of a call as lines; empty if it was not probed."""
     own = [each for each in record.tap_audits if (each.case, each.target) == (verdict.case, verdict.target)]
     return [line for each in own for line in each.lines]
 
 
 def _causes(group: Group, record: Record) -> list[tuple[str, str]]:
-    """Return on how many of a group's wrong outputs each cause explains it, those first that explain most."""
+    """Return a line that lists, for the most frequent causes of a group, how many wrong outputs each explains."""
     cases = {*group.cases}
     members = (verdict for verdict in record.verdicts if verdict.target in group.targets and verdict.case in cases)
-    said = [verdict.diagnosis for verdict in members if verdict.diagnosis is not None and group.is_like(verdict)]
-    counts = Counter(name for each in said for name in each.causes)
-    if not said:
+    diagnoses = [verdict.diagnosis for verdict in members if verdict.diagnosis is not None and group.is_like(verdict)]
+    counts = Counter(name for each in diagnoses for name in each.causes)
+    if not diagnoses:
         return []
-    told = [f"{name} {'all' if many == len(said) else many}" for name, many in counts.most_common(TOLD)]
-    return [
-        (
-            "causes",
-            f"of {len(said)} wrong outputs: {', '.join(told)}" if told else "none known of any",
-        )
-    ]
+    named = [f"{name} {'all' if count == len(diagnoses) else count}" for name, count in counts.most_common(TOLD)]
+    return [("causes", f"of {len(diagnoses)} wrong outputs: {', '.join(named)}" if named else "none known for any")]
 
 
 def seen(group: Group, record: Record) -> str:
-    """Return on how many of the calls under its condition a group was seen, and how many other calls agree."""
-    said = {name: share(group, each) for name, each in group.targets.items()}
+    """Return how many calls under the condition of a group fail, and how many other calls agree."""
+    shares = {name: share(group, each) for name, each in group.targets.items()}
     first = next(iter(group.targets))
     counts, (failing, of) = record.counts(first), group.targets[first]
     others = counts["agree"] + counts["fixed"] - (of - failing)
-    if len({*said.values()}) > 1:
-        return ", ".join(f"{name} {text}" for name, text in said.items())
-    return f"{said[first]}{' on each' if len(said) > 1 else ''}; {others or 'no'} others agree"
+    if len({*shares.values()}) > 1:
+        return ", ".join(f"{name} {text}" for name, text in shares.items())
+    return f"{shares[first]}{' on each' if len(shares) > 1 else ''}; {others or 'no'} others agree"
 
 
 def share(group: Group, each: GroupCounts) -> str:
-    """Return on how many calls of how many a group was seen on one target."""
+    """Return how many calls fail on one target, out of how many: `9 of 9 such calls`."""
     return f"{each.seen} of {each.of} {'such calls' if group.condition.wanted else 'calls'}"
 
 
 def describe_failure(verdict: Verdict, case: Case | None, ledger: Ledger = Ledger()) -> Block:  # noqa: B008 - frozen
-    """Return what to say about one verdict; without the case, what the record alone holds."""
+    """Return the block of one verdict; without the case, it contains only what the record holds."""
     call = case.call if case is not None else None
     return Block(
         verdict=verdict,
@@ -200,7 +197,7 @@ def _numbers(verdict: Verdict) -> list[tuple[str, str]]:
 
 
 def aligned(expected: Sequence[Any], got: Sequence[Any]) -> tuple[str, str]:
-    """Return two rows of numbers under each other."""
+    """Return two rows of numbers as texts with aligned columns."""
     texts = [(numeral(one), numeral(other)) for one, other in zip(expected, got, strict=True)]
     widths = [max(map(len, pair)) for pair in texts]
     rows = [" ".join(pair[side].rjust(width) for pair, width in zip(texts, widths, strict=True)) for side in (0, 1)]
@@ -208,7 +205,7 @@ def aligned(expected: Sequence[Any], got: Sequence[Any]) -> tuple[str, str]:
 
 
 def parameter_text(call: Call) -> str:
-    """Return operation, shapes and the parameters that are not at their defaults, in the case format's words."""
+    """Return operation, shapes and the parameters that are not at their defaults, spelt as in the case format."""
     shapes = [
         f"{name} {'x'.join(map(str, call.array(name).shape))} {call.letters(name)}"
         for name in ARRAYS
@@ -225,9 +222,9 @@ def parameter_text(call: Call) -> str:
         "output_padding": call.output_padding if call.output_padding != zeros else None,
         "before pad": call.before,
     }
-    said = [f"{name} {_plain(value)}" for name, value in values.items() if value is not None]
+    parameters = [f"{name} {_plain(value)}" for name, value in values.items() if value is not None]
     trained = [f"{call.training.steps} updates by {call.training.optimizer}"] if call.training is not None else []
-    return ", ".join([call.op, *shapes, *said, call.dtype.input, *trained])
+    return ", ".join([call.op, *shapes, *parameters, call.dtype.input, *trained])
 
 
 def _plain(value: Any) -> str:
@@ -244,7 +241,7 @@ def _reproduction(verdict: Verdict, call: Call | None) -> list[tuple[str, str]]:
 
 
 def small_arrays(call: Call) -> list[tuple[str, str]]:
-    """Return the names of the arrays of a call that are small enough to be written out, as Python has them."""
+    """Return the names and the Python text of those arrays of a call that are small enough to write out."""
     return [(name, written(call.array(name))) for name in OPERANDS if _is_small(call, name)]
 
 

@@ -1,8 +1,8 @@
 """
-The report as one HTML file, which needs nothing beside it: no server, no network, no other file.
+The report as one self-contained HTML file: it needs no server, no network and no other file.
 
-What others wrote (messages, versions, ids) stands in it as text alone: Jinja escapes it, the script sets it as text,
-and the page's policy lets no script run but the one that is named by its digest.
+Foreign text (messages, versions, ids) is never markup: Jinja escapes it, and the script inserts it as text. The content
+security policy of the page allows only the script with the given digest.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from ..records import Ledger, Record
 from . import diff_page_data, page_files
 from .page_data import sheet
 
-#: What of a sheet the script draws; the rest stands in the page.
+#: The parts of a sheet that the script draws; the template contains the rest.
 SCRIPTED = ("targets", "words", "areas", "cases", "details", "texts", "runs")
-#: What would end a script element, or be read as markup in it, and how JSON writes it too.
+#: The characters that could end a script element or be read as markup, with their JSON escapes.
 _ESCAPED = {"<": r"\u003c", ">": r"\u003e", "&": r"\u0026"}
 
 
@@ -32,30 +32,30 @@ def render(record: Record, corpus: Corpus, ledger: Ledger) -> str:
 
 
 def compared(found: Comparison, corpus: Corpus, ledger: Ledger, notes: Sequence[str] = ()) -> str:
-    """Return the page of two records that are compared, with notes above all."""
+    """Return the page that compares two records, with notes at the top."""
     return _page(diff_page_data.sheet(found, corpus, ledger, notes))
 
 
-def _page(said: Mapping[str, Any]) -> str:
+def _page(data: Mapping[str, Any]) -> str:
     style, script = page_files.read("report.css"), page_files.read("report.js")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(page_files.read("report.html.jinja"))
     text = template.render(
-        sheet=said,
-        shown=[name for name in said["counted"] if any(name in target["counts"] for target in said["targets"])],
-        said={letter for case in said["cases"] for letter in case["letters"]},
-        data=Markup(embedded({name: said[name] for name in SCRIPTED})),  # noqa: S704 - escaped there
+        sheet=data,
+        shown=[name for name in data["counted"] if any(name in target["counts"] for target in data["targets"])],
+        present={letter for case in data["cases"] for letter in case["letters"]},
+        data=Markup(embedded({name: data[name] for name in SCRIPTED})),  # noqa: S704 - escaped there
         style=Markup(style),  # noqa: S704 - our own
         script=Markup(script),  # noqa: S704 - our own
         style_hash=page_files.digest(style),
         script_hash=page_files.digest(script),
     )
-    # Half of a surrogate pair, which JSON may hold, is no character that a file can.
+    # JSON may hold unpaired surrogates, which UTF-8 cannot encode: replace them.
     return text.encode("utf-8", "replace").decode()
 
 
 def embedded(data: Any) -> str:
-    """Return data as JSON that can stand in a script element."""
+    """Return data as JSON that is safe inside a script element."""
     text = json.dumps(data, separators=(",", ":"))
     for character, escaped in _ESCAPED.items():
         text = text.replace(character, escaped)

@@ -11,12 +11,12 @@ from ..core import Case, Verdict, counts_as_failure
 from ..records import Group, Record
 from .failure_block import failure_lines, probed
 
-# What XML 1.0 cannot hold, even escaped.
+# The characters that XML 1.0 does not allow, not even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def render(record: Record, cases: Mapping[str, Case] = MappingProxyType({})) -> str:
-    """Return the XML text; clauses are said of what is among `cases`."""
+    """Return the XML text; verdicts on the given `cases` list clauses and caught faults."""
     root = ElementTree.Element("testsuites", name="conv-conformance")
     groups: dict[tuple[str, str], list[Group]] = {}
     for group, target, case in _members(record):
@@ -40,7 +40,7 @@ def render(record: Record, cases: Mapping[str, Case] = MappingProxyType({})) -> 
                 lines += failure_lines(verdict, info, cases.get(verdict.case))
                 ElementTree.SubElement(test, "system-out").text = clean("\n".join(lines))
     ElementTree.indent(root)
-    # Its own declaration would name the encoding of the locale.
+    # ElementTree's own declaration would name the encoding of the locale.
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 
 
@@ -61,11 +61,11 @@ def _add(suite: ElementTree.Element, record: Record, verdict: Verdict, groups: S
     if counts_as_failure(verdict, record.fail_on):
         kind = verdict.finding.kind if verdict.finding else verdict.verdict
         failure = ElementTree.SubElement(test, "failure", type=kind, message=message)
-        said = [f"group {each.name}, {len(each.cases)} calls: {each.acts}" for each in groups if each.is_like(verdict)]
+        lines = [f"group {each.name}, {len(each.cases)} calls: {each.acts}" for each in groups if each.is_like(verdict)]
         cause = [] if verdict.diagnosis is None else [f"cause: {verdict.diagnosis}"]
         causes = (each for each in record.attributions if verdict.target in each.targets and verdict.case in each.cases)
-        said += [f"together with others: {each.text}" for each in causes]
-        failure.text = clean("\n".join([verdict.message, *cause, verdict.call, *said, *probed(verdict, record)]))
+        lines += [f"shared cause: {each.text}" for each in causes]
+        failure.text = clean("\n".join([verdict.message, *cause, verdict.call, *lines, *probed(verdict, record)]))
     elif verdict.verdict == "suite-error":
         ElementTree.SubElement(test, "error", type="suite-error", message=message)
     elif _is_skipped(verdict, record):
@@ -74,5 +74,5 @@ def _add(suite: ElementTree.Element, record: Record, verdict: Verdict, groups: S
 
 
 def clean(text: str) -> str:
-    """Return a text without the characters that XML cannot hold."""
+    """Return a text in which U+FFFD replaces each character that XML does not allow."""
     return _FORBIDDEN.sub("\ufffd", text)

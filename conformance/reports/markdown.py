@@ -1,4 +1,4 @@
-"""The report as Markdown, for a job's summary page."""
+"""The report as Markdown, for the summary page of a CI job."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from ..records import Group, Ledger, Record, count_alternatives
 from .failure_block import Block, block_of, items
 from .terminal import unsteady
 
-#: GitHub refuses a step's summary above 1 MiB; the report stays below it and says what was left out.
+#: The largest report in bytes: GitHub refuses a step summary above 1 MiB. A longer report is cut and states so.
 SIZE = 900_000
 
 
 def render(
     record: Record, cases: Mapping[str, Case], ledger: Ledger, clauses: Mapping[str, Clause] = MappingProxyType({})
 ) -> str:
-    """Return the whole report, cut to `SIZE` bytes."""
-    why = [f"{escaped(each.text)}\n" for each in record.attributions]
-    parts = ["# Convolution conformance\n", *why, _platform(record), _table(record), *_failures(record)]
+    """Return the report, with at most `SIZE` bytes of blocks."""
+    attributions = [f"{escaped(each.text)}\n" for each in record.attributions]
+    parts = ["# Convolution conformance\n", *attributions, _platform(record), _table(record), *_failures(record)]
     found = items(record, cases)
     if found:
         parts.append(f"## Unexpected: {sum(item.verdicts for item in found)}\n")
@@ -98,15 +98,15 @@ def _unsteady(record: Record, cases: Mapping[str, Case], clauses: Mapping[str, C
 
 
 def _unsupported(record: Record) -> str:
-    lines = ["<details><summary>What could not be said, and why</summary>\n"]
+    lines = ["<details><summary>Unsupported or not run, with reasons</summary>\n"]
     for target in record.targets:
-        said = record.reasons(target.name)
-        lines += [f"- {target.name}: {count} × {escaped(reason)}" for reason, count in said.items()]
+        reasons = record.reasons(target.name)
+        lines += [f"- {target.name}: {count} × {escaped(reason)}" for reason, count in reasons.items()]
     return "\n".join([*lines, "\n</details>\n"]) if len(lines) > 1 else ""
 
 
 def escaped(text: str) -> str:
-    """Return a text that Markdown shows as it is, on one line."""
+    """Return a text on one line, with the special characters of Markdown escaped."""
     for special in "\\`*_[]<>|#":
         text = text.replace(special, f"\\{special}")
     return " ".join(text.split())

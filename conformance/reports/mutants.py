@@ -1,4 +1,4 @@
-"""What mutants tell of the corpus, for a person and as JSON."""
+"""The report of the mutants that the corpus kills, on a terminal and as JSON."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from rich.table import Table
 
 from ..mutants import Kills, MarkedMutants, MutantListener, Score, UnpinnedClauses
 
-#: A log gets a line for so many mutants.
+#: A log gets one line per this many mutants.
 STEP = 50
 
 
 @contextmanager
 def mutant_progress(console: Console, count: int) -> Iterator[MutantListener]:
-    """Yield a function that is told each mutant that is done: a bar on a terminal, now and then a line in a log."""
+    """Yield a function to call with the name of each finished mutant; it updates a bar, or prints lines in a log."""
     if not console.is_terminal:
         yield _lines(console, count)
         return
@@ -42,9 +42,9 @@ def _lines(console: Console, count: int) -> MutantListener:
 
 def show(console: Console, scored: Score) -> None:
     """
-    Show kills by mutant (of a whole matrix), by clause, what was not noticed, and the score.
+    Print the kills by mutant (for a whole matrix) and by clause, the survivors, and the score.
 
-    Clauses are left out for a stranger's mutants, which break none by name.
+    External mutants have no clauses.
     """
     kills, clauses, unpinned = scored.kills, scored.clauses, scored.unpinned
     if kills.is_whole:
@@ -58,20 +58,20 @@ def show(console: Console, scored: Score) -> None:
         console.print(f"unpinned: {clause}: {_why(names)}", soft_wrap=True)
     console.print(_score(kills, is_own=bool(clauses)), soft_wrap=True)
     if scored.swept:
-        console.print(f"{len(scored.swept)} of them by points of sweeps alone")
+        console.print(f"{len(scored.swept)} of them killed by sweep points only")
     if clauses:
         _marked(console, scored.marked)
         pinned = len([clause for clause in clauses if clause not in unpinned])
         total = len({*clauses, *unpinned})
-        console.print(f"{pinned} of {total} clauses pinned by the cases that cite them")
+        console.print(f"{pinned} of {total} clauses are pinned by the cases that cite them")
 
 
 def _marked(console: Console, marked: MarkedMutants) -> None:
     if marked.left_out:
-        console.print(f"{marked.left_out} mutants that need a sweep left out")
+        console.print(f"{marked.left_out} mutants that need a sweep were skipped")
         return
     for name, case in marked.wrongly.items():
-        console.print(f"wrongly marked: {name}: the literal case {case} notices it", soft_wrap=True)
+        console.print(f"wrongly marked: {name}: the literal case {case} detects it", soft_wrap=True)
     for name in marked.kills.survivors:
         console.print(f"survivor: {name} (needs: sweep)", soft_wrap=True)
     count = counts(marked.kills)
@@ -84,9 +84,9 @@ def _marked(console: Console, marked: MarkedMutants) -> None:
 
 def _why(names: Sequence[str]) -> str:
     if not names:
-        return "no mutant breaks it"
+        return "no mutant violates it"
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"no case that cites it notices {', '.join(names[:5])}{more}"
+    return f"no case that cites it detects {', '.join(names[:5])}{more}"
 
 
 def _by_mutant(console: Console, kills: Kills) -> None:
@@ -95,7 +95,7 @@ def _by_mutant(console: Console, kills: Kills) -> None:
         table.add_row(name, str(len(ids)))
     console.print(table)
     for names in kills.alike():
-        console.print(f"count once, noticed by the same cases: {', '.join(names)}", soft_wrap=True)
+        console.print(f"counted once, killed by the same cases: {', '.join(names)}", soft_wrap=True)
 
 
 def _by_case(console: Console, kills: Kills) -> None:
@@ -105,7 +105,7 @@ def _by_case(console: Console, kills: Kills) -> None:
             console.print(f"kills nothing: {case}", soft_wrap=True)
     spare = sum(1 for case, names in kills.by_case.items() if names and case not in sole)
     console.print(
-        f"{len(sole)} cases are the only ones to notice some mutant, {spare} kill nothing else than others do"
+        f"{len(sole)} cases are the only ones to kill some mutant, {spare} kill only mutants that other cases kill too"
     )
 
 
@@ -127,7 +127,7 @@ def _table(first: str, *others: str) -> Table:
 
 
 def counts(kills: Kills) -> dict[str, int]:
-    """Return how many mutants there are, those with equal kills once, and how many were noticed."""
+    """Return the numbers of mutants and of killed ones; mutants that the same cases kill count once."""
     repeated = sum(len(names) - 1 for names in kills.alike()) if kills.is_whole else 0
     mutants = len(kills.by_mutant) - repeated
     return {"mutants": mutants, "killed": mutants - len(kills.survivors), "equivalent": 0}
@@ -142,13 +142,14 @@ def _score(kills: Kills, *, is_own: bool) -> str:
 
 def as_json(scored: Score) -> str:
     """
-    Return the counts, the survivors and the unpinned clauses; with a whole matrix also the kills of each mutant.
+    Return the counts, the survivors and the unpinned clauses; for a whole matrix also the kills of each mutant.
 
-    `swept` are a stranger's that points of sweeps alone noticed, `needs_sweep` tells of those that are marked so.
+    `swept` lists external mutants that only sweep points kill. `needs_sweep` has the counts of the mutants with this
+    mark.
     """
-    said = {**_counted(scored.kills), "unpinned": dict(scored.unpinned), "corpus": scored.kills.corpus}
-    said |= {"swept": list(scored.swept), "needs_sweep": _as_counted(scored.marked)}
-    return json.dumps(said, indent=1) + "\n"
+    data = {**_counted(scored.kills), "unpinned": dict(scored.unpinned), "corpus": scored.kills.corpus}
+    data |= {"swept": list(scored.swept), "needs_sweep": _as_counted(scored.marked)}
+    return json.dumps(data, indent=1) + "\n"
 
 
 def _counted(kills: Kills) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """
-What a page shows, as plain data: targets, clauses by area, and of each case what is said of it on every target.
+The data of a page, called a sheet: targets, clauses by area, and the word of each case on each target.
 
-A sheet has the same form whether it is of one record or of two that are compared: of a case on a target it says one
-word, which is a letter there, and in `details` why.
+A word summarises a verdict, or a change between two records; a sheet stores it as one letter. `details` holds the
+reasons. Both kinds of page use the same sheet format.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from .pictures import nearby, pictures
 
 class Word(NamedTuple):
     """
-    A word that is said of a case on a target: its letter in a sheet, its sign on the page, and how it looks.
+    The word of a case on a target: its letter in a sheet, its sign and text on the page, and its style.
 
-    `tone` is `bad`, `known`, `good` or `faint`.
+    `tone` is the style: `bad`, `known`, `good` or `faint`.
     """
 
     letter: str
@@ -35,9 +35,9 @@ class Word(NamedTuple):
     tone: str
 
 
-#: A target was not asked.
-NOTHING = Word("-", "", "not asked", "faint")
-#: What is said of a verdict, the worst first; a disagreement has the word of its severity.
+#: The word of a case that a target did not run.
+NOTHING = Word("-", "", "no verdict", "faint")
+#: The word of each verdict, the worst first; a disagreement has the word of its severity.
 WORDS: Mapping[str, Word] = {
     "suite-error": Word("e", "‼", "suite-error", "bad"),
     "silent": Word("s", "✗", "disagree, silent", "bad"),
@@ -54,14 +54,14 @@ WORDS: Mapping[str, Word] = {
 
 
 class Once:
-    """What stands in many places, texts or other plain data, each once."""
+    """A list of distinct texts or other JSON values, which other data refer to by position."""
 
     def __init__(self) -> None:
         self.all: list[Any] = []
         self._places: dict[str, int] = {}
 
     def place(self, each: Any) -> int:
-        """Return at which place it is."""
+        """Return the position of a value; append it if it is new."""
         key = json.dumps(each)
         if key not in self._places:
             self._places[key] = len(self.all)
@@ -71,7 +71,7 @@ class Once:
 
 @dataclass(frozen=True, kw_only=True)
 class Said:
-    """What is said of cases on targets: `letters` by the id of a case, one for each target, and `details` by both."""
+    """The words of cases on targets: `letters` by case id, one per target; `details` by (case id, target position)."""
 
     words: Sequence[Word]
     letters: Mapping[str, str]
@@ -80,7 +80,7 @@ class Said:
 
 
 def sheet(record: Record, corpus: Corpus, ledger: Ledger) -> dict[str, Any]:
-    """Return what the page of a record shows."""
+    """Return the sheet of a record."""
     return {
         "title": "Convolution conformance",
         "about": list(about(record)),
@@ -94,42 +94,42 @@ def sheet(record: Record, corpus: Corpus, ledger: Ledger) -> dict[str, Any]:
     }
 
 
-def laid_out(said: Said, corpus: Corpus) -> dict[str, Any]:
+def laid_out(content: Said, corpus: Corpus) -> dict[str, Any]:
     """
-    Return the part of a sheet that is drawn from the corpus: words, clauses by area, cases with their arrays.
+    Return the part of a sheet that needs the corpus: words, clauses by area, cases with their arrays, details.
 
-    `details` are by the position of a case, then by that of a target; texts that stand there as numbers are entries of
-    `texts`, and the `runs` of a case one of `runs`.
+    `details` maps the position of a case to a mapping from the position of a target. Numbers in its `why` are positions
+    in `texts`, and the `runs` of a case is a position in `runs`.
     """
-    cases = {case.id: case for case in corpus.cases if case.id in said.letters}
+    cases = {case.id: case for case in corpus.cases if case.id in content.letters}
     details: dict[int, dict[int, Mapping[str, Any]]] = {}
     runs = Once()
-    places = {name: at for at, name in enumerate(said.letters)}
-    for (name, target), detail in said.details.items():
+    places = {name: at for at, name in enumerate(content.letters)}
+    for (name, target), detail in content.details.items():
         details.setdefault(places[name], {})[target] = detail
     return {
-        "words": [*said.words, NOTHING],
+        "words": [*content.words, NOTHING],
         "areas": areas(corpus, {clause for case in cases.values() for clause in case.clauses}),
-        "cases": [_case(name, cases.get(name), letters, runs) for name, letters in said.letters.items()],
+        "cases": [_case(name, cases.get(name), letters, runs) for name, letters in content.letters.items()],
         "runs": runs.all,
         "details": details,
-        "texts": said.texts.all,
+        "texts": content.texts.all,
     }
 
 
 def areas(corpus: Corpus, cited: Iterable[str]) -> list[dict[str, Any]]:
     """
-    Return the areas of the specification with those of their clauses that are cited, in reading order.
+    Return the areas of the specification with their cited clauses, in reading order.
 
-    A clause of no area stands in one of its own name, up to its number.
+    A clause without an area is in an area named by its id up to the number.
     """
     wanted = {*cited}
     read = {each.clause: area.title for area in specification.readable_areas(corpus) for each in area.commentaries}
     found: dict[str, list[dict[str, str]]] = {}
     for name, clause in corpus.clauses.items():
         if name in wanted:
-            said = {"id": name, "sentence": clause.sentence, "level": clause.level}
-            found.setdefault(read.get(name, name.rpartition("-")[0]), []).append(said)
+            entry = {"id": name, "sentence": clause.sentence, "level": clause.level}
+            found.setdefault(read.get(name, name.rpartition("-")[0]), []).append(entry)
     return [{"title": title, "clauses": clauses} for title, clauses in found.items()]
 
 
@@ -144,14 +144,14 @@ def version(target: TargetInfo) -> str:
 
 
 def shown(verdict: Verdict, case: Case | None, ledger: Ledger, record: Record) -> dict[str, Any]:
-    """Return what is told of a wrong output, nothing of another verdict: labelled lines, what was returned, its causes."""
+    """Return label, labelled lines, returned numbers and causes of a wrong output; empty for any other verdict."""
     if verdict.finding is None:
         return {}
-    told = describe_failure(verdict, case, ledger)
-    lines = [*told.details, *(("probes", line) for line in probed(verdict, record))]
+    block = describe_failure(verdict, case, ledger)
+    lines = [*block.details, *(("probes", line) for line in probed(verdict, record))]
     causes = {"causes": list(verdict.diagnosis.causes)} if verdict.diagnosis is not None else {}
     return {
-        "label": told.label,
+        "label": block.label,
         "lines": [list(line) for line in lines],
         "returned": nearby(verdict.finding),
         **causes,
@@ -184,7 +184,7 @@ def _why(verdict: Verdict) -> Iterator[str]:
 
 
 def about(record: Record) -> Iterator[str]:
-    """Yield what a record is of: suite, corpus and date, then the platform."""
+    """Yield two lines about a record: suite, corpus and date, then the platform."""
     suite, platform = record.header["suite"], record.header["platform"]
     date = [record.header["date"]] if "date" in record.header else []
     yield ", ".join([f"conv-conformance {suite['version']}", f"corpus {suite['corpus'][:19]}", *date])
@@ -192,12 +192,12 @@ def about(record: Record) -> Iterator[str]:
 
 
 def _reasons(record: Record) -> Iterator[dict[str, str]]:
-    """Yield which causes explain wrong outputs, and what unexpected calls have in common, each with a case."""
+    """Yield the attributions, then the groups of unexpected calls, each as a text with one case."""
     for cause in record.attributions:
         yield {"text": cause.text, "case": cause.cases[0]}
     for group in record.groups:
         if group.verdict in UNEXPECTED:
-            text = f"{sentence(group)}. Acts: {group.acts}. Seen: {seen(group, record)}."
+            text = f"{sentence(group)}. When: {group.acts}. Seen: {seen(group, record)}."
             yield {"text": text, "case": group.smallest}
 
 
@@ -205,16 +205,16 @@ def _notes(record: Record, corpus: Corpus) -> Iterator[str]:
     here = {case.id for case in corpus.cases}
     if unknown := {verdict.case for verdict in record.verdicts} - here:
         cases = f"{len(unknown)} case{'' if len(unknown) == 1 else 's'}"
-        yield f"Of {cases} nothing is drawn, for they are not in the corpus that this page is drawn from."
+        yield f"Details of {cases} are missing: the corpus of this page does not contain all cases of the record."
     if (was := record.header["suite"]["corpus"]) != corpus.digest:
         yield (
-            f"The run was of corpus {was[:19]}, and the cases are drawn from corpus {corpus.digest[:19]}:"
-            " what has changed between them is drawn as it is now."
+            f"The run used corpus {was[:19]}, and this page shows the cases of corpus {corpus.digest[:19]}:"
+            " a case that changed between them appears as it is now."
         )
     if record.left_out:
-        yield f"This record only counts what is {' or '.join(record.left_out)}: such cases are not drawn."
+        yield f"This record only counts the verdicts {', '.join(record.left_out)}: the page does not list such cases."
     if not record.is_complete:
-        yield "The run did not come to its end."
+        yield "The run did not finish."
 
 
 def _target(target: TargetInfo, record: Record) -> dict[str, Any]:

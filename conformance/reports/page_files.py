@@ -1,4 +1,4 @@
-"""The files from which pages are made: templates, styles, scripts."""
+"""The template, style and script files of the pages."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ def read(name: str) -> str:
 
 
 def digest(text: str) -> str:
-    """Return the digest of a style or script, as a content security policy names what it lets through."""
+    """Return the digest of a style or script, in the form of a content security policy: `sha256-BASE64`."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -1,4 +1,4 @@
-"""What a person sees while a run goes: bars on a terminal, plain lines in a log."""
+"""The progress display of a run: bars on a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..running import Listener
 def run_progress(
     console: Console, targets: Sequence[str], cases: int, given: Iterable[Verdict] = ()
 ) -> Iterator[Listener]:
-    """Yield a function that shows what it is told, after the verdicts that were `given` before."""
+    """Yield a listener that displays the progress of a run; `given` are the verdicts of an earlier, resumed run."""
     counts = _Counts(given)
     if not console.is_terminal:
         yield _Lines(console, cases, counts)
@@ -35,50 +35,50 @@ def run_progress(
             for name in targets
         }
 
-        def tell(said: TargetInfo | Verdict | Timing) -> None:
-            if isinstance(said, TargetInfo):
-                bars.start_task(tasks[said.name])
-            elif isinstance(said, Verdict):
-                count = counts.take(said)
-                bars.update(tasks[said.target], advance=1, wrong=f"[red]{count} unexpected[/red]" if count else "")
+        def update(event: TargetInfo | Verdict | Timing) -> None:
+            if isinstance(event, TargetInfo):
+                bars.start_task(tasks[event.name])
+            elif isinstance(event, Verdict):
+                count = counts.add(event)
+                bars.update(tasks[event.target], advance=1, wrong=f"[red]{count} unexpected[/red]" if count else "")
 
-        yield tell
+        yield update
 
 
 class _Counts:
-    """How many verdicts each target has, and how many of them are unexpected."""
+    """The numbers of verdicts and of unexpected verdicts of each target."""
 
     def __init__(self, given: Iterable[Verdict]) -> None:
         self.done: Counter[str] = Counter()
         self.wrong: Counter[str] = Counter()
         for verdict in given:
-            self.take(verdict)
+            self.add(verdict)
 
-    def take(self, verdict: Verdict) -> int:
-        """Count a verdict; return how many of its target are unexpected."""
+    def add(self, verdict: Verdict) -> int:
+        """Count a verdict; return the number of unexpected verdicts of its target."""
         self.done[verdict.target] += 1
         self.wrong[verdict.target] += verdict.verdict in UNEXPECTED
         return self.wrong[verdict.target]
 
 
 class _Lines:
-    """One line when a target starts, one when it has been judged."""
+    """A listener that prints one line when a target starts, and one when all its cases are judged."""
 
     def __init__(self, console: Console, cases: int, counts: _Counts) -> None:
         self._console = console
         self._cases = cases
         self._counts = counts
 
-    def __call__(self, said: TargetInfo | Verdict | Timing) -> None:
-        if isinstance(said, TargetInfo):
-            self._say(f"{said.name}: {said.failed or f'{said.framework} {said.version} on {said.device}'}")
-        elif isinstance(said, Verdict):
-            wrong = self._counts.take(said)
-            if self._counts.done[said.target] == self._cases:
+    def __call__(self, event: TargetInfo | Verdict | Timing) -> None:
+        if isinstance(event, TargetInfo):
+            self._print(f"{event.name}: {event.failed or f'{event.framework} {event.version} on {event.device}'}")
+        elif isinstance(event, Verdict):
+            wrong = self._counts.add(event)
+            if self._counts.done[event.target] == self._cases:
                 cases = f"{self._cases} {'case' if self._cases == 1 else 'cases'}"
-                self._say(f"{said.target}: {cases} judged, {wrong} unexpected")
+                self._print(f"{event.target}: {cases} judged, {wrong} unexpected")
 
-    def _say(self, text: str) -> None:
-        # A run that cannot be followed is a run all the same.
+    def _print(self, text: str) -> None:
+        # A failing progress display must not end the run.
         with suppress(OSError):
             self._console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -1,7 +1,7 @@
 """
-How far the results of each target are from the exact ones, and of which class of rounding they are, as a page plots it.
+The data of a plot of rounding errors: for each target the class of rounding and the largest error of each case.
 
-Errors are of cases whose numbers were drawn for it, in units of u * S, on a scale of powers of two.
+The plot contains the cases with random operands. Errors are in units of u * S, on a logarithmic scale of base two.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import NamedTuple
 from ..core import FORMATS, Verdict
 from ..records import Record
 
-#: The scale begins at this power of two, where all that is smaller stands, and ends no lower than at the other.
+#: The exponents of the left end of the scale, and of the least right end; smaller errors are drawn at the left end.
 LEAST, FEWEST = -4, 4
-#: Dots stand at so many places of the scale at most.
+#: The number of distinct positions of dots on the scale.
 PLACES = 200
 
 
 class Dot(NamedTuple):
-    """Results at one place of the scale, in percent of its length."""
+    """The results at one position of the scale; `at` is in percent of its length."""
 
     at: float
     text: str
@@ -29,7 +29,7 @@ class Dot(NamedTuple):
 
 
 class Row(NamedTuple):
-    """What was seen of one target: classes with counts, the largest error, and dots."""
+    """A row of the plot: a target, its classes of rounding with counts, its largest error, and its dots."""
 
     target: str
     classes: str
@@ -38,14 +38,14 @@ class Row(NamedTuple):
 
 
 class Plot(NamedTuple):
-    """Rows under one scale, whose marks are places with the numbers that they stand for."""
+    """The rows of a plot, and the marks of their scale as pairs of a position in percent and a label."""
 
     marks: Sequence[tuple[float, str]]
     rows: Sequence[Row]
 
 
 def plot(record: Record) -> Plot:
-    """Return the plot of a record, without rows where no result tells its error."""
+    """Return the plot of a record; targets without recorded errors have no row."""
     drawn = [verdict for verdict in record.verdicts if verdict.error_uS is not None]
     most = max([FEWEST, *(ceil(log2(each.error_uS)) for each in drawn if each.error_uS)])
     by_target = {info.name: [each for each in drawn if each.target == info.name] for info in record.targets}
@@ -54,7 +54,7 @@ def plot(record: Record) -> Plot:
 
 
 def _row(name: str, drawn: Sequence[Verdict], most: int) -> Row:
-    counts = Counter(each.precision or "none that is known" for each in drawn)
+    counts = Counter(each.precision or "unknown" for each in drawn)
     classes = ", ".join(f"{name} {count}" for name, count in counts.most_common())
     return Row(name, classes, max(each.error_uS or 0.0 for each in drawn), list(_dots(drawn, most)))
 

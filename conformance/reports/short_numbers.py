@@ -1,4 +1,4 @@
-"""Numbers as a person reads them: as short as they can be without looking like another."""
+"""Short texts of numbers that still distinguish them from other numbers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy as np
 
 def numeral(value: Any) -> str:
     """
-    Return a number as text: nine digits tell every float32, and what is none has as many as it takes.
+    Return a number as text: a float32 value with at most nine digits, any other float with the digits that it needs.
 
-    A complex number is a pair in an expectation, and a text in a record. What is no number is returned as it is said.
+    A complex number is a pair in an expectation, and a text such as `1+2j` in a record. Other values are returned as
+    `str(value)`.
     """
     if isinstance(value, str) and value.endswith(("j", "j)")):
         with suppress(ValueError):

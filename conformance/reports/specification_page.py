@@ -1,7 +1,7 @@
 """
-The specification as one HTML page, which needs nothing beside it, runs nothing, and is the same whenever it is made.
+The specification as one self-contained HTML page without scripts; equal sources produce equal bytes.
 
-Commentary is Markdown without HTML; Jinja escapes the rest.
+Commentary is Markdown without HTML; Jinja escapes all other text.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..corpus import Corpus, excerpt, shipped
 from ..specification import template_filters
 from . import page_files
 
-#: Headings of an appendix stand below that of the page's section.
+#: The heading levels of an appendix inside the page.
 _DEEPER = {"h1": "h2", "h2": "h3", "h3": "h4"}
 _SCROLLED = '<div class="wide" tabindex="0" role="group" aria-label="table">'
 
@@ -29,9 +29,9 @@ _SCROLLED = '<div class="wide" tabindex="0" role="group" aria-label="table">'
 @dataclass(frozen=True, kw_only=True)
 class Edition:
     """
-    Which version of the specification a page is, its day (empty until it is released), and what made it.
+    The version of the specification on a page, its release date (empty before the release), and what made the page.
 
-    `appendices` are Markdown by the anchor of their section: the glossary, and what a version promises.
+    `appendices` maps the anchors of sections to Markdown: the glossary, and the guarantees of a version.
     """
 
     version: str
@@ -45,7 +45,7 @@ def render(corpus: Corpus, edition: Edition) -> str:
     Return the page of the shipped specification, with the literal cases of a corpus.
 
     Raises:
-        Invalid: where clauses, commentary and cases do not fit together.
+        Invalid: if clauses, commentary and cases are inconsistent.
 
     """
     areas = specification.load_commentary(corpus)
@@ -74,20 +74,20 @@ def _examples(corpus: Corpus, paths: set[str]) -> dict[str, str]:
     return {name: text for each in read for name, text in each.items()}
 
 
-def _marked(said: Callable[[Any], str], corpus: Corpus) -> Callable[[Any], Markup]:
-    """Return a filter that makes HTML of what another one says in Markdown, on one line; clauses become links."""
+def _marked(source: Callable[[Any], str], corpus: Corpus) -> Callable[[Any], Markup]:
+    """Return a filter that renders the Markdown of another filter as inline HTML, with clause ids as links."""
     reader = _reader()
     anchors = {clause.id: clause.anchor for clause in corpus.clauses.values()}
 
     def marked(value: Any) -> Markup:
-        text = template_filters.linked(said(value), lambda name: f"#{anchors[name]}" if name in anchors else "")
+        text = template_filters.linked(source(value), lambda name: f"#{anchors[name]}" if name in anchors else "")
         return Markup(reader.renderInline(text.strip()))  # noqa: S704 - the reader lets no HTML through
 
     return marked
 
 
 def _document(text: str, corpus: Corpus) -> Markup:
-    """Return a page of Markdown as a part of this one: links to clauses stay, those to other pages are text."""
+    """Return a Markdown document as a section: links to clauses and URLs stay, links to other pages become text."""
     reader = _reader()
     tokens = reader.parse(text)
     anchors = {clause.anchor for clause in corpus.clauses.values()}
@@ -100,7 +100,7 @@ def _document(text: str, corpus: Corpus) -> Markup:
 
 
 def _relink(tokens: list[Token], anchors: set[str]) -> None:
-    """Make links to a clause lead into this page, and other links inside the repository plain text."""
+    """Make links to clauses point into this page, and turn other links within the repository into plain text."""
     is_kept = True
     for token in tokens:
         if token.type == "link_open":

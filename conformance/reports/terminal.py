@@ -1,4 +1,4 @@
-"""The report on a terminal, or in a log: what causes explain, a block for each disagreement, a table of verdicts."""
+"""The report on a terminal or in a log: the attributions, a block for each disagreement, a table of verdicts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..corpus import Clause
 from ..records import Followed, Ledger, Record, TargetInfo, count_alternatives, inconsistent_targets
 from .failure_block import Block, block_of, describe_failure, items
 
-#: More blocks than this are counted, not shown: a person reads the first ones, a program reads the record.
+#: The number of blocks that are shown; the others are only counted.
 SHOWN = 25
 
 STYLES = {
@@ -32,7 +32,7 @@ STYLES = {
     "timeout": "bold red",
     "suite-error": "bold magenta",
 }
-#: Headers of two lines, for a narrow terminal.
+#: Headers broken into two lines, for a narrow terminal.
 BROKEN = {
     "disagree": "dis-\nagree",
     "unsupported": "unsup-\nported",
@@ -67,14 +67,14 @@ def show(
 
 
 def block_text(verdict: Verdict, case: Case | None, ledger: Ledger) -> str:
-    """Return one block as plain text, for reports that are no terminal."""
+    """Return one block as plain text, for reports that are not printed on a terminal."""
     file = StringIO()
     _show_block(Console(file=file, width=100, no_color=True, highlight=False), describe_failure(verdict, case, ledger))
     return "\n".join(line.rstrip() for line in file.getvalue().rstrip().splitlines())
 
 
 def counted(console: Console, record: Record) -> Table | Text:
-    """Return the table of targets and verdicts, with headers of two lines where it is too wide, else as lines of text."""
+    """Return the table of targets and verdicts; if too wide, with two-line headers, else as lines of text."""
     wide = console.options.update(max_width=10_000)
     for headers in ({}, BROKEN):
         made = table(record, headers)
@@ -85,9 +85,9 @@ def counted(console: Console, record: Record) -> Table | Text:
 
 def table(record: Record, headers: Mapping[str, str]) -> Table:
     """
-    Return the table of targets and verdicts; columns that nobody needs are left out.
+    Return the table of targets and verdicts, without columns of zeros other than `agree` and `disagree`.
 
-    `headers` says which verdicts are headed by another text than their name.
+    `headers` maps verdicts to the headers that replace their names.
     """
     counts = {target.name: record.counts(target.name) for target in record.targets}
     always = ("agree", "disagree")
@@ -109,8 +109,8 @@ def _version(target: TargetInfo) -> str:
 
 def _counts(record: Record, target: TargetInfo) -> str:
     counts = record.counts(target.name)
-    said = ", ".join(f"{name} {counts[name]}" for name in VERDICTS if counts[name])
-    return f"{target.name} {_version(target)}: {said}"
+    text = ", ".join(f"{name} {counts[name]}" for name in VERDICTS if counts[name])
+    return f"{target.name} {_version(target)}: {text}"
 
 
 def _count(name: str, count: int) -> Text:
@@ -150,39 +150,39 @@ def _show_notes(console: Console, record: Record) -> None:
     fixed = [(verdict.target, verdict.known, verdict.case) for verdict in record.verdicts if verdict.verdict == "fixed"]
     for (target, entry), group in groupby(sorted(fixed), key=lambda each: each[:2]):
         cases = ", ".join(case for _, _, case in group)
-        text = f"fixed: {target} agrees, where the ledger's entry {entry} says that it would not: {cases}"
+        text = f"fixed: {target} agrees, although ledger entry {entry} expects a disagreement: {cases}"
         console.print(Text(text, "cyan"), soft_wrap=not console.is_terminal)
     if "unsupported" in record.fail_on:
         for target in record.targets:
-            _show_unsaid(console, record, target.name)
+            _show_unsupported(console, record, target.name)
     if not record.is_complete:
-        console.print(Text("the run did not come to its end", "bold yellow"))
+        console.print(Text("the run did not finish", "bold yellow"))
 
 
-def _show_unsaid(console: Console, record: Record, target: str) -> None:
-    """Say what a target has no words for, where it is to have them."""
-    unsaid = [each.message for each in record.verdicts if (each.target, each.verdict) == (target, "unsupported")]
-    for reason, count in Counter(unsaid).most_common():
-        line = f"unsupported: {target} cannot say {count} {'case' if count == 1 else 'cases'} that it is to: {reason}"
+def _show_unsupported(console: Console, record: Record, target: str) -> None:
+    """Print why calls of a run that fails on unsupported calls are unsupported, with counts."""
+    messages = [each.message for each in record.verdicts if (each.target, each.verdict) == (target, "unsupported")]
+    for reason, count in Counter(messages).most_common():
+        line = f"unsupported: {target} cannot express {count} required {'case' if count == 1 else 'cases'}: {reason}"
         console.print(Text(line, "bold red"), soft_wrap=not console.is_terminal)
 
 
 def unsteady(found: Followed) -> list[str]:
-    """Return a line for each target that follows several alternatives of one clause: which, and how often each."""
+    """Return a line for each target that follows several alternatives of one clause, with the counts of each."""
     return [
         f"{target} follows several alternatives: "
-        + "; ".join(f"{clause} {said(names)}" for clause, names in sorted(clauses.items()))
+        + "; ".join(f"{clause} {_counted(names)}" for clause, names in sorted(clauses.items()))
         for target, clauses in inconsistent_targets(found).items()
     ]
 
 
-def said(names: Counter[str]) -> str:
+def _counted(names: Counter[str]) -> str:
     """Return alternatives with their counts, such as `computes 4, refuses 2`."""
     return ", ".join(f"{name} {count}" for name, count in names.most_common())
 
 
 def reasons(verdicts: Sequence[Verdict]) -> Mapping[str, int]:
-    """Return why calls were unsupported or not run, with counts, the commonest first."""
+    """Return the reasons why calls were unsupported or not run, with counts, the most frequent first."""
     counted: dict[str, int] = {}
     for verdict in verdicts:
         if verdict.verdict in ("unsupported", "not-run"):

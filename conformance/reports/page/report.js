@@ -2,7 +2,7 @@
 (() => {
   const sheet = JSON.parse(document.getElementById("data").textContent);
   const { targets, areas, cases, details, texts, runs } = sheet;
-  // The words that are said of a case on a target, the worst first, by their letters.
+  // The words of a case on a target (see page_data.py), by their letters, the worst first.
   const words = new Map(sheet.words.map(([letter, sign, text, tone]) => [letter, { sign, text, tone }]));
   const NOTHING = "-";
   const SHOWN = 40;
@@ -17,10 +17,10 @@
     return node;
   };
 
-  // What stands between backticks is of the case format.
+  // Text between backticks is code.
   const prose = (text) => text.split("`").map((part, at) => (at % 2 ? make("code", {}, part) : part));
 
-  // Half of a surrogate pair is text, but no part of an address.
+  // encodeURIComponent throws on an unpaired surrogate.
   const link = (id) => {
     try { return `#${encodeURIComponent(id)}`; } catch { return "#"; }
   };
@@ -53,9 +53,9 @@
     const worst = [...words.keys()].find((letter) => counts[letter]) || NOTHING;
     if (worst === NOTHING) return make("td", { class: "faint" });
     const { sign, text, tone } = words.get(worst);
-    const said = `${name} on ${targets[target].name}: ${text} ${counts[worst]} of ${members.length}`;
+    const label = `${name} on ${targets[target].name}: ${text} ${counts[worst]} of ${members.length}`;
     const show = () => { choose({ target: String(target), clause, verdict: tone === "bad" || tone === "known" ? worst : "" }); };
-    return make("td", { class: tone }, make("button", { type: "button", "aria-label": said, title: said, click: show }, `${sign} ${counts[worst]}/${members.length}`));
+    return make("td", { class: tone }, make("button", { type: "button", "aria-label": label, title: label, click: show }, `${sign} ${counts[worst]}/${members.length}`));
   };
 
   const rows = document.querySelector("#areas tbody");
@@ -90,7 +90,7 @@
   areas.forEach((area, number) => options("clause", [[`area:${number}`, area.title], ...area.clauses.map((each) => [each.id, `   ${each.id}`])]));
   options("cause", [...new Set(Object.keys(details).flatMap(causesOf))].sort().map((name) => [name, name]));
 
-  // What is worst stands first, otherwise the order is that of the corpus.
+  // The worst cases come first; cases of equal rank keep the order of the corpus.
   const order = [...words.keys()];
   const rank = cases.map((each) => Math.min(...[...each.letters].map((letter) => order.indexOf(letter))));
   const wanted = () => {
@@ -131,7 +131,7 @@
     form.reset();
     for (const [name, value] of Object.entries(values)) form.elements[name].value = value;
     refresh();
-    // The keyboard goes on where the eye does.
+    // Move the focus to the part of the page that scrolls into view.
     form.elements.target.focus({ preventScroll: true });
     document.getElementById("cases").scrollIntoView();
   };
@@ -143,7 +143,7 @@
 
   // --- One case.
 
-  // Columns are the last spatial axis, rows the one before it; what else an array has is a table of its own.
+  // Columns are the axis W, rows the axis H; each index of the other axes has a separate table.
   const laid = (array) => {
     const letters = [...array.axes], length = (axis) => (axis < 0 ? 1 : array.shape[axis]);
     const strides = letters.map((_, axis) => array.shape.slice(axis + 1).reduce((one, other) => one * other, 1));
@@ -156,7 +156,7 @@
     return { letters, strides, columns, rows, tables, wide: length(columns), high: length(rows) };
   };
 
-  // Of a wrong output a few numbers are recorded, up to which it is right: what comes behind them is not known.
+  // A record keeps a few numbers of a wrong output: elements before them equal the expected ones, later ones are unknown.
   const returned = (place, expected, { start, numbers, wrong }) => {
     const got = place < start ? expected : numbers[place - start];
     if (got === undefined) return make("td", { class: "faint", title: "not recorded" }, "?");
@@ -164,7 +164,7 @@
     return make("td", got === expected ? {} : { class: "near", title: `expected ${expected}` }, got);
   };
 
-  // A number by its place from the lowest to the highest, the darker the higher; what is not finite is yellow.
+  // The colour of an element: light for the smallest number, dark for the largest, yellow if it is not finite.
   const heat = (array, { strides, columns, rows, wide, high, letters }, outer, first) => {
     const levels = (array.bytes ||= Uint8Array.from(atob(array.levels), (each) => each.charCodeAt(0)));
     const canvas = make("canvas", { width: wide, height: high }), context = canvas.getContext("2d");
@@ -202,7 +202,7 @@
 
   const heatMap = (array, first) => {
     const how = laid(array), [low, high] = array.between;
-    const title = `${sized(array)}: from ${low} (light) to ${high} (dark)${first === undefined ? "" : ", the first that differs orange"}${array.is_finite === false ? ", not finite yellow" : ""}`;
+    const title = `${sized(array)}: from ${low} (light) to ${high} (dark)${first === undefined ? "" : ", first difference orange"}${array.is_finite === false ? ", not finite yellow" : ""}`;
     return figure(title, how.tables.map((outer) => make("figure", { class: "map" },
       make("figcaption", {}, named(outer)), heat(array, how, outer, first))));
   };
@@ -210,10 +210,10 @@
   const plain = (array, cellOf) => {
     if (array.values !== undefined) return grid(array, cellOf || ((_, value) => make("td", {}, value)));
     if (array.levels !== undefined) return heatMap(array);
-    return make("p", {}, `${sized(array)}: ${array.shape.includes(0) ? "empty" : "too large to be drawn"}`);
+    return make("p", {}, `${sized(array)}: ${array.shape.includes(0) ? "empty" : "too large to draw"}`);
   };
 
-  // An element of the output shows what it reads, and which taps of the kernel read no padding.
+  // Hovering or focusing an output element marks the input elements in its window, and the taps that read them.
   const pictures = (each) => {
     const inputs = [], taps = [], reads = Object.entries(each.reads || {});
     const collected = (cells) => (at, value) => {
@@ -234,10 +234,10 @@
       return make("td", {}, make("button", { type: "button", mouseenter: on, mouseleave: off, focus: on, blur: off }, value));
     };
     const cellOf = reads.length === 0 ? {} : { input: collected(inputs), kernel: collected(taps), depthwise_kernel: collected(taps) };
-    // Of several alternatives the first is what the windows compute.
+    // The first of several alternatives is the one that the windows compute.
     const output = each.arrays.find((array) => array.name === "output");
     return make("div", {},
-      reads.length ? make("p", {}, "An element of the output shows what its window reads of the input, and by which taps of the kernel.") : null,
+      reads.length ? make("p", {}, "Point at an output element to mark the input elements in its window and the kernel taps that read them.") : null,
       make("div", { class: "grids" }, ...each.arrays.map((array) => plain(array, reads.length && array === output ? element : cellOf[array.name]))));
   };
 
@@ -246,7 +246,7 @@
     const strides = output.shape.map((_, axis) => output.shape.slice(axis + 1).reduce((one, other) => one * other, 1));
     const first = detail.first.reduce((sum, index, axis) => sum + index * strides[axis], 0);
     const when = detail.when ? `${detail.when}: ` : "", what = detail.where === "output" ? "" : `${detail.where} `;
-    const name = `${when}${what}returned${detail.is_whole ? "" : ", as far as it is recorded"}`;
+    const name = `${when}${what}returned${detail.is_whole ? "" : " (recorded part)"}`;
     if (output.levels !== undefined) return heatMap({ ...array, name: `${when}${what}expected` }, first);
     const known = { start: detail.is_whole ? 0 : Math.max(first - 2, 0), numbers: detail.got, wrong: detail.wrong && new Set(detail.wrong) };
     return grid({ ...output, name }, (_, expected, at) => returned(at, expected, known));
@@ -257,10 +257,10 @@
     return lines.map(([name, line]) => `${name.padStart(width)}  ${line}`).join("\n");
   };
 
-  const told = (at, target) => {
+  const verdictSection = (at, target) => {
     const letter = cases[at].letters[target], detail = (details[at] || {})[target], { sign, text, tone } = words.get(letter);
     if (!detail) return null;
-    // What was returned is drawn beside what it was held against, which is one of several alternatives.
+    // The returned array is drawn next to the expected array that it was compared with.
     const expected = ({ where, against }) => (cases[at].arrays || []).find((array) => array.name === where
       && (array.values !== undefined || array.levels !== undefined) && (against === undefined || !array.alternatives || array.alternatives.includes(against)));
     const wrong = (detail.returned || []).map((each) => [expected(each), each]).filter(([array]) => array);
@@ -292,7 +292,7 @@
         .map((clause) => make("li", {}, `${clause.id}: `, ...prose(clause.sentence)))),
       each.arrays ? pictures(each) : "",
       agreeing.length ? make("p", { class: "good" }, `${right[1].sign} ${right[1].text}: ${agreeing.join(", ")}`) : "",
-      ...targets.map((_, target) => told(at, target)).filter(Boolean));
+      ...targets.map((_, target) => verdictSection(at, target)).filter(Boolean));
     place.querySelector("h3").focus();
     place.scrollIntoView();
   };
