@@ -1,4 +1,4 @@
-"""One call explained to a person: worked out by hand, judged on targets, and shrunk to the smallest call that fails."""
+"""Explanations of one call: a worked example, its verdict on targets, and the smallest call that fails alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How calls fail on a target: by what verdict, and by which causes of the glossary."""
+"""Failures of calls on a target: the verdict and the causes that explain it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class TargetNotRun(Exception):
 
 
 class JudgedCall(NamedTuple):
-    """What became of a call, and the verdict on it, whatever the ledger knows."""
+    """The observation of a call and the verdict on it, without a ledger."""
 
     observation: Observation
     verdict: Verdict
@@ -28,32 +28,32 @@ class JudgedCall(NamedTuple):
 
 def judge_calls(cases: Sequence[Case], adapter: Adapter) -> list[JudgedCall]:
     """
-    Return what became of each case on a target.
+    Run the cases on a target and return the observation and the verdict of each.
 
     Raises:
-        NotRun: if the target could not run.
+        TargetNotRun: if the target could not run.
 
     """
     plan = make_plan(cases)
-    seen: dict[int, Observation] = {}
-    bench = TargetJudge(plan, str(adapter), lambda verdict: None)
+    observations: dict[int, Observation] = {}
+    judge = TargetJudge(plan, str(adapter), lambda verdict: None)
     for event in observe(Terms(), adapter, smoke_call(), plan.calls, plan.follow_ups):
         match event:
             case TargetFailed():
                 raise TargetNotRun(event.reason)
             case TargetReady():
-                bench.begin(describe_target(adapter, event), Ledger())
+                judge.begin(describe_target(adapter, event), Ledger())
             case CallSeen():
-                seen[event.number] = event.observation
-                bench.see(event.number, event.observation)
-    return [JudgedCall(seen[number], verdict) for number, verdict in enumerate(bench.finish())]
+                observations[event.number] = event.observation
+                judge.see(event.number, event.observation)
+    return [JudgedCall(observations[number], verdict) for number, verdict in enumerate(judge.finish())]
 
 
 class Failure(NamedTuple):
     """
-    A verdict that is no agreement, the kind and place of a disagreement, and the causes that give all of the array.
+    A failing verdict: its kind and place, and the causes that explain the whole array.
 
-    `words` are those of a refusal, without its numbers: one that says something else is another fault.
+    `words` are the words of a refusal's message, without its numbers; a refusal with other words is another fault.
     """
 
     verdict: str
@@ -64,9 +64,10 @@ class Failure(NamedTuple):
 
     def is_like(self, other: Failure | None) -> bool:
         """
-        Say whether another failure is most likely the same fault, and says no less of it.
+        Return whether another failure is most likely the same fault.
 
-        Every cause that explains the other explains this one, or none explains either.
+        Verdict, kind, place and words must be equal. Every cause of the other failure must explain this one too, or
+        no cause explains either.
         """
         if other is None or self._replace(causes=frozenset()) != other._replace(causes=frozenset()):
             return False
@@ -75,25 +76,25 @@ class Failure(NamedTuple):
 
 def failing_calls(calls: Sequence[Call], adapter: Adapter) -> list[Failure | None]:
     """
-    Return how each call fails on a target, None where it agrees, cannot be said, or has no meaning.
+    Return the failure of each call on a target; None if the call agrees, is unsupported or is undefined.
 
-    What is expected of a call is what the clauses have it, those included that leave a choice.
+    The expectation of a call follows from the clauses, including the alternatives of clauses that leave a choice.
 
     Raises:
-        NotRun: if the target could not run.
+        TargetNotRun: if the target could not run.
 
     """
     every = {number: replace(requested_call.case(call), id=f"call {number}") for number, call in enumerate(calls)}
-    meant = {number: each for number, each in every.items() if not isinstance(each.expectation, Shape)}
-    found: list[Failure | None] = [None] * len(calls)
-    for number, each in zip(meant, judge_calls([*meant.values()], adapter), strict=True):
-        found[number] = _failure(each.verdict)
-    return found
+    defined = {number: case for number, case in every.items() if not isinstance(case.expectation, Shape)}
+    failures: list[Failure | None] = [None] * len(calls)
+    for number, judged in zip(defined, judge_calls([*defined.values()], adapter), strict=True):
+        failures[number] = _failure(judged.verdict)
+    return failures
 
 
 def fails_alike(failure: Failure, adapter: Adapter) -> Fails:
-    """Return what says of calls whether they fail on a target as one did."""
-    return lambda calls: [failure.is_like(each) for each in failing_calls(calls, adapter)]
+    """Return a function that tests which of some calls fail on a target like a given failure."""
+    return lambda calls: [failure.is_like(other) for other in failing_calls(calls, adapter)]
 
 
 def _failure(verdict: Verdict) -> Failure | None:

@@ -1,4 +1,4 @@
-"""A call that is asked about in a few words, and the calls near it that have a meaning, or an output."""
+"""A call that the options of `explain` describe, and similar calls that are defined and have an output."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ from . import worked_example
 
 #: The dtype of all arrays: shapes do not depend on it, and small numbers are exact in it.
 DTYPE = "float32"
-#: So many elements an array may have.
+#: The largest number of elements of an array.
 ELEMENTS = 20_000_000
-#: How the objection to a call ends that has a meaning, and no output.
+#: The end of the objection to a call that is defined but has an empty output.
 EMPTY = "the output is empty"
-#: So many clauses are named that cases with the same parameters cite.
+#: The largest number of clauses that `cited` returns.
 CITED = 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class Words:
     """
-    What is said of a call: arrays as numbers, or their sizes; parameters as the case format writes them.
+    The description of a call as text: arrays as numbers or sizes, parameters as in the case format.
 
-    `input` and `kernel` are numbers between commas (one sample, one channel), or nested lists in JSON. Of a separable
-    convolution it is the depthwise kernel.
-    `input_shape` has the axes of `layout`, by default N, space, C; `kernel_size` one number, or one for each axis.
+    `input` and `kernel` are numbers separated by commas (one sample, one channel), or nested lists in JSON. For a
+    separable convolution, `kernel` is the depthwise kernel. `input_shape` has the axes of `layout`, by default N, the
+    spatial axes, C. `kernel_size` is one number, or one for each spatial axis.
     """
 
     op: str = "conv"
@@ -68,10 +68,10 @@ class Words:
 
 def call(words: Words) -> Call:
     """
-    Return the call that is asked about, whether it has a meaning or not.
+    Return the call that the options describe; it may be undefined.
 
     Raises:
-        Invalid: where an option is no such thing.
+        Invalid: if the value of an option has the wrong form.
 
     """
     x = _input(words)
@@ -103,12 +103,14 @@ def _input(words: Words) -> Array:
         return _array("--input", words.input, (1, -1, 1))
     shape = _numbers("--input-shape", words.input_shape)
     if len(shape) - 2 not in SPATIAL or min(shape) < 0:
-        raise _wrong("--input-shape", words.input_shape, "three to five sizes, such as 1,40,1: batch, steps, channels")
+        raise _wrong(
+            "--input-shape", words.input_shape, "three to five sizes, such as 1,40,1 for batch, steps, channels"
+        )
     return _counted("--input-shape", shape)
 
 
 def _kernels(words: Words, x: Array, layout: str) -> dict[str, Any]:
-    """Return the kernel, or both of a separable convolution: each channel has one filter of the first stage."""
+    """Return the kernels by name; the depthwise kernel of a separable convolution has one filter per channel."""
     if words.op != "separable_conv":
         return {"kernel": _kernel(words, x, layout)}
     depthwise = _kernel(replace(words, op="depthwise_conv", filters=1), x, layout)
@@ -122,17 +124,17 @@ def _kernel(words: Words, x: Array, layout: str) -> Array:
     rank = x.ndim - 2
     sizes = _each("--kernel-size", words.kernel_size or "1", rank)
     if min(sizes) < 0:
-        raise _wrong("--kernel-size", words.kernel_size, "0 taps or more")
+        raise _wrong("--kernel-size", words.kernel_size, "at least 0 taps")
     channels = x.shape[layout.index("C")]
     ends = {"depthwise_conv": (channels, words.filters), "conv_transpose": (channels, words.filters)}
     return _counted("--kernel-size", (*sizes, *ends.get(words.op, (channels // max(words.groups, 1), words.filters))))
 
 
 def _counted(option: str, shape: Sequence[int]) -> Array:
-    """Return an array of small integers that repeat late; one that would not fit into memory is refused."""
+    """Return an array of the numbers -3 to 3 in turn; raises Invalid if it has more than `ELEMENTS` elements."""
     if prod(shape) > ELEMENTS:
-        message = f"{prod(shape):,} elements are too many to be explained"
-        hint = f"up to {ELEMENTS:,}; lengths do not depend on the batch, nor on channels where there are no groups"
+        message = f"an array of {prod(shape):,} elements is too large to explain"
+        hint = f"at most {ELEMENTS:,}; lengths do not depend on the batch, nor, without groups, on the channels"
         raise Invalid(Problem(path=option, message=message, hint=hint))
     return (np.arange(prod(shape)) % 7 - 3).reshape(shape).astype(numpy_type(DTYPE))
 
@@ -144,15 +146,15 @@ def _array(option: str, text: str, flat: tuple[int, ...]) -> Array:
         with np.errstate(over="ignore"):
             array = given.astype(numpy_type(DTYPE))
     except (ValueError, TypeError, OverflowError) as error:
-        raise _wrong(option, text, "numbers between commas, or nested lists") from error
+        raise _wrong(option, text, "numbers separated by commas, or nested lists") from error
     if given.dtype.kind not in "iuf":
-        raise _wrong(option, text, "numbers between commas, or nested lists of numbers")
+        raise _wrong(option, text, "numbers separated by commas, or nested lists of numbers")
     if not np.isfinite(array).all():
-        raise _wrong(option, text, f"numbers that {DTYPE} holds")
+        raise _wrong(option, text, f"finite {DTYPE} numbers")
     if array.ndim == 1:
         return array.reshape(flat)
     if array.ndim - 2 not in SPATIAL:
-        raise _wrong(option, text, "one axis, or three to five")
+        raise _wrong(option, text, "an array of one axis, or of three to five axes")
     return array
 
 
@@ -160,13 +162,13 @@ def _numbers(option: str, text: str) -> tuple[int, ...]:
     try:
         return tuple(int(each) for each in text.replace("x", ",").strip("[]()").split(","))
     except ValueError as error:
-        raise _wrong(option, text, "whole numbers between commas") from error
+        raise _wrong(option, text, "integers separated by commas") from error
 
 
 def _each(option: str, text: str, rank: int) -> tuple[int, ...]:
     numbers = _numbers(option, text)
     if len(numbers) not in (1, rank):
-        raise _wrong(option, text, f"one number, or one for each of {rank} axes")
+        raise _wrong(option, text, "one number" if rank == 1 else f"one number, or {rank} numbers")
     return numbers * rank if len(numbers) == 1 else numbers
 
 
@@ -178,18 +180,22 @@ def _padding(text: str, rank: int) -> Any:
     try:
         pairs = tuple((int(low), int(high)) for low, high in json.loads(text))
     except (ValueError, TypeError) as error:
-        raise _wrong("--padding", text, "a word, a number, or [low, high] for each axis") from error
+        raise _wrong("--padding", text, "a padding name, a number, or a [low, high] pair for each axis") from error
     if len(pairs) != rank:
-        raise _wrong("--padding", text, f"one pair for each of {rank} axes")
+        raise _wrong("--padding", text, "one [low, high] pair" if rank == 1 else f"{rank} [low, high] pairs")
     return pairs
 
 
 def _wrong(option: str, text: str, hint: str) -> Invalid:
-    return Invalid(Problem(path=option, message=f"not {text!r}" if text else "missing", hint=hint))
+    return Invalid(Problem(path=option, message=f"got {text!r}" if text else "missing", hint=f"expected {hint}"))
 
 
 def case(asked: Call) -> Case:
-    """Return a case of a call, expected as the clauses have it; of a call without a meaning nothing is expected."""
+    """
+    Return a case of a call, with the expectation that follows from the clauses.
+
+    The expectation of an undefined call is a placeholder: a `Shape` without axes.
+    """
 
     def expectation() -> Expectation:
         from ..corpus import mutated_cases
@@ -204,7 +210,7 @@ def case(asked: Call) -> Case:
 
 @cache
 def _clauses() -> Mapping[str, Clause]:
-    """Return the shipped clauses, read once for all calls."""
+    """Return the shipped clauses, cached."""
     from .. import corpus
 
     return corpus.load(sweeps="none").clauses
@@ -212,20 +218,20 @@ def _clauses() -> Mapping[str, Clause]:
 
 def cited(asked: Call, known: Mapping[str, Clause]) -> list[str]:
     """
-    Return the required clauses that literal cases with the same parameters cite, the commonest first.
+    Return the required clauses that literal cases with the same parameters cite, the most frequent first.
 
-    Each is cited by a tenth of these cases; those that are about refusals are left out.
+    At least a tenth of these cases cite each returned clause; clauses about refusals are omitted.
     """
     from .. import corpus
 
-    same = [case for case in corpus.load(sweeps="none").cases if _says(case.outline) == _says(asked)]
+    same = [case for case in corpus.load(sweeps="none").cases if _profile(case.outline) == _profile(asked)]
     cited = (name for case in same for name in case.clauses if not name.startswith("REFUSE"))
     counts = Counter(name for name in cited if known[name].level == "required")
     return [name for name, count in counts.most_common(CITED) if count >= len(same) / 10]
 
 
-def _says(call: Call) -> tuple[Any, ...]:
-    """Return which parameters a call gives, and what it asks for."""
+def _profile(call: Call) -> tuple[Any, ...]:
+    """Return which parameters of a call differ from their defaults, and what the call asks for."""
     steps = (call.strides, call.dilations, call.input_dilations)
     padding = call.padding if isinstance(call.padding, str) else "by numbers"
     more = (call.bias is not None, any(call.output_padding), call.before is not None, call.variation)
@@ -234,7 +240,7 @@ def _says(call: Call) -> tuple[Any, ...]:
 
 
 def objection(asked: Call) -> str:
-    """Return why a call has no meaning, or no output; nothing where it has both."""
+    """Return why a call is undefined or has an empty output; an empty text for any other call."""
     shape = worked_example.shape(asked)
     if shape is None:
         return _reason(asked)
@@ -253,11 +259,11 @@ def _reason(asked: Call) -> str:
 
 
 def nearest(asked: Call) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Yield changes after which a call has an output, in words, with the shape that it then has."""
-    for words, changed in _changes(asked):
+    """Yield descriptions of changes after which a call has an output, each with the shape of this output."""
+    for description, changed in _changes(asked):
         shape = worked_example.shape(changed)
         if shape is not None and 0 not in shape:
-            yield words, shape
+            yield description, shape
 
 
 def _changes(asked: Call) -> Iterator[tuple[str, Call]]:
@@ -266,9 +272,9 @@ def _changes(asked: Call) -> Iterator[tuple[str, Call]]:
         yield "strides: 1", replace(asked, strides=ones)
     if min(asked.input_dilations) < 1:
         yield "input_dilations: 1", replace(asked, input_dilations=ones)
-    words = TRANSPOSED_PADDINGS if asked.op == "conv_transpose" else PADDINGS
-    if isinstance(asked.padding, str) and (asked.padding not in words or asked.padding == "causal"):
-        yield from ((f"padding: {word}", replace(asked, padding=word)) for word in words)
+    paddings = TRANSPOSED_PADDINGS if asked.op == "conv_transpose" else PADDINGS
+    if isinstance(asked.padding, str) and (asked.padding not in paddings or asked.padding == "causal"):
+        yield from ((f"padding: {name}", replace(asked, padding=name)) for name in paddings)
     if any(asked.output_padding):
         yield "output_padding: 0", replace(asked, output_padding=(0,) * asked.rank)
     if asked.padding == "valid" and asked.op != "conv_transpose":
@@ -283,11 +289,11 @@ def _changes(asked: Call) -> Iterator[tuple[str, Call]]:
             yield "groups: 1", replace(asked, groups=1)
         if asked.groups > 1:
             ungrouped = _fitting_channels(replace(asked, groups=1))
-            yield from ((f"groups: 1, {words}", changed) for words, changed in ungrouped)
+            yield from ((f"groups: 1, {description}", changed) for description, changed in ungrouped)
 
 
 def _shorter(asked: Call) -> Iterator[tuple[str, Call]]:
-    """Yield the call with no more taps than the input has elements."""
+    """Yield the call with each kernel axis cut to the length of the input, if that makes it shorter."""
     kernel, letters = asked.array("kernel"), asked.letters("kernel")
     for axis, length in zip(asked.spatial, asked.lengths, strict=True):
         kernel = kernel.take(range(min(kernel.shape[letters.index(axis)], max(length, 1))), letters.index(axis))
@@ -297,7 +303,7 @@ def _shorter(asked: Call) -> Iterator[tuple[str, Call]]:
 
 
 def _other_layouts(asked: Call) -> Iterator[tuple[str, Call]]:
-    """Yield the same numbers with two axes of the input exchanged, as if they had been meant so."""
+    """Yield the call with two axes of the input exchanged, and a kernel that fits the number of channels."""
     letters = asked.letters("input")
     for one, other in ((at, to) for at in range(len(letters)) for to in range(at + 1, len(letters))):
         x = np.swapaxes(asked.input, one, other)
@@ -312,7 +318,7 @@ def _other_layouts(asked: Call) -> Iterator[tuple[str, Call]]:
 
 
 def _fitting_channels(asked: Call) -> Iterator[tuple[str, Call]]:
-    """Yield the call with as many channels in the kernel as the input has for each group."""
+    """Yield the call with a kernel of C / groups channels."""
     kernel, letters = asked.array("kernel"), asked.letters("kernel")
     if asked.op == "conv" and asked.groups and "I" in letters:
         wanted = asked.extent("input", "C") // asked.groups

@@ -1,4 +1,4 @@
-"""The account of one verdict on numbers: what was allowed, why, and how near the result came to it."""
+"""The basis of one verdict on numbers: the error bound, its derivation, and the error of the actual output."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..reference import trajectory
 
 
 class AccountLine(NamedTuple):
-    """One thing that the verdict rests on, and what it is here."""
+    """One quantity that the verdict is based on, and its value."""
 
     name: str
     value: str
@@ -22,9 +22,9 @@ class AccountLine(NamedTuple):
 
 def account_lines(case: Case, observation: Observation) -> Iterator[AccountLine]:
     """
-    Yield what the verdict on the output of a case rests on, from the number of products to the limits of statistics.
+    Yield the quantities that the verdict on the output of a case is based on.
 
-    Of a result that was not returned, or has another shape or dtype, nothing is said.
+    Yield nothing if the call returned no output, or an output of another shape or dtype than expected.
     """
     call, output = case.call, _output(case.expectation)
     if call.training is not None and observation.outcome == "returned":
@@ -39,8 +39,10 @@ def account_lines(case: Case, observation: Observation) -> Iterator[AccountLine]
     )
     error = np.abs(error_bound.widened(got) - error_bound.widened(output.array))
     if allowed.grid:
-        yield AccountLine("grid", f"every exact result is a multiple of {allowed.grid:g}: nothing has to be rounded")
-        yield AccountLine("residue", f"{float(np.nan_to_num(error).max(initial=0)) / allowed.grid:.3g} of that at most")
+        yield AccountLine("grid", f"every exact result is a multiple of {allowed.grid:g}; no rounding is needed")
+        yield AccountLine(
+            "error", f"at most {float(np.nan_to_num(error).max(initial=0)) / allowed.grid:.3g} grid steps"
+        )
         return
     yield from _bounded(call, output.array, got, allowed, error)
     if case.redraw is not None and precision.is_asked(call, dtype) and not observation.composed:
@@ -48,7 +50,7 @@ def account_lines(case: Case, observation: Observation) -> Iterator[AccountLine]
 
 
 def _followed(call: Call, observation: Observation) -> Iterator[AccountLine]:
-    """Yield what the verdict on a training rests on."""
+    """Yield the quantities that the verdict on a training is based on."""
     kernels, losses, kept = observation.arrays["kernels"], observation.arrays["losses"], observation.dtypes["kernels"]
     if kept not in FORMATS or len(kernels) != len(losses):
         return
@@ -57,13 +59,13 @@ def _followed(call: Call, observation: Observation) -> Iterator[AccountLine]:
     flat = kernels.reshape(len(kernels), -1).astype(np.float64)[: within.certain + 1]
     off = np.abs(flat - exact.kernels[: len(flat)]).max(1)
     half = (within.kernels.high - within.kernels.low).max(1) / 2
-    yield AccountLine("optimizer", f"{'its own' if is_foreign else 'that of the case'}, in {kept}")
+    yield AccountLine("optimizer", f"of the {'framework' if is_foreign else 'suite'}, kernel in {kept}")
     yield AccountLine(
-        "certain", f"{within.certain} updates of {len(losses) - 1}: until a residual may have either sign"
+        "certain", f"{within.certain} of {len(losses) - 1} updates, until the sign of a residual is uncertain"
     )
-    yield AccountLine("kernel then", f"within {half[-1]:.3g} of the exact one, whatever is rounded")
-    yield AccountLine("its deviation", f"{off[-1]:.3g}, and {off.max():.3g} at most on the way")
-    yield AccountLine("last loss", f"{losses[-1]:.6g}, that of the exact way {exact.losses[-1]:.6g}")
+    yield AccountLine("bound", f"after these updates, {half[-1]:.3g} around the exact kernel, for any rounding")
+    yield AccountLine("deviation", f"{off[-1]:.3g} after these updates, at most {off.max():.3g} until then")
+    yield AccountLine("last loss", f"{losses[-1]:.6g}, in exact arithmetic {exact.losses[-1]:.6g}")
 
 
 def _output(expectation: Expectation) -> Output | None:
@@ -74,6 +76,7 @@ def _output(expectation: Expectation) -> Output | None:
 def _bounded(
     call: Call, expected: Array, got: Array, allowed: error_bound.Tolerance, error: Array
 ) -> Iterator[AccountLine]:
+    """Yield K, u, and S, error and bound of the output whose error is the largest share of its bound."""
     assert allowed.bound is not None and allowed.unit is not None
     if not error.size:
         return
@@ -82,36 +85,35 @@ def _bounded(
     at = np.unravel_index(int(np.argmax(share)), share.shape)
     unit = max(float(allowed.unit[at]), np.finfo(np.float64).tiny)
     place = [int(index) for index in at]
-    yield AccountLine("K", f"{reference.products(call)} products behind an output at most, a bias counted as one")
-    yield AccountLine(
-        "u", f"2^{int(np.log2(FORMATS[accumulator].unit))}, half a unit in the last place of {accumulator}"
-    )
+    yield AccountLine("K", f"{reference.products(call)} products per output at most, counting a bias as one")
+    yield AccountLine("u", f"2^{int(np.log2(FORMATS[accumulator].unit))}, the unit roundoff of {accumulator}")
     yield AccountLine("worst output", f"{place}: {got[at]}, expected {expected[at]}")
-    yield AccountLine("S there", f"{unit / FORMATS[accumulator].unit:.6g}, the sum of the sizes of its products")
+    yield AccountLine("its S", f"{unit / FORMATS[accumulator].unit:.6g}, the sum of the magnitudes of its products")
     yield AccountLine("its error", f"{float(error[at]) / unit:.3g} u*S")
     bound = float(allowed.bound[at]) / unit
     yield AccountLine(
-        "its bound", f"{bound:.4g} u*S: K*u*S for any order of summation, and what rounds the result to its dtype"
+        "its bound", f"{bound:.4g} u*S: K*u*S for any order of summation, plus the rounding of the result to its dtype"
     )
 
 
 def _weighed(call: Call, got: Array, dtype: str) -> Iterator[AccountLine]:
+    """Yield the witness, each statistic of the errors, and the class of rounding."""
     by = precision.yardstick(call, error_bound.accumulator(call, dtype))
     errors = precision.errors(got, dtype, by)
     if errors.size < precision.FEWEST:
-        yield AccountLine("statistics", f"none: {errors.size} outputs, of {precision.FEWEST} that it takes")
+        yield AccountLine("statistics", f"none: {errors.size} outputs, at least {precision.FEWEST} are needed")
         return
     yield AccountLine(
-        "witness", f"{by.witness:.3g} u*S, the rms of the worst of four plain loops over the same products"
+        "witness", f"{by.witness:.3g} u*S, the largest rms error of four plain loops over the same products"
     )
     for each in precision.statistics(errors, by):
         yield AccountLine(each.test, str(each))
-    spoken = [*precision.against(errors, by)]
-    found = precision.likeness(call, got, dtype, error_bound.accumulator(call, dtype)) if spoken else None
-    yield AccountLine("class", _class(found, by, is_right=not spoken))
+    violations = [*precision.against(errors, by)]
+    found = precision.likeness(call, got, dtype, error_bound.accumulator(call, dtype)) if violations else None
+    yield AccountLine("class", _class(found, by, is_right=not violations))
 
 
 def _class(found: str | None, by: ErrorScale, *, is_right: bool) -> str:
     if is_right:
         return f"sums in {'float64' if by.unit < 2.0**-40 else 'float32'}, or wider"
-    return found or "none that is known explains it"
+    return found or "no known class explains the errors"

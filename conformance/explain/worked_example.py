@@ -1,4 +1,4 @@
-"""A call worked out by hand: its lengths by their formulas with the numbers filled in, its windows as products."""
+"""A worked example of a call: the length formulas with the numbers inserted, and the windows as products."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy as np
 from .. import reference
 from ..core import Array, Call, dilated, is_integer
 
-#: So many windows are shown, and so many products of one.
+#: The largest number of windows that are shown, and of products in a window.
 WINDOWS, PRODUCTS = 8, 16
-#: Kernels up to so many taps are tried to reach a length, and so many strides of each.
+#: The limits of the search of `ways`: taps of a kernel, and strides for each kernel, padding and dilation.
 TAPS, STRIDES = 512, 64
 
 
 class Length(NamedTuple):
-    """The length of one axis of the output: the formula with its numbers, and what it comes to."""
+    """The length of one axis of the output: the formula with the numbers inserted, and its value."""
 
     axis: str
     formula: str
@@ -28,14 +28,15 @@ class Length(NamedTuple):
 
 def lengths(call: Call) -> Iterator[Length]:
     """
-    Yield the length of each spatial axis of an output by its formula.
+    Yield the length of each spatial axis of the output, with its formula.
 
-    Of a convolution it is floor((W + low + high - K_eff) / stride) + 1, with K_eff = (K - 1) * dilation + 1 and W the
-    length of the input, (W - 1) * input dilation + 1 where that is not 1; of a transposed one it is
-    (W - 1) * stride + K_eff - low - high + output padding.
+    With K_eff = (K - 1) * dilation + 1, and W the length of the dilated input, (length - 1) * input_dilation + 1:
+
+        convolution:             floor((W + low + high - K_eff) / stride) + 1
+        transposed convolution:  (W - 1) * stride + K_eff - low - high + output_padding
 
     Raises:
-        ValueError: for a padding word without a meaning here.
+        ValueError: if the padding name is not defined for the operation.
 
     """
     stage, transposed = call.stages[0], call.op == "conv_transpose"
@@ -50,35 +51,35 @@ def lengths(call: Call) -> Iterator[Length]:
         inside = dilated(length, call.input_dilations[at])
         room = inside + low + high - window
         formula = f"floor(({inside} + {low} + {high} - {window}) / {stride}) + 1"
-        yield Length(axis, formula if room >= 0 else f"{formula}, not below 0,", max(room // stride + 1, 0))
+        yield Length(axis, formula if room >= 0 else f"max({formula}, 0)", max(room // stride + 1, 0))
 
 
 def notes(call: Call) -> Iterator[str]:
-    """Yield what the numbers of the formulas come from, where that is not seen."""
+    """Yield how window, input and padding amounts in the formulas follow from dilations and padding names."""
     stage = call.stages[0]
     for at, axis in enumerate(call.spatial):
         taps, dilation, spacing = call.extents(stage.kernel)[at], call.dilations[at], call.input_dilations[at]
         if dilation > 1 and taps:
             yield f"{axis}: {taps} taps {dilation} apart span ({taps} - 1) * {dilation} + 1 = {stage.window[at]}"
         if spacing > 1:
-            places = dilated(call.lengths[at], spacing)
-            yield f"{axis}: {call.lengths[at]} elements {spacing} apart take {places} places"
+            length = dilated(call.lengths[at], spacing)
+            yield f"{axis}: {call.lengths[at]} elements {spacing} apart span {length}"
         if isinstance(call.padding, str) and any(call.pairs[at]):
             low, high = call.pairs[at]
-            done = "crops" if call.op == "conv_transpose" else "pads"
-            yield f"{axis}: {call.padding} {done} {low} before and {high} behind"
+            verb = "crops" if call.op == "conv_transpose" else "pads"
+            yield f"{axis}: {call.padding} {verb} {low} at the low end and {high} at the high end"
 
 
 def windows(call: Call) -> Iterator[str]:
     """
-    Yield windows as products, `[0 3] * [1 2] = [0 6] → 6`: of the first sample and each filter, as many as are short.
+    Yield windows of the first sample as products, `[0 3] * [1 2] = [0 6] → 6`, for one filter after the other.
 
-    Only of a convolution along one axis without groups, of numbers that do not wrap; other calls have their windows in
-    more axes than a line has.
+    At most `WINDOWS` windows are yielded, then `...`. Other calls than `conv` along one axis without groups and with
+    zero padding yield nothing, nor do integer dtypes or windows of more than `PRODUCTS` products.
     """
     if call.op != "conv" or call.rank > 1 or call.groups > 1 or call.padding_mode != "zeros":
         return
-    if is_integer(call.dtype_of("output")):  # their sums may wrap
+    if is_integer(call.dtype_of("output")):  # sums may wrap
         return
     kernel = call.arranged("kernel", "OWI").astype(object)
     lines = _lines(call, kernel)
@@ -96,7 +97,7 @@ def _lines(call: Call, kernel: Array) -> Iterator[str]:
         start = place * call.strides[0]
         read = x[start : start + call.stages[0].window[0] : call.dilations[0]]
         taps, bias = kernel[filter_], biases[filter_]
-        with np.errstate(all="ignore"):  # of an infinity and a zero
+        with np.errstate(all="ignore"):  # infinity * 0
             made = read * taps
             total = made.sum() + bias
         plus = f" + {_number(bias)}" if call.bias is not None else ""
@@ -105,7 +106,7 @@ def _lines(call: Call, kernel: Array) -> Iterator[str]:
 
 
 def _padded(call: Call) -> Array:
-    """Return the input as windows see it (N, W, C): spread, padded with zeros, cropped where padding is negative."""
+    """Return the input (N, W, C) that windows read: dilated, padded with zeros, cropped where padding is negative."""
     x = call.arranged("input", "NWC").astype(object)
     (low, high), spacing = call.pairs[0], call.input_dilations[0]
     before, behind = call.before[0] if call.before is not None else (0, 0)
@@ -124,7 +125,7 @@ def _with_ends(x: Array, low: int, high: int) -> Array:
 
 
 def _row(numbers: Array) -> str:
-    """Return taps (W, C): of one channel in brackets, of several the channels of each tap side by side."""
+    """Return numbers (W, C) as text: `[1 2]` for one channel, `[1 3 | 2 4]` for two channels of each tap."""
     taps = [" ".join(_number(number) for number in tap) for tap in numbers]
     return f"[{(' ' if numbers.shape[1] == 1 else ' | ').join(taps)}]"
 
@@ -137,7 +138,7 @@ def _number(value: Any) -> str:
 
 
 class Way(NamedTuple):
-    """A combination of parameters by which an axis of one length becomes one of another."""
+    """A combination of parameters that turns an input length into an output length."""
 
     kernel_size: int
     strides: int
@@ -147,29 +148,29 @@ class Way(NamedTuple):
 
 def ways(length: int, wanted: int, *, most: int = 5) -> Iterator[Way]:
     """
-    Yield kernel sizes, strides, paddings and dilations that take an axis to a wanted length, the simplest first.
+    Yield combinations of parameters that give an axis of `length` elements `wanted` outputs, the simplest first.
 
-    Kernels have up to `length` taps and no more than `TAPS`, paddings up to `most` at each end; of the strides that
-    lead there with as many taps and as much padding the first `STRIDES` are told.
+    Kernels have at most `length` and at most `TAPS` taps, dilations are at most 3, and paddings are at most `most` at
+    each end. For each kernel size, dilation and padding, at most the first `STRIDES` strides are included.
     """
     sizes = range(1, min(length, TAPS) + 1)
     found: dict[tuple[int, int, int], list[str]] = {}
     for taps, dilation in product(sizes, range(1, 4)):
         window = (taps - 1) * dilation + 1
         for padding in range(min(most, window - 1) + 1) if dilation == 1 or taps > 1 else ():
-            word = f"[[{padding}, {padding}]]" if padding else "valid"
+            value = f"[[{padding}, {padding}]]" if padding else "valid"
             for stride in _strides(length + 2 * padding - window, wanted, length):
-                found.setdefault((taps, stride, dilation), [word])
-        # With `same` the length is ceil(W / stride), which is floor((W - 1) / stride) + 1
+                found.setdefault((taps, stride, dilation), [value])
+        # With `same` the length is ceil(W / stride) = floor((W - 1) / stride) + 1.
         for stride in _strides(length - 1, wanted, length) if dilation == 1 else ():
             if stride > 1:
                 found.setdefault((taps, stride, dilation), []).append("same")
     for taps, stride, dilation in sorted(found, key=lambda each: (each[2], each[0] * each[1], each)):
-        yield from (Way(taps, stride, word, dilation) for word in found[taps, stride, dilation])
+        yield from (Way(taps, stride, padding, dilation) for padding in found[taps, stride, dilation])
 
 
 def _strides(room: int, wanted: int, length: int) -> range:
-    """Return the strides, the first of many, by which a window makes `wanted` stops with so much room to move."""
+    """Return the first `STRIDES` strides with floor(room / stride) + 1 == wanted; none exceeds `length`."""
     if room < 0:
         return range(0)
     first = room // wanted + 1
@@ -178,7 +179,7 @@ def _strides(room: int, wanted: int, length: int) -> range:
 
 
 def shape(call: Call) -> tuple[int, ...] | None:
-    """Return the shape of the output of a call in its own layout, None where it has no meaning."""
+    """Return the shape of the output of a call in the output's layout, None if the call is undefined."""
     try:
         slim = _slim(call)
         found = dict(zip(call.letters("output"), reference.evaluate(slim).shape, strict=True))
@@ -189,7 +190,7 @@ def shape(call: Call) -> tuple[int, ...] | None:
 
 
 def _is_slim(call: Call) -> bool:
-    """Say whether channels and filters of a call can be left out without another shape, or another reason for none."""
+    """Return whether one channel and one filter determine the spatial lengths, or why the call is undefined."""
     if call.op != "conv" or call.groups != 1 or call.kernel is None or call.cotangent is not None:
         return False
     if len(call.letters("kernel")) != call.kernel.ndim or len(call.letters("input")) != call.input.ndim:
@@ -200,7 +201,7 @@ def _is_slim(call: Call) -> bool:
 
 
 def _slim(call: Call) -> Call:
-    """Return a call of one sample, and where nothing depends on it of one channel and filter, to find its shape."""
+    """Return the call with one sample and, if `_is_slim`, one channel and one filter: it has the same lengths."""
     if call.input.ndim != len(call.letters("input")):
         return call
     if not _is_slim(call):
@@ -210,10 +211,10 @@ def _slim(call: Call) -> Call:
 
 
 def _first(call: Call, name: str, letters: str) -> Array:
-    """Return an array of a call with one element along some axes."""
+    """Return an array of a call with only the first element along some axes."""
     return call.array(name)[tuple(slice(1 if letter in letters else None) for letter in call.letters(name))]
 
 
 def summary(sizes: Sequence[int], letters: str) -> str:
-    """Return a shape with the letters of its axes, `1x3x1 NWC`."""
+    """Return a shape with the letters of its axes, such as `1x3x1 NWC`."""
     return f"{'x'.join(map(str, sizes))} {letters}"
