@@ -1,5 +1,5 @@
 """
-The commands of the command line, one file for each. They translate options to functions and hold no other logic.
+The commands of the command line, one module each. They translate options to function calls and hold no other logic.
 
-The engine is imported inside them, so that `--help` does not import NumPy.
+The engine is imported inside the functions, so that `--help` does not import NumPy.
 """

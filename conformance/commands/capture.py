@@ -1,4 +1,4 @@
-"""`capture`: write the convolutions of a program to a case file."""
+"""`capture`: record the convolutions of a program in a case file."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from . import exit_codes, options
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.option("-o", "--output", type=options.PATH, required=True, metavar="FILE", help="The case file to write.")
-@click.option("--ranges", is_flag=True, help="Write down the largest magnitude in each array as well.")
+@click.option("--ranges", is_flag=True, help="Also record the largest magnitude in each array.")
 @click.argument("program", nargs=-1, required=True, metavar="-- PROGRAM [ARGUMENT]...")
 def capture(output: Path, ranges: bool, program: Sequence[str]) -> int:
     """
-    Run a program, and write the convolutions that it makes to a case file.
+    Run a program and record its convolutions in a case file.
 
-    Of each distinct call, its operation, shapes, layouts, dtypes, memory order and parameters; no values, no weights.
-    The file is for `run FILE -b TARGET` and `check CANDIDATE FILE`. The program may be in another environment, which
-    needs nothing of ours; however it ends, what it made until then is kept.
+    The file holds the operation, shapes, layouts, dtypes, memory order and parameters of each distinct call, but no
+    values and no weights. Use it with `run FILE -b TARGET` and `check CANDIDATE FILE`. The program may run in another
+    environment, where this suite need not be installed. If the program fails, the calls made until then are kept.
 
-    Exit codes: that of the program; 3 if it ended well, and made no convolution that was seen.
+    Exit codes: that of the program; 3 if the program succeeded but no convolution was recorded.
     """
     from tempfile import TemporaryDirectory
 
@@ -40,13 +40,13 @@ def capture(output: Path, ranges: bool, program: Sequence[str]) -> int:
             raise Invalid(Problem(path=program[0], message=f"cannot be run: {error.strerror}")) from error
     model = write_case_file(output)
     click.echo(f"{output}: {len(model.layers)} distinct convolutions, {model.total} in all", err=True)
-    for (said_by, why), count in model.unsaid.items():
-        click.echo(f"not in it: {said_by}, {count} times: {why}", err=True)
+    for (framework, reason), count in model.unsaid.items():
+        click.echo(f"not recorded: {framework}, {count} times: {reason}", err=True)
     return code if code or model.layers else exit_codes.NOT_RUN
 
 
 def _run(program: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Return the exit code of a program, as a shell has it; it receives the signals that are sent to this one."""
+    """Run a program and return its exit code as a shell reports it; forward SIGINT and SIGTERM to the program."""
     import signal
     import subprocess
 

@@ -1,4 +1,4 @@
-"""`check`: whether a release is safe for what works with another one."""
+"""`check`: test whether it is safe to change from one release of a framework to another."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from . import exit_codes, options, output
 @click.command()
 @click.argument("candidate")
 @click.argument("what", nargs=-1, metavar="[PATH|ID-PATTERN]...")
-@click.option("--against", metavar="BASE", help="The release to hold it against.  [default: what is installed]")
-@click.option("--env", "place", type=click.Path(path_type=Path), help="An environment that has the candidate.")
-@click.option("-b", "--backend", "backends", multiple=True, metavar="TARGET", help="A target, name[+mode].")
+@click.option("--against", metavar="BASE", help="The release to compare with.  [default: the installed one]")
+@click.option(
+    "--env", "place", type=click.Path(path_type=Path), help="An existing environment that contains the candidate."
+)
+@click.option("-b", "--backend", "backends", multiple=True, metavar="TARGET", help="A target, name[+mode]; repeatable.")
 @options.sweeps
-@click.option("--jobs", type=click.IntRange(1), help="Targets at once.  [default: number of cores]")
+@click.option("--jobs", type=click.IntRange(1), help="Targets to run in parallel.  [default: number of cores]")
 @options.fail_on
-@click.option("--index-url", metavar="URL", help="Where pip looks for packages.")
-@click.option("--pip-args", metavar="ARGS", default="", help="More words for pip install.")
-@click.option("--record", type=options.PATH, help="Write the record (JSON Lines) of both here.")
-@click.option("--json", "target", type=options.PATH, help="Write every change here as JSON.")
-@click.option("--markdown", type=options.PATH, help="Write Markdown here, for $GITHUB_STEP_SUMMARY.")
-@click.option("--html", type=options.PATH, help="Write a page here that needs nothing beside it.")
+@click.option("--index-url", metavar="URL", help="The package index that pip uses.")
+@click.option("--pip-args", metavar="ARGS", default="", help="Further arguments of pip install.")
+@click.option("--record", type=options.PATH, help="Write the record of both runs (JSON Lines) to this file.")
+@click.option("--json", "target", type=options.PATH, help="Write every change as JSON to this file.")
+@click.option("--markdown", type=options.PATH, help="Write Markdown to this file, for $GITHUB_STEP_SUMMARY.")
+@click.option("--html", type=options.PATH, help="Write a self-contained HTML page to this file.")
 def check(
     candidate: str,
     what: Sequence[str],
@@ -42,12 +44,13 @@ def check(
     html: Path | None,
 ) -> int:
     """
-    Say whether a release is safe for what works with another one.
+    Test whether it is safe to switch to another release.
 
-    CANDIDATE is torch==2.13.0, or torch for the newest. Both run the same cases, in environments that are made with
-    pip and kept (see `environments`); everything else is the same on both sides, or is listed.
+    CANDIDATE is a release such as torch==2.13.0, or torch for the newest one. Both releases run the same cases. pip
+    installs each named release into a separate environment, which is kept for the next time (see `environments`). The
+    report lists everything else that differs between the two sides.
 
-    Exit codes: 0 nothing that --fail-on names; 1 something is worse; 2 invalid usage; 3 it could not be judged;
+    Exit codes: 0 no change that --fail-on names; 1 such a change; 2 invalid usage; 3 no comparison was possible;
     4 a fault of the suite or an adapter.
     """
     import shlex

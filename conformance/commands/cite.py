@@ -1,4 +1,4 @@
-"""`cite`: how the suite, a clause or a case is cited."""
+"""`cite`: print how to cite the suite, a clause or a case."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("what", required=False, metavar="[CLAUSE|CASE]")
-@click.option("--bibtex", is_flag=True, help="The BibTeX entry alone, to be appended to a file.")
+@click.option("--bibtex", is_flag=True, help="Print only the BibTeX entry, to append it to a file.")
 def cite(what: str | None, bibtex: bool) -> int:
     """
-    Show how the suite, a clause (SAME-2) or a case is cited: a sentence, and an entry of BibTeX.
+    Print how to cite the suite, a clause or a case.
 
-    Both name the version, the place in the documentation, and a digest by which it is known whether another copy says
-    the same: what a clause means, what a case computes and expects, else the whole corpus. The version of a clause is
-    that of the specification.
+    The output is a reference and a BibTeX entry. Both contain the version, the address in the documentation and a
+    digest. Two copies with the same digest agree on the meaning of the clause, on the call and expectation of the case,
+    or on the whole corpus. The version of a clause, such as SAME-2, is that of the specification.
     """
-    found = _found(what)
-    click.echo(found.bibtex if bibtex else f"{found.text}\n\n{found.bibtex}")
+    citation = _citation(what)
+    click.echo(citation.bibtex if bibtex else f"{citation.text}\n\n{citation.bibtex}")
     return 0
 
 
-def _found(what: str | None) -> Citation:
+def _citation(what: str | None) -> Citation:
     from ..core import Invalid, Problem, suggestion
     from ..specification import citation
 
@@ -43,5 +43,5 @@ def _found(what: str | None) -> Citation:
     inside = [name for name in corpus.clauses if name.rpartition("-")[0] == what.upper()]
     near = suggestion(what, known) or suggestion(what.upper(), known)
     hint = f"its clauses are {inside[0]} to {inside[-1]}" if len(inside) > 1 else near
-    hint = hint or "`conv-conformance list` shows the ids of cases"
-    raise Invalid(Problem(path=what, message="no clause and no case of this name", hint=hint))
+    hint = hint or "`conv-conformance list` prints the ids of all cases"
+    raise Invalid(Problem(path=what, message="no clause or case has this name", hint=hint))

@@ -1,4 +1,4 @@
-"""`diff`: what changed between two records."""
+"""`diff`: report what changed between two records."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from . import options, output
 @click.argument("after", type=options.PATH)
 @options.fail_on
 @click.option(
-    "--slower", type=click.FloatRange(1.0), metavar="FACTOR", help="Tell also of calls that take this much longer."
+    "--slower",
+    type=click.FloatRange(1.0),
+    metavar="FACTOR",
+    help="Also report calls whose time grew by at least this factor.",
 )
-@click.option("--json", "target", type=options.PATH, help="Write every change here as JSON.")
-@click.option("--markdown", type=options.PATH, help="Write Markdown here, for $GITHUB_STEP_SUMMARY.")
-@click.option("--html", type=options.PATH, help="Write a page here that needs nothing beside it.")
+@click.option("--json", "target", type=options.PATH, help="Write every change as JSON to this file.")
+@click.option("--markdown", type=options.PATH, help="Write Markdown to this file, for $GITHUB_STEP_SUMMARY.")
+@click.option("--html", type=options.PATH, help="Write a self-contained HTML page to this file.")
 def diff(
     before: Path,
     after: Path,
@@ -29,13 +32,15 @@ def diff(
     html: Path | None,
 ) -> int:
     """
-    Say what changed between two records: of two versions, two devices, or without and with a flag.
+    Report what changed between two records.
+
+    The records may be of two versions, of two devices, or of runs without and with a flag.
 
     Changes: regressed, wrong-otherwise, refuses, unsupported, slower, precision, alternative, moved (still right, with
     other bits), fixed, supported, only-before, only-after.
 
-    Exit codes: 0 no change that --fail-on names; 1 such a change; 2 invalid usage or record; 3 nothing was judged by
-    both; 4 a record has a fault of the suite or an adapter.
+    Exit codes: 0 no change that --fail-on names; 1 such a change; 2 invalid usage or record; 3 no call was judged in
+    both records; 4 a record contains a fault of the suite or an adapter.
     """
     from ..analysis import comparison
     from ..records import read_record

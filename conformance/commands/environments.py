@@ -1,4 +1,4 @@
-"""`environments`: list or remove the environments that `check` has made."""
+"""`environments`: list or remove the environments that `check` made."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import click
 
 
 @click.command("environments")
-@click.option("--prune", is_flag=True, help="Remove them all.")
+@click.option("--prune", is_flag=True, help="Remove all of them.")
 def environments(prune: bool) -> None:
-    """List the environments that `check` has made and kept, with their sizes."""
+    """List the environments of `check`, with their sizes."""
     from ..workers import environments as made
 
     if prune:

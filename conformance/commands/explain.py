@@ -1,4 +1,4 @@
-"""`explain`: explain a call, its shapes and windows, and what a verdict on its numbers rests on."""
+"""`explain`: show the output shape, the windows and the clauses of a call, and the basis of a verdict."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ if TYPE_CHECKING:
     from ..core import Call, Case
     from ..corpus import Clause
 
-#: The operations that options can state; a training is a case.
+#: The operations that options can express; a training is always a case.
 OPERATIONS = tuple(name for name in OPS if name != "fit")
 
 
 @click.command()
 @click.argument("what", nargs=-1, metavar="[CASE|PATH]...")
-@click.option("-b", "--backend", "backends", multiple=True, metavar="TARGET", help="A target, name[+mode][@device].")
-@click.option("--op", type=click.Choice(OPERATIONS), default="conv", show_default=True)
-@click.option("--input", "input", default="", metavar="NUMBERS", help="0,3,4,5, or nested lists.")
-@click.option("--kernel", default="", metavar="NUMBERS", help="1,2, or nested lists.")
-@click.option("--input-shape", default="", metavar="SIZES", help="In place of numbers: 1,40,1.")
-@click.option("--kernel-size", default="", metavar="SIZES")
-@click.option("--filters", type=click.IntRange(0), default=1, show_default=True)
-@click.option("--layout", default="", metavar="LETTERS", help="Of the input and the output: NWC, NCW, ...")
-@click.option("--strides", default="1", show_default=True)
-@click.option("--padding", default="valid", show_default=True, help="A word, a number, or [[low, high], ...].")
-@click.option("--padding-mode", type=click.Choice(PADDING_MODES), default="zeros", show_default=True)
-@click.option("--dilations", default="1", show_default=True)
-@click.option("--input-dilations", default="1", show_default=True)
-@click.option("--output-padding", default="0", show_default=True)
-@click.option("--groups", type=click.IntRange(0), default=1, show_default=True)
 @click.option(
-    "--weights", "is_about_weights", is_flag=True, help="How does the kernel go from one framework to another?"
+    "-b", "--backend", "backends", multiple=True, metavar="TARGET", help="A target, name[+mode][@device]; repeatable."
 )
-@click.option("--output-size", type=click.IntRange(1), help="Which parameters take the input to this length?")
-@click.option("--frameworks", "translates", is_flag=True, help="How do the installed frameworks say it?")
-@click.option("--taps", "probes", is_flag=True, help="With -b: which products does the target make?")
-@click.option("--shrink", "shrinks", is_flag=True, help="With -b: the smallest call that fails as this one does.")
+@click.option("--op", type=click.Choice(OPERATIONS), default="conv", show_default=True, help="The operation.")
+@click.option("--input", "input", default="", metavar="NUMBERS", help="The input: 0,3,4,5, or nested lists.")
+@click.option("--kernel", default="", metavar="NUMBERS", help="The kernel: 1,2, or nested lists.")
+@click.option("--input-shape", default="", metavar="SIZES", help="Instead of --input: its shape, such as 1,40,1.")
+@click.option("--kernel-size", default="", metavar="SIZES", help="Instead of --kernel: its number of taps.")
+@click.option("--filters", type=click.IntRange(0), default=1, show_default=True, help="Instead of --kernel: filters.")
+@click.option("--layout", default="", metavar="LETTERS", help="The layout of input and output: NWC, NCW, ...")
+@click.option("--strides", default="1", show_default=True, help="One number, or one for each axis.")
+@click.option("--padding", default="valid", show_default=True, help="A name, a number, or [[low, high], ...].")
+@click.option("--padding-mode", type=click.Choice(PADDING_MODES), default="zeros", show_default=True)
+@click.option("--dilations", default="1", show_default=True, help="As --strides.")
+@click.option("--input-dilations", default="1", show_default=True, help="As --strides.")
+@click.option("--output-padding", default="0", show_default=True, help="As --strides.")
+@click.option("--groups", type=click.IntRange(0), default=1, show_default=True)
+@click.option("--weights", "is_about_weights", is_flag=True, help="Show how to convert the kernel between frameworks.")
+@click.option("--output-size", type=click.IntRange(1), help="List the parameters that give this output length.")
+@click.option("--frameworks", "translates", is_flag=True, help="Show the call in every installed framework.")
+@click.option("--taps", "probes", is_flag=True, help="With -b: show which products the target computes.")
+@click.option("--shrink", "shrinks", is_flag=True, help="With -b: print the smallest call that fails alike.")
 def explain(
     what: Sequence[str],
     backends: Sequence[str],
@@ -53,37 +53,38 @@ def explain(
     translates: bool,
     probes: bool,
     shrinks: bool,
-    **words: Any,
+    **parameters: Any,
 ) -> int:
     """
-    Explain cases, or a call that is given by options.
+    Explain cases, or a call that the options describe.
 
-    The shape of the output with its formula filled in, the windows as products, the clauses in play and those that
-    leave a choice; of a call without a meaning or an output, why, and what is near it.
+    The output shows the formula of each output length with the numbers inserted, the windows as products, and the
+    clauses that apply or leave a choice. For an undefined call or an empty output it shows the reason and similar calls
+    that have an output.
 
-    With -b the calls are made, each in its framework's own words, ready to paste, and what the verdicts on their
-    numbers rest on is shown: K, u and S, the bound and how near the worst output came to it; of numbers that were drawn
-    for it, each statistic with its limit and why that is the limit.
+    With -b the target makes the call. The output shows the call as code to paste, the verdict and its basis: the number
+    of products K, the unit roundoff u, the sum of magnitudes S, the error bound and the error of the worst output. For
+    random operands it also shows each statistic with its limit.
 
-    With --frameworks every installed framework makes the calls. Each is shown in its own words, ready to paste, or
-    with what cannot be said, is refused, or comes out otherwise.
+    With --frameworks every installed framework makes the call. The output shows each call as code to paste, or that the
+    framework does not support it, refuses it or returns another result.
 
-    With --taps calls of the same shapes show which products the target makes: which element of the input each element
-    of the kernel is multiplied by, for which element of the output, where that is not as it should be.
+    With --taps the target makes further calls of the same shapes. The output shows which input element it multiplies by
+    which kernel element for which output element, where this differs from the definition.
 
-    With --shrink a call that fails is made smaller as long as it fails by the same verdict and by no other cause,
-    and printed as a case in YAML and as a program of the bare framework.
+    With --shrink a failing call is reduced as long as it fails with the same verdict and with no other cause. The
+    result is printed as a case in YAML and as a program that needs only the framework.
 
-    Exit codes: 0; 2 no such case; 3 a target could not run.
+    Exit codes: 0 success; 2 invalid usage or no such case; 3 a target could not run.
     """
     if translates and (backends or shrinks or output_size is not None):
-        raise click.UsageError("--frameworks makes the call on every installed framework, and goes with no -b")
+        raise click.UsageError("--frameworks uses all installed frameworks and excludes -b, --shrink, --output-size")
     _check(what, backends, probes=probes, shrinks=shrinks, is_about_size=output_size is not None)
     out = output.console(stderr=False)
     if output_size is not None:
-        return _ways(out, words, output_size)
+        return _print_combinations(out, parameters, output_size)
     _check_arrays()
-    cases = _cases(what) if what else [_asked(words)]
+    cases = _cases(what) if what else [_described(parameters)]
     if translates:
         return explain_on_targets.translate(out, cases)
     if shrinks:
@@ -100,7 +101,7 @@ def explain(
     return 0
 
 
-#: The options that say a call, which is then in the place of cases.
+#: The options that describe a call; they exclude cases.
 CALL = (
     *("op", "input", "kernel", "input_shape", "kernel_size", "filters", "layout", "strides", "padding"),
     *("padding_mode", "dilations", "input_dilations", "output_padding", "groups"),
@@ -108,23 +109,23 @@ CALL = (
 
 
 def _check(what: Sequence[str], backends: Sequence[str], *, probes: bool, shrinks: bool, is_about_size: bool) -> None:
-    """Refuse options that do not go together."""
+    """Raise UsageError if options exclude each other or need others."""
     if shrinks and not (len(backends) == 1 and what):
-        raise click.UsageError("--shrink takes a case, and one target with -b")
+        raise click.UsageError("--shrink needs a case and exactly one target (-b)")
     if probes and not backends:
-        raise click.UsageError("--taps takes a target with -b")
+        raise click.UsageError("--taps needs a target (-b)")
     if is_about_size and (what or backends):
-        raise click.UsageError("a case and -b are about one call, and --output-size looks for many")
+        raise click.UsageError("--output-size searches for parameters and excludes cases and -b")
     given = _given()
     if what and given:
-        raise click.UsageError(f"{what[0]} is a case, which has its call; {_named(given)} would say another")
-    if is_about_size and (looked_for := [name for name in given if name not in ("input", "input_shape", "layout")]):
-        message = "--output-size looks for parameters of a convolution along the first spatial axis"
-        raise click.UsageError(f"{message}; {_named(looked_for)} would say them")
+        raise click.UsageError(f"{what[0]} is a case with its own parameters; omit {_named(given)}")
+    if is_about_size and (searched := [name for name in given if name not in ("input", "input_shape", "layout")]):
+        message = "--output-size searches for parameters of a convolution along the first spatial axis"
+        raise click.UsageError(f"{message}; omit {_named(searched)}")
 
 
 def _given() -> list[str]:
-    """Return the options of a call that were given."""
+    """Return the names of the call options that the command line sets."""
     context = click.get_current_context()
     return [name for name in CALL if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
 
@@ -134,43 +135,44 @@ def _named(options: Sequence[str]) -> str:
 
 
 def _check_arrays() -> None:
-    """Refuse sizes beside numbers, which have theirs."""
+    """Raise UsageError if both the numbers of an array and its sizes are given."""
     given = _given()
     for numbers, sizes in (("input", ["input_shape"]), ("kernel", ["kernel_size", "filters"])):
         if numbers in given and (others := [name for name in sizes if name in given]):
-            raise click.UsageError(f"--{numbers} has its sizes; {_named(others)} would say others")
+            raise click.UsageError(f"--{numbers} determines the sizes; omit {_named(others)}")
 
 
 def _cases(what: Sequence[str]) -> Sequence[Case]:
-    """Return the cases that are meant; the full sweeps, whose ids have brackets, take seconds to draw."""
+    """Return the named cases; generate the full sweeps, which takes seconds, only if an id may name their points."""
     from ..running import invocation
 
-    return invocation.corpus(what, "full" if any(set(each) & set("*?[") for each in what) else "none").cases
+    return invocation.corpus(what, "full" if any(set(name) & set("*?[") for name in what) else "none").cases
 
 
-def _asked(words: dict[str, Any]) -> Case:
+def _described(parameters: dict[str, Any]) -> Case:
+    """Return a case of the call that the options describe."""
     from ..explain import requested_call
 
-    return requested_call.case(requested_call.call(requested_call.Words(**words)))
+    return requested_call.case(requested_call.call(requested_call.Words(**parameters)))
 
 
-def _ways(out: Console, words: dict[str, Any], output_size: int) -> int:
-    """Show which parameters take an input to a length."""
+def _print_combinations(out: Console, parameters: dict[str, Any], output_size: int) -> int:
+    """Print the combinations of parameters that give an output length; return the exit code."""
     from ..explain import requested_call, worked_example
 
-    length = requested_call.call(requested_call.Words(**{**words, "kernel_size": words["kernel_size"] or "1"})).lengths[
-        0
-    ]
+    words = requested_call.Words(**{**parameters, "kernel_size": parameters["kernel_size"] or "1"})
+    length = requested_call.call(words).lengths[0]
     out.print(f"{length} to {output_size}:")
     rows = [
-        (f"kernel_size: {each.kernel_size}", *_parameters(each)) for each in worked_example.ways(length, output_size)
+        (f"kernel_size: {combination.kernel_size}", *_parameters(combination))
+        for combination in worked_example.ways(length, output_size)
     ]
     for row in rows[:MOST]:
         out.print("  " + ", ".join(row))
     if len(rows) > MOST:
         out.print(f"  and {len(rows) - MOST} more")
     if not rows:
-        out.print("  no kernel, stride, dilation up to 3 or padding up to 5 leads there")
+        out.print("  no kernel, stride, dilation up to 3 and padding up to 5 give this length")
     return 0
 
 
@@ -180,29 +182,32 @@ def _weights(call: Call) -> Iterator[tuple[str, str]]:
     stages = {"separable_conv": {"depthwise": "depthwise_conv", "pointwise": "conv"}}.get(call.op, {"": call.op})
     for name, op in stages.items():
         for source, target in permutations(FRAMEWORKS, 2):
-            way = kernel_route(op, call.rank, source, target)
-            yield f"{name} {source} {way.source} to {target} {way.target}".strip(), way.text
+            route = kernel_route(op, call.rank, source, target)
+            yield f"{name} {source} {route.source} to {target} {route.target}".strip(), route.text
 
 
-#: So many ways to a length are shown.
+#: The number of combinations of parameters that --output-size prints.
 MOST = 20
-#: Why a call has no windows.
-NO_WINDOWS = "only shown of up to 16 products along one axis, without groups, padding modes or other operations"
+#: Printed instead of windows.
+NO_WINDOWS = "only shown for op conv along one axis, groups 1, padding mode zeros, at most 16 products per window"
 
 
-def _parameters(way: Any) -> Iterator[str]:
+def _parameters(combination: Any) -> Iterator[str]:
+    """Yield the parameters of a combination that are not at their defaults."""
     defaults = {"strides": 1, "padding": "valid", "dilations": 1}
-    return (f"{name}: {getattr(way, name)}" for name, usual in defaults.items() if getattr(way, name) != usual)
+    values = {name: getattr(combination, name) for name in defaults}
+    return (f"{name}: {value}" for name, value in values.items() if value != defaults[name])
 
 
 def _show(out: Console, call: Call, cited: Iterable[str], known: Mapping[str, Clause]) -> None:
+    """Print the call, its lengths, windows and clauses, or why it has no output and which similar calls have one."""
     from ..explain import requested_call, worked_example
     from ..reports import parameter_text
 
-    why = requested_call.objection(call) if call.training is None else ""
+    reason = requested_call.objection(call) if call.training is None else ""
     lines = [("call", parameter_text(call))]
-    is_empty = why.endswith(requested_call.EMPTY)
-    if not why or is_empty:
+    is_empty = reason.endswith(requested_call.EMPTY)
+    if not reason or is_empty:
         shape = worked_example.shape(call) or ()
         lines += [("length", f"{each.axis}: {each.formula} = {each.length}") for each in worked_example.lengths(call)]
         lines += [("", note) for note in worked_example.notes(call)]
@@ -211,23 +216,24 @@ def _show(out: Console, call: Call, cited: Iterable[str], known: Mapping[str, Cl
         if not windows and 0 not in shape:
             windows = [NO_WINDOWS]
         lines += [("window", text) for text in windows]
-    if why:
-        lines.append(("empty" if is_empty else "refused", why))
+    if reason:
+        lines.append(("empty" if is_empty else "refused", reason))
         lines += [
-            ("near it", f"{words}: output {'x'.join(map(str, shape))}") for words, shape in requested_call.nearest(call)
+            ("similar", f"{change}: output {'x'.join(map(str, shape))}")
+            for change, shape in requested_call.nearest(call)
         ]
-    lines += _clauses(call, list(cited), known, has_meaning=not why)
+    lines += _clauses(call, list(cited), known, has_meaning=not reason)
     out.print(output.lines(lines))
 
 
 def _clauses(
     call: Call, cited: Sequence[str], known: Mapping[str, Clause], *, has_meaning: bool
 ) -> Iterator[tuple[str, str]]:
-    """Yield the clauses that a case cites, then those that leave a choice for the call."""
+    """Yield the clauses that a case cites, then the other clauses that leave a choice for the call."""
     from ..corpus import open_choices
     from ..explain import requested_call
 
-    # A call by options is no case: what is in play is what cases cite that say the same parameters.
+    # A call that options describe cites nothing: take the clauses that cases with the same parameters cite.
     cited = cited or requested_call.cited(call, known)
     yield from (("clause", f"{name}: {known[name].sentence}") for name in cited if name in known)
     if has_meaning and call.training is None:

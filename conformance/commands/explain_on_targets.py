@@ -1,4 +1,4 @@
-"""What `explain` does with targets: calls are made on them, probed, and made small."""
+"""The part of `explain` that uses targets: make the calls, probe them, and shrink failing ones."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 def judge(out: Console, cases: Sequence[Case], backends: Sequence[str], *, probes: bool) -> int:
-    """Make the calls on each target, and show what their verdicts rest on; return the exit code."""
+    """Make the calls on each target and print the basis of their verdicts; return the exit code."""
     from ..explain import TargetNotRun, judge_calls
     from ..workers import targets
 
     code = 0
     for adapter in targets.named_targets(backends):
         try:
-            seen = judge_calls(cases, adapter)
+            judged = judge_calls(cases, adapter)
         except TargetNotRun as error:
             click.echo(f"{adapter}: {error}", err=True)
             code = exit_codes.NOT_RUN
             continue
-        for case, each in zip(cases, seen, strict=True):
+        for case, each in zip(cases, judged, strict=True):
             out.print(f"{case.id} on {adapter}", style="bold", highlight=False)
             lines = [*_account(case, each), *(_probed(case, adapter) if probes else ())]
             out.print(output.lines(lines))
@@ -41,14 +41,14 @@ def judge(out: Console, cases: Sequence[Case], backends: Sequence[str], *, probe
 
 
 def _print_pasteable(out: Console, name: str, text: str) -> None:
-    """Print a labelled text that is not broken into lines, so that it can be pasted."""
+    """Print a labelled text on one line, so that it can be pasted."""
     from rich.text import Text
 
     out.print(Text.assemble((f"{name:<9}", "dim"), text), soft_wrap=True)
 
 
 def translate(out: Console, cases: Sequence[Case]) -> int:
-    """Show each call in the words of every installed framework, or what it cannot say; return the exit code."""
+    """Print each call as code of every installed framework, or why it is unsupported; return the exit code."""
     from rich.text import Text
 
     from ..reports import small_arrays
@@ -57,32 +57,32 @@ def translate(out: Console, cases: Sequence[Case]) -> int:
 
     adapters = targets.named_targets([])
     with ThreadPoolExecutor(invocation.core_count()) as threads:
-        said = list(threads.map(lambda adapter: _said(adapter, cases), adapters))
+        spellings = list(threads.map(lambda adapter: _spellings(adapter, cases), adapters))
     for number, case in enumerate(cases):
         head = f"{case.id}: {case.title}" if case.title else case.id
         out.print(head, style="bold", highlight=False, soft_wrap=True)
-        texts = ((str(adapter), each[number]) for adapter, each in zip(adapters, said, strict=True))
+        texts = ((str(adapter), each[number]) for adapter, each in zip(adapters, spellings, strict=True))
         for name, text in [*small_arrays(case.call), *texts]:
-            # Not broken into lines, so that it can be pasted.
+            # On one line, so that it can be pasted.
             out.print(Text.assemble((f"{name:<18}", "dim"), text), soft_wrap=True)
     return 0
 
 
-def _said(adapter: Adapter, cases: Sequence[Case]) -> list[str]:
-    """Return how a framework says each case, and what becomes of it where that is not what is right."""
+def _spellings(adapter: Adapter, cases: Sequence[Case]) -> list[str]:
+    """Return the code of each case in a framework, with the outcome where it is not the expected one."""
     from ..explain import TargetNotRun, judge_calls
 
     try:
-        seen = judge_calls(cases, adapter)
+        judged = judge_calls(cases, adapter)
     except TargetNotRun as error:
         return [f"could not run: {error}"] * len(cases)
-    return list(map(_words, seen))
+    return list(map(_spelling, judged))
 
 
-def _words(judged: JudgedCall) -> str:
+def _spelling(judged: JudgedCall) -> str:
     observation = judged.observation
     if observation.outcome == "unsupported":
-        return f"cannot be said: {observation.message}"
+        return f"unsupported: {observation.message}"
     if observation.outcome != "returned":
         first, *_ = observation.message.splitlines() or [""]
         other = f"{observation.outcome}: {first}"
@@ -99,20 +99,20 @@ def _account(case: Case, judged: JudgedCall) -> Iterator[tuple[str, str]]:
 
 
 def _judged(case: Case, verdict: Verdict) -> Iterator[tuple[str, str]]:
-    """Yield the verdict, with the alternative that was followed, and of a wrong output its cause and the numbers."""
+    """Yield the verdict with the alternative that the target follows; for a wrong output also its cause and numbers."""
     from ..core import Shape
     from ..reports import describe_failure
 
     if isinstance(case.expectation, Shape) and not case.clauses:
-        return  # the call has no meaning, and nothing is expected of it
-    way = f", by the alternative {verdict.alternative}" if verdict.alternative else ""
-    why = f": {verdict.message}" if verdict.finding is not None else ""
-    yield "verdict", f"{verdict.verdict}{way}{why}"
+        return  # the call is undefined and has no expectation
+    alternative = f", by the alternative {verdict.alternative}" if verdict.alternative else ""
+    reason = f": {verdict.message}" if verdict.finding is not None else ""
+    yield "verdict", f"{verdict.verdict}{alternative}{reason}"
     yield from (line for line in describe_failure(verdict, case).details if line[0] in ("cause", "expected", "got"))
 
 
 def _outcome(observation: Observation) -> str:
-    """Return what became of a call: what it raised, why it cannot be said, or the shape that it returned."""
+    """Return the outcome of a call: the exception, the reason why it is unsupported, or the returned shape."""
     if observation.outcome != "returned":
         return f"{observation.outcome}: {observation.message}" if observation.message else observation.outcome
     shape = observation.arrays["output"].shape
@@ -120,32 +120,32 @@ def _outcome(observation: Observation) -> str:
 
 
 def _probed(case: Case, adapter: Adapter) -> Iterator[tuple[str, str]]:
-    """Yield what probes show of a case on a target."""
+    """Yield the findings of probes of a case on a target."""
     from ..analysis import probe_caller
     from ..diagnosis import audit_taps
     from ..workers import Terms
 
-    found = audit_taps(case.call, probe_caller(adapter, Terms()))
-    lines = ["nothing: it is right, or probes cannot tell"] if found is None else found.lines
+    audit = audit_taps(case.call, probe_caller(adapter, Terms()))
+    lines = ["none: the products are right, or probes cannot determine them"] if audit is None else audit.lines
     yield from (("" if at else "probes", line) for at, line in enumerate(lines))
 
 
 def shrink(cases: Sequence[Case], backend: str) -> int:
-    """Print the smallest calls that fail on a target as these do, as cases and as programs; return the exit code."""
+    """Print the smallest calls that fail on a target like these, as cases and as programs; return the exit code."""
     from ..explain import TargetNotRun, failing_calls, fails_alike, smallest_call
     from ..workers import targets
 
     (adapter,) = targets.named_targets([backend])
     try:
         for case in cases:
-            if why := _unshrinkable(case):
-                click.echo(f"{case.id}: {why}")
+            if reason := _unshrinkable(case):
+                click.echo(f"{case.id}: {reason}")
                 continue
-            (found,) = failing_calls([case.call], adapter)
-            if found is None:
+            (failure,) = failing_calls([case.call], adapter)
+            if failure is None:
                 click.echo(f"{case.id}: {_unfailing(case, adapter)}")
             else:
-                _print_smallest(case, smallest_call(case.call, fails_alike(found, adapter)), adapter)
+                _print_smallest(case, smallest_call(case.call, fails_alike(failure, adapter)), adapter)
     except TargetNotRun as error:
         click.echo(f"{backend}: {error}", err=True)
         return exit_codes.NOT_RUN
@@ -153,27 +153,27 @@ def shrink(cases: Sequence[Case], backend: str) -> int:
 
 
 def _unshrinkable(case: Case) -> str:
-    """Return why a call is not made small; nothing where it may be."""
+    """Return why a case cannot be shrunk, or an empty text if it can."""
     from ..core import Shape
     from ..explain import requested_call
 
     if case.call.training is not None:
-        return "is a training, and single calls are made small"
+        return "is a training; only single calls can be shrunk"
     if case.call.second_order:
-        return "asks for gradients of gradients, and outputs and gradients are made small"
+        return "asks for second-order gradients; only calls for outputs and first-order gradients can be shrunk"
     if isinstance(requested_call.case(case.call).expectation, Shape):
-        return "has no meaning and must be refused; a smaller call may have one"
+        return "is undefined and must be refused; a smaller call could be defined"
     return ""
 
 
 def _unfailing(case: Case, adapter: Adapter) -> str:
-    """Return that a call does not fail, or only by what its case asks beside the clauses, such as signs of zeros."""
+    """Return that a call does not fail, or fails only a requirement of its case, such as the sign of a zero."""
     from ..explain import judge_calls
 
     (each,) = judge_calls([case], adapter)
     if each.verdict.finding is None:
         return f"does not fail on {adapter}"
-    return f"fails on {adapter} only by what this case asks beside the clauses: {each.verdict.message}"
+    return f"fails on {adapter} only by a requirement of this case beyond the clauses: {each.verdict.message}"
 
 
 def _print_smallest(case: Case, call: Call, adapter: Adapter) -> None:
@@ -182,10 +182,11 @@ def _print_smallest(case: Case, call: Call, adapter: Adapter) -> None:
     from ..explain import judge_calls, requested_call
     from ..reports import script_lines
 
+    """Print the shrunk call of a case in YAML, then as a program."""
     name = f"{case.id.partition('[')[0]}-shrunk"
     small = requested_call.case(call)
     title = f"Fails as {case.id} does"
     click.echo(writer.case(call, small.expectation, name=name, title=title, clauses=case.clauses))
     for each in judge_calls([small], adapter):
-        said = Verdict(case=name, target=str(adapter), verdict="disagree", call=each.observation.call)
-        click.echo("\n".join(script_lines(said, call)))
+        verdict = Verdict(case=name, target=str(adapter), verdict="disagree", call=each.observation.call)
+        click.echo("\n".join(script_lines(verdict, call)))

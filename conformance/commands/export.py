@@ -12,11 +12,15 @@ from . import options, output
 
 @click.command()
 @click.argument("what", nargs=-1, metavar="[PATH|ID-PATTERN]...")
-@click.option("--json", "target", type=options.PATH, required=True, help="Where to write it (- for standard output).")
+@click.option("--json", "target", type=options.PATH, required=True, help="The file to write, or - for standard output.")
 @click.option("--sweeps", type=click.Choice(["none", "quick", "full"]), default="none", show_default=True)
 @options.mutators
 def export(what: Sequence[str], target: Path, sweeps: str, mutators: bool) -> None:
-    """Write the corpus as one JSON document, arrays written out, for other languages."""
+    """
+    Write the corpus as one JSON document.
+
+    All arrays are written out, for programs in other languages.
+    """
     import json
 
     from ..specification import corpus_document

@@ -1,4 +1,4 @@
-"""`known`: list the ledger, or draft entries for it."""
+"""`known`: list the entries of the ledger, or draft new ones."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from . import options, output
 
 
 @click.command()
-@click.option("--record", type=options.PATH, help="Draft entries for what is unexpected in this record.")
-@click.option("--write", type=options.PATH, metavar="FILE", help="Where to write the draft (- for standard output).")
+@click.option("--record", type=options.PATH, help="Draft entries for the unexpected verdicts of this record.")
+@click.option(
+    "--write", type=options.PATH, metavar="FILE", help="The file to write the draft to, or - for standard output."
+)
 def known(record: Path | None, write: Path | None) -> None:
-    """List what the ledger knows to be wrong, or draft entries for it."""
+    """List the entries of the ledger, or draft new ones."""
     if write is None:
         for entry in output.ledger().entries:
             versions = str(entry.versions) or "every version"
@@ -38,6 +40,6 @@ def known(record: Path | None, write: Path | None) -> None:
 def _grouped(record: Any) -> Any:
     from ..analysis import grouped, lacks_groups
 
-    # To find the groups that an older record lacks takes the whole corpus.
+    # Older records have no groups; computing them needs the whole corpus.
     cases = output.corpus((), output.sweeps_of(record)).cases if lacks_groups(record) else ()
     return grouped(record, {case.id: case for case in cases})

@@ -16,7 +16,11 @@ from . import options, output
 @options.mutators
 @options.shard
 def list_cases(what: Sequence[str], sweeps: str, mutators: bool, shard: str | None) -> None:
-    """List case ids, with their titles on a terminal."""
+    """
+    List the ids of cases.
+
+    On a terminal, titles and clauses are also listed.
+    """
     from ..corpus import sharded
 
     cases = sharded(output.corpus(what, sweeps, mutators=mutators), shard).cases

@@ -1,4 +1,4 @@
-"""`mutants`: score the corpus by the wrong implementations that it notices."""
+"""`mutants`: measure which wrong implementations the corpus detects."""
 
 from __future__ import annotations
 
@@ -13,42 +13,43 @@ from . import options, output
 
 @click.command()
 @click.argument("what", nargs=-1, metavar="[PATH|ID-PATTERN]...")
-@click.option("--all", "every", is_flag=True, help="Run every case on every mutant, also once it is noticed.")
+@click.option("--all", "every", is_flag=True, help="Run every case on every mutant, even after a case has detected it.")
 @click.option(
-    "--with", "strangers", type=options.PATH, metavar="FILE.py", help="Score the mutants of this file instead."
+    "--with", "external", type=options.PATH, metavar="FILE.py", help="Measure the mutants of this file instead."
 )
-@click.option("--json", "target", type=options.PATH, help="Write the score here.")
-@click.option("--write", type=options.PATH, help="Write which cases kill which mutants here (needs --all).")
+@click.option("--json", "target", type=options.PATH, help="Write the score as JSON to this file.")
+@click.option("--write", type=options.PATH, help="Write which cases detect which mutants to this file (needs --all).")
 @options.sweeps
-@click.option("--jobs", type=click.IntRange(1), help="Mutants at once.  [default: number of cores]")
+@click.option("--jobs", type=click.IntRange(1), help="Mutants to run in parallel.  [default: number of cores]")
 def mutants(
     what: Sequence[str],
     every: bool,
-    strangers: Path | None,
+    external: Path | None,
     target: Path | None,
     write: Path | None,
     sweeps: str,
     jobs: int | None,
 ) -> int:
     """
-    Score the corpus by the wrong implementations that it notices.
+    Measure which wrong implementations the corpus detects.
 
-    Each mutant is an evaluator with one fault, everywhere or under a condition; it runs as a target. One is left alone
-    once a case that cites the clause which it breaks has noticed it; --all runs everything. Those that are marked
-    `needs: sweep` meet points of sweeps instead, and are left out under --sweeps none.
+    A mutant is an evaluator with one fault, which applies always or under a condition. It runs as a target until a case
+    that cites the violated clause detects it; --all runs every case. Mutants marked `needs: sweep` run on sweep points
+    instead of literal cases, and are skipped under --sweeps none.
 
-    --with FILE.py scores a stranger's: its dict `mutants` maps names to functions (call, honest) -> output.
+    --with FILE.py measures external mutants: the dict `mutants` of the file maps names to functions
+    (call, honest) -> output.
 
-    Exit code 1 if a mutant survives, a literal case notices one that is marked, or a clause is not pinned by the cases
-    that cite it.
+    Exit codes: 0 every mutant is detected; 1 a mutant survives, a literal case detects a mutant marked `needs: sweep`,
+    or the cases that cite a clause miss a mutant that violates it; 2 invalid usage.
     """
     from ..mutants import kills, measurement
     from ..reports import mutants as mutation
 
-    if write is not None and (not every or strangers is not None):
-        raise click.UsageError("--write needs --all, and no --with")
+    if write is not None and (not every or external is not None):
+        raise click.UsageError("--write needs --all and excludes --with")
     progress = partial(mutation.mutant_progress, output.console(stderr=True))
-    scored = measurement.perform(output.corpus(what, sweeps), progress, strangers=strangers, every=every, jobs=jobs)
+    scored = measurement.perform(output.corpus(what, sweeps), progress, strangers=external, every=every, jobs=jobs)
     mutation.show(output.console(stderr=False), scored)
     if target is not None:
         output.write(target, lambda: mutation.as_json(scored))

@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -17,34 +17,36 @@ sweeps = click.option(
     type=click.Choice(["none", "quick", "full"]),
     default="quick",
     show_default=True,
-    help="Which sweeps to take besides the literal cases.",
+    help="The sweeps to include besides the literal cases.",
 )
 
-shard = click.option("--shard", metavar="I/N", help="Take the I-th of N parts of the cases.")
+shard = click.option("--shard", metavar="I/N", help="Use only part I of N of the cases.")
 
-#: As `WORSE` of `analysis.comparison`.
+#: The default equals `WORSE` of `analysis.comparison`.
 fail_on = click.option(
     "--fail-on",
     metavar="CHANGE,...",
     default="regressed,refuses,unsupported",
     show_default=True,
-    help="Exit 1 on these changes.",
+    help="Exit with 1 on these changes.",
 )
 
 
 def reports(command: Command) -> Command:
-    """Add the options that name the files of reports; the command takes them by name."""
+    """Add the options of `REPORTS` to a command, which receives them as keyword arguments."""
     for name, text in reversed(REPORTS.items()):
         command = click.option(f"--{name}", type=PATH, help=text)(command)
     return command
 
 
-#: The reports of `run` and `report` that are files, with the help of each.
+#: The reports that `run` and `report` write to files, with the help text of each.
 REPORTS = {
-    "junit": "Write JUnit XML here.",
-    "markdown": "Write Markdown here, for $GITHUB_STEP_SUMMARY.",
-    "html": "Write a page here that needs nothing beside it.",
-    "badge": "Write the JSON of a badge here, for a shields endpoint.",
+    "junit": "Write JUnit XML to this file.",
+    "markdown": "Write Markdown to this file, for $GITHUB_STEP_SUMMARY.",
+    "html": "Write a self-contained HTML page to this file.",
+    "badge": "Write JSON for a shields.io endpoint badge to this file.",
 }
 
-mutators = click.option("--mutators", is_flag=True, help="Take also what mechanical mutators make of literal cases.")
+mutators = click.option(
+    "--mutators", is_flag=True, help="Include variants of the literal cases made by mechanical mutators."
+)

@@ -1,4 +1,4 @@
-"""What commands have in common: the corpus and the ledger that they take, and how they show and write what comes of it."""
+"""Functions that the commands share: load the corpus and the ledger, print to the terminal and write reports."""
 
 from __future__ import annotations
 
@@ -26,54 +26,54 @@ if TYPE_CHECKING:
 
 
 def complain(error: Exception) -> None:
-    """Say what is wrong, a line for each problem."""
+    """Print an error on standard error, one line for each problem."""
     for line in str(error).splitlines():
         say(line)
 
 
 def say(line: str) -> None:
-    """Say something on standard error, if it can be written to."""
+    """Print a line on standard error; ignore write errors."""
     with suppress(OSError):
         click.echo(line, err=True)
 
 
 def console(*, stderr: bool) -> Console:
-    """Return where to print; a pipe that nobody reads any more takes the rest and shows it to nobody."""
+    """Return a console on standard output or standard error; after a broken pipe it discards its output."""
     from rich.console import Console
 
     class Piped(Console):
         def on_broken_pipe(self) -> None:
-            # A reader such as `head` has seen enough; the run goes on, to its files and its own exit code.
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self.file.fileno())
-            os.close(nowhere)
+            # A reader such as `head` has exited; the run continues, writes its files and sets its own exit code.
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self.file.fileno())
+            os.close(null)
 
-    # Import strings and messages are said as they are: `:X:` in one is no emoji, brackets no markup.
+    # Messages are printed literally: `:X:` is not an emoji, and brackets are not markup.
     return Piped(stderr=stderr, highlight=False, emoji=False, markup=False)
 
 
 def progress(console: Console) -> Progress:
-    """Return what shows a run on a console while it goes."""
+    """Return the progress display of a run on a console."""
     from ..reports import run_progress
 
     return partial(run_progress, console)
 
 
 def corpus(what: Sequence[str], sweeps: str, *, mutators: bool = False) -> Corpus:
-    """Return the cases that paths and id patterns name; raises Invalid."""
+    """Return the cases that paths and id patterns select; raises Invalid."""
     from ..running import invocation
 
     return invocation.corpus(what, sweeps, mutators=mutators)
 
 
-def lines(said: Iterable[tuple[str, str]]) -> Table:
-    """Return labelled lines as a table without borders."""
+def lines(labelled: Iterable[tuple[str, str]]) -> Table:
+    """Return (label, text) pairs as a table without borders."""
     from rich.table import Column, Table
     from rich.text import Text
 
-    # What does not fit into a line goes on in the next: nothing of it is lost.
+    # Long texts continue on the next line; nothing is cut off.
     table = Table.grid("", Column(overflow="fold"), padding=(0, 2))
-    for name, value in said:
+    for name, value in labelled:
         table.add_row(Text(name), Text(value))
     return table
 
@@ -86,8 +86,8 @@ def ledger() -> Ledger:
 
 
 def sweeps_of(record: Any) -> str:
-    """Return which sweeps a record has."""
-    # To build all sweeps takes many seconds; a record that does not say which it has may have any.
+    """Return which sweeps a record contains: none, quick or full."""
+    # Building all sweeps takes many seconds, but a record without this field may contain any of them.
     sweeps: str = record.header.get("selection", {}).get("sweeps", "full")
     return sweeps
 
@@ -102,9 +102,9 @@ def write(path: Path, text: Callable[[], str]) -> None:
 
 def report(record: Any, cases: Corpus, known: Ledger, files: Mapping[str, Path | None]) -> None:
     """
-    Print the report of a record, and write it where asked, by the names of `options.reports`.
+    Print the report of a record, and write the requested files; the keys of `files` are those of `options.REPORTS`.
 
-    What cannot be written does not keep the others back.
+    A file that cannot be written does not prevent the others; the error is raised at the end.
     """
     from ..core import writing
     from ..reports import badge, html, junit, markdown, terminal
@@ -121,11 +121,11 @@ def report(record: Any, cases: Corpus, known: Ledger, files: Mapping[str, Path |
         with writing("standard output"):
             terminal.show(console(stderr=False), record, by_id, known, cases.clauses)
 
-    _take([show, *(partial(write, path, texts[name]) for name, path in files.items() if path is not None)])
+    _run_all([show, *(partial(write, path, texts[name]) for name, path in files.items() if path is not None)])
 
 
-def _take(steps: Sequence[Callable[[], None]]) -> None:
-    """Take every step, also behind one that fails; raises Invalid with what is wrong with any."""
+def _run_all(steps: Sequence[Callable[[], None]]) -> None:
+    """Run every step, even after one fails; raises Invalid with the problems of all steps."""
     from ..core import Invalid
 
     problems: list[Problem] = []
@@ -147,7 +147,7 @@ def comparison(
     html: Path | None,
     is_advised: bool,
 ) -> None:
-    """Print what changed, and write it where asked."""
+    """Print the changes between two records, and write the requested files."""
     from ..reports import diff as reports
 
     known, out, cases = ledger(), console(stderr=False), {case.id: case for case in corpus.cases}

@@ -1,4 +1,4 @@
-"""`release`: write this version as a bundle."""
+"""`release`: write the bundle of this version."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ from . import output
 
 @click.command()
 @click.argument("place", metavar="FOLDER|FILE.tar[.gz]", type=click.Path(path_type=Path))
-@click.option("--check", "is_there", is_flag=True, help="Hold a bundle that is there against its checksums.")
+@click.option("--check", "is_there", is_flag=True, help="Verify the checksums of an existing bundle.")
 def release(place: Path, is_there: bool) -> int:
     """
-    Write this version as a bundle for an archive: specification, corpus, schema, sources, checksums.
+    Write the bundle of this version for an archive.
 
-    The bytes depend on this version alone: made again, anywhere, they are the same. Nothing is overwritten, and what
-    cannot be written whole is not there.
+    The bundle contains the specification, the corpus, the schema, the sources and checksums. Its bytes depend only on
+    the version, not on the machine or the time. Nothing is overwritten. If the bundle cannot be written completely,
+    nothing remains.
 
-    Exit codes: 0 it is written, or as its checksums say; 1 a file of it is not; 2 invalid usage, or it cannot be
+    Exit codes: 0 written, or all checksums match; 1 a checksum does not match; 2 invalid usage, or it cannot be
     written.
     """
     from ..release import bundle
     from ..specification import citation
 
     if is_there:
-        told, digest = bundle.wrong(place)
-        click.echo("".join(f"{place}: {line}\n" for line in told), nl=False)
-        if not told:
-            click.echo(f"{place}: every file is what {bundle.SUMS} says, whose sha256 is {digest}")
-        return int(bool(told))
+        problems, digest = bundle.wrong(place)
+        click.echo("".join(f"{place}: {line}\n" for line in problems), nl=False)
+        if not problems:
+            click.echo(f"{place}: every file matches {bundle.SUMS}, whose sha256 is {digest}")
+        return int(bool(problems))
     made = bundle.made(output.corpus((), "none"))
     bundle.write(made, place)
     size = sum(map(len, made.files.values())) / 1e6
-    draft = "" if citation.RELEASED else "; a draft, for this version is not released"
-    click.echo(f"{place}: {len(made.files)} files, {size:.1f} MB, the sha256 of {bundle.SUMS} is {made.digest}{draft}")
+    draft = "" if citation.RELEASED else "; a draft: this version is not released"
+    click.echo(f"{place}: {len(made.files)} files, {size:.1f} MB, sha256 of {bundle.SUMS}: {made.digest}{draft}")
     return 0

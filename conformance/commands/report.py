@@ -1,4 +1,4 @@
-"""`report`: show a record again."""
+"""`report`: print the report of a record, or write it to files."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from . import options, output
 
 @click.command()
 @click.argument("records", type=options.PATH, nargs=-1, required=True, metavar="RECORD...")
-@click.option("--record", type=options.PATH, help="Write the whole record here.")
+@click.option("--record", type=options.PATH, help="Write the merged record to this file.")
 @click.option(
-    "--condensed", type=options.PATH, help="Write a record here that only counts agreements and what was not run."
+    "--condensed",
+    type=options.PATH,
+    help="Write a condensed record to this file: it only counts the verdicts agree, unsupported and not-run.",
 )
 @options.reports
 def report(
@@ -24,9 +26,9 @@ def report(
     **files: Path | None,
 ) -> None:
     """
-    Show a record again, on the terminal or as a file.
+    Print the report of a record, or write it to files.
 
-    Several records are shown as one, if they are of runs that differ in --shard or in targets.
+    Several records are merged into one if their runs differ only in --shard or in targets.
     """
     from ..analysis import attributed, grouped
     from ..records import merge, read_record, write_record

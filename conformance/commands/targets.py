@@ -1,4 +1,4 @@
-"""`targets`: list the targets."""
+"""`targets`: list the targets and their modes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import click
 
 
 @click.command()
-@click.option("--of", "package", metavar="PACKAGE", help="Only the names that `run` takes by default of a framework.")
+@click.option("--of", "package", metavar="PACKAGE", help="List only the default targets of this framework.")
 def targets(package: str | None) -> None:
-    """List the targets: installed or not, with their modes."""
+    """List the targets, and whether they are installed."""
     from ..workers import targets as all_targets
 
     if package is not None:

@@ -12,16 +12,25 @@ from . import options, output
 @click.command()
 @click.argument("what", nargs=-1, metavar="[PATH|ID-PATTERN]...")
 @options.sweeps
-@click.option("--redundant", is_flag=True, help="List the literal cases that kill and cite the same, and nothing else.")
-@click.option("--lock", "is_release", is_flag=True, help="Where all is well, lock what a release has that is new.")
+@click.option(
+    "--redundant", is_flag=True, help="Only list literal cases that detect the same mutants and cite the same clauses."
+)
+@click.option(
+    "--lock",
+    "is_release",
+    is_flag=True,
+    help="If all checks pass, lock the new cases and the specification as released.",
+)
 def validate(what: Sequence[str], sweeps: str, redundant: bool, is_release: bool) -> int:
     """
-    Check case files, lint literal cases, and recompute every expectation twice.
+    Check case files and recompute every expectation.
 
-    Without paths or patterns also the specification, the locks of its versions and of released cases, and what each
-    case kills and catches.
+    Two independent formulations compute each expectation, and a linter checks the literal cases.
 
-    Exit codes: 0 nothing wrong; 1 redundant cases; 2 something wrong.
+    Without paths or patterns, also check the specification, the locks of its versions and of released cases, and the
+    mutants and faults that each case is recorded to detect.
+
+    Exit codes: 0 no problem; 1 redundant cases (--redundant); 2 invalid usage or a problem.
     """
     from .. import specification
     from ..core import Invalid
@@ -31,17 +40,17 @@ def validate(what: Sequence[str], sweeps: str, redundant: bool, is_release: bool
     from ..specification import citation, lock, versions
 
     if is_release and (what or redundant):
-        raise click.UsageError("--lock takes the whole corpus")
+        raise click.UsageError("--lock needs the whole corpus: omit paths, patterns and --redundant")
     if is_release and not citation.RELEASED:
         raise click.UsageError(
-            "--lock is for a release, whose day conformance/specification/citation.py does not name yet"
+            "--lock needs a release: set RELEASED in conformance/specification/citation.py to its date first"
         )
     corpus = output.corpus(what, sweeps)
     if redundant:
         groups = case_value.redundant(corpus.cases, case_value.kept(corpus, shipped()))
         click.echo("".join(f"{'  '.join(ids)}\n" for ids in groups), nl=False)
         return 1 if groups else 0
-    # What a superseded case expected was right in its day.
+    # The expectation of a superseded case was correct under an earlier version of the specification.
     problems = [*validate_cases([case for case in corpus.cases if not case.superseded_by]), *lint.lint_corpus(corpus)]
     if not what:
         problems += [
@@ -57,14 +66,14 @@ def validate(what: Sequence[str], sweeps: str, redundant: bool, is_release: bool
         f"{count} {word}{'' if count == 1 else 's'}"
         for count, word in ((literal, "literal case"), (points, "sweep point"))
     ]
-    click.echo(f"{' and '.join(counted)}: every expectation holds, twice")
+    click.echo(f"{' and '.join(counted)}: both formulations confirm every expectation")
     if not what:
-        click.echo(f"{len(corpus.clauses)} clauses, each with its reason and an example")
+        click.echo(f"{len(corpus.clauses)} clauses, each with a rationale and an example")
     if is_release:
         path, beside = shipped() / lock.FILE, shipped() / versions.FILE
         locked = lock.grown(corpus.cases, lock.read(path))
         released = versions.grown(versions.read(beside), versions.current(), citation.RELEASED, corpus.clauses)
         output.write(path, lambda: lock.encoded(locked))
         output.write(beside, lambda: versions.encoded(released))
-        click.echo(f"{len(locked)} released cases, and versions {', '.join(released)} of the specification")
+        click.echo(f"{len(locked)} released cases; released versions of the specification: {', '.join(released)}")
     return 0
