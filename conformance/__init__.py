@@ -1,7 +1,7 @@
 """
 A framework-agnostic conformance suite for convolution layers.
 
-The names below are the public API; they are imported when first used.
+The names below are the public API. Each is imported at its first use.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`python -m conv_conformance` is the command line."""
+"""Run the command line: `python -m conv_conformance`."""
 
 from conv_conformance.cli import main
 

@@ -1,5 +1,5 @@
 """
-The command line: its options, its exit codes, and what it says of what goes wrong.
+The command line: it dispatches to the commands, reports errors on one line each, and sets the exit code.
 
 The commands are in `commands`.
 """
@@ -37,7 +37,7 @@ from .commands.validate import validate
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
-    _settle()
+    _normalise_process()
     sys.exit(_flushed(_run(is_debug="--debug" in sys.argv)))
 
 
@@ -58,54 +58,54 @@ def _run(*, is_debug: bool) -> int:
             output.complain(error)
             return exit_codes.UNUSABLE
         if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
-            # Files have names, and say themselves that they cannot be written.
+            # An error with a file name is reported where that file is written; one without is about standard output.
             output.say(f"standard output: cannot be written: {error.strerror}")
             return exit_codes.UNUSABLE
         if is_debug:
             raise
-        output.say(f"fault in the suite: {type(error).__name__}: {error} (--debug shows where)")
+        output.say(f"fault in the suite: {type(error).__name__}: {error} (--debug shows the traceback)")
         return exit_codes.OUR_FAULT
     return code
 
 
 def _flushed(code: int) -> int:
-    """Write out what streams still hold; return the code, or that of a result which could not be shown."""
+    """Flush the standard streams; return the code, or UNUSABLE if the command succeeded but its output was lost."""
     for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
             stream.flush()
         except OSError as error:
-            # What a stream keeps it would try to write once more when Python ends, and change the exit code.
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, stream.fileno())
-            os.close(nowhere)
+            # Python flushes again at exit, and that failure would change the exit code: discard the rest.
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, stream.fileno())
+            os.close(null)
             if stream is sys.stdout and code == 0 and not isinstance(error, BrokenPipeError):
                 output.say(f"standard output: cannot be written: {error.strerror}")
                 code = exit_codes.UNUSABLE
     return code
 
 
-def _settle() -> None:
-    """Make this process one in which nothing depends on how it was started."""
-    # A standard stream that is closed would leave its descriptor to the first file or pipe of ours.
+def _normalise_process() -> None:
+    """Make descriptors, encoding errors and signals independent of how this process was started."""
+    # If a standard stream is closed, the next file that we open would get its descriptor (0, 1 or 2).
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(descriptor)
-    # A locale that lacks a character is no reason to say nothing.
+    # Print characters that the locale cannot encode as escapes.
     if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
-    # What asks a process to end is as good as Ctrl-C; one that was told to ignore it goes on doing so.
+    # SIGTERM interrupts like Ctrl-C, unless the parent process made this one ignore it.
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="conv-conformance")
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.option("--debug", is_flag=True, help="Show the tracebacks of internal errors.")
 def commands(debug: bool) -> None:
-    """A conformance suite for convolution layers: who computes something else, what, and why."""
+    """Test what convolution layers compute: which targets differ from the specification, how, and why."""
 
 
-for each in (
+for command in (
     run,
     targets,
     list_cases,
@@ -122,4 +122,4 @@ for each in (
     cite,
     release,
 ):
-    commands.add_command(each)
+    commands.add_command(command)

@@ -1,9 +1,8 @@
 """
-The pytest plugin: `pytest --conformance-backend torch` makes a test of each literal case and of each sweep, per target.
+The pytest plugin: `pytest --conformance-backend torch` collects one test for each literal case and each sweep.
 
-Holds no logic of its own: it calls `run` once for each target, when the first test of that target is set up, with the
-cases of the tests that were selected, and looks the verdicts up. Without a target it costs nothing: the engine is
-imported where it is used.
+The setup of a target's first test runs the cases of all its selected tests, and each test then looks up its verdicts.
+The engine is imported inside functions, so that the plugin adds no start-up time when no target is given.
 """
 
 from __future__ import annotations
@@ -25,42 +24,45 @@ if TYPE_CHECKING:
     from .running import Runner, TargetRun
     from .workers import Adapter
 
-#: What the ids of all our tests begin with.
+#: The first part of every test id of the plugin.
 SUITE = "conformance"
-#: A sweep that fails shows as many disagreements, and counts the others.
+#: The number of disagreements that a failing sweep shows in full; the others are only counted.
 SHOWN = 3
-#: The user property of a test by which a notice reaches the end of the report, and JUnit XML.
+#: The user property that carries a notice of a test to pytest's summary and to JUnit XML.
 NOTICE = "conformance"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare the options, and the ini value that stands for --conformance-backend."""
+    """Declare the options, and the ini option that replaces --conformance-backend."""
     group = parser.getgroup("conformance", "conformance of convolution layers")
     group.addoption(
         "--conformance-backend",
         action="append",
         metavar="TARGET",
-        help="A target, name[+mode][@device]; can be given more than once.",
+        help="A target to test, name[+mode][@device]; repeatable.",
     )
     group.addoption(
         "--conformance-cases",
         action="append",
         default=[],
         metavar="PATH|PATTERN",
-        help="Only these cases, a file, folder or id pattern; can be given more than once. By default all.",
+        help="Test only these cases: a file, folder or id pattern; repeatable. Default: all.",
     )
     group.addoption(
-        "--conformance-sweeps", choices=["none", "quick", "full"], default="quick", help="Which sweeps to take."
+        "--conformance-sweeps",
+        choices=["none", "quick", "full"],
+        default="quick",
+        help="The sweeps to test besides the literal cases.",
     )
     group.addoption(
         "--conformance-profile",
         metavar="NAME",
-        help="Only cases of this profile's clauses; what a target cannot say of them fails.",
+        help="Test only cases of this profile's clauses; fail where a target cannot express a call.",
     )
     group.addoption(
         "--conformance-fail-on",
         metavar="WORD,...",
-        help="Fail on these: silent, loud, precision, unsupported, fixed. By default as `conv-conformance run` does.",
+        help="Fail on these: silent, loud, precision, unsupported, fixed. Default: as `conv-conformance run`.",
     )
     group.addoption(
         "--conformance-known",
@@ -68,26 +70,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=[],
         type=Path,
         metavar="FILE",
-        help="A ledger of your own, besides the shipped one.",
+        help="Your own ledger of known disagreements, used besides the shipped one.",
     )
     group.addoption(
-        "--conformance-strict-known", action="store_true", help="Fail where the ledger says what is no longer so."
+        "--conformance-strict-known",
+        action="store_true",
+        help="Fail if a disagreement that the ledger expects no longer occurs.",
     )
-    group.addoption("--conformance-timeout", type=float, default=60.0, metavar="S", help="Seconds for one call.")
+    group.addoption(
+        "--conformance-timeout", type=float, default=60.0, metavar="S", help="The time limit of one call, in seconds."
+    )
     parser.addini(
-        "conformance_backends", "The targets, one a line, where --conformance-backend is not given.", "linelist", []
+        "conformance_backends", "The targets, one per line, if --conformance-backend is not given.", "linelist", []
     )
 
 
 def targets_of(config: pytest.Config) -> Sequence[str]:
-    """Return the targets that the user asked for, each once."""
+    """Return the targets that the user named, without duplicates."""
     named = config.getoption("--conformance-backend") or config.getini("conformance_backends")
     return list(dict.fromkeys(named))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
-    """Let pytest-xdist keep the tests of one target in one process, unless the user chose how to distribute."""
+    """Make pytest-xdist run the tests of one target in one process, unless the user chose a distribution mode."""
     option = config.option
     if targets_of(config) and getattr(option, "numprocesses", None) and option.dist == "no":
         option.dist = "loadgroup"
@@ -97,9 +103,9 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """
-    Return what keeps the tests of one target together, or None to leave it to pytest-xdist.
+    Return a scheduler that keeps the tests of one target together, or None for the default scheduler of pytest-xdist.
 
-    Marks for the groups would not do: https://github.com/pytest-dev/pytest-xdist/issues/1386.
+    Group marks do not work for this: https://github.com/pytest-dev/pytest-xdist/issues/1386.
     """
     if config.option.dist != "loadgroup" or not targets_of(config):
         return None
@@ -117,7 +123,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Put the suite beside the files that pytest collects."""
+    """Add the suite to the files that pytest collects."""
     report = yield
     if isinstance(collector, pytest.Session) and report.passed and targets_of(collector.config):
         report.result.append(Suite.from_parent(collector, name=SUITE, nodeid=SUITE))
@@ -125,7 +131,7 @@ def pytest_make_collect_report(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show the notices: what the ledger says that is no longer so."""
+    """Print the notices: disagreements that the ledger expects and that no longer occur."""
     reports = terminalreporter.getreports("passed") + terminalreporter.getreports("xfailed")
     notices = [text for report in reports for name, text in report.user_properties if name == NOTICE]
     if notices:
@@ -135,7 +141,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 class Suite(pytest.Collector):
-    """What the user asked for, read once; its children are the targets."""
+    """The root collector: it reads the corpus and the ledger once; its children are the targets."""
 
     def collect(self) -> Iterator[Served]:
         """
@@ -165,12 +171,12 @@ class Suite(pytest.Collector):
             self.config.addinivalue_line("markers", f"{clause.id}: {' '.join(clause.sentence.split())}")
         for adapter in adapters:
             served = {"adapter": adapter, "corpus": corpus, "ledger": ledger, "fail_on": fail_on}
-            # In JUnit XML pytest writes this as it is, also what XML cannot hold.
+            # pytest copies node names into JUnit XML without escaping characters that XML forbids.
             yield Served.from_parent(self, name=printable(str(adapter)), **served)
 
 
 class Served(pytest.Collector):
-    """One target; its children are the tests of it."""
+    """The collector of one target; its children are the tests."""
 
     def __init__(
         self, *, adapter: Adapter, corpus: Corpus, ledger: Ledger, fail_on: Sequence[str], **node: Any
@@ -191,7 +197,7 @@ class Served(pytest.Collector):
 
     @cached_property
     def served(self) -> TargetRun:
-        """The run of the tests that were selected."""
+        """The run of the cases of all selected tests on this target."""
         tests = [item for item in self.session.items if isinstance(item, Test) and item.parent is self]
         cases = [case for test in tests for case in test.cases]
         with _device(self._adapter):
@@ -199,7 +205,7 @@ class Served(pytest.Collector):
 
     @cached_property
     def verdicts(self) -> Mapping[str, Verdict]:
-        """The verdict on each case."""
+        """The verdict on each case, by case id."""
         return {verdict.case: verdict for verdict in self.served.verdicts}
 
     def _runner(self) -> Runner:
@@ -211,18 +217,19 @@ class Served(pytest.Collector):
 
 
 def _device(adapter: Adapter) -> AbstractContextManager[object]:
-    """Return what to hold while a target runs: the only accelerator must not be shared between processes."""
+    """Return the context in which a target runs: a lock between processes if the target needs exclusive access."""
     if not adapter.is_exclusive:
         return nullcontext()
     from filelock import FileLock
 
-    # One lock a user, for another's file cannot be opened; where there is no getuid, the folder is the user's own.
+    # Each user has a separate lock file, because users cannot open each other's. Without getuid (Windows), the
+    # temporary folder itself belongs to one user.
     user = os.getuid() if hasattr(os, "getuid") else ""
     return FileLock(Path(tempfile.gettempdir(), f"conv-conformance-device-{user}.lock"))
 
 
 class Test(pytest.Item):
-    """One literal case, or all points of one sweep, on one target."""
+    """The test of one literal case, or of all points of one sweep, on one target."""
 
     __test__ = False
 
@@ -234,32 +241,32 @@ class Test(pytest.Item):
 
     @property
     def target(self) -> Served:
-        """The target."""
+        """The collector of the target that this test runs on."""
         assert isinstance(self.parent, Served)
         return self.parent
 
     @cached_property
     def verdicts(self) -> Mapping[str, Sequence[Verdict]]:
-        """The verdicts of this test, by their names."""
-        found: dict[str, list[Verdict]] = {}
+        """The verdicts of this test, by verdict kind."""
+        by_kind: dict[str, list[Verdict]] = {}
         for case in self.cases:
             verdict = self.target.verdicts[case.id]
-            found.setdefault(verdict.verdict, []).append(verdict)
-        return found
+            by_kind.setdefault(verdict.verdict, []).append(verdict)
+        return by_kind
 
     def setup(self) -> None:
-        """Get the verdicts; a target that could not run and a fault of the suite are errors, not failures."""
+        """Run the target if needed; a target that could not run and a fault of the suite are errors, not failures."""
         failed = self.target.served.info.failed
         if failed is not None:
             pytest.fail(f"{self.target.name} could not run: {failed}", pytrace=False)
         self._fail("suite-error")
 
     def runtest(self) -> None:
-        """Fail, skip, expect to fail or pass, as the verdicts say."""
+        """Fail, skip, xfail or pass, depending on the verdicts."""
         from .core import UNEXPECTED, counts_as_failure
 
-        every = [verdict for found in self.verdicts.values() for verdict in found]
-        self._tell(every)
+        every = [verdict for verdicts in self.verdicts.values() for verdict in verdicts]
+        self._record_details(every)
         self._show([verdict for verdict in every if counts_as_failure(verdict, self.target.fail_on)])
         if self.config.getoption("--conformance-strict-known"):
             self._fail("fixed")
@@ -267,42 +274,42 @@ class Test(pytest.Item):
             self.user_properties.append((NOTICE, f"fixed: {verdict.case} on {verdict.target}: {verdict.message}"))
         if known := self.verdicts.get("known"):
             pytest.xfail(f"known: {', '.join(dict.fromkeys(str(verdict.known) for verdict in known))}")
-            # Only under --runxfail.
+            # pytest.xfail returns only under --runxfail.
             self._fail("known")
         if not self.verdicts.keys() - {"unsupported", "not-run", *UNEXPECTED}:
             pytest.skip("; ".join(dict.fromkeys(f"{verdict.verdict}: {verdict.message}" for verdict in every)))
 
     def _fail(self, *names: str) -> None:
-        """Fail if there are verdicts of these names, with what the terminal report says of them."""
+        """Fail if there are verdicts of these kinds, and show their terminal report."""
         self._show([verdict for name in names for verdict in self.verdicts.get(name, ())])
 
-    def _show(self, found: Sequence[Verdict]) -> None:
-        if found:
-            pytest.fail(self._text(found), pytrace=False)
+    def _show(self, failing: Sequence[Verdict]) -> None:
+        if failing:
+            pytest.fail(self._text(failing), pytrace=False)
 
-    def _tell(self, every: Sequence[Verdict]) -> None:
-        """Put what a reader of JUnit XML needs of the verdicts that do not agree among properties, and into system-out."""
+    def _record_details(self, every: Sequence[Verdict]) -> None:
+        """Add the details of disagreeing verdicts to the user properties and the captured output, for JUnit XML."""
         from .core import printable
         from .reports import failure_lines
 
         cases = {case.id: case for case in self.cases}
         quiet = ("agree", "unsupported", "not-run")
-        for verdict in [each for each in every if each.verdict not in quiet][:SHOWN]:
+        for verdict in [verdict for verdict in every if verdict.verdict not in quiet][:SHOWN]:
             lines = [printable(line) for line in failure_lines(verdict, self.target.served.info, cases[verdict.case])]
             self.add_report_section("call", "stdout", "\n".join([verdict.case, *lines]) + "\n")
             self.user_properties += [
                 (f"{NOTICE}.{name}", text) for name, _, text in (line.partition(": ") for line in lines)
             ]
 
-    def _text(self, found: Sequence[Verdict]) -> str:
+    def _text(self, failing: Sequence[Verdict]) -> str:
         from .reports import block_text
 
         cases = {case.id: case for case in self.cases}
-        blocks = [block_text(verdict, cases[verdict.case], self.target.ledger) for verdict in found[:SHOWN]]
-        left = [f"… and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
+        blocks = [block_text(verdict, cases[verdict.case], self.target.ledger) for verdict in failing[:SHOWN]]
+        left = [f"… and {len(failing) - SHOWN} more"] if len(failing) > SHOWN else []
         return "\n".join([*blocks, *left])
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        """Return what pytest calls the test in its report."""
-        # Not the end of the node's id, whose dots pytest would show as colons.
+        """Return the location and the name that pytest shows in its report."""
+        # The name is not taken from the node id, because pytest would show the dots of the id as colons.
         return self.path, None, f"{self.name} on {self.target.name}"
