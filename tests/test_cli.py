@@ -71,12 +71,12 @@ def test_death_exits_1(command: Command, cases: Path, name: str) -> None:
     ("argument", "says"),
     [
         ("missing.yaml", "missing.yaml: no such file or folder"),
-        ("no.such.case*", "no.such.case*: no case fits (`conv-conformance list` shows the ids)"),
+        ("no.such.case*", "no.such.case*: matches no case (`conv-conformance list` shows the ids)"),
         ("--profile=cor", "no profile named 'cor' (did you mean 'core'?)"),
         ("--ops=pool", "--ops: unknown 'pool' (known: conv, depthwise_conv, "),
         ("--ops=conv,conv_transposed", "--ops: unknown 'conv_transposed' (did you mean 'conv_transpose'?)"),
         ("--dtypes=flot32", "--dtypes: unknown 'flot32' (did you mean 'float32'?)"),
-        ("--dtypes=int8", "none is left"),
+        ("--dtypes=int8", "no case remains"),
         ("--no-such-option", "No such option"),
         ("--timeout=soon", "'soon' is not a valid float"),
         ("--known=missing.yaml", "missing.yaml: cannot be read"),
@@ -95,7 +95,7 @@ def test_unusable_words_exit_2(command: Command, cases: Path, argument: str, say
 def test_audit_names_untrue_limits(command: Command, cases: Path) -> None:
     """The last lines of an audit say which limits of an adapter do not hold, and for how many calls."""
     done = command("run", cases, "-b", lying("UnsupportedEverything"), "--audit")
-    line = f"audit: {lying('UnsupportedEverything')}: 3 × computed rightly in spite of the limit: no convolutions"
+    line = f"audit: {lying('UnsupportedEverything')}: 3 × correct despite the limit: no convolutions"
     assert (done.code, done.out.splitlines()[-1]) == (0, line)
 
 
@@ -109,11 +109,11 @@ def test_nowhere_to_write_a_report_still_shows_it(command: Command, cases: Path)
 def test_a_folder_without_cases_exits_2(command: Command, tmp_path: Path, words: tuple[str, ...]) -> None:
     """Nothing checked is no success: the folder may be the wrong one."""
     done = command(*words, tmp_path)
-    without, hint = (", sweeps left out", "; --sweeps quick takes sweeps") if words == ("list",) else ("", "")
+    without, hint = (" without sweeps", "; --sweeps quick adds sweeps") if words == ("list",) else ("", "")
     assert (done.code, done.out, done.err.splitlines()) == (
         2,
         "",
-        [f"{tmp_path}: no case here{without} (a YAML file with cases, or a folder of them{hint})"],
+        [f"{tmp_path}: no case here{without} (name a YAML file with cases, or a folder of such files{hint})"],
     )
 
 
@@ -133,14 +133,14 @@ def test_wrong_file_runs_nothing(command: Command, cases: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("target", "says"),
     [
-        ("no-such-backend", "no backend named 'no-such-backend' (known are "),
+        ("no-such-backend", "no backend named 'no-such-backend' (known backends: "),
         ("torhc", "no backend named 'torhc' (did you mean 'torch'?)"),
         ("torch+layers", "torch has no mode 'layers' (did you mean 'layer'?)"),
         ("missing.py:Class", "missing.py:Class: no such file"),
         ("no.such.module:Class", "No module named 'no"),
         ("no_such_module:X", "no_such_module:X: ModuleNotFoundError: No module named 'no_such_module'"),
         ("json:Class", "json has no 'Class'"),
-        ("numpy@cuda", "one device, cpu; numpy@cuda was asked for"),
+        ("numpy@cuda", "one device, cpu; got numpy@cuda"),
         ("cmd:no-such-program worker.js", "No such file or directory: 'no-such-program'"),
         ("cmd:node 'worker.js", "not a command: No closing quotation"),
         ("cmd:", "no command"),
@@ -184,7 +184,7 @@ def test_fault_of_an_adapter_exits_4(command: Command, cases: Path, name: str, t
 
 
 def test_fault_of_the_suite_exits_4(command: Command, cases: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error that nobody foresaw is one line, and a traceback under --debug."""
+    """An unforeseen error prints one line, and a traceback under --debug."""
 
     def fails(*_: object) -> None:
         raise ZeroDivisionError("by zero")
@@ -192,7 +192,7 @@ def test_fault_of_the_suite_exits_4(command: Command, cases: Path, monkeypatch: 
     monkeypatch.setattr("conv_conformance.running.runner.make_plan", fails)
     done = command("run", cases, "-b", "numpy")
     assert (done.code, is_clean(done)) == (4, True)
-    assert done.err.endswith("fault in the suite: ZeroDivisionError: by zero (--debug shows where)\n")
+    assert done.err.endswith("fault in the suite: ZeroDivisionError: by zero (--debug shows the traceback)\n")
     monkeypatch.setattr(sys, "argv", ["conv-conformance", "--debug", "run", str(cases), "-b", "numpy"])
     with pytest.raises(ZeroDivisionError):
         cli.main()
@@ -247,7 +247,7 @@ def test_killed_run_leaves_what_it_has_written(
     code, _, record = interrupted(signal.SIGKILL)
     assert code == -signal.SIGKILL
     assert [next(iter(json.loads(line))) for line in record.read_text().splitlines()] == ["format", "ready"]
-    assert command("report", record).out.splitlines()[-1] == "the run did not come to its end"
+    assert command("report", record).out.splitlines()[-1] == "the run did not finish"
 
 
 # --- what stands where
@@ -324,7 +324,7 @@ def test_validate_finds_a_wrong_expectation(command: Command, cases: Path, tmp_p
 
 
 def test_report_shows_what_the_run_showed(command: Command, cases: Path, tmp_path: Path) -> None:
-    """A record says the same as its run: on the terminal but for what stands in the case file, as Markdown and JUnit."""
+    """The reports of a record equal those of its run, except for text that only the case file contains."""
     record, xml, page = (tmp_path / name for name in ("r.jsonl", "r.xml", "r.md"))
     ran = command(
         "run", cases, "-b", lying("off_by_one"), "-b", "numpy", "--record", record, "--junit", xml, "--markdown", page
@@ -333,14 +333,14 @@ def test_report_shows_what_the_run_showed(command: Command, cases: Path, tmp_pat
     done = command("report", record, "--junit", xml)
     assert (ran.code, done.code) == (1, 0)
     assert done.out.splitlines()[-3:] == ran.out.splitlines()[-3:]
-    assert "did not come to its end" not in done.out
+    assert "did not finish" not in done.out
     assert xml.read_text() == re.sub("\nclauses: .*", "", first)
     assert [suite.get("failures") for suite in ElementTree.fromstring(first)] == ["1", "0"]  # noqa: S314 - our own text
     assert "### silent: `mine.marked`" in page.read_text()
 
 
 def test_what_a_run_does_not_fail_on_is_shown_and_skipped(command: Command, cases: Path, tmp_path: Path) -> None:
-    """A silent disagreement where only loud ones count: exit 0, still in the report, skipped in JUnit XML with its reason."""
+    """With --fail-on loud, a silent disagreement exits with 0, is reported, and is skipped in JUnit XML."""
     xml = tmp_path / "r.xml"
     words = ("run", cases, "-b", lying("off_by_one"), "--junit", xml)
     done = command(*words, "--fail-on", "loud")
@@ -363,13 +363,13 @@ class NoStrides(NumPy):
 
 
 def test_under_a_profile_everything_must_be_said(command: Command, cases: Path, tmp_path: Path) -> None:
-    """What a target has no words for fails there, in JUnit XML too, with the reason; without the profile it is skipped."""
+    """Under a profile, an unsupported call fails, in JUnit XML too, with the reason; without, it is skipped."""
     xml, backend = tmp_path / "r.xml", tmp_path / "backend.py"
     backend.write_text(NO_STRIDES)
     words = ("run", cases, "-b", f"{backend}:NoStrides", "--sweeps", "none", "--junit", xml)
     assert command(*words).code == 0
     done = command(*words, "--profile", "core")
-    assert (done.code, "cannot say 1 case that it is to: no strides" in done.out) == (1, True)
+    assert (done.code, "cannot express 1 required case: no strides" in done.out) == (1, True)
     failures = list(ElementTree.fromstring(xml.read_text()).iter("failure"))  # noqa: S314 - our own text
     assert {failure.get("type") for failure in failures} == {"unsupported"}
     assert command(*words, "--profile", "core", "--fail-on", "silent,loud,precision").code == 0
@@ -390,4 +390,4 @@ def test_report_of_a_cut_record_says_so(command: Command, cases: Path, tmp_path:
     command("run", cases, "-b", "numpy", "--record", record)
     record.write_bytes(record.read_bytes()[:-200])
     done = command("report", record)
-    assert (done.code, done.out.splitlines()[-1]) == (0, "the run did not come to its end")
+    assert (done.code, done.out.splitlines()[-1]) == (0, "the run did not finish")

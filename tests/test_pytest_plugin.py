@@ -237,7 +237,7 @@ def test_a_sweep_is_one_test(repository: pytest.Pytester) -> None:
     assert 3 == sum(line.startswith("silent  mine.lengths[") for line in result.outlines)
     result.stdout.fnmatch_lines(["… and 3 more"])
     without = run(repository, "Flipped", cases="sweep.yaml", more=("--conformance-sweeps", "none"))
-    without.stdout.fnmatch_lines(["sweep.yaml: no case here, sweeps left out (*)"])
+    without.stdout.fnmatch_lines(["sweep.yaml: no case here without sweeps (*)"])
 
 
 def test_ini_names_the_targets(repository: pytest.Pytester) -> None:

@@ -1,4 +1,4 @@
-"""What causes explain over all cases: which, of how many wrong outputs, under which condition, and what is against it."""
+"""Attribution over all cases: the cause, its number of wrong outputs, its condition and the counter-evidence."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _is_plain(case: Case) -> bool:
 
 
 def verdicts(cases: Iterable[Case], *mutants: Mutant, target: str = "wrong") -> list[Verdict]:
-    """Return the verdicts on a target that has these faults, each where its condition holds, the first before the others."""
+    """Return the verdicts on a target with these faults; on each call the first whose condition holds applies."""
     return [_verdict(case, mutants, target) for case in cases]
 
 

@@ -114,7 +114,7 @@ def test_a_slower_call_is_told_if_asked_for() -> None:
 
 
 def planted() -> Comparison:
-    """Return two records of two surfaces: calls with a stride in float32 are wrong, all others in float16 have moved."""
+    """Return a comparison of two surfaces: strided float32 calls become wrong, float16 calls return other bits."""
     before, after = [], []
     for name in ("torch", "torch+layer"):
         for case in CASES.values():
@@ -130,7 +130,7 @@ def planted() -> Comparison:
 
 
 def test_calls_that_change_alike_are_one_group_under_their_condition() -> None:
-    """The condition is the planted one, tells them from all others, and holds for both surfaces; worse ones come first."""
+    """The condition is the planted one, is exact and holds for both surfaces; worse changes come first."""
     found = planted()
     assert [(group.verdict, group.kind, group.acts) for group in found.groups] == [
         ("regressed", "values", "dtype float32, a stride is not 1"),
@@ -152,25 +152,29 @@ def test_the_command_line_fails_on_what_is_worse() -> None:
 @pytest.mark.parametrize(
     ("was", "now", "says"),
     [
-        (RIGHT, WRONG, "Of 1 call 1 regressed; 1 are wrong without an error. Do not change over"),
-        (RIGHT, verdict("crash"), "Of 1 call 1 regressed. Do not change over"),
-        (RIGHT, replace(RIGHT, output_sha256=None, alternative="refuses"), "1 are refused now. Do not change over"),
-        (RIGHT, verdict("unsupported"), "1 cannot be said any more. Do not change over"),
+        (RIGHT, WRONG, "Of 1 call: 1 regressed; 1 wrong without an error. Do not switch"),
+        (RIGHT, verdict("crash"), "Of 1 call: 1 regressed. Do not switch"),
+        (RIGHT, replace(RIGHT, output_sha256=None, alternative="refuses"), "1 now refused. Do not switch"),
+        (RIGHT, verdict("unsupported"), "1 now unsupported. Do not switch"),
         (
             WRONG,
             RIGHT,
-            "none that was right is wrong now. Besides, 1 were wrong and are right. By these calls it is safe",
+            "none got worse. Also: 1 fixed. As far as these calls show, it is safe",
         ),
         (
             WRONG,
             WRONG,
-            "none that was right is wrong now. Besides, 1 are wrong on both sides. By these calls it is safe",
+            "none got worse. Also: 1 wrong on both sides. As far as these calls show, it is safe",
         ),
-        (RIGHT, replace(RIGHT, output_sha256="cd"), "Besides, 1 are right with other bits. By these calls it is safe"),
+        (
+            RIGHT,
+            replace(RIGHT, output_sha256="cd"),
+            "Also: 1 right with other bits. As far as these calls show, it is safe",
+        ),
         (
             RIGHT,
             verdict("suite-error"),
-            "Of 0 calls none that was right is wrong now. Besides, 1 were judged before alone.",
+            "Of 0 calls, none got worse. Also: 1 judged only before.",
         ),
     ],
 )
@@ -201,10 +205,12 @@ def test_what_else_is_not_the_same_is_told() -> None:
 
 def test_a_run_that_did_not_come_to_its_end_is_told() -> None:
     """What it lacks would look as if only the other had been asked for it."""
-    cut, line = replace(record(), is_complete=False), "did not come to its end"
+    cut, line = replace(record(), is_complete=False), "did not finish"
     for before, after, side in ((record(), record(), None), (cut, record(), "before"), (record(), cut, "after")):
         told = [each for each in about(compared(before, after, CASES)) if line in each]
-        assert told == [f"the run {side} {line}: what it lacks is judged by the other alone"] * (side is not None)
+        assert told == [f"the run {side} {line}: the calls that it lacks are judged only on the other side"] * (
+            side is not None
+        )
 
 
 def test_a_call_that_neither_can_say_is_judged_by_none() -> None:
@@ -251,12 +257,12 @@ def test_a_record_differs_from_itself_in_nothing(command: Command, records: tupl
     """An empty diff, exit 0."""
     done = command("diff", records[0], records[0])
     assert (done.code, done.err) == (0, "")
-    assert "3 calls judged by both, no change" in done.out
+    assert "3 calls judged on both sides, no change" in done.out
     assert not any(change in done.out for change in CHANGES)
 
 
 def test_a_fault_is_a_regression_and_its_repair_is_none(command: Command, records: tuple[Path, Path]) -> None:
-    """One way exit 1, with the case and its values; the other way it is fixed, exit 0, and 1 where that is asked for."""
+    """A regression exits with 1 and shows the case; in reverse it is `fixed` and exits with 0, or 1 on `--fail-on`."""
     honest, wrong = records
     done = command("diff", honest, wrong)
     assert (done.code, is_clean(done)) == (1, True)
@@ -285,7 +291,7 @@ def test_json_and_markdown_hold_every_change(command: Command, records: tuple[Pa
 @pytest.mark.parametrize(
     ("words", "says", "code"),
     [
-        (("--fail-on", "regresed"), "--fail-on: there is no change 'regresed' (did you mean 'regressed'?)", 2),
+        (("--fail-on", "regresed"), "--fail-on: unknown change 'regresed' (did you mean 'regressed'?)", 2),
         (("--slower", "0.5"), "0.5 is not in the range", 2),
     ],
 )
@@ -299,12 +305,12 @@ def test_wrong_words_are_refused_in_one_line(
 
 
 def test_a_condensed_record_is_refused(command: Command, records: tuple[Path, Path], tmp_path: Path) -> None:
-    """It does not list what agrees; nothing would be `moved`, and everything `only-after`."""
+    """It does not list agreeing calls: no change would be `moved`, and every call would be `only-after`."""
     small = tmp_path / "small.jsonl"
     command("report", records[0], "--condensed", small)
     done = command("diff", small, records[1])
     assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
-    assert "does not list what agrees" in done.err
+    assert "does not list the calls that agree" in done.err
 
 
 def test_records_with_nothing_in_common_cannot_be_judged(command: Command, tmp_path: Path) -> None:
@@ -312,7 +318,7 @@ def test_records_with_nothing_in_common_cannot_be_judged(command: Command, tmp_p
     for name, case in (("one", IDS[0]), ("other", IDS[1])):
         write_record(record(verdict(case=case), selection=LITERAL), tmp_path / f"{name}.jsonl")
     done = command("diff", tmp_path / "one.jsonl", tmp_path / "other.jsonl")
-    assert (done.code, "0 calls judged by both" in done.out) == (3, True)
+    assert (done.code, "0 calls judged on both sides" in done.out) == (3, True)
 
 
 def test_a_fault_of_ours_is_no_change_and_no_pardon(command: Command, tmp_path: Path) -> None:
@@ -322,7 +328,7 @@ def test_a_fault_of_ours_is_no_change_and_no_pardon(command: Command, tmp_path: 
     write_record(record(verdict("suite-error", case=IDS[0]), both[1], selection=LITERAL), tmp_path / "other.jsonl")
     done = command("diff", tmp_path / "one.jsonl", tmp_path / "other.jsonl")
     assert done.code == 4
-    assert "torch: a fault of the suite or the adapter after, on 1 call, counts for nothing" in done.out
+    assert "torch: 1 call ignored: a fault of the suite or the adapter after" in done.out
     back = command("diff", tmp_path / "other.jsonl", tmp_path / "one.jsonl", "--fail-on", "only-after")
     assert (back.code, "adapter before" in back.out) == (4, True)
 
@@ -379,7 +385,7 @@ def test_a_fault_behind_a_flag_is_regressed(command: Command, flagged: Callable[
     done = command("diff", before, after)
     assert done.code == 1
     assert "regressed" in done.out
-    assert "acts  a dilation is not 1" in done.out
+    assert "when  a dilation is not 1" in done.out
     assert not any(f"\n{change} " in done.out for change in CHANGES if change != "regressed")
 
 

@@ -156,7 +156,7 @@ def test_groups_do_not_depend_on_the_order_of_verdicts() -> None:
 
 
 def test_smallest_call_stands_first() -> None:
-    """The smallest is the call with the fewest elements, of several the one with the fewest parameters off their defaults."""
+    """The smallest call has the fewest elements; ties go to the fewest parameters that are not at their defaults."""
     [group] = gathered(failing(condition_of(PLANTED[2]).holds))
     sizes = {
         case: sum(array.size for array in (CASES[case].call.input, CASES[case].call.kernel)) for case in group.cases
@@ -171,7 +171,7 @@ def test_smallest_call_stands_first() -> None:
 
 
 def test_what_fails_otherwise_is_another_group() -> None:
-    """Another verdict, kind, place or entry of the ledger is another fault; the suite's own stand first, known ones last."""
+    """Another verdict, kind, array or ledger entry is another group; the suite's faults come first, known ones last."""
     ids = list(CASES)
     wrong = [
         Verdict(case=ids[0], target="torch", verdict="known", finding=VALUES, known="torch.b"),
@@ -214,7 +214,7 @@ def test_targets_of_a_framework_share_a_group() -> None:
 
 
 def test_targets_that_fail_on_other_calls_do_not_share_a_group() -> None:
-    """A call of the second target that does not fulfil the condition of the first parts them, as do too few of its calls."""
+    """A call of the second target that violates the first condition separates them, as do too few shared calls."""
     wide, narrow = condition_of({"strided": True}), condition_of({"strided": True, "grouped": True})
     most = condition_of({"strided": True, "channels": ">=2"})
     for one, other in ((wide, narrow), (narrow, wide), (most, wide)):

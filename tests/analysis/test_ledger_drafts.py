@@ -73,7 +73,7 @@ def test_draft_is_a_ledger_that_knows_the_run(path: Path) -> None:
 
 
 def test_many_calls_are_named_by_their_condition(path: Path) -> None:
-    """A fault of many calls is one entry for all targets of the framework, with a pattern for each sweep and the features."""
+    """A fault of many calls is one entry for all targets of a framework, with sweep patterns and a condition."""
     condition = condition_of({"padding": "same", "grouped": True, "batch": ">=2"})
     verdicts = [verdict for name in ("torch", "torch+layer") for verdict in failing(condition.holds, name)]
     [entry] = read(path, drafted(verdicts, TARGET, LAYER)).entries

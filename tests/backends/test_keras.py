@@ -89,7 +89,7 @@ def test_result_is_that_of_the_definition(engine: str, mode: str, name: str) -> 
 @pytest.mark.parametrize("mode", UNSUPPORTED_BY)
 @pytest.mark.parametrize("name", INFERRED)
 def test_shape_and_dtype_are_inferred(engine: str, mode: str, name: str) -> None:
-    """What Keras states of a result is its shape, in the order of the call, and its dtype; so does the text, in its own."""
+    """The inferred result has the shape in the call's layout and the dtype; the text infers it in Keras' layout."""
     asked, expected = CALLS[name]
     got = observed(engine)["inferences"][mode][name]
     if (mode, name) in NOT_INFERRED:
@@ -109,7 +109,7 @@ def test_inference_is_what_keras_says(engine: str, mode: str) -> None:
 
 
 def test_layer_cannot_be_given_a_kernel_of_another_rank() -> None:
-    """A layer makes its own kernel, so a call whose kernel lacks an axis has no words, and every other limit is asked."""
+    """A layer creates its kernel itself: a kernel that lacks an axis is unsupported, and all limits are checked."""
     asked = replace(CALLS["channels-first"][0], kernel=np.ones((1, 2), np.float32), padding=((2, 5),))
     held = [limit.reason.partition(":")[0] for limit in parameters.LAYER_LIMITS if limit.holds(asked)]
     assert held == ["kernel", "padding"]

@@ -69,7 +69,7 @@ def test_every_dtype_of_the_format_is_taken(dtype: str) -> None:
 
 
 def test_narrow_floats_need_their_types(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where their types are not installed, a call that names a narrow float anywhere cannot be said, every other one can."""
+    """Without the package of narrow floats, exactly the calls that name such a dtype anywhere are unsupported."""
     narrow = call_of("conv", *PLAIN, dtype={"input": "float32", "output": "bfloat16"})
     others = [call_of("conv", *PLAIN, dtype=dtype) for dtype in ("uint8", "float32", "float16", "int32")]
     assert not any(limit.holds(narrow) for limit in NumPy.limits)
@@ -82,7 +82,7 @@ def test_narrow_floats_need_their_types(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("storage", [f"{name}:N" if name == "broadcast" else name for name in STORAGES])
 def test_storage_makes_no_difference(storage: str) -> None:
-    """The same values in other memory give the same result, and nothing is read beside them: the memory there is NaN."""
+    """The same values in another memory order have the same result; unused memory, which is NaN, is not read."""
     same = np.broadcast_to(INPUT[:1], INPUT.shape)
     stored = {"input": storage, "kernel": "contiguous" if ":" in storage else storage}
     output = result(call_of("conv", same, KERNEL, padding="same", strides=2, storage=stored))

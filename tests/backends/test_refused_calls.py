@@ -1,4 +1,4 @@
-"""Calls that must be refused reach every framework as they are: the words of each adapter stand whatever does not fit."""
+"""Calls that must be refused reach every framework unchanged: each adapter translates invalid parameters, too."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def test_padding_that_a_word_means_is_said_as_the_word() -> None:
 
 
 def test_output_padding_beside_the_pairs_of_same_is_unsupported() -> None:
-    """The pairs (1, 1) are SAME for seven taps and a stride of 5, whose output_shape is 5 at most; two more are not said."""
+    """The pairs (1, 1) are SAME for 7 taps and stride 5, whose output length is at most 5; 2 more are unsupported."""
     signal, kernel = np.ones((1, 1, 1)), np.ones((7, 1, 1))
     limits = TensorFlow(Target(name="tensorflow")).limits
     for extra, unsaid in [(0, []), (2, ["padding: tf.nn takes pairs in rank 2 only, words elsewhere"])]:
@@ -147,7 +147,7 @@ def test_shape_and_dtype_are_inferred(name: str) -> None:
 
 
 def test_inference_is_what_the_graph_says() -> None:
-    """It is read off the graph: an extent, a rank or a dtype that differs from the result's is told, an open one is not."""
+    """The graph states the inference: a size, rank or dtype other than the result's is reported, None is not."""
     output = np.zeros((1, 3, 1), np.float32)
     stated = {"wrong": [1, 4, 1], "open": [1, None, 1], "short": [1, 3]}
     graphs = {
@@ -220,7 +220,7 @@ def test_onednn_that_is_not_off_is_unavailable(said: str, monkeypatch: pytest.Mo
     """Where TensorFlow was imported with oneDNN before, or does not tell, nothing passes for a result without it."""
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
     monkeypatch.setattr(settings, "uses_onednn", lambda: said)
-    with pytest.raises(Unavailable, match=r"^tensorflow \S+ does not say that it computes without oneDNN"):
+    with pytest.raises(Unavailable, match=r"^tensorflow \S+ does not confirm that oneDNN is off"):
         TensorFlow(Target(name="tensorflow", mode="no-onednn"))
 
 

@@ -62,7 +62,7 @@ def test_what_was_not_computed_is_no_primitive(line: str) -> None:
     ],
 )
 def test_a_primitive_has_another_inside(kind: str, direction: str, implementation: str, inside: str) -> None:
-    """What an implementation hands its work to was executed as well; a deconvolution is the gradient of a convolution."""
+    """The inner primitive of an implementation is executed too; a deconvolution is the gradient of a convolution."""
     primitive = onednn.parse(CONVOLUTION)._replace(kind=kind, direction=direction, implementation=implementation)
     assert primitive.inner.path == inside
     assert primitive.inner.inner is None
@@ -142,7 +142,7 @@ def test_only_what_the_setting_changes_is_told() -> None:
 
 
 def test_what_a_setting_mends_is_told_where_all_cases_were_tried() -> None:
-    """A case that is wrong under the defaults alone is told of a setting that tried it, and not of one that tried a few."""
+    """A case wrong only under the defaults is listed for a setting that ran all cases, not for one that ran a few."""
     default = {"target": "torch", "otherwise": {"a": _told("values", "silent")}, "verdicts": {"agree": 1, "known": 1}}
     found = {
         "torch": default,

@@ -218,7 +218,7 @@ def test_keras_is_seen_in_its_own_words(tmp_path: Path, monkeypatch: pytest.Monk
         ("conv_transpose", (2, 8, 4), (3, 5, 4), {"strides": [2], "padding": "same"}),
         ("conv", (1, 4, 5, 4), (2, 2, 2, 6), {"padding": "same", "groups": 2}),
     ]
-    assert document["about"].startswith("4 distinct convolutions that a program made, 4 in all")
+    assert document["about"].startswith("4 distinct convolutions of a program, 4 calls")
     assert f"on {engine}" in sweeps[0]["why"]
 
 
@@ -450,7 +450,7 @@ def test_storage_without_a_word_gets_the_nearest(word: str) -> None:
     arrays = {"input": Operand("NCW", stored.shape, "float32", strides), "kernel": operand("OIW", 1, 2, 1)}
     plain = sighting(arrays=arrays, output="NCW").plain()
     assert plain["call"]["storage"] == {"input": word}
-    assert "stands for that" in plain["notes"][0]
+    assert "written as" in plain["notes"][0]
 
 
 def test_the_programs_side_needs_the_standard_library_alone() -> None:
@@ -466,5 +466,5 @@ def test_a_program_may_go_elsewhere_and_share_memory(tmp_path: Path) -> None:
     program = "import os\nimport torch\nfrom conv_conformance.capture import capture\nwith capture('model.yaml'):\n"
     program += "    torch.nn.functional.conv1d(torch.ones(1, 2, 5).expand(3, 2, 5), torch.ones(4, 2, 2))\n"
     subprocess.run([sys.executable, "-c", program + "    os.chdir('other')\n"], cwd=tmp_path, check=True)
-    assert "contiguous stands for that" in " ".join((tmp_path / "model.yaml").read_text().split())
+    assert "written as contiguous" in " ".join((tmp_path / "model.yaml").read_text().split())
     assert len(corpus.load([tmp_path / "model.yaml"], sweeps="full").cases) == 1

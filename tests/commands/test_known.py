@@ -55,7 +55,7 @@ def test_false_entry_is_a_notice(command: Command, cases: Path, drafted: Path) -
     drafted.write_text(drafted.read_text().replace('- "mine.marked"', '- "mine.marked"\n      - "mine.symmetric"'))
     done = with_ledger(command, cases, drafted)
     assert done.code == 0
-    assert "says that it would not: mine.symmetric" in done.out
+    assert "expects a disagreement: mine.symmetric" in done.out
     assert with_ledger(command, cases, drafted, "--strict-known").code == 1
 
 

@@ -21,7 +21,7 @@ from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import Diagnosis, Verdict
 from conv_conformance.corpus import load
 from conv_conformance.diagnosis import diagnose
-from conv_conformance.diagnosis.canonical_call import subject
+from conv_conformance.diagnosis.canonical_call import subject_of
 from conv_conformance.diagnosis.causes import CAUSES
 from conv_conformance.diagnosis.gradients.causes import CAUSES as BACKWARD
 from conv_conformance.diagnosis.narrowed_causes import WIDER, narrowed
@@ -69,7 +69,7 @@ def test_right_results_are_those_of_the_corpus() -> None:
         assert isinstance(expected, Output)
         if call.training is None:
             with np.errstate(all="ignore"):
-                made = subject(call).result.astype(numpy_type(call.dtype_of("output")))
+                made = subject_of(call).result.astype(numpy_type(call.dtype_of("output")))
             letters = call.letters("output")
             made = made.transpose([("NC" + call.spatial).index(letter) for letter in letters])
             if made.shape != expected.array.shape or not np.array_equal(

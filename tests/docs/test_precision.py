@@ -269,7 +269,7 @@ def test_a_record_becomes_a_page(loaded: Corpus, tmp_path: Path, monkeypatch: py
     assert "| `torch` | all bits | - | - | - | another order | none | same bits |" in text
     assert "taskset -c 0 conv-conformance run '*.numerics.*' --sweeps full -b torch --jobs 1" in text
     (tmp_path / precision.PAGE).write_text(text + "\n")
-    assert ["docs/results/precision.md: not what the runs say (run python -m docs.generate.results.precision)"] == list(
+    assert ["docs/results/precision.md: out of date (run python -m docs.generate.results.precision)"] == list(
         precision.stale(tmp_path)
     )
 
@@ -277,7 +277,7 @@ def test_a_record_becomes_a_page(loaded: Corpus, tmp_path: Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"is_complete": False}, "did not come to its end"),
+        ({"is_complete": False}, "is not complete"),
         ({"header": ANOTHER}, "another suite"),
     ],
 )

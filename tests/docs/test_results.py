@@ -306,11 +306,11 @@ def test_conditions_are_said_in_words() -> None:
     when = {"cpu": "avx512f", "not_cpu": "amx_tile", "device": "cpu", "not_environment": {"A": "0", "B": ""}}
     (fault,) = _faults(_entry("e", "values", when=when, partly=True, intermittent=True))
     assert fault.conditions == (
-        "at times and on some calls where the processor has `avx512f`; the processor has no `amx_tile`; "
-        "the device is `cpu`; the environment has not `A=0, B=`"
+        "intermittently and on some calls where the processor has `avx512f`; the processor has no `amx_tile`; "
+        "the device is `cpu`; the environment does not have `A=0, B=`"
     )
     (fault,) = _faults(_entry("e", "values", when={"device": "cpu"}))
-    assert fault.conditions == "on such calls where the device is `cpu`"
+    assert fault.conditions == "on the calls described above where the device is `cpu`"
 
 
 @pytest.mark.parametrize(
@@ -345,7 +345,7 @@ def test_a_fault_contradicts_what_its_entry_names() -> None:
         (True, 1, ""),
         (True, 0, "It did not show the fault, though its conditions held"),
         (False, 0, "The conditions of the entry did not hold there. It did not show the fault"),
-        (False, 1, "The conditions of the entry did not hold there. It showed the fault all the same"),
+        (False, 1, "The conditions of the entry did not hold there. It showed the fault nevertheless"),
     ],
 )
 def test_a_script_that_says_otherwise_is_told(*, holds: bool, shown: int, expected: str) -> None:

@@ -47,7 +47,7 @@ def test_the_shortest_solution_solves_and_stands_upright_on_the_others(told: Tol
 
 
 def test_what_made_the_data_and_what_was_printed_are_solutions(told: Told) -> None:
-    """1, 3, 2, 4 solves exactly, at 1/74; the kernel that the old page ends with is a solution to a hundredth, elsewhere."""
+    """The kernel 1, 3, 2, 4 is an exact solution at t = 1/74; the printed kernel has a loss below 0.01 at another t."""
     made = told.made[TWO]
     assert [1, 3, 2, 4] == made.tolist()
     assert (0.0, 0.0) == (told.set.loss(made), pytest.approx(float(told.set.away(made)), abs=1e-14))
@@ -90,7 +90,7 @@ def test_the_same_gradient_lasts_until_the_first_sign_turns(told: Told) -> None:
 
 
 def test_filters_are_learned_each_by_itself(told: Told) -> None:
-    """Trained alone, each filter has the kernels that it has beside the other, but for what epsilon makes of the mean."""
+    """Trained alone, a filter has the same kernels as next to the other filter, apart from the effect of epsilon."""
     assert 0 < make_training._alone(told.walks[FILTERS]) < 1e-6
 
 
@@ -130,7 +130,9 @@ def test_a_target_that_parts_without_a_reason_is_told(told: Told) -> None:
     exact = told.walks[ONE].exact
     kernels = exact.kernels + 0.5
     curve = {"training": ONE, "targets": ["jax"], "loss": exact.losses.tolist(), "kernel": kernels.T.tolist()}
-    with pytest.raises(Invalid, match=r"^benchmarks/results/fits.json: jax leaves the exact way of .* after 0 updates"):
+    with pytest.raises(
+        Invalid, match=r"^benchmarks/results/fits.json: jax deviates from the exact trajectory of .* after 0 updates"
+    ):
         walks.walk(told.cases[ONE], [curve])
 
 

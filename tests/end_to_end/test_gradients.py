@@ -346,13 +346,13 @@ def test_the_reference_gives_gradients_of_generated_arrays(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("beside", "message"),
     [
-        ("gradients: {}", "no 'cotangent' here"),
-        (f"gradients: {{{COTANGENT}}}", "gradients of nothing"),
+        ("gradients: {}", "missing key 'cotangent'"),
+        (f"gradients: {{{COTANGENT}}}", "gradients needs at least one array"),
         (f"gradients: {{{COTANGENT}, bias: [1]}}", "unknown key 'bias'"),
-        ("gradients: {cotangent: [[[1], [2]]], kernel: [[[7]], [[12]]]}", "a cotangent of shape [1, 2, 1]"),
-        (f"gradients: {{{COTANGENT}, kernel: [[[7]]]}}", "it has that of kernel, [2, 1, 1]"),
-        (f"gradients: {{{COTANGENT}, kernel: reference}}", "reference where every array is written out"),
-        ("second_order: {input: [[[0], [0], [0], [1]]], kernel: [[[1]], [[1]]], expect: {input: [[[1]]]}}", "without"),
+        ("gradients: {cotangent: [[[1], [2]]], kernel: [[[7]], [[12]]]}", "the shape of the output, [1, 3, 1]"),
+        (f"gradients: {{{COTANGENT}, kernel: [[[7]]]}}", "must have the shape of kernel, [2, 1, 1]"),
+        (f"gradients: {{{COTANGENT}, kernel: reference}}", "reference needs a generated array"),
+        ("second_order: {input: [[[0], [0], [0], [1]]], kernel: [[[1]], [[1]]], expect: {input: [[[1]]]}}", "needs"),
     ],
 )
 def test_what_is_wrong_with_gradients_is_told(tmp_path: Path, beside: str, message: str) -> None:
@@ -362,9 +362,9 @@ def test_what_is_wrong_with_gradients_is_told(tmp_path: Path, beside: str, messa
 def test_integers_have_no_gradients(tmp_path: Path) -> None:
     """Nor have complex numbers here, nor a case of how a call is made."""
     beside = f"    expect: {{{OUTPUT}, gradients: {{{COTANGENT}, kernel: [[[6]], [[10]]]}}}}\n"
-    assert "gradients where input is int32" in wrong(tmp_path, CASE + "    dtype: int32\n" + beside)
-    assert "gradients where input is complex64" in wrong(tmp_path, CASE + "    dtype: complex64\n" + beside)
-    assert "gradients beside a variation" in wrong(tmp_path, CASE + "    variation: inside_graph\n" + beside)
+    assert "no gradients: input is int32" in wrong(tmp_path, CASE + "    dtype: int32\n" + beside)
+    assert "no gradients: input is complex64" in wrong(tmp_path, CASE + "    dtype: complex64\n" + beside)
+    assert "cannot be combined with a variation" in wrong(tmp_path, CASE + "    variation: inside_graph\n" + beside)
 
 
 ALTERNATIVES = """\
@@ -396,7 +396,7 @@ def test_alternatives_ask_for_the_same(tmp_path: Path) -> None:
     text = CASE + ALTERNATIVES
     refusing = "refuses: {refusal: {twin: {gradients: none}}}"
     other = one.replace("computes", "refuses")
-    assert "another cotangent" in wrong(tmp_path, text.replace(refusing, other.replace("[-2]]]", "[5]]]", 1)))
+    assert "the same cotangent" in wrong(tmp_path, text.replace(refusing, other.replace("[-2]]]", "[5]]]", 1)))
     bare = "refuses: {output: [[[8], [13]]]}"
     assert "gradients in some alternatives only" in wrong(tmp_path, text.replace(refusing, bare))
 
@@ -406,7 +406,7 @@ def test_validate_computes_gradients_twice(tmp_path: Path) -> None:
     beside = f"    expect: {{{OUTPUT}, gradients: {{{COTANGENT}, kernel: [[[6]], [[11]]]}}}}\n"
     found = [str(problem) for problem in validation.validate_cases(cases_of(tmp_path, CASE + beside))]
     assert 2 == len(found)
-    assert all("of gradient.kernel" in each and "gives 10.0 at [1, 0, 0]" in each for each in found)
+    assert all("gradient.kernel: " in each and "returns 10.0 at [1, 0, 0]" in each for each in found)
 
 
 def test_gradients_are_part_of_what_a_case_says(tmp_path: Path) -> None:
@@ -454,10 +454,10 @@ def test_the_points_of_a_sweep_ask_for_gradients(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ("      gradients: all\n", "", "no 'gradients' here"),
+        ("      gradients: all\n", "", "missing key 'gradients'"),
         ("gradients: all", "gradients: every", "choice of gradients"),
         ("gradients: all", "gradients: [output]", "array"),
-        ("generate: {lcg: 4, low: -2, high: 2}", "values: [1]", "a cotangent of one shape alone"),
+        ("generate: {lcg: 4, low: -2, high: 2}", "values: [1]", "must fit every output shape"),
     ],
 )
 def test_what_is_wrong_with_a_sweep_is_told(tmp_path: Path, before: str, after: str, message: str) -> None:

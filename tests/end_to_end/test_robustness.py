@@ -71,7 +71,7 @@ def test_a_record_on_a_full_disk_stops_the_run_at_once(command: Command, cases: 
 
 
 def test_a_disk_that_fills_up_costs_no_verdict(command: Command, tmp_path: Path) -> None:
-    """A run whose record cannot grow any more ends with one line that says how to go on; so it does, to the same record."""
+    """If its record cannot be written, a run ends with one line on how to resume; resuming yields the same record."""
     record = tmp_path / "r.jsonl"
     words = ("conv1d.same.*", "conv1d.special-values.*", "-b", "numpy", "--sweeps", "none")
     assert command("run", *words, "--record", record).code == 0
@@ -81,7 +81,7 @@ def test_a_disk_that_fills_up_costs_no_verdict(command: Command, tmp_path: Path)
     before = record.read_text()
     with files_end_at(len(before) + 300):
         done = command("run", "--resume", record)
-    hint = "what was judged is in it: `run --resume` goes on"
+    hint = "the record holds the verdicts so far: continue with `run --resume`"
     assert (done.code, done.err.splitlines()[-1]) == (2, f"{record}: cannot be written: File too large ({hint})")
     assert is_clean(done)
     kept = record.read_text()
@@ -113,13 +113,13 @@ def test_a_folder_that_cannot_be_written_to_is_said(command: Command, cases: Pat
 def test_a_full_temporary_folder_is_said_with_its_place(
     command: Command, cases: Path, temporary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The target could not run, for a reason that says what to do; neither there nor in the cache is half a file left."""
+    """The target could not run, and the reason states what to do; no partial file remains, not even in the cache."""
     monkeypatch.setenv("CONV_CONFORMANCE_CACHE", str(tmp_path / "cache"))
     with files_end_at(1000):
         done = command("run", cases, "-b", "numpy")
-    why = f"{temporary}: cannot be written: File too large (TMPDIR can name another folder)"
+    why = f"{temporary}: cannot be written: File too large (set TMPDIR to another folder)"
     assert (done.code, is_clean(done)) == (3, True)
-    assert f"numpy could not run: its worker cannot be started: {why}" in done.out.splitlines()
+    assert f"numpy could not run: the worker cannot be started: {why}" in done.out.splitlines()
     assert [*temporary.iterdir(), *files_in(tmp_path / "cache")] == []
 
 
@@ -252,7 +252,7 @@ def test_a_user_without_a_home_has_no_cache(
     assert command("run", cases, "-b", "numpy").code == 0
     assert [path.name for path in tmp_path.iterdir()] == [cases.name]
     done = command("environments")
-    hint = "CONV_CONFORMANCE_CACHE can name a folder"
+    hint = "set CONV_CONFORMANCE_CACHE to a folder"
     assert (done.code, done.err) == (2, f"cache: this user has no home folder ({hint})\n")
 
 

@@ -64,7 +64,7 @@ def arrays(expectation: Expectation) -> list[np.ndarray]:
 def test_flipped_kernel_disagrees_where_it_tells(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    """Ten lines that flip the kernel disagree, by file and by import string, on exactly the cases that tell: `values`."""
+    """A ten-line backend that flips the kernel, given as file or import string, fails exactly the expected cases."""
     assert len(STRANGER.splitlines()) <= 10
     (tmp_path / "stranger.py").write_text(STRANGER)
     monkeypatch.syspath_prepend(str(tmp_path))

@@ -110,23 +110,23 @@ def test_a_training_is_a_convolution_with_a_target_and_terms(tmp_path: Path) -> 
 
 
 WRONG = {
-    "a bias": (("    loss: mae", "    bias: [1]\n    loss: mae"), "a training with a bias"),
-    "a target of another shape": (("[[[6], [11], [14]]]", "[[[6], [11]]]"), "a target of shape"),
-    "a step ahead": (("loss: mae", "before: {pad: [[1, 0]]}\n    loss: mae"), "a training with a before"),
-    "an integer": (("loss: mae", "dtype: int8\n    loss: mae"), "a training in int8"),
-    "a rate of 0": (("0.05", "0"), "0 is not above 0"),
-    "a beta of 1": (("0.05}", "0.05, beta_1: 1}"), "1 is not a share"),
-    "no steps": (("steps: 3", "steps: 0"), "0 steps"),
-    "more steps than anybody waits for": (("steps: 3", "steps: 10001"), "10001 steps"),
-    "a checkpoint behind the end": (("{0: {", "{4: {"), "step 4 of 3"),
-    "a checkpoint of nothing": (("{loss: 6.33333333}", "{}"), "a checkpoint of nothing"),
-    "a kernel of another shape": (("{loss: 6.33333333}", "{kernel: [[[1]]]}"), "a kernel of shape"),
+    "a bias": (("    loss: mae", "    bias: [1]\n    loss: mae"), "a training cannot have a bias"),
+    "a target of another shape": (("[[[6], [11], [14]]]", "[[[6], [11]]]"), "the target must have the shape"),
+    "a step ahead": (("loss: mae", "before: {pad: [[1, 0]]}\n    loss: mae"), "a training cannot have a before"),
+    "an integer": (("loss: mae", "dtype: int8\n    loss: mae"), "a training cannot use int8"),
+    "a rate of 0": (("0.05", "0"), "must be above 0, not 0"),
+    "a beta of 1": (("0.05}", "0.05, beta_1: 1}"), "must be at least 0 and below 1, not 1"),
+    "no steps": (("steps: 3", "steps: 0"), "steps must be 1 to 10000, not 0"),
+    "more steps than anybody waits for": (("steps: 3", "steps: 10001"), "steps must be 1 to 10000, not 10001"),
+    "a checkpoint behind the end": (("{0: {", "{4: {"), "step 4 is after the last of 3"),
+    "a checkpoint of nothing": (("{loss: 6.33333333}", "{}"), "a checkpoint needs kernel or loss"),
+    "a kernel of another shape": (("{loss: 6.33333333}", "{kernel: [[[1]]]}"), "the kernel must have shape"),
     "an unknown schedule": (("steps: 3", "schedule: linear\n    steps: 3"), "unknown schedule 'linear'"),
     "an unknown optimizer": (("adam", "adamw"), "unknown optimizer 'adamw'"),
     "a setting of the other optimizer": (("0.05}", "0.05, momentum: 0.5}"), "unknown setting 'momentum'"),
-    "two optimizers": (("0.05}}", "0.05}, sgd: {learning_rate: 1}}"), "one of sgd, adam"),
-    "no rate": (("learning_rate: 0.05", "beta_1: 0.5"), "no 'learning_rate' here"),
-    "no loss": (("    loss: mae\n", ""), "no 'loss' here"),
+    "two optimizers": (("0.05}}", "0.05}, sgd: {learning_rate: 1}}"), "one of sgd and adam"),
+    "no rate": (("learning_rate: 0.05", "beta_1: 0.5"), "missing key 'learning_rate'"),
+    "no loss": (("    loss: mae\n", ""), "missing key 'loss'"),
     "padding that does not fit": (("loss: mae", "padding: [1, 2, 3]\n    loss: mae"), "expected"),
 }
 
@@ -231,7 +231,7 @@ def random_training(numbers: list[int], optimizer: str, loss: str) -> Call:
 
 
 def drifted(call: Call) -> Array:
-    """Return the kernels of a training all of whose arithmetic is in float32, summed from the last product to the first."""
+    """Return the kernels of a training computed in float32, with products summed in reverse order."""
     training, rows = call.training, convolution_matrix(call).astype(np.float32)
     assert training is not None and call.kernel is not None
     kernel, target = call.kernel.reshape(-1).astype(np.float32), call.array("target").reshape(-1)
@@ -304,12 +304,12 @@ def test_validation_finds_a_checkpoint_that_is_off(tmp_path: Path) -> None:
     case = read(tmp_path)
     assert [] == list(validation.validate_cases([case]))
     off = read(tmp_path, ("6.33333333", "6.33333433"))
-    assert "after 0 updates the exact way is at 6.333" in next(iter(validation.validate_cases([off]))).message
+    assert "after 0 updates: exact value [6.333" in next(iter(validation.validate_cases([off]))).message
     missed = read(tmp_path, ("loss_below: 10", "loss_below: 0.1"))
     (problem,) = validation.validate_cases([missed])
-    assert "the exact way itself is not what is expected: the loss ends at" in problem.message
+    assert "the exact trajectory does not meet the expectation: the loss ends at" in problem.message
     late = read(tmp_path, ("[[[0]], [[1]]]", "[[[0.3]], [[1.9999999]]]"), ("{0: {loss: 6.33333333}", "{2: {loss: 1}"))
-    assert "after 2 updates nothing is certain" in next(iter(validation.validate_cases([late]))).message
+    assert "the state after 2 updates is uncertain" in next(iter(validation.validate_cases([late]))).message
 
 
 @pytest.mark.parametrize("case", shipped(), ids=lambda case: case.id)
@@ -399,7 +399,7 @@ def test_targets_train_through_the_engine(tmp_path: Path) -> None:
     made = Runner().run([case], [resolve(name) for name in names])
     told = [target.verdicts[0] for target in made.targets]
     assert ["agree", "agree", "unsupported"] == [verdict.verdict for verdict in told]
-    assert "gradients: the adapter gives none" == told[-1].message
+    assert "gradients: the adapter has none" == told[-1].message
 
 
 def test_a_training_is_locked_and_exported(tmp_path: Path) -> None:
@@ -420,9 +420,9 @@ def test_the_account_of_a_training_says_how_near_it_came() -> None:
         outcome="returned", arrays=followed(case.call).arrays, dtypes={"kernels": "float64"}, composed=True
     )
     said = dict(account_lines(case, seen))
-    assert said["certain"].startswith("200 updates of 200")
-    assert "that of the case, in float64" == said["optimizer"]
-    assert said["last loss"].startswith("0.02909") and said["last loss"].endswith("that of the exact way 0.0290922")
+    assert said["certain"].startswith("200 of 200 updates")
+    assert "of the suite, kernel in float64" == said["optimizer"]
+    assert said["last loss"].startswith("0.02909") and said["last loss"].endswith("in exact arithmetic 0.0290922")
 
 
 def test_the_text_of_a_training_by_keras_does_what_it_did() -> None:

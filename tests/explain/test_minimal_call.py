@@ -223,14 +223,16 @@ def test_what_fails_by_its_case_alone_is_told(command: Command, tmp_path: Path) 
     target = f"{tmp_path / 'negative.py'}:Negative"
     done = command("explain", "conv1d.special-values.negative-zero-bias", "-b", target, "--shrink")
     assert done.code == 0
-    assert " only by what this case asks beside the clauses: the sign of zero: output[0, 0, 1] is -0.0" in done.out
+    assert (
+        " only by a requirement of this case beyond the clauses: the sign of zero: output[0, 0, 1] is -0.0" in done.out
+    )
 
 
 @pytest.mark.parametrize(
     ("case", "why"),
     [
-        ("conv1d.refusals.stride-zero", "has no meaning and must be refused"),
-        ("conv1d.second-order.all-terms", "asks for gradients of gradients"),
+        ("conv1d.refusals.stride-zero", "is undefined and must be refused"),
+        ("conv1d.second-order.all-terms", "asks for second-order gradients"),
         ("conv1d.fit.one-filter", "is a training"),
     ],
 )

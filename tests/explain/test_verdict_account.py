@@ -39,9 +39,9 @@ def test_a_right_result_of_drawn_numbers() -> None:
     got[at] += np.float32(3 * 2.0**-24 * by.magnitude[at])
     lines = told(case, got)
     said = dict(lines)
-    assert [name for name, _ in lines[:7]] == ["K", "u", "worst output", "S there", "its error", "its bound", "witness"]
+    assert [name for name, _ in lines[:7]] == ["K", "u", "worst output", "its S", "its error", "its bound", "witness"]
     assert said["K"].startswith("425 products") and said["u"].startswith("2^-24")
-    assert said["worst output"].startswith("[2, 3, 4, 7]") and said["S there"].startswith(f"{by.magnitude[at]:.6g}")
+    assert said["worst output"].startswith("[2, 3, 4, 7]") and said["its S"].startswith(f"{by.magnitude[at]:.6g}")
     assert 2.5 < float(said["its error"].split()[0]) < 3.5
     assert 425 <= float(said["its bound"].split()[0]) < 427
     assert [name for name, _ in lines].count("match") == len(precision.OPERANDS)
@@ -57,11 +57,11 @@ def test_a_lower_class_is_named() -> None:
 
 
 def test_whole_numbers_have_a_grid() -> None:
-    """Then nothing is rounded, and the residue is what is off the grid."""
+    """No rounding is needed; the error is the distance from the grid, in grid steps."""
     case = case_of("conv1d.window.exact-edge-detector-over-many-channels")
     right = evaluate(case.call)
     assert told(case, right)[0][1].startswith("every exact result is a multiple of 1")
-    assert told(case, right + np.float32(0.25))[1] == ("residue", "0.25 of that at most")
+    assert told(case, right + np.float32(0.25))[1] == ("error", "at most 0.25 grid steps")
 
 
 def test_of_what_cannot_be_compared_nothing_is_said() -> None:

@@ -100,7 +100,7 @@ def inferring(output: Array, shape: tuple[int, ...], dtype: str, **more: Any) ->
     ],
 )
 def test_inference_is_that_of_the_result(shape: tuple[int, ...], dtype: str, kind: str | None) -> None:
-    """A right result whose shape or dtype was stated otherwise is wrong in `inference`, before what comes after values."""
+    """A correct result is wrong in `inference` if its inferred shape or dtype differs; later checks come after this."""
     observation = inferring(EXPECTED, shape, dtype, unsteady=kind is not None)
     for expected in (EXPECTED, Shape(shape=(1, 3, 1), dtype="float32"), AnyOf(alternatives={"a": TWIN, "b": RIGHT})):
         finding = full(observation, expected, INFERRED).finding
@@ -162,7 +162,7 @@ def test_first_kind_that_holds_is_named(kind: str) -> None:
 
 
 def test_finding_tells_the_first_difference() -> None:
-    """A finding holds the first differing element in row-major order, both values, how many differ, and the row around."""
+    """A finding has the first differing element in row-major order, both values, the count, and the neighbours."""
     got = EXPECTED.copy()
     got[0, 1:, 0] += 1
     finding = full(got, EXPECTED).finding
@@ -275,7 +275,7 @@ def test_what_the_dtype_of_the_mode_cannot_hold_overflows() -> None:
 
 
 def test_what_the_dtype_of_the_mode_can_hold_need_not_overflow() -> None:
-    """65504 + 65504 is infinite in float16, and 131008 where a mode returns bfloat16; an infinite operand stays infinite."""
+    """65504 + 65504 is infinite in float16, and 131008 if a mode returns bfloat16; infinite operands stay infinite."""
     call = call_of("conv", np.float16([[[65504], [65504], [1]]]), np.float16([[[1]], [[1]]]), dtype="float16")
     modes = {"result_dtypes": {"float16": "bfloat16"}}
     expected = evaluate(call)
@@ -318,7 +318,7 @@ def test_refusal_needs_a_twin_that_is_accepted(
 
 
 def test_refused_twin_that_is_judged_elsewhere_is_not_held_against_the_refusal() -> None:
-    """Where another case tells of it, it leaves the refusal without proof, and no more; a result is still no refusal."""
+    """If another case judges the twin, its refusal only leaves this refusal unproven; a result is still no refusal."""
     judged_elsewhere = replace(TWIN, is_twin_judged=True)
     assert judged(raised(), judged_elsewhere, twins={TWIN.name: raised()}) == ("not-run", None)
     assert judged(raised(), judged_elsewhere, twins={TWIN.name: returned(EXPECTED)}) == ("agree", None)
@@ -579,7 +579,7 @@ def test_bias_added_in_a_step_of_its_own_is_near_enough() -> None:
 
 
 def test_bias_that_cancels_leaves_the_rounding_before_it() -> None:
-    """Where a bias cancels the sum, what is left is the sum's own rounding: zero for it is near enough, twice it is not."""
+    """If the bias cancels the sum, only its rounding error is left: 0 is within the bound, a large error is not."""
     first = evaluate(random_call("float16", taps=3))[0, 0]
     call = random_call("float16", taps=3, bias=-first)
     expected = evaluate(call)

@@ -1,4 +1,4 @@
-"""What the errors of many outputs tell: nothing against right sums in any order, the class of those made in fewer bits."""
+"""Statistical tests of precision: correct sums pass in any order, and results of fewer bits get the right class."""
 
 from __future__ import annotations
 

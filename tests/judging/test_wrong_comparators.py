@@ -1,4 +1,4 @@
-"""Wrong comparators are edits of the engine as it stands, and what they break is caught; `tox -e mutants` tries them all."""
+"""Wrong comparators are edits of the current engine, and tests catch them; `tox -e mutants` tries all of them."""
 
 from __future__ import annotations
 

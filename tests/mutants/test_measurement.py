@@ -111,7 +111,7 @@ def test_a_broken_matrix_is_said_in_one_line(tmp_path: Path) -> None:
     """No traceback for a file that is none."""
     path = tmp_path / "kills.json"
     path.write_text("{}")
-    with pytest.raises(Invalid, match="no file of kills"):
+    with pytest.raises(Invalid, match="not a file of kills"):
         read(path)
 
 
@@ -219,8 +219,8 @@ def test_a_strangers_mutants_are_scored(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("mutants = {}", "no dict `mutants`"),
-        ("mutants = {'x': 1}", "no dict `mutants`"),
+        ("mutants = {}", "the file must define `mutants`"),
+        ("mutants = {'x': 1}", "the file must define `mutants`"),
         ("1 / 0", "cannot be imported: ZeroDivisionError"),
         ("def (", "cannot be imported: SyntaxError"),
     ],

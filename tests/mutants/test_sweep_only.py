@@ -67,7 +67,7 @@ def test_without_sweeps_what_needs_them_is_left_out() -> None:
     needy = measurement.needing_sweeps(literal())
     found = sweep_only.measure(literal(), needy)
     assert MarkedMutants(left_out=len(needy)) == found
-    assert f"{len(needy)} mutants that need a sweep left out" in told(found)
+    assert f"{len(needy)} mutants that need a sweep were skipped" in told(found)
 
 
 def told(found: MarkedMutants) -> list[str]:
@@ -84,7 +84,7 @@ def test_a_wrong_mark_is_told_in_one_line() -> None:
     assert ([str(FLIPPED)], [str(UNSEEN)]) == (list(found.wrongly), found.kills.survivors)
     noticing = found.wrongly[str(FLIPPED)]
     assert noticing in {case.id for case in literal().cases}
-    assert f"wrongly marked: {FLIPPED}: the literal case {noticing} notices it" in told(found)
+    assert f"wrongly marked: {FLIPPED}: the literal case {noticing} detects it" in told(found)
     assert f"survivor: {UNSEEN} (needs: sweep)" in told(found)
     assert "3 mutants that need a sweep: 2 killed, 1 survive, 1 wrongly marked" in told(found)
 
@@ -142,8 +142,8 @@ def test_a_mark_is_read() -> None:
     ("instead", "message"),
     [
         ("{condition: rank-1, needs: sweeps}", "unknown need 'sweeps'"),
-        ("{condition: rank-1}", "no 'needs' here"),
-        ("{needs: sweep}", "no 'condition' here"),
+        ("{condition: rank-1}", "missing key 'needs'"),
+        ("{needs: sweep}", "missing key 'condition'"),
         ("{condition: rank-1, needs: sweep, tier: quick}", "unknown key 'tier'"),
         ("[rank-1]", "expected a mapping"),
     ],
@@ -176,4 +176,4 @@ def test_a_strangers_mutants_meet_sweeps(sweeps: str, survivors: list[str], tmp_
     said = json.loads(target.read_text())
     swept_ones = [name for name in ("small-only",) if name not in survivors]
     assert (survivors, swept_ones) == (said["survivors"], said["swept"])
-    assert ("1 of them by points of sweeps alone" in result.output.splitlines()) == bool(swept_ones)
+    assert ("1 of them killed by sweep points only" in result.output.splitlines()) == bool(swept_ones)

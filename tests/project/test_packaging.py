@@ -195,11 +195,11 @@ def test_a_dead_link_and_a_stale_page_are_noticed(tmp_path: Path) -> None:
     )
     made = _check_pages(tmp_path)
     told = made.stderr.splitlines()
-    stale = "not what the corpus says (run python -m docs.generate.pages)"
+    stale = "out of date (run python -m docs.generate.pages)"
     assert {
         f"docs/spec/same.md: {stale}",
         f"docs/cases/conv/same.md: {stale}",
-        "docs/cases/conv/orphan.md: there are no cases behind it",
+        "docs/cases/conv/orphan.md: has no cases any more (delete it)",
     } <= set(told)
     assert [
         "page.md: #two: no such heading",

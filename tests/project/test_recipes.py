@@ -31,7 +31,7 @@ def steps(console: str) -> Iterator[tuple[str, str]]:
 
 
 def play(page: Path, folder: Path) -> Iterator[tuple[str, str, str]]:
-    """Write the files of a page into a folder and run its console blocks there; yield command, output as said, output."""
+    """Write the files of a page to a folder and run its console blocks there; yield command, quoted output, output."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     code = 0
     for info, text in blocks(page):

@@ -67,7 +67,7 @@ def test_a_choice_that_a_clause_leaves_is_no_one_output(tmp_path: Path) -> None:
     """A framework that may refuse is not accused; with the choice the case is fine, and so is one that leaves none."""
     (problem,) = lint.lint_corpus(written(tmp_path, f"{OPEN}expect: {{output: [[[5], [4]]]}}"))
     assert problem.message.startswith("mine.a: SAME-4 leaves a choice here: ")
-    assert problem.hint == "cite it, and expect any_of: `computes` with this output, refuses as the clause has it"
+    assert problem.hint == "cite it and expect any_of: `computes` with this output, and refuses as in the clause"
     chosen = "expect: {any_of: {computes: {output: [[[5], [4]]]}, refuses: {refusal: {twin: {strides: 1}}}}}"
     fine = [
         f"{OPEN.replace('SAME-1', 'SAME-1, SAME-4')}{chosen}",
@@ -144,10 +144,10 @@ def test_a_twin_is_another_call(tmp_path: Path) -> None:
     ("output", "message"),
     [
         ("[[[5], [10], [0]]]", None),
-        ("[[[5], [5], [5]]]", "every element of the output is the same"),
-        ("[[[nan], [nan], [nan]]]", "every element of the output is the same"),
+        ("[[[5], [5], [5]]]", "all elements of the output are equal"),
+        ("[[[nan], [nan], [nan]]]", "all elements of the output are equal"),
         ("[[[5], [0], [0]]]", "more than half of the output is zero"),
-        ("[[[5], [5]]]", "every element of the output is the same"),
+        ("[[[5], [5]]]", "all elements of the output are equal"),
         ("[[[5], [0]]]", None),
         ("[[[0]]]", None),
     ],
@@ -169,7 +169,7 @@ def test_sums_are_exact_in_any_order(dtype: str, largest: int, tmp_path: Path) -
     arrays = "input: [[[{}], [1]]]\nkernel: [[[2]]]\nexpect: {{output: [[[{}], [2]]]}}"
     body = f"clauses: [{{}}]\ndtype: {dtype}\n{arrays}"
     assert [] == told(tmp_path, body.format("CONV-1", largest, 2 * largest))
-    message = f"mine.a: S is beyond {largest} times the grid of the numbers"
+    message = f"mine.a: S exceeds {largest} times the grid of the numbers"
     assert [message] == told(tmp_path, body.format("CONV-1", 2 * largest, 4 * largest))
     assert [message] == told(tmp_path, body.format("CONV-1", largest, 2 * largest).replace("[1]]]", "[0.5]]]"))
     assert [] == told(tmp_path, body.format("ROUND-2", 2 * largest, 4 * largest))
@@ -211,7 +211,7 @@ def coded(**said: str) -> str:
         # Two products of 4 and 4 would be beyond what float8 sums: slices alone are looked at.
         (NARROW | {"kernel": "[[[1, 2], [2, 0]]]"}, None),
         (NARROW | {"kernel": "[[[1, 1], [0, 0]]]"}, "slices of the kernel along O are equal"),
-        ({"output": "[[[7, 10], [10, 22]]]"}, "the output is the same with its axes in the order NCW"),
+        ({"output": "[[[7, 10], [10, 22]]]"}, "the output does not change when its axes are permuted to NCW"),
         ({"clause": "CONV-1", "kernel": "[[[1, 2], [2, 4]]]", "output": "[[[7, 10], [10, 22]]]"}, None),
     ],
 )
@@ -242,7 +242,7 @@ def test_clauses_name_twins_that_are_there() -> None:
     assert [] == list(lint.check_twins(whole))
     gone = replace(whole, cases=tuple(case for case in whole.cases if case.id != "conv1d.empties.one-channel"))
     (told,) = map(str, lint.check_twins(gone))
-    assert "EMPTY-4: no case conv1d.empties.one-channel, which is to be accepted where another is refused" in told
+    assert "EMPTY-4: the twin conv1d.empties.one-channel is not a case of the corpus" in told
     assert told.startswith("clauses.yaml:")
 
 
@@ -268,7 +268,7 @@ def test_a_case_kills_something_and_what_it_claims(tmp_path: Path) -> None:
     assert 3 == len(kept(tmp_path, known, matrix(known)))
     assert [] == kept(tmp_path, known, matrix(known, kernel_flipped=("mine.b",), bias_ignored=("mine.a", "mine.b")))
     (claim,) = kept(tmp_path, known, matrix(known, kernel_flipped=("mine.b",)))
-    assert "mine.b: it does not catch bias-ignored (other numbers, or leave it out of catches)" in claim
+    assert "mine.b: it does not catch bias-ignored (change its numbers, or remove the fault from `catches`)" in claim
 
 
 def test_a_case_that_kills_nothing_says_why_it_is_there(tmp_path: Path) -> None:
@@ -283,14 +283,15 @@ def test_a_case_that_kills_nothing_says_why_it_is_there(tmp_path: Path) -> None:
 def test_kills_are_those_of_this_corpus_and_of_these_mutants(tmp_path: Path) -> None:
     """A matrix that is missing, or of others, is told with the command, and nothing is drawn from it."""
     known = written(tmp_path, PLAIN, PLAIN)
-    command = "(`conv-conformance mutants --all --write cases/kills.json` makes them)"
-    assert [f"kills.json: no kills are kept {command}"] == [str(each) for each in lint.check_kept(known, tmp_path)]
+    command = "(run `conv-conformance mutants --all --write cases/kills.json`)"
+    (problem,) = lint.check_kept(known, tmp_path)
+    assert f"kills.json: the file does not exist {command}" == str(problem)
     other = matrix(written(tmp_path, PLAIN))
-    assert [f"kills.json: these are the kills of another corpus {command}"] == kept(tmp_path, known, other)
+    assert [f"kills.json: the kills were measured on another corpus {command}"] == kept(tmp_path, known, other)
     more = matrix(known, kernel_folded=("mine.a",))
-    assert [f"kills.json: these are the kills of other mutants {command}"] == kept(tmp_path, known, more)
+    assert [f"kills.json: the kills were measured on other mutants {command}"] == kept(tmp_path, known, more)
     tmp_path.joinpath(kills.FILE).write_text("{}")
-    with pytest.raises(Invalid, match="no file of kills"):
+    with pytest.raises(Invalid, match="not a file of kills"):
         case_value.kept(known, tmp_path)
 
 

@@ -112,26 +112,29 @@ def changed(**more: Any) -> Record:
 @pytest.mark.parametrize(
     ("second", "says"),
     [
-        (BOTH[Path("one")], f"two: {IDS[2]} on torch is in one too"),
-        (changed(suite={"version": "0.1.0", "corpus": "sha256:01"}), "two: suite.spec is None, and draft in one"),
+        (BOTH[Path("one")], f"two: {IDS[2]} on torch is also in one"),
+        (changed(suite={"version": "0.1.0", "corpus": "sha256:01"}), "two: suite.spec is None here and draft in one"),
         (
             changed(suite={"version": "0.1.0", "spec": "draft", "corpus": "sha256:01"}),
-            "two: suite.corpus is sha256:01, and sha256:00 in one",
+            "two: suite.corpus is sha256:01 here and sha256:00 in one",
         ),
         (
             changed(selection={"what": [], "sweeps": "full", "shard": "2/2"}),
-            "two: selection.sweeps is full, and none in one",
+            "two: selection.sweeps is full here and none in one",
         ),
-        (changed(selection={"what": [], "sweeps": "none", "shard": "2/3"}), "two: part 2/3 beside 1/2 in one"),
-        (changed(terms={"audit": True, "preload": []}), "two: terms.audit is True, and False in one"),
+        (
+            changed(selection={"what": [], "sweeps": "none", "shard": "2/3"}),
+            "two: shard 2/3 does not fit shard 1/2 in one",
+        ),
+        (changed(terms={"audit": True, "preload": []}), "two: terms.audit is True here and False in one"),
         (
             changed(ledger={"shipped": False, "files": [], "digest": "sha256:11"}),
-            "two: ledger.shipped is False, and True in one",
+            "two: ledger.shipped is False here and True in one",
         ),
-        (changed(left_out=["agree"]), "two: two is condensed, and one is not"),
+        (changed(left_out=["agree"]), "two: two is condensed and one is not"),
         (
             replace(BOTH[Path("two")], targets=[replace(TORCH, version="2.12.0"), JAX]),
-            "two: torch: its version is 2.12.0, and 2.13.0 in one",
+            "two: torch: its version is 2.12.0 here and 2.13.0 in one",
         ),
     ],
 )
@@ -238,10 +241,10 @@ def test_condensed_records_come_together(parts: dict[Path, Record], tmp_path: Pa
 @pytest.mark.parametrize(
     ("second", "says"),
     [
-        (small_part(2, TORCH, shard="1/2"), "two: part 1/2 of torch is in one too"),
-        (small_part(2, TORCH, shard=None), "two: torch is in one too"),
-        (small_part(2, JAX, TORCH, shard="1/2"), "two: part 1/2 of torch is in one too"),
-        (BOTH[Path("two")], "two: one is condensed, and two is not"),
+        (small_part(2, TORCH, shard="1/2"), "two: shard 1/2 of torch is also in one"),
+        (small_part(2, TORCH, shard=None), "two: torch is also in one"),
+        (small_part(2, JAX, TORCH, shard="1/2"), "two: shard 1/2 of torch is also in one"),
+        (BOTH[Path("two")], "two: one is condensed and two is not"),
     ],
 )
 def test_condensed_records_that_may_overlap_are_refused(second: Record, says: str) -> None:
@@ -253,7 +256,7 @@ def test_condensed_records_that_may_overlap_are_refused(second: Record, says: st
 
 def test_incomplete_record_is_not_condensed() -> None:
     """Its counts would look like those of a whole."""
-    with pytest.raises(Invalid, match="did not come to its end"):
+    with pytest.raises(Invalid, match="did not finish"):
         condensed(replace(whole(), is_complete=False), CORPUS)
 
 
@@ -301,5 +304,5 @@ def test_report_of_a_part_twice_is_refused(command: Command, parts: list[Path], 
 
 def test_report_of_some_parts_says_that_it_is_not_all(command: Command, parts: list[Path]) -> None:
     """A missing part is not passed over in silence."""
-    assert command("report", *parts[:2]).out.splitlines()[-1] == "the run did not come to its end"
-    assert "did not come to its end" not in command("report", *parts).out
+    assert command("report", *parts[:2]).out.splitlines()[-1] == "the run did not finish"
+    assert "did not finish" not in command("report", *parts).out

@@ -88,7 +88,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_record_is_read_as_it_was_written(path: Path) -> None:
-    """Targets, verdicts and header come back equal, whatever their texts hold, but for what no terminal or file wants."""
+    """Targets, verdicts and header are read back unchanged, except for unprintable characters in their texts."""
     record = read_record(path)
     assert list(record.targets) == [*TARGETS[:2], _clean(TARGETS[2])]
     assert list(record.verdicts) == [*VERDICTS_GIVEN[:5], *map(_clean, VERDICTS_GIVEN[5:])]
@@ -282,7 +282,7 @@ def test_no_color_means_none(path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_record_that_was_cut_says_so(path: Path) -> None:
-    """A report of an incomplete record says that the run did not come to its end."""
-    assert "did not come to its end" not in shown(path)
+    """A report of an incomplete record says that the run did not finish."""
+    assert "did not finish" not in shown(path)
     path.write_text("\n".join(path.read_text(encoding="utf-8").split("\n")[:-2]), encoding="utf-8")
-    assert "the run did not come to its end" in shown(path)
+    assert "the run did not finish" in shown(path)

@@ -154,7 +154,7 @@ def test_nothing_is_overwritten(small: Bundle, tmp_path: Path, kind: str) -> Non
     place = tmp_path / kind
     for make in (place.mkdir, place.touch, lambda: place.symlink_to("nowhere")):
         make()
-        with pytest.raises(Invalid, match=f"{kind}: is there already"):
+        with pytest.raises(Invalid, match=f"{kind}: already exists"):
             bundle.write(small, place)
         place.rmdir() if place.is_dir() else place.unlink()
 
@@ -204,18 +204,18 @@ def test_what_is_wrong_with_a_bundle(small: Bundle, tmp_path: Path, sums: str) -
     bundle.write(small, place)
     (place / "a" / "b.txt").write_bytes(b"One\n")
     (place / "c.txt").rename(place / "d.txt")
-    told = ["a/b.txt: has other bytes", "c.txt: is not there", "d.txt: is not named in SHA256SUMS"]
+    told = ["a/b.txt: does not match its checksum", "c.txt: is missing", "d.txt: is not listed in SHA256SUMS"]
     assert (told, sums) == bundle.wrong(place)
 
 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (None, r"place: no bundle: there is no SHA256SUMS in it"),
-        ("\n", r"place/SHA256SUMS: no checksums"),
-        ("0" * 64 + " a\n", r"place/SHA256SUMS: no checksums"),
-        ("0" * 63 + "  a\n", r"place/SHA256SUMS: no checksums"),
-        (("0" * 64 + "  a\n") * 2, r"place/SHA256SUMS: no checksums"),
+        (None, r"place: not a bundle: it has no SHA256SUMS"),
+        ("\n", r"place/SHA256SUMS: every line must have"),
+        ("0" * 64 + " a\n", r"place/SHA256SUMS: every line must have"),
+        ("0" * 63 + "  a\n", r"place/SHA256SUMS: every line must have"),
+        (("0" * 64 + "  a\n") * 2, r"place/SHA256SUMS: every line must have"),
     ],
 )
 def test_what_is_no_bundle(content: str | None, told: str, tmp_path: Path) -> None:
@@ -235,8 +235,8 @@ def test_what_is_no_archive(small: Bundle, tmp_path: Path) -> None:
     cut.write_bytes((tmp_path / "whole.tar.gz").read_bytes()[:-40])
     text = tmp_path / "text.tar"
     text.write_text("no archive")
-    for place, why in ((cut, "Compressed"), (text, "it is no tar archive"), (tmp_path / "nowhere", "there is no")):
-        with pytest.raises(Invalid, match=f"{place.name}: no bundle: {why}") as told:
+    for place, why in ((cut, "Compressed"), (text, "it is not a tar archive"), (tmp_path / "nowhere", "it has no")):
+        with pytest.raises(Invalid, match=f"{place.name}: not a bundle: {why}") as told:
             bundle.wrong(place)
         assert "\n" not in str(told.value)
 
@@ -244,7 +244,7 @@ def test_what_is_no_archive(small: Bundle, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.zip", "a.tgz", "a.json.gz"])
 def test_no_folder_bears_the_name_of_an_archive(small: Bundle, tmp_path: Path, name: str) -> None:
     """Of a kind that is not written."""
-    with pytest.raises(Invalid, match=f"{name}: no archive is written as"):
+    with pytest.raises(Invalid, match=f"{name}: archives of format"):
         bundle.write(small, tmp_path / name)
     assert not any(tmp_path.iterdir())
 
@@ -257,7 +257,7 @@ def test_a_link_that_leads_out_is_not_followed_by_an_archive(small: Bundle, tmp_
         entry = tarfile.TarInfo("small-1/hosts")
         entry.type, entry.linkname = tarfile.SYMTYPE, "/etc/hosts"
         archive.addfile(entry)
-    with pytest.raises(Invalid, match=r"linked\.tar: no bundle: small-1/hosts is no file"):
+    with pytest.raises(Invalid, match=r"linked\.tar: not a bundle: small-1/hosts is not a regular file"):
         bundle.wrong(place)
 
 
@@ -272,7 +272,7 @@ def test_the_time_is_that_of_the_release(monkeypatch: pytest.MonkeyPatch) -> Non
     for wrong in ("now", "-1", "1e9", "1" * 11, "١"):
         monkeypatch.setenv("SOURCE_DATE_EPOCH", wrong)
         with pytest.raises(
-            Invalid, match=r"^SOURCE_DATE_EPOCH: .* is no time \(a whole number of seconds since 1970\)$"
+            Invalid, match=r"^SOURCE_DATE_EPOCH: .* is not a time \(set an integer number of seconds since 1970\)$"
         ):
             bundle._time()
 
@@ -282,7 +282,7 @@ def test_no_bundle_breaks_a_promise(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(versions, "FILE", str(tmp_path / "versions.json"))
     monkeypatch.setattr(lock, "FILE", str(tmp_path / "lock.json"))
     monkeypatch.setattr(citation, "RELEASED", "2027-03-09")
-    with pytest.raises(Invalid, match=r"version 0.1 is not locked \(`conv-conformance validate --lock` does it\)$"):
+    with pytest.raises(Invalid, match=r"version 0.1 is not locked \(run `conv-conformance validate --lock`\)$"):
         bundle.made(corpus.load())
     old = {"0.0": Version(date="", clauses={"SAME-99": Promise("same-99", "sha256:0")})}
     tmp_path.joinpath("versions.json").write_text(versions.encoded(old))
@@ -291,8 +291,8 @@ def test_no_bundle_breaks_a_promise(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         bundle.made(corpus.load())
     told = [problem.message for problem in refused.value.problems]
     assert 3 == len(told)
-    assert "SAME-99 is in version 0.0, and gone" in told
-    assert "mine.gone is released, and gone" in told
+    assert "SAME-99 is in version 0.0, but missing now" in told
+    assert "mine.gone is released, but missing" in told
 
 
 def test_the_command(command: Command, made: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,13 +304,13 @@ def test_the_command(command: Command, made: Bundle, tmp_path: Path, monkeypatch
     done = command("release", place)
     assert (0, "") == (done.code, done.err)
     digest = hashlib.sha256(sums_of(b"1", "a")).hexdigest()
-    assert f"{place}: 2 files, 0.0 MB, the sha256 of SHA256SUMS is {digest}; a draft" in done.out
+    assert f"{place}: 2 files, 0.0 MB, sha256 of SHA256SUMS: {digest}; a draft" in done.out
     done = command("release", place)
-    assert (2, "", f"{place}: is there already (another name, or remove it)\n") == done
+    assert (2, "", f"{place}: already exists (remove it, or choose another name)\n") == done
     done = command("release", "--check", place)
-    assert (0, f"{place}: every file is what SHA256SUMS says, whose sha256 is {digest}\n", "") == done
+    assert (0, f"{place}: every file matches SHA256SUMS, whose sha256 is {digest}\n", "") == done
     (place / "a").write_bytes(b"2")
-    assert (1, f"{place}: a: has other bytes\n", "") == command("release", "--check", place)
+    assert (1, f"{place}: a: does not match its checksum\n", "") == command("release", "--check", place)
     done = command("release", "--check", tmp_path / "nowhere")
     assert (2, "", 1) == (done.code, done.out, len(done.err.splitlines()))
     assert is_clean(done)

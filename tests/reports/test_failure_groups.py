@@ -35,7 +35,7 @@ FEW = condition_of({"input-storage": "offset", "channels": 33, "padding": "full"
 
 
 def record_of(*conditions: Any, cases: Mapping[str, Case] = POINTS, **what: Any) -> Record:
-    """Return a record of a run in which the calls under any of some conditions fail on PyTorch's functions and layers."""
+    """Return a record in which the calls under any of the conditions fail on PyTorch's functions and layers."""
     verdicts = [
         verdict
         for name in ("torch", "torch+layer")
@@ -124,15 +124,15 @@ def test_broken_line_of_a_group_is_refused(tmp_path: Path, change: tuple[str, st
 
 
 def test_hundreds_of_calls_are_one_block() -> None:
-    """The terminal shows the smallest call, when the fault acts, on how many calls it was seen, and where all are listed."""
+    """The terminal shows the smallest call, the condition, the number of failing calls, and the id of the group."""
     record = record_of(MANY)
     [group] = record.groups
     count = len(group.cases)
     lines = shown(record).splitlines()
     assert count > 200
     assert lines[0] == f"silent  {group.smallest}  torch, torch+layer  values"
-    assert [line.strip() for line in lines if re.match(r" +(acts|seen|ids) ", line)] == [
-        "acts  padding same, a stride is not 1",
+    assert [line.strip() for line in lines if re.match(r" +(when|seen|ids) ", line)] == [
+        "when  padding same, a stride is not 1",
         f"seen  {count} of {count} such calls on each; {len(CASES) - count} others agree",
         "ids  in the record: group g1",
     ]
@@ -157,12 +157,12 @@ def test_what_no_condition_tells_is_said_so() -> None:
     wrong = [replace(v, verdict="disagree", finding=VALUES) if v.case in ids else v for v in verdicts]
     record = grouped(Record(header=HEADER, targets=(TARGET,), verdicts=wrong, is_complete=True), POINTS)
     text = shown(record)
-    assert "acts  under no condition that these calls alone fulfil\n" in text
+    assert "when  under no condition that these calls alone fulfil\n" in text
     assert f"seen  {len(ids)} of {len(CASES)} calls; no others agree\n" in text
 
 
 def test_literal_cases_of_a_handful_keep_their_blocks() -> None:
-    """What people wrote is shown case by case and target by target, unless it is many; points of a sweep share a block."""
+    """A few literal cases have one block per case and target; points of a sweep share a block."""
     ids = [name for name, case in CASES.items() if FEW.holds(features_of(case))]
     assert 2 <= len(ids) <= 5
     literal, points = (shown(record_of(FEW, cases=cases), cases) for cases in (CASES, POINTS))
@@ -197,7 +197,7 @@ def test_markdown_shows_a_group_once() -> None:
         f"## Unexpected: {2 * len(group.cases)}",
         f"### silent: `{group.smallest}` on `torch`, `torch+layer`: values",
     ]
-    assert "\n- acts: padding same, a stride is not 1\n- seen: " in text
+    assert "\n- when: padding same, a stride is not 1\n- seen: " in text
 
 
 def test_markdown_lists_what_is_known() -> None:
@@ -253,7 +253,7 @@ def test_run_groups_what_a_sweep_finds(command: Command, tmp_path: Path) -> None
     run = ("run", sweep, "-b", f"{broken}:Broken", "--no-known")
     done = command(*run, "--record", record)
     assert (done.code, done.out.count("silent  ")) == (1, 1)
-    assert "    acts  padding same, a stride is not 1\n    seen  18 of 18 such calls; 36 others agree\n" in done.out
+    assert "    when  padding same, a stride is not 1\n    seen  18 of 18 such calls; 36 others agree\n" in done.out
     assert command("known", "--record", record, "--write", ledger).code == 0
     assert (
         'cases:\n      - "mine.sweep[*"\n    calls:\n      padding: same\n      strided: true\n' in ledger.read_text()
@@ -274,4 +274,4 @@ def test_causes_are_counted_over_a_group() -> None:
     text = shown(replace(plain, verdicts=verdicts))
     assert re.search(r"  causes  of \d+ wrong outputs: kernel-flipped all, kernel-rolled \d+\n", text)
     nothing = [replace(verdict, diagnosis=Diagnosis()) for verdict in plain.verdicts]
-    assert "  causes  none known of any\n" in shown(replace(plain, verdicts=nothing))
+    assert "  causes  none known for any\n" in shown(replace(plain, verdicts=nothing))

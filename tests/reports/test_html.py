@@ -280,12 +280,12 @@ def test_what_is_right_is_written_as_it_is_expected(
 def test_a_record_that_lacks_something_says_so(loaded: corpus.Corpus) -> None:
     """One that was cut short, one that only counts agreements; a header need not name the system."""
     whole = html.render(record(), loaded, Ledger())
-    assert "did not come to its end" not in whole and "only counts" not in whole
+    assert "did not finish" not in whole and "only counts" not in whole
     cut = replace(record(), is_complete=False)
-    assert "<strong>The run did not come to its end.</strong>" in html.render(cut, loaded, Ledger())
+    assert "<strong>The run did not finish.</strong>" in html.render(cut, loaded, Ledger())
     platform = {name: HEADER["platform"][name] for name in ("cpu", "flags", "python")}
     condensed = replace(record(), header={**HEADER, "platform": platform, "left_out": ["agree"]})
-    assert "This record only counts what is agree: such cases are not drawn." in html.render(
+    assert "This record only counts the verdicts agree: the page does not list such cases." in html.render(
         condensed, loaded, Ledger()
     )
 
@@ -294,10 +294,10 @@ def test_a_record_of_another_corpus_says_so(loaded: corpus.Corpus) -> None:
     """Its cases are drawn as they are here, or not at all."""
     suite = {**HEADER["suite"], "corpus": loaded.digest}
     same = html.render(replace(record(), header={**HEADER, "suite": suite}), loaded, Ledger())
-    assert "drawn from corpus" not in same and "nothing is drawn" not in same
-    assert f"the cases are drawn from corpus {loaded.digest[:19]}" in html.render(record(), loaded, Ledger())
+    assert "shows the cases of corpus" not in same and "are missing" not in same
+    assert f"this page shows the cases of corpus {loaded.digest[:19]}" in html.render(record(), loaded, Ledger())
     own = Verdict(case="own.case", target="right", verdict="agree")
-    assert "Of 1 case nothing is drawn" in html.render(record(own), loaded, Ledger())
+    assert "Details of 1 case are missing" in html.render(record(own), loaded, Ledger())
 
 
 def test_data_ends_no_script() -> None:
@@ -487,7 +487,7 @@ def test_what_changed_has_a_page(browser: webdriver.Chrome, tmp_path: Path, load
     assert shown(browser, "#case h4") == ["✗ right: regressed"]
     assert shown(browser, "#case section p") == ["before: agree", "after: disagree, silent: it differs"]
     assert shown(browser, "#case .differs") == ["10", "17"]
-    assert shown(browser, "select[name=verdict] option") == ["every", "regressed", "the same"]
+    assert shown(browser, "select[name=verdict] option") == ["all", "regressed", "the same"]
     assert shown(browser, "#list tbody th") == [FIRST, OTHER]
     Select(browser.find_element(By.NAME, "verdict")).select_by_visible_text("regressed")
     assert WebDriverWait(browser, 10).until(lambda it: shown(it, "#list tbody th") == [FIRST])

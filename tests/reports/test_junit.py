@@ -72,7 +72,7 @@ def checked(path: Path) -> Counter[str]:
 
 
 def test_junit_of_a_run_fits_the_schema(command: Command, cases: Path, targets: list[str], tmp_path: Path) -> None:
-    """Of agreements, disagreements, refusals, faults of an adapter, what cannot be said, and a target that cannot run."""
+    """A record with agreements, disagreements, refusals, adapter faults, unsupported calls and a failed target."""
     words = [word for target in targets for word in ("-b", target)]
     assert command("run", cases, *words, "--junit", tmp_path / "r.xml").code == 4
     # Harsh refuses and is at fault, Wrong is off on all three, Wordless lacks one, and Missing all three.

@@ -1,4 +1,4 @@
-"""What was returned is drawn beside what it was held against: the alternative that was judged, the gradient that differs."""
+"""The page draws the returned array next to the expected one: of the judged alternative, or a differing gradient."""
 
 from __future__ import annotations
 

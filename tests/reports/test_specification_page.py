@@ -115,7 +115,7 @@ def test_a_clause_that_is_withdrawn_keeps_its_anchor(loaded: corpus.Corpus, edit
     )
     assert '<section id="same-1" class="clause">' in made
     assert '<strong>Withdrawn: superseded by <a href="#same-2">SAME-2</a>.</strong>' in made
-    assert "<p>So since version 0.2.</p>" in made
+    assert "<p>Revised in version 0.2.</p>" in made
     assert "Version 0.2, 2027-03-09." in made
 
 

@@ -132,7 +132,7 @@ def test_an_environment_like_this_one_changes_nothing(command: Command, tmp_path
     done = command("check", "numpy", *ALIKE, "--env", sys.prefix, "--record", record)
     assert (done.code, is_clean(done)) == (0, True)
     assert "no change" in done.out
-    assert done.out.rstrip().endswith("By these calls it is safe to change over.")
+    assert done.out.rstrip().endswith("As far as these calls show, it is safe to switch.")
     assert f'"numpy={sys.prefix}"' in record.read_text()
 
 

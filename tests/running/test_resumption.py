@@ -91,7 +91,7 @@ def test_resumed_run_is_as_if_undisturbed(command: Command, undisturbed: Undistu
 def test_only_what_is_missing_is_run(
     command: Command, undisturbed: Undisturbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A target that is through is not started; of the other, what is missing is made, with the twins of its refusals."""
+    """A finished target is not started; on the other one only the missing calls run, with the twins of refusals."""
     whole, record = undisturbed.record, tmp_path / "r.jsonl"
     record.write_text(whole[: whole.rindex('{"case":"conv1d.refusals.')])
     made: list[tuple[str, int]] = []
@@ -143,19 +143,19 @@ def test_stale_entries_are_named_again(command: Command, cases: Path, tmp_path: 
     [
         (
             ("conv1d.strides.*",),
-            "[PATH|ID-PATTERN]... is conv1d.strides.*, and was /",
+            "[PATH|ID-PATTERN]... is conv1d.strides.* now and was /",
         ),
-        (("--sweeps", "full"), "--sweeps is full, and was none"),
-        (("--ops", "conv,depthwise_conv"), "--ops is conv, depthwise_conv, and was none"),
-        (("--dtypes", "float32"), "--dtypes is float32, and was none"),
-        (("--profile", "core"), "--profile is core, and was not given"),
-        (("--shard", "1/2"), "--shard is 1/2, and was not given"),
-        (("--mutators",), "--mutators is True, and was False"),
-        (("--audit",), "--audit is True, and was False"),
-        (("--preload", "json"), "--preload is json, and was none"),
-        (("--known", "mine.yaml"), "--known is mine.yaml, and was none"),
-        (("-b", "numpy"), "--backend is numpy, and was numpy, "),
-        (("--fail-on", "loud"), "--fail-on is loud, and was silent, loud, precision"),
+        (("--sweeps", "full"), "--sweeps is full now and was none"),
+        (("--ops", "conv,depthwise_conv"), "--ops is conv, depthwise_conv now and was none"),
+        (("--dtypes", "float32"), "--dtypes is float32 now and was none"),
+        (("--profile", "core"), "--profile is core now and was not given"),
+        (("--shard", "1/2"), "--shard is 1/2 now and was not given"),
+        (("--mutators",), "--mutators is True now and was False"),
+        (("--audit",), "--audit is True now and was False"),
+        (("--preload", "json"), "--preload is json now and was none"),
+        (("--known", "mine.yaml"), "--known is mine.yaml now and was none"),
+        (("-b", "numpy"), "--backend is numpy now and was numpy, "),
+        (("--fail-on", "loud"), "--fail-on is loud now and was silent, loud, precision"),
     ],
 )
 def test_other_options_are_refused(
@@ -193,9 +193,9 @@ def test_same_options_are_welcome(command: Command, undisturbed: Undisturbed, tm
         (('"suite":{"version":"', '"suite":{"version":"9'), "suite.version is "),
         (('"python":"', '"python":"2'), "platform.python is "),
         (('"digest":"sha256:', '"digest":"sha256:0'), "ledger.digest is sha256:"),
-        (('"selection":', '"selected":'), "its header does not say selection"),
+        (('"selection":', '"selected":'), "its header lacks selection"),
         (('"targets":["numpy"', '"targets":["mumpy"'), "no backend named 'mumpy'"),
-        (('"shard":null', '"shard":"3/2"'), "no part of a corpus: '3/2'"),
+        (('"shard":null', '"shard":"3/2"'), "shard must be I/N with 1 <= I <= N; got '3/2'"),
     ],
 )
 def test_other_corpus_suite_machine_or_ledger_is_refused(
@@ -219,9 +219,9 @@ def test_other_corpus_suite_machine_or_ledger_is_refused(
     [
         (
             ('"framework":"miniature","version":"?"', '"framework":"miniature","version":"7"'),
-            "its version is ?, and was 7 in the record",
+            "its version is ? now and was 7 in the record",
         ),
-        (('"framework":"miniature"', '"framework":"maxiature"'), "its framework is miniature, and was maxiature"),
+        (('"framework":"miniature"', '"framework":"maxiature"'), "its framework is miniature now and was maxiature"),
     ],
 )
 def test_other_version_of_a_framework_is_refused(
@@ -253,7 +253,7 @@ def test_target_that_cannot_run_any_more_leaves_the_record_as_it_is(
 def test_record_beside_resume_is_refused(command: Command, tmp_path: Path) -> None:
     """A record that is gone on with is written where it is."""
     done = command("run", "--resume", tmp_path / "a.jsonl", "--record", tmp_path / "b.jsonl")
-    assert (done.code, "leave --record out" in done.err) == (2, True)
+    assert (done.code, "omit --record" in done.err) == (2, True)
 
 
 def test_what_is_no_record_is_refused(command: Command, cases: Path) -> None:

@@ -194,7 +194,7 @@ def test_dtypes_that_a_target_returns_reach_the_verdicts() -> None:
 
 @pytest.mark.parametrize(("again", "word"), [(16, "disagree"), (24, "agree")])
 def test_what_statistics_speak_against_is_seen_on_other_numbers(again: int, word: str) -> None:
-    """Nobody is told of a doubted verdict before it is settled: it stands where it is seen again, else it was chance."""
+    """A doubted verdict is reported only if it recurs with other numbers; otherwise it was chance."""
     (case,) = load(sweeps="none").select(["conv2d.rounding.float32"]).cases
     assert case.redraw is not None
     fresh = case.redraw()
@@ -217,7 +217,7 @@ def test_what_statistics_speak_against_is_seen_on_other_numbers(again: int, word
 
 @pytest.mark.parametrize(("share", "word"), [(0.5, "disagree"), (0.0, "agree")])
 def test_results_of_few_outputs_are_weighed_together(share: float, word: str) -> None:
-    """One of them says nothing, and all are told together: what is doubted of them has to be seen on other numbers too."""
+    """Results of few outputs are judged as a pool; a doubted pool must recur with other numbers to be reported."""
     path = shipped() / "numerics" / "rounding.yaml"
     cases = load([path], sweeps="full").select(["conv.rounding.few-outputs*dtype=float32*"]).cases
     told: list[Verdict] = []
@@ -254,7 +254,7 @@ def test_a_bench_that_may_not_doubt_gives_the_verdict() -> None:
 
 
 def test_ledger_reaches_the_verdicts() -> None:
-    """What the ledger says exactly so is `known`; what it says of an agreeing case is `fixed`; others are not spoken of."""
+    """A failure that an entry matches is `known`; agreement where it expects a failure is `fixed`; others stay."""
     name = str(zoo.miniature("off_by_one"))
     wrong = np.array(line([1, 12]), np.float32)
     entry = replace(

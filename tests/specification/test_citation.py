@@ -105,7 +105,7 @@ def test_nothing_in_an_entry_is_a_command() -> None:
 
 def test_what_is_not_there() -> None:
     """One line, and a hint."""
-    with pytest.raises(Invalid, match=r"SAME-22: no clause and no case of this name \(did you mean 'SAME-2'\?\)"):
+    with pytest.raises(Invalid, match=r"SAME-22: no clause or case has this name \(did you mean 'SAME-2'\?\)"):
         cited("SAME-22")
     with pytest.raises(Invalid, match=r"same-22: .* \(did you mean 'SAME-2'\?\)"):
         cited("same-22")

@@ -91,24 +91,24 @@ def test_areas_and_what_they_say(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("written", "instead", "message"),
     [
-        ("title: Same padding\n", "", "1:1: no 'title' here"),
+        ("title: Same padding\n", "", "1:1: missing key 'title'"),
         ("about: The word.", "abuot: The word.", "2:1: unknown key 'abuot' (did you mean 'about'?)"),
         ("about: The word.", "about: 1", "2:8: expected a text, not the number 1 (quote it)"),
         ("example: a.two", "example: a.two\n    exmple: a.two", "10:5: unknown key 'exmple' (did you mean 'example'?)"),
-        ("example: a.two", "example: a.two\n    example: a.two", "10:5: key 'example' twice (first in line 9)"),
-        ("example: a.two", "example: A.two", "9:14: 'A.two' is no id (dotted kebab-case, such as conv1d.valid."),
+        ("example: a.two", "example: a.two\n    example: a.two", "10:5: duplicate key 'example' (first used"),
+        ("example: a.two", "example: A.two", "9:14: 'A.two' is not an id (use dotted kebab-case,"),
         ("example: a.two", "example: a.too", "9:14: no literal case 'a.too' (did you mean 'a.two'?)"),
         ("example: a.two", "example: z.z", "9:14: no literal case 'z.z' (`conv-conformance list` shows the ids)"),
-        ("example: a.two", "example: a.one", "9:14: a.one does not cite SAME-2 (an example must)"),
-        ("    example: a.two\n", "", "5:5: no 'example' here"),
-        ("why: So., ", "", "15:11: no 'why' here"),
+        ("example: a.two", "example: a.one", "9:14: a.one does not cite SAME-2 (the example of a clause must cite it)"),
+        ("    example: a.two\n", "", "5:5: missing key 'example'"),
+        ("why: So., ", "", "15:11: missing key 'why'"),
         ("keras:", "kears:", "12:7: unknown framework 'kears' (did you mean 'keras'?)"),
-        ("tensorflow: SAME", 'tensorflow: ""', "11:19: an empty text (write one, or leave the key out)"),
-        ("https://example.org/1", "example.org", "14:16: 'example.org' is no link (https://…)"),
+        ("tensorflow: SAME", 'tensorflow: ""', "11:19: the text is empty (write one, or omit the key)"),
+        ("https://example.org/1", "example.org", "14:16: 'example.org' is not a link (start it with https://)"),
         ("SAME-1:", "SAME-3:", "15:3: unknown clause 'SAME-3' (did you mean"),
-        ("SAME-1:", "SAME-2:", "15:3: key 'SAME-2' twice (first in line 4)"),
+        ("SAME-1:", "SAME-2:", "15:3: duplicate key 'SAME-2' (first used in line 4)"),
         (SAME, "", "1:1: the file is empty"),
-        (SAME, "title: A\nabout: B\nclauses: {}\n", "3:10: an area without clauses"),
+        (SAME, "title: A\nabout: B\nclauses: {}\n", "3:10: an area needs at least one clause"),
         (SAME, "title: A\nabout: B\nclauses: [SAME-1]\n", "3:10: expected a mapping, not a list"),
     ],
 )
@@ -123,8 +123,8 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
     """Faults of several files, and of what is between them, are told together, in the order of their places."""
     same = SAME.replace("title", "titel").replace("a.two", "a.to")
     assert [
-        "clauses.yaml:1:1: SHAPE-1 has no commentary (a file of cases/specification/ holds its area)",
-        "specification/same.yaml:1:1: no 'title' here",
+        "clauses.yaml:1:1: SHAPE-1 has no commentary (add it to a file of cases/specification/)",
+        "specification/same.yaml:1:1: missing key 'title'",
         "specification/same.yaml:1:1: unknown key 'titel' (did you mean 'title'?)",
         "specification/same.yaml:9:14: no literal case 'a.to' (did you mean 'a.two'?)",
         "specification/shape.yaml:1:1: the file is empty",
@@ -135,15 +135,16 @@ def test_every_clause_stands_in_one_area(tmp_path: Path) -> None:
     """A clause of two areas is told at the second."""
     again = SHAPE.replace("SHAPE-1:", "SAME-1: {why: So., example: a.one}\n  SHAPE-1:")
     problems = told(tmp_path, known(), same=SAME, shape=again)
-    assert ["specification/shape.yaml:4:3: SAME-1 twice (first in specification/same.yaml:15)"] == problems
+    first = "the first is in specification/same.yaml:15"
+    assert [f"specification/shape.yaml:4:3: SAME-1 has two commentaries ({first})"] == problems
 
 
 def test_every_required_clause_is_cited_by_a_literal_case(tmp_path: Path) -> None:
     """A required clause that only a sweep cites is told, one that leaves a choice is not."""
     shape = "title: A\nabout: B\nclauses:\n  ONE-1: {why: So., example: a.one}\n  TWO-1: {why: So., example: a.one}\n"
     cases = (case("a.one", "ONE-1"), case("a.two[n=1]", "TWO-1", sweep="a.two"))
-    unshown = "specification/shape.yaml:5:30: a.one does not cite TWO-1 (an example must)"
-    uncited = "clauses.yaml:2:1: no literal case cites TWO-1 (write one that a fault against it fails)"
+    unshown = "specification/shape.yaml:5:30: a.one does not cite TWO-1 (the example of a clause must cite it)"
+    uncited = "clauses.yaml:2:1: no literal case cites TWO-1 (write one that detects a violation of it)"
     levels = {"ONE-1": "required", "TWO-1": "required"}
     assert [uncited, unshown] == told(tmp_path, known(*cases, **levels), shape=shape)
     levels["TWO-1"] = "implementation-defined"
@@ -172,11 +173,11 @@ def test_validate_holds_the_specification_together(command: Command, monkeypatch
     monkeypatch.setattr(validation, "validate_cases", lambda cases: ())  # what takes long, and is tested elsewhere
     whole = command("validate", "--sweeps", "none")
     assert (0, "") == (whole.code, whole.err)
-    assert f"{len(corpus.load().clauses)} clauses, each with its reason and an example" in whole.out
+    assert f"{len(corpus.load().clauses)} clauses, each with a rationale and an example" in whole.out
     monkeypatch.setattr("conv_conformance.specification.commentary.FOLDER", "nowhere")
     told = command("validate", "--sweeps", "none")
     assert told.code == 2
-    assert "CONV-1 has no commentary (a file of cases/nowhere/ holds its area)" in told.err
+    assert "CONV-1 has no commentary (add it to a file of cases/nowhere/)" in told.err
     some = command("validate", "--sweeps", "none", "conv1d.valid.*")
     assert (0, "") == (some.code, some.err)
     assert "clauses" not in some.out

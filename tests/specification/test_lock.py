@@ -72,8 +72,8 @@ def test_what_is_another_case(written: str, instead: str, tmp_path: Path) -> Non
     after = lock.grown(changed, {})
     assert ["mine.plain"] == [name for name in before if before[name] != after[name]]
     (problem,) = lock.check(changed, before)
-    assert "mine.plain is released, and says something else now" == problem.message
-    assert "leave it as it was, with superseded_by: the id of a new case" == problem.hint
+    assert "mine.plain is released, and its meaning has changed" == problem.message
+    assert "restore it, add a new case and name that in superseded_by" == problem.hint
 
 
 def digest(expectation: object, case: Case) -> str:
@@ -103,7 +103,7 @@ def test_a_released_case_stays(tmp_path: Path) -> None:
     assert [] == list(lock.check(known, {}))
     assert [] == list(lock.check(known, released))
     (problem,) = lock.check(known[1:], released)
-    assert "lock.json: mine.plain is released, and gone (it may be superseded, not deleted)" == str(problem)
+    assert "lock.json: mine.plain is released, but missing (supersede cases instead of deleting them)" == str(problem)
 
 
 def test_a_lock_only_grows(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_the_file(tmp_path: Path) -> None:
     assert {} == lock.read(tmp_path / "nowhere.json")
     for wrong in ("[]", "{", '{"a": 1}'):
         tmp_path.joinpath(lock.FILE).write_text(wrong)
-        with pytest.raises(Invalid, match="no lock of cases"):
+        with pytest.raises(Invalid, match="not a lock of cases"):
             lock.read(tmp_path / lock.FILE)
 
 
@@ -133,12 +133,12 @@ def test_the_lint_holds_to_the_lock(tmp_path: Path) -> None:
     cases_of(tmp_path / "mine.yaml")
     known = corpus.load([tmp_path / "mine.yaml"])
     tmp_path.joinpath(lock.FILE).write_text(lock.encoded({"mine.gone": "sha256:0"}))
-    assert "lock.json: mine.gone is released, and gone" in "\n".join(map(str, lint.check_kept(known, tmp_path)))
+    assert "lock.json: mine.gone is released, but missing" in "\n".join(map(str, lint.check_kept(known, tmp_path)))
 
 
 @pytest.fixture
 def day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Return the day of a release whose locks are in a folder of the test, and whose cases are not looked at one by one."""
+    """Return the date of a release whose lock files are in the test folder; validation of the cases is skipped."""
     monkeypatch.setattr(lock, "FILE", str(tmp_path / "lock.json"))
     monkeypatch.setattr(versions, "FILE", str(tmp_path / "versions.json"))
     monkeypatch.setattr(validation, "validate_cases", lambda cases: ())
@@ -157,7 +157,7 @@ def test_validate_locks_a_release(command: Command, tmp_path: Path, day: str) ->
     done = command("validate", "--lock", "--sweeps", "none")
     assert (0, "") == (done.code, done.err)
     locked = lock.read(tmp_path / "lock.json")
-    assert f"{len(locked)} released cases, and versions 0.1 of the specification\n" in done.out
+    assert f"{len(locked)} released cases; released versions of the specification: 0.1\n" in done.out
     (version,) = versions.read(tmp_path / "versions.json").values()
     assert (day, set(corpus.load().clauses)) == (version.date, set(version.clauses))
     assert known.items() <= locked.items()
@@ -170,8 +170,8 @@ def test_what_is_not_locked(command: Command, tmp_path: Path, day: str, monkeypa
     tmp_path.joinpath("lock.json").write_text(lock.encoded({"mine.gone": "sha256:0"}))
     done = command("validate", "--lock", "--sweeps", "none")
     assert 2 == done.code
-    assert f"{lock.FILE}: mine.gone is released, and gone" in done.err
+    assert f"{lock.FILE}: mine.gone is released, but missing" in done.err
     assert not tmp_path.joinpath("versions.json").exists()
     monkeypatch.setattr(citation, "RELEASED", "")
     done = command("validate", "--lock", "--sweeps", "none")
-    assert (2, 1) == (done.code, sum("whose day" in line for line in done.err.splitlines()))
+    assert (2, 1) == (done.code, sum("--lock needs a release" in line for line in done.err.splitlines()))

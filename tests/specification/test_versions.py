@@ -97,15 +97,15 @@ def test_the_meaning_stays_under_a_version(written: str, instead: str, name: str
     assert written in WRITTEN
     (line,) = told(WRITTEN.replace(written, instead, 1), released(WRITTEN))
     assert line.startswith("clauses.yaml:")
-    assert line.endswith(f"{name}: says something else than in version 0.1, which is released (count version up)")
+    assert line.endswith(f"{name}: its meaning differs from version 0.1, which is released (increase the version)")
 
 
 def test_a_clause_of_a_released_version_stays() -> None:
     """One that is gone is told, also under a new version."""
     gone = WRITTEN[: WRITTEN.index("SAME-2")]
     line = (
-        "clauses.yaml: SAME-2 is in version 0.1, and gone "
-        "(it may be withdrawn: it stays, with superseded_by: the id of another)"
+        "clauses.yaml: SAME-2 is in version 0.1, but missing now "
+        "(to withdraw it, keep it and name another clause in superseded_by)"
     )
     assert [line] == told(gone, released(WRITTEN))
     assert [line] == told(gone.replace("0.1", "0.2"), released(WRITTEN))
@@ -114,7 +114,7 @@ def test_a_clause_of_a_released_version_stays() -> None:
 def test_no_clause_comes_into_a_released_version() -> None:
     """A new one takes a new version."""
     more = WRITTEN + "SAME-9: {level: required, sentence: More.}\n"
-    assert ["clauses.yaml:12:1: SAME-9: is new, and version 0.1 is released (count version up)"] == told(
+    assert ["clauses.yaml:12:1: SAME-9: is new, but version 0.1 is already released (increase the version)"] == told(
         more, released(WRITTEN)
     )
     assert [] == told(more.replace("0.1", "0.2"), released(WRITTEN))
@@ -125,16 +125,15 @@ def test_an_anchor_stays() -> None:
     """Whatever makes anchors of ids, links that are out there lead to the old ones."""
     one = released(WRITTEN)["0.1"]
     other = replace(one, clauses={**one.clauses, "SAME-1": one.clauses["SAME-1"]._replace(anchor="same1")})
-    assert ["clauses.yaml:2:1: SAME-1: its anchor was #same1, and is #same-1 (links lead to the old one)"] == told(
-        WRITTEN, {"0.1": other}
-    )
+    change = "its anchor changed from #same1 to #same-1 (restore it, because links use it)"
+    assert [f"clauses.yaml:2:1: SAME-1: {change}"] == told(WRITTEN, {"0.1": other})
 
 
 def test_an_id_is_never_given_to_another_question() -> None:
     """Under a new version a clause that says something else has to say that its question is the old one."""
     changed = WRITTEN.replace("The output", "An output").replace("0.1", "0.10")
-    hint = 'another question takes another id; the same one says revised: "0.10"'
-    assert [f"clauses.yaml:2:1: SAME-1: says something else than in version 0.2 ({hint})"] == told(
+    hint = 'add revised: "0.10", or use a new id if it is another question'
+    assert [f"clauses.yaml:2:1: SAME-1: its meaning differs from version 0.2 ({hint})"] == told(
         changed, released(WRITTEN, WRITTEN.replace("0.1", "0.2"))
     )
     said = changed.replace("required\n", 'required\n  revised: "0.10"\n')
@@ -147,7 +146,7 @@ def test_what_is_withdrawn_stays_so() -> None:
     """Its sentence remains, and another one is not written under its id."""
     assert [] == told(WITHDRAWN, released(WRITTEN))
     locked = released(WRITTEN, WITHDRAWN)
-    line = "SAME-1: is withdrawn in version 0.2, and says something else (an id is never given to another question)"
+    line = "SAME-1: is withdrawn in version 0.2, and must not change (use a new id)"
     later = WITHDRAWN.replace('version: "0.2"', 'version: "0.3"')
     assert [] == told(later, locked)
     assert [f"clauses.yaml:2:1: {line}"] == told(later.replace("  superseded_by: SAME-3\n", ""), locked)
@@ -158,8 +157,8 @@ def test_what_is_withdrawn_stays_so() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("SAME-4", "superseded by SAME-4, which is no clause (did you mean 'SAME-3'?)"),
-        ("SAME-1", "superseded by SAME-1, which is withdrawn itself (name the one that is in force)"),
+        ("SAME-4", "superseded by SAME-4, which is not a clause (did you mean 'SAME-3'?)"),
+        ("SAME-1", "superseded by SAME-1, which is itself withdrawn (name a clause that is in force)"),
     ],
 )
 def test_what_supersedes_is_in_force(name: str, message: str) -> None:
@@ -170,7 +169,7 @@ def test_what_supersedes_is_in_force(name: str, message: str) -> None:
 
 def test_versions_count_up() -> None:
     """As numbers, not as texts."""
-    line = "clauses.yaml: version '0.9' comes before 0.10, which is released (versions count up)"
+    line = "clauses.yaml: version '0.9' is lower than 0.10, which is released (increase the version)"
     assert [line] == told(WRITTEN.replace("0.1", "0.9"), released(WRITTEN.replace("0.1", "0.10")))
     assert [] == told(WRITTEN.replace("0.1", "1.0"), released(WRITTEN.replace("0.1", "0.10")))
 
@@ -193,7 +192,7 @@ def test_the_file(tmp_path: Path) -> None:
     assert {} == versions.read(tmp_path / "none.json")
     for wrong in ("[]", "{", '{"0.1": {}}', '{"0.1": {"date": "", "clauses": {"A-1": "x"}}}', '{"a": {"clauses": {}}}'):
         file.write_text(wrong)
-        with pytest.raises(Invalid, match="no versions of the specification"):
+        with pytest.raises(Invalid, match="not versions of the specification"):
             versions.read(file)
 
 
@@ -214,7 +213,7 @@ def test_the_lint_holds_to_the_versions(tmp_path: Path) -> None:
     promise = {"SAME-99": Promise("same-99", "sha256:0")}
     tmp_path.joinpath(versions.FILE).write_text(versions.encoded({"0.1": Version(date="", clauses=promise)}))
     lines = "\n".join(map(str, lint.check_kept(known, tmp_path)))
-    assert "clauses.yaml: SAME-99 is in version 0.1, and gone" in lines
+    assert "clauses.yaml: SAME-99 is in version 0.1, but missing now" in lines
     assert [] == list(lint.check_kept(known, corpus.shipped()))
     assert "0.1" == versions.current()
 

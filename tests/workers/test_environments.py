@@ -31,7 +31,7 @@ def wheel(folder: Path, name: str, version: str, *needs: str) -> None:
 
 @pytest.fixture
 def pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sequence[str]:
-    """Return the words by which pip finds wheels of ours and nothing else; environments are kept in a folder of the test."""
+    """Return pip options that find only the wheels built here; environments are cached in a folder of the test."""
     monkeypatch.setenv("CONV_CONFORMANCE_CACHE", str(tmp_path / "cache"))
     wheels = tmp_path / "wheels"
     wheels.mkdir()
@@ -111,5 +111,5 @@ def test_a_cache_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch:
     """With what would help; it is no fault of the suite."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("CONV_CONFORMANCE_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(Invalid, match=r"environments: cannot be written: .* \(CONV_CONFORMANCE_CACHE can name another"):
+    with pytest.raises(Invalid, match=r"environments: cannot be written: .* \(set CONV_CONFORMANCE_CACHE to another"):
         environments.made(["mine==1.0"])

@@ -58,7 +58,7 @@ def is_gone(pid: int, seconds: float = 10.0) -> bool:
 
 
 def test_deaths_are_capped() -> None:
-    """After so many deaths, 25 unless it is told, the other cases of a target are not run; every case has its verdict."""
+    """At the limit of deaths, by default 25, the other cases of a target are `not-run`; every case has a verdict."""
     assert LIMITS.deaths == 25
     terms = Terms(limits=replace(LIMITS, deaths=3))
     calls = [wire.pack_call(number, CASES[0].call) for number in range(8)]
@@ -66,11 +66,11 @@ def test_deaths_are_capped() -> None:
     seen = {event.number: event.observation for event in events if isinstance(event, CallSeen)}
     assert sorted(seen) == list(range(8))
     assert Counter(observation.outcome for observation in seen.values()) == {"crash": 3, "not-run": 5}
-    assert seen[7].message == "the target died 3 times; the rest was not run"
+    assert seen[7].message == "not run: the target died 3 times"
 
 
 def test_target_that_dies_at_once_has_said_what_it_is() -> None:
-    """Framework and version are known, and the ledger is that of the target, also where the first case kills the worker."""
+    """Framework and version are known, and the target's ledger applies, even if the first case kills the worker."""
     made = Runner(terms=Terms(limits=LIMITS)).run(CASES[1:2], [zoo.miniature("leaves")])
     assert ([v.verdict for v in made.verdicts], made.targets[0].info.framework) == (["crash"], "miniature")
 
@@ -273,7 +273,7 @@ def test_threads_wait_without_spinning(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_audit_tells_untrue_limits_from_true_ones(tmp_path: Path) -> None:
-    """A limit in spite of which calls agree is counted; where the adapter itself fails, the limit holds: no fault of ours."""
+    """A limit is counted as untrue if calls agree despite it; if the adapter fails, the limit is true."""
     (tmp_path / "half.py").write_text(HALF_TRUE)
     made = Runner(terms=Terms(limits=LIMITS, audit=True)).run(CASES[:2], [resolve(f"{tmp_path}/half.py:Backend")])
     found = [(each.case, each.verdict, each.message) for each in made.verdicts]
@@ -285,7 +285,7 @@ def test_worker_that_cannot_be_started_is_no_fault_of_ours() -> None:
     """A command that is not there leaves the target unable to run, and nothing behind."""
     [event] = observe(Terms(limits=LIMITS), resolve("cmd:no-such-program worker.js"), smoke_call(), [])
     assert isinstance(event, TargetFailed)
-    assert (event.is_fault, event.reason.split(":")[0]) == (False, "its worker cannot be started")
+    assert (event.is_fault, event.reason.split(":")[0]) == (False, "the worker cannot be started")
 
 
 STRANGER = """
@@ -332,16 +332,16 @@ def test_every_call_is_answered(tmp_path: Path, body: str, workers: int) -> None
 @pytest.mark.parametrize(
     ("body", "is_fault", "says"),
     [
-        ("say({})", True, "first message is none of the protocol's"),
-        ("answer(-1)", True, "first message is none of the protocol's"),
-        ("say({'ready': True})", True, "first message is none of the protocol's"),
-        ("say({'ready': {}})", True, "first message is none of the protocol's"),
-        ("say({**ready, 'seconds': '1'})", True, "first message is none of the protocol's"),
-        ("ready['ready']['settings'] = []; say(ready)", True, "first message is none of the protocol's"),
-        ("ready['ready']['result_dtypes'] = [1]; say(ready)", True, "first message is none of the protocol's"),
+        ("say({})", True, "first message of the worker is not part of"),
+        ("answer(-1)", True, "first message of the worker is not part of"),
+        ("say({'ready': True})", True, "first message of the worker is not part of"),
+        ("say({'ready': {}})", True, "first message of the worker is not part of"),
+        ("say({**ready, 'seconds': '1'})", True, "first message of the worker is not part of"),
+        ("ready['ready']['settings'] = []; say(ready)", True, "first message of the worker is not part of"),
+        ("ready['ready']['result_dtypes'] = [1]; say(ready)", True, "first message of the worker is not part of"),
         ("say({'unavailable': 'no device'})", False, "no device"),
-        ("say(ready); say(done)", True, "it was done, and had answered nothing"),
-        ("say(ready); os.close(stream); time.sleep(30)", True, "closed its stream and did not end"),
+        ("say(ready); say(done)", True, "`done` before it had answered any call"),
+        ("say(ready); os.close(stream); time.sleep(30)", True, "closed its stream but did not exit"),
         ("say(ready); time.sleep(30)", False, "no end within 0.5 s"),
         ("sys.exit('no licence')", False, "the process ended with exit code 1 [last output: no licence]"),
         ("say(ready); say({'case': -1, 'outcome': 'raised', 'message': 'no'})", False, "a plain conv1d, failed: no"),

@@ -18,9 +18,9 @@ from conv_conformance.core.dtypes import FORMATS
 from conv_conformance.core.storage import Array
 from conv_conformance.core.verdict import Diagnosis
 from conv_conformance.core.vocabulary import COTANGENT
-from conv_conformance.diagnosis.canonical_call import kernel_of, subject, wide
+from conv_conformance.diagnosis.canonical_call import kernel_of, subject_of, wide
 from conv_conformance.diagnosis.causes import CAUSES as FORWARD
-from conv_conformance.diagnosis.gradients.backward_pass import way
+from conv_conformance.diagnosis.gradients.backward_pass import backward_pass
 from conv_conformance.diagnosis.gradients.causes import CAUSES
 from conv_conformance.diagnosis.gradients.search import diagnose_gradient
 from conv_conformance.mutants.faults import BACK_EDITS
@@ -68,7 +68,7 @@ def test_the_way_back_gives_what_is_expected(cases: list[Case]) -> None:
     """Of every array, in every mode, group and dtype."""
     for case in cases:
         call = case.call
-        back = way(subject(call), canonical(call, "output", call.array(COTANGENT)))
+        back = backward_pass(subject_of(call), canonical(call, "output", call.array(COTANGENT)))
         for name, right in gradients(case).items():
             exact = canonical(call, name, right)
             size = np.abs(exact[np.isfinite(exact)]).max(initial=0)

@@ -55,7 +55,7 @@ def asking(compute: Callable[[Call], Array]) -> CallFunction:
 
 
 def by_taps(source: Callable[[int, int], int | None], weight: Callable[[int], float] = lambda k: 1) -> CallFunction:
-    """Return a convolution of one channel along one axis that reads, for output t and tap k, the element `source` says."""
+    """Return a convolution of one channel along one axis; output t and tap k read the element `source(t, k)`."""
 
     def compute(call: Call) -> Array:
         x, w = call.input[0, :, 0], call.array("kernel")[:, 0, 0]
@@ -343,5 +343,5 @@ def test_explain_probes_one_call(own: Path, command: Command) -> None:
     done = command("explain", own / "own.yaml", "-b", f"{own / 'wrong.py'}:Thrice", "--taps")
     assert done.code == 0 and "products are weighed" in done.out
     right = command("explain", own / "own.yaml", "-b", "numpy", "--taps")
-    assert right.code == 0 and "it is right" in right.out
+    assert right.code == 0 and "the products are right" in right.out
     assert command("explain", own / "own.yaml", "--taps").code == 2
