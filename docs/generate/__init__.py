@@ -1,1 +1,1 @@
-"""What writes the pages: `python -m docs.generate.pages` those of the corpus, the other modules the page of their name."""
+"""Generators of the documentation: `docs.generate.pages` writes the pages of the corpus, others one page each."""

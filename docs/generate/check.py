@@ -1,4 +1,4 @@
-"""Check the pages: they agree with corpus, ledger and runs, and every link inside the repository leads somewhere."""
+"""Check that the pages match corpus, ledger and runs, and that every link inside the repository has a target."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def wrong() -> Iterator[str]:
-    """Yield everything that is wrong."""
+    """Yield one line for each stale page and each broken link."""
     try:
         yield from stale(ROOT)
         yield from disagreements.stale(ROOT, corpus.load())

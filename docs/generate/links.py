@@ -1,8 +1,8 @@
 """
-The links of the pages, as a forge reads them. Run, it lists those that lead out of the repository.
+The links of the pages, resolved as GitHub resolves them. Run as a program, it lists the external links.
 
-Sphinx holds links against what it makes of the pages, and takes more anchors for good than a forge does; this holds
-them against files and headings as they are written.
+Sphinx checks links against its own output, and accepts more anchors than GitHub does. This module checks them against
+the files and headings in the repository.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 ROOT = Path(__file__).resolve().parents[2]
-#: Folders whose pages are not ours.
+#: Folders whose pages belong to tools or to installed packages.
 FOREIGN = {".tox", ".venv", ".pytest_cache", "build", "dist"}
 
 
@@ -30,7 +30,7 @@ def pages() -> Iterator[Path]:
 
 
 def tokens(path: Path) -> Iterator[Token]:
-    """Yield the tokens of a page, those inside a paragraph or heading too."""
+    """Yield the Markdown tokens of a page, including the inline tokens of paragraphs and headings."""
     for token in MarkdownIt("commonmark").parse(path.read_text(encoding="utf-8")):
         yield token
         yield from token.children or ()
@@ -44,13 +44,13 @@ def links(path: Path) -> Iterator[str]:
 
 
 def leads_out(target: str) -> bool:
-    """Say whether a target lies outside the repository."""
+    """Return whether a target is outside the repository: it has a URL scheme."""
     return re.match(r"[a-z][a-z+.-]*:", target) is not None
 
 
 @cache
 def anchors(path: Path) -> frozenset[str]:
-    """Return what a link may name behind `#` in a page: its headings, in the form that forges give them, and its ids."""
+    """Return the anchors of a page: its headings in GitHub's form, and its HTML ids."""
     every = list(tokens(path))
     headings = [after.content for token, after in pairwise(every) if token.type == "heading_open"]
     html = (token.content for token in every if token.type.startswith("html"))
@@ -64,7 +64,7 @@ def slug(heading: str) -> str:
 
 
 def dead(path: Path) -> Iterator[str]:
-    """Yield what is wrong with the links of a page."""
+    """Yield one line for each link of a page whose file or heading does not exist."""
     for target in links(path):
         if leads_out(target):
             continue

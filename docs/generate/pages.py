@@ -1,9 +1,8 @@
 """
-Write the pages of the specification and of the cases: run it after changing a clause, its commentary or a case.
+Write the pages of the specification and of the cases. Run it after changing a clause, its commentary or a case.
 
-The pages are docs/spec/index.md and one for each area beside it, with the pictures of docs/pictures;
-docs/cases/index.md, one for each operation beside it and one for each file of cases below; and those of docs/reference
-that say what tables in the code hold.
+It writes docs/spec/index.md and a page for each area, with the pictures in docs/pictures; docs/cases/index.md, a page
+for each operation and one for each case file; and those pages of docs/reference that list tables of the code.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, kw_only=True)
 class Topic:
-    """The literal cases of one file; `file` is its path in the corpus, `excerpts` are by id."""
+    """The literal cases of one file: `file` is its path in the corpus, `excerpts` holds the YAML of each case by id."""
 
     file: str
     about: str
@@ -40,27 +39,27 @@ class Topic:
 
     @property
     def op(self) -> str:
-        """The operation, which is the file's folder."""
+        """The operation: the name of the file's folder."""
         return self.file.partition("/")[0]
 
     @property
     def name(self) -> str:
-        """The topic, which is the file's name."""
+        """The topic: the name of the file without its suffix."""
         return Path(self.file).stem
 
     @property
     def page(self) -> str:
-        """The page, from docs/cases."""
+        """The path of the page, relative to docs/cases."""
         return page(self.file)
 
 
 def page(file: str) -> str:
-    """Return the page of a file of cases, from docs/cases."""
+    """Return the path of the page of a case file, relative to docs/cases."""
     return f"{file.removesuffix('.yaml')}.md"
 
 
 def pages() -> Mapping[Path, str]:
-    """Return the text of every page by its path from the root of the repository."""
+    """Return the text of every page, by its path relative to the repository."""
     loaded = corpus.load()
     areas = specification.load_commentary(loaded)
     topics = tuple(_topics(loaded))
@@ -90,14 +89,14 @@ def pages() -> Mapping[Path, str]:
 
 
 def _followed() -> frozenset[str]:
-    """Return the clauses of which a page says who follows which alternative."""
+    """Return the clauses whose alternatives have a section on the page of portability."""
     page = ROOT / "docs" / "results" / "portability.md"
     text = page.read_text(encoding="utf-8") if page.exists() else ""
     return frozenset(re.findall(r"^## ([A-Z0-9-]+)$", text, re.MULTILINE))
 
 
 def _facts(loaded: Corpus, topics: Sequence[Topic]) -> dict[str, Any]:
-    """Return what templates may ask for."""
+    """Return the variables that all templates can use, by name."""
     return {
         "names": template_filters.NAMES,
         "specified": versions.current(),
@@ -127,7 +126,7 @@ def _environment(homes: Mapping[str, str]) -> jinja2.Environment:
 
 
 def _address(name: str, homes: Mapping[str, str], folder: str) -> str:
-    """Return where a clause stands, behind the folder of the specification; empty if there is no such clause."""
+    """Return the address of a clause, prefixed by the specification's folder; empty if there is no such clause."""
     return f"{folder}{homes[name]}.md#{name.lower()}" if name in homes else ""
 
 
@@ -137,14 +136,14 @@ def _render(environment: jinja2.Environment, name: str, **values: Any) -> str:
 
 
 def stale(root: Path) -> Iterator[str]:
-    """Yield the pages below a root that are not what the corpus says, also those that nothing stands behind."""
+    """Yield one line for each page below `root` that is out of date, and for each that has no cases any more."""
     wanted = pages()
     for path, text in wanted.items():
         if not (root / path).is_file() or (root / path).read_text(encoding="utf-8") != text:
-            yield f"{path.as_posix()}: not what the corpus says (run python -m docs.generate.pages)"
+            yield f"{path.as_posix()}: out of date (run python -m docs.generate.pages)"
     for file in sorted([*(root / "docs" / "cases").rglob("*.md"), *(root / make_pictures.FOLDER).glob("*")]):
         if (path := file.relative_to(root)) not in wanted:
-            yield f"{path.as_posix()}: there are no cases behind it"
+            yield f"{path.as_posix()}: has no cases any more (delete it)"
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """
-The pictures of windows and stamps, docs/pictures, from cases of the corpus; pages.py writes them.
+The pictures of windows and stamps in docs/pictures, drawn from cases of the corpus; pages.py writes them.
 
-Of a convolution each row is one window: its taps below the elements that they meet, and the sum at the end. Of a
-transposed one each row is the stamp of one element, and the last row is what they add up to.
+Each row of a convolution is one window: its taps below the elements that they multiply, then the sum. Each row of a
+transposed convolution is the stamp of one element: its products with the kernel. The last row is the sum of all stamps.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from conv_conformance.specification import Area
 from . import templating
 
 FOLDER = Path("docs", "pictures")
-#: The areas of the specification whose examples are pictures: those about where a window stands and what it reads.
+#: The areas of the specification whose examples are drawn: those about the position of windows and what they read.
 AREAS = {
     "definition",
     "shape",
@@ -34,9 +34,9 @@ AREAS = {
     "strides-and-dilation",
     "transposed",
 }
-#: What is drawn has at most so many columns and rows.
+#: The largest numbers of columns and rows of a picture.
 COLUMNS, ROWS = 16, 10
-#: How NumPy calls the modes of padding.
+#: The `mode` of `numpy.pad` for each padding mode.
 MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
@@ -49,7 +49,7 @@ class Cell(NamedTuple):
 
 
 class Row(NamedTuple):
-    """Cells beside each other, with a word before them."""
+    """Cells in one line, with a label before them."""
 
     word: str
     cells: Sequence[Cell]
@@ -57,7 +57,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """The rows of a case, the number of columns between the outer ones, and the same in words."""
+    """The rows of a picture, its number of columns (label and sum excluded), and a description of it as text."""
 
     rows: Sequence[Row]
     columns: int
@@ -65,24 +65,24 @@ class Picture:
 
     @property
     def svg(self) -> str:
-        """The picture."""
+        """The picture as SVG."""
         return templating.environment().get_template("picture.svg.j2").render(picture=self)
 
 
 def pictures(areas: Sequence[Area], cases: Mapping[str, Case]) -> Mapping[str, Picture]:
-    """Return the pictures of the examples of clauses, by the ids of cases."""
+    """Return the pictures of the clauses' examples, by case id."""
     examples = [cases[said.example] for area in areas if area.name in AREAS for said in area.commentaries]
     drawn = {case.id: picture(case.call) for case in examples if is_drawable(case.call)}
     return {name: each for name, each in drawn.items() if each.columns <= COLUMNS and len(each.rows) <= ROWS}
 
 
 def text(pictures: Mapping[str, Picture]) -> Mapping[Path, str]:
-    """Return what the files of pictures hold, by their paths from the root of the repository."""
+    """Return the content of the picture files, by path relative to the repository."""
     return {FOLDER / f"{name}.svg": each.svg for name, each in pictures.items()}
 
 
 def is_drawable(call: Call) -> bool:
-    """Say whether a call has one axis, one sample, one channel and one filter, and does nothing that is not drawn."""
+    """Return whether a picture can show a call: one axis, sample, channel and filter, no bias, no `before`."""
     if call.op not in ("conv", "conv_transpose") or call.rank > 1 or call.bias is not None or call.before is not None:
         return False
     sizes, lengths = (call.input.size, call.array("kernel").size), (call.lengths[0], call.extents("kernel")[0])
@@ -94,13 +94,13 @@ def picture(call: Call) -> Picture:
     output = reference.evaluate(call).ravel()
     drawn = stamps(call, output) if call.op == "conv_transpose" else windows(call, output)
     assert [*map(number, output)] == [cell.text for row in drawn.rows for cell in row.cells if cell.kind == "result"], (
-        "a picture says what the reference says"
+        "the picture must show the reference's output"
     )
     return drawn
 
 
 def windows(call: Call, output: Array) -> Picture:
-    """Return the windows of a convolution."""
+    """Return the picture of a convolution's windows."""
     line = [*_line(call)]
     read = [cell for cell in line if cell.kind != "cropped"]
     kernel = call.arranged("kernel", "OWI").ravel()
@@ -116,7 +116,7 @@ def windows(call: Call, output: Array) -> Picture:
 
 
 def _line(call: Call) -> Iterator[Cell]:
-    """Yield the input as windows meet it, spread and padded; what negative padding crops is there, as `cropped`."""
+    """Yield the dilated and padded input, cell by cell; elements that negative padding removes are `cropped`."""
     elements = call.input.ravel()
     (low, high), spacing = call.pairs[0], call.input_dilations[0]
     spread = np.zeros(dilated(len(elements), spacing))
@@ -132,7 +132,7 @@ def _line(call: Call) -> Iterator[Cell]:
 
 
 def stamps(call: Call, output: Array) -> Picture:
-    """Return the stamps of a transposed convolution."""
+    """Return the picture of a transposed convolution's stamps."""
     kernel, stride, dilation = call.arranged("kernel", "OWI").ravel(), call.strides[0], call.dilations[0]
     low = call.pairs[0][0]
     first = min(low, 0)
@@ -154,7 +154,7 @@ def stamps(call: Call, output: Array) -> Picture:
 
 
 def number(value: float) -> str:
-    """Return a number without needless zeros."""
+    """Return a number without trailing zeros."""
     return f"{float(value) + 0.0:.6g}"
 
 

@@ -1,5 +1,5 @@
 """
-Write docs/report.png: the page of a run of the eight default targets, as Debian's Chromium shows it.
+Write docs/report.png: a screenshot, by Debian's Chromium, of the report page of the eight default targets.
 
     conv-conformance run --html report.html
     python -m docs.generate.screenshot report.html
@@ -14,7 +14,7 @@ from pathlib import Path
 from selenium import webdriver
 
 PICTURE = Path(__file__).resolve().parents[1] / "report.png"
-#: In pixels of the page; a pixel of it is this many of the picture.
+#: The size in pixels of the page; SCALE is the number of picture pixels for one page pixel.
 WIDTH, HEIGHT, SCALE = 1200, 1100, 1.25
 
 

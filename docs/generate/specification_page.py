@@ -1,5 +1,5 @@
 """
-Write the page of the specification's version into a built site, where `cite` says that it is.
+Write the one-page specification into a built site, at the address that `cite` prints.
 
     python -m docs.generate.specification_page build/site
 """
@@ -16,7 +16,7 @@ from conv_conformance.specification import versions
 
 
 def write(site: Path) -> Path:
-    """Write the page below the folder of a site; return its file."""
+    """Write the page into the folder of a site; return the path of its file."""
     edition = bundle.edition()
     page = site / versions.address(edition.version)
     page.parent.mkdir(parents=True, exist_ok=True)

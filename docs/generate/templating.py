@@ -1,4 +1,4 @@
-"""Where the templates of the pages are, and how they are filled in."""
+"""The Jinja environment of the page templates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import jinja2
 
 
 def environment(*folder: str) -> jinja2.Environment:
-    """Return the templates in a folder below `templates/`; a value that is not there is an error."""
+    """Return the environment for a folder below `templates/`; an undefined variable is an error."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parents[1].joinpath("templates", *folder)),
         undefined=jinja2.StrictUndefined,

@@ -72,5 +72,5 @@ def test_a_picture_that_is_wrong_is_not_drawn(monkeypatch: pytest.MonkeyPatch) -
         return Picture(rows=[Row("input", [Cell(0, "7", "result")])], columns=1, words="")
 
     monkeypatch.setattr(make_pictures, "windows", shifted)
-    with pytest.raises(AssertionError, match="what the reference says"):
+    with pytest.raises(AssertionError, match="must show the reference's output"):
         make_pictures.picture(CASES["conv1d.strides.two"].call)

@@ -246,7 +246,7 @@ def test_a_setting_is_held_against_the_plain_target(loaded: Corpus) -> None:
     assert "**Settings** that change bits: torch+matmul-high." in kept_numbers.summary(runs, ", ".join)
 
 
-@pytest.mark.parametrize(("last", "said"), [("cc", "change no bit of any result here"), ("", "but what is refused")])
+@pytest.mark.parametrize(("last", "said"), [("cc", "change no bit of any result here"), ("", "but which calls")])
 def test_a_setting_that_changes_no_bit_is_told(loaded: Corpus, last: str, said: str) -> None:
     """A setting that reads back and changes nothing is told apart from one that has calls refused."""
     plain, pinned = (_bits(loaded, "aa", "bb", each, target=name) for each, name in (("cc", "torch"), (last, PINNED)))
@@ -278,7 +278,7 @@ def test_a_record_becomes_a_page(loaded: Corpus, tmp_path: Path, monkeypatch: py
     ("changed", "message"),
     [
         ({"is_complete": False}, "is not complete"),
-        ({"header": ANOTHER}, "another suite"),
+        ({"header": ANOTHER}, "its suite or corpus differs"),
     ],
 )
 def test_records_that_do_not_belong_are_refused(tmp_path: Path, changed: dict[str, Any], message: str) -> None:

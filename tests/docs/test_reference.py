@@ -48,7 +48,7 @@ def test_the_format_is_whole() -> None:
     page = case_format.page()
     assert set() == {key for key in keys(schema) if f"`{key}`" not in page}
     assert "| **`expect`** | [expect](#expect) |" in page
-    assert "| `why` | a text |" in page
+    assert "| `why` | a string |" in page
 
 
 def test_the_verdicts_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,7 @@ def test_the_backend_is_whole() -> None:
     rows = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `")}
     for name in Backend.__annotations__:
         assert rows[name].rstrip(" |").endswith((".", ")."))
-    assert "| `framework` | `str` | must be there | What is under test" in page
+    assert "| `framework` | `str` | required | The name of the framework under test" in page
     assert "ForwardRef" not in page
 
 

@@ -397,7 +397,7 @@ def test_a_page_tells_what_is_unfinished_and_unexplained(tmp_path: Path) -> None
     (results / "triage.json").write_text("{}")
     (results / "causes.json").write_text("{}")
     page = disagreements.pages(tmp_path, corpus.load())[disagreements.RESULTS / "index.md"]
-    assert "`jax` has not come to its end: 1 of 2 cases." in page
+    assert "`jax` is not complete: 1 of 2 cases." in page
     assert "1 call **not explained**:\n\n- `long` on `jax`: killed\n" in page
 
 
@@ -408,7 +408,7 @@ def test_the_page_tells_why(root: Path) -> None:
     found = {entry.id: {**why, "taps": ["7 probes", "  0.2"], "small": "cases:\n  - id: long-shrunk\n"}}
     (root / disagreements.CAUSES).write_text(json.dumps(found))
     page = disagreements.pages(root, corpus.load())[disagreements.RESULTS / "disagreements.md"]
-    assert page.count("- **Cause**: none of the glossary (`long` on `jax`, jax 0.10.2, a processor).") == 1
+    assert page.count("- **Cause**: no fault of the glossary (`long` on `jax`, jax 0.10.2, a processor).") == 1
     assert "```text\n7 probes\n  0.2\n```" in page and "```yaml\ncases:\n  - id: long-shrunk\n```" in page
     assert page.count("<details>") == 1
 
@@ -438,8 +438,8 @@ def test_an_entry_without_proof_is_told(root: Path) -> None:
     kept[elsewhere]["holds"] = False
     path.write_text(json.dumps({name: found for name, found in kept.items() if name != lost}))
     told = [line for line in disagreements.stale(root, corpus.load()) if line.startswith("docs/results/triage.json")]
-    unrun = [f"docs/results/triage.json: {each}: not run as it stands" for each in (changed, lost)]
-    assert [*unrun, f"docs/results/triage.json: {hidden}: does not show its fault"] == [
+    unrun = [f"docs/results/triage.json: {each}: script not run" for each in (changed, lost)]
+    assert [*unrun, f"docs/results/triage.json: {hidden}: its script does not show the fault"] == [
         line.partition(" (run ")[0] for line in told
     ]
 
@@ -448,7 +448,7 @@ def test_an_entry_that_went_away_is_told(root: Path) -> None:
     """Pages that speak of an entry which the ledger no longer has are to be made anew, not drawn."""
     results = root / disagreements.RESULTS
     (results / "seen.json").write_text(json.dumps({"cpu": _run(_known("long", entry="gone"))}))
-    expected = ["docs/results/seen.json: the ledger has no entry gone: name the records anew"]
+    expected = ["docs/results/seen.json: the ledger has no entry gone: pass the records to --run again"]
     assert expected == list(disagreements.stale(root, corpus.load()))
 
 

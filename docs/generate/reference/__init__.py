@@ -1,1 +1,1 @@
-"""The pages in docs/reference that come from the program; `docs.generate.pages` writes them."""
+"""Generators of the pages in docs/reference that list tables of the code; `docs.generate.pages` writes them."""

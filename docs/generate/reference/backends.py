@@ -1,4 +1,4 @@
-"""The page of backends, docs/reference/backends.md, from what an adapter is made of; pages.py writes it."""
+"""The page of backends, docs/reference/backends.md, from the classes that an adapter uses; pages.py writes it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from conv_conformance.core.call import Call
 HEAD = """\
 # Backends
 
-A backend puts one framework under test: it says a call in the framework's words, and returns what comes of it. This
-page is what the engine asks of the class, from [its source](../../conformance/core/backend.py).
-[Write a backend in ten minutes](../guides/write-a-backend.md) makes one step by step,
-[CONTRIBUTING](../../CONTRIBUTING.md#add-a-backend) says what it must and must not do, and a program in another language
-speaks [the protocol](protocol.md).
+A backend puts one framework under test: it translates a call to the framework's parameters and returns the result.
+This page describes the interface of the class, taken from [its source](../../conformance/core/backend.py).
+[Write a backend in ten minutes](../guides/write-a-backend.md) builds one step by step.
+[CONTRIBUTING](../../CONTRIBUTING.md#add-a-backend) states what a backend must and must not do. A program in another
+language implements [the protocol](protocol.md) instead.
 
-All names but `Raised` are imported from `conv_conformance`.
+All names except `Raised` can be imported from `conv_conformance`.
 """
-#: What is described besides the backend itself.
+#: The other names that the page describes.
 NAMES = ("Target", "Limit", "Outputs", "Prepared", "ask", "Refused", "Unavailable", "Raised")
-#: What a backend reads of a call.
+#: The attributes and methods of a call that backends use.
 READ = ("place", "deliver", "bring_home", "rank", "spatial", "stages", "pairs", "extent", "extents", "arranged")
 
 
@@ -33,17 +33,17 @@ def page() -> str:
 
 def _backend() -> Iterator[str]:
     yield f"## Backend\n\n{said(backend.Backend)}\n"
-    yield "| attribute | type | where it is not defined | what it is |\n|---|---|---|---|"
+    yield "| attribute | type | default | meaning |\n|---|---|---|---|"
     types = backend.Backend.__annotations__
     for name, meaning in _comments():
-        default = f"`{getattr(backend.DEFAULTS, name)!r}`" if hasattr(backend.DEFAULTS, name) else "must be there"
+        default = f"`{getattr(backend.DEFAULTS, name)!r}`" if hasattr(backend.DEFAULTS, name) else "required"
         yield f"| `{name}` | `{types[name].replace('|', chr(92) + '|')}` | {default} | {meaning} |"
     yield f"\n### prepare\n\n```python\ndef prepare{_signature(backend.Backend.prepare)}\n```\n"
     yield f"{said(backend.Backend.prepare)}\n"
 
 
 def _comments() -> Iterator[tuple[str, str]]:
-    """Yield each attribute of a backend with the comment ahead of it."""
+    """Yield the name of each attribute of a backend, with the comment above it."""
     about: list[str] = []
     for line in inspect.getsource(backend.Backend).splitlines():
         if comment := re.match(r"    #: (.*)", line):
@@ -61,13 +61,13 @@ def _described(name: str) -> str:
 
 
 def _made(thing: type) -> str:
-    """Return how a class is made, nothing for an exception."""
+    """Return the constructor call of a class; empty for an exception."""
     return "" if issubclass(thing, Exception) else f"{thing.__name__}{_signature(thing).partition(' -> ')[0]}"
 
 
 def _call() -> Iterator[str]:
     yield f"## Call\n\n{said(Call)}\n"
-    yield "What adapters use of it:\n\n| | |\n|---|---|"
+    yield "Adapters use these attributes and methods:\n\n| | |\n|---|---|"
     for name in READ:
         thing = inspect.getattr_static(Call, name)
         shown = f"{name}{_signature(thing).replace('self, ', '')}" if inspect.isfunction(thing) else name
@@ -76,11 +76,11 @@ def _call() -> Iterator[str]:
 
 
 def _signature(thing: object) -> str:
-    """Return what a thing takes and gives, its types as they are written."""
+    """Return the signature of `thing`, with its annotations as they are in the source."""
     text = str(inspect.signature(thing))  # type: ignore[arg-type]
     return re.sub(r"ForwardRef\('([^']*)'\)|(?<=: |> )'([^']*)'", lambda found: found[1] or found[2], text)
 
 
 def said(thing: object) -> str:
-    """Return the docstring of a thing, up to what it raises."""
+    """Return the docstring of `thing` up to its `Raises` section."""
     return inspect.getdoc(thing).partition("\n\nRaises:")[0].replace("<", "\\<").strip()  # type: ignore[union-attr]

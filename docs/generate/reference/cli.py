@@ -1,4 +1,4 @@
-"""The page of the command line, docs/reference/cli.md, from the program; pages.py writes it."""
+"""The page of the command line, docs/reference/cli.md, from the click commands; pages.py writes it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from conv_conformance import cli
 HEAD = """\
 # The command line
 
-What `conv-conformance COMMAND --help` says, on one page. [The exit codes](verdicts.md#exit-codes) are those of all
-commands; what goes wrong with the command line itself is one line and exit code 2.
+The output of `conv-conformance COMMAND --help` for every command. All commands use
+[the same exit codes](verdicts.md#exit-codes). An error in the command line itself is one line and exit code 2.
 """
 NAME = "conv-conformance"
 
@@ -36,7 +36,7 @@ def _section(name: str, command: click.Command) -> Iterator[str]:
 
 
 def _options(command: click.Command, context: click.Context) -> Iterator[str]:
-    """Yield the table of the options of a command, those that every one has aside."""
+    """Yield the table of a command's options, without `--help`."""
     yield "| option | what it does |\n|---|---|"
     records = (
         each.get_help_record(context) for each in command.get_params(context) if each.param_type_name == "option"
@@ -48,6 +48,6 @@ def _options(command: click.Command, context: click.Context) -> Iterator[str]:
 
 
 def plain(text: str) -> str:
-    """Return a text of the program in which only code is Markdown."""
+    """Return a help text as Markdown: code stays code, all other Markdown characters are escaped."""
     parts = re.split(r"(`[^`]*`)", text)
     return "".join(part if part.startswith("`") else re.sub(r"([*<\[\]|])", r"\\\1", part) for part in parts)

@@ -12,19 +12,19 @@ from conv_conformance.diagnosis.gradients import causes as backward
 from conv_conformance.mutants import measurement
 from conv_conformance.specification import Area
 
-#: The faults that a diagnosis knows, of outputs and of gradients.
+#: The faults that a diagnosis can name, of outputs and of gradients.
 KNOWN = {*causes.CAUSES, *backward.CAUSES}
 
 HEAD = """\
 # The faults
 
-Each way of being wrong has one name, in [faults.yaml](../../cases/faults.yaml): {faults} of them. Cases say under
-`catches` which of them they tell from what is right, [mutants](mutants.md) have them on purpose, and
-[a diagnosis](record.md#diagnosis) names those that give exactly what a framework returned. They are ordered by the
-clause that they break.
+A fault is one kind of error with one name. [faults.yaml](../../cases/faults.yaml) defines {faults} of them.
+A case lists under `catches` the faults whose result differs from the expected one. [Mutants](mutants.md) have them on
+purpose, and [a diagnosis](record.md#diagnosis) names the faults that reproduce a wrong result exactly. They are ordered
+by the clause that they break.
 
-Behind each stand what is wrong and what comes of it; in brackets the clause, *mutant* if the corpus is scored by it,
-*cause* if a diagnosis knows it, and numbers that lead to real instances.
+Each entry describes the error and its effect. The brackets hold the clause, *mutant* if the corpus is scored by the
+fault, *cause* if a diagnosis can name it, and numbered links to real instances.
 """
 
 
@@ -43,7 +43,7 @@ def _lines(corpus: Corpus, areas: Sequence[Area], mutants: AbstractSet[str]) -> 
             _row(fault, area.name, mutants) for said in area.commentaries for fault in of_clause.get(said.clause, ())
         ]
         yield from _section(area.title, rows)
-    yield from _section("Of no one clause", [_row(fault, "", mutants) for fault in of_clause.get("", ())])
+    yield from _section("Faults of no single clause", [_row(fault, "", mutants) for fault in of_clause.get("", ())])
 
 
 def _section(heading: str, rows: Sequence[str]) -> Iterator[str]:

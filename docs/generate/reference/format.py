@@ -14,18 +14,17 @@ Schema = Mapping[str, Any]
 HEAD = """\
 # The case format
 
-What may stand in a file of cases, from [its schema](../../cases/case.schema.json), which editors read too. Files are
-YAML, read strictly: unknown and repeated keys are errors, and every fault of a file is told at once, with its line.
-How the corpus is ordered, what a case is held to and how generated arrays are made says
-[the corpus](../../cases/README.md); [the tutorial](../tutorial.md#as-a-case) writes a first case, and
-[CONTRIBUTING](../../CONTRIBUTING.md#add-a-case) another.
+The keys of a case file, from [its schema](../../cases/case.schema.json), which editors can use too. Files are YAML and
+are read strictly: unknown and repeated keys are errors. All errors of a file are reported together, with their lines.
+[The corpus](../../cases/README.md) describes the order of files, the rules for cases and the generators of arrays.
+[The tutorial](../tutorial.md#as-a-case) writes a first case, [CONTRIBUTING](../../CONTRIBUTING.md#add-a-case) another.
 
 A required key is **bold**.
 """
-#: The heading of the keys that cases, their changes and sweeps have in common.
+#: The heading of the keys that cases, patches and sweeps have in common.
 CALL = "the keys of a call"
 LINK = f"[{CALL}](#{CALL.replace(' ', '-')})"
-#: Definitions that have a section of their own, in this order; all others are said where they stand.
+#: The definitions that have their own section, in this order; all others are described where they are used.
 SECTIONS = (
     "case",
     "expect",
@@ -51,8 +50,14 @@ SECTIONS = (
     "sweep",
     "axes",
 )
-#: How the types of JSON are called.
-TYPES = {"string": "a text", "integer": "an integer", "number": "a number", "object": "a mapping", "boolean": "a truth"}
+#: The names of JSON types on the page.
+TYPES = {
+    "string": "a string",
+    "integer": "an integer",
+    "number": "a number",
+    "object": "a mapping",
+    "boolean": "a boolean",
+}
 
 
 def page() -> str:
@@ -114,7 +119,7 @@ class Page:
         return self.definitions[schema["$ref"].rpartition("/")[2]]
 
     def _words(self, schema: Schema) -> str:
-        """Return what a value is, in words."""
+        """Return a description of the values that a schema allows."""
         if "$ref" in schema:
             name = schema["$ref"].rpartition("/")[2]
             return f"[{name}](#{name})" if name in SECTIONS else self._words(self.definitions[name])
@@ -137,7 +142,7 @@ class Page:
         return f"`{key}` ({self._words(value)})" if "properties" in value else f"`{key}`"
 
     def _is_call(self, properties: Schema) -> bool:
-        """Say whether an object has the keys of a call, but for a few."""
+        """Return whether an object has more than half of the keys of a call."""
         return len(self.call & set(properties)) > len(self.call) / 2
 
     def _many(self, schema: Schema) -> str:
@@ -148,5 +153,5 @@ class Page:
 
 
 def plain(text: str) -> str:
-    """Return a text of the schema in which nothing is Markdown."""
+    """Return a text of the schema with all Markdown characters escaped."""
     return re.sub(r"([*<\[\]|])", r"\\\1", text)

@@ -7,14 +7,14 @@ from conv_conformance.calls.features import FEATURES, Feature
 HEAD = """\
 # The ledger
 
-What is known to be wrong stands in `cases/known/*.yaml`: entries that a run holds against its verdicts. A disagreement
-that an entry speaks of is `known` and fails no run; agreement where an entry says otherwise is `fixed`; an entry that
-nothing run bears out is reported as stale. `--known FILE` adds a ledger of your own, `--no-known` leaves the shipped
-one out, `--strict-known` makes `fixed` and stale entries a failure. [How to contest an entry](../disputes.md) is a page
-of its own.
+The ledger lists known faults of frameworks, as entries in `cases/known/*.yaml`. A run compares its verdicts with them.
+A disagreement that matches an entry is `known` and does not fail the run. An agreement that an entry contradicts is
+`fixed`. An entry that no verdict of a run confirms is reported as stale. `--known FILE` adds your own ledger,
+`--no-known` ignores the shipped one, `--strict-known` makes `fixed` and stale entries a failure. See also
+[how to contest an entry](../disputes.md).
 
 ```yaml
-about: What the framework computes otherwise.
+about: What the framework computes wrongly.
 entries:
   - id: framework.same-with-a-stride-past-the-window
     cases: ["conv.pairs[*", "conv1d.same.pointwise-strided"]
@@ -25,7 +25,7 @@ entries:
     is: {verdict: disagree, kind: values}
     contradicts: [SAME-1]
     reason: >
-      What happens, and under which condition, held against the framework's documentation and its other modes.
+      What happens, under which condition, and what the framework's documentation and its other modes say.
     link: https://example.org/documentation
     issue: https://example.org/tracker/17
     since: "2026-11-25"
@@ -34,40 +34,40 @@ entries:
       ...
 ```
 
-- `id`: its name, once in all ledgers, which reports show.
-- `cases`: patterns of case ids; only `*` and `?` are special, so that `conv.pairs[*` is every point of that sweep.
-- `calls`: what the calls of these cases are like besides, by [features](#features); every one of them must hold.
+- `id`: the name of the entry in reports, unique in all ledgers.
+- `cases`: patterns of case ids; only `*` and `?` are special, so that `conv.pairs[*` matches every point of that sweep.
+- `calls`: conditions on the calls of these cases, by [features](#features); all of them must hold.
 - `targets`: patterns of target names.
-- `versions`: those of the framework, as pip writes them, or `every`.
+- `versions`: versions of the framework, as pip writes them, or `every`.
 - `when`: conditions on machine and run: `cpu`, `not_cpu` (a flag), `device`, `environment`, `not_environment`
   (variables with their values; empty: not set), `settings` (of the target).
-- `partly`, such as `{seen: 37, of: 120}`: the fault acts on some of these calls, always the same, and no feature tells
-  which. Agreement is then no news; that none of them fails still is.
-- `intermittent`, such as `{seen: 3, of: 10}`: the fault shows in some runs. Neither is news then.
-- `is`: the `verdict` (`disagree`, `crash`, `timeout`); of a disagreement its `kind`, or a list of kinds, and `where`,
-  if that is not the output. `outputs` maps cases to the sha256 of their wrong output: another wrong value is not
-  hidden.
-- `contradicts`: the [clauses](../spec/index.md) that it breaks; of an entry of your own it may be left out.
-- `reason`, `link`, `since`, `triage`: why it is wrong; the framework's own documentation, source or issue; the day; a
-  script of about ten lines that shows it with the framework alone, and keeps
+- `partly`, such as `{seen: 37, of: 120}`: the fault affects some of these calls, always the same ones, and no feature
+  distinguishes them. An agreement is not reported as `fixed` then; it is if none of the calls fails.
+- `intermittent`, such as `{seen: 3, of: 10}`: the fault appears in some runs only. Agreement is never reported then.
+- `is`: the `verdict` (`disagree`, `crash`, `timeout`); for a disagreement its `kind`, or a list of kinds, and `where`,
+  if that is not the output. `outputs` maps cases to the sha256 of their wrong output, so that another wrong value is
+  reported.
+- `contradicts`: the [clauses](../spec/index.md) that the fault breaks; optional in your own ledger.
+- `reason`, `link`, `since`, `triage`: why the result is wrong; the framework's documentation, source or issue; the
+  date; a script of about ten lines that shows the fault with the framework alone and follows
   [two rules](../disputes.md#what-a-script-prints).
-- `issue`: where it stands in a public tracker, if `link` leads elsewhere.
+- `issue`: the fault in a public tracker, if `link` leads elsewhere.
 
-An entry speaks of a verdict only where all of this holds. Of several, the first that does decides.
+An entry matches a verdict only if all of this holds. If several entries match, the first one counts.
 
-Of a fault that acts on many calls, a run says itself when it acts: reports show [groups](record.md#group) of failing
-calls under the simplest condition that tells them from those that agree.
-`conv-conformance known --record RUN.jsonl --write DRAFT.yaml` drafts an entry for each group, with `calls` where there
-are more than a few, and leaves reason, link and script to a person.
+For a fault of many calls, a run finds its condition itself: reports show [groups](record.md#group) of failing calls
+with the simplest condition that distinguishes them from calls that agree.
+`conv-conformance known --record RUN.jsonl --write DRAFT.yaml` drafts an entry for each group, with `calls` if there are
+more than a few. You add reason, link and script.
 
 ## Features
 
-What can be said of a call. Under `calls` a feature has a value, or a list of values of which one must hold: a word, a
-number or a bound (`">=17"`, `"<=2"`), `true` or `false`. What cannot be told of a call is false. Of a separable call
-the axes are those of its first stage; the padding of a transposed call is that of the forward convolution, as in the
-case format.
+Features are properties of a call. Under `calls` a feature has a value, or a list of values of which one must hold: a
+word, a number or a bound (`">=17"`, `"<=2"`), `true` or `false`. A feature that is not defined for a call counts as
+false. The axes of a separable call are those of its first stage; the padding of a transposed call is that of the
+forward convolution, as in the case format.
 
-| feature | values | what it says |
+| feature | values | meaning |
 |---|---|---|
 """
 

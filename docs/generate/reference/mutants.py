@@ -11,37 +11,38 @@ from conv_conformance.mutants.named_conditions import CONDITIONS
 HEAD = """\
 # The mutants
 
-A suite is worth what it would catch. `conv-conformance mutants` measures that: it runs the literal cases on
-implementations that are wrong on purpose, and says which of them no case notices.
+A test suite is as good as the faults that it catches. `conv-conformance mutants` measures this: it runs the literal
+cases on implementations that are wrong on purpose, and lists the mutants that no case detects.
 
-- Each mutant is [an evaluator](../../conformance/mutants/evaluator.py) with one fault in one stage: how parameters are
-  understood, how axes are arranged, padding, windows, taps, channels, sums, bias, dtype, layout, memory, what is
-  remembered from call to call. It shares no code with the reference, nor with the NumPy target.
+- Each mutant is [an evaluator](../../conformance/mutants/evaluator.py) with one fault in one stage: parameters, axis
+  order, padding, windows, taps, channels, sums, bias, dtype, layout, memory, or state kept between calls. It shares no
+  code with the reference or with the NumPy target.
 - Faults of gradients are in a stage of [the gradient evaluator](../../conformance/mutants/gradient_evaluator.py): the
-  cotangent, and the gradients of input, kernels and bias. They leave outputs right; all others leave gradients right.
-- A mutant runs as a target, in a worker of its own, through the same engine and judge as a framework; what noticed it
-  before, by `cases/kills.json`, it meets first, without a worker. It is *killed* by each case whose verdict is a
-  disagreement. A call that it cannot say, or a fault of the suite, is no kill.
-- Real faults are seldom everywhere. A mutant `fault/condition` has its fault only where the condition holds: for a call
-  (a stride longer than the window, 17 channels, one dtype, one memory form) or in a part of the output (the last
-  sample, the places from the ninth on; of gradients in that of the input, which has the same axes), a mutant
-  `fault/a+b` where both hold. The conditions of each fault stand under `under` in
-  [faults.yaml](../../cases/faults.yaml).
-- Some mutants need a sweep: they have their fault only at sizes that no case has which a person can check, or where
-  rare values meet (64 channels, a fourth sample, a sum of 500 products, a kernel of 5×5 in bfloat16). They are marked
-  `{condition: …, needs: sweep}`, and meet the points of `--sweeps quick`, or `full`; `--sweeps none` leaves them out. A
-  mark is wrong, and told, where a literal case notices the mutant. All others have to be killed by literal cases alone:
-  no sweep makes up for a literal case that is missing.
+  cotangent, or the gradients of input, kernels and bias. They do not change outputs; all other faults do not change
+  gradients.
+- A mutant runs as a target in its own worker, through the same engine and judge as a framework. Before that it runs
+  without a worker on the case that `cases/kills.json` names for it. A mutant is *killed* by each case whose verdict is
+  a disagreement. An unsupported call or a fault of the suite is not a kill.
+- Real faults seldom affect all calls. A mutant `fault/condition` has its fault only where the condition holds: for some
+  calls (a stride longer than the window, 17 channels, one dtype, one memory order) or in a part of the output (the last
+  sample, positions from the ninth on). For gradients that part is one of the gradient of the input, which has the same
+  axes. A mutant `fault/a+b` has it where both conditions hold. `under` in [faults.yaml](../../cases/faults.yaml) lists
+  the conditions of each fault.
+- Some mutants need a sweep: their fault appears only at sizes that are too large for a literal case, or for a rare
+  combination of values (64 channels, a fourth sample, a sum of 500 products, a 5×5 kernel in bfloat16). They are marked
+  `{condition: …, needs: sweep}` and run on the points of `--sweeps quick` or `full`; `--sweeps none` leaves them out. A
+  mark is reported as wrong if a literal case kills the mutant. Literal cases alone must kill all other mutants: a sweep
+  does not replace a missing literal case.
 - A fault `breaks` one clause. A clause is *pinned* if each of its mutants is killed by a case that cites the clause, so
-  that a red result leads to the sentence that was broken.
-- Mutants that the same cases kill count once. None is claimed to be equivalent to the evaluator without a fault.
-- `--all` runs every case on every mutant; without it a mutant is left alone once a case that cites its clause has
-  noticed it. `--all --write cases/kills.json` keeps the whole matrix. By it `validate` knows cases that kill nothing,
-  claims under `catches` that are not true, and, under `--redundant`, cases that kill and cite the same.
-- A fault that ends the process is not among them (`empty-input-crashes`): that one costs a verdict and never the run is
-  tested with backends that crash.
+  that a failing case leads to the broken clause.
+- Mutants that are killed by the same cases count once. No mutant is claimed to be equivalent to the correct evaluator.
+- `--all` runs every case on every mutant; without it a mutant is finished once a case that cites its clause has killed
+  it. `--all --write cases/kills.json` stores the whole matrix. `validate` uses it to find cases that kill nothing,
+  false claims under `catches`, and, with `--redundant`, cases that kill and cite the same.
+- A fault that ends the process (`empty-input-crashes`) is not a mutant. Tests with crashing backends show instead that
+  a crash costs one verdict and never the run.
 
-The mutants of another person are scored by `conv-conformance mutants --with FILE.py`:
+`conv-conformance mutants --with FILE.py` scores your own mutants:
 
 ```python
 def no_flip_in_depth(call, honest):
@@ -52,9 +53,9 @@ def no_flip_in_depth(call, honest):
 mutants = {"no-flip-in-depth": no_flip_in_depth}
 ```
 
-`call` is a [Call](../../conformance/core/call.py) whose arrays lie in memory as its storage says; `honest(call)`
-returns the right output of any call, or raises. An optional `reset()` is called before each mutant meets the corpus,
-case after case in the order of the corpus, literal cases before points of sweeps, in one process.
+`call` is a [Call](../../conformance/core/call.py) whose arrays have the memory order that its `storage` names;
+`honest(call)` returns the correct output of any call, or raises. An optional `reset()` is called before each mutant
+starts. A mutant runs on the corpus in one process: literal cases in the order of the corpus, then points of sweeps.
 """
 
 
@@ -69,13 +70,13 @@ def _lines(corpus: Corpus) -> Iterator[str]:
     yield "\n## Faults\n"
     needy = len(measurement.needing_sweeps(corpus))
     yield f"{len(mutants)} mutants, {conditional} of them under a condition; {needy} more need a sweep.\n"
-    yield "| clause | fault | also tried | and on sweeps |\n|---|---|---|---|"
+    yield "| clause | fault | also under the conditions | on sweeps, under the conditions |\n|---|---|---|---|"
     for clause, names in score.by_clause(corpus, mutants).items():
         for name in names:
             if not mutants[name].condition:
                 yield _fault(corpus, clause, name)
     yield "\n## Conditions\n"
-    yield "| condition | holds |\n|---|---|"
+    yield "| condition | holds for |\n|---|---|"
     for name, condition in CONDITIONS.items():
         if name:
             yield f"| `{name}` | {condition.sentence} |"

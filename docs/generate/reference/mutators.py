@@ -10,32 +10,32 @@ PAGE = Path(__file__).resolve().parents[2] / "reference" / "mutators.md"
 HEAD = """\
 # The mutators
 
-Every accepted literal case of the corpus is changed by each mutator that can be applied to it, one change at a time.
-`conv-conformance run --mutators` takes the changed calls besides the cases. They bear ids such as
-`conv1d.valid.window-slides-without-flipping[mutator=stride-zero]`, so that `'*[mutator=stride-zero]'` names those of
-one mutator, and the id of a case names the case with all that was made of it.
+A mutator is one change of a call. Each mutator changes every accepted literal case that it applies to, one change at a
+time. `conv-conformance run --mutators` also runs the changed calls. Their ids look like
+`conv1d.valid.window-slides-without-flipping[mutator=stride-zero]`: `'*[mutator=stride-zero]'` selects the calls of one
+mutator, and the id of a case selects the case and all calls derived from it.
 
-What is expected of a changed call follows from three rules; no person decides it case by case.
+Three rules determine the expectation of a changed call; nobody decides it case by case.
 
-1. It has no meaning: it must be refused, under the clause that the table names, and the case itself is the twin that
-   must be accepted. Whether a call has a meaning is what the reference says, from its parameters, shapes and dtypes
-   alone. A framework that may refuse the case itself, such as one of an input of dtype int8, may refuse the changed
-   call for the same reason; then the twin is that of the clause which leaves this open.
-2. It has a meaning: the result is that of the reference.
-3. It has a meaning, and clauses leave a choice for it: each of their alternatives will do, as for the points of sweeps.
-   The clauses are those whose rules hold for the changed call, and the one that the table names.
+1. An invalid call must be refused under the clause in the table, and the unchanged case is the twin that must be
+   accepted. The reference decides whether a call is valid, from its parameters, shapes and dtypes alone. A framework
+   that may refuse the unchanged case, such as an input of dtype int8, may refuse the changed call for the same reason;
+   the twin is then that of the clause that allows this refusal.
+2. A valid call must return the result of the reference.
+3. For a valid call to which implementation-defined clauses apply, each of their alternatives is accepted, as for the
+   points of sweeps. The clauses are those whose rules hold for the changed call, and the clause in the table.
 
-A refusal is credited only where the twin is accepted. Where it is not, the case itself tells of it, and nothing is said
-of the changed call (`not-run`).
+A refusal counts only if the twin is accepted. If the twin is refused, the case itself reports that, and the changed
+call is `not-run`.
 
-A case is accepted if it expects an output, a shape, or alternatives of which one is computed.
-An array that is changed lies contiguously in memory, whatever the case says of the old one.
+A case counts as accepted if it expects an output or a shape, or has an alternative that is computed.
+A changed array is contiguous in memory, whatever memory order the case has.
 
-Three changes are no mutators, since frameworks document what they then do: an input without the axis of the batch
-(`torch.nn.functional.conv2d` takes one sample) or with several (`tf.nn.conv2d` takes them all as a batch), and a list
-of one entry in several spatial axes (REFUSE-8).
+Three changes are not mutators, because frameworks document what they do: an input without a batch axis
+(`torch.nn.functional.conv2d` accepts one sample) or with several (`tf.nn.conv2d` treats all of them as batch), and a
+list of one entry for several spatial axes (REFUSE-8).
 
-| mutator | the change | refused under | has a meaning | choice left by |
+| mutator | change | refused under | valid if | choice left by |
 |---|---|---|---|---|
 """
 

@@ -1,4 +1,4 @@
-"""The page of verdicts and exit codes, docs/reference/verdicts.md, from their tables in the code; pages.py writes it."""
+"""The page of verdicts and exit codes, docs/reference/verdicts.md, from the tables of the code; pages.py writes it."""
 
 from __future__ import annotations
 
@@ -12,54 +12,54 @@ from conv_conformance.diagnosis.gradients import causes as backward
 HEAD = """\
 # Verdicts and exit codes
 
-Each case and target get one verdict, which is counted, written into [the record](record.md) and never raised. A run
-ends by holding the number of verdicts against the number of cases.
+Each case gets one verdict for each target. Verdicts are counted and written to [the record](record.md); they are never
+raised as exceptions. At its end a run checks that the number of verdicts equals the number of cases.
 """
 VERDICT = {
-    "agree": "What was returned is what the case expects, or one of the alternatives that a clause leaves.",
-    "disagree": "It is not. `kind` and `severity` say how.",
-    "known": "A disagreement, crash or time-out of which [the ledger](ledger.md) speaks, exactly so.",
-    "fixed": "It agrees, and the ledger says that it would not.",
-    "unsupported": "The API has no words for the call. That is scope, not a fault.",
-    "not-run": "Nothing is said: a refusal counts only where its twin, one step away, is accepted.",
+    "agree": "The result is the expected one, or one of the alternatives that a clause allows.",
+    "disagree": "The result is another one. `kind` and `severity` describe the difference.",
+    "known": "A disagreement, crash or time-out that matches an entry of [the ledger](ledger.md) exactly.",
+    "fixed": "The result agrees, although a ledger entry expects it to fail.",
+    "unsupported": "The API cannot express the call. That is a limit of scope, not a fault.",
+    "not-run": "No verdict is possible: a refusal counts only if its twin, a similar valid call, is accepted.",
     "crash": "The process of the framework died.",
-    "timeout": "The call took longer than `--timeout`; its process was ended.",
-    "suite-error": "The suite or the adapter is at fault, which is never held against a framework.",
+    "timeout": "The call took longer than `--timeout`, and its process was ended.",
+    "suite-error": "The suite or the adapter has a fault. It never counts against the framework.",
 }
 KIND = {
-    "refused": "The call raised an error, and has a meaning.",
-    "not-refused": "The call has no meaning, and was computed.",
-    "layout": "Right numbers with axes in another order.",
-    "shape": "Other sizes.",
-    "dtype": "Another dtype than the call asks for.",
-    "nonfinite": "A NaN or an infinity where there is none, or the other way round.",
-    "values": "Other numbers.",
-    "precision": "Numbers of a lower class of [rounding](rounding.md) than is asked for.",
-    "nondeterministic": "The same call gave two results.",
-    "inputs-changed": "An array of the caller was written to.",
+    "refused": "A valid call raised an error.",
+    "not-refused": "An invalid call was computed.",
+    "layout": "The numbers are correct, but the axes are in another order.",
+    "shape": "The shape is not the expected one.",
+    "dtype": "The dtype is not the one that the call requests.",
+    "nonfinite": "A NaN or infinity where a finite number is expected, or the reverse.",
+    "values": "The numbers are not the expected ones.",
+    "precision": "The numbers have a lower [precision class](rounding.md#the-class) than required.",
+    "nondeterministic": "Two runs of the same call returned different results.",
+    "inputs-changed": "The call modified an array of the caller.",
 }
 SEVERITY = {
-    "silent": "A wrong result without an error. These come first in every report.",
-    "loud": "A call with a meaning is refused, ends the process, or does not end.",
-    "precision": "Digits are lost.",
+    "silent": "A wrong result without an error. Every report lists these first.",
+    "loud": "A valid call raises an error, ends the process, or does not end.",
+    "precision": "The result has fewer correct digits than required.",
 }
 FAILURE = {
-    **dict.fromkeys(SEVERITIES, "Unexpected disagreements, crashes and time-outs of this severity; by default."),
-    "unsupported": "Calls that cannot be said; by default under a profile.",
-    "fixed": "What the ledger says otherwise; by `--strict-known`.",
+    **dict.fromkeys(SEVERITIES, "Unexpected disagreements, crashes and time-outs of this severity (default)."),
+    "unsupported": "Calls that the API cannot express (default with a profile).",
+    "fixed": "Calls that agree although the ledger expects a fault (with `--strict-known`).",
 }
 POLICY = {
-    "strict": "The class of each dtype's own.",
-    "declared": "The class that a target documents for its mode, where that is lower; by default.",
-    "any": "Whatever it is.",
+    "strict": "The full precision of each dtype.",
+    "declared": "The precision class that a target documents for its mode, if that is lower (default).",
+    "any": "Any precision class.",
 }
 CODE = {
     0: "Nothing unexpected.",
-    1: "Something that the command is asked to fail on: an unexpected disagreement, crash or time-out.",
-    exit_codes.UNUSABLE: "Invalid usage, record or case file; one line says where and what.",
-    exit_codes.NOT_RUN: "A target could not run, or made no case.",
+    1: "A finding that the command fails on: an unexpected disagreement, crash or time-out.",
+    exit_codes.UNUSABLE: "Invalid usage, record or case file; one line states the place and the problem.",
+    exit_codes.NOT_RUN: "A target could not run, or ran no case.",
     exit_codes.OUR_FAULT: "A fault of the suite or of an adapter.",
-    exit_codes.INTERRUPTED: "Interrupted; what was judged is in the record, for `--resume`.",
+    exit_codes.INTERRUPTED: "Interrupted. The record holds all verdicts so far, for `--resume`.",
 }
 
 
@@ -71,13 +71,13 @@ def page() -> str:
         [
             HEAD,
             *_section("Verdicts", VERDICTS, VERDICT),
-            f"Unexpected, and what a run fails on: {unexpected}.\n",
-            *_section("Kinds", KINDS, KIND, "Of a disagreement the first that holds:"),
-            f"What explains a wrong output stands behind `cause`: some of {causes} [faults](faults.md), or none.\n",
+            f"A run fails on unexpected verdicts: {unexpected}.\n",
+            *_section("Kinds", KINDS, KIND, "The kind of a disagreement is the first that applies:"),
+            f"`cause` lists those of {causes} [faults](faults.md) that explain a wrong output, if there are any.\n",
             *_section("Severities", SEVERITIES, SEVERITY),
-            *_section("What a run fails on", FAILURES, FAILURE, "The words of `--fail-on`:"),
-            *_section("Classes of rounding that will do", POLICIES, POLICY, "The words of `--precision`:"),
-            *_section("Exit codes", CODE, CODE, "Of several the highest of 4, 3 and 1:"),
+            *_section("What a run fails on", FAILURES, FAILURE, "The values of `--fail-on`:"),
+            *_section("Accepted precision classes", POLICIES, POLICY, "The values of `--precision`:"),
+            *_section("Exit codes", CODE, CODE, "If several apply, the first of 4, 3 and 1 is returned:"),
         ]
     )
 

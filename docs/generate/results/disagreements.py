@@ -1,15 +1,15 @@
 """
-Write the pages of the results: what a run found, each fault that is known, and who follows which alternative.
+Write the pages of the results: the findings of runs, the known faults, and the alternatives that frameworks follow.
 
     python -m docs.generate.results.disagreements
     python -m docs.generate.results.disagreements --run cpu RECORD...
 
-The first draws the pages anew, after a change of the ledger or of triage.json. The second takes what they say from the
-whole records of a run, not from condensed ones.
+The first command writes the pages again, after a change of the ledger or of triage.json. The second adds a run, from
+its complete (not condensed) records.
 
-What the pages say of a run is kept in docs/results/seen.json, so that they can be drawn, and checked, without the whole
-record. A run is held against the ledger as it is now, whose conditions on the environment are asked of this process:
-give the variables that the run had. Several runs, such as one without oneDNN, are kept beside each other by name.
+docs/results/seen.json stores the data of each run by name, so that the pages can be written and checked without the
+records. The verdicts of a run are matched with the current ledger. The ledger's conditions on the environment are
+checked in this process: set the variables that the run had.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ SEEN, TRIAGE, CAUSES = RESULTS / "seen.json", RESULTS / "triage.json", RESULTS /
 
 
 def see(paths: Sequence[Path]) -> dict[str, Any]:
-    """Return what the pages say of one run, from its whole records."""
+    """Return the pages' data on one run, from its complete records."""
     record = merged({path: read_record(path) for path in paths})
     if record.left_out:
-        raise SystemExit(f"{paths[0]}: a condensed record only counts agreements; name the whole one")
+        raise SystemExit(f"{paths[0]}: a condensed record does not list its agreements; pass the complete one")
     loaded = corpus.load(sweeps="full")
     cases = {case.id: case for case in loaded.cases}
     record = held(record, cases, ledger_files.load(ledger_files.shipped()))
@@ -58,7 +58,7 @@ def see(paths: Sequence[Path]) -> dict[str, Any]:
 
 
 def pages(root: Path, loaded: Corpus) -> Mapping[Path, str]:
-    """Return the text of every page by its path from the root of the repository."""
+    """Return the text of every page, by its path relative to the repository."""
     runs, faults = _kept(root, SEEN), known_faults(root)
     clauses = portability.clauses(loaded.clauses, runs)
     environment = _environment(loaded, [target for run in runs.values() for target in run["targets"]])
@@ -73,13 +73,13 @@ def pages(root: Path, loaded: Corpus) -> Mapping[Path, str]:
 
 
 def known_faults(root: Path) -> Sequence[fault_entries.Fault]:
-    """Return each fault of the ledger, with what the runs and its script say of it."""
+    """Return each fault of the ledger, with the data of the runs and of its script."""
     ledger = ledger_files.load(ledger_files.shipped())
     return fault_entries.faults(ledger, _kept(root, SEEN), _kept(root, TRIAGE), _kept(root, CAUSES))
 
 
 def counted(faults: Sequence[fault_entries.Fault]) -> str:
-    """Return how many faults there are, silent ones, loud ones and those of precision apart."""
+    """Return the number of faults as text, in total and by severity."""
     each = (f"{sum(fault.severity == severity for fault in faults)} {severity}" for severity in SEVERITIES)
     return f"{len(faults)} faults: {', '.join(each)}"
 
@@ -112,32 +112,32 @@ def _targets(names: Iterable[str]) -> str:
 
 
 def _surfaces(names: Sequence[str], every: Sequence[str]) -> str:
-    """Return targets of one framework, or `all` where it has no other."""
+    """Return the names of targets of one framework, or `all` if these are all of its targets."""
     return (
         "all" if set(names) >= {each for each in every if framework(each) == framework(names[0])} else _targets(names)
     )
 
 
 def _brief(names: Sequence[str], every: Sequence[str]) -> str:
-    """Return targets, with the name of a framework in the place of all that it has."""
+    """Return the names of targets; the name of a framework replaces all of its targets."""
     found = {name: [each for each in names if framework(each) == name] for name in map(framework, names)}
     said = ((name, _surfaces(of_framework, every)) for name, of_framework in found.items())
     return ", ".join(template_filters.NAMES[name] if text == "all" else text for name, text in said)
 
 
 def _verdicts(run: Mapping[str, Any]) -> Sequence[str]:
-    """Return the verdicts that a run has, in the order of tables."""
+    """Return the verdicts that occur in a run, in the order of tables."""
     return [name for name in VERDICTS if any(name in said["verdicts"] for said in run["targets"].values())]
 
 
 def _case(name: str, literal: Mapping[str, str]) -> str:
-    """Return the id of a case, as a link where it has a page: points of sweeps have none."""
+    """Return the id of a case, as a link if it is literal; points of sweeps have no page."""
     path = literal.get(name, "")
     return f"[`{name}`](../cases/{path.removesuffix('.yaml')}.md#{name})" if path else f"`{name}`"
 
 
 def stale(root: Path, loaded: Corpus) -> Iterator[str]:
-    """Yield what is wrong with the pages below a root: those that are not what runs, ledger and scripts say."""
+    """Yield one line for each page below `root` that does not match runs, ledger and scripts."""
     try:
         wanted = pages(root, loaded) if (root / SEEN).is_file() else {}
     except LookupError as error:
@@ -147,24 +147,24 @@ def stale(root: Path, loaded: Corpus) -> Iterator[str]:
     yield from _unproven(root)
     for path, text in wanted.items():
         if not (root / path).is_file() or (root / path).read_text(encoding="utf-8") != text:
-            yield f"{path.as_posix()}: not what runs, ledger and scripts say ({RUN})"
+            yield f"{path.as_posix()}: out of date ({RUN})"
 
 
 def _unproven(root: Path) -> Iterator[str]:
-    """Yield the entries whose script was not run as it stands, or did not show the fault where it should."""
+    """Yield one line for each entry whose current script was not run, or did not show the fault when it should."""
     if not (root / TRIAGE).is_file():
         return
     triage = json.loads((root / TRIAGE).read_text(encoding="utf-8"))
     for entry in ledger_files.load(ledger_files.shipped()).entries:
         found = triage.get(entry.id, {})
         if found.get("script") != entry.triage:
-            yield f"{TRIAGE.as_posix()}: {entry.id}: not run as it stands (run benchmarks/triage.py --only {entry.id})"
+            yield f"{TRIAGE.as_posix()}: {entry.id}: script not run (run benchmarks/triage.py --only {entry.id})"
         elif found["holds"] and not found["shown"]:
-            yield f"{TRIAGE.as_posix()}: {entry.id}: does not show its fault"
+            yield f"{TRIAGE.as_posix()}: {entry.id}: its script does not show the fault"
 
 
 def _of_another_run(root: Path) -> Iterator[str]:
-    """Yield the records beside the pages that are not of the run that the pages speak of."""
+    """Yield one line for each record in docs/results whose run is not the one that the pages show."""
     runs = json.loads((root / SEEN).read_text(encoding="utf-8")) if (root / SEEN).is_file() else {}
     for name, run in runs.items():
         path = root / RESULTS / f"{name}.jsonl"
@@ -172,17 +172,17 @@ def _of_another_run(root: Path) -> Iterator[str]:
             with path.open(encoding="utf-8") as file:
                 header = json.loads(file.readline())
             if [header["date"], header["suite"]] != [run["date"], run["suite"]]:
-                yield f"{path.relative_to(root).as_posix()}: not the run that the pages speak of (name its records)"
+                yield f"{path.relative_to(root).as_posix()}: not the run that the pages show (use --run)"
 
 
 def main() -> None:
-    """Keep what a run says, where one is named, and draw the pages."""
+    """Store the data of a run if `--run` names one, and write the pages."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", metavar="NAME", help="the run that the records are of")
+    parser.add_argument("--run", metavar="NAME", help="the name of the run that the records belong to")
     parser.add_argument("records", nargs="*", type=Path)
     options = parser.parse_args()
     if bool(options.run) is not bool(options.records):
-        parser.error("--run goes with records")
+        parser.error("--run needs records, and records need --run")
     if options.run:
         runs = json.loads((ROOT / SEEN).read_text(encoding="utf-8")) if (ROOT / SEEN).is_file() else {}
         runs[options.run] = see(options.records)

@@ -1,4 +1,4 @@
-"""What the page of disagreements says of each entry of the ledger: the entry, what runs show, what its script printed."""
+"""The content of the page of disagreements: ledger entries, what the runs show of them, what their scripts printed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from conv_conformance.specification import template_filters
 
 from .recorded_run import framework
 
-#: What each severity means.
+#: The meaning of each severity, for the page.
 MEANS = {
     "silent": "a wrong result without an error",
-    "loud": "a call is refused, or ends the process",
-    "precision": "digits are lost to sums narrower than the specification asks; documentation leaves their width open",
+    "loud": "a valid call raises an error or ends the process",
+    "precision": "sums are narrower than the specification requires; documentation leaves their width open",
 }
 
 
@@ -35,27 +35,27 @@ class Fault:
     seen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     script: Mapping[str, Any] = field(default_factory=dict)
     why: Mapping[str, Any] = field(default_factory=dict)
-    #: The releases in which it was seen, such as `jax 0.10.2`.
+    #: The releases that showed the fault, such as `jax 0.10.2`.
     releases: Sequence[str] = ()
 
     @property
     def id(self) -> str:
-        """The entry's id."""
+        """The id of the entry."""
         return self.entry.id
 
     @property
     def anchor(self) -> str:
-        """What leads to its heading."""
+        """The anchor of its heading."""
         return "".join(letter for letter in self.id.lower() if letter.isalnum() or letter in "-_")
 
     @property
     def framework(self) -> str:
-        """The framework that it accuses, by the first of its targets."""
+        """The framework that has the fault: that of the first target."""
         return framework(self.entry.targets[0])
 
     @property
     def severity(self) -> str:
-        """`silent`, `loud` or `precision`: the worst that was seen, or that its kinds can be."""
+        """`silent`, `loud` or `precision`: the worst that the runs show, else the worst that its kinds can have."""
         if self.entry.verdict != "disagree":
             return "loud"
         of_kinds = {"refused": "loud", "precision": "precision"}
@@ -63,23 +63,23 @@ class Fault:
 
     @property
     def kinds(self) -> str:
-        """What comes instead of the right result, in the words of verdicts."""
+        """The kinds of its wrong results, in the terms of verdicts."""
         where = "" if self.entry.where == "output" else f" of {self.entry.where}"
         return (" or ".join(self.entry.kinds) or self.entry.verdict) + where
 
     @property
     def literal(self) -> int:
-        """In how many literal cases it was seen, in the run that has most: runs have their cases in common."""
+        """The largest number of literal cases that show it in one run; runs share their cases."""
         return max((seen["calls"][0] for seen in self.seen.values()), default=0)
 
     @property
     def sweeps(self) -> int:
-        """In how many points of sweeps it was seen, in the run that has most."""
+        """The largest number of points of sweeps that show it in one run."""
         return max((seen["calls"][1] for seen in self.seen.values()), default=0)
 
     @property
     def targets(self) -> Sequence[str]:
-        """The targets on which it was seen, or of which the entry speaks where it was not."""
+        """The targets that showed the fault; without any, the targets of the entry."""
         return (
             list(dict.fromkeys(name for seen in self.seen.values() for name in seen["targets"])) or self.entry.targets
         )
@@ -87,41 +87,41 @@ class Fault:
     @property
     def conditions(self) -> str:
         """
-        Where it acts, as the entry says: at times, on some or all of which calls, and on which machines.
+        The conditions of the entry as text: intermittently, on some calls, the features of calls, the machine.
 
-        An entry that names cases alone leaves to its reason which calls these are.
+        An entry that only lists cases describes its calls in `reason`, to which the text refers.
         """
         calls = [self.entry.calls.text] if self.entry.calls.wanted else []
         where = "; ".join([*calls, *_when(self.entry.when)])
-        often = {"at times": self.entry.intermittent, "on some calls": self.entry.partly}
+        often = {"intermittently": self.entry.intermittent, "on some calls": self.entry.partly}
         said = " and ".join(word for word, holds in often.items() if holds)
-        which = "" if calls or self.entry.partly else "on such calls"
+        which = "" if calls or self.entry.partly else "on the calls described above"
         return " ".join(filter(None, (said, where and f"{which} where {where}".strip())))
 
     @property
     def source(self) -> str:
-        """The entry's link under a short name, where it leads to documentation or to source, not to a tracker."""
+        """The entry's link with a short name if it leads to documentation or source; empty for a tracker."""
         return "" if _is_tracker(self.entry.link) else _named(self.entry.link)
 
     @property
     def tracked(self) -> str:
-        """Where it stands in a public tracker, under a short name."""
+        """The link to the fault in a public tracker, with a short name."""
         links = [self.entry.link, self.entry.issue] if _is_tracker(self.entry.link) else [self.entry.issue]
         return ", ".join(map(_named, filter(None, links)))
 
     @property
     def definition(self) -> str:
-        """The clauses that it contradicts, as links."""
+        """Links to the clauses that the fault contradicts."""
         return ", ".join(f"[{name}](../spec/index.md#{name.lower()})" for name in self.entry.contradicts)
 
     @cached_property
     def smallest(self) -> Mapping[str, str] | None:
-        """The smallest case in which it was seen, of a target, with its call and what was wrong with its result."""
+        """The smallest case that shows the fault, with its target and the message of the verdict."""
         return next((seen["smallest"] for seen in self.seen.values()), None)
 
     @property
     def acts(self) -> Sequence[str]:
-        """Which features its calls were found to have, of how many such calls on a target it acts."""
+        """The conditions under which calls fail, each with the numbers of failing calls and of all calls under it."""
         found = (each for seen in self.seen.values() for each in seen["acts"])
         return [
             f"{each['seen']:,} of the {each['of']:,} calls of `{each['target']}` where {each['where']}"
@@ -130,18 +130,18 @@ class Fault:
 
     @property
     def is_run(self) -> bool:
-        """Whether its script was run as it stands."""
+        """Whether the current text of its script was run."""
         return self.script.get("script") == self.entry.triage
 
     @property
     def printed(self) -> str:
-        """What its script printed, and how it ended, where it did not end well."""
+        """The output of its script, with the way it ended if that was no exit code."""
         ended = "" if self.script["ended"].startswith("exit code") else f"({self.script['ended']})"
         return "\n".join(filter(None, (self.script["stdout"], self.script["stderr"], ended)))
 
     @property
     def ran(self) -> str:
-        """When, with what and where its script was run."""
+        """The date, versions and machine of the script's run."""
         said = self.script
         beside = ", ".join(f"{name} {version}" for name, version in said["versions"].items())
         often = f", shown in {said['shown']} of {said['runs']} runs" if said["runs"] > 1 else ""
@@ -149,14 +149,18 @@ class Fault:
 
     @property
     def contrary(self) -> str:
-        """What is to be said of a script that did not show its fault, or showed it where it should not."""
+        """The remark on a script that did not show its fault, or showed it outside the entry's conditions."""
         if self.script["holds"]:
             return "" if self.script["shown"] else "It did not show the fault, though its conditions held"
-        shown = "It showed the fault all the same" if self.script["shown"] else "It did not show the fault"
+        shown = "It showed the fault nevertheless" if self.script["shown"] else "It did not show the fault"
         return f"The conditions of the entry did not hold there. {shown}"
 
     def beside(self, what: str) -> Sequence[str]:
-        """Return the targets that make of the same calls one of `agrees`, `refuses`, `mixed`, `fails`, `unsupported`."""
+        """
+        Return the targets that have this outcome on the same calls.
+
+        The outcome is one of `agrees`, `refuses`, `mixed`, `fails` and `unsupported`.
+        """
         said = {name: each for seen in self.seen.values() for name, each in seen["beside"].items()}
         return [name for name, each in said.items() if each == what and name != "numpy"]
 
@@ -174,8 +178,8 @@ _WORDS = {
     "not_cpu": "the processor has no `{}`",
     "device": "the device is `{}`",
     "environment": "the environment has `{}`",
-    "not_environment": "the environment has not `{}`",
-    "settings": "the framework says `{}`",
+    "not_environment": "the environment does not have `{}`",
+    "settings": "the framework reports `{}`",
 }
 
 
@@ -197,7 +201,7 @@ def faults(
     """
     known = {entry.id for entry in ledger.entries}
     if lost := [name for run in runs.values() for name in run["faults"] if name not in known]:
-        raise LookupError(f"the ledger has no entry {', '.join(lost)}: name the records anew")
+        raise LookupError(f"the ledger has no entry {', '.join(lost)}: pass the records to --run again")
     return sorted((_fault(entry, runs, triage, causes) for entry in ledger.entries), key=_place)
 
 

@@ -1,9 +1,9 @@
 """
-Write the page of what every target makes of the trainings, and its picture, from what was measured.
+Write the page and the picture of the trainings' deviations on every target, from the measurements.
 
     python -m docs.generate.results.fits
 
-`benchmarks/results/fits.json` holds what the page says; `benchmarks/fits.py` measures it.
+`benchmarks/results/fits.json` holds the data; `benchmarks/fits.py` measures it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from ..templating import environment
 ROOT = Path(__file__).resolve().parents[3]
 PAGE, PICTURE = Path("docs", "results", "fits.md"), Path("docs", "results", "fits.svg")
 MEASURED = Path("benchmarks", "results", "fits.json")
-#: Whose deviations are drawn: the three trainings of the tutorial.
+#: The trainings whose deviations are drawn: the three of the tutorial.
 DRAWN = ("conv1d.fit.one-filter", "conv1d.fit.two-channels", "conv1d.fit.two-filters")
-#: After how many updates the table tells deviations.
+#: The numbers of updates after which the table shows deviations.
 COLUMNS = ("1", "20", "100", "200", "2000")
 
 
 def page(root: Path) -> str:
-    """Return the page as it follows from what was measured."""
+    """Return the text of the page, made from the measurements."""
     said = json.loads((root / MEASURED).read_text(encoding="utf-8"))
     rows = {name: {row["training"]: row for row in found} for name, found in said["targets"].items()}
     template = environment("results").get_template("fits.md.j2")
@@ -34,20 +34,20 @@ def page(root: Path) -> str:
 
 
 def _cell(row: Mapping[str, Any]) -> str:
-    """Return what a row says of itself where it is no agreement."""
+    """Return the verdict and message of a row that does not agree, else an empty text."""
     verdict = row.get("verdict", row["outcome"])
     return "" if verdict == "agree" else f"{verdict}: {row['message']}".replace("|", "\\|")
 
 
 def stale(root: Path) -> Iterator[str]:
-    """Yield the page where it is not what was measured."""
+    """Yield one line if the page does not match the measurements."""
     path = root / PAGE
     if not path.exists() or path.read_text(encoding="utf-8") != page(root):
-        yield f"{PAGE}: not what was measured; `python -m docs.generate.results.fits` writes it"
+        yield f"{PAGE}: out of date (run python -m docs.generate.results.fits)"
 
 
 def _alike(said: Mapping[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
-    """Return the deviations of what is drawn, by the names of the targets that have the same."""
+    """Return the deviations to draw, by the names of the targets that share them."""
     names: dict[str, list[str]] = {}
     found = {}
     for target, rows in said["targets"].items():
@@ -58,7 +58,7 @@ def _alike(said: Mapping[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
 
 
 def draw(said: Mapping[str, Any], path: Path) -> None:
-    """Draw, for each training of the tutorial, how far each target's kernel is from the exact one by the update."""
+    """Draw the deviation of each target's kernel from the exact one after each update, for each tutorial training."""
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -69,7 +69,7 @@ def draw(said: Mapping[str, Any], path: Path) -> None:
     widths = {each["training"]: each["width"] for each in said["trainings"]}
     for axis, name in zip(axes, DRAWN, strict=True):
         steps = [int(step) for step in widths[name]]
-        axis.fill_between(steps, 1e-17, list(widths[name].values()), color="#dddddd", label="any rounding in float32")
+        axis.fill_between(steps, 1e-17, list(widths[name].values()), color="#dddddd", label="bound of float32 rounding")
         for targets, deviations in _alike(said).items():
             deviation = deviations[name]
             seen = [max(value, 1e-17) for value in deviation.values()]

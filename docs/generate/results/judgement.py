@@ -1,9 +1,9 @@
 """
-Write the page of how often rules of acceptance are wrong, and its picture, from what was measured.
+Write the page and the picture of the error rates of rules of acceptance, from the measurements.
 
     python -m docs.generate.results.judgement
 
-`benchmarks/results/judgement.json` and `reference.json` hold what the page says; their commands stand on it.
+`benchmarks/results/judgement.json` and `reference.json` hold the data; the page names their commands.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from ..templating import environment
 ROOT = Path(__file__).resolve().parents[3]
 PAGE, PICTURE = Path("docs", "results", "judgement.md"), Path("docs", "results", "judgement.svg")
 JUDGEMENT, REFERENCE = (Path("benchmarks", "results", f"{name}.json") for name in ("judgement", "reference"))
-#: How many judgements a large run has.
+#: The number of judgements in a large run.
 RUN = 200_000
 
 
 def page(root: Path) -> str:
-    """Return the page as it follows from what was measured."""
+    """Return the text of the page, made from the measurements."""
     said, reference = (json.loads((root / path).read_text(encoding="utf-8")) for path in (JUDGEMENT, REFERENCE))
     return (
         environment("results")
@@ -46,14 +46,14 @@ def _share(part: int, whole: int) -> str:
 
 
 def stale(root: Path) -> Iterator[str]:
-    """Yield the page where it is not what was measured."""
+    """Yield one line if the page does not match the measurements."""
     path = root / PAGE
     if not path.exists() or path.read_text(encoding="utf-8") != page(root):
-        yield f"{PAGE}: not what was measured; `python -m docs.generate.results.judgement` writes it"
+        yield f"{PAGE}: out of date (run python -m docs.generate.results.judgement)"
 
 
 def draw(models: Mapping[str, Any], path: Path) -> None:
-    """Draw, for each rule, the share of right results that it rejects and of wrong ones that it accepts."""
+    """Draw the percentage of correct results that each rule rejects and of wrong results that it accepts."""
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -63,7 +63,7 @@ def draw(models: Mapping[str, Any], path: Path) -> None:
     names = sorted(models, key=lambda name: models[name]["misses"] + models[name]["false_alarms"], reverse=True)
     figure, axes = pyplot.subplots(1, 2, figsize=(8, 3.4), sharey=True, layout="constrained")
     for axis, title, part, whole, colour in (
-        (axes[0], "right results rejected, %", "false_alarms", "correct", "#b5651d"),
+        (axes[0], "correct results rejected, %", "false_alarms", "correct", "#b5651d"),
         (axes[1], "wrong results accepted, %", "misses", "faulty", "#2f5d8a"),
     ):
         values = [100 * models[name][part] / max(models[name][whole], 1) for name in names]

@@ -1,4 +1,4 @@
-"""What docs/results/precision.md says: which numbers each target keeps, by dtype, and under what its bits change."""
+"""The content of docs/results/precision.md: the precision of each target by dtype, and conditions that change bits."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .recorded_precision import NONE, UNASKED
 
 #: Dtypes in the order of sections.
 DTYPES = ("float32", "float64", "bfloat16", "float16")
-#: How many bits the sums of NUM-3 ask for.
+#: The accumulator bits that the sums of NUM-3 need, by dtype.
 WIDE = {"float32": 31, "bfloat16": 31, "float64": 61}
-#: What alternatives of NUM-1 and NUM-2 leave of an operand; the others bear it in their names.
+#: The bits of an operand that alternatives of NUM-1 and NUM-2 keep; other alternatives have the number in their names.
 OPERANDS = {
     "all-bits": "all bits",
     "nearest": "all bits",
@@ -26,26 +26,26 @@ OPERANDS = {
     "sixteen-bits": "16 bits",
     "none": "none of these",
 }
-#: The alternatives that say nothing of operands.
+#: The alternatives that do not describe operands.
 NO_OPERANDS = ("transform", "otherwise")
-#: The modes that pin a setting of the plain target.
+#: The modes that set a setting of the plain target.
 PINNED = frozenset([*torch_settings.SETTINGS, *jax_settings.SENTENCES, *tensorflow_settings.SENTENCES])
-#: What stands where nothing was seen.
+#: The cell of a target without observations.
 DASH = "-"
 
-#: What a target was seen to keep in one dtype.
+#: The observed precision of a target in one dtype.
 Kept = Mapping[str, Any]
 
 
 class Row(NamedTuple):
-    """Targets of which all cells are the same."""
+    """Targets that share all cells."""
 
     targets: Sequence[str]
     cells: Sequence[str]
 
 
 class Same(NamedTuple):
-    """How many of how many results have the same bits; of others there is a result on one side alone, for `refused`."""
+    """The number `same` of `of` results with equal bits; for `refused` more calls only one side has a result."""
 
     same: int = 0
     of: int = 0
@@ -58,7 +58,7 @@ class Same(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """One dtype: what is kept, and whose bits are the same as those of the plain target and under other conditions."""
+    """One dtype: the observed precision, and the numbers of results with the bits of the plain target or first run."""
 
     dtype: str
     kept: Sequence[Row]
@@ -68,13 +68,13 @@ class Section:
 
 
 def operands(dtype: str, kept: Kept) -> str:
-    """Return how many bits of the operands are left."""
+    """Return the number of operand bits that are kept, as text."""
     said = _said(kept, "NUM-1", "NUM-2")
     return _mixed((OPERANDS.get(name, name), count) for name, count in said if name not in NO_OPERANDS)
 
 
 def sums(dtype: str, kept: Kept) -> str:
-    """Return how many bits the accumulator has."""
+    """Return the number of bits of the accumulator, as text."""
     counts = kept["sums"]
     least = _mixed((name, counts[key]) for key, name in (("kept", "at least 21"), ("lost", "fewer than 21")))
     if counts["lost"] or not counts["kept"]:
@@ -85,23 +85,23 @@ def sums(dtype: str, kept: Kept) -> str:
 
 
 def rounding(dtype: str, kept: Kept) -> str:
-    """Return how results are rounded: a product, and a sum half way between two numbers."""
+    """Return the rounding of products, and of sums half way between two numbers."""
     said = _said(kept, "NUM-2", "NUM-4")
     return _mixed(("otherwise" if name in ("otherwise", "none") else "nearest even", count) for name, count in said)
 
 
 def subnormals(dtype: str, kept: Kept) -> str:
-    """Return whether subnormal numbers are kept."""
+    """Return the treatment of subnormal numbers."""
     return _mixed(("none of these" if name == "none" else name, count) for name, count in _said(kept, "SUBNORMAL-1"))
 
 
 def order(dtype: str, kept: Kept) -> str:
-    """Return in which order 33 channels were added."""
+    """Return the order in which 33 channels were added."""
     return str(kept["order"]) or DASH
 
 
 def transforms(dtype: str, kept: Kept) -> str:
-    """Return how many copies show a transform of the window."""
+    """Return the number of copies that show a transform of the window, as text."""
     copies = dict(_said(kept, "NUM-1"))
     if not copies:
         return DASH
@@ -109,13 +109,13 @@ def transforms(dtype: str, kept: Kept) -> str:
 
 
 def repeats(dtype: str, kept: Kept) -> str:
-    """Return whether calls that were made twice had the same bits."""
+    """Return whether repeated calls had the same bits."""
     if not _has_results(kept):
         return DASH
     return f"other bits in {kept['unsteady']}" if kept["unsteady"] else "same bits"
 
 
-#: The columns, by their heads.
+#: The columns of the tables, by heading.
 COLUMNS: Mapping[str, Callable[[str, Kept], str]] = {
     "operands": operands,
     "bits of a sum": sums,
@@ -128,13 +128,13 @@ COLUMNS: Mapping[str, Callable[[str, Kept], str]] = {
 
 
 def _said(kept: Kept, *clauses: str) -> Iterator[tuple[str, int]]:
-    """Yield the alternatives of some clauses that were followed, with how often; `none` stands for none of them."""
+    """Yield (alternative, count) for the alternatives of the clauses that were followed; `none` is none of them."""
     for clause in clauses:
         yield from kept["followed"].get(clause, {}).items()
 
 
 def _mixed(seen: Iterable[tuple[str, int]]) -> str:
-    """Return the one thing that was seen; of several each with its count."""
+    """Return the one observation; if there are several, each with its count."""
     counts: Counter[str] = Counter()
     for name, count in seen:
         counts[name] += count
@@ -145,7 +145,7 @@ def _mixed(seen: Iterable[tuple[str, int]]) -> str:
 
 
 def sections(runs: Mapping[str, Any]) -> Sequence[Section]:
-    """Return what the first run saw, by dtype, and how the bits of the others differ from it."""
+    """Return the sections of the page, one for each dtype: the first run, and the bits of the others."""
     targets = first(runs)["targets"]
     found = []
     for dtype in DTYPES:
@@ -159,7 +159,7 @@ def sections(runs: Mapping[str, Any]) -> Sequence[Section]:
 
 
 def first(runs: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the run that the others are held against."""
+    """Return the first run, with which the others are compared."""
     run: Mapping[str, Any] = next(iter(runs.values()))
     return run
 
@@ -176,7 +176,7 @@ def _rows(cells: Sequence[tuple[str, Sequence[str]]]) -> Sequence[Row]:
 
 
 def compared(runs: Mapping[str, Any], target: str, dtype: str) -> Mapping[str, Same]:
-    """Return how many results have the bits of the plain target, and in each other run those of the first."""
+    """Return the numbers of results with equal bits: to the plain target (`plain`), and of each run to the first."""
     base, plain = first(runs), target.partition("+")[0]
     return {
         "plain": Same() if plain == target else _same(base, plain, base, target, dtype),
@@ -185,7 +185,7 @@ def compared(runs: Mapping[str, Any], target: str, dtype: str) -> Mapping[str, S
 
 
 def _same(base: Mapping[str, Any], one: str, run: Mapping[str, Any], other: str, dtype: str) -> Same:
-    """Return how many bits are the same; of what one was not asked for, nothing is said."""
+    """Return the number of results with equal bits; cases that only one side ran do not count."""
     was, now = _bits(base, one, dtype), _bits(run, other, dtype)
     pairs = [(was[case], now[case]) for case in was.keys() & now.keys() if UNASKED not in (was[case], now[case])]
     both = [pair for pair in pairs if NONE not in pair]
@@ -200,9 +200,9 @@ def _bits(run: Mapping[str, Any], target: str, dtype: str) -> Mapping[str, str]:
 
 def settings(runs: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Same]]]:
     """
-    Yield each target that pins a setting, what reads otherwise than on the plain one, and by dtype the same bits.
+    Yield each target with a mode that sets a setting: (name, differences from the plain target, equal bits by dtype).
 
-    One that could not run has its reason in the place of what it reads.
+    For a target that could not run the reason replaces the differences.
     """
     base = first(runs)
     for name, said in base["targets"].items():
@@ -215,7 +215,7 @@ def settings(runs: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, S
 
 
 def summary(runs: Mapping[str, Any], targets: Callable[[Sequence[str]], str]) -> Iterator[str]:
-    """Yield what the first run saw of each thing that may be kept, and what changed bits; `targets` writes names."""
+    """Yield the sentences of the summary: the precision in the first run, then what changed bits."""
     base = first(runs)["targets"]
     for head in ("operands", "bits of a sum", "rounding", "subnormals", "transform"):
         yield f"**{_titled(head)}**: {'; '.join(_usual(base, head, targets))}."
@@ -229,7 +229,7 @@ def _titled(text: str) -> str:
 
 
 def _usual(base: Mapping[str, Any], head: str, targets: Callable[[Sequence[str]], str]) -> Iterator[str]:
-    """Yield what most targets do, with the dtypes, and then who does otherwise in which."""
+    """Yield the most common cell of a column with its dtypes, then each other cell with its dtypes and targets."""
     usual: dict[str, list[str]] = {}
     others: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for dtype in DTYPES:
@@ -239,7 +239,7 @@ def _usual(base: Mapping[str, Any], head: str, targets: Callable[[Sequence[str]]
             if cell == max(by_cell, key=lambda each: len(by_cell[each])):
                 usual.setdefault(cell, []).append(dtype)
                 continue
-            # A setting is worth a word where it makes a difference.
+            # A target with a setting is named only where it differs from its plain target.
             told = tuple(name for name in names if not _is_pinned(name) or cells.get(name.partition("+")[0]) != cell)
             others.setdefault((cell, told), []).append(dtype)
     yield from (f"{cell} in {_listed(dtypes)}" for cell, dtypes in usual.items())
@@ -265,14 +265,14 @@ def _pins(runs: Mapping[str, Any], targets: Callable[[Sequence[str]], str]) -> I
         if any(each.same < each.of for each in same.values()):
             told.setdefault("that change bits", []).append(name)
         elif any(each.refused for each in same.values()):
-            told.setdefault("that change no bit, but what is refused", []).append(name)
+            told.setdefault("that change no bit, but which calls are refused", []).append(name)
         elif same:
             told.setdefault("that change no bit of any result here", []).append(name)
     yield from (f"**Settings** {what}: {targets(names)}." for what, names in sorted(told.items()))
 
 
 def _moved(runs: Mapping[str, Any], run: str, targets: Callable[[Sequence[str]], str]) -> str:
-    """Return how many results have other bits in a run than in the first, and of which targets."""
+    """Return a sentence on the results whose bits differ between a run and the first one, by dtype and target."""
     every = {(name, dtype): compared(runs, name, dtype)[run] for name in first(runs)["targets"] for dtype in DTYPES}
     same, of, refused = (sum(parts) for parts in zip(*every.values(), strict=True))
     moved: dict[str, list[str]] = {}
@@ -287,7 +287,7 @@ def _moved(runs: Mapping[str, Any], run: str, targets: Callable[[Sequence[str]],
 
 
 def _changed(base: Mapping[str, Any], run: Mapping[str, Any], targets: Callable[[Sequence[str]], str]) -> Iterator[str]:
-    """Yield what is kept otherwise in a run than in the first."""
+    """Yield each cell that differs between a run and the first one."""
     found: dict[tuple[str, str, str, str], list[str]] = {}
     for name in base.keys() & run["targets"].keys():
         for dtype in DTYPES:

@@ -1,9 +1,9 @@
 """
-Write the page of what the suite costs, from what was measured.
+Write the page of performance, from the measurements.
 
     python -m docs.generate.results.performance
 
-The files of `benchmarks/results` hold what the page says; their commands stand on it.
+The figures are from the files of `benchmarks/results`; the page names the command for each.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NAMES = ("captured", "conditions", "corpus", "full", "loading", "overhead", "pag
 
 
 def page(root: Path) -> str:
-    """Return the page as it follows from what was measured."""
+    """Return the text of the page, made from the measurements."""
     said = {name: json.loads((root / MEASURED / f"{name}.json").read_text(encoding="utf-8")) for name in NAMES}
     filled = environment("results")
     filled.filters["figures"] = figures
@@ -30,17 +30,17 @@ def page(root: Path) -> str:
 
 
 def figures(number: float) -> str:
-    """Return a number with three figures, or all before its point."""
+    """Return a number with three significant digits, or as an integer if it is at least 100."""
     return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
 def stale(root: Path) -> Iterator[str]:
-    """Yield the page where it is not what was measured."""
+    """Yield one line if the page does not match the measurements."""
     if not (root / MEASURED).is_dir():
         return
     path = root / PAGE
     if not path.is_file() or path.read_text(encoding="utf-8") != page(root):
-        yield f"{PAGE.as_posix()}: not what was measured (run python -m docs.generate.results.performance)"
+        yield f"{PAGE.as_posix()}: out of date (run python -m docs.generate.results.performance)"
 
 
 def main() -> None:

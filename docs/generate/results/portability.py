@@ -1,4 +1,4 @@
-"""What docs/results/portability.md says of each clause that leaves a choice: who follows which alternative."""
+"""The content of docs/results/portability.md: which targets follow which alternative of each clause."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .recorded_run import framework
 
 #: Frameworks in the order of rows, by their names in targets.
 FRAMEWORKS = {"torch": "PyTorch", "jax": "JAX", "tensorflow": "TensorFlow", "keras": "Keras", "numpy": "NumPy"}
-#: The columns of the overview: the targets of each begin so. The suite's own target is no framework.
+#: The columns of the overview, by the prefix of their targets' names. The suite's own NumPy target is left out.
 COLUMNS = {
     "torch": "PyTorch",
     "jax": "JAX",
@@ -27,10 +27,11 @@ COLUMNS = {
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """
-    Targets of one framework that follow the same alternatives, in so many literal cases and points of sweeps each.
+    Targets of one framework that follow the same alternatives.
 
-    `rarer` says where they follow another than the commonest one, and names cases. A row without alternatives has no
-    words for any of the calls.
+    `followed` holds, by alternative, the numbers of literal cases and points of sweeps of each target.
+    `rarer` holds the conditions and example cases of alternatives other than the most common one.
+    A row without alternatives cannot express any of the calls.
     """
 
     framework: str
@@ -46,7 +47,7 @@ class Row:
 
     @property
     def counts(self) -> Mapping[str, tuple[str, str]]:
-        """By alternative how many literal cases, and how many points of sweeps: `12`, or `7 to 12`."""
+        """By alternative, the numbers of literal cases and of points of sweeps as text: `12`, or `7 to 12`."""
         parts = {name: tuple(zip(*counts, strict=True)) for name, counts in self.followed.items()}
         return {name: (_range(literal), _range(sweeps)) for name, (literal, sweeps) in parts.items()}
 
@@ -58,14 +59,14 @@ def _range(numbers: Sequence[int]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """One clause that leaves a choice, and its rows; `unsaid` are the targets that have no words for any of its calls."""
+    """An implementation-defined clause with its rows; targets in `unsaid` cannot express any of its calls."""
 
     clause: Clause
     rows: Sequence[Row]
     unsaid: Sequence[str]
 
     def cell(self, column: str) -> str:
-        """Return what the targets of a column do, for the overview, or nothing where they have no words for it."""
+        """Return the overview's cell for the targets of a column; empty if they cannot express the calls."""
         rows = [row for row in self.rows if any(re.split(r"[+ ]", name)[0] == column for name in row.targets)]
         followed = {alternative for row in rows for alternative in row.followed}
         if len(followed) < 2:
@@ -74,7 +75,7 @@ class Choice:
 
 
 def clauses(every: Mapping[str, Clause], runs: Mapping[str, Any]) -> Sequence[Choice]:
-    """Return the clauses that leave a choice and were asked, in the order of the specification."""
+    """Return the implementation-defined clauses that the runs tested, in the order of the specification."""
     chosen = [clause for clause in every.values() if clause.alternatives]
     return [choice for clause in chosen if (choice := _choice(clause, runs)).rows]
 
@@ -93,7 +94,7 @@ def _choice(clause: Clause, runs: Mapping[str, Any]) -> Choice:
 
 
 def _seen(clause: Clause, runs: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, Mapping[str, Any]]]]:
-    """Yield the targets of the first run with versions and what they follow, of another where it is something else."""
+    """Yield (target, version, followed) of the first run, and of the other runs where they differ from the first."""
     first = next(iter(runs))
     usual = runs[first]["choices"].get(clause.id, {})
     for name, run in runs.items():
@@ -113,12 +114,12 @@ def _row(name: str, version: str, labels: Sequence[str], said: Sequence[Mapping[
 
 
 def table(choices: Sequence[Choice]) -> Sequence[Sequence[str]]:
-    """Return the rows of the overview: a clause, and what each column does."""
+    """Return the rows of the overview: the clause, then the cell of each column."""
     return [[choice.clause.id, *map(choice.cell, COLUMNS)] for choice in choices]
 
 
 def unsaid(runs: Mapping[str, Any]) -> Mapping[str, Sequence[tuple[str, Sequence[str]]]]:
-    """Return by framework what its API has no words for, each with its targets."""
+    """Return, by framework, the reasons for unsupported calls, each with its targets."""
     found: dict[str, dict[str, list[str]]] = {}
     for target, said in next(iter(runs.values()))["targets"].items():
         for reason in said["unsaid"]:

@@ -1,13 +1,13 @@
 """
-Write docs/results/precision.md: which numbers each target keeps, by dtype, and under what its bits change.
+Write docs/results/precision.md: the precision of each target by dtype, and the conditions under which bits change.
 
     python -m docs.generate.results.precision
     python -m docs.generate.results.precision --run NAME RECORD...
 
-The first draws the page anew. The second takes in a run, by its whole records, not by condensed ones.
+The first command writes the page again. The second adds a run, from its complete (not condensed) records.
 
-What the page says of the runs is kept in docs/results/precision.json, by name; the others are held against the first.
-`--under` says what the run's commands stood behind, such as `OMP_NUM_THREADS=1`, for the page.
+docs/results/precision.json stores the results of each run by name; the page compares the other runs with the first.
+`--under` is the prefix of the run's commands, such as `OMP_NUM_THREADS=1`, and is shown on the page.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from . import kept_numbers, recorded_precision
 
 ROOT = Path(__file__).resolve().parents[3]
 RESULTS = Path("docs", "results")
-#: How wide a command may be on the page.
+#: The largest number of characters in a line of a command on the page.
 WIDTH = 110
 KEPT, PAGE = RESULTS / "precision.json", RESULTS / "precision.md"
 
 
 def see(paths: Sequence[Path], under: str) -> dict[str, Any]:
-    """Return what the page says of one run, from its whole records; they may be of other targets and other cases."""
+    """Return the page's data on one run, from its complete records, each of some targets and cases."""
     records = [read_record(path) for path in paths]
     for path, record in zip(paths, records, strict=True):
         if record.left_out:
-            raise SystemExit(f"{path}: a condensed record does not list its agreements; name the whole one")
+            raise SystemExit(f"{path}: a condensed record does not list its agreements; pass the complete one")
         if not record.is_complete:
-            raise SystemExit(f"{path}: its run did not come to its end (see `run --resume`)")
+            raise SystemExit(f"{path}: its run is not complete (see `run --resume`)")
         if record.header["suite"] != records[0].header["suite"]:
-            raise SystemExit(f"{path}: of another suite or corpus than {paths[0]}")
+            raise SystemExit(f"{path}: its suite or corpus differs from that of {paths[0]}")
     return recorded_precision.run(records, corpus.load(sweeps="full"), under)
 
 
@@ -70,7 +70,7 @@ def _targets(names: Sequence[str]) -> str:
 
 
 def _command(command: Mapping[str, Any], record: str, under: str) -> str:
-    """Return how a record was made, over several lines."""
+    """Return the command that wrote a record, wrapped to several lines."""
     dtypes = [f"--dtypes {','.join(command['dtypes'])}"] if command["dtypes"] else []
     words = [
         *under.split(),
@@ -86,7 +86,7 @@ def _command(command: Mapping[str, Any], record: str, under: str) -> str:
 
 
 def _lines(words: Sequence[str]) -> Iterator[str]:
-    """Yield words on lines of no more than WIDTH characters, all but the first set in."""
+    """Yield lines of at most WIDTH characters that hold the words; all but the first are indented."""
     line = ""
     for word in words:
         if len(line) + len(word) > WIDTH:
@@ -97,12 +97,12 @@ def _lines(words: Sequence[str]) -> Iterator[str]:
 
 
 def stale(root: Path) -> Iterator[str]:
-    """Yield what is wrong with the page below a root: that it is not what the runs say."""
+    """Yield one line if the page below `root` does not match the runs."""
     if not (root / KEPT).is_file():
         return
     text = page(_kept(root))
     if not (root / PAGE).is_file() or (root / PAGE).read_text(encoding="utf-8") != text:
-        yield f"{PAGE.as_posix()}: not what the runs say (run python -m docs.generate.results.precision)"
+        yield f"{PAGE.as_posix()}: out of date (run python -m docs.generate.results.precision)"
 
 
 def _kept(root: Path) -> dict[str, Any]:
@@ -111,20 +111,20 @@ def _kept(root: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Keep what a run says, where one is named, and draw the page."""
+    """Store the results of a run if `--run` names one, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", metavar="NAME", help="the run that the records are of")
-    parser.add_argument("--under", default="", metavar="TEXT", help="what its commands stood behind")
+    parser.add_argument("--run", metavar="NAME", help="the name of the run that the records belong to")
+    parser.add_argument("--under", default="", metavar="TEXT", help="the prefix of the run's commands")
     parser.add_argument("records", nargs="*", type=Path)
     options = parser.parse_args()
     if bool(options.run) is not bool(options.records):
-        parser.error("--run goes with records")
+        parser.error("--run needs records, and records need --run")
     runs = _kept(ROOT)
     if options.run:
         runs[options.run] = see(options.records, options.under)
         (ROOT / KEPT).write_text(json.dumps(runs, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     if not runs:
-        parser.error(f"no run is kept in {KEPT.as_posix()}; take one in with --run")
+        parser.error(f"{KEPT.as_posix()} holds no run; add one with --run")
     (ROOT / PAGE).write_text(page(runs), encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Which alternatives of implementation-defined clauses the targets of a run followed, and where they follow a rarer one."""
+"""The alternatives of implementation-defined clauses that targets followed in a run, and conditions of rarer ones."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from conv_conformance.records.record import Record
 
 from .recorded_run import count
 
-#: So many literal cases of a rarer alternative are named, the smallest first; without any, one point of a sweep.
+#: The number of literal cases named for a rarer alternative, the smallest first; if there are none, 1 point of a sweep.
 NAMED = 3
-#: A feature decides if so few conditions tell all cases of a rarer alternative from the others.
+#: The largest number of conditions that may separate the cases of a rarer alternative from the others.
 CONDITIONS = 2
 
-#: By clause, target and alternative the cases in which it was followed.
+#: By clause, target and alternative, the cases in which the target followed it.
 Seen: TypeAlias = "dict[str, dict[str, dict[str, list[Case]]]]"
 
 
 def choices(record: Record, cases: Mapping[str, Case], clauses: Mapping[str, Clause]) -> dict[str, dict[str, Any]]:
     """
-    Return by clause and target what was followed, as counts and, beside the commonest alternative, cases and condition.
+    Return, by clause and target, the count of each alternative, and the condition and cases of the rarer ones.
 
-    A target that followed none has under `unsaid` how many of the cases that others tell it by it has no words for.
+    A target that followed none has `unsaid` instead: the count of the clause's cases that it cannot express.
     """
     seen = _seen(record.verdicts, cases, clauses)
     return {clause: dict(_of_clause(seen[clause], record, cases)) for clause in clauses if clause in seen}
@@ -72,7 +72,7 @@ def _rarer(rare: Sequence[Case], common: Sequence[Case]) -> dict[str, Any]:
 
 
 def _where(rare: Sequence[Case], common: Sequence[Case]) -> str:
-    """Return the features that tell rare cases from the common ones, or nothing where that is not obvious."""
+    """Return the condition that separates the rare cases from the common ones; empty if no simple one does."""
     table = Table([features_of(case) for case in (*rare, *common)])
     rows = np.arange(len(rare), len(rare) + len(common))
     parts = Search(table, rows).parts(range(len(rare)))

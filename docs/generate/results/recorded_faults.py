@@ -1,4 +1,4 @@
-"""What a run says of each fault that the ledger knows: on which targets, in how many calls, and which is the smallest."""
+"""The data of a run on each fault of the ledger: its targets, its numbers of calls, and its smallest call."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from conv_conformance.records.record import Record
 
 from .recorded_run import count
 
-#: So many conditions under which a fault was seen are told, those with the most calls first.
+#: The largest number of conditions listed for a fault, those with the most calls first.
 TOLD = 3
-#: Fewer calls than this have too much in common by chance.
+#: The smallest number of calls in a condition: fewer calls have features in common by chance.
 FEWEST = 8
 
 
 def faults(record: Record, cases: Mapping[str, Case]) -> dict[str, dict[str, Any]]:
-    """Return by entry of the ledger what the record says of its calls."""
+    """Return the data of the record on each ledger entry, by id."""
     found: dict[str, list[Verdict]] = {}
     for verdict in record.verdicts:
         if verdict.verdict == "known" and verdict.case in cases:
@@ -60,7 +60,7 @@ def _fault(
 
 
 def _acts(groups: Iterable[Group]) -> Iterator[dict[str, Any]]:
-    """Yield conditions that tell the calls from those that agree, how many of those under it fail, and of how many."""
+    """Yield conditions that separate failing calls from agreeing ones, with the numbers of failing and of all calls."""
     told = (group for group in groups if group.condition.wanted and len(group.cases) >= FEWEST)
     for group in sorted(told, key=lambda each: -len(each.cases))[:TOLD]:
         first = next(iter(group.targets))
@@ -75,12 +75,12 @@ def _smallest(every: Sequence[Verdict], ids: Sequence[str], cases: Mapping[str, 
 
 
 def _short(message: str) -> str:
-    """Return a message without what a dying process printed, which is another each time."""
+    """Return a message without the last output of a dying process, which differs in each run."""
     return message.partition(" [last output")[0]
 
 
 def _beside(verdicts: Iterable[Verdict], wrong: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield what each other target makes of the same calls: a word of `_word`, `mixed` where some of each."""
+    """Yield the outcome of each other target on the same calls: one of `_word`, or `mixed`."""
     found: dict[str, set[str]] = {}
     for verdict in verdicts:
         if verdict.target not in wrong and verdict.verdict != "not-run":
@@ -89,7 +89,7 @@ def _beside(verdicts: Iterable[Verdict], wrong: Iterable[str]) -> Iterator[tuple
 
 
 def _together(said: set[str]) -> str:
-    """Return one word for all calls; those that a target has no words for say nothing of the others."""
+    """Return one outcome for all calls; unsupported calls count only if there are no others."""
     if "fails" in said:
         return "fails"
     asked = said - {"unsupported"}
@@ -97,7 +97,7 @@ def _together(said: set[str]) -> str:
 
 
 def _word(verdict: Verdict) -> str:
-    """Return what a target makes of a call: right, refused as a clause allows, no words for it, or wrong too."""
+    """Return the outcome of a verdict: `agrees`, `refuses` (as a clause allows), `unsupported` or `fails`."""
     if verdict.verdict in ("agree", "fixed"):
         return "refuses" if "refuses" in (verdict.alternative or "") else "agrees"
     return "unsupported" if verdict.verdict == "unsupported" else "fails"

@@ -1,4 +1,4 @@
-"""What a run says of the numbers that each target keeps: by dtype, what was followed, and the bits of every result."""
+"""The data of a run on the precision of each target: by dtype, the alternatives followed and the bits of results."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from conv_conformance.records.record import Record, TargetInfo
 
 from . import sum_orders
 
-#: The clauses that tell what is kept.
+#: The clauses whose alternatives describe precision.
 CLAUSES = ("NUM-1", "NUM-2", "NUM-3", "NUM-4", "SUBNORMAL-1")
 #: The cases whose result holds a small term only if the accumulator has 21 bits.
 SUMS = "numerics.sums-of-20-bits"
-#: So many digits of a digest are kept: they tell results of one case from each other.
+#: The number of digits kept of a digest: enough to distinguish the results of one case.
 DIGITS = 8
-#: What stands for a result that there was not, and for one that was not asked for.
+#: The marks of a case without a result, and of a case that was not run.
 NONE, UNASKED = "-", "."
 
 
 def run(records: Sequence[Record], loaded: Corpus, under: str) -> dict[str, Any]:
-    """Return what the records of one run say; `under` is what its commands stood behind, such as `OMP_NUM_THREADS=1`."""
+    """Return the data of one run from its records; `under` is its commands' prefix, such as `OMP_NUM_THREADS=1`."""
     asked = {verdict.case for record in records for verdict in record.verdicts}
     cases = {case.id: case for case in loaded.cases if case.id in asked}
     by_dtype = _by_dtype(cases.values())
@@ -46,7 +46,7 @@ def run(records: Sequence[Record], loaded: Corpus, under: str) -> dict[str, Any]
 
 
 def _command(record: Record) -> dict[str, Any]:
-    """Return when a record was made, and of what."""
+    """Return the date, selection and targets of a record."""
     selection = record.header["selection"]
     return {
         "date": record.header["date"],
@@ -64,7 +64,7 @@ def _by_dtype(cases: Iterable[Case]) -> dict[str, list[Case]]:
 
 
 class _Seen:
-    """The cases of a run, by their dtype, and what is worked out of them once for all targets."""
+    """The cases of a run by dtype, and values that are computed once for all targets."""
 
     def __init__(self, loaded: Corpus, cases: Mapping[str, Case], by_dtype: Mapping[str, Sequence[Case]]) -> None:
         self._clauses = loaded.clauses
@@ -73,7 +73,7 @@ class _Seen:
         self._orders = cache(self._ordered)
 
     def target(self, info: TargetInfo, verdicts: Sequence[Verdict]) -> dict[str, Any]:
-        """Return what a target says of itself, and by dtype what it was seen to keep."""
+        """Return the settings of a target and, by dtype, its observed precision."""
         said = {verdict.case: verdict for verdict in verdicts}
         asked = {dtype: [case.id for case in some if case.id in said] for dtype, some in self._by_dtype.items()}
         return {
@@ -102,7 +102,7 @@ class _Seen:
         }
 
     def _followed(self, made: Sequence[Verdict], clauses: Sequence[str]) -> dict[str, dict[str, int]]:
-        """Return by clause how often each alternative was followed, and, as `none`, how often none of them."""
+        """Return, by clause, the count of each alternative, and of `none` for results that follow none of them."""
         found = {clause: dict[str, int]() for clause in clauses}
         for of_target in followed(made, self._cases, self._clauses).values():
             for clause in found.keys() & of_target.keys():
@@ -123,10 +123,10 @@ class _Seen:
 
 def _telling(dtype: str, result: str) -> Sequence[str]:
     """
-    Return the clauses that tell what is kept in a dtype where the result is of another one, as under autocast.
+    Return the clauses that describe the precision in `dtype` if results have the dtype `result`, as under autocast.
 
-    A copy or a tie in fewer bits does not tell what there was before. A product does, if that of two operands of so few
-    bits is exact in the call's own dtype, to which the expectation is rounded first.
+    A copy or a tie in a narrower result does not show the precision before that rounding. A product does, if the
+    product of two operands of the result's precision is exact in `dtype`, to which the expectation is rounded first.
     """
     if dtype == result:
         return CLAUSES
@@ -135,7 +135,7 @@ def _telling(dtype: str, result: str) -> Sequence[str]:
 
 
 def _is_kept(verdict: Verdict) -> bool:
-    """Say whether the numbers are what is expected: a call that gives other bits when it is made again may be right."""
+    """Return whether the numbers are the expected ones; a nondeterministic call may still have them."""
     return _kind(verdict) in ("", "nondeterministic", "inputs-changed")
 
 

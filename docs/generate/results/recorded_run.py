@@ -1,4 +1,4 @@
-"""What a run says of itself and of its targets: machine, versions, counts, and what nothing explains."""
+"""The data of a run on itself and on its targets: machine, versions, counts, and unexplained verdicts."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from conv_conformance.records.record import Record
 
 
 class Count(NamedTuple):
-    """How many literal cases, and how many points of sweeps."""
+    """The numbers of literal cases and of points of sweeps."""
 
     literal: int
     sweeps: int
 
 
 def count(cases: Sequence[Case]) -> Count:
-    """Return how many of the cases are literal, and how many points of sweeps."""
+    """Return the numbers of literal cases and of points of sweeps among the cases."""
     sweeps = sum(bool(case.sweep) for case in cases)
     return Count(len(cases) - sweeps, sweeps)
 
 
 def run(record: Record, cases: Mapping[str, Case]) -> dict[str, Any]:
-    """Return what the header says, and of each target its version, its verdicts, and what it has no words for."""
+    """Return the data of the header, and the version, verdict counts and unsupported reasons of each target."""
     header = record.header
     by_target: dict[str, dict[str, list[Case]]] = {}
     unsaid = {info.name: Counter[str]() for info in record.targets}
@@ -58,7 +58,7 @@ def run(record: Record, cases: Mapping[str, Case]) -> dict[str, Any]:
 
 
 def _unfinished(record: Record) -> Iterator[tuple[str, list[int]]]:
-    """Yield the targets that have not come as far as others, with how many of how many verdicts they have."""
+    """Yield each target with fewer verdicts than others, as (name, [its verdicts, the largest number])."""
     counts = Counter(verdict.target for verdict in record.verdicts)
     most = max(counts.values(), default=0)
     yield from ((name, [number, most]) for name, number in counts.items() if number < most)

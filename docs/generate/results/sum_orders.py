@@ -1,8 +1,8 @@
 """
-The order in which a sum was made, told by the ones that were lost beside a large term.
+The order of summation of a target, found from the ones that a large term absorbs.
 
-A one that is added to 2^24 in float32 is lost; one that meets others before is kept. Three sums, with the large term at
-the beginning, in the middle and at the end, tell by the ones that they kept which partial sums there were.
+In float32, 2^24 + 1 = 2^24: a one that is added to the large term is lost, ones that are added up first are kept. Three
+sums have the large term at the beginning, in the middle and at the end. Their results show the partial sums.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from conv_conformance.core.call import Call
 from conv_conformance.core.dtypes import numpy_type
 from conv_conformance.core.storage import Array
 
-#: The case that tells it; its input is all ones, so that the terms are the kernel's taps.
+#: The case that shows the order; its input is all ones, so that the terms are the taps of the kernel.
 CASE = "conv1d.numerics.order-of-33-channels"
-#: How many partial sums a kernel may keep.
+#: The numbers of partial sums that are tried.
 SUMS = (2, 4, 8, 16, 32)
 
-#: By the digest of an output the order that gives it.
+#: The name of the order that returns an output, by the output's digest.
 Orders: TypeAlias = dict[str, str]
 
 
 def orders(call: Call, dtype: str) -> Orders:
     """
-    Return the orders of a call whose result is of a dtype; none where every order gives the same result.
+    Return the orders of a call by the digest of their output in `dtype`; empty if all orders have the same output.
 
-    An order without a name is told by the ones that each of the sums has kept.
+    An order without a name is described by the numbers of ones that each sum has kept.
     """
     rows = call.arranged("kernel", "OIW")[:, :, 0].astype(np.float32)
     named: Orders = {}
@@ -42,20 +42,20 @@ def orders(call: Call, dtype: str) -> Orders:
 
 
 def _named(rows: Array) -> Iterator[tuple[str, Sequence[float]]]:
-    """Yield each order that has a name, with the sum of each row."""
+    """Yield the name of each known order, with the sum of each row in that order."""
     yield "none lost", [float(row.astype(np.float64).sum()) for row in rows]
     yield "one by one", [_in_turn(row) for row in rows]
     yield "one by one, the last first", [_in_turn(row[::-1]) for row in rows]
     for count in SUMS:
         yield f"{count} partial sums", [_pairwise([_in_turn(row[at::count]) for at in range(count)]) for row in rows]
     for count in SUMS:
-        # What does not fill a part is added behind the last.
+        # The last part also has the remaining terms.
         ends = [len(rows[0]) // count * at for at in range(1, count)]
         yield f"{count} sums of neighbours", [_pairwise([*map(_in_turn, np.split(row, ends))]) for row in rows]
 
 
 def _others(call: Call, rows: Array, dtype: str) -> Orders:
-    """Return what each number of ones kept would tell; beside 2^24 they come and go by twos."""
+    """Return the orders without a name: one for each combination of kept ones, which are even beside 2^24."""
     large, ones = float(rows[0].max()), rows.shape[1] - 1
     kept = product(range(0, ones + 1, 2), repeat=len(rows))
     return {

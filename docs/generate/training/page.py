@@ -1,9 +1,9 @@
 """
-Write the walk-through of training and its pictures, from the corpus, the exact way, and what was measured.
+Write the walk-through of training and its pictures, from the corpus, the exact trajectory, and measurements.
 
     python -m docs.generate.training.page
 
-`benchmarks/results/fits.json` holds what the targets made of the trainings; `benchmarks/fits.py` measures it.
+`benchmarks/results/fits.json` holds the trajectories of the targets; `benchmarks/fits.py` measures them.
 """
 
 from __future__ import annotations
@@ -46,22 +46,22 @@ POSITIONS = (
     "conv1d.walkthrough.forty-items-have-36-positions",
     "conv1d.walkthrough.nine-positions-need-a-stride-of-four",
 )
-#: How long the trainings of two channels are followed.
+#: The number of updates for which the trainings of two channels are computed.
 LONG = 2000
-#: Gradient descent that comes to rest within so many updates: a call of ours, no case.
+#: Gradient descent that converges within LONG updates; it is not a case of the corpus.
 DESCENT = Training(loss="mse", optimizer="sgd", learning_rate=0.01, momentum=0.9, steps=LONG)
 #: The kernel that the page of J. Huotari (2017) prints last for two channels.
 PRINTED = np.array([0.61243659, 3.15884042, 2.47074366, 3.76123118])
-#: After which updates the first training, and that of two channels, are told.
+#: The updates after which the page shows the first training, and that of two channels.
 UPDATES, MARKED = (0, 1, 2, 20, 100, 200), (0, 60, 100, 200, 500, LONG)
 
 
 class Told:
     """
-    What the page tells: everything that is computed for it, once.
+    All values that the page shows, computed once.
 
-    `said` is what was measured, `cases` the corpus by id, `walks` the three trainings by id. Of two channels: `set`,
-    all kernels that explain them, `adam`, `decayed` and `descent`, exact ways of LONG updates.
+    `said` holds the measurements, `cases` the corpus by id, `walks` the three trainings by id. For two channels `set`
+    holds all solutions; `adam`, `decayed` and `descent` are exact trajectories of LONG updates.
     """
 
     def __init__(self, root: Path) -> None:
@@ -82,7 +82,7 @@ class Told:
 
     @property
     def places(self) -> list[Place]:
-        """The kernels of two channels that have names."""
+        """The named kernels of two channels."""
         return [
             Place("start of the training", self.adam.kernels[0]),
             Place("shortest solution", self.set.at(0.0)),
@@ -102,13 +102,13 @@ def _flat(array: Array | None) -> Array:
 
 
 def _trained(call: Call, **terms: Any) -> Call:
-    """Return a training under other terms."""
+    """Return a training with other values of its parameters."""
     assert call.training is not None
     return replace(call, training=replace(call.training, **terms))
 
 
 def page(told: Told) -> str:
-    """Return the page."""
+    """Return the text of the page."""
     one, two, filters = told.walks.values()
     counts = [next(lengths(told.cases[name].call)) for name in POSITIONS]
     forty = told.cases[POSITIONS[0]].call
@@ -149,7 +149,7 @@ def page(told: Told) -> str:
 
 
 def _environment() -> Environment:
-    """Return the templates, with the ways in which the page writes numbers."""
+    """Return the template environment, with the filters that format numbers."""
     made = environment()
     made.filters |= {
         "listed": lambda array: f"[{', '.join(np.format_float_positional(v, trim='-') for v in array.reshape(-1))}]",
@@ -161,12 +161,12 @@ def _environment() -> Environment:
 
 
 def _count(call: Call, stride: int) -> int:
-    """Return how many windows a call has with another stride."""
+    """Return the number of windows of a call with another stride."""
     return next(lengths(replace(call, strides=(stride,)))).length
 
 
 def _alone(filters: Walk) -> float:
-    """Return how far the kernels are, at most, from those of each filter trained by itself."""
+    """Return the largest deviation of the kernels from those of each filter that is trained alone."""
     call = filters.call
     assert call.kernel is not None
     count = call.kernel.shape[-1]
@@ -179,7 +179,7 @@ def _alone(filters: Walk) -> float:
 
 
 def _fits(told: Told) -> Iterator[dict[str, Any]]:
-    """Yield each training of the corpus: what is asked of its end, and how many targets agree, of those that train."""
+    """Yield each training of the corpus: the requirement on its end, the numbers of agreeing and of all targets."""
     for case in told.cases.values():
         if isinstance(case.expectation, Fit):
             verdicts = {
@@ -199,17 +199,17 @@ def _fits(told: Told) -> Iterator[dict[str, Any]]:
 
 
 def _end(case: Case) -> str:
-    """Return what a training is asked for at its end."""
+    """Return the requirement on the end of a training as text."""
     asked = case.expectation
     assert isinstance(asked, Fit)
     assert case.call.training is not None
     if asked.kernel_near is not None:
-        return f"the kernel, to {case.call.training.learning_rate}"
-    return "the updates alone" if asked.loss_below is None else f"a loss below {asked.loss_below}"
+        return f"the kernel, to within {case.call.training.learning_rate}"
+    return "only the updates" if asked.loss_below is None else f"a loss below {asked.loss_below}"
 
 
 def texts(told: Told) -> dict[str, str]:
-    """Return what each picture shows in words, by its name."""
+    """Return the alternative text of each picture, by name."""
     ts = {place.name: f"{told.set.along(place.kernel):.4f}" for place in told.places}
     line = ", ".join(f"{name} at {t}" for name, t in ts.items() if not name.startswith("start"))
     path = ", ".join(
@@ -219,7 +219,7 @@ def texts(told: Told) -> dict[str, str]:
     counts = [next(lengths(told.cases[name].call)).length for name in POSITIONS]
     return {
         **{name.rpartition(".")[2]: _course(each) for name, each in told.walks.items()},
-        "solution-set": f"Four straight lines, the elements of the solutions by t. Kernels by their t: {line}.",
+        "solution-set": f"Four straight lines: the elements of the solutions against t. The t of kernels: {line}.",
         "path": (
             f"Distance from the solutions against t. Adam, by updates: {path}. Gradient descent goes straight down at "
             f"t = {told.start:.4f}."
@@ -229,18 +229,18 @@ def texts(told: Told) -> dict[str, str]:
 
 
 def _course(of: Walk) -> str:
-    """Return what a picture of courses shows in words."""
+    """Return the alternative text of a picture of courses."""
     losses, last = of.exact.losses, len(of.exact.losses) - 1
     ends = ", ".join(f"{value:.3g}" for value in of.exact.kernels[-1])
     parting = ", ".join(target for each in of.parting for target in each.course.targets) or "none"
     return (
-        f"Loss and kernel by the update: the loss falls from {losses[0]:.3g} to {losses[-1]:.2g} in {last} updates, "
-        f"the kernel ends at {ends}. All targets lie on the exact way, but for {parting}."
+        f"Loss and kernel by update: the loss falls from {losses[0]:.3g} to {losses[-1]:.2g} in {last} updates, "
+        f"the kernel ends at {ends}. Targets that deviate from the exact trajectory: {parting}."
     )
 
 
 def metadata(told: Told) -> dict[str, dict[str, str]]:
-    """Return what each picture says of itself, by its name: its text, and what it was drawn from."""
+    """Return the metadata of each picture, by name: its text, and the source of its data."""
     source = f"{MEASURED.as_posix()} of {told.said['date']}"
     return {name: {"Title": text, "Source": source} for name, text in texts(told).items()}
 
@@ -266,7 +266,7 @@ def draw(told: Told, folder: Path) -> None:
 
 
 def _names(call: Call) -> Sequence[str]:
-    """Return the names of the elements of a kernel in one dimension: its tap, and channel and filter of several."""
+    """Return the names of the elements of a 1-D kernel: tap, and channel and filter if there are several."""
     assert call.kernel is not None
     words = ("tap", "channel", "filter")
     shown = [axis for axis, size in enumerate(call.kernel.shape) if axis == 0 or size > 1]
@@ -274,18 +274,18 @@ def _names(call: Call) -> Sequence[str]:
 
 
 def stale(root: Path) -> Iterator[str]:
-    """Yield the page where it is not what was measured, and each picture that tells something else."""
+    """Yield one line if the page is out of date, and one for each picture that is."""
     if not (root / MEASURED).is_file():
         return
     told = Told(root)
     path = root / PAGE
     if not path.exists() or path.read_text(encoding="utf-8") != page(told):
-        yield f"{PAGE}: not what corpus and measurement say; `python -m docs.generate.training.page` writes it"
+        yield f"{PAGE}: out of date (run python -m docs.generate.training.page)"
     for name, about in metadata(told).items():
         file = FOLDER / f"{name}.svg"
         text = (root / file).read_text(encoding="utf-8") if (root / file).exists() else ""
         if not all(escape(each) in text for each in about.values()):
-            yield f"{file}: not what corpus and measurement say; `python -m docs.generate.training.page` draws it"
+            yield f"{file}: out of date (run python -m docs.generate.training.page)"
 
 
 def main() -> None:

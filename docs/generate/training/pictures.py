@@ -1,8 +1,8 @@
 """
-The pictures of the walk-through of training: courses by the update, solutions, the plane of the paths, and windows.
+The pictures of the walk-through of training: trajectories, solutions, the plane of the paths, and windows.
 
-Each has a white ground, so that it is read on a dark page too, the colours of Okabe and Ito (2008), which are told
-apart by those who see few colours, and its text as text. Nothing in them depends on the day.
+Each picture has a white background, so that it is readable on a dark page, and the colours of Okabe and Ito (2008),
+which colour-blind readers can distinguish. Its text is stored as text. The files do not depend on the date.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ MARKS = {
     "tensorflow": (ORANGE, "^"),
     "keras": (GREEN, "D"),
 }
-#: The lines of those that part from the exact way.
+#: Colours and line styles of the courses that deviate from the exact trajectory.
 PARTING = ((PURPLE, "-"), (SKY, "-"), (BLUE, "--"), (ORANGE, ":"))
-#: The least loss that is drawn: a logarithm shows no 0.
+#: The smallest loss that is drawn: a logarithmic axis has no 0.
 LEAST = 1e-4
 
 
 class Place(NamedTuple):
-    """A kernel (elements) that has a name."""
+    """A named kernel (elements)."""
 
     name: str
     kernel: Array
@@ -47,7 +47,7 @@ class Place(NamedTuple):
 
 @contextmanager
 def picture(path: Path, metadata: Mapping[str, str], rows: int, **how: Any) -> Iterator[Sequence[Any]]:
-    """Yield the axes of a picture, one below the other, and write it."""
+    """Yield the axes of a new picture, one below the other; write the picture at the end."""
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -72,14 +72,14 @@ def courses(
     names: Sequence[str],
 ) -> None:
     """
-    Draw loss and kernel by the update, and how far those that part are from the exact kernel in its largest element.
+    Draw loss and kernel after each update, and the largest deviation of the deviating courses from the exact kernel.
 
-    The exact way is wide and grey. On top of it is one course of each framework that keeps to it, as marks in turn,
-    and each that parts from it as a thin line, from where it does. An element of the kernel has its name at its end.
+    The exact trajectory is a wide grey line. The markers on it are one following course of each framework, in turn.
+    Each deviating course is a thin line that begins where it deviates. The name of a kernel element is at its end.
     """
     with picture(path, metadata, 3, figsize=(6.4, 8), sharex=True, height_ratios=(3, 3, 1.4)) as (above, middle, below):
         for axis, lines in ((above, _losses), (middle, _kernels)):
-            _drawn(axis, lines(exact), "the exact way", color=GREY, linewidth=6)
+            _drawn(axis, lines(exact), "exact trajectory", color=GREY, linewidth=6)
             for (colour, style), each in zip(PARTING, parting, strict=False):
                 since, name = range(max(each.first - 5, 0), len(exact.losses)), ", ".join(each.course.targets)
                 _drawn(axis, lines(each.course)[since], name, since, linestyle=style, color=colour, linewidth=1)
@@ -109,12 +109,12 @@ def _kernels(course: Course) -> Array:
 
 
 def _drawn(axis: Any, lines: Array, name: str, at: Sequence[int] = (), **look: Any) -> None:
-    """Draw each column of `lines`, and let the first bear the name."""
+    """Draw each column of `lines`; only the first one has the label."""
     axis.plot(at or range(len(lines)), lines, **look)[0].set_label(name)
 
 
 def _apart(values: Array, gap: float) -> Array:
-    """Return where to write names at values so that they do not meet: each at least a gap above the one below."""
+    """Return the positions of labels at `values`, each at least `gap` above the one below it."""
     order, places = np.argsort(values), np.array(values)
     for below, above in pairwise(order):
         places[above] = max(places[above], places[below] + gap)
@@ -124,7 +124,7 @@ def _apart(values: Array, gap: float) -> Array:
 def solution_set(
     path: Path, metadata: Mapping[str, str], of: Solutions, places: Sequence[Place], names: Sequence[str]
 ) -> None:
-    """Draw the elements of a solution by t, and kernels that have a name at their t: on the lines where they solve."""
+    """Draw the elements of the solutions against t, and the named kernels at the t of their nearest solution."""
     ts = of.along(np.stack([place.kernel for place in places]))
     ends = np.array([min(ts) - 0.01, max(ts) + 0.01])
     with picture(path, metadata, 1, figsize=(6.4, 5.4)) as (axis,):
@@ -149,9 +149,9 @@ def plane(
     places: Sequence[Place],
 ) -> None:
     """
-    Draw the kernels of trainings (updates + 1, elements) by their t and their distance from the solutions.
+    Draw the distance from the solutions against t for the kernels of trainings (updates + 1, elements).
 
-    The updates `named` are marked on the first; a place is a line at its t.
+    The updates `named` are marked on the first path; each of `places` is a vertical line at its t.
     """
     with picture(path, metadata, 1, figsize=(6.4, 5.0)) as (axis,):
         for place in places:
@@ -171,7 +171,7 @@ def plane(
 
 
 def windows(path: Path, metadata: Mapping[str, str], calls: Sequence[Call]) -> None:
-    """Draw each window of calls in one dimension without padding, as a bar over the items that it reads."""
+    """Draw each window of 1-D calls without padding as a bar over the items that it reads."""
     counts = [each.length for call in calls for each in lengths(call)]
     with picture(path, metadata, len(calls), figsize=(6.4, 6.2), sharex=True, height_ratios=counts) as axes:
         for axis, call, count in zip(axes, calls, counts, strict=True):

@@ -1,4 +1,4 @@
-"""The kernels that explain the data of a training: the solutions of a linear system, in exact fractions."""
+"""The kernels that reproduce the data of a training: the solutions of a linear system, in exact fractions."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Solutions:
     """
     All w with A w = y, a line in the space of kernels: w = least + t * null.
 
-    `matrix` is A (outputs, elements of the kernel) and `target` y, both of integers, `rank` that of A.
-    `null` holds the smallest integers with A null = 0, `least` the shortest solution, which stands upright on `null`.
+    `matrix` is A (outputs, kernel elements) and `target` is y, both integers; `rank` is that of A.
+    `null` holds the smallest integers with A null = 0. `least` is the shortest solution, which is orthogonal to `null`.
     """
 
     matrix: tuple[tuple[int, ...], ...]
@@ -30,7 +30,7 @@ class Solutions:
     least: tuple[Fraction, ...]
 
     def along(self, kernels: Any) -> Array:
-        """Return the t of each kernel (…, elements), of its nearest solution where it is none itself."""
+        """Return the t of each kernel (…, elements): that of the nearest solution."""
         direction = np.array(self.null, np.float64)
         found: Array = np.asarray(kernels, np.float64) @ direction / (direction @ direction)
         return found
@@ -42,7 +42,7 @@ class Solutions:
         return found
 
     def away(self, kernels: Any) -> Array:
-        """Return how far each kernel (…, elements) is from its nearest solution, by the Euclidean norm."""
+        """Return the Euclidean distance of each kernel (…, elements) from its nearest solution."""
         found: Array = np.linalg.norm(kernels - self.at(self.along(kernels)), axis=-1)
         return found
 
@@ -53,12 +53,12 @@ class Solutions:
 
 def solutions(call: Call) -> Solutions:
     """
-    Return the solutions of a training whose data leave one direction of the kernel open.
+    Return the solutions of a training for which the null space of A has dimension 1.
 
-    The first element of `null` that is not 0 is negative, as the corpus writes it.
+    The first nonzero element of `null` is negative, as in the corpus.
 
     Raises:
-        ValueError: where no direction is left open, or more than one.
+        ValueError: if the null space has another dimension.
 
     """
     system = sympy.Matrix(convolution_matrix(call).astype(int).tolist())

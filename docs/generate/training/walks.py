@@ -1,4 +1,4 @@
-"""Trainings as the walk-through tells them: the exact way, and the courses that targets took beside it."""
+"""The trainings of the walk-through: the exact trajectory of each, and the trajectories of the targets."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from conv_conformance.core.storage import Array
 from conv_conformance.judging.training_enclosure import enclose_training
 from conv_conformance.reference.training_path import convolution_matrix, trajectory
 
-#: From which deviation of an element on a course parts from the exact way: a fiftieth of the learning rate.
+#: The largest deviation of a kernel element that counts as following the exact trajectory: learning rate / 50.
 PARTS = 0.001
 
 
 class Rounding(NamedTuple):
-    """What rounds a target: the dtype of its convolutions, that of its kernel, an optimizer of its own; and in words."""
+    """The rounding of a target: dtypes of convolutions and kernel, whether it has its own optimizer, and the reason."""
 
     through: str
     kept: str
@@ -28,7 +28,7 @@ class Rounding(NamedTuple):
     reason: str
 
 
-#: The modes of targets that may part.
+#: The rounding of the modes that may deviate from the exact trajectory.
 ROUNDINGS = {
     "fit": Rounding("float32", "float32", True, "trains by `keras.Model.fit`, with the kernel in float32"),
     "autocast": Rounding("bfloat16", "float64", False, "rounds what goes into its convolutions to bfloat16"),
@@ -36,7 +36,7 @@ ROUNDINGS = {
 
 
 class Course(NamedTuple):
-    """What some targets made of a training: losses (updates + 1), kernels (updates + 1, elements), float64."""
+    """The trajectory of targets: losses (updates + 1,) and kernels (updates + 1, elements), both float64."""
 
     targets: Sequence[str]
     losses: Array
@@ -54,7 +54,12 @@ class Course(NamedTuple):
 
 
 class Parting(NamedTuple):
-    """How a course parts: after which update first, how far at most, and after how many its rounding could not yet do so."""
+    """
+    The deviation of a course from the exact trajectory.
+
+    `first` is the update after which it exceeds PARTS, `largest` its maximum, `certain` the last update up to which
+    rounding cannot change the sign of a residual.
+    """
 
     course: Course
     first: int
@@ -65,7 +70,7 @@ class Parting(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Walk:
-    """A training, its exact way, the courses that keep to it, and those that part from it."""
+    """A training: its exact trajectory, the courses that follow it, and those that deviate."""
 
     case: Case
     exact: Course
@@ -79,28 +84,28 @@ class Walk:
 
     @property
     def turn(self) -> int:
-        """The first update after which a residual has another sign than at the start."""
+        """The first update after which the sign of a residual differs from the start."""
         signs = np.sign(self.exact.kernels @ convolution_matrix(self.call).T - self.call.array("target").reshape(-1))
         return int((signs != signs[0]).any(1).argmax())
 
     @property
     def keeping(self) -> list[str]:
-        """The targets that keep to the exact way."""
+        """The targets that follow the exact trajectory."""
         return [target for course in self.alike for target in course.targets]
 
 
 def followed(call: Call) -> Course:
-    """Return the exact way of a training."""
-    way = trajectory(call)
-    return Course(["reference"], way.losses, way.kernels)
+    """Return the exact trajectory of a training."""
+    exact = trajectory(call)
+    return Course(["reference"], exact.losses, exact.kernels)
 
 
 def walk(case: Case, curves: Sequence[Mapping[str, Any]]) -> Walk:
     """
-    Return the training of a case with the curves that were measured of it, as `benchmarks/fits.py` writes them.
+    Return the training of a case with its measured curves, as `benchmarks/fits.py` writes them.
 
     Raises:
-        Invalid: where a target parts from the exact way for which no rounding is known.
+        Invalid: if a target deviates from the exact trajectory and ROUNDINGS has no reason for its mode.
 
     """
     exact = followed(case.call)
@@ -120,13 +125,14 @@ def _parting(case: Case, course: Course, off: Array) -> Parting:
     first, largest = int((off > PARTS).argmax()), float(off.max())
     if rounding is None:
         message = (
-            f"{', '.join(course.targets)} leaves the exact way of {case.id} after {first} updates, by {largest:.2g}"
+            f"{', '.join(course.targets)} deviates from the exact trajectory of {case.id} "
+            f"after {first} updates, by {largest:.2g}"
         )
         raise Invalid(
             Problem(
                 path="benchmarks/results/fits.json",
                 message=message,
-                hint="docs/generate/training/walks.py has no reason",
+                hint="add the reason to ROUNDINGS in docs/generate/training/walks.py",
             )
         )
     certain = enclose_training(case.call, rounding.through, rounding.kept, is_foreign=rounding.is_foreign).certain
@@ -134,7 +140,7 @@ def _parting(case: Case, course: Course, off: Array) -> Parting:
 
 
 def by_framework(courses: Sequence[Course]) -> list[Course]:
-    """Return one course of each framework, with the first of its targets alone."""
+    """Return one course of each framework: that of its first target."""
     found: dict[str, Course] = {}
     for single in (course._replace(targets=[target]) for course in courses for target in course.targets):
         found.setdefault(single.framework, single)
