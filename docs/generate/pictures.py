@@ -110,8 +110,8 @@ def windows(call: Call, output: Array) -> Picture:
         taps = [Cell(cell.column, f"×{number(tap)}", "tap") for cell, tap in zip(under, kernel, strict=True)]
         total = number(sum(float(cell.text) * tap for cell, tap in zip(under, kernel, strict=True)))
         rows.append(Row("" if place else "kernel", [*taps, Cell(len(line), total, "result")]))
-        said.append(f"{' '.join(cell.text for cell in under)} give{'' if len(under) > 1 else 's'} {total}")
-    words = f"The kernel {_numbers(kernel)} over the input {_numbers(call.input.ravel())}: {', '.join(said)}."
+        said.append(f"[{', '.join(cell.text for cell in under)}] gives {total}")
+    words = f"The kernel {_numbers(kernel)} slides over the input {_numbers(call.input.ravel())}: {', '.join(said)}."
     return Picture(rows=rows, columns=len(line), words=words)
 
 
@@ -147,8 +147,8 @@ def stamps(call: Call, output: Array) -> Picture:
     kept = range(low - first, low - first + len(output))
     sums = [Cell(at, number(value), "result" if at in kept else "cropped") for at, value in enumerate(made)]
     words = (
-        f"Each element of the input {_numbers(call.input.ravel())} times the kernel {_numbers(kernel)}, {stride} apart,"
-        f" added up: {_numbers(output)}."
+        f"Each element of the input {_numbers(call.input.ravel())} times the kernel {_numbers(kernel)}, {stride} apart;"
+        f" the sum is {_numbers(output)}."
     )
     return Picture(rows=[*rows, Row("output", sums)], columns=len(made), words=words)
 
@@ -159,4 +159,4 @@ def number(value: float) -> str:
 
 
 def _numbers(values: Array) -> str:
-    return " ".join(map(number, values))
+    return f"[{', '.join(map(number, values))}]"
