@@ -1,8 +1,8 @@
 """
-Mutation testing of the corpus: wrong implementations, and the cases that detect them.
+Mutation testing of the corpus: run wrong implementations, and record which cases detect them.
 
-`evaluator` computes a call in stages and shares no code with the reference. A `mutant` replaces one stage, everywhere
-or under a condition. `score` runs every mutant as a target, with the same engine and judge as a framework.
+`evaluator` computes a call in stages and shares no code with the reference. A `mutant` changes a stage, either for all
+calls or under a condition. `score` runs every mutant as a target: the engine and the judge treat it like a framework.
 """
 
 from __future__ import annotations

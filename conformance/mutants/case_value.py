@@ -1,4 +1,4 @@
-"""The value of literal cases: the mutants that they kill, by a kill matrix measured before."""
+"""The value of literal cases: which mutants each case kills, according to the stored kill matrix."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from .kills import FILE, Kills, read
 from .measurement import of
 from .sweep_only import is_answered
 
-#: How to measure the kill matrix of the shipped corpus.
+#: An error hint: the command that measures and stores the kill matrix of the shipped corpus.
 COMMAND = f"run `conv-conformance mutants --all --write cases/{FILE}`"
 
 
 def kept(corpus: Corpus, folder: Path) -> Kills:
     """
-    Return the kills stored in a folder.
+    Return the kill matrix that `kills.json` in a folder stores.
 
     Raises:
-        Invalid: if the file is missing, or was measured on another corpus or on other mutants.
+        Invalid: if the file does not exist, or if its kills were measured on another corpus or on other mutants.
 
     """
     if not (folder / FILE).exists():
@@ -36,25 +36,28 @@ def kept(corpus: Corpus, folder: Path) -> Kills:
 
 def overrated(case: Case, kills: Kills, noticed: Collection[str]) -> Iterator[tuple[str, str]]:
     """
-    Yield (message, hint) for each claim that a case does not meet; `noticed` are the mutants that it kills.
+    Yield (message, hint) for each requirement that a case does not meet; `noticed` holds the mutants it kills.
 
-    A case must kill a mutant, unless `why` states another purpose. It must kill each fault under `catches` that is a
-    mutant. A case that mutants cannot answer is not checked.
+    A case must kill at least one mutant, unless `why` states another purpose. A case must also kill the mutant of each
+    fault listed under `catches`, if the fault has a mutant. Cases that mutants cannot answer are not checked.
     """
     if not is_answered(case):
         return
     if not noticed and not case.why:
-        yield "it kills no mutant", "change its numbers, add a mutant, or state its purpose under `why`"
+        yield (
+            "the case kills no mutant",
+            "change its numbers, add a mutant, or state the purpose of the case under `why`",
+        )
     for fault in case.catches:
         if fault in kills.by_mutant and fault not in noticed:
-            yield f"it does not catch {fault}", "change its numbers, or remove the fault from `catches`"
+            yield f"the case does not catch {fault}", "change its numbers, or remove the fault from `catches`"
 
 
 def redundant(cases: Iterable[Case], kills: Kills) -> list[list[str]]:
     """
     Return groups of two or more literal cases that kill the same mutants and cite the same clauses.
 
-    Cases that kill no mutant are left out: their purpose is stated under `why`.
+    Cases that kill no mutant are left out, because `why` states their purpose.
     """
     by_case = kills.by_case
     groups: dict[tuple[frozenset[str], frozenset[str]], list[str]] = {}

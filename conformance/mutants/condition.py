@@ -1,4 +1,4 @@
-"""A condition: the calls, and the positions of an output, to which a fault applies."""
+"""A condition selects the calls, and the elements of their outputs, to which a fault applies."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ class Condition:
     """
     The calls, and the elements of their outputs, to which a fault applies.
 
-    `when(call)` returns whether the fault applies to a call; None means to every call. `region(y)` returns a boolean
-    mask of the affected elements of the output (axes N, C, then space); None means all elements.
+    `sentence` describes the condition to readers. `when(call)` returns whether the fault applies to a call; if `when`
+    is None, the fault applies to every call. `region(y)` returns a boolean mask of the affected elements of the output
+    `y` (axes N, C, then space); if `region` is None, all elements are affected.
     """
 
     sentence: str
@@ -27,17 +28,17 @@ class Condition:
     region: Region | None = None
 
     def holds(self, call: Call) -> bool:
-        """Return whether the fault applies to this call; a condition on sizes never holds for an undefined call."""
+        """Return whether the fault applies to a call; a condition on sizes never applies to an undefined call."""
         return self.when is None or bool(self.when(call))
 
 
 def sensible(call: Call) -> bool:
-    """Return whether a call is defined, so that its output sizes can be computed."""
+    """Return whether a call is defined; only a defined call has output sizes."""
     return next(objections(call), None) is None
 
 
 def axes(call: Call) -> tuple[Axis, ...]:
-    """Return the spatial axes of a call; for a separable convolution, those of the depthwise stage."""
+    """Return the geometry of each spatial axis; for a separable call, the geometry of its depthwise stage."""
     params = translate(call)[0]
     lengths = [
         w + sum(pair) for w, pair in zip(call.extents("input"), call.before or ((0, 0),) * call.rank, strict=True)
@@ -47,17 +48,17 @@ def axes(call: Call) -> tuple[Axis, ...]:
 
 
 def sized(test: Callable[[Call], bool]) -> Callable[[Call], bool]:
-    """Return `test` extended to all calls: an undefined call does not pass."""
+    """Return a predicate that is `test(call)` for a defined call, and False for an undefined call."""
     return lambda call: sensible(call) and test(call)
 
 
 def some(test: Callable[[Axis], bool]) -> Callable[[Call], bool]:
-    """Return the predicate that at least one spatial axis passes `test`."""
+    """Return the predicate that a call is defined and `test` holds for at least one of its spatial axes."""
     return sized(lambda call: any(map(test, axes(call))))
 
 
 def window(axis: Axis) -> int:
-    """Return the extent of the dilated window."""
+    """Return the extent of the dilated window, (taps - 1) * dilation + 1."""
     return axis.taps + (axis.taps - 1) * (axis.dilation - 1)
 
 
@@ -67,12 +68,12 @@ def channels(call: Call) -> int:
 
 
 def off_block(count: Callable[[Call], int], block: int) -> Callable[[Call], bool]:
-    """Return the predicate that a count is greater than `block` and not a multiple of it."""
+    """Return the predicate that a call is defined, count(call) > block, and count(call) % block != 0."""
     return sized(lambda call: count(call) > block and count(call) % block != 0)
 
 
 def joined(conditions: Sequence[Condition]) -> Condition:
-    """Return the conjunction of conditions: all hold, and the region is the intersection of their regions."""
+    """Return the condition that all `conditions` hold; its region is the intersection of their regions."""
     regions = [each.region for each in conditions if each.region is not None]
     return Condition(
         sentence=" ".join(each.sentence for each in conditions),

@@ -1,9 +1,9 @@
 """
-An evaluator of calls in stages; a mutant replaces one stage.
+The evaluator computes a call in stages, so that a mutant can replace single stages.
 
-It shares no code with the reference or the NumPy backend. It accumulates tap by tap in float64, in complex128, or in
-the integer dtype of the output. Canonical arrays have the axes N, C, then the spatial axes. Canonical kernels have
-O, I, then the spatial axes (I, O, then the spatial axes if transposed).
+The evaluator shares no code with the reference or the NumPy backend. It accumulates tap by tap in float64, in
+complex128, or in the integer dtype of the output. "Canonical" arrays have the axes N, C, then the spatial axes.
+"Canonical" kernels have the axes O, I, then the spatial axes; in a transposed convolution, I precedes O.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class Told:
     """
     The parameters of one grouped convolution, translated from a call.
 
-    Tuples have one entry for each spatial axis. `padding` is a name such as `same`, or one (low, high) pair for each
-    spatial axis; for a transposed convolution the pairs are those of the forward convolution, so they crop the output.
+    `kernel` is the name of the kernel array. Tuples have one entry for each spatial axis. `padding` is a name such as
+    `same`, or one (low, high) pair for each spatial axis. A transposed convolution crops its output by these pairs.
     """
 
     kernel: str
@@ -44,8 +44,9 @@ class Axis:
     """
     The geometry of one spatial axis, with padding resolved to numbers.
 
-    `length` is the length of the input after input dilation. `low` and `high` are the padding amounts; in a transposed
-    convolution they are crop amounts. `out` is the length of the output.
+    `length` is the length of the input after input dilation. `taps` is the length of the kernel. `low` and `high` are
+    the padding amounts of a forward convolution, or the crop amounts of a transposed convolution. `out` is the length
+    of the output.
     """
 
     length: int
@@ -62,10 +63,12 @@ class Stages:
     """
     The stages of an evaluation, in order of execution; a mutant wraps one or more of these functions.
 
-    `object(call)`: yields the names of the reasons why the call is undefined.
-    `read(call, name)`: the elements of an array in the call's layout, read from any memory layout.
-    `translate(call)`: the parameters of the one or two grouped convolutions of the call.
-    `arrange(call, name, array, params)`: the array with canonical axes; kernels as O, I (I, O if transposed).
+    Each entry states what the function returns:
+
+    `object(call)`: an iterator over the names of the reasons why the call is undefined.
+    `read(call, name)`: the array `name` of the call, with the axes of the call's layout.
+    `translate(call)`: the parameters of each grouped convolution of the call.
+    `arrange(call, name, array, params)`: the array with canonical axes.
     `step(call, x)`: the input after the separate padding step that precedes the convolution.
     `stuff(x, params)`: the input after input dilation.
     `measure(lengths, taps, params)`: an `Axis` for each spatial axis.
@@ -73,8 +76,8 @@ class Stages:
     `contract(x, w, axes, params)`: the output of a forward convolution, without bias.
     `scatter(x, w, axes, params)`: the output of a transposed convolution, without bias.
     `shift(call, y, bias)`: the output plus the bias.
-    `round(call, y)`: the output in its dtype.
-    `deliver(call, y)`: the output in the call's layout.
+    `round(call, y)`: the output rounded to its dtype.
+    `deliver(call, y)`: the output with the axes of the call's output layout.
     `infer(call, y)`: zeros of the shape and dtype that shape inference states before the call runs.
     """
 
@@ -96,7 +99,7 @@ class Stages:
 
 def evaluate(call: Call, stages: Stages) -> Array:
     """
-    Return the output of a call, in the call's layout and output dtype.
+    Return the output of a call, in the call's output layout and output dtype.
 
     Raises:
         Refused: if the call is undefined.
@@ -146,7 +149,8 @@ def wide(call: Call, array: Array) -> Array:
     """
     Return an array converted to the accumulation dtype.
 
-    That is the output dtype if all dtypes are integers (sums wrap), else complex128 or float64.
+    If all dtypes of the call are integers, the accumulation dtype is the output dtype, so that sums wrap around.
+    Otherwise the accumulation dtype is complex128 if a dtype of the call is complex, else float64.
     """
     names = [name for name in vars(call.dtype).values() if name]
     if all(map(is_integer, names)):
@@ -160,7 +164,7 @@ def read(call: Call, name: str) -> Array:
 
 
 def translate(call: Call) -> tuple[Told, ...]:
-    """Return the parameters of each grouped convolution of the call: two if it is separable, else one."""
+    """Return the parameters of each grouped convolution: two for a separable call, one for other calls."""
     first = Told(
         kernel="depthwise_kernel" if call.op == "separable_conv" else "kernel",
         strides=call.strides,
@@ -200,7 +204,7 @@ def arrange(call: Call, name: str, array: Array, params: Told) -> Array:
 
 
 def kernel_letters(letters: str, params: Told) -> str:
-    """Return the two channel axes of a kernel in canonical order."""
+    """Return the letters of the two channel axes of a kernel, in canonical order."""
     if "M" in letters:
         return "CM"
     return "IO" if params.transposed else "OI"
@@ -223,13 +227,13 @@ def stuff(x: Array, params: Told) -> Array:
 
 
 def measure(lengths: Sequence[int], taps: Sequence[int], params: Told) -> tuple[Axis, ...]:
-    """Return each spatial axis with its padding resolved to numbers and its output length."""
+    """Return the geometry of each spatial axis, with padding resolved to numbers."""
     settle = _settled_transposed if params.transposed else _settled
     return tuple(settle(length, k, params, at) for at, (length, k) in enumerate(zip(lengths, taps, strict=True)))
 
 
 def span(taps: int, dilation: int) -> int:
-    """Return the extent of a dilated window, (taps - 1) * dilation + 1, or 0 without taps."""
+    """Return the extent of a dilated window, (taps - 1) * dilation + 1, or 0 if there are no taps."""
     return taps + (taps - 1) * (dilation - 1) if taps else 0
 
 
@@ -250,7 +254,7 @@ def amounts(padding: str | Pairs, length: int, window: int, stride: int, at: int
         return 0, 0
     if padding in ("causal", "full"):
         return window - 1, window - 1 if padding == "full" else 0
-    # The end of the last of ceil(length / stride) windows, if the first window starts at 0.
+    # If the first of the ceil(length / stride) windows starts at index 0, the last window ends at index `end`.
     end = -(-length // stride) * stride - stride + window
     missing = max(end - length, 0)
     return (missing // 2, missing - missing // 2) if padding == "same" else (missing - missing // 2, missing // 2)
@@ -295,12 +299,12 @@ def padded(x: Array, pairs: Pairs, mode: str) -> Array:
         elif length:
             x = x[_at(axis, source(places, length, mode))]
         elif len(places):
-            raise Refused(f"padding mode {mode} needs at least one element")
+            raise Refused(f"padding mode {mode} cannot pad an axis of length 0")
     return x
 
 
 def source(places: Array, length: int, mode: str) -> Array:
-    """Return the index of the input element that each position copies; `places` count from the first element."""
+    """Return the index of the input element copied to each of `places`; place 0 is the first input element."""
     if mode == "circular":
         return places % length
     if mode == "replicate":
@@ -311,7 +315,7 @@ def source(places: Array, length: int, mode: str) -> Array:
 
 
 def inner(index: Iterable[Any]) -> tuple[Any, ...]:
-    """Return an index tuple that indexes the trailing (spatial) axes and keeps all axes before them."""
+    """Return a tuple that applies `index` to the last (spatial) axes and selects all other axes whole."""
     return (..., *index)
 
 
@@ -338,7 +342,7 @@ def contract(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
 
 
 def mixed(x: Array, w: Array, groups: int) -> Array:
-    """Return y (N, O, space) with y[n, o] = sum over i of w[o, i] * x[n, i], where i runs over the group of o."""
+    """Return y (N, O, space): y[n, o] = sum over i of w[o, i] * x[n, i], with i over the channels of o's group."""
     if groups == 1:
         return np.asarray(np.einsum("oc,nc...->no...", w, x))
     if groups == x.shape[1] == w.shape[0]:
@@ -354,7 +358,7 @@ def scatter(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
     Return the output of a transposed convolution, without bias.
 
     In each axis, input element t and tap k contribute to output element t * stride + k * dilation - low.
-    `w` has the axes I = C, O = output channels of one group, then space.
+    `w` has the axes I, O, then space: I indexes all input channels, and O the output channels of one group.
     """
     groups = params.groups
     full = [max(axis.length - 1, 0) * axis.stride + span(axis.taps, axis.dilation) for axis in axes]
@@ -376,7 +380,7 @@ def transposed_filters(w: Array, groups: int) -> Array:
     """
     Return a transposed kernel in the layout that `mixed` accepts.
 
-    From (I = C, O = output channels of one group, space) to (all output channels, C / groups, space).
+    The axes (C, output channels of one group, space) become (all output channels, C / groups, space).
     """
     parts = w.reshape(groups, w.shape[0] // groups, *w.shape[1:])
     turned = np.moveaxis(parts, 2, 1)
@@ -400,7 +404,7 @@ def deliver(call: Call, y: Array) -> Array:
 
 
 def infer(call: Call, y: Array) -> Array:
-    """Return zeros of the inferred shape and dtype; `y` is the output in the call's layout."""
+    """Return zeros of the inferred shape and dtype; `y` is the output in its layout and dtype."""
     return np.zeros_like(y)
 
 

@@ -1,9 +1,10 @@
 """
-User-supplied mutants: a Python file with a dict `mutants` of names and functions `(call, honest) -> output`.
+User-supplied mutants: a Python file with a dict `mutants` from names to functions `(call, honest) -> output`.
 
-`call` is a `Call` whose arrays have the memory layout of its storage. `honest(call)` returns the correct output of any
-call in its layout and dtype, or raises. An optional `reset()` is called before each mutant runs.
-All mutants run in this process, on the cases in the order of the corpus.
+`call` is a `Call` whose arrays have the memory layout that its `storage` names. `honest(call)` returns the correct
+output of any call, in the call's output layout and dtype, or raises `Refused` if the call is undefined. If the file
+defines `reset()`, it is called before each mutant runs. All mutants run in this process: first on the literal cases,
+then on the sweep points.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from .kills import Kills
 from .score import MutantListener
 from .target import larger
 
-#: The name of the imported file in `sys.modules`.
+#: The module name under which the user's file is imported.
 NAME = "conv_conformance_strangers"
 
 Function: TypeAlias = Callable[[Call, Callable[[Call], Array]], Array]
@@ -38,7 +39,7 @@ Function: TypeAlias = Callable[[Call, Callable[[Call], Array]], Array]
 
 def honest(call: Call) -> Array:
     """
-    Return the correct output of a call, in its layout and dtype.
+    Return the correct output of a call, in the call's output layout and output dtype.
 
     Raises:
         Refused: if the call is undefined.
@@ -49,10 +50,10 @@ def honest(call: Call) -> Array:
 
 def load(path: Path) -> tuple[Mapping[str, Function], Callable[[], object]]:
     """
-    Return the mutants of a file, and the function to call before each.
+    Return the mutants of a file by name, and the function to call before each mutant runs.
 
     Raises:
-        Invalid: if the file cannot be imported, or does not define the dict `mutants`.
+        Invalid: if the file cannot be imported, or if `mutants` is not a non-empty dict of functions.
 
     """
     module = _imported(path)
@@ -70,7 +71,9 @@ def _imported(path: Path) -> ModuleType:
     # A fixed module name, so that a file called random.py does not shadow a standard module.
     spec = importlib.util.spec_from_file_location(NAME, path)
     if spec is None or spec.loader is None:
-        raise Invalid(Problem(path=str(path), message="not a Python file", hint="the file name must end in .py"))
+        raise Invalid(
+            Problem(path=str(path), message="not a Python file", hint="rename the file so that its name ends in .py")
+        )
     module = sys.modules[NAME] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
@@ -88,8 +91,12 @@ def measure(
     every: bool = False,
     done: MutantListener = lambda name: None,
 ) -> Kills:
-    """Return which cases detect which user-supplied mutants; unless `every` is set, only the first case of each."""
-    # Sweep points are planned only when a mutant has run on all literal cases.
+    """
+    Return which cases detect which user-supplied mutants.
+
+    Unless `every` is set, a mutant stops at the first case that detects it.
+    """
+    # The plan of the sweep points is made only when a mutant has run on all literal cases.
     plans = [cache(partial(_planned, corpus, is_sweep)) for is_sweep in (False, True)]
     found = {}
     for name, function in mutants.items():
@@ -106,21 +113,21 @@ def _planned(corpus: Corpus, is_sweep: bool) -> Plan:
 
 
 def _noticed(plan: Plan, name: str, function: Function) -> Iterator[str]:
-    given = verdicts(plan, name, Stranger(function))
+    given = verdicts(plan, name, UserBackend(function))
     return (verdict.case for verdict in given if verdict.verdict in UNEXPECTED)
 
 
-class Stranger:
+class UserBackend:
     """A backend that computes calls with a user-supplied function."""
 
     framework = "stranger"
 
     def __init__(self, function: Function) -> None:
-        """Create the backend of one function."""
+        """Create a backend that calls `function`."""
         self._function = function
 
     def prepare(self, call: Call) -> Callable[[], Outputs]:
-        """Return the closure that computes the call; with `dynamic_shape`, a larger call is computed first."""
+        """Return a closure that computes the call; if the call has `dynamic_shape`, run a larger call beforehand."""
         laid: dict[str, Any] = {name: _laid(call, name) for name in ARRAYS if getattr(call, name) is not None}
         given = replace(call, **laid)
         if call.variation.dynamic_shape:
@@ -138,7 +145,7 @@ class Stranger:
     def _warm(self, call: Call) -> None:
         try:
             self._function(call, honest)
-        except Exception:  # only the output of the second size is judged
+        except Exception:  # the larger call is not judged
             return
 
 

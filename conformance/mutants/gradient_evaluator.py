@@ -1,10 +1,11 @@
 """
-The backward pass of a call in stages: the gradients of <cotangent, output>. A mutant replaces one stage.
+The backward pass of a call in stages: it computes the gradients of <cotangent, output>.
 
-It shares no code with the reference or the NumPy backend. For each tap it lists the pairs of an input element and an
-output element that are multiplied, and accumulates in float64. Padding and the zeros of input dilation are in no pair.
-Arrays have the canonical axes of the evaluator: N, C, then space; kernels O, I, then space (I, O, then space if
-transposed).
+A mutant can replace single stages. The module shares no code with the reference or the NumPy backend.
+For each tap, it lists pairs (p, t): the tap multiplies input element p and adds the product to output element t.
+Padding zeros and the zeros of input dilation are in no pair. Gradients are accumulated in float64.
+Arrays have the canonical axes of the evaluator: N, C, then space. Kernels have O, I, then space; in a transposed
+convolution, I precedes O.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from ..core import COTANGENT, Array, Call, numpy_type
 from .evaluator import HONEST, Axis, Told, convolve, inner, kernel_letters, source, wide
 from .stored_arrays import placed, read_placed
 
-#: The stages of the correct forward pass.
+#: The correct stages of the forward pass; they read arrays in the memory layout of the call's storage.
 FORWARD = replace(HONEST, read=read_placed)
-#: For one axis and one tap: the indices of input elements, and of the output elements paired with them.
+#: The pairs of one axis at one tap, as two arrays of equal length: input indices, and output indices.
 AxisPairs: TypeAlias = tuple[Array, Array]
 
 
@@ -31,8 +32,8 @@ class Part:
     """
     One grouped convolution of a call in the backward pass.
 
-    `x` is its input (N, C, space) before input dilation, `w` its kernel, and `g` the cotangent of its output
-    (N, C, space).
+    `x` is the input of the convolution (N, C, space) before input dilation, and `w` is its kernel. `g` is the cotangent
+    of its output (N, C, space).
     """
 
     call: Call
@@ -48,13 +49,15 @@ class Backward:
     """
     The stages of the backward pass, in order of execution; a mutant wraps one or more of these functions.
 
+    Each entry states what the function returns:
+
     `send(call)`: the cotangent (N, C, space) in float64.
     `by_bias(call, g)`: the gradient of the bias.
     `by_kernel(part)`: the gradient of the part's kernel, with the axes of `part.w`.
     `by_input(part)`: the gradient of the part's input, with the axes of `part.x`.
-    `unstep(call, g)`: the gradient of the input of the padding step, from the gradient `g` of its output.
-    `home(call, name, gradient)`: the gradient with the axes that its array has in the call.
-    `round(call, name, gradient)`: the gradient in the dtype of its array.
+    `unstep(call, g)`: the gradient of the padding step's input; `g` is the gradient of the step's output.
+    `home(call, name, gradient)`: the gradient of the array `name`, with the axes of this array in the call.
+    `round(call, name, gradient)`: the gradient of the array `name`, rounded to the dtype of this array.
     `finish(call, gradients)`: the gradients that the call requests, by array name.
     """
 
@@ -69,14 +72,18 @@ class Backward:
 
 
 def gradients(call: Call, stages: Backward) -> dict[str, Array]:
-    """Return the gradients that a call requests, each in the layout and dtype of its array; the call is defined."""
+    """Return the gradients that a defined call requests, each in the layout and dtype of its array."""
     canonical = dict(_canonical(call, stages))
     arranged = {name: stages.home(call, name, canonical[name]) for name in call.gradients}
     return stages.finish(call, {name: stages.round(call, name, gradient) for name, gradient in arranged.items()})
 
 
 def _canonical(call: Call, stages: Backward) -> Iterator[tuple[str, Array]]:
-    """Yield (name, gradient) with canonical axes, the last part first; stop after the last requested gradient."""
+    """
+    Yield (name, gradient) for each requested gradient, with canonical axes.
+
+    The parts are processed in reverse order, only as far as requested gradients need them.
+    """
     g, requested = stages.send(call), set(call.gradients)
     if "bias" in requested:
         yield "bias", stages.by_bias(call, g)
@@ -108,7 +115,7 @@ def steps(call: Call) -> list[tuple[Told, Array, Array]]:
 
 
 def measured(params: Told, x: Array, w: Array) -> tuple[Axis, ...]:
-    """Return the spatial axes of a grouped convolution; `x` is its input before input dilation."""
+    """Return the geometry of each spatial axis of a grouped convolution; `x` is its input before input dilation."""
     lengths = [max(size * q - q + 1, 0) for size, q in zip(x.shape[2:], params.input_dilations, strict=True)]
     return FORWARD.measure(lengths, w.shape[2:], params)
 
@@ -129,7 +136,7 @@ def by_kernel(part: Part) -> Array:
     """
     Return the gradient of the kernel of a part.
 
-    dw[o, i, k] = sum of x[n, i, p] * g[n, o, t] over n and the pairs (p, t) of tap k, in each group.
+    In each group: dw[o, i, k] = sum of x[n, i, p] * g[n, o, t] over n and the pairs (p, t) of tap k.
     """
     x, g = by_groups(part.x, part.told), by_groups(part.g, part.told)
     gradient = np.zeros((*part.w.shape[2:], x.shape[1], g.shape[2], x.shape[2]))
@@ -143,7 +150,7 @@ def by_input(part: Part) -> Array:
     """
     Return the gradient of the input of a part.
 
-    dx[n, i, p] = sum of w[o, i, k] * g[n, o, t] over o, k and the pairs (p, t) of tap k, in each group.
+    In each group: dx[n, i, p] = sum of w[o, i, k] * g[n, o, t] over o, k and the pairs (p, t) of tap k.
     """
     x, g = by_groups(part.x, part.told), by_groups(part.g, part.told)
     filters, gradient = filters_of(part), np.zeros(x.shape)
@@ -156,9 +163,9 @@ def by_input(part: Part) -> Array:
 
 def multiplied_pairs(part: Part) -> Iterator[tuple[tuple[int, ...], tuple[Array, ...], tuple[Array, ...]]]:
     """
-    Yield (tap, input indices, output indices), with one index array for each spatial axis.
+    Yield (tap, inputs, outputs) for each tap; `inputs` and `outputs` have one index array for each spatial axis.
 
-    The i-th input index of an axis is multiplied by the tap and contributes to the i-th output index of that axis.
+    Along an axis, the tap multiplies input element inputs[i] and adds the product to output element outputs[i].
     """
     for tap in product(*map(range, part.w.shape[2:])):
         pairs = [axis_pairs(axis, k, part.told, at) for at, (axis, k) in enumerate(zip(part.axes, tap, strict=True))]
@@ -167,11 +174,12 @@ def multiplied_pairs(part: Part) -> Iterator[tuple[tuple[int, ...], tuple[Array,
 
 def axis_pairs(axis: Axis, tap: int, params: Told, at: int) -> AxisPairs:
     """
-    Return the pairs of one axis at a tap: indices of input elements, and indices of output elements.
+    Return the input indices and the output indices that a tap pairs along one axis.
 
-    Forward: output t reads position t * stride + tap * dilation - low of the dilated input. A padding mode maps a
-    position outside the input to an element; without a mode it is in no pair.
-    Transposed: input p contributes to output p * stride + tap * dilation - low.
+    In a forward convolution, output t reads position t * stride + tap * dilation - low of the dilated input. Padding
+    modes other than zeros map a position outside the input to an input element. In mode zeros, such a position is in no
+    pair.
+    In a transposed convolution, input p contributes to output p * stride + tap * dilation - low.
     """
     if params.transposed:
         elements = np.arange(axis.length)
@@ -193,7 +201,7 @@ def by_groups(array: Array, params: Told) -> Array:
 
 
 def filters_of(part: Part) -> Array:
-    """Return the kernel of a part as (groups, filters of a group, channels of a group, space)."""
+    """Return the kernel of a part, reshaped to (groups, filters of a group, channels of a group, space)."""
     w, groups = part.w, part.told.groups
     apart = w.reshape(groups, w.shape[0] // max(groups, 1), *w.shape[1:])
     return apart.swapaxes(1, 2) if part.told.transposed else apart
@@ -208,7 +216,7 @@ def _flat(array: Array) -> Array:
 
 
 def unstep(call: Call, g: Array) -> Array:
-    """Return the gradient of the input of the padding step; cropped elements get 0."""
+    """Return the gradient of the padding step's input; elements that the step cropped get 0."""
     for axis, (length, (low, high)) in enumerate(zip(call.extents("input"), call.before or (), strict=True), 2):
         places = np.arange(-low, max(length + high, -low))
         inside = (places >= 0) & (places < length)
@@ -220,7 +228,7 @@ def unstep(call: Call, g: Array) -> Array:
 
 def home(call: Call, name: str, gradient: Array) -> Array:
     """
-    Return a canonical gradient with the axes that its array has in the call.
+    Return a canonical gradient of the array `name`, transposed to the axes of this array in the call.
 
     In a depthwise kernel, output channel c * M + m is filter m of channel c.
     """
@@ -233,7 +241,7 @@ def home(call: Call, name: str, gradient: Array) -> Array:
 
 
 def canonical_letters(call: Call, name: str) -> str:
-    """Return the axes of an array in canonical order."""
+    """Return the letters of the axes of an array, in canonical order."""
     first = "NC" if name == "input" else kernel_letters(call.letters(name), FORWARD.translate(call)[0])
     return first + call.spatial
 

@@ -1,8 +1,8 @@
 """
-The kill matrix: which cases kill which mutants, and the file `kills.json` that stores it beside the corpus.
+The kill matrix: which cases kill which mutants. The file `kills.json` beside the corpus stores the matrix.
 
-The file has the digest of the corpus (`lock.meaning_digest`), the ids of its literal cases in order, and one
-hexadecimal number for each mutant: bit i is set if case i kills the mutant.
+The file has the digest of the corpus (`lock.meaning_digest`), the ids of its literal cases in corpus order, and one
+hexadecimal number for each mutant. Bit i of the number is set if case i kills the mutant.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ FILE = "kills.json"
 @dataclass(frozen=True, kw_only=True)
 class Kills:
     """
-    The ids of the cases that detect each mutant, in the order of the corpus.
+    The kills of each mutant: the ids of the cases that detect the mutant, in corpus order.
 
-    `is_whole` is true if every mutant ran on every case; false if a mutant stopped once it was detected.
+    `cases` lists the ids of all cases, and `corpus` is the digest of the corpus. `is_whole` is true if every mutant ran
+    on every case, and false if a mutant did not run on further cases after a case had detected it.
     """
 
     cases: Sequence[str]
@@ -32,12 +33,12 @@ class Kills:
 
     @property
     def survivors(self) -> list[str]:
-        """The mutants that no case detects."""
+        """The names of the mutants that no case detects."""
         return [name for name, ids in self.by_mutant.items() if not ids]
 
     @property
     def by_case(self) -> dict[str, frozenset[str]]:
-        """The mutants that each case detects."""
+        """For each case id, the names of the mutants that the case detects."""
         found: dict[str, set[str]] = {case: set() for case in self.cases}
         for name, ids in self.by_mutant.items():
             for case in ids:
@@ -45,7 +46,7 @@ class Kills:
         return {case: frozenset(names) for case, names in found.items()}
 
     def alike(self) -> list[list[str]]:
-        """Return groups of two or more mutants that the same cases detect; a group counts as one mutant."""
+        """Return groups of two or more mutants that exactly the same cases detect; each group counts as one mutant."""
         groups: dict[tuple[str, ...], list[str]] = {}
         for name, ids in self.by_mutant.items():
             groups.setdefault(ids, []).append(name)
@@ -61,7 +62,7 @@ def encoded(kills: Kills) -> str:
 
 def read(path: Path) -> Kills:
     """
-    Return the kills in a file.
+    Return the kill matrix stored in a file.
 
     Raises:
         Invalid: if the file cannot be read or has another format.
@@ -73,8 +74,8 @@ def read(path: Path) -> Kills:
         rows = {name: tuple(_decoded(row, cases)) for name, row in content["kills"].items()}
         return Kills(cases=cases, by_mutant=rows, corpus=content["corpus"], is_whole=True)
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        hint = "to make one, run `conv-conformance mutants --all --write FILE`"
-        message = f"not a file of kills: {type(error).__name__}: {error}"
+        hint = "to write a kill matrix, run `conv-conformance mutants --all --write FILE`"
+        message = f"not a kill matrix: {type(error).__name__}: {error}"
         raise Invalid(Problem(path=str(path), message=message, hint=hint)) from error
 
 

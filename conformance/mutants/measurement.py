@@ -15,7 +15,7 @@ from .kills import FILE, Kills, read
 from .mutant import Mutant, named
 from .result import Score
 
-#: Shows progress: returns, for the number of mutants, a context manager that yields the listener to call with each.
+#: A function of the number of mutants. It returns a context manager that shows progress and yields the listener.
 Progress: TypeAlias = Callable[[int], AbstractContextManager[score.MutantListener]]
 
 
@@ -23,7 +23,8 @@ def perform(corpus: Corpus, progress: Progress, *, strangers: Path | None, every
     """
     Score a corpus with the built-in mutants, or with the mutants of the user's file `strangers`.
 
-    Built-in mutants run on literal cases only; those marked `needs: sweep` are measured separately.
+    Built-in mutants run on literal cases only, except mutants marked `needs: sweep`. Marked mutants run on sweep
+    points, and `Score.marked` is their result.
     """
     if strangers is not None:
         return _score_file(corpus, progress, strangers, every)
@@ -40,7 +41,7 @@ def perform(corpus: Corpus, progress: Progress, *, strangers: Path | None, every
 
 
 def of(corpus: Corpus) -> dict[str, Mutant]:
-    """Return the mutants that `faults.yaml` defines, without those marked `needs: sweep`."""
+    """Return the mutants that `faults.yaml` defines and does not mark with `needs: sweep`."""
     return named({name: ("", *fault.under) for name, fault in corpus.faults.items()})
 
 
@@ -50,7 +51,7 @@ def needing_sweeps(corpus: Corpus) -> dict[str, Mutant]:
 
 
 def kept() -> Kills | None:
-    """Return the kills stored beside the shipped corpus, or None without the file."""
+    """Return the kill matrix stored beside the shipped corpus, or None if the file does not exist."""
     path = shipped() / FILE
     return read(path) if path.exists() else None
 

@@ -1,4 +1,4 @@
-"""A mutant: one fault in the forward or the backward pass of the evaluator, everywhere or under a condition."""
+"""A mutant: one fault in the forward or the backward pass of the evaluator, for all calls or under a condition."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .evaluator import Stages, canonical
 from .faults import BACK_EDITS, EDITS, NAMES
 from .gradient_evaluator import FORWARD, HONEST_BACK, Backward, gradients
 
-#: Exceptions that a faulty stage may raise; a mutant turns them into a refusal, as a framework would raise.
+#: Exceptions that a faulty stage may raise. A mutant raises `Refused` instead, because a framework would raise too.
 STUMBLES = (ValueError, IndexError, TypeError, OverflowError, MemoryError)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mutant:
-    """A fault of `faults.yaml`, and the name of the condition under which it applies; an empty name means always."""
+    """A fault of `faults.yaml`, and the name of its condition; with an empty name the fault applies to all calls."""
 
     fault: str
     condition: str = ""
@@ -29,7 +29,7 @@ class Mutant:
         return f"{self.fault}/{self.condition}" if self.condition else self.fault
 
     def prepared(self) -> Prepared:
-        """Return an evaluator with the fault."""
+        """Return a new evaluator that has the fault."""
         return Prepared(
             faulty=EDITS[self.fault](FORWARD) if self.fault in EDITS else FORWARD,
             back=BACK_EDITS[self.fault](HONEST_BACK) if self.fault in BACK_EDITS else HONEST_BACK,
@@ -39,7 +39,7 @@ class Mutant:
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """An evaluator with a fault, prepared for one call; with dynamic shapes it runs a larger call first."""
+    """An evaluator with a fault, prepared for one call and for the larger call that `dynamic_shape` runs first."""
 
     faulty: Stages
     back: Backward
@@ -47,7 +47,7 @@ class Prepared:
 
     def output(self, call: Call) -> Array:
         """
-        Return the output of the faulty evaluator in the call's layout.
+        Return the output of the faulty evaluator in the call's output layout.
 
         Raises:
             Refused: if the evaluator refuses the call, or the faulty stage raises one of `STUMBLES`.
@@ -67,7 +67,7 @@ class Prepared:
 
     def gradients(self, call: Call) -> dict[str, Array]:
         """
-        Return the requested gradients of the faulty evaluator, each in the layout of its array.
+        Return the gradients that the faulty evaluator computes, each in the layout and dtype of its array.
 
         Raises:
             Refused: if the faulty stage raises one of `STUMBLES`.
@@ -84,9 +84,10 @@ class Prepared:
 
     def _marked(self, call: Call, faulty: dict[str, Array]) -> dict[str, Array]:
         """
-        Return the correct gradients, with the faulty gradient of the input where the region marks it.
+        Return the correct gradients, except for the elements of the input gradient that the region marks as faulty.
 
-        The region is that of an array with the axes of the output; the input has the same axes.
+        Regions are defined for outputs (N, C, space). They also apply to the input gradient, which has the same axes.
+        A faulty input gradient that has a wrong shape is returned whole.
         """
         right = gradients(call, HONEST_BACK)
         if "input" not in faulty or faulty["input"].shape != right["input"].shape:
@@ -108,7 +109,7 @@ class Prepared:
 
 
 def named(under: Mapping[str, Sequence[str]]) -> dict[str, Mutant]:
-    """Return mutants by name: one for each fault that has an edit and each of its conditions in `under`."""
+    """Return mutants by name: for each fault that has an edit, one mutant for each condition in `under[fault]`."""
     mutants = [
         Mutant(fault=fault, condition=condition)
         for fault, names in under.items()

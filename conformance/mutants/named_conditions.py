@@ -1,8 +1,8 @@
 """
 The named conditions under which a fault applies: predicates of a call, and regions of its output.
 
-Real faults rarely affect every call. They need, for example, a stride longer than the kernel, a number of channels that
-is not a multiple of a block, or a second sample.
+Real faults rarely affect every call. For example, they occur only if a stride is longer than the kernel, if the number
+of channels is not a multiple of a block size, or if the batch has a second sample.
 """
 
 from __future__ import annotations
@@ -57,28 +57,41 @@ def _kernels(call: Call) -> tuple[str, ...]:
     return ("depthwise_kernel", "pointwise_kernel") if call.op == "separable_conv" else ("kernel",)
 
 
-#: Every condition by name; the empty name always holds.
+#: Every condition by name; the condition with the empty name always holds.
 CONDITIONS: Mapping[str, Condition] = {
-    "": Condition(sentence="Everywhere."),
+    "": Condition(sentence="All calls and all output elements."),
     # Operation and rank
-    "rank-1": Condition(sentence="One spatial axis.", when=lambda call: call.rank == 1),
-    "rank-2": Condition(sentence="Two spatial axes.", when=lambda call: call.rank == 2),
-    "rank-3": Condition(sentence="Three spatial axes.", when=lambda call: call.rank == 3),
-    "depthwise": Condition(sentence="A depthwise convolution.", when=lambda call: call.op == "depthwise_conv"),
-    "separable": Condition(sentence="A separable convolution.", when=lambda call: call.op == "separable_conv"),
-    "transposed": Condition(sentence="A transposed convolution.", when=lambda call: call.op == "conv_transpose"),
-    "forward": Condition(sentence="A plain forward convolution.", when=lambda call: call.op == "conv"),
+    "rank-1": Condition(sentence="The call has one spatial axis.", when=lambda call: call.rank == 1),
+    "rank-2": Condition(sentence="The call has two spatial axes.", when=lambda call: call.rank == 2),
+    "rank-3": Condition(sentence="The call has three spatial axes.", when=lambda call: call.rank == 3),
+    "depthwise": Condition(
+        sentence="The call is a depthwise convolution.", when=lambda call: call.op == "depthwise_conv"
+    ),
+    "separable": Condition(
+        sentence="The call is a separable convolution.", when=lambda call: call.op == "separable_conv"
+    ),
+    "transposed": Condition(
+        sentence="The call is a transposed convolution.", when=lambda call: call.op == "conv_transpose"
+    ),
+    "forward": Condition(
+        sentence="The call is a convolution, but not depthwise, separable or transposed.",
+        when=lambda call: call.op == "conv",
+    ),
     # Steps
-    "strided": Condition(sentence="A stride is not 1.", when=lambda call: max(call.strides, default=1) > 1),
+    "strided": Condition(sentence="A stride is greater than 1.", when=lambda call: max(call.strides, default=1) > 1),
     "unstrided": Condition(sentence="Every stride is 1.", when=lambda call: set(call.strides) == {1}),
-    "unequal-strides": Condition(sentence="Strides differ between axes.", when=lambda call: len(set(call.strides)) > 1),
-    "dilated": Condition(sentence="A dilation is not 1.", when=lambda call: max(call.dilations, default=1) > 1),
+    "unequal-strides": Condition(
+        sentence="The strides of two axes differ.", when=lambda call: len(set(call.strides)) > 1
+    ),
+    "dilated": Condition(
+        sentence="A dilation is greater than 1.", when=lambda call: max(call.dilations, default=1) > 1
+    ),
     "undilated": Condition(sentence="Every dilation is 1.", when=lambda call: set(call.dilations) == {1}),
     "unequal-dilations": Condition(
-        sentence="Dilations differ between axes.", when=lambda call: len(set(call.dilations)) > 1
+        sentence="The dilations of two axes differ.", when=lambda call: len(set(call.dilations)) > 1
     ),
     "strided-and-dilated": Condition(
-        sentence="A stride and a dilation are not 1.",
+        sentence="A stride is greater than 1, and a dilation is greater than 1.",
         when=lambda call: min(max(call.strides, default=1), max(call.dilations, default=1)) > 1,
     ),
     "stride-of-three": Condition(sentence="A stride is 3 or more.", when=lambda call: max(call.strides, default=1) > 2),
@@ -86,10 +99,11 @@ CONDITIONS: Mapping[str, Condition] = {
         sentence="A dilation is 3 or more.", when=lambda call: max(call.dilations, default=1) > 2
     ),
     "stride-past-the-window": Condition(
-        sentence="A stride is longer than the window.", when=some(lambda axis: axis.stride > window(axis))
+        sentence="The stride is longer than the dilated window in some axis.",
+        when=some(lambda axis: axis.stride > window(axis)),
     ),
     "stride-divides-nothing": Condition(
-        sentence="The length of the input is not a multiple of the stride in some axis.",
+        sentence="In some axis, the length of the input is not a multiple of the stride.",
         when=some(lambda axis: axis.length % axis.stride != 0),
     ),
     "negative-number": Condition(
@@ -108,10 +122,11 @@ CONDITIONS: Mapping[str, Condition] = {
     ),
     "no-groups": Condition(sentence="The number of groups is 0.", when=lambda call: call.groups == 0),
     "kernel-with-more-channels": Condition(
-        sentence="The kernel has more input channels than the input.", when=_takes_more_channels
+        sentence="The kernel's input-channel axis is longer than the channel axis of the input.",
+        when=_takes_more_channels,
     ),
     "input-dilated": Condition(
-        sentence="An input dilation is not 1.", when=lambda call: max(call.input_dilations, default=1) > 1
+        sentence="An input dilation is greater than 1.", when=lambda call: max(call.input_dilations, default=1) > 1
     ),
     # Window and lengths
     "even-kernel": Condition(
@@ -136,12 +151,15 @@ CONDITIONS: Mapping[str, Condition] = {
         sentence="The window is as long as the input in some axis.", when=some(lambda axis: window(axis) == axis.length)
     ),
     "one-output": Condition(
-        sentence="The output has one position.", when=sized(lambda call: all(axis.out == 1 for axis in axes(call)))
+        sentence="The output has length 1 in every spatial axis.",
+        when=sized(lambda call: all(axis.out == 1 for axis in axes(call))),
     ),
     "one-output-in-an-axis": Condition(
-        sentence="The output has length 1 in an axis.", when=some(lambda axis: axis.out == 1)
+        sentence="The output has length 1 in some spatial axis.", when=some(lambda axis: axis.out == 1)
     ),
-    "one-element": Condition(sentence="The input has length 1 in an axis.", when=some(lambda axis: axis.length == 1)),
+    "one-element": Condition(
+        sentence="The input has length 1 in some spatial axis.", when=some(lambda axis: axis.length == 1)
+    ),
     "odd-length": Condition(
         sentence="The input has an odd length in some axis.", when=some(lambda axis: axis.length % 2 == 1)
     ),
@@ -155,7 +173,9 @@ CONDITIONS: Mapping[str, Condition] = {
     "longer-than-16": Condition(
         sentence="The input is longer than 16 in some axis.", when=some(lambda axis: axis.length > 16)
     ),
-    "empty-output": Condition(sentence="The output has length 0 in an axis.", when=some(lambda axis: axis.out == 0)),
+    "empty-output": Condition(
+        sentence="The output has length 0 in some spatial axis.", when=some(lambda axis: axis.out == 0)
+    ),
     # Padding
     "padded": Condition(
         sentence="Some axis is padded or cropped.", when=some(lambda axis: (axis.low, axis.high) != (0, 0))
@@ -167,26 +187,26 @@ CONDITIONS: Mapping[str, Condition] = {
         sentence="The padding is given as numbers, not by name.", when=lambda call: not isinstance(call.padding, str)
     ),
     "unequal-ends": Condition(
-        sentence="Low and high padding differ in some axis.", when=some(lambda axis: axis.low != axis.high)
+        sentence="The low and the high padding of some axis differ.", when=some(lambda axis: axis.low != axis.high)
     ),
     "unequal-axes": Condition(
-        sentence="Axes are padded differently.", when=sized(lambda call: len(set(_pairs(call))) > 1)
+        sentence="The padding of two axes differs.", when=sized(lambda call: len(set(_pairs(call))) > 1)
     ),
     "padding-past-the-window": Condition(
         sentence="A padding amount is at least as long as the window.",
         when=some(lambda axis: max(axis.low, axis.high) >= window(axis)),
     ),
     "low-padding-alone": Condition(
-        sentence="Some axis is padded at the low end alone.", when=some(lambda axis: axis.low > 0 == axis.high)
+        sentence="Some axis is padded at the low end only.", when=some(lambda axis: axis.low > 0 == axis.high)
     ),
     "high-padding-alone": Condition(
-        sentence="Some axis is padded at the high end alone.", when=some(lambda axis: axis.high > 0 == axis.low)
+        sentence="Some axis is padded at the high end only.", when=some(lambda axis: axis.high > 0 == axis.low)
     ),
     "negative-padding": Condition(
         sentence="A padding amount is negative.", when=some(lambda axis: min(axis.low, axis.high) < 0)
     ),
     "mixed-signs": Condition(
-        sentence="One end of an axis is cropped and the other end padded.",
+        sentence="One end of an axis is cropped, and the other end is padded.",
         when=some(lambda axis: axis.low * axis.high < 0),
     ),
     **{
@@ -198,7 +218,7 @@ CONDITIONS: Mapping[str, Condition] = {
         for mode in ("reflect", "replicate", "circular")
     },
     "output-padded": Condition(
-        sentence="An output padding is not 0.", when=lambda call: max(call.output_padding, default=0) > 0
+        sentence="An output padding is greater than 0.", when=lambda call: max(call.output_padding, default=0) > 0
     ),
     "padded-step": Condition(
         sentence="A separate padding step precedes the convolution.", when=lambda call: call.before is not None
@@ -213,22 +233,22 @@ CONDITIONS: Mapping[str, Condition] = {
     "no-samples": Condition(sentence="The batch is empty.", when=sized(lambda call: call.extent("input", "N") == 0)),
     "one-channel": Condition(sentence="The input has one channel.", when=sized(lambda call: channels(call) == 1)),
     "odd-channels": Condition(
-        sentence="The number of channels is odd and greater than 1.",
+        sentence="The number of input channels is odd and greater than 1.",
         when=sized(lambda call: channels(call) % 2 == 1 and channels(call) > 1),
     ),
     **{
         f"channels-off-{block}": Condition(
-            sentence=f"The number of channels is greater than {block} and not a multiple of {block}.",
+            sentence=f"The number of input channels is greater than {block} and not a multiple of {block}.",
             when=off_block(channels, block),
         )
         for block in (4, 8, 16)
     },
     "channels-of-a-block": Condition(
-        sentence="The number of channels is a multiple of 4.",
+        sentence="The number of input channels is a multiple of 4.",
         when=sized(lambda call: channels(call) > 0 and channels(call) % 4 == 0),
     ),
     "sixteen-channels": Condition(
-        sentence="There are 16 channels or more.", when=sized(lambda call: channels(call) > 15)
+        sentence="There are 16 input channels or more.", when=sized(lambda call: channels(call) > 15)
     ),
     "one-filter": Condition(sentence="There is one output channel.", when=sized(lambda call: produced(call) == 1)),
     **{
@@ -246,7 +266,7 @@ CONDITIONS: Mapping[str, Condition] = {
         sentence="There are 16 output channels or more.", when=sized(lambda call: produced(call) > 15)
     ),
     "as-many-filters": Condition(
-        sentence="There are as many output channels as input channels, and more than one.",
+        sentence="The numbers of input and output channels are equal and greater than 1.",
         when=sized(lambda call: produced(call) == channels(call) > 1),
     ),
     "fewer-filters": Condition(
@@ -257,11 +277,11 @@ CONDITIONS: Mapping[str, Condition] = {
     "three-groups": Condition(sentence="There are three groups or more.", when=lambda call: call.groups > 2),
     "ungrouped": Condition(sentence="There is one group.", when=lambda call: call.groups == 1),
     "one-channel-a-group": Condition(
-        sentence="There are as many groups as input channels, and more than one.",
+        sentence="There are two or more groups, and each has one input channel.",
         when=sized(lambda call: call.groups == channels(call) > 1),
     ),
     "multiplied": Condition(
-        sentence="The channel multiplier is not 1.",
+        sentence="The channel multiplier is greater than 1.",
         when=sized(
             lambda call: any("M" in call.letters(name) and call.extent(name, "M") > 1 for name in _kernels(call))
         ),
@@ -270,15 +290,15 @@ CONDITIONS: Mapping[str, Condition] = {
     "unbiased": Condition(sentence="There is no bias.", when=lambda call: call.bias is None),
     # Layout, memory, compilation
     "channels-first": Condition(
-        sentence="The channel axis of the input precedes its last spatial axis.",
+        sentence="In the input layout, the channel axis precedes the last spatial axis.",
         when=lambda call: call.layout.input.index("C") < call.layout.input.index("W"),
     ),
     "channels-last": Condition(
-        sentence="The channel axis of the input follows its last spatial axis.",
+        sentence="In the input layout, the channel axis follows the last spatial axis.",
         when=lambda call: call.layout.input.index("C") > call.layout.input.index("W"),
     ),
     "kernel-channels-first": Condition(
-        sentence="A kernel begins with a channel axis, not with a spatial axis.",
+        sentence="The first axis of a kernel is a channel axis, not a spatial axis.",
         when=lambda call: any(not call.letters(name).startswith(tuple("DHW")) for name in _kernels(call)),
     ),
     "another-output-layout": Condition(
@@ -321,7 +341,7 @@ CONDITIONS: Mapping[str, Condition] = {
         when=lambda call: output_dtype(call) != call.dtype.input,
     ),
     "mixed-dtypes": Condition(
-        sentence="The dtype of a kernel differs from that of the input.",
+        sentence="The dtype of a kernel differs from the dtype of the input.",
         when=lambda call: any(getattr(call.dtype, name) not in (None, call.dtype.input) for name in _kernels(call)),
     ),
     **PRODUCTION,
@@ -332,7 +352,7 @@ CONDITIONS: Mapping[str, Condition] = {
 
 def named(name: str) -> Condition:
     """
-    Return a condition by name; `a+b` is the conjunction of `a` and `b`.
+    Return a condition by name; the name `a+b` means that the conditions `a` and `b` both hold.
 
     Raises:
         KeyError: if no condition has the name.
@@ -342,5 +362,5 @@ def named(name: str) -> Condition:
 
 
 def parts(name: str) -> list[str]:
-    """Return the names that a name `a+b` joins."""
+    """Split the name `a+b` into the names `a` and `b`."""
     return name.split("+")

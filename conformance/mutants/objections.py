@@ -1,4 +1,4 @@
-"""The reasons why a call is undefined, by name, so that a mutant can ignore one of them."""
+"""The reasons why a call is undefined; each has a name, so that a mutant can ignore a single reason."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ PADDING_NAMES = {
 
 
 def objections(call: Call) -> Iterator[str]:
-    """Yield the names of the reasons; each check may assume that the checks before it found nothing."""
+    """
+    Yield the names of the reasons why a call is undefined.
+
+    A check may raise an exception if an earlier check has found a reason.
+    """
     for check in (_axes, _entries, _steps, _padding_name, _modes, _groups, _channels, _bias, _kinds):
         yield from check(call)
 

@@ -1,4 +1,4 @@
-"""Conditions that hold only for large calls: sizes at which frameworks select optimised kernels."""
+"""Conditions on sizes for which frameworks select optimised kernels; most of them hold only for large calls."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _groups(call: Call) -> int:
 
 
 def _from(count: Callable[[Call], int], least: int, sentence: str, region: Region | None = None) -> Condition:
-    """Return the condition count(call) >= least."""
+    """Return the condition that a call is defined and count(call) >= least."""
     return Condition(sentence=sentence, when=sized(lambda call: count(call) >= least), region=region)
 
 
@@ -79,22 +79,24 @@ def _fourth(y: Array) -> Array:
 #: Every condition of this module by name.
 PRODUCTION: Mapping[str, Condition] = {
     # Channels and filters
-    "thirty-two-channels": _from(channels, 32, "There are 32 channels or more."),
-    "sixty-four-channels": _from(channels, 64, "There are 64 channels or more."),
-    "sixteen-channels-a-group": _from(_channels_of_a_group, 16, "A group has 16 channels or more."),
-    "channels-of-16": _multiple(channels, 16, "The number of channels is a multiple of 16."),
+    "thirty-two-channels": _from(channels, 32, "There are 32 input channels or more."),
+    "sixty-four-channels": _from(channels, 64, "There are 64 input channels or more."),
+    "sixteen-channels-a-group": _from(_channels_of_a_group, 16, "A group has 16 input channels or more."),
+    "channels-of-16": _multiple(channels, 16, "The number of input channels is a multiple of 16."),
     "thirty-two-filters": _from(produced, 32, "There are 32 output channels or more."),
     "forty-eight-filters": _from(produced, 48, "There are 48 output channels or more."),
     "filters-of-16": _multiple(produced, 16, "The number of output channels is a multiple of 16."),
     "three-a-channel": _from(_multiplier, 3, "The channel multiplier is 3 or more."),
-    "sixteen-groups": _from(_groups, 16, "There are 16 groups or more; in a depthwise call each channel is a group."),
+    "sixteen-groups": _from(_groups, 16, "There are 16 groups or more; each channel of a depthwise call is a group."),
     # Kernels and sums
     **{
         f"sums-of-{count}": _from(_terms, count, f"An output element is a sum of {count} products or more.")
         for count in (100, 300, 500, 1000)
     },
     **{
-        f"kernel-of-{count}": _from(_weights, count, f"The (first) kernel has {count} elements or more.")
+        f"kernel-of-{count}": _from(
+            _weights, count, f"The kernel (in a separable call, the depthwise kernel) has {count} elements or more."
+        )
         for count in (1000, 5000)
     },
     "twenty-taps": _from(_taps, 20, "The kernel has 20 taps or more."),
@@ -105,17 +107,17 @@ PRODUCTION: Mapping[str, Condition] = {
     ),
     # Batch and space
     "four-samples": _from(_samples, 4, "The batch has four samples or more."),
-    "longer-than-32": _from(_length, 33, "The input is longer than 32."),
+    "longer-than-32": _from(_length, 33, "The input is longer than 32 in some axis."),
     "rows-of-33": _from(_row, 33, "The output is longer than 32 in its last axis."),
     "equal-lengths": Condition(
-        sentence="All spatial axes of the input have the same length, and there are two or more.",
+        sentence="The input has two or more spatial axes, which all have the same length.",
         when=sized(_has_equal_lengths),
     ),
     # Regions that only large outputs have
-    "fourth-sample": _from(_samples, 4, "In the fourth sample.", _fourth),
+    "fourth-sample": _from(_samples, 4, "Only the fourth sample is affected.", _fourth),
     **{
         f"places-from-{place}": _from(
-            _row, place + 1, f"At indices {place} and above of the last axis.", starting_at(-1, place)
+            _row, place + 1, f"Only indices {place} and above of the last axis are affected.", starting_at(-1, place)
         )
         for place in (16, 32)
     },
@@ -123,7 +125,7 @@ PRODUCTION: Mapping[str, Condition] = {
         f"places-beyond-blocks-of-{block}": _from(
             _row,
             block + 1,
-            f"In the last axis, after the last full block of {block}; the axis is longer than {block}.",
+            f"The last axis is longer than {block}; only indices after its last full block of {block} are affected.",
             beyond_blocks(-1, block),
         )
         for block in (16, 32)

@@ -1,4 +1,4 @@
-"""Regions of an output to which a fault applies; outputs have the axes N, C, then space."""
+"""Regions select the elements of an output to which a fault applies; outputs have the axes N, C, then space."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core import Array
 
-#: A function that returns a boolean mask of the shape of an output.
+#: A function from an output to a boolean mask of the same shape.
 Region: TypeAlias = Callable[[Array], Array]
 
 
@@ -27,12 +27,12 @@ def _later(y: Array) -> Array:
 
 
 def starting_at(axis: int, place: int) -> Region:
-    """Return the region of indices >= `place` along an axis."""
+    """Return the region of all indices >= `place` along an axis."""
     return lambda y: _from(y, axis % y.ndim, place)
 
 
 def beyond_blocks(axis: int, block: int) -> Region:
-    """Return the region after the last full block of an axis; if there is no full block, the whole axis."""
+    """Return the region after the last full block of an axis; without a full block, it is the whole axis."""
     return lambda y: _from(y, axis % y.ndim, y.shape[axis] // block * block)
 
 
@@ -50,25 +50,25 @@ def _inner(y: Array) -> Array:
     return marked
 
 
-#: Every region by name, with its description.
+#: Maps the name of each region to its description and the region.
 REGIONS: Mapping[str, tuple[str, Region]] = {
-    "later-samples": ("In every sample but the first.", _later),
-    "last-sample": ("In the last of several samples.", lambda y: _last(y, 0) & _later(y)),
-    "middle-samples": ("In every sample but the first and the last.", lambda y: _later(y) & ~_last(y, 0)),
-    "later-filters": ("In every output channel but the first.", starting_at(1, 1)),
-    "last-filter": ("In the last output channel.", lambda y: _last(y, 1)),
-    "filters-from-16": ("In output channels from the seventeenth on.", starting_at(1, 16)),
+    "later-samples": ("All samples except the first are affected.", _later),
+    "last-sample": ("The batch has two or more samples; only the last is affected.", lambda y: _last(y, 0) & _later(y)),
+    "middle-samples": ("All samples except the first and the last are affected.", lambda y: _later(y) & ~_last(y, 0)),
+    "later-filters": ("All output channels except the first are affected.", starting_at(1, 1)),
+    "last-filter": ("Only the last output channel is affected.", lambda y: _last(y, 1)),
+    "filters-from-16": ("Only output channels with index 16 and above are affected.", starting_at(1, 16)),
     **{
         f"filters-beyond-blocks-of-{block}": (
-            f"In output channels beyond the last full block of {block}.",
+            f"Only output channels after the last full block of {block} are affected.",
             beyond_blocks(1, block),
         )
         for block in (4, 8)
     },
-    "first-place": ("At the first position of the last axis.", lambda y: ~_from(y, y.ndim - 1, 1)),
-    "last-place": ("At the last position of the last axis.", lambda y: _last(y, y.ndim - 1)),
-    "last-row": ("At the last position of the first spatial axis.", lambda y: _last(y, 2)),
-    "places-from-8": ("From the ninth position of the last axis on.", starting_at(-1, 8)),
-    "corners": ("At the corners of the output.", _corner),
-    "inside": ("Away from every border of the output.", _inner),
+    "first-place": ("Only the first position of the last axis is affected.", lambda y: ~_from(y, y.ndim - 1, 1)),
+    "last-place": ("Only the last position of the last axis is affected.", lambda y: _last(y, y.ndim - 1)),
+    "last-row": ("Only the last position of the first spatial axis is affected.", lambda y: _last(y, 2)),
+    "places-from-8": ("Only indices 8 and above of the last axis are affected.", starting_at(-1, 8)),
+    "corners": ("Only the corners of the output are affected.", _corner),
+    "inside": ("Only elements that touch no border of the output are affected.", _inner),
 }

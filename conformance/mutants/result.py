@@ -9,7 +9,7 @@ from typing import TypeAlias
 from .kills import Kills
 from .sweep_only import MarkedMutants
 
-#: For each unpinned clause, the mutants that break it and that no case citing it detects.
+#: For each unpinned clause, the mutants that break the clause and that no case citing the clause detects.
 UnpinnedClauses: TypeAlias = Mapping[str, Sequence[str]]
 
 
@@ -18,8 +18,8 @@ class Score:
     """
     The kills of each mutant, the mutants of each clause, and the unpinned clauses.
 
-    `marked` is the separate result of the mutants marked `needs: sweep`. `swept` lists the mutants of a user's file
-    that only sweep points detected.
+    `marked` is the result of the mutants marked `needs: sweep`, which `kills` does not contain. `swept` lists the
+    user-supplied mutants that only sweep points detected.
     """
 
     kills: Kills
@@ -30,5 +30,5 @@ class Score:
 
     @property
     def exit_code(self) -> int:
-        """1 if a mutant survives or is wrongly marked, or if a clause is unpinned; else 0."""
+        """The exit code: 1 if a mutant survives or is wrongly marked, or if a clause is unpinned; otherwise 0."""
         return 0 if self.marked.is_well and not self.kills.survivors and not self.unpinned else 1

@@ -1,4 +1,4 @@
-"""Run mutants as targets, with the same engine and judge as a framework, and record which cases detect them."""
+"""Run mutants as targets, with the engine and judge used for frameworks, and record which cases detect them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .mutant import Mutant
 from .sweep_only import is_answered, noticing
 
 LOCATOR = "conv_conformance.mutants.target:MutantTarget"
-#: The number of mutants in one run; their verdicts are kept in memory until the run ends.
+#: The maximum number of mutants in one run; the verdicts of a run are kept in memory until it ends.
 BATCH = 16
-#: The number of earlier kills that a mutant is first run on.
+#: The maximum number of cases, from an earlier measurement, on which a mutant is tried first.
 FIRST = 3
 
-#: Called with the name of each mutant when the first case has detected it.
+#: Called with the name of a mutant when a case first detects it, or when a user-supplied mutant has finished.
 MutantListener = Callable[[str], None]
 
 
@@ -37,16 +37,16 @@ def measure(
     """
     Return which cases of a corpus detect which mutants.
 
-    With `every`, each mutant runs on all cases. Otherwise it runs on cases in this order:
+    If `every` is set, each mutant runs on all cases. Otherwise each mutant goes through these steps:
 
-    1. up to `FIRST` cases that detected it in `earlier`,
-    2. all cases that cite the clause that it breaks, unless one of the first cases cites it and detected the mutant,
-    3. all cases, unless a case of the first two steps detected it.
+    1. It runs on up to `FIRST` cases that detected it in `earlier`.
+    2. It runs on all cases that cite the clause that it breaks, unless such a case detected it in step 1.
+    3. It runs on all cases, unless a case detected it in step 1 or 2.
 
-    `earlier` affects only this order; a kill counts only if it is observed again.
+    `earlier` only selects the cases of step 1. Kills in `earlier` do not count unless they are observed again.
 
     Raises:
-        RuntimeError: if a mutant cannot be run or judged; that is a bug in the suite.
+        RuntimeError: if a mutant cannot be run or judged, which is a bug in the suite.
 
     """
     search = Search(corpus, mutants, jobs, done)
@@ -65,7 +65,7 @@ def measure(
 
 
 class Search:
-    """A search for cases that detect mutants; `found` has the kills of each mutant so far."""
+    """A search for cases that detect mutants; `found` maps each mutant to the cases that have detected it so far."""
 
     def __init__(self, corpus: Corpus, mutants: Mapping[str, Mutant], jobs: int, done: MutantListener) -> None:
         self._mutants = mutants
@@ -78,14 +78,14 @@ class Search:
         self.found: dict[str, tuple[str, ...]] = {}
 
     def try_first(self, earlier: Kills) -> None:
-        """Run each mutant, in this process, on a few earlier kills; cases that cite its clause come first."""
+        """Run each mutant in this process on up to `FIRST` of its earlier kills; prefer cases that cite its clause."""
         for name, mutant in self._mutants.items():
             known = [case for case in earlier.by_mutant.get(name, ()) if case in self._cases]
             chosen = sorted(known, key=lambda case: case not in self._cited(name))[:FIRST]
             self._take(name, tuple(noticing(mutant, [self._cases[case] for case in chosen])))
 
     def run_citing(self) -> None:
-        """Run each mutant that no citing case has detected yet on all cases that cite its clause."""
+        """Run each mutant on all cases that cite its clause, unless one of these cases has already detected it."""
         open_: dict[str, list[str]] = {}
         for name, clause in self._clause.items():
             if not self._is_pinned(name) and self._cited(name):
@@ -118,7 +118,7 @@ class Search:
 
 
 def _citing(corpus: Corpus) -> dict[str, dict[str, None]]:
-    """Return the ids of the cases that cite each clause, in the order of the corpus."""
+    """Return, for each clause, the ids of the cases that cite it, in corpus order, as the keys of a dict."""
     cases: dict[str, dict[str, None]] = {}
     for case in corpus.cases:
         for clause in case.clauses:
@@ -145,10 +145,10 @@ def _kills(target: TargetRun) -> tuple[str, ...]:
 
 def unpinned(corpus: Corpus, mutants: Mapping[str, Mutant], kills: Kills) -> dict[str, list[str]]:
     """
-    Return, for each unpinned clause, the mutants that break it and that no case citing it detects.
+    Return, for each unpinned clause, the mutants that break the clause and that no case citing the clause detects.
 
-    A clause is pinned if every mutant that breaks it is detected by a case that cites it. A required clause that no
-    mutant breaks is unpinned too, with an empty list, unless mutants cannot answer any of its cases.
+    A clause is pinned if every mutant that breaks the clause is detected by a case that cites the clause.
+    A clause of `pinnable(corpus)` that no mutant breaks is unpinned too; its list of mutants is empty.
     """
     broken = by_clause(corpus, mutants)
     citing = _citing(corpus)
@@ -161,7 +161,7 @@ def unpinned(corpus: Corpus, mutants: Mapping[str, Mutant], kills: Kills) -> dic
 
 
 def by_clause(corpus: Corpus, mutants: Mapping[str, Mutant]) -> dict[str, list[str]]:
-    """Return the mutants that break each clause, in the order of the clauses."""
+    """Return the names of the mutants that break each clause, with the clauses in corpus order."""
     found: dict[str, list[str]] = {clause: [] for clause in corpus.clauses}
     for name, mutant in mutants.items():
         found[_clause(corpus, mutant)].append(name)
@@ -169,7 +169,7 @@ def by_clause(corpus: Corpus, mutants: Mapping[str, Mutant]) -> dict[str, list[s
 
 
 def pinnable(corpus: Corpus) -> list[str]:
-    """Return the required clauses, without those that have cases but none that a mutant can answer."""
+    """Return the required clauses that have no cases, or at least one case that mutants can answer."""
     cited = {clause for case in corpus.cases for clause in case.clauses}
     answered = {clause for case in corpus.cases if is_answered(case) for clause in case.clauses}
     return [

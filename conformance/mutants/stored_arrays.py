@@ -1,4 +1,4 @@
-"""Arrays in the memory layout of the call's storage: a mutant target reads the arrays that `Call.place` made."""
+"""Arrays in the memory layout that a call's `storage` names; mutants read their operands from such arrays."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from ..core import Array, Call
 
 
 def placed(call: Call, name: str) -> Array:
-    """Return an array in the call's layout and in the memory layout of the call's storage."""
+    """Return the array `name`, with the axes of the call's layout, in the memory layout of the call's storage."""
     array = call.array(name)
     letters = call.letters(name)
     return call.place(name, letters) if array.ndim == len(letters) else array
 
 
 def read_placed(call: Call, name: str) -> Array:
-    """Return a contiguous copy of the placed array."""
+    """Return a contiguous copy of `placed(call, name)`."""
     return np.array(placed(call, name))

@@ -1,8 +1,8 @@
 """
-Mutants that only sweeps can kill, marked `needs: sweep`: a sweep point detects them, and no literal case does.
+Mutants marked `needs: sweep`: a sweep point must detect each of them, and no literal case may detect one.
 
-Where its condition does not hold, a mutant computes the correct result. So it runs only on cases where the condition
-holds, in this process.
+A mutant computes the correct result for calls that do not meet its condition. Therefore this module runs a mutant only
+on cases that meet the condition, and in this process.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from .target import MutantTarget
 @dataclass(frozen=True, kw_only=True)
 class MarkedMutants:
     """
-    The result of the marked mutants.
+    The result of the mutants marked `needs: sweep`.
 
-    `kills` are the kills by sweep points. `wrongly` maps each wrongly marked mutant to a literal case that detects it.
-    `left_out` is the number of mutants that were not run because the corpus has no sweep points.
+    `kills` contains only kills by sweep points. `wrongly` maps each wrongly marked mutant to a literal case that
+    detects it. `left_out` is the number of mutants that were not run because the corpus has no sweep points.
     """
 
     kills: Kills = field(default_factory=lambda: Kills(cases=(), by_mutant={}))
@@ -37,18 +37,19 @@ class MarkedMutants:
 
     @property
     def is_well(self) -> bool:
-        """Whether no mutant survives and no mark is wrong."""
+        """Whether every mutant is killed and no mutant is wrongly marked."""
         return not self.kills.survivors and not self.wrongly
 
 
 def measure(corpus: Corpus, mutants: Mapping[str, Mutant], *, every: bool = False) -> MarkedMutants:
     """
-    Return which sweep points detect which mutants; small calls run first.
+    Return which sweep points detect which mutants, and which mutants a literal case detects.
 
-    Unless `every` is set, a mutant stops at the first sweep point that detects it.
+    Sweep points with small inputs run first. Unless `every` is set, a mutant stops at the first sweep
+    point that detects it.
 
     Raises:
-        RuntimeError: if a mutant cannot be run or judged; that is a bug in the suite.
+        RuntimeError: if a mutant cannot be run or judged, which is a bug in the suite.
 
     """
     points = [case for case in corpus.cases if case.sweep]
@@ -72,9 +73,9 @@ def _size(case: Case) -> int:
 
 class Reach:
     """
-    A list of cases that finds those to which the condition of a mutant applies.
+    A list of cases; `of` returns the cases to which the condition of a mutant applies.
 
-    With `with_twins`, a condition also applies to a case if it holds for the twin of one of its refusals.
+    If `with_twins` is set, a condition also applies to a case if it holds for the accepted twin of a refused call.
     """
 
     def __init__(self, cases: Sequence[Case], *, with_twins: bool) -> None:
@@ -83,7 +84,7 @@ class Reach:
         self._known: dict[str, frozenset[int]] = {}
 
     def of(self, mutant: Mutant) -> list[Case]:
-        """Return the cases that have, for each part of the mutant's condition, a call for which the part holds."""
+        """Return the cases in which each part `a`, `b` of the mutant's condition `a+b` holds for some call."""
         where = frozenset.intersection(*(self._where(name) for name in parts(mutant.condition)))
         return [self._cases[at] for at in sorted(where)]
 
@@ -101,7 +102,7 @@ def _calls(case: Case, *, with_twins: bool) -> Iterator[Call]:
 
 
 def is_answered(case: Case) -> bool:
-    """Return whether a mutant can answer a case: it computes no second-order gradients and no training runs."""
+    """Return whether mutants can answer a case; they compute no second-order gradients and no training runs."""
     call = case.call
     return not call.second_order and call.training is None
 
@@ -110,7 +111,7 @@ def noticing(mutant: Mutant, cases: Sequence[Case]) -> Iterator[str]:
     """Yield the ids of the cases that detect a mutant; each case runs in this process."""
     for case in cases:
         target = MutantTarget(Target(name="mutant", mode=str(mutant)))
-        with catch_warnings(action="ignore"):  # warnings about the numbers of a faulty call
+        with catch_warnings(action="ignore"):  # a fault may make NumPy warn about its numbers
             (verdict,) = verdicts(make_plan([case]), str(mutant), target)
         if verdict.verdict == "suite-error":
             raise RuntimeError(f"{mutant} on {case.id}: {verdict.message}")

@@ -1,4 +1,4 @@
-"""A mutant as a target: a backend that runs in the same workers, and is judged as a framework is."""
+"""A mutant as a target: a backend that workers run, and the judge judges, like a framework."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from .mutant import Mutant
 
 
 class Names(Mapping[str, str]):
-    """The modes of a mutant target: every fault, alone (`fault`) or under a condition (`fault/condition`)."""
+    """The modes of a mutant target: `fault` for every fault, and `fault/condition` for a fault under a condition."""
 
     def __getitem__(self, name: str) -> str:
-        """Return the description of the condition."""
+        """Return the description of the condition that the mode `name` contains."""
         fault, _, condition = name.partition("/")
         if fault not in NAMES:
             raise KeyError(name)
         return named_conditions.named(condition).sentence
 
     def __iter__(self) -> Iterator[str]:
-        """Yield the faults without a condition."""
+        """Yield the modes without a condition, which are the names of the faults."""
         return iter(NAMES)
 
     def __len__(self) -> int:
@@ -37,7 +37,7 @@ class MutantTarget:
     """
     A backend that evaluates calls with one fault; the mode is the name of the mutant, `fault` or `fault/condition`.
 
-    Without a mode it has no fault, and its outputs must agree with every case.
+    Without a mode, the backend has no fault and must pass every case.
     """
 
     framework = "mutant"
@@ -48,12 +48,12 @@ class MutantTarget:
     limits = (Limit("training: a mutant computes single calls only", lambda call: call.training is not None),)
 
     def __init__(self, target: Target) -> None:
-        """Create the target of the mutant that `target.mode` names."""
+        """Create the backend of the mutant that `target.mode` names."""
         fault, _, condition = target.mode.partition("/")
         self._mutant = Mutant(fault=fault, condition=condition)
 
     def prepare(self, call: Call) -> Callable[[], Outputs]:
-        """Return the closure that evaluates the call; with `dynamic_shape`, a larger call is evaluated first."""
+        """Return a closure that evaluates the call; if the call has `dynamic_shape`, run a larger call beforehand."""
         evaluator = self._mutant.prepared()
         if call.variation.dynamic_shape:
             evaluator.output(larger(call))
@@ -71,6 +71,6 @@ class MutantTarget:
 
 
 def larger(call: Call) -> Call:
-    """Return the call with its input one element longer in each spatial axis."""
+    """Return a copy of the call whose input is one element longer in each spatial axis."""
     more = [(0, int(letter in call.spatial)) for letter in call.letters("input")]
     return replace(call, input=np.pad(call.input, more))

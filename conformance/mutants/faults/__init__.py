@@ -29,7 +29,7 @@ from . import (
 from .gradient_edits import BackEdit
 from .edits import Edit
 
-#: Modules of forward faults, in the order of the stages that they change.
+#: Modules of faults in the forward pass, in the order of the stages that the faults change.
 MODULES = (
     layouts,
     memory,

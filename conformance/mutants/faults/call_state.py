@@ -13,7 +13,7 @@ from .edits import Edit
 
 
 def _first_geometry(stages: Stages) -> Stages:
-    """Under `same`, reuse the low padding of the first call; the total padding is that of the current call."""
+    """Under `same`, reuse the low padding of the first call, but use the total padding of the current call."""
     kept: dict[str, tuple[Axis, ...]] = {}
 
     def measure(lengths: Sequence[int], taps: Sequence[int], params: Told) -> tuple[Axis, ...]:
@@ -75,7 +75,7 @@ def _kernel_constant(stages: Stages) -> Stages:
 
 
 def _constant_transposed(stages: Stages) -> Stages:
-    """Swap the channel axes in the memory of a kernel that is a compile-time constant."""
+    """Read the memory of a compile-time constant kernel as if its two channel axes were swapped."""
 
     def arrange(call: Call, name: str, array: Array, params: Told) -> Array:
         w = stages.arrange(call, name, array, params)
@@ -126,7 +126,7 @@ def _noisy(stages: Stages) -> Stages:
 
 
 def _threads_mixed(stages: Stages) -> Stages:
-    """Reverse the samples of every concurrent call but the first."""
+    """If the call runs in several threads, reverse the samples of every output except the first."""
     calls: list[int] = []
 
     def close(call: Call, y: Array) -> Array:

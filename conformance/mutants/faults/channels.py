@@ -62,7 +62,7 @@ def _spatial_rolled(w: Array, params: Told) -> Array:
 
 
 def _weights_of(select: Callable[[int], slice]) -> Callable[[Array, Told], Array]:
-    """Set the weights of some input channels of each group to 0."""
+    """Return a function that sets the weights of the input channels `select(number of channels)` to 0."""
 
     def change(w: Array, params: Told) -> Array:
         w = w.copy()
@@ -103,7 +103,7 @@ def _filters_rolled(y: Array, params: Told) -> Array:
 
 
 def _stale_tail(block: int) -> Callable[[Array, Told], Array]:
-    """Repeat the last full block of output channels in the channels after it."""
+    """Overwrite the output channels after the last full block with values of that block."""
 
     def change(y: Array, params: Told) -> Array:
         start = y.shape[1] // block * block
@@ -125,7 +125,7 @@ def _divided(y: Array, count: int) -> Array:
 
 
 def sums_over(stages: Stages, change: Callable[[Array, Array], Array]) -> Stages:
-    """Return stages whose output without bias is `change(y, w)`."""
+    """Return stages that replace the output `y` of a convolution, before the bias, by `change(y, w)`."""
     return replace(
         stages,
         contract=lambda x, w, axes, params: change(stages.contract(x, w, axes, params), w),
@@ -144,7 +144,7 @@ def _without_last_channel(w: Array) -> Array:
 
 
 def _pointwise(change: Callable[[Array], Array]) -> Edit:
-    """Change kernels of one tap, as a faulty fast path would."""
+    """Return a fault that changes kernels with one tap, like a wrong fast path for pointwise convolutions."""
 
     def edit(stages: Stages) -> Stages:
         def contract(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
@@ -156,7 +156,7 @@ def _pointwise(change: Callable[[Array], Array]) -> Edit:
 
 
 def _pointwise_without_stride(stages: Stages) -> Stages:
-    """For a kernel of one tap, use stride 1 and keep the correct output length."""
+    """If the kernel has one tap, use stride 1, but keep the correct output length."""
 
     def contract(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
         if set(w.shape[2:]) == {1}:
@@ -167,7 +167,7 @@ def _pointwise_without_stride(stages: Stages) -> Stages:
 
 
 def _length_one_broadcast(stages: Stages) -> Stages:
-    """Repeat the element of an axis of length 1 instead of padding the axis."""
+    """Repeat the only element of an axis of length 1, instead of padding the axis."""
 
     def fill(x: Array, axes: Sequence[Axis], params: Told) -> Array:
         for at, axis in enumerate(axes, 2):

@@ -1,4 +1,4 @@
-"""Builders of forward faults: each changes the input or the output of one stage."""
+"""Functions that build faults in the forward pass; each fault changes the input or the output of one stage."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TypeAlias
 from ...core import Array, Call
 from ..evaluator import Axis, Stages, Told
 
-#: A fault: a function from correct stages to stages with the fault.
-#: It is applied once for each prepared call, so its state lives as long as a compiled function.
+#: A fault is a function from correct stages to stages with the fault.
+#: The function is called once for each prepared call, so state in the returned stages lives as long as a compiled call.
 Edit: TypeAlias = Callable[[Stages], Stages]
 
 
 def first(change: Callable[[Told], Told]) -> Edit:
-    """Change the parameters of the first grouped convolution of a call."""
+    """Return a fault that changes the parameters of the first grouped convolution of a call."""
 
     def edit(stages: Stages) -> Stages:
         def translate(call: Call) -> tuple[Told, ...]:
@@ -28,7 +28,7 @@ def first(change: Callable[[Told], Told]) -> Edit:
 
 
 def measured(change: Callable[[Axis, Told], Axis]) -> Edit:
-    """Change the geometry of each axis, after its padding is resolved."""
+    """Return a fault that changes the geometry of each spatial axis, after padding is resolved to numbers."""
 
     def edit(stages: Stages) -> Stages:
         def measure(lengths: Sequence[int], taps: Sequence[int], params: Told) -> tuple[Axis, ...]:
@@ -40,7 +40,7 @@ def measured(change: Callable[[Axis, Told], Axis]) -> Edit:
 
 
 def kernel(change: Callable[[Array, Told], Array]) -> Edit:
-    """Change the kernel; its axes are O, I (I, O if transposed), then space."""
+    """Return a fault that changes each kernel; the axes are O, I (I, O if transposed), then space."""
     return lambda stages: replace(
         stages,
         contract=lambda x, w, axes, params: stages.contract(x, change(w, params), axes, params),
@@ -49,7 +49,7 @@ def kernel(change: Callable[[Array, Told], Array]) -> Edit:
 
 
 def data(change: Callable[[Array, Told], Array]) -> Edit:
-    """Change the input, after padding (in a transposed convolution nothing is padded)."""
+    """Return a fault that changes the input of each convolution, after padding (none if transposed)."""
     return lambda stages: replace(
         stages,
         contract=lambda x, w, axes, params: stages.contract(change(x, params), w, axes, params),
@@ -58,7 +58,7 @@ def data(change: Callable[[Array, Told], Array]) -> Edit:
 
 
 def sums(change: Callable[[Array, Told], Array]) -> Edit:
-    """Change the output of each grouped convolution, before the bias is added."""
+    """Return a fault that changes the output of each grouped convolution, before the bias is added."""
     return lambda stages: replace(
         stages,
         contract=lambda x, w, axes, params: change(stages.contract(x, w, axes, params), params),
@@ -67,25 +67,25 @@ def sums(change: Callable[[Array, Told], Array]) -> Edit:
 
 
 def shifted(change: Callable[[Call, Array, Array], Array]) -> Edit:
-    """Replace the addition of the bias by `change(call, y, bias)`."""
+    """Return a fault that replaces the addition of the bias by `change(call, y, bias)`."""
     return lambda stages: replace(stages, shift=change)
 
 
 def finished(change: Callable[[Call, Array], Array]) -> Edit:
-    """Change the output after the bias is added and before it is rounded to its dtype."""
+    """Return a fault that changes the output after the bias is added, but before the output is rounded."""
     return lambda stages: replace(stages, round=lambda call, y: stages.round(call, change(call, y)))
 
 
 def returned(change: Callable[[Call, Array], Array]) -> Edit:
-    """Change the output after it is rounded to its dtype; its axes are N, C, then space."""
+    """Return a fault that changes the output (N, C, space) after it is rounded to its dtype."""
     return lambda stages: replace(stages, round=lambda call, y: change(call, stages.round(call, y)))
 
 
 def operands(change: Callable[[Call, str, Array], Array]) -> Edit:
-    """Change the elements of each array as it is read."""
+    """Return a fault that reads `change(call, name, array)` instead of each array `array`."""
     return lambda stages: replace(stages, read=lambda call, name: change(call, name, stages.read(call, name)))
 
 
 def per_axis(values: Sequence[int], change: Callable[[int], int]) -> tuple[int, ...]:
-    """Return `values` with `change` applied to every entry."""
+    """Return `change(value)` for each of `values`."""
     return tuple(map(change, values))

@@ -1,4 +1,4 @@
-"""Builders of backward faults: each changes the input or the output of one stage of the backward pass."""
+"""Functions that build faults in the backward pass; each fault changes the input or the output of one stage."""
 
 from __future__ import annotations
 
@@ -9,54 +9,54 @@ from typing import TypeAlias
 from ...core import Array, Call
 from ..gradient_evaluator import Backward, Part
 
-#: A fault in the backward pass: a function from correct stages to faulty ones, applied once for each prepared call.
+#: A fault is a function from correct stages to stages with the fault; it is called once for each prepared call.
 BackEdit: TypeAlias = Callable[[Backward], Backward]
 
 
 def sent(change: Callable[[Call, Array], Array]) -> BackEdit:
-    """Change the cotangent (N, C, space)."""
+    """Return a fault that replaces the cotangent `g` (N, C, space) by `change(call, g)`."""
     return lambda stages: replace(stages, send=lambda call: change(call, stages.send(call)))
 
 
 def by_bias(change: Callable[[Call, Array, Array], Array]) -> BackEdit:
-    """Replace the gradient of the bias by `change(call, cotangent, gradient)`."""
+    """Return a fault that replaces the gradient of the bias by `change(call, cotangent, gradient)`."""
     return lambda stages: replace(stages, by_bias=lambda call, g: change(call, g, stages.by_bias(call, g)))
 
 
 def by_kernel(change: Callable[[Part, Array], Array]) -> BackEdit:
-    """Replace the gradient of each kernel (canonical axes) by `change(part, gradient)`."""
+    """Return a fault that replaces the gradient of each kernel (canonical axes) by `change(part, gradient)`."""
     return lambda stages: replace(stages, by_kernel=lambda part: change(part, stages.by_kernel(part)))
 
 
 def by_input(change: Callable[[Part, Array], Array]) -> BackEdit:
-    """Replace the gradient of each part's input (N, C, space) by `change(part, gradient)`."""
+    """Return a fault that replaces the gradient of each part's input (N, C, space) by `change(part, gradient)`."""
     return lambda stages: replace(stages, by_input=lambda part: change(part, stages.by_input(part)))
 
 
 def kernel_of(change: Callable[[Part], Part]) -> BackEdit:
-    """Compute the gradient of each kernel from `change(part)`."""
+    """Return a fault that computes the gradient of each kernel from `change(part)` instead of `part`."""
     return lambda stages: replace(stages, by_kernel=lambda part: stages.by_kernel(change(part)))
 
 
 def input_of(change: Callable[[Part], Part]) -> BackEdit:
-    """Compute the gradient of each part's input from `change(part)`."""
+    """Return a fault that computes the gradient of each part's input from `change(part)` instead of `part`."""
     return lambda stages: replace(stages, by_input=lambda part: stages.by_input(change(part)))
 
 
 def both_of(change: Callable[[Part], Part]) -> BackEdit:
-    """Compute the gradients of kernels and of inputs from `change(part)`."""
+    """Return a fault that computes the gradients of kernels and of inputs from `change(part)`."""
     return lambda stages: kernel_of(change)(input_of(change)(stages))
 
 
 def returned(change: Callable[[Call, str, Array], Array]) -> BackEdit:
-    """Replace each gradient, in the layout and dtype of its array, by `change(call, name, gradient)`."""
+    """Return a fault that replaces each gradient, after layout and rounding, by `change(call, name, gradient)`."""
     return lambda stages: replace(
         stages, round=lambda call, name, gradient: change(call, name, stages.round(call, name, gradient))
     )
 
 
 def where(holds: Callable[[Part], bool], edit: BackEdit) -> BackEdit:
-    """Apply a fault only to parts for which `holds` is true."""
+    """Return a fault that applies `edit` only to parts for which `holds(part)` is true."""
 
     def chosen(stages: Backward) -> Backward:
         faulty = edit(stages)
@@ -70,10 +70,10 @@ def where(holds: Callable[[Part], bool], edit: BackEdit) -> BackEdit:
 
 
 def forward(edit: BackEdit) -> BackEdit:
-    """Apply a fault only to forward (not transposed) convolutions."""
+    """Return a fault that applies `edit` only to forward (not transposed) convolutions."""
     return where(lambda part: not part.told.transposed, edit)
 
 
 def transposed(edit: BackEdit) -> BackEdit:
-    """Apply a fault only to transposed convolutions."""
+    """Return a fault that applies `edit` only to transposed convolutions."""
     return where(lambda part: part.told.transposed, edit)

@@ -1,4 +1,4 @@
-"""Changes of a `Part`, from which faulty gradients are computed."""
+"""Functions that change a `Part`, so that the gradients computed from the part are wrong."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ def each_axis(change: Callable[[Axis], Axis]) -> Callable[[Part], Part]:
 
 
 def _reordered(name: str, order: slice) -> Callable[[Part], Part]:
-    """Return a function that reorders the values of the field `name` among the axes of a part."""
+    """
+    Return a function that assigns other values to the field `name` of the axes of a part.
+
+    The new values are `values[order]`, where `values` lists the old values; one value alone is assigned to all axes.
+    """
 
     def change(part: Part) -> Part:
         values = [getattr(axis, name) for axis in part.axes][order] * len(part.axes)
@@ -30,7 +34,7 @@ def _reordered(name: str, order: slice) -> Callable[[Part], Part]:
 
 
 def unstuffed(part: Part) -> Part:
-    """Ignore input dilation."""
+    """Return the part without input dilation."""
     lengths = zip(part.axes, part.x.shape[2:], strict=True)
     ones = (1,) * len(part.axes)
     return replace(
@@ -41,17 +45,17 @@ def unstuffed(part: Part) -> Part:
 
 
 def flipped(part: Part) -> Part:
-    """Reverse the kernel in every spatial axis."""
+    """Return the part with its kernel reversed in every spatial axis."""
     return replace(part, w=np.flip(part.w, tuple(range(2, part.w.ndim))))
 
 
 def flipped_last(part: Part) -> Part:
-    """Reverse the kernel in its last axis, if it has two or more spatial axes."""
+    """Return the part with its kernel reversed in the last axis, if there are two or more spatial axes."""
     return replace(part, w=np.flip(part.w, -1)) if part.w.ndim > 3 else part
 
 
 def kernel_swapped(part: Part) -> Part:
-    """Read the memory of the kernel as if its two channel axes were swapped."""
+    """Return the part with the memory of its kernel read as if the two channel axes were swapped."""
     w = part.w
     return replace(part, w=w.reshape(w.shape[1], w.shape[0], *w.shape[2:]).swapaxes(0, 1))
 
@@ -64,22 +68,22 @@ dilations_swapped = _reordered("dilation", slice(None, None, -1))
 
 
 def without(gradient: Array, left_out: Callable[[int], slice], axis: int) -> Array:
-    """Return a copy with zeros at the indices `left_out(length)` of an axis."""
+    """Return a copy of `gradient` with zeros at the indices `left_out(length)` along `axis`."""
     gradient = gradient.copy()
     gradient[(slice(None),) * axis + (left_out(gradient.shape[axis]),)] = 0
     return gradient
 
 
 def last(count: int) -> slice:
-    """Return the last of `count` indices, or none if there is only one."""
+    """Return a slice that selects the last of `count` indices, or nothing if `count` is 1."""
     return slice(max(count - 1, 1), None)
 
 
 def tail(block: int) -> Callable[[int], slice]:
-    """Return a function from a length to the indices after its last full block; none if the length is <= `block`."""
+    """Return a function from a length to the slice after its last full block, empty if the length is <= `block`."""
     return lambda count: slice(count // block * block if count > block else count, None)
 
 
 def beyond(place: int) -> Callable[[int], slice]:
-    """Return a function from a length to the indices >= `place`."""
+    """Return a function from a length to the slice of all indices >= `place`."""
     return lambda count: slice(place, None)

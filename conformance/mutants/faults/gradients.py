@@ -1,4 +1,4 @@
-"""Faults in all gradients of a call: cotangent, axes, dtypes, requested gradients, empty arrays, narrow sums."""
+"""Faults that affect all gradients of a call: cotangent, rounding, axes, dtypes, requests, empty arrays."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _reshaped_cotangent(call: Call, g: Array) -> Array:
 
 
 def _where_positive(call: Call, g: Array) -> Array:
-    """Multiply the cotangent by the derivative of a ReLU that was never applied."""
+    """Set the cotangent to 0 where the output is not positive, as if the call applied a ReLU."""
     with np.errstate(all="ignore"):
         return np.where(canonical(call, FORWARD).astype(np.float64) > 0, g, 0)
 
@@ -33,7 +33,7 @@ def _times_output(call: Call, g: Array) -> Array:
 
 
 def _significant(bits: int, dtypes: tuple[str, ...]) -> BackEdit:
-    """Round the operands of products to `bits` significant bits, for calls in some dtypes."""
+    """Return a fault that rounds all operands to `bits` significant bits if the input dtype is in `dtypes`."""
 
     def cut(array: Array) -> Array:
         mantissa, exponent = np.frexp(array)
@@ -52,7 +52,7 @@ def _significant(bits: int, dtypes: tuple[str, ...]) -> BackEdit:
 
 
 def _summed(terms: Array, name: str) -> Array:
-    """Return the sums along the first axis, rounded to the dtype `name` after each term."""
+    """Return the sums along the first axis; each partial sum is rounded to the dtype `name`."""
     dtype = numpy_type(name)
     total = np.zeros(terms.shape[1:], dtype)
     for term in terms.astype(dtype):
@@ -95,12 +95,12 @@ def _narrow_input(part: Part, gradient: Array) -> Array:
 
 
 def _converted(name: Callable[[str], str]) -> BackEdit:
-    """Return each gradient in the dtype `name(dtype of its array)`."""
+    """Return a fault that converts each gradient to the dtype `name(dtype of its array)`."""
     return returned(lambda call, array, gradient: gradient.astype(numpy_type(name(call.dtype_of(array)))))
 
 
 def _canonical_axes(wanted: Callable[[str], bool]) -> BackEdit:
-    """Return the gradients of some arrays with canonical axes instead of the axes of the array."""
+    """Return a fault that leaves a gradient in canonical axis order if `wanted(name of its array)` holds."""
 
     def change(call: Call, name: str, gradient: Array) -> Array:
         if name == "bias" or not wanted(name):
@@ -138,14 +138,18 @@ def _multiplier_merged(call: Call, name: str, gradient: Array) -> Array:
     return moved.reshape(*moved.shape[:-2], 1, moved.shape[-2] * moved.shape[-1])
 
 
-def _lost(change: Callable[[tuple[str, ...], str], bool]) -> BackEdit:
-    """Return zeros for a gradient if `change(kinds of all requested gradients, its kind)` holds."""
+def _lost(is_lost: Callable[[tuple[str, ...], str], bool]) -> BackEdit:
+    """
+    Return a fault that sets a gradient to 0 if `is_lost(kinds, kind)` holds.
+
+    `kind` is `input`, `kernel` or `bias`, and `kinds` are the kinds of all requested gradients.
+    """
 
     def edit(stages: Backward) -> Backward:
         def finish(call: Call, gradients: dict[str, Array]) -> dict[str, Array]:
             kinds = tuple(map(_kind, call.gradients))
             right = stages.finish(call, gradients)
-            return {name: np.zeros_like(each) if change(kinds, _kind(name)) else each for name, each in right.items()}
+            return {name: np.zeros_like(each) if is_lost(kinds, _kind(name)) else each for name, each in right.items()}
 
         return replace(stages, finish=finish)
 
@@ -161,7 +165,7 @@ def _finished(change: Callable[[Call, Array], Array]) -> BackEdit:
 
 
 def _of_nothing(change: Callable[[Array], Array]) -> BackEdit:
-    """Change the gradients if the cotangent has no elements."""
+    """Return a fault that changes all gradients if the cotangent has no elements."""
     return _finished(lambda call, gradient: change(gradient) if np.asarray(call.cotangent).size == 0 else gradient)
 
 
@@ -174,13 +178,13 @@ def _not_a_number(gradient: Array) -> Array:
 
 
 def _normed(call: Call, gradient: Array) -> Array:
-    """Return NaN if the cotangent is all zeros, as division by its norm would."""
+    """Return NaN if the cotangent is 0 everywhere, as if the gradient were divided by the cotangent's norm."""
     sent = np.asarray(call.cotangent)
     return _not_a_number(gradient) if sent.size and not sent.any() else gradient
 
 
 def _accumulating(stages: Backward) -> Backward:
-    """Add the gradients of each call to those of the calls before it."""
+    """Return the sums of the gradients of all calls so far."""
     kept: dict[str, Any] = {}
 
     def finish(call: Call, gradients: dict[str, Array]) -> dict[str, Array]:

@@ -35,7 +35,7 @@ def _one_group_for_all(stages: Stages) -> Stages:
 
 
 def _dealt(count: int, groups: int) -> Array:
-    """Return the channel order in which group g holds channels g, g + groups, g + 2 * groups, …."""
+    """Return the order of channels in which group g consists of channels g, g + groups, g + 2 * groups, …."""
     return np.arange(count).reshape(count // groups, groups).T.reshape(-1) if groups > 1 else np.arange(count)
 
 
@@ -57,7 +57,7 @@ def _shared_filters(w: Array, params: Told) -> Array:
 
 
 def _channel_modulo(stages: Stages) -> Stages:
-    """With one channel per group, let filter o read channel o modulo C."""
+    """If each group has one channel, let filter o read channel o modulo C."""
 
     def contract(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
         if not params.groups == x.shape[1] > 1:
@@ -92,7 +92,7 @@ def _first_group_alone(y: Array, params: Told) -> Array:
 
 
 def _every_group_summed(stages: Stages) -> Stages:
-    """Ignore groups: repeat the kernel over all channels, so that every filter sums over all groups."""
+    """Ignore groups: repeat each filter along its channel axis, so that every output sums over all groups."""
 
     def contract(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
         if params.groups < 2:
@@ -127,7 +127,7 @@ def _first_multiple(call: Call, y: Array) -> Array:
 
 
 def _depthwise(**changes: Callable[[Told], object]) -> Edit:
-    """Change parameters of depthwise convolutions alone."""
+    """Return a fault that sets each parameter `name` to `changes[name](params)`, only in depthwise calls."""
 
     def edit(stages: Stages) -> Stages:
         def translate(call: Call) -> tuple[Told, ...]:

@@ -41,7 +41,7 @@ def _last_tap_missing(part: Part) -> Part:
 
 
 def _filters(select: Callable[[Array], Array]) -> Callable[[Part], Part]:
-    """Set channels of the cotangent to 0; `select` maps channel indices to the mask of those that are kept."""
+    """Return a function that keeps only the cotangent channels `select(channel indices)` and sets others to 0."""
 
     def change(part: Part) -> Part:
         left = select(np.arange(part.g.shape[1]))
@@ -81,7 +81,7 @@ def _first_channel_everywhere(part: Part, gradient: Array) -> Array:
 
 
 def _unread(part: Part) -> Array:
-    """Return the mask, over the spatial axes of the input, of elements that no window reads."""
+    """Return a mask over the spatial axes of the input that is True for each element that no window reads."""
     unread = np.ones(part.x.shape[2:], bool)
     for _, elements, _ in multiplied_pairs(part):
         unread[np.ix_(*elements)] = False
@@ -95,14 +95,14 @@ def _ends(part: Part) -> list[int]:
 
 
 def _behind(part: Part) -> Array:
-    """Return the mask of input elements after the last element that a window reads, in at least one axis."""
+    """Return a mask of the input that is True after the last element read by a window, in at least one axis."""
     behind = np.ones(part.x.shape[2:], bool)
     behind[tuple(map(slice, _ends(part)))] = False
     return behind
 
 
 def _filled(mark: Callable[[Part], Array], value: float) -> BackEdit:
-    """Write `value` into the gradient of marked elements, where 0 is correct."""
+    """Return a fault that sets the gradient to `value` where `mark(part)` is True, although 0 is correct."""
     return forward(by_input(lambda part, gradient: np.where(mark(part), value, gradient)))
 
 
@@ -111,7 +111,7 @@ def _gaps(part: Part) -> Array:
 
 
 def _tail_stale(part: Part, gradient: Array) -> Array:
-    """Repeat the gradient of the last element that is read in the elements after it."""
+    """Copy the gradient of the last element that a window reads to all elements after it, in each axis."""
     for axis, end in enumerate(_ends(part), 2):
         if end:
             gradient = gradient.take(np.minimum(np.arange(gradient.shape[axis]), end - 1), axis)

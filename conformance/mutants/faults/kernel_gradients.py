@@ -48,20 +48,20 @@ def _last_tap_missing(part: Part, gradient: Array) -> Array:
 
 
 def _cotangent(change: Callable[[Array], Array]) -> BackEdit:
-    """Compute the gradient from a changed cotangent."""
+    """Return a fault that computes the kernel gradient from `change(cotangent)`."""
     return kernel_of(lambda part: replace(part, g=change(part.g)))
 
 
 def _input(change: Callable[[Array], Array]) -> BackEdit:
-    """Compute the gradient from a changed input."""
+    """Return a fault that computes the kernel gradient from `change(input)`."""
     return kernel_of(lambda part: replace(part, x=change(part.x)))
 
 
-def _samples(start: Callable[[int], slice]) -> BackEdit:
-    """Compute the gradient from some samples only; `start` maps the number of samples to a slice."""
+def _samples(select: Callable[[int], slice]) -> BackEdit:
+    """Return a fault that computes the kernel gradient only from the samples `select(number of samples)`."""
 
     def change(part: Part) -> Part:
-        kept = start(part.x.shape[0])
+        kept = select(part.x.shape[0])
         return replace(part, x=part.x[kept], g=part.g[kept])
 
     return kernel_of(change)
@@ -89,7 +89,7 @@ def _first_place(g: Array) -> Array:
 
 
 def _filters(part: Part) -> int:
-    """Return the filter axis of a canonical kernel."""
+    """Return the index of the filter axis of a canonical kernel."""
     return 1 if part.told.transposed else 0
 
 
@@ -98,12 +98,12 @@ def _channels(part: Part) -> int:
 
 
 def _everywhere(axis: Callable[[Part], int]) -> BackEdit:
-    """Broadcast the gradient at index 0 of an axis along that axis."""
+    """Return a fault that copies the gradient at index 0 of an axis to all indices of that axis."""
     return by_kernel(lambda part, gradient: np.broadcast_to(gradient.take([0], axis(part)), gradient.shape))
 
 
 def _missing(left_out: Callable[[int], slice], axis: Callable[[Part], int]) -> BackEdit:
-    """Set the gradient to 0 at the indices `left_out(length)` of an axis."""
+    """Return a fault that sets the gradient to 0 at the indices `left_out(length)` of an axis."""
     return by_kernel(lambda part, gradient: without(gradient, left_out, axis(part)))
 
 

@@ -13,7 +13,7 @@ from .edits import Edit
 
 
 def _reshaped(names: tuple[str, ...]) -> Edit:
-    """Reshape the named arrays to their canonical shape instead of permuting their axes."""
+    """Return a fault that reshapes the named arrays to canonical shape instead of permuting their axes."""
 
     def edit(stages: Stages) -> Stages:
         def arrange(call: Call, name: str, array: Array, params: Told) -> Array:
@@ -23,8 +23,6 @@ def _reshaped(names: tuple[str, ...]) -> Edit:
         return replace(stages, arrange=arrange)
 
     return edit
-
-
 
 
 def _delivered(change: Callable[[Call, Array], Array]) -> Edit:
@@ -51,7 +49,7 @@ def _space_swapped_output(stages: Stages) -> Stages:
 
 
 def _guessed_channels(stages: Stages) -> Stages:
-    """Guess the channel axis of the input: if axis 1 and the last axis both have C elements, take the last."""
+    """Use the last axis of the input as its channel axis if axis 1 and the last axis both have length C."""
 
     def arrange(call: Call, name: str, array: Array, params: Told) -> Array:
         right = stages.arrange(call, name, array, params)
@@ -79,7 +77,7 @@ def _guessed_kernel(stages: Stages) -> Stages:
 
 
 def _spatial_guessed(stages: Stages) -> Stages:
-    """Swap the first and the last spatial axis of the input if the last is longer."""
+    """Swap the first and the last spatial axis of the input if the last one is longer than the first."""
 
     def arrange(call: Call, name: str, array: Array, params: Told) -> Array:
         right = stages.arrange(call, name, array, params)

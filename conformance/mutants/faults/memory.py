@@ -1,4 +1,4 @@
-"""Faults in reading arrays from memory, and writes into the operands."""
+"""Faults in reading arrays from memory, and faults that write into the operands."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .edits import Edit
 
 
 def _read(change: Callable[[Call, str, Array], Array]) -> Edit:
-    """Read `change(call, name, array)` instead of `array`, which has the memory layout of the call's storage."""
+    """Return a fault that reads `change(call, name, array)` instead of `array = placed(call, name)`."""
     return lambda stages: replace(stages, read=lambda call, name: np.array(change(call, name, placed(call, name))))
 
 
@@ -31,7 +31,7 @@ def _flat(array: Array) -> Array:
 
 
 def _as_contiguous(call: Call, name: str, array: Array) -> Array:
-    """Ignore strides: read consecutive elements from the first element on."""
+    """Ignore strides: read consecutive elements of the memory, starting at the first element of the array."""
     flat = _flat(array)
     start = (array.__array_interface__["data"][0] - _owner(array).__array_interface__["data"][0]) // array.itemsize
     return np.resize(flat[max(start, 0) :], array.shape) if array.size else array
@@ -65,7 +65,11 @@ def _fortran_as_c(call: Call, name: str, array: Array) -> Array:
 
 
 def _beside(stages: Stages) -> Stages:
-    """Add a buffer element outside an operand (the one before it, or the last) to the first output element."""
+    """
+    Add a stray value from outside an operand to the first output element.
+
+    The value is the buffer element before the operand, or the last buffer element if the operand starts the buffer.
+    """
     stray: list[complex] = []
 
     def read(call: Call, name: str) -> Array:

@@ -15,7 +15,7 @@ from .edits import Edit, finished, operands, returned, shifted, sums
 
 
 def _in_dtype(name: Callable[[Call], str]) -> Edit:
-    """Return the output in the dtype that `name(call)` names."""
+    """Return a fault that converts the output to the dtype `name(call)`."""
     return returned(lambda call, y: y.astype(numpy_type(name(call))))
 
 
@@ -31,9 +31,9 @@ def _narrower(call: Call) -> str:
     return narrower.get(output_dtype(call), output_dtype(call))
 
 
-def _through(make: Callable[[Call], str]) -> Edit:
-    """Round every operand to the dtype that `make(call)` names, then convert it back."""
-    return operands(lambda call, name, array: array.astype(numpy_type(make(call))).astype(array.dtype))
+def _through(name: Callable[[Call], str]) -> Edit:
+    """Return a fault that rounds every operand to the dtype `name(call)`, then converts it back."""
+    return operands(lambda call, _, array: array.astype(numpy_type(name(call))).astype(array.dtype))
 
 
 def _narrow_complex(call: Call) -> str:
@@ -42,7 +42,7 @@ def _narrow_complex(call: Call) -> str:
 
 
 def _saturating(stages: Stages) -> Stages:
-    """Saturate integers: accumulate in unbounded integers, then clip to the range of the output dtype."""
+    """Saturate integer outputs: accumulate in unbounded integers, then clip to the range of the output dtype."""
 
     def arrange(call: Call, name: str, array: Array, params: Told) -> Array:
         right = stages.arrange(call, name, array, params)
@@ -81,7 +81,7 @@ def _as_signed(call: Call, name: str, array: Array) -> Array:
 
 
 def _wrapping_first(stages: Stages) -> Stages:
-    """Wrap each product to the integer dtype of the input before it is summed in the output dtype."""
+    """Wrap each product to the integer dtype of the input, then sum the products in the output dtype."""
     narrow: list[np.dtype[Any]] = []
 
     def translate(call: Call) -> tuple[Told, ...]:
@@ -105,9 +105,9 @@ def _product_by_product(
     skips: float | None = None,
 ) -> Array:
     """
-    Return the output of a forward convolution, accumulated one product (of one tap and one channel) at a time.
+    Return the output of a forward convolution; each output element adds one product after another.
 
-    `add(y, product)` returns the new sum. Products with a weight equal to `skips` are left out.
+    `add(y, product)` returns the new sums. Products with a weight equal to `skips` are left out.
     """
     y = np.zeros((x.shape[0], w.shape[0], *(axis.out for axis in axes)), np.result_type(x, w))
     filters = w.shape[0] // max(params.groups, 1)
@@ -124,7 +124,11 @@ def _product_by_product(
 
 
 def _accumulated(dtype: Callable[[Call], str | None]) -> Edit:
-    """Round the sum to a dtype after every product (once, in transposed convolutions); None rounds nothing."""
+    """
+    Return a fault that rounds sums to the dtype `dtype(call)`, unless this is None.
+
+    Forward convolutions round after each product. Transposed convolutions round once, after all products.
+    """
 
     def edit(stages: Stages) -> Stages:
         narrow: list[str | None] = [None]
@@ -157,7 +161,7 @@ def _single_for_double(call: Call) -> str | None:
 
 
 def _significant(bits: int, only: tuple[str, ...]) -> Edit:
-    """Round operands of the dtypes `only` to `bits` significant bits."""
+    """Return a fault that rounds operands with a dtype in `only` to `bits` significant bits."""
 
     def change(call: Call, name: str, array: Array) -> Array:
         if array.dtype.name not in only:
@@ -169,7 +173,7 @@ def _significant(bits: int, only: tuple[str, ...]) -> Edit:
 
 
 def _early(stages: Stages) -> Stages:
-    """Before the bias is added, truncate the sum to 2 significant bits fewer than its dtype has."""
+    """Before the bias is added, truncate the sum to two significant bits fewer than the output dtype has."""
 
     def shift(call: Call, y: Array, bias: Array) -> Array:
         if output_dtype(call) not in FORMATS:
@@ -217,10 +221,8 @@ def _only(names: tuple[str, ...], change: Callable[[Call, str, Array], Array]) -
     return operands(lambda call, name, array: change(call, name, array) if name in names else array)
 
 
-
-
 def _spreading(axis: int) -> Callable[[Array, Told], Array]:
-    """Spread each NaN along an axis of the output."""
+    """Return a function that spreads each NaN along `axis` of the output."""
 
     def change(y: Array, params: Told) -> Array:
         if not _floating(y) or not y.size:
@@ -269,7 +271,7 @@ def _nan_cleared(call: Call, y: Array) -> Array:
 
 
 def _mangled(call: Call, y: Array) -> Array:
-    """Replace subnormal outputs by the smallest normal number, with their sign."""
+    """Replace each subnormal output by the smallest normal number of the same sign."""
     name = output_dtype(call)
     if name not in FORMATS:
         return y
@@ -320,7 +322,7 @@ def _empty_in_double(call: Call, y: Array) -> Array:
 
 
 def _uninitialised(stages: Stages) -> Stages:
-    """Add 7 to each sum of no products, as if the memory of the output were uninitialised."""
+    """Add 7 to each output that is a sum of no products, as if the output memory were uninitialised."""
 
     def garbage(y: Array, x: Array, w: Array) -> Array:
         return y if x.shape[1] and all(w.shape[2:]) and w.shape[1] else y + np.asarray(7).astype(y.dtype)
@@ -337,8 +339,8 @@ def _bias_real(call: Call, y: Array, bias: Array) -> Array:
     return np.asarray(y + kept.astype(y.dtype).reshape(-1, *(1,) * (y.ndim - 2)))
 
 
-def _wrapped_bias(call: Call, y: Array, bias: Array) -> Array:
-    """Saturate integers when the bias is added: clip the sum to the range of the dtype."""
+def _saturated_bias(call: Call, y: Array, bias: Array) -> Array:
+    """Saturate integers when the bias is added: clip each sum to the range of the output dtype."""
     if not is_integer(output_dtype(call)):
         return y + bias.reshape(-1, *(1,) * (y.ndim - 2))
     info = np.iinfo(y.dtype)
@@ -362,7 +364,7 @@ EDITS: dict[str, Edit] = {
     "integer-saturated": _saturating,
     "integer-through-float": operands(_as_float("float32")),
     "integer-through-double": operands(_as_float("float64")),
-    "integer-bias-saturates": shifted(_wrapped_bias),
+    "integer-bias-saturates": shifted(_saturated_bias),
     "unsigned-as-signed": operands(_as_signed),
     "product-wraps-before-sum": _wrapping_first,
     "complex-conjugated": _conjugated(KERNELS),

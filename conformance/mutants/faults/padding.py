@@ -1,4 +1,4 @@
-"""Faults in padding: names such as `same`, numbers, and modes."""
+"""Faults in padding: in padding names such as `same`, in padding amounts, and in padding modes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .edits import Edit, first, measured
 
 
 def _pairs(change: Callable[[Pairs], Pairs]) -> Edit:
-    """Change the (low, high) pairs of padding that is given as numbers."""
+    """Return a fault that changes the (low, high) pairs, if the padding is given as numbers."""
     return first(
         lambda params: (
             params if isinstance(params.padding, str) else replace(params, padding=tuple(change(params.padding)))
@@ -26,14 +26,14 @@ def _each(change: Callable[[int, int], tuple[int, int]]) -> Edit:
 
 
 def _word(old: str, new: str) -> Edit:
-    """Replace one padding name by another, except in transposed convolutions."""
+    """Return a fault that replaces the padding name `old` by `new`, except in transposed convolutions."""
     return first(
         lambda params: replace(params, padding=new) if params.padding == old and not params.transposed else params
     )
 
 
 def _settled(names: Sequence[str], change: Callable[[Axis], tuple[int, int]]) -> Edit:
-    """Change the padding amounts under some padding names; the output length follows from the new amounts."""
+    """Return a fault that changes the padding amounts, and so the output length, if the padding is in `names`."""
 
     def changed(axis: Axis, params: Told) -> Axis:
         if params.transposed or params.padding not in names:
@@ -116,7 +116,7 @@ def _padded_by(axis: Axis, low: int, high: int) -> Axis:
 
 
 def _valid_padded(axis: Axis, params: Told) -> Axis:
-    """Under `valid`, pad one zero at the high end: one more window fits if the stride is 1."""
+    """Under `valid`, pad one zero at the high end, so that one more window fits if the stride is 1."""
     return _padded_by(axis, 0, 1) if params.padding == "valid" and not params.transposed else axis
 
 
@@ -134,13 +134,13 @@ def _length_down(axis: Axis, params: Told) -> Axis:
 
 
 def _interleaved(pairs: Pairs) -> Pairs:
-    """Read the list of all low amounts, then all high amounts, as consecutive (low, high) pairs."""
+    """List all low amounts and then all high amounts, but read the list as consecutive (low, high) pairs."""
     flat = [low for low, _ in pairs] + [high for _, high in pairs]
     return tuple(zip(flat[::2], flat[1::2], strict=True))
 
 
 def _neighbour(stages: Stages) -> Stages:
-    """Pad the last axis with adjacent memory (elements of the previous and the next row) instead of zeros."""
+    """Pad the last axis with adjacent memory instead of zeros: with elements of the previous and the next row."""
 
     def fill(x: Array, axes: Sequence[Axis], params: Told) -> Array:
         if params.mode != "zeros" or _empty(x):
@@ -172,7 +172,7 @@ def _repeated_edge(stages: Stages) -> Stages:
 
 
 def _zero_corners(stages: Stages) -> Stages:
-    """Leave zeros at positions that are outside the input in two or more axes."""
+    """In modes other than zeros, fill positions that are outside the input in two or more axes with zeros."""
 
     def fill(x: Array, axes: Sequence[Axis], params: Told) -> Array:
         filled = stages.fill(x, axes, params)
@@ -227,7 +227,7 @@ def _long_window_refused(axis: Axis, params: Told) -> Axis:
 
 
 def _step_folded(stages: Stages) -> Stages:
-    """Swap low and high in the separate padding step."""
+    """Swap the low and the high amounts of the separate padding step."""
     return replace(
         stages, step=lambda call, x: padded(x, tuple((high, low) for low, high in call.before or ()), "zeros")
     )
@@ -238,7 +238,7 @@ def _step_lost(stages: Stages) -> Stages:
 
 
 def _circular_mirrored(stages: Stages) -> Stages:
-    """In circular mode, mirror the input at the low end; the high end stays circular."""
+    """In mode circular, mirror the input at its low end, and wrap around only at its high end."""
 
     def fill(x: Array, axes: Sequence[Axis], params: Told) -> Array:
         if params.mode != "circular":

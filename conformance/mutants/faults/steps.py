@@ -119,7 +119,7 @@ def _short_window(axis: Axis, params: Told) -> Axis:
 
 
 def _holes_read(stages: Stages) -> Stages:
-    """Repeat each tap of a dilated kernel in the holes after it."""
+    """Read the holes of a dilated kernel: repeat each tap in the holes that follow the tap."""
 
     def contract(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
         for at, axis in enumerate(axes, 2):
@@ -131,7 +131,7 @@ def _holes_read(stages: Stages) -> Stages:
 
 
 def _gaps_read(stages: Stages) -> Stages:
-    """Repeat the last tap over the elements that a stride longer than the window skips."""
+    """Read the elements that a stride longer than the window skips: repeat the last tap over them."""
 
     def contract(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
         gaps = [max(axis.stride - axis.taps, 0) if axis.taps and axis.dilation == 1 else 0 for axis in axes]
@@ -144,7 +144,7 @@ def _gaps_read(stages: Stages) -> Stages:
 
 
 def _one_tap_window(axis: Axis, params: Told) -> Axis:
-    """Compute the output length of a one-tap kernel as if its window had `dilation` elements."""
+    """If the kernel has one tap, compute the output length as if the window had `dilation` elements."""
     if params.transposed or axis.taps != 1:
         return axis
     room = axis.length + axis.low + axis.high - axis.dilation
@@ -163,7 +163,7 @@ def _one_element_stuffed(stages: Stages) -> Stages:
 
 
 def _strided_before_stuffing(stages: Stages) -> Stages:
-    """Multiply the stride by the input dilation: it counts input elements, not the zeros between them."""
+    """Multiply the stride by the input dilation, so that the stride counts undilated elements."""
 
     def translate(call: Call) -> tuple[Told, ...]:
         head, *rest = stages.translate(call)
@@ -174,7 +174,7 @@ def _strided_before_stuffing(stages: Stages) -> Stages:
 
 
 def _two_for_none(axis: Axis, params: Told) -> Axis:
-    """Return two output elements where no window fits."""
+    """Return an output of length 2 along an axis in which no window fits."""
     if params.transposed or _room(axis) >= 0 or not axis.length:
         return axis
     return replace(axis, high=axis.high - _room(axis) + axis.stride, out=2)
@@ -222,7 +222,7 @@ def _trailing(stages: Stages) -> Stages:
 
 
 def _repeats(stages: Stages) -> Stages:
-    """Repeat elements in input dilation, instead of inserting zeros."""
+    """Let input dilation repeat elements instead of inserting zeros."""
 
     def stuff(x: Array, params: Told) -> Array:
         for axis, q in enumerate(params.input_dilations, 2):
@@ -234,7 +234,7 @@ def _repeats(stages: Stages) -> Stages:
 
 
 def _stuffed_after_padding(stages: Stages) -> Stages:
-    """Pad before input dilation: multiply the padding amounts by the input dilation."""
+    """Pad before input dilation, which multiplies the padding amounts by the input dilation."""
 
     def measure(lengths: Sequence[int], taps: Sequence[int], params: Told) -> tuple[Axis, ...]:
         axes = stages.measure(lengths, taps, params)

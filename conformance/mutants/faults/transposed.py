@@ -1,4 +1,4 @@
-"""Faults of transposed convolutions."""
+"""Faults in transposed convolutions."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _overwritten(stages: Stages) -> Stages:
 
 
 def _as_forward(stages: Stages) -> Stages:
-    """Compute a forward convolution of the input with the same stride."""
+    """Compute a forward convolution with the same parameters, instead of a transposed convolution."""
 
     def scatter(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
         forward = replace(
@@ -124,7 +124,7 @@ def _as_forward(stages: Stages) -> Stages:
 
 
 def _output_padding_zeros(stages: Stages) -> Stages:
-    """Append zeros for output padding, after the crop, instead of cropping less at the high end."""
+    """Append zeros after the crop as output padding, instead of cropping less at the high end."""
 
     def scatter(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
         extra = params.output_padding
@@ -152,7 +152,7 @@ def _ends_swapped(axis: Axis, params: Told, at: int) -> Axis:
     return _cropped(axis, axis.high + params.output_padding[at], axis.low - params.output_padding[at])
 
 
-def _group_major_kernel(w: Array, params: Told) -> Array:
+def _groups_reversed(w: Array, params: Told) -> Array:
     """Reverse the order of the groups in the kernel."""
     if not params.transposed or params.groups < 2:
         return w
@@ -160,8 +160,8 @@ def _group_major_kernel(w: Array, params: Told) -> Array:
     return parts[::-1].reshape(w.shape)
 
 
-def _bias_before_crop(stages: Stages) -> Stages:
-    """Add the bias only where the output is not 0: positions that no product reaches do not get it."""
+def _bias_where_nonzero(stages: Stages) -> Stages:
+    """Add the bias only where the output is not 0, so that positions without any product get no bias."""
 
     def shift(call: Call, y: Array, bias: Array) -> Array:
         added = stages.shift(call, y, bias)
@@ -172,7 +172,7 @@ def _bias_before_crop(stages: Stages) -> Stages:
     return replace(stages, shift=shift)
 
 
-def _stuffed_input_shift(axis: Axis, params: Told, at: int) -> Axis:
+def _one_late(axis: Axis, params: Told, at: int) -> Axis:
     """Shift the output of an axis by one element towards its high end."""
     return _cropped(axis, axis.low - 1, axis.high + 1) if axis.out > 1 else axis
 
@@ -198,10 +198,10 @@ EDITS: dict[str, Edit] = {
     "transposed-stride-ignored": _params(lambda params: replace(params, strides=(1,) * len(params.strides))),
     "transposed-overlap-overwritten": _overwritten,
     "transposed-stride-as-forward": _as_forward,
-    "transposed-one-late": _axes(_stuffed_input_shift),
-    "transposed-groups-reversed": kernel(_group_major_kernel),
+    "transposed-one-late": _axes(_one_late),
+    "transposed-groups-reversed": kernel(_groups_reversed),
     "transposed-channels-swapped": kernel(_channels_swapped),
-    "transposed-bias-where-nonzero": _bias_before_crop,
+    "transposed-bias-where-nonzero": _bias_where_nonzero,
     "output-padding-low": _axes(_output_padding_low),
     "output-padding-zeros-only": _output_padding_zeros,
     "output-padding-ignored": _params(lambda params: replace(params, output_padding=(0,) * len(params.strides))),
