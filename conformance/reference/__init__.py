@@ -1,8 +1,8 @@
 """
 The exact output and the exact gradients of a call, computed by two formulations that share no indexing code.
 
-`first` gathers and scatters tap by tap. `second` multiplies by one matrix for each axis. Both use the arithmetic of
-`exact`.
+`first` computes sums tap by tap. `second` multiplies by one matrix for each spatial axis. Both use the exact arithmetic
+of `exact`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The kernels and losses of a training in exact arithmetic: decimal numbers of 60 significant digits."""
+"""The kernels and losses of a training run, computed with decimal numbers of 60 significant digits."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Exactly: TypeAlias = list[Decimal]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trajectory:
-    """Kernels (steps + 1, elements of the kernel) and losses (steps + 1), each rounded once, to float64."""
+    """The kernels (steps + 1, kernel.size) and losses (steps + 1,) of a training run, rounded once to float64."""
 
     kernels: Array
     losses: Array
 
 
 def trajectory(call: Call) -> Trajectory:
-    """Return the kernels and losses of a training before the first update and after each update."""
+    """Return the kernels and losses of a training run, before the first update and after each update."""
     training, rows = call.training, matrix_again(call)
     assert training is not None and call.kernel is not None
     with localcontext(Context(prec=DIGITS)):
@@ -56,14 +56,14 @@ def convolution_matrix(call: Call) -> Array:
 
 
 def matrix_again(call: Call) -> Array:
-    """Return the same matrix by the second formulation; row i is the kernel gradient for the unit cotangent e_i."""
+    """Return `convolution_matrix` by the second formulation; row i is the kernel gradient for the cotangent e_i."""
     target, plain = call.array("target"), _plain(call)
     ones = np.eye(target.size).reshape(-1, *target.shape)
     return np.stack([gradients_again(plain, one)["kernel"].reshape(-1) for one in ones])
 
 
 def _plain(call: Call) -> Call:
-    """Return the convolution of a training with float64 arrays, which hold all elements exactly."""
+    """Return the call without its training and with float64 arrays, which hold all elements exactly."""
     assert call.kernel is not None
     wide = PerArray(input="float64", kernel="float64", output="float64")
     x, w = call.input.astype(np.float64), call.kernel.astype(np.float64)

@@ -1,4 +1,4 @@
-"""Checks that find calls without a defined result before anything is computed."""
+"""Checks that reject calls without a defined result before anything is computed."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ OPS = ("conv", "depthwise_conv", "separable_conv", "conv_transpose")
 
 
 class Undefined(Exception):
-    """Raised for a call without a defined result; the message is the reason."""
+    """Raised for a call without a defined result. The message states the reason."""
 
 
 def check_call(call: Call, switches: Collection[str] = frozenset()) -> None:
     """
     Raise `Undefined` unless the sizes, parameters and dtypes of a call are consistent.
 
-    The formulations themselves check the sizes that they derive, such as those of padded axes.
+    Each formulation checks the sizes that it derives, such as the length of a padded axis.
 
     Raises:
         Undefined: if the call has no defined result.
@@ -47,19 +47,19 @@ def check_gradients(call: Call, switches: Collection[str] = frozenset()) -> None
 
 
 def of_sums(switches: Collection[str]) -> frozenset[str]:
-    """Return the switches that apply to sums without products: all but those that round operands."""
+    """Return `switches` without `operands-…`, which round factors and do not apply to sums without products."""
     return frozenset(switch for switch in switches if not switch.startswith("operands-"))
 
 
 def check_fit(call: Call, name: str, array: Array, shape: tuple[int, ...]) -> None:
-    """Raise ValueError unless `array` has the dtype of the call's array (or output) `name`, and the given shape."""
+    """Raise ValueError unless `array` has the given shape and the dtype of the call's array or output `name`."""
     dtype = getattr(call.dtype, name) or call.dtype.input
     if (array.dtype, array.shape) != (numpy_type(dtype), shape):
-        raise ValueError(f"expected {dtype} {shape}, as {name} is, not {array.dtype} {array.shape}")
+        raise ValueError(f"expected {dtype} {shape} like {name}, got {array.dtype} {array.shape}")
 
 
 def check_directions(call: Call, directions: Mapping[str, Array], switches: Collection[str]) -> None:
-    """Raise `Undefined` or ValueError unless `second_order` is defined for the call and these directions."""
+    """Raise `Undefined` or ValueError unless `second_order` is defined for this call and these directions."""
     check_gradients(call, switches)
     if call.op == "separable_conv":
         raise Undefined("second_order is not defined for separable_conv")

@@ -3,8 +3,8 @@ Arrays of exact numbers: integers times one power of two, with codes for NaN, in
 
 Sums of products of such arrays are integer sums. They are computed
 - in float64, if every partial sum is below 2**53;
-- by slices in float64, if not;
-- with Python integers, if the exponents are too far apart for slices, or if there are few products.
+- with Python integers, if there are few products, or if the exponents are too far apart for slices;
+- in float64 by slices of the integers, in all other cases.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from . import slices
 from .expansion import WIDEST, Expansion, expansion
 from .slices import Bilinear
 
-#: float64 holds every integer of a smaller magnitude exactly.
+#: float64 represents every integer below this magnitude exactly.
 LIMIT = 2.0**53
 #: Up to this number of products, Python integers are faster than slices.
 FEW = 1000
@@ -36,8 +36,8 @@ class Exact:
     """
     An array of numbers `integers` * 2**`exponent`.
 
-    `integers` is a float64 array, or an object array of int. If the integers exceed float64, `rest` has the further
-    arrays of an expansion; see `Expansion`.
+    `integers` is a float64 array, or an object array of int. If float64 is too narrow for the integers, `integers` is
+    the first array of an expansion and `rest` has the other arrays; see `Expansion`.
     `special` (int8, or None if all elements are ORDINARY) has the code of each element. The integer of an element that
     is not ORDINARY is 0. ABSENT elements take part in no product.
     """
@@ -49,7 +49,7 @@ class Exact:
 
     @property
     def expansion(self) -> Expansion:
-        """The integers as an expansion, if they are float64."""
+        """The tuple of `integers` and `rest`. The sum of these arrays gives the integers."""
         return (self.integers, *self.rest)
 
     @property
@@ -59,24 +59,24 @@ class Exact:
 
     @property
     def is_finite(self) -> bool:
-        """Whether no element is NaN or infinite."""
+        """True if no element is NaN or infinite."""
         return self.special is None or not np.isin(self.special, (NAN, PLUS_INFINITY, MINUS_INFINITY)).any()
 
     def moved(self, change: Callable[[Array], Array]) -> Exact:
-        """Return the elements rearranged by `change`, which may reshape, permute or select."""
+        """Return the elements rearranged by `change`, which may reshape, permute or select them."""
         special = None if self.special is None else change(self.special)
         first, *rest = map(change, self.expansion)
         return Exact(integers=first, exponent=self.exponent, special=special, rest=tuple(rest))
 
     def negated(self) -> Exact:
-        """Return the numbers with their signs inverted, including those of zeros and infinities."""
+        """Return the numbers with their signs inverted, including the signs of zeros and infinities."""
         codes = _NEGATED[self.codes]
         codes[(self.integers == 0) & (self.codes == ORDINARY)] = MINUS_ZERO
         rest = tuple(-part for part in self.rest)
         return Exact(integers=-self.integers, exponent=self.exponent, special=codes, rest=rest)
 
     def signs(self) -> Array:
-        """Return 1.0 or -1.0 by the sign of each element, including zeros and infinities; 0.0 for absent elements."""
+        """Return the sign of each element, including zeros and infinities, as 1.0 or -1.0; 0.0 for absent elements."""
         minus = (self.integers < 0) | np.isin(self.codes, (MINUS_INFINITY, MINUS_ZERO))
         return np.where(self.codes == ABSENT, 0.0, np.where(minus, -1.0, 1.0))
 
@@ -87,7 +87,7 @@ class Exact:
 
 
 def exact(array: Array) -> Exact:
-    """Return the exact numbers of a real array of any integer or floating-point dtype of the case format."""
+    """Return the exact numbers of a real array, whose dtype may be any real dtype of the case format."""
     if array.dtype.kind in "iu":
         return _whole(array)
     values = array.astype(np.float64)
@@ -124,18 +124,18 @@ def _scaled(values: Array) -> Exact:
     if int(np.frexp(np.abs(values).max())[1]) - exponent <= WIDEST:
         return Exact(integers=np.ldexp(values, -exponent), exponent=exponent)
     fractions, exponents = np.frexp(values)
-    # A zero has no exponent of its own. The shift may drop low bits of other elements; these bits are zero.
+    # Zeros have no exponent, so they are not shifted. Shifts of other elements drop only bits that are 0.
     shifts = np.where(values == 0, 0, exponents - 53 - exponent)
     integers = np.ldexp(fractions, 53).astype(np.int64)
     return Exact(integers=_shifted(integers, shifts), exponent=exponent)
 
 
 def _lowest(values: Array) -> int:
-    """Return the smallest exponent of a non-zero bit in float64 numbers that are not all 0."""
+    """Return the exponent of the lowest non-zero bit in an array of float64 numbers, which must not all be 0."""
     sizes = np.abs(values)
     bits = sizes.view(np.int64)
     lowest = sizes - (bits & (bits - 1)).view(np.float64)
-    # If the significand field is 0, clearing the lowest bit changes the exponent field instead: the number is 2**e.
+    # If the number is 2**e, its significand field is 0, and clearing the lowest bit changes the exponent field instead.
     np.copyto(lowest, sizes, where=lowest >= sizes / 2)
     lowest[sizes == 0] = np.inf
     return int(np.frexp(lowest.min(initial=np.inf))[1]) - 1
@@ -153,9 +153,9 @@ def _shrunk(integers: Array) -> Array:
 
 def dot(apply: Bilinear, left: Exact, right: Exact, *, zero_start: bool = False) -> Exact:
     """
-    Return the exact sums of products that `apply` computes; no sum may use an element of `right` twice.
+    Return the exact sums of products that `apply` computes. No sum may use an element of `right` twice.
 
-    Each term with NaN or an infinity follows IEEE 754. An empty sum is 0.0.
+    Terms with NaN or an infinity follow IEEE 754. A sum without terms is 0.0.
     A sum whose terms are all -0.0 is -0.0, unless it starts from 0.0 (`zero_start`).
     """
     integers, *rest = _sums(apply, left, right)
@@ -181,7 +181,7 @@ def _sums(apply: Bilinear, left: Exact, right: Exact) -> Expansion:
 
 
 def _work(left: Array, right: Array) -> int:
-    """Return the approximate number of products: each position of `left` times the kernel of one group."""
+    """Return the approximate number of products: the positions in `left` times the elements of one group's kernel."""
     work: int = left.size // max(left.shape[-1], 1) * math.prod(right.shape[1:])
     return work
 
@@ -190,7 +190,7 @@ def _sums_fit(apply: Bilinear, left: Array, right: Array) -> bool:
     largest = np.abs(left).max(initial=0) * np.abs(right).max(initial=0)
     if not largest < LIMIT:
         return False
-    # Rounding is monotonic: the rounded sum of magnitudes is below the limit only if the exact sum is.
+    # Rounding is monotonic, so if the rounded sum of magnitudes is below the limit, the exact sum is below it, too.
     return bool(largest * right.size < LIMIT) or _fits(apply(np.abs(left), np.abs(right)))
 
 
@@ -203,7 +203,7 @@ def whole(numbers: Exact) -> Array:
 
 
 def _minus_zeros(apply: Bilinear, left: Exact, right: Exact, candidates: Array) -> Array:
-    # True where all terms are zeros and the two factors of each term have opposite signs.
+    # True for sums of one or more zeros in which the two factors of each term have opposite signs.
     if not candidates.any():
         return candidates
     signs, other_signs = left.signs(), right.signs()
@@ -238,7 +238,7 @@ def _infinite(numbers: Exact) -> Array:
 
 
 def add(left: Exact, right: Exact) -> Exact:
-    """Return the exact sums of two arrays of numbers, broadcast against each other; IEEE 754 defines special values."""
+    """Return the exact sums of two arrays, broadcast against each other. NaN, infinities and -0.0 follow IEEE 754."""
     exponent = min(left.exponent, right.exponent)
     total, *rest = _total(*(_aligned(number, exponent) for number in (left, right)))
     if left.special is None and right.special is None:

@@ -1,8 +1,9 @@
 """
-Expansions: arrays of integers too large for float64, as sums of several float64 arrays, largest first.
+Expansions: integers that are too large for float64, represented as sums of several float64 arrays, largest first.
 
-Each array holds integers, none larger than half a unit in the last place of the element in the array before.
-So the first array is the sum rounded to nearest and has the sign of the sum.
+All arrays hold integers. From the second array on, the magnitude of each integer is at most half a unit in the last
+place of the same element in the preceding array. Therefore the first array is the sum rounded to nearest, and it has
+the sign of the sum.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from ...core import Array
 #: Arrays of equal shape, largest first; the value is their sum.
 Expansion: TypeAlias = tuple[Array, ...]
 
-#: Integers of at most this number of bits, and sums of a few of them, do not overflow in float64.
+#: Integers of at most this number of bits, and sums of a few such integers, do not overflow in float64.
 WIDEST = 960
 
 
@@ -25,8 +26,8 @@ def expansion(parts: Sequence[Array]) -> Expansion:
     """
     Return the sum of one or more float64 arrays of integers as an expansion.
 
-    One pass adds the arrays from the last to the first and keeps the rounding error of each sum (TwoSum, Knuth).
-    Passes are repeated until nothing changes.
+    A pass adds the arrays from the last to the first and keeps the rounding error of each addition (TwoSum, Knuth).
+    Passes are repeated until a pass changes nothing.
     """
     while len(parts) > 1:
         added = _added(parts)
@@ -59,7 +60,7 @@ def to_odd(numbers: Expansion) -> Array:
     """
     Return the sums rounded to odd: truncated to 53 bits, with the last bit set to 1 if any non-zero bit was lost.
 
-    Rounding the result again, to 51 bits or fewer, has the same result as rounding the sum (Boldo and Melquiond 2008).
+    Rounding the result to 51 bits or fewer gives the same number as rounding the exact sum (Boldo and Melquiond 2008).
     """
     first, *others = numbers
     if not others:

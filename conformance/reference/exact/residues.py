@@ -1,7 +1,7 @@
 """
 Sums of products of large integers, computed modulo several primes.
 
-Modulo each prime the sums are exact in float64. The Chinese remainder theorem recovers the sums.
+Modulo each prime, the sums are exact in float64. The Chinese remainder theorem recovers the integer sums.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import numpy as np
 
 from ...core import Array
 
-#: Computes sums of products of two float64 arrays.
+#: A function that computes sums of products of two float64 arrays.
 Products = Callable[[Array, Array], Array]
 
 
 def summed(products: Products, left: Array, right: Array, count: int) -> Array:
-    """Return sums of at most `count` products of two object arrays of int, as an object array of int."""
+    """Return exact sums of at most `count` products each; `left`, `right` and the sums are object arrays of int."""
     most = max(count, 1) * max(_largest(left), 1) * max(_largest(right), 1)
     total, modulus = np.array(0, object), 1
     for prime in _primes(math.isqrt(2**53 // max(count, 1))):
@@ -44,7 +44,7 @@ def _integers(values: Array) -> Array:
 
 
 def _primes(below: int) -> Iterator[int]:
-    """Yield the primes up to `below`, largest first; raise OverflowError if there would be too few."""
+    """Yield the primes up to `below`, at most 2**20, largest first; raise OverflowError if `below` < 2**12."""
     if below < 2**12:
         raise OverflowError("too many products: sums of remainders would not be exact in float64")
     yield from reversed(_sieved(min(below, 2**20)))

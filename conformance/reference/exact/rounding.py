@@ -17,13 +17,13 @@ def rounded(numbers: Exact, dtype: str, *, flush: bool = False) -> Array:
     """
     Return real exact numbers as an array of `dtype`.
 
-    Integers of n bits wrap modulo 2**n. Floats are rounded once; results beyond the largest finite number overflow to
-    infinity (to NaN in float8_e4m3fn). `flush` replaces subnormal results by zeros of the same sign.
+    Integers of n bits wrap modulo 2**n. Floats are rounded once. Results beyond the largest finite number overflow to
+    infinity, or to NaN in float8_e4m3fn. `flush` replaces subnormal results by zeros of the same sign.
     """
     if is_integer(dtype):
         return _wrapped(numbers, numpy_type(dtype))
     values = _float(numbers, FORMATS[dtype], flush=flush)
-    return values.astype(numpy_type(dtype))  # exact, except that values beyond the largest finite number overflow
+    return values.astype(numpy_type(dtype))  # the values are already rounded; the cast only overflows
 
 
 def _wrapped(numbers: Exact, dtype: np.dtype[Any]) -> Array:
@@ -55,7 +55,7 @@ def shortened(values: Array, bits: int) -> Array:
 
 
 def flushed(values: Array, form: FloatFormat) -> Array:
-    """Return float64 values in which zeros of the same sign replace values that are subnormal in `form`."""
+    """Return float64 values with zeros of the same sign in place of values that are subnormal in `form`."""
     return np.where(np.abs(values) < 2.0**form.min_exponent, np.copysign(0.0, values), values)
 
 

@@ -1,4 +1,4 @@
-"""Exact scalars: a Fraction, or a float for NaN, infinities and -0.0."""
+"""Exact scalars: an exact number is a Fraction, or a float if it is NaN, infinite or -0.0."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Number: TypeAlias = Fraction | float
 def number(value: float) -> Number:
     """Return the exact number of a Python or NumPy scalar."""
     if not isinstance(value, float):
-        return Fraction(int(value))  # a Fraction of a NumPy integer would overflow
+        return Fraction(int(value))  # a Fraction of a NumPy integer would overflow in arithmetic
     special = not math.isfinite(value) or (value == 0 and math.copysign(1, value) < 0)
     return float(value) if special else Fraction(value)
 
@@ -30,7 +30,7 @@ def numbers(array: Array) -> Array:
 
 
 def integers(array: Array) -> tuple[Array, Fraction] | None:
-    """Return an array of numbers as integers times one unit, or None if any number is NaN or infinite."""
+    """Return (integers, unit) with array = integers * unit, or None if any number is NaN or infinite."""
     if any(isinstance(value, float) and value for value in array.flat):
         return None
     fractions = [Fraction(value) for value in array.flat]
@@ -52,7 +52,7 @@ def _sign(value: Number) -> float:
 
 
 def total(terms: Iterable[Number], *, zero_start: bool = False) -> Number:
-    """Return the exact sum; the sum of no terms is 0."""
+    """Return the exact sum, which is 0 for no terms. NaN, infinities and -0.0 follow IEEE 754."""
     terms = list(terms)
     floats = [term for term in terms if isinstance(term, float)]
     if any(floats):  # NaN or infinities, not only -0.0
@@ -63,12 +63,12 @@ def total(terms: Iterable[Number], *, zero_start: bool = False) -> Number:
 
 
 def finfo(dtype: np.dtype[Any]) -> Any:
-    """Return the `finfo` of a floating dtype, also for dtypes of `ml_dtypes`."""
+    """Return the `finfo` of a floating-point dtype, which may be a dtype of `ml_dtypes`."""
     return ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
 
 
 def nearest(value: Number, dtype: np.dtype[Any]) -> float:
-    """Return the element of a floating dtype nearest to `value`; ties go to the even significand."""
+    """Return the number of a floating-point dtype that is nearest to `value`. Ties go to the even significand."""
     if isinstance(value, float):
         return value
     form = finfo(dtype)
@@ -80,7 +80,7 @@ def nearest(value: Number, dtype: np.dtype[Any]) -> float:
 
 
 def shortened(value: float, bits: int) -> float:
-    """Return the float with `bits` significant bits that is nearest to `value`; ties go to even."""
+    """Return the number with `bits` significant bits that is nearest to `value`. Ties go to the even significand."""
     if not value or not math.isfinite(value):
         return value
     unit = Fraction(2) ** (_exponent(Fraction(value)) + 1 - bits)
@@ -88,7 +88,7 @@ def shortened(value: float, bits: int) -> float:
 
 
 def _exponent(value: Fraction) -> int:
-    # The largest e with 2**e <= abs(value); the denominator is a power of two.
+    # The largest e with 2**e <= abs(value). The denominator of `value` must be a power of two.
     return abs(value.numerator).bit_length() - value.denominator.bit_length()
 
 

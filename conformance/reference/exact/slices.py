@@ -1,9 +1,10 @@
 """
-Exact sums of products of integers that exceed float64, by float64 products of their digits.
+Exact sums of products of integers that are too large for float64, from float64 products of the integers' digits.
 
-Each integer is split into digits of a few bits. The digits are so narrow that the sums of their products stay below
-2**53, where float64 is exact. The result is the sum, over all pairs of digits, of these sums times a power of two
-(Ozaki, Ogita, Oishi and Rump 2012, with the same grid for all elements of an array).
+Each integer is split into digits of a few bits. A slice is the array of all digits with the same place value. Digits
+have so few bits that sums of products of digits stay below 2**53, where float64 is exact. The sums for each pair of
+slices are multiplied by the two place values, and the results for all pairs are added (Ozaki, Ogita, Oishi and Rump
+2012, but with the same place values for all elements of an array).
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ import numpy as np
 from ...core import Array
 from .expansion import WIDEST, Expansion, expansion
 
-#: Computes sums of products of two arrays, linear in each array. The products depend only on the geometry of a call.
-#: The sums run over all axes of the right array except the first and the last.
+#: A function that computes sums of products of two arrays and is linear in each array. Only the geometry of a call
+#: determines which elements are multiplied. Sums run over all axes of the right array except the first and the last.
 Bilinear: TypeAlias = Callable[[Array, Array], Array]
 
-#: The significant bits of float64.
+#: The number of significant bits of float64.
 HELD = 53
 
 
@@ -31,7 +32,7 @@ def fits(left: Expansion, right: Expansion, count: int) -> bool:
 
 
 def summed(apply: Bilinear, left: Expansion, right: Expansion, count: int) -> Expansion:
-    """Return the exact sums that `apply` computes, of at most `count` products each."""
+    """Return the exact sums that `apply` computes. Each sum must have at most `count` products."""
     terms = count * len(left) * len(right)
     width = _width(_bits(left), _bits(right), terms)
     slices = list(_slices(right, width))
@@ -50,7 +51,7 @@ def _bits(numbers: Expansion) -> int:
 
 
 def _width(bits: int, other_bits: int, terms: int) -> int:
-    """Return the largest width of digits, in bits, for which the sums of their products are exact in float64."""
+    """Return the largest width of digits, in bits, for which the sums of products of digits are exact in float64."""
     for width in range(HELD // 2, 1, -1):
         pairs = min(_digits(bits, width), _digits(other_bits, width))
         if 2 * (width - 1) + math.log2(max(terms * pairs, 1)) <= HELD:
@@ -64,7 +65,7 @@ def _digits(bits: int, width: int) -> int:
 
 
 def _slices(numbers: Expansion, width: int) -> Iterator[tuple[int, Array]]:
-    """Yield (place, digits) of integers = sum of digits * 2**(width * place), except where all digits are 0."""
+    """Yield (place, digits), where integers = sum of digits * 2**(width * place). Slices of zeros are left out."""
     rest: Sequence[Array] = numbers
     for place in reversed(range(_digits(_bits(numbers), width))):
         (digits, *others), rest = _cut(rest, 2.0 ** (width * place)) if place else (rest, ())

@@ -1,7 +1,7 @@
 """
-The definition of a convolution, which gathers, and of a transposed convolution, which scatters, tap by tap.
+The output of a call by the first formulation, tap by tap: a convolution gathers, a transposed convolution scatters.
 
-Inputs and outputs of layers have the axes (batch, spatial…, channel), kernels the axes (group, tap…, in, out).
+The inputs and outputs of layers have the axes (batch, spatial…, channel). Kernels have the axes (group, tap…, in, out).
 """
 
 from __future__ import annotations
@@ -19,29 +19,33 @@ from ..exact.rounding import flushed, rounded, shortened
 from ..undefined import check_call
 from .tap_positions import Gather, Scatter, cropping, gathered, padding, read, stuffed, window, written
 
-#: One array of real numbers, or two arrays: the real and the imaginary parts of complex numbers.
+#: One array of real numbers, or two arrays with the real and the imaginary parts of complex numbers.
 Parts: TypeAlias = tuple[Exact, ...]
 
 
-#: The significant bits to which switches round the operands of products.
+#: The number of significant bits to which each switch rounds the operands of products.
 OPERANDS = {"operands-8-bits": 8, "operands-11-bits": 11, "operands-16-bits": 16}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Layer:
-    """One grouped convolution of a call: the name of its kernel, and the positions of its taps."""
+    """One grouped convolution of a call. `kernel` is the name of its kernel, and `sums` computes its sums over taps."""
 
     kernel: str
     groups: int
     sums: Gather | Scatter
 
     def split(self, x: Array) -> Array:
-        """Return values as (group, batch, spatial…, in), with slots (see `slotted`) if the layer gathers."""
+        """
+        Return values (batch, spatial…, channel) as (group, batch, spatial…, in).
+
+        If the layer gathers, the result has slots (see `slotted`).
+        """
         groups = grouped(x, self.groups, x.shape[-1] // self.groups if self.groups else 1)
         return slotted(groups) if isinstance(self.sums, Gather) else groups
 
     def join(self, y: Array) -> Array:
-        """Return sums (group, batch, spatial…, out) as values (batch, spatial…, channel), channels in group order."""
+        """Return sums (group, batch, spatial…, out) as values (batch, spatial…, channel) in the order of the groups."""
         return np.moveaxis(y, 0, -2).reshape(*y.shape[1:-1], y.shape[0] * y.shape[-1])
 
 
@@ -51,17 +55,18 @@ def evaluate(call: Call, switches: Collection[str] = frozenset()) -> Array:
     Return the exact output of a call, rounded once.
 
     The array has the axes of `call.layout.output` and the dtype of `call.dtype.output`.
-    Each switch selects an alternative:
-    - `trailing-zeros`: a valid transposed convolution with a window shorter than its stride has W * stride outputs.
-    - `dilated-nothing`: dilating an empty input results in length 0, not 1 - stride; the output of a transposed
-      convolution is then stride - 1 longer.
-    - `padding-skipped`: a forward convolution does not multiply its zero padding, only zeros that `before` adds.
+    Each switch selects an alternative of a clause:
+    - `trailing-zeros`: a transposed convolution with `valid` padding has W * stride outputs if its window is shorter
+      than the stride.
+    - `dilated-nothing`: dilating an empty input results in length 0 instead of 1 - stride, so the output of a
+      transposed convolution is stride - 1 longer.
+    - `padding-skipped`: a forward convolution does not multiply its zero padding. It multiplies the zeros of `before`.
     - `zeros-multiplied`: a transposed convolution also multiplies the zeros between and around the input elements.
     - `zero-start`: sums start from 0.0, so that no sum of zeros is -0.0.
-    - `flush-subnormals`: subnormal inputs and results become zeros of the same sign.
+    - `flush-subnormals`: subnormal operands and results become zeros of the same sign.
     - `operands-8-bits`, `operands-11-bits`, `operands-16-bits`: input and kernels are rounded to this number of
       significant bits before they are multiplied.
-    - `operands-float16`: input and kernels are rounded to float16, including its range.
+    - `operands-float16`: input and kernels are rounded to float16, so that large values overflow to infinity.
 
     Raises:
         Undefined: if the call has no defined result.
@@ -76,7 +81,7 @@ def evaluate(call: Call, switches: Collection[str] = frozenset()) -> Array:
 
 
 def summed(call: Call, switches: Collection[str] = frozenset()) -> Parts:
-    """Return the exact sums (batch, spatial…, channel) of a call without its bias; the caller has checked the call."""
+    """Return the exact sums (batch, spatial…, channel), without the bias, of a call that `check_call` accepts."""
     value = parts_of(call, "input", input_of(call), switches)
     for layer in layers_of(call, switches):
         kernel = parts_of(call, layer.kernel, kernel_of(call, layer), switches)
@@ -89,7 +94,7 @@ def magnitude(call: Call, switches: Collection[str] = frozenset()) -> Array:
     """
     Return S = sum of abs(x * w) over the products of each output element, plus abs(b), as float64.
 
-    The array has the axes of the output and its shape under the same `switches` of `evaluate`.
+    The array has the axes and the shape of the output that `evaluate` returns for the same `switches`.
 
     Raises:
         Undefined: if the call has no defined result.
@@ -109,7 +114,7 @@ def products(call: Call) -> int:
     Return K, the largest number of products in one output element, plus 1 for a bias.
 
     A product with the pointwise kernel counts 1 plus the number of products in its other factor.
-    In a transposed convolution, only the taps of one phase of the stride reach an output element.
+    In a transposed convolution, at most ceil(taps * gcd(stride, dilation) / stride) taps of an axis reach one output.
 
     Raises:
         Undefined: if the call has no defined result.
@@ -158,7 +163,7 @@ def kernel_of(call: Call, layer: Layer) -> Array:
 
 
 def layers_of(call: Call, switches: Collection[str] = frozenset()) -> Iterator[Layer]:
-    """Yield the grouped convolutions of a call: two if it is separable, else one."""
+    """Yield the layers of a call: depthwise and pointwise for a separable convolution, else a single layer."""
     if call.op == "conv_transpose":
         sums = _scatter(call, switches)
         over_zeros = "zeros-multiplied" in switches
@@ -241,14 +246,18 @@ def grouped(x: Array, groups: int, width: int) -> Array:
 
 
 def slotted(x: Array) -> Array:
-    """Return grouped values with one zero, the slot, appended to each spatial axis: taps beyond the input read it."""
+    """Return grouped values with a zero, the slot, after each spatial axis. Taps beyond the input read the slot."""
     with_slots = np.zeros((*x.shape[:2], *(extent + 1 for extent in x.shape[2:-1]), x.shape[-1]), x.dtype)
     with_slots[(slice(None), slice(None), *map(slice, x.shape[2:-1]))] = x
     return with_slots
 
 
 def parts_of(call: Call, name: str, array: Array, switches: Collection[str]) -> Parts:
-    """Return the exact numbers of an array that has the dtype of the call's array `name`."""
+    """
+    Return `array` as exact numbers, after the switches that change operands.
+
+    The dtype of `array` is the dtype of the call's array `name`.
+    """
     dtype = getattr(call.dtype, name) or call.dtype.input
     parts = [array.real, array.imag] if is_complex(dtype) else [array]
     if "flush-subnormals" in switches and not is_integer(dtype):
@@ -268,7 +277,7 @@ def _narrowed(values: Array, switches: Collection[str]) -> Array:
 
 
 def convolved(call: Call, layer: Layer, x: Parts, w: Parts, switches: Collection[str]) -> Parts:
-    """Return the exact sums of one layer of a call, for its input `x` and its kernel `w`."""
+    """Return the exact sums of one layer of a call for the input `x` and the kernel `w`."""
     skips = "padding-skipped" in switches and call.op != "conv_transpose"
     x = tuple(_split(layer, part, skips=skips) for part in x)
     zero_start = "zero-start" in switches or is_integer(_output(call))
@@ -289,7 +298,7 @@ def _split(layer: Layer, part: Exact, *, skips: bool) -> Exact:
 
 
 def without_slots(part: Exact) -> Exact:
-    """Return slotted values with the slots marked as absent, so that they take part in no product."""
+    """Return slotted values with the slots marked as absent, so that no product uses a slot."""
     codes = part.codes.copy()
     for axis in range(2, codes.ndim - 1):
         np.moveaxis(codes, axis, 0)[-1] = ABSENT

@@ -1,9 +1,9 @@
 """
-Gradients from the definition: the gradient of an element is the sum over the products in which it is a factor.
+Gradients by the first formulation: the gradient of an element is a sum over the products that contain the element.
 
-The adjoint of a layer that gathers scatters, and the adjoint of a layer that scatters gathers. The gradient of a kernel
-correlates the inputs that the taps read with the cotangent: dw[k] = sum over n of x[places[k, n]] * g[n].
-Zero padding contributes no products; the zeros that `before` adds are elements and contribute.
+If a layer gathers, its adjoint scatters. If a layer scatters, its adjoint gathers. The gradient of a kernel correlates
+the input with the cotangent: dw[k] = sum over n of x[places[k, n]] * g[n].
+Zero padding contributes no products. The zeros that `before` adds are elements and contribute products.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from .forward import (
 )
 from .tap_positions import Correlation, Gather, Scatter, apart
 
-#: Rearranges the elements of an array.
+#: A function that rearranges the elements of an array.
 Change: TypeAlias = Callable[[Array], Array]
 
 
@@ -46,15 +46,15 @@ def gradients(call: Call, cotangent: Array, switches: Collection[str] = frozense
     """
     Return the exact gradients of <cotangent, output> with respect to the arrays of a call, each rounded once.
 
-    `cotangent` has the axes, shape and dtype of the output; each gradient has those of its array.
+    `cotangent` has the axes, shape and dtype of the output. Each gradient has the axes, shape and dtype of its array.
     Elements and taps without products have the gradient 0.0. Values between the stages of a separable convolution are
     not rounded.
-    The switches of `evaluate` apply, with these differences: `operands-…` also round the cotangent, except for the
-    gradient of the bias; `padding-skipped` and `zeros-multiplied` affect only the values between two stages.
+    The switches of `evaluate` apply, with two differences. `operands-…` also round the cotangent, except for the
+    gradient of the bias. `padding-skipped` and `zeros-multiplied` affect only the values between two stages.
 
     Raises:
-        Undefined: if the call has no defined result, or an array without a real floating-point dtype.
-        ValueError: for an unknown switch, or if shape or dtype of the cotangent differ from those of the output.
+        Undefined: if the call has no defined result, or if an array does not have a real floating-point dtype.
+        ValueError: for an unknown switch, or if the cotangent does not have the shape and dtype of the output.
 
     """
     check_gradients(call, switches)
@@ -73,7 +73,7 @@ def gradient_magnitudes(call: Call, cotangent: Array, switches: Collection[str] 
     """
     Return S of each gradient, the sum of abs(product) over the products of each element, as float64.
 
-    NaN and infinities count as 0: the judge compares the elements that they reach without an error bound.
+    NaN and infinities count as 0, because the judge needs no error bound for the elements that they reach.
 
     Raises:
         Undefined: as `gradients` does.
@@ -122,8 +122,8 @@ def second_order(
     """
     Return the gradients of H = <dx, u> + <dw, v> + <db, t> by `cotangent`, `input` and `kernel`, each rounded once.
 
-    dx, dw and db are the `gradients` of the call for `cotangent`. `directions` holds u as `input`, v as `kernel` and,
-    optionally if the call has a bias, t as `bias`; each has the shape and dtype of its array.
+    dx, dw and db are the `gradients` of the call for `cotangent`. `directions` holds u as `input` and v as `kernel`. If
+    the call has a bias, `directions` may hold t as `bias`. Each direction has the shape and dtype of its array.
     The gradient by `cotangent` is conv(u, w) + conv(x, v) + t, with the convolution of `evaluate`. The gradient by
     `input` is dx with v in place of w. The gradient by `kernel` is dw with u in place of x.
 
@@ -150,7 +150,7 @@ def second_order_magnitudes(
     call: Call, cotangent: Array, directions: Mapping[str, Array], switches: Collection[str] = frozenset()
 ) -> dict[str, Array]:
     """
-    Return S of the arrays that `second_order` returns, as `gradient_magnitudes` does for gradients.
+    Return S of each array that `second_order` returns, as float64; `gradient_magnitudes` defines S.
 
     Raises:
         Undefined: as `second_order` does.
@@ -170,7 +170,7 @@ def second_order_products(
     call: Call, directions: Mapping[str, Array], switches: Collection[str] = frozenset()
 ) -> dict[str, int]:
     """
-    Return K of the arrays that `second_order` returns, as `gradient_products` does for gradients.
+    Return K of each array that `second_order` returns; `gradient_products` defines K.
 
     Raises:
         Undefined: as `second_order` does.
@@ -182,7 +182,7 @@ def second_order_products(
 
 
 def _halves(call: Call, directions: Mapping[str, Array]) -> tuple[Call, Call]:
-    """Return the two calls whose outputs sum to the gradient by the cotangent: conv(u, w) + t and conv(x, v)."""
+    """Return the calls of conv(u, w) + t and of conv(x, v); their outputs sum to the gradient by the cotangent."""
     along_input = replace(call, input=directions["input"], bias=directions.get("bias"))
     return along_input, replace(call, kernel=directions["kernel"], bias=None)
 
@@ -240,7 +240,7 @@ def _ends(layer: Layer, lengths: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _meetings(layer: Layer, lengths: tuple[int, ...]) -> tuple[int, int]:
-    """Return the largest number of taps that meet one input element, and of elements that meet one tap."""
+    """Return the most taps that use the same input element, and the most elements that one tap uses."""
     by_element = by_tap = 1
     for place, slot in zip(layer.sums.places, _ends(layer, lengths), strict=True):
         meets = place < slot
@@ -251,7 +251,7 @@ def _meetings(layer: Layer, lengths: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _homes(call: Call) -> dict[str, Change]:
-    """Return, for each array, the function that brings its computed gradient into the layout and shape of the array."""
+    """Return, by array name, a function that rearranges a computed gradient into the array's layout and shape."""
     homes = {"input": _home(call, "input", input_of)}
     for layer in layers_of(call):
         homes[layer.kernel] = _home(call, layer.kernel, partial(kernel_of, layer=layer))
@@ -259,7 +259,7 @@ def _homes(call: Call) -> dict[str, Change]:
 
 
 def _home(call: Call, name: str, arranged: Callable[[Call], Array]) -> Change:
-    # Rearrange the numbers 1 to size like the elements: they name the source of each position, and 0 is padding.
+    # Arrange the numbers 1 to size like the elements. Each number then identifies an element, and 0 is padding.
     shape, size = call.array(name).shape, call.array(name).size
     numbered: dict[str, Any] = {name: np.arange(1, size + 1).reshape(shape)}
     numbers = arranged(replace(call, **numbered))
@@ -278,12 +278,12 @@ def _rounded(call: Call, name: str, numbers: Exact, switches: Collection[str]) -
 
 
 def _flat(g: Array) -> Array:
-    """Return a cotangent as (1, summed, channel): one axis for all elements that the bias gradient sums."""
+    """Return a cotangent as (1, summed, channel). The bias gradient sums over the second axis."""
     return g.reshape(1, math.prod(g.shape[:-1]), g.shape[-1])
 
 
 def _totals(one: Array, g: Array) -> Array:
-    # The gradient of the bias as sums of products: every product is 1 times an element of the cotangent.
+    # The bias gradient is a sum of products, each of which is 1 times an element of the cotangent.
     totals: Array = one[0] * g.sum(tuple(range(g.ndim - 1)))
     return totals
 
@@ -291,9 +291,10 @@ def _totals(one: Array, g: Array) -> Array:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Sums:
     """
-    A gradient of a layer as sums of products: `result(apply(left(one), right(other)))`.
+    A gradient of a layer as a function of two arrays: `result(apply(left(one), right(other)))`.
 
-    `has_slots` is true if `left` adds slots. With `swaps`, `left` rearranges the second argument, `right` the first.
+    `apply` computes sums of products. `has_slots` is true if `left` adds slots. If `swaps` is true, `left` rearranges
+    the second array and `right` the first.
     """
 
     apply: Bilinear
@@ -317,7 +318,7 @@ class _Sums:
 
 
 def _by_input(layer: Layer, values: tuple[int, ...], kernel: tuple[int, ...]) -> _Sums:
-    """Return the gradient by the input (batch, spatial…, channel) of a layer, a function of cotangent and kernel."""
+    """Return the function of cotangent and kernel that computes a layer's input gradient (batch, spatial…, channel)."""
     if isinstance(layer.sums, Scatter):
         return _Sums(
             apply=Gather(places=layer.sums.places),
@@ -337,10 +338,10 @@ def _by_input(layer: Layer, values: tuple[int, ...], kernel: tuple[int, ...]) ->
 
 
 def _by_kernel(layer: Layer, kernel: tuple[int, ...]) -> _Sums:
-    """Return the gradient by the kernel (group, tap…, in, out) of a layer, a function of input and cotangent."""
+    """Return the function of input and cotangent that computes a layer's kernel gradient (group, tap…, in, out)."""
     groups, *_, contracted, produced = kernel
     apply = Correlation(places=layer.sums.places)
-    if isinstance(layer.sums, Scatter):  # a tap reads the cotangent at the outputs that it wrote
+    if isinstance(layer.sums, Scatter):  # a tap reads the cotangent at the positions that the tap wrote
         return _Sums(
             apply=apply,
             left=lambda g: slotted(grouped(g, groups, produced)),

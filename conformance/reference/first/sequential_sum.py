@@ -1,7 +1,7 @@
 """
-Sequential summation: the products of a call added one after another in a chosen order, with every step rounded.
+Sequential summation: the products of a call are added one after another in a chosen order, and every step is rounded.
 
-This is the result of a plain loop, one of many results that are correct within rounding.
+A simple loop has this result, which is one of many results that are correct within rounding errors.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ ORDERS = ("natural", "reversed", "random")
 @np.errstate(all="ignore")
 def stepwise(call: Call, dtype: str, order: str = "natural", *, seed: int = 0) -> Array:
     """
-    Return the output without bias of a loop that sums the products in `dtype`, as float64 in the layout of the output.
+    Return the output, without the bias, of a loop that sums the products in `dtype`.
 
-    `order` is `natural` (taps in the outer loop, channels in the inner loop), `reversed`, or `random`: one order, drawn
-    from `seed`, for all outputs. Products and sums are rounded to `dtype`; the output dtype has no effect.
+    The array is float64 and has the layout of the output. `order` is `natural` (taps in the outer loop, channels in the
+    inner loop), `reversed` or `random`. A random order is drawn from `seed`; all outputs use the same order.
+    Products and sums are rounded to `dtype`. The dtype of the call's output has no effect.
 
     Raises:
         Undefined: if the call has no defined result or a complex dtype.
@@ -49,7 +50,7 @@ def _ordered(count: int, order: str, draw: np.random.Generator) -> Sequence[int]
 
 def _summed(layer: Layer, x: Array, kernel: Array, order: Sequence[int]) -> Array:
     steps, channels = list(layer.sums.steps()), x.shape[-1]
-    # For one channel and one tap: a plane (group, batch, spatial…, 1) times weights (group, 1…, out).
+    # Each step multiplies one channel's plane (group, batch, spatial…, 1) by one tap's weights (group, 1…, out).
     planes = np.ascontiguousarray(np.moveaxis(x, -1, 0))[..., np.newaxis]
     y = layer.sums.zeros(x, kernel)
     for product in order:

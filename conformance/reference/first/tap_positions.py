@@ -1,7 +1,8 @@
 """
-Input positions that taps read, and output positions that transposed taps write, by index arithmetic.
+Positions along an axis that taps read (convolution) or write (transposed convolution), by index arithmetic.
 
-A tap that meets no element of an axis has the position n, the length of the axis. This is the slot after the axis.
+If a tap reads or writes no element of an axis, its position equals the length of the axis. This is the position of the
+slot, an additional element after the axis.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ from ..undefined import Undefined
 
 
 def window(taps: int, dilation: int) -> int:
-    """Return the extent of a dilated kernel."""
+    """Return the extent of a dilated kernel along one axis."""
     return (taps - 1) * dilation + 1 if taps else 0
 
 
 def stuffed(length: int, dilation: int) -> int:
-    """Return the length of an axis with `dilation` - 1 zeros between neighbours."""
+    """Return the length of an axis after `dilation` - 1 zeros are inserted between neighbours."""
     return (length - 1) * dilation + 1 if length else 0
 
 
 def padding(name: str, length: int, extent: int, stride: int) -> tuple[int, int]:
-    """Return (low, high) for a named padding of a convolution; `extent` is the extent of the window."""
+    """Return the (low, high) amounts for a named padding of a convolution; `extent` is the extent of the window."""
     if name == "valid":
         return 0, 0
     if name == "causal":
@@ -55,9 +56,9 @@ def read(
     *, length: int, taps: int, stride: int, dilation: int, stuffing: int, pair: tuple[int, int], mode: str
 ) -> Array:
     """
-    Return the input positions that tap k reads for output n, as integers (taps, outputs).
+    Return places (taps, outputs), where places[k, n] is the input position that tap k reads for output n.
 
-    `stuffing` is the input dilation; `pair` is the (low, high) padding, zeros or copies by `mode`.
+    `stuffing` is the input dilation. `pair` is the (low, high) padding, and `mode` is the padding mode.
     """
     padded = max(stuffed(length, stuffing) + sum(pair), 0)
     outputs = max((padded - window(taps, dilation)) // stride + 1, 0)
@@ -81,16 +82,17 @@ def _source(position: Array, length: int, stuffing: int, mode: str) -> Array:
 
 
 def written(*, length: int, taps: int, stride: int, dilation: int, low: int, outputs: int) -> Array:
-    """Return the output positions that tap k writes for input n, as integers (taps, inputs)."""
+    """Return places (taps, inputs), where places[k, n] is the output position that tap k writes for input n."""
     position = np.arange(length) * stride + np.arange(taps)[:, np.newaxis] * dilation - low
     return np.where((position >= 0) & (position < outputs), position, outputs)
 
 
 def gathered(places: Array, outputs: int) -> Array:
     """
-    Return the input positions that tap k multiplies for output n, (taps, outputs), from the result of `written`.
+    Return places (taps, outputs), where places[k, n] is the input position that tap k multiplies for output n.
 
-    They are the positions that a convolution reads when it slides over the dilated and padded input.
+    The argument `places` is the result of `written`. A forward convolution over the dilated and padded input reads the
+    returned positions.
     """
     taps, length = places.shape
     elements = np.full((taps, outputs + 1), length)
@@ -100,10 +102,10 @@ def gathered(places: Array, outputs: int) -> Array:
 
 def apart(places: Array, length: int) -> tuple[Array, Array]:
     """
-    Split each row of `places`, the result of `read`, into rows without repeated elements; return them with their taps.
+    Split each row of `places`, the result of `read`, into rows without repeated positions.
 
-    The rows have the shape (rows, outputs), the taps (rows). A tap needs several rows if padding copies elements, so
-    that it reads the same element for several outputs.
+    Return the split rows (rows, outputs) and the tap of each row (rows,). A tap has several rows if it reads the same
+    element for several outputs, which happens if padding copies elements.
     """
     rows, taps = [], []
     for tap, row in enumerate(places):
@@ -115,7 +117,7 @@ def apart(places: Array, length: int) -> tuple[Array, Array]:
 
 
 def _turns(row: Array) -> Array:
-    """Return, for each entry, the number of equal entries before it."""
+    """Return, for each entry of a row, the number of equal entries to its left."""
     order = np.argsort(row, kind="stable")
     turns = np.empty(len(row), np.int64)
     turns[order] = np.arange(len(row)) - np.searchsorted(row[order], row[order])
@@ -127,7 +129,7 @@ Index: TypeAlias = "tuple[slice | int | Array, ...]"
 
 
 class Step(NamedTuple):
-    """One tap: its index in the kernel, the inputs that it reads, and the sums to which its products are added."""
+    """One tap: its index in the kernel, the index of the inputs to read, and the index of the sums to add to."""
 
     tap: Index
     read: Index
@@ -137,9 +139,9 @@ class Step(NamedTuple):
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Gather:
     """
-    A convolution as sums over taps; `places` (taps, outputs) is the result of `read` for each spatial axis.
+    A convolution as sums over taps. `places` holds the positions to read, (taps, outputs) for each spatial axis.
 
-    Call it with an input (group, batch, spatial…, in) with slots and a kernel (group, tap…, in, out).
+    `__call__` accepts an input (group, batch, spatial…, in) with slots and a kernel (group, tap…, in, out).
     """
 
     places: tuple[Array, ...]
@@ -149,7 +151,7 @@ class Gather:
         return _summed(self, x, w)
 
     def zeros(self, x: Array, w: Array) -> Array:
-        """Return the zeros from which the sums of an input and a kernel start."""
+        """Return zeros (group, batch, spatial…, out), to which the products of `x` and `w` are added."""
         return np.zeros((*x.shape[:2], *(place.shape[1] for place in self.places), w.shape[-1]), x.dtype)
 
     def steps(self) -> Iterator[Step]:
@@ -157,17 +159,17 @@ class Gather:
         return (Step(tap, index, ()) for tap, index in _each(self.places))
 
     def finished(self, y: Array) -> Array:
-        """Return the output: all sums."""
+        """Return the sums unchanged, because they have no slots."""
         return y
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scatter:
     """
-    A transposed convolution, which adds each product at the position that its tap writes.
+    A transposed convolution, which adds each product at the position that the product's tap writes.
 
-    `places` (taps, inputs) is the result of `written` for each spatial axis; `extents` are the spatial sizes of the
-    output. Call it with an input (group, batch, spatial…, in) without slots and a kernel (group, tap…, in, out).
+    `places` holds the positions to write, (taps, inputs) for each spatial axis. `extents` has the output's spatial
+    sizes. `__call__` accepts an input (group, batch, spatial…, in) without slots and a kernel (group, tap…, in, out).
     """
 
     places: tuple[Array, ...]
@@ -178,7 +180,7 @@ class Scatter:
         return _summed(self, x, w)
 
     def zeros(self, x: Array, w: Array) -> Array:
-        """Return the zeros from which the sums of an input and a kernel start, with slots."""
+        """Return zeros (group, batch, spatial…, out) with slots, to which the products of `x` and `w` are added."""
         return np.zeros((*x.shape[:2], *(extent + 1 for extent in self.extents), w.shape[-1]), x.dtype)
 
     def steps(self) -> Iterator[Step]:
@@ -186,7 +188,7 @@ class Scatter:
         return (Step(tap, (), index) for tap, index in _each(self.places))
 
     def finished(self, y: Array) -> Array:
-        """Return the output: the sums without the slots."""
+        """Return the sums without the slots."""
         return y[(slice(None), slice(None), *map(slice, self.extents))]
 
 
@@ -195,8 +197,8 @@ class Correlation:
     """
     The gradient of a kernel: dw[k] = sum over n of x[places[k, n]] * y[n].
 
-    Call it with values x (group, batch, spatial…, in) with slots and values y (group, batch, outputs…, out).
-    `places` (taps, outputs) is the result of `read` for each spatial axis.
+    `__call__` accepts x (group, batch, spatial…, in) with slots and y (group, batch, positions…, out).
+    `places` holds the positions in x, (taps, positions) for each spatial axis.
     """
 
     places: tuple[Array, ...]
@@ -225,7 +227,7 @@ def _each(places: tuple[Array, ...]) -> Iterator[tuple[Index, Index]]:
 
 
 def _range(row: Array) -> slice | None:
-    """Return the slice with the same positions, which makes a view, or None if they are not evenly spaced."""
+    """Return the positions as a slice, which indexes without a copy, or None if they are not evenly spaced."""
     steps = np.diff(row)
     if not len(row) or (steps < 1).any() or (steps != steps[:1]).any():
         return None

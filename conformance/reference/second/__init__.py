@@ -1,1 +1,1 @@
-"""The second formulation: one matrix for each spatial axis, and a dense kernel between all channels."""
+"""The second formulation: one matrix for each spatial axis, and one dense kernel over all channels."""

@@ -1,7 +1,7 @@
 """
-One spatial axis of a convolution as a linear map: a product of matrices of zeros and ones that dilate, pad and window.
+The linear map of one spatial axis: a product of matrices of zeros and ones that dilate, pad and select windows.
 
-Lengths follow from the shapes of the matrices. The map of a transposed convolution is the transpose of a forward map.
+The shapes of the matrices determine all lengths. The map of a transposed convolution is the transpose of a forward map.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..undefined import Undefined
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
-    """The parameters of one spatial axis; `stuffing` is the input dilation, `restored` the output padding."""
+    """The parameters of one spatial axis. `stuffing` is the input dilation; `restored` is the output padding."""
 
     length: int
     taps: int
@@ -31,21 +31,21 @@ class Axis:
 
     @property
     def offsets(self) -> list[int]:
-        """The position of each tap in its window."""
+        """The position of each tap, relative to the first tap of the window."""
         return list(range(0, self.taps * self.dilation, self.dilation))
 
     @property
     def reach(self) -> int:
-        """The extent of a window."""
+        """The number of positions from the first to the last tap of a window."""
         return max(self.offsets, default=-1) + 1
 
 
 def forward(axis: Axis) -> Array:
     """
-    Return the map of a convolution, float64 (windows, taps, length): 1 where a tap of a window reads an element.
+    Return the map of a convolution, float64 (windows, taps, length): 1 if a window's tap reads an element, else 0.
 
     Raises:
-        Undefined: if a padding mode must copy elements of an axis of length 0.
+        Undefined: if the padding mode must copy elements, but the axis has length 0.
 
     """
     stuff = _stuffing(axis.length, axis.stuffing)
@@ -59,8 +59,8 @@ def backward(axis: Axis, *, trailing_zeros: bool = False, dilated_nothing: bool 
     """
     Return the map of a transposed convolution, float64 (outputs, taps, length).
 
-    The map is the transpose of the convolution that maps the outputs to the inputs, with one window for each input.
-    If the crop leaves no output, the first axis has length 0.
+    The map is the transpose of the map of a convolution that reads the outputs, with one window for each input element.
+    If the crop leaves no outputs, the first axis of the map has length 0.
     """
     end = axis.reach - axis.stride
     for _ in range(axis.length):
@@ -115,7 +115,7 @@ def _crops(axis: Axis, end: int) -> tuple[int, int]:
 
 
 def _ended(mode: str, length: int, low: int, high: int) -> list[int]:
-    # The source of each element, -1 for a zero. Positive amounts pad both ends first, then negative amounts crop.
+    # The index that each padded element copies, -1 for a zero. Positive amounts pad both ends; then negative ones crop.
     left = [length - 1 - source if source >= 0 else -1 for source in islice(_outward(mode, length), max(low, 0))]
     right = islice(_outward(mode, length), max(high, 0))
     sources = [*reversed(left), *range(length), *right][max(-low, 0) :]
@@ -123,7 +123,7 @@ def _ended(mode: str, length: int, low: int, high: int) -> list[int]:
 
 
 def _outward(mode: str, length: int) -> Iterator[int]:
-    # The sources of padding beyond the high end, nearest first.
+    # The indices that the padding at the high end copies (-1 for a zero), from the axis outward.
     if mode == "zeros" or not length:
         return repeat(-1)
     if mode == "circular":

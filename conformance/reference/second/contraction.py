@@ -1,4 +1,4 @@
-"""Exact sums of products for linear maps and a dense kernel, by matrix products or term by term."""
+"""Exact sums of products for linear maps and a dense kernel, computed by matrix products or term by term."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ...core import Array
 from ..exact import residues, scalar
 
 Index: TypeAlias = tuple[int, ...]
-#: For one output: pairs of a tap and the element that it reads, None for a zero.
+#: The pairs (tap, element) of one output position. The element is None if the tap reads a zero.
 Reads: TypeAlias = list[tuple[Index, Index | None]]
 
-#: float64 holds every integer of a smaller magnitude exactly.
+#: float64 represents every integer below this magnitude exactly.
 _LIMIT = 2.0**53
-#: The largest log2 of the ratio of magnitudes in an array for which sums are computed by remainders.
+#: Sums are computed by remainders only if log2(largest / smallest magnitude) is below this limit in both arrays.
 MOST_BITS_APART = 200
 _ZERO = scalar.number(0)
 
@@ -27,12 +27,12 @@ _ZERO = scalar.number(0)
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Contraction:
     """
-    A convolution as a contraction of its input with one map for each spatial axis and a kernel.
+    A convolution, computed by contracting its input with a kernel and with one map for each spatial axis.
 
     `maps` has one array (outputs, taps, length) for each spatial axis. `kernel` is (tap…, in, out).
-    `connected` (in, out) is true for pairs of channels with products.
-    With `pads`, a tap that reads no element multiplies a zero; without, it has no product, as in a transposed
-    convolution.
+    `connected` (in, out) is true if an input channel and an output channel have products.
+    If `pads` is true, a tap that reads no element multiplies a zero. If `pads` is false, such a tap has no product, as
+    in a transposed convolution. If `zero_start` is true, sums start from 0.0, so that no sum is -0.0.
     """
 
     maps: tuple[Array, ...]
@@ -42,7 +42,7 @@ class Contraction:
     zero_start: bool
 
     def __call__(self, x: Array) -> Array:
-        """Return the exact sums for values (batch, spatial…, in): float64, or an object array of numbers."""
+        """Return the exact sums for values (batch, spatial…, in), as float64 or as an object array of exact numbers."""
         unit, kernel_unit = _unit(x), _unit(self.kernel)
         if unit and kernel_unit:
             scaled = replace(self, kernel=self.kernel / kernel_unit)
@@ -52,7 +52,7 @@ class Contraction:
 
     @property
     def _most(self) -> int:
-        # In a transposed map, a tap sums several elements if padding copied one element.
+        # The largest number of elements that a tap sums. In a transposed map, it exceeds 1 if padding copied elements.
         return math.prod(int(matrix.sum(2).max(initial=1)) for matrix in self.maps)
 
     def _fits(self, x: Array) -> bool:
@@ -80,7 +80,7 @@ class Contraction:
         return sums
 
     def _minus_zeros(self, x: Array) -> Array:
-        # True where there are terms, all terms are zeros, and the two factors of each term have opposite signs.
+        # True for sums of one or more zeros in which the two factors of each term have opposite signs.
         zeros: Array = self._products(1.0 * (x != 0), 1.0 * (self.kernel != 0)) == 0
         if not zeros.any():
             return zeros
@@ -133,7 +133,7 @@ class Contraction:
 def _totals(
     x: tuple[Array, Fraction] | None, kernel: tuple[Array, Fraction] | None, reads: Reads, shape: tuple[int, int]
 ) -> Array:
-    # The sums (batch, out) at one output position; 0 where the single terms must decide about signs or special values.
+    # The sums (batch, out) at one output position. If a sum is 0, `_sum` decides whether it is -0.0, NaN or infinite.
     pairs = [(tap, element) for tap, element in reads if element is not None]
     if x is None or kernel is None or not pairs:
         return np.zeros(shape, object)
@@ -145,7 +145,7 @@ def _totals(
 
 
 def _unit(values: Array) -> float:
-    # A power of two u such that all values / u are integers below 2**53, or 0 if none was found.
+    # A power of two u such that all values / u are integers with magnitudes below 2**53, or 0 if none was found.
     if values.dtype == object or not np.isfinite(values).all():
         return 0.0
     units = (2.0**-bits for bits in (0, 8, 16))
@@ -153,7 +153,7 @@ def _unit(values: Array) -> float:
 
 
 def _is_near(values: Array) -> bool:
-    # All values are finite and of similar exponents. An object array may hold -0.0 or NaN, so it does not qualify.
+    # True if all values are finite and have similar exponents. Object arrays are excluded: they may hold -0.0 or NaN.
     if values.dtype == object:
         return False
     sizes = np.abs(values[values != 0])
@@ -168,7 +168,7 @@ def _counts(values: Array) -> bool:
 
 
 def _reads(row: Array, *, pads: bool) -> list[tuple[int, int | None]]:
-    # The pairs (tap, element) of one output along one axis; None is a zero.
+    # The pairs (tap, element) of one output along one axis. The element is None if the tap reads a zero.
     reads: list[tuple[int, int | None]] = [(int(tap), int(element)) for tap, element in np.argwhere(row)]
     missing = np.flatnonzero(~row.any(1)) if pads else ()
     return reads + [(int(tap), None) for tap in missing]

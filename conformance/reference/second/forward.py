@@ -1,8 +1,9 @@
 """
-Convolutions by the second formulation: a linear map for each spatial axis, and one dense kernel between all channels.
+The output of a call by the second formulation: a linear map for each spatial axis, and one dense kernel per layer.
 
-Values have the axes (batch, spatial…, channel), kernels (tap…, in, out). They are float64 arrays, or object arrays of
-exact Python numbers if float64 is not exact. Complex values are two such arrays: real and imaginary parts.
+Values have the axes (batch, spatial…, channel). Kernels have the axes (tap…, in, out). Both are float64 arrays, or
+object arrays of exact Python numbers if float64 is not exact. Complex values are two such arrays: the real parts and
+the imaginary parts.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def evaluate_again(call: Call, switches: Collection[str] = frozenset()) -> Array
 
 
 def values_of(call: Call, switches: Collection[str]) -> Iterator[list[Array]]:
-    """Yield the input (batch, spatial…, channel) of each stage, then the output of the last stage without the bias."""
+    """Yield the input (batch, spatial…, channel) of each layer, then the output of the last layer without the bias."""
     x = parts_of(call, "input", call.arranged("input", f"N{call.spatial}C"), switches)
     values = [_ended(call, part) for part in x]
     yield values
@@ -51,7 +52,11 @@ def values_of(call: Call, switches: Collection[str]) -> Iterator[list[Array]]:
 
 
 def parts_of(call: Call, name: str, array: Array, switches: Collection[str]) -> list[Array]:
-    """Return the parts of an array that has the dtype of the call's array `name`, after the switches on operands."""
+    """
+    Return the real part, or the real and the imaginary part, of `array`, after the switches that change operands.
+
+    The dtype of `array` is the dtype of the call's array `name`.
+    """
     dtype = getattr(call.dtype, name) or call.dtype.input
     if is_integer(dtype):
         return [array.astype(object if array.dtype.itemsize == 8 else np.float64)]
@@ -86,7 +91,7 @@ def _ended(call: Call, x: Array) -> Array:
 
 
 def maps_of(call: Call, switches: Collection[str]) -> dict[str, tuple[Array, ...]]:
-    """Return the maps (outputs, taps, length) of the spatial axes for each kernel of a call."""
+    """Return, by kernel name, one map (outputs, taps, length) for each spatial axis."""
     name = "depthwise_kernel" if call.op == "separable_conv" else "kernel"
     maps = _maps(call, name, switches)
     if call.op != "separable_conv":
@@ -132,12 +137,12 @@ def _convolved(
 
 
 def kernel_of(call: Call, name: str) -> Array:
-    """Return a kernel as (tap…, in, out), a depthwise kernel as (tap…, channel, multiplier)."""
+    """Return a kernel as (tap…, in, out), or a depthwise kernel as (tap…, channel, multiplier)."""
     return call.arranged(name, call.spatial + ("CM" if "M" in call.letters(name) else "IO"))
 
 
 def _promoted(parts: list[Array], count: int) -> list[Array]:
-    # Real arrays get imaginary parts of 0 if other arrays are complex.
+    # A real array has an imaginary part of 0 if another array is complex.
     return parts if len(parts) == count else [*parts, np.zeros(parts[0].shape)]
 
 
@@ -149,7 +154,7 @@ def _block(parts: list[Array]) -> Array:
 
 
 def dense(call: Call, name: str, kernel: Array) -> Array:
-    """Return a dense kernel (tap…, in, out) over all channels, 0 between channels of different groups."""
+    """Return a dense kernel (tap…, in, out) over all channels, with 0 between channels of different groups."""
     inputs, outputs = _channels(call, name, kernel)
     whole = np.zeros((*kernel.shape[:-2], inputs, outputs), kernel.dtype)
     for rows, columns, block in blocks(call, name, kernel):
@@ -174,7 +179,7 @@ def _channels(call: Call, name: str, kernel: Array) -> tuple[int, int]:
 
 
 def blocks(call: Call, name: str, kernel: Array) -> Iterator[tuple[slice, slice, Array]]:
-    """Yield, for each group, its input channels, its output channels, and its view of the kernel."""
+    """Yield (input channels, output channels, view of the kernel) for each group."""
     inputs, outputs = _channels(call, name, kernel)
     groups = inputs if "M" in call.letters(name) else 1 if name == "pointwise_kernel" else call.groups
     tall, wide = (inputs // groups, outputs // groups) if groups else (0, 0)
@@ -187,7 +192,7 @@ def blocks(call: Call, name: str, kernel: Array) -> Iterator[tuple[slice, slice,
 
 
 def plus(value: Array, bias: Array) -> Array:
-    """Return the exact sums of two arrays; `bias` is broadcast to `value`."""
+    """Return the exact sums value + bias; `bias` is broadcast to the shape of `value`."""
     if value.dtype != object and bias.dtype != object:
         total = value + bias
         share = total - value
@@ -199,7 +204,7 @@ def plus(value: Array, bias: Array) -> Array:
 
 
 def nearest(values: list[Array], dtype: str, switches: Collection[str]) -> Array:
-    """Return exact values, given as parts, as an array of `dtype`, rounded once."""
+    """Return an array of `dtype`, rounded once, from its exact real part, or its exact real and imaginary parts."""
     if is_integer(dtype):
         return _wrapped(values[0], numpy_type(dtype))
     part = numpy_type(COMPLEX_PARTS.get(dtype, dtype))

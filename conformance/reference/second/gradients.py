@@ -1,9 +1,9 @@
 """
 Gradients by the second formulation: contractions with the transposed linear maps of a call.
 
-Transposing a map (outputs, taps, length) to (length, taps, outputs) maps the cotangent to the gradient of the input.
-Transposing it to (taps, outputs, length) maps the input to the gradient of the kernel. In that contraction the
-cotangent takes the place of the kernel, and samples that of input channels.
+A map (outputs, taps, length), transposed to (length, taps, outputs), maps the cotangent to the input gradient.
+Transposed to (taps, outputs, length), the map takes the input to the kernel gradient. The second contraction uses the
+cotangent as its kernel, and sums over samples instead of input channels.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from . import forward as again
 from .axis_maps import Axis, forward
 from .contraction import Contraction
 
-#: (outputs, taps, length) for each spatial axis.
+#: One map (outputs, taps, length) for each spatial axis.
 Maps: TypeAlias = tuple[Array, ...]
 
 
@@ -30,8 +30,8 @@ def gradients_again(call: Call, cotangent: Array, switches: Collection[str] = fr
     Return the exact gradients of <cotangent, output>: the same result as `gradients`, by the second formulation.
 
     Raises:
-        Undefined: if the call has no defined result, or an array without a real floating-point dtype.
-        ValueError: for an unknown switch, or if shape or dtype of the cotangent differ from those of the output.
+        Undefined: if the call has no defined result, or if an array does not have a real floating-point dtype.
+        ValueError: for an unknown switch, or if the cotangent does not have the shape and dtype of the output.
 
     """
     check_gradients(call, switches)
@@ -117,14 +117,18 @@ def _by_taps(maps: Maps, x: Array, g: Array, switches: Collection[str]) -> Array
 
 
 def _by_bias(g: Array, switches: Collection[str]) -> Array:
-    # The bias is like a kernel of one tap on an input of one element with the value 1, which every output reads.
+    # The bias gradient equals the gradient of a one-tap kernel, if all outputs read the same input element 1.
     maps = tuple(np.ones((extent, 1, 1)) for extent in g.shape[1:-1])
     ones = np.ones((len(g), *(1 for _ in maps), 1))
     return _by_taps(maps, ones, g, switches).reshape(g.shape[-1])
 
 
 def _by_elements(call: Call, g: Array) -> Array:
-    """Return the gradient by the input before the padding of `before`, which is the map of a kernel of one tap."""
+    """
+    Return the gradient by the call's input from `g`, the gradient by the input that `before` has padded or cropped.
+
+    `before` is a linear map: a convolution with a kernel of one tap, equal to 1.
+    """
     axes = zip(call.extents("input"), call.before or (), strict=True)
     maps = [forward(Axis(length=length, taps=1, stride=1, dilation=1, padding=pair)) for length, pair in axes]
     one = np.eye(g.shape[-1])
