@@ -1,7 +1,7 @@
 """
-Lint literal cases: they must be able to detect faults, be checkable by hand, and not change after a release.
+Lint literal cases: each must be able to detect faults, be checkable by hand, and stay unchanged after a release.
 
-Points of sweeps are exempt: people read and cite literal cases only.
+Points of sweeps are exempt, because people read and cite only literal cases.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ from ..specification import lock, versions
 from .coded_values import confusable
 from .refusal_twins import distant
 
-#: A message and a hint.
+#: (message, hint) for the author of a case.
 Complaint: TypeAlias = tuple[str, str]
-#: The clauses about rounding, and about values for which no summation order is exact.
+#: Patterns of clauses about rounding and special values. A case that cites one of them may have inexact sums.
 ABOUT_NUMBERS = ("ROUND-*", "NUM-*", "NAN-*", "ZERO-*", "SUBNORMAL-*", "PURE-*", "DTYPE-3")
 
 
 def lint_corpus(corpus: Corpus) -> Iterator[Problem]:
-    """Yield the problems of each literal case by itself."""
+    """Yield the problems of each literal case, without comparing it with other cases."""
     for case in _literal(corpus):
         for message, hint in _complaints(case, corpus):
             yield _problem(case, message, hint)
 
 
 def check_kept(corpus: Corpus, folder: Path) -> Iterator[Problem]:
-    """Yield the contradictions between a whole corpus and the files in its folder: kills, lock and versions."""
+    """Yield a problem for each contradiction between a whole corpus and its kills.json, lock.json or versions.json."""
     yield from versions.check(corpus.clauses, versions.current(folder), versions.read(folder / versions.FILE))
     yield from lock.check(_literal(corpus), lock.read(folder / lock.FILE))
     try:
@@ -61,7 +61,11 @@ def check_kept(corpus: Corpus, folder: Path) -> Iterator[Problem]:
 
 
 def check_twins(corpus: Corpus) -> Iterator[Problem]:
-    """Yield each twin that a clause names but that is not a case of the whole corpus, even if no case needs it yet."""
+    """
+    Yield a problem for each clause that names a twin that is not a literal case of the whole corpus.
+
+    A missing twin is a problem even if no case needs it yet.
+    """
     known = {case.id for case in _literal(corpus)}
     for clause in corpus.clauses.values():
         for each in clause.alternatives.values():
@@ -86,16 +90,16 @@ def _complaints(case: Case, corpus: Corpus) -> Iterator[Complaint]:
     yield from _rounded(case, outputs)
     yield from confusable(case, outputs)
     if not case.why and not case.call.gradients:
-        yield from _monotonous(outputs)
+        yield from _uniform(outputs)
 
 
 def _decided(case: Case, clauses: Mapping[str, Clause]) -> Iterator[Complaint]:
-    """Yield each clause that leaves a choice for a case that expects a single output."""
+    """Yield a complaint for each clause that leaves a choice although the case expects a single output."""
     if not isinstance(case.expectation, Output):
         return
     for clause in open_choices(case.call, clauses):
         others = ", ".join(name for name in clause.alternatives if name != "computes")
-        hint = f"cite it and expect any_of: `computes` with this output, and {others} as in the clause"
+        hint = f"cite the clause and expect any_of: `computes` with this output, and {others} as in the clause"
         yield f"{clause.id} leaves a choice here: {clause.sentence}", hint
 
 
@@ -105,7 +109,7 @@ def _outputs(expectation: Expectation) -> Iterable[Output]:
 
 
 def _rounded(case: Case, outputs: Iterable[Output]) -> Iterator[Complaint]:
-    """Yield at most one complaint if the summation order could change the result, because S is too large."""
+    """Yield at most one complaint if S is so large that the summation order could change a result."""
     if any(matches_pattern(each, name) for each in ABOUT_NUMBERS for name in case.clauses):
         return
     for output in outputs:
@@ -115,19 +119,19 @@ def _rounded(case: Case, outputs: Iterable[Output]) -> Iterator[Complaint]:
         hint = "use smaller numbers, or cite a clause about rounding"
         if tolerance(case.call, output.array, dtype, composed=False).grid is None:
             limit = STRUCTURE_LIMIT[COMPLEX_PARTS.get(dtype, dtype)]
-            yield f"S exceeds {limit:.0f} times the grid of the numbers", hint
+            yield f"S exceeds {limit:.0f} times the grid, the power of two that divides all products", hint
             return
         gradients = [("gradient", name, each, gradient_tolerance) for name, each in output.gradients.items()]
         gradients += [("second", name, each, second_order_tolerance) for name, each in output.second_order.items()]
         for order, name, gradient, allowed in gradients:
             own = case.call.dtype_of(name)
             if allowed(case.call, name, gradient, own, composed=False).grid is None:
-                yield f"S of {order}.{name} exceeds {STRUCTURE_LIMIT[own]:.0f} times the grid of the numbers", hint
+                yield f"S of {order}.{name} exceeds {STRUCTURE_LIMIT[own]:.0f} times the grid of its products", hint
                 return
 
 
-def _monotonous(outputs: Iterable[Output]) -> Iterator[Complaint]:
-    """Yield at most one complaint if the elements of an output are mostly equal or zero."""
+def _uniform(outputs: Iterable[Output]) -> Iterator[Complaint]:
+    """Yield at most one complaint if all elements of an output are equal or more than half are zero."""
     for output in outputs:
         array, hint = output.array.reshape(-1), "use other numbers, or explain under `why`"
         if array.size < 2:

@@ -1,9 +1,9 @@
 """
 Check that a refused call differs from its twin in one step, so that only this step can cause the refusal.
 
-A step is one key of the format with another value.
+A step is one key of the case format whose value differs.
 A changed number of channels is one step, although it changes several arrays and possibly `groups`.
-Other elements are not a step if the dtype changes too. The same elements in another layout are not a step.
+Changed elements are not a step if the dtype changes too. Elements rearranged for another layout are not a step.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..core import ARRAYS, AnyOf, Array, Call, Case, Expectation, PerArray, Refu
 from ..corpus import Clause, open_choices
 from ..reference import Undefined, check_call
 
-#: The keys with one value per call; BY_ARRAY are those with one value per array.
+#: The keys of the case format with one value per call. The keys in BY_ARRAY have one value per array.
 PARAMETERS = (
     "op",
     "strides",
@@ -32,36 +32,36 @@ PARAMETERS = (
     "gradients",
 )
 BY_ARRAY = ("layout", "dtype", "storage")
-#: The step of a changed number of channels, whichever axes have it.
+#: The name of the step for a changed number of channels, in any array.
 CHANNELS = "channels"
 
 
 def distant(case: Case, clauses: Mapping[str, Clause]) -> Iterator[tuple[str, str]]:
     """
-    Yield message and hint for each twin of a case that is not exactly one step away.
+    Yield (message, hint) for each twin of a case that is not exactly one step away from the case's call.
 
-    Several steps are allowed if each is needed: with any one undone, the twin is undefined or a clause allows its
-    refusal.
+    Several steps are allowed if each is needed. A step is needed if the twin without this step is undefined, or if a
+    clause allows the refusal of the twin without this step.
     """
     for refusal in refusals(case.expectation):
         found = steps(case.call, refusal.twin)
         if not found:
-            yield f"the twin ({refusal.name}) is the same call", "a twin must differ in what is refused"
+            yield f"the twin ({refusal.name}) is the same call", "the twin must differ in the key that is refused"
         elif len(found) > 1 and not all(_is_needed(step, case.call, refusal.twin, clauses) for step in found):
             message = f"the twin ({refusal.name}) is {len(found)} steps away: {', '.join(sorted(found))}"
-            yield message, "a twin must differ only in what is refused"
+            yield message, "the twin must differ only in the key that is refused"
 
 
 def _is_needed(step: str, call: Call, twin: Call, clauses: Mapping[str, Clause]) -> bool:
     if step not in (*PARAMETERS, *BY_ARRAY, "input") or call.layout != twin.layout or call.op != twin.op:
         return False
     kept: dict[str, Any] = {step: getattr(call, step)}
-    taken_back = replace(twin, **kept)
+    undone = replace(twin, **kept)
     try:
-        check_call(taken_back)
+        check_call(undone)
     except Undefined:
         return True
-    return any(_is_refusable(clause) for clause in open_choices(taken_back, clauses))
+    return any(_is_refusable(clause) for clause in open_choices(undone, clauses))
 
 
 def _is_refusable(clause: Clause) -> bool:
@@ -69,13 +69,13 @@ def _is_refusable(clause: Clause) -> bool:
 
 
 def refusals(expectation: Expectation) -> Iterator[Refusal]:
-    """Yield the refusals of an expectation."""
+    """Yield each refusal that an expectation allows."""
     alternatives = expectation.alternatives.values() if isinstance(expectation, AnyOf) else [expectation]
     return (each for each in alternatives if isinstance(each, Refusal))
 
 
 def steps(call: Call, twin: Call) -> set[str]:
-    """Return the steps between a call and a twin: keys of the format and CHANNELS; empty if the calls are equal."""
+    """Return the steps between a call and a twin, as keys of the case format or CHANNELS; empty for equal calls."""
     found = {key for key in PARAMETERS if getattr(call, key) != getattr(twin, key)}
     found |= {key for key in BY_ARRAY if _differ(getattr(call, key), getattr(twin, key))}
     for name in ARRAYS:
@@ -84,7 +84,11 @@ def steps(call: Call, twin: Call) -> set[str]:
 
 
 def _differ(one: PerArray, other: PerArray) -> bool:
-    """Return whether two values differ for an array that both calls have; missing arrays are separate steps."""
+    """
+    Return whether the two values of a key differ for any array that both calls have.
+
+    An array that only one call has is a separate step, which `_between` finds.
+    """
     pairs = ((getattr(one, name), getattr(other, name)) for name in one.__dataclass_fields__)
     return any(a != b for a, b in pairs if None not in (a, b))
 
@@ -105,7 +109,7 @@ def _between(call: Call, twin: Call, name: str) -> set[str]:
 
 
 def _same(one: Array, other: Array) -> bool:
-    """Return whether two arrays have equal shapes and elements; elements of different dtypes count as equal."""
+    """Return whether two arrays have equal shapes and, if their dtypes are equal, equal elements."""
     if one.shape != other.shape:
         return False
     return one.dtype != other.dtype or bool(((one == other) | ((one != one) & (other != other))).all())

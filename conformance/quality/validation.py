@@ -11,7 +11,7 @@ from ..core import FORMATS, AnyOf, Array, Call, Case, Expectation, Fit, Output, 
 from ..judging import TrainingRun, enclose_training, training_finding
 from ..reference import convolution_matrix, matrix_again, trajectory
 
-#: The functions for outputs, gradients and second-order gradients, by the name of the formulation in messages.
+#: The functions that compute output, gradients and second-order gradients, by the formulation's name in messages.
 ROUTES = {
     "the reference": (reference.evaluate, reference.gradients, reference.second_order),
     "the second formulation": (reference.evaluate_again, reference.gradients_again, reference.second_order_again),
@@ -19,7 +19,7 @@ ROUTES = {
 
 
 def validate_cases(cases: Iterable[Case]) -> Iterator[Problem]:
-    """Yield a problem for each expectation of `cases` that the reference contradicts."""
+    """Yield a problem for each expectation in `cases` that the reference contradicts."""
     for case in cases:
         for message in _wrong(case.call, case.expectation, frozenset()):
             yield Problem(path=case.path, line=case.line, column=1, message=f"{case.id}: {message}")
@@ -44,13 +44,13 @@ def _wrong(call: Call, expectation: Expectation, switches: frozenset[str]) -> It
 
 
 def _off_trajectory(call: Call, fit: Fit) -> Iterator[str]:
-    """Yield each checkpoint that differs from the exact trajectory, or that rounding errors decide."""
+    """Yield a message for each checkpoint that is not on the exact trajectory, or that rounding errors could change."""
     exact = trajectory(call)
     dtype = call.dtype_of("kernel")
     certain = enclose_training(call, call.dtype_of("output"), "float64").certain
     unit = FORMATS[dtype].unit
     if not np.array_equal(convolution_matrix(call), matrix_again(call)):
-        yield "the two formulations of the reference disagree on the convolution of the training"
+        yield "the two formulations of the reference disagree on the convolution of the training run"
     assert call.kernel is not None
     kernels = exact.kernels.reshape(-1, *call.kernel.shape)
     run = TrainingRun(kernels, exact.losses, through=call.dtype_of("output"), kept="float64", told="float64")
@@ -63,7 +63,7 @@ def _off_trajectory(call: Call, fit: Fit) -> Iterator[str]:
         for written, right in pairs:
             flat = None if written is None else np.asarray(written, np.float64).reshape(-1)
             if flat is not None and (np.abs(flat - right) > unit * np.abs(right)).any():
-                yield f"after {step} updates: exact value {np.ravel(right).tolist()}, expected value {flat.tolist()}"
+                yield f"after {step} updates: exact value {np.ravel(right).tolist()}, but expected {flat.tolist()}"
 
 
 def _recomputed(call: Call, expectation: Output, switches: frozenset[str], route: str) -> Iterator[str]:
