@@ -1,4 +1,4 @@
-"""The specification as a document: commentary, versions, lock of released cases, citations, export of the corpus."""
+"""The specification as a document: its commentary, versions, citations, lock of released cases, and corpus export."""
 
 from __future__ import annotations
 

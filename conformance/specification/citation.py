@@ -1,8 +1,8 @@
 """
 Citations of the suite, of clauses and of cases, as BibTeX and as plain text.
 
-A citation depends only on the version. It agrees with `CITATION.cff`. Entries are `@misc`, which every BibTeX style
-supports.
+Every installation of a version returns the same citations, and they agree with `CITATION.cff`. BibTeX entries have the
+type `@misc`, which every BibTeX style supports.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from . import lock, versions
 
 AUTHORS = "The conv-conformance contributors"
 TITLE = "conv-conformance, a conformance suite for convolution layers"
-#: The release date of this version of the suite, YYYY-MM-DD; empty before the release. CITATION.cff repeats it.
+#: The release date of this version of the suite, YYYY-MM-DD; empty before the release. CITATION.cff has the same date.
 RELEASED = ""
-#: The characters that BibTeX interprets, with their escaped spellings.
+#: The escaped spelling of each character that BibTeX interprets.
 _SPECIAL = {"\\": r"\textbackslash{}", **{each: rf"\{each}" for each in "&%$#_{}"}, "~": r"\~{}", "^": r"\^{}"}
 
 
@@ -27,10 +27,10 @@ class Citation:
     """
     The citation of the suite, or of a part of it.
 
-    `part` names the cited clause or case, and `says` quotes its sentence or title; both are empty for the suite.
-    `work` and `number` identify the version: of the suite, or of the specification, which is versioned separately.
-    `date` is the release date, empty before the release. `anchor` is a path in the documentation, with a fragment.
-    `digest` identifies the exact content.
+    `part` names the cited clause or case. `says` quotes the clause's sentence or the case's title. Both are empty for
+    the suite. `work` and `number` name the version of the suite or of the specification, which is versioned separately.
+    `date` is the release date of that version, empty before the release. `anchor` is the path of the cited page or
+    file, with a fragment for a clause or a literal case. `digest` identifies the exact content of what is cited.
     """
 
     part: str = ""
@@ -50,7 +50,7 @@ class Citation:
 
     @property
     def edition(self) -> str:
-        """The version, and its release date."""
+        """The version and its release date, or "not yet released"."""
         return f"{self.work} {self.number}, {self.date or 'not yet released'}"
 
     @property
@@ -79,13 +79,13 @@ class Citation:
 
 
 def of_suite(corpus: Corpus) -> Citation:
-    """Return the citation of the suite; its digest is that of the corpus, which every record also holds."""
+    """Return the citation of the suite, with the digest of the corpus. Every record holds the same digest."""
     place = versions.address(versions.current())
     return Citation(date=RELEASED, anchor=place, digest=f"corpus {corpus.digest}")
 
 
 def of_clause(clause: Clause) -> Citation:
-    """Return the citation of a clause: sentence, version of the specification and digest of its meaning."""
+    """Return the citation of a clause, with its sentence, the specification's version and the digest of its meaning."""
     number = versions.current()
     released = versions.read(shipped() / versions.FILE)
     return Citation(
@@ -101,9 +101,9 @@ def of_clause(clause: Clause) -> Citation:
 
 def of_case(case: Case) -> Citation:
     """
-    Return the citation of a case: title, and digest of its call, expectation and clauses.
+    Return the citation of a case, with its title and the digest of its call, expectation and clauses.
 
-    The anchor of a literal case is its page; the anchor of a point of a sweep is the file of the sweep.
+    The anchor of a literal case is its heading in the documentation. The anchor of a sweep's point is the sweep's file.
     """
     page = f"cases/{case.path}" if case.sweep else f"docs/cases/{case.path.removesuffix('.yaml')}.md#{case.id}"
     digest = f"case {lock.digest(case)}"

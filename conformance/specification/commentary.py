@@ -1,7 +1,7 @@
 """
-Read the commentary on the clauses: the reason for each, an example case, and the spelling in frameworks.
+Read the commentary on the clauses: each clause's reason, its example case, and its spelling in frameworks.
 
-Each file of `cases/specification/` is one area of the specification, with its clauses in reading order.
+Each file in `cases/specification/` describes one area of the specification, with its clauses in reading order.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 #: The folder of a corpus that holds the commentary.
 FOLDER = "specification"
-#: The frameworks for which `wording` can state the spelling.
+#: The frameworks that `wording` accepts as keys.
 FRAMEWORKS = ("keras", "torch", "jax", "tensorflow", "onnx", "numpy", "scipy")
 
 
@@ -41,8 +41,9 @@ class Commentary:
     """
     The commentary on one clause.
 
-    `example` is the id of the smallest literal case that shows the clause. `wording` is the spelling by framework.
-    `place` is line and column of the clause in its file; `example_place` is that of the example.
+    `why` is the reason for the clause. `example` is the id of the smallest literal case that shows the clause.
+    `wording` maps each framework to its spelling of the clause. `history` lists references, such as issues.
+    `place` is the (line, column) of the clause in the commentary file, and `example_place` that of the example.
     """
 
     clause: str
@@ -56,7 +57,7 @@ class Commentary:
 
 @dataclass(frozen=True, kw_only=True)
 class Area:
-    """One page of the specification; `name` is the stem of its file, `path` is relative to the corpus."""
+    """One page of the specification. `name` is the stem of its file; `path` is relative to the corpus folder."""
 
     name: str
     title: str
@@ -67,7 +68,7 @@ class Area:
 
 def load_commentary(corpus: Corpus, folder: Path | None = None) -> tuple[Area, ...]:
     """
-    Return the areas in `folder` (default: that of the shipped corpus), in the order of their first clauses.
+    Return the areas in `folder` (default: the shipped commentary), in the order of their first clauses.
 
     Raises:
         Invalid: if a file has a problem, or if clauses, commentary and literal cases are inconsistent.
@@ -81,12 +82,12 @@ def load_commentary(corpus: Corpus, folder: Path | None = None) -> tuple[Area, .
 
 
 def readable_areas(corpus: Corpus, folder: Path | None = None) -> tuple[Area, ...]:
-    """Return the areas that can be read, ignoring all problems, such as clauses that are not in the corpus."""
+    """Return the areas of all files that can be read. Problems, such as unknown clauses, are ignored."""
     return tuple(_read(corpus, folder)[0])
 
 
 def check_specification(corpus: Corpus, folder: Path | None = None) -> list[Problem]:
-    """Return the problems for which `load_commentary` would raise."""
+    """Return the problems with which `load_commentary` would raise Invalid."""
     return _read(corpus, folder)[1]
 
 
@@ -101,7 +102,7 @@ def _read(corpus: Corpus, folder: Path | None) -> tuple[list[Area], list[Problem
 
 
 def read_area(content: bytes, path: str) -> tuple[Area | None, list[Problem]]:
-    """Return the area of a file, None if it cannot be read, and the problems of the file."""
+    """Return (area, problems) of a commentary file; the area is None if the file cannot be read."""
     root, problems = parse_yaml(content, path)
     reader = Reader(path)
     if root is None:
@@ -164,8 +165,8 @@ def check_commentary(areas: Collection[Area], corpus: Corpus) -> Iterator[Proble
     """
     Yield each inconsistency between clauses, commentary and literal cases.
 
-    Every clause needs exactly one commentary, whose example cites it. Every required clause needs a literal case that
-    cites it.
+    Every clause must have exactly one commentary, and the commentary's example must cite the clause. A literal case
+    must cite every required clause that is not withdrawn.
     """
     literal = {case.id: case for case in corpus.cases if not case.sweep}
     first: dict[str, str] = {}
@@ -176,23 +177,23 @@ def check_commentary(areas: Collection[Area], corpus: Corpus) -> Iterator[Proble
     cited = {name for case in literal.values() for name in case.clauses}
     for clause in corpus.clauses.values():
         if clause.id not in first:
-            message, hint = f"{clause.id} has no commentary", f"add it to a file of cases/{FOLDER}/"
+            message, hint = f"{clause.id} has no commentary", f"add one to a file in cases/{FOLDER}/"
             yield Problem(path="clauses.yaml", line=clause.line, column=1, message=message, hint=hint)
         if clause.level == "required" and not clause.superseded_by and clause.id not in cited:
-            message, hint = f"no literal case cites {clause.id}", "write one that detects a violation of it"
+            message, hint = f"no literal case cites {clause.id}", "write a case that detects a violation"
             yield Problem(path="clauses.yaml", line=clause.line, column=1, message=message, hint=hint)
 
 
 def _misplaced(
     area: Area, commentary: Commentary, clauses: Mapping[str, Clause], first: dict[str, str]
 ) -> Iterator[Problem]:
-    """Yield a problem if the clause is unknown or has two commentaries; `first` collects positions by clause."""
+    """Yield a problem if the clause is unknown or has two commentaries; `first` maps clauses to earlier positions."""
     line, column = commentary.place
     if commentary.clause not in clauses:
         message, hint = unknown_name(commentary.clause, clauses, "clause")
         yield Problem(path=area.path, line=line, column=column, message=message, hint=hint)
     elif commentary.clause in first:
-        hint = f"the first is in {first[commentary.clause]}"
+        hint = f"the first commentary is in {first[commentary.clause]}"
         yield Problem(
             path=area.path, line=line, column=column, message=f"{commentary.clause} has two commentaries", hint=hint
         )
@@ -200,10 +201,10 @@ def _misplaced(
 
 
 def _unshown(area: Area, commentary: Commentary, literal: Mapping[str, Case]) -> Iterator[Problem]:
-    """Yield a problem if the example of a commentary is unknown or does not cite the clause."""
+    """Yield a problem if a commentary's example is not a literal case or does not cite the clause."""
     line, column = commentary.example_place
     if commentary.example and commentary.example not in literal:
-        message = f"no literal case {commentary.example!r}"
+        message = f"{commentary.example!r} is not a literal case"
         hint = suggestion(commentary.example, literal) or "`conv-conformance list` shows the ids"
         yield Problem(path=area.path, line=line, column=column, message=message, hint=hint)
     elif commentary.example and commentary.clause not in literal[commentary.example].clauses:

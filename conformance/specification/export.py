@@ -25,7 +25,7 @@ from . import versions
 
 FORMAT = "conv-conformance-corpus/1"
 
-#: Larger integers are written as strings, because many JSON parsers store numbers as float64.
+#: Integers of a larger magnitude are written as strings, because many JSON parsers store numbers as float64.
 EXACT = 2**53
 
 
@@ -62,13 +62,13 @@ def _case(case: Case) -> dict[str, Any]:
 
 
 def call(made: Call) -> dict[str, Any]:
-    """Return a call as in the worker protocol, with its arrays written out."""
+    """Return a call with the keys of the worker protocol; `arrays` holds each operand as JSON (see `array`)."""
     arrays = operands_to_plain(made, lambda name, values: array(values, made.dtype_of(name)))
     return {**call_to_plain(made), "arrays": arrays}
 
 
 def expectation(expected: Expectation, made: Call) -> dict[str, Any]:
-    """Return the expectation of a call as a mapping whose key is the kind of expectation."""
+    """Return the expectation of a call as a mapping that has the kind of expectation as a key."""
     return expectation_to_plain(expected, lambda name, values: array(values, made.dtype_of(name)), call)
 
 
@@ -76,8 +76,8 @@ def array(values: Array, dtype: str) -> dict[str, Any]:
     """
     Return an array as dtype, shape and values, in row-major order.
 
-    Floats are decimals that round-trip exactly, or "nan", "inf" and "-inf". A complex element is a pair.
-    Integers beyond 2**53 are strings.
+    Floats are JSON numbers that round-trip exactly, or the strings "nan", "inf" and "-inf". A complex element is a pair
+    of floats: the real and the imaginary part. Integers with a magnitude above 2**53 are strings.
     """
     flat = values.ravel()
     if is_complex(dtype):

@@ -1,8 +1,8 @@
 """
-The lock of released cases: id and digest of each, so that changes of released cases are detected.
+The lock of released cases: each case's id and digest, so that a change of a released case is detected.
 
-The digest covers the meaning: call, expectation and clauses.
-Titles, reasons, references, `catches` and the order of a file can change.
+A digest covers the meaning of a case: its call, expectation and clauses.
+Titles, reasons, references, `catches` and the order of cases in a file may change.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ from ..core import (
 
 FILE = "lock.json"
 
-#: Digests by id.
+#: The digest of each released case, by the case's id.
 Lock = Mapping[str, str]
-#: Default values that the digest omits. Parameters of later versions must be added here, so that no digest changes.
+#: Default values that digests omit. If a later version adds a parameter, list the parameter's default here, so that the
+#: digests of older cases do not change.
 SILENT: Mapping[str, Any] = {
     "groups": 1,
     "padding_mode": "zeros",
@@ -42,12 +43,12 @@ SILENT: Mapping[str, Any] = {
 
 
 def check(cases: Iterable[Case], lock: Lock) -> Iterator[Problem]:
-    """Yield a problem for each released case that is missing or has another meaning."""
+    """Yield a problem for each released case that is missing or whose meaning has changed."""
     left = dict(lock)
     for case in cases:
         released = left.pop(case.id, None)
         if released is not None and digest(case) != released:
-            hint = "restore it, add a new case and name that in superseded_by"
+            hint = "restore the case, add a new case, and name the new case in superseded_by"
             message = f"{case.id} is released, and its meaning has changed"
             yield Problem(path=case.path, line=case.line, column=1, message=message, hint=hint)
     for name in left:
@@ -85,9 +86,9 @@ def encoded(lock: Lock) -> str:
 
 
 def digest(case: Case) -> str:
-    """Return "sha256:" and the digest of the meaning of a case."""
-    meaning_digest = {"call": _call(case.call), "expect": _expected(case.expectation), "clauses": sorted(case.clauses)}
-    text = json.dumps(meaning_digest, sort_keys=True)
+    """Return the digest of a case's meaning as "sha256:" and 64 hexadecimal digits."""
+    meaning = {"call": _call(case.call), "expect": _expected(case.expectation), "clauses": sorted(case.clauses)}
+    text = json.dumps(meaning, sort_keys=True)
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
@@ -112,7 +113,7 @@ def _expected(expectation: Expectation) -> dict[str, Any]:
 
 
 def _locked(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an expectation with the keys of the first version of the lock, so that old digests stay valid."""
+    """Return an expectation with the keys that the first version of the lock used, so that old digests stay valid."""
     match plain:
         case {"output": _}:
             return {"signed_zero": False, **plain}
@@ -132,7 +133,7 @@ def _array(array: Array) -> dict[str, Any]:
     numbers = array.reshape(-1).astype(wide)
     if numbers.dtype.kind in "cf":
         parts = numbers.view("<f8")
-        parts[np.isnan(parts)] = np.nan  # all NaN payloads are equal
+        parts[np.isnan(parts)] = np.nan  # NaN payloads do not change the digest
     return {
         "shape": array.shape,
         "dtype": array.dtype.name,

@@ -9,7 +9,7 @@ from ..calls import rules
 from ..core import Reference
 from ..corpus import CLAUSE, Alternative, Clause
 
-#: The names of frameworks in text.
+#: The names of frameworks for readers, by their keys in commentaries.
 NAMES = {
     "keras": "Keras",
     "torch": "PyTorch",
@@ -19,7 +19,7 @@ NAMES = {
     "numpy": "NumPy",
     "scipy": "SciPy",
 }
-#: The behaviour of an alternative, by the reference's switch.
+#: What an implementation of an alternative does, by the switch of the reference that selects the alternative.
 BEHAVIOURS = {
     "": "the result follows the definition",
     "trailing-zeros": "zeros are appended up to length W * stride",
@@ -33,7 +33,7 @@ BEHAVIOURS = {
     "operands-16-bits": "the operands are first rounded to 16 significant bits",
     "operands-float16": "the operands are first rounded to float16",
 }
-#: The accuracy of the result, by the precision class of an alternative.
+#: How accurate the result of an alternative is, by the alternative's precision class.
 ACCURACIES = {
     "exact": "rounded once, to nearest",
     "reassociated": "with the errors of a transform, proportional to the largest nearby numbers",
@@ -41,20 +41,20 @@ ACCURACIES = {
 
 
 def meaning(alternative: Alternative) -> str:
-    """Return the behaviour of an implementation that chooses an alternative."""
+    """Return a description of an implementation that chooses this alternative."""
     if not alternative.is_refusal:
         accuracy = ACCURACIES.get(alternative.precision or "", "")
         return f"{BEHAVIOURS[alternative.switch]}{f', {accuracy}' if accuracy else ''}"
     twin = alternative.twin
     if isinstance(twin, str):
         return f"the call is refused, `{twin}` is accepted"
-    # A patch sets the dtype of the input; other arrays default to it.
+    # A patch sets only the dtype of the input, which is the default for all other arrays.
     patch = ", ".join(f"{key}: {value['input'] if key == 'dtype' else value}" for key, value in twin.items())
     return f"the call is refused, with `{patch}` it is accepted"
 
 
 def where(clause: Clause) -> str:
-    """Return the condition under which a clause leaves a choice, as a subordinate clause."""
+    """Return the condition under which a clause leaves a choice, as the continuation of a sentence."""
     if not clause.when:
         return ", for the cases that cite it"
     return f", where {' and '.join(map(_rule, clause.when))}"
@@ -73,7 +73,7 @@ def reference(reference: Reference) -> str:
 
 
 def linked(text: str, address: Callable[[str], str]) -> str:
-    """Return the text with clause ids as links; `address` returns the target of a clause, or an empty string."""
+    """Return the text with each clause id turned into a link to `address(id)`, unless the address is empty."""
 
     def link(found: re.Match[str]) -> str:
         there = address(found["clause"]) if found["clause"] else ""

@@ -1,8 +1,8 @@
 """
 The released versions of the specification, with a digest of each clause, so that later changes are detected.
 
-A version promises id, anchor and meaning of every clause: level, sentence, condition and alternatives.
-Commentary, examples and cases can change without a new version.
+A version promises that every clause keeps its id, its anchor and its meaning: level, sentence, condition and
+alternatives. Commentary, examples and cases may change without a new version.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _CLAUSES = "clauses.yaml"
 
 
 class Promise(NamedTuple):
-    """The promise of a version for one clause: anchor, digest of the meaning, and the superseding clause if any."""
+    """What a version promises for one clause: its anchor, the digest of its meaning, and the superseding clause."""
 
     anchor: str
     digest: str
@@ -31,19 +31,19 @@ class Promise(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """A released version: its release date, YYYY-MM-DD, and its promises by clause."""
+    """A released version: its release date, YYYY-MM-DD, and its promises by clause id."""
 
     date: str
     clauses: Mapping[str, Promise]
 
 
-#: Versions by number, oldest first.
+#: Released versions by version number, oldest first.
 Versions = Mapping[str, Version]
 
 
 def current(folder: Path | None = None) -> str:
     """
-    Return the version of the specification in clauses.yaml of `folder` (default: the shipped corpus).
+    Return the version of the specification that clauses.yaml in `folder` states (default: the shipped corpus).
 
     Raises:
         Invalid: if the version is malformed.
@@ -56,19 +56,19 @@ def current(folder: Path | None = None) -> str:
 
 
 def check(clauses: Mapping[str, Clause], version: str, released: Versions) -> Iterator[Problem]:
-    """Yield each way in which the clauses, as version `version`, break a promise of a released version."""
+    """Yield a problem for each promise of a released version that the clauses of `version` break."""
     yield from _lost(clauses)
     if not released:
         return
     last = list(released)[-1]
     if version_numbers(version) < version_numbers(last):
-        message = f"version {version!r} is lower than {last}, which is released"
+        message = f"version {version!r} is lower than {last}, which is already released"
         yield Problem(path=_CLAUSES, message=message, hint="increase the version")
         return
     promised = {name: (number, each) for number, made in released.items() for name, each in made.clauses.items()}
     for name, (number, promise) in promised.items():
         if name not in clauses:
-            hint = "to withdraw it, keep it and name another clause in superseded_by"
+            hint = "to withdraw a clause, keep it and name another clause in superseded_by"
             yield Problem(path=_CLAUSES, message=f"{name} is in version {number}, but missing now", hint=hint)
         elif found := _broken(clauses[name], version, number, promise):
             yield _problem(clauses[name], *found)
@@ -78,7 +78,7 @@ def check(clauses: Mapping[str, Clause], version: str, released: Versions) -> It
 
 
 def _lost(clauses: Mapping[str, Clause]) -> Iterator[Problem]:
-    """Yield each clause whose `superseded_by` is unknown or itself withdrawn."""
+    """Yield a problem for each clause whose `superseded_by` names an unknown or withdrawn clause."""
     for clause in clauses.values():
         if clause.superseded_by and clause.superseded_by not in clauses:
             hint = suggestion(clause.superseded_by, clauses)
@@ -89,16 +89,16 @@ def _lost(clauses: Mapping[str, Clause]) -> Iterator[Problem]:
 
 
 def _broken(clause: Clause, version: str, last: str, promise: Promise) -> tuple[str, str] | None:
-    """Return message and hint if a clause breaks the promise of the last version that has it, else None."""
+    """Return (message, hint) if a clause breaks `promise`, which version `last` made, else None."""
     now = promise_of(clause)
     if now.anchor != promise.anchor:
-        return f"its anchor changed from #{promise.anchor} to #{now.anchor}", "restore it, because links use it"
+        return f"its anchor changed from #{promise.anchor} to #{now.anchor}", "restore the anchor; links use it"
     if version == last and now != promise:
         return f"its meaning differs from version {last}, which is released", "increase the version"
     if promise.superseded_by and not (now.digest == promise.digest and now.superseded_by):
-        return f"is withdrawn in version {last}, and must not change", "use a new id"
+        return f"was withdrawn in version {last} and must not change", "use a new id"
     if now.digest != promise.digest and version_numbers(clause.revised) <= version_numbers(last):
-        hint = f'add revised: "{version}", or use a new id if it is another question'
+        hint = f'add revised: "{version}", or use a new id if the clause answers another question'
         return f"its meaning differs from version {last}", hint
     return None
 
@@ -111,8 +111,8 @@ def promise_of(clause: Clause) -> Promise:
     """
     Return the promise for a clause.
 
-    The digest covers level, sentence, rules and the non-default fields of each alternative. New fields of later
-    versions therefore leave the digests of older clauses unchanged.
+    The digest covers the level, the sentence, the condition (`when`) and the non-default fields of each alternative. A
+    field that a later version adds therefore leaves the digests of older clauses unchanged.
     """
     alternatives = {name: _non_default_fields(each) for name, each in clause.alternatives.items()}
     meaning = [clause.level, clause.sentence, clause.when, alternatives]
@@ -125,19 +125,19 @@ def _non_default_fields(alternative: Alternative) -> dict[str, Any]:
 
 
 def address(version: str, clause: Clause | None = None) -> str:
-    """Return the path of a version of the specification, or of a clause in it, in bundles and in the documentation."""
+    """Return the path of a version's page, or of a clause on it, both in bundles and in the documentation."""
     return f"spec/{version}.html#{clause.anchor}" if clause else f"spec/{version}.html"
 
 
 def grown(released: Versions, version: str, date: str, clauses: Mapping[str, Clause]) -> Versions:
-    """Return the versions with `version` added; a version that is already released stays unchanged."""
+    """Return the released versions with `version` added, or unchanged if `version` is already released."""
     made = Version(date=date, clauses={name: promise_of(clause) for name, clause in clauses.items()})
     return released if version in released else {**released, version: made}
 
 
 def read(path: Path) -> Versions:
     """
-    Return the versions in a file, or none if the file does not exist.
+    Return the versions in a file, or an empty mapping if the file does not exist.
 
     Raises:
         Invalid: if the file does not hold versions.
@@ -159,7 +159,7 @@ def _version(content: Mapping[str, Mapping[str, str]]) -> Version:
 
 
 def encoded(released: Versions) -> str:
-    """Return the versions as JSON text: oldest first, one clause per line, in the order of the specification."""
+    """Return the versions as JSON text, oldest first, with one clause per line in the order of the specification."""
     content = {
         number: {
             "date": each.date,
