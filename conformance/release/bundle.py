@@ -1,7 +1,8 @@
 """
-Build the bundle of a release, for archives: the specification, its sources, the corpus, and checksums of all files.
+Build the bundle of a release: the specification, its sources, the corpus, and checksums of all files.
 
-The files depend only on the sources, so every installation of this version builds the same bytes.
+The bundle is meant for long-term archives. Its files depend only on the sources of this version, so every installation
+of the version builds the same bytes.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ from ..specification import citation, export, lock, versions
 SUMS = "SHA256SUMS"
 #: Suffixes of archive formats that are not supported.
 OTHERS = (".zip", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z")
-#: Files and folders of the corpus that are not part of a bundle: measured kills, and known failures of frameworks.
+#: Files and folders of the corpus that bundles omit: the measured kills, and the known failures of frameworks.
 _ELSEWHERE = ("kills.json", "known")
 _KINDS = (".json", ".md", ".yaml")
-#: The paths of documents in the bundle, by their paths in the repository.
+#: The path of each document in the bundle, by the document's path in the repository.
 _DOCUMENTS = {
     "CHANGELOG.md": "CHANGELOG.md",
     "CITATION.cff": "CITATION.cff",
@@ -44,7 +45,7 @@ _DOCUMENTS = {
     "docs/spec/glossary.md": "spec/glossary.md",
     "docs/spec/versions.md": "spec/versions.md",
 }
-#: 1 January 1980, the first date that every archive format can represent.
+#: The time of files before the release: 1 January 1980, the first date that every archive format can represent.
 _NO_DAY = 315532800
 _LINK = re.compile(r"\[([^\[\]]+)\]\(([^()\s]+)\)")
 _LINE = re.compile(r"([0-9a-f]{64})  ([^\0]+)")
@@ -53,9 +54,9 @@ _LINE = re.compile(r"([0-9a-f]{64})  ([^\0]+)")
 @dataclass(frozen=True, kw_only=True)
 class Bundle:
     """
-    The files of a release by path, checksums included; `name` is their top folder in an archive.
+    The files of a release by path, including the file of checksums.
 
-    `time` is the modification time of all files, in seconds since 1970.
+    `name` is the top folder in an archive. `time` is the modification time of all files, in seconds since 1970.
     """
 
     name: str
@@ -64,20 +65,21 @@ class Bundle:
 
     @property
     def digest(self) -> str:
-        """The digest of the checksum file, which covers all files."""
+        """The SHA-256 digest of the checksum file, as hexadecimal digits. A change of any file changes the digest."""
         return _digest(self.files[SUMS])
 
 
 def made(corpus: Corpus) -> Bundle:
     """
-    Return the bundle of this version, with the literal cases of the shipped corpus.
+    Return the bundle of this version; `corpus` must be the literal cases of the shipped corpus.
 
     Raises:
-        Invalid: if the corpus breaks a promise of a released version, or if this release is not locked.
+        Invalid: if `corpus` breaks a promise of a released version, or if the specification of this release is not
+            locked.
 
     """
     current = edition()
-    _hold(corpus, current.version, versions.read(shipped() / versions.FILE))
+    _check_promises(corpus, current.version, versions.read(shipped() / versions.FILE))
     content = {
         **{place: _document(path) for path, place in _DOCUMENTS.items()},
         **dict(_sources()),
@@ -93,7 +95,7 @@ def made(corpus: Corpus) -> Bundle:
 
 
 def edition() -> specification_page.Edition:
-    """Return the shipped edition of the specification."""
+    """Return the version, date and appendices of the shipped specification."""
     version = versions.current()
     released = versions.read(shipped() / versions.FILE)
     return specification_page.Edition(
@@ -104,8 +106,8 @@ def edition() -> specification_page.Edition:
     )
 
 
-def _hold(corpus: Corpus, version: str, released: versions.Versions) -> None:
-    """Raise Invalid if the corpus breaks a promise of a released version, or if a release is not locked."""
+def _check_promises(corpus: Corpus, version: str, released: versions.Versions) -> None:
+    """Raise Invalid if the corpus breaks a promise of a released version, or if this release is not locked."""
     problems = [*versions.check(corpus.clauses, version, released)]
     problems += lock.check(corpus.cases, lock.read(shipped() / lock.FILE))
     if citation.RELEASED and version not in released:
@@ -124,7 +126,7 @@ def _sources() -> Iterator[tuple[str, bytes]]:
 
 
 def _linked(path: str, content: bytes, paths: Collection[str]) -> bytes:
-    """Return a file with Markdown links to files outside the bundle replaced by their text."""
+    """Return a file's content. In Markdown, each link to a file outside the bundle is replaced by the link's text."""
 
     def kept(link: re.Match[str]) -> str:
         target = posixpath.normpath(posixpath.join(posixpath.dirname(path), link[2].partition("#")[0]))
@@ -134,7 +136,7 @@ def _linked(path: str, content: bytes, paths: Collection[str]) -> bytes:
 
 
 def _document(path: str) -> bytes:
-    """Return a document of the repository, from the installed package or from the checkout."""
+    """Return the content of a repository document, from the installed package or else from the checkout."""
     installed, checkout = Path(__file__).parents[1] / "documents", Path(__file__).parents[2]
     return ((installed if installed.is_dir() else checkout) / path).read_bytes()
 
@@ -171,7 +173,9 @@ def _time() -> int:
 
 def write(bundle: Bundle, place: Path) -> None:
     """
-    Write a bundle as a folder, or as an archive if the name ends in .tar or .tar.gz; nothing remains after a failure.
+    Write a bundle to `place`: as an archive if the name ends in .tar or .tar.gz, else as a folder.
+
+    A write that fails leaves no file or folder behind.
 
     Raises:
         Invalid: if `place` exists, names an unsupported archive format, or cannot be written.
@@ -185,7 +189,7 @@ def write(bundle: Bundle, place: Path) -> None:
     if os.path.lexists(place):
         raise Invalid(Problem(path=str(place), message="already exists", hint="remove it, or choose another name"))
     with writing(place), tempfile.TemporaryDirectory(prefix=f".{place.name}-", dir=place.parent) as folder:
-        # An incomplete bundle never has the final name.
+        # Only a complete bundle is renamed to `place`.
         part = Path(folder, "part")
         if place.name.endswith((".tar", ".tar.gz")):
             _archive(bundle, part, is_packed=place.suffix == ".gz")
@@ -214,7 +218,7 @@ def _archive(bundle: Bundle, file: Path, *, is_packed: bool) -> None:
 def _tar(bundle: Bundle, file: IO[bytes] | gzip.GzipFile) -> None:
     with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for path, content in bundle.files.items():
-            # The defaults of TarInfo are owner and group 0 without names, and mode 0644.
+            # By default, a TarInfo has owner and group 0 without names, and mode 0644.
             entry = tarfile.TarInfo(f"{bundle.name}/{path}")
             entry.size, entry.mtime = len(content), bundle.time
             archive.addfile(entry, BytesIO(content))
@@ -222,7 +226,9 @@ def _tar(bundle: Bundle, file: IO[bytes] | gzip.GzipFile) -> None:
 
 def wrong(place: Path) -> tuple[list[str], str]:
     """
-    Return the differences between a bundle (folder or archive) and its checksums, and the digest of the checksums.
+    Return (differences, digest): how the bundle in `place` differs from its checksums, and the checksum file's digest.
+
+    `place` is a folder or an archive. Each difference is one line of text that begins with the path of a file.
 
     Raises:
         Invalid: if `place` is not a bundle.
@@ -236,7 +242,7 @@ def wrong(place: Path) -> tuple[list[str], str]:
     listed = {line[2]: line[1] for line in lines if line}
     if None in lines or len(listed) < len(lines):
         raise Invalid(
-            Problem(path=f"{place}/{SUMS}", message="every line must have a digest and a path, and no path twice")
+            Problem(path=f"{place}/{SUMS}", message="every line must have a digest and a path, and each path once")
         )
     differences = dict.fromkeys(listed.keys() - found.keys(), "is missing")
     differences |= dict.fromkeys(found.keys() - listed.keys(), f"is not listed in {SUMS}")
@@ -270,7 +276,7 @@ def _packed(place: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _content(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
-    """Return the bytes of a regular file in an archive; links are refused because they can point outside it."""
+    """Return the bytes of a regular file in an archive. Links are refused, because a link can point elsewhere."""
     content = archive.extractfile(entry) if entry.isfile() else None
     if content is None:
         raise tarfile.TarError(f"{entry.name} is not a regular file")
