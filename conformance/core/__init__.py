@@ -1,7 +1,7 @@
 """
 The values that all packages share: calls, cases, expectations, observations, verdicts, and the interface of a backend.
 
-Needs the standard library and NumPy only: workers import it in environments that have nothing else.
+This package needs only the standard library and NumPy, because workers import it where nothing else may be installed.
 """
 
 from __future__ import annotations

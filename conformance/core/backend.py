@@ -1,8 +1,8 @@
 """
 The interface of an adapter.
 
-An adapter is a class with metadata, `limits` and `prepare`; see `Backend`.
-Needs the standard library and NumPy.
+An adapter is a class with metadata, `limits` and a method `prepare`, as `Backend` describes.
+This module needs only the standard library and NumPy.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Target:
     """
     A target: a framework, a mode and a device, written `name[+mode][@device]`, such as `torch+compile@cuda:1`.
 
-    `mode` is empty for the plain target; `device` is `cpu` unless another device is named.
+    `mode` is empty if the target names no mode; `device` is `cpu` if the target names no device.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Target:
 
 
 class Limit(NamedTuple):
-    """Calls that an API cannot express: `reason` names the missing parameter, `holds(call)` is true for these calls."""
+    """A class of calls that an API cannot express: `holds(call)` is true, and `reason` names the missing parameter."""
 
     reason: str
     holds: Callable[[Call], bool]
@@ -47,15 +47,15 @@ class Outputs(NamedTuple):
     """
     The arrays that a call returned.
 
-    `arrays` maps names to NumPy arrays. `output` has the layout of the call's output.
-    A call with `gradients` also returns `gradient.input` and so on, each with the layout and dtype of its array.
+    `arrays` maps names to NumPy arrays. The array `output` has the output layout of the call.
+    A call with `gradients` also returns `gradient.input` and so on. Each has the layout and dtype of its array.
     A call with `second_order` also returns `second.cotangent` and so on.
-    A call with `variation.shape_inference` also returns `inference`; only its shape and dtype are compared.
-    A training returns only `kernels` (steps + 1, then the axes of the kernel) and `losses` (steps + 1). They hold the
-    values before the first update and after each update, in the dtype in which the kernel was kept.
-    `call` is the call of the framework as an expression that can be pasted. In it `input`, `kernel`, `bias` and so on
-    are the NumPy arrays of the case.
-    `composed` is true if the adapter composed several operations because the framework has no single call.
+    A call with `variation.shape_inference` also returns `inference`, of which only shape and dtype are compared.
+    A training run returns only `kernels`, of shape (steps + 1, *kernel.shape), and `losses`, of shape (steps + 1,).
+    Both hold the values before the first update and after each update, in the dtype in which the kernel was kept.
+    `call` is the framework's call as an expression that can be pasted. Its variables `input`, `kernel`, `bias` and so
+    on are the NumPy arrays of the case.
+    `composed` is true if the adapter composed several operations because the framework has no single call for it.
     """
 
     arrays: Mapping[str, Array]
@@ -69,7 +69,7 @@ class Prepared:
     A closure that makes a call, and the text of the call.
 
     Reports need the text even if the call raises or ends the process.
-    `call` is the same text as `Outputs.call`, and replaces it where that is empty.
+    `call` has the same meaning as `Outputs.call`, and is used if `Outputs.call` is empty.
     """
 
     make: Callable[[], Outputs]
@@ -82,7 +82,7 @@ class Prepared:
 
 
 class Refused(Exception):
-    """Raised by an adapter that is itself the implementation, to refuse a call; the outcome is `raised`."""
+    """Raised to refuse a call by an adapter that computes convolutions itself; the outcome is `raised`."""
 
 
 class Unavailable(Exception):
@@ -95,7 +95,7 @@ class Raised(Exception):
 
 def ask(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """
-    Call a function of the framework and mark its exceptions as the framework's; others are faults of the suite.
+    Call a function of the framework and raise its exceptions as `Raised`; other exceptions are faults of the suite.
 
     Raises:
         Raised: if the function raises any exception.
@@ -111,9 +111,9 @@ class Backend(Protocol):
     """
     One target: a framework in one mode on one device.
 
-    The engine constructs it as `Class(target)`, or as `Class()` if the class defines no `__init__`.
-    The constructor imports the framework; the module must not import it at its top.
-    Only `framework` and `prepare` are required; the engine has defaults for the rest.
+    The engine constructs a backend as `Class(target)`, or as `Class()` if the class defines no `__init__`.
+    The constructor must import the framework; the adapter's module must not import it at module level.
+    Only `framework` and `prepare` are required; the engine has defaults for the other attributes.
     """
 
     #: The name of the framework under test, such as `torch`.
@@ -122,28 +122,29 @@ class Backend(Protocol):
     version: str
     #: Names of the modules that must be importable (a class attribute).
     requires: Sequence[str]
-    #: The modes, each with a description for the user (a class attribute).
+    #: The description of each mode for the user, by mode (a class attribute).
     modes: Mapping[str, str]
     #: The calls that the API cannot express.
     limits: Sequence[Limit]
     #: The settings that affect results, with their current values: thread counts, flags, environment variables.
     settings: Mapping[str, str]
-    #: The dtype that this mode returns in place of each requested output dtype, such as {"float32": "bfloat16"}.
+    #: Maps a requested output dtype to the dtype that this mode returns instead, such as {"float32": "bfloat16"}.
     result_dtypes: Mapping[str, str]
-    #: The precision class that the framework documents for this mode on this device, by input dtype, if it is lower
-    #: than the precision of that dtype, such as {"float32": "tf32-like"}.
+    #: The precision class that the framework documents for this mode on this device, by input dtype, such as
+    #: {"float32": "tf32-like"}. Only classes that are lower than the precision of the dtype are listed.
     precision: Mapping[str, str]
-    #: Whether it computes `gradients`; if not, calls that request them are unsupported.
+    #: Whether the backend computes `gradients`; if not, calls that request gradients are unsupported.
     differentiates: bool
-    #: Whether it computes `second_order`; if not, calls that request it are unsupported.
+    #: Whether the backend computes second-order gradients; if not, calls with `second_order` are unsupported.
     differentiates_twice: bool
 
-    #: Prepares the framework's own training loop; None if the engine trains step by step, by calls with gradients.
+    #: Like `prepare`, for a call with a `training`: the closure runs the framework's own training loop. If `fit` is
+    #: None, the engine makes each step of the training run by a call with gradients.
     fit: Callable[[Call], Callable[[], Outputs]] | None
 
     def prepare(self, call: Call) -> Callable[[], Outputs]:
         """
-        Permute, rename and place the arrays; return a closure that makes the call, or a `Prepared` with its text.
+        Permute, rename and place the arrays; return a closure that makes the call, or a `Prepared`.
 
         Every step that the framework may refuse must run inside the closure, through `ask`.
         """

@@ -2,7 +2,7 @@
 A cache of parsed files, keyed by the SHA-256 digest of their content.
 
 The cache can be deleted at any time: if an entry is missing or damaged, the file is parsed again.
-Each loader (a version of this package, or an edit of it) has a separate folder; only the newest `LOADERS` folders stay.
+Each loader (each version or edit of this package) has its own folder; only the newest `LOADERS` folders are kept.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from typing import Any
 from .. import __version__
 from .problem import Invalid, Problem
 
-#: The number of loaders whose entries are kept, newest first.
+#: The number of loaders whose folders are kept.
 LOADERS = 8
 
 
 def folder() -> Path:
     """
-    Return the folder of the cache: `CONV_CONFORMANCE_CACHE`, else a folder in the user's cache folder.
+    Return the cache folder: `CONV_CONFORMANCE_CACHE` if this variable is set, else one in the user's cache folder.
 
     Raises:
         Invalid: if `CONV_CONFORMANCE_CACHE` is not set and the user has no home folder.
@@ -36,7 +36,7 @@ def folder() -> Path:
         return Path(chosen)
     from platformdirs import user_cache_path
 
-    # Without a home folder platformdirs raises; earlier versions return a folder "~" in the current folder.
+    # Without a home folder, platformdirs raises RuntimeError; its earlier versions return a relative path "~/...".
     with suppress(RuntimeError):
         if (place := user_cache_path("conv-conformance")).is_absolute():
             return place
@@ -51,7 +51,7 @@ def key(content: bytes) -> str:
 
 @lru_cache(maxsize=1)
 def _loader() -> str:
-    """Return a name for this loader that changes with every edit, so that stale entries are never read."""
+    """Return the folder name of this loader. It changes with every edit, so that stale entries are never read."""
     root = Path(__file__).parents[1]
     files = (file for pattern in ("core/*.py", "calls/*.py", "corpus/**/*.py") for file in root.glob(pattern))
     newest = max((file.stat().st_mtime_ns for file in files), default=0)
@@ -64,7 +64,7 @@ def _entries() -> Path:
 
 
 def get(name: str) -> Any:
-    """Return the value cached under a key, or None if it is missing or damaged."""
+    """Return the value cached under the key `name`, or None if the entry is missing or damaged."""
     try:
         entry = (_entries() / name).read_bytes()
         return marshal.loads(entry[32:]) if hashlib.sha256(entry[32:]).digest() == entry[:32] else None
@@ -73,7 +73,7 @@ def get(name: str) -> Any:
 
 
 def put(name: str, value: Any) -> None:
-    """Cache plain data under a key, atomically; failures are ignored."""
+    """Write plain data to the cache atomically, under the key `name`; failures are ignored."""
     with suppress(Exception):
         payload = marshal.dumps(value)
         place = _entries()

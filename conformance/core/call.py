@@ -2,10 +2,10 @@
 The call that a backend must compute, without the expected result.
 
 A `Call` is data; its fields have the names of the case format.
-Its methods only rearrange: arrays into the axis order of a framework, named padding into (low, high) pairs,
-depthwise and separable convolutions into grouped ones.
+Its methods compute no results. They permute arrays to the axis order of a framework, convert named padding to
+(low, high) pairs, and express depthwise and separable convolutions as grouped convolutions.
 
-Needs the standard library and NumPy only: workers in other environments use it too.
+This module needs only the standard library and NumPy, because workers in other environments use it too.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from .storage import Array
 from .training import Training
 from .vocabulary import ARRAYS, DIRECTIONS, OF_OUTPUT, PADDINGS, SPATIAL, TRANSPOSED_PADDINGS
 
-#: (low, high) for each spatial axis.
+#: One pair (low, high) for each spatial axis.
 Pairs: TypeAlias = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PerArray:
     """
-    One string for each array of a call, None if the call has no such array.
+    One string for each array of a call; None if the call states nothing for the array.
 
-    Used for layouts (`NWC`, `WIO`), dtypes (`float32`) and storages (`contiguous`, `broadcast:N`).
+    The strings are layouts (`NWC`, `WIO`), dtypes (`float32`) or storages (`contiguous`, `broadcast:N`).
     """
 
     input: str
@@ -45,12 +45,14 @@ class PerArray:
 @dataclass(frozen=True, kw_only=True)
 class Variation:
     """
-    A variant of the call that must return the same result.
+    Another way to make the same call, which must not change the result.
 
     `kernel_constant`: the compiled function captures the kernel as a constant instead of receiving it as an argument.
-    `dynamic_shape`: one compiled function receives an input larger by one in each spatial axis, then this input.
+    `dynamic_shape`: one compiled function first receives an input that is longer by 1 in each spatial axis, and then
+    the input of the call.
     `inside_graph`: identity operations precede and follow the convolution in the same graph.
-    `shape_inference`: the framework first infers the shape and dtype of the result; the call returns both.
+    `shape_inference`: the framework infers the shape and dtype of the result before it computes the result. The call
+    returns the inferred shape and dtype too.
     `threads`: the number of threads that make the call at the same time.
     """
 
@@ -71,15 +73,16 @@ class Call:
     """
     One convolution: an operation, its arrays and its parameters.
 
-    `input` has the axes of `layout.input`, and so on; `bias` has one element for each output channel.
+    `layout.input` names the axes of `input`, and so on; `bias` has one element for each output channel.
     `strides`, `dilations`, `input_dilations` and `output_padding` have one entry for each spatial axis,
     in the order D, H, W, whatever the layouts.
-    `padding` is a name (`valid`, `same`, `same_lower`, `causal`, `full`) or one (low, high) for each spatial axis;
-    for `conv_transpose` it is the padding of the forward convolution.
-    `before` has one (low, high) for each spatial axis, by which the input is padded or cropped before the convolution.
-    `gradients` names the arrays for which the gradient of <cotangent, output> is requested besides the output.
-    With a `training`, `kernel` is the initial kernel, and the training fits the output to `target`. Each step is a
-    separate call with a cotangent.
+    `padding` is a name (`valid`, `same`, `same_lower`, `causal`, `full`) or one pair (low, high) for each spatial axis.
+    For `conv_transpose`, it is the padding of the forward convolution.
+    `before` is a separate step ahead of the convolution. It pads the input by one pair (low, high) for each spatial
+    axis; negative numbers crop the input.
+    `gradients` names the arrays by which <cotangent, output> is differentiated; the call returns these gradients too.
+    A call with a `training` is a training run: it starts with `kernel` and fits the output to `target`. Each step of
+    the run is a separate call with a cotangent.
     `second_order` names the variables by which H is differentiated: `cotangent`, `input`, `kernel`. H is the sum of
     <gradient, direction> over the arrays that have a direction: the input, the kernel and, optionally, the bias.
     """
@@ -111,14 +114,14 @@ class Call:
     kernel_direction: Array | None = None
     bias_direction: Array | None = None
     second_order: tuple[str, ...] = ()
-    #: The arrays that `place` returned, with their bytes at that time, so that a worker can detect writes.
+    #: The arrays that `place` returned, each with a copy of its original bytes, so that a worker can detect writes.
     placed: list[tuple[Array, bytes]] = field(default_factory=list, init=False, repr=False)
-    #: The value of `form`, if the code that built the call knows it already.
+    #: The value of `form`, if the code that builds the call already knows this value; else None.
     known_form: Hashable = field(default=None, init=False, repr=False)
 
     @property
     def form(self) -> Hashable:
-        """The call without the values of its arrays: preparations of an adapter hold for all calls of the same form."""
+        """The call without its array values; an adapter can reuse what it prepared for calls of the same form."""
         if self.known_form is not None:
             return self.known_form
         names = (name for name in self.__dataclass_fields__ if name not in ("placed", "known_form"))
@@ -136,22 +139,22 @@ class Call:
 
     @property
     def directions(self) -> tuple[str, ...]:
-        """The names of the arrays that have a direction."""
+        """The names of the arrays for which the call has a direction."""
         return tuple(name for name, direction in DIRECTIONS.items() if getattr(self, direction) is not None)
 
     @property
     def along(self) -> dict[str, Array]:
-        """The directions, by the names of their arrays."""
+        """The directions, each by the name of the array that has this direction."""
         return {name: self.array(DIRECTIONS[name]) for name in self.directions}
 
     @property
     def pulled(self) -> tuple[str, ...]:
-        """The names of the arrays whose gradient is needed: because it is requested, or because H depends on it."""
+        """The names of the arrays whose gradients are needed, because they are requested or because H contains them."""
         return tuple(name for name in ARRAYS if name in (*self.gradients, *self.directions))
 
     @cached_property
     def stages(self) -> tuple[Stage, ...]:
-        """The call as one grouped convolution, or as two if it is separable."""
+        """The grouped convolutions of the call, in order: two if the call is separable, else one."""
         if self.op in ("conv", "conv_transpose"):
             return (self._stage("kernel", self.groups),)
         channels = self.extent("input", "C")
@@ -172,14 +175,14 @@ class Call:
         )
 
     def array(self, name: str) -> Array:
-        """Return the array called `name`, in the call's own layout."""
+        """Return the array called `name`, in the layout that the call has for it."""
         array: Array | None = getattr(self, name)
         if array is None:
             raise KeyError(name)
         return array
 
     def letters(self, name: str) -> str:
-        """Return the axis letters of an array in the call's own layout, such as `NWC`."""
+        """Return the axis letters of an array in the layout that the call has for it, such as `NWC`."""
         own = _own(name)
         if own == "bias":
             return "O"
@@ -192,14 +195,15 @@ class Call:
         """
         Return the dtype of an array or of `output`.
 
-        Cotangent and target have the dtype of the output; a direction has that of its array.
-        An array without a dtype has that of the input; a kernel of a separable convolution first tries `kernel`.
+        A cotangent or target has the dtype of the output, and a direction has the dtype of its array.
+        If the call states no dtype for an array, the array has the dtype of the input. A kernel of a separable
+        convolution has the dtype stated for `kernel` instead, if there is one.
         """
         own: str | None = getattr(self.dtype, _own(name))
         return own or (self.dtype.kernel if "kernel" in name else None) or self.dtype.input
 
     def extent(self, name: str, letter: str) -> int:
-        """Return the size of one axis of an array; 1 if the array has too few axes."""
+        """Return the size of the axis `letter` of an array; 1 if the array has too few axes."""
         shape, at = self.array(name).shape, self.letters(name).index(letter)
         return int(shape[at]) if at < len(shape) else 1
 
@@ -209,7 +213,7 @@ class Call:
 
     @property
     def lengths(self) -> tuple[int, ...]:
-        """The spatial sizes of the input after the padding or cropping by `before`; none is below 0."""
+        """The spatial sizes of the input after the step `before` padded or cropped it; each is at least 0."""
         extents = self.extents("input")
         if self.before is None:
             return extents
@@ -220,7 +224,7 @@ class Call:
         return permuted(self.array(name), self.letters(name), letters)
 
     def place(self, name: str, letters: str) -> Array:
-        """Return an array for a framework: its axes in the order of `letters`, in the storage that the call names."""
+        """Return a copy of an array with its axes in the order of `letters`, in the storage that the call names."""
         return self._store(self.arranged(name, letters), name, letters)
 
     def _store(self, array: Array, name: str, letters: str) -> Array:
@@ -230,15 +234,15 @@ class Call:
         return placed
 
     def deliver(self, output: Array, letters: str) -> Array:
-        """Return a framework's output (axes `letters`) with its axes in the order of the call's output layout."""
+        """Permute a framework's output from the axis order `letters` to the call's output layout."""
         assert self.layout.output is not None
         return permuted(output, letters, self.layout.output)
 
     def bring_home(self, name: str, gradient: Array, letters: str) -> Array:
         """
-        Return a gradient (axes `letters`) with its axes in the order of the array called `name`.
+        Permute a gradient from the axis order `letters` to the layout of the array called `name`.
 
-        The gradient of a depthwise kernel may have the channels merged as `Stage.arranged_kernel` merges them.
+        If the axes C and M of a depthwise kernel's gradient are merged, as in `Stage.arranged_kernel`, they are split.
         """
         own = self.letters(name)
         if "M" not in own or "M" in letters:
@@ -248,15 +252,15 @@ class Call:
         return permuted(merged.reshape(*sizes), self.spatial + "CM", own)
 
     def release(self) -> None:
-        """Delete the cached stages: they refer to this call, so only the garbage collector could free its arrays."""
+        """Delete the cached stages. They refer back to this call, and this cycle keeps the arrays in memory."""
         vars(self).pop("stages", None)
 
     @cached_property
     def pairs(self) -> Pairs:
         """
-        The padding as (low, high) for each spatial axis; for `conv_transpose`, that of the forward convolution.
+        The padding (low, high) of each spatial axis; for `conv_transpose`, the padding of the forward convolution.
 
-        Raises ValueError as `Stage.pairs` does.
+        Raises ValueError under the same condition as `Stage.pairs`.
         """
         return self.stages[0].pairs
 
@@ -267,7 +271,7 @@ class Stage:
     One grouped convolution of a call.
 
     The kernel has an axis I for the input channels of one group and an axis O for all output channels.
-    In a grouped `conv_transpose`, I has all input channels and O the output channels of one group.
+    In a grouped `conv_transpose`, axis I has all input channels, and axis O has the output channels of one group.
     """
 
     call: Call
@@ -279,14 +283,14 @@ class Stage:
 
     @property
     def directed(self) -> Stage:
-        """The stage with the direction of the kernel in place of the kernel."""
+        """A copy of this stage that convolves with the direction of the kernel instead of the kernel."""
         return replace(self, kernel=DIRECTIONS[self.kernel])
 
     def arranged_kernel(self, letters: str) -> Array:
         """
         Return the kernel with its axes in the order of `letters`, such as `OIW`.
 
-        A depthwise kernel (…, C, M) becomes (…, 1, C * M), output channel c * M + m.
+        A depthwise kernel (…, C, M) becomes (…, 1, C * M): filter m of channel c becomes output channel c * M + m.
         """
         call = self.call
         if "M" not in call.letters(self.kernel) or call.array(self.kernel).ndim != len(call.letters(self.kernel)):
@@ -296,7 +300,7 @@ class Stage:
         return permuted(merged, call.spatial + "IO", letters)
 
     def place_kernel(self, letters: str) -> Array:
-        """Return the kernel for a framework: its axes in the order of `letters`, in the storage that the call names."""
+        """Return a copy of the kernel with its axes in the order of `letters`, in the storage that the call names."""
         return self.call._store(self.arranged_kernel(letters), self.kernel, letters)
 
     @property
@@ -320,7 +324,8 @@ class Stage:
         """
         The padding as (low, high) for each spatial axis.
 
-        Missing strides and dilations count as 1, surplus ones are ignored, and a stride below 1 counts as 1.
+        If `strides` or `dilations` has too few entries, the missing ones count as 1; surplus entries are ignored.
+        A stride below 1 counts as 1.
 
         Raises:
             ValueError: if the padding is a name that is not defined for this operation and rank.
@@ -345,15 +350,15 @@ class Stage:
 
 
 def _own(name: str) -> str:
-    """Return the name of the array (or `output`) whose axes and dtype the array `name` has."""
+    """Return the field of `layout` and `dtype` that describes the array `name`, such as `output` for `target`."""
     return "output" if name in OF_OUTPUT else name.removesuffix("_direction")
 
 
 def permuted(array: Array, letters: str, wanted: str) -> Array:
     """
-    Return a view of `array` (axes `letters`) with its axes in the order of `wanted`.
+    Return a view of `array` with its axes permuted from the order `letters` to the order `wanted`.
 
-    An array whose rank differs from its layout is returned unchanged, so that the framework decides about it.
+    An array whose rank differs from its layout is returned unchanged, so that the framework can refuse it.
     """
     if letters == wanted or array.ndim != len(letters):
         return array
@@ -366,7 +371,7 @@ def _order(letters: str, wanted: str) -> tuple[int, ...]:
 
 
 def dilated(length: int, dilation: int) -> int:
-    """Return the length of an axis with dilation - 1 zeros between neighbours."""
+    """Return the length of an axis after `dilation - 1` zeros are inserted between neighbouring elements."""
     return (length - 1) * dilation + 1 if length else 0
 
 

@@ -1,4 +1,4 @@
-"""A case: a call, its expectation, and what the case is about."""
+"""A case: a call, its expectation, and a description of what the case tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # listing ids must not import NumPy
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """A source: a link and what the source states."""
+    """A source that a case cites: its link and, in `says`, what it states."""
 
     link: str
     says: str = ""
@@ -25,7 +25,7 @@ class Case:
     """
     One case of the corpus: a literal case or a point of a sweep.
 
-    Call and expectation are built at first use, so that listing a corpus creates no arrays.
+    The call and the expectation are built at first use, so that listing a corpus creates no arrays.
     """
 
     id: str
@@ -38,28 +38,28 @@ class Case:
     superseded_by: str = ""
     #: The id of the sweep that contains this point; empty for a literal case.
     sweep: str = ""
-    #: For a point, the clauses that leave a choice for its call. A literal case lists them in `clauses`.
+    #: The clauses that leave a choice for the call of a sweep point. A literal case lists such clauses in `clauses`.
     choices: tuple[str, ...] = ()
-    #: The location of the case: path (relative to the corpus, or as the user passed it) and line.
+    #: The file that contains the case (relative to the corpus, or as the user passed it), and the line in this file.
     path: str = ""
     line: int = 0
     build_call: Callable[[], Call] = field(repr=False)
-    #: Builds the call with zeros in place of generated integers; None if that saves no time.
+    #: Builds the call with zeros in place of generated integers; None if this is not faster than `build_call`.
     build_outline: Callable[[], Call] | None = field(default=None, repr=False)
     build_expectation: Callable[[], Expectation] = field(repr=False)
-    #: Builds the case with other random numbers; None unless its numbers were drawn to measure rounding.
+    #: Builds the same case with other random numbers; None unless the case draws its numbers to measure rounding.
     redraw: Callable[[], Case] | None = field(default=None, repr=False)
     #: Values that other modules computed from the call, by name; `release` deletes them.
     derived: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def call(self) -> Call:
-        """The call, with its arrays in the layouts of the call."""
+        """The call with the final values of its arrays."""
         return self.build_call()
 
     @property
     def outline(self) -> Call:
-        """The call, for its shapes and parameters only: if `call` is not built yet, generated integers may be zeros."""
+        """The call, for readers of its shapes and parameters: generated integers may be zeros until `call` is built."""
         build = self.build_outline if self.build_outline is not None else self.build_call
         built: Call = vars(self)["call"] if "call" in vars(self) else build()
         return built
@@ -70,7 +70,7 @@ class Case:
         return self.build_expectation()
 
     def release(self) -> None:
-        """Delete call, expectation and derived values; the next access builds them again."""
+        """Delete the call, the expectation and the derived values; the next access builds them again."""
         call = vars(self).pop("call", None)
         if call is not None:
             call.release()

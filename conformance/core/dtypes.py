@@ -2,8 +2,8 @@
 The dtypes of the case format: their names, NumPy types, precision and range.
 
 Only `numpy_type` imports NumPy, so that a corpus can be listed without it.
-The narrow floats come from `ml_dtypes`. Where it is not installed, an array of them holds raw bits, and only
-`Call.dtype` names its dtype.
+The narrow floats come from `ml_dtypes`. If `ml_dtypes` is not installed, an array of narrow floats is an array of
+unsigned integers with the same bits, and only `Call.dtype` states its real dtype.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ FORMATS = {
     "float64": FloatFormat(bits=53, min_exponent=-1022, largest=sys.float_info.max),
 }
 
-#: The largest S / grid, S = sum abs(x * w), at which rounding errors stay below grid / 2, also with Winograd and FFT.
+#: If all products x * w are multiples of `grid` and S = sum abs(x * w) is at most this number times `grid`, rounding
+#: errors stay below grid / 2, also with Winograd and FFT algorithms.
 STRUCTURE_LIMIT = {
     "float8_e5m2": 2.0**3,
     "float8_e4m3fn": 2.0**4,
@@ -66,13 +67,13 @@ STRUCTURE_LIMIT = {
     "float64": 2.0**41,
 }
 
-#: The real format of each part of a complex number.
+#: The dtype of the real and the imaginary part, by complex dtype.
 COMPLEX_PARTS = {"complex64": "float32", "complex128": "float64"}
 
 
 @cache
 def numpy_type(name: str) -> np.dtype:
-    """Return the NumPy dtype for elements of `name`; for a narrow float without `ml_dtypes`, that of its raw bits."""
+    """Return the NumPy dtype called `name`; for a narrow float without `ml_dtypes`, the integer dtype of its bits."""
     import numpy as np
 
     if name not in NARROW:
@@ -85,7 +86,7 @@ def numpy_type(name: str) -> np.dtype:
 
 
 def is_integer(name: str) -> bool:
-    """Return whether `name` is an integer dtype; results of its n bits wrap modulo 2**n."""
+    """Return whether `name` is an integer dtype; results in an integer dtype of n bits wrap modulo 2**n."""
     return name in INTEGERS
 
 

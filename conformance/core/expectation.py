@@ -1,4 +1,4 @@
-"""Expectations: the expected result of a call is exactly one of these values."""
+"""Expectations: each class describes one kind of result that a case can require of its call."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .storage import Array
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Output:
     """
-    The call returns this array, in the layout and dtype of the call's output.
+    The call must return this array, in the layout and dtype of the call's output.
 
-    `precision` names the precision class that the case requires; `signed_zero` makes -0.0 differ from 0.0.
+    `precision` names the precision class that the case requires. If `signed_zero` is true, -0.0 differs from 0.0.
     `switches` are the switches with which the reference computes this array.
-    `gradients` holds the requested gradients by array name, each in the layout and dtype of its array.
+    `gradients` holds the requested gradients by array name. Each has the layout and dtype of its array.
     `second_order` holds the gradients of H (see `Call`) by `cotangent`, `input` and `kernel`.
     """
 
@@ -31,7 +31,7 @@ class Output:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Checkpoint:
-    """The kernel, in the layout and dtype of the call's kernel, and the loss after some updates; None if not stated."""
+    """The kernel (in the layout and dtype of the call's kernel) and the loss after some updates; None if unstated."""
 
     kernel: Array | None = None
     loss: float | None = None
@@ -40,11 +40,11 @@ class Checkpoint:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fit:
     """
-    A training follows the exact training as long as rounding cannot change its course, and reaches its goal.
+    A training run must follow exact arithmetic as long as rounding cannot change its course, and must reach its goal.
 
-    `checkpoints` holds values of the exact training that a reader can check, by the number of updates.
-    After the last update, the loss is below `loss_below`, and the kernel is within the learning rate of `kernel_near`;
-    None means no such requirement.
+    `checkpoints` maps numbers of updates to the exact kernel and loss at that time, so that a reader can check them.
+    After the last update, the loss must be below `loss_below`, and each element of the kernel must differ from the
+    element of `kernel_near` by at most the learning rate. A requirement that is None does not apply.
     """
 
     checkpoints: Mapping[int, Checkpoint] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Fit:
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """The call returns an array of this shape and dtype, with any values."""
+    """The call must return an array of this shape and dtype; any values are accepted."""
 
     shape: tuple[int, ...]
     dtype: str
@@ -63,11 +63,11 @@ class Shape:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Refusal:
     """
-    The call is refused, and its `twin`, the same call with one change, is accepted.
+    The call must be refused, and its `twin`, the same call with one change, must be accepted.
 
-    `name` is the name of the twin in the case: an id, or a patch as text.
-    `is_twin_judged` is true if another case judges the twin. If the twin is refused too, that case reports it, and this
-    refusal counts as unproven.
+    `name` is how the case names the twin: by a case id, or by the text of a patch.
+    `is_twin_judged` is true if another case judges the twin. If the twin is refused too, the other case reports that,
+    and the refusal of this call counts as unproven.
     """
 
     twin: Call
@@ -78,10 +78,11 @@ class Refusal:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AnyOf:
     """
-    Implementation-defined: one of several expectations, by the name of the alternative.
+    The result is implementation-defined: the call must meet at least one of several expectations.
 
-    `clauses` are the clauses that leave the choice. If a point of a sweep has several clauses, each name combines
-    alternatives, such as `SAME-4:computes, DTYPE-INT8:computes`.
+    `alternatives` maps the name of each alternative to its expectation.
+    `clauses` are the clauses that leave the choice. If several clauses leave a choice for a point of a sweep, each name
+    combines one alternative of each clause, such as `SAME-4:computes, DTYPE-INT8:computes`.
     """
 
     alternatives: Mapping[str, Expectation]

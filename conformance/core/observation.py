@@ -30,8 +30,8 @@ class Observation:
 
     `outcome` is `returned`, `raised` (the framework refused), `unsupported` (the API cannot express the call),
     `suite-error`, `crash`, `timeout`, `not-run`, or `skipped` (a follow-up call that is not needed).
-    `arrays` and `dtypes` have the keys of `Outputs.arrays`, such as `output`. If nothing was returned, `message` is the
-    reason.
+    `arrays` and `dtypes` have the keys of `Outputs.arrays`, such as `output`. If the call returned nothing, `message`
+    states the reason.
     """
 
     outcome: str
@@ -43,12 +43,12 @@ class Observation:
     #: The call as an expression that can be pasted.
     call: str = ""
     composed: bool = False
-    #: Whether the same call returned other bits when it was repeated.
+    #: Whether a repetition of the call returned different bits.
     unsteady: bool = False
     inputs_changed: bool = False
-    #: Whether it raised because memory or a module was missing, which is not a refusal.
+    #: Whether the call raised because memory or a module was missing, which does not count as a refusal.
     environment: bool = False
-    #: The backend's limit that covers this call, if an audit made the call nevertheless.
+    #: The limit of the backend that covers this call; set only if an audit made the call in spite of the limit.
     limit: str = ""
     traceback: str = ""
     seconds: float = 0.0
@@ -61,7 +61,7 @@ _UNWRITABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def printable(value: object) -> str:
-    """Return a value from a worker as text, without colour codes, and with control characters replaced."""
+    """Convert a value from a worker to text; remove colour codes and replace control characters by U+FFFD."""
     if isinstance(value, str) and value.isprintable():
         return value
     return _UNWRITABLE.sub("\ufffd", _STYLE.sub("", str(value)).replace("\r\n", "\n"))

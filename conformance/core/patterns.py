@@ -8,7 +8,7 @@ from functools import lru_cache
 
 @lru_cache(maxsize=1024)
 def compiled(pattern: str) -> re.Pattern[str]:
-    """Return the regular expression of a pattern; brackets are literal because ids of sweep points contain them."""
+    """Return a pattern as a regular expression; brackets match themselves, because ids of sweep points contain them."""
     return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."))
 
 

@@ -2,7 +2,7 @@
 Calls and expectations as plain data: dicts, lists, strings and numbers, with the keys of the case format.
 
 The worker protocol, the export of the corpus, the lock of released cases and printed cases use this form.
-Needs the standard library and NumPy only: workers in other environments use it too.
+This module needs only the standard library and NumPy, because workers in other environments use it too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .storage import Array
 from .training import Training
 from .vocabulary import OPERANDS
 
-#: Returns an array as plain data; the first argument is the name of the array in the call.
+#: A function that converts an array to plain data; its arguments are the name of the array in the call and the array.
 ArrayEncoder = Callable[[str, Array], Any]
 
 _NAMES = tuple(PerArray.__dataclass_fields__)
@@ -55,7 +55,7 @@ def call_to_plain(call: Call) -> dict[str, Any]:
 
 
 def call_from_plain(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a `Call`, without its arrays, from the data of `call_to_plain`, also after JSON."""
+    """Return the non-array fields of a `Call` from the data of `call_to_plain`, which may have been stored as JSON."""
     padding, before = plain["padding"], plain["before"]
     return {
         "op": plain["op"],
@@ -87,9 +87,9 @@ def expectation_to_plain(
     expectation: Expectation, encode: ArrayEncoder, encode_call: Callable[[Call], Any]
 ) -> dict[str, Any]:
     """
-    Return an expectation as plain data, under a key for its kind.
+    Return an expectation as plain data; the keys identify the kind of expectation.
 
-    `encode` encodes an array; its first argument is the name of the array of the call with the same layout and dtype.
+    `encode(name, array)` encodes an array of the expectation that has the layout and dtype of the call's array `name`.
     `encode_call` encodes the accepted twin of a refused call.
     """
     match expectation:
@@ -114,7 +114,7 @@ def expectation_to_plain(
 
 
 def _stated(values: Mapping[str, Any], encode: ArrayEncoder) -> dict[str, Any]:
-    """Return the numbers and encoded kernels that are not None."""
+    """Return the values that are not None: numbers as they are, and kernels encoded by `encode`."""
     stated = {name: value for name, value in values.items() if value is not None}
     return {name: each if isinstance(each, float) else encode("kernel", each) for name, each in stated.items()}
 

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Problem:
-    """One fault at one place of a file; line and column count from 1, and 0 means unknown."""
+    """One problem at one place of a file. Lines and columns are numbered from 1; 0 means unknown."""
 
     path: str
     line: int = 0

@@ -1,7 +1,7 @@
 """
 Return of free memory to the operating system.
 
-Needs the standard library only, because workers import it.
+This module needs only the standard library, because workers import it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ def give_back() -> None:
     """
     Run the garbage collector, and return free memory to the operating system if the C library is glibc.
 
-    With millions of live objects, Python runs its garbage collector too seldom to free large arrays in cycles.
+    With millions of live objects, Python rarely runs its garbage collector, so arrays in reference cycles pile up.
     Without `malloc_trim`, glibc keeps freed blocks that lie between blocks in use.
     """
     gc.collect()

@@ -1,7 +1,8 @@
 """
-Storages of arrays: equal values in other memory layouts.
+Storages: different memory layouts for the same array values.
 
-The memory around the elements holds poison (NaN, or the largest integer), so that wrong reads change results.
+The memory between and around the elements is filled with NaN, or with the largest integer, so that a read of a wrong
+address changes the result.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ def stored(array: Array, storage: str, letters: str) -> Array:
     `channels_last` makes the channel axis (C, or I of a kernel) innermost.
     `transposed` reverses the order of the axes in memory.
     `offset` is a slice of a larger buffer.
-    `strided` is every second element, in each axis, of a larger buffer.
-    `broadcast:X` has stride 0 along axis X, along which all values must be equal; it is not writable.
+    `strided` takes every second element along each axis of a larger buffer.
+    `broadcast:X` has stride 0 along axis X and is not writable; all values along axis X must be equal.
     `reversed` has negative strides.
     `readonly` is contiguous and not writable.
     """

@@ -1,7 +1,7 @@
 """
-The training of a kernel: loss, optimizer and hyperparameters, with the names of the case format.
+The parameters of a training run: loss, optimizer and hyperparameters, with the names of the case format.
 
-Needs the standard library only: workers in other environments use it too.
+This module needs only the standard library, because workers in other environments use it too.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
-#: `cosine`, or pairs (n, rate): the updates from n on, counted from 0, use this learning rate until the next pair.
+#: `cosine`, or pairs (n, rate). Update n and later ones use this learning rate, up to the n of the next pair. The first
+#: update is number 0.
 Schedule: TypeAlias = "str | tuple[tuple[int, float], ...]"
 LOSSES = ("mae", "mse")
 OPTIMIZERS = ("adam", "sgd")
@@ -20,10 +21,11 @@ COSINE = "cosine"
 @dataclass(frozen=True, kw_only=True)
 class Training:
     """
-    A fixed number of updates of a kernel, each by the gradient of the loss over the whole batch.
+    A training run: `steps` updates of a kernel, each by the gradient of the loss over the whole batch.
 
     `loss` is `mae`, the mean of abs(y - target) over all outputs, or `mse`, the mean of (y - target)**2.
-    `adam` is Algorithm 1 of Kingma and Ba (2015), with `beta_1`, `beta_2` and `epsilon`; `sgd` has a `momentum`.
+    `optimizer` is `adam`, Algorithm 1 of Kingma and Ba (2015), with `beta_1`, `beta_2` and `epsilon`, or `sgd`, with
+    `momentum`.
     """
 
     loss: str
@@ -38,9 +40,9 @@ class Training:
 
     def rate(self, step: int) -> float:
         """
-        Return the learning rate of update `step`, counted from 0.
+        Return the learning rate of update `step`; the first update is number 0.
 
-        `cosine` decays it to 0 after the last update: learning_rate * (1 + cos(pi * step / steps)) / 2.
+        With the schedule `cosine`, the rate is learning_rate * (1 + cos(pi * step / steps)) / 2, which decays to 0.
         """
         if isinstance(self.schedule, str):
             return self.learning_rate * (1 + math.cos(math.pi * step / self.steps)) / 2

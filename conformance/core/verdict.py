@@ -19,7 +19,7 @@ VERDICTS = (
     "suite-error",
 )
 
-#: All kinds of disagreement; if several apply, the first is reported.
+#: All kinds of disagreement. If several kinds apply, the first of them in this order is reported.
 KINDS = (
     "refused",
     "not-refused",
@@ -37,13 +37,14 @@ KINDS = (
 SEVERITIES = ("silent", "loud", "precision")
 
 #: The precision policies of a run. `any` accepts every precision class. The others require the class that the case
-#: names; by default, `strict` requires that of the dtype's accumulator, `declared` the class that the target documents.
+#: names. If the case names none, `strict` requires the class of the dtype's accumulator, and `declared` requires the
+#: class that the target documents.
 POLICIES = ("strict", "declared", "any")
 
 #: The verdicts that count as unexpected; if the ledger lists the fault, the verdict is `known` instead.
 UNEXPECTED = ("disagree", "crash", "timeout")
 
-#: What a run can fail on: unexpected verdicts by severity, unsupported calls, and faults of the ledger that are fixed.
+#: What a run can fail on: unexpected verdicts, by severity; unsupported calls; known faults that are fixed.
 FAILURES = (*SEVERITIES, "unsupported", "fixed")
 
 
@@ -52,8 +53,9 @@ class Finding:
     """
     A difference between an observation and an expectation.
 
-    `first_index` is the index of the first differing element in row-major order; `expected` and `got` are its values.
-    `differing` counts the differing elements.
+    `first_index` is the index of the first differing element in row-major order. `expected` and `got` are the expected
+    and the returned value of this element.
+    `differing` is the number of differing elements.
     `max_error_uS` is the largest error in units of u * S, with S = sum abs(x * w).
     """
 
@@ -65,19 +67,19 @@ class Finding:
     got: Any = None
     differing: int | None = None
     max_error_uS: float | None = None  # noqa: N815 - the key in the record, in mathematical notation
-    #: Up to eight elements around the first difference, in row-major order: expected and returned.
+    #: Up to eight expected elements around the first difference, in row-major order; `got_near` has the returned ones.
     expected_near: tuple[Any, ...] | None = None
     got_near: tuple[Any, ...] | None = None
     #: All returned elements in row-major order, if the output is small.
     returned: tuple[Any, ...] | None = None
     #: The positions of the differing elements in `returned`.
     differing_at: tuple[int, ...] | None = None
-    #: The alternative that the finding refers to, if a clause leaves several.
+    #: The alternative with which the output was compared, if a clause allows several.
     against: str | None = None
 
     @property
     def severity(self) -> str:
-        """`silent`, `loud` or `precision`."""
+        """The severity of the finding: `silent`, `loud` or `precision`."""
         if self.kind == "refused":
             return "loud"
         return "precision" if self.kind == "precision" else "silent"
@@ -88,10 +90,10 @@ class Diagnosis:
     """
     The causes that reproduce a wrong output, by name.
 
-    `confidence` is `exact` (one cause reproduces the whole output), `ambiguous` (each of several causes does),
-    `partial` (each cause reproduces the output inside of `region`, such as `in W from 8`; outside it is correct) or
-    `unexplained`.
-    `wider` are further causes that explain the output; each has the effect of a listed cause, but on more calls.
+    `confidence` is `exact` if one cause reproduces the whole output, and `ambiguous` if each of several causes does.
+    It is `partial` if each cause reproduces the output inside `region`, such as `in W from 8`, and the output is
+    correct outside. Otherwise it is `unexplained`.
+    `wider` names further causes that explain the output; each has the effect of one of `causes`, but on more calls.
     """
 
     causes: tuple[str, ...] = ()
@@ -122,28 +124,28 @@ class Verdict:
     #: The alternative of an implementation-defined clause that the target follows.
     alternative: str | None = None
     precision: str | None = None
-    #: The largest error of the output in units of u * S, if its numbers were drawn to measure rounding.
+    #: The largest error of the output in units of u * S, if the case draws its numbers to measure rounding.
     error_uS: float | None = None  # noqa: N815 - see Finding
     phase: str = ""
     call: str = ""
     output_sha256: str | None = None
     #: The causes of a wrong output, if a diagnosis was requested.
     diagnosis: Diagnosis | None = None
-    #: The id of the ledger's entry, if the verdict is `known` or `fixed`.
+    #: The id of the entry in the ledger, if the verdict is `known` or `fixed`.
     known: str | None = None
     seconds: float = 0.0
-    #: The traceback of a fault of the suite; not in the record.
+    #: The traceback of a fault of the suite; the record does not contain it.
     traceback: str = ""
 
     @property
     def severity(self) -> str | None:
-        """`silent`, `loud` or `precision`; None if nothing is wrong."""
+        """The severity of the verdict: `silent`, `loud` or `precision`; None if nothing is wrong."""
         if self.finding is not None:
             return self.finding.severity
         return "loud" if self.verdict in ("crash", "timeout") else None
 
 
 def counts_as_failure(verdict: Verdict, fail_on: Sequence[str] = SEVERITIES) -> bool:
-    """Return whether a run that fails on the members of `FAILURES` in `fail_on` fails on this verdict."""
+    """Return whether a verdict makes a run fail; `fail_on` lists the members of `FAILURES` that do."""
     failure = verdict.severity if verdict.verdict in UNEXPECTED else verdict.verdict
     return failure in fail_on

@@ -1,7 +1,7 @@
 """
 The names of the case format that all packages use: operations, arrays, axes, padding, storages.
 
-Needs the standard library only: workers in other environments use it too.
+This module needs only the standard library, because workers in other environments use it too.
 """
 
 from __future__ import annotations
@@ -11,23 +11,24 @@ from typing import Any, TypeAlias
 #: A call as plain data, with the keys of the case format; `arrays` maps names to specifications of arrays.
 Plain: TypeAlias = dict[str, Any]
 
-#: The names of the spatial axes by rank, always in this order in strides, padding and dilations.
+#: The letters of the spatial axes, by rank. Strides, padding and dilations list the axes in this order.
 SPATIAL = {1: "W", 2: "HW", 3: "DHW"}
 #: The arrays that a call may have, in the order of the case format.
 ARRAYS = ("input", "kernel", "depthwise_kernel", "pointwise_kernel", "bias")
 #: The arrays that are kernels.
 KERNELS = ARRAYS[1:4]
-#: The gradient of a scalar with respect to the output, where gradients are requested; axes and dtype of the output.
+#: The gradient of a scalar by the output, an array of each call with gradients; axes and dtype are those of the output.
 COTANGENT = "cotangent"
-#: The expected output of a training: an array with the axes and dtype of the output.
+#: The array to which a training run fits the output, with the axes and dtype of the output.
 TARGET = "target"
 #: The arrays that have the axes of the output.
 OF_OUTPUT = (COTANGENT, TARGET)
-#: The direction of an array along which gradients are differentiated again; it has the axes and dtype of the array.
+#: The name of the direction of each array, with which H is computed (see `Call`). A direction has the axes and dtype of
+#: its array.
 DIRECTIONS = {"input": "input_direction", "kernel": "kernel_direction", "bias": "bias_direction"}
 #: Every array that a call can have, in the order in which it is sent to a worker.
 OPERANDS = (*ARRAYS, COTANGENT, *DIRECTIONS.values(), TARGET)
-#: The arrays of each operation, without the bias, with the letters of their axes; S is replaced by the spatial axes.
+#: The arrays of each operation except the bias, with the letters of their axes. S is replaced by the spatial axes.
 OPS = {
     "conv": {"input": "NSC", "kernel": "SIO"},
     "depthwise_conv": {"input": "NSC", "kernel": "SCM"},
@@ -43,7 +44,7 @@ PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 #: The storages of an array; `broadcast` is written `broadcast: N`, with the letter of its axis.
 STORAGES = ("contiguous", "channels_last", "transposed", "offset", "strided", "broadcast", "reversed", "readonly")
 VARIATIONS = ("kernel_constant", "dynamic_shape", "inside_graph", "shape_inference", "threads")
-#: The switches of the reference, by which it computes other alternatives of implementation-defined clauses.
+#: The switches of the reference; each makes it compute another alternative of an implementation-defined clause.
 SWITCHES = (
     "trailing-zeros",
     "dilated-nothing",
