@@ -15,15 +15,15 @@ NUMERIC_BOUND = re.compile(r"(>=|<=)(0|-?[1-9]\d{0,9})")
 @dataclass(frozen=True, kw_only=True)
 class Condition:
     """
-    The accepted values of some features; a call meets the condition if every feature has an accepted value.
+    A condition on the features of a call. Each listed feature must have one of its accepted values.
 
-    A value is a string, a number, true or false; for a numeric feature it may be a bound, such as `>=17` or `<=2`.
+    An accepted value is a string, a number, true or false. A numeric feature also allows a bound, such as `>=17`.
     """
 
     wanted: Mapping[str, tuple[FeatureValue, ...]] = field(default_factory=dict)
 
     def holds(self, features: Mapping[str, FeatureValue]) -> bool:
-        """Return whether the features of a call meet the condition; a missing feature counts as false."""
+        """Return whether a call with these features meets the condition; a missing feature counts as false."""
         return all(
             any(_meets(features.get(name, False), value) for value in accepted)
             for name, accepted in self.wanted.items()
@@ -36,19 +36,19 @@ class Condition:
 
     @property
     def plain(self) -> dict[str, FeatureValue | list[FeatureValue]]:
-        """The condition as plain data for the ledger: one value or a list of values, by feature name."""
+        """The condition as plain data for a ledger: the accepted value, or a list of several, by feature name."""
         return {name: list(values) if len(values) > 1 else values[0] for name, values in self.wanted.items()}
 
 
 def condition_of(plain: Mapping[str, FeatureValue | list[FeatureValue]]) -> Condition:
-    """Return the condition of the plain data that `Condition.plain` returned."""
+    """Return the condition with the given plain data; this is the inverse of `Condition.plain`."""
     return Condition(
         wanted={name: tuple(value) if isinstance(value, list) else (value,) for name, value in plain.items()}
     )
 
 
 def _meets(value: FeatureValue, accepted: FeatureValue) -> bool:
-    # A missing feature is False, which equals 0: compare by identity.
+    # A missing feature is False, and False == 0 in Python, so booleans are compared by identity.
     if isinstance(value, bool) or isinstance(accepted, bool):
         return value is accepted
     if isinstance(accepted, str) and isinstance(value, int):

@@ -1,9 +1,10 @@
 """
 Named features of calls.
 
-The ledger (`calls`) uses them to select the calls that a known fault affects; reports use them to find what failing
-calls have in common. Features depend on parameters, shapes, dtypes and layouts. Only the features under "Values" read
-array values; there, generated integers that are still zeros count as integers.
+The key `calls` of a ledger entry selects the affected calls by their features. Reports use features to find what
+failing calls have in common. Features depend on parameters, shapes, dtypes and layouts. Only the features under
+"Values" read array values. If generated integers are not filled in yet, these features read zeros, which are integers
+too.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ FeatureValue: TypeAlias = "str | int | bool"
 @dataclass(frozen=True, kw_only=True)
 class Feature:
     """
-    One feature: a sentence that describes it, and the function `of` that computes it, or None if it does not apply.
+    One feature: a sentence that describes the feature, and a function that computes its value for a call.
 
-    All values have the type `kind`: `str`, `int` or `bool`. `words` lists the possible strings, if they are known.
+    The function `of` returns None if the feature does not apply to the call. All other values have the type `kind`:
+    `str`, `int` or `bool`. `words` lists the possible values of type `str`, if they are known.
     """
 
     sentence: str
@@ -34,7 +36,7 @@ class Feature:
     words: tuple[str, ...] = ()
 
     def value(self, subject: SizedCall) -> FeatureValue | None:
-        """Return the value of the feature; None if it does not apply, or if invalid parameters leave it undefined."""
+        """Return the feature's value for a call; None if the feature does not apply or the parameters are invalid."""
         try:
             return self.of(subject)
         except (ValueError, LookupError, ArithmeticError):
@@ -42,14 +44,14 @@ class Feature:
 
 
 def features(call: Call) -> Mapping[str, FeatureValue]:
-    """Return the features of a call by name, without those that are false or do not apply."""
+    """Return the values of a call's features by name; features that are false or do not apply are left out."""
     subject = SizedCall(call)
     values = ((name, feature.value(subject)) for name, feature in FEATURES.items())
     return {name: value for name, value in values if value is not None and value is not False}
 
 
 def features_of(case: Case) -> Mapping[str, FeatureValue]:
-    """Return the features of a case's call, cached until the case is released."""
+    """Return the features of a case's call; they are cached until the case is released."""
     if "features" not in case.derived:
         case.derived["features"] = features(case.outline)
     cached: Mapping[str, FeatureValue] = case.derived["features"]
@@ -69,7 +71,7 @@ def _word(sentence: str, of: Callable[[SizedCall], str | None], words: tuple[str
 
 
 def _rule(name: str, sentence: str = "", op: str = "") -> Feature:
-    """Return a rule of the case format as a feature; if `op` is given, the rule can hold only for this operation."""
+    """Return a feature that is true if a rule of the case format holds and the operation is `op` (if given)."""
     rule = RULES[name]
     return _is(sentence or rule.__doc__ or "", lambda subject: op in ("", subject.call.op) and rule(subject.call))
 
@@ -99,7 +101,7 @@ def _layout(name: str) -> Callable[[SizedCall], str | None]:
 
 
 def _order(letters: str) -> str:
-    """Return a layout with S in place of adjacent spatial axes, so that it is the same for every rank."""
+    """Return a layout with one S in place of adjacent spatial axes: `NHWC` and `NDHWC` both become `NSC`."""
     generic = "".join("S" if letter in "DHW" else letter for letter in letters)
     return generic.replace("SSS", "S").replace("SS", "S")
 
@@ -156,7 +158,7 @@ def _multiples(what: str, sentence: str, of: Callable[[SizedCall], int]) -> dict
     return {f"{what}-by-{block}": _is(f"{sentence} a multiple of {block}.", test(block)) for block in (4, 8, 16)}
 
 
-#: All features. If several features select the same calls, a report names the first.
+#: All features by name. If several features select the same calls, a report names the one that is listed first here.
 FEATURES: Mapping[str, Feature] = {
     "op": _word("The operation.", lambda subject: subject.call.op, tuple(op for op in OPS if op != "fit")),
     "rank": _number("The number of spatial axes.", lambda subject: subject.call.rank),
@@ -177,7 +179,9 @@ FEATURES: Mapping[str, Feature] = {
         DTYPES,
     ),
     "output-dtype": _word("The dtype of the output, if it differs from that of the input.", _dtype("output"), DTYPES),
-    "accumulate": _word("The accumulator that the call names.", lambda subject: subject.call.accumulate, DTYPES),
+    "accumulate": _word(
+        "The dtype of the accumulator that the call names.", lambda subject: subject.call.accumulate, DTYPES
+    ),
     # Padding
     "padding": _word(
         "The padding: its name, or `pairs` for explicit padding.",
@@ -187,8 +191,8 @@ FEATURES: Mapping[str, Feature] = {
     "padding_mode": _word("The padding mode.", lambda subject: subject.call.padding_mode, PADDING_MODES),
     "padded": _some("Something is padded or cropped.", lambda axis: (axis.low, axis.high) != (0, 0)),
     "unequal-padding": _rule("unequal-padding"),
-    "low-padding-alone": _some("Only the low end of an axis is padded.", lambda axis: axis.low > 0 == axis.high),
-    "high-padding-alone": _some("Only the high end of an axis is padded.", lambda axis: axis.high > 0 == axis.low),
+    "low-padding-alone": _some("An axis is padded at its low end only.", lambda axis: axis.low > 0 == axis.high),
+    "high-padding-alone": _some("An axis is padded at its high end only.", lambda axis: axis.high > 0 == axis.low),
     "negative-padding": _rule("negative-padding"),
     "transposed-negative-padding": _rule("transposed-negative-padding", op="conv_transpose"),
     "cropped-low-padded-high": _some(
@@ -198,7 +202,7 @@ FEATURES: Mapping[str, Feature] = {
         "A padding is at least as long as the window.", lambda axis: max(axis.low, axis.high) >= axis.window
     ),
     "reflect-past-the-input": _rule(
-        "reflect-past-the-input", "A padding of mode `reflect` is not shorter than the input."
+        "reflect-past-the-input", "A padding of mode `reflect` is at least as long as the input."
     ),
     "circular-past-the-input": _rule(
         "circular-past-the-input", "A padding of mode `circular` is longer than the input."
@@ -209,15 +213,15 @@ FEATURES: Mapping[str, Feature] = {
     "unequal-strides": _is("Strides differ between axes.", lambda subject: len(set(subject.call.strides)) > 1),
     "stride-past-the-window": _some("A stride is longer than the window.", lambda axis: axis.stride > axis.window),
     "stride-leaves-a-remainder": _some(
-        "In an axis, the stride leaves elements of the padded input after the last window.",
+        "In an axis, the last window ends before the end of the padded input.",
         lambda axis: axis.padded > axis.window and (axis.padded - axis.window) % axis.stride != 0,
     ),
     "dilated": _is("A dilation is not 1.", lambda subject: max(subject.call.dilations) > 1),
     "unequal-dilations": _is("Dilations differ between axes.", lambda subject: len(set(subject.call.dilations)) > 1),
     "stride-with-dilation": _rule("stride-with-dilation"),
     "input-dilated": _is("An input dilation is not 1.", lambda subject: max(subject.call.input_dilations) > 1),
-    "stride": _number("The longest stride.", lambda subject: max(subject.call.strides)),
-    "dilation": _number("The longest dilation.", lambda subject: max(subject.call.dilations)),
+    "stride": _number("The largest stride.", lambda subject: max(subject.call.strides)),
+    "dilation": _number("The largest dilation.", lambda subject: max(subject.call.dilations)),
     "below-one": _is(
         "A stride, a dilation or the number of groups is below 1.",
         lambda subject: (
@@ -251,41 +255,50 @@ FEATURES: Mapping[str, Feature] = {
     **_multiples("channels", "The number of input channels is", lambda subject: subject.channels),
     "filters": _number("The number of output channels.", lambda subject: subject.filters),
     **_multiples("filters", "The number of output channels is", lambda subject: subject.filters),
-    "group-channels": _number("The number of input channels of a group.", _group_channels),
+    "group-channels": _number("The number of input channels in each group.", _group_channels),
     "groups": _number("The number of groups.", lambda subject: subject.call.groups),
     "multiplier": _number("The channel multiplier of a depthwise kernel.", _multiplier),
     # Sizes
     "one-tap": _every("The kernel has one tap.", lambda axis: axis.taps == 1),
-    "even-kernel": _some("A kernel has an even number of taps.", lambda axis: axis.taps > 0 == axis.taps % 2),
+    "even-kernel": _some(
+        "The kernel has an even number of taps in an axis.", lambda axis: axis.taps > 0 == axis.taps % 2
+    ),
     "odd-length": _some("The input has an odd length in an axis.", lambda axis: axis.length % 2 == 1),
-    "equal-extents": _is("Two axes of the input are equally long.", _has_equal_extents),
+    "equal-extents": _is("Two axes of the input have the same length.", _has_equal_extents),
     "one-element": _some("The input has length 1 in an axis.", lambda axis: axis.length == 1),
-    "one-output": _every("The output has one position.", lambda axis: axis.out == 1),
+    "one-output": _every("The output has length 1 in every spatial axis.", lambda axis: axis.out == 1),
     "one-output-in-an-axis": _some("The output has length 1 in an axis.", lambda axis: axis.out == 1),
     "one-column": _is("The output has length 1 in its last axis.", lambda subject: subject.axes[-1].out == 1),
-    "window-is-the-input": _some("The window is as long as the input.", lambda axis: axis.window == axis.length),
+    "window-is-the-input": _some(
+        "The window is as long as the input in an axis.", lambda axis: axis.window == axis.length
+    ),
     "window-past-the-input": _some(
-        "The window is longer than the input without its padding.", lambda axis: axis.window > axis.length > 0
+        "The window is longer than the unpadded input.", lambda axis: axis.window > axis.length > 0
     ),
     "window-longer-than-input": _rule("window-longer-than-input"),
     "unread": _number(
-        "The number of elements of the padded input after the last window, in the axis with the most.",
+        "The number of elements of the padded input after the last window; the largest number of any axis.",
         lambda subject: _numeric(
             subject, lambda axis: max(axis.padded - axis.window - (axis.out - 1) * axis.stride, 0)
         ),
     ),
-    "rows": _number("The length of the output in the axis before its last.", lambda subject: subject.axes[-2].out),
+    "rows": _number("The length of the output in its second-last spatial axis.", lambda subject: subject.axes[-2].out),
     "columns-as-filters": _is(
         "The output is as long in its last axis as it has channels.",
         lambda subject: subject.axes[-1].out == subject.filters,
     ),
-    "column-taps": _number("The number of taps along the last axis.", lambda subject: subject.axes[-1].taps),
-    "length": _number("The longest axis of the input.", lambda subject: _numeric(subject, lambda axis: axis.length)),
+    "column-taps": _number("The number of taps along the last spatial axis.", lambda subject: subject.axes[-1].taps),
+    "length": _number(
+        "The length of the longest spatial axis of the input.",
+        lambda subject: _numeric(subject, lambda axis: axis.length),
+    ),
     "kernel-size": _number(
-        "The longest axis of the kernel.", lambda subject: _numeric(subject, lambda axis: axis.taps)
+        "The number of taps along the longest spatial axis of the kernel.",
+        lambda subject: _numeric(subject, lambda axis: axis.taps),
     ),
     "output-length": _number(
-        "The longest axis of the output.", lambda subject: _numeric(subject, lambda axis: axis.out)
+        "The length of the longest spatial axis of the output.",
+        lambda subject: _numeric(subject, lambda axis: axis.out),
     ),
     # Empty arrays
     "zero-batch": _rule("zero-batch", "The batch has no sample."),
@@ -295,16 +308,18 @@ FEATURES: Mapping[str, Feature] = {
     "zero-taps": _rule("zero-taps", "The kernel has no tap."),
     "empty-output": _some("The output has length 0 in an axis.", lambda axis: axis.out == 0),
     # Layouts, memory and variations
-    "input-layout": _word("The axes of the input, with S for the spatial axes: `NSC`, `NCS`.", _layout("input")),
-    "kernel-layout": _word("The axes of the (first) kernel: `SIO`, `OIS`, `SCM`.", _layout("kernel")),
-    "output-layout": _word("The axes of the output.", _layout("output")),
+    "input-layout": _word("The layout of the input, with S for its spatial axes: `NSC`, `NCS`.", _layout("input")),
+    "kernel-layout": _word(
+        "The layout of the (first) kernel, with S for its spatial axes: `SIO`, `OIS`, `SCM`.", _layout("kernel")
+    ),
+    "output-layout": _word("The layout of the output, with S for its spatial axes.", _layout("output")),
     "channels-first": _is("The channel axis of the input comes before its spatial axes.", _is_channels_first),
     "kernel-channels-first": _is(
         "An axis of channels stands first in the (first) kernel.",
         lambda subject: subject.call.letters(subject.kernel)[0] not in subject.call.spatial,
     ),
     "another-output-layout": _is(
-        "The output has another layout than the input.",
+        "The layout of the output differs from that of the input.",
         lambda subject: subject.call.layout.output != subject.call.layout.input,
     ),
     "spatial-out-of-order": _is(
@@ -324,7 +339,8 @@ FEATURES: Mapping[str, Feature] = {
         "The kernel is a constant of the graph.", lambda subject: subject.call.variation.kernel_constant
     ),
     "dynamic_shape": _is(
-        "The function was compiled for another input size.", lambda subject: subject.call.variation.dynamic_shape
+        "The compiled function was first called with an input of another size.",
+        lambda subject: subject.call.variation.dynamic_shape,
     ),
     "inside_graph": _is(
         "Identity operations surround the convolution in the graph.",

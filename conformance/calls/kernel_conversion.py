@@ -1,8 +1,8 @@
 """
 Conversion of kernels between frameworks: axes are permuted, reversed, merged or split.
 
-The layouts are the defaults of `torch.nn`; `tf.nn` and `keras.layers`; `jax.lax.conv_general_dilated` and
-`jax.lax.conv_transpose`; `flax.linen`. Sources: the documentation of their weights.
+The layouts are the default kernel layouts of `torch.nn`, `tf.nn`, `keras.layers`, `jax.lax.conv_general_dilated`,
+`jax.lax.conv_transpose` and `flax.linen`, as their documentation states them.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ import numpy as np
 
 from ..core import SPATIAL, Array
 
-#: The kernel layouts by operation and framework. S are the spatial axes in the order D, H, W; I the input channels of
-#: one group; O the output channels; C the channels of a depthwise kernel, and M the filters of each.
-#: A merged depthwise kernel has O = C * M and I = 1.
+#: The kernel layouts by operation and framework. S is replaced by the spatial axes in the order D, H, W. I is the axis
+#: of the input channels of one group, and O is the axis of the output channels. A depthwise kernel has an axis C
+#: (channels) and an axis M (filters of each channel). If these two axes are merged, O = C * M and I = 1.
 LAYOUTS = {
     "conv": {"torch": "OIS", "tensorflow": "SIO", "keras": "SIO", "jax": "OIS", "flax": "SIO"},
     "depthwise_conv": {"torch": "OIS", "tensorflow": "SCM", "keras": "SCM", "jax": "OIS", "flax": "SIO"},
     "conv_transpose": {"torch": "IOS", "tensorflow": "SOI", "keras": "SOI", "jax": "SIO", "flax": "SIO"},
 }
 FRAMEWORKS = tuple(LAYOUTS["conv"])
-#: Frameworks whose transposed convolution correlates the dilated input with the kernel as it is. The adjoint of a
-#: convolution uses the flipped kernel, so that both agree if the taps of one of them are reversed.
+#: Frameworks whose transposed convolution correlates the dilated input with the unflipped kernel. In all others, the
+#: transposed convolution is the adjoint of a convolution, which uses the flipped kernel. A conversion between these two
+#: kinds of frameworks reverses the taps.
 REVERSED = ("jax", "flax")
 
 
@@ -32,8 +33,8 @@ class Route:
     """
     The conversion of a kernel from one framework to another.
 
-    `source` and `target` are layouts with the letters of the spatial axes.
-    `is_reversed` is true if the taps are reversed in every spatial axis.
+    `source` and `target` are kernel layouts that name every spatial axis, such as `HWIO`.
+    `is_reversed` is true if the conversion reverses the taps along every spatial axis.
     """
 
     source: str
@@ -42,7 +43,7 @@ class Route:
 
     @property
     def text(self) -> str:
-        """The steps of the conversion for a NumPy array, such as `transpose(2, 3, 1, 0)`."""
+        """The steps that convert a NumPy array, as text, such as `transpose(2, 3, 1, 0)`."""
         steps = []
         letters = self.source
         if "M" in self.source and "M" not in self.target:
@@ -63,9 +64,9 @@ class Route:
 
 def kernel_route(op: str, rank: int, source: str, target: str) -> Route:
     """
-    Return the conversion of a kernel of `op` from one of `FRAMEWORKS` to another.
+    Return the conversion of a kernel of `op` from the framework `source` to the framework `target`.
 
-    `op` is `conv`, `depthwise_conv` or `conv_transpose`.
+    `op` is `conv`, `depthwise_conv` or `conv_transpose`; the frameworks are two of `FRAMEWORKS`.
 
     Raises:
         ValueError: for any other operation, rank or framework.
@@ -83,10 +84,10 @@ def kernel_route(op: str, rank: int, source: str, target: str) -> Route:
 
 def convert_kernel(kernel: Array, op: str, source: str, target: str, *, channels: int | None = None) -> Array:
     """
-    Return a kernel of the framework `source` in the layout of `target`, so that both compute the same function.
+    Convert a kernel of the framework `source` to the framework `target`; both then compute the same function.
 
-    `channels` is the number of input channels; splitting a merged depthwise kernel needs it. Grouped transposed
-    convolutions cannot be converted: only PyTorch has a layout for them.
+    `channels` is the number of input channels. It is needed only to split the axis O of a merged depthwise kernel.
+    Kernels of grouped transposed convolutions cannot be converted, because only PyTorch has a layout for them.
 
     Raises:
         ValueError: if a merged depthwise kernel must be split and `channels` is None.
@@ -107,12 +108,12 @@ def convert_kernel(kernel: Array, op: str, source: str, target: str, *, channels
 
 
 def _merged(kernel: Array, letters: str) -> tuple[Array, str]:
-    """Return a kernel (spatial…, C, M) as (spatial…, 1, C * M): output channel c * M + m is filter m of channel c."""
+    """Reshape a kernel (spatial…, C, M) to (spatial…, 1, C * M): output channel c * M + m is filter m of channel c."""
     return kernel.reshape(*kernel.shape[:-2], 1, -1), letters.replace("CM", "IO")
 
 
 def _split(kernel: Array, letters: str, channels: int) -> tuple[Array, str]:
-    """Return a merged kernel with the axes (C, M, spatial…)."""
+    """Split the axis O of a merged kernel; the result has the axes (C, M, spatial…)."""
     spatial = "".join(letter for letter in letters if letter in "DHW")
     moved = kernel.transpose([letters.index(letter) for letter in "OI" + spatial])
     return moved.reshape(channels, -1, *moved.shape[2:]), "CM" + spatial

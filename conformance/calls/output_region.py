@@ -12,31 +12,31 @@ from ..core import Array
 
 @dataclass(frozen=True, kw_only=True)
 class Region:
-    """The elements of an array whose index along each axis is in `indices` of that axis."""
+    """The elements of an array of shape `shape` whose index along axis k is in `indices[k]`, for every k."""
 
     indices: tuple[tuple[int, ...], ...]
     shape: tuple[int, ...]
 
     @property
     def mask(self) -> Array:
-        """A boolean array, true inside of the region."""
+        """A boolean array of shape `shape` that is true inside the region."""
         inside = np.zeros(self.shape, bool)
         inside[np.ix_(*self.indices)] = True
         return inside
 
     @property
     def hull(self) -> Region:
-        """The region with all indices from the first to the last one in each axis."""
+        """The region extended, in each axis, to all indices from its first to its last one."""
         whole = tuple(tuple(range(each[0], each[-1] + 1)) for each in self.indices)
         return Region(indices=whole, shape=self.shape)
 
     @property
     def reaches_an_end(self) -> bool:
-        """Whether it contains the first or the last index of every axis."""
+        """Whether the region includes the first or the last index of every axis."""
         return all({0, length - 1} & {*each} for each, length in zip(self.indices, self.shape, strict=True))
 
     def text(self, names: Sequence[str]) -> str:
-        """Return the region as text with the names of the axes: `sample from 1, filter 4 to 7`, or `everywhere`."""
+        """Describe the region by axis names and indices: `sample from 1, filter 4 to 7`, or `everywhere`."""
         ranges = map(_described, names, self.indices, self.shape)
         return ", ".join(text for text in ranges if text) or "everywhere"
 

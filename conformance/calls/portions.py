@@ -1,7 +1,7 @@
 """
 Portions of an output to which a fault may be restricted, such as every sample but the first, or the border.
 
-A portion depends only on the shape of the output, with the axes (N, O, spatial…).
+A portion is determined by the shape (N, O, spatial…) of the output alone.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import numpy as np
 
 from ..core import Array
 
-#: Returns a boolean array that is true inside of the portion, for the shape of an output.
+#: Accepts the shape of an output and returns a boolean array of this shape, which is true inside the portion.
 Portion: TypeAlias = Callable[[tuple[int, ...]], Array]
 
-#: The axes of an output, by the name of one index along the axis.
+#: The axes of an output. Each key is what a report calls one index along the axis.
 AXES = {"sample": 0, "output channel": 1, "place of the last axis": -1, "place of the first spatial axis": 2}
-#: Block sizes of vectorised libraries, which process the remaining elements separately.
+#: Block sizes of vectorised libraries, which process the elements after the last full block separately.
 BLOCKS = (4, 8, 16)
 
-#: Boolean masks over the indices `at` of an axis of some length; the keys become texts with a name from `AXES`.
+#: Functions that mark some of the indices `at` of an axis with `length` elements. `{}` in a key is a name from `AXES`.
 _PLACES: dict[str, Callable[[Array, int], Array]] = {
     "in every {} but the first": lambda at, length: at > 0,
     "in the first {}": lambda at, length: at == 0,
@@ -75,5 +75,5 @@ def _portions() -> Iterator[tuple[str, Portion]]:
     yield "in the corners", _corners
 
 
-#: All portions by their texts. If several portions cover the same elements of all outputs, a report names the first.
+#: All portions by their descriptions. If several cover the same elements of all outputs, a report names the first one.
 PORTIONS: Mapping[str, Portion] = dict(_portions())

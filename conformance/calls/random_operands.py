@@ -1,25 +1,25 @@
-"""Calls with random numbers, which measure rounding, and the same calls with other random numbers."""
+"""Recognise calls with random operands, which measure rounding, and draw their operands again with other seeds."""
 
 from __future__ import annotations
 
 from ..core import MODULUS, Plain
 
-#: The distance from the seed of a call to the seed of its redrawn numbers.
-AHEAD = 1_000_003
+#: The difference between the original seed of an array and the seed with which it is drawn again.
+SEED_OFFSET = 1_000_003
 
 
 def is_drawn(call: Plain) -> bool:
-    """Return whether all arrays of a plain call are drawn from a normal distribution, and it has no bias."""
+    """Return whether a plain call has no bias and draws all its arrays from a normal distribution."""
     if "bias" in call["arrays"]:
         return False
     return all("normal" in spec for spec in call["arrays"].values())
 
 
 def redrawn(call: Plain) -> Plain:
-    """Return the same plain call with other random numbers."""
+    """Return the same plain call with another seed for each of its arrays."""
     seeds = {name: {**spec, "normal": _fresh(spec["normal"])} for name, spec in call["arrays"].items()}
     return {**call, "arrays": seeds}
 
 
 def _fresh(seed: int) -> int:
-    return (seed + AHEAD) % (MODULUS - 1) + 1
+    return (seed + SEED_OFFSET) % (MODULUS - 1) + 1

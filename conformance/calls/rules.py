@@ -1,9 +1,10 @@
 """
-Named rules over calls: when a clause leaves a choice (`when`), and which points a sweep keeps (`where`).
+Named rules over calls.
 
-A rule is a predicate. Its docstring states when it holds, unless its name does.
-A rule may read the shapes and parameters of a call. A rule that also reads values has "(a value)" in its docstring,
-because a sweep may apply it to a call whose generated integers are still zeros.
+The key `when` of a clause lists the rules for calls to which the clause leaves a choice. The key `where` of a sweep
+lists the rules that its points must fulfil. A rule is a predicate; its name or docstring states when it holds.
+A rule may read the shapes and parameters of a call. A rule that also reads array values has "(a value)" in its
+docstring as a warning: a sweep may apply the rule before generated integers are filled in, when they are still zeros.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 Rule: TypeAlias = Callable[["Call"], bool]
 
-#: The rule of `where` that drops contradictory combinations of parameters, for which no call can be built.
+#: The name of the rule that drops points whose parameters contradict each other, so that no call can be built.
 SENSIBLE = "has-a-meaning"
 
 
@@ -104,7 +105,7 @@ def _window_longer_than_input(call: Call) -> bool:
 
 
 def _gradients(call: Call) -> bool:
-    """Gradients are requested besides the output."""
+    """The call requests gradients in addition to the output."""
     return bool(call.gradients)
 
 
@@ -136,7 +137,7 @@ def _no_filters(call: Call) -> bool:
 
 
 def _nonfinite_kernel_over_padding(call: Call) -> bool:
-    """A kernel holds a NaN or an infinity (a value), and zeros are padded."""
+    """A kernel holds a NaN or an infinity (a value), and the input is padded with zeros."""
     import numpy as np
 
     padded = call.padding_mode == "zeros" and call.op != "conv_transpose" and any(max(pair) > 0 for pair in call.pairs)
@@ -180,7 +181,7 @@ def _real(dtype: str) -> str:
 
 
 def _floats(call: Call, names: list[str]) -> Iterator[Array]:
-    """Yield the arrays that are not integers, complex ones as two parts, and one index of each axis of stride 0."""
+    """Yield the non-integer arrays; split complex arrays into two parts and cut axes of stride 0 to one index."""
     for name in names:
         array = call.array(name)
         array = array[tuple(slice(None if stride else 1) for stride in array.strides)]

@@ -10,17 +10,17 @@ import numpy as np
 
 from ..core import ARRAYS, Array, Call, dilated
 
-#: The kinds of values in arrays: only integers; also fractions; also NaN or infinities.
+#: The kinds of array values: integers only, some fractions, or some NaN or infinities.
 VALUES = ("integers", "fractions", "nonfinite")
 
 
 class Axis(NamedTuple):
     """
-    One spatial axis of a call, or of its first stage if it is separable.
+    One spatial axis of a call, or of the first stage of a separable call.
 
-    `length` is the length of the input after `before`, `padded` that of the dilated and padded input (of a
-    `conv_transpose`: `length`), `out` that of the output. `low` and `high` are the padding; for `conv_transpose`, the
-    padding of the forward convolution.
+    `length` is the length of the input after the padding step `before`. `padded` is the length of the dilated and
+    padded input; for a `conv_transpose`, `padded` equals `length`. `out` is the length of the output. `low` and `high`
+    are the padding; for a `conv_transpose`, they are the padding of the forward convolution.
     """
 
     length: int
@@ -34,14 +34,14 @@ class Axis(NamedTuple):
 
 
 class SizedCall:
-    """A call with sizes that are computed once."""
+    """A call with its sizes, each of which is computed once."""
 
     def __init__(self, call: Call) -> None:
         self.call = call
 
     @cached_property
     def kernel(self) -> str:
-        """The name of the kernel, or of the first kernel if the call is separable."""
+        """The name of the kernel array; if the call is separable, the name of its first kernel."""
         return "depthwise_kernel" if self.call.op == "separable_conv" else "kernel"
 
     @cached_property
@@ -82,7 +82,7 @@ class SizedCall:
 
     @cached_property
     def values(self) -> str:
-        """The kind of values in the arrays: the last of `VALUES` that applies to any of them."""
+        """The kind of values in the arrays: the last member of `VALUES` that applies to at least one array."""
         return max(
             (_kind_of_values(array) for name in ARRAYS if (array := getattr(self.call, name)) is not None), key=_rank
         )
@@ -95,7 +95,7 @@ def _rank(kind: str) -> int:
 def _kind_of_values(array: Array) -> str:
     if array.dtype.kind in "iu":
         return "integers"
-    # Along axes of stride 0 the first index suffices. NumPy cannot round narrow floats, so they become float64.
+    # All indices along an axis of stride 0 hold the same values. NumPy cannot round narrow floats, so cast them.
     array = array[tuple(slice(None if stride else 1) for stride in array.strides)]
     with np.errstate(invalid="ignore"):  # signalling NaNs warn when they are read
         numbers = array if array.dtype.kind in "fc" else array.astype(np.float64)
