@@ -1,4 +1,4 @@
-"""Judging an observation by an expectation: axes, shape, dtype, special values, error bounds, precision, trainings."""
+"""Judge an observation by an expectation: axes, shape, dtype, special values, error bounds, precision, training."""
 
 from __future__ import annotations
 

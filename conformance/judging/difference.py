@@ -10,12 +10,12 @@ import numpy as np
 from ..core import Array, Finding
 from . import error_bound
 
-#: A finding stores all elements of a wrong output of at most this size.
+#: A finding stores all elements of a wrong output that has at most this number of elements.
 MAX_KEPT = 96
 
 
 def layout(expected: Array, got: Array) -> Finding | None:
-    """Return a finding if permuting the axes of the result makes it equal to the expected array, else None."""
+    """Return a finding if the result equals the expected array only after a permutation of its axes, else None."""
     if got.ndim != expected.ndim or sorted(got.shape) != sorted(expected.shape) or _is_constant(expected):
         return None
     if got.shape == expected.shape and _equal(got, expected):
@@ -49,7 +49,7 @@ def dtype(expected: str, name: str) -> Finding | None:
 
 
 def off_grid(grid: float, error: Array, expected: Array, got: Array, where: str) -> Finding:
-    """Return the finding for elements that differ although exact results, multiples of `grid`, were possible."""
+    """Return the finding for an inexact array whose exact values, multiples of `grid`, could have been returned."""
     if found := differing(error >= grid / 2):
         return at("values", "", found, expected, got, where)
     message = f"an exact result was possible; the largest error is {error.max() / grid:.2g} of the grid spacing"
@@ -76,7 +76,7 @@ def out_of_bound(
 
 
 def signs(array: Array) -> Any:
-    """Return the code 1 for -0.0, else 0; if complex, code(real) + 2 * code(imaginary)."""
+    """Return a code for each element: 1 for -0.0, else 0; for a complex element, code(real) + 2 * code(imaginary)."""
     parts = _parts(error_bound.widened(array))
     return sum((np.signbit(part) & (part == 0)) * 2**place for place, part in enumerate(parts))
 
@@ -96,7 +96,7 @@ def _parts(values: Any) -> tuple[Any, ...]:
 
 
 class Differing(NamedTuple):
-    """The first differing index, the number of differing elements, and their positions if the output is small."""
+    """The first differing index, the number of differing elements, and (for a small array) all their positions."""
 
     first: tuple[int, ...]
     number: int
@@ -104,7 +104,7 @@ class Differing(NamedTuple):
 
 
 def differing(wrong: Any) -> Differing | None:
-    """Return the true elements of a mask, or None if there are none."""
+    """Return where a mask is true, or None if it is false everywhere."""
     if not wrong.any():
         return None
     places = np.flatnonzero(wrong)
@@ -122,7 +122,7 @@ def at(
     where: str,
     **details: Any,
 ) -> Finding:
-    """Return the finding for differing elements, with the values near the first one, and all values if they are few."""
+    """Return the finding for differing elements, with values near the first one and all values of a small array."""
     index, count, places = found
     wanted, seen = _plain(expected[index]), _plain(got[index])
     place = f"{where}{list(index)} is {seen}, expected {wanted}; {count} of {expected.size} elements differ"

@@ -1,9 +1,10 @@
 """
 Tolerances: the largest error that a correct result may have.
 
-A structural call has small integers (times a power of two), so that all its exact results are multiples of a grid. A
-correct implementation returns them exactly.
-Any other call needs rounding. Its tolerance is an error bound that holds for every order of summation.
+The operands of a structural call are small integers times a power of two, so all its exact results are multiples of one
+power of two, the grid. A correct implementation returns them exactly.
+The results of any other call are rounded. Its tolerance is an error bound that holds for every order of summation. The
+bound is a multiple of u * S, where u is the unit roundoff and S = sum abs(x * w) over the products of one element.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ class Precision:
     """
     A precision class: the lowest precision that a case accepts.
 
-    The operands are rounded to `bits` significant bits, unless that is None; sums are kept in `accumulator`.
+    The operands are rounded to `bits` significant bits, unless `bits` is None; sums are kept in `accumulator`.
     """
 
     accumulator: str = "float32"
     bits: int | None = None
 
 
-#: The classes that a case may require; `exact` and `reassociated` have separate bounds.
+#: The precision classes that a case may require, except `exact` and `reassociated`: `_tolerance` has their bounds.
 PRECISIONS = {
     "float32": Precision(),
     "tf32-like": Precision(bits=11),
@@ -47,10 +48,10 @@ class Tolerance:
     """
     The tolerance for the elements of one array.
 
-    With a `grid`, each finite element must equal the expected multiple of it. An error of `grid` / 2 or more means
-    wrong values, a smaller error means low precision.
-    Otherwise abs(got - expected) <= `bound` must hold for each element; `unit` is u * S, for reports.
-    An error above `bound` means low precision if it is at most `coarse`, else wrong values.
+    If `grid` is set, each finite element must equal the expected element, which is a multiple of `grid`. An error of
+    `grid` / 2 or more means wrong values; a smaller error means low precision.
+    If `grid` is None, abs(got - expected) <= `bound` must hold for each element. An error above `bound` means low
+    precision if it is at most `coarse`, else wrong values. `unit` is u * S, in which reports express the error.
     """
 
     grid: float | None = None
@@ -62,14 +63,14 @@ class Tolerance:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sums:
     """
-    The properties of the sums of products of an array on which its rounding errors depend.
+    The properties of an array of sums of products on which its rounding errors depend.
 
     `magnitude` is S of each element. `products` returns K, the largest number of products in one element.
     `grid` is a power of two that divides all products, or 0.0 if there is none.
     `dtype` is the real dtype that the case requires for the array, or for its real and imaginary parts.
     `accumulate` is the accumulator that the case names.
-    `between` is the magnitude of intermediate results that may be rounded to `dtype`: abs(y - b) before a bias b is
-    added, 0.0 without a bias.
+    `between` is the magnitude of intermediate results that may be rounded to `dtype`. For the output y of a call with a
+    bias b, this is abs(y - b), because the bias may be added in a separate step; without a bias, it is 0.0.
     """
 
     magnitude: Array
@@ -99,7 +100,7 @@ def tolerance(
 
 
 def accumulator(call: Call, dtype: str) -> str:
-    """Return the accumulator for outputs of `dtype`: that of the call, else float64 for float64, else float32."""
+    """Return the accumulator for outputs of `dtype`: as the call names it, else float64 for float64, else float32."""
     return _assumed(call.accumulate, dtype)
 
 
@@ -120,7 +121,7 @@ def gradient_tolerance(
     """
     Return the tolerance for the gradient of the array called `name`; the other parameters are those of `tolerance`.
 
-    `dtype` is the narrowest dtype in which the gradient was held; it may be narrower than that of its array.
+    `dtype` is the narrowest dtype in which the gradient was held; it may be narrower than the dtype of the array.
     """
     sums = _gradient_sums(call, name, switches)
     return _tolerance(sums, expected, dtype, composed=composed, precision=precision)
@@ -137,7 +138,7 @@ def second_order_tolerance(
     switches: Collection[str] = frozenset(),
 ) -> Tolerance:
     """
-    Return the tolerance for the second-order gradient by `name`: `cotangent`, `input` or `kernel`.
+    Return the tolerance for the second-order gradient by `name`, which is `cotangent`, `input` or `kernel`.
 
     The other parameters are those of `gradient_tolerance`.
     """
@@ -182,7 +183,8 @@ def _second_order_sums(call: Call, name: str, switches: Collection[str]) -> Sums
         grid=_second_order_grid(call, name),
         dtype=call.dtype_of(name),
         accumulate=call.accumulate,
-        # The two convolutions and their sum may be rounded before t is added: their magnitudes add up to at most 2 * S.
+        # The two convolutions and their sum may be rounded before the bias direction is added. Together, the magnitudes
+        # of these three are at most 2 * S.
         between=2 * magnitude if name == COTANGENT else 0.0,
     )
 
@@ -191,13 +193,13 @@ def _tolerance(sums: Sums, expected: Array, dtype: str, *, composed: bool, preci
     real, magnitude, grid = _real(dtype), sums.magnitude, sums.grid
     # Elements that are NaN or infinite are compared separately; they must not loosen the bound of the others.
     largest = float(magnitude.max(initial=0.0, where=np.isfinite(magnitude)))
-    # Above the limit of the case's dtype, the expectation itself may be off the grid.
+    # If S / grid is above the limit of the case's dtype, the expected elements themselves may not be on the grid.
     limit = min(STRUCTURE_LIMIT[real], STRUCTURE_LIMIT[sums.dtype])
     if grid and largest / grid <= limit:
         return Tolerance(grid=grid)
     allowed = _rounding(sums, expected, real, _precision(sums.accumulate, real, precision, composed=composed))
     if precision == "exact":
-        # If a mode returns another dtype, the expectation was rounded to the case's dtype, then to the returned dtype.
+        # If a mode returns another dtype, the expected array was rounded to the case's dtype, then to the returned one.
         forms = [dtypes.FORMATS[name] for name in (sums.dtype, real, real)] if real != sums.dtype else []
         roundings = [each.unit * np.abs(widened(expected)) + 2.0 ** (each.min_exponent - each.bits) for each in forms]
         return replace(allowed, bound=sum(roundings, np.zeros_like(magnitude)))
@@ -209,10 +211,10 @@ def _tolerance(sums: Sums, expected: Array, dtype: str, *, composed: bool, preci
 
 def _precision(accumulate: str | None, dtype: str, required: str | None, *, composed: bool) -> Precision:
     """
-    Return the precision class for a judgement: the class that the case requires, else that of its accumulator.
+    Return the precision class for a judgement: the class that the case requires, else the class of its accumulator.
 
     The default accumulator is float32, or float64 for float64.
-    A composition may round to its dtype between its steps, whatever class the case requires.
+    If the adapter composed several operations, results between them may be rounded to `dtype`, whatever the class.
     """
     assumed = _assumed(accumulate, dtype)
     precision = PRECISIONS.get(required or "", Precision(accumulator=dtypes.COMPLEX_PARTS.get(assumed, assumed)))
@@ -234,7 +236,8 @@ def _gradient_grid(call: Call, name: str) -> float:
     """
     Return the largest power of two that divides every product in the gradient of an array, or 0.0 if there is none.
 
-    Each product has one factor from the cotangent and from every other operand; the bias gradient sums the cotangent.
+    Each product has one factor from the cotangent and one from each operand except the array itself. The gradient of
+    the bias is a sum of elements of the cotangent.
     """
     operands = ["input", *(stage.kernel for stage in call.stages)] if name != "bias" else []
     quanta = [_quantum(call.array(other)) for other in (COTANGENT, *operands) if other != name]
@@ -245,8 +248,9 @@ def _second_order_grid(call: Call, name: str) -> float:
     """
     Return the largest power of two that divides every product in a second-order gradient, or 0.0 if there is none.
 
-    For the gradient by the cotangent, the factors are one array and the direction of the other array; for the gradient
-    by an array, they are the cotangent and the direction of the other array.
+    The gradient by the cotangent has products of the input and the direction of the kernel, and products of the kernel
+    and the direction of the input. The gradient by the input has products of the cotangent and the direction of the
+    kernel; the gradient by the kernel has products of the cotangent and the direction of the input.
     """
     other = {"input": "kernel", "kernel": "input"}
     if name != COTANGENT:
@@ -256,7 +260,7 @@ def _second_order_grid(call: Call, name: str) -> float:
 
 
 def _quantum(array: Array) -> float:
-    """Return the largest power of two that divides all finite elements; 1.0 if all are 0, and 0.0 below 2**-60."""
+    """Return the largest power of two that divides all finite elements: 1.0 if all are 0; 0.0 if below 2**-60."""
     parts = np.stack([array.real, array.imag]) if np.iscomplexobj(array) else array
     values = np.abs(parts.astype(np.float64))
     values = values[np.isfinite(values) & (values != 0)]
@@ -271,12 +275,13 @@ def _quantum(array: Array) -> float:
 
 def _rounding(sums: Sums, expected: Array, dtype: str, precision: Precision) -> Tolerance:
     """
-    Return the tolerance from abs(got - y) <= K * u * S + u_out * (abs(y) + abs(y - b)) + underflow.
+    Return the tolerance that follows from abs(got - y) <= K * u * S + u_out * (abs(y) + abs(y - b)) + underflow.
 
-    The bound holds for any order of summation; u is the unit roundoff of the accumulator, u_out that of the output.
-    max(u_out, u_own) * abs(y) is added because the expectation itself is y rounded once, to the case's dtype.
-    If a class has fewer bits, or a mode returns a narrower dtype (autocast), both operands are rounded first. This adds
-    (2 * v + v**2) * S, with v the unit roundoff of the operands.
+    This bound holds for any order of summation. u is the unit roundoff of the accumulator, u_out is that of the output
+    dtype, and u_own is that of the case's dtype.
+    The term max(u_out, u_own) * abs(y) is added because the expected array is y, rounded once to the case's dtype.
+    If the precision class has fewer bits, or a mode returns a narrower dtype (autocast), both operands are rounded
+    before they are multiplied. This adds (2 * v + v**2) * S, where v is the unit roundoff of that rounding.
     """
     out, magnitude = dtypes.FORMATS[dtype], sums.magnitude
     accumulator = dtypes.FORMATS[precision.accumulator]
@@ -285,12 +290,13 @@ def _rounding(sums: Sums, expected: Array, dtype: str, precision: Precision) -> 
     underflow = count * 2.0**accumulator.min_exponent + 2.0**out.min_exponent
     # A complex product consists of four real products.
     factor = 4.0 if np.iscomplexobj(expected) else 1.0
-    # The case's dtype may be narrower than the returned one.
+    # The case's dtype may be narrower than the returned dtype.
     own = dtypes.FORMATS[sums.dtype]
     outer = out.unit * (size + sums.between) + max(out.unit, own.unit) * size
     inner = (count * accumulator.unit + _narrowing(own, out, precision)) * magnitude
     bound = factor * (inner + outer + underflow)
-    # Operands rounded to bfloat16 add up to (2u + u^2) * S; sums of random data in bfloat16 add about as much.
+    # Rounding the operands to bfloat16 adds an error of at most (2u + u^2) * S. Sums of random data that are kept in
+    # bfloat16 add about as much.
     coarse = bound + factor * 4 * dtypes.FORMATS["bfloat16"].unit * magnitude
     return Tolerance(bound=bound, coarse=coarse, unit=accumulator.unit * magnitude)
 

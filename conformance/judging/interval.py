@@ -12,7 +12,7 @@ from ..core import Array
 
 @dataclass(frozen=True, eq=False)
 class Interval:
-    """The intervals [`low`, `high`], element by element."""
+    """An array of intervals; element i is [`low[i]`, `high[i]`]."""
 
     low: Array
     high: Array
@@ -40,22 +40,22 @@ class Interval:
         return _outward(self.low - radius, self.high + radius)
 
     def root(self) -> Interval:
-        """Return the square roots; negative lower ends count as 0."""
+        """Return the intervals of the square roots; a negative lower end counts as 0."""
         return _outward(np.sqrt(np.maximum(self.low, 0)), np.sqrt(self.high))
 
     def absolute(self) -> Interval:
-        """Return the absolute values."""
+        """Return the intervals of the absolute values."""
         low = np.where((self.low <= 0) & (self.high >= 0), 0.0, np.minimum(np.abs(self.low), np.abs(self.high)))
         return Interval(low, self.size)
 
     def square(self) -> Interval:
-        """Return the squares."""
+        """Return the intervals of the squares."""
         sizes = self.absolute()
         return _outward(sizes.low**2, sizes.high**2)
 
 
 def point(values: Array | float) -> Interval:
-    """Return intervals of length 0 that hold the given numbers."""
+    """Return intervals of length 0, each of which contains one of the given numbers."""
     exact = np.asarray(values, np.float64)
     return Interval(exact, exact)
 

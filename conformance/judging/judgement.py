@@ -32,7 +32,7 @@ from . import precision as evidence
 from .difference import differing, special_kind
 from .training_deviation import TrainingRun, training_finding
 
-#: Outcomes that are verdicts themselves, whatever the expectation.
+#: Outcomes that are also the verdict, whatever the expectation is.
 PLAIN = ("unsupported", "not-run", "crash", "timeout", "suite-error")
 
 
@@ -44,27 +44,27 @@ class Judgement:
     message: str = ""
     finding: Finding | None = None
     alternative: str | None = None
-    #: The precision class of the result, if it was tested.
+    #: The precision class of the output, if precision was tested.
     precision: str | None = None
-    #: The largest error of that result, in units of u * S.
+    #: The largest error of the output in units of u * S, if precision was tested.
     error_uS: float | None = None  # noqa: N815 - see Finding
-    #: Whether the disagreement rests on statistics alone, so that the caller must repeat it with other numbers.
+    #: Whether only statistical tests failed, so that the caller must confirm the disagreement with new random numbers.
     is_doubted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Context:
     """
-    The inputs of a judgement besides expectation and observation.
+    The inputs of a judgement, except the expectation and the observation.
 
     `twins` holds the observations of twins on the same target, by `Refusal.name`.
-    `result_dtypes` maps the requested dtype to the dtype that the target's mode returns instead.
+    `result_dtypes` maps a requested dtype to the dtype that the target's mode returns instead.
     """
 
     call: Call
     twins: Mapping[str, Observation] = field(default_factory=dict)
     result_dtypes: Mapping[str, str] = field(default_factory=dict)
-    #: Whether the numbers were drawn to measure rounding, so that statistical tests are valid.
+    #: Whether the case draws its numbers to measure rounding, so that statistical tests are valid.
     is_drawn: bool = False
     #: The lower precision class that the target documents, by input dtype.
     declared: Mapping[str, str] = field(default_factory=dict)
@@ -73,9 +73,10 @@ class Context:
 
     def asked(self, expectation: Output) -> str | None:
         """
-        Return the precision class that is required, or None for that of the accumulator.
+        Return the precision class that is required; None means the class of the accumulator.
 
-        The class of the case takes precedence over the class that the target documents, except for `reassociated`.
+        The class that the case names takes precedence over the class that the target documents, unless the case names
+        `reassociated`.
         """
         declared = None if self.policy == "strict" else self.declared.get(self.call.dtype.input)
         if expectation.precision == "reassociated":
@@ -96,14 +97,14 @@ def judge(expectation: Expectation, observation: Observation, context: Context) 
     if context.call.variation.shape_inference and (wrong := _inference(observation)):
         return wrong
     if observation.unsteady:
-        return _disagree("nondeterministic", "the same call returned other bits when it was repeated")
+        return _disagree("nondeterministic", "a repetition of the same call returned different bits")
     if observation.inputs_changed:
         return _disagree("inputs-changed", "the call wrote to an array that was passed in")
     return judgement
 
 
 def _by_policy(judgement: Judgement, context: Context) -> Judgement:
-    """Return agreement in place of a `precision` disagreement if the policy accepts every precision class."""
+    """Turn a `precision` disagreement into agreement if the policy accepts every precision class."""
     if context.policy != "any" or judgement.finding is None or judgement.finding.kind != "precision":
         return judgement
     return Judgement(verdict="agree", precision=judgement.precision, error_uS=judgement.error_uS)
@@ -116,9 +117,10 @@ def _judged(expectation: Expectation, observation: Observation, context: Context
 
 
 def _unjudged(observation: Observation, call: Call) -> Judgement | None:
-    """Return the judgement if it is independent of the expectation; old workers return no second-order gradients."""
+    """Return the judgement if it does not depend on the expectation, else None."""
     if observation.outcome in PLAIN:
         return Judgement(verdict=observation.outcome, message=observation.message)
+    # Older adapters ignore `second_order`, and return only gradients.
     answered = any(name.startswith(_second("")) for name in observation.arrays)
     if observation.outcome == "returned" and call.second_order and not answered:
         return Judgement(verdict="unsupported", message="second_order: the adapter returned only gradients")
@@ -138,17 +140,17 @@ def _unasked(observation: Observation, call: Call) -> str:
 
 
 def _gradient(name: str) -> str:
-    """Return the key of the gradient by an array."""
+    """Return the key under which a call returns the gradient by the array `name`."""
     return f"gradient.{name}"
 
 
 def _second(name: str) -> str:
-    """Return the key of the second-order gradient by an array or the cotangent."""
+    """Return the key under which a call returns the second-order gradient by an array or the cotangent."""
     return f"second.{name}"
 
 
 def _inference(observation: Observation) -> Judgement | None:
-    """Return a disagreement if the inferred shape or dtype differs from the returned one, whatever was expected."""
+    """Return a disagreement if the inferred shape or dtype differs from that of the returned output, else None."""
     if observation.outcome == "raised":
         return None
     stated, got = (observation.arrays[name].shape for name in ("inference", "output"))
@@ -164,10 +166,11 @@ def _inference(observation: Observation) -> Judgement | None:
 
 def _judge_any(expectation: AnyOf, observation: Observation, context: Context) -> Judgement:
     """
-    Return the judgement by the first alternative that agrees, or else by the nearest alternative.
+    Return the judgement by the first alternative that the observation meets, or else by the nearest alternative.
 
-    The nearest alternative is the first that expects the same sort of outcome, preferably one of the returned shape.
-    If the call was refused and a twin crashed or timed out, the refusal is unproven; this takes precedence.
+    If the call was refused, the nearest alternative is the first refusal. A refusal whose twin crashed or timed out
+    takes precedence, because its twin leaves the refusal unproven. If the call returned, the nearest alternative is the
+    first that expects the returned shape, or else the first that is not a refusal.
     """
     each_judged = ((name, _judged(each, observation, context)) for name, each in expectation.alternatives.items())
     judged = {name: _against(name, judgement) for name, judgement in each_judged}
@@ -184,14 +187,14 @@ def _judge_any(expectation: AnyOf, observation: Observation, context: Context) -
 
 
 def _against(alternative: str, judgement: Judgement) -> Judgement:
-    """Return the judgement with the name of the alternative in its finding."""
+    """Return the judgement with the name of the alternative stored in its finding."""
     if judgement.finding is None:
         return judgement
     return replace(judgement, finding=replace(judgement.finding, against=alternative))
 
 
 def _died(alternative: Expectation, context: Context) -> bool:
-    """Return whether the twin of a refusal crashed or timed out."""
+    """Return whether the alternative is a refusal whose twin crashed or timed out."""
     twin = context.twins.get(alternative.name) if isinstance(alternative, Refusal) else None
     return twin is not None and twin.outcome in ("crash", "timeout")
 
@@ -208,11 +211,11 @@ def _judge_refusal(expectation: Refusal, observation: Observation, context: Cont
         return Judgement(verdict="not-run", message=f"refused, but so is its twin ({expectation.name})")
     if twin.outcome == "raised":
         return _disagree("refused", f"refused, but so is its twin ({expectation.name}), which must be accepted")
-    return Judgement(verdict=_less(twin.outcome), message=f"its twin ({expectation.name}): {twin.message}")
+    return Judgement(verdict=_unproven(twin.outcome), message=f"its twin ({expectation.name}): {twin.message}")
 
 
-def _less(outcome: str) -> str:
-    # A crash of the twin is judged with the twin's own case; here it only leaves the refusal unproven.
+def _unproven(outcome: str) -> str:
+    # A crash of the twin is reported by the twin's own case; in this case it only leaves the refusal unproven.
     return "unsupported" if outcome == "unsupported" else "not-run"
 
 
@@ -235,7 +238,8 @@ def _judge_fit(expectation: Fit, observation: Observation, context: Context) -> 
             return _disagree("dtype", f"{where} have dtype {dtype}, which is not a float dtype", where=where)
     kernels, losses = observation.arrays["kernels"], observation.arrays["losses"]
     kept, told = observation.dtypes["kernels"], observation.dtypes["losses"]
-    # The framework's own optimizer may keep learning rate and losses in one dtype, whatever the dtype of the kernel.
+    # The framework's own optimizer may keep the learning rate in the dtype of the losses, even if the kernel is in a
+    # wider dtype.
     kept = _narrowest(kept, told) if is_foreign else kept
     run = TrainingRun(kernels, losses, through, kept, told, is_foreign=is_foreign)
     wrong = training_finding(expectation, context.call, run)
@@ -252,7 +256,7 @@ def _judge_output(expectation: Output, observation: Observation, context: Contex
     """
     Return the judgement of the first wrong array: the output, then gradients, then second-order gradients.
 
-    If all arrays are correct, the precision class of the output may still disagree.
+    If no array is wrong, the call still disagrees if the precision class of the output is lower than required.
     """
     if observation.outcome == "raised":
         return _refused(observation)
@@ -265,7 +269,8 @@ def _in_class(wrong: Finding | None, expectation: Output, observation: Observati
     """
     Return a judgement with the precision class of the output; it disagrees if the class is lower than required.
 
-    The class is tested only for numbers drawn to measure rounding, and for outputs whose only fault can be rounding.
+    The class is tested only if the case draws its numbers to measure rounding, and if the output either agrees or has a
+    `precision` finding.
     """
     call, got, dtype = context.call, observation.arrays["output"], observation.dtypes["output"]
     is_rounding = wrong is None or wrong.kind == "precision"
@@ -286,13 +291,13 @@ def _in_class(wrong: Finding | None, expectation: Output, observation: Observati
 def _lower(
     wrong: Finding | None, failed: list[str], expectation: Output, observation: Observation, context: Context
 ) -> Judgement:
-    """Return the judgement of errors that rounding in the accumulator does not explain, with the failed tests."""
+    """Return the judgement of an output whose errors rounding in the accumulator does not explain."""
     call, got, dtype = context.call, observation.arrays["output"], observation.dtypes["output"]
     accumulator = error_bound.accumulator(call, dtype)
     found = evidence.likeness(call, got, dtype, accumulator)
     if wrong is None and evidence.is_within(found, context.asked(expectation)):
         return Judgement(verdict="agree", precision=found)
-    likeness = f"behaves like {found}" if found else "no lower precision class explains it"
+    likeness = f"behaves like {found}" if found else "no lower precision class explains the errors"
     if wrong is not None:
         return replace(_found(replace(wrong, message=f"{likeness}: {wrong.message}")), precision=found)
     message = f"{likeness}: {'; '.join(failed)}"
@@ -304,10 +309,10 @@ class _Part:
     """
     One of the arrays that a call returns, with its expected value.
 
-    `own` is the dtype that the call requests, `dtype` the dtype that the target must return, and `through` the
-    narrowest dtype in which the target's mode computes the array.
-    `where` is the key of the array: `output`, `gradient.input`, `second.input` and so on. If the array is a gradient,
-    `name` is the array by which it is differentiated.
+    `own` is the dtype that the call requests for the array, `dtype` is the dtype that the target must return, and
+    `through` is the narrowest dtype in which the target's mode computes the array.
+    `where` is the key of the array: `output`, `gradient.input`, `second.input` and so on. For a gradient, `name` is the
+    array by which the call differentiates; for the output, `name` is empty.
     """
 
     expectation: Output
@@ -320,7 +325,7 @@ class _Part:
 
     @property
     def signed_zero(self) -> bool:
-        """Whether -0.0 differs from 0.0, which applies only to the output."""
+        """Whether the case requires the sign of zeros in this array, which it can do only for the output."""
         return self.expectation.signed_zero and self.where == "output"
 
 
@@ -354,7 +359,7 @@ def _judge_part(part: _Part, observation: Observation, context: Context) -> Find
 
 
 def _located(wrong: Finding, where: str) -> Finding:
-    """Return a finding about the output as a finding about the array `where`, also in its message."""
+    """Return a finding that names the array `where` in its field `where` and in its message."""
     if where == "output":
         return wrong
     return replace(wrong, where=where, message=wrong.message if where in wrong.message else f"{where}: {wrong.message}")
@@ -408,9 +413,10 @@ def _allowed(part: _Part, expected: Array, observation: Observation, context: Co
 
 def _overflows(part: _Part, got: Array, context: Context) -> Any:
     """
-    Return a mask of elements that overflow in the case's dtype, but were returned as numbers beyond its range.
+    Return a mask of elements that overflow in the case's dtype, but were returned as larger numbers of another dtype.
 
-    A mode that returns another dtype can represent such numbers. Their sign must be that of the expected infinity.
+    A mode that returns a dtype with a wider range can represent such numbers. They must have the sign of the expected
+    infinity.
     """
     own, expected = part.own, part.expected
     arrays = (array for name in OPERANDS if (array := getattr(context.call, name)) is not None)
@@ -434,7 +440,7 @@ def _rounded(array: Array, dtype: str) -> Array:
     return rounded
 
 
-#: The function that judges by each kind of expectation.
+#: The function that judges an observation, by the class of its expectation.
 _JUDGES: Mapping[type, Callable[[Any, Observation, Context], Judgement]] = {
     Output: _judge_output,
     Fit: _judge_fit,

@@ -1,4 +1,4 @@
-"""Precision tests over several small outputs together, each of which has too few elements for a test."""
+"""Precision tests on pools of small outputs, each of which alone has too few elements for a test."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from .precision import ErrorScale
 
 
 class PooledResults:
-    """Small agreeing results of one target, pooled by dtype and by sweep, or by file for literal cases."""
+    """
+    The small outputs of one target that agree, in pools.
+
+    A pool contains the outputs of one dtype that belong to the same sweep or, if their cases are literal, to one file.
+    """
 
     def __init__(self) -> None:
         self._waiting: dict[tuple[str, str], list[tuple[int, Verdict, Array, ErrorScale]]] = {}
@@ -33,7 +37,7 @@ class PooledResults:
         return True
 
     def weighed(self) -> Iterator[tuple[int, Verdict, bool]]:
-        """Yield number, verdict and whether its pool failed a test, for every pooled verdict; if so, it disagrees."""
+        """Yield (number, verdict, has_failed) for all pooled verdicts; those of a pool that failed a test disagree."""
         for pool in self._waiting.values():
             failed = [str(each) for each in precision.against_all([(errors, by) for _, _, errors, by in pool])]
             for at, verdict, _, _ in pool:

@@ -1,13 +1,14 @@
 """
 Statistical tests of the precision in which many outputs were computed.
 
-A bound that holds for every order of summation allows for the worst order. The errors of libraries are hundreds of
-times smaller. Over many outputs of random data, the errors of sums in the assumed accumulator are about as large as
-those of a plain loop over the same products, the *witness*. Narrower operands, a narrower accumulator or a missing tap
-cause larger errors.
+An error bound that holds for every order of summation allows for the worst order. The errors of real libraries are
+hundreds of times smaller than this bound. The tests therefore compare the errors with those of the *witness*, a plain
+loop that sums the same products in the assumed accumulator. Over many outputs of random data, a library that uses this
+accumulator has errors of about the same size. Narrower operands, a narrower accumulator or a missing tap cause larger
+errors.
 
-The tests are valid for Gaussian data, or other data drawn independently of the order of summation, for at least
-`FEWEST` outputs without a bias. Other data are not tested.
+The tests need at least `FEWEST` outputs without a bias. They are valid for Gaussian data and for other data that are
+drawn independently of the order of summation. Other data are not tested.
 """
 
 from __future__ import annotations
@@ -24,22 +25,25 @@ from .error_bound import REASSOCIATED
 
 #: The tests need at least this number of outputs.
 FEWEST = 64
-#: The lower limit of a witness: the rms error of a single rounding of a sum is about u * S / sqrt(12) = 0.29 * u * S.
+#: The smallest error of a witness, in units of u * S. A single rounding of a sum has an rms error of about
+#: u * S / sqrt(12) = 0.29 * u * S.
 LEAST_WITNESS = 0.3
-#: The number of random orders of summation; the witness is the worst of these, the natural and the reversed order.
+#: The number of random orders of summation. The witness is the worst of these, the natural and the reversed order.
 DRAWN_ORDERS = 2
-#: The switch of the reference for each class of narrower operands; the dtype of sums for each class of accumulators.
+#: The switch of the reference that rounds the operands, for each class of narrower operands.
 OPERANDS = {
     "bfloat16x2-like": "operands-16-bits",
     "tf32-like": "operands-11-bits",
     "float16-like": "operands-float16",
     "bfloat16-like": "operands-8-bits",
 }
+#: The dtype of the accumulator, for each class of narrower accumulators.
 SUMS = {"float16-accumulation": "float16", "bfloat16-accumulation": "bfloat16"}
-#: The errors match a class if the standard score of the match exceeds SCORE, and their share of the errors of the class
-#: is between the two numbers of SHARE.
+#: Errors match those of a lower class if the standard score of the match exceeds SCORE, and if the ratio of the errors
+#: to those of the class is between SHARE[0] and SHARE[1].
 SCORE, SHARE = 10.0, (0.5, 1.5)
-#: The largest number of products summed step by step for a witness; larger calls use fewer samples, at least one.
+#: The largest number of products that a witness sums step by step. The witness of a larger call uses fewer samples, but
+#: at least one.
 MOST_PRODUCTS = 4_000_000
 #: The names of the statistics in messages.
 WHAT = {
@@ -52,11 +56,11 @@ WHAT = {
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """
-    A statistic over all outputs, and its limit for rounding in the accumulator.
+    A statistic of the errors of all outputs, and the limit below which rounding in the accumulator explains it.
 
     `test` is `element` (the largest error), `energy` (the root mean square of the errors) or `match` (the similarity to
     the errors of a lower class, as a standard score).
-    `statistic` and `limit` are in units of u * S, except for `match`. `reason` explains the limit.
+    `statistic` and `limit` are in units of u * S, except in the test `match`. `reason` explains the limit.
     """
 
     test: str
@@ -71,12 +75,13 @@ class Evidence:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ErrorScale:
     """
-    The scale for the errors of the outputs of a call.
+    The scale on which the errors of a call's outputs are measured.
 
-    `exact` is the exact output rounded to float64, and `magnitude` is S; both have the layout of the output.
-    `count` is K, and `unit` is u, the unit roundoff of the accumulator.
+    `exact` is the exact output rounded to float64, and `magnitude` is S, the sum of the magnitudes of an output's
+    products. Both have the layout of the output.
+    `count` is K, the largest number of products of an output. `unit` is u, the unit roundoff of the accumulator.
     `witness` is the rms error of the worst plain loop, in units of u * S.
-    `lower` holds the exact outputs for operands rounded to fewer bits, by precision class.
+    `lower` maps each class of narrower operands to the exact outputs for operands that are rounded as in this class.
     """
 
     exact: Array
@@ -87,13 +92,13 @@ class ErrorScale:
     lower: Mapping[str, Array]
 
     def of(self, name: str) -> ErrorScale:
-        """Return the scale for errors relative to exact sums of operands of the lower class `name`."""
+        """Return the scale for errors measured from the exact outputs of the lower class `name`."""
         return replace(self, exact=self.lower[name], lower={})
 
 
 def yardstick(call: Call, accumulator: str) -> ErrorScale:
     """
-    Return the error scale of a call whose sums are kept in `accumulator`; it is cached for each call.
+    Return the error scale of a call whose sums are kept in `accumulator`; the scales are cached by call.
 
     Raises:
         Undefined: if the call has no defined result or a complex dtype.
@@ -135,7 +140,7 @@ def _witness(call: Call, accumulator: str) -> float:
 
 
 def _smaller(call: Call) -> Call:
-    """Return the call, or the call with fewer samples if a loop over all samples would be slow."""
+    """Return the call, or a copy with fewer samples if a loop over all samples would be slow."""
     samples = call.extent("input", "N")
     work = reference.products(call) * reference.magnitude(call).size
     keep = max(1, min(samples, samples * MOST_PRODUCTS // max(work, 1)))
@@ -157,11 +162,11 @@ def _rms(values: Array) -> float:
 
 def errors(got: Array, dtype: str, by: ErrorScale) -> Array:
     """
-    Return the errors of outputs of `dtype` in units of u * S, reduced by the rounding error of the output itself.
+    Return the errors of outputs of `dtype` in units of u * S, without the error of rounding the sums to `dtype`.
 
-    Rounding to nearest has an error of at most half the spacing of the output dtype. If the accumulator has the same
-    dtype, there is no such rounding.
-    The error of outputs that are not finite is 0; they are compared separately.
+    This rounding error is at most half the spacing of `dtype` at the output, and is subtracted. If the accumulator has
+    the same dtype, the sums are not rounded again, and nothing is subtracted.
+    The error of an output that is not finite counts as 0, because such outputs are compared separately.
     """
     form = FORMATS[dtype]
     seen = got.astype(np.float64)
@@ -180,12 +185,12 @@ def _half_step(sizes: Array, form: FloatFormat) -> Array:
 
 
 def against(found: Array, by: ErrorScale) -> Iterator[Evidence]:
-    """Yield the tests that errors, in units of u * S, fail if sums are kept in the accumulator."""
+    """Yield the tests that errors (in units of u * S) fail; rounding in the accumulator does not explain them."""
     return (each for each in statistics(found, by) if each.statistic > each.limit)
 
 
 def statistics(found: Array, by: ErrorScale) -> Iterator[Evidence]:
-    """Yield all statistics of errors with their limits; none for fewer than `FEWEST` errors."""
+    """Yield all statistics of the errors with their limits, or none if there are fewer than `FEWEST` errors."""
     if found.size < FEWEST:
         return
     reason = f"in u*S, max(8*sqrt(K), 16*w) with K = {by.count} and the witness w = {by.witness:.3g}"
@@ -201,11 +206,12 @@ def _matches(found: Array, by: ErrorScale) -> Iterator[Evidence]:
         common, size = float(np.sum(found * theirs)), float(np.sum(theirs**2))
         share = common / size if size else 0.0
         score = share * size**0.5 / by.witness if SHARE[0] < share < SHARE[1] else 0.0
-        yield Evidence(test="match", statistic=score, limit=SCORE, reason=f"{share:.2f} of the errors of {name}")
+        reason = f"the errors are {share:.2f} times those of {name}"
+        yield Evidence(test="match", statistic=score, limit=SCORE, reason=reason)
 
 
 def against_all(found: Sequence[tuple[Array, ErrorScale]]) -> Iterator[Evidence]:
-    """Yield the tests that the errors of several small calls fail together, in units of the witness of each call."""
+    """Pool the errors of small calls, each in units of its call's witness; yield the tests that the pool fails."""
     several = np.concatenate([errors.reshape(-1) / by.witness for errors, by in found] or [np.zeros(0)])
     if several.size < FEWEST:
         return
@@ -214,7 +220,7 @@ def against_all(found: Sequence[tuple[Array, ErrorScale]]) -> Iterator[Evidence]
         yield Evidence(test="energy", statistic=rms, limit=limit, reason=reason)
     shares = [float(np.abs(errors).max(initial=0)) / _most(by) for errors, by in found]
     if (largest := max(shares)) > 1:
-        yield Evidence(test="element", statistic=largest, limit=1.0, reason="in units of the limit of its call")
+        yield Evidence(test="element", statistic=largest, limit=1.0, reason="in units of the limit of each call")
 
 
 def _most(by: ErrorScale) -> float:
@@ -227,7 +233,7 @@ def _spread(outputs: int) -> float:
 
 
 def is_asked(call: Call, dtype: str) -> bool:
-    """Return whether the tests are valid for outputs of `dtype`, provided that the data of the call are random."""
+    """Return whether the tests are valid for outputs of `dtype`, if the data of the call are random."""
     own = call.dtype.output or call.dtype.input
     return dtype == own and dtype in FORMATS and call.bias is None and not is_complex(call.dtype.input)
 
@@ -241,7 +247,7 @@ def is_within(found: str | None, asked: str | None) -> bool:
 
 
 def _are_sums(got: Array, dtype: str, by: ErrorScale) -> bool:
-    """Return whether the errors are as large as those of sums in a narrow accumulator: not larger, nor much smaller."""
+    """Return whether errors are about as large as those of a narrow accumulator: not larger, and not much smaller."""
     found = errors(got, dtype, by)
     return _rms(found) > by.witness / 8 and not any(against(found, by))
 
@@ -250,8 +256,9 @@ def likeness(call: Call, got: Array, dtype: str, accumulator: str) -> str | None
     """
     Return the first lower precision class that explains the outputs of a call, or None.
 
-    A class of narrower operands explains them if exact sums of such operands pass all tests; a class of narrower
-    accumulators if `_are_sums` holds; a transform (`reassociated`) if all errors are within its bound.
+    A class of narrower operands explains the outputs if they pass all tests against the exact sums of such operands. A
+    class of narrower accumulators explains them if `_are_sums` holds. A transform (`reassociated`) explains them if all
+    errors are within the bound of transforms.
     """
     by = yardstick(call, accumulator)
     for name in by.lower:

@@ -1,4 +1,4 @@
-"""The first deviation of a training from the enclosure of the exact training."""
+"""The first deviation of a training run from the enclosure of the exact training run."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from ..core import FORMATS, Array, Call, Fit
 from .interval import Interval
 from .training_enclosure import Enclosure, enclose_training
 
-#: The lowest precision of convolutions. A training outside the enclosure for this dtype has wrong values, not rounding.
+#: The lowest precision that convolutions may have. If a training run leaves the enclosure for this dtype, rounding does
+#: not explain the deviation, so the values are wrong.
 COARSE = "bfloat16"
 
 
-class Straying(NamedTuple):
-    """A deviation of a training: a kind of `verdict.KINDS`, and its place: `kernels` or `losses`, and an index."""
+class Deviation(NamedTuple):
+    """A deviation of a training run: a kind of `verdict.KINDS`, an array (`kernels` or `losses`), and an index."""
 
     kind: str
     message: str
@@ -27,9 +28,9 @@ class Straying(NamedTuple):
 
 class TrainingRun(NamedTuple):
     """
-    The arrays that a training returned: kernels (steps + 1, then the axes of the kernel) and losses (steps + 1).
+    The arrays that a training run returned: `kernels` (steps + 1, *kernel.shape) and `losses` (steps + 1).
 
-    Its convolutions may be rounded to the dtype `through`, its kernels to `kept`, and the returned losses to `told`.
+    The convolutions may be rounded to the dtype `through`, the kernels to `kept`, and the returned losses to `told`.
     `is_foreign` is true if the framework's own optimizer made the updates.
     """
 
@@ -41,30 +42,30 @@ class TrainingRun(NamedTuple):
     is_foreign: bool = False
 
 
-def training_finding(expectation: Fit, call: Call, run: TrainingRun) -> Straying | None:
-    """Return the first deviation of a training, or None."""
+def training_finding(expectation: Fit, call: Call, run: TrainingRun) -> Deviation | None:
+    """Return the first deviation of a training run from its expectation, or None."""
     training, kernel = call.training, call.kernel
     assert training is not None and kernel is not None
     shapes = {"kernels": (training.steps + 1, *kernel.shape), "losses": (training.steps + 1,)}
     parts = {"kernels": run.kernels, "losses": run.losses}
     for where, shape in shapes.items():
         if parts[where].shape != shape:
-            return Straying("shape", f"{where} have shape {list(parts[where].shape)}, expected {list(shape)}", where)
+            return Deviation("shape", f"{where} have shape {list(parts[where].shape)}, expected {list(shape)}", where)
         if not np.isfinite(parts[where]).all():
             at = _first(~np.isfinite(parts[where]))
-            return Straying("nonfinite", f"{where}{list(at)} is {parts[where][at]}", where, at)
+            return Deviation("nonfinite", f"{where}{list(at)} is {parts[where][at]}", where, at)
     found = (*_outside(call, run), *_missed(expectation, run, training.learning_rate))
     return next(iter(found), None)
 
 
 @lru_cache(maxsize=64)
 def _enclosed(call: Call, through: str, kept: str, is_foreign: bool) -> Enclosure:
-    # Many targets are compared for the same call; calls are hashed by identity.
+    # Cached, because many targets are compared with the same enclosure. Calls are hashed by identity.
     return enclose_training(call, through, kept, is_foreign=is_foreign)
 
 
-def _outside(call: Call, run: TrainingRun) -> Iterator[Straying]:
-    """Yield the deviation after the first update whose loss or kernel is outside of the enclosure."""
+def _outside(call: Call, run: TrainingRun) -> Iterator[Deviation]:
+    """Yield the first deviation from the enclosure, if there is any: a loss or an element of a kernel."""
     within, coarse = (_enclosed(call, through, run.kept, run.is_foreign) for through in (run.through, COARSE))
     for step in range(within.certain + 1):
         wide = coarse if step <= coarse.certain else within
@@ -74,14 +75,14 @@ def _outside(call: Call, run: TrainingRun) -> Iterator[Straying]:
             if beyond is not None:
                 kind, index, values = beyond
                 what = f"kernel{list(index)}" if where == "kernels" else "the loss"
-                yield Straying(kind, f"after {step} updates {what} is {values}", where, (step, *index))
+                yield Deviation(kind, f"after {step} updates {what} is {values}", where, (step, *index))
                 return
 
 
 def _beyond(
     got: Array, allowed: Interval, coarse: Interval, step: int, unit: float = 0.0
 ) -> tuple[str, tuple[int, ...], str] | None:
-    """Return kind, index and description of the first element outside of the allowed interval, or None."""
+    """Return kind, index and description of the first element outside its allowed interval, or None."""
     flat = np.asarray(got, np.float64).reshape(-1)
     low, high = (end[step] for end in (allowed.low, allowed.high))
     slack = unit * np.maximum(np.abs(low), np.abs(high))
@@ -95,18 +96,18 @@ def _beyond(
     return "precision" if is_rounding else "values", index, values
 
 
-def _missed(expectation: Fit, run: TrainingRun, rate: float) -> Iterator[Straying]:
+def _missed(expectation: Fit, run: TrainingRun, rate: float) -> Iterator[Deviation]:
     loss, below, near = float(run.losses[-1]), expectation.loss_below, expectation.kernel_near
     last = len(run.losses) - 1
     if below is not None and not loss < below:
-        yield Straying("values", f"the loss ends at {loss:.6g}, not below {below:g}", "losses", (last,))
+        yield Deviation("values", f"the loss ends at {loss:.6g}, not below {below:g}", "losses", (last,))
     if near is not None:
         kernel = run.kernels[-1].astype(np.float64)
         off = np.abs(kernel - near.astype(np.float64))
         if (off > rate).any():
             at = _first(off > rate)
             message = f"kernel{list(at)} ends at {kernel[at]:.6g}, not within {rate:g} of {near[at]:g}"
-            yield Straying("values", message, "kernels", (last, *at))
+            yield Deviation("values", message, "kernels", (last, *at))
 
 
 def _first(wrong: Array) -> tuple[int, ...]:

@@ -1,11 +1,12 @@
 """
-Enclosures of trainings: intervals that contain all kernels and losses which rounding and summation order can cause.
+Enclosures of training runs: intervals that contain every kernel and loss that rounding in any order can produce.
 
-The gradient of the mean absolute error depends only on the signs of the residuals. While rounding cannot change any
-sign, errors of the kernel do not amplify themselves, and the intervals of the kernels stay narrow. At the first
-uncertain sign the enclosure ends.
-The gradient of the mean squared error depends on the kernel. It contracts errors, but interval arithmetic cannot
-express this: the intervals soon are as wide as a residual, and the enclosure ends too.
+The gradient of the mean absolute error depends only on the signs of the residuals. As long as rounding cannot change a
+sign, errors of the kernel do not grow by themselves, and the intervals of the kernels stay narrow. The enclosure ends
+at the first update for which a sign is uncertain.
+The gradient of the mean squared error depends on the kernel. Its updates reduce errors of the kernel, but interval
+arithmetic cannot express this. The intervals soon become as wide as a residual. The sign of this residual is then
+uncertain, so the enclosure ends.
 """
 
 from __future__ import annotations
@@ -19,30 +20,30 @@ from ..core import FORMATS, STRUCTURE_LIMIT, Array, Call, Training
 from ..reference import convolution_matrix
 from .interval import Interval, point
 
-#: The unit roundoff of the float64 arithmetic here, added to that of the arithmetic that is enclosed.
+#: A unit for the rounding errors of this module in float64; it is added to the unit roundoff of the training run.
 OWN = 2.0**-52
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Enclosure:
-    """Intervals of kernels (updates + 1, elements) and losses (updates + 1), up to the last certain update."""
+    """The intervals of the flattened kernels and the losses, before the first and after each certain update."""
 
     kernels: Interval
     losses: Interval
 
     @property
     def certain(self) -> int:
-        """The number of updates after which the kernel is still enclosed."""
+        """The number of updates that are certain: the enclosure covers the kernel and loss after each of them."""
         return len(self.losses.low) - 1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Sums:
-    """The convolution of a training as a matrix, and the unit roundoff of the dtype to which it is rounded."""
+    """The convolution of a training run as a matrix, and the unit roundoff of the dtype of its results."""
 
     matrix: Array
     unit: float
-    #: Sums of products of integers up to this magnitude are exact in every order, and with transforms.
+    #: Sums of integer products are exact up to this magnitude, in every order of summation and with transforms.
     exact: float
 
     def output(self, kernel: Interval) -> Interval:
@@ -55,7 +56,7 @@ class _Sums:
 
     def gradient(self, cotangent: Interval) -> Interval:
         sizes = np.abs(self.matrix.T) @ cotangent.size
-        # The cotangent is rounded to its dtype; the rest is as in `output`.
+        # The cotangent is rounded to its dtype; the other roundings are those of `output`.
         return self._product(self.matrix.T, cotangent).widened((len(self.matrix) + 2) * (self.unit + OWN) * sizes)
 
     def _product(self, matrix: Array, vector: Interval) -> Interval:
@@ -69,7 +70,7 @@ def _is_integral(values: Array) -> bool:
 
 def enclose_training(call: Call, through: str, kept: str, *, is_foreign: bool = False) -> Enclosure:
     """
-    Return the enclosure of a training whose convolutions are rounded to `through` and whose kernel is kept in `kept`.
+    Return the enclosure of a training run with convolutions that are rounded to `through` and a kernel kept in `kept`.
 
     `is_foreign` allows for the framework's own Adam optimizer, which may add epsilon to the root of the second moment
     before the bias correction: the "epsilon hat" formula of Kingma and Ba, before their section 2.1.
@@ -129,7 +130,7 @@ def _adam(training: Training, unit: float, *, is_foreign: bool) -> Callable[[int
         first = _moment(betas[0], moments[0], gradient, unit)
         second = _moment(betas[1], moments[1], gradient.square(), unit)
         moments = first, second
-        # The relative error of beta**n, with beta rounded, is up to n units.
+        # Rounding beta changes beta**n by a relative error of up to n times the unit roundoff.
         by_first, by_second = (_correction(beta, step, unit) for beta in betas)
         root = (second / by_second).root()
         rate = point(training.rate(step)).widened(4 * unit * training.learning_rate)
@@ -146,7 +147,7 @@ def _moment(beta: float, old: Interval, new: Interval, unit: float) -> Interval:
 
 
 def _correction(beta: float, step: int, unit: float) -> Interval:
-    """Return 1 - beta ** (step + 1), with lower ends above 0 for any precision."""
+    """Return the interval of 1 - beta ** (step + 1); its lower end is above 0 for any precision."""
     found = point(1 - beta ** (step + 1)).widened((step + 3) * unit)
     return Interval(np.maximum(found.low, np.finfo(np.float64).tiny), found.high)
 
