@@ -18,7 +18,8 @@ def followed(verdicts: Iterable[Verdict], cases: Mapping[str, Case], clauses: Ma
     """
     Count the alternatives that the verdicts name.
 
-    An alternative that several clauses of a case share is not counted: the verdict does not show which clause applied.
+    An alternative that several clauses of a case share is not counted, because the verdict does not show which of these
+    clauses applied.
     """
     counts: Followed = {}
     for verdict in verdicts:
@@ -30,7 +31,7 @@ def followed(verdicts: Iterable[Verdict], cases: Mapping[str, Case], clauses: Ma
 
 
 def count_alternatives(record: Record, cases: Mapping[str, Case], clauses: Mapping[str, Clause]) -> Followed:
-    """Count the alternatives of a record; for a condensed record, return the counts that it stores."""
+    """Count the alternatives that targets followed in a record; a condensed record contains these counts."""
     if not record.left_out:
         return followed(record.verdicts, cases, clauses)
     return {
@@ -40,7 +41,7 @@ def count_alternatives(record: Record, cases: Mapping[str, Case], clauses: Mappi
 
 
 def inconsistent_targets(counts: Followed) -> dict[str, dict[str, Counter[str]]]:
-    """Return the targets that follow more than one alternative of a clause, with the counts of these clauses."""
+    """Return, for each target that follows several alternatives of the same clause, the counts of such clauses."""
     several = {
         target: {clause: names for clause, names in clauses.items() if len(names) > 1}
         for target, clauses in counts.items()
@@ -52,8 +53,8 @@ def _named(alternative: str, case: Case, clauses: Mapping[str, Clause]) -> Itera
     """
     Yield pairs of a clause and an alternative.
 
-    A bare name, such as `computes`, belongs to the clause that defines it, if only one of the case's clauses does.
-    `SAME-4:computes, DTYPE-1:refuses` names two pairs.
+    The name of an alternative, such as `computes`, is paired with the clause that defines this name, unless several
+    clauses of the case define it. `SAME-4:computes, DTYPE-1:refuses` states two pairs.
     """
     cited = case.choices or case.clauses
     if ":" in alternative:
@@ -70,8 +71,8 @@ def _is_shared(clause: Clause | None, name: str, others: Iterable[Clause]) -> bo
     """
     Return whether the alternative `name` of a clause is a refusal, and another clause has a refusal with the same twin.
 
-    Then the verdict does not show which clause applied: both refusals are confirmed by the same accepted call, such as
-    the one with `strides: 1`.
+    If so, the verdict does not show which clause applied, because the same accepted call, such as the call with
+    `strides: 1`, confirms both refusals.
     """
     if clause is None or name not in clause.alternatives or not clause.alternatives[name].is_refusal:
         return False

@@ -1,4 +1,4 @@
-"""The attribution of wrong outputs to one cause: counts, condition, and calls that contradict it."""
+"""The attribution of wrong outputs to one cause: counts, a condition, and calls that contradict the attribution."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Attribution:
     """
     A cause of the glossary, and the wrong outputs that it explains under one condition.
 
-    `means` describes the cause. `targets` maps a target to the number of wrong outputs explained, out of how many.
-    `portion` describes the affected places of each output; it is empty if all are affected. `is_weak` marks a
-    condition that selects exactly these calls, but from so few calls that this may be chance. `cases` are the ids of
-    the calls that the cause explains, the smallest call first. `against` are the ids of calls that fulfil the
-    condition and agree, although the cause would change their outputs.
+    `means` describes the cause. `targets` maps a target to `seen`, the number of wrong outputs that the cause explains,
+    and `of`, the number of all its wrong outputs. `portion` describes the affected places of each output; it is empty
+    if all places are affected. `is_weak` is true if the condition selects exactly the explained calls, but from so few
+    calls that this may be chance. `cases` are the ids of the explained calls, the smallest call first. `against` are
+    the ids of calls that fulfil the condition and agree, although the cause would change their outputs.
     """
 
     cause: str
@@ -33,7 +33,7 @@ class Attribution:
 
     @property
     def acts(self) -> str:
-        """The portion and the condition as text."""
+        """The portion of the outputs and the condition on the calls, as text."""
         return f"{self.portion}, {self._when}" if self.portion else self._when
 
     @property
@@ -71,7 +71,7 @@ def attribution_to_line(attribution: Attribution) -> dict[str, Any]:
 
 
 def attribution_from_line(line: Mapping[str, Any]) -> Attribution:
-    """Return the attribution of a record line."""
+    """Return the attribution that a record line contains."""
     return Attribution(
         cause=line["cause"],
         means=line["means"],

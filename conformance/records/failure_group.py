@@ -1,4 +1,4 @@
-"""Groups of failing calls that probably share one fault, and the condition that separates them from agreeing calls."""
+"""Groups of failing calls that probably share one fault, and the conditions that separate them from agreeing calls."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 from ..calls import Condition, condition_of
 from ..core import Verdict
 
-#: A group of fewer calls has no condition.
+#: The smallest number of calls for which a group has a condition.
 MIN_CALLS = 3
 
 
 class GroupCounts(NamedTuple):
-    """Counts on one target: `seen` calls of the group fail, out of `of` calls that fulfil its condition."""
+    """Counts on one target: `of` calls fulfil the condition of a group, and `seen` of these calls are in the group."""
 
     seen: int
     of: int
@@ -25,9 +25,9 @@ class Group:
     """
     Calls that fail in the same way, under one condition, on one target or on several targets of one framework.
 
-    The calls have `verdict`, `severity`, `kind` and `where` in common; `known` is the id of the ledger entry that
-    covers them. `cases` are the ids of the calls, the smallest call first. The condition is empty if all calls fail,
-    or if no condition separates the failing calls from those that agree.
+    All calls of a group have the same `verdict`, `severity`, `kind` and `where`. `known` is the id of the ledger entry
+    that covers these calls. `cases` are the ids of the calls, the smallest call first. The condition is empty if all
+    calls of the targets fail, or if no condition separates the failing calls from those that agree.
     """
 
     name: str = ""
@@ -41,7 +41,7 @@ class Group:
     cases: tuple[str, ...]
 
     def is_like(self, verdict: Verdict) -> bool:
-        """Return whether a verdict has what the calls of the group have in common."""
+        """Return whether a verdict has the verdict, kind, array and ledger entry of the calls in the group."""
         finding = verdict.finding
         kind, where = (finding.kind, finding.where) if finding is not None else (None, "output")
         same = (verdict.verdict, verdict.known, kind, where)
@@ -59,7 +59,7 @@ class Group:
 
     @property
     def acts(self) -> str:
-        """The condition as text."""
+        """The condition as text, or the reason why there is none."""
         if self.condition.wanted:
             return self.condition.text
         if self.is_exact:
@@ -89,7 +89,7 @@ def group_to_line(group: Group) -> dict[str, Any]:
 
 
 def group_from_line(line: Mapping[str, Any]) -> Group:
-    """Return the group of a record line."""
+    """Return the group that a record line contains."""
     return Group(
         name=line["group"],
         targets={name: GroupCounts(**counts) for name, counts in line["targets"].items()},

@@ -1,8 +1,9 @@
 """
 The ledger of known faults (the entries of cases/known/), and its application to verdicts.
 
-An entry applies to a verdict only if everything in it matches: the case, the features of its call, the target, its
-version, the conditions, the verdict, its kind and array and, where the entry lists it, the digest of the output.
+An entry applies to a verdict only if all its fields match: the case, the features of the call, the target, the version
+of the framework, the further conditions, the verdict, the kind, the array and, if the entry states it, the digest of
+the output.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ..calls import Condition, features_of
 from ..core import UNEXPECTED, Case, Verdict, matches_pattern
 from .record import TargetInfo
 
-#: Placeholder in a draft for a field that a person must write.
+#: The placeholder, in a drafted entry, for a field that a person must write.
 DRAFT_TEXT = "to be written by a person"
 
 
@@ -31,15 +32,17 @@ class Entry:
     `cases` are patterns of case ids (only `*` and `?` are special); `targets` are patterns of target names.
     `versions` is a version specifier of the framework, such as `>=2.13,<2.15`.
     `calls` is a condition on the features of a case's call.
-    `when` holds more conditions, all of which must hold: `cpu` and `not_cpu` name a CPU flag, and `device` a device;
-    `environment` maps variables to the values that they must have (empty: not set), `not_environment` to values that
-    they must not all have; `settings` maps settings of the target to their values.
-    `verdict`, `kinds` and `where` describe the known result. Several kinds are possible: uninitialised memory is
-    reported as `values` in one run and as `nonfinite` in another.
-    `outputs` maps a case id to the sha256 of its wrong output.
-    `partly`: some of these calls agree, the same ones in every run. `intermittent`: a call agrees in some runs.
-    `contradicts` names the clauses that the fault breaks. `link` is the framework's documentation, source or issue;
-    `issue` is its entry in a public tracker.
+    `when` contains further conditions, all of which must be met. `cpu` names a CPU flag that the machine must have, and
+    `not_cpu` names a flag that it must not have. `device` names a device. `environment` maps variables to the values
+    that they must have (an empty value means that the variable is not set), and `not_environment` maps variables to
+    values that they must not all have. `settings` maps settings of the target to the values that they must have.
+    `verdict`, `kinds` and `where` describe the known result. An entry can list several kinds, because a read of
+    uninitialised memory, for example, is reported as `values` in one run and as `nonfinite` in another.
+    `outputs` maps a case id to the SHA-256 digest of the wrong output.
+    `partly` is true if some of these calls agree, the same calls in every run. `intermittent` is true if a call agrees
+    in some runs and fails in others.
+    `contradicts` names the clauses that the fault violates. `link` is the framework's documentation, source or issue.
+    `issue` is the report of the fault in a public issue tracker.
     """
 
     id: str
@@ -77,7 +80,7 @@ class Entry:
         )
 
     def covers(self, case: Case) -> bool:
-        """Return whether the entry applies to a case; call features are computed only for an entry with `calls`."""
+        """Return whether the entry applies to a case; call features are computed only if the entry has `calls`."""
         if not any(matches_pattern(pattern, case.id) for pattern in self.cases):
             return False
         return not self.calls.wanted or self.calls.holds(features_of(case))
@@ -95,7 +98,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Ledger:
-    """All entries, in the order of the files; the first entry that matches a verdict decides."""
+    """All entries, in the order of the files; if several entries match a verdict, the first one applies."""
 
     entries: tuple[Entry, ...] = ()
 
@@ -105,10 +108,11 @@ class Ledger:
 
     def apply(self, verdict: Verdict, case: Case) -> Verdict:
         """
-        Return the verdict on a case after this ledger, which must be the one of its target, is applied.
+        Apply the ledger to the verdict on a case, and return the resulting verdict.
 
-        A failure that an entry matches becomes `known`. Agreement where an entry expects a failure becomes `fixed`.
-        Other verdicts are returned unchanged.
+        The ledger must be the one that `of` returns for the target of the verdict.
+        A failure that an entry matches becomes `known`. An agreement becomes `fixed` if an entry covers the case and is
+        neither `partly` nor `intermittent`. Other verdicts are returned unchanged.
         """
         if verdict.verdict in UNEXPECTED:
             known = next((entry for entry in self.entries if entry.says(verdict) and entry.covers(case)), None)
@@ -121,7 +125,11 @@ class Ledger:
         return verdict
 
     def stale(self, results: Iterable[tuple[Verdict, Case]]) -> list[Entry]:
-        """Return the entries (of one target) that apply to a case that was run, and that matched no verdict."""
+        """
+        Return the entries that cover a case that was run, but match no verdict; `intermittent` entries are never stale.
+
+        All results must belong to the target of this ledger.
+        """
         ran = [(verdict, case) for verdict, case in results if verdict.verdict not in ("not-run", "unsupported")]
         matched = {verdict.known for verdict, _ in ran if verdict.verdict == "known"}
         unmatched = (entry for entry in self.entries if entry.id not in matched and not entry.intermittent)
@@ -140,7 +148,7 @@ def _is_environment(wanted: Mapping[str, str], target: TargetInfo) -> bool:
 
 
 def _variable(name: str, target: TargetInfo) -> str:
-    """Return an environment variable as the target reports it, else as this process has it; empty if it is not set."""
+    """Return an environment variable from the settings of the target, else of this process; empty if it is not set."""
     reported = target.settings.get(name)
     return os.environ.get(name, "") if reported is None else reported.replace("unset", "")
 

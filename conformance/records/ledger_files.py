@@ -35,7 +35,7 @@ _REQUIRED = ("id", "cases", "targets", "versions", "is", "reason", "link", "sinc
 _IS = ("verdict", "kind", "where", "outputs")
 _WHEN = ("cpu", "not_cpu", "device", "environment", "not_environment", "settings")
 
-#: Stands for every version, and also for a framework that reports no version.
+#: The value of `versions` for every version, which also applies to a framework that reports no version.
 EVERY_VERSION = "every"
 
 
@@ -48,10 +48,10 @@ def shipped() -> list[Path]:
 
 def load(paths: Iterable[Path]) -> Ledger:
     """
-    Return the entries of ledger files, in order.
+    Return a ledger of all entries in the given files, in order.
 
     Raises:
-        Invalid: lists all problems of all files.
+        Invalid: if a file has a problem; the exception holds all problems of all files.
 
     """
     problems: list[Problem] = []
@@ -128,7 +128,7 @@ def _verdict_and_kinds(says: yaml_tree.Mapping) -> tuple[str, tuple[str, ...]]:
             raise WrongNode(says.entries["kind"], f"a {verdict} has no kind", "leave `kind` out")
         return verdict, ()
     if "kind" not in says.entries:
-        raise WrongNode(says, "a disagreement needs its kind", f"one or more of: {reading.word_list(KINDS)}")
+        raise WrongNode(says, "a disagreement needs a kind", f"one or more of: {reading.word_list(KINDS)}")
     kind = says.entries["kind"]
     nodes = reading.sequence(kind) if isinstance(kind, yaml_tree.Sequence) else [kind]
     return verdict, tuple(reading.word(node, KINDS, "kind") for node in nodes)
@@ -192,7 +192,7 @@ def _bound(node: yaml_tree.Node) -> str:
 
 
 def _how_often(node: yaml_tree.Node | None, unit: str) -> bool:
-    """Return whether `node` has a count such as `{seen: 3, of: 10}`: the fault occurs in 3 of 10 runs or calls."""
+    """Return whether there is a count such as `{seen: 3, of: 10}`: the fault occurs in 3 of 10 runs or calls."""
     if node is None:
         return False
     counts = reading.as_mapping(node).entries
@@ -200,7 +200,7 @@ def _how_often(node: yaml_tree.Node | None, unit: str) -> bool:
         raise WrongNode(node, "expected the keys `seen` and `of`", "write {seen: 3, of: 10}")
     seen, of = (reading.integer(counts[name]) for name in ("seen", "of"))
     if not 1 <= seen <= of:
-        raise WrongNode(node, f"seen in {seen} of {of} {unit}", "1 <= seen <= of must hold")
+        raise WrongNode(node, f"seen in {seen} of {of} {unit}", "`seen` must be from 1 to `of`")
     return True
 
 

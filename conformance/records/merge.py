@@ -1,4 +1,4 @@
-"""Merging the records of several runs into one, and condensing a record: agreements are counted instead of listed."""
+"""Merge the records of several runs into one, and condense a record by counting agreements instead of listing them."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ _SAME = ("suite", "selection", "terms", "ledger")
 
 def merged(records: Mapping[Path, Record]) -> Record:
     """
-    Return the records merged into one; they may cover different shards of the corpus, different targets, or both.
+    Merge records that cover different shards of the corpus, different targets, or both.
 
     The result is complete if each record is complete and no target lacks a shard. The machines may differ; the header
-    lists them all. Merging condensed records returns a condensed record: the counts are added, and all groups kept.
+    of the result lists them all. Condensed records are merged to a condensed record: it has the sums of their counts,
+    and all their groups.
 
     Raises:
         Invalid: if the suite, corpus, selection, terms or ledger differ, if only some of the records are condensed, or
-            if two records hold the same case and target.
+            if two records contain the same case on the same target.
 
     """
     (first, record), *others = records.items()
@@ -52,12 +53,13 @@ def merged(records: Mapping[Path, Record]) -> Record:
 
 def condensed(record: Record, corpus: Corpus) -> Record:
     """
-    Return the condensed record: verdicts `agree`, `unsupported` and `not-run` are counted, all others are listed.
+    Return a condensed record: verdicts `agree`, `unsupported` and `not-run` are counted, all others are listed.
 
-    It also counts the messages of `unsupported` and `not-run` verdicts, and the alternatives that each target follows.
+    The condensed record also counts the messages of `unsupported` and `not-run` verdicts, and the alternatives that
+    each target follows.
 
     Raises:
-        Invalid: if the run is not complete.
+        Invalid: if the run did not finish.
 
     """
     if not record.is_complete:
@@ -76,7 +78,7 @@ def condensed(record: Record, corpus: Corpus) -> Record:
 
 
 def missing(headers: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the shards, such as `2/4`, that at least one target lacks."""
+    """Return the shards, such as `2/4`, that are missing for at least one target."""
     present: dict[str, set[str | None]] = {}
     for header in headers:
         for target in header.get("targets", ()):
@@ -117,7 +119,7 @@ def _check(first: Path, record: Record, path: Path, other: Record) -> None:
     if list(record.left_out) != list(other.left_out):
         condensed_one, whole_one = (first, path) if record.left_out else (path, first)
         message = f"{condensed_one} is condensed and {whole_one} is not"
-        raise Invalid(Problem(path=str(path), message=message, hint="condense the other one too"))
+        raise Invalid(Problem(path=str(path), message=message, hint=f"condense {whole_one} too"))
     for part in _SAME:
         was, now = (_without_shard(some.header.get(part, {})) for some in (record, other))
         for name in {**was, **now}:
@@ -193,7 +195,7 @@ def _header(headers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _platform(machines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return one platform entry for several machines: their names joined by ` / `, and the CPU flags common to all."""
+    """Return one platform for several machines: join their names by ` / `, and keep the CPU flags that all have."""
     names: dict[str, Any] = {
         name: " / ".join(dict.fromkeys(str(machine.get(name, "")) for machine in machines)) for name in machines[0]
     }

@@ -1,4 +1,4 @@
-"""Re-applying a ledger to a record: observations stay, `known` and `fixed` verdicts change."""
+"""Re-apply a ledger to a record: the observations stay, but `known` and `fixed` verdicts change."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def held(record: Record, cases: Mapping[str, Case], ledger: Ledger) -> Record:
     """
     Return the record with the `known` and `fixed` verdicts that `ledger` implies.
 
-    A verdict on a case that is not in `cases` is never `known` or `fixed`. The groups are removed, because they depend
-    on the ledger entries. The entries' conditions on environment variables that the record does not hold are evaluated
-    in this process.
+    A verdict on a case that is not in `cases` becomes neither `known` nor `fixed`. The groups are removed, because they
+    depend on the ledger entries. If an entry has a condition on an environment variable that the record does not
+    contain, the variable of this process is used.
     """
     flags = record.header["platform"]["flags"]
     ledgers = {info.name: ledger.of(info, flags) for info in record.targets}
@@ -30,11 +30,11 @@ def held(record: Record, cases: Mapping[str, Case], ledger: Ledger) -> Record:
 
 
 def observed(verdict: Verdict, named: Mapping[str, str]) -> Verdict:
-    """Return the verdict before any ledger was applied; `named` maps the id of a ledger entry to its verdict."""
+    """Return the verdict as it was before a ledger was applied; `named` maps each entry's id to its verdict."""
     if verdict.verdict == "fixed":
         return replace(verdict, verdict="agree", known=None, message="")
     if verdict.verdict != "known":
         return verdict
-    # A crash or timeout has no finding: only the ledger entry distinguishes them.
+    # Neither a crash nor a timeout has a finding, so only the ledger entry distinguishes a crash from a timeout.
     unobserved = named.get(verdict.known or "", "crash")
     return replace(verdict, verdict="disagree" if verdict.finding is not None else unobserved, known=None)

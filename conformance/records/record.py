@@ -1,9 +1,9 @@
 """
 The record of a run: a JSON Lines file that is written during the run, and from which every report is made.
 
-It has a header, a `ready` line for each target, a line for each verdict, a `timing` line for each batch of cases on a
-target, a line for each group of failing calls, for each cause and for each tap audit, and a summary. See
-docs/reference/record.md.
+The file has a header, a `ready` line for each target, a line for each verdict, and a `timing` line for each batch of
+cases on a target. A line for each group of failing calls, for each cause and for each tap audit follows, and then a
+summary. See docs/reference/record.md.
 """
 
 from __future__ import annotations
@@ -44,34 +44,34 @@ _TUPLES = ("first_index", "expected_near", "got_near", "returned", "differing_at
 
 @dataclass(frozen=True, kw_only=True)
 class TargetInfo:
-    """One target of a run, as its worker described it; `failed` is the reason why it could not run."""
+    """One target of a run, as its worker described it; `failed` is the reason why the target could not run."""
 
     name: str
     framework: str = ""
     version: str = ""
     device: str = "cpu"
     mode: str = ""
-    #: The release or environment in the target's name, such as `==2.12.1`; empty for the installed one.
+    #: The release or environment in the target's name, such as `==2.12.1`; empty for the installed framework.
     release: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
     #: Maps the output dtype of a call to the dtype that this mode returns instead.
     result_dtypes: Mapping[str, str] = field(default_factory=dict)
-    #: Maps the dtype of the input to the lower class of rounding that this mode documents.
+    #: Maps the dtype of the input to the lower precision class that this mode documents.
     precision: Mapping[str, str] = field(default_factory=dict)
     failed: str | None = None
     #: Whether `failed` is a fault of the adapter.
     is_fault: bool = False
-    #: Seconds by name: `import` (framework and backend), `calls` (the calls alone), `total`.
+    #: Times in seconds: `import` (of framework and backend), `calls` (only the calls), and `total`.
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def surface(self) -> str:
-        """The name of the target without the release."""
+        """The name of the target without its release or environment."""
         return self.name.removesuffix(self.release)
 
     @property
     def identity(self) -> TargetInfo:
-        """The same information without the seconds."""
+        """The same information without the times."""
         return replace(self, seconds={})
 
 
@@ -96,18 +96,19 @@ class Record:
     header: Mapping[str, Any]
     targets: Sequence[TargetInfo]
     verdicts: Sequence[Verdict]
-    #: Whether the run finished: the record has a summary.
+    #: Whether the run finished, so that the record has a summary.
     is_complete: bool
-    #: Groups of failing calls; empty in records of versions of the suite without groups.
+    #: Groups of failing calls; empty if the suite that wrote the record is too old for groups.
     groups: Sequence[Group] = ()
-    #: Causes that explain wrong outputs; empty in records of versions of the suite without attributions.
+    #: Causes that explain wrong outputs; empty if the suite that wrote the record is too old for attributions.
     attributions: Sequence[Attribution] = ()
     #: Results of probing calls whose wrong outputs no cause explains.
     tap_audits: Sequence[TapAudit] = ()
-    #: Only in a condensed record, by target: the number of verdicts of each kind; the number of cases that follow each
-    #: alternative of each clause; the number of unsupported or not-run calls for each reason.
+    #: `summary[target][verdict]`: the number of verdicts of this kind; like the next two, only in a condensed record.
     summary: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    #: `followed[target][clause][alternative]`: the number of cases in which the target followed the alternative.
     followed: Mapping[str, Mapping[str, Mapping[str, int]]] = field(default_factory=dict)
+    #: `unsaid[target][reason]`: the number of calls that were unsupported or not run for this reason.
     unsaid: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
@@ -118,7 +119,7 @@ class Record:
 
     @property
     def fail_on(self) -> Sequence[str]:
-        """The names of `FAILURES` that make the run fail."""
+        """The members of `FAILURES` that make the run fail."""
         names: Sequence[str] = self.header.get("fail_on", SEVERITIES)
         return names
 
@@ -127,7 +128,7 @@ class Record:
         return Counter((self.summary if self.left_out else self._counted).get(target, {}))
 
     def reasons(self, target: str) -> Mapping[str, int]:
-        """Return the counts of the reasons why calls of a target were unsupported or not run, most frequent first."""
+        """Count the reasons why calls of a target were unsupported or not run; the most frequent reason is first."""
         if self.left_out:
             return self.unsaid.get(target, {})
         verdicts = (verdict for verdict in self.verdicts if verdict.verdict in ("unsupported", "not-run"))
@@ -150,7 +151,7 @@ class Writer:
     """
     Writes a record line by line.
 
-    Without `header`, it continues a file that has one; `targets` are those that the file holds already.
+    If `header` is None, the writer continues a file that has a header; `targets` are the targets already in this file.
     """
 
     def __init__(
@@ -180,7 +181,7 @@ class Writer:
         self._write(group_to_line(group))
 
     def attribution(self, attribution: Attribution) -> None:
-        """Write the wrong outputs that one cause explains."""
+        """Write the attribution of wrong outputs to one cause."""
         self._write(attribution_to_line(attribution))
 
     def tap_audit(self, audit: TapAudit) -> None:
@@ -252,7 +253,7 @@ def _diagnosis(diagnosis: Diagnosis) -> list[dict[str, Any]]:
 
 def read_record(path: Path) -> Record:
     """
-    Read a record; a truncated one lacks its summary and, if its last line was truncated too, that line.
+    Read a record. If the file is truncated, the result has no summary, and a truncated last line is ignored.
 
     Raises:
         Invalid: if the file cannot be read, has another format, or has a malformed line that is not the last one.
@@ -277,7 +278,7 @@ def read_record(path: Path) -> Record:
     # `ready` lines are in the order in which workers started; the header has the order that the user requested.
     order = {name: index for index, name in enumerate(header.get("targets", ()))}
     ordered = sorted(targets.values(), key=lambda target: order.get(target.name, len(order)))
-    # Only the summary of a condensed record has these entries.
+    # Only the summary line of a condensed record has these keys.
     more = {name: line.get(name, {}) for name in ("summary", "followed", "unsaid")} if "left_out" in header else {}
     return Record(
         header=header,
@@ -383,13 +384,13 @@ _HEADER = {"suite": ("version", "corpus"), "platform": ("cpu", "flags", "python"
 
 
 def verdict_from_line(line: Mapping[str, Any]) -> Verdict:
-    """Return the verdict of a record line."""
+    """Return the verdict that a record line contains."""
     finding = None
     if "kind" in line:
         details = {name: line[name] for name in _FINDING if name in line}
         details |= {name: tuple(details[name]) for name in _TUPLES if name in details}
         finding = Finding(message=line.get("message", ""), **details)
-    # Ids, digests and messages repeat: intern them to keep each string once.
+    # Ids, digests and messages repeat, so intern them to store each string only once.
     rest = {name: _interned(line[name]) for name in _FIELDS if name in line}
     return Verdict(finding=finding, diagnosis=_diagnosis_from_line(line), **rest)
 
