@@ -1,7 +1,7 @@
 """
 Read case files, check them, expand sweeps, select cases and build their arrays.
 
-`format` reads one file. `sweeps` lists the points of a sweep.
+The package `format` reads one case file. The package `sweeps` generates the points of a sweep.
 """
 
 from __future__ import annotations

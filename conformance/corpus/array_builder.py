@@ -2,9 +2,10 @@
 Build NumPy arrays from array specs: literals, fills, one-hot arrays, identity kernels and generated arrays.
 
 The generators use x[n+1] = 16807 * x[n] mod (2**31 - 1). x[0] is the seed; x[1] is discarded.
-Elements are drawn in canonical order, whatever the layout: batch, spatial axes, channels.
+Elements are drawn in the canonical order of the axes, which does not depend on the layout.
+The canonical order of an input or output is: batch, spatial axes, channels.
 The canonical order of a kernel is: spatial axes, contracted channels, produced channels.
-A complex element draws its real part, then its imaginary part.
+The real part of a complex element is drawn before its imaginary part.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ MULTIPLIER = 16807
 
 def build(spec: Spec, letters: str = "", dtype: str = "") -> Array:
     """
-    Return the array that `spec` describes, read-only, with axes in the order of `letters` and elements of `dtype`.
+    Return a read-only array as described by `spec`, with axes in the order of `letters` and elements of `dtype`.
 
     `letters` and `dtype` default to those of the spec.
-    Another dtype rounds each element once. A real dtype keeps only the real part of complex elements.
+    If `dtype` differs from the dtype of the spec, each element is rounded once.
+    If `dtype` is real, only the real part of complex elements is kept.
 
     Raises:
         Unfit: if `dtype` cannot represent a value.
@@ -58,7 +60,7 @@ def _as_written(spec: Spec) -> Array:
 
 
 def _identity(spec: Spec) -> Array:
-    """Return a kernel with w[t, c, c] = 1 at the tap t = spec["identity"] of every spatial axis, and 0 elsewhere."""
+    """Return a kernel with w[t, ..., t, c, c] = 1 for t = spec["identity"] and every channel c, and 0 elsewhere."""
     letters, array = spec["letters"], np.zeros(spec["shape"], numpy_type(spec["dtype"]))
     contracted, produced = (letters.index(letter) for letter in ("IO" if "I" in letters else "CM"))
     planes = np.moveaxis(array, (contracted, produced), (-2, -1))
@@ -99,7 +101,7 @@ def _normal(spec: Spec) -> Array:
     before = [name for name in ("density", "spread") if name in spec]
     draws = sequence(spec["normal"], count * (len(before) + 12 * parts)).reshape(count, -1)
     sums = draws[:, len(before) :].reshape(count, parts, 12).sum(axis=2) - 6 * MODULUS
-    # Both factors are powers of two and the sums have 35 bits: the float64 product is exact.
+    # The product is exact in float64, because each sum fits in 35 bits and the factor is a power of two.
     exact = sums.astype(np.float64) * (spec["scale"] * 2.0**-31)
     if "sign" in spec:
         exact = np.abs(exact)
@@ -114,9 +116,9 @@ def _normal(spec: Spec) -> Array:
 
 def _mirrored(canonical: Array, how: str, *, is_input: bool) -> Array:
     """
-    Copy the first half of the channels to the second half, negated unless `how` is "same".
+    Overwrite the second half of the channels with the first half, negated unless `how` is "same".
 
-    Of a kernel, these are the contracted channels.
+    For a kernel, the channels are the contracted channels.
     """
     channels = np.moveaxis(canonical, -1 if is_input else -2, 0)
     half = len(channels) // 2
@@ -134,7 +136,7 @@ def _joined(values: Array, dtype: str) -> Array:
 
 
 def _rounded(values: Array, dtype: str) -> Array:
-    """Return `values` as float64, rounded to the narrower `dtype` with ties to even; float32 would round twice."""
+    """Return `values` rounded once to `dtype`, ties to even, as float64; casting via float32 would round twice."""
     form = FORMATS[dtype]
     values = values.astype(np.float64)
     exponents = np.maximum(np.frexp(values)[1], form.min_exponent + 1) - form.bits
@@ -146,7 +148,7 @@ def sequence(seed: int, count: int) -> Array:
     """
     Return x[2], ..., x[count + 1] of the generator as int64; x[0] is `seed` and x[1] is discarded.
 
-    Each pass doubles the draws: x[i + n] = 16807**n * x[i] mod (2**31 - 1).
+    Each pass of the loop doubles the number n of known draws, because x[i + n] = 16807**n * x[i] mod (2**31 - 1).
     """
     draws = np.empty(max(count, 1), np.int64)
     draws[0] = seed * MULTIPLIER % MODULUS * MULTIPLIER % MODULUS

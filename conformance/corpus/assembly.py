@@ -1,4 +1,4 @@
-"""Assemble the cases of all files and check what spans files: duplicate ids, cited names and twins."""
+"""Assemble the cases of all files, and check ids, cited names and twins across the files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .sweeps.points import Contradiction, Point, expectation, hollow, points
 if TYPE_CHECKING:
     from ..core import Array, Call, Expectation
 
-#: Which sweeps a corpus has; `full` includes `quick`.
+#: The tier of sweeps that a corpus includes; `full` includes the sweeps of `quick`.
 Sweeps: TypeAlias = Literal["none", "quick", "full"]
 
 
@@ -29,10 +29,10 @@ Documents: TypeAlias = Sequence[tuple[str, Document]]
 
 class Assembly:
     """
-    Builds the cases of all documents and adds every error that spans files to `problems`.
+    Builds the cases of all documents; adds each error in ids, cited names and twins to `problems`.
 
-    `elsewhere` reads further documents: their cases can be twins but are not part of the corpus.
-    With `enlarges`, literal cases get enlarged twins of production size whenever sweeps are included.
+    `elsewhere` reads further documents. Their cases can be twins but are not part of the corpus.
+    If `enlarges` is true and sweeps are included, literal cases get enlarged twins: calls of production size.
     """
 
     def __init__(
@@ -49,11 +49,12 @@ class Assembly:
         self.elsewhere = elsewhere
         self.plain: dict[str, Plain] = {}
         self.built: dict[str, Case] = {}
-        #: For each sweep, and for the enlarged twins: the number of combinations that each rule left out.
+        #: The number of combinations that each rule excludes, by sweep. The entry `enlarged` holds the number of
+        #: literal cases without an enlarged twin, by reason.
         self.left_out: dict[str, Counter[str]] = {}
 
     def cases(self, documents: Documents, sweeps: Sweeps) -> tuple[Case, ...]:
-        """Return the literal cases of `documents`, then enlarged twins, then the points of the sweeps in the tier."""
+        """Return the literal cases, then the enlarged twins, then the points of the sweeps in the tier `sweeps`."""
         for path, document in documents:
             for entry in (*document["cases"], *document["sweeps"]):
                 self._enter(path, entry)
@@ -97,12 +98,15 @@ class Assembly:
             self.problems.append(Problem(path=path, line=line, column=column, message=message, hint=hint))
 
     def _no_twin(self, name: str) -> tuple[str, str] | None:
-        """Return message and hint if the case `name` cannot be a twin, else None."""
+        """Return a message and a hint if the case `name` cannot be a twin, else None."""
         entry = self._find(name)
         if entry is None or "expect" not in entry:
             return f"no case {name}", suggestion(name, self.plain)
         if entry["expect"]["kind"] in ("refusal", "fit"):
-            return f"{name} cannot be a twin: it expects a refusal or is a training", "name a case that is accepted"
+            return (
+                f"{name} cannot be a twin, because it expects a refusal or is a training run",
+                "name a case whose call must be accepted",
+            )
         return None
 
     def _find(self, name: str) -> Plain | None:
@@ -146,7 +150,7 @@ class Assembly:
             self._note(path, entry, "id", str(wrong), "exclude such points with a rule under `where`")
             return []
         if not found:
-            self._note(path, entry, "id", "the sweep has no points", "the rules under `where` exclude all of them")
+            self._note(path, entry, "id", "the sweep has no points", "the rules under `where` exclude all points")
         return [self._point(path, entry, point, entry["id"]) for point in found]
 
     def _enlarged(self, documents: Documents, tier: Sweeps) -> list[Case]:
@@ -159,7 +163,7 @@ class Assembly:
         return [self._point(paths[entry["id"]], entry, point, enlarged_cases.SWEEP) for entry, point in wanted]
 
     def _check_clauses(self, path: str, entry: Plain, point: Point) -> None:
-        """Add a problem for each alternative of the point's clauses whose twin is invalid."""
+        """Add a problem for each alternative of a clause of `point` if the twin of the alternative is invalid."""
         for clause in point.clauses:
             for name, each in clause.alternatives.items():
                 if isinstance(each.twin, str) and (wrong := self._no_twin(each.twin)):
@@ -206,7 +210,7 @@ class Assembly:
 
 
 def about(entry: Plain, path: str) -> dict[str, Any]:
-    """Return the descriptive fields of `Case` (id, title, clauses, references, ...) from a plain case."""
+    """Return the descriptive fields of a `Case` (id, title, clauses, references, ...), read from a plain case."""
     fields = {key: entry.get(key, "") for key in ("id", "title", "why", "since", "superseded_by")}
     lists = {key: entry.get(key, ()) for key in ("clauses", "catches")}
     references = tuple(Reference(link=link, says=says) for link, says in entry.get("references", ()))

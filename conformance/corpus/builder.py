@@ -31,7 +31,7 @@ from .format.array_specs import Spec
 from .format.calls import ALL, NONE, dtype_of, letters_of
 from .format.gradients import REFERENCE
 
-#: Returns the call of a case by its id, for twins.
+#: Returns the call of the case with a given id, which is the twin of a refusal.
 Find = Callable[[str], "Call"]
 
 
@@ -55,7 +55,7 @@ def build_call(plain: Plain, make: Callable[[Spec, str, str], Array] = array_bui
 
 
 def _gradient_fields(call: Plain, make: Callable[[Spec, str, str], Array]) -> dict[str, Any]:
-    """Return the fields `cotangent` and `gradients` of a settled call, {} if it requests no gradients."""
+    """Return the gradient fields of the `Call` for a settled call, {} if the call requests no gradients."""
     names = call["gradients"] if COTANGENT in call else NONE
     if names == NONE:
         return {}
@@ -66,7 +66,7 @@ def _gradient_fields(call: Plain, make: Callable[[Spec, str, str], Array]) -> di
 
 
 def _second_order_fields(call: Plain, make: Callable[[Spec, str, str], Array]) -> dict[str, Any]:
-    """Return the direction arrays and `second_order`, {} if the call requests no second-order gradients."""
+    """Return the fields for second-order gradients, {} if the call requests no second-order gradients."""
     if (second := call.get("second_order")) is None:
         return {}
     directed = ((name, second["directions"].get(name), spec) for name, spec in call["arrays"].items())
@@ -79,7 +79,7 @@ def _second_order_fields(call: Plain, make: Callable[[Spec, str, str], Array]) -
 
 
 def _training_fields(call: Plain, make: Callable[[Spec, str, str], Array]) -> dict[str, Any]:
-    """Return the fields of a training: its target and settings, and the kernel as the one requested gradient."""
+    """Return the fields of a training run (target, settings, gradient of the kernel), {} for any other call."""
     if "training" not in call:
         return {}
     target = make(call[TARGET], call["layout"]["output"], dtype_of(call, "output"))
@@ -88,9 +88,10 @@ def _training_fields(call: Plain, make: Callable[[Spec, str, str], Array]) -> di
 
 def _fitted(spec: Spec, letters: str, shape: tuple[int, ...]) -> Spec:
     """
-    Return the spec of a cotangent or direction with these letters and this shape.
+    Return the spec of a cotangent or direction, changed to `letters` and `shape`.
 
-    A patched twin may have another shape: a generated array is then drawn in it, a literal one is replaced by ones.
+    The patch of a twin can change the shape. A generated array is then generated in the new shape, and a literal array
+    is replaced by ones.
     """
     if (spec["letters"], spec["shape"]) == (letters, shape):
         return spec
@@ -128,9 +129,10 @@ class Setting:
     The context in which `build_expectation` builds an expectation.
 
     `find` returns the call of a twin by its id.
-    `evaluate`, `differentiate` and `differentiate_twice` compute the reference's output, gradients and second-order
-    gradients under a set of switches.
-    `clauses` are the cited clauses with alternatives; `switches` maps each alternative to the reference's switch.
+    `evaluate`, `differentiate` and `differentiate_twice` return the output, the gradients and the second-order
+    gradients that the reference computes under a set of switches.
+    `clauses` holds the ids of the cited clauses that have alternatives.
+    `switches` maps the name of each alternative to the reference's switch for it.
     """
 
     call: Plain | None
@@ -175,7 +177,7 @@ def _fit(plain: Plain, call: Plain) -> Fit:
 
 
 def _of_kernel(values: Plain, call: Plain) -> dict[str, Any]:
-    """Return `values` with each array spec built in the kernel's layout and dtype; floats stay as they are."""
+    """Return `values` with each array spec replaced by its array in the kernel's layout and dtype; keep floats."""
     return {
         key: value if isinstance(value, float) else _written(value, call, "kernel") for key, value in values.items()
     }

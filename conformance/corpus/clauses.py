@@ -18,7 +18,7 @@ from .format.yaml_tree import Mapping as Tree
 from .format.yaml_tree import Node, Scalar, parse_yaml
 
 LEVELS = ("required", "implementation-defined")
-#: What a condition of a fault can require besides literal cases.
+#: The values of `needs` in a condition of a fault. With `sweep`, literal cases need not kill the mutant.
 NEEDS = ("sweep",)
 CLAUSE = re.compile(r"[A-Z][A-Z0-9]*(-[A-Z0-9]+)+")
 #: The key of clauses.yaml for the version of the specification; all other keys are clauses.
@@ -31,9 +31,9 @@ class Alternative:
     """
     One behaviour that an implementation-defined clause allows.
 
-    `switch` is the switch of the reference that computes it; empty for the default result.
+    `switch` names the switch of the reference that computes this behaviour; it is empty for the default behaviour.
     `precision` is the required precision class, if the alternative names one.
-    A refusal has a `twin` instead: the id of a case, or a patch of call keys as plain data.
+    An alternative that allows a refusal has a `twin` instead: the id of a case, or a patch of call keys as plain data.
     """
 
     switch: str = ""
@@ -45,12 +45,12 @@ class Alternative:
 @dataclass(frozen=True, kw_only=True)
 class Clause:
     """
-    One numbered clause: a normative sentence.
+    One numbered clause of the specification; `sentence` is its normative sentence.
 
-    An implementation-defined clause has named `alternatives`. They apply to calls for which every rule of `when` holds;
-    without rules, to the cases and sweeps that cite the clause.
-    `revised` is the version of the specification that last changed the meaning; empty if it never changed.
-    A withdrawn clause names its replacement in `superseded_by`. `line` is its line in clauses.yaml.
+    An implementation-defined clause has named `alternatives`. If `when` lists rules, the alternatives apply to every
+    call for which all these rules hold. If `when` is empty, they apply to the cases and sweeps that cite the clause.
+    `revised` is the version of the specification that last changed the clause's meaning, empty if no version did.
+    A withdrawn clause names its replacement in `superseded_by`. `line` is the clause's line in clauses.yaml.
     """
 
     id: str
@@ -64,17 +64,19 @@ class Clause:
 
     @property
     def anchor(self) -> str:
-        """The fragment (after `#`) of links to the clause, on every page that lists all clauses."""
+        """The URL fragment (without `#`) of the clause, on every page that lists all clauses."""
         return self.id.lower()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
     """
-    One fault of implementations: a sentence, its effect, and links to real instances.
+    One fault of implementations, described by a sentence, its effect and links to real instances.
 
-    `breaks` is the violated clause. `under` lists conditions under which the fault is also tried alone.
-    `under_sweeps` lists conditions that only points of sweeps need to meet (`{condition: NAME, needs: sweep}`).
+    `breaks` is the id of the violated clause.
+    For each condition in `under`, a further mutant has the fault only in calls that meet the condition.
+    `under_sweeps` lists further conditions of this kind, written `{condition: NAME, needs: sweep}`. A point of a sweep
+    must kill the mutant of such a condition; literal cases need not.
     """
 
     id: str
@@ -88,7 +90,7 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """A set of clause patterns: a target with this profile must support every case that cites a matching clause."""
+    """A set of clause patterns. A target with this profile must support every case that cites a matching clause."""
 
     id: str
     about: str
@@ -102,7 +104,7 @@ def read_clauses(content: bytes, path: str) -> tuple[dict[str, Clause], list[Pro
 
 def read_version(content: bytes, path: str) -> str:
     """
-    Return the version of the specification that a file of clauses declares, such as "0.1"; empty if there is none.
+    Return the version of the specification that a file of clauses declares, such as "0.1", or "" if it declares none.
 
     Raises:
         Invalid: if the declared version is malformed.
@@ -125,7 +127,7 @@ def version_numbers(version: str) -> tuple[int, ...]:
 def _version(node: Node) -> str:
     found = as_text(node)
     if not _NUMBERS.fullmatch(found):
-        raise WrongNode(node, f"{found!r} is not a version of the specification", 'write for example "0.1", quoted')
+        raise WrongNode(node, f"{found!r} is not a version of the specification", 'write it in quotes, such as "0.1"')
     return found
 
 
@@ -184,7 +186,7 @@ def _alternatives(reader: Reader, tree: Tree) -> dict[str, Alternative]:
         if not NAME.fullmatch(name):
             reader.note(key, f"{name!r} is not the name of an alternative", "use kebab-case")
     if len(tree.entries) < 2:
-        reader.note(tree, "fewer than two alternatives")
+        reader.note(tree, "alternatives needs at least two entries")
     return {name: _alternative(reader, as_mapping(node)) for name, node in tree.entries.items()}
 
 
@@ -261,5 +263,5 @@ def _profile(reader: Reader, key: Scalar, node: Node) -> Profile:
 
 
 def unknown_name(word: str, known: Mapping[str, Any], what: str) -> tuple[str, str]:
-    """Return message and hint for a name that is not in a glossary."""
+    """Return the message and the hint for a name that is not in a glossary."""
     return f"unknown {what} {word!r}", suggestion(word, known) or f"see cases/{what}s.yaml"

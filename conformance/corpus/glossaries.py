@@ -25,7 +25,7 @@ class Glossaries:
 
 
 def read_glossaries(folders: Iterable[Path], problems: list[Problem]) -> Glossaries:
-    """Return the merged glossaries of all folders; errors are added to `problems`."""
+    """Return the merged glossaries of all folders, and add their errors to `problems`."""
     found = Glossaries()
     readers: tuple[tuple[dict[str, Any], str, Any], ...] = (
         (found.clauses, "clauses.yaml", clauses.read_clauses),
@@ -43,7 +43,7 @@ def read_glossaries(folders: Iterable[Path], problems: list[Problem]) -> Glossar
 
 
 def _idle_patterns(found: Glossaries) -> Iterator[Problem]:
-    """Yield a problem for each pattern of a profile that matches no clause."""
+    """Yield a problem for each clause pattern in a profile that matches no clause."""
     for profile in found.profiles.values():
         for pattern in profile.clauses:
             if not any(patterns.matches_pattern(pattern, clause) for clause in found.clauses):

@@ -13,7 +13,7 @@ from .clauses import Clause, Fault, Profile
 from .format.cases import Document, read_file
 from .glossaries import NAMES, read_glossaries
 
-#: The folders of a corpus that hold no cases: the ledger, the commentary on the clauses.
+#: The folders of a corpus without cases. They hold the ledger and the commentary on the clauses.
 BESIDE = ("known", "specification")
 
 
@@ -22,7 +22,7 @@ class Corpus:
     """
     Cases, with the glossaries that they cite.
 
-    `digest` is "sha256:" and the SHA-256 over the paths and contents of all case files.
+    `digest` is "sha256:" followed by the SHA-256 of the paths and contents of all case files.
     """
 
     cases: tuple[Case, ...]
@@ -30,12 +30,13 @@ class Corpus:
     faults: Mapping[str, Fault] = field(default_factory=dict)
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     digest: str = ""
-    #: For each sweep, and for `enlarged`: the number of combinations that each rule left out.
+    #: The number of combinations that each rule excludes, by sweep. The entry `enlarged` holds the number of literal
+    #: cases without an enlarged twin, by reason.
     left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def select(self, wanted: Iterable[str]) -> Corpus:
         """
-        Return the corpus of the cases whose id, sweep or file matches a pattern; the whole corpus without patterns.
+        Return a corpus with the cases whose id, sweep or file matches a pattern; without patterns, with all cases.
 
         Raises:
             Invalid: if a pattern matches nothing.
@@ -69,7 +70,7 @@ def shipped() -> Path:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One file of a corpus; messages and reports call it `path`."""
+    """One file of a corpus; `path` is its name in messages and reports."""
 
     file: Path
     path: str
@@ -77,12 +78,12 @@ class Source:
 
 def load(paths: Sequence[Path | str] | None = None, *, sweeps: Sweeps = "none") -> Corpus:
     """
-    Return the corpus of `paths` (files and folders), or the shipped corpus if `paths` is None; literal cases first.
+    Return the corpus of `paths` (files and folders), or the shipped corpus if `paths` is None.
 
-    `sweeps` adds the points of the sweeps of a tier; `full` includes `quick`.
+    Literal cases come before points of sweeps. `sweeps` selects the sweeps by tier; `full` includes `quick`.
 
     Raises:
-        Invalid: if any file has a problem; it holds all problems of all files.
+        Invalid: if any file has a problem. The exception holds all problems of all files.
 
     """
     problems: list[Problem] = []
@@ -92,7 +93,7 @@ def load(paths: Sequence[Path | str] | None = None, *, sweeps: Sweeps = "none") 
     glossaries = read_glossaries(folders, problems)
     documents = [(source.path, _document(content, source.path, problems)) for source, content in contents.items()]
     elsewhere = _nothing if paths is None else _shipped_documents
-    # Cases of the user get no enlarged twins.
+    # Only shipped cases get enlarged twins.
     assembly = Assembly(glossaries=glossaries, problems=problems, elsewhere=elsewhere, enlarges=paths is None)
     cases = assembly.cases(documents, sweeps)
     if problems:

@@ -1,10 +1,12 @@
 """
-Derive cases from accepted literal cases with mutators. Three rules determine their expectations.
+Derive cases from accepted literal cases with mutators.
 
-1. An undefined changed call must be refused, under the clause that the mutator names. Its twin is the original case.
-   Where the original case may be refused, the changed call may be refused for the same reason.
-2. A defined changed call must be computed; the reference computes the expected output.
-3. Where clauses leave a choice for the changed call, their alternatives are expected, as for points of sweeps.
+Three rules determine the expectations of the derived cases.
+
+1. If the changed call is undefined, it must be refused under the clause that the mutator names. The twin of the refusal
+   is the original case. If the original call may be refused, the changed call may be refused for the same reason.
+2. If the changed call is defined, it must be computed. The reference computes the expected output.
+3. If clauses leave a choice for the changed call, each of their alternatives is accepted, as for points of sweeps.
 """
 
 from __future__ import annotations
@@ -22,15 +24,17 @@ from .sweeps.points import Twin, expectation_under, open_choices, refusals_under
 
 
 def with_mutators(chosen: Corpus) -> Corpus:
-    """Return the corpus followed by the cases derived from its accepted literal cases."""
+    """Return a corpus with the cases of `chosen`, and then those that mutators derive from its literal cases."""
     return replace(chosen, cases=(*chosen.cases, *derived(chosen.cases, chosen.clauses)))
 
 
 def derived(cases: tuple[Case, ...], clauses: Mapping[str, Clause]) -> Iterator[Case]:
     """
-    Yield the mutated case of every mutator and every accepted literal case, in the order of the mutators.
+    Yield a mutated case for each mutator and each accepted literal case that the mutator applies to.
 
-    Cases that request gradients, trainings included, are skipped: no rule defines their cotangent after a change.
+    The order is that of the mutators, and for each mutator that of the cases.
+    Cases that request gradients, including training runs, are skipped, because no rule defines the cotangent of a
+    changed call.
     """
     accepted = (case for case in cases if not case.sweep and _is_accepted(case.expectation))
     literal = [case for case in accepted if not case.call.gradients]
@@ -52,7 +56,7 @@ def _case(case: Case, mutator: Mutator, call: Call, clauses: Mapping[str, Clause
     build = partial(_refused, case, clauses) if is_refused else partial(_computed, left, call)
     return Case(
         id=f"{case.id}[mutator={mutator.name}]",
-        title=f"{mutator.does.removesuffix('.')}; else: {case.title}",
+        title=f"{mutator.does.removesuffix('.')} (changed from: {case.title})",
         clauses=(mutator.clause,) if is_refused else tuple(clause.id for clause in left) or case.clauses,
         choices=tuple(clause.id for clause in (open_choices(case.call, clauses) if is_refused else left)),
         sweep=case.id,
@@ -81,11 +85,11 @@ def _refused(case: Case, clauses: Mapping[str, Clause]) -> Expectation:
     refusal = Refusal(twin=case.call, name=case.id)
     found = {"fault": refusal, **refusals_under(left, _twins(case.call)), **_refusals(case.expectation)}
     expectation = AnyOf(alternatives=found, clauses=tuple(clause.id for clause in left))
-    return _without_echo(expectation if len(found) > 1 else refusal)
+    return _with_judged_twins(expectation if len(found) > 1 else refusal)
 
 
 def _refusals(expectation: Expectation) -> dict[str, Expectation]:
-    """Return the refusal alternatives of an expectation, with their own twins."""
+    """Return the alternatives of an expectation that allow a refusal, each with its own twin."""
     alternatives = expectation.alternatives if isinstance(expectation, AnyOf) else {}
     return {name: each for name, each in alternatives.items() if isinstance(each, Refusal)}
 
@@ -102,15 +106,15 @@ def expected(call: Call, clauses: Mapping[str, Clause]) -> Expectation:
 
 
 def _computed(left: tuple[Clause, ...], call: Call) -> Expectation:
-    return _without_echo(expectation_under(left, call, _twins(call)))
+    return _with_judged_twins(expectation_under(left, call, _twins(call)))
 
 
-def _without_echo(expectation: Expectation) -> Expectation:
-    """Set `is_twin_judged` of every refusal: a twin that is refused is already reported as a case."""
+def _with_judged_twins(expectation: Expectation) -> Expectation:
+    """Return the expectation with `is_twin_judged` set in every refusal, because the twin is judged as a case too."""
     if isinstance(expectation, Refusal):
         return replace(expectation, is_twin_judged=True)
     if isinstance(expectation, AnyOf):
-        each = {name: _without_echo(each) for name, each in expectation.alternatives.items()}
+        each = {name: _with_judged_twins(each) for name, each in expectation.alternatives.items()}
         return replace(expectation, alternatives=each)
     return expectation
 

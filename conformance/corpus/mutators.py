@@ -1,5 +1,5 @@
 """
-Mutators: mechanical changes of one part of a call, made without knowledge of what the case tests.
+Mutators: mechanical changes of one part of a call, independent of what the case tests.
 
 Every mutator is applied to every accepted literal case; `mutated_cases` derives the expectation of the changed call.
 The page docs/reference/mutators.md is generated from the table below.
@@ -15,13 +15,13 @@ import numpy as np
 
 from ..core import ARRAYS, Array, Call, is_complex, is_integer, numpy_type
 
-#: Returns the changed call, None if the change does not apply to the call.
+#: Returns the changed call, or None if the change does not apply to the call.
 Change: TypeAlias = "Callable[[Call], Call | None]"
 
-#: A word that no framework accepts, as the padding and as the padding mode.
+#: A word that no framework accepts as padding or as padding mode.
 UNKNOWN_WORD = "sideways"
-#: The dtype that replaces each dtype. It is of the same kind, so the output may keep its dtype; and wider where
-#: possible, so that every value stays exact.
+#: For each dtype, the dtype that replaces it. The replacement has the same kind, so that the output may keep its dtype.
+#: If possible, the replacement is wider, so that every value stays exact.
 ANOTHER = {
     "float8_e4m3fn": "float32",
     "float8_e5m2": "float32",
@@ -50,9 +50,11 @@ class Mutator:
     One named change of a call.
 
     `does` describes the change.
-    `clause` is the clause under which the changed call is refused if it is undefined; empty if it is always defined.
-    `legal` states when the changed call is defined; empty if never.
-    `choice` is one more clause that leaves a defined changed call open, besides the clauses whose rules hold.
+    `clause` is the id of the clause under which an undefined changed call is refused, empty if every changed call is
+    defined.
+    `legal` states when the changed call is defined, empty if it never is.
+    `choice` is the id of a clause that leaves a choice for a defined changed call, in addition to the clauses whose
+    `when` rules hold.
     """
 
     name: str
@@ -69,7 +71,7 @@ def _with(call: Call, name: str, value: Any) -> Call:
 
 
 def _with_array(call: Call, name: str, array: Array) -> Call:
-    """Replace an array by a contiguous one: the old storage may not fit the new shape."""
+    """Replace an array and make its storage contiguous, because the old storage may not fit the new shape."""
     storage: dict[str, Any] = {name: "contiguous"}
     return _with(replace(call, storage=replace(call.storage, **storage)), name, array)
 
@@ -83,7 +85,7 @@ def _main_kernel(call: Call) -> str:
 
 
 def _lengthened(call: Call, name: str, letter: str) -> Call:
-    """Append a slice of ones along an axis; ones change the result of an implementation that reads them."""
+    """Append a slice of ones along an axis; unlike zeros, ones change the result if an implementation reads them."""
     array = call.array(name)
     at = call.letters(name).index(letter)
     one = np.ones([1 if axis == at else size for axis, size in enumerate(array.shape)], array.dtype)
@@ -91,7 +93,7 @@ def _lengthened(call: Call, name: str, letter: str) -> Call:
 
 
 def _shortened(call: Call, name: str, letter: str, to: int | None = None) -> Call | None:
-    """Cut an axis to length `to`, by default one less than now; None if nothing would be left or cut."""
+    """Cut an axis to length `to` (default: one element less); None if nothing would be left or cut off."""
     size = call.extent(name, letter)
     left = size - 1 if to is None else to
     if not 0 < left < size:
@@ -114,7 +116,7 @@ def _bias_axis_added(call: Call) -> Call | None:
 
 
 def _resized(op: tuple[str, ...], name: str, letter: str, resize: Callable[[Call, str, str], Call | None]) -> Change:
-    """Return the change that applies `resize` to one axis; "kernel" means the kernel of the first stage."""
+    """Return the change that applies `resize` to one axis; the name "kernel" means the kernel of the first stage."""
 
     def change(call: Call) -> Call | None:
         if call.op not in op:
@@ -140,7 +142,8 @@ def _in_groups(call: Call, groups: int) -> Call | None:
     """
     Set `groups` and cut the kernel to floor(C / groups) input channels.
 
-    A transposed convolution keeps its kernel. Return None if the kernel cannot be cut to that.
+    The kernel of a transposed convolution stays the same.
+    Return None if floor(C / groups) is 0 or exceeds the number of the kernel's input channels.
     """
     if call.op == "conv_transpose":
         return replace(call, groups=groups)
@@ -150,7 +153,7 @@ def _in_groups(call: Call, groups: int) -> Call | None:
 
 
 def _groups_beside_channels(call: Call) -> Call | None:
-    """Use the smallest `groups` that divides the filters but not the channels, else the smallest non-divisor of C."""
+    """Set the smallest `groups` that does not divide C; for conv, prefer one that divides the number of filters."""
     if call.op not in ("conv", "conv_transpose") or call.groups != 1:
         return None
     channels, filters = call.extent("input", "C"), call.extent("kernel", "O")
@@ -184,7 +187,7 @@ def _groups(groups: int) -> Change:
 
 
 def _last(name: str, value: int, op: tuple[str, ...] = (*FORWARD, "conv_transpose")) -> Change:
-    """Return the change that sets a parameter to `value` along the last spatial axis only."""
+    """Return the change that sets the last entry of a per-axis parameter to `value`."""
 
     def change(call: Call) -> Call | None:
         if call.op not in op:
@@ -195,13 +198,13 @@ def _last(name: str, value: int, op: tuple[str, ...] = (*FORWARD, "conv_transpos
 
 
 def _output_padding_negative(call: Call) -> Call | None:
-    """Set output_padding to -1 if the padding is explicit; a padding word does not allow any output_padding."""
+    """Set output_padding to -1 if the padding is explicit, because a padding word allows no output_padding at all."""
     is_explicit = call.op == "conv_transpose" and not isinstance(call.padding, str)
     return _last("output_padding", -1)(call) if is_explicit else None
 
 
 def _one_less(name: str) -> Change:
-    """Return the change that drops the last of 1 or 3 entries; a single remaining entry could be broadcast."""
+    """Return the change that drops the last entry, except from two entries, because one entry could be broadcast."""
     return lambda call: None if call.rank == 2 else _with(call, name, getattr(call, name)[:-1])
 
 
@@ -223,7 +226,7 @@ def _output_padding_more(call: Call) -> Call | None:
 
 
 def _unknown_padding(call: Call) -> Call | None:
-    # output_padding with a padding word would be a second fault.
+    # Combined with a padding word, output_padding would be a second error in the call.
     return None if any(call.output_padding) else replace(call, padding=UNKNOWN_WORD)
 
 
@@ -242,7 +245,7 @@ def _causal_transposed(call: Call) -> Call | None:
 
 
 def _in_dtype(call: Call, dtypes: Mapping[str, str]) -> Call:
-    """Cast the named arrays; a real dtype keeps only the real part of complex numbers."""
+    """Cast each named array to its dtype; a cast from complex to real keeps only the real part."""
     for name, dtype in dtypes.items():
         array = call.array(name)
         real = array.real if array.dtype.kind == "c" and not is_complex(dtype) else array
@@ -279,13 +282,13 @@ _PLAIN = ("conv", "conv_transpose")
 _EVERY = (
     Mutator(
         name="kernel-axis-dropped",
-        does="The kernel (of a separable convolution, the depthwise kernel) loses its outermost axis.",
+        does="The kernel (in a separable convolution, the depthwise kernel) loses its outermost axis.",
         change=_kernel_axis_dropped,
         clause="REFUSE-1",
     ),
     Mutator(
         name="kernel-axis-added",
-        does="The kernel (of a separable convolution, the depthwise kernel) gets a leading axis of length 1.",
+        does="The kernel (in a separable convolution, the depthwise kernel) gets a leading axis of length 1.",
         change=_kernel_axis_added,
         clause="REFUSE-1",
     ),
@@ -297,7 +300,7 @@ _EVERY = (
     ),
     Mutator(
         name="kernel-channel-dropped",
-        does="The kernel has one input channel less, and at least one.",
+        does="The kernel has one input channel less; at least one is left.",
         change=_resized(_PLAIN, "kernel", "I", _shortened),
         clause="REFUSE-2",
     ),
@@ -309,7 +312,7 @@ _EVERY = (
     ),
     Mutator(
         name="depthwise-channel-dropped",
-        does="The kernel of a depthwise stage has one channel less than the input, and at least one.",
+        does="The kernel of a depthwise stage has one channel less than the input; at least one is left.",
         change=_resized(BY_CHANNEL, "kernel", "C", _shortened),
         clause="REFUSE-2",
     ),
@@ -321,7 +324,7 @@ _EVERY = (
     ),
     Mutator(
         name="pointwise-channel-dropped",
-        does="The pointwise kernel has one input channel less than the depthwise stage produces, and at least one.",
+        does="The pointwise kernel has one input channel less than the depthwise stage produces; at least one is left.",
         change=_resized(("separable_conv",), "pointwise_kernel", "I", _shortened),
         clause="REFUSE-13",
     ),
@@ -339,7 +342,7 @@ _EVERY = (
     ),
     Mutator(
         name="bias-element-dropped",
-        does="The bias has one element less than there are output channels, and at least one.",
+        does="The bias has one element less than there are output channels; at least one is left.",
         change=_bias_shortened,
         clause="REFUSE-6",
     ),
@@ -372,7 +375,7 @@ _EVERY = (
         does="`groups` of a transposed convolution without bias is doubled; the kernel stays the same.",
         change=_groups_doubled("conv_transpose"),
         clause="REFUSE-3",
-        legal="If `groups` divides the input channels: the output then has twice as many channels.",
+        legal="If the doubled `groups` divides the input channels. The output then has twice as many channels.",
     ),
     Mutator(name="groups-zero", does="`groups` is 0.", change=_groups(0), clause="REFUSE-3"),
     Mutator(name="groups-negative", does="`groups` is -1.", change=_groups(-1), clause="REFUSE-3"),
@@ -408,13 +411,13 @@ _EVERY = (
     ),
     Mutator(
         name="output-padding-negative",
-        does="The output padding of the last spatial axis is -1; the padding is explicit.",
+        does="The output padding of the last spatial axis is -1, in a call with explicit padding.",
         change=_output_padding_negative,
         clause="REFUSE-7",
     ),
     Mutator(
         name="strides-too-few",
-        does="The strides lack their last entry; there are one or three spatial axes.",
+        does="The strides lack their last entry, in a call with one or three spatial axes.",
         change=_one_less("strides"),
         clause="REFUSE-8",
     ),
@@ -426,7 +429,7 @@ _EVERY = (
     ),
     Mutator(
         name="dilations-too-few",
-        does="The dilations lack their last entry; there are one or three spatial axes.",
+        does="The dilations lack their last entry, in a call with one or three spatial axes.",
         change=_one_less("dilations"),
         clause="REFUSE-8",
     ),
@@ -438,7 +441,7 @@ _EVERY = (
     ),
     Mutator(
         name="pads-too-few",
-        does="The explicit padding lacks its last pair; there are one or three spatial axes.",
+        does="The explicit padding lacks its last pair, in a call with one or three spatial axes.",
         change=_pair_less,
         clause="REFUSE-8",
     ),
@@ -450,7 +453,7 @@ _EVERY = (
     ),
     Mutator(
         name="output-paddings-too-many",
-        does="The output padding has one extra entry, 0; the padding is explicit.",
+        does="The output padding has one extra entry, 0, in a call with explicit padding.",
         change=_output_padding_more,
         clause="REFUSE-8",
     ),
@@ -480,27 +483,27 @@ _EVERY = (
     ),
     Mutator(
         name="kernel-dtype",
-        does="Every kernel has another dtype of the same kind as the input's: a wider one, or else a narrower one.",
+        does="Every kernel has another dtype of the same kind as the input dtype: a wider one if possible.",
         change=_kernel_dtype,
-        legal="Always: the arrays are multiplied without a cast, and the output keeps its dtype.",
+        legal="Always. The arrays are multiplied without a cast, and the output keeps its dtype.",
         choice="DTYPE-2",
     ),
     Mutator(
         name="bias-dtype",
-        does="The bias has another dtype of the same kind: a wider one, or else a narrower one.",
+        does="The bias has another dtype of the same kind: a wider one if possible.",
         change=_bias_dtype,
-        legal="Always: the bias is added without a cast, and the output keeps its dtype.",
+        legal="Always. The bias is added without a cast, and the output keeps its dtype.",
         choice="DTYPE-2",
     ),
     Mutator(
         name="kernel-complex",
-        does="Every kernel is complex64, and the output is real.",
+        does="Every kernel is complex64, although the output is real.",
         change=_kernel_complex,
         clause="REFUSE-14",
     ),
     Mutator(
         name="output-integer",
-        does="The output is int32, and the input is not of an integer dtype.",
+        does="The output is int32, although the input dtype is not an integer dtype.",
         change=_output_integer,
         clause="REFUSE-14",
     ),
@@ -511,9 +514,9 @@ MUTATORS: Mapping[str, Mutator] = {mutator.name: mutator for mutator in _EVERY}
 
 def patched(call: Call, patch: Mapping[str, Any]) -> Call:
     """
-    Return `call` with a clause's patch applied, such as `strides: 1`, `padding: valid` or a dtype.
+    Return `call` with the patch that a clause defines for its twin, such as `strides: 1`, `padding: valid` or a dtype.
 
-    A single integer applies to every spatial axis. A dtype applies to every array and to the output.
+    A single integer in the patch applies to every spatial axis. A dtype applies to every array and to the output.
     """
     fields: dict[str, Any] = {}
     for key, value in patch.items():

@@ -20,7 +20,9 @@ class Selection:
     """
     The options that select the cases of a run.
 
-    `what` holds paths and id patterns; all other fields restrict them further. `shard` is I/N with 1 <= I <= N.
+    `what` holds paths and id patterns.
+    `sweeps` selects the sweeps by tier, and `mutators` adds the cases that mutators derive.
+    `ops`, `dtypes`, `profile` and `shard` (I/N with 1 <= I <= N) restrict the selection further.
     """
 
     what: Sequence[str] = ()
@@ -41,10 +43,10 @@ def sharded(corpus: Corpus, shard: str | None) -> Corpus:
     Return shard I of N of a corpus, in corpus order; the whole corpus if `shard` is None.
 
     The shards are disjoint, and the same on every machine.
-    Cases of one sweep, or literal cases of one file, cost about the same. Each shard gets the same number of them, give
-    or take one.
-    Cases of a sweep are dealt out in the order of the SHA-256 of their ids. In axis order, every N-th point could have
-    the same dtype or size.
+    The cases of one sweep cost about the same, and so do the literal cases of one file. Each such group is therefore
+    divided evenly: the number of its cases differs by at most one between shards.
+    The cases of a group are assigned to shards in the order of the SHA-256 of their ids. In the order of the axes,
+    every N-th point of a sweep could have the same dtype or size.
 
     Raises:
         Invalid: if `shard` is not I/N with 1 <= I <= N, or N exceeds the number of cases.

@@ -1,1 +1,1 @@
-"""Read the case format: YAML text becomes plain data; every mistake becomes a problem with line and column."""
+"""Read the case format: convert YAML text to plain data, and report every mistake with line and column."""

@@ -16,7 +16,7 @@ ABOUT = ("id", "title", "clauses", "catches", "why", "references", "since", "sup
 
 
 def read_about(reader: Reader, tree: Tree, nodes: dict[str, Node]) -> Plain:
-    """Return the descriptive keys of a case or sweep as plain data; `places` has line and column of each key."""
+    """Return the descriptive keys of a case or sweep as plain data; `places` maps each key to its line and column."""
     about: Plain = {"line": tree.line, "places": {}}
     for key in ABOUT:
         if key in nodes:
@@ -30,7 +30,7 @@ _EMPTY: dict[str, Any] = {"clauses": (), "catches": (), "references": ()}
 
 
 def read_id(node: Node) -> str:
-    """Return an id: kebab-case words, separated by dots."""
+    """Return the id at a node; an id is two or more kebab-case words, separated by dots."""
     found = as_text(node)
     if not ID.fullmatch(found):
         raise WrongNode(node, f"{found!r} is not an id", "use dotted kebab-case, such as conv1d.valid.window-slides")
@@ -40,7 +40,7 @@ def read_id(node: Node) -> str:
 def _title(_: Reader, node: Node) -> str:
     title = as_text(node)
     if "\n" in title:
-        raise WrongNode(node, "a title must be one line", "write one sentence; the rest belongs under `why`")
+        raise WrongNode(node, "a title must be one line", "write one sentence here, and the rest under `why`")
     return title
 
 
@@ -63,7 +63,7 @@ def _once(node: Node, words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def read_references(reader: Reader, node: Node) -> tuple[tuple[str, str], ...]:
-    """Return the references as pairs of link and description."""
+    """Return the references as pairs (link, description)."""
     return tuple(_reference(reader, as_mapping(item)) for item in sequence(node))
 
 

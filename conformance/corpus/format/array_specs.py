@@ -1,4 +1,4 @@
-"""Array specs: arrays as plain data, before they are built."""
+"""Array specs: descriptions of arrays as plain data, from which `array_builder` builds the arrays."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from .numbers import Number, Unfit, fit
 
 class Spec(TypedDict, total=False):
     """
-    An array as plain data; it is built together with its call.
+    A description of an array as plain data. The array is built together with its call.
 
-    `letters` names the axes in the order of `shape`; it is empty if the rank does not match the layout.
-    Exactly one of these keys is present: `values` (flat, row-major), `fill`, `one_hot`, `identity` (a tap of a kernel),
-    `lcg` (with `low`, `high`, `density`) or `normal` (with `scale`, `sign`, `density`, `spread`, `mirror`).
-    `density` is a ratio; in the base of a sweep it can also be `fit`.
+    `letters` names the axes in the order of `shape`. It is empty if the number of axes does not match the layout.
+    Exactly one of these keys is present: `values` (flat, row-major), `fill`, `one_hot` (an index), `identity` (the tap
+    of an identity kernel), `lcg` (with `low`, `high`, `density`) or `normal` (with `scale`, `sign`, `density`,
+    `spread`, `mirror`).
+    `density` is a pair (numerator, denominator). In the base of a sweep, it can also be `fit`.
     """
 
     letters: str
@@ -40,10 +41,10 @@ def recast(spec: Spec, dtype: str) -> Spec:
     """
     Return the spec of the same array in another dtype, with each number rounded once.
 
-    A real dtype keeps only the real part of complex numbers.
+    If `dtype` is real, only the real part of complex numbers is kept.
 
     Raises:
-        Unfit: if the dtype cannot represent a number.
+        Unfit: if `dtype` cannot represent one of the numbers.
 
     """
     if dtype == spec["dtype"]:
@@ -66,7 +67,7 @@ def converted(value: Number, dtype: str) -> Number:
     Return a number in another dtype, rounded once to nearest.
 
     Raises:
-        Unfit: if the dtype cannot represent it.
+        Unfit: if `dtype` cannot represent the number.
 
     """
     if isinstance(value, complex) and dtype not in COMPLEX_PARTS:

@@ -1,4 +1,4 @@
-"""Read the arrays of case files into array specs; shapes and numbers are checked."""
+"""Read the arrays of case files into array specs, and check their shapes and numbers."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from .yaml_tree import Mapping, Node, Scalar, Sequence
 
 #: The largest number of elements of an array.
 ELEMENTS = 2**26
-#: In the base of a sweep: the density that keeps S within its limit at each point.
+#: The input density in the base of a sweep that is replaced, at each point, by a ratio that keeps S within its limit.
 FIT = "fit"
 
 
 def read_array(reader: Reader, node: Node, letters: str, dtype: str, *, is_free: bool = False) -> Spec | None:
     """
-    Return the spec of the array at a node; None, with problems noted, if it is wrong.
+    Return the spec of the array at a node; if the array is invalid, note the problems and return None.
 
-    `is_free` allows another number of axes than the layout has, for calls that must be refused.
+    If `is_free`, the array may have more or fewer axes than the layout, as in a call that must be refused.
     """
     spec = reader.attempt(_read, reader, node, dtype)
     if spec is None:
@@ -55,7 +55,7 @@ def _read(reader: Reader, node: Node, dtype: str) -> Spec | None:
 
 
 def read_shape(node: Node) -> tuple[int, ...]:
-    """Return the shape of an array."""
+    """Return the shape that is written at a node."""
     shape = integers(node)
     if any(size < 0 for size in shape):
         raise WrongNode(node, "sizes must not be negative")
@@ -102,7 +102,7 @@ def _values(reader: Reader, node: Node, shape: tuple[int, ...], dtype: str) -> S
 def _numbers(reader: Reader, nodes: list[Node], dtype: str) -> tuple[Number, ...] | None:
     seen = _SEEN.setdefault(dtype, {})
     try:
-        # Numbers repeat throughout a corpus: look up texts that were parsed before.
+        # Look up texts that were parsed before, because the same numbers occur throughout a corpus.
         return tuple([seen[node.text, node.is_plain] for node in nodes])  # type: ignore[union-attr]
     except (KeyError, AttributeError):
         found = [reader.attempt(_number, node, dtype) for node in nodes]
@@ -138,7 +138,7 @@ def _real(node: Node, dtype: str) -> Real:
 
 def _complex(node: Mapping, dtype: str) -> complex:
     if dtype not in COMPLEX_PARTS:
-        raise WrongNode(node, f"a complex number cannot be {dtype}" if "re" in node.keys else "not a number")
+        raise WrongNode(node, f"{dtype} cannot represent a complex number" if "re" in node.keys else "not a number")
     if set(node.entries) != {"re", "im"}:
         raise WrongNode(node, "a complex number must be {re: ..., im: ...}")
     return complex(*(_real(node.entries[part], COMPLEX_PARTS[dtype]) for part in ("re", "im")))
@@ -152,7 +152,7 @@ def _one_hot(_: Reader, node: Node, shape: tuple[int, ...], __: str) -> Spec:
     index = integers(node)
     if len(index) != len(shape) or not all(0 <= i < size for i, size in zip(index, shape, strict=False)):
         raise WrongNode(
-            node, f"{list(index)} is not an index into shape {list(shape)}", "write one entry per axis, from 0"
+            node, f"{list(index)} is not an index into shape {list(shape)}", "write one index per axis, starting at 0"
         )
     return {"shape": shape, "one_hot": index}
 
@@ -163,7 +163,7 @@ def _identity(_: Reader, node: Node, shape: tuple[int, ...], __: str) -> Spec:
         raise WrongNode(
             node,
             f"a kernel with {len(shape)} axes has no tap {tap}",
-            "write one number for all spatial axes, from 0",
+            "write the index of a tap, starting at 0; it applies to every spatial axis",
         )
     return {"shape": shape, "identity": tap}
 
@@ -202,7 +202,7 @@ def _bound(node: Node, dtype: str) -> int:
         raise WrongNode(node, unfit.message, unfit.hint) from None
     if real not in INTEGERS and abs(value) > 2 ** FORMATS[real].bits:
         raise WrongNode(
-            node, f"{real} cannot represent every integer up to {value}", f"at most 2**{FORMATS[real].bits}"
+            node, f"{real} cannot represent every integer up to {value}", f"use at most 2**{FORMATS[real].bits}"
         )
     return value
 
@@ -216,7 +216,7 @@ def _seed(node: Node) -> int:
 
 def _density(node: Node) -> tuple[int, int] | str:
     is_fit = isinstance(node, Scalar) and node.text == FIT
-    return FIT if is_fit else _ratio(node, f"or {FIT}, in the base of a sweep")
+    return FIT if is_fit else _ratio(node, f"in the base of a sweep, {FIT} is also possible")
 
 
 def _ratio(node: Node, hint: str = "") -> tuple[int, int]:

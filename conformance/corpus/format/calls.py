@@ -1,7 +1,8 @@
 """
 Read calls from case files into plain calls: mappings of the format's keys to values, without line numbers.
 
-A plain call keeps scalars as they are written; `geometry.settled` broadcasts them over the spatial axes.
+A plain call keeps a scalar such as `strides: 2` as it is written. `geometry.settled` broadcasts it over the spatial
+axes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from .reader import Reader, WrongNode, any_word, as_mapping, described, integer,
 from .yaml_tree import Mapping as Tree
 from .yaml_tree import Node, Scalar, Sequence
 
-#: The value of `gradients` that requests all of them in a sweep, and the one that requests none in a twin.
+#: The value of `gradients` that requests all gradients in a sweep, and the value that requests none in a twin.
 ALL, NONE = "all", "none"
 
 
@@ -63,7 +64,7 @@ def _dtypes(node: Tree) -> dict[str, str]:
         word(key, known, "array"): word(node.entries[name], dtypes.DTYPES, "dtype") for name, key in node.keys.items()
     }
     if "input" not in names:
-        raise WrongNode(node, "the dtype of the input is missing", "other arrays default to it")
+        raise WrongNode(node, "the dtype of the input is missing", "the other arrays default to the dtype of the input")
     return names
 
 
@@ -137,7 +138,7 @@ READERS: Mapping[str, Callable[[Node], Any]] = {
     "before": _before,
     "variation": _variation,
 }
-#: The readers for a call that must be refused: an unknown padding word may be the reason.
+#: The readers for a call that must be refused. They accept unknown words, which may be the reason for the refusal.
 FREE_READERS: Mapping[str, Callable[[Node], Any]] = {
     **READERS,
     "padding": _any_padding,
@@ -151,9 +152,9 @@ def read_call(
     reader: Reader, nodes: Mapping[str, Node], at: Node, *, base: Plain | None = None, is_free: bool = False
 ) -> Plain | None:
     """
-    Return the plain call that `nodes` describe, None if it is wrong; `nodes` override the keys of `base`.
+    Return the plain call that `nodes` and `base` describe, None if it is invalid; a key of `nodes` overrides `base`.
 
-    `is_free` checks only types, for a call that must be refused.
+    If `is_free`, only types are checked, because a call that must be refused may have invalid values.
     """
     before = len(reader.problems)
     call: Plain = dict(base or {"dtype": {"input": "float32"}})
@@ -171,7 +172,7 @@ def read_call(
 
 
 def read_keys(reader: Reader, nodes: Mapping[str, Node], *, is_free: bool = False) -> Plain:
-    """Return the values of all keys that are not arrays; `is_free` accepts any padding word."""
+    """Return the values of all keys except arrays; if `is_free`, accept any word as padding or padding mode."""
     readers = FREE_READERS if is_free else READERS
     read = {key: reader.attempt(readers[key], node) for key, node in nodes.items() if key in readers}
     return {key: value for key, value in read.items() if value is not None}
@@ -184,7 +185,7 @@ def _require(reader: Reader, present: Mapping[str, Any], at: Node) -> None:
 
 
 def checked_layout(call: Plain, at: Node) -> dict[str, str]:
-    """Return the layouts of a call, that of the output included; raise WrongNode if they do not fit its op."""
+    """Return the layouts of a call, including the output layout; raise WrongNode if a layout does not fit the op."""
     letters = OPS[call["op"]]
     layout = {"output": call["layout"].get("input", ""), **call["layout"]}
     spatial = SPATIAL[min(max(len(layout.get("input", "")) - 2, 1), 3)]
@@ -199,14 +200,16 @@ def checked_layout(call: Plain, at: Node) -> dict[str, str]:
                 at, f"{layout[name]} is not a layout of the {name} here", f"use the letters {wanted} in any order"
             )
     if surplus := layout.keys() - letters.keys() - {"output"}:
-        raise WrongNode(at, f"layout of {min(surplus)}: {call['op']} has no such array")
+        raise WrongNode(at, f"layout of {min(surplus)}: {call['op']} has no {min(surplus)}")
     return layout
 
 
 def _check_before(call: Plain, node: Node) -> None:
     letters = SPATIAL[len(call["layout"]["input"]) - 2]
     if isinstance(pairs := call.get("before"), tuple) and len(pairs) != len(letters):
-        raise WrongNode(node, f"{len(pairs)} pairs for {len(letters)} spatial axes", f"write one for each of {letters}")
+        raise WrongNode(
+            node, f"{len(pairs)} pairs for {len(letters)} spatial axes", f"write one for each axis of {letters}"
+        )
 
 
 def _read_arrays(reader: Reader, nodes: Mapping[str, Node], call: Plain, at: Node, *, is_free: bool) -> None:
@@ -217,14 +220,14 @@ def _read_arrays(reader: Reader, nodes: Mapping[str, Node], call: Plain, at: Nod
             if name in letters and name not in arrays:
                 reader.note(at, f"missing key {name!r}", f"{call['op']} needs it")
         elif name not in letters and name != "bias":
-            reader.note(nodes[name], f"{call['op']} has no {name}", f"it has {', '.join(letters)} and bias")
+            reader.note(nodes[name], f"{call['op']} has no {name}", f"its arrays are {', '.join(letters)} and bias")
         elif spec := read_array(reader, nodes[name], letters_of(call, name), dtype_of(call, name), is_free=is_free):
             arrays[name] = spec
     call["arrays"] = arrays
 
 
 def letters_of(call: Plain, name: str) -> str:
-    """Return the letters of an array's axes in the call's layout."""
+    """Return the axis letters of an array of the call, in the order of the array's layout."""
     if name == "bias":
         return "O"
     letters: str = call["layout"]["output" if name == TARGET else name]
@@ -232,6 +235,6 @@ def letters_of(call: Plain, name: str) -> str:
 
 
 def dtype_of(call: Plain, name: str) -> str:
-    """Return the dtype of an array of the call, or of its output."""
+    """Return the dtype of the array `name` of the call; `name` can also be "output"."""
     dtype: str = call["dtype"].get(name, call["dtype"]["input"])
     return dtype

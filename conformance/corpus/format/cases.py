@@ -21,7 +21,7 @@ from .trainings import TRAINING, read_fit, read_training
 from .yaml_tree import Mapping as Tree
 from .yaml_tree import Node, Scalar, parse_yaml
 
-#: A file as plain data: {"cases": [...], "sweeps": [...]}.
+#: A case file as plain data: {"cases": [...], "sweeps": [...]}.
 Document: TypeAlias = dict[str, Any]
 
 
@@ -73,7 +73,7 @@ def _defaults(reader: Reader, tree: Tree) -> dict[str, Node]:
 
 
 def read_case(reader: Reader, node: Node, defaults: dict[str, Node]) -> Plain | None:
-    """Return one case as plain data, None if its call or its expectation is wrong."""
+    """Return one case as plain data, None if its call or its expectation is invalid."""
     tree = as_mapping(node)
     nodes = {**defaults, **tree.entries}
     is_fit = isinstance(nodes.get("op"), Scalar) and nodes["op"].text == "fit"  # type: ignore[union-attr]
@@ -104,7 +104,7 @@ def _with_expectation(
 
 
 def check(reader: Reader, nodes: dict[str, Node], at: Node, call: Plain) -> Plain | None:
-    """Return the settled call; None, with problems noted, if its parameters contradict each other."""
+    """Return the settled call; if its parameters contradict each other, note the problems and return None."""
     settled = geometry.settled(call)
     complaints = geometry.complaints(settled)
     for complaint in complaints:

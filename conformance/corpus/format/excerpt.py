@@ -10,11 +10,11 @@ from .yaml_tree import Mapping as Tree
 from .yaml_tree import Node, Scalar, Sequence, parse_yaml
 
 WIDTH = 112
-#: An array with more than `ELEMENTS` elements is cut after the first `KEPT`.
+#: An array with more than `ELEMENTS` elements is cut after the first `KEPT` elements.
 ELEMENTS, KEPT = 72, 12
-#: The keys that an excerpt omits: pages show them separately or not at all.
+#: The keys that are not part of the call. An excerpt shows only `expect` of them, after the call.
 BESIDE = {"id", "title", "clauses", "catches", "why", "references", "since", "superseded_by", "expect"}
-#: The keys that come first; the others keep their order in the file.
+#: The keys at the start of an excerpt, in this order. The other keys of the call follow in the order of the file.
 FIRST = ("op", "layout", "dtype", "input", "kernel", "depthwise_kernel", "pointwise_kernel", "bias")
 
 
@@ -60,7 +60,7 @@ def _line(key: str, node: Node, indent: str) -> str:
 
 
 def _cut(node: Node) -> Node:
-    """Return a node with long arrays cut; a nested array becomes its shape and its first elements."""
+    """Return a node with long arrays cut; a nested array is replaced by its shape and its first elements."""
     if isinstance(node, Tree):
         return node._replace(entries={key: _cut(value) for key, value in node.entries.items()})
     if not isinstance(node, Sequence):

@@ -38,23 +38,25 @@ NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Subject:
-    """The call of an expectation, and the names that are checked later, once all files are read."""
+    """The call of an expectation, and lists of the names and requests that are found while the expectation is read."""
 
     call: Plain
-    #: The settled call, None if only its types were checked.
+    #: The settled call, None for a call that must be refused, because only its types are checked.
     settled: Plain | None
+    #: Each twin's id, line and column; the ids are checked after all files are read.
     twins: list[tuple[str, int, int]] = field(default_factory=list)
+    #: Each alternative's name, line and column; the names are checked after all files are read.
     alternatives: list[tuple[str, int, int]] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
 
 
 def is_refusal(node: Node | None) -> bool:
-    """Return whether an expectation is a refusal without alternatives."""
+    """Return whether an expectation is a refusal and allows nothing else."""
     return isinstance(node, Tree) and "refusal" in node.entries
 
 
 def read_expectation(reader: Reader, node: Node, subject: Subject, *, is_alternative: bool = False) -> Plain | None:
-    """Return the plain expectation at a node; None, with problems noted, if it is wrong."""
+    """Return the plain expectation at a node; if the expectation is invalid, note the problems and return None."""
     return reader.attempt(_read, reader, node, subject, is_alternative=is_alternative)
 
 
@@ -74,8 +76,8 @@ def _read(reader: Reader, node: Node, subject: Subject, *, is_alternative: bool)
 def _output(reader: Reader, node: Node, subject: Subject, is_alternative: bool) -> Plain | None:
     if isinstance(node, Scalar) and node.text == "reference":
         if not geometry.is_generated(subject.call):
-            message = "output: reference needs a generated array, and every array is written out"
-            raise WrongNode(node, message, "write the output out too")
+            message = "output: reference needs a generated array, but every array of the call is written out"
+            raise WrongNode(node, message, "write out the output too")
         return {"kind": "output", "array": "reference"}
     spec = read_array(reader, node, subject.call["layout"]["output"], dtype_of(subject.call, "output"))
     if spec is None:
@@ -124,7 +126,7 @@ def _refusal(reader: Reader, node: Node, subject: Subject, _: bool) -> Plain | N
 def _patched(reader: Reader, patch: Tree, call: Plain) -> Plain | None:
     reader.keys(patch, (*KEYS, GRADIENTS))
     if not patch.entries:
-        raise WrongNode(patch, "the twin changes nothing")
+        raise WrongNode(patch, "the patch of the twin is empty")
     twin = read_call(reader, patch.entries, patch, base=call)
     if twin is None:
         return None
@@ -132,14 +134,14 @@ def _patched(reader: Reader, patch: Tree, call: Plain) -> Plain | None:
         twin[GRADIENTS] = read_none(patch.entries[GRADIENTS])
     for complaint in geometry.complaints(geometry.settled(twin)):
         at = patch.entries.get(complaint.key, patch)
-        reader.note(at, f"the twin must be accepted: {complaint.key}: {complaint.message}", complaint.hint)
+        reader.note(at, f"the twin must be a valid call: {complaint.key}: {complaint.message}", complaint.hint)
     return twin
 
 
 def _any_of(reader: Reader, node: Node, subject: Subject, _: bool) -> Plain | None:
     entries = as_mapping(node)
     if len(entries.entries) < 2:
-        raise WrongNode(node, "fewer than two alternatives")
+        raise WrongNode(node, "any_of needs at least two alternatives")
     found: dict[str, Any] = {}
     for name, key in entries.keys.items():
         if not NAME.fullmatch(name):
@@ -168,10 +170,10 @@ def _beside(reader: Reader, entries: Tree, subject: Subject, found: Plain | None
 
 
 def _differentiated(reader: Reader, nodes: Mapping[str, Node], subject: Subject) -> Plain | None:
-    """Return the plain gradients and second-order gradients of an output, None if they are wrong."""
+    """Return the plain first- and second-order gradients of an output, {} if it has none, None if they are invalid."""
     if SECOND_ORDER in nodes and GRADIENTS not in nodes:
         reader.note(
-            nodes[SECOND_ORDER], "second_order needs gradients beside it", "write the cotangent under gradients"
+            nodes[SECOND_ORDER], "second_order needs gradients beside it", "write the cotangent under `gradients`"
         )
     read = reader.attempt(read_gradients, reader, nodes[GRADIENTS], subject.call) if GRADIENTS in nodes else None
     found = {GRADIENTS: read[1]} if read else {}

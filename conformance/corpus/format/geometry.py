@@ -18,7 +18,7 @@ from .numbers import Unfit
 
 
 class Complaint(NamedTuple):
-    """One contradiction in a call: the key, a message and a hint."""
+    """One contradiction in a call, with the key at which it is reported, a message and a hint."""
 
     key: str
     message: str
@@ -47,7 +47,7 @@ def spatial(call: Plain) -> str:
 
 
 def extents(call: Plain, name: str) -> dict[str, int]:
-    """Return the sizes of an array by axis letter."""
+    """Return the size of each axis of an array, by axis letter."""
     spec: Spec = call["arrays"][name]
     return dict(zip(spec["letters"], spec["shape"], strict=True))
 
@@ -85,12 +85,12 @@ def _first_kernel(call: Plain) -> str:
 
 
 def _length_in(call: Plain, axis: int, letter: str) -> int:
-    """Return the length of an input axis after the padding of `before`."""
+    """Return the length of an input axis after the separate padding step that `before` requests."""
     return max(extents(call, "input")[letter] + sum(call["before"][axis] if "before" in call else ()), 0)
 
 
 def _total(word: str, length: int, window: int, stride: int) -> int:
-    """Return low + high of a padding word along one axis of a forward convolution."""
+    """Return the total padding low + high of a padding word, along one axis of a forward convolution."""
     if word in ("same", "same_lower"):
         return max((-(-length // stride) - 1) * stride + window - length, 0)
     return {"valid": 0, "causal": window - 1, "full": 2 * (window - 1)}[word]
@@ -128,14 +128,14 @@ def _sizes(call: Plain) -> Iterator[Complaint]:
         least = 0 if key == "output_padding" else 1
         if len(call[key]) != rank:
             yield Complaint(
-                key, f"{len(call[key])} entries for {rank} spatial axes", f"write one for each of {spatial(call)}"
+                key, f"{len(call[key])} entries for {rank} spatial axes", f"write one for each axis of {spatial(call)}"
             )
         elif min(call[key]) < least:
             yield Complaint(key, f"must be at least {least}, not {min(call[key])}")
     for key in ("padding", "before"):
         if isinstance(call.get(key), tuple) and len(call[key]) != rank:
             message = f"{len(call[key])} pairs for {rank} spatial axes"
-            yield Complaint(key, message, f"write one for each of {spatial(call)}")
+            yield Complaint(key, message, f"write one for each axis of {spatial(call)}")
     if call["groups"] < 1:
         yield Complaint("groups", f"must be at least 1, not {call['groups']}")
 
@@ -175,11 +175,15 @@ def _op(call: Plain) -> Iterator[Complaint]:
         return
     if any(q > 1 for q in call["input_dilations"]):
         yield Complaint(
-            "input_dilations", "conv_transpose does not accept input_dilations", "its strides dilate the input"
+            "input_dilations",
+            "conv_transpose does not accept input_dilations",
+            "the strides of conv_transpose dilate the input",
         )
     if call["padding_mode"] != "zeros":
         yield Complaint(
-            "padding_mode", f"conv_transpose does not accept {call['padding_mode']}", "its padding crops the output"
+            "padding_mode",
+            f"conv_transpose does not accept {call['padding_mode']}",
+            "the padding of conv_transpose crops the output",
         )
 
 
@@ -211,7 +215,7 @@ def _depthwise(call: Plain, channels: int) -> Iterator[Complaint]:
         produced = kernel["C"] * kernel["M"]
         yield Complaint("pointwise_kernel", f"I = {pointwise['I']} must equal C * M = {produced}")
     if any(pointwise[letter] != 1 for letter in spatial(call)):
-        yield Complaint("pointwise_kernel", "its spatial sizes must be 1")
+        yield Complaint("pointwise_kernel", "the spatial sizes of a pointwise kernel must be 1")
 
 
 def _empty_kernel(call: Plain) -> Iterator[Complaint]:
@@ -232,11 +236,11 @@ def _dtypes(call: Plain) -> Iterator[Complaint]:
     output, names = dtype_of(call, "output"), [dtype_of(call, name) for name in call["arrays"]]
     if output in INTEGERS and not all(name in INTEGERS for name in names):
         yield Complaint(
-            "dtype", f"the output cannot be {output}", f"the arrays are {', '.join(names)}, and not all are integers"
+            "dtype", f"the output cannot be {output}", f"not all arrays have integer dtypes: {', '.join(names)}"
         )
     if output not in COMPLEX and any(name in COMPLEX for name in names):
         yield Complaint(
-            "dtype", f"the output cannot be {output}", f"the arrays are {', '.join(names)}: the result is complex"
+            "dtype", f"the output cannot be {output}", f"some arrays have complex dtypes: {', '.join(names)}"
         )
     for name, dtype in zip(call["arrays"], names, strict=True):
         try:
@@ -248,7 +252,7 @@ def _dtypes(call: Plain) -> Iterator[Complaint]:
 def _densities(call: Plain) -> Iterator[Complaint]:
     for name, spec in call["arrays"].items():
         if spec.get("density") == FIT:
-            yield Complaint(name, f"density: {FIT} is only for the input of a sweep")
+            yield Complaint(name, f"density: {FIT} is allowed only for the input in the base of a sweep")
 
 
 def _accumulator(call: Plain) -> Iterator[Complaint]:
@@ -264,7 +268,7 @@ def _storage(call: Plain) -> Iterator[Complaint]:
         if name == "all":
             yield from _stored_everywhere(call, storage)
         elif name not in call["arrays"]:
-            yield Complaint("storage", f"storage of {name}: the call has no such array")
+            yield Complaint("storage", f"storage of {name}: the call has no {name}")
         elif wrong := _not_equal(call, name, storage.partition(":")[2]):
             yield Complaint("storage", *wrong)
 
@@ -280,11 +284,11 @@ def _stored_everywhere(call: Plain, storage: str) -> Iterator[Complaint]:
 
 
 def _not_equal(call: Plain, name: str, axis: str) -> tuple[str, str] | None:
-    """Return message and hint if an array cannot have stride 0 along an axis, else None."""
+    """Return a message and a hint if an array cannot have memory stride 0 along an axis, else None."""
     if not axis:
         return None
     if axis not in letters_of(call, name):
-        return f"{name} has no axis {axis}", f"its layout is {letters_of(call, name)}"
+        return f"{name} has no axis {axis}", f"the layout of {name} is {letters_of(call, name)}"
     spec: Spec = call["arrays"][name]
     if spec["shape"][spec["letters"].index(axis)] == 0:
         return f"{name} is empty along {axis}", "broadcast needs at least one element"
@@ -299,14 +303,14 @@ def _repeats(spec: Spec, axis: str) -> bool:
     at = spec["letters"].index(axis)
     inner, size = math.prod(spec["shape"][at + 1 :]), spec["shape"][at]
     values = spec["values"]
-    # repr distinguishes -0.0 from 0.0 and compares nan equal to nan.
+    # Compare texts, because the texts of -0.0 and 0.0 differ and the texts of two NaNs are equal.
     return all(
         repr(values[i]) == repr(values[i - i // inner % size * inner]) for i in range(len(values)) if i // inner % size
     )
 
 
 def is_generated(call: Plain) -> bool:
-    """Return whether some array is not written out; then the reference can supply the expected output."""
+    """Return whether some array is not written out; only then may the expected output be `reference`."""
     return any("values" not in spec for spec in call["arrays"].values())
 
 

@@ -1,8 +1,8 @@
 """
 Read the gradients of an output from case files into plain data.
 
-The cotangent and the names of the requested gradients become part of the call, the expected gradients part of the
-expectation.
+The cotangent and the names of the requested gradients become part of the call. The expected gradients become part of
+the expectation.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from .reader import Reader, WrongNode, as_mapping, sequence, word
 from .yaml_tree import Mapping as Tree
 from .yaml_tree import Node, Scalar
 
-#: The key of gradients, beside an output, in the base of a sweep and in the patch of a twin.
+#: The key for gradients in an expected output, in the base of a sweep and in the patch of a twin.
 GRADIENTS = "gradients"
-#: The key of second-order gradients, beside `gradients`.
+#: The key for second-order gradients in an expected output that has gradients.
 SECOND_ORDER = "second_order"
-#: The value of an expected gradient that the reference computes.
+#: An expected gradient with this value is computed by the reference.
 REFERENCE = "reference"
-#: The arrays with respect to which gradients can be differentiated again.
+#: The arrays whose second-order gradients a case can expect.
 TWICE = (COTANGENT, "input", "kernel")
 
 
@@ -33,7 +33,8 @@ class Request(NamedTuple):
     """
     The gradients that an expectation requests, and the node where they are written.
 
-    `second_order` holds `directions`, by array name, and `names`, the arrays with respect to which they are taken.
+    `second_order` holds `directions`, the specs of the directions by array name, and `names`, the names of the arrays
+    whose second-order gradients are requested.
     """
 
     cotangent: Spec
@@ -43,7 +44,7 @@ class Request(NamedTuple):
 
 
 def read_gradients(reader: Reader, node: Node, call: Plain) -> tuple[Request, Plain] | None:
-    """Return the requested gradients, and the plain gradients by array name; None if they are wrong."""
+    """Return the request, and the expected plain gradients by array name; None if the gradients are invalid."""
     entries = as_mapping(node)
     reader.keys(entries, (COTANGENT, *call["arrays"]), [COTANGENT])
     check_differentiable(node, call)
@@ -62,9 +63,9 @@ def read_gradients(reader: Reader, node: Node, call: Plain) -> tuple[Request, Pl
 
 def read_second_order(reader: Reader, node: Node, call: Plain, request: Request | None) -> tuple[Request, Plain] | None:
     """
-    Return `request` with the second-order part, and the plain second-order gradients by array name.
+    Return `request` with its second-order part, and the expected plain second-order gradients by array name.
 
-    Return None if they are wrong, or if `request` is None.
+    Return None if the second-order part is invalid, or if `request` is None.
     """
     entries = as_mapping(node)
     if call["op"] == "separable_conv":
@@ -91,7 +92,11 @@ def read_second_order(reader: Reader, node: Node, call: Plain, request: Request 
 
 
 def read_sweep_gradients(reader: Reader, tree: Tree, call: Plain) -> Plain | None:
-    """Return the base of a sweep with its cotangent, redrawn for each output shape, and the requested gradients."""
+    """
+    Return the base of a sweep with its cotangent and the requested gradients, None if they are invalid.
+
+    The cotangent is not written out, so that it can be generated for the output shape of each point.
+    """
     reader.keys(tree, tree.entries, [COTANGENT, GRADIENTS])
     if not {COTANGENT, GRADIENTS} <= tree.entries.keys():
         return None
@@ -114,7 +119,7 @@ def _names(node: Node, call: Plain) -> str | tuple[str, ...]:
 
 
 def read_none(node: Node) -> str:
-    """Return the value of `gradients` in the patch of a twin, which can only be `none`."""
+    """Return the value of `gradients` in the patch of a twin; raise WrongNode if it is not `none`."""
     return word(node, (NONE,), "choice of gradients of a twin")
 
 
@@ -122,7 +127,7 @@ def check_differentiable(node: Node, call: Plain) -> None:
     """Raise WrongNode if a call is not differentiable, or if the format does not support its gradients."""
     for name in (*call["arrays"], "output"):
         if (dtype := dtype_of(call, name)) not in FLOATS:
-            raise WrongNode(node, f"no gradients: {name} is {dtype}", "use real floating-point dtypes")
+            raise WrongNode(node, f"{name} is {dtype}, which has no gradients", "use real floating-point dtypes")
     if "variation" in call:
         raise WrongNode(node, "gradients cannot be combined with a variation", "write a separate case")
 
@@ -132,7 +137,7 @@ def _cotangent(reader: Reader, node: Node, call: Plain) -> Spec | None:
     right = geometry.shape_out(geometry.settled(call))
     if spec is not None and spec["shape"] != right:
         message = f"the cotangent must have the shape of the output, {list(right)}, not {list(spec['shape'])}"
-        raise WrongNode(node, message, f"its layout is {call['layout']['output']}")
+        raise WrongNode(node, message, f"the layout of the output is {call['layout']['output']}")
     return spec
 
 
@@ -143,7 +148,7 @@ def _gradient(reader: Reader, node: Node, call: Plain, name: str) -> Spec | str 
 
 
 def _shaped(reader: Reader, node: Node, call: Plain, name: str) -> Spec | None:
-    """Return the spec of an array that must have the shape and dtype of the array `name`."""
+    """Return the spec of the array at a node; the array must have the shape and dtype of the call's array `name`."""
     spec = read_array(reader, node, letters_of(call, name), dtype_of(call, name))
     sizes = geometry.extents(call, name)
     right = tuple(sizes[letter] for letter in letters_of(call, name))
@@ -157,27 +162,28 @@ def _check_written(nodes: dict[str, Node], found: Plain, call: Plain, sent: Iter
         return
     for name, gradient in found.items():
         if gradient == REFERENCE:
-            message = f"gradient of {name}: reference needs a generated array, and every array is written out"
-            raise WrongNode(nodes[name], message, "write the gradient out too")
+            message = f"gradient of {name}: reference needs a generated array, but every array is written out"
+            raise WrongNode(nodes[name], message, "write out the gradient too")
 
 
 def with_gradients(reader: Reader, call: Plain, expect: Plain, requests: Iterable[Request]) -> Plain:
     """
-    Return the call with the requested gradients; the patched twins of its refusals request the same.
+    Return the call with the requested gradients, and add the same request to each patched twin in `expect`.
 
-    A problem is noted if only some alternatives have gradients, or if their requests differ.
+    Note a problem if only some alternatives have gradients, or if the requests of the alternatives differ.
     """
     first, *others = requests
     for other in others:
         if (other.cotangent, other.names) != (first.cotangent, first.names):
-            reader.note(other.node, "all alternatives need the same cotangent and gradients of the same arrays")
+            message = "all alternatives must request gradients of the same arrays, with the same cotangent"
+            reader.note(other.node, message)
         elif other.second_order != first.second_order:
-            reader.note(other.node, "all alternatives need the same second_order")
+            reader.note(other.node, "all alternatives must have the same directions and requests under second_order")
     for output in _outputs(expect):
         if GRADIENTS not in output:
-            reader.note(first.node, "gradients in some alternatives only", "give every alternative gradients, or none")
+            reader.note(first.node, "only some alternatives have gradients", "write gradients in all or in none")
         elif isinstance(array := output["array"], dict) and array["shape"] != first.cotangent["shape"]:
-            reader.note(first.node, "all alternatives need the shape of the cotangent")
+            reader.note(first.node, "the outputs of all alternatives must have the shape of the cotangent")
     more = {COTANGENT: first.cotangent, GRADIENTS: first.names}
     if first.second_order is not None:
         more[SECOND_ORDER] = first.second_order

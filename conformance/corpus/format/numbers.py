@@ -1,7 +1,7 @@
 """
-Read the numbers of case files and round each correctly, once, to its dtype.
+Read the numbers of case files, and round each number correctly, once, to its dtype.
 
-The results are Python numbers that the dtype represents exactly, so later conversions do not round again.
+The results are Python numbers that the dtype represents exactly, so that later conversions do not round again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _HEX = re.compile(r"(-?)0x([0-9a-f]{1,40})(?:\.([0-9a-f]{1,300}))?p([-+]?\d{1,5}
 
 
 class Unfit(ValueError):
-    """A text is not a number, or its dtype cannot represent it."""
+    """A text is not a number, or a dtype cannot represent a number."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -40,7 +40,7 @@ def read(text: str, dtype: str) -> Real:
     Integers and hex floats must be exact; decimals are rounded once, to nearest, ties to even.
 
     Raises:
-        Unfit: if it is not a number or the dtype cannot represent it.
+        Unfit: if `text` is not a number, or if `dtype` cannot represent the number.
 
     """
     if _INTEGER.fullmatch(text):
@@ -61,7 +61,7 @@ def fit(value: Number, dtype: str) -> Number:
     Return `value` as a number of `dtype`, rounded once.
 
     Raises:
-        Unfit: if the dtype cannot represent it.
+        Unfit: if `dtype` cannot represent the number.
 
     """
     if dtype in COMPLEX_PARTS:
@@ -81,7 +81,7 @@ def from_integer(value: int, dtype: str) -> Real:
     Return an integer as an element of a real dtype, exactly.
 
     Raises:
-        Unfit: if it is out of range or would be rounded.
+        Unfit: if the integer is out of range or would be rounded.
 
     """
     if dtype in INTEGERS:
@@ -94,9 +94,9 @@ def from_integer(value: int, dtype: str) -> Real:
         return float(value)
     rounded = _round(Fraction(value), form)
     if abs(rounded) > form.largest:
-        raise Unfit(f"{value} is too large for {dtype}", f"its largest number is {form.largest!r}; infinity is inf")
+        raise Unfit(f"{value} is too large for {dtype}", f"its largest number is {form.largest!r}; or write inf")
     if rounded != value:
-        raise Unfit(f"{value} is not a {dtype}", f"the nearest is {int(rounded)}; a decimal may be rounded: {value}.0")
+        raise Unfit(f"{value} is not a {dtype}", f"the nearest is {int(rounded)}; write {value}.0 if it may be rounded")
     return rounded
 
 
@@ -108,7 +108,7 @@ def integer_range(dtype: str) -> tuple[int, int]:
 
 def nearest(value: float, dtype: str) -> float:
     """
-    Return the element of a floating-point dtype nearest to a finite float64, ties to even.
+    Return the number of a floating-point dtype nearest to a finite float64, ties to even.
 
     Raises:
         Unfit: if the value overflows, or is nonzero and rounds to zero.
@@ -126,7 +126,8 @@ def _decimal(text: str, dtype: str) -> float:
         return _checked(value, text, dtype, is_zero=False)
     if form.bits < 53 and value:
         scaled, exponent = _scaled(value, form)
-        # Double rounding can only be wrong if the float64 is exactly halfway between two neighbours.
+        # Rounding first to float64 and then to the dtype is correct, unless the float64 is exactly halfway between two
+        # neighbouring numbers of the dtype.
         is_tie = abs(scaled - math.trunc(scaled)) == 0.5
         value = math.copysign(_round(Fraction(text), form) if is_tie else math.ldexp(round(scaled), exponent), value)
     digits = text.lower().partition("e")[0]
@@ -147,7 +148,7 @@ def _hexadecimal(match: re.Match[str], dtype: str) -> float:
 
 
 def _scaled(value: float, form: FloatFormat) -> tuple[float, int]:
-    """Return value / 2**e, and e; 2**e is the spacing of the format's numbers around `value`."""
+    """Return value / 2**e and e, where 2**e is the spacing of the format's numbers around `value`."""
     exponent = max(math.frexp(value)[1], form.min_exponent + 1) - form.bits
     return math.ldexp(value, -exponent), exponent
 
@@ -168,7 +169,7 @@ def _round(value: Fraction, form: FloatFormat) -> float:
 def _checked(value: float, text: str, dtype: str, *, is_zero: bool) -> float:
     largest = FORMATS[dtype].largest
     if abs(value) > largest:
-        raise Unfit(f"{text} is too large for {dtype}", f"its largest number is {largest!r}; infinity is inf")
+        raise Unfit(f"{text} is too large for {dtype}", f"its largest number is {largest!r}; or write inf")
     if not value and not is_zero:
         raise Unfit(f"{text} rounds to zero in {dtype}", "write 0.0 if that is intended")
     return value
@@ -176,7 +177,7 @@ def _checked(value: float, text: str, dtype: str, *, is_zero: bool) -> float:
 
 def _special(value: float, dtype: str) -> float:
     if math.isinf(value) and not FORMATS[dtype].has_infinity:
-        raise Unfit(f"{dtype} has no infinity", "overflow becomes nan")
+        raise Unfit(f"{dtype} has no infinity", "in this dtype, overflow becomes nan")
     return value
 
 

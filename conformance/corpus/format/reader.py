@@ -27,7 +27,7 @@ class WrongNode(Exception):
 
 
 class Reader:
-    """Collects the problems of one file; `attempt` runs readers that may raise WrongNode."""
+    """Collects the problems of one file; `attempt` calls functions that read nodes and may raise WrongNode."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -46,7 +46,7 @@ class Reader:
             return None
 
     def keys(self, node: Mapping, known: Collection[str], required: Iterable[str] = ()) -> None:
-        """Note the unknown keys of a mapping, and the required keys that are missing."""
+        """Note a problem for each unknown key of a mapping and for each missing required key."""
         for key in node.keys.keys() - known:
             self.note(node.keys[key], f"unknown key {key!r}", _hint(key, known))
         for key in required:
@@ -56,12 +56,12 @@ class Reader:
 
 def _hint(key: str, known: Collection[str]) -> str:
     if " " in key or not key.isidentifier():
-        return "quote a text that has a comma inside braces"
+        return "inside braces, quote a text that contains a comma"
     return suggestion(key, known) or f"known: {word_list(known)}"
 
 
 def word_list(words: Iterable[str]) -> str:
-    """Return words as one text, separated by commas."""
+    """Return a text that lists the words, separated by commas."""
     return ", ".join(words)
 
 
@@ -80,7 +80,7 @@ def sequence(node: Node) -> list[Node]:
 
 
 def as_text(node: Node) -> str:
-    """Return the text of a scalar that no YAML parser reads as a number or boolean."""
+    """Return the text of a scalar; raise WrongNode if a YAML parser could read the scalar as a number or boolean."""
     if not isinstance(node, Scalar):
         raise WrongNode(node, f"expected a text, not {described(node)}")
     if node.is_plain and _LIKE_A_NUMBER.fullmatch(node.text):
@@ -88,7 +88,7 @@ def as_text(node: Node) -> str:
     if node.is_plain and node.text in TRUTHS:
         raise WrongNode(node, f"expected a text, not {node.text}", "quote it")
     if not node.text.strip():
-        raise WrongNode(node, "the text is empty", "write one, or omit the key")
+        raise WrongNode(node, "the text is empty", "write a text, or omit the key")
     return node.text.strip()
 
 
@@ -96,7 +96,7 @@ _LIKE_A_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?")
 
 
 def integer(node: Node) -> int:
-    """Return an integer of at most ten digits."""
+    """Return the integer at a node; raise WrongNode if it has more than ten digits."""
     if not isinstance(node, Scalar):
         raise WrongNode(node, f"expected an integer, not {described(node)}")
     if not node.is_plain or not _INTEGER.fullmatch(node.text):
@@ -106,12 +106,12 @@ def integer(node: Node) -> int:
 
 
 def integers(node: Node) -> tuple[int, ...]:
-    """Return a list of integers as a tuple."""
+    """Return the list of integers at a node as a tuple."""
     return tuple(map(integer, sequence(node)))
 
 
 def word(node: Node, known: Collection[str], what: str) -> str:
-    """Return the text of a scalar that is one of the known words."""
+    """Return the text of a scalar; raise WrongNode if the text is not one of the known words."""
     if not isinstance(node, Scalar):
         raise WrongNode(node, f"expected {what}, not {described(node)}", f"known: {word_list(known)}")
     if node.text not in known:
@@ -121,7 +121,7 @@ def word(node: Node, known: Collection[str], what: str) -> str:
 
 
 def any_word(node: Node, what: str) -> str:
-    """Return the text of a scalar that is a word, known or unknown."""
+    """Return the text of a scalar; raise WrongNode if the text is not a word, but accept unknown words."""
     if not isinstance(node, Scalar) or not _WORD.fullmatch(node.text):
         raise WrongNode(node, f"expected {what}, not {described(node)}", "write a word")
     return node.text

@@ -18,19 +18,19 @@ from .yaml_tree import Mapping as Tree
 from .yaml_tree import Node, Scalar, Sequence
 
 TIERS = ("quick", "full")
-#: Every axis of the format. The op and arrays cannot be axes, because other required keys depend on them.
+#: The names of axes. The op and the arrays cannot be axes, because other required keys depend on them.
 AXES = (*SHAPES, *(key for key in READERS if key != "op"))
-#: The largest number of points of a sweep, before its rules are applied.
+#: The largest number of combinations in a sweep, before the rules of the sweep are applied.
 POINTS = 200_000
-#: The only strength of covering arrays: every pair of values occurs together. Use `draws` for more.
+#: The only supported strength of a covering array: it covers all pairs of values, but not all triples.
 STRENGTH = 2
 
 
 def read_sweep(reader: Reader, node: Node, defaults: dict[str, Node]) -> Plain | None:
     """
-    Return one sweep as plain data, None if its base, axes or rules are wrong.
+    Return one sweep as plain data, None if the sweep is invalid.
 
-    `axes` is a list of (name, values, texts of the values in ids).
+    `axes` is a list with (name, values, texts) for each axis; the texts are the values as they are written in ids.
     """
     tree = as_mapping(node)
     needed = ("id", "title", "base", "axes")
@@ -84,7 +84,7 @@ def _axes(
     if not found:
         raise WrongNode(node, "a sweep needs at least one axis")
     if not is_chosen and math.prod(len(values[0]) for _, values in found if values) > POINTS:
-        raise WrongNode(node, f"the sweep has more than {POINTS} points", "select some with strength or draws")
+        raise WrongNode(node, f"the sweep has more than {POINTS} points", "select some of them with strength or draws")
     return [(name, *values) for name, values in found if values] if len(reader.problems) == noted else None
 
 
@@ -114,7 +114,7 @@ def _size(node: Node) -> int | tuple[int, ...]:
 
 
 def _length(node: Node) -> int | str | tuple[int | str, ...]:
-    """Return lengths as integers or names, one for all spatial axes or one per axis."""
+    """Return one length for all spatial axes or a tuple with one per axis; a length is an integer or a name."""
     return tuple(map(_one_length, node.items)) if isinstance(node, Sequence) else _one_length(node)
 
 
@@ -134,11 +134,11 @@ def _rank(node: Node) -> int:
     return rank
 
 
-#: The readers of shape axes whose values are not plain sizes.
+#: The readers of the shape axes whose values are not merely sizes.
 _SHAPE_READERS: Mapping[str, Callable[[Node], Any]] = {
     "length": _length,
     "rank": _rank,
-    "bias": lambda node: word(node, BIAS, "answer"),
+    "bias": lambda node: word(node, BIAS, "value of the axis bias"),
 }
 
 
@@ -147,7 +147,7 @@ def _where(node: Node) -> tuple[str, ...]:
 
 
 def label(node: Node, between: str = "x") -> str:
-    """Return the value of an axis as it is written in ids: `3`, `2x1`, `1:2x0:1`, `NWC.WIO`."""
+    """Return the text of an axis value as it is written in ids: `3`, `2x1`, `1:2x0:1`, `NWC.WIO`."""
     if isinstance(node, Scalar):
         return node.text
     if isinstance(node, Tree):
@@ -156,7 +156,7 @@ def label(node: Node, between: str = "x") -> str:
 
 
 def stored(node: Node) -> str:
-    """Return a storage as it is written in ids: `strided`, `input:strided.kernel:offset`, `broadcast:N`."""
+    """Return the text of a storage as it is written in ids: `strided`, `input:strided.kernel:offset`, `broadcast:N`."""
     if isinstance(node, Tree):
         return ".".join(f"{name}:{stored(value)}" for name, value in node.entries.items())
     return label(node)

@@ -1,4 +1,4 @@
-"""Read trainings (`op: fit`) from case files into plain data: a convolution, a target and the expected kernels."""
+"""Read training runs (`op: fit`) from case files into plain data: convolution, target and expected kernels."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .calls import dtype_of
 from .reader import Reader, WrongNode, as_mapping, described, integer, word
 from .yaml_tree import Node, Scalar
 
-#: The keys of a training beside those of a convolution.
+#: The keys of a training run in addition to those of a convolution.
 TRAINING = ("target", "loss", "optimizer", "schedule", "steps")
-#: The settings of each optimizer, with the range of each.
+#: The settings of each optimizer, with the range of each setting.
 OPTIMIZERS: Mapping[str, Mapping[str, str]] = {
     "sgd": {"learning_rate": "above 0", "momentum": "at least 0 and below 1"},
     "adam": {
@@ -29,21 +29,21 @@ RANGES: Mapping[str, Callable[[float], bool]] = {
     "above 0": lambda value: value > 0,
     "at least 0 and below 1": lambda value: 0 <= value < 1,
 }
-#: The dtypes that NumPy has without ml_dtypes, so that trainings run where only NumPy is installed.
+#: The dtypes that training runs can use. NumPy has them without ml_dtypes, so that NumPy alone can compute the runs.
 DTYPES = ("float16", "float32", "float64")
-#: The largest number of steps; each step costs every target two calls.
+#: The largest number of steps of a training run. Each step costs every target two calls.
 MOST_STEPS = 10_000
 
 
 def read_training(reader: Reader, nodes: Mapping[str, Node], at: Node, call: Plain) -> Plain:
-    """Return the convolution of a training with its target; `training` is set only if all settings are valid."""
+    """Return the call of a training run: its convolution and target, and `training` if all settings are valid."""
     arrays = dict(call["arrays"])
     target = arrays.pop(TARGET)
     found = {**call, "op": "conv", "arrays": arrays, TARGET: target}
     reader.attempt(_check_call, found, nodes, at)
     for key in ("loss", "optimizer", "steps"):
         if key not in nodes:
-            reader.note(at, f"missing key {key!r}", "op: fit needs it")
+            reader.note(at, f"missing key {key!r}", "op: fit needs this key")
     readers: Mapping[str, Callable[[Node], Any]] = {
         "loss": _loss,
         "optimizer": _optimizer,
@@ -59,16 +59,16 @@ def read_training(reader: Reader, nodes: Mapping[str, Node], at: Node, call: Pla
 def _check_call(call: Plain, nodes: Mapping[str, Node], at: Node) -> None:
     for name in ("bias", "before", "variation"):
         if name in nodes:
-            raise WrongNode(nodes[name], f"a training cannot have a {name}", "it trains only the kernel")
+            raise WrongNode(nodes[name], f"a training run cannot have the key {name}", "only the kernel is trained")
     for name in ("input", "kernel", "output"):
         if dtype_of(call, name) not in DTYPES:
             raise WrongNode(
-                nodes.get("dtype", at), f"a training cannot use {dtype_of(call, name)}", f"use {', '.join(DTYPES)}"
+                nodes.get("dtype", at), f"a training run cannot use {dtype_of(call, name)}", f"use {', '.join(DTYPES)}"
             )
     settled = geometry.settled(call)
     if not geometry.complaints(settled) and call[TARGET]["shape"] != (right := geometry.shape_out(settled)):
         message = f"the target must have the shape of the output, {list(right)}, not {list(call[TARGET]['shape'])}"
-        raise WrongNode(nodes[TARGET], message, f"its layout is {call['layout']['output']}")
+        raise WrongNode(nodes[TARGET], message, f"the layout of the output is {call['layout']['output']}")
 
 
 def _loss(node: Node) -> str:
@@ -103,7 +103,7 @@ def _schedule(node: Node) -> str | tuple[tuple[int, float], ...]:
     for step, key in entries.keys.items():
         if not step.isdigit():
             raise WrongNode(
-                key, f"{step!r} is not a step", "write an integer, with the learning rate from that step on"
+                key, f"{step!r} is not a step", "write {STEP: RATE}, the learning rate from an integer step on"
             )
     rates = {int(step): _ranged(value, "above 0") for step, value in entries.entries.items()}
     return tuple(sorted(rates.items()))
@@ -117,7 +117,7 @@ def _steps(node: Node) -> int:
 
 
 def read_fit(reader: Reader, node: Node, call: Plain) -> Plain | None:
-    """Return the plain expectation of a training: kernels and losses at checkpoints, and the final outcome."""
+    """Return the plain expectation of a training run: kernels and losses at checkpoints, and the final outcome."""
     before = len(reader.problems)
     entries = reader.attempt(as_mapping, node)
     if entries is None:
@@ -142,7 +142,7 @@ def _step(key: Node, text: str, call: Plain) -> int:
     if not re.fullmatch(r"0|[1-9]\d{0,8}", text):
         raise WrongNode(key, f"{text!r} is not a step", "write an integer")
     if int(text) > call["training"]["steps"]:
-        raise WrongNode(key, f"step {text} is after the last of {call['training']['steps']} steps")
+        raise WrongNode(key, f"step {text} is after the last step, {call['training']['steps']}")
     return int(text)
 
 

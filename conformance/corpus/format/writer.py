@@ -11,7 +11,7 @@ import yaml
 
 from ...core import ARRAYS, AnyOf, Array, Call, Expectation, Output, Refusal, Variation
 
-#: Default values of keys that are then omitted.
+#: Keys that are omitted if they have these default values.
 USUAL = {"padding_mode": "zeros", "groups": 1}
 #: The largest number of clauses that a case can cite.
 CITED = 3
@@ -19,9 +19,9 @@ CITED = 3
 
 def case(call: Call, expectation: Expectation, *, name: str, title: str, clauses: Sequence[str]) -> str:
     """
-    Return the text of a file with one case, in the layout and dtype of the call.
+    Return the text of a case file with one case; its arrays keep the layouts and dtypes of the call.
 
-    The expected output includes the requested gradients. Clauses that leave a choice are cited first.
+    The expected output includes the requested gradients. Clauses that leave a choice are cited before other clauses.
     """
     left = expectation.clauses if isinstance(expectation, AnyOf) else ()
     cited = [*dict.fromkeys((*left, *clauses))][:CITED]
@@ -77,13 +77,13 @@ def _gradients(call: Call, output: Output) -> dict[str, Any]:
 
 
 def _name(alternative: str) -> str:
-    """Return the name of an alternative; of a combination of clauses, the first name other than `computes`."""
+    """Return the name of an alternative; for a combination of alternatives, the first name other than `computes`."""
     names = [part.rpartition(":")[2] for part in alternative.split(", ")]
     return next((name for name in names if name != "computes"), "computes")
 
 
 def _storage(word: str) -> str | dict[str, str]:
-    """Return the storage of an array as in a case file, for example `strided` or {"broadcast": "N"}."""
+    """Return the storage of an array as it is written in a case file, for example `strided` or {"broadcast": "N"}."""
     kind, _, axis = word.partition(":")
     return {kind: axis} if axis else kind
 

@@ -2,8 +2,8 @@
 Parse YAML text into a tree whose nodes have line and column.
 
 The tree is built from the events of libyaml, without recursion.
-Only YAML that all parsers read alike is accepted: no anchors, aliases, tags, second documents or duplicate keys, and no
-plain scalar that YAML 1.1 and 1.2 read differently.
+Only YAML that all parsers read in the same way is accepted. Anchors, aliases, tags, second documents and duplicate keys
+are errors, and so are plain (unquoted) scalars that YAML 1.1 and 1.2 read differently.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TOO_DEEP = f"nested deeper than {DEPTH} levels"
 
 
 class Scalar(NamedTuple):
-    """A text; `is_plain` if it was written without quotes."""
+    """A scalar; `is_plain` is true if the text is written without quotes."""
 
     line: int
     column: int
@@ -40,7 +40,7 @@ class Sequence(NamedTuple):
 
 
 class Mapping(NamedTuple):
-    """Nodes by key; `keys` has each key with its own position."""
+    """A mapping: `entries` holds the value node of each key, and `keys` holds the node of each key itself."""
 
     line: int
     column: int
@@ -53,9 +53,9 @@ Node: TypeAlias = Scalar | Sequence | Mapping
 
 def parse_yaml(content: bytes, path: str, *, has_truths: bool = False) -> tuple[Node | None, list[Problem]]:
     """
-    Return the tree of a YAML file, None if it cannot be parsed to the end, and the problems of the file.
+    Return the tree and the problems of a YAML file; the tree is None if the file cannot be parsed to its end.
 
-    `has_truths` allows plain true and false, which the case format does not use.
+    If `has_truths`, the unquoted scalars true and false are allowed. The case format does not use them.
     """
     text, problems = _decode(content, path)
     if text is None:
@@ -119,7 +119,7 @@ TRUTHS = ("true", "false")
 
 
 class _Stop(Exception):
-    """Stops parsing after an error that makes the rest of the file meaningless."""
+    """An error makes the rest of the file meaningless, so parsing stops."""
 
 
 class _Builder:
@@ -132,7 +132,7 @@ class _Builder:
         self.problems: list[Problem] = []
         self.root: Node | None = None
         self.stack: list[Sequence | Mapping] = []
-        #: For each open node, the key whose value is read next; None in a sequence, or if a key is read next.
+        #: For each node in `stack`: the key whose value is read next, or None in a sequence or if a key is read next.
         self.pending: list[Scalar | None] = []
         self.documents = 0
 
@@ -200,7 +200,7 @@ class _Builder:
 
     def _key(self, node: Node, parent: Mapping) -> Scalar:
         if not isinstance(node, Scalar):
-            self._note(node.line, node.column, "a key must be a single word", "")
+            self._note(node.line, node.column, "a key must be a text, not a list or a mapping", "")
             return Scalar(node.line, node.column, "", False)
         if node.text in parent.keys:
             first = parent.keys[node.text]
@@ -219,10 +219,10 @@ def _scalar_of(event: Any, text: str, *, is_plain: bool) -> Scalar:
 
 
 _SURPRISES = [
-    (r"", "missing value", "write one, or omit the key"),
+    (r"", "missing value", "write a value, or omit the key"),
     (r"~|null|Null|NULL", "{0} is null", "omit the key"),
     (
-        # N is not listed: it names the batch axis, and no parser in use reads it as a boolean.
+        # N is not listed, because it names the batch axis and no parser in use reads it as a boolean.
         r"y|Y|n|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF|true|True|TRUE|false|False|FALSE",
         "some YAML parsers read {0} as a boolean",
         "quote it if it is a text",
@@ -251,7 +251,7 @@ _COMPILED = [(re.compile(pattern), message, hint) for pattern, message, hint in 
 
 @lru_cache(maxsize=65536)
 def surprise(text: str) -> tuple[str, str] | None:
-    """Return a message and a hint if YAML parsers disagree on the type of the plain scalar `text`, else None."""
+    """Return a message and a hint if YAML parsers disagree on the type of the unquoted scalar `text`, else None."""
     if _FINE.fullmatch(text) and text not in ("null", "Null", "true", "True", "false", "False", "Infinity", "infinity"):
         return None
     for pattern, message, hint in _COMPILED:

@@ -12,7 +12,7 @@ from ..format.array_specs import Spec
 from ..format.arrays import FIT
 from ..format.calls import dtype_of
 
-#: Returns an input length from the window minus the explicit padding, the stride, and the number of later spatial axes.
+#: Returns an input length for three integers: window minus explicit padding, stride, number of later spatial axes.
 Length: TypeAlias = "Callable[[int, int, int], int]"
 
 LENGTHS: Mapping[str, Length] = {
@@ -23,7 +23,7 @@ LENGTHS: Mapping[str, Length] = {
     "long": lambda window, stride, behind: window + (3 + behind) * stride + 1,
 }
 
-#: Axes that set array sizes or drop the bias; every other axis is named like the call key that it sets.
+#: The axes that set array sizes or drop the bias. Every other axis has the name of the call key that it sets.
 SHAPES = (
     "rank",
     "batch",
@@ -36,18 +36,18 @@ SHAPES = (
     "multiplier",
     "bias",
 )
-#: The values of the axis `bias`: drop or keep the bias of the base.
+#: The values of the axis `bias`: `without` drops the bias of the base, and `with` keeps the bias.
 BIAS = ("without", "with")
-#: The mean of S with a thinned input, as a share of the limit on S.
+#: The fraction of the limit on S that the mean of S may reach with a thinned input.
 SHARE = 0.4
 
 
 def at(base: Plain, values: Mapping[str, Any]) -> Plain:
     """
-    Return the plain call at one point; dependent sizes (I, the length of the bias) are updated.
+    Return the plain call at one point, with updated dependent sizes (I, the length of the bias).
 
-    If `rank` is an axis, the base has one spatial axis: W is replaced by W, HW or DHW, and of a parameter with three
-    entries only the last `rank` are used.
+    If `rank` is an axis, the base has one spatial axis, and its letter W is replaced by W, HW or DHW.
+    Of values with three entries, only the last `rank` entries are then used.
     """
     call = {**base, "arrays": dict(base["arrays"])}
     if "rank" in values:
@@ -105,7 +105,7 @@ def _filters(call: Plain, filters: int) -> None:
 
 
 def _length(call: Plain, sizes: Any) -> None:
-    """Set the spatial sizes of the input; named lengths are computed from window, stride and padding."""
+    """Set the spatial sizes of the input; compute named lengths from window, stride and padding."""
     letters = geometry.spatial(call)
     spread = sizes if isinstance(sizes, tuple) else (sizes,) * len(letters)
     _resize(call, "input", letters, tuple(_resolved_length(call, axis, size) for axis, size in enumerate(spread)))
@@ -157,7 +157,7 @@ def _follow(call: Plain) -> None:
 
 
 def _thin(call: Plain) -> None:
-    """Replace the density `fit` of the input by a ratio, at most 1, such that the mean of S is SHARE of its limit."""
+    """Replace the input density `fit` by the largest ratio up to 1 that keeps the mean of S within SHARE * limit."""
     spec: Spec = call["arrays"]["input"]
     if spec.get("density") == FIT:
         share = SHARE * STRUCTURE_LIMIT.get(dtype_of(call, "input"), math.inf) / max(_expected(call), 1.0)
@@ -166,7 +166,7 @@ def _thin(call: Plain) -> None:
 
 
 def _expected(call: Plain) -> float:
-    """Return the mean of S = sum abs(x * w) over output elements, for an input of density 1."""
+    """Return the expected S = sum abs(x * w) of one output element, for an input of density 1."""
     kernels = [spec for name, spec in call["arrays"].items() if "kernel" in name]
     terms = math.prod(_terms(kernel) for kernel in kernels)
     return terms * math.prod(map(_mean, [call["arrays"]["input"], *kernels]))

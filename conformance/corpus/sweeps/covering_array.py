@@ -1,12 +1,12 @@
 """
 Choose some combinations of axis values: a pairwise covering array, or pseudo-random draws.
 
-A combination (row) holds one index per axis, into the values of that axis.
-Both algorithms can be repeated in any language; their random numbers come from the format's generator.
+A combination is called a row. A row holds, for each axis, the index of one of the axis's values.
+Programs in any language can reproduce both algorithms, because the random numbers come from the format's generator.
 
-Source of the array: D. Cohen, S. Dalal, M. Fredman, G. Patton, "The AETG system: an approach to testing based on
-combinatorial design", IEEE Transactions on Software Engineering 23 (1997). It builds one row at a time; each axis takes
-the value that covers the most uncovered pairs.
+Source of the covering array: D. Cohen, S. Dalal, M. Fredman, G. Patton, "The AETG system: an approach to testing based
+on combinatorial design", IEEE Transactions on Software Engineering 23 (1997).
+The algorithm builds one row at a time. Each axis takes the value that covers the most uncovered pairs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Wanted: TypeAlias = "Callable[[Row], bool]"
 MULTIPLIER = 16807
 #: The number of rows tried for a pair before the pair counts as impossible.
 TRIES = 40
-#: The number of candidates from which the best row is chosen.
+#: The number of candidate rows for a pair, of which the best one is used.
 CANDIDATES = 8
 
 
@@ -45,7 +45,7 @@ def pairs(sizes: Sequence[int], is_wanted: Wanted, seed: int) -> Iterator[Row]:
 
 
 def drawn(sizes: Sequence[int], count: int, seed: int) -> Iterator[Row]:
-    """Yield `count` different rows with uniformly drawn values, or all rows if there are fewer."""
+    """Yield `count` different rows with uniformly drawn values, or all rows if fewer than `count` exist."""
     chance, seen = Chance(seed), set[Row]()
     most = 1
     for size in sizes:
@@ -76,9 +76,9 @@ class Chance:
 
 class Pairs:
     """
-    The pairs of values that no row covers yet.
+    The pairs of values of two axes that no row covers yet.
 
-    Values are numbered consecutively through all axes. Bit u of `_open[v]` is set if the pair (u, v) is uncovered.
+    Values are numbered consecutively over all axes. Bit u of `_open[v]` is set if the pair (u, v) is uncovered.
     """
 
     def __init__(self, sizes: Sequence[int]) -> None:
@@ -89,14 +89,14 @@ class Pairs:
         self._open = [everything & ~_bits(self.values[self.axis[value]]) for value in range(starts[-1])]
 
     def first(self) -> tuple[int, int] | None:
-        """Return the first uncovered pair, None if every pair is covered."""
+        """Return the uncovered pair with the smallest value numbers, None if every pair is covered."""
         for value, others in enumerate(self._open):
             if others:
                 return value, (others & -others).bit_length() - 1
         return None
 
     def new(self, value: int, chosen: int) -> int:
-        """Return the number of uncovered pairs of `value` with a value in the bit set `chosen`."""
+        """Return the number of uncovered pairs between `value` and the values in the bit set `chosen`."""
         return (self._open[value] & chosen).bit_count()
 
     def strike(self, pair: tuple[int, int]) -> None:
@@ -117,7 +117,7 @@ def _bits(values: Sequence[int]) -> int:
 
 
 def _row(left: Pairs, pair: tuple[int, int], is_wanted: Wanted, chance: Chance) -> Row | None:
-    """Return the allowed row with the pair that covers most new pairs, of several candidates; None if none is found."""
+    """Try several rows with `pair`; return the allowed row that covers most new pairs, None if none is allowed."""
     best: tuple[int, Row] | None = None
     found = 0
     for _ in range(TRIES):
@@ -132,10 +132,11 @@ def _row(left: Pairs, pair: tuple[int, int], is_wanted: Wanted, chance: Chance) 
 
 def _around(left: Pairs, pair: tuple[int, int], chance: Chance) -> tuple[int, Row]:
     """
-    Return a row with the pair, and the number of new pairs that it covers.
+    Return the number of uncovered pairs that a new row covers, and the row, which contains `pair`.
 
-    Axes are filled in random order. With probability 1/2 each takes the value that covers most new pairs, ties broken
-    at random. Otherwise each value is random, because the greedy row may never be allowed.
+    The other axes are filled in random order. With probability 1/2, the row is greedy: each axis takes the value that
+    covers the most uncovered pairs, with ties broken at random. With probability 1/2, all values of the other axes are
+    random, because the rules of the sweep may exclude every greedy row.
     """
     chosen = {left.axis[value]: value for value in pair}
     bits, count, is_greedy = _bits(pair), 1, chance.below(2) == 0

@@ -1,10 +1,10 @@
 """
 Enlarge literal cases to sizes for which frameworks use their production kernels.
 
-Literal cases are small, so that a person can check them; frameworks compute small calls with generic code.
-The enlarged twin of a case has the same operation, parameters, layouts, dtypes and storage. It has more samples,
-channels, filters, taps and positions, and generated numbers.
-Cases that differ only in sizes and numbers share one twin.
+Literal cases are small, so that a person can check them. Frameworks compute such small calls with generic code.
+The enlarged twin of a case has the same operation, parameters, layouts, dtypes and storage, but more samples, channels,
+filters, taps and positions. Its numbers are generated.
+Cases that differ only in sizes, numbers and layouts share one twin.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .points import Point, hollow, open_choices
 SWEEP = "enlarged"
 #: The dtypes for which frameworks have production kernels.
 DTYPES = ("float32", "bfloat16", "float16")
-#: The sizes that vary. Each twin uses one row of their covering array.
+#: The sizes that vary between twins, with their values. Each twin uses one row of the covering array `ROWS`.
 SIZES: Mapping[str, tuple[int, ...]] = {
     "batch": (3, 4),
     "channels": (3, 16, 17, 64),
@@ -37,13 +37,13 @@ SIZES: Mapping[str, tuple[int, ...]] = {
     "kernel_size": (1, 3, 5),
 }
 ROWS = tuple(covering_array.pairs([len(values) for values in SIZES.values()], lambda row: True, seed=1))
-#: The largest number of taps of each of three spatial axes; more taps would take seconds.
+#: The largest number of taps per axis in calls with three spatial axes. More taps would cost seconds per call.
 MOST_TAPS = 3
-#: The density of a cotangent, small because gradients sum over all samples and positions.
+#: The density of a cotangent. It is small, because gradients are sums over all samples and positions.
 SPARSE = (1, 4)
 #: The switches that change the shape of the output.
 RESHAPING = ("trailing-zeros", "dilated-nothing")
-#: The number of windows along each spatial axis, by rank.
+#: The number of windows along each spatial axis, for calls with one, two and three spatial axes.
 PLACES = ((33,), (6, 9), (3, 4, 5))
 
 
@@ -51,27 +51,27 @@ def points(
     cases: Iterable[Plain], clauses: Mapping[str, Clause], left_out: Counter[str]
 ) -> Iterator[tuple[Plain, Point]]:
     """
-    Yield plain literal cases with their enlarged twins, one for each structure.
+    Yield pairs of a plain literal case and its enlarged twin, one pair for each structure.
 
-    `left_out` counts the other cases by the reason for having no twin.
+    `left_out` counts the cases without a twin, by reason.
     """
     seen = set[str]()
     for case in cases:
         reason = _unfit(case)
         if not reason and (structure := _structure(case["call"])) in seen:
-            reason = "a case of the same structure has a twin"
+            reason = "another case of the same structure has the twin"
         if not reason:
             seen.add(structure)
             sizes = _sizes(case)
             plain = enlarged(case["call"], sizes, crc32(case["id"].encode()) % (MODULUS - 10) + 1)
-            reason = "it is undefined at other sizes"
+            reason = "the call is undefined at other sizes"
             if not geometry.complaints(geometry.settled(plain)):
                 found = open_choices(hollow(plain), clauses)
                 if COTANGENT not in plain or not any(map(_leaves_the_shape, found)):
                     text = ",".join(f"{name}={size}" for name, size in sizes.items())
                     yield case, Point(id=f"{case['id']}[{text}]", call=plain, clauses=found)
                     continue
-                reason = "clauses allow several output shapes at other sizes; a cotangent has only one"
+                reason = "at other sizes, clauses allow several output shapes, but a cotangent has one shape"
         left_out[reason] += 1
 
 
@@ -82,13 +82,13 @@ def _leaves_the_shape(clause: Clause) -> bool:
 def _unfit(case: Plain) -> str:
     call = case["call"]
     if case["expect"]["kind"] in ("refusal", "shape", "fit"):
-        return "it expects no single output"
+        return "the case does not expect exactly one output"
     if call.get("variation", {}).get("shape_inference"):
-        return "it only infers a shape"
+        return "the case only infers a shape"
     if dtype_of(call, "input") not in DTYPES:
-        return "frameworks have no production kernel for its dtype"
+        return "frameworks have no production kernels for the dtype of the case"
     if any(0 in spec["shape"] for spec in call["arrays"].values()):
-        return "one of its arrays is empty"
+        return "an array of the case is empty"
     return ""
 
 
@@ -96,10 +96,13 @@ def can_wait(case: Plain) -> bool:
     """
     Return whether the enlarged twin of a case belongs to the full tier only.
 
-    Of cases without gradients: those whose own numbers are generated, since their sizes were already chosen.
-    Of cases with gradients: second-order ones; those with one spatial axis, which frameworks compute with their 2-D
-    kernels; those of the bias only, which no convolution kernel computes; and those with a padding mode, which
-    frameworks apply as a separate step.
+    A case without gradients belongs to the full tier if its own numbers are generated, because the author of the case
+    already chose its sizes. A case with gradients belongs to the full tier if it has
+
+    - second-order gradients,
+    - one spatial axis, because frameworks use their 2-D kernels for it,
+    - gradients of the bias only, because no convolution kernel computes them,
+    - a padding mode other than zeros, because frameworks apply the padding mode as a separate step.
     """
     call = case["call"]
     if COTANGENT in call:
@@ -114,7 +117,7 @@ def _is_drawn(case: Plain) -> bool:
 
 
 def _structure(call: Plain) -> str:
-    """Return a text with everything about a call except its sizes, numbers and layouts."""
+    """Return a text that is equal for calls that differ only in sizes, numbers and layouts."""
     settled = geometry.settled(call)
     left = ("arrays", "layout", "groups", COTANGENT, SECOND_ORDER)
     kept = {name: value for name, value in settled.items() if name not in left}
@@ -130,7 +133,7 @@ def _is_by_channel(call: Plain) -> bool:
 
 
 def _sizes(case: Plain) -> dict[str, int]:
-    """Return the sizes that apply to the operation, from the row that the hash of the case's id selects."""
+    """Return the sizes for the operation of a case, from the row of `ROWS` that the CRC-32 of the case's id selects."""
     row = ROWS[crc32(case["id"].encode()) % len(ROWS)]
     sizes = {name: values[at] for (name, values), at in zip(SIZES.items(), row, strict=True)}
     op, rank = case["call"]["op"], len(geometry.spatial(case["call"]))
@@ -143,10 +146,11 @@ def _sizes(case: Plain) -> dict[str, int]:
 
 def enlarged(call: Plain, sizes: Mapping[str, int], seed: int) -> Plain:
     """
-    Return a plain call at other sizes, with arrays generated from `seed` and the seeds that follow.
+    Return a plain call at other sizes, with arrays generated from the seeds `seed`, `seed` + 1 and so on.
 
-    The number of groups stays the same, or stays equal to the number of channels. Channels and filters are rounded
-    down to a multiple of it.
+    If the number of groups equals the number of channels, the two are also equal in the enlarged call. In every other
+    call, the number of groups is kept.
+    The numbers of channels and filters are rounded down to multiples of the number of groups.
     """
     settled = geometry.settled(call)
     arrays = {name: _drawn(spec, seed + number) for number, (name, spec) in enumerate(settled["arrays"].items())}
@@ -170,7 +174,7 @@ def enlarged(call: Plain, sizes: Mapping[str, int], seed: int) -> Plain:
 
 
 def _directions(names: Iterable[str], call: Plain, seed: int) -> dict[str, Spec]:
-    """Return directions so sparse that the two convolutions with them have a smaller S together than the call."""
+    """Return specs of directions u, v so sparse that S of conv(u, w) + conv(x, v) is below S of the call."""
     above, below = call["arrays"]["input"]["density"]
     densities = {"input": (above, 2 * below), "kernel": SPARSE}
     drawn = {name: _drawn(call["arrays"][name], seed + number) for number, name in enumerate(names)}
@@ -186,7 +190,7 @@ def _drawn(spec: Spec, seed: int) -> Spec:
 
 
 def _lengths(call: Plain) -> tuple[int, ...]:
-    """Return input lengths for `PLACES` windows plus stride - 1 unused elements at the high end."""
+    """Return input lengths that hold `PLACES` windows and then stride - 1 unused elements at the high end."""
     letters = geometry.spatial(call)
     places = PLACES[len(letters) - 1]
     if call["op"] == "conv_transpose":

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from ..builder import Find
 
 
-#: The largest number of changes to a twin that may itself be refused.
-FIRMER = 3
+#: The number of times that `_extended` adds patches to a twin that may itself be refused.
+EXTENSIONS = 3
 #: The twin of a refusal: the id of a case, or a patch of call keys as plain data.
 Twin: TypeAlias = "str | Mapping[str, Any]"
 
@@ -47,9 +47,9 @@ def points(sweep: Plain, clauses: Mapping[str, Clause], left_out: Counter[str] |
     """
     Yield the points of a plain sweep that its rules allow.
 
-    By default these are all combinations of the axes' values, with the last axis varying fastest. `strength` selects
-    the rows of a covering array, `draws` a number of random rows.
-    `left_out` counts the excluded combinations by rule.
+    By default, the points are all combinations of the axes' values, with the last axis varying fastest. In a sweep with
+    `strength`, they are the rows of a covering array. In a sweep with `draws`, they are that number of random rows.
+    `left_out` counts the combinations that each rule excludes.
 
     Raises:
         Contradiction: if an allowed point is undefined.
@@ -68,7 +68,7 @@ def points(sweep: Plain, clauses: Mapping[str, Clause], left_out: Counter[str] |
 
 
 class Space:
-    """The combinations of a sweep's axis values: builds each at most once and applies the rules of the sweep."""
+    """Builds each combination of a sweep's axis values at most once, and applies the rules of the sweep."""
 
     def __init__(self, sweep: Plain, left_out: Counter[str]) -> None:
         self._sweep = sweep
@@ -78,9 +78,9 @@ class Space:
 
     def find(self, row: Row) -> tuple[str, Plain, Call] | None:
         """
-        Return the text, the plain call and the call of a combination, None if a rule excludes it.
+        Return the text for ids, the plain call and the call of a combination; None if a rule excludes the combination.
 
-        The arrays of the call may be placeholders, see `hollow`.
+        Arrays of the call may be placeholders, see `hollow`.
         """
         if row not in self._known:
             self._known[row] = self._built(row)
@@ -107,7 +107,7 @@ def _rows(sweep: Plain, space: Space) -> Iterator[Row]:
 
 
 def _covering(sweep: Plain, space: Space, sizes: Sequence[int], seed: int) -> Sequence[Row]:
-    """Return the rows of a covering array; rows and the counts of excluded combinations are cached."""
+    """Return the rows of a covering array, from the cache if possible; update the counts of excluded combinations."""
     name = cache.key(repr(sweep).encode())
     if (kept := cache.get(name)) is not None:
         rows, left_out = kept
@@ -125,13 +125,13 @@ def applies_when_cited(clause: Clause) -> bool:
 
 
 def open_choices(call: Call, clauses: Mapping[str, Clause]) -> tuple[Clause, ...]:
-    """Return the clauses that leave a choice for a call: not superseded, and every rule of `when` holds."""
+    """Return the clauses that leave a choice for a call; they are not superseded and all their `when` rules hold."""
     chosen = (clause for clause in clauses.values() if clause.when and not clause.superseded_by)
     return tuple(clause for clause in chosen if all(RULES[rule](call) for rule in clause.when))
 
 
 def _met(plain: Plain, where: tuple[str, ...], text: str) -> tuple[str, Call | None]:
-    """Return the first rule that excludes a combination, and None; or "" and the call."""
+    """Return (rule, None) for the first rule that excludes a combination, or ("", call) if no rule does."""
     complaints = geometry.complaints(geometry.settled(plain))
     if complaints and SENSIBLE in where:
         return SENSIBLE, None
@@ -157,14 +157,14 @@ def _check_twins(plain: Plain, clauses: tuple[Clause, ...], text: str) -> None:
 
 
 def hollow(plain: Plain) -> Call:
-    """Return a call for its shapes and parameters; generated arrays whose values do not matter are placeholders."""
+    """Return a call in which placeholders replace the generated arrays whose values no rule uses."""
     from ..builder import build_call
 
     return build_call(plain, _hollow)
 
 
 def _hollow(spec: Spec, letters: str, dtype: str) -> Array:
-    """Return a constant array in place of generated numbers, since no rule of a sweep uses their values."""
+    """Build an array; if it is generated and no rule uses its values, return a constant array of the same shape."""
     import numpy as np
 
     from ...core import numpy_type
@@ -178,7 +178,7 @@ def _hollow(spec: Spec, letters: str, dtype: str) -> Array:
 
 
 def _is_ordinary(spec: Spec, dtype: str) -> bool:
-    """Return whether a normal array holds only fractions whose products neither overflow nor underflow."""
+    """Return whether a `normal` spec yields non-integers whose products neither overflow nor underflow."""
     is_near = spec.get("scale", 0) >= 2.0**-20 and spec.get("spread", 0) <= 16
     return "normal" in spec and is_near and dtype in ("float32", "float64", "bfloat16")
 
@@ -187,11 +187,11 @@ def expectation(point: Point, call: Call, find: Find, clauses: Mapping[str, Clau
     """
     Return the expectation of a point: the exact result, or the alternatives of its clauses.
 
-    Alternatives keep their names if one clause applies. If several apply, the name of a combination lists
-    `CLAUSE:alternative` for each clause.
+    If one clause applies, its alternatives keep their names. If several clauses apply, each combination of their
+    alternatives is an alternative, and its name lists `CLAUSE:alternative` for each clause.
     """
     return expectation_under(
-        point.clauses, call, lambda twin: _twin(point, twin, find), lambda twin: _firm(point, twin, clauses)
+        point.clauses, call, lambda twin: _twin(point, twin, find), lambda twin: _extended(point, twin, clauses)
     )
 
 
@@ -199,12 +199,13 @@ def expectation_under(
     clauses: tuple[Clause, ...],
     call: Call,
     twin_of: Callable[[Twin], Call],
-    firm: Callable[[Twin], Twin] = lambda twin: twin,
+    extend: Callable[[Twin], Twin] = lambda twin: twin,
 ) -> Expectation:
     """
     Return the expectation of a call under clauses that leave a choice.
 
-    `twin_of` returns the call of a refusal's twin. `firm` changes a twin that may itself be refused.
+    `twin_of` returns the call of a refusal's twin.
+    `extend` adds patches to a twin that may itself be refused, so that the twin must be accepted.
     """
     from ...core import AnyOf, Output
     from ...reference import evaluate
@@ -221,7 +222,7 @@ def expectation_under(
         array = same.setdefault(str(array.shape).encode() + array.tobytes(), array)
         differentiated = _differentiated(call, switches)
         found[name] = Output(array=array, switches=switches, precision=precision, **differentiated)
-    found |= refusals_under(clauses, twin_of, firm)
+    found |= refusals_under(clauses, twin_of, extend)
     return AnyOf(alternatives=found, clauses=tuple(clause.id for clause in clauses))
 
 
@@ -240,12 +241,12 @@ def _differentiated(call: Call, switches: frozenset[str]) -> dict[str, Any]:
 
 
 def refusals_under(
-    clauses: tuple[Clause, ...], twin_of: Callable[[Twin], Call], firm: Callable[[Twin], Twin] = lambda twin: twin
+    clauses: tuple[Clause, ...], twin_of: Callable[[Twin], Call], extend: Callable[[Twin], Twin] = lambda twin: twin
 ) -> dict[str, Expectation]:
     """Return the refusals that the clauses allow for a call, by name."""
     from ...core import Refusal
 
-    twins = ((name, firm(twin)) for name, twin in _refused(clauses))
+    twins = ((name, extend(twin)) for name, twin in _refused(clauses))
     return {name: Refusal(twin=twin_of(twin), name=_written(twin)) for name, twin in twins}
 
 
@@ -256,7 +257,7 @@ def _named(clauses: tuple[Clause, ...], followed: list[tuple[Clause, str]]) -> s
 
 
 def _computed(clauses: tuple[Clause, ...]) -> Iterator[tuple[str, frozenset[str], str | None]]:
-    """Yield name, switches and precision class of each combination of computing alternatives, one per clause."""
+    """Yield name, switches and precision class of each combination that has one computing alternative per clause."""
     computing = [
         [(clause, name, each) for name, each in clause.alternatives.items() if not each.is_refusal]
         for clause in clauses
@@ -272,7 +273,8 @@ def _refused(clauses: tuple[Clause, ...]) -> Iterator[tuple[str, Twin]]:
     """
     Yield the name and the twin of each way to refuse a call.
 
-    If several clauses allow a refusal, a target may refuse because of all of them. The twin then combines all patches.
+    If several clauses allow a refusal, a target may refuse the call because of two or more of them together. The twin
+    then combines the patches of these clauses.
     """
     refusing = [(clause, name, each) for clause in clauses for name, each in _refusals(clause)]
     for clause, name, each in refusing:
@@ -296,16 +298,17 @@ def _twin(point: Point, twin: Twin, find: Find) -> Call:
     return found
 
 
-def _firm(point: Point, twin: Twin, clauses: Mapping[str, Clause]) -> Twin:
+def _extended(point: Point, twin: Twin, clauses: Mapping[str, Clause]) -> Twin:
     """
-    Return a twin that only the clauses of the point may refuse: further clauses add the patches of their own twins.
+    Return `twin` with further patches, so that no clause allows its refusal except the clauses of the point.
 
-    For example, after a patch replaces padding [5, -1] by `valid`, the input may be shorter than the window.
+    A patch can create a call to which another clause applies. For example, if a patch replaces the padding [5, -1] by
+    `valid`, the input may be shorter than the window. The patch of that clause's twin is then added.
     """
     if isinstance(twin, str):
         return twin
     patch = dict(twin)
-    for _ in range(FIRMER):
+    for _ in range(EXTENSIONS):
         more = {key: value for each in _open_to(point, patch, clauses) for key, value in each.items()}
         if not more or geometry.complaints(geometry.settled({**point.call, **patch, **more})):
             break
@@ -314,7 +317,7 @@ def _firm(point: Point, twin: Twin, clauses: Mapping[str, Clause]) -> Twin:
 
 
 def _open_to(point: Point, patch: Mapping[str, Any], clauses: Mapping[str, Clause]) -> Iterator[Mapping[str, Any]]:
-    """Yield the twin patches of clauses that may refuse the twin but do not apply to the point."""
+    """Yield the twin patches of the clauses that allow a refusal of the patched call but do not apply to the point."""
     for clause in open_choices(hollow({**point.call, **patch}), clauses):
         if clause not in point.clauses:
             for _, each in _refusals(clause):
