@@ -208,7 +208,7 @@ def test_a_run_that_did_not_come_to_its_end_is_told() -> None:
     cut, line = replace(record(), is_complete=False), "did not finish"
     for before, after, side in ((record(), record(), None), (cut, record(), "before"), (record(), cut, "after")):
         told = [each for each in about(compared(before, after, CASES)) if line in each]
-        assert told == [f"the run {side} {line}: the calls that it lacks are judged only on the other side"] * (
+        assert told == [f"{side}: the run {line}; the missing calls are judged only on the other side"] * (
             side is not None
         )
 
@@ -328,9 +328,9 @@ def test_a_fault_of_ours_is_no_change_and_no_pardon(command: Command, tmp_path: 
     write_record(record(verdict("suite-error", case=IDS[0]), both[1], selection=LITERAL), tmp_path / "other.jsonl")
     done = command("diff", tmp_path / "one.jsonl", tmp_path / "other.jsonl")
     assert done.code == 4
-    assert "torch: 1 call ignored: a fault of the suite or the adapter after" in done.out
+    assert "torch: 1 call ignored because of a fault of the suite or the adapter (after)" in done.out
     back = command("diff", tmp_path / "other.jsonl", tmp_path / "one.jsonl", "--fail-on", "only-after")
-    assert (back.code, "adapter before" in back.out) == (4, True)
+    assert (back.code, "adapter (before)" in back.out) == (4, True)
 
 
 # --- an adapter with a flag

@@ -203,7 +203,7 @@ def test_tensorflow_is_seen_in_words_and_in_operations(tmp_path: Path) -> None:
         ("conv", (BATCH, 7, 6, 3), (3, 2, 3, 4), {"padding": "same"}),
     ]
     assert "any batch" in sweeps[5]["why"]
-    assert "tf.nn.conv1d: axis W of NWC has no size" in document["about"]
+    assert "tf.nn.conv1d: the size of axis W of NWC is unknown" in document["about"]
     assert command("run", "model.yaml", "-b", "tensorflow", cwd=tmp_path).returncode == 0
 
 
@@ -392,7 +392,7 @@ def test_a_batch_is_cut_that_would_make_arrays_too_large(tmp_path: Path) -> None
     logged(tmp_path, lambda: sighting(arrays=arrays))
     written = yaml.safe_load((tmp_path / "model.yaml").read_text())["sweeps"][0]
     assert written["axes"] == {"batch": [2]}
-    assert "the batch was 64" in written["why"]
+    assert "the batch size was 64" in written["why"]
 
 
 def test_other_batches_and_dtypes_may_be_asked_for(tmp_path: Path) -> None:

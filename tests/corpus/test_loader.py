@@ -203,7 +203,9 @@ def test_a_twin_says_no_unknown_word(tmp_path: Path) -> None:
 def test_before_fits_also_under_a_refusal(tmp_path: Path) -> None:
     """What comes ahead of the convolution is a step of the suite, not a parameter that a framework could refuse."""
     keys = EXAMPLE + "    before: {pad: [[1, 1], [1, 1]]}\n    expect: {refusal: {twin: {before: {pad: 1}}}}\n"
-    assert ["x.yaml:8:13: 2 pairs for 1 spatial axes (write one for each of W)"] == told(write(tmp_path, one(keys)))
+    assert ["x.yaml:8:13: 2 pairs for 1 spatial axes (write one for each axis of W)"] == told(
+        write(tmp_path, one(keys))
+    )
 
 
 @pytest.mark.parametrize("word", ["1.5", "''", "two words", "[mirror]"])
@@ -276,9 +278,9 @@ def test_the_reference_gives_the_output_of_an_alternative(tmp_path: Path) -> Non
 FAULTS: list[tuple[str, str]] = [
     ("    stride: 1\n", "x.yaml:6:5: unknown key 'stride' (did you mean 'strides'?)"),
     ("    strides: 0\n", "x.yaml:6:14: must be at least 1, not 0"),
-    ("    strides: [1, 1]\n", "x.yaml:6:14: 2 entries for 1 spatial axes (write one for each of W)"),
+    ("    strides: [1, 1]\n", "x.yaml:6:14: 2 entries for 1 spatial axes (write one for each axis of W)"),
     ("    dilations: -1\n", "x.yaml:6:16: must be at least 1, not -1"),
-    ("    padding: [[1, 1], [1, 1]]\n", "x.yaml:6:14: 2 pairs for 1 spatial axes (write one for each of W)"),
+    ("    padding: [[1, 1], [1, 1]]\n", "x.yaml:6:14: 2 pairs for 1 spatial axes (write one for each axis of W)"),
     ("    padding: reflect\n", "x.yaml:6:14: unknown padding 'reflect' (known: valid, same, same_lower, causal, full)"),
     ("    padding: samelower\n", "x.yaml:6:14: unknown padding 'samelower' (did you mean 'same_lower'?)"),
     ("    groups: 2\n", "x.yaml:8:13: I = 1 must be C / groups, with C = 1 and groups = 2"),
@@ -301,15 +303,18 @@ FAULTS: list[tuple[str, str]] = [
     ("    layout: {input: NWC, kernel: WIO, output: NHWC}\n", "x.yaml:6:13: NHWC is not a layout of the output here"),
     ("    layout: {input: NWC, kernel: WIX}\n", "x.yaml:6:34: 'WIX' is not a layout"),
     ("    bias: [1, 2]\n", "x.yaml:6:11: 2 elements for 1 output channels"),
-    ("    pointwise_kernel: [[[1]]]\n", "x.yaml:6:23: conv has no pointwise_kernel (it has input, kernel and bias)"),
-    ("    dtype: {input: float32, output: int32}\n", "x.yaml:6:12: the output cannot be int32 (the arrays"),
-    ("    dtype: {input: complex64, output: float32}\n", "x.yaml:6:12: the output cannot be float32 (the"),
+    (
+        "    pointwise_kernel: [[[1]]]\n",
+        "x.yaml:6:23: conv has no pointwise_kernel (its arrays are input, kernel and bias)",
+    ),
+    ("    dtype: {input: float32, output: int32}\n", "x.yaml:6:12: the output cannot be int32 (not all arrays"),
+    ("    dtype: {input: complex64, output: float32}\n", "x.yaml:6:12: the output cannot be float32 (some arrays"),
     (
         "    storage: {broadcast: W}\n",
         "x.yaml:6:14: the values of input differ along W (broadcast needs equal values)",
     ),
-    ("    storage: {bias: offset}\n", "x.yaml:6:14: storage of bias: the call has no such array"),
-    ("    storage: {kernel: {broadcast: N}}\n", "x.yaml:6:14: kernel has no axis N (its layout is WIO)"),
+    ("    storage: {bias: offset}\n", "x.yaml:6:14: storage of bias: the call has no bias"),
+    ("    storage: {kernel: {broadcast: N}}\n", "x.yaml:6:14: kernel has no axis N (the layout of kernel is WIO)"),
     ("    clauses: [CONV-999]\n", "x.yaml:6:14: unknown clause 'CONV-999' (did you mean"),
     ("    catches: [kernel-fliped]\n", "x.yaml:6:14: unknown fault 'kernel-fliped' (did you mean 'kernel-flipped'?)"),
     ("    superseded_by: a.c\n", "x.yaml:6:20: no case a.c"),
@@ -338,14 +343,17 @@ EXPECTATIONS: list[tuple[str, str]] = [
     ("{output: reference}", "x.yaml:8:22: output: reference needs a generated array"),
     ("{output: [[[6], [11], [1.0e+60]]]}", "x.yaml:8:36: 1.0e+60 is too large for float32"),
     ("{refusal: {twin: a.c}}", "x.yaml:8:30: no case a.c"),
-    ("{refusal: {twin: a.b}}", "x.yaml:8:30: a.b cannot be a twin: it expects a refusal or is a training"),
-    ("{refusal: {twin: {strides: 0}}}", "x.yaml:8:40: the twin must be accepted: strides: must be at least 1, not 0"),
+    ("{refusal: {twin: a.b}}", "x.yaml:8:30: a.b cannot be a twin, because it expects a refusal or is a training run"),
+    (
+        "{refusal: {twin: {strides: 0}}}",
+        "x.yaml:8:40: the twin must be a valid call: strides: must be at least 1, not 0",
+    ),
     ("{refusal: {twin: {stride: 1}}}", "x.yaml:8:31: unknown key 'stride' (did you mean 'strides'?)"),
     (
         "{any_of: {a: {shape: [1, 3, 1]}, b: {shape: [1, 0, 1]}}}",
         "x.yaml:8:23: 'a' is not an alternative of the cited clauses (the cited clauses have: none)",
     ),
-    ("{any_of: {a: {shape: [1, 3, 1]}}}", "x.yaml:8:22: fewer than two alternatives"),
+    ("{any_of: {a: {shape: [1, 3, 1]}}}", "x.yaml:8:22: any_of needs at least two alternatives"),
 ]
 
 
@@ -543,7 +551,7 @@ CHOICE = "OWN-1: {{level: implementation-defined, sentence: A., when: [same], al
         ),
         (
             "OWN-1: {level: implementation-defined, sentence: A., when: [same], alternatives: {a: {}}}\n",
-            "fewer than two alternatives",
+            "alternatives needs at least two entries",
         ),
         (
             CHOICE.format("b: {refusal: {twin: {stride: 1}}}"),

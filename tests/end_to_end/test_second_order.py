@@ -396,7 +396,7 @@ def test_alternatives_ask_for_the_same(tmp_path: Path) -> None:
     other = inside.replace("input: [[[0], [0], [0], [1]]]", "input: [[[1], [0], [0], [0]]]")
     head = CASE + "    clauses: [GRAD-11]\n    expect:\n      any_of:\n"
     text = f"{head}        computes: {inside}\n        refuses: {other}\n"
-    assert "all alternatives need the same second_order" in wrong(tmp_path, text)
+    assert "all alternatives must have the same directions and requests under second_order" in wrong(tmp_path, text)
     refusing = f"{head}        computes: {inside}\n        refuses: {{refusal: {{twin: {{dilations: 2}}}}}}\n"
     (case,) = cases_of(tmp_path, refusing)
     assert isinstance(case.expectation, AnyOf)

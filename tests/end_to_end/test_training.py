@@ -110,15 +110,18 @@ def test_a_training_is_a_convolution_with_a_target_and_terms(tmp_path: Path) -> 
 
 
 WRONG = {
-    "a bias": (("    loss: mae", "    bias: [1]\n    loss: mae"), "a training cannot have a bias"),
+    "a bias": (("    loss: mae", "    bias: [1]\n    loss: mae"), "a training run cannot have the key bias"),
     "a target of another shape": (("[[[6], [11], [14]]]", "[[[6], [11]]]"), "the target must have the shape"),
-    "a step ahead": (("loss: mae", "before: {pad: [[1, 0]]}\n    loss: mae"), "a training cannot have a before"),
-    "an integer": (("loss: mae", "dtype: int8\n    loss: mae"), "a training cannot use int8"),
+    "a step ahead": (
+        ("loss: mae", "before: {pad: [[1, 0]]}\n    loss: mae"),
+        "a training run cannot have the key before",
+    ),
+    "an integer": (("loss: mae", "dtype: int8\n    loss: mae"), "a training run cannot use int8"),
     "a rate of 0": (("0.05", "0"), "must be above 0, not 0"),
     "a beta of 1": (("0.05}", "0.05, beta_1: 1}"), "must be at least 0 and below 1, not 1"),
     "no steps": (("steps: 3", "steps: 0"), "steps must be 1 to 10000, not 0"),
     "more steps than anybody waits for": (("steps: 3", "steps: 10001"), "steps must be 1 to 10000, not 10001"),
-    "a checkpoint behind the end": (("{0: {", "{4: {"), "step 4 is after the last of 3"),
+    "a checkpoint behind the end": (("{0: {", "{4: {"), "step 4 is after the last step, 3"),
     "a checkpoint of nothing": (("{loss: 6.33333333}", "{}"), "a checkpoint needs kernel or loss"),
     "a kernel of another shape": (("{loss: 6.33333333}", "{kernel: [[[1]]]}"), "the kernel must have shape"),
     "an unknown schedule": (("steps: 3", "schedule: linear\n    steps: 3"), "unknown schedule 'linear'"),

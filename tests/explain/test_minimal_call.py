@@ -224,16 +224,16 @@ def test_what_fails_by_its_case_alone_is_told(command: Command, tmp_path: Path) 
     done = command("explain", "conv1d.special-values.negative-zero-bias", "-b", target, "--shrink")
     assert done.code == 0
     assert (
-        " only by a requirement of this case beyond the clauses: the sign of zero: output[0, 0, 1] is -0.0" in done.out
+        " only because this case requires more than the clauses: the sign of zero: output[0, 0, 1] is -0.0" in done.out
     )
 
 
 @pytest.mark.parametrize(
     ("case", "why"),
     [
-        ("conv1d.refusals.stride-zero", "is undefined and must be refused"),
+        ("conv1d.refusals.stride-zero", "is undefined, so a target must refuse it"),
         ("conv1d.second-order.all-terms", "asks for second-order gradients"),
-        ("conv1d.fit.one-filter", "is a training"),
+        ("conv1d.fit.one-filter", "is a training run"),
     ],
 )
 def test_what_cannot_be_made_small_is_told(command: Command, case: str, why: str) -> None:

@@ -149,7 +149,7 @@ def test_a_call_by_options_is_made(command: Command) -> None:
     many = command("explain", "--input-shape", "1,17,1", "--output-size", "3", "-b", "numpy")
     assert (2, True) == (
         many.code,
-        many.err.endswith("--output-size searches for parameters and excludes cases and -b\n"),
+        many.err.endswith("--output-size searches for parameters; omit cases and -b\n"),
     )
 
 
@@ -294,9 +294,9 @@ def test_options_that_do_not_go_together(command: Command) -> None:
     said = {
         ("--strides", "2"): "is a case with its own parameters; omit --strides",
         ("--taps",): "--taps needs a target (-b)",
-        ("--frameworks", "-b", "numpy"): "and excludes -b, --shrink, --output-size",
+        ("--frameworks", "-b", "numpy"): "omit -b, --shrink and --output-size",
         ("--shrink",): "--shrink needs a case and exactly one target (-b)",
-        ("--output-size", "3"): "--output-size searches for parameters and excludes cases and -b",
+        ("--output-size", "3"): "--output-size searches for parameters; omit cases and -b",
     }
     for options, line in said.items():
         done = command("explain", case, *options)
@@ -309,4 +309,4 @@ def test_options_that_do_not_go_together(command: Command) -> None:
     for options, line in alone.items():
         done = command("explain", "--input", "1,2,3", *options)
         assert done.code == 2 and done.err.strip().endswith(line)
-    assert "no kernel, stride" in command("explain", "--input", "1,2,3", "--output-size", "90").out
+    assert "no kernel size and stride" in command("explain", "--input", "1,2,3", "--output-size", "90").out

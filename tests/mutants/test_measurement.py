@@ -111,7 +111,7 @@ def test_a_broken_matrix_is_said_in_one_line(tmp_path: Path) -> None:
     """No traceback for a file that is none."""
     path = tmp_path / "kills.json"
     path.write_text("{}")
-    with pytest.raises(Invalid, match="not a file of kills"):
+    with pytest.raises(Invalid, match="not a kill matrix"):
         read(path)
 
 

@@ -84,7 +84,7 @@ def test_a_wrong_mark_is_told_in_one_line() -> None:
     assert ([str(FLIPPED)], [str(UNSEEN)]) == (list(found.wrongly), found.kills.survivors)
     noticing = found.wrongly[str(FLIPPED)]
     assert noticing in {case.id for case in literal().cases}
-    assert f"wrongly marked: {FLIPPED}: the literal case {noticing} detects it" in told(found)
+    assert f"wrongly marked: {FLIPPED}: the literal case {noticing} detects this mutant" in told(found)
     assert f"survivor: {UNSEEN} (needs: sweep)" in told(found)
     assert "3 mutants that need a sweep: 2 killed, 1 survive, 1 wrongly marked" in told(found)
 
@@ -176,4 +176,4 @@ def test_a_strangers_mutants_meet_sweeps(sweeps: str, survivors: list[str], tmp_
     said = json.loads(target.read_text())
     swept_ones = [name for name in ("small-only",) if name not in survivors]
     assert (survivors, swept_ones) == (said["survivors"], said["swept"])
-    assert ("1 of them killed by sweep points only" in result.output.splitlines()) == bool(swept_ones)
+    assert ("killed by sweep points only: 1" in result.output.splitlines()) == bool(swept_ones)

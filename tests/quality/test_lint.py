@@ -67,7 +67,8 @@ def test_a_choice_that_a_clause_leaves_is_no_one_output(tmp_path: Path) -> None:
     """A framework that may refuse is not accused; with the choice the case is fine, and so is one that leaves none."""
     (problem,) = lint.lint_corpus(written(tmp_path, f"{OPEN}expect: {{output: [[[5], [4]]]}}"))
     assert problem.message.startswith("mine.a: SAME-4 leaves a choice here: ")
-    assert problem.hint == "cite it and expect any_of: `computes` with this output, and refuses as in the clause"
+    hint = "cite the clause and expect any_of: `computes` with this output, and refuses as in the clause"
+    assert hint == problem.hint
     chosen = "expect: {any_of: {computes: {output: [[[5], [4]]]}, refuses: {refusal: {twin: {strides: 1}}}}}"
     fine = [
         f"{OPEN.replace('SAME-1', 'SAME-1, SAME-4')}{chosen}",
@@ -169,7 +170,7 @@ def test_sums_are_exact_in_any_order(dtype: str, largest: int, tmp_path: Path) -
     arrays = "input: [[[{}], [1]]]\nkernel: [[[2]]]\nexpect: {{output: [[[{}], [2]]]}}"
     body = f"clauses: [{{}}]\ndtype: {dtype}\n{arrays}"
     assert [] == told(tmp_path, body.format("CONV-1", largest, 2 * largest))
-    message = f"mine.a: S exceeds {largest} times the grid of the numbers"
+    message = f"mine.a: S exceeds {largest} times the grid, the power of two that divides all products"
     assert [message] == told(tmp_path, body.format("CONV-1", 2 * largest, 4 * largest))
     assert [message] == told(tmp_path, body.format("CONV-1", largest, 2 * largest).replace("[1]]]", "[0.5]]]"))
     assert [] == told(tmp_path, body.format("ROUND-2", 2 * largest, 4 * largest))
@@ -206,11 +207,11 @@ def coded(**said: str) -> str:
     ("said", "message"),
     [
         ({}, None),
-        ({"input": "[[[1, 2], [3, 3]]]"}, "elements of the input are equal"),
-        ({"kernel": "[[[1, 2], [2, 4]]]"}, "elements of the kernel are equal"),
+        ({"input": "[[[1, 2], [3, 3]]]"}, "two elements of the input are equal"),
+        ({"kernel": "[[[1, 2], [2, 4]]]"}, "two elements of the kernel are equal"),
         # Two products of 4 and 4 would be beyond what float8 sums: slices alone are looked at.
         (NARROW | {"kernel": "[[[1, 2], [2, 0]]]"}, None),
-        (NARROW | {"kernel": "[[[1, 1], [0, 0]]]"}, "slices of the kernel along O are equal"),
+        (NARROW | {"kernel": "[[[1, 1], [0, 0]]]"}, "two slices of the kernel along O are equal"),
         ({"output": "[[[7, 10], [10, 22]]]"}, "the output does not change when its axes are permuted to NCW"),
         ({"clause": "CONV-1", "kernel": "[[[1, 2], [2, 4]]]", "output": "[[[7, 10], [10, 22]]]"}, None),
     ],
@@ -268,14 +269,15 @@ def test_a_case_kills_something_and_what_it_claims(tmp_path: Path) -> None:
     assert 3 == len(kept(tmp_path, known, matrix(known)))
     assert [] == kept(tmp_path, known, matrix(known, kernel_flipped=("mine.b",), bias_ignored=("mine.a", "mine.b")))
     (claim,) = kept(tmp_path, known, matrix(known, kernel_flipped=("mine.b",)))
-    assert "mine.b: it does not catch bias-ignored (change its numbers, or remove the fault from `catches`)" in claim
+    hint = "change its numbers, or remove the fault from `catches`"
+    assert f"mine.b: the case does not catch bias-ignored ({hint})" in claim
 
 
 def test_a_case_that_kills_nothing_says_why_it_is_there(tmp_path: Path) -> None:
     """A reason is enough."""
     known = written(tmp_path, PLAIN, PLAIN)
     (nothing,) = kept(tmp_path, known, matrix(known))
-    assert "mine.b: it kills no mutant" in nothing
+    assert "mine.b: the case kills no mutant" in nothing
     known = written(tmp_path, PLAIN, f"why: It is what people look for first.\n{PLAIN}")
     assert [] == kept(tmp_path, known, matrix(known))
 
@@ -291,7 +293,7 @@ def test_kills_are_those_of_this_corpus_and_of_these_mutants(tmp_path: Path) -> 
     more = matrix(known, kernel_folded=("mine.a",))
     assert [f"kills.json: the kills were measured on other mutants {command}"] == kept(tmp_path, known, more)
     tmp_path.joinpath(kills.FILE).write_text("{}")
-    with pytest.raises(Invalid, match="not a file of kills"):
+    with pytest.raises(Invalid, match="not a kill matrix"):
         case_value.kept(known, tmp_path)
 
 

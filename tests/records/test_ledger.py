@@ -308,7 +308,7 @@ def test_every_entry_of_a_file_is_read(tmp_path: Path) -> None:
         ("verdict: disagree", "verdict: disagre", "did you mean 'disagree'?"),
         ("kind: values", "kind: value", "known.yaml:13:13: "),
         ("kind: values", "kind: [values, value]", "known.yaml:13:22: "),
-        ("      kind: values\n", "", "known.yaml:12:7: a disagreement needs its kind"),
+        ("      kind: values\n", "", "known.yaml:12:7: a disagreement needs a kind"),
         ('">=2.10,<2.15"', '"2.10 to 2.15"', "known.yaml:8:15: Invalid specifier"),
         ("cpu: avx2", "gpu: avx2", "known.yaml:9:12: unknown key 'gpu'"),
         (

@@ -382,7 +382,7 @@ def test_integers_and_complex_numbers_have_no_gradients(reference: Gradients, dt
 def test_a_cotangent_is_like_the_output(reference: Gradients) -> None:
     """Another shape, dtype, or an unknown switch is refused, and a call without a meaning has no gradients."""
     call = line(1, 2)
-    with pytest.raises(ValueError, match=r"expected float32 \(1, 2, 1\), as output is, not float32 \(1, 3, 1\)"):
+    with pytest.raises(ValueError, match=r"expected float32 \(1, 2, 1\) like output, got float32 \(1, 3, 1\)"):
         reference(call, row(1, 2, 3))
     with pytest.raises(ValueError, match="float64"):
         reference(call, row(1, 2, dtype="float64"))
@@ -482,7 +482,7 @@ def test_second_order_needs_directions(reference: Gradients) -> None:
     for wrong in ({}, {"input": row(1, 2)}, {**fitting, "output": g}, {**fitting, "bias": np.float32([1])}):
         with pytest.raises(ValueError, match="direction"):
             reference(call, g, wrong)
-    with pytest.raises(ValueError, match="as kernel is, not float64"):
+    with pytest.raises(ValueError, match="like kernel, got float64"):
         reference(call, g, {**fitting, "kernel": np.ones((1, 1, 1))})
     with pytest.raises(Undefined, match="separable"):
         reference(drawn("separable_conv", 1), g, {})

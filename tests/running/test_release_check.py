@@ -120,7 +120,7 @@ def test_wrong_words_are_refused_in_one_line(command: Command, words: Sequence[s
 def test_both_releases_are_of_one_package(command: Command) -> None:
     """Another package is no release to hold it against."""
     done = command("check", "torch==2.1", "--against", "jax==0.4.30")
-    assert (done.code, "--against names a release of torch, not of jax" in done.err) == (2, True)
+    assert (done.code, "--against must name a release of torch, not of jax" in done.err) == (2, True)
 
 
 # --- as a person does it

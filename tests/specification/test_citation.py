@@ -109,7 +109,7 @@ def test_what_is_not_there() -> None:
         cited("SAME-22")
     with pytest.raises(Invalid, match=r"same-22: .* \(did you mean 'SAME-2'\?\)"):
         cited("same-22")
-    with pytest.raises(Invalid, match=r"same: .* \(its clauses are SAME-1 to SAME-7\)"):
+    with pytest.raises(Invalid, match=r"same: .* \(the SAME clauses are SAME-1 to SAME-7\)"):
         cited("same")
 
 

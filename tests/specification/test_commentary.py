@@ -97,13 +97,13 @@ def test_areas_and_what_they_say(tmp_path: Path) -> None:
         ("example: a.two", "example: a.two\n    exmple: a.two", "10:5: unknown key 'exmple' (did you mean 'example'?)"),
         ("example: a.two", "example: a.two\n    example: a.two", "10:5: duplicate key 'example' (first used"),
         ("example: a.two", "example: A.two", "9:14: 'A.two' is not an id (use dotted kebab-case,"),
-        ("example: a.two", "example: a.too", "9:14: no literal case 'a.too' (did you mean 'a.two'?)"),
-        ("example: a.two", "example: z.z", "9:14: no literal case 'z.z' (`conv-conformance list` shows the ids)"),
+        ("example: a.two", "example: a.too", "9:14: 'a.too' is not a literal case (did you mean 'a.two'?)"),
+        ("example: a.two", "example: z.z", "9:14: 'z.z' is not a literal case (`conv-conformance list` shows the ids)"),
         ("example: a.two", "example: a.one", "9:14: a.one does not cite SAME-2 (the example of a clause must cite it)"),
         ("    example: a.two\n", "", "5:5: missing key 'example'"),
         ("why: So., ", "", "15:11: missing key 'why'"),
         ("keras:", "kears:", "12:7: unknown framework 'kears' (did you mean 'keras'?)"),
-        ("tensorflow: SAME", 'tensorflow: ""', "11:19: the text is empty (write one, or omit the key)"),
+        ("tensorflow: SAME", 'tensorflow: ""', "11:19: the text is empty (write a text, or omit the key)"),
         ("https://example.org/1", "example.org", "14:16: 'example.org' is not a link (start it with https://)"),
         ("SAME-1:", "SAME-3:", "15:3: unknown clause 'SAME-3' (did you mean"),
         ("SAME-1:", "SAME-2:", "15:3: duplicate key 'SAME-2' (first used in line 4)"),
@@ -123,10 +123,10 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
     """Faults of several files, and of what is between them, are told together, in the order of their places."""
     same = SAME.replace("title", "titel").replace("a.two", "a.to")
     assert [
-        "clauses.yaml:1:1: SHAPE-1 has no commentary (add it to a file of cases/specification/)",
+        "clauses.yaml:1:1: SHAPE-1 has no commentary (add one to a file in cases/specification/)",
         "specification/same.yaml:1:1: missing key 'title'",
         "specification/same.yaml:1:1: unknown key 'titel' (did you mean 'title'?)",
-        "specification/same.yaml:9:14: no literal case 'a.to' (did you mean 'a.two'?)",
+        "specification/same.yaml:9:14: 'a.to' is not a literal case (did you mean 'a.two'?)",
         "specification/shape.yaml:1:1: the file is empty",
     ] == told(tmp_path, known(), same=same, shape="")
 
@@ -135,7 +135,7 @@ def test_every_clause_stands_in_one_area(tmp_path: Path) -> None:
     """A clause of two areas is told at the second."""
     again = SHAPE.replace("SHAPE-1:", "SAME-1: {why: So., example: a.one}\n  SHAPE-1:")
     problems = told(tmp_path, known(), same=SAME, shape=again)
-    first = "the first is in specification/same.yaml:15"
+    first = "the first commentary is in specification/same.yaml:15"
     assert [f"specification/shape.yaml:4:3: SAME-1 has two commentaries ({first})"] == problems
 
 
@@ -144,7 +144,7 @@ def test_every_required_clause_is_cited_by_a_literal_case(tmp_path: Path) -> Non
     shape = "title: A\nabout: B\nclauses:\n  ONE-1: {why: So., example: a.one}\n  TWO-1: {why: So., example: a.one}\n"
     cases = (case("a.one", "ONE-1"), case("a.two[n=1]", "TWO-1", sweep="a.two"))
     unshown = "specification/shape.yaml:5:30: a.one does not cite TWO-1 (the example of a clause must cite it)"
-    uncited = "clauses.yaml:2:1: no literal case cites TWO-1 (write one that detects a violation of it)"
+    uncited = "clauses.yaml:2:1: no literal case cites TWO-1 (write a case that detects a violation)"
     levels = {"ONE-1": "required", "TWO-1": "required"}
     assert [uncited, unshown] == told(tmp_path, known(*cases, **levels), shape=shape)
     levels["TWO-1"] = "implementation-defined"
@@ -156,7 +156,7 @@ def test_an_example_is_a_literal_case(tmp_path: Path) -> None:
     same = SAME.replace("a.two", "a.two-points")
     cases = (case("a.one", "SHAPE-1", "SAME-1", "SAME-2"), case("a.two-points", "SAME-2", sweep="a.two"))
     (problem,) = told(tmp_path, known(*cases), same=same, shape=SHAPE)
-    assert problem.startswith("specification/same.yaml:9:14: no literal case 'a.two-points'")
+    assert problem.startswith("specification/same.yaml:9:14: 'a.two-points' is not a literal case")
 
 
 def test_the_commentary_is_no_case_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,7 +177,7 @@ def test_validate_holds_the_specification_together(command: Command, monkeypatch
     monkeypatch.setattr("conv_conformance.specification.commentary.FOLDER", "nowhere")
     told = command("validate", "--sweeps", "none")
     assert told.code == 2
-    assert "CONV-1 has no commentary (add it to a file of cases/nowhere/)" in told.err
+    assert "CONV-1 has no commentary (add one to a file in cases/nowhere/)" in told.err
     some = command("validate", "--sweeps", "none", "conv1d.valid.*")
     assert (0, "") == (some.code, some.err)
     assert "clauses" not in some.out

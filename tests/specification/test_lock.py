@@ -73,7 +73,7 @@ def test_what_is_another_case(written: str, instead: str, tmp_path: Path) -> Non
     assert ["mine.plain"] == [name for name in before if before[name] != after[name]]
     (problem,) = lock.check(changed, before)
     assert "mine.plain is released, and its meaning has changed" == problem.message
-    assert "restore it, add a new case and name that in superseded_by" == problem.hint
+    assert "restore the case, add a new case, and name the new case in superseded_by" == problem.hint
 
 
 def digest(expectation: object, case: Case) -> str:

@@ -105,7 +105,7 @@ def test_a_clause_of_a_released_version_stays() -> None:
     gone = WRITTEN[: WRITTEN.index("SAME-2")]
     line = (
         "clauses.yaml: SAME-2 is in version 0.1, but missing now "
-        "(to withdraw it, keep it and name another clause in superseded_by)"
+        "(to withdraw a clause, keep it and name another clause in superseded_by)"
     )
     assert [line] == told(gone, released(WRITTEN))
     assert [line] == told(gone.replace("0.1", "0.2"), released(WRITTEN))
@@ -125,14 +125,14 @@ def test_an_anchor_stays() -> None:
     """Whatever makes anchors of ids, links that are out there lead to the old ones."""
     one = released(WRITTEN)["0.1"]
     other = replace(one, clauses={**one.clauses, "SAME-1": one.clauses["SAME-1"]._replace(anchor="same1")})
-    change = "its anchor changed from #same1 to #same-1 (restore it, because links use it)"
+    change = "its anchor changed from #same1 to #same-1 (restore the anchor; links use it)"
     assert [f"clauses.yaml:2:1: SAME-1: {change}"] == told(WRITTEN, {"0.1": other})
 
 
 def test_an_id_is_never_given_to_another_question() -> None:
     """Under a new version a clause that says something else has to say that its question is the old one."""
     changed = WRITTEN.replace("The output", "An output").replace("0.1", "0.10")
-    hint = 'add revised: "0.10", or use a new id if it is another question'
+    hint = 'add revised: "0.10", or use a new id if the clause answers another question'
     assert [f"clauses.yaml:2:1: SAME-1: its meaning differs from version 0.2 ({hint})"] == told(
         changed, released(WRITTEN, WRITTEN.replace("0.1", "0.2"))
     )
@@ -146,7 +146,7 @@ def test_what_is_withdrawn_stays_so() -> None:
     """Its sentence remains, and another one is not written under its id."""
     assert [] == told(WITHDRAWN, released(WRITTEN))
     locked = released(WRITTEN, WITHDRAWN)
-    line = "SAME-1: is withdrawn in version 0.2, and must not change (use a new id)"
+    line = "SAME-1: was withdrawn in version 0.2 and must not change (use a new id)"
     later = WITHDRAWN.replace('version: "0.2"', 'version: "0.3"')
     assert [] == told(later, locked)
     assert [f"clauses.yaml:2:1: {line}"] == told(later.replace("  superseded_by: SAME-3\n", ""), locked)
@@ -169,7 +169,7 @@ def test_what_supersedes_is_in_force(name: str, message: str) -> None:
 
 def test_versions_count_up() -> None:
     """As numbers, not as texts."""
-    line = "clauses.yaml: version '0.9' is lower than 0.10, which is released (increase the version)"
+    line = "clauses.yaml: version '0.9' is lower than 0.10, which is already released (increase the version)"
     assert [line] == told(WRITTEN.replace("0.1", "0.9"), released(WRITTEN.replace("0.1", "0.10")))
     assert [] == told(WRITTEN.replace("0.1", "1.0"), released(WRITTEN.replace("0.1", "0.10")))
 

@@ -493,7 +493,7 @@ MUTANTS = {
     "counts-under-its-own-condition": _gathering("if group.condition == condition:", "if True:"),
     "second-target-brings-no-calls": _gathering("tuple(dict.fromkeys(other.cases + group.cases))", "other.cases"),
     "largest-first": _sizes("(_elements(call), ", "(-_elements(call), "),
-    "parameters-do-not-count": _sizes("_departures(call), case)", "0, case)"),
+    "parameters-do-not-count": _sizes("_non_default_parameters(call), case)", "0, case)"),
     "loud-first": _gathering("rank, -len(group.cases)", "-rank, -len(group.cases)"),
     "small-groups-first": _gathering("rank, -len(group.cases)", "rank, len(group.cases)"),
 }

@@ -284,7 +284,7 @@ def test_a_large_array_is_generated_in_no_time() -> None:
         ("[[1], [[2]]]", "NC", "float32", "x.yaml:1:8: expected a number, not a list"),
         ("[[1, 2]]", "NWC", "float32", "x.yaml:1:1: an array with 2 axes does not fit the layout NWC"),
         ("[[[300]]]", "NWC", "uint8", "x.yaml:1:4: 300 is out of range for uint8"),
-        ("[[[{re: 1, im: 1}]]]", "NWC", "float32", "x.yaml:1:4: a complex number cannot be float32"),
+        ("[[[{re: 1, im: 1}]]]", "NWC", "float32", "x.yaml:1:4: float32 cannot represent a complex number"),
         ("{shape: [2], values: [1]}", "O", "float32", "x.yaml:1:22: shape [2] needs 2 values, not 1"),
         ("{shape: [2], one_hot: [2]}", "O", "float32", "x.yaml:1:23: [2] is not an index into shape [2]"),
         ("{shape: [99999, 99999], fill: 0}", "NC", "float32", "x.yaml:1:9: an array can have at most 67108864"),

@@ -93,7 +93,7 @@ def test_what_all_readers_agree_on_passes(word: str) -> None:
         (b"a: !!python/object:os.system 1\n", "x:1:4: tags are not allowed: tag:yaml.org,2002:python/object:os.system"),
         (b"a: !x [1]\n", "x:1:4: tags are not allowed: !x"),
         (b"a: 1\n---\nb: 1\n", "x:2:1: the file has a second document"),
-        (b"? [1]\n: 2\n", "x:1:3: a key must be a single word"),
+        (b"? [1]\n: 2\n", "x:1:3: a key must be a text, not a list or a mapping"),
         (b"a: [1,\n", "x:2:1: not YAML"),
         (b"a: 1\n\tb: 2\n", "x:2:1: not YAML"),
         (b"a: 1\nb: \xff\n", "x:2:4: not UTF-8"),

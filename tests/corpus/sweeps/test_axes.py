@@ -113,7 +113,7 @@ def test_a_thinned_input_keeps_its_limit(tmp_path: Path) -> None:
         ("axes: {rank: [4]}", "rank must be 1 to 3, not 4"),
         ("axes: {length: [windw]}", "unknown length 'windw' (did you mean 'window'?)"),
         ("axes: {length: [-1]}", "sizes must not be negative"),
-        ("axes: {bias: [always]}", "unknown answer 'always'"),
+        ("axes: {bias: [always]}", "unknown value of the axis bias 'always'"),
         ("strength: 3\n    axes: {batch: [1]}", "strength must be 2, not 3"),
         ("draws: 0\n    axes: {batch: [1]}", "draws must be 1 to 200000, not 0"),
         ("draws: 2\n    strength: 2\n    axes: {batch: [1]}", "strength cannot be combined with draws"),
