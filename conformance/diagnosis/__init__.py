@@ -1,8 +1,8 @@
 """
 Diagnosis of wrong results: which faults of the glossary compute exactly what a target returned.
 
-`causes` holds faults of outputs, `gradients` faults of gradients. `taps` finds which products of a call are wrong.
-This package shares no code with the mutants, which inject the same faults.
+`causes` computes what the faults do to outputs, and `gradients` what they do to gradients. `taps` finds which products
+of a call are wrong. The mutants inject the same faults but share no code with this package.
 """
 
 from __future__ import annotations

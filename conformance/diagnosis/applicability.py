@@ -1,4 +1,4 @@
-"""On which calls a cause is visible, in the whole output or a portion of it, and which verdicts match a cause."""
+"""Visibility of causes: whether a cause changes the output of a call, and whether a verdict matches the cause."""
 
 from __future__ import annotations
 
@@ -17,24 +17,25 @@ if TYPE_CHECKING:
 
 #: Two numbers count as equal if they differ by at most this many unit roundoffs of their dtype, relative to their size.
 UNITS = 4
-#: The judge must have reported at least this share of the elements that a cause changes; it tolerates small errors.
+#: A finding must report at least this share of the elements that a cause changes. It may report fewer elements than the
+#: cause changes, because the judge tolerates small errors.
 NEARLY = 0.95
 
 
 class CauseVisibility:
-    """Determines on which cases a cause is visible. Results are cached, since they are the same for all targets."""
+    """Determines on which cases a cause is visible. Results are cached, because they are the same for all targets."""
 
     def __init__(self, cases: Mapping[str, Case]) -> None:
         self.features = CaseFeatures(cases)
         self._cases = cases
         self._known: dict[tuple[str, str], bool] = {}
-        #: Effects by case, of one cause at a time: they hold whole outputs.
+        #: The effects of `_cause` by case. Effects of earlier causes are dropped, because effects hold whole outputs.
         self._effects: dict[str, Sequence[Effect]] = {}
         self._cause = ""
         self._plain: dict[str, frozenset[str]] = {}
 
     def on(self, case: str, cause: str, portion: str = "") -> bool:
-        """Return whether every variant of a cause changes the output of a case (within a portion, if one is named)."""
+        """Return whether every variant of a cause changes a case's output, or the named portion of that output."""
         if portion:
             effects = self._effects_of(case, cause)
             return bool(effects) and all((effect.wrong & _mask(effect, portion)).any() for effect in effects)
@@ -44,9 +45,10 @@ class CauseVisibility:
 
     def fits(self, verdict: Verdict, cause: str, portion: str) -> bool:
         """
-        Return whether a verdict matches an output in which the cause applies only to a portion.
+        Return whether a verdict matches the output that results if a cause applies only in a portion.
 
-        The number of differing elements, the index of the first one, and the numbers near it must match.
+        Three things must match: the number of differing elements, the index of the first differing element, and the
+        numbers near that element.
         """
         finding = verdict.finding
         if finding is None or not self.is_informative(verdict):
@@ -78,8 +80,8 @@ class CauseVisibility:
         """
         Return whether a verdict judges an output against the definition.
 
-        Where a clause allows alternatives, the verdict must refer to one whose output the definition computes.
-        A refusal, or an alternative that fixes only the shape, is no evidence about a cause.
+        If a clause allows alternatives, the verdict must refer to an alternative whose output the definition computes.
+        A refusal, or an alternative that specifies only a shape, is no evidence about a cause.
         """
         if verdict.case not in self._plain:
             case = self._cases.get(verdict.case)
@@ -89,7 +91,7 @@ class CauseVisibility:
 
 
 def plain(case: Case) -> Iterator[str]:
-    """Yield the names of a case's alternatives whose output the definition computes; "" for a case without any."""
+    """Yield the names of the alternatives whose output the definition computes; "" if a case has no alternatives."""
     expected = case.build_expectation()
     alternatives = expected.alternatives if isinstance(expected, AnyOf) else {"": expected}
     outputs = {name: each.array for name, each in alternatives.items() if isinstance(each, Output)}
@@ -114,7 +116,7 @@ def _mask(effect: Effect, portion: str) -> Array:
 
 
 def _are_near(numbers: Array, recorded: Sequence[Any]) -> bool:
-    """Return whether numbers equal those of a record, which holds NaN and infinities as text."""
+    """Return whether numbers equal recorded ones up to UNITS roundoffs; a record holds NaN and infinities as text."""
     unit = FORMATS[numbers.dtype.name].unit if numbers.dtype.name in FORMATS else 2.0**-53
     exact = numbers.astype(np.complex128)
     return bool(np.allclose(exact, [complex(number) for number in recorded], rtol=UNITS * unit, atol=0, equal_nan=True))

@@ -1,4 +1,4 @@
-"""One spatial axis of a convolution, possibly a faulty one: which input element each tap of each window reads."""
+"""One spatial axis of a correct or faulty convolution: which input element each tap of each window reads."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Axis:
     """
     The geometry of one spatial axis.
 
-    The axis has `length` elements. The padding step `ahead` (low, high) adds zeros before anything else. Elements are
-    then `spacing` positions apart (input dilation). `low` and `high` pad the result; a negative amount crops.
-    Windows have `taps` taps, `dilation` positions apart, and start every `stride` positions. `windows` overrides the
-    number of windows that fit. `mode` is the padding mode.
+    The axis has `length` elements. First, the padding step `ahead` (low, high) adds zeros at both ends. Then input
+    dilation places the elements `spacing` positions apart. Finally, `low` and `high` pad the two ends in the padding
+    mode `mode`; a negative amount crops. A window has `taps` taps that are `dilation` positions apart, and a new window
+    starts every `stride` positions. If `windows` is not None, it replaces the number of windows that fit.
     """
 
     length: int
@@ -39,12 +39,12 @@ class Axis:
 
     @property
     def spread(self) -> int:
-        """The length after the padding step and input dilation."""
+        """The number of positions after the padding step and input dilation, before padding."""
         return dilated(max(self.length + sum(self.ahead), 0), self.spacing)
 
     @property
     def count(self) -> int:
-        """The number of windows."""
+        """The number of windows along the axis."""
         if self.windows is not None:
             return max(self.windows, 0)
         room = max(self.spread + self.low + self.high, 0) - self.window
@@ -53,7 +53,7 @@ class Axis:
 
 @lru_cache(maxsize=4096)
 def reads(axis: Axis) -> Array:
-    """Return the index of the element that each tap of each window reads: (windows, taps); `length` for a zero."""
+    """Return the element index that each tap of each window reads, shape (windows, taps); `length` means a zero."""
     positions = np.arange(axis.count)[:, None] * axis.stride - axis.low + np.arange(axis.taps) * axis.dilation
     if axis.mode != "zeros" and axis.spread:
         positions = copied(positions, axis.spread, axis.mode)
@@ -70,12 +70,12 @@ def reads(axis: Axis) -> Array:
 
 
 def copied(positions: Array, length: int, mode: str) -> Array:
-    """Return, for each position, the position in [0, length) whose element a padding mode copies there."""
+    """Return, for each position, the source position in [0, length) from which a padding mode copies the element."""
     if mode == "circular":
         return positions % length
     if mode == "replicate":
         return np.clip(positions, 0, length - 1)
-        # One period is the axis and its mirror image; `symmetric` repeats the ends, `reflect` does not.
+    # A period is the axis followed by its mirror image. `symmetric` repeats the end elements, `reflect` does not.
     period = 2 * length if mode == "symmetric" else max(2 * length - 2, 1)
     offset = positions % period
     mirrored = period - offset - (mode == "symmetric")

@@ -13,7 +13,7 @@ class Setting:
     """
     The parameters of a call for one spatial axis.
 
-    `padding` is a string such as `same`, or (low, high). For a transposed convolution it is the crop.
+    `padding` is a string such as `same`, or the amounts (low, high). A transposed convolution crops by these amounts.
     """
 
     length: int
@@ -34,12 +34,12 @@ class Setting:
 
     @property
     def places(self) -> int:
-        """The length after the padding step and input dilation."""
+        """The number of positions after the padding step and input dilation, before padding."""
         return dilated(max(self.length + sum(self.ahead), 0), self.input_dilation)
 
     @property
     def pair(self) -> tuple[int, int]:
-        """The padding, or the crop of a transposed convolution, as (low, high)."""
+        """The amounts (low, high) of the padding, or of a transposed convolution's crop."""
         if not isinstance(self.padding, str):
             return self.padding
         if self.transposed:
@@ -58,7 +58,7 @@ class Setting:
 
     @property
     def axis(self) -> Axis:
-        """The geometry by the definition; that of a convolution over the dilated input for a transposed convolution."""
+        """The geometry by the definition. A transposed convolution becomes a convolution over its dilated input."""
         low, high = self.pair
         if not self.transposed:
             return Axis(
@@ -85,7 +85,7 @@ class Setting:
 
 
 def padded(word: str, length: int, window: int, stride: int) -> tuple[int, int]:
-    """Return the amounts (low, high) of a padding string such as `same`."""
+    """Return the amounts (low, high) by which a padding string such as `same` pads."""
     if word == "valid":
         return 0, 0
     if word in ("causal", "full"):
@@ -96,7 +96,7 @@ def padded(word: str, length: int, window: int, stride: int) -> tuple[int, int]:
 
 
 def settings(call: Call, kernel: str) -> tuple[Setting, ...]:
-    """Return the parameters of a call for each spatial axis; `kernel` names the kernel that has the taps."""
+    """Return the parameters of a call for each spatial axis; `kernel` is the name of the kernel with spatial taps."""
     paddings = [call.padding] * call.rank if isinstance(call.padding, str) else list(call.padding)
     ahead = call.before or ((0, 0),) * call.rank
     return tuple(

@@ -1,4 +1,4 @@
-"""A call with its arrays in canonical order, and methods that build faulty variants of it."""
+"""A call with its arrays in canonical order, and methods that build faulty variants of the call."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Subject:
     A call in canonical order: input (N, C, space), kernel (O, C / groups, space), pointwise kernel (O, C), bias (O,).
 
     Integers have the dtype of the output, so that sums wrap as in a target. Other numbers have double precision.
-    A transposed convolution is held as the equivalent convolution over the input dilated by the stride.
-    Its kernel is reversed along the spatial axes.
+    A transposed convolution is represented by the equivalent convolution: the stride becomes the input dilation, and
+    the kernel is reversed along the spatial axes.
     """
 
     call: Call
@@ -40,27 +40,27 @@ class Subject:
 
     @property
     def is_depthwise(self) -> bool:
-        """Whether the first stage is depthwise: each channel has separate filters."""
+        """Whether the first stage is depthwise, so that each input channel has separate filters."""
         return self.call.op in ("depthwise_conv", "separable_conv")
 
     @cached_property
     def right(self) -> Interpretation:
-        """The call as the definition computes it."""
+        """The call as the definition computes it, without a fault."""
         return self.by_settings(self.settings)
 
     @cached_property
     def sums(self) -> Array:
-        """The output without the bias: (N, O, space)."""
+        """The expected output (N, O, space) without the bias."""
         return self.right.sums()
 
     @cached_property
     def result(self) -> Array:
-        """The output (N, O, space), before it is rounded to its dtype."""
+        """The expected output (N, O, space) with the bias, before rounding to the output dtype."""
         return biased(self.sums, self.bias)
 
     @cached_property
     def spread(self) -> Subject:
-        """The same call, with the padding step and input dilation applied to the input array instead of the axes."""
+        """The same call, but the input array already includes the zeros of the padding step and of input dilation."""
         axes = self.right.stages[0].axes
         plain = (Axis(length=each.length, taps=1, spacing=each.spacing, ahead=each.ahead) for each in axes)
         x = windows(self.input, tuple(plain)).reshape(*self.input.shape[:2], *(axis.spread for axis in axes))
@@ -71,15 +71,15 @@ class Subject:
         return replace(self, input=x, settings=tuple(settings))
 
     def by_settings(self, given: Iterable[Setting]) -> Interpretation:
-        """Return the call with other parameters of its axes."""
+        """Return the call with other parameters of its spatial axes."""
         return self.by_axes(each.axis for each in given)
 
     def by_axes(self, axes: Iterable[Axis]) -> Interpretation:
-        """Return the call with other axes in the first stage."""
+        """Return the call with another geometry of the spatial axes in the first stage."""
         return self._composed(self.input, self._stage(self.kernel, axes, self.groups))
 
     def by_kernel(self, kernel: Array) -> Interpretation:
-        """Return the call with another kernel of the same shape, in the first stage."""
+        """Return the call with another first-stage kernel of the same shape."""
         return self._composed(self.input, replace(self.right.stages[0], kernel=kernel))
 
     def by_pointwise(self, pointwise: Array) -> Interpretation:
@@ -91,7 +91,7 @@ class Subject:
         return replace(self.right, input=x)
 
     def regrouped(self, kernel: Array, groups: int) -> Interpretation:
-        """Return the call with another kernel and number of groups; both must fit the channels of the input."""
+        """Return the call with another kernel and number of groups; both must fit the number of input channels."""
         return self._composed(self.input, self._stage(kernel, self.right.stages[0].axes, groups))
 
     def _stage(self, kernel: Array, axes: Iterable[Axis], groups: int) -> Stage:
@@ -103,9 +103,10 @@ class Subject:
 
     def changed(self, change: Callable[[Array], Iterable[Array]]) -> Iterator[Array]:
         """
-        Yield outputs to which `change` is applied: before the bias is added, and after it.
+        Yield the outputs that result if `change` is applied before the bias is added, and if it is applied after that.
 
-        For a separable convolution `change` also applies to the result of the first stage, and to both stages.
+        For a separable convolution, also apply `change` to the outputs of both stages. If `change` yields nothing for
+        the second stage, apply it to the output of the first stage alone.
         """
         for sums in change(self.sums):
             yield biased(sums, self.bias)
@@ -120,37 +121,37 @@ class Subject:
                     yield from (biased(each, self.bias) for each in [*change(after)] or [after])
 
     def each_setting(self, change: Callable[[Setting], Setting]) -> Interpretation:
-        """Return the call with `change` applied to the parameters of every axis."""
+        """Return the call with `change` applied to the parameters of every spatial axis."""
         return self.by_settings(map(change, self.settings))
 
     def each_axis(self, change: Callable[[Axis], Axis]) -> Interpretation:
-        """Return the call with `change` applied to every axis; padding amounts are not derived again."""
+        """Return the call with `change` applied to every axis. Amounts of padding strings are not computed again."""
         return self.by_axes(map(change, self.right.stages[0].axes))
 
     def each_axis_by(self, change: Callable[[Axis, Setting], Axis]) -> Interpretation:
-        """Return the call with every axis replaced by `change(axis, setting)`."""
+        """Return the call with every axis replaced by `change(axis, setting)`; `setting` holds its parameters."""
         return self.by_axes(map(change, self.right.stages[0].axes, self.settings))
 
     def exchanged(self, name: str, order: Iterable[int]) -> Interpretation:
-        """Return the call in which axis i has the parameter `name` of axis `order[i]`."""
+        """Return the call in which axis i takes the value of the parameter `name` from axis `order[i]`."""
         return self.by_settings(
             replace(each, **{name: getattr(self.settings[other], name)})
             for each, other in zip(self.settings, order, strict=True)
         )
 
     def swaps(self, name: str) -> Iterator[Interpretation]:
-        """Yield the call with the parameter `name` swapped between two axes, for every pair of axes."""
+        """For every pair of axes, yield the call with the parameter `name` swapped between the two."""
         for order in transpositions(len(self.settings)):
             yield self.exchanged(name, order)
 
 
 def transpositions(rank: int) -> list[tuple[int, ...]]:
-    """Return the permutations of `rank` axes that swap exactly two."""
+    """Return the permutations of `rank` axes that swap exactly two axes."""
     return [order for order in permutations(range(rank)) if sum(at != to for at, to in enumerate(order)) == 2]
 
 
 def one_by_one(kernel: Array, lengths: Iterable[int]) -> Stage:
-    """Return the stage of a pointwise kernel (O, C)."""
+    """Return the stage that convolves axes of these lengths with a pointwise kernel (O, C)."""
     axes = tuple(Axis(length=length, taps=1) for length in lengths)
     return Stage(kernel=kernel.reshape(*kernel.shape, *(1,) * len(axes)), axes=axes)
 
@@ -160,7 +161,7 @@ def subject_of(call: Call) -> Subject:
     Return a call in canonical order.
 
     Raises:
-        ValueError: if the shapes of its arrays do not fit together.
+        ValueError: if the shapes of the call's arrays do not fit together.
 
     """
     name = "depthwise_kernel" if call.op == "separable_conv" else "kernel"
@@ -181,7 +182,7 @@ def subject_of(call: Call) -> Subject:
 
 
 def wide(call: Call, array: Array) -> Array:
-    """Return an array in the dtype of diagnosis: that of the output for integers, else double precision."""
+    """Return an array in the output dtype if all dtypes of the call are integers, else in double precision."""
     names = [name for name in vars(call.dtype).values() if name]
     if all(map(is_integer, names)):
         return array.astype(numpy_type(call.dtype_of("output")))
@@ -190,9 +191,9 @@ def wide(call: Call, array: Array) -> Array:
 
 def kernel_of(call: Call, kernel: Array, name: str) -> Array:
     """
-    Return a kernel, given in the call's layout, as (O, C / groups, space).
+    Return a kernel in canonical order (O, C / groups, space). The argument is in the call's layout.
 
-    The kernel of a transposed convolution becomes that of the equivalent convolution over the dilated input.
+    The kernel of a transposed convolution becomes the kernel of the equivalent convolution over the dilated input.
     """
     letters, rank = call.letters(name), call.rank
     if "M" in letters:
@@ -205,7 +206,7 @@ def kernel_of(call: Call, kernel: Array, name: str) -> Array:
 
 
 def forward(kernel: Array, groups: int) -> Array:
-    """Return a transposed kernel (O / groups, I, space) as (O, I / groups, space)."""
+    """Rearrange the kernel (O / groups, I, space) of a transposed convolution to (O, I / groups, space)."""
     filters, channels, *taps = kernel.shape
     parts = kernel.reshape(filters, groups, channels // groups, *taps)
     return np.moveaxis(parts, 1, 0).reshape(groups * filters, channels // groups, *taps)

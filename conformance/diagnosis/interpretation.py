@@ -1,8 +1,8 @@
 """
-A call as an implementation, right or faulty, computes it.
+A call as a correct or faulty implementation computes it.
 
 Arrays are in canonical order: input (N, C, space), kernels (O, I, space), sums (N, O, space).
-A transposed convolution is held as the convolution of its dilated input with the reversed kernel.
+A transposed convolution is represented by the convolution of its dilated input with the reversed kernel.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class Stage:
     """
     One grouped convolution: its kernel (O, C / groups, space) and its axes.
 
-    A tap that reads no element contributes weight * 0. With `skips` it contributes no term, as in a transposed
-    convolution; the two differ only where a weight is NaN or infinite.
+    A tap that reads no element contributes weight * 0. If `skips` is true, such a tap contributes no term, as in a
+    transposed convolution. The result differs only if a weight is NaN or infinite.
     """
 
     kernel: Array
@@ -39,13 +39,13 @@ class Stage:
 
     @property
     def leaves_out(self) -> bool:
-        """Whether a skipped term changes the result: a weight is NaN or infinite, so that weight * 0 would be NaN."""
+        """Whether `skips` changes the result: some weight is NaN or infinite, so that weight * 0 would be NaN."""
         return self.skips and self.kernel.dtype.kind in "fc" and not np.isfinite(self.kernel).all()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Interpretation:
-    """A call as an implementation computes it; `outside` is the value that it reads outside the input."""
+    """A call as an implementation computes it; `outside` is the value that taps read outside the input."""
 
     input: Array
     stages: tuple[Stage, ...]
@@ -59,25 +59,25 @@ class Interpretation:
 
     @property
     def products(self) -> int:
-        """The number of products."""
+        """The number of products that all stages compute."""
         return sum(math.prod(each.counts) * each.kernel.size for each in self.stages) * len(self.input)
 
     @property
     def read(self) -> int:
-        """The number of elements that all taps of all windows read, repetitions included."""
+        """The number of elements that all taps of all windows read. An element counts each time it is read."""
         return len(self.input) * sum(
             math.prod((*each.counts, *each.kernel.shape[1:], each.groups)) for each in self.stages
         )
 
     def sums(self) -> Array:
-        """Return the output without the bias."""
+        """Return the output (N, O, space) without the bias."""
         y = self.input
         for stage in self.stages:
             y = convolved(y, stage, self.outside)
         return y
 
     def at(self, index: Sequence[int]) -> Any:
-        """Return the output with the bias at `index` (n, o, position along each axis); for a single stage only."""
+        """Return the output element at `index` (n, o, position along each axis) with the bias; needs a single stage."""
         (stage,) = self.stages
         sample, output, *places = index
         share = stage.kernel.shape[1]
@@ -91,7 +91,7 @@ class Interpretation:
         return total if self.bias is None else total + self.bias[output]
 
     def result(self) -> Array:
-        """Return the output with the bias."""
+        """Return the output (N, O, space) with the bias."""
         return biased(self.sums(), self.bias)
 
 
@@ -116,7 +116,7 @@ def convolved(x: Array, stage: Stage, outside: float = 0) -> Array:
 
 
 def _tap_by_tap(x: Array, stage: Stage) -> Array:
-    """Return the sums of one grouped convolution without the products whose tap reads no element."""
+    """Return the sums (N, O, space) of one grouped convolution without the products of taps that read no element."""
     total = np.zeros((len(x), len(stage.kernel), *stage.counts), np.result_type(x, stage.kernel))
     for tap in np.ndindex(*stage.kernel.shape[2:]):
         axes = tuple(
@@ -133,7 +133,7 @@ def _tap_by_tap(x: Array, stage: Stage) -> Array:
 
 
 def windows(x: Array, axes: Sequence[Axis], outside: float = 0) -> Array:
-    """Return the value that each tap of each window reads: (N, C, windows along each axis, taps along each axis)."""
+    """Return the values that the taps of all windows read: (N, C, windows along each axis, taps along each axis)."""
     rank = len(axes)
     around = np.full((*x.shape[:2], *(length + 1 for length in x.shape[2:])), outside, x.dtype)
     around[(slice(None), slice(None), *(slice(length) for length in x.shape[2:]))] = x

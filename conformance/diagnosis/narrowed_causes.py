@@ -1,16 +1,16 @@
 """
-Causes that have the same effect as a wider cause, on fewer calls.
+Narrower causes: they have the same effect as a wider cause, but on fewer calls.
 
 Cause A is narrower than cause B if B is visible on every call on which A is visible. For example,
 `depthwise-stride-ignored` is `stride-ignored` restricted to depthwise convolutions. If both explain the output of a
-call, diagnosis reports A and lists B as wider: a single call is no evidence for the wider cause.
+call, the diagnosis reports A and lists B as wider, because a single call is no evidence for the wider cause.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-#: For each narrower cause, the wider causes that imply it.
+#: The wider causes of each narrower cause.
 WIDER: dict[str, tuple[str, ...]] = {
     # Restricted to one operation
     "depthwise-stride-ignored": ("stride-ignored",),
@@ -47,7 +47,7 @@ WIDER: dict[str, tuple[str, ...]] = {
     "same-keeps-length": ("stride-ignored", "depthwise-stride-ignored"),
     "length-one-axis-mishandled": ("padding-with-edge-values",),
     "input-dilation-trailing": ("length-off-by-one",),
-    # The same for calls with two spatial axes
+    # The same effect on calls with one or two spatial axes
     "strides-swapped": ("strides-rolled",),
     "dilations-swapped": ("dilations-rolled",),
     "kernel-axes-swapped": ("kernel-axes-rolled",),
@@ -93,7 +93,7 @@ WIDER: dict[str, tuple[str, ...]] = {
     "storage-reversed-ignored": ("bias-reversed",),
     "storage-broadcast-misread": ("storage-strides-ignored",),
     "bias-along-the-last-axis": ("bias-along-wrong-axis", "bias-along-the-batch"),
-    # Restricted to extents that are equal
+    # Restricted to axes of equal length
     "axes-guessed": ("layout-reshaped", "layout-ignored"),
     "batch-and-channels-guessed": ("layout-reshaped",),
     "kernel-axes-guessed": (
@@ -105,6 +105,6 @@ WIDER: dict[str, tuple[str, ...]] = {
 
 
 def narrowed(causes: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the causes that are not wider than another one of `causes`, and those that are."""
+    """Return `causes` in two parts: causes that are not wider than another one of `causes`, and causes that are."""
     implying = {wider for name in causes for wider in WIDER.get(name, ())}
     return tuple(name for name in causes if name not in implying), tuple(name for name in causes if name in implying)

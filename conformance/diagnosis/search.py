@@ -18,32 +18,33 @@ from .causes import CAUSES, Candidate, Returned
 from .interpretation import Interpretation
 from .narrowed_causes import narrowed
 
-#: Calls with more products, or whose taps read more elements, are not diagnosed: each cause would take that much time
-#: and memory.
+#: A call with more than MOST products, or whose taps read more than MOST_READ elements, is not diagnosed, because every
+#: cause would take that much time and memory.
 MOST, MOST_READ = 100_000_000, 8_000_000
-#: A candidate with more products is first checked at one element.
+#: A candidate with more products than this is checked at one element before its whole output is computed.
 PROBED = 20_000
-#: A cause may explain a portion of an output only if the wrong elements carry at least BITS bits, so that a match by
-#: chance is unlikely. The bits come from the values (at least FEWEST different nonzero ones), from the arrangement of
-#: the values, or from the pattern of wrong elements in the smallest region around them. BITS wrong elements that are
-#: all zero also suffice.
+#: A cause may explain a mere portion of an output only if a match by chance is unlikely. The wrong elements must
+#: therefore carry at least BITS bits of information: in their values, if at least FEWEST different values are nonzero,
+#: in the arrangement of these values, or in the pattern of wrong elements within the smallest region around them.
+#: At least BITS wrong elements also suffice if all of them are zero.
 FEWEST, BITS = 3, 24
-#: |actual - candidate| must be at most |actual - expected| / NEARER for a wrong element.
+#: At a wrong element, |actual - candidate| must be at most |actual - expected| / NEARER.
 NEARER = 2
-#: Among elements that are within tolerance of a candidate but not equal to it, at least the share CLOSE_SHARE must
-#: agree to 1 / CLOSENESS of their size, both with and without the bias.
+#: Some elements are within tolerance of a candidate but not equal to it. At least the share CLOSE_SHARE of them must
+#: differ from the candidate by at most 1 / CLOSENESS of their size, both with and without the bias.
 CLOSE_SHARE, CLOSENESS = 0.5, 8
-#: If more causes than this match an output, it is no evidence for any of them; for example, it is all NaN.
+#: If more causes than this match an output, the output is no evidence for any of them. An all-NaN output is an example.
 LONGEST = 20
-#: Exceptions that NumPy may raise where a cause does not apply to the arrays of a call.
+#: Exceptions that NumPy may raise if a cause does not apply to the arrays of a call.
 INAPPLICABLE = (ValueError, IndexError, KeyError, TypeError, ZeroDivisionError, OverflowError)
 
 
 def diagnose(call: Call, got: Array, dtype: str) -> Diagnosis | None:
     """
-    Return the causes of a wrong output `got`, given in the layout of the call and of dtype `dtype`.
+    Return the causes of a wrong output `got`, which has the layout of the call and the dtype `dtype`.
 
-    A diagnosis without causes means that no cause explains the output. None means that the call is too large.
+    A diagnosis without causes means that no cause explains the output. None means that the call is too large to
+    diagnose.
     """
     with np.errstate(all="ignore"):
         try:
@@ -56,7 +57,7 @@ def diagnose(call: Call, got: Array, dtype: str) -> Diagnosis | None:
 
 
 def is_visible(call: Call, cause: str) -> bool:
-    """Return whether every variant of a cause computes another output of a call than the definition."""
+    """Return whether every variant of a cause computes an output that differs from the definition's output."""
     with np.errstate(all="ignore"):
         try:
             subject, dtype = subject_of(call), call.dtype_of("output")
@@ -68,7 +69,7 @@ def is_visible(call: Call, cause: str) -> bool:
 
 
 def effects(call: Call, cause: str) -> list[Effect]:
-    """Return the effect of each variant of a cause whose output has the expected shape and dtype."""
+    """Return the effects of a cause on a call: one for each variant that yields the expected shape and dtype."""
     with np.errstate(all="ignore"):
         try:
             subject, dtype = subject_of(call), call.dtype_of("output")
@@ -86,7 +87,7 @@ class Effect(NamedTuple):
     """
     The output `made` by a cause, the expected output `right`, and the mask of `wrong` elements, each (N, O, space).
 
-    Transposing by `order` puts an array into the layout of the output.
+    Transposing one of these arrays by `order` puts the array into the call's output layout.
     """
 
     made: Array
@@ -96,9 +97,9 @@ class Effect(NamedTuple):
 
     def within(self, marked: Array) -> tuple[Array, Array, Array]:
         """
-        Return the actual and expected outputs and the mask of wrong elements, if the cause applies only in `marked`.
+        Return (actual output, expected output, mask of wrong elements) if the cause applies only where `marked` is set.
 
-        All three are in the layout of the output.
+        All three arrays are in the call's output layout.
         """
         wrong = self.wrong & marked
         got, right, wrong = (
@@ -109,7 +110,7 @@ class Effect(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Search:
-    """The search for the causes of one output: the output `got` as returned, and the call in canonical order."""
+    """The search for the causes of one output. `got` is the output as returned, `subject` the canonical call."""
 
     call: Call
     got: Array
@@ -123,7 +124,7 @@ class _Search:
 
     @cached_property
     def seen(self) -> Array | None:
-        """The actual output in canonical order; None if its number of axes is wrong."""
+        """The actual output in canonical order (N, O, space); None if its number of axes is wrong."""
         letters, have = self.call.letters("output"), "NC" + self.call.spatial
         if self.got.ndim != len(letters):
             return None
@@ -159,7 +160,7 @@ class _Search:
                 yield candidate
 
     def _is_plausible(self, candidate: Candidate) -> bool:
-        """Return whether a candidate has the actual shape and, if it is large, agrees at the element `probe`."""
+        """Return whether a candidate has the actual output's shape. A large candidate must also agree at `probe`."""
         if isinstance(candidate, Returned):
             return bool(candidate.array.shape == self.got.shape)
         if self.seen is None or candidate.shape != self.seen.shape:
@@ -187,7 +188,7 @@ class _Search:
         return not self._is_right(self._made(candidate))
 
     def effects(self, name: str) -> Iterator[Effect]:
-        """Yield the effect of each variant of a cause whose output has the expected shape and dtype."""
+        """Yield the effects of a cause: one for each variant that yields the expected shape and dtype."""
         letters, have = self.call.letters("output"), "NC" + self.call.spatial
         order = tuple(have.index(each) for each in letters)
         for candidate in CAUSES[name](self.subject):
@@ -199,7 +200,7 @@ class _Search:
         return candidate.array.dtype == numpy_type(self.dtype) and _equal(candidate.array, self.got)
 
     def _agree(self, seen: Array, made: Array, index: Any = ...) -> bool:
-        """Return whether actual elements `seen`, at `index` of the output, agree with those that a candidate made."""
+        """Return whether the actual elements `seen` at `index` agree with the elements that a candidate made."""
         same = _same(seen, made)
         if same.all() or made.dtype.kind not in "fcV":
             return bool(same.all())
@@ -210,7 +211,7 @@ class _Search:
         return seen.ndim == 0 or all(_agree_closely((_wide(seen) - b)[~same], (_wide(made) - b)[~same]) for b in biases)
 
     def _bias(self, index: Any) -> Array:
-        """Return the bias of the actual elements at `index`."""
+        """Return the bias of each actual element at `index`; zero without a bias or for a wrong number of filters."""
         assert self.seen is not None
         bias = self.subject.bias
         if bias is None or self.seen.shape[1:2] != bias.shape:
@@ -220,10 +221,10 @@ class _Search:
 
     def _slack(self, seen: Array, made: Array, index: Any) -> Array:
         """
-        Return the largest allowed difference of each actual element from a candidate.
+        Return the largest difference that is allowed between each actual element and a candidate.
 
-        It is the difference that two right results may have. A wrong element must also be NEARER times closer to the
-        candidate than to the expected output.
+        The limit is the largest difference between two right results. A wrong element must also be NEARER times closer
+        to the candidate than to the expected output.
         """
         size = np.nan_to_num(np.abs(_wide(made)), nan=0, posinf=0)
         is_shaped = self.seen is not None and self.seen.shape == self.right.shape
@@ -234,7 +235,7 @@ class _Search:
         if not is_shaped:
             return np.asarray(slack)
         off = np.abs(_wide(seen) - _wide(self.right[index]))
-        # An infinite error sets no limit.
+        # The quotient off / NEARER is no limit if the error is infinite, so allow a rounding of the candidate instead.
         nearest = np.where(np.isfinite(off), off / NEARER, self._unit * size)
         return np.asarray(np.where(off > bound, np.minimum(slack, nearest), slack))
 
@@ -249,7 +250,7 @@ class _Search:
         return self._tolerance.grid
 
     def _is_exact(self, sizes: Array) -> bool:
-        """Return whether sums of these sizes are exact in the output's dtype, as those of the definition are."""
+        """Return whether the output dtype can hold sums of these sizes exactly, as it holds the expected results."""
         largest = float(np.max(sizes, initial=0, where=np.isfinite(sizes)))
         return self._grid is not None and largest * self._unit <= 2 * self._grid
 
@@ -260,7 +261,7 @@ class _Search:
 
     @cached_property
     def bound(self) -> Array:
-        """The error bound of each element: just below half a grid step if all exact results are on a grid."""
+        """The error bound of each element; just below grid / 2 if all exact results are multiples of a grid step."""
         if self._grid is not None:
             return np.full(self.right.shape, self._grid * 0.49)
         letters, have = self.call.letters("output"), "NC" + self.call.spatial
@@ -270,14 +271,14 @@ class _Search:
 
     @cached_property
     def _coarse(self) -> float:
-        """An error bound for any sum of one filter's products: computed from the largest finite input and weight."""
+        """An error bound for any sum of a filter's products, computed from the largest finite input and weight."""
         sizes = (
             np.abs(array[np.isfinite(array)]).max(initial=0) for array in (self.subject.input, self.subject.kernel)
         )
         return float(4 * self._unit * self.subject.kernel[:1].size * math.prod(sizes))
 
     def _off(self, made: Array) -> Array:
-        """Return the mask of elements of an output (of the expected shape) that are wrong."""
+        """Return the mask of wrong elements of an output that has the expected shape."""
         same = _same(made, self.right)
         if same.all() or made.dtype.kind not in "fcV":
             return ~same
@@ -293,7 +294,7 @@ class _Search:
         return y.astype(numpy_type(self.call.dtype_of("output")))
 
     def _partial(self) -> Diagnosis:
-        """Return the causes that explain a portion of the output, if that portion contains all wrong elements."""
+        """Return the causes that explain a portion of the output that contains all wrong elements."""
         if self.seen is None or self.seen.shape != self.right.shape or self.dtype != self.call.dtype_of("output"):
             return Diagnosis()
         wrong = self._off(self.seen)
@@ -313,7 +314,7 @@ class _Search:
         return is_zero or self._bits(numbers) >= BITS or _entropy(wrong[smallest_region(wrong).mask]) >= BITS
 
     def _portions(self, wrong: Array) -> Iterator[tuple[str, Array]]:
-        """Yield the portions that contain all wrong elements as (description, mask), the smallest box first."""
+        """Yield (description, mask) for each portion that contains all wrong elements. The smallest box comes first."""
         box = smallest_region(wrong).hull
         if box.reaches_an_end:
             yield f"in {box.text(('sample', 'filter', *self.call.spatial))}", box.mask
@@ -323,7 +324,7 @@ class _Search:
                 yield text, marked
 
     def _explained(self, name: str, wrong: Array, portions: Mapping[str, Array]) -> frozenset[str]:
-        """Return the portions in which a variant of a cause computes every element of the actual output."""
+        """Return the names of the portions in which a variant of a cause computes every actual element."""
 
         def holds(made: Array, marked: Array) -> bool:
             assert self.seen is not None
@@ -337,7 +338,7 @@ class _Search:
             return frozenset()
 
     def _bits(self, numbers: Array) -> float:
-        """Return the bits that wrong values carry: by which values of the output they are, or by their arrangement."""
+        """Return the bits that wrong values carry, from the values that occur or from the values' arrangement."""
         values = _wide(numbers)
         different = np.count_nonzero(np.unique(values))
         possible = max(np.unique(_wide(self.right)).size, 2)
@@ -347,7 +348,7 @@ class _Search:
 
 def _agree_closely(seen: Array, made: Array) -> bool:
     """
-    Return whether enough of the sums agree closely relative to their size; see CLOSE_SHARE and CLOSENESS.
+    Return whether enough sums agree closely in proportion to their size; see CLOSE_SHARE and CLOSENESS.
 
     An absolute tolerance alone would accept zeros in place of small sums.
     """
@@ -355,7 +356,7 @@ def _agree_closely(seen: Array, made: Array) -> bool:
 
 
 def _entropy(values: Array) -> float:
-    """Return the bits that encode the arrangement of values: their number times the Shannon entropy of their shares."""
+    """Return the bits that encode the order of values: the count times the Shannon entropy of their frequencies."""
     shares = np.unique(values, return_counts=True)[1] / values.size
     return float(-values.size * np.sum(shares * np.log2(shares)))
 

@@ -1,9 +1,9 @@
 """
-The causes of wrong outputs, by their names in the glossary.
+The causes of wrong outputs, by the names of the faults in the glossary.
 
-A cause is a function of a call in canonical order (a `Subject`). It yields what implementations with that fault
-compute: an `Interpretation`, an output in canonical order with its bias, or a `Returned` array as the target returns
-it. It yields nothing where it does not apply, and may yield the correct output.
+A cause is a function of a call in canonical order (a `Subject`). It yields one candidate for each variant of the fault:
+an `Interpretation`, an output in canonical order with the bias, or a `Returned` array exactly as a target returns it.
+A cause yields nothing for a call to which the fault does not apply. A candidate may be the correct output.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from .kinds import Cause
 
 
 def _samples(change: Callable[[Array], Iterable[Array]]) -> Cause:
-    """Return a cause that changes the output along the batch axis, for batches of two or more."""
+    """Return a cause that changes the output along the batch axis if the batch has at least two samples."""
     return lambda subject: subject.changed(change) if len(subject.sums) > 1 else ()
 
 

@@ -1,4 +1,4 @@
-"""Causes in the bias: it is missing, scaled, permuted or added along another axis."""
+"""Causes in the bias: a bias that is missing, scaled, permuted or added along the wrong axis."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _other(change: Callable[[Subject, Array], Array]) -> Cause:
 
 
 def _along(subject: Subject, axis: int) -> Array | None:
-    """Return the sums plus the bias along an axis, repeated or cut to its length; None without bias or outputs."""
+    """Return the sums plus the bias along `axis`, repeated or cut to fit; None if there is no bias or no output."""
     if subject.bias is None or not subject.bias.size or not subject.sums.size:
         return None
     spread = np.resize(subject.bias, subject.sums.shape[axis])
@@ -60,7 +60,7 @@ def _per_tap(subject: Subject) -> Iterator[Array]:
         counts = (
             {prod(kernel.shape[2:]) for kernel in kernels} | {kernel.shape[1] for kernel in kernels} | {subject.groups}
         )
-        # Keep a count of 1: a fault that scales by the number of taps is invisible for one tap, whatever the groups.
+        # Keep a count of 1: with one tap, a fault that scales by the number of taps does not change the output.
         for count in counts - {0}:
             yield biased(subject.sums, subject.bias * np.asarray(count).astype(subject.bias.dtype))
 
@@ -69,7 +69,7 @@ def _on_padding(subject: Subject) -> Iterator[Array]:
     """
     Yield outputs that lack the bias where a window reads no element of the input.
 
-    With a padding step, a second variant counts the zeros of that step as elements.
+    If the call has a padding step, a second variant treats the zeros of the padding step as elements.
     """
     if subject.bias is None:
         return

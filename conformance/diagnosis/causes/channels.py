@@ -13,12 +13,12 @@ from ..canonical_call import Subject
 from ..interpretation import Interpretation
 from .kinds import Cause
 
-#: The block sizes of channels that vectorised kernels use.
+#: The numbers of channels that vectorised kernels process in one block.
 BLOCKS = (4, 8, 16)
 
 
 def _weights(subject: Subject, change: Callable[[Array], Iterable[Array]]) -> Iterator[Interpretation]:
-    """Yield the call with `change` applied to the weights of its kernel, of its pointwise kernel, or of both."""
+    """Yield the call with `change` applied to its kernel, to its pointwise kernel, or to both kernels."""
     for kernel in change(subject.kernel):
         yield subject.by_kernel(kernel)
     if subject.pointwise is None:
@@ -43,7 +43,7 @@ def _tails(kernel: Array) -> Iterator[Array]:
 
 
 def _filters(change: Callable[[Array], Iterable[Array]]) -> Cause:
-    """Return a cause that changes the output along its channels."""
+    """Return a cause that changes the output along its channel axis."""
     return lambda subject: subject.changed(change)
 
 
@@ -81,7 +81,7 @@ def _rolled(y: Array) -> Iterator[Array]:
 
 
 def _fused_pointwise(subject: Subject) -> Iterator[Interpretation]:
-    """Yield the call whose kernels of one tap lack their last input channel."""
+    """Yield the call in which every kernel with a single tap lacks its last input channel."""
     one_tap = subject.kernel[:1, :1].size == 1
     kernels = [*_without_last(subject.kernel)] if one_tap and subject.kernel.shape[1] > 1 else [subject.kernel]
     for kernel in kernels:
@@ -97,7 +97,7 @@ def _without_last(kernel: Array) -> Iterator[Array]:
 
 
 def _spread_of_one(subject: Subject) -> Iterator[Interpretation]:
-    """Yield the call in which axes of length 1 repeat their element in the padding."""
+    """Yield the call in which axes of length 1 are padded with copies of their only element."""
     if any(
         each.length == 1 and axis.low + axis.high > 0
         for each, axis in zip(subject.settings, subject.right.stages[0].axes, strict=True)

@@ -1,4 +1,4 @@
-"""Causes in groups, depthwise and separable convolutions: groups that read or write the wrong channels."""
+"""Causes in grouped, depthwise and separable convolutions, such as groups that read or write the wrong channels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .kinds import Candidate, Cause
 
 
 def dealt(count: int, hands: int) -> Array:
-    """Return channel indices 0 .. count - 1 dealt round-robin to `hands` groups: (0, hands, 2 * hands, ..., 1, ...)."""
+    """Return the indices 0 .. count - 1 dealt round-robin to `hands` groups: (0, hands, 2 * hands, ..., 1, ...)."""
     return np.arange(count).reshape(-1, hands).T.reshape(-1)
 
 
@@ -110,14 +110,14 @@ def _depthwise_summed(subject: Subject) -> Iterator[Array]:
 
 
 def _stages_swapped(subject: Subject) -> Iterator[Candidate]:
-    """Yield calls that run the pointwise stage first, then the depthwise stage on its first C channels."""
+    """Yield calls that run the pointwise stage first. The depthwise stage then reads the first C of its channels."""
     first, channels = subject.right.stages[0], subject.input.shape[1]
     if not subject.result.size:
         yield np.zeros((len(subject.result), len(first.kernel), *subject.result.shape[2:]), subject.result.dtype)
     if subject.pointwise is not None and subject.pointwise.shape[1] == channels <= len(subject.pointwise):
         pointwise = one_by_one(subject.pointwise[:channels], subject.input.shape[2:])
         yield replace(subject.right, stages=(pointwise, first))
-        # Or the depthwise stage sums `per_channel` pointwise channels for each of its filters.
+        # In a further variant, each depthwise filter sums `per_channel` channels of the pointwise stage.
         per_channel, rest = divmod(len(subject.pointwise), channels)
         if per_channel > 1 and not rest:
             summed = replace(first, kernel=np.repeat(first.kernel, per_channel, axis=1))

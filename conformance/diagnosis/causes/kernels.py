@@ -17,7 +17,7 @@ from .kinds import Cause
 
 
 def reversed_in(kernel: Array, axes: tuple[int, ...]) -> Array:
-    """Return a kernel (O, I, space) reversed along the spatial axes `axes`, numbered from 0."""
+    """Return a kernel (O, I, space) reversed along `axes`, where 0 is the first spatial axis."""
     return np.flip(kernel, tuple(2 + axis for axis in axes))
 
 
@@ -48,7 +48,7 @@ def _axes_rolled(subject: Subject) -> Iterator[Interpretation]:
 
 
 def _permuted(subject: Subject, order: tuple[int, ...]) -> Iterator[Interpretation]:
-    """Yield the call with the kernel's spatial axes transposed to `order`, and with its memory read in that order."""
+    """Yield two variants: the kernel's spatial axes transposed to `order`, and its memory read as if in that order."""
     axes = (0, 1, *(2 + axis for axis in order))
     turned = subject.kernel.transpose(axes)
     if turned.shape == subject.kernel.shape:
@@ -71,7 +71,7 @@ def _channels_swapped(subject: Subject) -> Iterator[Interpretation]:
     order = list(range(kernel.ndim))
     first, second = letters.index(one), letters.index(other)
     order[first], order[second] = second, first
-    # In the call's own layout, and with the channel axes first, as many libraries store it.
+    # The kernel's memory may be in the call's layout, or have the channel axes first as in many libraries.
     for outer in (letters, "OI" + subject.call.spatial, "IO" + subject.call.spatial):
         if sorted(outer) == sorted(letters):
             there = kernel.transpose([letters.index(letter) for letter in outer])
@@ -95,7 +95,7 @@ def _taps_and_channels_swapped(subject: Subject) -> Iterator[Interpretation]:
 
 
 def alone(kernel: Array, tap: Sequence[int]) -> Array:
-    """Return a kernel (O, I, space) in which all taps but one are zero."""
+    """Return a kernel (O, I, space) in which all taps except `tap` are zero."""
     index: tuple[Any, ...] = (slice(None), slice(None), *tap)
     kept = np.zeros_like(kernel)
     kept[index] = kernel[index]
@@ -115,7 +115,7 @@ def _middle_tap(subject: Subject) -> Iterator[Interpretation]:
 
 
 def _last_tap(subject: Subject, factor: int) -> Iterator[Interpretation]:
-    """Yield the kernel with its last taps times `factor`: the last tap along all axes, or those last along one axis."""
+    """Yield calls in which the last tap along all axes, or the last taps along one axis, are multiplied by `factor`."""
     if not subject.kernel.size:
         return
     last = 0 if subject.is_transposed else -1
@@ -196,7 +196,7 @@ def _pointwise_swapped(subject: Subject) -> Iterator[Interpretation]:
 
 
 def _holes_read(subject: Subject) -> Iterator[Interpretation]:
-    """Yield dilated windows that also read the elements between taps, with the weight of the preceding tap."""
+    """Yield the call whose windows also read the elements between dilated taps, with the preceding tap's weight."""
     stage = subject.right.stages[0]
     kernel, axes = stage.kernel, []
     for at, axis in enumerate(stage.axes):

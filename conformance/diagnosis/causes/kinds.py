@@ -13,7 +13,7 @@ from ..interpretation import Interpretation
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Returned:
-    """An array exactly as a target returns it: its layout and dtype may differ from those that the call requests."""
+    """An array exactly as a target returns it. Its layout and dtype may differ from what the call requests."""
 
     array: Array
 

@@ -1,4 +1,4 @@
-"""Causes in layout and storage: arrays read or returned with permuted axes, or read from other memory addresses."""
+"""Causes in layout and storage: arrays read or returned with permuted axes, or read from wrong memory addresses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def kernels(subject: Subject) -> list[str]:
 
 
 def reread(subject: Subject, change: Callable[[str, Array], Array], *names: str) -> Subject:
-    """Return a call in which `change(name, array)` replaces each named array; arrays are in the call's own layout."""
+    """Return a call in which `change(name, array)` replaces each array in `names`; arrays have the call's layout."""
     arrays = {name: wide(subject.call, change(name, subject.call.array(name))) for name in names}
     made = subject
     for name, array in arrays.items():
@@ -49,7 +49,7 @@ def _canonical(name: str, letters: str, *, is_transposed: bool) -> str:
 
 
 def _orders(subject: Subject, name: str) -> Iterator[str]:
-    """Yield the default layouts of frameworks for an array: channels first, and channels last."""
+    """Yield the layouts that frameworks use by default for an array: channels first, and channels last."""
     letters = subject.call.letters(name)
     first = _canonical(name, letters, is_transposed=subject.is_transposed)
     spatial = first[2:]
@@ -58,7 +58,7 @@ def _orders(subject: Subject, name: str) -> Iterator[str]:
 
 
 def _reshaped(subject: Subject, *names: str) -> Iterator[Interpretation]:
-    """Yield the call with the memory of the named arrays interpreted in each default layout."""
+    """Yield the call with the memory of the arrays `names` read in every combination of default layouts."""
     wanted = [list(dict.fromkeys(_orders(subject, name))) for name in names if _is_whole(subject, name)]
     for orders in product(*wanted):
         by_name = dict(zip(names, orders, strict=False))
@@ -66,7 +66,7 @@ def _reshaped(subject: Subject, *names: str) -> Iterator[Interpretation]:
 
 
 def _misread(subject: Subject, orders: Mapping[str, str], name: str, array: Array) -> Array:
-    """Return an array whose contiguous memory is interpreted in the layout `orders[name]`."""
+    """Return an array whose contiguous memory is read as if its layout were `orders[name]`."""
     letters, order = subject.call.letters(name), orders[name]
     shape = [array.shape[letters.index(letter)] for letter in order]
     return np.ascontiguousarray(array).reshape(shape).transpose([order.index(letter) for letter in letters])
@@ -108,7 +108,7 @@ def _kernel_guessed(subject: Subject) -> Iterator[Interpretation]:
 
 
 def _result(subject: Subject, order: str) -> Array:
-    """Return the expected output in the layout `order`, in its dtype."""
+    """Return the expected output in the layout `order`, rounded to the output dtype."""
     have = "NC" + subject.call.spatial
     return subject.result.astype(numpy_type(subject.call.dtype_of("output"))).transpose(
         [have.index(each) for each in order]
@@ -146,7 +146,7 @@ def _output_space_swapped(subject: Subject) -> Iterator[Returned]:
 
 
 def _from_memory(change: Callable[[Array], Array]) -> Cause:
-    """Return a cause that rereads arrays with non-contiguous storage: all of them together, or each one alone."""
+    """Return a cause that applies `change` to non-contiguous arrays: to all of them together, or to a single one."""
 
     def cause(subject: Subject) -> Iterator[Interpretation]:
         names = ["input", *kernels(subject), *(["bias"] if subject.bias is not None else [])]
@@ -170,7 +170,7 @@ def _owner(array: Array) -> Array:
 
 
 def _memory(array: Array) -> tuple[Array, int]:
-    """Return the buffer that holds an array, as a flat array, and the index of the array's first element in it."""
+    """Return an array's buffer as a flat array, and the index of the array's first element in the buffer."""
     owner = _owner(array)
     start = array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
     return owner.ravel(order="K"), start // array.itemsize

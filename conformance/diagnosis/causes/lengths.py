@@ -64,7 +64,7 @@ def _has_room(axis: Axis) -> bool:
 
 
 def _counted(subject: Subject, least: Callable[[Axis], int]) -> Iterator[Interpretation]:
-    """Yield the call with one more window along each axis where at least `least(axis)` positions remain unread."""
+    """Yield the call with one more window along each axis on which `least(axis)` or more positions are left over."""
     if subject.is_transposed:
         return
 
@@ -76,7 +76,7 @@ def _counted(subject: Subject, least: Callable[[Axis], int]) -> Iterator[Interpr
 
 
 def _without_room(subject: Subject, count: int) -> Iterator[Interpretation]:
-    """Yield the call with `count` windows along each axis where none fits."""
+    """Yield the call with `count` windows along each axis that is too short for a single window."""
     if not subject.is_transposed and not all(map(_has_room, subject.right.stages[0].axes)):
         yield subject.each_axis(lambda axis: axis if _has_room(axis) else replace(axis, windows=count))
 

@@ -1,4 +1,4 @@
-"""Causes in padding modes: padding is filled by another mode, or only in part."""
+"""Causes in padding modes: padding that is filled by the wrong mode, or only in part."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .kinds import Cause
 
 
 def _mode(cause: Cause, *modes: str) -> Cause:
-    """Return a cause restricted to some padding modes; if none is named, to all modes but zeros."""
+    """Return a cause restricted to the padding modes `modes`, or to every mode except `zeros` if none is named."""
     return lambda subject: (
         cause(subject) if subject.call.padding_mode in modes or (not modes and _has_mode(subject)) else ()
     )
@@ -36,7 +36,7 @@ def _one_side(subject: Subject) -> Iterator[Interpretation]:
 
 
 def _sided(positions: Array, axis: Axis, low: bool, high: bool) -> Array:
-    """Return the source of each position: by the mode at the ends that `low` and `high` select, else -1 for a zero."""
+    """Return each position's source by the padding mode, or -1 for a zero; zeros pad an end whose flag is False."""
     sources = copied(positions, axis.spread, axis.mode)
     is_zero = ((positions < 0) & (not low)) | ((positions >= axis.spread) & (not high))
     return np.where(is_zero, -1, sources)
@@ -47,7 +47,7 @@ def _mirrored(subject: Subject) -> Iterator[Interpretation]:
 
 
 def _filled(subject: Subject, source: Callable[[Array, Axis], Array]) -> Interpretation:
-    """Return the call on an explicitly padded input; `source(positions, axis)` names the element copied to each."""
+    """Return the call on an explicitly padded input: position p is a copy of the element `source(p, axis)`."""
     x, axes = subject.input, []
     for at, axis in enumerate(subject.right.stages[0].axes, 2):
         positions = np.arange(-axis.low, max(axis.spread + axis.high, -axis.low))
@@ -83,7 +83,7 @@ def _first_axis(subject: Subject) -> Iterator[Interpretation]:
 
 
 def _ahead(cause: Cause) -> Cause:
-    """Return a cause applied to the dilated input, for non-empty forward convolutions only."""
+    """Return a cause applied to the dilated input. It ignores transposed convolutions and empty inputs."""
     return lambda subject: cause(subject.spread) if subject.input.size and not subject.is_transposed else ()
 
 

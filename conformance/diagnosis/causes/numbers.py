@@ -40,7 +40,7 @@ def _through(subject: Subject, dtype: str) -> Array:
 
 
 def cast(array: Array, dtype: str) -> Array:
-    """Return an array in another dtype; for complex numbers and a real dtype, their real parts."""
+    """Return an array in another dtype. A cast of complex numbers to a real dtype keeps their real parts."""
     wanted = numpy_type(dtype)
     return (array.real if array.dtype.kind == "c" and wanted.kind != "c" else array).astype(wanted)
 
@@ -51,7 +51,7 @@ def _after(subject: Subject) -> Iterator[Array]:
 
 
 def _operands(change: Callable[[Subject, Array], Array], *wanted: str) -> Cause:
-    """Return a cause that replaces operands by `change(call, array)`: those in `wanted`, or all."""
+    """Return a cause that replaces operands by `change(call, array)`: those in `wanted`, or all if it is empty."""
 
     def cause(subject: Subject) -> Iterator[Interpretation]:
         present = ["input", *kernels(subject), *(["bias"] if subject.bias is not None else [])]
@@ -94,7 +94,7 @@ def _integers(cause: Cause) -> Cause:
 
 
 def _exact_integers(subject: Subject) -> tuple[Array, Array | None]:
-    """Return the sums and the bias as exact integers: int64 for inputs of up to 16 bits, else Python integers."""
+    """Return the exact integer sums and the bias: in int64 if that is wide enough, else as Python integers."""
     is_narrow = numpy_type(subject.call.dtype.input).itemsize <= 2 and subject.pointwise is None
     kind = np.dtype(np.int64 if is_narrow else object)
     x, w = subject.input.astype(kind), subject.kernel.astype(kind)
@@ -227,7 +227,7 @@ def _zero_taps(subject: Subject) -> Iterator[Array]:
 
 
 def _without_zeros(x: Array, stage: Stage) -> Array:
-    """Return the sums of a stage without the products whose weight is zero, so that inf * 0 makes no NaN."""
+    """Return the sums of a stage without the products whose weight is zero, so that inf * 0 does not produce NaN."""
     if x.dtype.kind == "c":
         return convolved(x, stage)
 
@@ -240,7 +240,7 @@ def _without_zeros(x: Array, stage: Stage) -> Array:
     above += count(some & (x > 0), w == np.inf) + count(some & (x < 0), w == -np.inf)
     below = count(x == np.inf, w < 0) + count(x == -np.inf, w > 0)
     below += count(some & (x > 0), w == -np.inf) + count(some & (x < 0), w == np.inf)
-    # Padding is zero, and an infinite weight times zero is NaN.
+    # Count the padding too: taps read it as zero, and zero times an infinite weight is NaN.
     lost = count(np.isnan(x), w != 0) + count(x == 0, np.isinf(w), around=True)
     lost += count(np.ones_like(x), np.isnan(w), around=True)
     y = convolved(np.where(np.isfinite(x), x, 0), replace(stage, kernel=np.where(np.isfinite(w), w, 0)))
@@ -284,7 +284,7 @@ def _truncated(subject: Subject) -> Iterator[Array]:
 
 
 def _wrapped_products(subject: Subject) -> Iterator[Array]:
-    """Yield the output if each product wraps in the dtype of the input before it is added."""
+    """Yield the output if each product wraps in the dtype of the input before the products are added."""
     narrow = numpy_type(subject.call.dtype.input)
     if not is_integer(subject.call.dtype.input) or narrow == subject.input.dtype or subject.right.products > 10**6:
         return
@@ -296,7 +296,7 @@ def _wrapped_products(subject: Subject) -> Iterator[Array]:
 
 
 def _single_weights(stage: Stage) -> Iterator[Stage]:
-    """Yield the stage once for each weight (c, k) of a filter, with all other weights zero: one product per output."""
+    """For each weight (c, k) of a filter, yield the stage with all other weights zero: each output is one product."""
     for at in np.ndindex(*stage.kernel.shape[1:]):
         kept = np.zeros_like(stage.kernel)
         kept[(slice(None), *at)] = stage.kernel[(slice(None), *at)]

@@ -20,7 +20,7 @@ SAME = ("same", "same_lower")
 
 
 def _numbers(change: Callable[[int, int], Pair]) -> Cause:
-    """Return a cause that replaces explicit padding, or an explicit crop, by `change(low, high)` on every axis."""
+    """Return a cause that replaces an explicit padding or crop by `change(low, high)` on every axis."""
 
     def cause(subject: Subject) -> Iterator[Interpretation]:
         if not isinstance(subject.call.padding, str):
@@ -38,7 +38,7 @@ def _string(old: str, new: str) -> Cause:
 
 
 def _amounts(*paddings: str, change: Callable[[Setting], Pair]) -> Cause:
-    """Return a cause that changes the amounts of forward convolutions whose padding is one of these strings."""
+    """Return a cause that changes the padding amounts of forward convolutions whose padding string is in `paddings`."""
 
     def cause(subject: Subject) -> Iterator[Interpretation]:
         if subject.call.padding in paddings and not subject.is_transposed:
@@ -93,7 +93,7 @@ def _ones(subject: Subject) -> Iterator[Interpretation]:
 
 
 def _beside_in_memory(subject: Subject) -> Iterator[Interpretation]:
-    """Yield the call whose padding of the last axis reads the neighbouring rows in memory."""
+    """Yield the call in which padding of the last axis reads elements of the neighbouring rows in memory."""
     x, axis = subject.spread.input, subject.spread.right.stages[0].axes[-1]
     length = x.shape[-1]
     if subject.is_transposed or not x.size or axis.mode != "zeros":
@@ -106,7 +106,7 @@ def _beside_in_memory(subject: Subject) -> Iterator[Interpretation]:
 
 
 def _missing(each: Setting, window: int, *, negative: bool = False) -> int:
-    """Return the total padding of `same` for windows of `window` positions; below 0 only if `negative`."""
+    """Return the total padding (low + high) of `same` for a window of `window` positions; >= 0 unless `negative`."""
     end = (-(-each.places // each.stride) - 1) * each.stride + window - each.places
     return end if negative else max(end, 0)
 
@@ -118,9 +118,10 @@ def _halves(total: int, each: Setting) -> Pair:
 
 def _total(total: Callable[[Setting], int]) -> Cause:
     """
-    Return a cause that changes the total padding of `same` and `same_lower`.
+    Return a cause that changes the total padding (low + high) of `same` and `same_lower` to `total(setting)`.
 
-    The odd element goes to the end that the padding string selects; for `same_lower` a variant puts it at the high end.
+    If the total is odd, the extra position is at the end that the padding string selects. For `same_lower`, a second
+    variant puts the extra position at the high end.
     """
 
     def cause(subject: Subject) -> Iterator[Interpretation]:

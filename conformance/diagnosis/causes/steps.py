@@ -1,4 +1,4 @@
-"""Causes in strides, dilations and input dilations: ignored, swapped between axes, or applied in the wrong order."""
+"""Causes in strides, dilations and input dilations that are ignored, swapped or applied in the wrong order."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def _forward(cause: Cause) -> Cause:
 
 
 def _axis(change: Callable[[Axis], Axis]) -> Cause:
-    """Return a cause that changes the axes of forward convolutions, with the padding amounts of the original call."""
+    """Return a cause that changes the axes of forward convolutions after the padding amounts have been derived."""
     return _forward(lambda subject: [subject.each_axis(change)])
 
 
 def _swapped(name: str, wanted: Callable[[Axis, Axis], Axis]) -> Cause:
-    """Return a cause that swaps a parameter between two axes, before or after padding amounts are derived from it."""
+    """Return a cause that swaps a parameter between two axes before, or after, the padding amounts are derived."""
 
     def cause(subject: Subject) -> Iterator[Interpretation]:
         yield from subject.swaps(name)
@@ -61,7 +61,7 @@ def _is_window(subject: Subject) -> Iterator[Interpretation]:
 
 
 def _later_phase(subject: Subject) -> Iterator[Interpretation]:
-    """Yield the same number of windows, each starting some positions later, if they fit."""
+    """Yield calls whose windows all start later, along each axis on which the same number of windows still fits."""
     for most in range(1, max(subject.call.strides)):
         yield subject.each_axis(partial(_shifted, by=most))
     yield subject.each_axis(lambda axis: _shifted(axis, by=(axis.stride - 1) // 2 or axis.stride - 1))
@@ -73,7 +73,7 @@ def _shifted(axis: Axis, by: int) -> Axis:
 
 
 def _before_padding(subject: Subject) -> Iterator[Interpretation]:
-    """Yield the call on an input subsampled by the stride before padding, with stride 1."""
+    """Yield the call with stride 1 on an input that is subsampled by the stride before it is padded."""
     starts: tuple[Any, ...] = tuple(slice(None, None, each.stride) for each in subject.settings)
     x = subject.input[(..., *starts)]
     plain = tuple(
@@ -87,7 +87,7 @@ def _capped(axis: Axis) -> Axis:
 
 
 def _gaps_read(subject: Subject) -> Iterator[Interpretation]:
-    """Yield windows as long as their stride, whose last weight also multiplies the elements between windows."""
+    """Yield calls whose windows are as long as the stride: the last weight also multiplies elements between windows."""
     stage = subject.right.stages[0]
     gaps = [max(axis.stride - axis.taps, 0) if axis.taps and axis.dilation == 1 else 0 for axis in stage.axes]
     if any(gaps) and stage.kernel.size:
@@ -97,7 +97,7 @@ def _gaps_read(subject: Subject) -> Iterator[Interpretation]:
         )
         stages = (replace(stage, kernel=kernel, axes=axes), *subject.right.stages[1:])
         yield replace(subject.right, stages=stages)
-        # Or the padding mode is applied first, and the additional elements beyond it are zeros.
+        # In the second variant, the padding mode fills only the padding, and elements beyond the padding are zeros.
         bordered = tuple(replace(axis, taps=1, stride=1, dilation=1) for axis in stage.axes)
         x = windows(subject.input, bordered).reshape(*subject.input.shape[:2], *(axis.count for axis in bordered))
         plain = tuple(
@@ -115,7 +115,7 @@ def _one_tap(axis: Axis) -> Axis:
 
 
 def _trailing(subject: Subject, wanted: Callable[[Axis], bool]) -> Iterator[Interpretation]:
-    """Yield calls whose input dilation also inserts zeros after the last element; padding ignores or includes them."""
+    """Yield calls whose input dilation also adds zeros after the last element. Padding ignores or counts the zeros."""
     if any(axis.spacing > 1 and axis.length and wanted(axis) for axis in subject.right.stages[0].axes):
         yield subject.each_axis(
             lambda axis: replace(axis, high=axis.high + axis.spacing - 1) if axis.length and wanted(axis) else axis
@@ -126,7 +126,7 @@ def _trailing(subject: Subject, wanted: Callable[[Axis], bool]) -> Iterator[Inte
 
 
 def _longer(each: Setting) -> Axis:
-    """Return the axis with zeros inserted after its last element, which a padding string includes in the length."""
+    """Return the axis with zeros after the last element. A padding string counts these zeros as part of the length."""
     more, (low, high) = each.input_dilation - 1, each.pair
     if isinstance(each.padding, str):
         low, high = padded(each.padding, each.places + more, each.window, each.stride)
@@ -148,7 +148,7 @@ def _pads_spread(axis: Axis) -> Axis:
 
 
 def _pointwise(subject: Subject) -> Iterator[Interpretation]:
-    """Yield the call with stride 1 and the expected number of windows, if its kernel has one tap."""
+    """Yield the call with stride 1 but the expected number of windows, if its kernel has a single tap."""
     if subject.kernel.size and subject.kernel[0, 0].size == 1 and not subject.is_transposed:
         yield subject.each_axis(lambda axis: replace(axis, stride=1, windows=axis.count))
 
@@ -166,7 +166,7 @@ UNDILATED = _each(lambda each: replace(each, dilation=1))
 
 
 def _both(cause: Cause, change: Callable[[Axis], Axis]) -> Cause:
-    """Return a cause with two variants: `cause`, and `change` of the axes after padding amounts are derived."""
+    """Return `cause` with one more variant, which changes the axes after the padding amounts have been derived."""
     return lambda subject: (*cause(subject), *_axis(change)(subject))
 
 

@@ -1,4 +1,4 @@
-"""Causes specific to transposed convolutions: crop, output padding and overlapping contributions."""
+"""Causes specific to transposed convolutions, in their crop, output padding and overlapping contributions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _each(change: Callable[[Setting], Setting]) -> Cause:
 
 
 def _under(paddings: tuple[str, ...], change: Callable[[Setting], Pair]) -> Cause:
-    """Return a cause that changes the crop of calls whose padding is one of the strings `paddings`."""
+    """Return a cause that changes the crop of calls whose padding string is in `paddings`."""
 
     def cause(subject: Subject) -> Iterator[Interpretation]:
         if subject.call.padding in paddings:
@@ -41,7 +41,7 @@ def _under(paddings: tuple[str, ...], change: Callable[[Setting], Pair]) -> Caus
 
 
 def _padded_input(subject: Subject) -> Iterator[Interpretation]:
-    """Yield calls that pad by the crop instead of cropping: in output positions, or in input elements."""
+    """Yield calls that pad by the crop amounts instead of cropping, counted in output positions or input elements."""
     if isinstance(subject.call.padding, str):
         return
     yield subject.each_setting(lambda each: replace(each, padding=(-each.pair[0], -each.pair[1])))
@@ -51,7 +51,7 @@ def _padded_input(subject: Subject) -> Iterator[Interpretation]:
 
 
 def _ends_swapped(subject: Subject) -> Iterator[Interpretation]:
-    """Yield calls with the crops of the two ends swapped; output padding stays at the high end, or moves along."""
+    """Yield calls with the two ends' crops swapped. Output padding stays at the high end, or moves to the low end."""
     if isinstance(subject.call.padding, str):
         return
     yield subject.each_setting(lambda each: replace(each, padding=each.pair[::-1]))
@@ -97,7 +97,7 @@ def _late(axis: Axis, by: int) -> Axis:
 
 
 def _overwritten(subject: Subject) -> Iterator[Array]:
-    """Yield outputs in which overlapping contributions overwrite each other instead of adding, in both tap orders."""
+    """Yield outputs in which contributions overwrite earlier ones instead of adding to them, for both tap orders."""
     stage = subject.right.stages[0]
     shape = subject.kernel.shape[2:]
     if not subject.kernel.size or not subject.input.size:
@@ -111,7 +111,7 @@ def _overwritten(subject: Subject) -> Iterator[Array]:
 
 
 def _reached(axes: tuple[Axis, ...], tap: tuple[int, ...]) -> Array:
-    """Return the mask of windows in which a tap reads an element, or a zero of the padding step."""
+    """Return the mask of windows in which `tap` reads an input element or a zero of the padding step."""
     found = np.ones((1,) * len(axes), bool)
     for at, (axis, k) in enumerate(zip(axes, tap, strict=True)):
         whole = replace(axis, length=axis.length + max(sum(axis.ahead), 0), ahead=(0, 0))
@@ -121,7 +121,7 @@ def _reached(axes: tuple[Axis, ...], tap: tuple[int, ...]) -> Array:
 
 
 def _as_forward(subject: Subject) -> Iterator[Interpretation]:
-    """Yield the forward convolution with the call's stride, with the kernel in the call's order and reversed."""
+    """Yield forward convolutions with the call's stride: one with the call's kernel, one with the reversed kernel."""
     padding = "same" if subject.call.padding == "same_lower" else subject.call.padding
     kernel = np.flip(subject.kernel, tuple(range(2, subject.kernel.ndim)))
     for weights in (kernel, subject.kernel):

@@ -1,7 +1,7 @@
 """
 The backward pass of a convolution: the gradients of the input x, the kernel w and the bias b for a cotangent g.
 
-Arrays are in canonical order, as in `interpretation`. A transposed convolution is held as the convolution of its
+Arrays are in canonical order, as in `interpretation`. A transposed convolution is represented by the convolution of its
 dilated input with the reversed kernel, so that the same formulas apply.
 """
 
@@ -37,7 +37,7 @@ class BackwardPass:
         kernel = stage.kernel.reshape(groups, filters, stage.kernel.shape[1], math.prod(taps))
         sent = self.cotangent.reshape(samples, groups, filters, math.prod(stage.counts))
         terms = np.einsum("gock,ngop->ngcpk", kernel, sent).reshape(samples, channels, *stage.counts, *taps)
-        # One element more along each axis collects the terms of padding.
+        # One additional element along each axis collects the terms of taps that read padding.
         total = np.zeros((samples, channels, *(length + 1 for length in lengths)), terms.dtype)
         index: Any = (slice(None), slice(None), *_read_indices(stage.axes))
         np.add.at(total, index, terms)
@@ -51,7 +51,7 @@ class BackwardPass:
 
     @cached_property
     def per_sample(self) -> Array:
-        """The contribution of each sample to the gradient of the kernel: (N, O, C / groups, space)."""
+        """The contribution of each sample to the gradient of the kernel, shape (N, O, C / groups, space)."""
         stage, samples = self.stage, len(self.input)
         groups, places, taps = stage.groups, math.prod(stage.counts), stage.kernel.shape[2:]
         filters, channels = len(stage.kernel) // max(groups, 1), stage.kernel.shape[1]
@@ -65,7 +65,7 @@ class BackwardPass:
         return np.asarray(self.cotangent.sum(axis=(0, *range(2, self.cotangent.ndim))))
 
     def to(self, name: str) -> Array:
-        """Return the gradient of the array `name`: input, kernel or bias."""
+        """Return the gradient of the array `name`, which is `input`, `kernel` or `bias`."""
         return {"input": self.to_input, "kernel": self.to_kernel, "bias": self.to_bias}[name]
 
     def by(self, **changes: Any) -> BackwardPass:
@@ -93,6 +93,6 @@ def _read_indices(axes: tuple[Axis, ...]) -> tuple[Array, ...]:
 
 
 def backward_pass(subject: Subject, cotangent: Array) -> BackwardPass:
-    """Return the backward pass of a call of one stage; `cotangent` is in canonical order."""
+    """Return the backward pass of a call with a single stage; `cotangent` is in canonical order (N, O, space)."""
     (stage,) = subject.right.stages
     return BackwardPass(input=subject.input, stage=stage, cotangent=cotangent)

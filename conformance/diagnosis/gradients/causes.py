@@ -1,9 +1,9 @@
 """
-The causes of wrong gradients, by their names in the glossary.
+The causes of wrong gradients, by the names of the faults in the glossary.
 
-A cause is a function of a call in canonical order, its backward pass and the name of an array. It yields the gradients
-of that array that faulty implementations compute, in canonical order. It yields nothing where it does not apply, and
-may yield the correct gradient.
+A cause is a function of a call in canonical order, the call's backward pass and the name of an array. It yields the
+gradients that implementations with the fault compute for this array, in canonical order. A cause yields nothing for a
+call to which the fault does not apply, and may yield the correct gradient.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ BLOCK = 4
 
 
 def _sent(change: Callable[[BackwardPass], Array]) -> Cause:
-    """Return a cause that changes the cotangent of the output."""
+    """Return a cause that replaces the cotangent of the output by `change(back)`."""
     return lambda subject, back, name: [back.by(cotangent=change(back)).to(name)]
 
 
 def _array(which: str, change: Callable[[Array], Array]) -> Cause:
-    """Return a cause that changes the gradient of one array."""
+    """Return a cause that applies `change` to the gradient of the array `which`."""
     return lambda subject, back, name: [change(back.to(name))] if name == which else []
 
 
 def _through(which: str, change: Callable[[Subject, BackwardPass], Iterable[BackwardPass]]) -> Cause:
-    """Return a cause that computes the gradient of one array by another backward pass."""
+    """Return a cause that computes the gradient of the array `which` by changed backward passes."""
     return lambda subject, back, name: (each.to(name) for each in change(subject, back)) if name == which else ()
 
 
@@ -46,7 +46,7 @@ def _settings(change: Callable[[Setting], Setting]) -> Callable[[Subject, Backwa
 
 
 def _exchanged(name: str, take: Callable[[int, int], int]) -> Callable[[Subject, BackwardPass], Iterable[BackwardPass]]:
-    """Return a function that sets the parameter `name` of axis i to that of axis `take(i, rank)`."""
+    """Return a function that gives axis i the parameter `name` of axis `take(i, rank)`."""
 
     def changed(subject: Subject, back: BackwardPass) -> Iterator[BackwardPass]:
         rank = len(subject.settings)
@@ -76,7 +76,7 @@ def _transposed(cause: Cause) -> Cause:
 
 
 def _without(axis: int, start: int | None, stop: int | None) -> Callable[[Array], Array]:
-    """Return a function that sets the slice [start, stop) of one axis to zero."""
+    """Return a function that sets an array's slice [start, stop) along `axis` to zero."""
 
     def emptied(found: Array) -> Array:
         made = found.copy()
@@ -87,12 +87,12 @@ def _without(axis: int, start: int | None, stop: int | None) -> Callable[[Array]
 
 
 def _tail(axis: int) -> Callable[[Array], Array]:
-    """Return a function that sets the elements of one axis beyond the last whole block to zero."""
+    """Return a function that sets the elements after the last whole block along `axis` to zero."""
     return lambda found: _without(axis, max(found.shape[axis] // BLOCK, 1) * BLOCK, None)(found)
 
 
 def _last(axis: int) -> Callable[[Array], Array]:
-    """Return a function that sets the last of several elements along one axis to zero."""
+    """Return a function that sets the last element along `axis` to zero, unless it is the only element."""
     return lambda found: _without(axis, max(found.shape[axis] - 1, 1), None)(found)
 
 
@@ -121,7 +121,7 @@ def _narrow(bits: int) -> Callable[[Array], Array]:
 
 
 def _operands(change: Callable[[Array], Array]) -> Cause:
-    """Return a cause that changes the values of the input, the kernel and the cotangent."""
+    """Return a cause that applies `change` to the input, the kernel and the cotangent, unless these are complex."""
 
     def made(subject: Subject, back: BackwardPass, name: str) -> Iterator[Array]:
         if not np.iscomplexobj(back.cotangent):
@@ -148,7 +148,7 @@ def _by_output(change: Callable[[Array, Array], Array]) -> Cause:
 
 
 def _taps(keep_first: bool) -> Callable[[Array], Array]:
-    """Return a function that keeps only the first tap of a kernel, or sets the last tap of the last axis to zero."""
+    """Return a function that keeps only a kernel's first tap, or sets the last tap along its last axis to zero."""
 
     def changed(kernel: Array) -> Array:
         made = np.zeros_like(kernel) if keep_first else kernel.copy()
@@ -163,7 +163,7 @@ def _taps(keep_first: bool) -> Callable[[Array], Array]:
 
 
 def _unreversed(change: Callable[[Array], Array]) -> Callable[[Subject, Array], Array]:
-    """Return `change` applied to a kernel in the call's own order; canonical order reverses transposed kernels."""
+    """Return a function that applies `change` in the call's tap order; canonical order reverses transposed kernels."""
 
     def changed(subject: Subject, kernel: Array) -> Array:
         return change(kernel[_reverse(kernel)])[_reverse(kernel)] if subject.is_transposed else change(kernel)
@@ -176,7 +176,7 @@ def _reverse(kernel: Array) -> tuple[slice, ...]:
 
 
 def _kernel_array(change: Callable[[Array], Array]) -> Cause:
-    """Return a cause that changes the gradient of the kernel in the call's own order."""
+    """Return a cause that applies `change` to the gradient of the kernel in the call's tap order."""
     return lambda subject, back, name: [_unreversed(change)(subject, back.to_kernel)] if name == "kernel" else []
 
 
@@ -189,17 +189,17 @@ def _flipped(kernel: Array) -> Array:
 
 
 def _samples(change: Callable[[Array], Array]) -> Cause:
-    """Return a cause that changes the contributions of the samples to the gradient of the kernel."""
+    """Return a cause that applies `change` to the contributions of the samples to the gradient of the kernel."""
     return lambda subject, back, name: [change(back.per_sample).sum(axis=0)] if name == "kernel" else []
 
 
 def _sent_to(which: str, change: Callable[[Array], Array]) -> Cause:
-    """Return a cause that changes the cotangent only for the gradient of one array."""
+    """Return a cause that changes the cotangent, but only for the gradient of the array `which`."""
     return _through(which, lambda subject, back: [back.by(cotangent=change(back.cotangent))])
 
 
 def _places_alone(index: slice, axes: int | None = None) -> Callable[[Array], Array]:
-    """Return a function that zeroes a cotangent outside the slice `index` of all, or the first `axes`, spatial axes."""
+    """Return a function that zeroes a cotangent outside the slice `index` of its first `axes` (or all) spatial axes."""
 
     def kept(cotangent: Array) -> Array:
         made = np.zeros_like(cotangent)
@@ -215,7 +215,7 @@ def _count(cotangent: Array) -> int:
 
 
 def _grouped(change: Callable[[Array], Array], which: str) -> Cause:
-    """Return a cause that changes a gradient split by group: input (G, N, C / G, ...), kernel (G, O / G, ...)."""
+    """Return a cause that changes a gradient split by group: `input` (G, N, C / G, ...), `kernel` (G, O / G, ...)."""
 
     def made(subject: Subject, back: BackwardPass, name: str) -> Iterator[Array]:
         groups = back.stage.groups
@@ -229,7 +229,7 @@ def _grouped(change: Callable[[Array], Array], which: str) -> Cause:
 
 
 def _multiples(change: Callable[[Array], Array], which: str) -> Cause:
-    """Return a cause that changes a depthwise gradient whose filters are split by channel: (C, M, ...)."""
+    """Return a cause that changes a depthwise gradient, which is split by input channel: (C, M, ...)."""
 
     def made(subject: Subject, back: BackwardPass, name: str) -> Iterator[Array]:
         if name == which and subject.is_depthwise:

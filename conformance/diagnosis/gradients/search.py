@@ -16,16 +16,16 @@ from ..search import INAPPLICABLE, MOST
 from .backward_pass import BackwardPass, backward_pass
 from .causes import CAUSES
 
-#: |actual - candidate| must be at most |actual - expected| / NEARER for a wrong element.
+#: At a wrong element, |actual - candidate| must be at most |actual - expected| / NEARER.
 NEARER = 2
 
 
 def diagnose_gradient(call: Call, name: str, got: Array) -> Diagnosis | None:
     """
-    Return the causes of a wrong gradient `got` of the array `name`, in the layout of the call.
+    Return the causes of a wrong gradient of the array `name`. The gradient `got` is in the layout of the call.
 
-    A diagnosis without causes means that no cause explains the gradient. None means that the call is too large, or has
-    two stages (a separable convolution).
+    A diagnosis without causes means that no cause explains the gradient. None means that the call is too large, or that
+    it has two stages (a separable convolution).
     """
     with np.errstate(all="ignore"):
         try:

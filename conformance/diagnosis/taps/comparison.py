@@ -1,4 +1,4 @@
-"""Comparison of the products that a target computes for a call with those of the definition."""
+"""Comparison of the products that a target computes for a call with the products that the definition requires."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .tap_map import NOTHING, UNKNOWN, TapMap
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Comparison:
-    """The actual (`seen`) and expected (`right`) tap maps of a call, and its actual (`got`) and expected outputs."""
+    """The actual and expected tap maps of a call (`seen`, `right`), and its actual and expected output arrays."""
 
     call: Call
     seen: TapMap
@@ -29,7 +29,7 @@ class Comparison:
 
     @cached_property
     def is_wrong(self) -> Array:
-        """The mask of wrong elements of the flat output."""
+        """The mask (M) of wrong elements of the flat output."""
         return self._off(self.expected, 1)
 
     @property
@@ -39,7 +39,7 @@ class Comparison:
 
     @cached_property
     def kinds(self) -> Array:
-        """The kind of each wrong product (T, M) as an index into KINDS, -1 for a correct product."""
+        """The kind of each product (T, M) as an index into KINDS; -1 for a correct product."""
         seen, right = self.seen, self.right
         differs = (seen.reads != right.reads) | ((seen.weights != right.weights) & (seen.reads >= 0))
         chosen = [seen.reads == UNKNOWN, seen.reads == NOTHING, right.reads == NOTHING, seen.reads != right.reads]
@@ -53,14 +53,14 @@ class Comparison:
 
     @property
     def adds_up(self) -> bool | None:
-        """Whether the probed products sum to the actual output where it is wrong; None if not all taps were probed."""
+        """Whether the probed products add up to the wrong output elements; None if not all taps were probed."""
         if len(self.seen.taps) < self.call.array("kernel").size:
             return None
         if (self.seen.reads == UNKNOWN).any(axis=0)[self.is_wrong].any():
             return False
         with np.errstate(all="ignore"):
             sums = _narrowed(self.seen.sums(self.call), self.expected.dtype).reshape(self.expected.shape)
-        # Each may differ from the exact sum by the error bound.
+        # Allow two error bounds: the sums and the output may each differ from the exact sum by one error bound.
         return not self._off(sums, 2)[self.is_wrong].any()
 
     def _off(self, other: Array, slack: int) -> Array:
@@ -101,7 +101,7 @@ class Comparison:
         return "" if text == "everywhere" else f"{name} {text}"
 
     def _described(self, output: int, tap: int) -> str:
-        """Return a description of the expected and the actual product of one output and tap."""
+        """Return a description of the expected and the actual product at one output element and tap."""
         kernel = index(int(self.seen.taps[tap]), self.call.array("kernel").shape)
         should, does = (self._taken(each, output, tap) for each in (self.right, self.seen))
         return f"output {index(output, self.expected.shape)}: kernel {kernel} should take {should}, and takes {does}"
@@ -113,7 +113,7 @@ class Comparison:
         return f"{f'{weight} times ' if weight != 1 else ''}input {index(at, self.call.input.shape)}"
 
     def _displacement(self, which: Array) -> str:
-        """Return the common offset between the read and the expected input index; an empty string if offsets differ."""
+        """Return the offset from the expected to the actual input index; an empty string if the offset varies."""
         shape, letters = self.call.input.shape, self.call.letters("input")
         indices = (np.stack(np.unravel_index(each.reads[which], shape)) for each in (self.seen, self.right))
         offsets = np.subtract(*indices)
@@ -123,10 +123,10 @@ class Comparison:
 
 
 def index(flat: int, shape: tuple[int, ...]) -> str:
-    """Return a flat index as text, unravelled for an array of `shape`: `(0, 2, 1)`."""
+    """Return a flat index as text such as `(0, 2, 1)`, unravelled for an array of shape `shape`."""
     return f"({', '.join(str(int(each)) for each in np.unravel_index(flat, shape))})"
 
 
 def _narrowed(sums: Array, dtype: np.dtype[Any]) -> Array:
-    """Return sums in the dtype of the output; integers wrap."""
+    """Return sums cast to the dtype of the output; integers wrap."""
     return sums.astype(np.int64).astype(dtype) if dtype.kind in "iu" else sums.astype(dtype)

@@ -16,9 +16,9 @@ class Part:
     The wrong products of one kind: their number, their regions in the output and in the kernel, and the first of them.
 
     - `lost`: an expected product is missing.
-    - `elsewhere`: the product reads another element of the input; `by` is the offset, if it is the same for all.
-    - `added`: a product is not expected.
-    - `weighed`: the product has a factor such as -1 or 2.
+    - `elsewhere`: the product reads another element of the input; `by` is the offset if all products have the same one.
+    - `added`: a product exists that is not expected.
+    - `weighed`: the product is multiplied by a factor such as -1 or 2.
     - `other`: the contribution is not a single input element times such a factor.
     """
 
@@ -48,11 +48,12 @@ class Part:
 @dataclass(frozen=True, kw_only=True)
 class TapAudit:
     """
-    The findings of the probes of a call that a target computes wrongly.
+    The findings of a tap audit of one call that a target computes wrongly.
 
-    `taps` of the `kernel` elements of the kernel were probed. `parts` describes the wrong products; `products` is the
-    expected number of products. `is_bias_wrong` states that the output of an all-zero input and kernel is wrong.
-    `adds_up` states that the probed products sum to the output of the call; None if not every element was probed.
+    The audit made `probes` probe calls. The kernel has `kernel` elements, and `taps` of them were probed. `parts`
+    describes the wrong products; `products` is the expected number of products. `is_bias_wrong` states whether the
+    output of an all-zero input and kernel is wrong. `adds_up` states whether the probed products add up to the wrong
+    output elements; it is None if not every kernel element was probed.
     """
 
     case: str = ""

@@ -1,4 +1,4 @@
-"""A text picture of the input elements that each tap reads, expected beside actual."""
+"""A text picture of the input elements that each tap reads: the expected plane beside the actual plane."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from ...core import Array, Call
 from .comparison import Comparison, index
 from .tap_map import TapMap
 
-#: The maximum number of elements shown along each axis, around the first wrong product.
+#: The largest number of columns and of rows shown around the first wrong product.
 WIDE, HIGH = 32, 9
-#: The character of each tap, by its flat index in the shown axes; `#` for later taps, `*` for several at one element.
+#: The character of each tap, by its flat index over the shown axes. A later tap is shown as `#`, and an element that
+#: several taps read as `*`.
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def picture(of: Comparison) -> list[str]:
-    """Return the taps of the first wrong output, in the plane of the input that holds its first wrong product."""
+    """Return a picture of the taps of the first wrong output element, in the input plane of its first wrong product."""
     call, output = of.call, int(np.argmax(of.differs.any(axis=0)))
     tap = int(np.argmax(of.differs[:, output]))
     taken = [int(each.reads[tap, output]) for each in (of.right, of.seen) if each.reads[tap, output] >= 0]
@@ -35,13 +36,13 @@ def picture(of: Comparison) -> list[str]:
 
 
 def _by_letter(call: Call, name: str, flat: int) -> dict[str, int]:
-    """Return the index of a flat element of an array of a call, by the letters of its axes."""
+    """Return the index of the element at the flat index `flat` of an array, by the letters of the array's axes."""
     unravelled = np.unravel_index(flat, call.array(name).shape)
     return dict(zip(call.letters(name), map(int, unravelled), strict=True))
 
 
 def _grid(call: Call, tapmap: TapMap, output: int, fixed: Mapping[str, int]) -> Array:
-    """Return one character for each element of a plane of the input: the tap of `output` that reads it."""
+    """Return one character for each element of an input plane: the tap that reads the element for `output`."""
     shown = call.spatial[-2:]
     grid = np.full([call.extent("input", letter) for letter in shown], ".")
     for tap in np.flatnonzero(tapmap.reads[:, output] >= 0):

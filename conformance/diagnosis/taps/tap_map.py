@@ -1,9 +1,10 @@
 """
-The tap map of a call: which element of the input each element of the kernel multiplies, for each output.
+The tap map of a call: for each output element, which input element each kernel element multiplies.
 
-A convolution is linear in its input and in its kernel, so that probes recover its products. A probe is a call with the
-same parameters whose kernel has a single 1 and is zero elsewhere. The numbers of its input identify the position of
-each element. The answers of a target and of the reference are decoded by the same code, which knows no geometry.
+A convolution is linear in its input and in its kernel, so probes can recover its products. A probe is a call with the
+same parameters. The probe's kernel has a single 1 and is zero elsewhere, and the value of each input element identifies
+the element's position. The answers of a target and of the reference are decoded by the same code, which does not use
+the call's geometry.
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ import numpy as np
 
 from ...core import Array, Call
 
-#: Evaluates calls and returns their outputs, None for a call that returns nothing.
+#: A function that evaluates calls and returns their outputs. An output is None if the call returned nothing.
 CallFunction = Callable[[Sequence[Call]], Sequence["Array | None"]]
 
-#: The largest number of probes of a call and of products in a tap map; of a larger kernel only some taps are probed.
+#: The largest number of probes of a call, and of products in a tap map. If a kernel needs more, only some of its taps
+#: are probed.
 MOST, MOST_PRODUCTS = 1000, 5_000_000
-#: The number of bits of the integers in a probe, by dtype: few enough that no arithmetic rounds them.
+#: The number of bits of the integers in a probe, by dtype. The number is small enough that no arithmetic rounds them.
 BITS = {"bfloat16": 8, "int8": 7, "uint8": 7}
 OTHER_BITS = {"float16", "float32", "float64", "int16", "int32", "int64", "complex64", "complex128"}
-#: Entries of `reads` for no product, and for one that is not a single input element times one of WEIGHTS.
+#: Entries of `reads`: NOTHING means no product. UNKNOWN means a contribution that is not a single input element times
+#: one of WEIGHTS.
 NOTHING, UNKNOWN = -1, -2
 #: The factors of products that decoding tries.
 WEIGHTS = (1, -1, 2, -2, 3, 4)
@@ -36,8 +39,9 @@ class TapMap:
     """
     The products of a call, as a target or the reference computes them.
 
-    `taps` (T) holds flat indices into the kernel w, `offset` (M) the flat output without any product (the bias).
-    `reads` (T, M) holds flat indices into the input x, `weights` (T, M) the factors of the products:
+    T is the number of probed taps and M the number of output elements. `taps` (T) holds flat indices into the kernel w,
+    and `offset` (M) the flat output without any product, which is the bias. `reads` (T, M) holds flat indices into the
+    input x, and `weights` (T, M) the factors of the products:
     `y[m] = offset[m] + sum over t of weights[t,m] * x[reads[t,m]] * w[taps[t]]`.
     """
 
@@ -47,7 +51,7 @@ class TapMap:
     offset: Array
 
     def sums(self, call: Call) -> Array:
-        """Return the flat output (M) of a call by this map, in double precision; NaN where a product is unknown."""
+        """Return a call's flat output (M) computed from this map in double precision; NaN if a product is unknown."""
         kernel = _wide(call.array("kernel").reshape(-1)[self.taps])[:, None]
         x = _wide(call.input.reshape(-1))
         with np.errstate(all="ignore"):
@@ -61,8 +65,8 @@ class Probes:
     """
     The probes of a call: one with an all-zero input and kernel, then one for each tap and each row of `codes`.
 
-    `codes` (Q, size of the input) holds the inputs. `taps` holds flat indices into the kernel: all of them, or an even
-    selection.
+    Each row of `codes` (Q, size of the input) is the flat input of a probe. `taps` holds flat indices into the kernel:
+    all of them, or an evenly spaced selection.
     """
 
     call: Call
@@ -73,7 +77,7 @@ class Probes:
         return 1 + len(self.taps) * len(self.codes)
 
     def calls(self) -> Iterator[Call]:
-        """Yield the probe calls: the one with the bias first, then without bias, by tap and row of `codes`."""
+        """Yield the all-zero probe, which has the bias, then a probe without bias for each tap and row of `codes`."""
         x, kernel = self.call.input, self.call.array("kernel")
         yield replace(self.call, input=np.zeros_like(x), kernel=np.zeros_like(kernel))
         bare = self.call if self.call.bias is None else replace(self.call, bias=np.zeros_like(self.call.bias))
@@ -85,7 +89,7 @@ class Probes:
                 yield replace(bare, input=coded, kernel=one.reshape(kernel.shape))
 
     def decoded(self, answers: Sequence[Array]) -> TapMap:
-        """Return the tap map that the answers show: arrays of one shape, in the order of `calls`."""
+        """Return the tap map decoded from `answers`, the output arrays of the probes in the order of `calls`."""
         first, *others = (_wide(each).reshape(-1) for each in answers)
         book, count = Codebook(self.codes, bits(self.call)), len(self.codes)
         rows = [book.looked_up(others[at : at + count]) for at in range(0, len(others), count)]
@@ -94,7 +98,7 @@ class Probes:
 
 
 class Codebook:
-    """The input elements by their codes: the Q numbers of an element are the digits of one integer key."""
+    """Finds input elements by their codes. The Q numbers of a code are the digits of one integer key."""
 
     def __init__(self, codes: Array, bits: int) -> None:
         self._base = 4 << bits
@@ -103,7 +107,7 @@ class Codebook:
         self._sorted = keys[self._order]
 
     def looked_up(self, rows: Sequence[Array]) -> tuple[Array, Array]:
-        """Return, for each column of `rows` (Q, M), the element and weight with code * weight equal to the column."""
+        """Return the element and weight for each column of `rows` (Q, M), where column = element code * weight."""
         answers = np.stack(rows)
         seen, is_zero = answers.real, (answers == 0).all(axis=0)
         is_whole = (np.isfinite(answers) & (answers == np.rint(seen)) & (np.abs(seen) < self._base)).all(axis=0)
@@ -122,7 +126,7 @@ class Codebook:
 
 
 def probes(call: Call, outputs: int) -> Probes | None:
-    """Return the probes of a call with `outputs` outputs; None if its arrays cannot hold codes for all elements."""
+    """Return the probes of a call with `outputs` output elements; None if the call's arrays cannot hold the codes."""
     if call.kernel is None or not bits(call) or not call.input.size or not call.kernel.size or _is_shared(call):
         return None
     rows = max(2, math.ceil((math.log2(call.input.size) + 13) / bits(call)))
@@ -135,7 +139,7 @@ def probes(call: Call, outputs: int) -> Probes | None:
 
 
 def plain(call: Call) -> Call:
-    """Return the call without gradients and directions: it requests only its output."""
+    """Return the call without gradients and directions, so that it requests only its output."""
     return replace(
         call,
         cotangent=None,
@@ -148,7 +152,7 @@ def plain(call: Call) -> Call:
 
 
 def bits(call: Call) -> int:
-    """Return the number of bits of integers that every array of the call holds exactly; 0 if it cannot be probed."""
+    """Return the number of bits of integers that every array of the call holds exactly; 0 if a dtype is unsuitable."""
     names = {call.dtype_of(name) for name in ("input", "kernel", "output")}
     if not names <= BITS.keys() | OTHER_BITS:
         return 0
@@ -156,7 +160,7 @@ def bits(call: Call) -> int:
 
 
 def _is_shared(call: Call) -> bool:
-    """Return whether elements of an array share memory, so that they cannot hold different codes."""
+    """Return whether elements of any array share memory, so that these elements cannot hold different codes."""
     return any(str(each or "").startswith("broadcast") for each in vars(call.storage).values())
 
 
