@@ -1,4 +1,4 @@
-"""Analysis of whole runs: groups of failing calls, causes, conditions, tap audits, and differences of two records."""
+"""Analysis of whole runs: groups of failing calls, their causes and conditions, tap audits, and record comparison."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """
 Attribution: which causes explain the wrong outputs of a run's targets, and under which conditions.
 
-A cause is tested only on the calls on which it is visible. A flipped kernel, for example, changes nothing if the kernel
-is symmetric, so that a correct output there is no evidence. Evidence against a cause is a call on which it is visible
-and whose output is correct, or is wrong and not explained by any cause.
+A cause is visible on a call if it changes the call's output. A flipped kernel, for example, changes nothing if the
+kernel is symmetric. A cause is therefore tested only on calls on which it is visible. Such a call is evidence against
+the cause if the call's output is correct, or if the output is wrong and no cause explains it.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from .failure_groups import AGREEING
 
 #: The largest number of causes reported for one target.
 MOST = 3
-#: The number of causes, among those that explain equally many calls, that are compared by the evidence against them.
+#: If several causes explain equally many calls, at most this many are compared by the evidence against them.
 TIED = 3
-#: The number of agreeing calls, evenly chosen, that are searched for evidence against a cause.
+#: At most this many agreeing calls, evenly spaced, are searched for evidence against a cause.
 LOOKED_AT = 2000
-#: The number of explained calls, evenly chosen, that determine in which portion of the output a cause applies.
+#: At most this many explained calls, evenly spaced, determine in which portion of the output a cause applies.
 ASKED = 40
-#: The share of those calls that a portion must match.
+#: A portion must match at least this share of the explained calls that are sampled.
 SHARE = 0.75
 
 
 def attributed(record: Record, corpus: Corpus) -> Record:
-    """Return a record with the causes of its wrong outputs, unless it holds attributions already or lists no calls."""
+    """Return a record with attributions added; unchanged if it has attributions, is condensed or has no diagnosis."""
     if record.attributions or record.left_out or all(each.diagnosis is None for each in record.verdicts):
         return record
     found = attribute(record.verdicts, {case.id: case for case in corpus.cases})
@@ -47,9 +47,9 @@ def attribute(
     verdicts: Sequence[Verdict], cases: Mapping[str, Case], visibility: CauseVisibility | None = None
 ) -> tuple[Attribution, ...]:
     """
-    Return the most frequent causes of the wrong outputs of each target, those that explain most calls first.
+    Return the most frequent causes of each target's wrong outputs. Causes that explain the most calls come first.
 
-    `visibility` is a cache of the calls on which causes are visible.
+    `visibility` caches on which calls each cause is visible.
     """
     by_target: dict[str, Wrong] = {}
     for verdict in verdicts:
@@ -73,33 +73,33 @@ def _merged(one: Attribution, other: Attribution, visibility: CauseVisibility) -
 
 
 def _is_of_output(verdict: Verdict) -> bool:
-    """Return whether a verdict is about the output; attribution does not cover gradients."""
+    """Return whether a verdict is about the output and not about a gradient, which attribution does not cover."""
     return verdict.finding is None or verdict.finding.where == "output"
 
 
 @dataclass(kw_only=True, eq=False)
 class Wrong:
-    """The wrong outputs of one target by case, and its verdicts that agree."""
+    """One target's verdicts: `verdicts` on diagnosed wrong outputs, by case id, and `agreeing` on right results."""
 
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     agreeing: list[Verdict] = field(default_factory=list)
 
     def take(self, verdict: Verdict) -> None:
-        """Add a verdict that agrees or is about a wrong output; ignore others."""
+        """Add a verdict that agrees or reports a diagnosed wrong output; ignore any other verdict."""
         if verdict.verdict in AGREEING:
             self.agreeing.append(verdict)
         elif verdict.verdict == "disagree" and verdict.diagnosis is not None and _is_of_output(verdict):
             self.verdicts[verdict.case] = verdict
 
     def attributions(self, target: str, visibility: CauseVisibility) -> Iterator[Attribution]:
-        """Yield attributions, one cause after another: each explains calls that earlier causes leave unexplained."""
+        """Yield attributions, one cause after another. Each cause explains calls that no earlier cause explains."""
         left = {case: _causes(verdict) for case, verdict in self.verdicts.items()}
         for _ in range(MOST):
             counts = Counter(name for causes in left.values() for name in causes)
             if not counts or max(counts.values()) < MIN_CALLS:
                 return
             most = [name for name, count in counts.items() if count == max(counts.values())][:TIED]
-            # Among causes that explain equally many calls, take the one visible on the fewest calls that agree.
+            # If several causes explain equally many calls, take the cause visible on the fewest agreeing calls.
             cause = min(
                 most, key=lambda name: (len(self._counterexamples(name, "", visibility)) if len(most) > 1 else 0, name)
             )
@@ -114,8 +114,9 @@ class Wrong:
         """
         Return the portion of the output in which a cause applies; an empty string for the whole output or if unknown.
 
-        At least MIN_CALLS calls must have a partial diagnosis, and the share SHARE of the sampled calls must match.
-        Ties go to the portion that is visible on the fewest calls that agree.
+        The portion is unknown if fewer than MIN_CALLS calls have a partial diagnosis, or if no portion matches the
+        share SHARE of the sampled calls. If several portions match equally many calls, the result is the portion in
+        which the cause is visible on the fewest agreeing calls.
         """
         partial = [case for case in cases if _is_partial(self.verdicts[case])]
         if len(partial) < MIN_CALLS:
@@ -154,14 +155,14 @@ class Wrong:
             )
 
     def _unexplained(self, cases: Sequence[str]) -> Iterator[str]:
-        """Yield the calls outside `cases` whose output no cause explains completely."""
+        """Yield the calls with a wrong output that are not in `cases` and that no cause explains completely."""
         members = {*cases}
         for case, verdict in self.verdicts.items():
             if case not in members and (_is_partial(verdict) or not _causes(verdict)):
                 yield case
 
     def _counterexamples(self, cause: str, portion: str, visibility: CauseVisibility) -> list[str]:
-        """Return the agreeing calls on which a cause is visible."""
+        """Return the agreeing calls on which a cause is visible in a portion; at most LOOKED_AT calls are searched."""
         step = -(-len(self.agreeing) // LOOKED_AT) or 1
         sample = (verdict for verdict in self.agreeing[::step] if visibility.is_informative(verdict))
         return [verdict.case for verdict in sample if visibility.on(verdict.case, cause, portion)]

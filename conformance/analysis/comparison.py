@@ -1,4 +1,4 @@
-"""The differences of two records of the same calls, before and after a change of version, device or flag."""
+"""Comparison of two records of the same calls, made before and after a change of version, device or flag."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from ..core import SEVERITIES, Case, Invalid, Problem, Verdict, suggestion
 from ..records import Group, Record, TargetInfo
 from .failure_groups import Likeness, Sides, separated
 
-#: Every kind of change, in the order of reports: worse results, different results, better results, missing calls.
+#: The kinds of changes and what they mean. Reports list them in this order: worse results, different results, better
+#: results, missing calls.
 CHANGES = {
     "regressed": "was right, is now wrong",
     "wrong-otherwise": "is still wrong, with another result",
@@ -28,20 +29,20 @@ CHANGES = {
     "only-after": "was judged only after",
 }
 
-#: Changes that break a model with such calls: the default of `--fail-on`.
+#: Changes that break a model that makes such calls. They are the default of `--fail-on`.
 WORSE = ("regressed", "refuses", "unsupported")
 
-#: Changes after which a call has no right result.
+#: Changes after which a call does not return a right result.
 BROKEN = (*WORSE, "wrong-otherwise")
 
-#: The state of a call by its verdict; other verdicts do not judge a call.
+#: The state of a call, by verdict. A call with any other verdict is not judged.
 _STATES = {
     **dict.fromkeys(("agree", "fixed"), "right"),
     **dict.fromkeys(("disagree", "known", "crash", "timeout"), "wrong"),
     "unsupported": "unsupported",
 }
 
-#: The change from one state to another.
+#: The kind of change, by the states of a call before and after.
 _BETWEEN = {
     ("right", "wrong"): "regressed",
     ("wrong", "right"): "fixed",
@@ -51,26 +52,26 @@ _BETWEEN = {
     ("unsupported", "wrong"): "supported",
 }
 
-#: A call that takes at most this many seconds more is never `slower`: the difference is noise.
+#: A call that takes at most this many seconds longer is never `slower`, because such a difference is noise.
 NOISE = 0.001
 
 
 class Pair(NamedTuple):
-    """A target of the record before, and the target of the record after that it is compared with."""
+    """Two targets that are compared: `before` is in the older record, `after` in the newer record."""
 
     before: TargetInfo
     after: TargetInfo
 
     @property
     def name(self) -> str:
-        """The name of the target without its requested release; both names if they differ."""
+        """The targets' name without the requested release. If the two targets have different names, both names."""
         one, other = self.before.surface, self.after.surface
         return one if one == other else f"{one}, {other}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """One difference between two records of a call; a verdict is None where a record does not judge the call."""
+    """One difference between two verdicts on a call; a verdict is None if its record does not judge the call."""
 
     case: str
     target: str
@@ -84,8 +85,8 @@ class Comparison:
     """
     The comparison of two records of the same calls.
 
-    `both` holds, by target, the ids of the calls that both records judge. `apart` holds the header fields that differ,
-    as (before, after) by name.
+    `both` maps a target to the ids of the calls that both records judge. `apart` maps the name of a header field that
+    differs to its values (before, after).
     """
 
     before: Record
@@ -103,7 +104,7 @@ class Comparison:
 
     @property
     def wrong(self) -> int:
-        """The number of calls that are wrong in both records, known or not."""
+        """The number of calls that are wrong in both records, whether or not a ledger lists them."""
         return sum(
             _state(was[name]) == _state(now[name]) == "wrong"
             for pair in self.pairs
@@ -112,11 +113,11 @@ class Comparison:
         )
 
     def counts(self, target: str) -> Counter[str]:
-        """Return the number of each change on a target."""
+        """Return the number of changes on a target, by kind of change."""
         return Counter(change.change for change in self.changes if change.target == target)
 
     def faults(self, pair: Pair) -> tuple[int, int]:
-        """Return the number of calls on which the suite or an adapter itself failed, before and after."""
+        """Return the numbers of calls, before and after, on which the suite or an adapter itself failed."""
         sides = ((self.before, pair.before), (self.after, pair.after))
         before, after = (
             sum((verdict.target, verdict.verdict) == (info.name, "suite-error") for verdict in record.verdicts)
@@ -129,8 +130,9 @@ def compared(before: Record, after: Record, cases: Mapping[str, Case], *, slower
     """
     Return what changed between two records.
 
-    Targets of the same name are compared, regardless of the release that they request. If each record has one target,
-    these two are compared. A call is `slower` if it takes more than `slower` times as long; None disables this check.
+    Targets of the same name are compared, even if they request different releases. If each record has only one target,
+    these two targets are compared whatever their names are. A call that takes more than `slower` times as long counts
+    as slower; None disables this check.
     """
     pairs = list(_pairs(before.targets, after.targets))
     judged: dict[str, Sequence[str]] = {}
@@ -154,10 +156,10 @@ def compared(before: Record, after: Record, cases: Mapping[str, Case], *, slower
 
 def named(text: str) -> Sequence[str]:
     """
-    Return the changes in a comma-separated list such as `regressed,precision`.
+    Return the kinds of changes in a comma-separated list such as `regressed,precision`.
 
     Raises:
-        Invalid: if a name in the list is not a change.
+        Invalid: if a name in the list is not a kind of change.
 
     """
     names = [name.strip() for name in text.split(",") if name.strip()]
@@ -173,20 +175,20 @@ def check_whole(records: Mapping[Path, Record]) -> None:
     Check that no record is condensed.
 
     Raises:
-        Invalid: if a record only counts the calls that agree, instead of listing them.
+        Invalid: if a record is condensed, so that it counts the agreeing calls but does not list them.
 
     """
     for path, record in records.items():
         if record.left_out:
-            message = "a condensed record does not list the calls that agree, so that it cannot be compared"
-            raise Invalid(Problem(path=str(path), message=message, hint="name the record that it was condensed from"))
+            message = "this condensed record cannot be compared, because it does not list the calls that agree"
+            raise Invalid(Problem(path=str(path), message=message, hint="pass the full record of the same run"))
 
 
 def _pairs(before: Sequence[TargetInfo], after: Sequence[TargetInfo]) -> Iterator[Pair]:
     if len(before) == len(after) == 1:
         yield Pair(before[0], after[0])
         return
-    # If a record has several releases of a target, the one of the same full name takes precedence.
+    # If the newer record has several releases of a target, prefer the release that the older record requests.
     named = {**{info.surface: info for info in after}, **{info.name: info for info in after}}
     found = ((info, named.get(info.name, named.get(info.surface))) for info in before)
     yield from (Pair(info, other) for info, other in found if other is not None)
@@ -199,7 +201,7 @@ def _by_case(record: Record, target: TargetInfo) -> dict[str, Verdict]:
 def _of_pair(
     pair: Pair, before: Mapping[str, Verdict], after: Mapping[str, Verdict], slower: float | None
 ) -> tuple[list[Change], list[str]]:
-    """Return the changes of a pair of targets, and the ids of calls that both judge and at least one supports."""
+    """Return a pair's changes, and the ids of the calls that both records judge, except calls unsupported in both."""
     found: list[Change] = []
     both: list[str] = []
     for case in dict.fromkeys([*before, *after]):
@@ -216,7 +218,7 @@ def _judged(verdict: Verdict | None) -> Verdict | None:
 
 
 def _kinds(was: Verdict | None, now: Verdict | None, slower: float | None) -> Iterator[str]:
-    """Yield the change from one verdict to another, if there is one, and `slower` if the call became slower."""
+    """Yield the kinds of changes between two verdicts: at most one for the result, and `slower` for a slower call."""
     if was is None or now is None:
         if was is not now:
             yield "only-after" if was is None else "only-before"
@@ -252,29 +254,29 @@ def _of_right(was: Verdict, now: Verdict) -> str:
 
 
 def _manner(verdict: Verdict) -> tuple[str | None, ...]:
-    """Return a key of how a call is wrong, independent of the ledgers, which may differ between the records."""
+    """Return a key that identifies the kind of failure. It ignores the ledgers, which may differ between records."""
     finding = verdict.finding
     if finding is None:
         return (_death(verdict),)
-    # A result of the wrong shape may expose unrelated memory whose contents vary from run to run.
+    # A result of the wrong shape may hold unrelated memory that varies from run to run, so its digest is not compared.
     is_shape = finding.kind == "shape"
     return (finding.kind, finding.where, finding.message if is_shape else verdict.output_sha256)
 
 
 def _death(verdict: Verdict) -> str:
-    # A known failure without a finding is a crash or a timeout; the verdict does not state which, and most are crashes.
+    # A `known` verdict without a finding is a crash or a timeout and does not state which. Most are crashes.
     return "timeout" if verdict.verdict == "timeout" else "crash"
 
 
 def _sides(pair: Pair, changes: Sequence[Change], both: Sequence[str]) -> Iterator[Sides]:
-    """Yield, for each kind of change, the calls that changed that way and those that kept working."""
+    """Yield `Sides` for each kind of change: calls with the change are `failing`, calls that still work `agreeing`."""
     broken = {change.case for change in changes if change.change in BROKEN}
     for kind in dict.fromkeys(change.change for change in changes):
         failing: dict[Likeness, list[str]] = {}
         for change in changes:
             if change.change == kind:
                 failing.setdefault(_likeness(change), []).append(change.case)
-        # Calls that broke in another way are evidence neither for a condition nor against it.
+        # Leave out calls that broke in another way: they are evidence neither for nor against a condition.
         changed = broken.union(*failing.values())
         target = replace(pair.after, name=pair.name)
         yield Sides(target=target, failing=failing, agreeing=[case for case in both if case not in changed])
@@ -289,7 +291,7 @@ def _likeness(change: Change) -> Likeness:
 
 
 def _what(change: Change) -> str | None:
-    """Return a short description of the old and new state, where the kind of change does not determine them."""
+    """Return a short text on the states before and after; None if the kind of change already determines them."""
     describe = _DESCRIPTIONS.get(change.change)
     if describe is None or change.before is None or change.after is None:
         return None
@@ -308,13 +310,13 @@ def _outcome(verdict: Verdict) -> str:
 
 
 def _followed(verdict: Verdict) -> str:
-    """Return the alternatives that a call follows, without their clauses; `computes` only if there is no other."""
+    """Return the alternatives that a call follows, without clause names; omit `computes` if there is another one."""
     names = [name.rpartition(":")[2] for name in (verdict.alternative or "none").split(", ")]
     special = list(dict.fromkeys(name for name in names if name != "computes"))
     return "refuses" if "refuses" in special else ", ".join(special) or "computes"
 
 
-#: The function that describes a verdict, by kind of change.
+#: The function that describes the state of a verdict, by kind of change.
 _DESCRIPTIONS: Mapping[str, Callable[[Verdict], str]] = {
     **dict.fromkeys(("regressed", "wrong-otherwise", "unsupported", "fixed", "supported"), _outcome),
     "precision": lambda verdict: verdict.precision or "none",
@@ -328,7 +330,7 @@ def _place(group: Group) -> tuple[int, int, int, str]:
 
 
 def _apart(before: Record, after: Record) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Yield the header fields that differ between the two runs, as (name, (before, after))."""
+    """Yield (name, (value before, value after)) for each header field that differs between the two runs."""
     for part, names in _HEADER_FIELDS.items():
         was, now = before.header.get(part, {}), after.header.get(part, {})
         for name in names:
@@ -337,7 +339,7 @@ def _apart(before: Record, after: Record) -> Iterator[tuple[str, tuple[str, str]
                 yield f"{part}.{name}", (one, other)
 
 
-#: The header fields that a comparison reports if they differ.
+#: The header fields that a comparison reports if their values differ, by part of the header.
 _HEADER_FIELDS: Mapping[str, Sequence[str]] = {
     "suite": ("version", "corpus"),
     "selection": ("what", "sweeps", "mutators", "ops", "dtypes", "profile", "shard"),

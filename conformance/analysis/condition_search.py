@@ -1,15 +1,15 @@
 """
-Search for conditions: the simplest conjunctions of features that separate some calls from others.
+Search for conditions: the simplest conjunctions of features that separate selected calls from all other calls.
 
 The score of a conjunction is the number of bits that it saves (minimum description length). Listing the k selected
-calls out of n takes log2 C(n, k) bits, an equal share for each. A conjunction saves the shares of the calls that it
-covers, minus the cost of its features, minus the bits that separate its calls from other calls that meet it.
-A feature must therefore save more than it costs. An inexact condition, which other calls also meet, must be much
-simpler than an exact one.
+calls out of n takes log2 C(n, k) bits, an equal share for each selected call. A conjunction saves the shares of the
+selected calls that meet it, minus the cost of its features. A conjunction is inexact if other calls also meet it.
+It then costs INEXACT bits more, plus the bits that tell the selected calls from these other calls. A feature must
+therefore save more bits than it costs, and an inexact condition must be much simpler than an exact one.
 
-The search takes the conjunction that saves most, removes the calls that it covers, and repeats. It replaces an inexact
-conjunction by several narrower ones if these take no more bits. Ties go to the first feature of the table, so that the
-same calls always have the same conditions.
+The search takes the conjunction that saves the most bits, removes the calls that meet it, and repeats. It replaces an
+inexact conjunction by several narrower ones if these take no more bits. Ties go to the feature that comes first in the
+table, so that the same calls always have the same conditions.
 
 Source of the measure: J. Rissanen, "Modeling by shortest data description", Automatica 14 (1978).
 """
@@ -30,24 +30,24 @@ from ..calls import FEATURES, Condition, FeatureValue
 from ..core import Array
 from ..records import MIN_CALLS
 
-#: Calls as the bits of an integer, by their positions.
+#: A set of calls as an integer: bit i is 1 if the call at position i is in the set.
 Bits: TypeAlias = int
 
 #: The largest number of features in a conjunction.
 LONGEST = 4
 #: The number of conjunctions of each length that are extended by another feature (beam width).
 KEPT = 25
-#: The cost of a feature in bits: a string or `true`, `false`, a number.
+#: The cost in bits of a feature with the value `true` or a string, with the value `false`, and with a number.
 HOLDS, DOES_NOT, NUMBER = 9.0, 10.0, 11.0
-#: The additional cost in bits of a condition that other calls meet.
+#: The additional cost in bits of an inexact condition, which other calls also meet.
 INEXACT = 18.0
-#: The factor on the savings of an inexact condition while exact ones are searched for.
+#: While the search looks for narrower conditions, it multiplies the savings of inexact conditions by this factor.
 SHARE = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """The calls of one condition: their positions among the selected calls, and the number of others that meet it."""
+    """A condition, the positions of its calls among the selected calls, and the number of other calls that meet it."""
 
     condition: Condition
     members: tuple[int, ...]
@@ -55,7 +55,7 @@ class Part:
 
 
 class Literal(NamedTuple):
-    """A feature with one value or a bound, and its cost in bits."""
+    """A feature with one value or a bound such as `>=3`, and the cost of the literal in bits."""
 
     name: str
     value: FeatureValue
@@ -63,7 +63,7 @@ class Literal(NamedTuple):
 
 
 class Conjunction(NamedTuple):
-    """A conjunction of literals, as indices of sides: the selected and the other calls that meet it, and its cost."""
+    """Literals (as indices into `sides`), the selected and the other calls that meet all of them, and their cost."""
 
     literals: tuple[int, ...]
     selected: Bits
@@ -72,18 +72,18 @@ class Conjunction(NamedTuple):
 
 
 class Table:
-    """The features of all calls, by column."""
+    """The features of all calls: a row for each call, a column for each feature."""
 
     def __init__(self, rows: Sequence[Mapping[str, FeatureValue]]) -> None:
         self._columns = {name: _column([row.get(name) for row in rows], each.kind) for name, each in FEATURES.items()}
 
     def literals(self, rows: Array) -> list[Literal]:
-        """Return the literals that hold for any of the calls in `rows`, the cheapest first."""
+        """Return the literals that hold for at least one call in `rows`, the cheapest literal first."""
         found = [literal for name in FEATURES for literal in _literals(name, self._columns[name][rows])]
         return sorted(found, key=lambda literal: literal.cost)
 
     def bits(self, literal: Literal, rows: Array) -> Bits:
-        """Return the calls in `rows` for which a literal holds, as bits by position."""
+        """Return the set of calls for which a literal holds: bit i is 1 if it holds for the call `rows[i]`."""
         column = self._columns[literal.name][rows]
         if FEATURES[literal.name].kind is int and isinstance(literal.value, str):
             bound = int(literal.value[2:])
@@ -121,7 +121,7 @@ def _positions(bits: Bits) -> Iterator[int]:
 
 
 class Search:
-    """Finds conditions that separate calls of a table from the calls in the rows `others`."""
+    """A search for conditions that separate selected calls of a table from the calls in its rows `others`."""
 
     def __init__(self, table: Table, others: Array) -> None:
         self._table = table
@@ -130,9 +130,10 @@ class Search:
 
     def parts(self, rows: Sequence[int]) -> list[Part]:
         """
-        Return the calls in `rows`, split by conditions that separate them from the others; each call is in one part.
+        Return the parts into which conditions split the calls in `rows`. Each call is in exactly one part.
 
-        Calls that no condition separates are the last part, with an empty condition.
+        The conditions separate these calls from the other calls. Calls that no condition separates form a part with
+        an empty condition.
         """
         selected = np.array(rows, int)
         sides, calls = self._sides(selected), (len(selected), len(self._others))
@@ -146,8 +147,8 @@ class Search:
         """
         Return the simplest condition of one or two features that all calls in `rows` meet and no other call meets.
 
-        It serves calls for which `parts` finds no condition, since no condition saves bits for few calls.
-        The condition may hold by chance.
+        For few calls, `parts` may find no condition, because no condition saves bits. The condition that this method
+        finds for them may hold by chance. None means that no such condition exists.
         """
         selected = np.array(rows, int)
         everything = (1 << len(selected)) - 1
@@ -157,7 +158,7 @@ class Search:
         return None if found is None else _condition([side.literal for side in found])
 
     def _sides(self, selected: Array) -> list[Side]:
-        """Return the literals that hold for a selected call; of those that hold for the same calls, only the first."""
+        """Return the literals that hold for a selected call; of several with the same calls, return only the first."""
         found: dict[tuple[Bits, Bits], Side] = {}
         for literal in self._table.literals(selected):
             side = Side(literal, self._table.bits(literal, selected), self._bits(literal))
@@ -180,14 +181,14 @@ class Side(NamedTuple):
 
 
 class Measure:
-    """The bits that conjunctions save if `selected` calls are to be separated from `others` other calls."""
+    """Counts the bits that conjunctions save when they separate `selected` calls from `others` other calls."""
 
     def __init__(self, selected: int, others: int, share: float = 1.0) -> None:
         self._each = _choices(selected + others, selected) / selected
         self._share = share
 
     def at_best(self, selected: int, cost: float) -> float:
-        """Return the bits that an exact conjunction of this cost saves if it covers `selected` calls."""
+        """Return the bits that an exact conjunction of this cost saves if `selected` of the selected calls meet it."""
         return selected * self._each - cost
 
     def saved(self, found: Conjunction) -> float:
@@ -197,11 +198,11 @@ class Measure:
         return round(saved - INEXACT - _choices(selected + others, selected), 6) if others else saved
 
     def counted(self, found: Conjunction) -> float:
-        """Return the bits that a conjunction saves, times `share` if it is inexact."""
+        """Return the bits that a conjunction saves, multiplied by `share` if the conjunction is inexact."""
         return self.saved(found) * (self._share if found.others else 1.0)
 
     def taken(self, found: Sequence[Conjunction]) -> float:
-        """Return the bits that encode the calls of some conjunctions, each by its conjunction or by a list."""
+        """Return the bits that encode the selected calls of each conjunction, by the conjunction or by a list."""
         return sum(each.selected.bit_count() * self._each - max(self.saved(each), 0.0) for each in found)
 
     def rank(self, found: Conjunction) -> tuple[float, int, tuple[int, ...]]:
@@ -210,12 +211,12 @@ class Measure:
 
 
 def _choices(count: int, chosen: int) -> float:
-    """Return log2 C(count, chosen), the bits that select `chosen` calls out of `count`."""
+    """Return log2 C(count, chosen), the number of bits that it takes to select `chosen` calls out of `count`."""
     return (lgamma(count + 1) - lgamma(chosen + 1) - lgamma(count - chosen + 1)) / log(2)
 
 
 def _split(sides: Sequence[Side], everything: Conjunction, measure: Measure) -> Iterator[Conjunction]:
-    """Yield conjunctions until they cover all calls; an empty one covers the calls that no other separates."""
+    """Yield conjunctions until each selected call meets one. The last is empty if no condition separates the rest."""
     left = everything.selected
     while left:
         best = _best(sides, everything._replace(selected=left), measure)
@@ -226,7 +227,7 @@ def _split(sides: Sequence[Side], everything: Conjunction, measure: Measure) -> 
 def _narrowed(
     wide: Conjunction, sides: Sequence[Side], everything: Conjunction, measure: Measure
 ) -> Sequence[Conjunction]:
-    """Return the conjunction, or the narrower ones that replace it if they take no more bits."""
+    """Return narrower conjunctions to replace an inexact `wide` if they take no more bits; otherwise return `wide`."""
     if not wide.others or not wide.literals:
         return [wide]
     narrow = list(_split(sides, everything._replace(selected=wide.selected), measure))
@@ -244,7 +245,7 @@ def _part(found: Conjunction, sides: Sequence[Side]) -> Part:
 
 
 def _best(sides: Sequence[Side], everything: Conjunction, measure: Measure) -> Conjunction:
-    """Return the conjunction that ranks first, or the empty one if none saves bits."""
+    """Return the conjunction that ranks first, or the empty conjunction if no conjunction saves bits."""
     found, level = [everything], [everything]
     for _ in range(LONGEST):
         least = max(map(measure.counted, found))
@@ -258,9 +259,9 @@ def _best(sides: Sequence[Side], everything: Conjunction, measure: Measure) -> C
 
 def _separation(found: Conjunction, everything: Conjunction) -> float:
     """
-    Return -b, where b bits select the calls if it is known for each call whether it meets a conjunction.
+    Return how well a conjunction separates the selected calls, as -b. Larger values mean better separation.
 
-    Larger values mean better separation.
+    If it is known which calls meet the conjunction, it takes b more bits to identify the selected calls.
     """
     selected, others = found.selected.bit_count(), found.others.bit_count()
     left, rest = everything.selected.bit_count() - selected, everything.others.bit_count() - others
@@ -268,7 +269,7 @@ def _separation(found: Conjunction, everything: Conjunction) -> float:
 
 
 def _extensions(one: Conjunction, sides: Sequence[Side], measure: Measure, most: float) -> Iterator[Conjunction]:
-    """Yield extensions by one literal that exclude some other calls and may save more than `most` once exact."""
+    """Yield conjunctions with one more literal that exclude other calls and could save over `most` bits if exact."""
     names = {sides[at].literal.name for at in one.literals}
     for at, side in enumerate(sides):
         selected, cost = one.selected & side.selected, one.cost + side.literal.cost
@@ -281,7 +282,7 @@ def _extensions(one: Conjunction, sides: Sequence[Side], measure: Measure, most:
 
 
 def _merged(parts: Sequence[Part]) -> list[Part]:
-    """Merge parts whose conditions differ only in the strings or numbers of one feature."""
+    """Merge parts whose conditions differ only in the strings or numbers that they require of one feature."""
     merged: list[Part] = []
     for part in parts:
         at = next((at for at, other in enumerate(merged) if _differing(part.condition, other.condition)), None)
@@ -293,7 +294,7 @@ def _merged(parts: Sequence[Part]) -> list[Part]:
 
 
 def _differing(one: Condition, other: Condition) -> str:
-    """Return the only feature whose values differ; an empty string if there is none, or if it is boolean."""
+    """Return the only feature in which two conditions differ; an empty string if there is none or it is boolean."""
     if one.wanted.keys() != other.wanted.keys():
         return ""
     names = [name for name, values in one.wanted.items() if values != other.wanted[name]]

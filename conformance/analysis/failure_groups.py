@@ -1,8 +1,9 @@
 """
-Groups of a run's failing calls, most likely one for each fault.
+Groups of a run's failing calls. The aim is one group for each fault.
 
-Calls that fail alike on one target (same verdict, kind, array and ledger entry) are split by the simplest conditions
-that separate them from the calls that agree. Similar groups of several targets of one framework are merged.
+Calls of one target fail alike if they have the same verdict, severity, kind, array and ledger entry. Calls that fail
+alike are split by the simplest conditions that separate them from the agreeing calls. Similar groups on different
+targets of one framework are merged.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from ..core import SEVERITIES, UNEXPECTED, Case, Verdict
 from ..records import MIN_CALLS, Group, GroupCounts, Record, TargetInfo
 from .condition_search import Part, Search, Table
 
-#: Groups of two targets are merged if they share this part of their calls and all meet the first one's condition.
+#: Groups on two targets are merged if they have at least this fraction of their calls in common, and if all calls of
+#: the second group meet the condition of the first group.
 ALIKE = 0.8
 
 FAILING = (*UNEXPECTED, "suite-error", "known")
@@ -37,14 +39,14 @@ class Likeness(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sides:
-    """The ids of one target's calls: the failing ones by likeness, and the agreeing ones."""
+    """The case ids of one target's failing calls, by likeness, and of its agreeing calls."""
 
     target: TargetInfo
     failing: dict[Likeness, list[str]] = field(default_factory=dict)
     agreeing: list[str] = field(default_factory=list)
 
     def take(self, verdict: Verdict) -> None:
-        """Add the call of a verdict to the agreeing or the failing ones; ignore other verdicts."""
+        """Add the case id of a verdict to `agreeing` or `failing`; ignore a verdict that belongs to neither."""
         if verdict.verdict in AGREEING:
             self.agreeing.append(verdict.case)
         elif verdict.verdict in FAILING:
@@ -52,7 +54,7 @@ class Sides:
 
     @property
     def ids(self) -> Iterator[str]:
-        """All ids, or none if too few calls fail alike to search for a condition."""
+        """The case ids of all calls. Empty if too few calls fail alike for a search for conditions."""
         if any(len(ids) >= MIN_CALLS for ids in self.failing.values()):
             yield from self.agreeing
             for ids in self.failing.values():
@@ -66,12 +68,12 @@ def _likeness(verdict: Verdict) -> Likeness:
 
 
 def lacks_groups(record: Record) -> bool:
-    """Return whether groups of failing calls are missing and can be computed; condensed records lack agreeing calls."""
+    """Return whether a record has failing calls but no groups yet; False if it is condensed and cannot be grouped."""
     return not (record.groups or record.left_out) and any(each.verdict in FAILING for each in record.verdicts)
 
 
 def grouped(record: Record, cases: Mapping[str, Case]) -> Record:
-    """Return a record with the groups of its failing calls; unchanged if it needs none."""
+    """Return a record with the groups of its failing calls; unchanged if the record does not lack groups."""
     return replace(record, groups=gather(record.verdicts, record.targets, cases)) if lacks_groups(record) else record
 
 
@@ -79,9 +81,9 @@ def gather(verdicts: Iterable[Verdict], targets: Sequence[TargetInfo], cases: Ma
     """
     Return the groups of all failing calls.
 
-    Groups with the verdict `suite-error` come first, `known` ones last. The others are sorted by severity and by number
-    of calls. Each failing call of a target is in one group of that target. A case that is not in `cases` has no
-    features.
+    Groups with the verdict `suite-error` come first, groups of known failures last. The other groups are sorted by
+    severity, then by number of calls. Each failing call of a target is in exactly one group of that target. A case
+    that is missing from `cases` is treated as a case without features.
     """
     sides = {target.name: Sides(target=target) for target in targets}
     for verdict in verdicts:
@@ -90,7 +92,7 @@ def gather(verdicts: Iterable[Verdict], targets: Sequence[TargetInfo], cases: Ma
 
 
 def separated(sides: Sequence[Sides], cases: Mapping[str, Case], place: Callable[[Group], Any]) -> tuple[Group, ...]:
-    """Return the groups into which conditions split the failing calls of sides, sorted by the key `place`."""
+    """Return groups of the targets' failing calls, split by conditions and sorted by the key function `place`."""
     features = CaseFeatures(cases)
     ids = dict.fromkeys(case for side in sides for case in side.ids)
     table, rows = Table([features.features(case) for case in ids]), {case: row for row, case in enumerate(ids)}
@@ -116,7 +118,7 @@ def _whole(ids: Sequence[str], side: Sides) -> Part:
 
 
 def _add(found: list[tuple[Sides, Group]], side: Sides, group: Group, features: CaseFeatures) -> None:
-    """Merge a group into a similar one of another target of the framework, or append it."""
+    """Merge a group into a similar group on another target of the same framework; append it if there is none."""
     for at, (first, other) in enumerate(found):
         if _are_similar(first, other, side, group) and features.all_fulfil(other.condition, group.cases):
             both = tuple(dict.fromkeys(other.cases + group.cases))
@@ -127,7 +129,7 @@ def _add(found: list[tuple[Sides, Group]], side: Sides, group: Group, features: 
 
 
 def _seen(condition: Condition, side: Sides, group: Group, features: CaseFeatures) -> GroupCounts:
-    """Return the counts of a group under the condition of the group that it is merged into."""
+    """Return the number of calls in `group`, out of all calls of the target that meet the merged group's condition."""
     if group.condition == condition:
         return group.targets[side.target.name]
     return GroupCounts(len(group.cases), len(group.cases) + features.count(condition, side.agreeing))
@@ -144,6 +146,6 @@ def _are_similar(first: Sides, other: Group, side: Sides, group: Group) -> bool:
 
 
 def _place(group: Group) -> tuple[bool, int, int, str, tuple[str, ...]]:
-    # Faults of the suite come first: no other result can be trusted until they are repaired.
+    # Faults of the suite come first, because no other result can be trusted until they are repaired.
     rank = -1 if group.verdict == "suite-error" else SEVERITIES.index(group.severity or "loud")
     return (group.known is not None, rank, -len(group.cases), group.smallest, tuple(group.targets))

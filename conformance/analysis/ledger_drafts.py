@@ -1,4 +1,4 @@
-"""Drafts of ledger entries: one for each group of failing calls of a run."""
+"""Drafts of ledger entries for a run, with at least one entry for each group of unexpected verdicts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from packaging.version import InvalidVersion, Version
 from ..core import UNEXPECTED, Verdict
 from ..records import DRAFT_TEXT, EVERY_VERSION, Group, Record
 
-#: The largest group whose calls are listed by id, with digests of their outputs; larger ones use their condition.
+#: An entry lists up to this many calls by id, with output digests. The calls of a larger group are selected by the
+#: group's condition.
 LISTED = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """The source of one entry: failing calls of a group on these targets."""
+    """The data of one ledger entry: a group, and the verdicts of `targets` on the calls of the group."""
 
     group: Group
     targets: Sequence[str]
@@ -27,22 +28,22 @@ class Draft:
 
     @property
     def is_listed(self) -> bool:
-        """Whether the entry lists its calls by id, instead of by the group's condition."""
+        """Whether the entry lists its calls by id. Otherwise the group's condition selects them."""
         return not self.group.condition.wanted or len(self.group.cases) <= LISTED
 
     @property
     def id(self) -> str:
-        """The id of the entry: target, array and kind."""
+        """The id of the entry: its first target, the array unless it is the output, and the kind of failure."""
         kind, where = self.group.kind or self.group.verdict, self.group.where
         return f"{_slug(self.targets[0])}.{kind if where == 'output' else f'{_slug(where)}-{kind}'}"
 
 
 def ledger_draft(record: Record, today: str) -> str:
     """
-    Return a ledger file with an entry for each group of unexpected verdicts.
+    Return the text of a ledger file with an entry for each group of unexpected verdicts.
 
-    A group whose calls are listed by id has an entry for each target. The reason, the link and the triage script are
-    placeholders that a person must replace.
+    If a group's calls are listed by id, the group has a separate entry for each target. The reason, the link and the
+    triage script are placeholders that a person must replace. `today` is the date of the entries.
     """
     drafts = list(_drafts(record))
     if not drafts:
@@ -94,7 +95,7 @@ def _lines(draft: Draft, name: str, today: str) -> Iterator[str]:
 
 
 def _patterns(draft: Draft) -> list[str]:
-    """Return the case ids of an entry; if a condition selects the calls, one pattern covers all points of a sweep."""
+    """Return the case ids of an entry. If a condition selects the calls, a pattern covers all points of a sweep."""
     names = [verdict.case for verdict in draft.verdicts]
     if not draft.is_listed:
         names = [f"{sweep}[*" if point else sweep for sweep, point, _ in (name.partition("[") for name in names)]

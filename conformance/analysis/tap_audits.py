@@ -1,4 +1,4 @@
-"""Tap audits of a run: one for the smallest unexplained wrong output of each group that probes can examine."""
+"""Tap audits of a run: for each group, an audit of the smallest call that no cause explains and probes can examine."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..diagnosis import CallFunction, TapAudit, audit_taps
 from ..records import Record
 from ..workers import Adapter, CallSeen, TargetFailed, Terms, observe, smoke_call, wire
 
-#: The number of groups audited for one target, and the time limit of an audit in seconds, worker start included.
+#: The largest number of groups audited on one target, and an audit's time limit in seconds, worker start included.
 MOST, SECONDS = 3, 30.0
-#: The number of calls of a group to try until one has an audit, the smallest first.
+#: The largest number of a group's calls that are tried, smallest first, until a call can be audited.
 TRIED = 4
-#: A target with one of these verdicts in the run is not audited.
+#: A target is not audited if any of its calls in the run has one of these verdicts.
 DEATHS = ("crash", "timeout")
 
 
@@ -26,9 +26,10 @@ def audits(
     record: Record, cases: Mapping[str, Case], adapters: Sequence[Adapter], terms: Terms, jobs: int
 ) -> Sequence[TapAudit]:
     """
-    Return the tap audits of wrong outputs that no cause explains: for each group, of its smallest call with an audit.
+    Return tap audits of wrong outputs that no cause explains, at most one for each group and target.
 
-    `jobs` targets are audited in parallel, those on an accelerator one at a time.
+    Each audit examines the group's smallest call that can be audited. Up to `jobs` targets are audited in parallel,
+    but targets on an accelerator are audited one at a time.
     """
     alone = threading.Lock()
 
@@ -55,7 +56,7 @@ def _of_target(record: Record, cases: Mapping[str, Case], adapter: Adapter, term
 
 
 def _of_group(members: Sequence[str], cases: Mapping[str, Case], adapter: Adapter, terms: Terms) -> Iterator[TapAudit]:
-    """Yield the audit of the first of a group's smallest calls that has one."""
+    """Try to audit the smallest calls of a group, one after another, and yield the first audit."""
     for case in [case for case in members if _has_one_output(cases[case])][:TRIED]:
         found = audit_taps(cases[case].build_call(), probe_caller(adapter, terms))
         if found is not None:
@@ -64,14 +65,14 @@ def _of_group(members: Sequence[str], cases: Mapping[str, Case], adapter: Adapte
 
 
 def _has_one_output(case: Case) -> bool:
-    """Return whether a case allows exactly one output (besides a refusal) and does not train."""
+    """Return whether a case allows exactly one output (a refusal does not count) and is not a training run."""
     expected = case.build_expectation()
     allowed = expected.alternatives.values() if isinstance(expected, AnyOf) else [expected]
     return sum(isinstance(each, Output) for each in allowed) == 1 and case.build_call().training is None
 
 
 def is_unexplained(verdict: Verdict) -> bool:
-    """Return whether a verdict is about an output with wrong values that no cause explains."""
+    """Return whether a verdict reports wrong values in the output and no cause explains them."""
     if verdict.verdict != "disagree" or verdict.finding is None or verdict.diagnosis is None:
         return False
     is_of_output = verdict.finding.where == "output" and verdict.finding.kind in ("values", "nonfinite")
@@ -79,7 +80,7 @@ def is_unexplained(verdict: Verdict) -> bool:
 
 
 def probe_caller(adapter: Adapter, terms: Terms) -> CallFunction:
-    """Return a function that evaluates calls on a target in one worker, until a call has no answer or time is up."""
+    """Return a function that evaluates calls on a target in one worker, up to a missing answer or the time limit."""
     once = replace(terms, limits=replace(terms.limits, deaths=1))
 
     def ask(calls: Sequence[Call]) -> list[Array | None]:
