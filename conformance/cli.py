@@ -1,7 +1,7 @@
 """
-The command line: it dispatches to the commands, reports errors on one line each, and sets the exit code.
+The entry point of the command line: it runs a command, prints each error on one line and sets the exit code.
 
-The commands are in `commands`.
+The commands are in the package `commands`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from .commands.validate import validate
 
 
 def main() -> NoReturn:
-    """Run the command line and exit with its code."""
+    """Run the command that the arguments name, and exit with its exit code."""
     _normalise_process()
     sys.exit(_flushed(_run(is_debug="--debug" in sys.argv)))
 
@@ -58,7 +58,7 @@ def _run(*, is_debug: bool) -> int:
             output.complain(error)
             return exit_codes.UNUSABLE
         if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
-            # An error with a file name is reported where that file is written; one without is about standard output.
+            # `writing` reports errors of named files, so an error without a file name comes from standard output.
             output.say(f"standard output: cannot be written: {error.strerror}")
             return exit_codes.UNUSABLE
         if is_debug:
@@ -69,12 +69,12 @@ def _run(*, is_debug: bool) -> int:
 
 
 def _flushed(code: int) -> int:
-    """Flush the standard streams; return the code, or UNUSABLE if the command succeeded but its output was lost."""
+    """Flush stdout and stderr; return `code`, or UNUSABLE if the command succeeded but its output was lost."""
     for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
             stream.flush()
         except OSError as error:
-            # Python flushes again at exit, and that failure would change the exit code: discard the rest.
+            # Python flushes the stream again at exit, where a failure would change the exit code. Discard the buffer.
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, stream.fileno())
             os.close(null)
@@ -85,15 +85,15 @@ def _flushed(code: int) -> int:
 
 
 def _normalise_process() -> None:
-    """Make descriptors, encoding errors and signals independent of how this process was started."""
-    # If a standard stream is closed, the next file that we open would get its descriptor (0, 1 or 2).
+    """Make file descriptors, encoding errors and signal handlers independent of how this process was started."""
+    # If a standard stream is closed, the next opened file gets its descriptor (0, 1 or 2). The null device takes it.
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(descriptor)
-    # Print characters that the locale cannot encode as escapes.
+    # Print a character as a backslash escape if the encoding of stdout lacks the character.
     if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
-    # SIGTERM interrupts like Ctrl-C, unless the parent process made this one ignore it.
+    # Treat SIGTERM like Ctrl-C, unless the parent process disabled SIGTERM.
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
 
@@ -102,7 +102,7 @@ def _normalise_process() -> None:
 @click.version_option(__version__, prog_name="conv-conformance")
 @click.option("--debug", is_flag=True, help="Show the tracebacks of internal errors.")
 def commands(debug: bool) -> None:
-    """Test what convolution layers compute: which targets differ from the specification, how, and why."""
+    """Test what convolution layers compute, and report which targets differ from the specification, how and why."""
 
 
 for command in (

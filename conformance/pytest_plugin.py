@@ -1,8 +1,8 @@
 """
-The pytest plugin: `pytest --conformance-backend torch` collects one test for each literal case and each sweep.
+The pytest plugin: `pytest --conformance-backend torch` collects a test for each literal case and for each sweep.
 
-The setup of a target's first test runs the cases of all its selected tests, and each test then looks up its verdicts.
-The engine is imported inside functions, so that the plugin adds no start-up time when no target is given.
+The setup of the first test of a target runs the cases of all selected tests of this target. Each test then looks up its
+own verdicts. The engine is imported inside functions, so that the plugin adds no start-up time without a target.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ NOTICE = "conformance"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare the options, and the ini option that replaces --conformance-backend."""
+    """Declare the command-line options, and the ini option that names targets if --conformance-backend is missing."""
     group = parser.getgroup("conformance", "conformance of convolution layers")
     group.addoption(
         "--conformance-backend",
@@ -57,12 +57,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--conformance-profile",
         metavar="NAME",
-        help="Test only cases of this profile's clauses; fail where a target cannot express a call.",
+        help="Test only cases that cite a clause of this profile; fail if a target cannot express a call.",
     )
     group.addoption(
         "--conformance-fail-on",
         metavar="WORD,...",
-        help="Fail on these: silent, loud, precision, unsupported, fixed. Default: as `conv-conformance run`.",
+        help="What fails a test: silent, loud, precision, unsupported, fixed. Default: as in `conv-conformance run`.",
     )
     group.addoption(
         "--conformance-known",
@@ -70,12 +70,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=[],
         type=Path,
         metavar="FILE",
-        help="Your own ledger of known disagreements, used besides the shipped one.",
+        help="A ledger of known disagreements to use besides the shipped ledger; repeatable.",
     )
     group.addoption(
         "--conformance-strict-known",
         action="store_true",
-        help="Fail if a disagreement that the ledger expects no longer occurs.",
+        help="Fail if a target agrees where the ledger expects a disagreement.",
     )
     group.addoption(
         "--conformance-timeout", type=float, default=60.0, metavar="S", help="The time limit of one call, in seconds."
@@ -131,7 +131,7 @@ def pytest_make_collect_report(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the notices: disagreements that the ledger expects and that no longer occur."""
+    """Print a notice for each case on which a target agrees although the ledger expects a disagreement."""
     reports = terminalreporter.getreports("passed") + terminalreporter.getreports("xfailed")
     notices = [text for report in reports for name, text in report.user_properties if name == NOTICE]
     if notices:
@@ -141,7 +141,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 class Suite(pytest.Collector):
-    """The root collector: it reads the corpus and the ledger once; its children are the targets."""
+    """The root collector, which reads the corpus and the ledger once; its children are the targets."""
 
     def collect(self) -> Iterator[Served]:
         """
@@ -188,7 +188,7 @@ class Served(pytest.Collector):
         self.ledger = ledger
 
     def collect(self) -> Iterator[Test]:
-        """Yield a test for each literal case, then one for each sweep."""
+        """Yield a test for each literal case, then a test for each sweep."""
         tests: dict[str, list[Case]] = {}
         for case in self._corpus.cases:
             tests.setdefault(case.sweep or case.id, []).append(case)
@@ -197,7 +197,7 @@ class Served(pytest.Collector):
 
     @cached_property
     def served(self) -> TargetRun:
-        """The run of the cases of all selected tests on this target."""
+        """The result of running the cases of all selected tests on this target."""
         tests = [item for item in self.session.items if isinstance(item, Test) and item.parent is self]
         cases = [case for test in tests for case in test.cases]
         with _device(self._adapter):
@@ -222,8 +222,8 @@ def _device(adapter: Adapter) -> AbstractContextManager[object]:
         return nullcontext()
     from filelock import FileLock
 
-    # Each user has a separate lock file, because users cannot open each other's. Without getuid (Windows), the
-    # temporary folder itself belongs to one user.
+    # Each user has a separate lock file, because a user cannot open the lock file of another user. On Windows, which
+    # has no getuid, each user has a separate temporary folder.
     user = os.getuid() if hasattr(os, "getuid") else ""
     return FileLock(Path(tempfile.gettempdir(), f"conv-conformance-device-{user}.lock"))
 
@@ -247,7 +247,7 @@ class Test(pytest.Item):
 
     @cached_property
     def verdicts(self) -> Mapping[str, Sequence[Verdict]]:
-        """The verdicts of this test, by verdict kind."""
+        """The verdicts of this test, by verdict name (`agree`, `known`, ...)."""
         by_kind: dict[str, list[Verdict]] = {}
         for case in self.cases:
             verdict = self.target.verdicts[case.id]
@@ -255,14 +255,14 @@ class Test(pytest.Item):
         return by_kind
 
     def setup(self) -> None:
-        """Run the target if needed; a target that could not run and a fault of the suite are errors, not failures."""
+        """Run the target on first use; raise an error if the target cannot run or the suite has a fault."""
         failed = self.target.served.info.failed
         if failed is not None:
             pytest.fail(f"{self.target.name} could not run: {failed}", pytrace=False)
         self._fail("suite-error")
 
     def runtest(self) -> None:
-        """Fail, skip, xfail or pass, depending on the verdicts."""
+        """Fail, skip, xfail or pass, depending on the verdicts of this test."""
         from .core import UNEXPECTED, counts_as_failure
 
         every = [verdict for verdicts in self.verdicts.values() for verdict in verdicts]
@@ -274,13 +274,13 @@ class Test(pytest.Item):
             self.user_properties.append((NOTICE, f"fixed: {verdict.case} on {verdict.target}: {verdict.message}"))
         if known := self.verdicts.get("known"):
             pytest.xfail(f"known: {', '.join(dict.fromkeys(str(verdict.known) for verdict in known))}")
-            # pytest.xfail returns only under --runxfail.
+            # pytest.xfail raises, except under --runxfail; then a known disagreement is a failure.
             self._fail("known")
         if not self.verdicts.keys() - {"unsupported", "not-run", *UNEXPECTED}:
             pytest.skip("; ".join(dict.fromkeys(f"{verdict.verdict}: {verdict.message}" for verdict in every)))
 
     def _fail(self, *names: str) -> None:
-        """Fail if there are verdicts of these kinds, and show their terminal report."""
+        """Fail if this test has verdicts with one of these names, and show the terminal report of these verdicts."""
         self._show([verdict for name in names for verdict in self.verdicts.get(name, ())])
 
     def _show(self, failing: Sequence[Verdict]) -> None:
@@ -288,7 +288,7 @@ class Test(pytest.Item):
             pytest.fail(self._text(failing), pytrace=False)
 
     def _record_details(self, every: Sequence[Verdict]) -> None:
-        """Add the details of disagreeing verdicts to the user properties and the captured output, for JUnit XML."""
+        """Add details of verdicts that do not agree to the user properties and the captured output, for JUnit XML."""
         from .core import printable
         from .reports import failure_lines
 
@@ -311,5 +311,5 @@ class Test(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, None, str]:
         """Return the location and the name that pytest shows in its report."""
-        # The name is not taken from the node id, because pytest would show the dots of the id as colons.
+        # Do not derive the name from the node id, because pytest would show the dots of the id as colons.
         return self.path, None, f"{self.name} on {self.target.name}"

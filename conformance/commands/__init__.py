@@ -1,5 +1,6 @@
 """
-The commands of the command line, one module each. They translate options to function calls and hold no other logic.
+The commands of the command line, one module for each.
 
-The engine is imported inside the functions, so that `--help` does not import NumPy.
+A command translates its options into function calls and contains no other logic. The engine is imported inside
+the functions, so that `--help` does not import NumPy.
 """

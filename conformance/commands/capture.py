@@ -19,10 +19,11 @@ def capture(output: Path, ranges: bool, program: Sequence[str]) -> int:
     Run a program and record its convolutions in a case file.
 
     The file holds the operation, shapes, layouts, dtypes, memory order and parameters of each distinct call, but no
-    values and no weights. Use it with `run FILE -b TARGET` and `check CANDIDATE FILE`. The program may run in another
-    environment, where this suite need not be installed. If the program fails, the calls made until then are kept.
+    input values and no weights. Use the file with `run FILE -b TARGET` and `check CANDIDATE FILE`. The program may run
+    in another Python environment, and the suite need not be installed there. If the program fails, the file holds the
+    calls made before the failure.
 
-    Exit codes: that of the program; 3 if the program succeeded but no convolution was recorded.
+    Exit codes: the exit code of the program; 3 if the program succeeded but no convolution was recorded.
     """
     from tempfile import TemporaryDirectory
 
@@ -39,14 +40,14 @@ def capture(output: Path, ranges: bool, program: Sequence[str]) -> int:
             log.unlink()
             raise Invalid(Problem(path=program[0], message=f"cannot be run: {error.strerror}")) from error
     model = write_case_file(output)
-    click.echo(f"{output}: {len(model.layers)} distinct convolutions, {model.total} in all", err=True)
+    click.echo(f"{output}: {len(model.layers)} distinct convolutions, {model.total} calls in all", err=True)
     for (framework, reason), count in model.unsaid.items():
         click.echo(f"not recorded: {framework}, {count} times: {reason}", err=True)
     return code if code or model.layers else exit_codes.NOT_RUN
 
 
 def _run(program: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run a program and return its exit code as a shell reports it; forward SIGINT and SIGTERM to the program."""
+    """Run a program, forward SIGINT and SIGTERM to it, and return its exit code: 128 + N if signal N ended it."""
     import signal
     import subprocess
 

@@ -1,4 +1,4 @@
-"""`check`: test whether it is safe to change from one release of a framework to another."""
+"""`check`: test whether it is safe to switch from one release of a framework to another."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from . import exit_codes, options, output
 @click.command()
 @click.argument("candidate")
 @click.argument("what", nargs=-1, metavar="[PATH|ID-PATTERN]...")
-@click.option("--against", metavar="BASE", help="The release to compare with.  [default: the installed one]")
+@click.option("--against", metavar="BASE", help="The release to compare with.  [default: the installed release]")
 @click.option(
     "--env", "place", type=click.Path(path_type=Path), help="An existing environment that contains the candidate."
 )
@@ -22,11 +22,13 @@ from . import exit_codes, options, output
 @click.option("--jobs", type=click.IntRange(1), help="Targets to run in parallel.  [default: number of cores]")
 @options.fail_on
 @click.option("--index-url", metavar="URL", help="The package index that pip uses.")
-@click.option("--pip-args", metavar="ARGS", default="", help="Further arguments of pip install.")
+@click.option("--pip-args", metavar="ARGS", default="", help="Additional arguments for pip install.")
 @click.option("--record", type=options.PATH, help="Write the record of both runs (JSON Lines) to this file.")
 @click.option("--json", "target", type=options.PATH, help="Write every change as JSON to this file.")
-@click.option("--markdown", type=options.PATH, help="Write Markdown to this file, for $GITHUB_STEP_SUMMARY.")
-@click.option("--html", type=options.PATH, help="Write a self-contained HTML page to this file.")
+@click.option(
+    "--markdown", type=options.PATH, help="Write the report as Markdown to this file, such as $GITHUB_STEP_SUMMARY."
+)
+@click.option("--html", type=options.PATH, help="Write the report as a self-contained HTML page to this file.")
 def check(
     candidate: str,
     what: Sequence[str],
@@ -44,13 +46,13 @@ def check(
     html: Path | None,
 ) -> int:
     """
-    Test whether it is safe to switch to another release.
+    Test whether it is safe to switch to another release of a framework.
 
-    CANDIDATE is a release such as torch==2.13.0, or torch for the newest one. Both releases run the same cases. pip
-    installs each named release into a separate environment, which is kept for the next time (see `environments`). The
-    report lists everything else that differs between the two sides.
+    CANDIDATE is a release such as torch==2.13.0, or torch for the newest release. Both releases run the same cases. pip
+    installs each named release into a separate environment, which is kept for later checks (see `environments`). The
+    report also lists other differences between the two runs, such as the platform.
 
-    Exit codes: 0 no change that --fail-on names; 1 such a change; 2 invalid usage; 3 no comparison was possible;
+    Exit codes: 0 no change of the kinds in --fail-on; 1 such a change; 2 invalid usage; 3 no comparison was possible;
     4 a fault of the suite or an adapter.
     """
     import shlex
@@ -66,7 +68,7 @@ def check(
     pip = [*(["--index-url", index_url] if index_url else []), *shlex.split(pip_args)]
     asked, base = release_check.requirement(candidate), release_check.requirement(against) if against else None
     if base is not None and base.name != asked.name:
-        raise click.UsageError(f"--against names a release of {asked.name}, not of {base.name}")
+        raise click.UsageError(f"--against must name a release of {asked.name}, not of {base.name}")
     adapters = release_check.affected_targets(asked.name, backends)
     corpus = output.corpus(what, sweeps)
 

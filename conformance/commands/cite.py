@@ -20,8 +20,8 @@ def cite(what: str | None, bibtex: bool) -> int:
     Print how to cite the suite, a clause or a case.
 
     The output is a reference and a BibTeX entry. Both contain the version, the address in the documentation and a
-    digest. Two copies with the same digest agree on the meaning of the clause, on the call and expectation of the case,
-    or on the whole corpus. The version of a clause, such as SAME-2, is that of the specification.
+    digest. The digest identifies the meaning of the clause, the call and expectation of the case, or the whole corpus.
+    For a clause such as SAME-2, the version is the version of the specification.
     """
     citation = _citation(what)
     click.echo(citation.bibtex if bibtex else f"{citation.text}\n\n{citation.bibtex}")
@@ -42,6 +42,6 @@ def _citation(what: str | None) -> Citation:
     known = {*corpus.clauses, *(case.id for case in corpus.cases)}
     inside = [name for name in corpus.clauses if name.rpartition("-")[0] == what.upper()]
     near = suggestion(what, known) or suggestion(what.upper(), known)
-    hint = f"its clauses are {inside[0]} to {inside[-1]}" if len(inside) > 1 else near
+    hint = f"the {what.upper()} clauses are {inside[0]} to {inside[-1]}" if len(inside) > 1 else near
     hint = hint or "`conv-conformance list` prints the ids of all cases"
     raise Invalid(Problem(path=what, message="no clause or case has this name", hint=hint))

@@ -20,8 +20,10 @@ from . import options, output
     help="Also report calls whose time grew by at least this factor.",
 )
 @click.option("--json", "target", type=options.PATH, help="Write every change as JSON to this file.")
-@click.option("--markdown", type=options.PATH, help="Write Markdown to this file, for $GITHUB_STEP_SUMMARY.")
-@click.option("--html", type=options.PATH, help="Write a self-contained HTML page to this file.")
+@click.option(
+    "--markdown", type=options.PATH, help="Write the report as Markdown to this file, such as $GITHUB_STEP_SUMMARY."
+)
+@click.option("--html", type=options.PATH, help="Write the report as a self-contained HTML page to this file.")
 def diff(
     before: Path,
     after: Path,
@@ -34,13 +36,13 @@ def diff(
     """
     Report what changed between two records.
 
-    The records may be of two versions, of two devices, or of runs without and with a flag.
+    The records may come from two versions, from two devices, or from runs without and with a flag.
 
-    Changes: regressed, wrong-otherwise, refuses, unsupported, slower, precision, alternative, moved (still right, with
-    other bits), fixed, supported, only-before, only-after.
+    Kinds of change: regressed, wrong-otherwise, refuses, unsupported, slower, precision, alternative, moved (still
+    right, with other bits), fixed, supported, only-before, only-after.
 
-    Exit codes: 0 no change that --fail-on names; 1 such a change; 2 invalid usage or record; 3 no call was judged in
-    both records; 4 a record contains a fault of the suite or an adapter.
+    Exit codes: 0 no change of the kinds in --fail-on; 1 such a change; 2 invalid usage or record; 3 no call was judged
+    in both records; 4 a record contains a fault of the suite or an adapter.
     """
     from ..analysis import comparison
     from ..records import read_record

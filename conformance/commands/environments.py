@@ -6,9 +6,9 @@ import click
 
 
 @click.command("environments")
-@click.option("--prune", is_flag=True, help="Remove all of them.")
+@click.option("--prune", is_flag=True, help="Remove all environments instead of listing them.")
 def environments(prune: bool) -> None:
-    """List the environments of `check`, with their sizes."""
+    """List the environments that `check` made, with their sizes."""
     from ..workers import environments as made
 
     if prune:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..core import Call, Case
     from ..corpus import Clause
 
-#: The operations that options can express; a training is always a case.
+#: The operations that the options can describe. A training run (`fit`) can only be given as a case.
 OPERATIONS = tuple(name for name in OPS if name != "fit")
 
 
@@ -29,9 +29,15 @@ OPERATIONS = tuple(name for name in OPS if name != "fit")
 @click.option("--op", type=click.Choice(OPERATIONS), default="conv", show_default=True, help="The operation.")
 @click.option("--input", "input", default="", metavar="NUMBERS", help="The input: 0,3,4,5, or nested lists.")
 @click.option("--kernel", default="", metavar="NUMBERS", help="The kernel: 1,2, or nested lists.")
-@click.option("--input-shape", default="", metavar="SIZES", help="Instead of --input: its shape, such as 1,40,1.")
-@click.option("--kernel-size", default="", metavar="SIZES", help="Instead of --kernel: its number of taps.")
-@click.option("--filters", type=click.IntRange(0), default=1, show_default=True, help="Instead of --kernel: filters.")
+@click.option("--input-shape", default="", metavar="SIZES", help="The shape of the input, instead of --input: 1,40,1.")
+@click.option("--kernel-size", default="", metavar="SIZES", help="The number of taps, instead of --kernel.")
+@click.option(
+    "--filters",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    help="The number of filters, instead of --kernel.",
+)
 @click.option("--layout", default="", metavar="LETTERS", help="The layout of input and output: NWC, NCW, ...")
 @click.option("--strides", default="1", show_default=True, help="One number, or one for each axis.")
 @click.option("--padding", default="valid", show_default=True, help="A name, a number, or [[low, high], ...].")
@@ -41,10 +47,10 @@ OPERATIONS = tuple(name for name in OPS if name != "fit")
 @click.option("--output-padding", default="0", show_default=True, help="As --strides.")
 @click.option("--groups", type=click.IntRange(0), default=1, show_default=True)
 @click.option("--weights", "is_about_weights", is_flag=True, help="Show how to convert the kernel between frameworks.")
-@click.option("--output-size", type=click.IntRange(1), help="List the parameters that give this output length.")
+@click.option("--output-size", type=click.IntRange(1), help="List parameters that give this output length.")
 @click.option("--frameworks", "translates", is_flag=True, help="Show the call in every installed framework.")
 @click.option("--taps", "probes", is_flag=True, help="With -b: show which products the target computes.")
-@click.option("--shrink", "shrinks", is_flag=True, help="With -b: print the smallest call that fails alike.")
+@click.option("--shrink", "shrinks", is_flag=True, help="With -b: print the smallest call that fails the same way.")
 def explain(
     what: Sequence[str],
     backends: Sequence[str],
@@ -58,27 +64,27 @@ def explain(
     """
     Explain cases, or a call that the options describe.
 
-    The output shows the formula of each output length with the numbers inserted, the windows as products, and the
-    clauses that apply or leave a choice. For an undefined call or an empty output it shows the reason and similar calls
-    that have an output.
+    The explanation shows the formula of each output length with the numbers inserted, the windows as products, and the
+    clauses that apply or leave a choice. If the call is undefined or its output is empty, the explanation shows the
+    reason, and similar calls that have an output.
 
-    With -b the target makes the call. The output shows the call as code to paste, the verdict and its basis: the number
-    of products K, the unit roundoff u, the sum of magnitudes S, the error bound and the error of the worst output. For
-    random operands it also shows each statistic with its limit.
+    With -b the target makes the call. The explanation shows the call as code to paste, and the verdict with its basis:
+    the number of products K, the unit roundoff u, the sum of magnitudes S, the error bound and the error of
+    the worst output. For random operands the explanation also shows each statistic with its limit.
 
-    With --frameworks every installed framework makes the call. The output shows each call as code to paste, or that the
-    framework does not support it, refuses it or returns another result.
+    With --frameworks every installed framework makes the call. The explanation shows the call as code of each
+    framework, and states where a framework does not support the call, refuses it or returns a wrong result.
 
-    With --taps the target makes further calls of the same shapes. The output shows which input element it multiplies by
-    which kernel element for which output element, where this differs from the definition.
+    With --taps the target makes further calls of the same shapes. The explanation lists the products that differ from
+    the definition: which input element is multiplied by which kernel element for which output element.
 
-    With --shrink a failing call is reduced as long as it fails with the same verdict and with no other cause. The
-    result is printed as a case in YAML and as a program that needs only the framework.
+    With --shrink a failing call is reduced as long as it fails with the same verdict and for no additional cause. The
+    smallest failing call is printed as a case in YAML, and as a program that needs only the framework.
 
     Exit codes: 0 success; 2 invalid usage or no such case; 3 a target could not run.
     """
     if translates and (backends or shrinks or output_size is not None):
-        raise click.UsageError("--frameworks uses all installed frameworks and excludes -b, --shrink, --output-size")
+        raise click.UsageError("--frameworks uses all installed frameworks; omit -b, --shrink and --output-size")
     _check(what, backends, probes=probes, shrinks=shrinks, is_about_size=output_size is not None)
     out = output.console(stderr=False)
     if output_size is not None:
@@ -101,7 +107,7 @@ def explain(
     return 0
 
 
-#: The options that describe a call; they exclude cases.
+#: The options that describe a call. They cannot be combined with named cases.
 CALL = (
     *("op", "input", "kernel", "input_shape", "kernel_size", "filters", "layout", "strides", "padding"),
     *("padding_mode", "dilations", "input_dilations", "output_padding", "groups"),
@@ -109,13 +115,13 @@ CALL = (
 
 
 def _check(what: Sequence[str], backends: Sequence[str], *, probes: bool, shrinks: bool, is_about_size: bool) -> None:
-    """Raise UsageError if options exclude each other or need others."""
+    """Raise UsageError if two options cannot be combined, or if an option needs another one that is missing."""
     if shrinks and not (len(backends) == 1 and what):
         raise click.UsageError("--shrink needs a case and exactly one target (-b)")
     if probes and not backends:
         raise click.UsageError("--taps needs a target (-b)")
     if is_about_size and (what or backends):
-        raise click.UsageError("--output-size searches for parameters and excludes cases and -b")
+        raise click.UsageError("--output-size searches for parameters; omit cases and -b")
     given = _given()
     if what and given:
         raise click.UsageError(f"{what[0]} is a case with its own parameters; omit {_named(given)}")
@@ -125,7 +131,7 @@ def _check(what: Sequence[str], backends: Sequence[str], *, probes: bool, shrink
 
 
 def _given() -> list[str]:
-    """Return the names of the call options that the command line sets."""
+    """Return the names of the options in `CALL` that the command line sets."""
     context = click.get_current_context()
     return [name for name in CALL if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
 
@@ -135,7 +141,7 @@ def _named(options: Sequence[str]) -> str:
 
 
 def _check_arrays() -> None:
-    """Raise UsageError if both the numbers of an array and its sizes are given."""
+    """Raise UsageError if options give both the numbers and the sizes of an array."""
     given = _given()
     for numbers, sizes in (("input", ["input_shape"]), ("kernel", ["kernel_size", "filters"])):
         if numbers in given and (others := [name for name in sizes if name in given]):
@@ -143,7 +149,7 @@ def _check_arrays() -> None:
 
 
 def _cases(what: Sequence[str]) -> Sequence[Case]:
-    """Return the named cases; generate the full sweeps, which takes seconds, only if an id may name their points."""
+    """Return the named cases; generate the full sweeps (this takes seconds) only if a name may match a sweep point."""
     from ..running import invocation
 
     return invocation.corpus(what, "full" if any(set(name) & set("*?[") for name in what) else "none").cases
@@ -162,7 +168,7 @@ def _print_combinations(out: Console, parameters: dict[str, Any], output_size: i
 
     words = requested_call.Words(**{**parameters, "kernel_size": parameters["kernel_size"] or "1"})
     length = requested_call.call(words).lengths[0]
-    out.print(f"{length} to {output_size}:")
+    out.print(f"input length {length}, output length {output_size}:")
     rows = [
         (f"kernel_size: {combination.kernel_size}", *_parameters(combination))
         for combination in worked_example.ways(length, output_size)
@@ -172,7 +178,7 @@ def _print_combinations(out: Console, parameters: dict[str, Any], output_size: i
     if len(rows) > MOST:
         out.print(f"  and {len(rows) - MOST} more")
     if not rows:
-        out.print("  no kernel, stride, dilation up to 3 and padding up to 5 give this length")
+        out.print("  no kernel size and stride, with a dilation up to 3 and a padding up to 5, give this length")
     return 0
 
 
@@ -186,9 +192,9 @@ def _weights(call: Call) -> Iterator[tuple[str, str]]:
             yield f"{name} {source} {route.source} to {target} {route.target}".strip(), route.text
 
 
-#: The number of combinations of parameters that --output-size prints.
+#: The largest number of combinations of parameters that --output-size prints.
 MOST = 20
-#: Printed instead of windows.
+#: The text that is printed if the windows of a call cannot be shown.
 NO_WINDOWS = "only shown for op conv along one axis, groups 1, padding mode zeros, at most 16 products per window"
 
 
@@ -200,7 +206,7 @@ def _parameters(combination: Any) -> Iterator[str]:
 
 
 def _show(out: Console, call: Call, cited: Iterable[str], known: Mapping[str, Clause]) -> None:
-    """Print the call, its lengths, windows and clauses, or why it has no output and which similar calls have one."""
+    """Print a call, its lengths, windows and clauses; for a call without output, the reason and similar calls."""
     from ..explain import requested_call, worked_example
     from ..reports import parameter_text
 
@@ -233,7 +239,7 @@ def _clauses(
     from ..corpus import open_choices
     from ..explain import requested_call
 
-    # A call that options describe cites nothing: take the clauses that cases with the same parameters cite.
+    # A call described by options cites no clause, so show the clauses that cases with the same parameters cite.
     cited = cited or requested_call.cited(call, known)
     yield from (("clause", f"{name}: {known[name].sentence}") for name in cited if name in known)
     if has_meaning and call.training is None:

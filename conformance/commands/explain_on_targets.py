@@ -1,4 +1,4 @@
-"""The part of `explain` that uses targets: make the calls, probe them, and shrink failing ones."""
+"""The part of `explain` that uses targets: it makes calls on targets, probes the calls and shrinks failing calls."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def judge(out: Console, cases: Sequence[Case], backends: Sequence[str], *, probes: bool) -> int:
-    """Make the calls on each target and print the basis of their verdicts; return the exit code."""
+    """Make the call of each case on each target, print the basis of the verdict, and return the exit code."""
     from ..explain import TargetNotRun, judge_calls
     from ..workers import targets
 
@@ -41,14 +41,14 @@ def judge(out: Console, cases: Sequence[Case], backends: Sequence[str], *, probe
 
 
 def _print_pasteable(out: Console, name: str, text: str) -> None:
-    """Print a labelled text on one line, so that it can be pasted."""
+    """Print a label and a text on one line, so that the text can be pasted."""
     from rich.text import Text
 
     out.print(Text.assemble((f"{name:<9}", "dim"), text), soft_wrap=True)
 
 
 def translate(out: Console, cases: Sequence[Case]) -> int:
-    """Print each call as code of every installed framework, or why it is unsupported; return the exit code."""
+    """Print each call as code of every installed framework, or why the framework cannot express it; return 0."""
     from rich.text import Text
 
     from ..reports import small_arrays
@@ -63,13 +63,13 @@ def translate(out: Console, cases: Sequence[Case]) -> int:
         out.print(head, style="bold", highlight=False, soft_wrap=True)
         texts = ((str(adapter), each[number]) for adapter, each in zip(adapters, spellings, strict=True))
         for name, text in [*small_arrays(case.call), *texts]:
-            # On one line, so that it can be pasted.
+            # Print the code on one line, so that it can be pasted.
             out.print(Text.assemble((f"{name:<18}", "dim"), text), soft_wrap=True)
     return 0
 
 
 def _spellings(adapter: Adapter, cases: Sequence[Case]) -> list[str]:
-    """Return the code of each case in a framework, with the outcome where it is not the expected one."""
+    """Return the call of each case as code of a framework, followed by the outcome if the verdict is not `agree`."""
     from ..explain import TargetNotRun, judge_calls
 
     try:
@@ -99,7 +99,7 @@ def _account(case: Case, judged: JudgedCall) -> Iterator[tuple[str, str]]:
 
 
 def _judged(case: Case, verdict: Verdict) -> Iterator[tuple[str, str]]:
-    """Yield the verdict with the alternative that the target follows; for a wrong output also its cause and numbers."""
+    """Yield the verdict and the alternative that the target follows; for a wrong output also the cause and numbers."""
     from ..core import Shape
     from ..reports import describe_failure
 
@@ -120,7 +120,7 @@ def _outcome(observation: Observation) -> str:
 
 
 def _probed(case: Case, adapter: Adapter) -> Iterator[tuple[str, str]]:
-    """Yield the findings of probes of a case on a target."""
+    """Yield what the tap probes of a call find on a target, as labelled lines."""
     from ..analysis import probe_caller
     from ..diagnosis import audit_taps
     from ..workers import Terms
@@ -131,7 +131,7 @@ def _probed(case: Case, adapter: Adapter) -> Iterator[tuple[str, str]]:
 
 
 def shrink(cases: Sequence[Case], backend: str) -> int:
-    """Print the smallest calls that fail on a target like these, as cases and as programs; return the exit code."""
+    """Shrink each failing call, print the smallest call as a case and as a program, and return the exit code."""
     from ..explain import TargetNotRun, failing_calls, fails_alike, smallest_call
     from ..workers import targets
 
@@ -153,27 +153,27 @@ def shrink(cases: Sequence[Case], backend: str) -> int:
 
 
 def _unshrinkable(case: Case) -> str:
-    """Return why a case cannot be shrunk, or an empty text if it can."""
+    """Return the reason why a case cannot be shrunk; an empty string if it can be shrunk."""
     from ..core import Shape
     from ..explain import requested_call
 
     if case.call.training is not None:
-        return "is a training; only single calls can be shrunk"
+        return "is a training run; only single calls can be shrunk"
     if case.call.second_order:
         return "asks for second-order gradients; only calls for outputs and first-order gradients can be shrunk"
     if isinstance(requested_call.case(case.call).expectation, Shape):
-        return "is undefined and must be refused; a smaller call could be defined"
+        return "is undefined, so a target must refuse it; a smaller call could be defined"
     return ""
 
 
 def _unfailing(case: Case, adapter: Adapter) -> str:
-    """Return that a call does not fail, or fails only a requirement of its case, such as the sign of a zero."""
+    """Return why there is nothing to shrink: the call agrees, or violates only an extra requirement of its case."""
     from ..explain import judge_calls
 
     (each,) = judge_calls([case], adapter)
     if each.verdict.finding is None:
         return f"does not fail on {adapter}"
-    return f"fails on {adapter} only by a requirement of this case beyond the clauses: {each.verdict.message}"
+    return f"fails on {adapter} only because this case requires more than the clauses: {each.verdict.message}"
 
 
 def _print_smallest(case: Case, call: Call, adapter: Adapter) -> None:

@@ -19,7 +19,7 @@ def export(what: Sequence[str], target: Path, sweeps: str, mutators: bool) -> No
     """
     Write the corpus as one JSON document.
 
-    All arrays are written out, for programs in other languages.
+    The numbers of all arrays are written out, so that programs in other languages can read the document.
     """
     import json
 

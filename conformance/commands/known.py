@@ -1,4 +1,4 @@
-"""`known`: list the entries of the ledger, or draft new ones."""
+"""`known`: list the entries of the ledger, or draft new entries."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from . import options, output
     "--write", type=options.PATH, metavar="FILE", help="The file to write the draft to, or - for standard output."
 )
 def known(record: Path | None, write: Path | None) -> None:
-    """List the entries of the ledger, or draft new ones."""
+    """List the entries of the ledger, or draft new entries."""
     if write is None:
         for entry in output.ledger().entries:
             versions = str(entry.versions) or "every version"
@@ -40,6 +40,6 @@ def known(record: Path | None, write: Path | None) -> None:
 def _grouped(record: Any) -> Any:
     from ..analysis import grouped, lacks_groups
 
-    # Older records have no groups; computing them needs the whole corpus.
+    # Records of older versions contain no groups. Computing the groups needs the whole corpus.
     cases = output.corpus((), output.sweeps_of(record)).cases if lacks_groups(record) else ()
     return grouped(record, {case.id: case for case in cases})

@@ -19,7 +19,7 @@ def list_cases(what: Sequence[str], sweeps: str, mutators: bool, shard: str | No
     """
     List the ids of cases.
 
-    On a terminal, titles and clauses are also listed.
+    On a terminal, the title and the clauses of each case are also listed.
     """
     from ..corpus import sharded
 

@@ -20,15 +20,15 @@ sweeps = click.option(
     help="The sweeps to include besides the literal cases.",
 )
 
-shard = click.option("--shard", metavar="I/N", help="Use only part I of N of the cases.")
+shard = click.option("--shard", metavar="I/N", help="Divide the cases into N parts and use only part I.")
 
-#: The default equals `WORSE` of `analysis.comparison`.
+#: The default must equal `WORSE` of `analysis.comparison`.
 fail_on = click.option(
     "--fail-on",
     metavar="CHANGE,...",
     default="regressed,refuses,unsupported",
     show_default=True,
-    help="Exit with 1 on these changes.",
+    help="Exit with 1 if a change of one of these kinds occurs.",
 )
 
 
@@ -41,12 +41,12 @@ def reports(command: Command) -> Command:
 
 #: The reports that `run` and `report` write to files, with the help text of each.
 REPORTS = {
-    "junit": "Write JUnit XML to this file.",
-    "markdown": "Write Markdown to this file, for $GITHUB_STEP_SUMMARY.",
-    "html": "Write a self-contained HTML page to this file.",
-    "badge": "Write JSON for a shields.io endpoint badge to this file.",
+    "junit": "Write the report as JUnit XML to this file.",
+    "markdown": "Write the report as Markdown to this file, such as $GITHUB_STEP_SUMMARY.",
+    "html": "Write the report as a self-contained HTML page to this file.",
+    "badge": "Write the JSON of a shields.io endpoint badge to this file.",
 }
 
 mutators = click.option(
-    "--mutators", is_flag=True, help="Include variants of the literal cases made by mechanical mutators."
+    "--mutators", is_flag=True, help="Also include the variants of literal cases that mechanical mutators make."
 )

@@ -38,12 +38,12 @@ def say(line: str) -> None:
 
 
 def console(*, stderr: bool) -> Console:
-    """Return a console on standard output or standard error; after a broken pipe it discards its output."""
+    """Return a console on standard output or standard error; the console ignores a broken pipe."""
     from rich.console import Console
 
     class Piped(Console):
         def on_broken_pipe(self) -> None:
-            # A reader such as `head` has exited; the run continues, writes its files and sets its own exit code.
+            # The reader, such as `head`, has exited. The command continues: it writes its files and sets its exit code.
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, self.file.fileno())
             os.close(null)
@@ -60,7 +60,7 @@ def progress(console: Console) -> Progress:
 
 
 def corpus(what: Sequence[str], sweeps: str, *, mutators: bool = False) -> Corpus:
-    """Return the cases that paths and id patterns select; raises Invalid."""
+    """Return the cases that paths and id patterns select; raises Invalid if a path or pattern is wrong."""
     from ..running import invocation
 
     return invocation.corpus(what, sweeps, mutators=mutators)
@@ -87,13 +87,13 @@ def ledger() -> Ledger:
 
 def sweeps_of(record: Any) -> str:
     """Return which sweeps a record contains: none, quick or full."""
-    # Building all sweeps takes many seconds, but a record without this field may contain any of them.
+    # A record without this field may contain points of any sweep, so `full` is needed, which takes many seconds.
     sweeps: str = record.header.get("selection", {}).get("sweeps", "full")
     return sweeps
 
 
 def write(path: Path, text: Callable[[], str]) -> None:
-    """Write a text to a file; raises Invalid."""
+    """Write a text to a file; raises Invalid if the file cannot be written."""
     from ..core import writing
 
     with writing(path):
@@ -102,9 +102,9 @@ def write(path: Path, text: Callable[[], str]) -> None:
 
 def report(record: Any, cases: Corpus, known: Ledger, files: Mapping[str, Path | None]) -> None:
     """
-    Print the report of a record, and write the requested files; the keys of `files` are those of `options.REPORTS`.
+    Print the report of a record and write the requested files; `files` maps the keys of `options.REPORTS` to paths.
 
-    A file that cannot be written does not prevent the others; the error is raised at the end.
+    If a file cannot be written, the other files are still written, and the error is raised at the end.
     """
     from ..core import writing
     from ..reports import badge, html, junit, markdown, terminal

@@ -16,12 +16,12 @@ def release(place: Path, is_there: bool) -> int:
     """
     Write the bundle of this version for an archive.
 
-    The bundle contains the specification, the corpus, the schema, the sources and checksums. Its bytes depend only on
-    the version, not on the machine or the time. Nothing is overwritten. If the bundle cannot be written completely,
-    nothing remains.
+    The bundle contains the specification, the corpus, the schema, the sources and checksums. The bytes of the bundle
+    depend only on the version, not on the machine or the time. Existing files are never overwritten. If the bundle
+    cannot be written completely, the incomplete bundle is removed.
 
-    Exit codes: 0 written, or all checksums match; 1 a checksum does not match; 2 invalid usage, or it cannot be
-    written.
+    Exit codes: 0 the bundle is written, or all checksums match; 1 a checksum does not match; 2 invalid usage, or the
+    bundle cannot be written.
     """
     from ..release import bundle
     from ..specification import citation

@@ -16,7 +16,7 @@ from . import options, output
 @click.option(
     "--condensed",
     type=options.PATH,
-    help="Write a condensed record to this file: it only counts the verdicts agree, unsupported and not-run.",
+    help="Write a condensed record to this file, which only counts the verdicts agree, unsupported and not-run.",
 )
 @options.reports
 def report(
@@ -28,7 +28,7 @@ def report(
     """
     Print the report of a record, or write it to files.
 
-    Several records are merged into one if their runs differ only in --shard or in targets.
+    Several records are merged into one. Their runs may differ only in --shard or in targets.
     """
     from ..analysis import attributed, grouped
     from ..records import merge, read_record, write_record

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @options.mutators
 @click.option("--ops", metavar="OP,...", help="Run only these operations.")
 @click.option("--dtypes", metavar="DTYPE,...", help="Run only calls whose input has one of these dtypes.")
-@click.option("--profile", help="Run only the cases of this profile's clauses.")
+@click.option("--profile", help="Run only the cases that cite a clause of this profile.")
 @options.shard
 @click.option("--jobs", type=click.IntRange(1), help="Targets to run in parallel.  [default: number of cores]")
 @click.option(
@@ -36,7 +36,10 @@ if TYPE_CHECKING:
     help="The time limit of one call, in seconds.",
 )
 @click.option(
-    "--preload", multiple=True, metavar="MODULE", help="Import this module first, such as a device plugin; repeatable."
+    "--preload",
+    multiple=True,
+    metavar="MODULE",
+    help="Import this module before the adapter, such as a device plugin; repeatable.",
 )
 @click.option(
     "--tap-audit/--no-tap-audit",
@@ -56,24 +59,24 @@ if TYPE_CHECKING:
     "ledgers",
     multiple=True,
     type=options.PATH,
-    help="Your own ledger of known disagreements, used besides the shipped one; repeatable.",
+    help="A ledger of known disagreements to use besides the shipped ledger; repeatable.",
 )
 @click.option("--no-known", is_flag=True, help="Do not use the shipped ledger.")
 @click.option(
-    "--strict-known", is_flag=True, help="Exit with 1 if a disagreement that the ledger expects no longer occurs."
+    "--strict-known", is_flag=True, help="Exit with 1 if a target agrees where the ledger expects a disagreement."
 )
 @click.option(
     "--fail-on",
     metavar="KIND,...",
-    help="Exit with 1 on these: silent, loud, precision, unsupported, fixed.  [default: the first three; under "
-    "--profile the first four]",
+    help="Exit with 1 if one of these occurs: silent, loud, precision, unsupported, fixed.  [default: the first three; "
+    "with --profile the first four]",
 )
 @click.option("--record", type=options.PATH, help="Write the record (JSON Lines) to this file.")
 @click.option(
     "--resume",
     type=options.PATH,
     metavar="RECORD",
-    help="Resume an interrupted run from its record, with the options it was started with.",
+    help="Resume the interrupted run of this record, with the options that the run was started with.",
 )
 @options.reports
 def run(**arguments: Any) -> int:
@@ -83,7 +86,7 @@ def run(**arguments: Any) -> int:
     Without -b, the default targets of all installed frameworks run. Without a path or pattern, the whole corpus runs.
 
     Exit codes: 0 nothing unexpected; 1 an unexpected disagreement, crash or timeout; 2 invalid usage or file;
-    3 a target could not run; 4 a fault of the suite or an adapter; 130 interrupted.
+    3 a target could not run; 4 a fault of the suite or an adapter; 130 the run was interrupted.
     """
     from ..core import Invalid
     from ..running import Invocation, Runner, invocation, release_check, resumption
@@ -122,7 +125,7 @@ def run(**arguments: Any) -> int:
 
 
 def _options(arguments: dict[str, Any]) -> RunOptions:
-    """Return the options from the arguments of the command line; tuples become lists, as in a record."""
+    """Return the arguments of the command line as RunOptions; tuples become lists, because a record holds lists."""
     from ..running import RunOptions, invocation
 
     if arguments["resume"] is not None and arguments["record"] is not None:

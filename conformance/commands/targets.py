@@ -6,7 +6,9 @@ import click
 
 
 @click.command()
-@click.option("--of", "package", metavar="PACKAGE", help="List only the default targets of this framework.")
+@click.option(
+    "--of", "package", metavar="PACKAGE", help="List only the default targets of this framework, one per line."
+)
 def targets(package: str | None) -> None:
     """List the targets, and whether they are installed."""
     from ..workers import targets as all_targets

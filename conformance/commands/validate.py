@@ -13,13 +13,15 @@ from . import options, output
 @click.argument("what", nargs=-1, metavar="[PATH|ID-PATTERN]...")
 @options.sweeps
 @click.option(
-    "--redundant", is_flag=True, help="Only list literal cases that detect the same mutants and cite the same clauses."
+    "--redundant",
+    is_flag=True,
+    help="Only list the literal cases that detect the same mutants and cite the same clauses.",
 )
 @click.option(
     "--lock",
     "is_release",
     is_flag=True,
-    help="If all checks pass, lock the new cases and the specification as released.",
+    help="If all checks pass, record the new cases and the specification as released.",
 )
 def validate(what: Sequence[str], sweeps: str, redundant: bool, is_release: bool) -> int:
     """
@@ -27,10 +29,10 @@ def validate(what: Sequence[str], sweeps: str, redundant: bool, is_release: bool
 
     Two independent formulations compute each expectation, and a linter checks the literal cases.
 
-    Without paths or patterns, also check the specification, the locks of its versions and of released cases, and the
-    mutants and faults that each case is recorded to detect.
+    Without paths or patterns, `validate` also checks the specification, the locks of its released versions and of
+    released cases, and the stored list of mutants and faults that each case detects.
 
-    Exit codes: 0 no problem; 1 redundant cases (--redundant); 2 invalid usage or a problem.
+    Exit codes: 0 no problem; 1 --redundant found redundant cases; 2 invalid usage, or a problem was found.
     """
     from .. import specification
     from ..core import Invalid
@@ -43,14 +45,14 @@ def validate(what: Sequence[str], sweeps: str, redundant: bool, is_release: bool
         raise click.UsageError("--lock needs the whole corpus: omit paths, patterns and --redundant")
     if is_release and not citation.RELEASED:
         raise click.UsageError(
-            "--lock needs a release: set RELEASED in conformance/specification/citation.py to its date first"
+            "--lock needs a release: set RELEASED in conformance/specification/citation.py to the release date first"
         )
     corpus = output.corpus(what, sweeps)
     if redundant:
         groups = case_value.redundant(corpus.cases, case_value.kept(corpus, shipped()))
         click.echo("".join(f"{'  '.join(ids)}\n" for ids in groups), nl=False)
         return 1 if groups else 0
-    # The expectation of a superseded case was correct under an earlier version of the specification.
+    # Skip superseded cases: their expectations were correct under an earlier version of the specification.
     problems = [*validate_cases([case for case in corpus.cases if not case.superseded_by]), *lint.lint_corpus(corpus)]
     if not what:
         problems += [

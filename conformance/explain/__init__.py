@@ -1,4 +1,4 @@
-"""Explanations of one call: a worked example, its verdict on targets, and the smallest call that fails alike."""
+"""Explanations of one call: a worked example, its verdict on targets, and the smallest call that fails the same way."""
 
 from __future__ import annotations
 

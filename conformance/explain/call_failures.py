@@ -1,4 +1,4 @@
-"""Failures of calls on a target: the verdict and the causes that explain it."""
+"""How calls fail on a target: the verdict, and the causes that explain the wrong result."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .minimal_call import Fails
 
 
 class TargetNotRun(Exception):
-    """A target could not run; the message says why."""
+    """A target could not run; the message states the reason."""
 
 
 class JudgedCall(NamedTuple):
-    """The observation of a call and the verdict on it, without a ledger."""
+    """The observation of a call, and the verdict on this observation without a ledger."""
 
     observation: Observation
     verdict: Verdict
@@ -51,9 +51,10 @@ def judge_calls(cases: Sequence[Case], adapter: Adapter) -> list[JudgedCall]:
 
 class Failure(NamedTuple):
     """
-    A failing verdict: its kind and place, and the causes that explain the whole array.
+    How a call fails: the verdict, the kind and place of the difference, and the causes that explain the whole array.
 
-    `words` are the words of a refusal's message, without its numbers; a refusal with other words is another fault.
+    `words` are the words in the message of a refusal, without the numbers. Refusals with different words are different
+    faults.
     """
 
     verdict: str
@@ -66,8 +67,8 @@ class Failure(NamedTuple):
         """
         Return whether another failure is most likely the same fault.
 
-        Verdict, kind, place and words must be equal. Every cause of the other failure must explain this one too, or
-        no cause explains either.
+        Both failures must have the same verdict, kind, place and words. In addition, either neither failure
+        has a cause, or the other failure has causes and each of these causes explains this failure too.
         """
         if other is None or self._replace(causes=frozenset()) != other._replace(causes=frozenset()):
             return False
@@ -78,7 +79,7 @@ def failing_calls(calls: Sequence[Call], adapter: Adapter) -> list[Failure | Non
     """
     Return the failure of each call on a target; None if the call agrees, is unsupported or is undefined.
 
-    The expectation of a call follows from the clauses, including the alternatives of clauses that leave a choice.
+    The clauses determine the expectation of a call. Where a clause leaves a choice, a call may follow any alternative.
 
     Raises:
         TargetNotRun: if the target could not run.
@@ -93,7 +94,7 @@ def failing_calls(calls: Sequence[Call], adapter: Adapter) -> list[Failure | Non
 
 
 def fails_alike(failure: Failure, adapter: Adapter) -> Fails:
-    """Return a function that tests which of some calls fail on a target like a given failure."""
+    """Return a function that tests for each of several calls whether the call fails on a target like `failure`."""
     return lambda calls: [failure.is_like(other) for other in failing_calls(calls, adapter)]
 
 

@@ -1,4 +1,4 @@
-"""Shrinking of a failing call: remove elements and reset parameters step by step while the call still fails alike."""
+"""Shrinking of a failing call: remove elements and reset parameters as long as the call fails the same way."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from ..core import ARRAYS, COTANGENT, KERNELS, Array, Call, PerArray, Variation
 from . import worked_example
 
-#: A function that returns which of some calls still fail.
+#: A function that returns for each of several calls whether the call still fails.
 Fails = Callable[[Sequence[Call]], Sequence[bool]]
 
 #: The largest number of reduction steps.
@@ -21,9 +21,9 @@ MOST = 60
 
 def smallest_call(call: Call, fails: Fails) -> Call:
     """
-    Return the smallest call that greedy reduction steps reach, where every intermediate call fails.
+    Shrink a failing call by greedy reduction steps; the returned call fails too.
 
-    Each step tries all smaller calls of `smaller` and continues with the smallest one that fails.
+    Each step tests all calls that `smaller` yields, and continues with the smallest failing one.
     """
     for _ in range(MOST):
         candidates = [candidate for candidate in smaller(call) if size(candidate) < size(call)]
@@ -39,8 +39,8 @@ def size(call: Call) -> tuple[int, int, int, int, float]:
     """
     Return the size of a call as a tuple that compares lexicographically.
 
-    Its items are the number of elements of all arrays, the distance of the parameters from their defaults, the number
-    of characters of all numbers, the count of repeated values within arrays, and the sum of magnitudes.
+    The items of the tuple are the number of elements of all arrays, the distance of the parameters from their defaults,
+    the number of characters of all numbers, the count of repeated values within arrays, and the sum of magnitudes.
     """
     arrays = [call.array(name) for name in (*ARRAYS, COTANGENT) if getattr(call, name) is not None]
     ones = (*call.strides, *call.dilations, *call.input_dilations, call.groups)
@@ -55,13 +55,13 @@ def size(call: Call) -> tuple[int, int, int, int, float]:
 
 
 def smaller(call: Call) -> Iterator[Call]:
-    """Yield calls that are one step smaller; some may be undefined."""
+    """Yield the calls that one reduction step makes of a call; some of the new calls may be undefined."""
     for each in (*_cut(call), *_simpler(call), *_plainer(call), *_fewer_gradients(call)):
         yield each if call.cotangent is None else _with_fitting_cotangent(each)
 
 
 def _fewer_gradients(call: Call) -> Iterator[Call]:
-    """Yield calls that ask for one gradient fewer, or for none."""
+    """Yield the calls with one requested gradient fewer, and the call without gradients."""
     for name in call.gradients if len(call.gradients) > 1 else ():
         yield replace(call, gradients=tuple(each for each in call.gradients if each != name))
     if call.gradients:
@@ -69,7 +69,7 @@ def _fewer_gradients(call: Call) -> Iterator[Call]:
 
 
 def _with_fitting_cotangent(call: Call) -> Call:
-    """Return the call with its cotangent resized to the shape of the output, keeping the order of its numbers."""
+    """Return the call without gradients of missing arrays, and with a cotangent resized to the output's shape."""
     gradients = tuple(name for name in call.gradients if getattr(call, name) is not None)
     if call.cotangent is None or not gradients:
         return replace(call, gradients=(), cotangent=None)
@@ -80,7 +80,7 @@ def _with_fitting_cotangent(call: Call) -> Call:
 
 
 def _parts(count: int) -> Iterator[slice]:
-    """Yield parts of an axis of length `count`: both halves, then all but the last and all but the first element."""
+    """Yield slices of an axis of length `count`: both halves, all but the last element, all but the first element."""
     if count > 1:
         yield from (slice(count // 2), slice(count // 2, None))
     if count > 2:
@@ -88,7 +88,7 @@ def _parts(count: int) -> Iterator[slice]:
 
 
 def _cut(call: Call) -> Iterator[Call]:
-    """Yield calls with a part of one axis: samples, positions, taps, channels, filters or groups."""
+    """Yield calls that keep a part of one axis: samples, positions, taps, channels, filters or groups."""
     first = "depthwise_kernel" if call.op == "separable_conv" else "kernel"
     for letter in ("N", *call.spatial):
         yield from (_taken(call, {"input": letter}, part) for part in _parts(call.extent("input", letter)))
@@ -111,9 +111,9 @@ def _cut(call: Call) -> Iterator[Call]:
 
 def _fewer_by_channel(call: Call, kernel: str, after: dict[str, str]) -> Iterator[Call]:
     """
-    Yield the call with fewer channels (C), or with fewer filters per channel (M), of a depthwise kernel.
+    Yield the call with fewer channels (C) or fewer filters per channel (M) in its depthwise kernel.
 
-    `after` maps the arrays that have an axis of C * M elements to the letter of this axis.
+    `after` maps each array that has an axis of C * M elements to the letter of this axis.
     """
     channels, multiplier = call.extent(kernel, "C"), call.extent(kernel, "M")
     places = np.arange(channels * multiplier).reshape(channels, multiplier)
@@ -124,7 +124,7 @@ def _fewer_by_channel(call: Call, kernel: str, after: dict[str, str]) -> Iterato
 
 
 def _fewer_groups(call: Call) -> Iterator[Call]:
-    """Yield the call with only the first groups, or with fewer channels or filters in each group."""
+    """Yield the call with only its leading groups, and the call with fewer channels or filters in each group."""
     is_transposed, groups = call.op == "conv_transpose", call.groups
     share = call.extent("input", "C") // groups
     produced = call.extent("kernel", "O") // (1 if is_transposed else groups)
@@ -146,14 +146,14 @@ def _places(groups: int, share: int) -> list[int]:
 
 
 def _in_groups(call: Call, channels: list[int], filters: list[int]) -> Call:
-    """Return the call with some channels of its input and some of its filters, by their indices in the kernel."""
+    """Return the call with only the given input channels and the given filters; both arguments list indices."""
     whole = {"input": "C", "kernel": "I"} if call.op == "conv_transpose" else {"input": "C"}
     made = _taken(call, whole, channels)
     return _taken(made, {"bias": "O"} if call.op == "conv_transpose" else {"kernel": "O", "bias": "O"}, filters)
 
 
 def _taken(call: Call, letters: dict[str, str], part: slice | list[int]) -> Call:
-    """Return the call with a part of one axis of some arrays; `letters` maps each array to its axis."""
+    """Return the call with only a part of one axis of some arrays; `letters` maps each array to the axis to cut."""
     arrays = {name: call.array(name) for name in letters if getattr(call, name) is not None}
     return _with(call, **{name: array[_index(call, name, letters[name], part)] for name, array in arrays.items()})
 
@@ -163,13 +163,13 @@ def _index(call: Call, name: str, letter: str, part: slice | list[int]) -> tuple
 
 
 def _with(call: Call, **changes: Any) -> Call:
-    """Return the call with changed parameters and arrays; the arrays become contiguous."""
+    """Return the call with changed parameters and arrays; the changed arrays become contiguous."""
     arrays = {name: np.ascontiguousarray(each) for name, each in changes.items() if isinstance(each, np.ndarray)}
     return replace(call, **{**changes, **arrays})
 
 
 def _simpler(call: Call) -> Iterator[Call]:
-    """Yield calls with one parameter at its default, or one step closer to it."""
+    """Yield calls with one parameter at its default, or one step closer to its default."""
     ones, none = (1,) * call.rank, (0,) * call.rank
     plain: dict[str, Any] = {
         "bias": None,
@@ -201,7 +201,7 @@ def _simpler(call: Call) -> Iterator[Call]:
 
 
 def _plainer(call: Call) -> Iterator[Call]:
-    """Yield calls with simpler numbers in one array: zeros, ones, 1 to 7 in turn, or rounded to integers."""
+    """Yield calls with simpler numbers in one array: zeros, ones, 1 to 7 repeated, or the array rounded to integers."""
     for name in ("input", *KERNELS, "bias", COTANGENT):
         if getattr(call, name) is None:
             continue

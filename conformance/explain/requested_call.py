@@ -30,11 +30,11 @@ from ..core import (
 from ..corpus import Clause
 from . import worked_example
 
-#: The dtype of all arrays: shapes do not depend on it, and small numbers are exact in it.
+#: The dtype of all arrays. Shapes do not depend on the dtype, and float32 represents small integers exactly.
 DTYPE = "float32"
 #: The largest number of elements of an array.
 ELEMENTS = 20_000_000
-#: The end of the objection to a call that is defined but has an empty output.
+#: The text that `objection` ends with if the call is defined but has an empty output.
 EMPTY = "the output is empty"
 #: The largest number of clauses that `cited` returns.
 CITED = 4
@@ -43,11 +43,11 @@ CITED = 4
 @dataclass(frozen=True, kw_only=True)
 class Words:
     """
-    The description of a call as text: arrays as numbers or sizes, parameters as in the case format.
+    The values of the options that describe a call: arrays as numbers or sizes, parameters as in the case format.
 
     `input` and `kernel` are numbers separated by commas (one sample, one channel), or nested lists in JSON. For a
-    separable convolution, `kernel` is the depthwise kernel. `input_shape` has the axes of `layout`, by default N, the
-    spatial axes, C. `kernel_size` is one number, or one for each spatial axis.
+    separable convolution, `kernel` is the depthwise kernel. `input_shape` lists sizes in the order of `layout`; the
+    default order is N, the spatial axes, C. `kernel_size` is one number, or one number for each spatial axis.
     """
 
     op: str = "conv"
@@ -68,7 +68,7 @@ class Words:
 
 def call(words: Words) -> Call:
     """
-    Return the call that the options describe; it may be undefined.
+    Return the call that the options describe; the call may be undefined.
 
     Raises:
         Invalid: if the value of an option has the wrong form.
@@ -131,10 +131,10 @@ def _kernel(words: Words, x: Array, layout: str) -> Array:
 
 
 def _counted(option: str, shape: Sequence[int]) -> Array:
-    """Return an array of the numbers -3 to 3 in turn; raises Invalid if it has more than `ELEMENTS` elements."""
+    """Return an array of the repeated numbers -3 to 3; raises Invalid if the array exceeds `ELEMENTS` elements."""
     if prod(shape) > ELEMENTS:
         message = f"an array of {prod(shape):,} elements is too large to explain"
-        hint = f"at most {ELEMENTS:,}; lengths do not depend on the batch, nor, without groups, on the channels"
+        hint = f"use at most {ELEMENTS:,}; lengths do not depend on the batch or, with groups=1, on the channels"
         raise Invalid(Problem(path=option, message=message, hint=hint))
     return (np.arange(prod(shape)) % 7 - 3).reshape(shape).astype(numpy_type(DTYPE))
 
@@ -192,7 +192,7 @@ def _wrong(option: str, text: str, hint: str) -> Invalid:
 
 def case(asked: Call) -> Case:
     """
-    Return a case of a call, with the expectation that follows from the clauses.
+    Return a case with the given call and the expectation that follows from the clauses.
 
     The expectation of an undefined call is a placeholder: a `Shape` without axes.
     """
@@ -210,7 +210,7 @@ def case(asked: Call) -> Case:
 
 @cache
 def _clauses() -> Mapping[str, Clause]:
-    """Return the shipped clauses, cached."""
+    """Return the shipped clauses, which are loaded only once."""
     from .. import corpus
 
     return corpus.load(sweeps="none").clauses
@@ -220,7 +220,7 @@ def cited(asked: Call, known: Mapping[str, Clause]) -> list[str]:
     """
     Return the required clauses that literal cases with the same parameters cite, the most frequent first.
 
-    At least a tenth of these cases cite each returned clause; clauses about refusals are omitted.
+    A clause is returned only if at least a tenth of these cases cite it. Clauses about refusals are omitted.
     """
     from .. import corpus
 
@@ -231,7 +231,7 @@ def cited(asked: Call, known: Mapping[str, Clause]) -> list[str]:
 
 
 def _profile(call: Call) -> tuple[Any, ...]:
-    """Return which parameters of a call differ from their defaults, and what the call asks for."""
+    """Return a key of a call: which parameters differ from their defaults, and which results the call requests."""
     steps = (call.strides, call.dilations, call.input_dilations)
     padding = call.padding if isinstance(call.padding, str) else "by numbers"
     more = (call.bias is not None, any(call.output_padding), call.before is not None, call.variation)
@@ -240,7 +240,7 @@ def _profile(call: Call) -> tuple[Any, ...]:
 
 
 def objection(asked: Call) -> str:
-    """Return why a call is undefined or has an empty output; an empty text for any other call."""
+    """Return why a call is undefined or has an empty output; an empty string for any other call."""
     shape = worked_example.shape(asked)
     if shape is None:
         return _reason(asked)
@@ -259,7 +259,7 @@ def _reason(asked: Call) -> str:
 
 
 def nearest(asked: Call) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Yield descriptions of changes after which a call has an output, each with the shape of this output."""
+    """Yield changes after which a call has an output, as (description of the change, shape of the output)."""
     for description, changed in _changes(asked):
         shape = worked_example.shape(changed)
         if shape is not None and 0 not in shape:
@@ -293,7 +293,7 @@ def _changes(asked: Call) -> Iterator[tuple[str, Call]]:
 
 
 def _shorter(asked: Call) -> Iterator[tuple[str, Call]]:
-    """Yield the call with each kernel axis cut to the length of the input, if that makes it shorter."""
+    """Yield the call with its kernel cut to the lengths of the input, if the kernel is longer along some axis."""
     kernel, letters = asked.array("kernel"), asked.letters("kernel")
     for axis, length in zip(asked.spatial, asked.lengths, strict=True):
         kernel = kernel.take(range(min(kernel.shape[letters.index(axis)], max(length, 1))), letters.index(axis))
@@ -303,7 +303,7 @@ def _shorter(asked: Call) -> Iterator[tuple[str, Call]]:
 
 
 def _other_layouts(asked: Call) -> Iterator[tuple[str, Call]]:
-    """Yield the call with two axes of the input exchanged, and a kernel that fits the number of channels."""
+    """Yield for each two input axes the call with these axes exchanged and the kernel resized to the new channels."""
     letters = asked.letters("input")
     for one, other in ((at, to) for at in range(len(letters)) for to in range(at + 1, len(letters))):
         x = np.swapaxes(asked.input, one, other)
@@ -318,7 +318,7 @@ def _other_layouts(asked: Call) -> Iterator[tuple[str, Call]]:
 
 
 def _fitting_channels(asked: Call) -> Iterator[tuple[str, Call]]:
-    """Yield the call with a kernel of C / groups channels."""
+    """Yield the call with its kernel resized to C / groups channels, if its number of channels differs."""
     kernel, letters = asked.array("kernel"), asked.letters("kernel")
     if asked.op == "conv" and asked.groups and "I" in letters:
         wanted = asked.extent("input", "C") // asked.groups

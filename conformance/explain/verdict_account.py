@@ -1,4 +1,4 @@
-"""The basis of one verdict on numbers: the error bound, its derivation, and the error of the actual output."""
+"""The basis of the verdict on an output: the error bound, its derivation, and the error of the actual output."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..reference import trajectory
 
 
 class AccountLine(NamedTuple):
-    """One quantity that the verdict is based on, and its value."""
+    """The name and the value of one quantity that the verdict is based on."""
 
     name: str
     value: str
@@ -24,7 +24,7 @@ def account_lines(case: Case, observation: Observation) -> Iterator[AccountLine]
     """
     Yield the quantities that the verdict on the output of a case is based on.
 
-    Yield nothing if the call returned no output, or an output of another shape or dtype than expected.
+    Yield nothing if the call returned no output, or if the output has another shape or dtype than expected.
     """
     call, output = case.call, _output(case.expectation)
     if call.training is not None and observation.outcome == "returned":
@@ -50,7 +50,7 @@ def account_lines(case: Case, observation: Observation) -> Iterator[AccountLine]
 
 
 def _followed(call: Call, observation: Observation) -> Iterator[AccountLine]:
-    """Yield the quantities that the verdict on a training is based on."""
+    """Yield the quantities that the verdict on a training run is based on."""
     kernels, losses, kept = observation.arrays["kernels"], observation.arrays["losses"], observation.dtypes["kernels"]
     if kept not in FORMATS or len(kernels) != len(losses):
         return
@@ -61,11 +61,11 @@ def _followed(call: Call, observation: Observation) -> Iterator[AccountLine]:
     half = (within.kernels.high - within.kernels.low).max(1) / 2
     yield AccountLine("optimizer", f"of the {'framework' if is_foreign else 'suite'}, kernel in {kept}")
     yield AccountLine(
-        "certain", f"{within.certain} of {len(losses) - 1} updates, until the sign of a residual is uncertain"
+        "certain", f"{within.certain} of {len(losses) - 1} updates, in which the sign of every residual is certain"
     )
-    yield AccountLine("bound", f"after these updates, {half[-1]:.3g} around the exact kernel, for any rounding")
-    yield AccountLine("deviation", f"{off[-1]:.3g} after these updates, at most {off.max():.3g} until then")
-    yield AccountLine("last loss", f"{losses[-1]:.6g}, in exact arithmetic {exact.losses[-1]:.6g}")
+    yield AccountLine("bound", f"exact kernel ± {half[-1]:.3g} after these updates, for any rounding")
+    yield AccountLine("deviation", f"{off[-1]:.3g} after these updates, at most {off.max():.3g} after any of them")
+    yield AccountLine("last loss", f"{losses[-1]:.6g}; in exact arithmetic {exact.losses[-1]:.6g}")
 
 
 def _output(expectation: Expectation) -> Output | None:
@@ -76,7 +76,7 @@ def _output(expectation: Expectation) -> Output | None:
 def _bounded(
     call: Call, expected: Array, got: Array, allowed: error_bound.Tolerance, error: Array
 ) -> Iterator[AccountLine]:
-    """Yield K, u, and S, error and bound of the output whose error is the largest share of its bound."""
+    """Yield K and u, then S, the error and the bound of the output whose error is the largest share of the bound."""
     assert allowed.bound is not None and allowed.unit is not None
     if not error.size:
         return
@@ -92,12 +92,12 @@ def _bounded(
     yield AccountLine("its error", f"{float(error[at]) / unit:.3g} u*S")
     bound = float(allowed.bound[at]) / unit
     yield AccountLine(
-        "its bound", f"{bound:.4g} u*S: K*u*S for any order of summation, plus the rounding of the result to its dtype"
+        "its bound", f"{bound:.4g} u*S: K*u*S for any order of summation, plus the rounding of the output to its dtype"
     )
 
 
 def _weighed(call: Call, got: Array, dtype: str) -> Iterator[AccountLine]:
-    """Yield the witness, each statistic of the errors, and the class of rounding."""
+    """Yield the witness (the error of plain loops), each statistic of the errors, and the class of rounding."""
     by = precision.yardstick(call, error_bound.accumulator(call, dtype))
     errors = precision.errors(got, dtype, by)
     if errors.size < precision.FEWEST:

@@ -12,14 +12,14 @@ import numpy as np
 from .. import reference
 from ..core import Array, Call, dilated, is_integer
 
-#: The largest number of windows that are shown, and of products in a window.
+#: The largest number of windows that are shown, and the largest number of products in a shown window.
 WINDOWS, PRODUCTS = 8, 16
-#: The limits of the search of `ways`: taps of a kernel, and strides for each kernel, padding and dilation.
+#: The limits of the search in `ways`: taps of a kernel, and strides for each kernel size, dilation and padding.
 TAPS, STRIDES = 512, 64
 
 
 class Length(NamedTuple):
-    """The length of one axis of the output: the formula with the numbers inserted, and its value."""
+    """The length of one spatial axis of the output: the formula with the numbers inserted, and its value."""
 
     axis: str
     formula: str
@@ -55,7 +55,7 @@ def lengths(call: Call) -> Iterator[Length]:
 
 
 def notes(call: Call) -> Iterator[str]:
-    """Yield how window, input and padding amounts in the formulas follow from dilations and padding names."""
+    """Yield notes on the numbers in the length formulas that result from dilations or from a padding name."""
     stage = call.stages[0]
     for at, axis in enumerate(call.spatial):
         taps, dilation, spacing = call.extents(stage.kernel)[at], call.dilations[at], call.input_dilations[at]
@@ -72,14 +72,14 @@ def notes(call: Call) -> Iterator[str]:
 
 def windows(call: Call) -> Iterator[str]:
     """
-    Yield windows of the first sample as products, `[0 3] * [1 2] = [0 6] → 6`, for one filter after the other.
+    Yield the windows of the first sample as products, such as `[0 3] * [1 2] = [0 6] → 6`, filter by filter.
 
-    At most `WINDOWS` windows are yielded, then `...`. Other calls than `conv` along one axis without groups and with
-    zero padding yield nothing, nor do integer dtypes or windows of more than `PRODUCTS` products.
+    At most `WINDOWS` windows are yielded, then `...`. A call yields windows only if it is a `conv` along one axis,
+    without groups, with padding mode `zeros`, not of integers, and with at most `PRODUCTS` products per window.
     """
     if call.op != "conv" or call.rank > 1 or call.groups > 1 or call.padding_mode != "zeros":
         return
-    if is_integer(call.dtype_of("output")):  # sums may wrap
+    if is_integer(call.dtype_of("output")):  # sums may overflow
         return
     kernel = call.arranged("kernel", "OWI").astype(object)
     lines = _lines(call, kernel)
@@ -106,7 +106,7 @@ def _lines(call: Call, kernel: Array) -> Iterator[str]:
 
 
 def _padded(call: Call) -> Array:
-    """Return the input (N, W, C) that windows read: dilated, padded with zeros, cropped where padding is negative."""
+    """Return the dilated input (N, W, C), padded with zeros, and cropped where the padding is negative."""
     x = call.arranged("input", "NWC").astype(object)
     (low, high), spacing = call.pairs[0], call.input_dilations[0]
     before, behind = call.before[0] if call.before is not None else (0, 0)
@@ -125,7 +125,7 @@ def _with_ends(x: Array, low: int, high: int) -> Array:
 
 
 def _row(numbers: Array) -> str:
-    """Return numbers (W, C) as text: `[1 2]` for one channel, `[1 3 | 2 4]` for two channels of each tap."""
+    """Return an array (W, C) as text: `[1 2]` for two taps of one channel, `[1 3 | 2 4]` for two channels."""
     taps = [" ".join(_number(number) for number in tap) for tap in numbers]
     return f"[{(' ' if numbers.shape[1] == 1 else ' | ').join(taps)}]"
 
@@ -148,10 +148,10 @@ class Way(NamedTuple):
 
 def ways(length: int, wanted: int, *, most: int = 5) -> Iterator[Way]:
     """
-    Yield combinations of parameters that give an axis of `length` elements `wanted` outputs, the simplest first.
+    Yield combinations of parameters that turn an axis of `length` elements into `wanted` outputs, the simplest first.
 
-    Kernels have at most `length` and at most `TAPS` taps, dilations are at most 3, and paddings are at most `most` at
-    each end. For each kernel size, dilation and padding, at most the first `STRIDES` strides are included.
+    Kernels have at most min(`length`, `TAPS`) taps, dilations are at most 3, and paddings are at most `most` at each
+    end. For each kernel size, dilation and padding, only the `STRIDES` smallest strides are included.
     """
     sizes = range(1, min(length, TAPS) + 1)
     found: dict[tuple[int, int, int], list[str]] = {}
@@ -170,7 +170,7 @@ def ways(length: int, wanted: int, *, most: int = 5) -> Iterator[Way]:
 
 
 def _strides(room: int, wanted: int, length: int) -> range:
-    """Return the first `STRIDES` strides with floor(room / stride) + 1 == wanted; none exceeds `length`."""
+    """Return the smallest `STRIDES` strides up to `length` with floor(room / stride) + 1 == wanted."""
     if room < 0:
         return range(0)
     first = room // wanted + 1
@@ -179,7 +179,7 @@ def _strides(room: int, wanted: int, length: int) -> range:
 
 
 def shape(call: Call) -> tuple[int, ...] | None:
-    """Return the shape of the output of a call in the output's layout, None if the call is undefined."""
+    """Return the shape of the output of a call in the layout of the output, or None if the call is undefined."""
     try:
         slim = _slim(call)
         found = dict(zip(call.letters("output"), reference.evaluate(slim).shape, strict=True))
@@ -190,7 +190,7 @@ def shape(call: Call) -> tuple[int, ...] | None:
 
 
 def _is_slim(call: Call) -> bool:
-    """Return whether one channel and one filter determine the spatial lengths, or why the call is undefined."""
+    """Return whether a call keeps its spatial lengths, or stays undefined, with one channel and one filter."""
     if call.op != "conv" or call.groups != 1 or call.kernel is None or call.cotangent is not None:
         return False
     if len(call.letters("kernel")) != call.kernel.ndim or len(call.letters("input")) != call.input.ndim:
@@ -201,7 +201,7 @@ def _is_slim(call: Call) -> bool:
 
 
 def _slim(call: Call) -> Call:
-    """Return the call with one sample and, if `_is_slim`, one channel and one filter: it has the same lengths."""
+    """Return a call of the same spatial lengths with one sample and, if `_is_slim`, one channel and one filter."""
     if call.input.ndim != len(call.letters("input")):
         return call
     if not _is_slim(call):
@@ -211,10 +211,10 @@ def _slim(call: Call) -> Call:
 
 
 def _first(call: Call, name: str, letters: str) -> Array:
-    """Return an array of a call with only the first element along some axes."""
+    """Return an array of a call, cut to length 1 along the axes in `letters`."""
     return call.array(name)[tuple(slice(1 if letter in letters else None) for letter in call.letters(name))]
 
 
 def summary(sizes: Sequence[int], letters: str) -> str:
-    """Return a shape with the letters of its axes, such as `1x3x1 NWC`."""
+    """Return the text of a shape with the letters of its axes, such as `1x3x1 NWC`."""
     return f"{'x'.join(map(str, sizes))} {letters}"

@@ -1,4 +1,4 @@
-"""The reports of records (terminal, Markdown, JUnit, HTML, badge), of comparisons, mutants and the specification."""
+"""Reports of records (terminal, Markdown, JUnit, HTML, badge), comparisons and mutants; the specification page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of the alternatives that each target of a record follows, for the clauses that leave a choice."""
+"""The table of clauses that leave a choice, with the alternatives that each target of a record follows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..records import Record, alternatives
 
 
 class Choice(NamedTuple):
-    """A row: a clause, and for each target the alternatives that it follows with counts, the most frequent first."""
+    """A row: a clause, and for each target the number of cases by alternative, the most frequent first."""
 
     clause: str
     sentence: str
@@ -18,7 +18,7 @@ class Choice(NamedTuple):
 
 
 def table(record: Record, corpus: Corpus) -> Sequence[Choice]:
-    """Return the rows of clauses for which a target follows an alternative, in the order of the specification."""
+    """Return one row for each clause whose alternatives a target follows, in the order of the specification."""
     cases = {case.id: case for case in corpus.cases}
     found = alternatives.count_alternatives(record, cases, corpus.clauses)
     rows = [

@@ -1,7 +1,7 @@
 """
 The summary of a record as JSON for a badge of shields.io (endpoint schema, version 1).
 
-A repository publishes the file, and a badge that names its address shows the result of the last run.
+A repository publishes the JSON file. A badge that refers to the file shows the result of the last run.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ LABEL = "convolutions"
 
 
 def render(record: Record) -> str:
-    """Return the JSON of a badge: red if anything is unexpected, grey if incomplete or faulty, else green."""
+    """Return the JSON of a badge: red for unexpected verdicts, grey for an incomplete or faulty run, else green."""
     message, color = _summary(record)
     return json.dumps({"schemaVersion": 1, "label": LABEL, "message": message, "color": color}) + "\n"
 

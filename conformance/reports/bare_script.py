@@ -1,7 +1,8 @@
 """
 A call as a program that needs only the framework.
 
-Two kinds of call also import this package: calls of the NumPy adapter, and calls with arrays in a special memory order.
+The programs of two kinds of call also import this package: calls of the NumPy adapter, and calls whose arrays have a
+special memory order.
 """
 
 from __future__ import annotations
@@ -15,22 +16,23 @@ import numpy as np
 
 from ..core import OPERANDS, Array, Call, Verdict
 
-#: The module names in the text of a call, and the import statement of each.
+#: The module names that occur in the code of a call, and the import statement for each.
 IMPORTS = {
     "jax": "import jax",
     "keras": "import keras",
     "tf": "import tensorflow as tf",
     "torch": "import torch",
 }
-#: The comment in the text of a call that needs 64-bit types of JAX, and the statement that enables them.
+#: The comment after the code of a call that needs 64-bit types of JAX, and the statement that enables these types.
 WIDE = "  # jax.enable_x64(True)"
 WIDENED = 'jax.config.update("jax_enable_x64", True)'
-#: Arrays with more than WRITTEN_OUT elements are compressed; a text of more than LETTERS characters gives no program.
+#: An array of more than WRITTEN_OUT elements is compressed. If the code of an array is longer than LETTERS characters,
+#: there is no program.
 WRITTEN_OUT, LETTERS = 64, 4000
 
 
 def script_lines(verdict: Verdict, call: Call) -> list[str]:
-    """Return the lines of a program that prints the result of a call; empty if the call has no text or is too long."""
+    """Return a program that prints the result of a call, as lines; [] if the call has no code or too large arrays."""
     text = verdict.call or ""
     named = [name for name in OPERANDS if getattr(call, name) is not None and re.search(rf"\b{name}\b", text)]
     write = _bits if verdict.target.startswith("torch") else _text
@@ -57,7 +59,7 @@ def _imports(target: str, lines: Iterable[str]) -> Iterator[str]:
 
 
 def written(array: Array) -> str:
-    """Return the Python text of an array with all its numbers."""
+    """Return the Python code of an array with all its numbers written out."""
     if not array.size:
         return f"np.zeros({array.shape}, {_kind(array)})"
     numbers = re.sub(r"\b(nan|inf)\b", r"np.\1", str(array.tolist()))
@@ -74,14 +76,14 @@ def _small(array: Array) -> Array:
 
 
 def _bits(array: Array) -> str:
-    """Return the text of an array; a bfloat16 array is given by its bits, because PyTorch does not need ml_dtypes."""
+    """Return the code of an array for PyTorch; bfloat16 is written as bits, so that ml_dtypes is not needed."""
     if array.dtype.name != "bfloat16":
         return _text(array)
     return f'({_text(array.astype(np.float32))}.view("uint32") >> 16).astype("uint16")'
 
 
 def _text(array: Array) -> str:
-    """Return the text of an array; a large one is compressed, as int8 if this is exact."""
+    """Return the code of an array; a large array is compressed, as int8 if int8 holds its numbers exactly."""
     if array.size <= WRITTEN_OUT:
         return written(array)
     is_small = array.dtype.kind != "c" and bool((_small(array).astype(array.dtype) == array).all())

@@ -19,9 +19,9 @@ from .markdown import SIZE, escaped
 
 FORMAT = "conv-conformance-diff/1"
 
-#: The number of groups of one kind of change that are shown; the others are only counted.
+#: The largest number of groups that are shown for one kind of change; further groups are only counted.
 SHOWN = 10
-#: The number of clauses of a group that are named, those with the most calls first.
+#: The largest number of clauses that are named for a group; the clauses with the most calls come first.
 CLAUSES = 4
 
 STYLES = {
@@ -41,7 +41,7 @@ STYLES = {
 
 
 def show(console: Console, found: Comparison, cases: Mapping[str, Case], ledger: Ledger) -> None:
-    """Print a block for each group of changes, worst first, then what was compared, and a table of counts."""
+    """Print the groups of changes, the worst first, then what was compared, then a table of counts."""
     for group, left in _shown(found):
         if group is None:
             console.print(Text(f"… and {left}\n", "bold"))
@@ -61,13 +61,13 @@ def show(console: Console, found: Comparison, cases: Mapping[str, Case], ledger:
 
 
 def about(found: Comparison) -> Iterator[str]:
-    """Yield lines about what was compared, what was ignored, and what else differs between the two runs."""
+    """Yield lines that state what was compared, what was ignored, and what else differs between the two runs."""
     for pair in found.pairs:
         judged = f"{_calls(found.judged[pair.name])} judged on both sides"
         yield f"{pair.name}: {_versions(pair)}, {judged}, {_total(found, pair)}"
         for side, count in zip(("before", "after"), found.faults(pair), strict=True):
             if count:
-                yield f"{pair.name}: {_calls(count)} ignored: a fault of the suite or the adapter {side}"
+                yield f"{pair.name}: {_calls(count)} ignored because of a fault of the suite or the adapter ({side})"
     for side, record, others in (("before", found.before, 0), ("after", found.after, 1)):
         held = {pair[others].name for pair in found.pairs}
         yield from (f"{info.name}: only {side}" for info in record.targets if info.name not in held)
@@ -75,11 +75,11 @@ def about(found: Comparison) -> Iterator[str]:
         yield f"not the same: {name} was {was}, is {now}"
     for side, record in (("before", found.before), ("after", found.after)):
         if not record.is_complete:
-            yield f"the run {side} did not finish: the calls that it lacks are judged only on the other side"
+            yield f"{side}: the run did not finish; the missing calls are judged only on the other side"
 
 
 def advice(found: Comparison) -> str:
-    """Return one paragraph: the counts of changes, and whether it is safe to switch for models that make such calls."""
+    """Return a paragraph: the counts of changes, and whether models that make such calls can switch safely."""
     counts = Counter(change.change for change in found.changes)
     worse = [f"{counts[kind]:,} {text}" for kind, text in _WORSE.items() if counts[kind]]
     silent = sum(_is_silent(change) for change in found.changes)
@@ -95,7 +95,7 @@ def advice(found: Comparison) -> str:
     return " ".join([summary, *([f"Also: {', '.join(others)}."] if others else []), verdict])
 
 
-#: The text of each change of `WORSE`, then of the others.
+#: The texts of the kinds of change: first the kinds in `WORSE`, then all others.
 _WORSE = {"regressed": "regressed", "refuses": "now refused", "unsupported": "now unsupported"}
 _OTHERS = {
     "fixed": "fixed",
@@ -125,7 +125,7 @@ def _total(found: Comparison, pair: Pair) -> str:
 
 
 def _shown(found: Comparison) -> Iterator[tuple[Group | None, str]]:
-    """Yield the groups to show; after the last shown group of a kind, None and a count of the others of this kind."""
+    """Yield (group, '') for each group to show, and (None, text) for further groups that are only counted."""
     for kind in CHANGES:
         groups = [group for group in found.groups if group.verdict == kind]
         yield from ((group, "") for group in groups[:SHOWN])
@@ -134,7 +134,7 @@ def _shown(found: Comparison) -> Iterator[tuple[Group | None, str]]:
 
 
 def head(group: Group) -> str:
-    """Return a heading of a group: its number of calls, its targets, and the place and kind of the difference."""
+    """Return the heading of a group: the number of calls, the targets, and the place and kind of the difference."""
     what = [group.kind] if group.kind else []
     where = [group.where] if group.where != "output" else []
     return "  ".join([_calls(len(group.cases)), ", ".join(group.targets), *where, *what])
@@ -147,7 +147,7 @@ def sentence(group: Group) -> str:
 
 
 def _lines(group: Group, found: Comparison, cases: Mapping[str, Case], ledger: Ledger) -> Iterator[tuple[str, str]]:
-    """Yield labelled lines about a group: its condition, counts, clauses and ledger entry, and its smallest call."""
+    """Yield labelled lines about a group: condition, counts, clauses, ledger entry and smallest call."""
     yield "means", CHANGES[group.verdict]
     yield "when", group.acts
     yield "seen", ", ".join(f"{share(group, each)} on {name}" for name, each in group.targets.items())
@@ -169,13 +169,13 @@ def _lines(group: Group, found: Comparison, cases: Mapping[str, Case], ledger: L
 
 
 def _smallest(group: Group, found: Comparison) -> tuple[Change, Verdict | None]:
-    """Return the change of a group's smallest call, and its verdict on the side that shows the difference."""
+    """Return the change of a group's smallest call, and the verdict (before or after) that shows the difference."""
     change = next(each for each in found.changes if _is_of(each, group))
     return change, change.before if group.verdict in ("fixed", "only-before") else change.after or change.before
 
 
 def _script(group: Group, found: Comparison, cases: Mapping[str, Case]) -> list[str]:
-    """Return the lines of a program that makes a group's smallest call; empty without the case or a verdict."""
+    """Return the lines of a program that makes a group's smallest call; none if the case or verdict is missing."""
     change, shown = _smallest(group, found)
     call = cases[change.case].call if change.case in cases else None
     return script_lines(shown, call) if shown is not None and call is not None else []
@@ -202,7 +202,7 @@ def _table(found: Comparison) -> Table:
 
 
 def markdown(found: Comparison, cases: Mapping[str, Case], ledger: Ledger) -> str:
-    """Return the report as Markdown of at most `SIZE` bytes."""
+    """Return the report as Markdown, with at most about `SIZE` bytes."""
     parts = ["# What changed\n", "\n".join(f"- {escaped(line)}" for line in about(found)) + "\n", *_counts(found)]
     size = sum(len(part.encode()) for part in parts)
     for group, left in _shown(found):

@@ -1,4 +1,4 @@
-"""The data of the page that compares two records: a sheet as in `page_data`, with changes in place of verdicts."""
+"""The data of the page that compares two records: a sheet (see `page_data`) of changes instead of verdicts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SAME = Word("=", "=", "the same", "good")
 
 
 def sheet(found: Comparison, corpus: Corpus, ledger: Ledger, notes: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the sheet of a comparison, with `notes` at the top; each of its targets is a pair of targets."""
+    """Return the sheet of a comparison, with `notes` at the top; each column is a pair of targets (before, after)."""
     return {
         "title": "Convolution conformance: what changed",
         "about": [*_sides(found), *diff.about(found)],
@@ -78,7 +78,7 @@ def _said(found: Comparison, corpus: Corpus, ledger: Ledger) -> Said:
         for name in found.both[pair]:
             letters[name][at] = SAME.letter
     details, texts = {}, Once()
-    # A call with several changes gets the word of the first one.
+    # A call with several changes gets the word of its first change, which this loop writes last.
     for change in reversed(found.changes):
         at = names[change.target]
         letters[change.case][at] = WORDS[change.change].letter
@@ -103,7 +103,7 @@ def _detail(change: Change, found: Comparison, case: Case | None, ledger: Ledger
 
 
 def _why(side: str, verdict: Verdict | None) -> Iterator[str]:
-    """Yield the verdict of one side on a call, with its alternative, precision and message."""
+    """Yield a line about the verdict on one side (before or after): alternative, precision and message."""
     if verdict is None:
         yield f"{side}: not judged"
         return

@@ -1,4 +1,4 @@
-"""The block of one disagreement, or of a group of them shown by its smallest call; all reports use it."""
+"""The block that reports show for one disagreement, or for a group of disagreements (by its smallest call)."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from .short_numbers import numeral
 
 #: Reports write out arrays of at most this many elements.
 WRITTEN_OUT = 24
-#: The number of causes that are listed for a group.
+#: The largest number of causes that are listed for a group.
 TOLD = 3
-#: In a group of at most this many calls, each literal case has its own block.
+#: If a group has at most this many calls, each of its literal cases has a separate block.
 HANDFUL = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """The contents of a block: one disagreement, or the smallest of a group with lines about the group."""
+    """The contents of a block: one disagreement, or the smallest call of a group with lines about the group."""
 
     verdict: Verdict
     targets: Sequence[str]
@@ -33,12 +33,12 @@ class Block:
     #: Labelled lines: the cause, the expected and actual numbers near the first difference, the arrays, the call.
     details: Sequence[tuple[str, str]]
     link: str = ""
-    #: Labelled lines about the group: its condition, the number of failing calls, their causes, the group's id.
+    #: Labelled lines about the group: the condition, the number of failing calls, the causes, the id of the group.
     group: Sequence[tuple[str, str]] = ()
 
     @property
     def label(self) -> str:
-        """The kind of the difference, after the name of the array if that is not the output; else the verdict."""
+        """The kind of the difference (after the array's name, except for the output), or else the verdict."""
         finding = self.verdict.finding
         if finding is None:
             return self.verdict.verdict
@@ -46,7 +46,7 @@ class Block:
 
 
 class Item(NamedTuple):
-    """What one block shows: a verdict, the group that it represents if any, and the number of verdicts."""
+    """What one block shows: a verdict, the group that the verdict represents (if any), and the number of verdicts."""
 
     verdict: Verdict
     group: Group | None = None
@@ -57,8 +57,8 @@ def failure_lines(verdict: Verdict, target: TargetInfo, case: Case | None) -> li
     """
     Return lines about one verdict for JUnit XML.
 
-    They contain the version of the target, the clauses, the faults that the case catches, the cause, the ledger entry
-    and the call.
+    The lines contain the version of the target, the clauses, the faults that the case catches, the cause, the ledger
+    entry and the call.
     """
     lines = [f"{target.name}: {target.framework} {target.version}"]
     if case is not None:
@@ -77,10 +77,10 @@ def unexpected(verdicts: Iterable[Verdict]) -> list[Verdict]:
 
 def items(record: Record, cases: Mapping[str, Case]) -> list[Item]:
     """
-    Return the items of a report: each unexpected verdict is in exactly one, alone or in a group.
+    Return the items of a report; each unexpected verdict belongs to exactly one item, alone or with its group.
 
-    They are sorted by severity, then by decreasing number of verdicts, then by case and target; faults of the suite
-    come first.
+    Faults of the suite come first. The other items are sorted by severity, then by decreasing number of verdicts, then
+    by case and target.
     """
     left = {(verdict.target, verdict.case): verdict for verdict in unexpected(record.verdicts)}
     found: list[Item] = []
@@ -94,7 +94,7 @@ def items(record: Record, cases: Mapping[str, Case]) -> list[Item]:
 
 
 def _together(group: Group, cases: Mapping[str, Case]) -> Sequence[str]:
-    """Return the cases of a group that share a block: all cases of a large group, else its sweep points."""
+    """Return the cases of a group that share a block: all cases of a large group, the sweep points of a small one."""
     if len(group.cases) > HANDFUL:
         return group.cases
     return [case for case in group.cases if case in cases and cases[case].sweep]
@@ -127,7 +127,7 @@ def block_of(item: Item, record: Record, cases: Mapping[str, Case], ledger: Ledg
 
 
 def _probes(item: Item, record: Record) -> list[tuple[str, str]]:
-    """Return the findings of probes of a call, or of another call of its group if this one was not probed."""
+    """Return what the probes of a call found, or else what the probes of another call of the same group found."""
     lines = probed(item.verdict, record)
     if not lines and item.group is not None:
         targets, members = item.group.targets, {*item.group.cases}
@@ -137,13 +137,13 @@ def _probes(item: Item, record: Record) -> list[tuple[str, str]]:
 
 
 def probed(verdict: Verdict, record: Record) -> list[str]:
-    """Return the findings of probes of a call as lines; empty if it was not probed."""
+    """Return what the probes of a call found, as lines; no lines if the call was not probed."""
     own = [each for each in record.tap_audits if (each.case, each.target) == (verdict.case, verdict.target)]
     return [line for each in own for line in each.lines]
 
 
 def _causes(group: Group, record: Record) -> list[tuple[str, str]]:
-    """Return a line that lists, for the most frequent causes of a group, how many wrong outputs each explains."""
+    """Return a line with a group's most frequent causes, and the number of wrong outputs that each cause explains."""
     cases = {*group.cases}
     members = (verdict for verdict in record.verdicts if verdict.target in group.targets and verdict.case in cases)
     diagnoses = [verdict.diagnosis for verdict in members if verdict.diagnosis is not None and group.is_like(verdict)]
@@ -151,11 +151,13 @@ def _causes(group: Group, record: Record) -> list[tuple[str, str]]:
     if not diagnoses:
         return []
     named = [f"{name} {'all' if count == len(diagnoses) else count}" for name, count in counts.most_common(TOLD)]
-    return [("causes", f"of {len(diagnoses)} wrong outputs: {', '.join(named)}" if named else "none known for any")]
+    of_how_many = f"{len(diagnoses)} wrong outputs"
+    text = f"of {of_how_many}: {', '.join(named)}" if named else f"no known cause explains any of {of_how_many}"
+    return [("causes", text)]
 
 
 def seen(group: Group, record: Record) -> str:
-    """Return how many calls under the condition of a group fail, and how many other calls agree."""
+    """Return a text: how many calls under the condition of a group fail, and how many other calls agree."""
     shares = {name: share(group, each) for name, each in group.targets.items()}
     first = next(iter(group.targets))
     counts, (failing, of) = record.counts(first), group.targets[first]
@@ -166,12 +168,12 @@ def seen(group: Group, record: Record) -> str:
 
 
 def share(group: Group, each: GroupCounts) -> str:
-    """Return how many calls fail on one target, out of how many: `9 of 9 such calls`."""
+    """Return how many of the calls under a group's condition fail on one target: `9 of 9 such calls`."""
     return f"{each.seen} of {each.of} {'such calls' if group.condition.wanted else 'calls'}"
 
 
 def describe_failure(verdict: Verdict, case: Case | None, ledger: Ledger = Ledger()) -> Block:  # noqa: B008 - frozen
-    """Return the block of one verdict; without the case, it contains only what the record holds."""
+    """Return the block of one verdict; without the case, the block contains only what the record holds."""
     call = case.call if case is not None else None
     return Block(
         verdict=verdict,
@@ -205,7 +207,7 @@ def aligned(expected: Sequence[Any], got: Sequence[Any]) -> tuple[str, str]:
 
 
 def parameter_text(call: Call) -> str:
-    """Return operation, shapes and the parameters that are not at their defaults, spelt as in the case format."""
+    """Return the text of a call in the spelling of the case format: operation, shapes, non-default parameters."""
     shapes = [
         f"{name} {'x'.join(map(str, call.array(name).shape))} {call.letters(name)}"
         for name in ARRAYS
@@ -241,7 +243,7 @@ def _reproduction(verdict: Verdict, call: Call | None) -> list[tuple[str, str]]:
 
 
 def small_arrays(call: Call) -> list[tuple[str, str]]:
-    """Return the names and the Python text of those arrays of a call that are small enough to write out."""
+    """Return (name, Python code) for each array of a call that is small enough to write out."""
     return [(name, written(call.array(name))) for name in OPERANDS if _is_small(call, name)]
 
 

@@ -1,8 +1,8 @@
 """
 The report as one self-contained HTML file: it needs no server, no network and no other file.
 
-Foreign text (messages, versions, ids) is never markup: Jinja escapes it, and the script inserts it as text. The content
-security policy of the page allows only the script with the given digest.
+External text (messages, versions, ids) never becomes markup: Jinja escapes such text, and the script inserts it as
+text. The content security policy of the page allows only this style and this script, by their digests.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..records import Ledger, Record
 from . import diff_page_data, page_files
 from .page_data import sheet
 
-#: The parts of a sheet that the script draws; the template contains the rest.
+#: The parts of a sheet that the script draws; the template draws the other parts.
 SCRIPTED = ("targets", "words", "areas", "cases", "details", "texts", "runs")
 #: The characters that could end a script element or be read as markup, with their JSON escapes.
 _ESCAPED = {"<": r"\u003c", ">": r"\u003e", "&": r"\u0026"}
@@ -50,7 +50,7 @@ def _page(data: Mapping[str, Any]) -> str:
         style_hash=page_files.digest(style),
         script_hash=page_files.digest(script),
     )
-    # JSON may hold unpaired surrogates, which UTF-8 cannot encode: replace them.
+    # Replace unpaired surrogates: JSON may hold them, but UTF-8 cannot encode them.
     return text.encode("utf-8", "replace").decode()
 
 

@@ -16,7 +16,7 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def render(record: Record, cases: Mapping[str, Case] = MappingProxyType({})) -> str:
-    """Return the XML text; verdicts on the given `cases` list clauses and caught faults."""
+    """Return the report as XML; a verdict on a case in `cases` also lists the clauses and caught faults."""
     root = ElementTree.Element("testsuites", name="conv-conformance")
     groups: dict[tuple[str, str], list[Group]] = {}
     for group, target, case in _members(record):
@@ -40,7 +40,7 @@ def render(record: Record, cases: Mapping[str, Case] = MappingProxyType({})) -> 
                 lines += failure_lines(verdict, info, cases.get(verdict.case))
                 ElementTree.SubElement(test, "system-out").text = clean("\n".join(lines))
     ElementTree.indent(root)
-    # ElementTree's own declaration would name the encoding of the locale.
+    # Write the XML declaration here, because ElementTree's declaration would name the encoding of the locale.
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 
 

@@ -11,14 +11,14 @@ from ..records import Group, Ledger, Record, count_alternatives
 from .failure_block import Block, block_of, items
 from .terminal import unsteady
 
-#: The largest report in bytes: GitHub refuses a step summary above 1 MiB. A longer report is cut and states so.
+#: The largest size of a report in bytes, because GitHub refuses a step summary above 1 MiB. Longer reports are cut.
 SIZE = 900_000
 
 
 def render(
     record: Record, cases: Mapping[str, Case], ledger: Ledger, clauses: Mapping[str, Clause] = MappingProxyType({})
 ) -> str:
-    """Return the report, with at most `SIZE` bytes of blocks."""
+    """Return the report as Markdown; blocks beyond `SIZE` bytes are only counted."""
     attributions = [f"{escaped(each.text)}\n" for each in record.attributions]
     parts = ["# Convolution conformance\n", *attributions, _platform(record), _table(record), *_failures(record)]
     found = items(record, cases)

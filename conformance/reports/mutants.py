@@ -13,13 +13,13 @@ from rich.table import Table
 
 from ..mutants import Kills, MarkedMutants, MutantListener, Score, UnpinnedClauses
 
-#: A log gets one line per this many mutants.
+#: A log gets one line after every `STEP` mutants.
 STEP = 50
 
 
 @contextmanager
 def mutant_progress(console: Console, count: int) -> Iterator[MutantListener]:
-    """Yield a function to call with the name of each finished mutant; it updates a bar, or prints lines in a log."""
+    """Yield a listener for the names of finished mutants; it advances a bar on a terminal, or prints lines in a log."""
     if not console.is_terminal:
         yield _lines(console, count)
         return
@@ -42,9 +42,9 @@ def _lines(console: Console, count: int) -> MutantListener:
 
 def show(console: Console, scored: Score) -> None:
     """
-    Print the kills by mutant (for a whole matrix) and by clause, the survivors, and the score.
+    Print the kills by clause, the survivors and the score; for a complete matrix also the kills by mutant.
 
-    External mutants have no clauses.
+    External mutants violate no clause of the specification, so their kills are not counted by clause.
     """
     kills, clauses, unpinned = scored.kills, scored.clauses, scored.unpinned
     if kills.is_whole:
@@ -58,7 +58,7 @@ def show(console: Console, scored: Score) -> None:
         console.print(f"unpinned: {clause}: {_why(names)}", soft_wrap=True)
     console.print(_score(kills, is_own=bool(clauses)), soft_wrap=True)
     if scored.swept:
-        console.print(f"{len(scored.swept)} of them killed by sweep points only")
+        console.print(f"killed by sweep points only: {len(scored.swept)}")
     if clauses:
         _marked(console, scored.marked)
         pinned = len([clause for clause in clauses if clause not in unpinned])
@@ -71,7 +71,7 @@ def _marked(console: Console, marked: MarkedMutants) -> None:
         console.print(f"{marked.left_out} mutants that need a sweep were skipped")
         return
     for name, case in marked.wrongly.items():
-        console.print(f"wrongly marked: {name}: the literal case {case} detects it", soft_wrap=True)
+        console.print(f"wrongly marked: {name}: the literal case {case} detects this mutant", soft_wrap=True)
     for name in marked.kills.survivors:
         console.print(f"survivor: {name} (needs: sweep)", soft_wrap=True)
     count = counts(marked.kills)
@@ -84,9 +84,9 @@ def _marked(console: Console, marked: MarkedMutants) -> None:
 
 def _why(names: Sequence[str]) -> str:
     if not names:
-        return "no mutant violates it"
+        return "no mutant violates this clause"
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"no case that cites it detects {', '.join(names[:5])}{more}"
+    return f"no case that cites this clause detects {', '.join(names[:5])}{more}"
 
 
 def _by_mutant(console: Console, kills: Kills) -> None:
@@ -95,7 +95,7 @@ def _by_mutant(console: Console, kills: Kills) -> None:
         table.add_row(name, str(len(ids)))
     console.print(table)
     for names in kills.alike():
-        console.print(f"counted once, killed by the same cases: {', '.join(names)}", soft_wrap=True)
+        console.print(f"counted as one mutant, because the same cases kill them: {', '.join(names)}", soft_wrap=True)
 
 
 def _by_case(console: Console, kills: Kills) -> None:
@@ -105,12 +105,12 @@ def _by_case(console: Console, kills: Kills) -> None:
             console.print(f"kills nothing: {case}", soft_wrap=True)
     spare = sum(1 for case, names in kills.by_case.items() if names and case not in sole)
     console.print(
-        f"{len(sole)} cases are the only ones to kill some mutant, {spare} kill only mutants that other cases kill too"
+        f"{len(sole)} cases kill a mutant that no other case kills, {spare} kill only mutants that other cases kill too"
     )
 
 
 def _by_clause(console: Console, kills: Kills, clauses: Mapping[str, Sequence[str]], unpinned: UnpinnedClauses) -> None:
-    table = _table("clause", "mutants", "killed", "by a case that cites it")
+    table = _table("clause", "mutants", "killed", "killed by citing cases")
     for clause, names in clauses.items():
         killed = [name for name in names if kills.by_mutant[name]]
         cited = len(names) - len(unpinned.get(clause, ()))
@@ -127,7 +127,7 @@ def _table(first: str, *others: str) -> Table:
 
 
 def counts(kills: Kills) -> dict[str, int]:
-    """Return the numbers of mutants and of killed ones; mutants that the same cases kill count once."""
+    """Return the numbers of mutants and of killed mutants; mutants that the same cases kill count as one mutant."""
     repeated = sum(len(names) - 1 for names in kills.alike()) if kills.is_whole else 0
     mutants = len(kills.by_mutant) - repeated
     return {"mutants": mutants, "killed": mutants - len(kills.survivors), "equivalent": 0}
@@ -142,10 +142,10 @@ def _score(kills: Kills, *, is_own: bool) -> str:
 
 def as_json(scored: Score) -> str:
     """
-    Return the counts, the survivors and the unpinned clauses; for a whole matrix also the kills of each mutant.
+    Return the counts, the survivors and the unpinned clauses; for a complete matrix also the kills of each mutant.
 
-    `swept` lists external mutants that only sweep points kill. `needs_sweep` has the counts of the mutants with this
-    mark.
+    `swept` lists the external mutants that only sweep points kill. `needs_sweep` holds the counts of the mutants marked
+    `needs: sweep`.
     """
     data = {**_counted(scored.kills), "unpinned": dict(scored.unpinned), "corpus": scored.kills.corpus}
     data |= {"swept": list(scored.swept), "needs_sweep": _as_counted(scored.marked)}

@@ -1,8 +1,8 @@
 """
 The data of a page, called a sheet: targets, clauses by area, and the word of each case on each target.
 
-A word summarises a verdict, or a change between two records; a sheet stores it as one letter. `details` holds the
-reasons. Both kinds of page use the same sheet format.
+A word summarises a verdict, or a change between two records; a sheet stores each word as one letter. `details` holds
+the reasons. The page of a record and the page of a comparison use the same sheet format.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .pictures import nearby, pictures
 
 class Word(NamedTuple):
     """
-    The word of a case on a target: its letter in a sheet, its sign and text on the page, and its style.
+    The summary of a case on a target: the letter in a sheet, the sign and the text on the page, and the style.
 
     `tone` is the style: `bad`, `known`, `good` or `faint`.
     """
@@ -35,7 +35,7 @@ class Word(NamedTuple):
     tone: str
 
 
-#: The word of a case that a target did not run.
+#: The word of a case without a verdict.
 NOTHING = Word("-", "", "no verdict", "faint")
 #: The word of each verdict, the worst first; a disagreement has the word of its severity.
 WORDS: Mapping[str, Word] = {
@@ -54,14 +54,14 @@ WORDS: Mapping[str, Word] = {
 
 
 class Once:
-    """A list of distinct texts or other JSON values, which other data refer to by position."""
+    """A list of distinct texts or other JSON values; other data refer to a value by its position in the list."""
 
     def __init__(self) -> None:
         self.all: list[Any] = []
         self._places: dict[str, int] = {}
 
     def place(self, each: Any) -> int:
-        """Return the position of a value; append it if it is new."""
+        """Return the position of a value; append the value if it is new."""
         key = json.dumps(each)
         if key not in self._places:
             self._places[key] = len(self.all)
@@ -71,7 +71,7 @@ class Once:
 
 @dataclass(frozen=True, kw_only=True)
 class Said:
-    """The words of cases on targets: `letters` by case id, one per target; `details` by (case id, target position)."""
+    """The words of all cases: `letters` by case id, one for each target; `details` by (case id, target position)."""
 
     words: Sequence[Word]
     letters: Mapping[str, str]
@@ -98,8 +98,8 @@ def laid_out(content: Said, corpus: Corpus) -> dict[str, Any]:
     """
     Return the part of a sheet that needs the corpus: words, clauses by area, cases with their arrays, details.
 
-    `details` maps the position of a case to a mapping from the position of a target. Numbers in its `why` are positions
-    in `texts`, and the `runs` of a case is a position in `runs`.
+    `details[case][target]` holds the details of one word, where `case` and `target` are positions. The numbers in `why`
+    are positions in `texts`, and the `runs` of a case is a position in `runs`.
     """
     cases = {case.id: case for case in corpus.cases if case.id in content.letters}
     details: dict[int, dict[int, Mapping[str, Any]]] = {}
@@ -119,9 +119,9 @@ def laid_out(content: Said, corpus: Corpus) -> dict[str, Any]:
 
 def areas(corpus: Corpus, cited: Iterable[str]) -> list[dict[str, Any]]:
     """
-    Return the areas of the specification with their cited clauses, in reading order.
+    Return the areas of the specification in reading order, each with its clauses that are in `cited`.
 
-    A clause without an area is in an area named by its id up to the number.
+    A clause that belongs to no area is in an area named by the clause id without the number.
     """
     wanted = {*cited}
     read = {each.clause: area.title for area in specification.readable_areas(corpus) for each in area.commentaries}
@@ -134,17 +134,17 @@ def areas(corpus: Corpus, cited: Iterable[str]) -> list[dict[str, Any]]:
 
 
 def word(verdict: Verdict) -> Word:
-    """Return the word of a verdict."""
+    """Return the word that summarises a verdict."""
     return WORDS[verdict.severity or "silent"] if verdict.verdict == "disagree" else WORDS[verdict.verdict]
 
 
 def version(target: TargetInfo) -> str:
-    """Return framework, version and device of a target."""
+    """Return a text with the framework, version and device of a target."""
     return f"{target.framework} {target.version}".strip() + f" on {target.device}"
 
 
 def shown(verdict: Verdict, case: Case | None, ledger: Ledger, record: Record) -> dict[str, Any]:
-    """Return label, labelled lines, returned numbers and causes of a wrong output; empty for any other verdict."""
+    """Return the label, labelled lines, returned numbers and causes of a wrong output; {} for any other verdict."""
     if verdict.finding is None:
         return {}
     block = describe_failure(verdict, case, ledger)
@@ -192,7 +192,7 @@ def about(record: Record) -> Iterator[str]:
 
 
 def _reasons(record: Record) -> Iterator[dict[str, str]]:
-    """Yield the attributions, then the groups of unexpected calls, each as a text with one case."""
+    """Yield the attributions, then the groups of unexpected calls, each as a text and the id of one case."""
     for cause in record.attributions:
         yield {"text": cause.text, "case": cause.cases[0]}
     for group in record.groups:
@@ -208,8 +208,8 @@ def _notes(record: Record, corpus: Corpus) -> Iterator[str]:
         yield f"Details of {cases} are missing: the corpus of this page does not contain all cases of the record."
     if (was := record.header["suite"]["corpus"]) != corpus.digest:
         yield (
-            f"The run used corpus {was[:19]}, and this page shows the cases of corpus {corpus.digest[:19]}:"
-            " a case that changed between them appears as it is now."
+            f"The run used corpus {was[:19]}, but this page shows the cases of corpus {corpus.digest[:19]}."
+            " If a case differs between the two, the page does not show the case of the run."
         )
     if record.left_out:
         yield f"This record only counts the verdicts {', '.join(record.left_out)}: the page does not list such cases."

@@ -13,5 +13,5 @@ def read(name: str) -> str:
 
 
 def digest(text: str) -> str:
-    """Return the digest of a style or script, in the form of a content security policy: `sha256-BASE64`."""
+    """Return the digest of a style or script for a content security policy: `sha256-BASE64`."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

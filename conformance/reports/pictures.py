@@ -1,4 +1,4 @@
-"""The arrays of a case as a page draws them, and the input elements that each output element reads."""
+"""The data of a case that a page draws: its arrays, and the input elements that each output element reads."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ..reference import Undefined, tap_positions
 from ..specification import export
 from .short_numbers import numeral
 
-#: The largest array that is drawn as a heat map; arrays of at most `MAX_KEPT` elements are written out instead.
+#: The largest number of elements of a heat map; arrays of at most `MAX_KEPT` elements are written out instead.
 MAPPED = 1024
 #: The number of levels of a heat map, from the smallest number to the largest.
 LEVELS = 255
 
 
 def pictures(call: Call, expected: Expectation) -> dict[str, Any]:
-    """Return the `arrays` of a call and its expectation; with written-out input and output also `reads` and `runs`."""
+    """Return the `arrays` of a call and its expectation, and `reads` and `runs` if input and output are written out."""
     arrays = drawn(call, expected)
     named = [each for each in arrays if each["name"] in ("input", "output")]
     is_whole = len(named) > 1 and all("values" in each for each in named)
@@ -34,9 +34,9 @@ def drawn(call: Call, expected: Expectation) -> list[dict[str, Any]]:
     Return the arrays of a call and the expected arrays, each with its name, axes and shape.
 
     Expected arrays are the output, gradients (`gradient.kernel`) and second-order gradients (`second.kernel`). Where a
-    clause leaves a choice, each has the names of the `alternatives` that expect it. An array of at most `MAX_KEPT`
-    elements has its `values`, in C order and separated by blanks. An array of at most `MAPPED` elements has `levels`,
-    and `between`, the numbers of the lowest and the highest level.
+    clause leaves a choice, each expected array lists the `alternatives` that result in this array. An array of at most
+    `MAX_KEPT` elements has `values`, in C order and separated by blanks. A larger array of at most `MAPPED` elements
+    has `levels`, and `between` holds the numbers that the lowest and the highest level represent.
     """
     given = [name for name in (*ARRAYS, *OF_OUTPUT, *DIRECTIONS.values()) if getattr(call, name) is not None]
     arrays = [_drawn(name, call.array(name), call.letters(name)) for name in given]
@@ -63,7 +63,7 @@ def _drawn(name: str, array: Array, letters: str) -> dict[str, Any]:
 
 
 def written(array: Array) -> list[Any]:
-    """Return the elements of an array in C order, as JSON values."""
+    """Return the elements of an array as JSON values, in C order."""
     flat = np.asarray(array.ravel())
     elements: list[Any] = export.array(flat, "complex128" if flat.dtype.kind == "c" else flat.dtype.name)["values"]
     return elements
@@ -71,9 +71,9 @@ def written(array: Array) -> list[Any]:
 
 def _levels(array: Array) -> dict[str, Any]:
     """
-    Return the levels of an array as bytes in base 64: 1 to `LEVELS`, or 0 for an element that is not finite.
+    Return the level of each element as a byte, in base 64: 1 to `LEVELS`, or 0 for an element that is not finite.
 
-    Complex numbers are represented by their magnitudes. The result is empty if no element is finite.
+    The level of a complex number is the level of its magnitude. The result is empty if no element is finite.
     """
     numbers = np.abs(widened(array)) if array.dtype.kind == "c" else widened(array).astype(np.float64)
     finite = np.isfinite(numbers)
@@ -88,7 +88,7 @@ def _levels(array: Array) -> dict[str, Any]:
 
 def reads(call: Call) -> dict[str, list[list[int]]]:
     """
-    Return, by the letter of each spatial axis, the input index that each tap reads for each output position.
+    Return, by the letter of the spatial axis, which input index each tap reads for each output position.
 
     The index is -1 where a tap reads padding or a zero inserted by dilation. The result is empty if the padding mode is
     undefined for the call.
@@ -117,10 +117,10 @@ def _reads(call: Call, axis: Axis, at: int) -> list[list[int]]:
 
 def runs(call: Call) -> list[dict[str, dict[str, list[int]]]]:
     """
-    Return, for each output channel, the half-open index ranges of `input` and `kernel` that it reads, by axis letter.
+    Return which half-open index ranges of `input` and `kernel` each output channel reads, by axis letter.
 
-    An output channel reads an axis without an entry completely. The result is empty for a separable convolution, which
-    reads all channels.
+    If an axis has no entry, the output channel reads the whole axis. The result is empty for a separable convolution,
+    whose output channels read all input channels.
     """
     if call.op == "separable_conv" or call.groups < 1:
         return []

@@ -18,7 +18,7 @@ from ..running import Listener
 def run_progress(
     console: Console, targets: Sequence[str], cases: int, given: Iterable[Verdict] = ()
 ) -> Iterator[Listener]:
-    """Yield a listener that displays the progress of a run; `given` are the verdicts of an earlier, resumed run."""
+    """Yield a listener that displays the progress of a run; `given` holds the verdicts of the run to resume."""
     counts = _Counts(given)
     if not console.is_terminal:
         yield _Lines(console, cases, counts)
@@ -46,7 +46,7 @@ def run_progress(
 
 
 class _Counts:
-    """The numbers of verdicts and of unexpected verdicts of each target."""
+    """The number of verdicts and the number of unexpected verdicts of each target."""
 
     def __init__(self, given: Iterable[Verdict]) -> None:
         self.done: Counter[str] = Counter()
@@ -62,7 +62,7 @@ class _Counts:
 
 
 class _Lines:
-    """A listener that prints one line when a target starts, and one when all its cases are judged."""
+    """A listener that prints a line when a target starts, and a line when all cases of the target are judged."""
 
     def __init__(self, console: Console, cases: int, counts: _Counts) -> None:
         self._console = console

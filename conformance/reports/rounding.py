@@ -1,7 +1,7 @@
 """
-The data of a plot of rounding errors: for each target the class of rounding and the largest error of each case.
+The data of a plot of rounding errors: the largest error and the class of rounding of each case, for each target.
 
-The plot contains the cases with random operands. Errors are in units of u * S, on a logarithmic scale of base two.
+The plot contains only cases with random operands. Errors are in units of u * S, on a logarithmic scale of base two.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import NamedTuple
 from ..core import FORMATS, Verdict
 from ..records import Record
 
-#: The exponents of the left end of the scale, and of the least right end; smaller errors are drawn at the left end.
+#: The scale starts at 2^LEAST and ends at 2^FEWEST or above. Errors below 2^LEAST are drawn at the start.
 LEAST, FEWEST = -4, 4
 #: The number of distinct positions of dots on the scale.
 PLACES = 200
 
 
 class Dot(NamedTuple):
-    """The results at one position of the scale; `at` is in percent of its length."""
+    """The verdicts at one position of the scale; `at` is this position in percent of the scale's length."""
 
     at: float
     text: str
@@ -38,14 +38,14 @@ class Row(NamedTuple):
 
 
 class Plot(NamedTuple):
-    """The rows of a plot, and the marks of their scale as pairs of a position in percent and a label."""
+    """The rows of a plot, and the marks of the scale as pairs (position in percent, label)."""
 
     marks: Sequence[tuple[float, str]]
     rows: Sequence[Row]
 
 
 def plot(record: Record) -> Plot:
-    """Return the plot of a record; targets without recorded errors have no row."""
+    """Return the plot of a record; a target without recorded errors has no row."""
     drawn = [verdict for verdict in record.verdicts if verdict.error_uS is not None]
     most = max([FEWEST, *(ceil(log2(each.error_uS)) for each in drawn if each.error_uS)])
     by_target = {info.name: [each for each in drawn if each.target == info.name] for info in record.targets}

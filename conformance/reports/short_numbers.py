@@ -1,4 +1,4 @@
-"""Short texts of numbers that still distinguish them from other numbers."""
+"""Texts of numbers that are short, but long enough to distinguish different numbers."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 
 def numeral(value: Any) -> str:
     """
-    Return a number as text: a float32 value with at most nine digits, any other float with the digits that it needs.
+    Return the text of a number; different numbers of one dtype have different texts.
 
-    A complex number is a pair in an expectation, and a text such as `1+2j` in a record. Other values are returned as
-    `str(value)`.
+    A value of float32 has at most nine digits, any other float as many digits as needed. A complex number, which is a
+    pair or a text such as `(1+2j)`, is written as `1+2j`. Any other value is returned as `str(value)`.
     """
     if isinstance(value, str) and value.endswith(("j", "j)")):
         with suppress(ValueError):

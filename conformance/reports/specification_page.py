@@ -1,7 +1,7 @@
 """
-The specification as one self-contained HTML page without scripts; equal sources produce equal bytes.
+The specification as one self-contained HTML page without scripts; the same sources always produce the same bytes.
 
-Commentary is Markdown without HTML; Jinja escapes all other text.
+Commentary is rendered from Markdown without HTML; Jinja escapes all other text.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..corpus import Corpus, excerpt, shipped
 from ..specification import template_filters
 from . import page_files
 
-#: The heading levels of an appendix inside the page.
+#: Inside the page, each heading of an appendix moves one level down.
 _DEEPER = {"h1": "h2", "h2": "h3", "h3": "h4"}
 _SCROLLED = '<div class="wide" tabindex="0" role="group" aria-label="table">'
 
@@ -29,9 +29,10 @@ _SCROLLED = '<div class="wide" tabindex="0" role="group" aria-label="table">'
 @dataclass(frozen=True, kw_only=True)
 class Edition:
     """
-    The version of the specification on a page, its release date (empty before the release), and what made the page.
+    The version of the specification, its release date (empty before the release), and the program that made the page.
 
-    `appendices` maps the anchors of sections to Markdown: the glossary, and the guarantees of a version.
+    `appendices` maps the anchor of each appendix to its Markdown. The appendices are the glossary and the guarantees of
+    a version.
     """
 
     version: str
@@ -69,13 +70,13 @@ def render(corpus: Corpus, edition: Edition) -> str:
 
 
 def _examples(corpus: Corpus, paths: set[str]) -> dict[str, str]:
-    """Return the literal cases of some files as YAML, by id."""
+    """Return the YAML text of the literal cases in some files, by case id."""
     read = (excerpt.read((shipped() / path).read_bytes(), path)[1] for path in sorted(paths))
     return {name: text for each in read for name, text in each.items()}
 
 
 def _marked(source: Callable[[Any], str], corpus: Corpus) -> Callable[[Any], Markup]:
-    """Return a filter that renders the Markdown of another filter as inline HTML, with clause ids as links."""
+    """Return a filter that renders the Markdown from `source` as inline HTML, with clause ids as links."""
     reader = _reader()
     anchors = {clause.id: clause.anchor for clause in corpus.clauses.values()}
 
@@ -87,7 +88,7 @@ def _marked(source: Callable[[Any], str], corpus: Corpus) -> Callable[[Any], Mar
 
 
 def _document(text: str, corpus: Corpus) -> Markup:
-    """Return a Markdown document as a section: links to clauses and URLs stay, links to other pages become text."""
+    """Render a Markdown document as a section; clause links and URLs stay, links to other pages become text."""
     reader = _reader()
     tokens = reader.parse(text)
     anchors = {clause.anchor for clause in corpus.clauses.values()}

@@ -1,4 +1,4 @@
-"""The report on a terminal or in a log: the attributions, a block for each disagreement, a table of verdicts."""
+"""The report on a terminal or in a log: attributions, a block for each disagreement or group, a table of verdicts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..corpus import Clause
 from ..records import Followed, Ledger, Record, TargetInfo, count_alternatives, inconsistent_targets
 from .failure_block import Block, block_of, describe_failure, items
 
-#: The number of blocks that are shown; the others are only counted.
+#: The largest number of blocks that are shown; further blocks are only counted.
 SHOWN = 25
 
 STYLES = {
@@ -32,7 +32,7 @@ STYLES = {
     "timeout": "bold red",
     "suite-error": "bold magenta",
 }
-#: Headers broken into two lines, for a narrow terminal.
+#: Column headers broken into two lines, for a narrow terminal.
 BROKEN = {
     "disagree": "dis-\nagree",
     "unsupported": "unsup-\nported",
@@ -50,7 +50,7 @@ def show(
     ledger: Ledger,
     clauses: Mapping[str, Clause] = MappingProxyType({}),
 ) -> None:
-    """Print the whole report."""
+    """Print the report of a record."""
     for each in record.attributions:
         console.print(Text(each.text, "bold"), soft_wrap=not console.is_terminal)
     if record.attributions:
@@ -74,7 +74,7 @@ def block_text(verdict: Verdict, case: Case | None, ledger: Ledger) -> str:
 
 
 def counted(console: Console, record: Record) -> Table | Text:
-    """Return the table of targets and verdicts; if too wide, with two-line headers, else as lines of text."""
+    """Return the counts of verdicts in the widest form that fits: table, table with two-line headers, lines of text."""
     wide = console.options.update(max_width=10_000)
     for headers in ({}, BROKEN):
         made = table(record, headers)
@@ -85,7 +85,7 @@ def counted(console: Console, record: Record) -> Table | Text:
 
 def table(record: Record, headers: Mapping[str, str]) -> Table:
     """
-    Return the table of targets and verdicts, without columns of zeros other than `agree` and `disagree`.
+    Return the table of targets and verdicts; a column of zeros is left out, except for `agree` and `disagree`.
 
     `headers` maps verdicts to the headers that replace their names.
     """
@@ -160,7 +160,7 @@ def _show_notes(console: Console, record: Record) -> None:
 
 
 def _show_unsupported(console: Console, record: Record, target: str) -> None:
-    """Print why calls of a run that fails on unsupported calls are unsupported, with counts."""
+    """Print the reasons for unsupported calls with counts, for a run that fails on unsupported calls."""
     messages = [each.message for each in record.verdicts if (each.target, each.verdict) == (target, "unsupported")]
     for reason, count in Counter(messages).most_common():
         line = f"unsupported: {target} cannot express {count} required {'case' if count == 1 else 'cases'}: {reason}"
@@ -177,12 +177,12 @@ def unsteady(found: Followed) -> list[str]:
 
 
 def _counted(names: Counter[str]) -> str:
-    """Return alternatives with their counts, such as `computes 4, refuses 2`."""
+    """Return a text of alternatives with counts, such as `computes 4, refuses 2`."""
     return ", ".join(f"{name} {count}" for name, count in names.most_common())
 
 
 def reasons(verdicts: Sequence[Verdict]) -> Mapping[str, int]:
-    """Return the reasons why calls were unsupported or not run, with counts, the most frequent first."""
+    """Return the reasons why calls were unsupported or not run, with their counts; the most frequent reason first."""
     counted: dict[str, int] = {}
     for verdict in verdicts:
         if verdict.verdict in ("unsupported", "not-run"):

@@ -2,7 +2,7 @@
 (() => {
   const sheet = JSON.parse(document.getElementById("data").textContent);
   const { targets, areas, cases, details, texts, runs } = sheet;
-  // The words of a case on a target (see page_data.py), by their letters, the worst first.
+  // The words for a case on a target (see page_data.py) by letter, the worst word first.
   const words = new Map(sheet.words.map(([letter, sign, text, tone]) => [letter, { sign, text, tone }]));
   const NOTHING = "-";
   const SHOWN = 40;
@@ -143,7 +143,7 @@
 
   // --- One case.
 
-  // Columns are the axis W, rows the axis H; each index of the other axes has a separate table.
+  // The columns of a table are the axis W and its rows the axis H; each index of the other axes has a separate table.
   const laid = (array) => {
     const letters = [...array.axes], length = (axis) => (axis < 0 ? 1 : array.shape[axis]);
     const strides = letters.map((_, axis) => array.shape.slice(axis + 1).reduce((one, other) => one * other, 1));
@@ -156,7 +156,7 @@
     return { letters, strides, columns, rows, tables, wide: length(columns), high: length(rows) };
   };
 
-  // A record keeps a few numbers of a wrong output: elements before them equal the expected ones, later ones are unknown.
+  // A record keeps a few numbers of a wrong output, from element `start`. Earlier elements equal the expected ones; later elements are unknown.
   const returned = (place, expected, { start, numbers, wrong }) => {
     const got = place < start ? expected : numbers[place - start];
     if (got === undefined) return make("td", { class: "faint", title: "not recorded" }, "?");
@@ -164,7 +164,7 @@
     return make("td", got === expected ? {} : { class: "near", title: `expected ${expected}` }, got);
   };
 
-  // The colour of an element: light for the smallest number, dark for the largest, yellow if it is not finite.
+  // The colour of an element: light for the smallest number, dark for the largest, yellow for a number that is not finite.
   const heat = (array, { strides, columns, rows, wide, high, letters }, outer, first) => {
     const levels = (array.bytes ||= Uint8Array.from(atob(array.levels), (each) => each.charCodeAt(0)));
     const canvas = make("canvas", { width: wide, height: high }), context = canvas.getContext("2d");
@@ -234,7 +234,7 @@
       return make("td", {}, make("button", { type: "button", mouseenter: on, mouseleave: off, focus: on, blur: off }, value));
     };
     const cellOf = reads.length === 0 ? {} : { input: collected(inputs), kernel: collected(taps), depthwise_kernel: collected(taps) };
-    // The first of several alternatives is the one that the windows compute.
+    // If several alternatives are drawn, the windows belong to the first one.
     const output = each.arrays.find((array) => array.name === "output");
     return make("div", {},
       reads.length ? make("p", {}, "Point at an output element to mark the input elements in its window and the kernel taps that read them.") : null,
