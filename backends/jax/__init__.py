@@ -2,10 +2,11 @@
 The adapter of JAX: `jax.lax.conv_general_dilated`, which also computes transposed and depthwise convolutions.
 
 Surface: `jax.lax`. `parameters` translates a call, `function` builds the function, `gradients` differentiates it.
-Modes: operation by operation, `jit` for the whole call in one `jax.jit`, and each matmul precision of `settings`.
-Gradients come from `jax.vjp`; second-order gradients nest it.
+Modes: the default evaluates operation by operation, `jit` compiles the whole call by one `jax.jit`, and each other mode
+sets a matmul precision of `settings`.
+Gradients come from `jax.vjp`, and second-order gradients from nested calls of `jax.vjp`.
 
-It cannot express the following calls. Each `Limit` of the adapter holds the reason:
+The adapter cannot express the following calls. Each `Limit` of the adapter holds the reason:
 - padding modes other than zeros: `jax.lax` pads with zeros;
 - a bias that would broadcast: `jax.lax` has no bias, and the addition that replaces it would accept such a bias;
 - groups that contradict the channels of a depthwise kernel: the adapter derives `feature_group_count` from them;

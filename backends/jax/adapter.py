@@ -66,7 +66,7 @@ class Jax:
     `jax.lax.conv_general_dilated` and `jax.lax.conv_transpose`; their dimension numbers express any layout.
 
     Results have JAX's default precision, unless the mode sets another one.
-    64-bit types are enabled only for calls that have one.
+    64-bit types are enabled only for calls that use one.
     """
 
     framework = "jax"
@@ -87,7 +87,7 @@ class Jax:
         self._device = self._find(target.device)
         self._compiles = target.mode == "jit"
         self._state = State(self._jax)
-        #: The steps and the text of each form of call.
+        #: Form of a call -> the steps and the text of such calls.
         self._plans: dict[Hashable, tuple[Sequence[parameters.Step], str]] = {}
         self._trained = Kept()
         # Passing a device to `device_put` costs twice as much as setting the default device of the process.
@@ -116,7 +116,7 @@ class Jax:
         }
 
     def prepare(self, call: Call) -> Callable[[], Outputs]:
-        """Return the closure that computes the call; its arrays are copied into the layouts of the call first."""
+        """Copy the arrays in the layouts of the call, and return the closure that computes the call from the copies."""
         steps, written = self._planned(call)
         arrays = [call.place("input", call.layout.input), *parameters.kernels(call)]
         if call.bias is not None:

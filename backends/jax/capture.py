@@ -1,8 +1,8 @@
 """
-Capture of the convolutions that a program makes with JAX, at the primitive that all of JAX's functions end in.
+Capture of the convolutions that a program makes with JAX, at the primitive that all convolutions of JAX use.
 
-Transformations are done at that point: `vmap` has merged its axis into the batch, padding strings are pairs, and a
-transposed convolution is a convolution with `lhs_dilation`.
+The primitive receives a convolution after all transformations: `vmap` has merged its axis into the batch, a padding
+string has become pairs, and a transposed convolution has become a convolution with `lhs_dilation`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ GRADIENTS = ("_conv_general_dilated_transpose_lhs", "_conv_general_dilated_trans
 
 
 def attach(sightings: Sightings) -> Callable[[], None]:
-    """Report each convolution that is evaluated or traced; return the function that stops this."""
+    """Report each convolution that is evaluated or traced; return a function that stops the reports."""
     import jax
 
     primitive = jax.lax.conv_general_dilated_p
@@ -47,7 +47,7 @@ def attach(sightings: Sightings) -> Callable[[], None]:
 
 
 def watch(sightings: Sightings) -> Callable[[], None]:
-    """Return a function that does nothing: `attach` already covers all threads."""
+    """Return a function that does nothing, because `attach` already covers all threads."""
     return lambda: None
 
 
@@ -55,7 +55,7 @@ def _sighting(framework: str, args: Sequence[Any], params: Mapping[str, Any], *,
     signal, kernel = args
     rank = len(signal.shape) - 2
     if params["batch_group_count"] != 1:
-        raise Unsayable(f"batch_group_count {params['batch_group_count']}")
+        raise Unsayable(f"batch_group_count={params['batch_group_count']}")
     if rank not in SPATIAL:
         raise Unsayable(f"{rank} spatial axes")
     spatial, numbers = SPATIAL[rank], params["dimension_numbers"]

@@ -10,7 +10,7 @@ import numpy as np
 from ...core import Array, Call, ask
 from . import parameters
 
-#: A function of the input, the kernels and the bias, in this order. It returns the output.
+#: A function that returns the output for the input, the kernels and the bias, in this order.
 Function: TypeAlias = Callable[..., Any]
 
 
@@ -33,10 +33,10 @@ def function(library: Any, call: Call, steps: Sequence[parameters.Step]) -> Func
 
 def jitted(jax: Any, call: Call, compute: Function, placed: Sequence[Any]) -> Any:
     """
-    Return the result of the function, compiled by `jax.jit`.
+    Return the result of `compute`, compiled by `jax.jit`, for the arrays `placed`.
 
     Raises:
-        RuntimeError: if JAX evaluated the function without compiling it.
+        RuntimeError: if JAX evaluated `compute` without compiling it.
 
     """
     traced: list[bool] = []
@@ -60,6 +60,6 @@ def _larger(jax: Any, call: Call, signal: Any) -> Any:
 
 
 def inferred(jax: Any, compute: Function, placed: Sequence[Any]) -> Array:
-    """Return zeros of the shape and dtype that `jax.eval_shape` infers for the output, without computing it."""
+    """Return zeros of the shape and dtype that `jax.eval_shape` infers for the output without computing the output."""
     stated = ask(jax.eval_shape, compute, *placed)
     return np.zeros(stated.shape, stated.dtype)

@@ -1,4 +1,4 @@
-"""Gradients in JAX: `jax.vjp` of a call's function, and `jax.vjp` of that for second-order gradients."""
+"""Gradients in JAX by `jax.vjp` of a call's function, and second-order gradients by `jax.vjp` of the gradients."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def differentiated_twice(jax: Any, call: Call, compute: Function) -> Function:
     """
     Return the function from (arrays, cotangent, directions) to (output, gradients, second-order gradients).
 
-    The second-order gradients differentiate the sum of <gradient, direction> over the arrays that have a direction.
+    The second-order gradients are the gradients of the sum of <gradient, direction> over all arrays with a direction.
     """
     once, present = differentiated(jax, call, compute), [*_present(call), COTANGENT]
     moved = [present.index(name) for name in call.second_order]
@@ -69,7 +69,7 @@ def _present(call: Call) -> list[str]:
 
 
 def delivered(call: Call, returned: Sequence[Array]) -> Mapping[str, Array]:
-    """Return the arrays that either function returned in the call's layouts, by name (`output`, `gradient.input`)."""
+    """Return the output and the gradients in the call's layouts, by name (`output`, `gradient.input`, …)."""
     output, *gradients = returned
     letters = {"input": call.layout.input, "bias": "O", COTANGENT: call.letters(COTANGENT)}
     letters |= {stage.kernel: parameters.kernel_letters(stage) for stage in call.stages}

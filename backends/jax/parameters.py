@@ -29,7 +29,7 @@ class Step(NamedTuple):
 
 
 def kernel_letters(stage: Stage) -> str:
-    """Return the layout in which JAX receives a kernel: that of the call, with `WIO` for a depthwise `WCM`."""
+    """Return the layout in which JAX receives a kernel: the call's layout, but `WIO` for a depthwise `WCM`."""
     letters = stage.call.letters(stage.kernel)
     return letters.replace("C", "I").replace("M", "O") if "M" in letters else letters
 
@@ -45,7 +45,8 @@ def step(stage: Stage, *, is_consistent: bool) -> Step:
     """
     Return the `jax.lax` call of one stage.
 
-    With `is_consistent`, `jax.lax.conv_transpose` has `use_consistent_padding` and accepts the forward padding.
+    `is_consistent` states whether `jax.lax.conv_transpose` has the parameter `use_consistent_padding`. With this
+    parameter it accepts the padding of the forward convolution.
     """
     call, letters = stage.call, kernel_letters(stage)
     source = call.layout.input if stage is call.stages[0] else call.layout.output
@@ -56,7 +57,7 @@ def step(stage: Stage, *, is_consistent: bool) -> Step:
     strides = _ordered(stage.strides, call, letters)
     if call.op == "conv_transpose":
         keywords = {"strides": strides, **_cropping(stage, letters, is_consistent), **shared}
-        # transpose_kernel flips the kernel and swaps its I and O, so that the result is the adjoint of the convolution.
+        # transpose_kernel flips the kernel and swaps its axes I and O, so that the result is the convolution's adjoint.
         numbers = (source, letters.translate(str.maketrans("IO", "OI")), call.layout.output)
         return Step("conv_transpose", {**keywords, "dimension_numbers": numbers, "transpose_kernel": True}, written)
     numbers = (source, letters, call.layout.output)
@@ -72,7 +73,7 @@ def _padding(stage: Stage, letters: str) -> dict[str, Any]:
         keywords["lhs_dilation"] = _ordered(call.input_dilations, call, letters)
     if stage.groups != 1:
         keywords["feature_group_count"] = stage.groups
-    # JAX defines its padding strings only without lhs_dilation; with it, JAX's error message asks for pairs.
+    # JAX defines its padding strings only without lhs_dilation. With lhs_dilation, JAX's error message asks for pairs.
     if isinstance(stage.padding, str) and stage.padding in WORDS and not is_dilated:
         return {"padding": WORDS[stage.padding], **keywords}
     if stage.is_padding_senseless:
@@ -90,14 +91,14 @@ def _cropping(stage: Stage, letters: str, is_consistent: bool) -> dict[str, Any]
     pairs = [(low, high - extra) for (low, high), extra in zip(stage.pairs, more, strict=True)]
     if is_consistent:
         return {"padding": _ordered(tuple(pairs), call, letters), "use_consistent_padding": True}
-    # Older versions expect the padding of the dilated input. A wrong number of pairs stays wrong, for JAX to refuse.
+    # Older versions of JAX expect the padding of the dilated input. A wrong number of pairs is kept for JAX to refuse.
     windows = (*stage.window, *(1,) * len(pairs))
     around = [(size - 1 - low, size - 1 - high) for size, (low, high) in zip(windows, pairs, strict=False)]
     return {"padding": _ordered(tuple(around), call, letters)}
 
 
 def _ordered(values: tuple[T, ...], call: Call, letters: str) -> tuple[T, ...]:
-    # JAX reads values of spatial axes in the order in which the kernel's layout has them.
+    # JAX expects one value for each spatial axis, in the order of the axes in the kernel's layout.
     order = [letter for letter in letters if letter in call.spatial]
     if order == list(call.spatial) or len(values) != len(order):
         return values
@@ -112,7 +113,7 @@ def before(call: Call) -> tuple[tuple[int, int, int], ...]:
 
 
 def bias_shape(call: Call) -> tuple[int, ...]:
-    """Return the shape of the bias that broadcasts along the channels of the output."""
+    """Return the shape in which the bias broadcasts to the output: its size on the axis C, 1 on all other axes."""
     return tuple(call.extent("bias", "O") if letter == "C" else 1 for letter in call.letters("output"))
 
 
@@ -133,7 +134,7 @@ def written(call: Call, steps: Sequence[Step], *, is_jitted: bool) -> str:
 
 
 def _written_back(call: Call, body: str, *, is_jitted: bool) -> str:
-    """Return the text of the gradients of `body`; with `is_jitted`, `jax.jit` of a function of all arrays."""
+    """Return the text of the gradients of `body`; with `is_jitted`, inside one `jax.jit` of all arrays."""
     pulled = gradients(call, body)
     if not is_jitted:
         return pulled
@@ -145,7 +146,7 @@ def gradients(call: Call, body: str) -> str:
     """
     Return the text of the gradients of `body`, an expression in the names of the call's arrays.
 
-    For a second-order call it is the text of a pair: gradients and second-order gradients.
+    For a second-order call, the text evaluates to a pair: gradients, second-order gradients.
     """
     once = _pulled(call.pulled, body, COTANGENT)
     if not call.second_order:

@@ -31,9 +31,9 @@ def pin(jax: Any, mode: str) -> None:
         raise Unavailable(f"jax {jax.__version__} has no such setting as {mode}: {reason}") from error
 
 
-#: The precision class of float32 that each value documents.
+#: Value of OPTION -> the precision class that JAX documents for float32.
 DOCUMENTED = {"bfloat16": "bfloat16-like", "tensorfloat32": "tf32-like"}
-#: The value that the default amounts to, by platform.
+#: Platform -> the value of OPTION that has the same effect as JAX's default.
 DEFAULTS = {"tpu": "bfloat16", "gpu": "tensorfloat32", "cuda": "tensorfloat32"}
 
 

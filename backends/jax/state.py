@@ -9,9 +9,9 @@ from typing import Any
 
 from ...core import Call
 
-#: Dtypes that JAX replaces by 32-bit ones unless `jax_enable_x64` is set.
+#: Dtypes that JAX replaces by dtypes of half their size unless `jax_enable_x64` is set.
 WIDE = {"float64", "int64", "uint64", "complex128"}
-#: JAX caches the program of each shape, about 1.4 MB each; after this number of shapes the cache is cleared.
+#: JAX caches a compiled program of about 1.4 MB for each shape. After this number of shapes, the cache is cleared.
 SHAPES_KEPT = 300
 
 
@@ -28,7 +28,7 @@ class State:
         return not WIDE.isdisjoint(vars(call.dtype).values())
 
     def comment(self, call: Call) -> str:
-        """Return the comment that the text of a call needs: `jax.enable_x64` for a 64-bit call, else empty."""
+        """Return a comment for a call's text: a 64-bit call needs `jax.enable_x64`; empty for all other calls."""
         return "  # jax.enable_x64(True)" if self.is_wide(call) else ""
 
     def x64(self, call: Call) -> AbstractContextManager[Any]:

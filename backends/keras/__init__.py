@@ -1,11 +1,11 @@
 """
 The adapter of Keras on TensorFlow, JAX and PyTorch, one target for each engine.
 
-Surfaces: the layers of `keras.layers`, the functions of `keras.ops`, and trainings by `keras.Model.fit`.
-Modes: the layers, `ops` and `fit`. The engine is part of the target's name: `keras-jax`.
-Gradients are computed by the engine, with the functions of the engine's adapter.
+Surfaces: the layers of `keras.layers`, the functions of `keras.ops`, and training runs by `keras.Model.fit`.
+Modes: the default uses the layers, `ops` the functions, and `fit` the layers with training runs by Keras.
+The engine is part of the target's name, such as `keras-jax`. The engine computes the gradients.
 
-It cannot express the following calls. Each `Limit` holds the reason:
+The adapter cannot express the following calls. Each `Limit` holds the reason:
 - padding as pairs: `padding` is a string;
 - input dilation, and groups of a transposed convolution: there are no parameters for them;
 - depthwise and separable convolutions of spatial rank 3: there are no such layers;

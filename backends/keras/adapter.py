@@ -16,18 +16,19 @@ from ..tensorflow import settings as tensorflow_settings
 from ..torch import settings as torch_settings
 from . import fit, function, gradients, gradients_text, parameters
 
-#: Keras' device names. Not "cpu:0": with it, Keras 3.15 on PyTorch trains nothing, as no variable has a gradient.
+#: Keras' device names. The CPU is not named "cpu:0", because then Keras 3.15 on PyTorch computes no gradient of any
+#: variable and trains nothing.
 DEVICES = {"cpu": "cpu", "gpu": "gpu:0"}
 
 
 class Keras:
-    """Keras on the engine that the target's name ends with; a process has one engine."""
+    """Keras on one engine, which the end of the target's name selects; a process has only one engine."""
 
     framework = "keras"
     requires = ("keras",)
     differentiates = True
     differentiates_twice = True
-    #: The modules that each target imports.
+    #: Target -> the modules that it imports.
     engines = {
         "keras-tensorflow": ("keras", "tensorflow"),
         "keras-jax": ("keras", "jax"),
@@ -72,7 +73,7 @@ class Keras:
                 there = str(self._keras.ops.zeros(1).device).lower()
         except Exception as error:
             raise Unavailable(f"keras has no device {self._device!r} here: {error}") from error
-        # TensorFlow falls back to the CPU without an error.
+        # Compare the devices, because TensorFlow falls back to the CPU without an error.
         kind = self._device.partition(":")[0].lower()
         if not any(word in there for word in {"gpu": ("gpu", "cuda")}.get(kind, (kind,))):
             raise Unavailable(f"keras has no device {self._device!r} here, it used {there!r}")
@@ -95,7 +96,7 @@ class Keras:
         }
 
     def prepare(self, call: Call) -> Callable[[], Outputs]:
-        """Return the closure that computes the call; its arrays are permuted to the axes of a `data_format` first."""
+        """Permute the arrays to the axes of a `data_format`, and return the closure that computes the call."""
         step = parameters.layer(call) if self._is_layer else parameters.operation(call)
         signal = call.place("input", step.layout)
         weights = [call.place(name, letters) for name, letters in step.kernels.items()]
@@ -150,7 +151,7 @@ class Keras:
             return gradients.differentiated(self._keras, self._engine, call, step, compute, placed)
 
     def _place(self, array: Array) -> Any:
-        # Every other conversion from NumPy makes JAX compile a program for each new shape.
+        # Use device_put, because every other conversion from NumPy makes JAX compile a program for each new shape.
         return ask(self._engine.device_put, array) if self._state else array
 
     def _x64(self, call: Call) -> AbstractContextManager[Any]:

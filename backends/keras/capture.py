@@ -1,7 +1,7 @@
 """
 Capture of the convolutions that a program makes with Keras, at the functions that layers and operations both call.
 
-The engine's own calls are not captured while such a function runs: they belong to a call that was reported already.
+While such a function runs, the engine's own calls are not captured, because they belong to a call that was reported.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..tensorflow import KERNELS
 
 
 def attach(sightings: Sightings) -> Callable[[], None]:
-    """Report each convolution that a layer or operation asks the engine for; return the function that stops this."""
+    """Report each convolution that a layer or operation requests; return a function that stops the reports."""
     import keras
 
     nn = keras.src.backend.nn
@@ -35,7 +35,7 @@ def attach(sightings: Sightings) -> Callable[[], None]:
 
 
 def watch(sightings: Sightings) -> Callable[[], None]:
-    """Return a function that does nothing: `attach` already covers all threads."""
+    """Return a function that does nothing, because `attach` already covers all threads."""
     return lambda: None
 
 
@@ -55,7 +55,7 @@ def _seeing(sightings: Sightings, keras: Any, op: str, function: Callable[..., A
 
 
 def _is_shape_inference(keras: Any) -> bool:
-    """Return whether Keras is inferring shapes; it replaces unknown sizes by sizes of its own then."""
+    """Return whether Keras is inferring shapes; while it does, it replaces unknown sizes by arbitrary numbers."""
     scope = getattr(keras.src.backend.common, "symbolic_scope", None)
     return bool(scope is not None and scope.in_symbolic_scope())
 
@@ -72,7 +72,7 @@ def _sighting(op: str, said_by: str, framework: str, data_format: str, asked: Ma
     strides, dilations = _spread(asked["strides"], rank), _spread(asked["dilation_rate"], rank)
     extra = asked.get("output_padding")
     if _is_unsaid(asked["padding"], list(arrays.values())[1], strides, dilations, extra):
-        raise Unsayable("output_padding together with padding same")
+        raise Unsayable("output_padding together with padding 'same'")
     is_in_pairs = asked["padding"] == "valid" and extra is not None
     return Sighting(
         op=op,
@@ -89,7 +89,7 @@ def _sighting(op: str, said_by: str, framework: str, data_format: str, asked: Ma
 
 
 def _is_unsaid(word: str, kernel: Operand, strides: Sequence[int], dilations: Sequence[int], extra: Any) -> bool:
-    """Return whether `same` with this output padding has another length than W * stride, which is inexpressible."""
+    """Return whether `same` with this output padding is inexpressible: the output length is not W * stride."""
     if word != "same" or extra is None:
         return False
     windows = [(k - 1) * d + 1 for k, d in zip(kernel.shape[: len(strides)], dilations, strict=True)]  # type: ignore[operator]

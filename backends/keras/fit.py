@@ -1,4 +1,4 @@
-"""Training by Keras itself: a model of one layer, with Keras' loss, optimizer, schedule and loop."""
+"""Training runs by Keras itself: a model of one layer, with Keras' loss, optimizer, schedule and loop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOSSES = {"mae": "MeanAbsoluteError", "mse": "MeanSquaredError"}
 
 
 def trained(keras: Any, call: Call, step: parameters.Step, arrays: Sequence[Array]) -> Mapping[str, Array]:
-    """Return `kernels` and `losses` of a training; `arrays` are input, kernel and target in the layer's layouts."""
+    """Train; return `kernels` and `losses`. `arrays` are the input, kernel and target in the layer's layouts."""
     training, (signal, kernel, target) = call.training, arrays
     assert training is not None
     layer = ask(getattr(keras.layers, step.name), **step.keywords)
@@ -54,14 +54,14 @@ def _rate(keras: Any, training: Training) -> Any:
 
 
 def _pieces(training: Training) -> tuple[list[int], list[float]]:
-    """Return the boundaries and values of `PiecewiseConstantDecay`: the last update of each rate, and the rates."""
+    """Return the arguments of `PiecewiseConstantDecay`: the updates after which the rate changes, and the rates."""
     assert not isinstance(training.schedule, str)
     ends = [first - 1 for first, _ in training.schedule]
     return ends, [training.learning_rate, *(rate for _, rate in training.schedule)]
 
 
 def written(call: Call, step: parameters.Step) -> str:
-    """Return the text of a training; it evaluates to the final kernel in the layout of the layer."""
+    """Return the text of a training run; the text evaluates to the final kernel in the layer's layout."""
     training, ((_, letters),) = call.training, step.kernels.items()
     assert training is not None
     signal, target = (expressions.array(call, name, step.layout) for name in ("input", "target"))

@@ -28,7 +28,7 @@ def layer(
     """
     Return the output of a layer with these weights, and zeros of the inferred shape and dtype.
 
-    The second is None unless the call has `shape_inference`.
+    If the call has no `shape_inference`, None is returned instead of the zeros.
     """
     made = ask(getattr(keras.layers, step.name), **step.keywords)
     ask(made.build, signal.shape)
@@ -46,7 +46,7 @@ def operation(
     """
     Return the output of an operation, and zeros of the inferred shape and dtype.
 
-    The second is None unless the call has `shape_inference`.
+    If the call has no `shape_inference`, None is returned instead of the zeros.
     """
     tensors = [signal, *(ask(keras.ops.convert_to_tensor, weight) for weight in weights)]
     inferred = None
@@ -69,6 +69,6 @@ def _symbol(keras: Any, tensor: Any) -> Any:
 
 
 def _zeros(shape: Sequence[int], stated: Any) -> Array:
-    # `ask` reports the error for a negative extent as if Keras had raised it.
+    # With `ask`, NumPy's error for a negative extent counts as an error of Keras, which inferred this extent.
     zeros: Array = ask(np.zeros, tuple(shape), numpy_type(stated.dtype))
     return zeros

@@ -11,12 +11,12 @@ from ..shared import arguments
 from ..tensorflow import gradients as tf_gradients
 from . import parameters
 
-#: A function of the input, the kernels and the bias, in this order. It returns the output.
+#: A function that returns the output for the input, the kernels and the bias, in this order.
 Function: TypeAlias = Callable[..., Any]
 
 
 def _by_torch(torch: Any, call: Call, compute: Function) -> Function:
-    """Return the function that the JAX and TensorFlow adapters call `differentiated` or `differentiated_twice`."""
+    """Return the PyTorch equivalent of `differentiated`, or for a second-order call of `differentiated_twice`."""
     present = [name for name in ARRAYS if getattr(call, name) is not None]
 
     def compute_back(*tensors: Any) -> Sequence[Any]:
@@ -34,7 +34,7 @@ def _by_torch(torch: Any, call: Call, compute: Function) -> Function:
     return compute_back
 
 
-#: By engine, the functions that differentiate once and twice.
+#: Engine -> the functions that differentiate a call once and twice.
 WAYS: Mapping[str, tuple[Callable[[Any, Call, Function], Function], Callable[[Any, Call, Function], Function]]] = {
     "jax": (jax_gradients.differentiated, jax_gradients.differentiated_twice),
     "tensorflow": (tf_gradients.differentiated, tf_gradients.differentiated_twice),

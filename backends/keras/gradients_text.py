@@ -1,4 +1,4 @@
-"""The gradients of a Keras call as Python text, which calls the engine that computes them."""
+"""The gradients of a Keras call as Python text; the text calls the engine, which computes the gradients."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class Step(NamedTuple):
     """
     One layer or operation of Keras: its name, the layouts of its kernels, its keyword arguments.
 
-    `layout` is the layout of its input and output.
+    `layout` is the layout of the input and of the output.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Step(NamedTuple):
     layout: str
 
 
-#: By operation, the prefix of the layer's name and the names of its initializers.
+#: Operation -> the prefix of the layer's name, and the names of the layer's initializers.
 LAYERS = {
     "conv": ("Conv", ("kernel_initializer",)),
     "depthwise_conv": ("DepthwiseConv", ("depthwise_initializer",)),
@@ -47,7 +47,7 @@ def layer(call: Call) -> Step:
         keywords["filters"] = call.extent(call.stages[-1].kernel, "O")
     if call.groups != 1:
         keywords["groups"] = call.groups
-    # The default initializer takes ten times as long and refuses integer dtypes.
+    # Initialize with zeros, because the default initializer takes ten times as long and refuses integer dtypes.
     keywords |= {"dtype": call.dtype.input, **dict.fromkeys(initializers, "zeros")}
     suffix = "Transpose" if call.op == "conv_transpose" else ""
     return step._replace(name=f"{name}{call.rank}D{suffix}", keywords=keywords)
@@ -101,7 +101,7 @@ def _layer_text(call: Call, step: Step, signal: str, kernels: list[str]) -> str:
 
 
 def _operation_text(call: Call, step: Step, signal: str, kernels: list[str]) -> str:
-    # Keras on TensorFlow calls a method of a tensor's shape that the shape of a NumPy array does not have.
+    # Convert the arrays, because Keras on TensorFlow calls a method of a tensor's shape that NumPy's shapes lack.
     arrays = (f"keras.ops.convert_to_tensor({array})" for array in (signal, *kernels))
     said = expressions.function(f"keras.ops.{step.name}", *arrays, **step.keywords)
     return said if call.bias is None else f"keras.ops.add({said}, bias.reshape{bias_shape(call, step.layout)!r})"
@@ -116,7 +116,7 @@ def _inference_text(call: Call, step: Step, signal: str, kernels: list[str], *, 
 
 
 def bias_shape(call: Call, layout: str) -> tuple[int, ...]:
-    """Return the shape of the bias that broadcasts along the channels of the output."""
+    """Return the shape in which the bias broadcasts to the output: its size on the axis C, 1 on all other axes."""
     return tuple(call.extent("bias", "O") if letter == "C" else 1 for letter in layout)
 
 

@@ -1,7 +1,7 @@
 """
 The NumPy adapter, which implements every operation by windows and matrix products.
 
-Floats up to float32 are summed in float32, float64 in float64, complex numbers likewise.
+Floats up to float32 are summed in float32, float64 in float64, and the parts of complex numbers likewise.
 Integers are computed in the output dtype and wrap modulo 2**n.
 The output is empty if the window is longer than the input.
 """
@@ -19,7 +19,7 @@ from .gradients import convolve_back, convolve_transposed_back, unextend
 from .refusals import crops, objections
 from .sums import convolve, convolve_transposed, extend
 
-#: The function that computes the gradients of each convolution.
+#: Function that convolves -> function that computes the gradients of this convolution.
 BACK: Mapping[Callable[..., Array], Callable[..., tuple[Array, Array]]] = {
     convolve: convolve_back,
     convolve_transposed: convolve_transposed_back,
@@ -31,7 +31,7 @@ def _lacks_types(call: Call) -> bool:
 
 
 class NumPy:
-    """NumPy on the CPU; it refuses invalid calls and can express all others except those in `limits`."""
+    """NumPy on the CPU; it refuses invalid calls, and can express all valid calls except those in `limits`."""
 
     framework = "numpy"
     requires = ("numpy",)
@@ -52,7 +52,7 @@ class NumPy:
         self.settings = {"accumulator": "float32 for floats up to float32, else the dtype itself", "blas": _blas()}
 
     def prepare(self, call: Call) -> Callable[[], Outputs]:
-        """Return the closure that checks and computes the call; it places the arrays after checking their ranks."""
+        """Return the closure that first checks the call, then places the arrays and computes the call."""
         return lambda: _answer(call)
 
 
@@ -91,7 +91,7 @@ def _biased(call: Call, x: Array, name: str = "bias") -> Array:
 
 
 def _gradients(call: Call, received: Sequence[Array], kernels: Sequence[Array]) -> dict[str, Array]:
-    """Return the requested gradients, by `gradient.NAME`; received[i] is the input of stage i."""
+    """Return the requested gradients with keys `gradient.NAME`; received[i] is the input of stage i."""
     canonical, letters = "NC" + call.spatial, _kernel_letters(call)
     g = call.place("cotangent", canonical).astype(received[0].dtype)
     found = {"bias": (g.sum((0, *range(2, g.ndim))), "O")}
@@ -109,9 +109,10 @@ def _elements(call: Call, g: Array) -> Array:
 
 def _second_order(call: Call, received: Sequence[Array], kernels: Sequence[Array]) -> dict[str, Array]:
     """
-    Return the requested second-order gradients, by `second.NAME`.
+    Return the requested second-order gradients with keys `second.NAME`.
 
-    The output is bilinear in input and kernel, so that each is a sum in which a direction replaces its array.
+    The output is bilinear in input and kernel. So a second-order gradient is a sum of first-order terms, and in each
+    term a direction replaces one array.
     """
     (stage,), (x, *_), (kernel,) = call.stages, received, kernels
     canonical, letters = "NC" + call.spatial, _kernel_letters(call)

@@ -1,7 +1,7 @@
 """
 Gradients of the convolutions of `sums`, accumulated tap by tap.
 
-Arrays have the axes of `sums`, and everything is computed in their dtype.
+Arrays have the same axes as in `sums`, and everything is computed in the dtype of the arrays.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from ...core import Array, Pairs
 from .sums import covered, extend, merge, reach, split, stuff
 
-#: An index of the elements that a tap reads or writes along the spatial axes.
+#: An index that selects the elements that one tap reads or writes.
 Places: TypeAlias = tuple[Any, ...]
 
 
@@ -31,7 +31,7 @@ def convolve_back(
     input_dilations: Sequence[int] | None = None,
     groups: int,
 ) -> tuple[Array, Array]:
-    """Return the gradients of <g, convolve(x, kernel)> by `x` and by `kernel`; `g` has the axes of the output."""
+    """Return the gradients of <g, convolve(x, kernel)> with respect to `x` and `kernel`; `g` has the output's axes."""
     stuffed = stuff(x, steps := input_dilations or (1,) * len(strides))
     wide = split(extend(stuffed, pairs, mode), 1, groups)
     sent, taps = split(g, 1, groups), split(kernel, 0, groups)
@@ -54,7 +54,7 @@ def convolve_transposed_back(
     dilations: Sequence[int],
     groups: int,
 ) -> tuple[Array, Array]:
-    """Return the gradients of <g, convolve_transposed(x, kernel)> by `x` and by `kernel`."""
+    """Return the gradients of <g, convolve_transposed(x, kernel)> with respect to `x` and `kernel`."""
     lengths, pairs = reach(x.shape[2:], kernel.shape[2:], strides, dilations, crops)
     sent = split(unextend(g, lengths, pairs), 1, groups)
     elements, taps = split(x, 1, groups), split(kernel, 0, groups)
@@ -67,9 +67,9 @@ def convolve_transposed_back(
 
 def unextend(g: Array, lengths: Sequence[int], pairs: Pairs, mode: str = "zeros") -> Array:
     """
-    Return the gradient by the argument of `extend`, an array of these lengths; `g` is the gradient by its result.
+    Return the gradient of <g, extend(x, pairs, mode)> with respect to `x`, whose spatial lengths are `lengths`.
 
-    `extend` maps the indices 1, 2, … to find the origin of each element of its result; 0 marks padding.
+    To find the origin of each extended element, `extend` is applied to the indices 1, 2, …; a 0 then marks padding.
     """
     size, (batch, channels) = prod(lengths), g.shape[:2]
     origins = extend(np.arange(1, size + 1).reshape(1, 1, *lengths), pairs, mode).reshape(-1)
@@ -81,13 +81,13 @@ def unextend(g: Array, lengths: Sequence[int], pairs: Pairs, mode: str = "zeros"
 def _taps(
     kernel: Array, windows: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
 ) -> Iterator[tuple[Places, Places]]:
-    """Yield the index of each tap, and the index of the elements that it meets in the windows (counts by axis)."""
+    """Yield each tap's index, and the index of the elements that the tap meets; `windows` counts windows by axis."""
     for tap in np.ndindex(kernel.shape[2:]):
         yield (..., *tap), (..., *covered(tap, windows, strides, dilations))
 
 
 def _products(sums: str, one: Array, other: Array, *, shape: Sequence[int]) -> Array:
-    """Return np.einsum(sums, one, other) with all spatial axes merged into one, p; the result has the shape `shape`."""
+    """Merge the spatial axes into one axis p; return np.einsum(sums, one, other), reshaped to `shape`."""
     flat = (each.reshape(*each.shape[:3], prod(each.shape[3:])) if each.ndim > 3 else each for each in (one, other))
     products: Array = np.einsum(sums, *flat)
     return products.reshape(shape)

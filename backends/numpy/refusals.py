@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from ...core import ARRAYS, PADDINGS, TRANSPOSED_PADDINGS, Call, Pairs, Stage, is_complex, is_integer
 from .sums import MODES
 
-#: The parameters that an operation does not have, with their neutral value.
+#: Operation -> the parameters that the operation does not have, with their neutral values.
 FOREIGN: Mapping[str, Mapping[str, int | str]] = {
     "conv": {"output_padding": 0},
     "depthwise_conv": {"output_padding": 0, "groups": 1},
@@ -17,7 +17,7 @@ FOREIGN: Mapping[str, Mapping[str, int | str]] = {
 
 
 def objections(call: Call) -> Iterator[str]:
-    """Yield each reason why the call is invalid; later checks may rely on the earlier ones."""
+    """Yield the reasons why the call is invalid; only the first is reliable, as each check needs the earlier ones."""
     yield from _wrong_ranks(call)
     yield from _wrong_parameters(call)
     yield from _foreign_parameters(call)
@@ -83,7 +83,7 @@ def _wrong_channels(call: Call) -> Iterator[str]:
 
 
 def _channels(stage: Stage) -> tuple[int, int]:
-    """Return the number of input channels and of output channels of a stage's kernel, over all groups."""
+    """Return the numbers of input and of output channels of a stage's kernel, summed over all groups."""
     call = stage.call
     if "M" in call.letters(stage.kernel):
         channels = call.extent(stage.kernel, "C")

@@ -1,7 +1,7 @@
 """
-Convolution in NumPy by windows and matrix products, and its adjoint.
+Convolution and its adjoint, the transposed convolution, in NumPy by windows and matrix products.
 
-Arrays have the axes N, C, then the spatial ones; kernels O, I, then the spatial ones (I, O if transposed).
+Arrays have the axes N, C, then the spatial axes. Kernels have the axes O, I (if transposed I, O), then spatial axes.
 Everything is computed in the dtype of the arrays; integers wrap modulo 2**n.
 """
 
@@ -53,10 +53,10 @@ def convolve_transposed(
     x: Array, kernel: Array, *, strides: Sequence[int], crops: Pairs, dilations: Sequence[int], groups: int
 ) -> Array:
     """
-    Return the adjoint of `convolve`: `x` (N, C, space), `kernel` (I = C, O = channels of one group, space).
+    Return the adjoint of `convolve` for `x` (N, C, space) and `kernel` (I = C, O = channels of one group, space).
 
-    Each element adds its products with the kernel to the outputs in its window; windows are one stride apart.
-    `crops` is removed at the two ends of each axis; a negative crop adds zeros.
+    Each input element adds its products with the kernel to a window of outputs; neighbouring windows are one stride
+    apart. `crops` are then removed at the two ends of each axis; a negative crop adds zeros.
     """
     elements, taps = split(x, 1, groups), split(kernel, 0, groups)
     lengths, pairs = reach(x.shape[2:], kernel.shape[2:], strides, dilations, crops)
@@ -71,13 +71,13 @@ def reach(
     sizes: Sequence[int], taps: Sequence[int], strides: Sequence[int], dilations: Sequence[int], crops: Pairs
 ) -> tuple[tuple[int, ...], Pairs]:
     """
-    Return the uncropped length of a transposed convolution on each axis, and the pairs that then crop it.
+    Return the uncropped output length of a transposed convolution on each axis, and the pairs that crop this output.
 
     The length is max((w - 1) * s + (k - 1) * d + 1, 0) for `sizes` w, `taps` k, `strides` s and `dilations` d.
     """
     axes = zip(sizes, taps, strides, dilations, strict=True)
     lengths = [(w - 1) * s + (k - 1) * d + 1 for w, k, s, d in axes]
-    # For w = 0 the formula may be negative. The high pair includes that part, so that negative crops start from it.
+    # For w = 0 the length may be negative. Then the high pair includes it, so that a negative crop adds to this length.
     pairs = tuple((-low, min(length, 0) - high) for length, (low, high) in zip(lengths, crops, strict=True))
     return tuple(max(length, 0) for length in lengths), pairs
 
@@ -85,13 +85,13 @@ def reach(
 def covered(
     tap: Sequence[int], windows: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
 ) -> tuple[slice, ...]:
-    """Return the slice of positions that a tap meets along each spatial axis; `windows` are the numbers of windows."""
+    """Return for each spatial axis the slice of positions that a tap meets; `windows` counts the windows by axis."""
     axes = zip(tap, dilations, windows, strides, strict=True)
     return tuple(slice(t * d, t * d + dilated(w, s), s) for t, d, w, s in axes)
 
 
 def stuff(x: Array, dilations: Sequence[int]) -> Array:
-    """Return `x` with dilation - 1 zeros between neighbours of each spatial axis."""
+    """Return `x` with dilation - 1 zeros between neighbours along each spatial axis."""
     lengths = [dilated(w, q) for w, q in zip(x.shape[2:], dilations, strict=True)]
     wide = np.zeros((*x.shape[:2], *lengths), x.dtype)
     wide[_inner(slice(None, None, q) for q in dilations)] = x
@@ -100,9 +100,9 @@ def stuff(x: Array, dilations: Sequence[int]) -> Array:
 
 def extend(x: Array, pairs: Pairs, mode: str = "zeros") -> Array:
     """
-    Return `x` with (low, high) elements added to each spatial axis, or removed if negative; no size is below 0.
+    Return `x` with (low, high) elements added at the ends of each spatial axis; negative amounts remove elements.
 
-    `numpy.pad` refuses to extend an empty axis in a mode other than zeros.
+    The length of an axis is at least 0. `numpy.pad` refuses to extend an empty axis in a mode other than zeros.
     """
     added = [(0, 0), (0, 0), *((max(low, 0), max(high, 0)) for low, high in pairs)]
     wide = ask(np.pad, x, added, mode=MODES[mode])  # type: ignore[arg-type]

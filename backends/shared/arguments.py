@@ -1,4 +1,4 @@
-"""Arguments for frameworks with two layouts, two or three padding strings, and groups inferred from shapes."""
+"""Arguments for frameworks that have two layouts, have two or three padding strings, and infer groups from shapes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from ...core import ARRAYS, DIRECTIONS, Array, Call, Limit, Pairs, Stage
 
-#: By spatial rank, the layouts that `data_format` can name; the channels-last layout is first.
+#: Spatial rank -> the layouts that a `data_format` can name; the channels-last layout is the first item.
 FORMATS = {1: ("NWC", "NCW"), 2: ("NHWC", "NCHW"), 3: ("NDHWC", "NCDHW")}
 
 EAGER = Limit("variation: eager, nothing is compiled", lambda call: call.variation.is_compiled)
@@ -20,17 +20,17 @@ COPIES = Limit(
 
 
 def data_format(call: Call) -> str:
-    """Return the input or output layout of a call if it is in FORMATS, else the channels-last layout."""
+    """Return the call's input layout or else its output layout, if in FORMATS; otherwise the channels-last layout."""
     formats = FORMATS[call.rank]
     return next((one for one in (call.layout.input, call.layout.output or "") if one in formats), formats[0])
 
 
 def meaning(stage: Stage, words: Iterable[str]) -> str | None:
     """
-    Return the first padding string of `words` that is equivalent to the padding of `stage`, or None.
+    Return the first padding string in `words` that is equivalent to the padding of `stage`, or None.
 
-    A string is equivalent to itself and to the pairs that it resolves to: (1, 1) is `same` for 3 taps and stride 1.
-    A string that cannot be resolved for this stage is equivalent to itself only.
+    A string is equivalent to itself and to the pairs that it resolves to. For example, `same` resolves to (1, 1) for 3
+    taps and stride 1. A string that cannot be resolved for this stage is equivalent only to itself.
     """
     words = tuple(words)
     if stage.padding in words:
@@ -48,7 +48,7 @@ def is_unsaid(stage: Stage, words: Iterable[str]) -> bool:
     """
     Return whether none of the padding strings `words` expresses the padding of `stage`.
 
-    An invalid padding counts as expressible: the framework receives it unchanged and should refuse it.
+    An invalid padding counts as expressible, because the framework receives it unchanged and must refuse it.
     """
     return meaning(stage, words) is None and not stage.is_padding_senseless
 
@@ -66,15 +66,15 @@ def ones(call: Call) -> tuple[int, ...]:
 
 
 def has_output_padding(call: Call) -> bool:
-    """Return whether the output padding of a call is not 0 for each spatial axis."""
+    """Return whether the output padding of a call differs from 0 on at least one spatial axis."""
     return call.output_padding != (0,) * call.rank
 
 
 def is_bias_broadcast(call: Call) -> bool:
     """
-    Return whether output + bias would broadcast either operand along the channels.
+    Return whether `output + bias` would broadcast the output or the bias along the channels.
 
-    That happens if the bias is not 1-D, or if one of the two has 1 channel and the other has another number.
+    This happens if the bias is not 1-D, or if exactly one of output and bias has 1 channel.
     """
     if call.bias is None:
         return False
@@ -89,12 +89,12 @@ def _channels_out(call: Call) -> int:
 
 
 def is_grouped_by_channels(call: Call) -> bool:
-    """Return whether a depthwise or separable convolution has `groups`: its groups are the channels already."""
+    """Return whether a depthwise or separable call sets `groups`, although its channels already are its groups."""
     return call.op in ("depthwise_conv", "separable_conv") and call.groups != 1
 
 
 def has_other_channels(call: Call) -> bool:
-    """Return whether a depthwise kernel has another number of channels than the input."""
+    """Return whether a depthwise kernel and the input have different numbers of channels."""
     if call.op not in ("depthwise_conv", "separable_conv"):
         return False
     stage = call.stages[0]
@@ -116,9 +116,10 @@ def infers_other_groups(call: Call) -> bool:
 
 def before(call: Call, layout: str) -> tuple[list[list[int]], tuple[slice, ...]]:
     """
-    Return `call.before` as ([low, high] to pad, slice to keep) for each axis of `layout`.
+    Return `call.before` in two parts: [low, high] to pad, and the slice to keep, each for every axis of `layout`.
 
-    Pad functions accept no negative amounts. Padding comes first, so that a crop may remove added elements.
+    Two parts are needed because pad functions accept no negative amounts. The framework must pad before it slices,
+    because a crop may remove padded elements.
     """
     assert call.before is not None
     pairs = dict(zip(call.spatial, call.before, strict=True))
@@ -135,7 +136,7 @@ def before_text(call: Call, layout: str, pad: str, signal: str) -> str:
 
 
 class Kept:
-    """A cache of one entry: the compiled function of the current training, whose updates have the same form."""
+    """A cache of one entry: the compiled function of the current training run, whose calls all have the same form."""
 
     def __init__(self) -> None:
         self._form: Hashable = None
@@ -149,15 +150,16 @@ class Kept:
 
 
 def directions(call: Call, letters: Mapping[str, str]) -> list[Array]:
-    """Return the directions of a call; letters[name] is the layout of the direction of array `name`."""
+    """Return the directions of a call; the direction of the array `name` is returned in the layout letters[name]."""
     return [call.place(DIRECTIONS[name], letters[name]) for name in call.directions]
 
 
 def homes(call: Call, gradients: Sequence[Array], letters: Mapping[str, str]) -> dict[str, Array]:
     """
-    Return the requested gradients in the layouts of the call, by `gradient.NAME` and `second.NAME`.
+    Return the requested gradients in the layouts of the call; the keys are `gradient.NAME` and `second.NAME`.
 
-    `gradients` holds the gradients of `call.pulled`, then those of `call.second_order`, with the axes letters[NAME].
+    `gradients` holds the gradients of the arrays in `call.pulled`, then the second-order gradients of the arrays in
+    `call.second_order`. A gradient of the array NAME has the axes letters[NAME].
     """
     places = [("gradient", name) for name in call.pulled] + [("second", name) for name in call.second_order]
     return {

@@ -36,7 +36,7 @@ def kernel(stage: Stage, letters: str) -> str:
 
 
 def function(name: str, *arguments: str, **keywords: Any) -> str:
-    """Return the text of a call of `name`; `arguments` are texts, `keywords` are values."""
+    """Return the text of a call of the function `name`; `arguments` are texts, and `keywords` are values."""
     return f"{name}({', '.join((*arguments, *named(keywords)))})"
 
 
@@ -59,7 +59,7 @@ def inferred(made: str, inference: str, operands: Iterable[str]) -> str:
     """
     Return the text of a pair: the inferred output of the function `made`, and the output of calling it.
 
-    The text `inference` names the function `f` and has braces in the place of the operands.
+    In the text `inference`, the function is named `f`, and `{}` is replaced by the operands.
     """
     joined = ", ".join(operands)
     return f"(f := {made}, {inference.format(joined)}, f({joined}))[1:]"

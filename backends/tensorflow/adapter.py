@@ -10,12 +10,12 @@ from ...core import Array, Call, Outputs, Prepared, Target, Unavailable
 from ..shared import arguments
 from . import function, gradients, parameters, settings
 
-#: TensorFlow's names of devices.
+#: Device in a target's name -> TensorFlow's name of the device.
 DEVICES = {"cpu": "CPU:0", "gpu": "GPU:0"}
 
 
 class TensorFlow:
-    """The convolutions of `tf.nn`; a layout that is a `data_format` is passed on, others are permuted to one."""
+    """The convolutions of `tf.nn`; arrays whose layout is not a `data_format` are permuted to one."""
 
     framework = "tensorflow"
     requires = ("tensorflow",)
@@ -63,7 +63,7 @@ class TensorFlow:
         }
 
     def prepare(self, call: Call) -> Callable[[], Outputs]:
-        """Return the closure that computes the call; its arrays are permuted to the axes of a `data_format` first."""
+        """Permute the arrays to the axes of a `data_format`, and return the closure that computes the call."""
         step = parameters.step(call)
         arrays = [
             call.place("input", step.data_format),

@@ -1,8 +1,9 @@
 """
 Capture of the convolutions that a program makes with TensorFlow: calls of `tf.nn`, and raw operations outside of them.
 
-Only the arguments of `tf.nn` show a dilation that TensorFlow moves into the batch, and a 1-D convolution that it
-computes as a 2-D one. Operations that a program runs or adds to a graph by other functions are captured as they are.
+TensorFlow moves some dilations into the batch, and computes a 1-D convolution as a 2-D convolution. The raw operations
+do not show this, only the arguments of `tf.nn` do. A raw operation that comes from another function is captured in the
+form in which TensorFlow runs it or adds it to a graph.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 from ...capture import Operand, Sighting, Sightings, Unsayable, bound_arguments, is_called_from
 from ...core import SPATIAL
 
-#: The operation of each function of `tf.nn`; the spatial rank is that of the input.
+#: Function of `tf.nn` -> operation of the case format; the spatial rank follows from the input.
 FUNCTIONS = {
     "conv1d": "conv",
     "conv2d": "conv",
@@ -35,14 +36,14 @@ KERNELS = {
     "separable_conv": {"depthwise_kernel": "CM", "pointwise_kernel": "IO"},
     "conv_transpose": {"kernel": "OI"},
 }
-#: The parameter names of each array in the functions of `tf.nn`.
+#: Array -> names of its parameter in the functions of `tf.nn`.
 NAMES = {
     "input": ("input", "value"),
     "kernel": ("filter", "filters"),
     "depthwise_kernel": ("depthwise_filter",),
     "pointwise_kernel": ("pointwise_filter",),
 }
-#: The operation of each raw operation of TensorFlow.
+#: Raw operation of TensorFlow -> operation of the case format.
 OPERATIONS = {
     "Conv2D": "conv",
     "Conv3D": "conv",
@@ -55,7 +56,7 @@ GRADIENTS = "nn_grad.py"
 
 
 def attach(sightings: Sightings) -> Callable[[], None]:
-    """Report each call of a convolution of `tf.nn`; return the function that stops this."""
+    """Report each call of a convolution function of `tf.nn`; return a function that stops the reports."""
     import tensorflow as tf
 
     originals = {name: getattr(tf.nn, name) for name in FUNCTIONS}
@@ -87,7 +88,7 @@ def _seeing(sightings: Sightings, tf: Any, name: str, function: Callable[..., An
 
 
 def watch(sightings: Sightings) -> Callable[[], None]:
-    """Report each convolution that this thread runs or adds to a graph; return the function that stops this."""
+    """Report each convolution that this thread runs or adds to a graph; return a function that stops the reports."""
     import tensorflow as tf
     from tensorflow.python.framework import op_callbacks
 
@@ -118,7 +119,7 @@ def _operated(op: str, inputs: Sequence[Any], attrs: Sequence[Any]) -> dict[str,
 
 
 def _attributes(attrs: Sequence[Any]) -> dict[str, Any]:
-    """Return attributes by name: eager ones are Python values, those of a graph are `AttrValue` messages."""
+    """Return attributes by name; in eager mode `attrs` has Python values, and in a graph `AttrValue` messages."""
     found = dict(zip(attrs[::2], attrs[1::2], strict=True))
     return {_text(name): _attribute(value) for name, value in found.items()}
 
@@ -174,7 +175,7 @@ def _operand(array: Any, letters: str) -> Operand:
 
 
 def _spatial(values: Any, layout: str) -> list[int]:
-    """Return one entry for each spatial axis; `values` has one in all, or one for each spatial axis or layout axis."""
+    """Return one entry for each spatial axis; `values` has one for all, for each spatial axis, or for each axis."""
     rank = len(layout) - 2
     if values is None:
         return [1] * rank
@@ -185,7 +186,7 @@ def _spatial(values: Any, layout: str) -> list[int]:
 
 
 def _padding(padding: Any, layout: str) -> Any:
-    """Return a padding string, or (low, high) for each spatial axis; explicit padding is a list of pairs or flat."""
+    """Return a padding string, or (low, high) for each spatial axis; `padding` may be a list of pairs or of numbers."""
     if isinstance(padding, str):
         return padding.lower()
     flat = (
@@ -202,7 +203,7 @@ def _cropped(
     Return the padding and the output padding of a transposed convolution.
 
     `lengths` holds (input length, length that `output_shape` requested) for each spatial axis.
-    `SAME` means the padding of the convolution that maps the output to the input.
+    The padding `SAME` is that of the forward convolution, which maps the output to the input.
     """
     if padding == "same" and all(long == short * s for (short, long), s in zip(lengths, strides, strict=True)):
         return "same", ()

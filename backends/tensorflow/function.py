@@ -11,7 +11,7 @@ from ...core import Array, Call, ask
 from ..shared import arguments
 from . import parameters
 
-#: A function of the input, the kernels and the bias, in this order. It returns the output.
+#: A function that returns the output for the input, the kernels and the bias, in this order.
 Function: TypeAlias = Callable[..., Any]
 
 
@@ -41,7 +41,7 @@ def _keywords(tf: Any, call: Call, step: parameters.Step, signal: Any) -> dict[s
 
 
 def _open_shape(tf: Any, call: Call, step: parameters.Step, signal: Any) -> Any:
-    # Each element that the input is longer makes the output longer by the stride.
+    # If the input is n elements longer, the output is n * stride elements longer.
     sizes, strides = (
         dict(zip(call.spatial, call.lengths, strict=True)),
         dict(zip(call.spatial, call.strides, strict=True)),
@@ -54,12 +54,12 @@ def _open_shape(tf: Any, call: Call, step: parameters.Step, signal: Any) -> Any:
 
 
 def called(tf: Any, call: Call, compute: Function, arrays: Sequence[Array]) -> dict[str, Array]:
-    """Return the arrays that the function returns, by name."""
+    """Return the results of `compute` as arrays, by name (`output`, `gradient.input`, …)."""
     return _fetched(call, ask(compute, *(ask(tf.constant, array) for array in arrays)))
 
 
 def _fetched(call: Call, returned: Any) -> dict[str, Array]:
-    """Return the tensors that a function returned as arrays, by name: the output, then the gradients."""
+    """Convert returned tensors to arrays, by name: the output, then the gradients."""
     places = (
         "output",
         *(f"gradient.{name}" for name in call.pulled),
@@ -71,9 +71,9 @@ def _fetched(call: Call, returned: Any) -> dict[str, Array]:
 
 def graphed(tf: Any, call: Call, step: parameters.Step, compute: Function, arrays: Sequence[Array]) -> dict[str, Array]:
     """
-    Return the arrays that the function returns inside one `tf.function`, by name.
+    Return the results of `compute` inside one `tf.function` as arrays, by name.
 
-    With `shape_inference`, `inference` holds zeros of the inferred shape and dtype.
+    If the call has `shape_inference`, `inference` holds zeros of the inferred shape and dtype.
 
     Raises:
         RuntimeError: if TensorFlow built no graph, or more than one.
@@ -99,7 +99,7 @@ def graphed(tf: Any, call: Call, step: parameters.Step, compute: Function, array
 
 
 def inferred(graph: Any, output: Array) -> Array:
-    """Return zeros of the shape and dtype that a graph states; unknown sizes (None) are those of `output`."""
+    """Return zeros of the shape and dtype that a graph states; sizes that it leaves open are those of `output`."""
     stated = enumerate(ask(graph.output_shapes.as_list))
     extents = [output.shape[axis] if size is None else size for axis, size in stated]
     return np.zeros(extents, graph.output_dtypes.as_numpy_dtype)

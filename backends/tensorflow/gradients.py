@@ -1,4 +1,4 @@
-"""Gradients in TensorFlow: a call's function under a `tf.GradientTape`, under a second tape for second-order ones."""
+"""Gradients in TensorFlow by a `tf.GradientTape`, and second-order gradients by a second tape around the first tape."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def differentiated_twice(tf: Any, call: Call, compute: Function) -> Function:
     """
     Return the function from (arrays, cotangent, directions) to (output, gradients, second-order gradients).
 
-    The second-order gradients differentiate the sum of <gradient, direction> over the arrays that have a direction.
+    The second-order gradients are the gradients of the sum of <gradient, direction> over all arrays with a direction.
     """
     once = differentiated(tf, call, compute)
     present = [name for name in (*ARRAYS, COTANGENT) if getattr(call, name) is not None]

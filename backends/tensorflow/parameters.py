@@ -21,7 +21,7 @@ class Step(NamedTuple):
     """
     One call of a function of `tf.nn`: the function's name, the layouts of its kernels, its keyword arguments.
 
-    `data_format` is the layout of its input and output.
+    `data_format` is the layout of the input and of the output.
     """
 
     name: str
@@ -91,8 +91,8 @@ def _padding(call: Call, layout: str) -> Any:
 def _output_shape(call: Call, layout: str) -> list[int]:
     stage = call.stages[0]
     sizes = {"N": call.extent("input", "N"), "C": call.extent("kernel", "O") * call.groups}
-    # An invalid parameter is replaced here only, so that output_shape is valid and TensorFlow refuses the parameter.
-    # A negative size would end the process; the specification defines such a size as 0.
+    # Replace invalid parameters in this computation only. Then output_shape is valid, and TensorFlow itself refuses the
+    # invalid parameters. Replace a negative size by 0, as the specification defines; it would end the process.
     strides = _sensible(call.strides, call.rank)
     windows = replace(stage, dilations=_sensible(call.dilations, call.rank)).window
     nothing = (0,) * call.rank
@@ -172,7 +172,7 @@ def _is_padding_unsaid(call: Call) -> bool:
 
 
 def _words(call: Call) -> list[str]:
-    """Return the padding strings of a call; SAME allows an output length of at most W * stride: no output padding."""
+    """Return the padding strings that a call may use; SAME excludes output padding, as it limits the output length."""
     return [word for word in WORDS if word != "same" or not arguments.has_output_padding(call)]
 
 

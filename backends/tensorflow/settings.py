@@ -14,7 +14,7 @@ SENTENCES: Mapping[str, str] = {
     "no-onednn": "tf.nn, operation by operation, with TF_ENABLE_ONEDNN_OPTS=0",
     "no-tf32": "tf.nn, operation by operation, with tf.config.experimental.enable_tensor_float_32_execution(False)",
 }
-#: By mode, the environment variables that must be set before TensorFlow is imported.
+#: Mode -> the environment variables that must be set before TensorFlow is imported.
 ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {"no-onednn": {"TF_ENABLE_ONEDNN_OPTS": "0"}}
 
 
@@ -23,7 +23,7 @@ def imported(mode: str) -> Any:
     Import TensorFlow with the setting of a mode and return it.
 
     Raises:
-        Unavailable: if this release does not have the setting, or TensorFlow was imported without it before.
+        Unavailable: if this release does not have the setting, or TensorFlow was already imported without the setting.
 
     """
     os.environ.update(ENVIRONMENTS.get(mode, {}))
@@ -44,7 +44,7 @@ def _pin(tf: Any, mode: str) -> None:
 
 
 def uses_onednn() -> str:
-    """Return whether TensorFlow reports that it uses oneDNN: `True`, `False`, or `unknown` if it cannot report it."""
+    """Return whether TensorFlow uses oneDNN: `True`, `False`, or `unknown` if this release does not report it."""
     try:
         # There is no public API for this.
         return str(import_module("tensorflow.python.util._pywrap_util_port").IsMklEnabled())

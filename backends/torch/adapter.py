@@ -25,9 +25,9 @@ SURFACES: Mapping[str, Callable[[Any, str], Any]] = {
     **dict.fromkeys(SETTINGS, Functional),
 }
 
-#: The convolutions of a call, and its Python text.
+#: The convolutions of a call, and the Python text of the call.
 Plan: TypeAlias = tuple[tuple[parameters.Step, ...], str]
-#: The largest number of plans that an adapter keeps: writing the text of a call takes longer than running it.
+#: The largest number of plans that an adapter keeps. Plans are kept because writing a text takes longer than the call.
 MOST_PLANS = 4096
 
 
@@ -112,7 +112,7 @@ class Torch:
         once = self._way.gradients(call, plan, leaves, output, cotangent)
         found = {("gradient", name): once[name] for name in call.gradients}
         if call.second_order:
-            assert isinstance(self._way, gradients.Autograd)  # torch.nn.grad has a limit for second order
+            assert isinstance(self._way, gradients.Autograd)  # a limit excludes second order for torch.nn.grad
             twice = self._way.gradients_again(call, plan, leaves, once, cotangent, directions)
             found |= {("second", name): each for name, each in twice.items()}
         letters, home = gradients.letters(call, plan), call.bring_home

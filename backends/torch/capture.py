@@ -1,8 +1,9 @@
 """
 Capture of the convolutions that a program makes with PyTorch: eager, under autocast, and compiled by torch.compile.
 
-The dispatcher receives a convolution as it is computed, after autocast has cast and a module has padded.
-The padding `same` has been replaced by numbers there. A `TorchFunctionMode` records it before the dispatcher runs.
+Convolutions are captured at PyTorch's dispatcher, which receives them after autocast has converted dtypes and after
+modules have padded the input. At the dispatcher, numbers have replaced the padding `same`. So a `TorchFunctionMode`
+notes this padding before the call reaches the dispatcher.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from ...capture import Operand, Sighting, Sightings, Unsayable, is_called_from
 from ...core import SPATIAL
 
-#: Operations of the dispatcher: whether each is transposed; None where an argument decides.
+#: Operation of the dispatcher -> whether it is a transposed convolution; None if an argument decides this.
 OPERATIONS = {
     "aten::convolution": None,
     "aten::conv1d": False,
@@ -26,19 +27,19 @@ OPERATIONS = {
     "mkldnn::_convolution_pointwise": False,
     "mkldnn::_convolution_transpose_pointwise": True,
 }
-#: The parameter names of inductor's kernels.
+#: Parameter name in inductor's kernels -> parameter name in PyTorch's operations.
 RENAMED = {"X": "input", "W": "weight", "B": "bias"}
-#: For the running call with padding `same` in this thread: its input before torch pads it.
+#: While this thread runs a call with padding `same`, `_same.input` is the input of the call before torch pads it.
 _same = threading.local()
 
 
 def attach(sightings: Sightings) -> Callable[[], None]:
-    """Return a function that does nothing: torch's modes are set for each thread, by `watch`."""
+    """Return a function that does nothing, because `watch` sets torch's modes for each thread."""
     return lambda: None
 
 
 def watch(sightings: Sightings) -> Callable[[], None]:
-    """Report each convolution that this thread dispatches; return the function that stops this."""
+    """Report each convolution that this thread dispatches; return a function that stops the reports."""
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -51,7 +52,7 @@ def watch(sightings: Sightings) -> Callable[[], None]:
 
         @classmethod
         def ignore_compile_internals(cls) -> bool:
-            """Let torch.compile compile under this mode; the operations of its code are reported when they run."""
+            """Let torch.compile compile under this mode; operations of compiled code are reported when they run."""
             return True
 
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -73,7 +74,7 @@ def watch(sightings: Sightings) -> Callable[[], None]:
 
 
 def _same_mode(torch: Any) -> Any:
-    """Return the mode that keeps the input of each call with padding `same`, as it was before torch padded it."""
+    """Return a mode that keeps the unpadded input of a call with padding `same` while the call runs."""
     functions = [getattr(torch, f"conv{rank}d") for rank in (1, 2, 3)]
 
     class Same(torch.overrides.TorchFunctionMode):  # type: ignore[misc]
@@ -98,7 +99,7 @@ def _padding(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
 
 def _look(name: str, framework: str, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Sighting | None:
     if name not in OPERATIONS:
-        raise Unsayable("an operation that capture does not know")
+        raise Unsayable("capture does not know this operation")
     given = {argument.name: argument.default_value for argument in func._schema.arguments}
     given |= dict(zip(given, args, strict=False)) | dict(kwargs)
     given = {RENAMED.get(key, key): value for key, value in given.items()}

@@ -1,7 +1,8 @@
 """
 PyTorch's functions under `torch.compile`, as a surface of the torch target.
 
-Each call must compile exactly one graph, which is counted: torch.compile may fall back to eager without a warning.
+Each call must compile exactly one graph. Graphs are counted, because torch.compile may fall back to eager without a
+warning.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from .tensors import tensor
 
 
 class Counted:
-    """A torch.compile backend that counts graphs and keeps the inferred result of the last one; one for each call."""
+    """A torch.compile backend for one call; it counts graphs, and keeps the inferred result of the last graph."""
 
     def __init__(self, compiler: Callable[[Any, Any], Any]) -> None:
         """Wrap a compiler of graphs."""
@@ -53,17 +54,17 @@ class Compiled:
         self.graphs = 0
         #: A tensor with the shape and dtype that the last graph infers for its result.
         self.stated: Any = None
-        #: The call that several threads run concurrently, with its compiled function.
+        #: The call that several threads run concurrently, its compiled function and its backend.
         self._shared: tuple[Call, Callable[..., Any], Counted] | None = None
         self._trained = Kept()
         self._compiling = Lock()
 
     def compute(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> Any:
         """
-        Return the result for the tensors: input, kernels, bias or None.
+        Return the result for `tensors`: the input, the kernels, and the bias or None.
 
         Raises:
-            RuntimeError: if torch compiled no graph, or more than one.
+            RuntimeError: if torch compiled no graph, or more than one graph.
 
         """
         if call.variation.threads > 1:
@@ -81,7 +82,7 @@ class Compiled:
         return result
 
     def _once(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> tuple[Callable[..., Any], Counted]:
-        """Compile in the first thread only, by a first run; torch may crash if two threads compile concurrently."""
+        """Compile and run the call in one thread only, because torch may crash if two threads compile concurrently."""
         with self._compiling:
             if self._shared is None or self._shared[0] is not call:
                 run, counted = self._compile(call, plan, tensors)
@@ -108,7 +109,7 @@ class Compiled:
         return larger
 
     def write(self, call: Call, plan: Sequence[Step], operands: Sequence[str]) -> str:
-        """Return the Python text of `compute` for the texts of its tensors."""
+        """Return the Python text of `compute`; `operands` are the texts of its tensors."""
         first, *others = operands
         function, arguments = _written(call, plan), f", {', '.join(others)}"
         if call.variation.kernel_constant:
@@ -128,9 +129,9 @@ def _growth(call: Call) -> tuple[tuple[int, int], ...]:
 
 def _function(torch: Any, call: Call, plan: Sequence[Step]) -> Callable[..., Any]:
     """
-    Return the function to compile; everything but its tensors is constant.
+    Return the function to compile; everything except its tensors is constant.
 
-    For `inside_graph` two negations before and after it put the convolution inside a larger graph.
+    For `inside_graph`, the convolution is part of a larger graph: two negations precede it, and two follow.
     """
     functional, pads, cuts = torch.nn.functional, parameters.pads(call), parameters.cuts(call)
     convolutions = [(getattr(functional, step.name), dict(step.keywords)) for step in plan]

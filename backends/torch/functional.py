@@ -1,8 +1,8 @@
 """
 PyTorch's functions, `torch.nn.functional`, as a surface of the torch target.
 
-A surface has `limits`; `result_dtypes`, the output dtype where it is not the input's; `compute`; and `write`,
-the Python text of `compute`.
+A surface has four members. `limits` are its limits. `result_dtypes` maps an input dtype to the output dtype, if they
+differ. `compute` computes a call, and `write` returns the Python text of `compute`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Functional:
         self._functional = torch.nn.functional
 
     def compute(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> Any:
-        """Return the result for the tensors: input, kernels, bias or None."""
+        """Return the result for `tensors`: the input, the kernels, and the bias or None."""
         x, *kernels, bias = tensors
         if call.before is not None:
             x = ask(extended, self._functional, x, parameters.pads(call), parameters.cuts(call))
@@ -37,12 +37,12 @@ class Functional:
         return x
 
     def write(self, call: Call, plan: Sequence[Step], operands: Sequence[str]) -> str:
-        """Return the Python text of `compute` for the texts of its tensors."""
+        """Return the Python text of `compute`; `operands` are the texts of its tensors."""
         return text.expression(call, plan, operands, text.functional)
 
 
 class Autocast:
-    """The functions under autocast: every float dtype but float64 is computed in bfloat16, and so is the result."""
+    """The functions under autocast: except for float64, floats are computed in bfloat16 and the result is bfloat16."""
 
     limits = Functional.limits
     result_dtypes: Mapping[str, str] = dict.fromkeys(("float32", "float16", "float8_e4m3fn", "float8_e5m2"), "bfloat16")
@@ -54,18 +54,18 @@ class Autocast:
         self._autocast = lambda: torch.autocast(self._kind, torch.bfloat16)
 
     def compute(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> Any:
-        """Return the result for the tensors: input, kernels, bias or None."""
+        """Return the result for `tensors`: the input, the kernels, and the bias or None."""
         with ask(self._autocast):
             return self._functional.compute(call, plan, tensors)
 
     def write(self, call: Call, plan: Sequence[Step], operands: Sequence[str]) -> str:
-        """Return the Python text of `compute` for the texts of its tensors."""
+        """Return the Python text of `compute`; `operands` are the texts of its tensors."""
         return (
             f"torch.autocast({self._kind!r}, torch.bfloat16)(lambda: {self._functional.write(call, plan, operands)})()"
         )
 
 
 def extended(functional: Any, x: Any, pads: Sequence[int], cuts: Sequence[slice]) -> Any:
-    """Return `x` padded by `torch.nn.functional.pad`, then cut where `pad` does not accept the crop."""
+    """Return `x` padded by `torch.nn.functional.pad`, then sliced by `cuts` if `pad` does not accept the crop."""
     x = functional.pad(x, pads)
     return x[(..., *cuts)] if cuts else x

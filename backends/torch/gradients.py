@@ -1,7 +1,7 @@
 """
-Gradients in PyTorch by autograd, through the output of any surface; second-order ones through the graph of gradients.
+Gradients in PyTorch by autograd of a surface's output, and second-order gradients by autograd of these gradients.
 
-A method of differentiation has `leaves`, `gradients` and `write`, the Python text of `gradients`.
+A method of differentiation has `leaves`, `gradients`, and `write`, which returns the Python text of `gradients`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .parameters import Step
 
 
 class Autograd:
-    """`torch.autograd.grad` of the output of a surface by its tensors."""
+    """`torch.autograd.grad` of a surface's output with respect to its tensors."""
 
     def __init__(self, torch: Any, surface: Any) -> None:
         """Create the method for a surface; the weights of a layer are `torch.nn.Parameter`."""
@@ -27,7 +27,7 @@ class Autograd:
         self._has_parameters = isinstance(surface, Layer)
 
     def leaves(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> list[Any]:
-        """Return the tensors (input, kernels, bias or None); those of `call.pulled` require gradients."""
+        """Return the tensors (input, kernels, bias or None); the tensors named in `call.pulled` require gradients."""
         named = zip(names(plan), tensors, strict=True)
         return [ask(self._leaf, name, tensor) if name in call.pulled else tensor for name, tensor in named]
 
@@ -38,7 +38,7 @@ class Autograd:
     def gradients(
         self, call: Call, plan: Sequence[Step], leaves: Sequence[Any], output: Any, cotangent: Any
     ) -> dict[str, Any]:
-        """Return the gradients of `call.pulled`, by name; with their graph if the call is of second order."""
+        """Return the gradients of the tensors in `call.pulled`, by name; a second-order call keeps their graph."""
         by_name = dict(zip(names(plan), leaves, strict=True))
         wanted = [by_name[name] for name in call.pulled]
         kept = {"create_graph": True} if call.second_order else {}
@@ -62,7 +62,7 @@ class Autograd:
         return dict(zip(call.second_order, found, strict=True))
 
     def write(self, call: Call, plan: Sequence[Step], operands: Sequence[str], device: str) -> str:
-        """Return the Python text of `gradients` for the texts of its tensors."""
+        """Return the Python text of `gradients`; `operands` are the texts of its tensors."""
         given = dict(zip(names(plan), operands, strict=True))
         leaves = {name: f"{given[name]}.requires_grad_()" for name in call.pulled}
         computed = self._surface.write(call, plan, [name if name in leaves else given[name] for name in given])

@@ -24,14 +24,14 @@ class Meta:
         return self._surface.compute(call, plan, [each if each is None else ask(each.to, "meta") for each in tensors])
 
     def write(self, call: Call, plan: Sequence[Step], operands: Sequence[str]) -> str:
-        """Return the Python text of `infer` for the texts of its tensors."""
+        """Return the Python text of `infer`; `operands` are the texts of its tensors."""
         moved = [each if each == "None" else f"{each}.to('meta')" for each in operands]
         text: str = self._surface.write(call, plan, moved)
         return text
 
 
 class Fake:
-    """The functions on fake tensors, which have a device such as the CPU: autocast ignores meta tensors."""
+    """The functions on fake tensors, which keep a device such as the CPU; autocast would ignore meta tensors."""
 
     def __init__(self, torch: Any, surface: Any) -> None:
         """Create the inference for a surface."""
@@ -47,7 +47,7 @@ class Fake:
             return self._surface.compute(call, plan, fakes)
 
     def write(self, call: Call, plan: Sequence[Step], operands: Sequence[str]) -> str:
-        """Return an empty text: the inference has no short text."""
+        """Return an empty text, because this inference has no short text."""
         return ""
 
 
@@ -63,11 +63,11 @@ class Graph:
         return self._surface.stated
 
     def write(self, call: Call, plan: Sequence[Step], operands: Sequence[str]) -> str:
-        """Return an empty text: the text of the call compiles it already."""
+        """Return an empty text, because the text of the call already compiles the graph."""
         return ""
 
 
-#: The inference of each surface; all others use `Meta`.
+#: Surface -> its shape inference; surfaces that are not listed use `Meta`.
 WAYS: Mapping[type, Callable[[Any, Any], Any]] = {Compiled: Graph, Autocast: Fake}
 
 

@@ -25,7 +25,7 @@ class Layer:
         self._device = device
 
     def compute(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> Any:
-        """Return the result for the tensors: input, kernels, bias or None."""
+        """Return the result for `tensors`: the input, the kernels, and the bias or None."""
         x, *kernels, bias = tensors
         if call.before is not None:
             x = ask(extended, self._torch.nn.functional, x, parameters.pads(call), parameters.cuts(call))
@@ -45,7 +45,7 @@ class Layer:
         return layer
 
     def write(self, call: Call, plan: Sequence[Step], operands: Sequence[str]) -> str:
-        """Return the Python text of `compute` for the texts of its tensors."""
+        """Return the Python text of `compute`; `operands` are the texts of its tensors."""
         return text.expression(call, plan, operands, lambda *step: self._written(call, *step))
 
     def _written(self, call: Call, step: Step, x: str, kernel: str, bias: str) -> str:

@@ -19,15 +19,16 @@ def _is_lopsided_crop(call: Call) -> bool:
     """
     Return whether `padding` and `output_padding` cannot express the crop of a transposed convolution.
 
-    output_padding = low - high + extra must be less than the stride or the dilation, and low is the padding.
-    Equal crops count as expressible: an output padding that is too large is then part of the call itself.
+    The parameters are padding = low and output_padding = low - high + extra. torch requires that output_padding is not
+    negative, and less than the stride or less than the dilation. Crops with low = high always count as expressible,
+    because then an output padding that is too large is part of the call itself.
     """
     if call.op != "conv_transpose" or call.stages[0].is_padding_senseless:
         return False
     if not arguments.fits(call):
         return any(low != high for low, high in call.pairs)
     axes = zip(call.pairs, call.output_padding, call.strides, call.dilations, strict=True)
-    # A negative output padding would be hidden in the difference.
+    # Check extra < 0 separately, because the sum with low - high may hide it.
     return any(
         low != high and (extra < 0 or not 0 <= low - high + extra < max(s, d)) for (low, high), extra, s, d in axes
     )
@@ -86,12 +87,12 @@ NO_PADDING_MODE = Limit("torch's convNd has no padding_mode", lambda call: call.
 NOT_COMPILED = Limit("eager: nothing is compiled", lambda call: call.variation.is_compiled)
 #: The compiled graph of the backward pass cannot be differentiated again.
 ONCE = Limit("second_order: torch.compile has no double backward", lambda call: bool(call.second_order))
-#: torch.compile compiles again for a size of 0 or 1, by design, so that one graph cannot serve both calls.
+#: By design, torch.compile compiles again for a size of 0 or 1. Then one graph cannot serve both sizes of the call.
 SPECIALISED = Limit(
     "torch.compile specialises sizes 0 and 1",
     lambda call: call.variation.dynamic_shape and min(*call.extents("input"), *call.lengths, *_results(call)) < 2,
 )
-#: For a dynamic size the graph's fake tensors have symbolic sizes, not numbers.
+#: For a dynamic size, the graph's fake tensors have symbols as sizes, and not numbers.
 OPEN = Limit(
     "torch.compile infers no number for a dynamic size",
     lambda call: call.variation.dynamic_shape and call.variation.shape_inference,

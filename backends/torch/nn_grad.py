@@ -17,7 +17,7 @@ class NNGrad:
     """`torch.nn.grad.convNd_input` and `convNd_weight`, which need no autograd graph."""
 
     def __init__(self, torch: Any, surface: Any) -> None:
-        """Create the method; it does not use the surface."""
+        """Create the method, which does not use `surface`."""
         self._functions = torch.nn.grad
 
     def leaves(self, call: Call, plan: Sequence[Step], tensors: Sequence[Any]) -> list[Any]:
@@ -38,7 +38,7 @@ class NNGrad:
         return found
 
     def write(self, call: Call, plan: Sequence[Step], operands: Sequence[str], device: str) -> str:
-        """Return the Python text of `gradients` for the texts of its tensors."""
+        """Return the Python text of `gradients`; `operands` are the texts of its tensors."""
         (step,), (x, kernel, _) = plan, operands
         sources = {"input": (f"{x}.shape", kernel), "kernel": (x, f"{kernel}.shape")}
         sent, keywords = text.cotangent(call, device), _keywords(call, step)

@@ -2,8 +2,8 @@
 Translates a call to PyTorch: function names, keyword arguments, arrays.
 
 Does not import torch.
-A parameter that torch lacks is passed under its name in the case format, so that torch refuses the call
-if nobody checks the limits first. No parameter is dropped.
+No parameter is dropped. A parameter that torch lacks is passed under its name in the case format. So torch refuses the
+call if the caller did not check the limits.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Step(NamedTuple):
     """
     One convolution: the function's name (`conv1d`), its keyword arguments, and its kernel.
 
-    `kernel` is the name of the kernel, `letters` its layout in torch, `source` its text.
+    `kernel` is the name of the kernel, `letters` the kernel's layout in torch, and `source` the kernel's Python text.
     `sizes` are (input channels, output channels, kernel size).
     """
 
@@ -35,7 +35,7 @@ class Step(NamedTuple):
 
 
 def steps(call: Call) -> tuple[Step, ...]:
-    """Return the call as one convolution of torch, or two if it is separable."""
+    """Return the convolutions by which torch computes the call: two for a separable call, else one."""
     transposed = call.op == "conv_transpose"
     name = f"{'conv_transpose' if transposed else 'conv'}{call.rank}d"
     letters = ("IO" if transposed else "OI") + call.spatial
@@ -54,10 +54,10 @@ def _sizes(stage: Stage, letters: str) -> tuple[int, int, tuple[int, ...]]:
 
 
 def place(call: Call, plan: Sequence[Step]) -> list[tuple[Array, str]]:
-    """Return the arrays of a call for torch, each with its dtype's name: input, kernels, bias if it has one."""
+    """Return pairs (array for torch, name of its dtype) of a call: the input, the kernels, and the bias, if any."""
     arrays = [(call.place("input", "NC" + call.spatial), call.dtype.input)]
     for n, step in enumerate(plan):
-        # Only a depthwise kernel needs its stage; computing stages takes longer than the rest of this function.
+        # Use the stage only for a depthwise kernel: computing stages takes longer than the rest of this function.
         own = "M" not in call.letters(step.kernel)
         placed = call.place(step.kernel, step.letters) if own else call.stages[n].place_kernel(step.letters)
         arrays.append((placed, getattr(call.dtype, step.kernel)))
@@ -84,9 +84,9 @@ def place_directions(call: Call, plan: Sequence[Step]) -> list[tuple[Array, str]
 
 def pads(call: Call) -> tuple[int, ...]:
     """
-    Return `before` in the order of torch's `pad`: low and high of the last axis first; empty without `before`.
+    Return `before` in the order of torch's `pad`, from the last axis to the first; empty if the call has no `before`.
 
-    Crops are negative amounts, unless `cuts` applies them.
+    A crop is a negative amount, but 0 if `cuts` returns slices that crop.
     """
     amounts = (amount for pair in reversed(call.before or ()) for amount in pair)
     return tuple(max(amount, 0) for amount in amounts) if cuts(call) else tuple(amounts)
@@ -94,7 +94,7 @@ def pads(call: Call) -> tuple[int, ...]:
 
 def cuts(call: Call) -> tuple[slice, ...]:
     """
-    Return the slice to keep of each spatial axis after padding, or () if torch's `pad` can do the crop itself.
+    Return the slices that crop the spatial axes after torch's `pad`, or () if `pad` itself can crop.
 
     torch's `pad` refuses a crop that is longer than the axis, even if the axis is padded too.
     """
@@ -128,9 +128,9 @@ def _padding(stage: Stage) -> Any:
 
 def _cropping(stage: Stage) -> dict[str, Any]:
     """
-    Return the crop (low, high) as keyword arguments: padding = low, output_padding = low - high + output padding.
+    Return keyword arguments for the crop (low, high): padding = low, output_padding = low - high + output padding.
 
-    torch removes `padding` at both ends and adds `output_padding` at the high end.
+    torch removes `padding` elements at each end, and `output_padding` restores elements at the high end.
     """
     extra = stage.call.output_padding
     if stage.is_padding_senseless:

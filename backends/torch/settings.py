@@ -1,4 +1,4 @@
-"""Settings of PyTorch: those that a mode sets for the whole process, and the current values of numerical settings."""
+"""Settings of PyTorch: the settings that modes change for the whole process, and the current numerical settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...core import Unavailable
 
 
 class Setting(NamedTuple):
-    """A setting as a mode: its description for the user, and the function of (torch, device) that sets it."""
+    """A setting that a mode changes: a description for the user, and a function of (torch, device) that changes it."""
 
     sentence: str
     pin: Callable[[Any, str], None]
@@ -65,7 +65,7 @@ SETTINGS: Mapping[str, Setting] = {
     "no-onednn": Setting("the functions with torch.backends.mkldnn.enabled = False", _without_onednn),
 }
 
-#: The settings that are recorded if a release has them, by their name in the record.
+#: Name of a setting in the record -> function that reads the setting from torch, if the release has it.
 READ: Mapping[str, Callable[[Any], Any]] = {
     "float32_matmul_precision": lambda torch: torch.get_float32_matmul_precision(),
     "onednn.conv.fp32_precision": attrgetter("backends.mkldnn.conv.fp32_precision"),
@@ -78,7 +78,7 @@ def pin(torch: Any, mode: str, device: str) -> None:
     Set the setting of a mode.
 
     Raises:
-        Unavailable: if this release or this device does not have it.
+        Unavailable: if this release or this device does not have the setting.
 
     """
     try:
@@ -104,7 +104,7 @@ def settings(torch: Any, device: str) -> dict[str, str]:
     return {name: str(value) for name, value in found.items()}
 
 
-#: The precision class that each value of `fp32_precision` documents for float32 convolutions.
+#: Value of `fp32_precision` -> the precision class that torch documents for float32 convolutions.
 DOCUMENTED = {"tf32": "tf32-like", "bf16": "bfloat16-like"}
 
 
@@ -116,7 +116,7 @@ def documented(torch: Any, device: str) -> dict[str, str]:
         precision = torch.backends.cudnn.conv.fp32_precision
     else:
         precision = "tf32" if torch.backends.cudnn.allow_tf32 else ""
-    # torch convolves the float32 parts of complex64 numbers separately.
+    # complex64 has the same class, because torch convolves its float32 parts separately.
     return dict.fromkeys(("float32", "complex64"), DOCUMENTED[precision]) if precision in DOCUMENTED else {}
 
 

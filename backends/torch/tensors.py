@@ -24,7 +24,7 @@ def tensor(torch: Any, array: Array, dtype: str, device: str) -> Any:
 def _shared(torch: Any, array: Array) -> Any:
     if array.flags.writeable:
         return torch.from_numpy(array)
-    # torch warns that a broadcast array is not writable; no adapter writes to it.
+    # Suppress torch's warning that a broadcast array is not writable: no adapter writes to it.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return torch.from_numpy(array)
@@ -42,7 +42,7 @@ def _name_of(dtype: Any) -> str:
 
 
 def fetched(torch: Any, tensor: Any) -> Array:
-    """Return a tensor of any device as an array; narrow floats are converted by their bits."""
+    """Return a tensor of any device as an array; narrow floats keep their bits."""
     array: Array
     name = _name_of(tensor.dtype)
     if name not in NARROW:

@@ -70,7 +70,7 @@ def functional(step: Step, x: str, kernel: str, bias: str) -> str:
 
 
 def fetched(call: Call, computed: str, dtype: str) -> str:
-    """Return the text that converts a result of `dtype` to NumPy in the call's layout, narrow floats as float32."""
+    """Return the text that converts a result of `dtype` to NumPy in the call's layout; narrow floats become float32."""
     wide = f"{computed}.float()" if dtype in NARROW else computed
     return expressions.transposed(
         f"{wide}.numpy(force=True)", "NC" + call.spatial, call.layout.output or call.layout.input

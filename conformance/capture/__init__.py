@@ -1,4 +1,4 @@
-"""Capture: record the convolutions of a user's program while it runs, and write them as a case file."""
+"""Capture: record the convolutions of a user's program while the program runs, and write them as a case file."""
 
 from __future__ import annotations
 

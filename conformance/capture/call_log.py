@@ -1,8 +1,9 @@
 """
 The log of the convolutions that a program makes while it runs.
 
-Needs only the standard library: it runs inside the program, in any environment with Python 3.10 or later.
-The log holds no values of arrays, only their shapes, layouts, dtypes and memory order, and magnitudes on request.
+This module needs only the standard library, because it runs inside the program, in any environment with Python 3.10 or
+later. The log holds shapes, layouts, dtypes and memory order of arrays, but not their values. On request it also holds
+the largest magnitude in each array.
 """
 
 from __future__ import annotations
@@ -21,23 +22,23 @@ from typing import Any, NamedTuple
 
 #: The batch size that is written if a graph is traced with an unknown batch size.
 BATCH = 2
-UNKNOWN = f"traced for any batch, written as {BATCH}"
+UNKNOWN = f"traced for any batch size, written as {BATCH}"
 
 #: The maximum number of stack frames that `is_called_from` inspects.
 CALLERS = 14
 
 
 class Unsayable(Exception):
-    """A convolution that the case format cannot express; the message is the reason."""
+    """The case format cannot express a convolution; the message is the reason."""
 
 
 class Operand(NamedTuple):
     """
-    An array of a call as the framework received it.
+    An array of a call, as the program passed it to the framework.
 
-    `letters` names its axes, such as `NCHW`. An extent in `shape` is None if a traced graph leaves it open.
-    `strides` are in elements, None if the framework has no strides. `array` is the framework's array; it is read only
-    for the largest magnitude, on request.
+    `letters` names the axes, such as `NCHW`. An extent in `shape` is None if it is unknown while a graph is traced.
+    `strides` are in elements, or None if the framework has no strides. `array` is the framework's array object, which
+    is read only if magnitudes are requested.
     """
 
     letters: str
@@ -56,7 +57,7 @@ class Operand(NamedTuple):
         """
         size = self.shape[self.letters.index(letter)]
         if size is None:
-            raise Unsayable(f"axis {letter} of {self.letters} has no size during tracing")
+            raise Unsayable(f"the size of axis {letter} of {self.letters} is unknown while the graph is traced")
         return int(size)
 
 
@@ -65,8 +66,8 @@ class Sighting:
     """
     One convolution with the parameters of the case format; `said_by` is the function or operation that was called.
 
-    Parameters have one entry for each spatial axis. `padding` is a mode such as `same`, or a pair [low, high] for each
-    spatial axis.
+    `strides`, dilations and `output_padding` have one entry for each spatial axis. `padding` is a mode such as `same`,
+    or a pair [low, high] for each spatial axis.
     """
 
     op: str
@@ -84,7 +85,7 @@ class Sighting:
 
     def plain(self) -> dict[str, Any]:
         """
-        Return the plain data for the log: `call` with keys of the case format and shapes of arrays, and `notes`.
+        Return the entry for the log; its item `call` has the keys of the case format, and shapes instead of arrays.
 
         Raises:
             Unsayable: if a spatial extent or a number of channels is unknown.
@@ -114,7 +115,7 @@ def bound_arguments(parameters: Signature, args: Sequence[Any], kwargs: Mapping[
 
 
 def is_called_from(holds: Callable[[CodeType], bool]) -> bool:
-    """Return whether `holds` is true for the code object of one of the nearest callers."""
+    """Return whether `holds` is true for the code object of one of the CALLERS nearest callers."""
     frame: FrameType | None = sys._getframe(1)
     for _ in range(CALLERS):
         if frame is None:
@@ -126,11 +127,11 @@ def is_called_from(holds: Callable[[CodeType], bool]) -> bool:
 
 
 def magnitude(array: Any) -> float:
-    """Return the largest magnitude in an array; NaN if it has no elements, or no values because it is traced."""
+    """Return the largest magnitude in an array; NaN if the array is empty, or has no values while a graph is traced."""
     try:
         if hasattr(array, "detach"):
             return float(array.detach().abs().max())
-        # A program with such an array has NumPy installed. A tensor of TensorFlow has its values in `numpy()`.
+        # JAX and TensorFlow need NumPy, so NumPy is installed. `numpy()` returns the values of a TensorFlow tensor.
         import numpy as np
 
         values = np.asarray(array.numpy() if hasattr(array, "numpy") else array)
@@ -158,7 +159,7 @@ def _storage(operand: Operand, name: str, notes: list[str]) -> str:
 
 
 def storage_of(letters: str, shape: Sequence[int], strides: Sequence[int]) -> tuple[str, bool]:
-    """Return the `storage` of the case format nearest to strides in elements, and whether it has these strides."""
+    """Return the case format's `storage` nearest to `strides` (in elements), and whether it has just these strides."""
     held = [axis for axis, size in enumerate(shape) if size != 1]
     if 0 in shape:
         return "contiguous", True
@@ -176,7 +177,7 @@ def storage_of(letters: str, shape: Sequence[int], strides: Sequence[int]) -> tu
     if lies_as(axes[::-1]):
         return "transposed", True
     if any(strides[axis] == 0 for axis in held):
-        # An axis of stride 0 shares memory, which cannot hold generated values that differ along it.
+        # All elements along an axis of stride 0 share memory, so generated values, which differ, need other strides.
         return "contiguous", False
     inner = min((strides[axis] for axis in held), default=1)
     return ("offset" if inner == 1 else "strided"), False
@@ -198,10 +199,10 @@ def log_of(path: Path) -> Path:
 @dataclass(eq=False)
 class Sightings:
     """
-    The log of a capture: a JSON line for each new call, and another one whenever its count has doubled.
+    The log of a capture: a call is written as a JSON line when it is new, and again whenever its count has doubled.
 
-    So the log of a program that is killed has all distinct calls, and their counts within a factor of two.
-    Several processes may append to one log; each count is that of the process `pid`.
+    So if the program is killed, the log has all distinct calls, and their counts within a factor of two.
+    Several processes may append to one log; the count in a line is the count of the process `pid`.
     """
 
     path: str
@@ -218,9 +219,9 @@ class Sightings:
 
     def see(self, said_by: str, look: Callable[[], Sighting | None]) -> None:
         """
-        Count the call that `look` returns, or the reason why it cannot be expressed; do nothing inside `silently`.
+        Count the call that `look` returns, or the reason why `look` cannot express it; do nothing inside `silently`.
 
-        Exceptions are logged and not raised: a capture must not stop the program.
+        Exceptions are logged and not raised, because a capture must not stop the program.
         """
         if self.is_silent:
             return
@@ -244,7 +245,7 @@ class Sightings:
 
     @contextmanager
     def silently(self) -> Iterator[None]:
-        """Ignore calls in this thread: they are part of a call that is already counted."""
+        """Ignore calls of this thread in the `with` block, because they are part of a call that is already counted."""
         self._local.depth = getattr(self._local, "depth", 0) + 1
         try:
             yield

@@ -1,7 +1,8 @@
 """
-Writing the captured convolutions of a program as a case file: one sweep for each, with generated arrays.
+Writing the captured convolutions of a program as a case file.
 
-They are sweeps and not cases, so that a user can add other batch sizes or dtypes of a layer as values of an axis.
+Each convolution becomes a sweep with generated arrays, and not a case, so that a user can add further batch sizes or
+dtypes to an axis of the sweep.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ Seen: TypeAlias = dict[str, Any]
 ELEMENTS = 2**24
 #: Parameters that are omitted if all their values equal these defaults.
 DEFAULTS = {"input_dilations": 1, "output_padding": 0}
-#: The range of the integers that arrays are generated from.
+#: The smallest and the largest integer in a generated array.
 LOW, HIGH = -3, 3
 
 
 @dataclass(kw_only=True)
 class Layer:
-    """A distinct call, with its count and the functions and frameworks that made it; `call` has case-format keys."""
+    """A distinct call with its count, and the functions and frameworks that made it; `call` has case-format keys."""
 
     call: Seen
     count: int = 0
@@ -54,7 +55,7 @@ class Layer:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """The content of a log: distinct calls; `unsaid` counts inexpressible calls by function and reason."""
+    """The content of a log: the distinct calls, and the counts of inexpressible calls by function and reason."""
 
     layers: Sequence[Layer] = ()
     unsaid: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -114,14 +115,14 @@ def write_case_file(path: Path) -> Model:
 
 
 def text(model: Model, name: str) -> str:
-    """Return the text of the case file of a model; its ids begin with `name`."""
+    """Return the text of a model's case file; the ids of the sweeps begin with `name`."""
     import yaml
 
     class Dumper(yaml.SafeDumper):
         """A YAML dumper without anchors, which case files do not allow."""
 
         def ignore_aliases(self, data: Any) -> bool:
-            """Return True: write an object that occurs twice in full both times."""
+            """Return True: an object that occurs twice is written in full twice, without an anchor."""
             return True
 
     stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "model"
@@ -145,7 +146,7 @@ def _about(model: Model) -> str:
 def _sweep(layer: Layer, stem: str, number: int) -> dict[str, Any]:
     name, sizes = f"{layer.call['op'].replace('_', '-')}{len(layer.call['strides'])}d", _sizes(layer.call)
     batch, seen = _batch(layer.call), geometry.extents(plain(layer.call), "input")["N"]
-    notes = [f"the batch was {seen}, reduced to limit the size of the arrays"] if batch < seen else []
+    notes = [f"the batch size was {seen} and is reduced to limit the size of the arrays"] if batch < seen else []
     if layer.largest:
         magnitudes = ", ".join(f"{value:.3g} in the {name}" for name, value in layer.largest.items())
         notes.append(f"values up to {magnitudes}")
@@ -187,7 +188,7 @@ def _drawn(call: Seen, name: str, batch: int, seed: int) -> dict[str, Any]:
 
 
 def plain(call: Seen) -> Plain:
-    """Return a call of a log as the loader represents it, with all parameters; its arrays have shapes but no values."""
+    """Return a logged call in the loader's representation with all parameters; arrays have shapes but no values."""
     arrays = {
         name: {
             "letters": "O" if name == "bias" else call["layout"][name],
@@ -203,7 +204,7 @@ def plain(call: Seen) -> Plain:
 
 
 def _batch(call: Seen) -> int:
-    """Return the largest batch size, at most the captured one, so that input and output have <= ELEMENTS elements."""
+    """Return the largest batch size, up to the captured one, for which no input or output exceeds ELEMENTS elements."""
     sizes = plain(call)
     batch: int = geometry.extents(sizes, "input")["N"]
     one = max(prod(call["shapes"]["input"]), geometry.size_out(sizes), 1) / max(batch, 1)

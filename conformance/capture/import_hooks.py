@@ -1,5 +1,5 @@
 """
-Hooks that record the calls of frameworks: each framework is hooked when it is imported, or at once if it is loaded.
+Hooks that record calls of frameworks: a framework is hooked when it is imported, or at once if it is imported already.
 
 Needs only the standard library; see `call_log`.
 """
@@ -18,7 +18,8 @@ from typing import Any
 
 from .call_log import Sightings
 
-#: The frameworks; `attach(sightings)` of `backends.<name>.capture` hooks one and returns a function that unhooks it.
+#: The frameworks that can be captured. `backends.<name>.capture.attach(sightings)` hooks a framework, and returns a
+#: function that unhooks it.
 FRAMEWORKS = ("torch", "jax", "tensorflow", "keras")
 
 
@@ -32,7 +33,7 @@ class Hooks:
         self._finder = _Finder(self._attach)
 
     def start(self) -> None:
-        """Hook the imported frameworks, and arrange that the others are hooked when they are imported."""
+        """Hook the imported frameworks, and arrange that each other framework is hooked when it is imported."""
         for name in FRAMEWORKS:
             if name in sys.modules:
                 self._attach(name)
@@ -48,7 +49,7 @@ class Hooks:
             self._releases.pop()()
 
     def _starting(self, start: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
-        """Return a replacement of `Thread.start` that installs the hooks in the new thread; some are per thread."""
+        """Return a replacement of `Thread.start` that also installs the hooks that each thread needs."""
 
         def watched(thread: threading.Thread) -> None:
             run = thread.run
@@ -76,7 +77,7 @@ class Hooks:
 
 
 class _Finder(MetaPathFinder):
-    """Delegates to the other finders, and hooks a framework after its import."""
+    """A finder that delegates to the other finders, and hooks a framework after the framework is imported."""
 
     def __init__(self, attach: Callable[[str], None]) -> None:
         self._attach = attach
@@ -95,7 +96,7 @@ class _Finder(MetaPathFinder):
 
 
 class _Hooking(Loader):
-    """Delegates to another loader, and calls `loaded` after it."""
+    """A loader that delegates to another loader, and calls `loaded` after the module is executed."""
 
     def __init__(self, loader: Any, loaded: Callable[[], None]) -> None:
         self._loader, self._loaded = loader, loaded

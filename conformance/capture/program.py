@@ -4,7 +4,7 @@ Capturing the convolutions of a program in a case file.
 There are three equivalent interfaces: `conv-conformance capture -o model.yaml -- python infer.py`,
 `python -m conv_conformance.capture -o model.yaml infer.py`, and `with capture("model.yaml"): …`.
 
-The code inside the program needs only the standard library; see `call_log`.
+The code that runs inside the program needs only the standard library; see `call_log`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .import_hooks import Hooks
 VARIABLE = "CONV_CONFORMANCE_CAPTURE"
 #: The environment variable that is set if magnitudes are logged.
 RANGES = "CONV_CONFORMANCE_CAPTURE_RANGES"
-#: The end of a `sitecustomize` module, which Python imports at its start.
+#: The end of the `sitecustomize` module, which Python imports when it starts.
 BOOT = """
 import os
 from importlib.machinery import PathFinder
@@ -36,7 +36,7 @@ try:
     watch_process()
 except Exception as error:
     print(f"conv-conformance: this process is not captured: {type(error).__name__}: {error}", file=sys.stderr)
-# Import the environment's own module of this name, which this one shadows.
+# Import the environment's own `sitecustomize`, which this module shadows.
 theirs = PathFinder.find_spec("sitecustomize")
 if theirs is not None:
     module = module_from_spec(theirs)
@@ -58,7 +58,7 @@ def capture(path: Path | str, *, ranges: bool = False) -> Iterator[None]:
     """
     from .case_file import write_case_file
 
-    # The program may change the working directory.
+    # Make the path absolute now, because the program may change the working directory.
     path = Path(path).absolute()
     log = log_of(path)
     log.unlink(missing_ok=True)
@@ -83,9 +83,9 @@ def watch_process() -> None:
 
 def environment(folder: Path, log: Path, *, ranges: bool = False) -> dict[str, str]:
     """
-    Return environment variables under which a Python process, and each one that it starts, is captured.
+    Return environment variables under which a Python process, and each Python process that it starts, is captured.
 
-    A `sitecustomize.py`, which Python imports at its start, is written to `folder`.
+    A `sitecustomize.py`, which Python imports when it starts, is written to `folder`.
     """
     from importlib.resources import files
 

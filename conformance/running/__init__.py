@@ -1,4 +1,4 @@
-"""Running a selection of cases on targets: run, judge, record, resume, and compare releases."""
+"""Runs of selected cases on targets: how they are made, judged, recorded and resumed, and how releases are compared."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """
-Running cases on a backend in this process, without a worker: only for backends that neither hang nor crash.
+Runs of cases on a backend in this process, without a worker; suitable only for backends that neither hang nor crash.
 
-The calls are packed, made and judged as in a run, without the smoke call and without a ledger.
+The calls are packed, made and judged as in a run with workers, but there is no smoke call and no ledger.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from .target_judge import TargetJudge
 
 def verdicts(plan: Plan, target: str, backend: Any, marks: CallMarks | None = None) -> Iterator[Verdict]:
     """
-    Yield the verdicts on a backend, each as soon as it is known; the caller may stop early.
+    Yield each verdict on a backend as soon as the verdict is known; the caller may stop early.
 
-    `marks` receives the number, in the plan, of each call that begins.
+    When a call begins, `marks` receives the call's position in `plan.calls`.
     """
     pending: list[Verdict] = []
     judge = TargetJudge(plan, target, pending.append)
@@ -45,7 +45,7 @@ def _observed(caller: TargetCaller, packed: bytes) -> Observation:
 
 
 class _NoMarks:
-    """Discards the marks of calls: no parent process reads them."""
+    """Discards the marks of calls, because no parent process reads them."""
 
     def mark(self, case: int, phase: int, words: str = "") -> None:
         """Do nothing."""

@@ -22,8 +22,8 @@ from ..workers import Adapter, machine
 from . import resumption
 from .runner import Listener, Run, Runner
 
-#: Displays the progress of a run. It receives the names of the targets, the number of cases and the verdicts of an
-#: earlier run. It returns a context that yields a function, which is called with each target, verdict and timing.
+#: Displays the progress of a run. The arguments are the names of the targets, the number of cases and the verdicts of
+#: an earlier run. The returned context manager yields a function that a run calls with each target, verdict and timing.
 Progress: TypeAlias = Callable[[Sequence[str], int, Iterable[Verdict]], AbstractContextManager[Listener]]
 
 #: The hint if a record can no longer be written.
@@ -47,9 +47,10 @@ def core_count() -> int:
 
 def corpus(what: Sequence[str], sweeps: Any, *, mutators: bool = False) -> Corpus:
     """
-    Return the cases of the files named in `what`, else of the shipped corpus, that match the id patterns in `what`.
+    Return the cases that match the id patterns in `what`.
 
-    `mutators` adds the mutated copies of the literal cases before the patterns are applied.
+    The cases come from the files named in `what`, or from the shipped corpus if `what` names no file. `mutators` adds
+    mutated copies of the literal cases, which the patterns can select too.
 
     Raises:
         Invalid: if a file is invalid or missing, or a pattern matches no case.
@@ -81,7 +82,7 @@ def choose(
     """
     Return the cases that have one of the operations, one of the input dtypes and a clause of the profile.
 
-    An empty filter admits all cases. Superseded cases are omitted, unless no others remain.
+    An empty filter admits all cases. Superseded cases are omitted, unless all remaining cases are superseded.
 
     Raises:
         Invalid: if an operation, dtype or profile does not exist, or no case remains.
@@ -133,9 +134,9 @@ def chosen(selection: Selection) -> Corpus:
 
 def failures(text: str | None, profile: str | None) -> Sequence[str]:
     """
-    Return the failures that make a run exit with 1: those of `text`, such as `silent,loud`, else the defaults.
+    Return the kinds of failure that make a run exit with 1: those in `text`, such as `silent,loud`, or the defaults.
 
-    The defaults are all severities, and under a profile also `unsupported`: a target must support all its cases.
+    The defaults are all severities. A profile adds `unsupported`, because a target must support all cases of a profile.
 
     Raises:
         Invalid: if `text` has a name that is not in `FAILURES`.
@@ -150,10 +151,10 @@ def failures(text: str | None, profile: str | None) -> Sequence[str]:
 
 def ledger(files: Sequence[str], *, shipped: bool) -> tuple[Ledger, Mapping[str, Any]]:
     """
-    Return the ledger of the shipped files, if `shipped`, and then the user's files; and its description in a record.
+    Return the ledger of the shipped files (if `shipped`) and of `files`, and the ledger's description for a record.
 
     Raises:
-        Invalid: lists all problems of all files.
+        Invalid: if a file is invalid; the error lists the problems of all files.
 
     """
     paths = [*(ledger_files.shipped() if shipped else ()), *map(Path, files)]
@@ -164,7 +165,7 @@ def ledger(files: Sequence[str], *, shipped: bool) -> tuple[Ledger, Mapping[str,
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Invocation:
-    """One run: cases, targets, runner, and the descriptions of selection and ledger for the record."""
+    """One run: its cases, targets and runner, and the descriptions of its selection and ledger for the record."""
 
     selection: Selection
     cases: Corpus
@@ -172,7 +173,7 @@ class Invocation:
     runner: Runner
     ledger: Mapping[str, Any] = field(default_factory=dict)
     fail_on: Sequence[str] = SEVERITIES
-    #: Whether calls whose wrong outputs no cause explains are probed.
+    #: Whether the run ends with tap audits, which probe calls whose wrong outputs no cause explains.
     has_tap_audit: bool = True
 
     @property
@@ -197,12 +198,13 @@ class Invocation:
         self, progress: Progress, stack: ExitStack, path: Path | None, earlier: Record | None = None
     ) -> Outcome:
         """
-        Run the cases; display them by `progress` and write the record to `path` during the run.
+        Run the cases; `progress` displays the run, and the record is written to `path` during the run.
 
-        `earlier` is the content of `path` if that run is to be resumed: only the missing cases are run.
+        If `path` holds the record of an interrupted run, pass its content as `earlier`. Then only the cases without a
+        verdict are run.
 
         Raises:
-            Invalid: if the record cannot be written, or was started with other options, versions or machine.
+            Invalid: if the record cannot be written, or `earlier` had other options, versions or another machine.
 
         """
         header = self.header if earlier is None else earlier.header
@@ -255,7 +257,7 @@ def _writing(path: Path, header: Mapping[str, Any], earlier: Record | None) -> I
         with writing(path, _RESUME_HINT):
             file.close()
     finally:
-        # A write error was reported already; closing the file tries the write again.
+        # A write error was reported already. Closing the file repeats the write, and would raise the error again.
         with suppress(OSError):
             file.close()
 
@@ -264,7 +266,7 @@ def _opened(path: Path, *, is_new: bool) -> IO[str]:
     if not is_new:
         return resumption.opened(path)
     with writing(path):
-        # Line buffering: a run that is killed leaves the verdicts so far.
+        # Line buffering: if the run is killed, the file has all verdicts up to then.
         return path.open("w", encoding="utf-8", buffering=1)
 
 
@@ -297,7 +299,7 @@ def _notes(finished: Run) -> list[str]:
 
 
 def _tracebacks(finished: Run) -> list[str]:
-    """Return each distinct traceback once, preceded by the first target or case that raised it."""
+    """Return each distinct traceback once, preceded by the name of the first target or case that raised it."""
     raised = [(target.traceback, target.info.name) for target in finished.targets]
     raised += [(verdict.traceback, f"{verdict.target}: {verdict.case}") for verdict in finished.verdicts]
     first = {traceback: where for traceback, where in reversed(raised) if traceback}

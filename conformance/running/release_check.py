@@ -34,7 +34,7 @@ def requirement(text: str) -> Requirement:
     Parse a release that the user named: a package, with or without `==VERSION`.
 
     Raises:
-        Invalid: if the text is anything else.
+        Invalid: if `text` is not of this form.
 
     """
     hint = "write torch==2.13.0, or torch for the newest release"
@@ -44,14 +44,14 @@ def requirement(text: str) -> Requirement:
         raise Invalid(Problem(path=text, message="not a requirement", hint=hint)) from error
     operators = [specifier.operator for specifier in parsed.specifier]
     if parsed.url or parsed.marker or operators not in ([], ["=="]):
-        raise Invalid(Problem(path=text, message="not one release", hint=hint))
+        raise Invalid(Problem(path=text, message="does not name a single release", hint=hint))
     parsed.name = canonicalize_name(parsed.name)
     return parsed
 
 
 def affected_targets(package: str, names: Sequence[str]) -> list[Adapter]:
     """
-    Return the targets to run for a package: those named, else the default targets of this framework.
+    Return the targets to run for a package: those in `names`, or if there are none, the package's default targets.
 
     Raises:
         Invalid: if the package is the framework of no target, or a named target does not need the package.
@@ -79,7 +79,7 @@ def _framework(name: str) -> str:
 
 def side(adapters: Iterable[Adapter], wanted: Requirement | None, pip: Sequence[str], tell: Printer) -> Side:
     """
-    Return the targets in environments with the `wanted` release; if it is None, in the environment of this process.
+    Return the targets in environments with the `wanted` release; if it is None, use the environment of this process.
 
     Raises:
         Invalid: if an environment cannot be created.
@@ -107,7 +107,7 @@ def at(adapters: Iterable[Adapter], place: Path) -> Side:
 
 def placed(adapters: Sequence[Adapter], pip: Sequence[str], tell: Printer) -> list[Adapter]:
     """
-    Return the targets, each with the interpreter of the release or environment in its name.
+    Return the targets; set the interpreter of each target whose name selects a release or an environment.
 
     Raises:
         Invalid: if an environment does not exist or cannot be created.
@@ -132,7 +132,7 @@ def _placed(adapters: Sequence[Adapter], pip: Sequence[str], tell: Printer) -> S
 
 
 def _requirements(adapter: Adapter) -> tuple[str, ...]:
-    """Return the requirements of a target with a release, the release first; empty if it names an environment."""
+    """Return the packages that pip must install for a target, the selected release first; empty for an environment."""
     needed = targets.needed(adapter.target.name)
     text = adapter.release.removeprefix("=")
     if text.startswith("="):
@@ -164,7 +164,7 @@ def run(
     path: Path | None,
 ) -> Record:
     """
-    Run the cases on both sides; display them by `progress`, write the record to `path` and return it.
+    Run the cases on both sides while `progress` displays the run; write the record to `path` and return it.
 
     Raises:
         Invalid: if both sides are the same release, or a target cannot run.
@@ -202,7 +202,7 @@ def _part(record: Record, some: Side) -> Record:
 
 
 def different(before: Side, after: Side) -> Mapping[str, tuple[str, str]]:
-    """Return the packages, and Python, whose versions differ: name -> (version before, version after)."""
+    """Return the packages (and Python) whose versions differ: name -> (version before, version after)."""
     one, other = (_versions(some) for some in (before, after))
     return {name: (one[name], other[name]) for name in sorted(one) if one[name] != other.get(name, one[name])}
 

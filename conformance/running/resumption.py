@@ -1,4 +1,4 @@
-"""Resuming an interrupted run from its record, with the options it was started with."""
+"""Resuming an interrupted run from its record, with the options that the run was started with."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ..workers import named_targets
 #: The header entries that resuming needs.
 _NEEDED = ("targets", "selection", "terms", "ledger")
 
-#: The parameters of `run` whose values a record fixes.
+#: The parameters of `run` that a resumed run cannot change.
 KEPT = (
     *("what", "sweeps", "mutators", "profile", "shard", "ops", "dtypes", "audit", "precision", "preload", "backends"),
     *("every", "ledgers", "no_known", "fail_on"),
 )
-#: Command-line names, for messages, of parameters whose option is not `--` and the name of the parameter.
+#: For messages: parameter -> name of its option, if this name is not `--` followed by the parameter's name.
 _OPTIONS = {
     "what": "[PATH|ID-PATTERN]...",
     "backends": "--backend",
@@ -45,10 +45,10 @@ def begun(path: Path) -> Record:
 
 def agreed(path: Path, header: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return the options that a run was started with, by parameter name; the options in `given` must be equal to them.
+    Return the options of a recorded run: parameter name -> value.
 
     Raises:
-        Invalid: if an option differs.
+        Invalid: if an option in `given` differs from its recorded value.
 
     """
     ledger = header["ledger"]
@@ -90,9 +90,9 @@ def check(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None
 
 def opened(path: Path) -> IO[str]:
     """
-    Open a record for appending; first remove a truncated last line, and all lines from the first group on.
+    Remove a truncated last line from a record, and all lines from the first group on; return it open for appending.
 
-    The finished run computes groups, and what follows them, again.
+    When the resumed run finishes, it writes the groups, and the lines that follow them, again.
 
     Raises:
         Invalid: if the file cannot be written.
@@ -107,7 +107,7 @@ def opened(path: Path) -> IO[str]:
 
 
 def _truncate(file: IO[bytes]) -> bool:
-    """Remove the lines from the first group or truncated line on; return whether the last line ends with a newline."""
+    """Cut off the record at its first group or truncated line; return whether the rest ends with a newline."""
     begin, end, kept = 0, 0, b""
     for line in file:
         if line.startswith(b'{"group"') or not (line.endswith(b"\n") or parsed_line(line)):
@@ -120,7 +120,7 @@ def _truncate(file: IO[bytes]) -> bool:
 
 
 def _unlike(path: Path, message: str) -> Problem:
-    return Problem(path=str(path), message=message, hint="resuming needs the options and versions of the start")
+    return Problem(path=str(path), message=message, hint="resume with the options and versions of the recorded run")
 
 
 def _shown(value: Any) -> str:

@@ -19,8 +19,8 @@ class RunOptions:
     """
     The options of a run: cases, targets, terms of execution, ledgers, failure criteria, and output files.
 
-    `timeout` is the limit of one call in seconds. `jobs` is the number of targets that run in parallel, None for the
-    number of cores. `reports` maps the names of reports (`junit`, `markdown`, `html`, `badge`) to their files.
+    `timeout` is the time limit for one call in seconds. `jobs` is the number of targets that run in parallel; None
+    means the number of cores. `reports` maps names of reports (`junit`, `markdown`, `html`, `badge`) to files.
     """
 
     what: Sequence[str] = ()
@@ -60,12 +60,12 @@ class RunOptions:
 
     def resumed(self, earlier: Record, given: Collection[str]) -> RunOptions:
         """
-        Return the options with which the run of the record `resume` was started.
+        Return these options with the values that the record `resume` fixes; `earlier` is the content of the record.
 
-        `given` are the names of the parameters that the user stated; their values must be equal to those of the record.
+        `given` names the parameters that the user stated.
 
         Raises:
-            Invalid: if a value differs.
+            Invalid: if the user stated another value than the record.
 
         """
         assert self.resume is not None

@@ -19,7 +19,7 @@ from ..records import Entry, Ledger, Record, TargetInfo, Timing
 from ..workers import BATCH_SIZE, Adapter, Plan, Terms, case_batches, make_plan
 from .target_session import TargetSession
 
-#: Called during a run with the description of each target that has started or failed, each verdict and each timing.
+#: A function that a run calls with each verdict, each timing, and the description of each started or failed target.
 Listener: TypeAlias = Callable[["TargetInfo | Verdict | Timing"], None]
 
 
@@ -39,7 +39,7 @@ class TargetRun:
 
     @property
     def untrue(self) -> Mapping[str, int]:
-        """Under an audit: maps each declared limit that agreeing calls contradict to the number of these calls."""
+        """In an audit: declared limit -> number of calls that agree although this limit declares them unsupported."""
         return Counter(verdict.message for verdict in self.verdicts if verdict.verdict == "agree" and verdict.message)
 
 
@@ -57,10 +57,10 @@ class Run:
 
     def exit_code(self, *, strict_known: bool = False, fail_on: Sequence[str] = SEVERITIES) -> int:
         """
-        Return the exit code of the run.
+        Return the exit code of the run: the highest that applies.
 
-        4: the suite or an adapter has a fault; else 3: a target could not run, or made no call; else 1: a verdict is
-        in `fail_on`, or, if `strict_known`, a ledger entry is stale or a verdict is `fixed`; else 0.
+        4: the suite or an adapter has a fault. 3: a target could not run, or made no call. 1: a verdict is in
+        `fail_on`, or with `strict_known` a ledger entry is stale or a verdict is `fixed`. 0: none of these applies.
         """
         verdicts = {verdict.verdict for verdict in self.verdicts}
         if "suite-error" in verdicts or any(target.info.is_fault for target in self.targets):
@@ -91,8 +91,8 @@ class Runner:
         """
         Return the verdict on every case and target; verdicts in the record `earlier` are reused.
 
-        Before a target starts batch n, all targets have finished batch n - 2. So each case is built once for all
-        targets, and its arrays are released when all targets have finished it.
+        A target starts batch n only after all targets have finished batch n - 2. So each case is built once for all
+        targets, and its arrays are released when all targets have finished its batch.
         """
         tell = _one_at_a_time(tell)
         sessions = [TargetSession(self.terms, self.ledger, adapter, cases, tell, earlier) for adapter in adapters]
@@ -108,7 +108,7 @@ class Runner:
     def _run_batches(
         self, cases: Sequence[Case], sessions: Sequence[TargetSession], threads: ThreadPoolExecutor
     ) -> None:
-        """Run every batch on every target; the plan of a batch is made while the batch before it runs."""
+        """Run every batch on every target; the plan of a batch is made while the previous batch runs."""
         device = threading.Lock()
         owed = (at for at in range(len(cases)) if any(session.owes(at) for session in sessions))
         before: Sequence[int] = ()
@@ -131,7 +131,7 @@ class Runner:
 def _serve(
     session: TargetSession, places: Sequence[int], plan: Plan, device: threading.Lock, before: Future[None] | None
 ) -> None:
-    """Run a batch on a target after its previous batch; only one target at a time uses the accelerator."""
+    """Run a batch on a target after the target's previous batch; only one target at a time uses the accelerator."""
     if before is not None:
         before.result()
     with device if session.is_exclusive else nullcontext():

@@ -12,16 +12,17 @@ from ..judging import Context, Judgement, PooledResults, judge
 from ..records import Ledger, TargetInfo
 from ..workers import Plan
 
-#: Verdicts that are stored without the text of the call: there is nothing to reproduce.
+#: Verdicts that are stored without the text of the call, because there is nothing to reproduce.
 WITHOUT_CALL = ("agree", "unsupported", "not-run")
 
 
 class TargetJudge:
     """
-    Judges the observations of one target on a plan; a raised call waits for the observations of its twins.
+    Judges one target's observations of the calls of a plan.
 
-    `tell` is called with each verdict. `policy` is the required precision. A disagreement that only statistics of
-    rounding errors indicate is kept as doubted until `settle`, unless `may_doubt` is false.
+    If a case allows refusals and its call raised, the case is judged last, after all twins are observed.
+    `tell` is called with each verdict. `policy` is the required precision. If only the statistics of rounding errors
+    show a disagreement, the verdict is doubted and waits for `settle`, unless `may_doubt` is false.
     """
 
     def __init__(
@@ -54,9 +55,10 @@ class TargetJudge:
         self._ledger = ledger
 
     def see(self, number: int, observation: Observation) -> None:
-        """Judge an observation; if the call raised and the case allows refusals, wait for twins until `finish`."""
+        """Judge an observation, or keep it for `finish` if the call raised and the case allows refusals."""
         if observation.outcome == SKIPPED:
-            observation = Observation(outcome="suite-error", message="the worker skipped a call that is no follow-up")
+            message = "the worker skipped a call that is not a follow-up"
+            observation = Observation(outcome="suite-error", message=message)
         elif number in self._is_twin:
             self._twins[number] = observation
         if number >= len(self._plan.cases):
@@ -68,7 +70,7 @@ class TargetJudge:
 
     def finish(self, failed: str = "") -> Sequence[Verdict]:
         """
-        Judge the waiting observations and the calls that were not made; return the verdicts in the order of the cases.
+        Judge the kept observations, and the calls that were not made; return the verdicts in the order of the cases.
 
         `failed` is the reason why the target could not run, else empty.
         """
@@ -108,12 +110,12 @@ class TargetJudge:
         self._tell(verdict)
 
     def doubted(self) -> Sequence[Case]:
-        """Return the cases that only statistics of rounding errors reject; they must be repeated with other numbers."""
+        """Return the cases with doubted verdicts; the caller must repeat these cases with other numbers."""
         self._weigh()
         return [self._plan.cases[at] for at in self._doubted]
 
     def _weigh(self) -> None:
-        """Judge the pooled results of cases with few outputs, after all of them are observed."""
+        """Judge the pooled results of cases with few outputs; requires that all these cases are observed."""
         for at, verdict, is_doubted in self._pools.weighed():
             if is_doubted and self._may_doubt:
                 self._doubted[at] = verdict
@@ -122,9 +124,9 @@ class TargetJudge:
 
     def settle(self, again: Sequence[Verdict]) -> None:
         """
-        Decide the doubted verdicts; `again` are the verdicts on the same cases with other numbers, in the same order.
+        Decide the doubted verdicts; `again` holds the verdicts on the same cases with other numbers, in the same order.
 
-        A precision disagreement that does not recur counts as chance: the verdict of the repetition replaces it.
+        A precision disagreement that does not recur counts as chance, and the verdict of the repetition replaces it.
         """
         for (at, verdict), other in zip(self._doubted.items(), again, strict=True):
             is_seen = other.finding is not None and other.finding.kind == "precision"
@@ -132,7 +134,7 @@ class TargetJudge:
         self._doubted.clear()
 
 
-#: The kinds of disagreement of an output, or a gradient, that are diagnosed.
+#: The kinds of disagreement that are diagnosed, for outputs and gradients.
 _EXPLAINED = ("layout", "shape", "dtype", "nonfinite", "values")
 
 
@@ -159,7 +161,7 @@ def _verdict(
         case=case.id,
         target=target,
         verdict=judgement.verdict,
-        # The message of an agreement is empty, except under an audit: then it is the limit that the adapter declares.
+        # The message of an agreement is empty. In an audit, it is the limit that declares the call unsupported.
         message=sys.intern(judgement.message or observation.limit) if is_plain else judgement.message,
         finding=judgement.finding,
         alternative=judgement.alternative,
@@ -168,7 +170,7 @@ def _verdict(
         phase=observation.phase,
         call="" if is_plain else observation.call,
         diagnosis=diagnosis,
-        # Interned, because many verdicts are kept and many targets return the same bits.
+        # Interned to save memory: many verdicts are kept, and many have the same digest.
         output_sha256=None if output is None else sys.intern(hashlib.sha256(output.tobytes()).hexdigest()),
         seconds=observation.seconds,
         traceback=observation.traceback,

@@ -34,7 +34,7 @@ class TargetSession:
         self._adapter = adapter
         self._cases = cases
         self._tell = tell
-        #: The description of the target, with the seconds of all batches.
+        #: The description of the target, with the total seconds of all batches.
         self.info = TargetInfo(name=str(adapter), device=adapter.target.device, release=adapter.release)
         self.traceback = ""
         self._before: TargetInfo | None = None
@@ -66,11 +66,11 @@ class TargetSession:
 
     def serve(self, places: Sequence[int], plan: Plan) -> None:
         """
-        Run the cases at these positions that have no verdict yet; `plan` is the plan of all cases at these positions.
+        Run the cases at the positions `places` that have no verdict yet; `plan` is the plan of all cases at `places`.
 
         Raises:
             AssertionError: if the number of verdicts is not the number of cases.
-            Invalid: if the target differs from its description in the earlier record.
+            Invalid: if an earlier run is resumed and the target cannot run, or differs from its recorded description.
 
         """
         owed = [at for at in places if self.owes(at)]
@@ -102,7 +102,7 @@ class TargetSession:
 
     @property
     def stale(self) -> list[Entry]:
-        """The ledger entries that apply to a case that was run, and that matched no verdict."""
+        """The ledger entries that apply to at least one case that was run, but matched no verdict."""
         return [entry for entry in self._ledger.entries if entry.id in self._unmatched - self._matched]
 
     def _made(self, plan: Plan) -> Sequence[Verdict]:
@@ -129,7 +129,7 @@ class TargetSession:
         return verdicts
 
     def _made_again(self, cases: Sequence[Case]) -> Sequence[Verdict]:
-        """Return the verdicts on cases with other numbers, without calling `tell`."""
+        """Return the verdicts on doubted cases, which now have other numbers, without calling `tell`."""
         plan = make_plan(cases)
         judge = TargetJudge(
             plan,
@@ -156,7 +156,7 @@ class TargetSession:
 
     def _fail(self, failed: TargetFailed) -> None:
         if self._before is not None:
-            # Do not write the failure: the record can be resumed later, or on another machine.
+            # Do not write the failure, so that the record can be resumed later.
             raise Invalid(Problem(path=self.info.name, message=f"cannot run now: {failed.reason}"))
         self.info = replace(self.info, failed=failed.reason, is_fault=failed.is_fault)
         self.traceback = failed.traceback
@@ -188,8 +188,8 @@ def _check_same(before: TargetInfo, now: TargetInfo) -> None:
     for name in ("framework", "version", "mode", "settings", "result_dtypes", "precision"):
         was, value = getattr(before, name), getattr(now, name)
         if was != value:
-            message = f"its {name.replace('_', ' ')} is {_shown(value)} now and was {_shown(was)} in the record"
-            hint = "resuming needs the options and versions of the start"
+            message = f"its {name.replace('_', ' ')} changed from {_shown(was)} in the record to {_shown(value)} now"
+            hint = "resume with the options and versions of the recorded run"
             raise Invalid(Problem(path=now.name, message=message, hint=hint))
 
 

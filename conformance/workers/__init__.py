@@ -1,4 +1,4 @@
-"""Worker processes, each making the calls of one target; their protocol; targets and environments by name."""
+"""Worker processes that make the calls of one target each, their protocol, and the lookup of targets by name."""
 
 from __future__ import annotations
 

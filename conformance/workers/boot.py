@@ -1,8 +1,9 @@
-"""Source of an import hook that makes the engine and its backends importable in another environment."""
+"""Source code of an import hook that makes the engine and its backends importable in another environment."""
 
 from __future__ import annotations
 
-#: Makes exactly the packages in `places` (name -> folder) importable. It is text, since the worker runs it with `-c`.
+#: The hook makes the packages in `places` (name -> folder) importable, and no others. Its source code is a string,
+#: because other interpreters run it: workers get it by `-c`, and captured programs get it in a `sitecustomize.py`.
 FINDER_SOURCE = """
 from importlib.util import spec_from_file_location as spec
 class Finder:

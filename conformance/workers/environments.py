@@ -1,7 +1,7 @@
 """
-Virtual environments with one release of a framework, created by the user's pip and cached.
+Cached virtual environments, in each of which pip has installed one release of a framework.
 
-The suite is not installed into them: its worker needs only Python 3.10 and NumPy.
+The suite itself is not installed in these environments, because its worker needs only Python 3.10 and NumPy.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from packaging.version import Version
 
 from ..core import Invalid, Problem, cache, writing
 
-#: Prints the versions of the installed distributions by canonical name, and that of Python, as JSON.
+#: A program that prints a JSON object: canonical name of each installed distribution -> version, `python` -> version.
 LIST = """\
 import json, platform, re
 from importlib.metadata import distributions
@@ -34,7 +34,7 @@ found = {re.sub(r"[-_.]+", "-", each.metadata["Name"]).lower(): each.version for
 print(json.dumps({"python": platform.python_version(), **found}))
 """
 
-#: Matches pip's list of all existing versions, oldest first, in its error message for a version that does not exist.
+#: Matches the list of all existing versions, oldest first, in pip's error message about a version that does not exist.
 _EVERY = re.compile(r"\(from versions: ([^()]*)\)")
 
 _PIP = ("-m", "pip", "--disable-pip-version-check")
@@ -46,7 +46,7 @@ class Environment:
     An interpreter and the versions of its installed distributions.
 
     `versions` maps canonical names to versions; the key `python` holds the version of the interpreter.
-    `seconds` is the time that its creation took, 0 if it existed already.
+    `seconds` is the time that creating the environment took, or 0 if the environment existed already.
     """
 
     python: Path
@@ -66,10 +66,10 @@ def installed() -> Environment:
 
 def existing(place: Path) -> Environment:
     """
-    Return the environment in a folder, or of an interpreter.
+    Return the environment at `place`, the path of its folder or of its interpreter.
 
     Raises:
-        Invalid: if there is no interpreter.
+        Invalid: if there is no interpreter at `place`.
 
     """
     python = place if place.is_file() else _interpreter(place)
@@ -77,13 +77,13 @@ def existing(place: Path) -> Environment:
         raise _failed(
             str(place), "no environment here: no bin/python", "name the folder of an environment, or its interpreter"
         )
-    # Do not resolve links: the interpreter of an environment is a link to the interpreter of another one.
+    # Do not resolve links: the interpreter of a virtual environment may be a link to the one that created it.
     return Environment(python=python.absolute(), versions=_versions(python))
 
 
 def resolved(requirement: Requirement, pip: Sequence[str] = ()) -> Requirement:
     """
-    Return the requirement with a version: its own, else the version that pip would install.
+    Return the requirement with a version: the version that it names, or else the version that pip would install.
 
     Raises:
         Invalid: if pip fails, or does not report a version.
@@ -106,7 +106,8 @@ def made(requirements: Sequence[str], kept: Sequence[str] = (), pip: Sequence[st
     """
     Return an environment with these requirements, from the cache or newly created.
 
-    The distributions named in `kept` get the versions of this process's environment if the requirements allow it.
+    The distributions named in `kept` get the same versions as in this process's environment, if `requirements` allow
+    these versions.
 
     Raises:
         Invalid: if the environment cannot be created; the message is pip's last error.
@@ -130,7 +131,7 @@ def made(requirements: Sequence[str], kept: Sequence[str] = (), pip: Sequence[st
 
 
 def pins(names: Sequence[str]) -> list[str]:
-    """Return requirements that pin the named distributions to the installed versions; skip those not installed."""
+    """Return requirements that pin distributions to their installed versions; omit a name that is not installed."""
     requirements = []
     for name in names:
         try:
@@ -142,7 +143,7 @@ def pins(names: Sequence[str]) -> list[str]:
 
 
 def kept() -> dict[Path, int]:
-    """Return the folders of the cached environments, with the size of each in bytes."""
+    """Return the cached environments: folder -> size in bytes."""
     homes = sorted(home for home in folder().glob("*") if home.is_dir())
     return {home: sum(file.lstat().st_size for file in home.rglob("*") if not file.is_dir()) for home in homes}
 
@@ -164,12 +165,12 @@ def _make(home: Path, requirements: Sequence[str], like: Sequence[str], pip: Seq
     except Invalid as error:
         if "conflicting" not in str(error):
             raise
-        # The release conflicts with the versions pinned in `like`: install it with the versions that pip chooses.
+        # The release conflicts with the versions that `like` pins, so pip chooses the versions.
         _run(install, " ".join(requirements))
 
 
 def _has_pip() -> bool:
-    # Do not look for the module `pip`: setuptools installs an import hook that has side effects then.
+    # Read the metadata, because a search for the module `pip` triggers an import hook of setuptools with side effects.
     try:
         metadata.version("pip")
     except metadata.PackageNotFoundError:

@@ -19,9 +19,9 @@ class Limits:
     start: float = 300.0
     #: Bytes of resident memory; the default is half of the machine's memory.
     memory: int = field(default_factory=lambda: psutil.virtual_memory().total // 2)
-    #: The number of crashes and timeouts of a target in a batch of cases after which the rest of the batch is not run.
+    #: After this number of crashes and timeouts in a batch of cases, the target does not run the rest of the batch.
     deaths: int = 25
-    #: Seconds between SIGTERM and SIGKILL.
+    #: Seconds that a worker has to end after SIGTERM, before it gets SIGKILL.
     grace: float = 1.0
 
 
@@ -36,9 +36,9 @@ class Terms:
     audit: bool = False
     #: The required precision, one of `verdict.POLICIES`.
     precision: str = "declared"
-    #: Whether wrong outputs are diagnosed; callers that only count verdicts switch it off.
+    #: Whether wrong outputs are diagnosed; callers that only count verdicts disable the diagnosis.
     diagnose: bool = True
     #: The interpreter that runs the workers.
     python: str = sys.executable
-    #: The caller sets it to stop all workers; results that were not yet read are lost.
+    #: The caller sets this event to stop all workers. Results that have not been read by then are lost.
     stopped: threading.Event = field(default_factory=threading.Event)

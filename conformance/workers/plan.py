@@ -1,4 +1,8 @@
-"""The plan of a run: the packed calls that every target makes, of cases and of the twins of their refusals."""
+"""
+The plan of a run: the packed calls that every target makes.
+
+These are the calls of the cases, and the twins of the refusals that the cases allow.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +19,16 @@ from . import wire
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
-    """The packed calls that every target makes: `calls[i]` is the call of `cases[i]`; the calls of twins follow."""
+    """The packed calls that every target makes: `calls[i]` is the call of `cases[i]`. The twins come after these."""
 
     cases: Sequence[Case]
     calls: Sequence[bytes]
-    #: For each case, maps the name of each refusal to the position of its twin in `calls`.
+    #: One mapping for each case: name of an allowed refusal -> position of the refusal's twin in `calls`.
     twins: Sequence[dict[str, int]]
 
     @cached_property
     def follow_ups(self) -> dict[int, list[int]]:
-        """Maps the number of a twin to its triggers: the twin is called only if one of these calls raises."""
+        """Twin -> its triggers, as positions in `calls`: the twin is called only if at least one trigger raised."""
         triggers: dict[int, list[int]] = {}
         for number, twins in enumerate(self.twins):
             for twin in set(twins.values()):
@@ -32,15 +36,15 @@ class Plan:
         return triggers
 
 
-#: A batch ends at this number of cases, or of bytes of arrays. At most two batches are in memory at a time. Each batch
-#: starts its own workers, whose imports take seconds.
+#: A batch ends when it has BATCH_SIZE cases, or BYTES bytes of arrays. Smaller batches would save memory, since at most
+#: two batches are in memory at a time. But each batch starts new workers, whose imports take seconds.
 BATCH_SIZE, BYTES = 4000, 400_000_000
 
 
 def case_batches(
     cases: Sequence[Case], places: Iterable[int], most: int = BATCH_SIZE, weight: int = BYTES
 ) -> Iterator[Sequence[int]]:
-    """Yield batches of positions in `cases`; a batch ends at `most` cases or `weight` bytes of arrays."""
+    """Yield `places`, positions in `cases`, in batches; a batch ends when it has `most` cases or `weight` bytes."""
     batch: list[int] = []
     built = 0
     for index in places:
@@ -54,7 +58,7 @@ def case_batches(
 
 
 def _weight(case: Case) -> int:
-    """Return the size of a case's arrays in bytes; those of the call count twice, because a packed copy is made."""
+    """Return the bytes of a case's arrays; the arrays of the call count twice, because packing copies them."""
     expected = {id(array): array.nbytes for array in _expected(case.expectation)}
     return 2 * sum(array.nbytes for array in _arrays(case.call)) + sum(expected.values())
 
@@ -77,7 +81,7 @@ def _arrays(call: Call) -> Iterator[Array]:
 
 
 def make_plan(cases: Sequence[Case]) -> Plan:
-    """Return the plan of some cases; a twin that several refusals share is packed once."""
+    """Return the plan of `cases`; a twin that several refusals share is packed once."""
     calls = [wire.pack_call(index, case.call, repeat=_is_full_precision(case.call)) for index, case in enumerate(cases)]
     seen: dict[bytes, int] = {}
     twins = [
@@ -96,7 +100,7 @@ def _add_twin(twin: Call, calls: list[bytes], seen: dict[bytes, int]) -> int:
 
 
 def allowed_refusals(expectation: Expectation) -> list[Refusal]:
-    """Return the refusals that an expectation allows; their twins are called as well."""
+    """Return the refusals that an expectation allows: the expectation itself, or refusals among its alternatives."""
     match expectation:
         case Refusal():
             return [expectation]
@@ -107,9 +111,9 @@ def allowed_refusals(expectation: Expectation) -> list[Refusal]:
 
 
 def _is_full_precision(call: Call) -> bool:
-    if call.training is not None:  # the calls of its steps are separate cases
+    if call.training is not None:  # other cases repeat the calls of its steps
         return False
-    # Sums of small integers are exact in every order: only other values show that the order of summation varies.
+    # Sums of small integers are exact in every order, so only other values reveal that the order of summation varies.
     arrays = (array for name in OPERANDS if name != "bias" and (array := getattr(call, name)) is not None)
     return call.input.dtype.kind not in "iu" and not all(map(_is_integral, arrays))
 
@@ -134,5 +138,5 @@ SMOKE = Call(
 
 
 def smoke_call() -> bytes:
-    """Return the packed smoke call, which a target must complete before any case: input [0, 3, 4, 5], kernel [1, 2]."""
+    """Return the packed smoke call, which a target must complete first: input [0, 3, 4, 5], kernel [1, 2]."""
     return wire.pack_call(-1, SMOKE)

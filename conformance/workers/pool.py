@@ -1,4 +1,4 @@
-"""The workers of a run: one process for each target, and a new one after each death."""
+"""The workers of a run: each target has one process, and a new process replaces a process that dies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .limits import Terms
 from .process import SMOKE, CallSeen, Died, Event, TargetFailed, TargetReady, Worker
 from .targets import Adapter
 
-#: Maps a call to its triggers: it is made only if one of these calls raised.
+#: Number of a call -> numbers of its triggers: the call is made only if at least one of its triggers raised.
 FollowUps: TypeAlias = Mapping[int, Sequence[int]]
 NONE: FollowUps = MappingProxyType({})
 
@@ -21,11 +21,12 @@ def observe(
     terms: Terms, adapter: Adapter, smoke: bytes, calls: Sequence[bytes], follow_ups: FollowUps = NONE
 ) -> Generator[Event, None, None]:
     """
-    Make the calls (packed messages, numbered by position) on one target; skip follow-ups whose triggers did not raise.
+    Make the calls, which are packed messages, on one target; skip a follow-up if none of its triggers raised.
 
-    Yield `TargetReady`, then a `CallSeen` for every call, in any order; or only a `TargetFailed`.
-    A call that ends its worker is reported as a crash or timeout. It is made once more in a separate worker, to report
-    whether it fails again, and not a third time.
+    The number of a call is its position in `calls`. Yield `TargetReady`, then a `CallSeen` for every call in any order.
+    If the target cannot run, the last event is `TargetFailed`.
+    A call that ends its worker is reported as a crash or timeout. This call is made once more, in a separate worker,
+    and the report states whether the second attempt failed too.
     """
     return Service(terms, adapter, smoke, calls, follow_ups).events()
 

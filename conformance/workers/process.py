@@ -34,7 +34,7 @@ SMOKE = -1
 #: Seconds between two checks of a worker's progress and memory.
 TICK = 0.05
 
-#: The program of a worker, run by its interpreter with `-I -c`.
+#: The program of a worker; the worker's interpreter runs it with `-I -c`.
 BOOT = f"""
 import sys
 places = dict(zip(("conv_conformance", "conv_conformance.backends"), sys.argv[1:3]))
@@ -46,7 +46,7 @@ main(*sys.argv[3:])
 
 @dataclass(frozen=True, kw_only=True)
 class TargetReady:
-    """The backend was constructed and completed the smoke call; `about` is its description of itself."""
+    """The backend was constructed and completed the smoke call; `about` is the backend's description of itself."""
 
     about: Message
     seconds: float
@@ -54,7 +54,7 @@ class TargetReady:
 
 @dataclass(frozen=True, kw_only=True)
 class TargetFailed:
-    """The target could not run; `is_fault` is true if the adapter is at fault, not the machine or installation."""
+    """The target could not run; `is_fault` is true if the adapter is at fault, and not the machine or installation."""
 
     reason: str
     is_fault: bool = False
@@ -63,7 +63,7 @@ class TargetFailed:
 
 @dataclass(frozen=True, kw_only=True)
 class CallSeen:
-    """The observation of the call with this number."""
+    """The observation of the call with the number `number`."""
 
     number: int
     observation: Observation
@@ -135,7 +135,8 @@ class Worker:
         Yield the events of the worker until it has answered the calls with the numbers `expected`, in this order.
 
         Raises:
-            Died: if the worker ends or is stopped before.
+            Died: if the worker ends, or is stopped at a limit, before it has answered these calls.
+            Interrupted: if the caller stops the run.
 
         """
         self._expected = deque(expected)
@@ -167,9 +168,10 @@ class Worker:
 
     def culprit(self, death: Died) -> int:
         """
-        Return the call that caused the death: the last one begun if it is not answered, else the next one expected.
+        Return the number of the call that caused the death.
 
-        A malformed message is attributed to the next expected answer, even if the worker has begun a later call.
+        It is the call that the worker began last, or the next expected call if that one is already answered.
+        A malformed message is attributed to the next expected call, even if the worker has begun a later call.
         """
         number, _ = PROGRESS.unpack_from(self._progress)
         is_making = death.outcome != "suite-error" and number in self._expected
@@ -181,7 +183,7 @@ class Worker:
         return PHASES[PROGRESS.unpack_from(self._progress)[1]]
 
     def call_text(self, number: int) -> str:
-        """Return the last call begun as an expression that can be pasted; empty if the worker did not write it."""
+        """Return an expression that makes call `number`; empty if the worker wrote none, or began a later call."""
         if PROGRESS.unpack_from(self._progress)[0] != number:
             return ""
         return printable(self._progress[PROGRESS.size :].partition(b"\0")[0].decode(errors="replace"))
@@ -242,7 +244,7 @@ class Worker:
         return Died("crash", f"the process ended with exit code {code}")
 
     def _read_rest(self) -> None:
-        """Read the remaining output of an ended process without blocking: its children may hold the pipe open."""
+        """Read the rest of an ended process's output without blocking, because its children may keep the pipe open."""
         assert self._process.stdout is not None
         descriptor = self._process.stdout.fileno()
         os.set_blocking(descriptor, False)
@@ -273,10 +275,10 @@ class Worker:
 
     def _unlink(self) -> None:
         """
-        Remove the files of a worker that is ready, so that none are left if this process is killed.
+        Remove the files of a worker that is ready, so that no files are left if this parent process is killed.
 
         The Python worker has mapped both files before it reports that it is ready. A worker in another language may
-        open them later: its files are kept.
+        open the files later, so they are kept until the worker is closed.
         """
         if self._is_ours:
             self._folder.cleanup()
@@ -298,19 +300,19 @@ class Watch:
 
     def overdue(self, mark: tuple[int, int], is_ready: bool) -> str:
         """
-        Return why the worker must be stopped for its time, or an empty text.
+        Return the reason to stop the worker if it has made no progress within its time limit, else an empty text.
 
-        `mark` is the number of the call last begun, and the number of calls not yet answered.
+        `mark` is a pair: the number of the call last begun, and the count of calls not yet answered.
         """
         now = monotonic()
         limit = self._limits.timeout if is_ready else self._limits.start
-        # Becoming ready counts as progress too: the first call begins a little later.
+        # Becoming ready restarts the clock too, because the first call begins a little later.
         if (*mark, is_ready) != self._mark:
             self._mark, self._since = (*mark, is_ready), now
         return f"no end within {limit:g} s" if now - self._since > limit else ""
 
     def swollen(self, pid: int) -> str:
-        """Return why the worker must be stopped for its memory, or an empty text."""
+        """Return the reason to stop the worker if it uses too much memory, else an empty text."""
         now = monotonic()
         if now - self._weighed < 2 * TICK:
             return ""
@@ -388,8 +390,9 @@ def _path(adapter: Adapter) -> list[str]:
     """
     Return the folders that a worker appends to the `sys.path` of its interpreter.
 
-    The current folder is included only for a user's import string: otherwise a file in it could shadow a module of a
-    framework. A worker in another environment gets no folders: it would import modules of this environment.
+    The current folder is included only for an adapter that the user named by import string or file. For other adapters,
+    a file in the current folder could shadow a module of a framework. A worker in another environment gets no folders,
+    because it would import modules of this environment from them.
     """
     if adapter.python:
         return []
@@ -410,10 +413,10 @@ def _command(terms: Terms, adapter: Adapter) -> Sequence[str]:
 
 def _environment(adapter: Adapter) -> dict[str, str]:
     environment = dict(os.environ)
-    # Workers share the cores: OpenMP threads that spin while they wait would slow the others down.
+    # Workers share the cores, so OpenMP threads that spin while they wait would slow down other workers.
     environment.setdefault("OMP_WAIT_POLICY", "passive")
     if adapter.is_exclusive:
-        # By default JAX and TensorFlow reserve nearly all memory of a GPU, so that the next worker gets none.
+        # By default JAX and TensorFlow reserve nearly all memory of a GPU, which would leave none for the next worker.
         environment.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
         environment.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     return environment

@@ -1,7 +1,7 @@
 """
 Resolution of target names, `name[+mode][@device]`, to adapters.
 
-The suffix `==VERSION` selects another release of the framework, `=PATH` the environment in a folder.
+The suffix `==VERSION` selects another release of the framework; `=PATH` selects the environment in the folder PATH.
 
 `name` is a short name from the entry-point group `conformance.backends`, an import string `package.module:Class`, a
 file `path.py:Class`, or, for another language, a command `cmd:node worker.js`.
@@ -22,7 +22,7 @@ from ..core import Invalid, Problem, Target, backend_attribute, suggestion
 
 GROUP = "conformance.backends"
 
-#: The targets of `run` without -b, as far as their frameworks are installed: the eager modes.
+#: The eager targets. Without -b, `run` uses those whose frameworks are installed.
 DEFAULTS = ("numpy", "torch", "torch+layer", "jax", "tensorflow", "keras-tensorflow", "keras-jax", "keras-torch")
 
 #: The targets that --all adds: compiled and other modes.
@@ -44,12 +44,12 @@ class Adapter:
     target: Target
     locator: str = ""
     command: tuple[str, ...] = ()
-    #: Whether the user named it by import string or file, not by short name.
+    #: Whether the user named the adapter by import string or file, and not by short name.
     is_foreign: bool = False
-    #: The release: `==2.12.1` of the target's own package, `=torch==2.12.1` of another package, `=PATH` the one in an
-    #: environment; empty for the installed one.
+    #: The release as a suffix of the target's name: `==2.12.1` names a release of the target's own package,
+    #: `=torch==2.12.1` a release of another package, `=PATH` an environment. Empty for the installed release.
     release: str = ""
-    #: The interpreter of the release's environment; empty for `Terms.python`.
+    #: The interpreter of the release's environment; if empty, workers run on `Terms.python`.
     python: str = ""
 
     def __str__(self) -> str:
@@ -57,7 +57,7 @@ class Adapter:
 
     @property
     def is_exclusive(self) -> bool:
-        """Whether no other worker may use its device at the same time."""
+        """Whether no other worker may use the target's device at the same time."""
         return self.target.device != "cpu"
 
 
@@ -134,13 +134,13 @@ def _fail(text: str, message: str, hint: str) -> NoReturn:
 
 @cache
 def modes_of(locator: str) -> Mapping[str, str]:
-    """Return the modes of an installed adapter, with descriptions, without importing its framework."""
+    """Return the modes of an installed adapter, mode -> description, without importing the adapter's framework."""
     modes: Mapping[str, str] = backend_attribute(resolve_name(locator), "modes")
     return modes
 
 
 def needed(name: str) -> Sequence[str]:
-    """Return the modules that the adapter called `name` needs; that of its framework comes first."""
+    """Return the modules that the adapter called `name` needs; the framework's own module comes first."""
     adapter: Any = resolve_name(known()[name])
     modules: Sequence[str] = getattr(adapter, "engines", {}).get(name) or backend_attribute(adapter, "requires")
     return modules
@@ -152,7 +152,7 @@ def missing(name: str) -> list[str]:
 
 
 def default(*, every: bool = False) -> list[Adapter]:
-    """Return the default targets whose framework is installed; with `every`, also those of `OTHERS`."""
+    """Return the targets in `DEFAULTS`, with `every` also those in `OTHERS`, whose framework is installed."""
     names = DEFAULTS + OTHERS if every else DEFAULTS
     adapters = [resolve(name) for name in names if _split(name)[0] in known()]
     return [adapter for adapter in adapters if not missing(adapter.target.name)]
@@ -160,7 +160,7 @@ def default(*, every: bool = False) -> list[Adapter]:
 
 def named_targets(names: Sequence[str], *, every: bool = False) -> list[Adapter]:
     """
-    Return the adapters of the targets that the user named, without duplicates; without names, the default targets.
+    Return the adapters of the named targets, without duplicates; if `names` is empty, return the default targets.
 
     Raises:
         Invalid: if an adapter or a mode does not exist.

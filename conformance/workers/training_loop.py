@@ -1,7 +1,7 @@
 """
 A training loop in NumPy that computes convolutions and gradients by calls of a backend.
 
-Needs only the standard library and NumPy: workers in other environments use it.
+Needs only the standard library and NumPy, because workers in other environments use this loop.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from ..core import Array, Call, Outputs, Training
 
 def fitted(call: Call, prepare: Callable[[Call], Callable[[], Outputs]]) -> Outputs:
     """
-    Return the `kernels` before the first update and after each update, and the `losses` of these kernels.
+    Train the kernel of `call`; return the kernel before and after each update (`kernels`), and their `losses`.
 
-    Both are float64: kernels (steps + 1, then the axes of the kernel), losses (steps + 1).
-    Each step makes a call for the output and the gradient of the kernel, with the cotangent of the step before. If the
-    output implies another cotangent, which is rare for an absolute error, the call is repeated with that cotangent.
-    The kernel is stored in float64 and rounded to its dtype for each call. The outputs are marked as `composed`. A
-    backend with its own training loop (`fit`) is not trained here.
+    Both arrays are float64. `kernels` has the shape (steps + 1, *kernel.shape), and `losses` the shape (steps + 1,).
+    Each step calls the backend once for the output and the kernel gradient, and passes the cotangent of the previous
+    step. If the new output has another cotangent, the step repeats the call with the new cotangent. This is rare for an
+    absolute error, whose cotangent depends only on the signs of the residual.
+    The kernel is stored in float64 and rounded to its dtype for each call. The outputs are marked as `composed`.
+    Backends with their own training loop (`fit`) do not use this function.
     """
     training, target = call.training, call.array("target")
     assert training is not None and call.kernel is not None
@@ -45,7 +46,7 @@ def fitted(call: Call, prepare: Callable[[Call], Callable[[], Outputs]]) -> Outp
 
 
 def cotangent(training: Training, residual: Array) -> Array:
-    """Return d loss / d output of n outputs with residual r: `mae` sign(r) / n, 0 at r = 0; `mse` 2 * r / n."""
+    """Return d loss / d output of n outputs with residual r. `mae`: sign(r) / n, 0 at r = 0. `mse`: 2 * r / n."""
     return (np.sign(residual) if training.loss == "mae" else 2 * residual) / residual.size
 
 
@@ -57,7 +58,7 @@ class Adam:
         self._moments: tuple[Any, Any] = (0.0, 0.0)
 
     def change(self, step: int, gradient: Array) -> Array:
-        """Return the change that update number `step` (from 0) subtracts from the kernel."""
+        """Return the change that update `step`, counted from 0, subtracts from the kernel."""
         terms, (first, second) = self._training, self._moments
         first = terms.beta_1 * first + (1 - terms.beta_1) * gradient
         second = terms.beta_2 * second + (1 - terms.beta_2) * gradient**2
@@ -77,7 +78,7 @@ class Momentum:
         self._change: Any = 0.0
 
     def change(self, step: int, gradient: Array) -> Array:
-        """Return the change that update number `step` (from 0) subtracts from the kernel."""
+        """Return the change that update `step`, counted from 0, subtracts from the kernel."""
         self._change = self._training.momentum * self._change + self._training.rate(step) * gradient
         change: Array = self._change
         return change

@@ -1,7 +1,7 @@
 """
 Serialisation of calls and observations: a message is one JSON line, followed by the raw bytes of its arrays.
 
-Both directions use this format, for a worker in any language; see docs/reference/protocol.md.
+The parent and its workers, which may be written in any language, both send this format: see docs/reference/protocol.md.
 Needs only the standard library and NumPy.
 """
 
@@ -26,16 +26,16 @@ from ..core import (
     operands_to_plain,
 )
 
-#: The version of the protocol; a worker that supports only another version reports that and stops.
+#: The version of the protocol; a worker that does not support this version reports so and stops.
 PROTOCOL = "conv-conformance-worker/1"
 
 _dumps = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
-#: Cache of NumPy dtypes by their names in messages.
+#: Cache: name of a dtype in messages -> NumPy dtype.
 _TYPES: dict[str, np.dtype[Any]] = {}
 
 
 def pack(message: Message, arrays: Mapping[str, tuple[str, Array]] | None = None) -> bytes:
-    """Return a message as bytes, with its arrays, name -> (dtype name, array), little-endian and row-major."""
+    """Return a message as bytes; its arrays, name -> (dtype name, array), are appended little-endian and row-major."""
     if not arrays:
         return _dumps(message).encode() + b"\n"
     blobs = [array.tobytes() for _, array in arrays.values()]
@@ -66,7 +66,7 @@ def unpack(line: bytes) -> tuple[Message, int]:
 
 def arrays_of(message: Message, buffer: Any, offset: int) -> dict[str, Array]:
     """
-    Return the arrays of a message as views of `buffer`, in which the first one begins at `offset`.
+    Return the arrays of a message as views of `buffer`; the first array begins at byte `offset`.
 
     Raises:
         Malformed: if a dtype is unknown, or a shape does not match the size in bytes.
@@ -87,14 +87,14 @@ def arrays_of(message: Message, buffer: Any, offset: int) -> dict[str, Array]:
 
 
 def pack_call(index: int, call: Call, *, repeat: bool = False) -> bytes:
-    """Return a call as message number `index`; with `repeat` the worker makes it twice and compares the results."""
+    """Return a call as packed message number `index`; `repeat` makes the worker call twice and compare the results."""
     message: Message = {"case": index, **call_to_plain(call)}
     if repeat:
         message["repeat"] = True
     return pack(message, operands_to_plain(call, lambda name, array: (call.dtype_of(name), array)))
 
 
-#: Cached: NumPy needs more time for `dtype.name` than this module for the rest of a message.
+#: Cached, because `dtype.name` takes more time than packing the rest of a message.
 name_of = cache(lambda dtype: str(dtype.name))
 
 
@@ -111,8 +111,9 @@ class Form(NamedTuple):
     is_repeated: bool
 
     def call(self, buffer: Any, offset: int) -> Call:
-        """Return the call whose arrays are views of `buffer`; the first one begins at `offset`."""
-        # Equal to `Call(**fields, **arrays)`, in a quarter of the time: a frozen dataclass sets its fields one by one.
+        """Return the call whose arrays are views of `buffer`; the first array begins at byte `offset`."""
+        # The result equals `Call(**fields, **arrays)` and takes a quarter of the time to build, because the constructor
+        # of a frozen dataclass sets its fields one by one.
         call = object.__new__(Call)
         arrays = call.__dict__
         arrays.update(self.fields, placed=[], known_form=self.key)

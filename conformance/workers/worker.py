@@ -45,7 +45,7 @@ from ..core import (
 from . import wire
 from .training_loop import fitted
 
-#: The phases of a call, as the progress file numbers them.
+#: The numbers of the phases of a call in the progress file.
 IDLE, PREPARE, CALL, FETCH = range(4)
 PHASES = ("idle", "prepare", "call", "fetch")
 PROGRESS = struct.Struct("<qq")
@@ -55,10 +55,11 @@ PROGRESS_SIZE = 4096
 #: Observations are sent when CHUNK of them are pending, or when the oldest is AGE seconds old.
 CHUNK, AGE = 64, 0.05
 
-#: After every GIVE_BACK calls, free memory is returned to the operating system.
+#: After every GIVE_BACK calls, the worker returns unused memory to the operating system.
 GIVE_BACK = 256
 
-#: After an error whose message contains one of these, on a device other than the CPU, the process must not be reused.
+#: If an error message on a device other than the CPU contains one of these texts, the worker must end, because the
+#: device can no longer be used in its process.
 DEVICE_ERRORS = (
     "CUDA error",
     "cudaError",
@@ -68,12 +69,12 @@ DEVICE_ERRORS = (
     "an illegal memory access",
 )
 
-#: Parts of messages, in lower case, of errors about the machine's memory and not about the call.
+#: Lower-case texts in messages which show that an error is due to the machine's memory and not to the call.
 MEMORY_ERRORS = ("out of memory", "allocate memory", "resource_exhausted", "resourceexhausted", "oom when allocating")
 
 
 class Progress:
-    """Writes the current call, its phase and its text to a mapped file, which the parent reads if this process dies."""
+    """Writes number, phase and text of the current call to a mapped file; the parent reads it if this process dies."""
 
     def __init__(self, path: str) -> None:
         with open(path, "r+b") as file:
@@ -131,7 +132,7 @@ def main(calls: str, progress: str, descriptor: str) -> None:
     if backend is None:
         return
     bench = TargetCaller(backend, header, marks)
-    # The objects of a framework live until the process ends: exclude them from garbage collection.
+    # The objects of a framework live until the process ends, so exclude them from garbage collection.
     gc.collect()
     gc.freeze()
     made = 0
@@ -150,12 +151,12 @@ def main(calls: str, progress: str, descriptor: str) -> None:
             give_back()
     outbox.put(wire.pack({"done": True}))
     outbox.flush()
-    # All results are sent. Skip the shutdown of the interpreter: with a framework loaded it may hang or crash.
+    # All results are sent. Skip the shutdown of the interpreter, because a loaded framework may hang or crash in it.
     os._exit(0)
 
 
 def _stay_with_parent() -> None:
-    """Arrange that this process ends with its parent: by a death signal on Linux, and when standard input closes."""
+    """Make this process end when its parent ends: by a death signal on Linux, and by the end of standard input."""
     if sys.platform == "linux":
         set_death_signal = 1
         with suppress(OSError, AttributeError):
@@ -171,7 +172,7 @@ def _watch_lifeline(descriptor: int) -> None:
 
 
 def _guarded(descriptor: int) -> int:
-    """Return a duplicate of `descriptor`; redirect stdout to stderr, so that no printed text enters the stream."""
+    """Return a duplicate of `descriptor`; redirect stdout to stderr, so that no printed text mixes with messages."""
     moved = os.dup(descriptor)
     os.close(descriptor)
     os.dup2(2, 1)
@@ -182,7 +183,7 @@ def _guarded(descriptor: int) -> int:
 
 
 def _start(header: Message) -> tuple[Any, Message]:
-    """Construct the backend; return it, or None if that fails, and the message for the parent."""
+    """Return the backend, or None if it cannot be constructed, and the first message to the parent."""
     began = perf_counter()
     try:
         if header["protocol"] != wire.PROTOCOL:
@@ -243,14 +244,14 @@ class TargetCaller:
         self._is_audit = header["audit"]
         self._is_device = header["device"] != "cpu"
         self._marks = marks
-        #: Maps a call to its triggers: it is made only if one of these calls raised.
+        #: Number of a call -> numbers of its triggers: the call is made only if at least one of its triggers raised.
         self._follow_ups = {int(number): asking for number, asking in header.get("follow_ups", {}).items()}
         self._raised = set(header.get("raised", ()))
-        #: Maps a form to the reason why the API cannot express its calls; empty if it can.
+        #: Key of a form -> the reason why the API cannot express calls of this form, empty if the API can.
         self._unsaid: dict[bytes, str] = {}
 
     def answer(self, number: int, form: wire.Form, buffer: Any, offset: int) -> tuple[bytes, bool]:
-        """Make one call as `observe` does, or skip it if it is a follow-up and none of its triggers raised."""
+        """Make one call by `observe`, or skip the call if it is a follow-up and none of its triggers raised."""
         if number in self._follow_ups and self._raised.isdisjoint(self._follow_ups[number]):
             return wire.pack({"case": number, "outcome": "skipped"}), False
         return self.observe(number, form, buffer, offset)
@@ -374,7 +375,7 @@ def _fetched(at: str, array: Any, call: Call) -> tuple[str, Array]:
     # `gradient.input` and `second.input` have the dtype of `input`; `output` and `inference` have the output dtype.
     kind, _, name_of_array = at.partition(".")
     wanted = call.dtype_of(name_of_array) if kind in ("gradient", "second") else call.dtype.output or ""
-    # Without ml_dtypes a narrow float is stored as raw bits, so that NumPy's dtype does not identify it.
+    # Without ml_dtypes, NumPy holds the dtypes in NARROW as integers, so that its dtype does not identify them.
     held_as_bits = wanted in NARROW and name == wire.name_of(numpy_type(wanted))
     return (wanted if held_as_bits else name), fetched
 
@@ -402,7 +403,7 @@ _FRAME = re.compile(r'^ *File ".*", line \d+.*\n+', re.MULTILINE)
 
 
 def said(error: BaseException) -> str:
-    """Return the type and the text of an error, at most 2,000 characters; its `__str__` may raise."""
+    """Return the type and the text of an error, at most 2,000 characters, even if its `__str__` raises."""
     name = type(error).__name__
     try:
         text = str(error)

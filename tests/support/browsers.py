@@ -48,6 +48,7 @@ def load(browser: webdriver.Chrome, page: Path, anchor: str = "", width: int = W
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     browser.get("about:blank")
+    browser.get_log("browser")  # axe, which is run last on a page, may have written to it
     browser.get(f"{page.as_uri()}{anchor}")
 
 
