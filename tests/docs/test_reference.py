@@ -87,7 +87,7 @@ def test_the_costs_are_those_that_were_measured(tmp_path: Path) -> None:
     assert [] == list(performance.stale(tmp_path))
     measured = tmp_path / "benchmarks" / "results" / "corpus.json"
     measured.write_text(measured.read_text(encoding="utf-8").replace('"wall_s": ', '"wall_s": 1'), encoding="utf-8")
-    assert [
-        "docs/results/performance.md: out of date (run python -m docs.generate.results.performance)"
-    ] == list(performance.stale(tmp_path))
+    assert ["docs/results/performance.md: out of date (run python -m docs.generate.results.performance)"] == list(
+        performance.stale(tmp_path)
+    )
     assert ["0", "0.0266", "15.6", "9,282"] == [*map(performance.figures, (0.0, 0.02661, 15.557, 9281.74))]

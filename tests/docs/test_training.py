@@ -150,7 +150,7 @@ def test_nine_are_thirty_six(told: Told) -> None:
     assert 9 == sum(start + 5 <= 40 for start in range(0, 40, 4))
     page = " ".join(make_training.page(told).split())
     assert "floor((40 + 0 + 0 - 5) / 1) + 1 = 36." in page
-    assert "only 4 has it: floor((40 + 0 + 0 - 5) / 4) + 1 = 9 ([the case]" in page
+    assert "only 4 has 9 windows: floor((40 + 0 + 0 - 5) / 4) + 1 = 9 ([the case]" in page
     assert "ends at item 36, and no window reads the last 3 items" in page
 
 

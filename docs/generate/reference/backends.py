@@ -12,11 +12,11 @@ from conv_conformance.core.call import Call
 HEAD = """\
 # Backends
 
-A backend puts one framework under test: it translates a call to the framework's parameters and returns the result.
-This page describes the interface of the class, taken from [its source](../../conformance/core/backend.py).
-[Write a backend in ten minutes](../guides/write-a-backend.md) builds one step by step.
-[CONTRIBUTING](../../CONTRIBUTING.md#add-a-backend) states what a backend must and must not do. A program in another
-language implements [the protocol](protocol.md) instead.
+A backend is a class that puts one framework under test. It translates a call to the framework's parameters and
+returns the result. This page describes the interface of the class and is made from [its
+source](../../conformance/core/backend.py). [Write a backend in ten minutes](../guides/write-a-backend.md) builds one
+step by step. [CONTRIBUTING](../../CONTRIBUTING.md#add-a-backend) states what a backend must and must not do. A
+program in another language implements [the protocol](protocol.md) instead.
 
 All names except `Raised` can be imported from `conv_conformance`.
 """

@@ -12,8 +12,9 @@ from conv_conformance import cli
 HEAD = """\
 # The command line
 
-The output of `conv-conformance COMMAND --help` for every command. All commands use
-[the same exit codes](verdicts.md#exit-codes). An error in the command line itself is one line and exit code 2.
+This page shows the output of `conv-conformance COMMAND --help` for every command. All commands use [the same exit
+codes](verdicts.md#exit-codes). For an error in the command line itself, the program prints one line and ends with
+exit code 2.
 """
 NAME = "conv-conformance"
 

@@ -18,13 +18,13 @@ KNOWN = {*causes.CAUSES, *backward.CAUSES}
 HEAD = """\
 # The faults
 
-A fault is one kind of error with one name. [faults.yaml](../../cases/faults.yaml) defines {faults} of them.
-A case lists under `catches` the faults whose result differs from the expected one. [Mutants](mutants.md) have them on
-purpose, and [a diagnosis](record.md#diagnosis) names the faults that reproduce a wrong result exactly. They are ordered
-by the clause that they break.
+A fault is one kind of error with one name. [faults.yaml](../../cases/faults.yaml) defines {faults} of them. A case
+lists under `catches` the faults whose result differs from the expected one. [Mutants](mutants.md) have these faults
+on purpose, and [a diagnosis](record.md#diagnosis) names the faults that reproduce a wrong result exactly. This page
+lists the faults by the clause that they break.
 
-Each entry describes the error and its effect. The brackets hold the clause, *mutant* if the corpus is scored by the
-fault, *cause* if a diagnosis can name it, and numbered links to real instances.
+Each entry describes the error and its effect. The brackets contain the clause, *mutant* if there is a mutant with the
+fault, *cause* if a diagnosis can name the fault, and numbered links to real instances.
 """
 
 

@@ -36,36 +36,39 @@ entries:
 
 - `id`: the name of the entry in reports, unique in all ledgers.
 - `cases`: patterns of case ids; only `*` and `?` are special, so that `conv.pairs[*` matches every point of that sweep.
-- `calls`: conditions on the calls of these cases, by [features](#features); all of them must hold.
+- `calls`: conditions on the calls of these cases, by [features](#features). All of these conditions must hold.
 - `targets`: patterns of target names.
 - `versions`: versions of the framework, as pip writes them, or `every`.
-- `when`: conditions on machine and run: `cpu`, `not_cpu` (a flag), `device`, `environment`, `not_environment`
-  (variables with their values; empty: not set), `settings` (of the target).
+- `when`: conditions on machine and run. `cpu` and `not_cpu` name a CPU flag, and `device` a device. `environment` and
+  `not_environment` hold environment variables with their values, where an empty value means that the variable is not
+  set. `settings` holds settings of the target.
 - `partly`, such as `{seen: 37, of: 120}`: the fault affects some of these calls, always the same ones, and no feature
-  distinguishes them. An agreement is not reported as `fixed` then; it is if none of the calls fails.
-- `intermittent`, such as `{seen: 3, of: 10}`: the fault appears in some runs only. Agreement is never reported then.
-- `is`: the `verdict` (`disagree`, `crash`, `timeout`); for a disagreement its `kind`, or a list of kinds, and `where`,
-  if that is not the output. `outputs` maps cases to the sha256 of their wrong output, so that another wrong value is
-  reported.
+  distinguishes them. An agreement is then reported as `fixed` only if none of the calls fails.
+- `intermittent`, such as `{seen: 3, of: 10}`: the fault appears in some runs only. An agreement is then never
+  reported as `fixed`.
+- `is`: the `verdict` (`disagree`, `crash`, `timeout`); for a disagreement also its `kind`, or a list of kinds, and
+  `where` the result is wrong, if not in the output. `outputs` maps cases to the sha256 of their wrong output, so that
+  another wrong value is reported.
 - `contradicts`: the [clauses](../spec/index.md) that the fault breaks; optional in your own ledger.
-- `reason`, `link`, `since`, `triage`: why the result is wrong; the framework's documentation, source or issue; the
-  date; a script of about ten lines that shows the fault with the framework alone and follows
-  [two rules](../disputes.md#what-a-script-prints).
+- `reason`: why the result is wrong. `link`: the framework's documentation, source or issue. `since`: the date of the
+  entry. `triage`: a script of about ten lines that shows the fault with the framework alone and follows [two
+  rules](../disputes.md#what-a-script-prints).
 - `issue`: the fault in a public tracker, if `link` leads elsewhere.
 
-An entry matches a verdict only if all of this holds. If several entries match, the first one counts.
+An entry matches a verdict only if all of these fields match. If several entries match a verdict, the first entry
+applies.
 
-For a fault of many calls, a run finds its condition itself: reports show [groups](record.md#group) of failing calls
-with the simplest condition that distinguishes them from calls that agree.
-`conv-conformance known --record RUN.jsonl --write DRAFT.yaml` drafts an entry for each group, with `calls` if there are
-more than a few. You add reason, link and script.
+If a fault affects many calls, the run itself searches for the condition: reports show [groups](record.md#group) of
+failing calls with the simplest condition that distinguishes them from calls that agree.
+`conv-conformance known --record RUN.jsonl --write DRAFT.yaml` drafts an entry for each group, with `calls` if the group
+has more than a few calls. You add the reason, the link and the script.
 
 ## Features
 
 Features are properties of a call. Under `calls` a feature has a value, or a list of values of which one must hold: a
 word, a number or a bound (`">=17"`, `"<=2"`), `true` or `false`. A feature that is not defined for a call counts as
-false. The axes of a separable call are those of its first stage; the padding of a transposed call is that of the
-forward convolution, as in the case format.
+false. For a separable call, the features describe the axes of the first stage. For a transposed call, they describe
+the padding of the forward convolution, as in the case format.
 
 | feature | values | meaning |
 |---|---|---|

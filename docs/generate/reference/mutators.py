@@ -15,25 +15,25 @@ time. `conv-conformance run --mutators` also runs the changed calls. Their ids l
 `conv1d.valid.window-slides-without-flipping[mutator=stride-zero]`: `'*[mutator=stride-zero]'` selects the calls of one
 mutator, and the id of a case selects the case and all calls derived from it.
 
-Three rules determine the expectation of a changed call; nobody decides it case by case.
+Three rules determine the expectation of every changed call, so that nobody has to decide it for each call.
 
 1. An invalid call must be refused under the clause in the table, and the unchanged case is the twin that must be
    accepted. The reference decides whether a call is valid, from its parameters, shapes and dtypes alone. A framework
-   that may refuse the unchanged case, such as an input of dtype int8, may refuse the changed call for the same reason;
-   the twin is then that of the clause that allows this refusal.
+   that may refuse the unchanged case, such as an input of dtype int8, may refuse the changed call for the same
+   reason. The twin is then the one that belongs to the clause that allows this refusal.
 2. A valid call must return the result of the reference.
 3. For a valid call to which implementation-defined clauses apply, each of their alternatives is accepted, as for the
    points of sweeps. The clauses are those whose rules hold for the changed call, and the clause in the table.
 
-A refusal counts only if the twin is accepted. If the twin is refused, the case itself reports that, and the changed
-call is `not-run`.
+A refusal counts only if the twin is accepted. If the twin is refused, the verdict on the unchanged case reports that,
+and the changed call is `not-run`.
 
 A case counts as accepted if it expects an output or a shape, or has an alternative that is computed.
 A changed array is contiguous in memory, whatever memory order the case has.
 
 Three changes are not mutators, because frameworks document what they do: an input without a batch axis
-(`torch.nn.functional.conv2d` accepts one sample) or with several (`tf.nn.conv2d` treats all of them as batch), and a
-list of one entry for several spatial axes (REFUSE-8).
+(`torch.nn.functional.conv2d` accepts one sample), an input with several batch axes (`tf.nn.conv2d` accepts them), and
+a list of one entry for several spatial axes (REFUSE-8).
 
 | mutator | change | refused under | valid if | choice left by |
 |---|---|---|---|---|

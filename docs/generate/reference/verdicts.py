@@ -17,7 +17,7 @@ raised as exceptions. At its end a run checks that the number of verdicts equals
 """
 VERDICT = {
     "agree": "The result is the expected one, or one of the alternatives that a clause allows.",
-    "disagree": "The result is another one. `kind` and `severity` describe the difference.",
+    "disagree": "The result is not an expected one. `kind` and `severity` describe the difference.",
     "known": "A disagreement, crash or time-out that matches an entry of [the ledger](ledger.md) exactly.",
     "fixed": "The result agrees, although a ledger entry expects it to fail.",
     "unsupported": "The API cannot express the call. That is a limit of scope, not a fault.",
@@ -32,7 +32,7 @@ KIND = {
     "layout": "The numbers are correct, but the axes are in another order.",
     "shape": "The shape is not the expected one.",
     "dtype": "The dtype is not the one that the call requests.",
-    "nonfinite": "A NaN or infinity where a finite number is expected, or the reverse.",
+    "nonfinite": "A NaN or infinity is where a finite number is expected, or the reverse.",
     "values": "The numbers are not the expected ones.",
     "precision": "The numbers have a lower [precision class](rounding.md#the-class) than required.",
     "nondeterministic": "Two runs of the same call returned different results.",
@@ -73,7 +73,7 @@ def page() -> str:
             *_section("Verdicts", VERDICTS, VERDICT),
             f"A run fails on unexpected verdicts: {unexpected}.\n",
             *_section("Kinds", KINDS, KIND, "The kind of a disagreement is the first that applies:"),
-            f"`cause` lists those of {causes} [faults](faults.md) that explain a wrong output, if there are any.\n",
+            f"If any of {causes} [faults](faults.md) explain a wrong output, `cause` lists these faults.\n",
             *_section("Severities", SEVERITIES, SEVERITY),
             *_section("What a run fails on", FAILURES, FAILURE, "The values of `--fail-on`:"),
             *_section("Accepted precision classes", POLICIES, POLICY, "The values of `--precision`:"),

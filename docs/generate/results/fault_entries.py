@@ -19,16 +19,16 @@ from .recorded_run import framework
 MEANS = {
     "silent": "a wrong result without an error",
     "loud": "a valid call raises an error or ends the process",
-    "precision": "sums are narrower than the specification requires; documentation leaves their width open",
+    "precision": "sums are less precise than required; the documentation does not state their precision",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
     """
-    One entry of the ledger; `seen` is what each run says of it, by the run's name, `script` what its script printed.
+        One entry of the ledger. `seen` holds the data of each run by its name, and `script` the result of its script.
 
-    `why` is what was found about its smallest call: the cause, what probes show, and the call made small.
+    `why` holds the analysis of its smallest call: the cause, the findings of probes, and the shrunk call.
     """
 
     entry: Entry
@@ -50,12 +50,12 @@ class Fault:
 
     @property
     def framework(self) -> str:
-        """The framework that has the fault: that of the first target."""
+        """The framework that has the fault, which is the framework of the first target."""
         return framework(self.entry.targets[0])
 
     @property
     def severity(self) -> str:
-        """`silent`, `loud` or `precision`: the worst that the runs show, else the worst that its kinds can have."""
+        """`silent`, `loud` or `precision`: the worst severity that a wrong result of the entry's kinds can have."""
         if self.entry.verdict != "disagree":
             return "loud"
         of_kinds = {"refused": "loud", "precision": "precision"}
@@ -79,7 +79,7 @@ class Fault:
 
     @property
     def targets(self) -> Sequence[str]:
-        """The targets that showed the fault; without any, the targets of the entry."""
+        """The targets that showed the fault in a run; if none did, the targets of the entry."""
         return (
             list(dict.fromkeys(name for seen in self.seen.values() for name in seen["targets"])) or self.entry.targets
         )
@@ -87,9 +87,9 @@ class Fault:
     @property
     def conditions(self) -> str:
         """
-        The conditions of the entry as text: intermittently, on some calls, the features of calls, the machine.
+        The conditions under which the fault happens, as text: how often, on which calls, on which machine.
 
-        An entry that only lists cases describes its calls in `reason`, to which the text refers.
+        If the entry only lists cases, its `reason` describes the calls, and the text refers to that description.
         """
         calls = [self.entry.calls.text] if self.entry.calls.wanted else []
         where = "; ".join([*calls, *_when(self.entry.when)])
@@ -135,7 +135,7 @@ class Fault:
 
     @property
     def printed(self) -> str:
-        """The output of its script, with the way it ended if that was no exit code."""
+        """The output of its script; if the script did not end with an exit code, followed by how it ended."""
         ended = "" if self.script["ended"].startswith("exit code") else f"({self.script['ended']})"
         return "\n".join(filter(None, (self.script["stdout"], self.script["stderr"], ended)))
 

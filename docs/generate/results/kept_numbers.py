@@ -45,7 +45,7 @@ class Row(NamedTuple):
 
 
 class Same(NamedTuple):
-    """The number `same` of `of` results with equal bits; for `refused` more calls only one side has a result."""
+    """`same` of `of` results have equal bits; `refused` further calls have a result on one side only."""
 
     same: int = 0
     of: int = 0
@@ -128,13 +128,13 @@ COLUMNS: Mapping[str, Callable[[str, Kept], str]] = {
 
 
 def _said(kept: Kept, *clauses: str) -> Iterator[tuple[str, int]]:
-    """Yield (alternative, count) for the alternatives of the clauses that were followed; `none` is none of them."""
+    """Yield (alternative, count) for each alternative that was followed; `none` counts results that follow none."""
     for clause in clauses:
         yield from kept["followed"].get(clause, {}).items()
 
 
 def _mixed(seen: Iterable[tuple[str, int]]) -> str:
-    """Return the one observation; if there are several, each with its count."""
+    """Return the observation if all calls have the same one; if not, each observation with its count."""
     counts: Counter[str] = Counter()
     for name, count in seen:
         counts[name] += count
@@ -176,7 +176,7 @@ def _rows(cells: Sequence[tuple[str, Sequence[str]]]) -> Sequence[Row]:
 
 
 def compared(runs: Mapping[str, Any], target: str, dtype: str) -> Mapping[str, Same]:
-    """Return the numbers of results with equal bits: to the plain target (`plain`), and of each run to the first."""
+    """Return the numbers of results with the bits of the plain target (`plain`), and for each run of the first run."""
     base, plain = first(runs), target.partition("+")[0]
     return {
         "plain": Same() if plain == target else _same(base, plain, base, target, dtype),

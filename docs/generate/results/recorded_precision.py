@@ -135,7 +135,7 @@ def _telling(dtype: str, result: str) -> Sequence[str]:
 
 
 def _is_kept(verdict: Verdict) -> bool:
-    """Return whether the numbers are the expected ones; a nondeterministic call may still have them."""
+    """Return whether the numbers are the expected ones, which is also possible for a nondeterministic call."""
     return _kind(verdict) in ("", "nondeterministic", "inputs-changed")
 
 

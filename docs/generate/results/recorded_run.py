@@ -73,7 +73,7 @@ def _told(verdict: Verdict) -> dict[str, str]:
 
 
 def frameworks(targets: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
-    """Yield the frameworks of targets, each with its targets, in order: Keras is one on all its engines."""
+    """Yield the frameworks of targets, each with its targets, in order; Keras is one framework, whatever its engine."""
     found: dict[str, list[str]] = {}
     for name in targets:
         found.setdefault(framework(name), []).append(name)

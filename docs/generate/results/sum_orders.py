@@ -1,8 +1,9 @@
 """
-The order of summation of a target, found from the ones that a large term absorbs.
+The order of summation of a target, found from the terms of 1 that are lost beside a large term.
 
-In float32, 2^24 + 1 = 2^24: a one that is added to the large term is lost, ones that are added up first are kept. Three
-sums have the large term at the beginning, in the middle and at the end. Their results show the partial sums.
+In float32, 2^24 + 1 = 2^24. So a 1 that is added directly to the large term is lost, whereas ones that are first added
+to each other are kept. Three sums have the large term at the beginning, in the middle and at the end. Their results
+show the partial sums.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def _named(rows: Array) -> Iterator[tuple[str, Sequence[float]]]:
 
 
 def _others(call: Call, rows: Array, dtype: str) -> Orders:
-    """Return the orders without a name: one for each combination of kept ones, which are even beside 2^24."""
+    """Return the orders without a name: one for each combination of kept ones, even numbers since 2^24 + n is even."""
     large, ones = float(rows[0].max()), rows.shape[1] - 1
     kept = product(range(0, ones + 1, 2), repeat=len(rows))
     return {

@@ -166,7 +166,7 @@ def _count(call: Call, stride: int) -> int:
 
 
 def _alone(filters: Walk) -> float:
-    """Return the largest deviation of the kernels from those of each filter that is trained alone."""
+    """Return the largest deviation of the kernels from the kernels of filters that are trained one at a time."""
     call = filters.call
     assert call.kernel is not None
     count = call.kernel.shape[-1]
@@ -179,7 +179,7 @@ def _alone(filters: Walk) -> float:
 
 
 def _fits(told: Told) -> Iterator[dict[str, Any]]:
-    """Yield each training of the corpus: the requirement on its end, the numbers of agreeing and of all targets."""
+    """Yield each training of the corpus: the required end, and the numbers of agreeing targets and of all targets."""
     for case in told.cases.values():
         if isinstance(case.expectation, Fit):
             verdicts = {

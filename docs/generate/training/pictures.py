@@ -74,8 +74,9 @@ def courses(
     """
     Draw loss and kernel after each update, and the largest deviation of the deviating courses from the exact kernel.
 
-    The exact trajectory is a wide grey line. The markers on it are one following course of each framework, in turn.
-    Each deviating course is a thin line that begins where it deviates. The name of a kernel element is at its end.
+    The exact trajectory is a wide grey line. The markers on this line show, in turn, one course of each framework that
+    follows the exact trajectory. Each deviating course is a thin line that begins where the course deviates. The name
+    of a kernel element is at the end of its line.
     """
     with picture(path, metadata, 3, figsize=(6.4, 8), sharex=True, height_ratios=(3, 3, 1.4)) as (above, middle, below):
         for axis, lines in ((above, _losses), (middle, _kernels)):

@@ -30,7 +30,7 @@ class Solutions:
     least: tuple[Fraction, ...]
 
     def along(self, kernels: Any) -> Array:
-        """Return the t of each kernel (…, elements): that of the nearest solution."""
+        """Return, for each kernel (…, elements), the t of its nearest solution."""
         direction = np.array(self.null, np.float64)
         found: Array = np.asarray(kernels, np.float64) @ direction / (direction @ direction)
         return found

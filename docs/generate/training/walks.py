@@ -31,7 +31,7 @@ class Rounding(NamedTuple):
 #: The rounding of the modes that may deviate from the exact trajectory.
 ROUNDINGS = {
     "fit": Rounding("float32", "float32", True, "trains by `keras.Model.fit`, with the kernel in float32"),
-    "autocast": Rounding("bfloat16", "float64", False, "rounds what goes into its convolutions to bfloat16"),
+    "autocast": Rounding("bfloat16", "float64", False, "rounds the operands of its convolutions to bfloat16"),
 }
 
 
@@ -140,7 +140,7 @@ def _parting(case: Case, course: Course, off: Array) -> Parting:
 
 
 def by_framework(courses: Sequence[Course]) -> list[Course]:
-    """Return one course of each framework: that of its first target."""
+    """Return one course of each framework, the course of its first target."""
     found: dict[str, Course] = {}
     for single in (course._replace(targets=[target]) for course in courses for target in course.targets):
         found.setdefault(single.framework, single)
