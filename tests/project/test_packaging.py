@@ -40,9 +40,17 @@ DOCUMENTS = (
 
 IMPORT_THE_ENGINE = """
 import importlib, pkgutil, conv_conformance
-for module in pkgutil.walk_packages(conv_conformance.__path__, "conv_conformance."):
-    if not module.name.startswith(("conv_conformance.backends", "conv_conformance.cases", "conv_conformance.__main__")):
-        importlib.import_module(module.name)
+OTHERS = ("conv_conformance.backends", "conv_conformance.cases", "conv_conformance.__main__")
+
+def load(package):
+    # `pkgutil.walk_packages` would import every package, also those that are left out here.
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        if not module.name.startswith(OTHERS) and not module.name.endswith("__main__"):
+            found = importlib.import_module(module.name)
+            if module.ispkg:
+                load(found)
+
+load(conv_conformance)
 """
 
 
