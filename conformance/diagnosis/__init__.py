@@ -1,8 +1,8 @@
 """
 Diagnosis of wrong results: which faults of the glossary compute exactly what a target returned.
 
-`causes` computes what the faults do to outputs, and `gradients` what they do to gradients. `taps` finds which products
-of a call are wrong. The mutants inject the same faults but share no code with this package.
+`causes` computes the outputs of faulty implementations, and `gradients` computes their gradients. `taps` finds which
+products of a call are wrong. The mutants inject the same faults but share no code with this package.
 """
 
 from __future__ import annotations

@@ -23,19 +23,24 @@ NEARLY = 0.95
 
 
 class CauseVisibility:
-    """Determines on which cases a cause is visible. Results are cached, because they are the same for all targets."""
+    """Determines the cases on which a cause is visible. The results are the same for all targets and are cached."""
 
     def __init__(self, cases: Mapping[str, Case]) -> None:
         self.features = CaseFeatures(cases)
         self._cases = cases
         self._known: dict[tuple[str, str], bool] = {}
-        #: The effects of `_cause` by case. Effects of earlier causes are dropped, because effects hold whole outputs.
+        #: The effects of the cause `_cause`, by case. Effects hold whole outputs, so those of earlier causes are
+        #: dropped.
         self._effects: dict[str, Sequence[Effect]] = {}
         self._cause = ""
         self._plain: dict[str, frozenset[str]] = {}
 
     def on(self, case: str, cause: str, portion: str = "") -> bool:
-        """Return whether every variant of a cause changes a case's output, or the named portion of that output."""
+        """
+        Return whether every variant of a cause changes the output of a case.
+
+        If `portion` is not empty, every variant must change this portion of the output.
+        """
         if portion:
             effects = self._effects_of(case, cause)
             return bool(effects) and all((effect.wrong & _mask(effect, portion)).any() for effect in effects)
@@ -100,7 +105,7 @@ def plain(case: Case) -> Iterator[str]:
 
 
 def _matches(finding: Finding, got: Array, wrong: Array) -> bool:
-    """Return whether a finding matches an output `got` whose wrong elements are marked in `wrong`."""
+    """Return whether a finding matches an output `got` with the mask `wrong` of wrong elements."""
     count = np.count_nonzero(wrong)
     if not count or finding.first_index is None or finding.differing is None or finding.got_near is None:
         return False
@@ -116,7 +121,7 @@ def _mask(effect: Effect, portion: str) -> Array:
 
 
 def _are_near(numbers: Array, recorded: Sequence[Any]) -> bool:
-    """Return whether numbers equal recorded ones up to UNITS roundoffs; a record holds NaN and infinities as text."""
+    """Return whether numbers equal recorded numbers up to UNITS roundoffs. Records hold NaN and infinities as text."""
     unit = FORMATS[numbers.dtype.name].unit if numbers.dtype.name in FORMATS else 2.0**-53
     exact = numbers.astype(np.complex128)
     return bool(np.allclose(exact, [complex(number) for number in recorded], rtol=UNITS * unit, atol=0, equal_nan=True))

@@ -15,10 +15,11 @@ class Axis:
     """
     The geometry of one spatial axis.
 
-    The axis has `length` elements. First, the padding step `ahead` (low, high) adds zeros at both ends. Then input
-    dilation places the elements `spacing` positions apart. Finally, `low` and `high` pad the two ends in the padding
-    mode `mode`; a negative amount crops. A window has `taps` taps that are `dilation` positions apart, and a new window
-    starts every `stride` positions. If `windows` is not None, it replaces the number of windows that fit.
+    The axis has `length` elements. First, the padding step adds `ahead` = (low, high) zeros at the two ends. Then input
+    dilation places the elements `spacing` positions apart. Finally, the padding of the convolution adds `low` and
+    `high` positions at the two ends, which the padding mode `mode` fills. A negative amount crops. A window has `taps`
+    taps that are `dilation` positions apart, and a new window starts every `stride` positions. If `windows` is not
+    None, it replaces the number of windows that fit.
     """
 
     length: int
@@ -39,7 +40,7 @@ class Axis:
 
     @property
     def spread(self) -> int:
-        """The number of positions after the padding step and input dilation, before padding."""
+        """The number of positions after the padding step and input dilation, without the amounts `low` and `high`."""
         return dilated(max(self.length + sum(self.ahead), 0), self.spacing)
 
     @property
@@ -53,7 +54,11 @@ class Axis:
 
 @lru_cache(maxsize=4096)
 def reads(axis: Axis) -> Array:
-    """Return the element index that each tap of each window reads, shape (windows, taps); `length` means a zero."""
+    """
+    Return the index of the element that each tap of each window reads.
+
+    The shape is (windows, taps). The index `axis.length` means that the tap reads a zero.
+    """
     positions = np.arange(axis.count)[:, None] * axis.stride - axis.low + np.arange(axis.taps) * axis.dilation
     if axis.mode != "zeros" and axis.spread:
         positions = copied(positions, axis.spread, axis.mode)
@@ -70,7 +75,7 @@ def reads(axis: Axis) -> Array:
 
 
 def copied(positions: Array, length: int, mode: str) -> Array:
-    """Return, for each position, the source position in [0, length) from which a padding mode copies the element."""
+    """Return, for each position, the source position in [0, length) whose element the padding mode copies."""
     if mode == "circular":
         return positions % length
     if mode == "replicate":

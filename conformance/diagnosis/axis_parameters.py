@@ -34,7 +34,7 @@ class Setting:
 
     @property
     def places(self) -> int:
-        """The number of positions after the padding step and input dilation, before padding."""
+        """The number of positions after the padding step and input dilation, without the amounts of `padding`."""
         return dilated(max(self.length + sum(self.ahead), 0), self.input_dilation)
 
     @property
@@ -58,7 +58,11 @@ class Setting:
 
     @property
     def axis(self) -> Axis:
-        """The geometry by the definition. A transposed convolution becomes a convolution over its dilated input."""
+        """
+        The geometry that the definition derives from the parameters.
+
+        For a transposed convolution, this is the geometry of the equivalent convolution over the dilated input.
+        """
         low, high = self.pair
         if not self.transposed:
             return Axis(
@@ -85,7 +89,7 @@ class Setting:
 
 
 def padded(word: str, length: int, window: int, stride: int) -> tuple[int, int]:
-    """Return the amounts (low, high) by which a padding string such as `same` pads."""
+    """Return the amounts (low, high) that the padding string `word`, such as `same`, stands for."""
     if word == "valid":
         return 0, 0
     if word in ("causal", "full"):

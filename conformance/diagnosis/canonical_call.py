@@ -20,9 +20,9 @@ class Subject:
     """
     A call in canonical order: input (N, C, space), kernel (O, C / groups, space), pointwise kernel (O, C), bias (O,).
 
-    Integers have the dtype of the output, so that sums wrap as in a target. Other numbers have double precision.
-    A transposed convolution is represented by the equivalent convolution: the stride becomes the input dilation, and
-    the kernel is reversed along the spatial axes.
+    Arrays of integers have the dtype of the output, so that sums wrap as they do in a target. Other arrays have double
+    precision. A transposed convolution is represented by the equivalent convolution: the stride becomes the input
+    dilation, and the kernel is reversed along the spatial axes.
     """
 
     call: Call
@@ -103,10 +103,10 @@ class Subject:
 
     def changed(self, change: Callable[[Array], Iterable[Array]]) -> Iterator[Array]:
         """
-        Yield the outputs that result if `change` is applied before the bias is added, and if it is applied after that.
+        Yield the outputs with `change` applied before the bias is added, and those with `change` applied afterwards.
 
-        For a separable convolution, also apply `change` to the outputs of both stages. If `change` yields nothing for
-        the second stage, apply it to the output of the first stage alone.
+        For a separable convolution, further outputs have `change` applied to the results of both stages. If `change`
+        yields nothing for the second stage, it is applied only to the result of the first stage.
         """
         for sums in change(self.sums):
             yield biased(sums, self.bias)
@@ -125,11 +125,11 @@ class Subject:
         return self.by_settings(map(change, self.settings))
 
     def each_axis(self, change: Callable[[Axis], Axis]) -> Interpretation:
-        """Return the call with `change` applied to every axis. Amounts of padding strings are not computed again."""
+        """Return the call with `change` applied to every axis. Amounts of padding strings are not derived again."""
         return self.by_axes(map(change, self.right.stages[0].axes))
 
     def each_axis_by(self, change: Callable[[Axis, Setting], Axis]) -> Interpretation:
-        """Return the call with every axis replaced by `change(axis, setting)`; `setting` holds its parameters."""
+        """Return the call with every axis replaced by `change(axis, setting)`; `setting` holds the axis parameters."""
         return self.by_axes(map(change, self.right.stages[0].axes, self.settings))
 
     def exchanged(self, name: str, order: Iterable[int]) -> Interpretation:
@@ -140,7 +140,7 @@ class Subject:
         )
 
     def swaps(self, name: str) -> Iterator[Interpretation]:
-        """For every pair of axes, yield the call with the parameter `name` swapped between the two."""
+        """Yield the call with the parameter `name` swapped between two axes, for every pair of axes."""
         for order in transpositions(len(self.settings)):
             yield self.exchanged(name, order)
 
@@ -151,7 +151,7 @@ def transpositions(rank: int) -> list[tuple[int, ...]]:
 
 
 def one_by_one(kernel: Array, lengths: Iterable[int]) -> Stage:
-    """Return the stage that convolves axes of these lengths with a pointwise kernel (O, C)."""
+    """Return the stage that applies a pointwise kernel (O, C) to spatial axes of these lengths."""
     axes = tuple(Axis(length=length, taps=1) for length in lengths)
     return Stage(kernel=kernel.reshape(*kernel.shape, *(1,) * len(axes)), axes=axes)
 
@@ -182,7 +182,7 @@ def subject_of(call: Call) -> Subject:
 
 
 def wide(call: Call, array: Array) -> Array:
-    """Return an array in the output dtype if all dtypes of the call are integers, else in double precision."""
+    """Return an array in the output dtype if all dtypes of the call are integer dtypes, else in double precision."""
     names = [name for name in vars(call.dtype).values() if name]
     if all(map(is_integer, names)):
         return array.astype(numpy_type(call.dtype_of("output")))
@@ -191,7 +191,7 @@ def wide(call: Call, array: Array) -> Array:
 
 def kernel_of(call: Call, kernel: Array, name: str) -> Array:
     """
-    Return a kernel in canonical order (O, C / groups, space). The argument is in the call's layout.
+    Convert a kernel from the call's layout to canonical order (O, C / groups, space).
 
     The kernel of a transposed convolution becomes the kernel of the equivalent convolution over the dilated input.
     """

@@ -23,8 +23,8 @@ class Stage:
     """
     One grouped convolution: its kernel (O, C / groups, space) and its axes.
 
-    A tap that reads no element contributes weight * 0. If `skips` is true, such a tap contributes no term, as in a
-    transposed convolution. The result differs only if a weight is NaN or infinite.
+    If `skips` is false, a tap that reads no element contributes weight * 0. If `skips` is true, such a tap contributes
+    no term, as in a transposed convolution. The two results differ only if a weight is NaN or infinite.
     """
 
     kernel: Array
@@ -39,7 +39,7 @@ class Stage:
 
     @property
     def leaves_out(self) -> bool:
-        """Whether `skips` changes the result: some weight is NaN or infinite, so that weight * 0 would be NaN."""
+        """Whether `skips` is true and changes the result, because weight * 0 is NaN for some weight."""
         return self.skips and self.kernel.dtype.kind in "fc" and not np.isfinite(self.kernel).all()
 
 
@@ -77,7 +77,11 @@ class Interpretation:
         return y
 
     def at(self, index: Sequence[int]) -> Any:
-        """Return the output element at `index` (n, o, position along each axis) with the bias; needs a single stage."""
+        """
+        Return the output element at `index` = (n, o, position along each axis), with the bias.
+
+        The call must have a single stage.
+        """
         (stage,) = self.stages
         sample, output, *places = index
         share = stage.kernel.shape[1]
@@ -133,7 +137,12 @@ def _tap_by_tap(x: Array, stage: Stage) -> Array:
 
 
 def windows(x: Array, axes: Sequence[Axis], outside: float = 0) -> Array:
-    """Return the values that the taps of all windows read: (N, C, windows along each axis, taps along each axis)."""
+    """
+    Return the values that the taps of all windows read.
+
+    The result has the axes N and C, then an axis of windows for each spatial axis, and then an axis of taps for each
+    spatial axis.
+    """
     rank = len(axes)
     around = np.full((*x.shape[:2], *(length + 1 for length in x.shape[2:])), outside, x.dtype)
     around[(slice(None), slice(None), *(slice(length) for length in x.shape[2:]))] = x

@@ -105,6 +105,6 @@ WIDER: dict[str, tuple[str, ...]] = {
 
 
 def narrowed(causes: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return `causes` in two parts: causes that are not wider than another one of `causes`, and causes that are."""
+    """Split `causes` into the causes that are wider than no other of them, and the remaining, wider causes."""
     implying = {wider for name in causes for wider in WIDER.get(name, ())}
     return tuple(name for name in causes if name not in implying), tuple(name for name in causes if name in implying)

@@ -23,15 +23,16 @@ from .narrowed_causes import narrowed
 MOST, MOST_READ = 100_000_000, 8_000_000
 #: A candidate with more products than this is checked at one element before its whole output is computed.
 PROBED = 20_000
-#: A cause may explain a mere portion of an output only if a match by chance is unlikely. The wrong elements must
-#: therefore carry at least BITS bits of information: in their values, if at least FEWEST different values are nonzero,
-#: in the arrangement of these values, or in the pattern of wrong elements within the smallest region around them.
-#: At least BITS wrong elements also suffice if all of them are zero.
+#: A cause may explain only a portion of an output if a match by chance is unlikely. The wrong elements must therefore
+#: carry at least BITS bits of information. This information may be in their different values (if at least FEWEST of
+#: these values are nonzero), in the order of the values, or in the pattern of wrong elements within the smallest region
+#: around them. If all wrong elements are zero, BITS wrong elements also suffice.
 FEWEST, BITS = 3, 24
 #: At a wrong element, |actual - candidate| must be at most |actual - expected| / NEARER.
 NEARER = 2
-#: Some elements are within tolerance of a candidate but not equal to it. At least the share CLOSE_SHARE of them must
-#: differ from the candidate by at most 1 / CLOSENESS of their size, both with and without the bias.
+#: Elements may be within tolerance of a candidate without being equal to it. Of such elements, at least the share
+#: CLOSE_SHARE must differ from the candidate by at most 1 / CLOSENESS of their size. This must be true with the bias
+#: and without the bias.
 CLOSE_SHARE, CLOSENESS = 0.5, 8
 #: If more causes than this match an output, the output is no evidence for any of them. An all-NaN output is an example.
 LONGEST = 20
@@ -85,9 +86,10 @@ def _is_small(subject: Subject) -> bool:
 
 class Effect(NamedTuple):
     """
-    The output `made` by a cause, the expected output `right`, and the mask of `wrong` elements, each (N, O, space).
+    The output `made` by a cause, the expected output `right`, and the mask `wrong` of wrong elements.
 
-    Transposing one of these arrays by `order` puts the array into the call's output layout.
+    These three arrays have the shape (N, O, space). For each of them, `array.transpose(order)` has the call's output
+    layout.
     """
 
     made: Array
@@ -97,7 +99,7 @@ class Effect(NamedTuple):
 
     def within(self, marked: Array) -> tuple[Array, Array, Array]:
         """
-        Return (actual output, expected output, mask of wrong elements) if the cause applies only where `marked` is set.
+        Return (output, expected output, mask of wrong elements) for a cause that applies only where `marked` is set.
 
         All three arrays are in the call's output layout.
         """
@@ -110,7 +112,7 @@ class Effect(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Search:
-    """The search for the causes of one output. `got` is the output as returned, `subject` the canonical call."""
+    """The search for the causes of one output. `got` is the output as returned, and `subject` the canonical call."""
 
     call: Call
     got: Array
@@ -140,7 +142,7 @@ class _Search:
         return tuple(int(at) for at in np.unravel_index(int(off.argmax()), off.shape))
 
     def diagnosis(self) -> Diagnosis:
-        """Return the causes that explain the whole output, or else those that explain a portion of it."""
+        """Return the causes that explain the whole output or, if there are none, causes that explain a portion."""
         found, wider = narrowed([name for name in CAUSES if self._explains(name)])
         if len(found) > LONGEST:
             return Diagnosis()
@@ -180,7 +182,7 @@ class _Search:
         return made.shape == self.seen.shape and self._agree(self.seen, made) and not self._is_right(made)
 
     def is_wrong(self, candidate: Candidate) -> bool:
-        """Return whether the output of a candidate differs from that of the definition."""
+        """Return whether the output of a candidate differs from the definition's output."""
         if isinstance(candidate, Returned):
             letters, have = self.call.letters("output"), "NC" + self.call.spatial
             right = self.right.transpose([have.index(each) for each in letters])
@@ -200,7 +202,7 @@ class _Search:
         return candidate.array.dtype == numpy_type(self.dtype) and _equal(candidate.array, self.got)
 
     def _agree(self, seen: Array, made: Array, index: Any = ...) -> bool:
-        """Return whether the actual elements `seen` at `index` agree with the elements that a candidate made."""
+        """Return whether the actual elements `seen` at `index` agree with the elements `made` by a candidate."""
         same = _same(seen, made)
         if same.all() or made.dtype.kind not in "fcV":
             return bool(same.all())
@@ -211,7 +213,11 @@ class _Search:
         return seen.ndim == 0 or all(_agree_closely((_wide(seen) - b)[~same], (_wide(made) - b)[~same]) for b in biases)
 
     def _bias(self, index: Any) -> Array:
-        """Return the bias of each actual element at `index`; zero without a bias or for a wrong number of filters."""
+        """
+        Return the bias of each actual element at `index`.
+
+        The result is zero if there is no bias, or if the actual output has the wrong number of filters.
+        """
         assert self.seen is not None
         bias = self.subject.bias
         if bias is None or self.seen.shape[1:2] != bias.shape:
@@ -223,8 +229,8 @@ class _Search:
         """
         Return the largest difference that is allowed between each actual element and a candidate.
 
-        The limit is the largest difference between two right results. A wrong element must also be NEARER times closer
-        to the candidate than to the expected output.
+        The limit is the largest difference that two correct results can have. A wrong element must also be NEARER times
+        closer to the candidate than to the expected output.
         """
         size = np.nan_to_num(np.abs(_wide(made)), nan=0, posinf=0)
         is_shaped = self.seen is not None and self.seen.shape == self.right.shape
@@ -235,7 +241,7 @@ class _Search:
         if not is_shaped:
             return np.asarray(slack)
         off = np.abs(_wide(seen) - _wide(self.right[index]))
-        # The quotient off / NEARER is no limit if the error is infinite, so allow a rounding of the candidate instead.
+        # If `off` is infinite, off / NEARER is no limit. Allow a rounding error of the candidate instead.
         nearest = np.where(np.isfinite(off), off / NEARER, self._unit * size)
         return np.asarray(np.where(off > bound, np.minimum(slack, nearest), slack))
 
@@ -250,7 +256,7 @@ class _Search:
         return self._tolerance.grid
 
     def _is_exact(self, sizes: Array) -> bool:
-        """Return whether the output dtype can hold sums of these sizes exactly, as it holds the expected results."""
+        """Return whether the output dtype holds the expected results and also sums of these sizes exactly."""
         largest = float(np.max(sizes, initial=0, where=np.isfinite(sizes)))
         return self._grid is not None and largest * self._unit <= 2 * self._grid
 
@@ -261,7 +267,11 @@ class _Search:
 
     @cached_property
     def bound(self) -> Array:
-        """The error bound of each element; just below grid / 2 if all exact results are multiples of a grid step."""
+        """
+        The error bound of each element.
+
+        If all exact results are multiples of a grid step, the bound is just below half of this step.
+        """
         if self._grid is not None:
             return np.full(self.right.shape, self._grid * 0.49)
         letters, have = self.call.letters("output"), "NC" + self.call.spatial
@@ -294,7 +304,7 @@ class _Search:
         return y.astype(numpy_type(self.call.dtype_of("output")))
 
     def _partial(self) -> Diagnosis:
-        """Return the causes that explain a portion of the output that contains all wrong elements."""
+        """Return the causes that explain a portion of the output. This portion must contain all wrong elements."""
         if self.seen is None or self.seen.shape != self.right.shape or self.dtype != self.call.dtype_of("output"):
             return Diagnosis()
         wrong = self._off(self.seen)
@@ -324,7 +334,7 @@ class _Search:
                 yield text, marked
 
     def _explained(self, name: str, wrong: Array, portions: Mapping[str, Array]) -> frozenset[str]:
-        """Return the names of the portions in which a variant of a cause computes every actual element."""
+        """Return the names of the portions in which some variant of a cause agrees with every actual element."""
 
         def holds(made: Array, marked: Array) -> bool:
             assert self.seen is not None
@@ -338,7 +348,11 @@ class _Search:
             return frozenset()
 
     def _bits(self, numbers: Array) -> float:
-        """Return the bits that wrong values carry, from the values that occur or from the values' arrangement."""
+        """
+        Return the number of bits of information in wrong values.
+
+        The result is the larger of the bits in the set of different values and the bits in the order of the values.
+        """
         values = _wide(numbers)
         different = np.count_nonzero(np.unique(values))
         possible = max(np.unique(_wide(self.right)).size, 2)
@@ -348,7 +362,7 @@ class _Search:
 
 def _agree_closely(seen: Array, made: Array) -> bool:
     """
-    Return whether enough sums agree closely in proportion to their size; see CLOSE_SHARE and CLOSENESS.
+    Return whether enough sums agree closely relative to their size; see CLOSE_SHARE and CLOSENESS.
 
     An absolute tolerance alone would accept zeros in place of small sums.
     """
@@ -356,7 +370,7 @@ def _agree_closely(seen: Array, made: Array) -> bool:
 
 
 def _entropy(values: Array) -> float:
-    """Return the bits that encode the order of values: the count times the Shannon entropy of their frequencies."""
+    """Return the bits that encode the order of values: their number times the Shannon entropy of their frequencies."""
     shares = np.unique(values, return_counts=True)[1] / values.size
     return float(-values.size * np.sum(shares * np.log2(shares)))
 

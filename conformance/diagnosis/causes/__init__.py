@@ -1,9 +1,10 @@
 """
-The causes of wrong outputs, by the names of the faults in the glossary.
+The causes of wrong outputs, keyed by the names of the faults in the glossary.
 
-A cause is a function of a call in canonical order (a `Subject`). It yields one candidate for each variant of the fault:
-an `Interpretation`, an output in canonical order with the bias, or a `Returned` array exactly as a target returns it.
-A cause yields nothing for a call to which the fault does not apply. A candidate may be the correct output.
+A cause is a function of a call in canonical order (a `Subject`). It yields one candidate for each variant of the fault.
+A candidate is an `Interpretation`, an output in canonical order that includes the bias, or a `Returned` array exactly
+as a target returns it. A cause yields nothing for a call to which the fault does not apply. A candidate may be the
+correct output.
 """
 
 from __future__ import annotations

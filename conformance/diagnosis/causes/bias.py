@@ -26,7 +26,11 @@ def _other(change: Callable[[Subject, Array], Array]) -> Cause:
 
 
 def _along(subject: Subject, axis: int) -> Array | None:
-    """Return the sums plus the bias along `axis`, repeated or cut to fit; None if there is no bias or no output."""
+    """
+    Return the sums plus the bias, which is repeated or cut to the length of `axis` and added along this axis.
+
+    None means that there is no bias or that the output is empty.
+    """
     if subject.bias is None or not subject.bias.size or not subject.sums.size:
         return None
     spread = np.resize(subject.bias, subject.sums.shape[axis])
@@ -60,7 +64,7 @@ def _per_tap(subject: Subject) -> Iterator[Array]:
         counts = (
             {prod(kernel.shape[2:]) for kernel in kernels} | {kernel.shape[1] for kernel in kernels} | {subject.groups}
         )
-        # Keep a count of 1: with one tap, a fault that scales by the number of taps does not change the output.
+        # Keep the count 1: a fault that multiplies the bias by the number of taps has no effect if there is one tap.
         for count in counts - {0}:
             yield biased(subject.sums, subject.bias * np.asarray(count).astype(subject.bias.dtype))
 

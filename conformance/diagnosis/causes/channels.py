@@ -13,12 +13,12 @@ from ..canonical_call import Subject
 from ..interpretation import Interpretation
 from .kinds import Cause
 
-#: The numbers of channels that vectorised kernels process in one block.
+#: The numbers of channels that vectorised implementations process in one block.
 BLOCKS = (4, 8, 16)
 
 
 def _weights(subject: Subject, change: Callable[[Array], Iterable[Array]]) -> Iterator[Interpretation]:
-    """Yield the call with `change` applied to its kernel, to its pointwise kernel, or to both kernels."""
+    """Yield calls with `change` applied to the kernel, to the pointwise kernel, or to both kernels."""
     for kernel in change(subject.kernel):
         yield subject.by_kernel(kernel)
     if subject.pointwise is None:

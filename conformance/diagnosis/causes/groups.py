@@ -110,7 +110,7 @@ def _depthwise_summed(subject: Subject) -> Iterator[Array]:
 
 
 def _stages_swapped(subject: Subject) -> Iterator[Candidate]:
-    """Yield calls that run the pointwise stage first. The depthwise stage then reads the first C of its channels."""
+    """Yield calls in which the depthwise stage reads the first C output channels of the pointwise stage."""
     first, channels = subject.right.stages[0], subject.input.shape[1]
     if not subject.result.size:
         yield np.zeros((len(subject.result), len(first.kernel), *subject.result.shape[2:]), subject.result.dtype)

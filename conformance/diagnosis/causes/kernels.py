@@ -48,7 +48,11 @@ def _axes_rolled(subject: Subject) -> Iterator[Interpretation]:
 
 
 def _permuted(subject: Subject, order: tuple[int, ...]) -> Iterator[Interpretation]:
-    """Yield two variants: the kernel's spatial axes transposed to `order`, and its memory read as if in that order."""
+    """
+    Yield calls in which the spatial axes of the kernel are permuted.
+
+    One variant transposes the spatial axes to `order`. Another reads the memory as if the axes had this order.
+    """
     axes = (0, 1, *(2 + axis for axis in order))
     turned = subject.kernel.transpose(axes)
     if turned.shape == subject.kernel.shape:
@@ -71,7 +75,7 @@ def _channels_swapped(subject: Subject) -> Iterator[Interpretation]:
     order = list(range(kernel.ndim))
     first, second = letters.index(one), letters.index(other)
     order[first], order[second] = second, first
-    # The kernel's memory may be in the call's layout, or have the channel axes first as in many libraries.
+    # The memory of the kernel may be in the call's layout. In many libraries, the channel axes come first instead.
     for outer in (letters, "OI" + subject.call.spatial, "IO" + subject.call.spatial):
         if sorted(outer) == sorted(letters):
             there = kernel.transpose([letters.index(letter) for letter in outer])
@@ -115,7 +119,7 @@ def _middle_tap(subject: Subject) -> Iterator[Interpretation]:
 
 
 def _last_tap(subject: Subject, factor: int) -> Iterator[Interpretation]:
-    """Yield calls in which the last tap along all axes, or the last taps along one axis, are multiplied by `factor`."""
+    """Yield calls that multiply the last tap of each filter, or the last taps along one axis, by `factor`."""
     if not subject.kernel.size:
         return
     last = 0 if subject.is_transposed else -1
@@ -196,7 +200,7 @@ def _pointwise_swapped(subject: Subject) -> Iterator[Interpretation]:
 
 
 def _holes_read(subject: Subject) -> Iterator[Interpretation]:
-    """Yield the call whose windows also read the elements between dilated taps, with the preceding tap's weight."""
+    """Yield the call that also reads elements between dilated taps, with the weight of the preceding tap."""
     stage = subject.right.stages[0]
     kernel, axes = stage.kernel, []
     for at, axis in enumerate(stage.axes):

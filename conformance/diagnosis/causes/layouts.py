@@ -21,7 +21,7 @@ def kernels(subject: Subject) -> list[str]:
 
 
 def reread(subject: Subject, change: Callable[[str, Array], Array], *names: str) -> Subject:
-    """Return a call in which `change(name, array)` replaces each array in `names`; arrays have the call's layout."""
+    """Return a call in which `change(name, array)` replaces each array in `names`. `array` has the call's layout."""
     arrays = {name: wide(subject.call, change(name, subject.call.array(name))) for name in names}
     made = subject
     for name, array in arrays.items():
@@ -49,7 +49,7 @@ def _canonical(name: str, letters: str, *, is_transposed: bool) -> str:
 
 
 def _orders(subject: Subject, name: str) -> Iterator[str]:
-    """Yield the layouts that frameworks use by default for an array: channels first, and channels last."""
+    """Yield the layouts of an array that frameworks use by default, with the channels first or last."""
     letters = subject.call.letters(name)
     first = _canonical(name, letters, is_transposed=subject.is_transposed)
     spatial = first[2:]
@@ -58,7 +58,7 @@ def _orders(subject: Subject, name: str) -> Iterator[str]:
 
 
 def _reshaped(subject: Subject, *names: str) -> Iterator[Interpretation]:
-    """Yield the call with the memory of the arrays `names` read in every combination of default layouts."""
+    """Yield calls that read the memory of the arrays `names` as if in default layouts, in every combination."""
     wanted = [list(dict.fromkeys(_orders(subject, name))) for name in names if _is_whole(subject, name)]
     for orders in product(*wanted):
         by_name = dict(zip(names, orders, strict=False))

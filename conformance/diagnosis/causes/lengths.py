@@ -64,7 +64,11 @@ def _has_room(axis: Axis) -> bool:
 
 
 def _counted(subject: Subject, least: Callable[[Axis], int]) -> Iterator[Interpretation]:
-    """Yield the call with one more window along each axis on which `least(axis)` or more positions are left over."""
+    """
+    Yield the call with one more window along some axes.
+
+    These axes have at least `least(axis)` positions after the last window.
+    """
     if subject.is_transposed:
         return
 

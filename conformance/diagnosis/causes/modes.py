@@ -16,7 +16,7 @@ from .kinds import Cause
 
 
 def _mode(cause: Cause, *modes: str) -> Cause:
-    """Return a cause restricted to the padding modes `modes`, or to every mode except `zeros` if none is named."""
+    """Return a cause restricted to the padding modes `modes`, or to all modes except `zeros` if `modes` is empty."""
     return lambda subject: (
         cause(subject) if subject.call.padding_mode in modes or (not modes and _has_mode(subject)) else ()
     )
@@ -36,7 +36,11 @@ def _one_side(subject: Subject) -> Iterator[Interpretation]:
 
 
 def _sided(positions: Array, axis: Axis, low: bool, high: bool) -> Array:
-    """Return each position's source by the padding mode, or -1 for a zero; zeros pad an end whose flag is False."""
+    """
+    Return the source position from which the padding mode copies each element, or -1 for a zero.
+
+    An end is padded with zeros if its flag, `low` or `high`, is False.
+    """
     sources = copied(positions, axis.spread, axis.mode)
     is_zero = ((positions < 0) & (not low)) | ((positions >= axis.spread) & (not high))
     return np.where(is_zero, -1, sources)
@@ -47,7 +51,7 @@ def _mirrored(subject: Subject) -> Iterator[Interpretation]:
 
 
 def _filled(subject: Subject, source: Callable[[Array, Axis], Array]) -> Interpretation:
-    """Return the call on an explicitly padded input: position p is a copy of the element `source(p, axis)`."""
+    """Return the call on an explicitly padded input. Position p copies the element `source(p, axis)`; -1 means zero."""
     x, axes = subject.input, []
     for at, axis in enumerate(subject.right.stages[0].axes, 2):
         positions = np.arange(-axis.low, max(axis.spread + axis.high, -axis.low))
@@ -83,7 +87,7 @@ def _first_axis(subject: Subject) -> Iterator[Interpretation]:
 
 
 def _ahead(cause: Cause) -> Cause:
-    """Return a cause applied to the dilated input. It ignores transposed convolutions and empty inputs."""
+    """Return a cause that applies `cause` to the dilated input, except for transposed convolutions and empty inputs."""
     return lambda subject: cause(subject.spread) if subject.input.size and not subject.is_transposed else ()
 
 

@@ -40,7 +40,7 @@ def _through(subject: Subject, dtype: str) -> Array:
 
 
 def cast(array: Array, dtype: str) -> Array:
-    """Return an array in another dtype. A cast of complex numbers to a real dtype keeps their real parts."""
+    """Return an array in another dtype. A cast from a complex to a real dtype keeps the real parts."""
     wanted = numpy_type(dtype)
     return (array.real if array.dtype.kind == "c" and wanted.kind != "c" else array).astype(wanted)
 
@@ -51,7 +51,7 @@ def _after(subject: Subject) -> Iterator[Array]:
 
 
 def _operands(change: Callable[[Subject, Array], Array], *wanted: str) -> Cause:
-    """Return a cause that replaces operands by `change(call, array)`: those in `wanted`, or all if it is empty."""
+    """Return a cause that replaces the operands in `wanted`, or all operands by default, by `change(call, array)`."""
 
     def cause(subject: Subject) -> Iterator[Interpretation]:
         present = ["input", *kernels(subject), *(["bias"] if subject.bias is not None else [])]
@@ -94,7 +94,7 @@ def _integers(cause: Cause) -> Cause:
 
 
 def _exact_integers(subject: Subject) -> tuple[Array, Array | None]:
-    """Return the exact integer sums and the bias: in int64 if that is wide enough, else as Python integers."""
+    """Return the exact sums and the bias as int64 arrays, or as arrays of Python integers if int64 may overflow."""
     is_narrow = numpy_type(subject.call.dtype.input).itemsize <= 2 and subject.pointwise is None
     kind = np.dtype(np.int64 if is_narrow else object)
     x, w = subject.input.astype(kind), subject.kernel.astype(kind)
@@ -240,7 +240,7 @@ def _without_zeros(x: Array, stage: Stage) -> Array:
     above += count(some & (x > 0), w == np.inf) + count(some & (x < 0), w == -np.inf)
     below = count(x == np.inf, w < 0) + count(x == -np.inf, w > 0)
     below += count(some & (x > 0), w == -np.inf) + count(some & (x < 0), w == np.inf)
-    # Count the padding too: taps read it as zero, and zero times an infinite weight is NaN.
+    # Also count padding, because taps read zeros there, and zero times an infinite weight is NaN.
     lost = count(np.isnan(x), w != 0) + count(x == 0, np.isinf(w), around=True)
     lost += count(np.ones_like(x), np.isnan(w), around=True)
     y = convolved(np.where(np.isfinite(x), x, 0), replace(stage, kernel=np.where(np.isfinite(w), w, 0)))
@@ -284,7 +284,7 @@ def _truncated(subject: Subject) -> Iterator[Array]:
 
 
 def _wrapped_products(subject: Subject) -> Iterator[Array]:
-    """Yield the output if each product wraps in the dtype of the input before the products are added."""
+    """Yield the output that results if each product wraps in the dtype of the input before it is added."""
     narrow = numpy_type(subject.call.dtype.input)
     if not is_integer(subject.call.dtype.input) or narrow == subject.input.dtype or subject.right.products > 10**6:
         return
@@ -296,7 +296,7 @@ def _wrapped_products(subject: Subject) -> Iterator[Array]:
 
 
 def _single_weights(stage: Stage) -> Iterator[Stage]:
-    """For each weight (c, k) of a filter, yield the stage with all other weights zero: each output is one product."""
+    """Yield one stage for each weight (c, k) of a filter, with all other weights zero. Each sum is then one product."""
     for at in np.ndindex(*stage.kernel.shape[1:]):
         kept = np.zeros_like(stage.kernel)
         kept[(slice(None), *at)] = stage.kernel[(slice(None), *at)]

@@ -20,7 +20,7 @@ SAME = ("same", "same_lower")
 
 
 def _numbers(change: Callable[[int, int], Pair]) -> Cause:
-    """Return a cause that replaces an explicit padding or crop by `change(low, high)` on every axis."""
+    """Return a cause that replaces explicit padding or crop amounts by `change(low, high)` on every axis."""
 
     def cause(subject: Subject) -> Iterator[Interpretation]:
         if not isinstance(subject.call.padding, str):
@@ -106,7 +106,11 @@ def _beside_in_memory(subject: Subject) -> Iterator[Interpretation]:
 
 
 def _missing(each: Setting, window: int, *, negative: bool = False) -> int:
-    """Return the total padding (low + high) of `same` for a window of `window` positions; >= 0 unless `negative`."""
+    """
+    Return the total padding (low + high) of `same` for windows of the length `window`.
+
+    A negative total counts as 0 unless `negative` is true.
+    """
     end = (-(-each.places // each.stride) - 1) * each.stride + window - each.places
     return end if negative else max(end, 0)
 

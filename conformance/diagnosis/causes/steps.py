@@ -30,7 +30,11 @@ def _axis(change: Callable[[Axis], Axis]) -> Cause:
 
 
 def _swapped(name: str, wanted: Callable[[Axis, Axis], Axis]) -> Cause:
-    """Return a cause that swaps a parameter between two axes before, or after, the padding amounts are derived."""
+    """
+    Return a cause that swaps the parameter `name` between two axes before the padding amounts are derived.
+
+    For a forward convolution with two axes, another variant swaps the parameter after the amounts have been derived.
+    """
 
     def cause(subject: Subject) -> Iterator[Interpretation]:
         yield from subject.swaps(name)
@@ -61,7 +65,7 @@ def _is_window(subject: Subject) -> Iterator[Interpretation]:
 
 
 def _later_phase(subject: Subject) -> Iterator[Interpretation]:
-    """Yield calls whose windows all start later, along each axis on which the same number of windows still fits."""
+    """Yield calls whose windows start later along each axis on which the same number of windows still fits."""
     for most in range(1, max(subject.call.strides)):
         yield subject.each_axis(partial(_shifted, by=most))
     yield subject.each_axis(lambda axis: _shifted(axis, by=(axis.stride - 1) // 2 or axis.stride - 1))
@@ -73,7 +77,7 @@ def _shifted(axis: Axis, by: int) -> Axis:
 
 
 def _before_padding(subject: Subject) -> Iterator[Interpretation]:
-    """Yield the call with stride 1 on an input that is subsampled by the stride before it is padded."""
+    """Yield the call that subsamples the input by the stride before padding, and then uses stride 1."""
     starts: tuple[Any, ...] = tuple(slice(None, None, each.stride) for each in subject.settings)
     x = subject.input[(..., *starts)]
     plain = tuple(
@@ -87,7 +91,7 @@ def _capped(axis: Axis) -> Axis:
 
 
 def _gaps_read(subject: Subject) -> Iterator[Interpretation]:
-    """Yield calls whose windows are as long as the stride: the last weight also multiplies elements between windows."""
+    """Yield calls that lengthen windows to the stride. The last weight also multiplies the added elements."""
     stage = subject.right.stages[0]
     gaps = [max(axis.stride - axis.taps, 0) if axis.taps and axis.dilation == 1 else 0 for axis in stage.axes]
     if any(gaps) and stage.kernel.size:
@@ -97,7 +101,7 @@ def _gaps_read(subject: Subject) -> Iterator[Interpretation]:
         )
         stages = (replace(stage, kernel=kernel, axes=axes), *subject.right.stages[1:])
         yield replace(subject.right, stages=stages)
-        # In the second variant, the padding mode fills only the padding, and elements beyond the padding are zeros.
+        # In the second variant, the padding mode fills only the padding. Windows that extend further read zeros there.
         bordered = tuple(replace(axis, taps=1, stride=1, dilation=1) for axis in stage.axes)
         x = windows(subject.input, bordered).reshape(*subject.input.shape[:2], *(axis.count for axis in bordered))
         plain = tuple(
@@ -115,7 +119,11 @@ def _one_tap(axis: Axis) -> Axis:
 
 
 def _trailing(subject: Subject, wanted: Callable[[Axis], bool]) -> Iterator[Interpretation]:
-    """Yield calls whose input dilation also adds zeros after the last element. Padding ignores or counts the zeros."""
+    """
+    Yield calls whose input dilation also adds zeros after the last element.
+
+    Padding strings ignore these zeros in the first variant, and count them as part of the length in the second.
+    """
     if any(axis.spacing > 1 and axis.length and wanted(axis) for axis in subject.right.stages[0].axes):
         yield subject.each_axis(
             lambda axis: replace(axis, high=axis.high + axis.spacing - 1) if axis.length and wanted(axis) else axis
@@ -148,7 +156,7 @@ def _pads_spread(axis: Axis) -> Axis:
 
 
 def _pointwise(subject: Subject) -> Iterator[Interpretation]:
-    """Yield the call with stride 1 but the expected number of windows, if its kernel has a single tap."""
+    """If the kernel has a single tap, yield the call with stride 1 but the expected number of windows."""
     if subject.kernel.size and subject.kernel[0, 0].size == 1 and not subject.is_transposed:
         yield subject.each_axis(lambda axis: replace(axis, stride=1, windows=axis.count))
 

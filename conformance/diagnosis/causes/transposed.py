@@ -1,4 +1,4 @@
-"""Causes specific to transposed convolutions, in their crop, output padding and overlapping contributions."""
+"""Causes specific to transposed convolutions: faults in the crop, the output padding and overlapping contributions."""
 
 from __future__ import annotations
 
@@ -41,7 +41,11 @@ def _under(paddings: tuple[str, ...], change: Callable[[Setting], Pair]) -> Caus
 
 
 def _padded_input(subject: Subject) -> Iterator[Interpretation]:
-    """Yield calls that pad by the crop amounts instead of cropping, counted in output positions or input elements."""
+    """
+    Yield calls that pad by the crop amounts instead of cropping.
+
+    The first variant counts the amounts in output positions, the second in input elements.
+    """
     if isinstance(subject.call.padding, str):
         return
     yield subject.each_setting(lambda each: replace(each, padding=(-each.pair[0], -each.pair[1])))
@@ -51,7 +55,11 @@ def _padded_input(subject: Subject) -> Iterator[Interpretation]:
 
 
 def _ends_swapped(subject: Subject) -> Iterator[Interpretation]:
-    """Yield calls with the two ends' crops swapped. Output padding stays at the high end, or moves to the low end."""
+    """
+    Yield calls in which the crops at the two ends are swapped.
+
+    Output padding stays at the high end in the first variant, and moves to the low end in the second.
+    """
     if isinstance(subject.call.padding, str):
         return
     yield subject.each_setting(lambda each: replace(each, padding=each.pair[::-1]))
@@ -97,7 +105,7 @@ def _late(axis: Axis, by: int) -> Axis:
 
 
 def _overwritten(subject: Subject) -> Iterator[Array]:
-    """Yield outputs in which contributions overwrite earlier ones instead of adding to them, for both tap orders."""
+    """Yield outputs in which contributions replace earlier ones instead of adding to them, in both tap orders."""
     stage = subject.right.stages[0]
     shape = subject.kernel.shape[2:]
     if not subject.kernel.size or not subject.input.size:

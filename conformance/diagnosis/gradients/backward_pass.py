@@ -46,7 +46,7 @@ class BackwardPass:
 
     @cached_property
     def to_kernel(self) -> Array:
-        """The gradient of the kernel: (O, C / groups, space)."""
+        """The gradient of the kernel, shape (O, C / groups, space)."""
         return np.asarray(self.per_sample.sum(axis=0))
 
     @cached_property
@@ -61,7 +61,7 @@ class BackwardPass:
 
     @property
     def to_bias(self) -> Array:
-        """The gradient of the bias: (O,)."""
+        """The gradient of the bias, shape (O,)."""
         return np.asarray(self.cotangent.sum(axis=(0, *range(2, self.cotangent.ndim))))
 
     def to(self, name: str) -> Array:

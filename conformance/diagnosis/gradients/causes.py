@@ -1,8 +1,8 @@
 """
-The causes of wrong gradients, by the names of the faults in the glossary.
+The causes of wrong gradients, keyed by the names of the faults in the glossary.
 
 A cause is a function of a call in canonical order, the call's backward pass and the name of an array. It yields the
-gradients that implementations with the fault compute for this array, in canonical order. A cause yields nothing for a
+gradients of this array, in canonical order, that implementations with the fault compute. A cause yields nothing for a
 call to which the fault does not apply, and may yield the correct gradient.
 """
 
@@ -21,12 +21,12 @@ from ..canonical_call import Subject
 from .backward_pass import BackwardPass
 
 Cause: TypeAlias = Callable[[Subject, BackwardPass, str], Iterable[Array]]
-#: The number of channels that a vectorised kernel writes at once.
+#: The number of channels that a vectorised implementation writes at once.
 BLOCK = 4
 
 
 def _sent(change: Callable[[BackwardPass], Array]) -> Cause:
-    """Return a cause that replaces the cotangent of the output by `change(back)`."""
+    """Return a cause that replaces the cotangent of the output by `change(back)`, where `back` is the backward pass."""
     return lambda subject, back, name: [back.by(cotangent=change(back)).to(name)]
 
 
@@ -36,7 +36,7 @@ def _array(which: str, change: Callable[[Array], Array]) -> Cause:
 
 
 def _through(which: str, change: Callable[[Subject, BackwardPass], Iterable[BackwardPass]]) -> Cause:
-    """Return a cause that computes the gradient of the array `which` by changed backward passes."""
+    """Return a cause that computes the gradient of the array `which` by the backward passes that `change` yields."""
     return lambda subject, back, name: (each.to(name) for each in change(subject, back)) if name == which else ()
 
 
@@ -87,7 +87,7 @@ def _without(axis: int, start: int | None, stop: int | None) -> Callable[[Array]
 
 
 def _tail(axis: int) -> Callable[[Array], Array]:
-    """Return a function that sets the elements after the last whole block along `axis` to zero."""
+    """Return a function that sets the elements after the last whole block of BLOCK elements along `axis` to zero."""
     return lambda found: _without(axis, max(found.shape[axis] // BLOCK, 1) * BLOCK, None)(found)
 
 
@@ -148,7 +148,11 @@ def _by_output(change: Callable[[Array, Array], Array]) -> Cause:
 
 
 def _taps(keep_first: bool) -> Callable[[Array], Array]:
-    """Return a function that keeps only a kernel's first tap, or sets the last tap along its last axis to zero."""
+    """
+    Return a function that zeroes taps of a kernel.
+
+    If `keep_first` is true, only the first tap is kept. Otherwise, the last taps along the last axis are set to zero.
+    """
 
     def changed(kernel: Array) -> Array:
         made = np.zeros_like(kernel) if keep_first else kernel.copy()
@@ -163,7 +167,12 @@ def _taps(keep_first: bool) -> Callable[[Array], Array]:
 
 
 def _unreversed(change: Callable[[Array], Array]) -> Callable[[Subject, Array], Array]:
-    """Return a function that applies `change` in the call's tap order; canonical order reverses transposed kernels."""
+    """
+    Return a function that applies `change` to a kernel in the call's tap order.
+
+    The canonical order reverses the taps of transposed convolutions, so the function reverses them before and after
+    `change`.
+    """
 
     def changed(subject: Subject, kernel: Array) -> Array:
         return change(kernel[_reverse(kernel)])[_reverse(kernel)] if subject.is_transposed else change(kernel)
@@ -189,7 +198,7 @@ def _flipped(kernel: Array) -> Array:
 
 
 def _samples(change: Callable[[Array], Array]) -> Cause:
-    """Return a cause that applies `change` to the contributions of the samples to the gradient of the kernel."""
+    """Return a cause that applies `change` to the samples' contributions to the gradient of the kernel."""
     return lambda subject, back, name: [change(back.per_sample).sum(axis=0)] if name == "kernel" else []
 
 
@@ -199,7 +208,11 @@ def _sent_to(which: str, change: Callable[[Array], Array]) -> Cause:
 
 
 def _places_alone(index: slice, axes: int | None = None) -> Callable[[Array], Array]:
-    """Return a function that zeroes a cotangent outside the slice `index` of its first `axes` (or all) spatial axes."""
+    """
+    Return a function that zeroes a cotangent outside the slice `index`.
+
+    The slice selects positions along each of the first `axes` spatial axes, or along all spatial axes by default.
+    """
 
     def kept(cotangent: Array) -> Array:
         made = np.zeros_like(cotangent)
@@ -215,7 +228,11 @@ def _count(cotangent: Array) -> int:
 
 
 def _grouped(change: Callable[[Array], Array], which: str) -> Cause:
-    """Return a cause that changes a gradient split by group: `input` (G, N, C / G, ...), `kernel` (G, O / G, ...)."""
+    """
+    Return a cause that applies `change` to the gradient of the array `which`, split by group.
+
+    The split gradient has the shape (G, N, C / G, ...) for the input and (G, O / G, ...) for the kernel.
+    """
 
     def made(subject: Subject, back: BackwardPass, name: str) -> Iterator[Array]:
         groups = back.stage.groups
@@ -229,7 +246,7 @@ def _grouped(change: Callable[[Array], Array], which: str) -> Cause:
 
 
 def _multiples(change: Callable[[Array], Array], which: str) -> Cause:
-    """Return a cause that changes a depthwise gradient, which is split by input channel: (C, M, ...)."""
+    """Return a cause that applies `change` to a depthwise gradient, split by input channel to (C, M, ...)."""
 
     def made(subject: Subject, back: BackwardPass, name: str) -> Iterator[Array]:
         if name == which and subject.is_depthwise:

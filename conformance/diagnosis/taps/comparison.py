@@ -17,7 +17,12 @@ from .tap_map import NOTHING, UNKNOWN, TapMap
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Comparison:
-    """The actual and expected tap maps of a call (`seen`, `right`), and its actual and expected output arrays."""
+    """
+    The products of a call that a target computes, and the expected products.
+
+    `seen` and `right` are the actual and the expected tap map. `got` and `expected` are the actual and the expected
+    output.
+    """
 
     call: Call
     seen: TapMap
@@ -34,7 +39,7 @@ class Comparison:
 
     @property
     def differs(self) -> Array:
-        """The mask of wrong products (T, M), for kernel element t and output element m."""
+        """The mask (T, M) of wrong products, where t is a probed tap and m an output element."""
         return np.asarray(self.kinds >= 0)
 
     @cached_property
@@ -53,7 +58,11 @@ class Comparison:
 
     @property
     def adds_up(self) -> bool | None:
-        """Whether the probed products add up to the wrong output elements; None if not all taps were probed."""
+        """
+        Whether the probed products add up to the actual values of the wrong output elements.
+
+        None means that not all taps were probed.
+        """
         if len(self.seen.taps) < self.call.array("kernel").size:
             return None
         if (self.seen.reads == UNKNOWN).any(axis=0)[self.is_wrong].any():
@@ -123,7 +132,7 @@ class Comparison:
 
 
 def index(flat: int, shape: tuple[int, ...]) -> str:
-    """Return a flat index as text such as `(0, 2, 1)`, unravelled for an array of shape `shape`."""
+    """Unravel a flat index into an array of shape `shape`, and return the index as text such as `(0, 2, 1)`."""
     return f"({', '.join(str(int(each)) for each in np.unravel_index(flat, shape))})"
 
 

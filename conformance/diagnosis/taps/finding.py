@@ -13,10 +13,10 @@ KINDS = ("lost", "elsewhere", "added", "weighed", "other")
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """
-    The wrong products of one kind: their number, their regions in the output and in the kernel, and the first of them.
+    The wrong products of one kind: their number, their regions in the output and in the kernel, and the first product.
 
     - `lost`: an expected product is missing.
-    - `elsewhere`: the product reads another element of the input; `by` is the offset if all products have the same one.
+    - `elsewhere`: the product reads another element of the input. `by` is the offset if it is always the same.
     - `added`: a product exists that is not expected.
     - `weighed`: the product is multiplied by a factor such as -1 or 2.
     - `other`: the contribution is not a single input element times such a factor.
@@ -52,8 +52,8 @@ class TapAudit:
 
     The audit made `probes` probe calls. The kernel has `kernel` elements, and `taps` of them were probed. `parts`
     describes the wrong products; `products` is the expected number of products. `is_bias_wrong` states whether the
-    output of an all-zero input and kernel is wrong. `adds_up` states whether the probed products add up to the wrong
-    output elements; it is None if not every kernel element was probed.
+    output of an all-zero input and kernel is wrong. `adds_up` states whether the probed products add up to the actual
+    values of the wrong output elements; it is None if not every kernel element was probed.
     """
 
     case: str = ""

@@ -12,13 +12,13 @@ from .tap_map import TapMap
 
 #: The largest number of columns and of rows shown around the first wrong product.
 WIDE, HIGH = 32, 9
-#: The character of each tap, by its flat index over the shown axes. A later tap is shown as `#`, and an element that
-#: several taps read as `*`.
+#: The character of each tap, by the tap's flat index over the shown axes. Taps with larger indices are shown as `#`. An
+#: element that several taps read is shown as `*`.
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def picture(of: Comparison) -> list[str]:
-    """Return a picture of the taps of the first wrong output element, in the input plane of its first wrong product."""
+    """Return a picture of the taps of the first wrong output element, in the input plane of the first wrong product."""
     call, output = of.call, int(np.argmax(of.differs.any(axis=0)))
     tap = int(np.argmax(of.differs[:, output]))
     taken = [int(each.reads[tap, output]) for each in (of.right, of.seen) if each.reads[tap, output] >= 0]
@@ -36,7 +36,7 @@ def picture(of: Comparison) -> list[str]:
 
 
 def _by_letter(call: Call, name: str, flat: int) -> dict[str, int]:
-    """Return the index of the element at the flat index `flat` of an array, by the letters of the array's axes."""
+    """Unravel a flat index of an array, and return the index along each axis, keyed by the letter of the axis."""
     unravelled = np.unravel_index(flat, call.array(name).shape)
     return dict(zip(call.letters(name), map(int, unravelled), strict=True))
 

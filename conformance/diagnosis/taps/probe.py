@@ -1,4 +1,4 @@
-"""The tap audit of one call: a target and the reference evaluate the call's probes, and the tap maps are compared."""
+"""The tap audit of one call. A target and the reference evaluate the call's probes, and their tap maps are compared."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ def audit_taps(call: Call, ask: CallFunction) -> TapAudit | None:
     """
     Return the tap audit of a call that `ask` evaluates wrongly, or None if no audit is possible.
 
-    No audit is possible if the call is undefined or has no probes, if `ask` returns the correct result this time, or if
-    the call or a probe is refused or returns the wrong shape or dtype.
+    No audit is possible in the following cases:
+
+    - The call is undefined or has no probes.
+    - `ask` returns the correct result this time.
+    - The call or a probe is refused, or its output has the wrong shape or dtype.
     """
     found = compared(call, ask)
     if found is None or not found.is_wrong.any():
@@ -33,7 +36,11 @@ def audit_taps(call: Call, ask: CallFunction) -> TapAudit | None:
 
 
 def compared(call: Call, ask: CallFunction) -> Comparison | None:
-    """Return the products that `ask` computes for a call, with the expected ones; None if no audit is possible."""
+    """
+    Compare the products that `ask` computes for a call with the expected products.
+
+    None means that no audit is possible.
+    """
     try:
         expected = reference.evaluate(call)
     except reference.Undefined:

@@ -1,5 +1,5 @@
 """
-The tap map of a call: for each output element, which input element each kernel element multiplies.
+The tap map of a call: the input element that each kernel element multiplies, for each output element.
 
 A convolution is linear in its input and in its kernel, so probes can recover its products. A probe is a call with the
 same parameters. The probe's kernel has a single 1 and is zero elsewhere, and the value of each input element identifies
@@ -20,10 +20,11 @@ from ...core import Array, Call
 #: A function that evaluates calls and returns their outputs. An output is None if the call returned nothing.
 CallFunction = Callable[[Sequence[Call]], Sequence["Array | None"]]
 
-#: The largest number of probes of a call, and of products in a tap map. If a kernel needs more, only some of its taps
-#: are probed.
+#: The largest number of probes of a call, and the largest number of products in a tap map. If a kernel has too many
+#: taps, only some of them are probed.
 MOST, MOST_PRODUCTS = 1000, 5_000_000
-#: The number of bits of the integers in a probe, by dtype. The number is small enough that no arithmetic rounds them.
+#: The number of bits of the integers in a probe, by dtype. The number is so small that these integers are never
+#: rounded.
 BITS = {"bfloat16": 8, "int8": 7, "uint8": 7}
 OTHER_BITS = {"float16", "float32", "float64", "int16", "int32", "int64", "complex64", "complex128"}
 #: Entries of `reads`: NOTHING means no product. UNKNOWN means a contribution that is not a single input element times
@@ -65,8 +66,8 @@ class Probes:
     """
     The probes of a call: one with an all-zero input and kernel, then one for each tap and each row of `codes`.
 
-    Each row of `codes` (Q, size of the input) is the flat input of a probe. `taps` holds flat indices into the kernel:
-    all of them, or an evenly spaced selection.
+    `codes` has the shape (Q, input size), and each row is the flat input of a probe. `taps` holds flat indices into the
+    kernel: all of them, or an evenly spaced selection.
     """
 
     call: Call
@@ -107,7 +108,7 @@ class Codebook:
         self._sorted = keys[self._order]
 
     def looked_up(self, rows: Sequence[Array]) -> tuple[Array, Array]:
-        """Return the element and weight for each column of `rows` (Q, M), where column = element code * weight."""
+        """For each column of `rows` (Q, M), return the element and the weight with column = code[element] * weight."""
         answers = np.stack(rows)
         seen, is_zero = answers.real, (answers == 0).all(axis=0)
         is_whole = (np.isfinite(answers) & (answers == np.rint(seen)) & (np.abs(seen) < self._base)).all(axis=0)
@@ -152,7 +153,7 @@ def plain(call: Call) -> Call:
 
 
 def bits(call: Call) -> int:
-    """Return the number of bits of integers that every array of the call holds exactly; 0 if a dtype is unsuitable."""
+    """Return how many bits an integer may have so that every array holds it exactly; 0 if a dtype is unsuitable."""
     names = {call.dtype_of(name) for name in ("input", "kernel", "output")}
     if not names <= BITS.keys() | OTHER_BITS:
         return 0
