@@ -1,4 +1,4 @@
-"""Analysis of whole runs: groups of failing calls, their causes and conditions, tap audits, and record comparison."""
+"""Analysis of whole runs: groups of failing calls, causes and conditions, tap audits, and comparisons of records."""
 
 from __future__ import annotations
 

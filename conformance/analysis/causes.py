@@ -24,18 +24,23 @@ from .failure_groups import AGREEING
 
 #: The largest number of causes reported for one target.
 MOST = 3
-#: If several causes explain equally many calls, at most this many are compared by the evidence against them.
+#: If several causes explain equally many calls, at most this many of these causes are compared by the evidence against
+#: each of them.
 TIED = 3
 #: At most this many agreeing calls, evenly spaced, are searched for evidence against a cause.
 LOOKED_AT = 2000
 #: At most this many explained calls, evenly spaced, determine in which portion of the output a cause applies.
 ASKED = 40
-#: A portion must match at least this share of the explained calls that are sampled.
+#: A portion must match at least this share of the sampled explained calls.
 SHARE = 0.75
 
 
 def attributed(record: Record, corpus: Corpus) -> Record:
-    """Return a record with attributions added; unchanged if it has attributions, is condensed or has no diagnosis."""
+    """
+    Return a record with attributions added.
+
+    A record that already has attributions, is condensed or has no diagnosis is returned unchanged.
+    """
     if record.attributions or record.left_out or all(each.diagnosis is None for each in record.verdicts):
         return record
     found = attribute(record.verdicts, {case.id: case for case in corpus.cases})
@@ -47,9 +52,9 @@ def attribute(
     verdicts: Sequence[Verdict], cases: Mapping[str, Case], visibility: CauseVisibility | None = None
 ) -> tuple[Attribution, ...]:
     """
-    Return the most frequent causes of each target's wrong outputs. Causes that explain the most calls come first.
+    Return attributions of the wrong outputs of each target to their most frequent causes.
 
-    `visibility` caches on which calls each cause is visible.
+    Attributions of more calls come first. `visibility` caches, for each cause, the calls on which the cause is visible.
     """
     by_target: dict[str, Wrong] = {}
     for verdict in verdicts:
@@ -79,7 +84,11 @@ def _is_of_output(verdict: Verdict) -> bool:
 
 @dataclass(kw_only=True, eq=False)
 class Wrong:
-    """One target's verdicts: `verdicts` on diagnosed wrong outputs, by case id, and `agreeing` on right results."""
+    """
+    The verdicts on one target that are evidence for or against causes.
+
+    `verdicts` maps a case id to a verdict on a diagnosed wrong output. `agreeing` holds the verdicts on right results.
+    """
 
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     agreeing: list[Verdict] = field(default_factory=list)
@@ -99,7 +108,7 @@ class Wrong:
             if not counts or max(counts.values()) < MIN_CALLS:
                 return
             most = [name for name, count in counts.items() if count == max(counts.values())][:TIED]
-            # If several causes explain equally many calls, take the cause visible on the fewest agreeing calls.
+            # If several causes explain equally many calls, take the cause that is visible on the fewest agreeing calls.
             cause = min(
                 most, key=lambda name: (len(self._counterexamples(name, "", visibility)) if len(most) > 1 else 0, name)
             )
@@ -112,10 +121,12 @@ class Wrong:
 
     def _portion(self, cause: str, cases: Sequence[str], visibility: CauseVisibility) -> str:
         """
-        Return the portion of the output in which a cause applies; an empty string for the whole output or if unknown.
+        Return the portion of the output in which a cause applies.
 
-        The portion is unknown if fewer than MIN_CALLS calls have a partial diagnosis, or if no portion matches the
-        share SHARE of the sampled calls. If several portions match equally many calls, the result is the portion in
+        The result is an empty string if the cause applies in the whole output or if the portion is unknown.
+
+        The portion is unknown if fewer than MIN_CALLS calls have a partial diagnosis, or if no portion matches enough
+        of the sampled calls (see SHARE). If several portions match equally many calls, the result is the portion in
         which the cause is visible on the fewest agreeing calls.
         """
         partial = [case for case in cases if _is_partial(self.verdicts[case])]
@@ -162,7 +173,7 @@ class Wrong:
                 yield case
 
     def _counterexamples(self, cause: str, portion: str, visibility: CauseVisibility) -> list[str]:
-        """Return the agreeing calls on which a cause is visible in a portion; at most LOOKED_AT calls are searched."""
+        """Return agreeing calls whose output a cause would change in a portion; search at most LOOKED_AT calls."""
         step = -(-len(self.agreeing) // LOOKED_AT) or 1
         sample = (verdict for verdict in self.agreeing[::step] if visibility.is_informative(verdict))
         return [verdict.case for verdict in sample if visibility.on(verdict.case, cause, portion)]

@@ -29,7 +29,7 @@ CHANGES = {
     "only-after": "was judged only after",
 }
 
-#: Changes that break a model that makes such calls. They are the default of `--fail-on`.
+#: Changes that break a model that makes the changed calls. They are the default of `--fail-on`.
 WORSE = ("regressed", "refuses", "unsupported")
 
 #: Changes after which a call does not return a right result.
@@ -64,7 +64,7 @@ class Pair(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The targets' name without the requested release. If the two targets have different names, both names."""
+        """The name of the two targets without the requested release, or both names if the names differ."""
         one, other = self.before.surface, self.after.surface
         return one if one == other else f"{one}, {other}"
 
@@ -85,8 +85,8 @@ class Comparison:
     """
     The comparison of two records of the same calls.
 
-    `both` maps a target to the ids of the calls that both records judge. `apart` maps the name of a header field that
-    differs to its values (before, after).
+    `both` maps a target to the ids of the calls that both records judge. `apart` maps the name of each header field
+    with different values to these values (before, after).
     """
 
     before: Record
@@ -117,7 +117,7 @@ class Comparison:
         return Counter(change.change for change in self.changes if change.target == target)
 
     def faults(self, pair: Pair) -> tuple[int, int]:
-        """Return the numbers of calls, before and after, on which the suite or an adapter itself failed."""
+        """Return the number of calls on which the suite or an adapter failed, for each record (before, after)."""
         sides = ((self.before, pair.before), (self.after, pair.after))
         before, after = (
             sum((verdict.target, verdict.verdict) == (info.name, "suite-error") for verdict in record.verdicts)
@@ -131,8 +131,8 @@ def compared(before: Record, after: Record, cases: Mapping[str, Case], *, slower
     Return what changed between two records.
 
     Targets of the same name are compared, even if they request different releases. If each record has only one target,
-    these two targets are compared whatever their names are. A call that takes more than `slower` times as long counts
-    as slower; None disables this check.
+    these two targets are compared whatever their names are. A call that takes more than `slower` times as long as
+    before counts as slower. None disables this check.
     """
     pairs = list(_pairs(before.targets, after.targets))
     judged: dict[str, Sequence[str]] = {}
@@ -201,7 +201,11 @@ def _by_case(record: Record, target: TargetInfo) -> dict[str, Verdict]:
 def _of_pair(
     pair: Pair, before: Mapping[str, Verdict], after: Mapping[str, Verdict], slower: float | None
 ) -> tuple[list[Change], list[str]]:
-    """Return a pair's changes, and the ids of the calls that both records judge, except calls unsupported in both."""
+    """
+    Return the changes of a pair of targets, and the ids of the calls that are compared.
+
+    The ids include each call that both records judge, unless neither target supports the call.
+    """
     found: list[Change] = []
     both: list[str] = []
     for case in dict.fromkeys([*before, *after]):
@@ -218,7 +222,11 @@ def _judged(verdict: Verdict | None) -> Verdict | None:
 
 
 def _kinds(was: Verdict | None, now: Verdict | None, slower: float | None) -> Iterator[str]:
-    """Yield the kinds of changes between two verdicts: at most one for the result, and `slower` for a slower call."""
+    """
+    Yield the kinds of changes between two verdicts.
+
+    At most one kind concerns the result. In addition, a slower call yields `slower`.
+    """
     if was is None or now is None:
         if was is not now:
             yield "only-after" if was is None else "only-before"
@@ -254,7 +262,7 @@ def _of_right(was: Verdict, now: Verdict) -> str:
 
 
 def _manner(verdict: Verdict) -> tuple[str | None, ...]:
-    """Return a key that identifies the kind of failure. It ignores the ledgers, which may differ between records."""
+    """Return a key that identifies the kind of failure. The key ignores ledgers, which may differ between records."""
     finding = verdict.finding
     if finding is None:
         return (_death(verdict),)
@@ -264,12 +272,17 @@ def _manner(verdict: Verdict) -> tuple[str | None, ...]:
 
 
 def _death(verdict: Verdict) -> str:
-    # A `known` verdict without a finding is a crash or a timeout and does not state which. Most are crashes.
+    # A `known` verdict without a finding is a crash or a timeout, but does not state which of the two. Most are
+    # crashes.
     return "timeout" if verdict.verdict == "timeout" else "crash"
 
 
 def _sides(pair: Pair, changes: Sequence[Change], both: Sequence[str]) -> Iterator[Sides]:
-    """Yield `Sides` for each kind of change: calls with the change are `failing`, calls that still work `agreeing`."""
+    """
+    Yield one `Sides` for each kind of change.
+
+    Its field `failing` holds the calls with this change, and its field `agreeing` holds the calls that still work.
+    """
     broken = {change.case for change in changes if change.change in BROKEN}
     for kind in dict.fromkeys(change.change for change in changes):
         failing: dict[Likeness, list[str]] = {}
@@ -291,7 +304,7 @@ def _likeness(change: Change) -> Likeness:
 
 
 def _what(change: Change) -> str | None:
-    """Return a short text on the states before and after; None if the kind of change already determines them."""
+    """Return a short text on the states before and after, or None if the kind of change determines these states."""
     describe = _DESCRIPTIONS.get(change.change)
     if describe is None or change.before is None or change.after is None:
         return None
@@ -310,13 +323,17 @@ def _outcome(verdict: Verdict) -> str:
 
 
 def _followed(verdict: Verdict) -> str:
-    """Return the alternatives that a call follows, without clause names; omit `computes` if there is another one."""
+    """
+    Return the names of the alternatives that a call follows, without the clauses.
+
+    `refuses` replaces all other names. `computes` is omitted if there is another name.
+    """
     names = [name.rpartition(":")[2] for name in (verdict.alternative or "none").split(", ")]
     special = list(dict.fromkeys(name for name in names if name != "computes"))
     return "refuses" if "refuses" in special else ", ".join(special) or "computes"
 
 
-#: The function that describes the state of a verdict, by kind of change.
+#: For each kind of change, the function that describes the state of a verdict.
 _DESCRIPTIONS: Mapping[str, Callable[[Verdict], str]] = {
     **dict.fromkeys(("regressed", "wrong-otherwise", "unsupported", "fixed", "supported"), _outcome),
     "precision": lambda verdict: verdict.precision or "none",

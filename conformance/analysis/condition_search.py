@@ -2,14 +2,16 @@
 Search for conditions: the simplest conjunctions of features that separate selected calls from all other calls.
 
 The score of a conjunction is the number of bits that it saves (minimum description length). Listing the k selected
-calls out of n takes log2 C(n, k) bits, an equal share for each selected call. A conjunction saves the shares of the
-selected calls that meet it, minus the cost of its features. A conjunction is inexact if other calls also meet it.
-It then costs INEXACT bits more, plus the bits that tell the selected calls from these other calls. A feature must
-therefore save more bits than it costs, and an inexact condition must be much simpler than an exact one.
+calls among n calls takes log2 C(n, k) bits, which is log2 C(n, k) / k for each selected call. A conjunction saves this
+number of bits for each selected call that meets it, minus the cost of its features. A conjunction is inexact if other
+calls also meet it. An inexact conjunction costs INEXACT additional bits, and also the bits that separate the selected
+calls that meet it from the other calls that meet it. A feature must therefore save more bits than it costs, and an
+inexact condition must be much simpler than an exact one.
 
 The search takes the conjunction that saves the most bits, removes the calls that meet it, and repeats. It replaces an
-inexact conjunction by several narrower ones if these take no more bits. Ties go to the feature that comes first in the
-table, so that the same calls always have the same conditions.
+inexact conjunction by several narrower ones if these take no more bits. If several conjunctions save equally many bits,
+the search prefers fewer features, and then features that come first in the table. The same calls therefore always have
+the same conditions.
 
 Source of the measure: J. Rissanen, "Modeling by shortest data description", Automatica 14 (1978).
 """
@@ -37,7 +39,8 @@ Bits: TypeAlias = int
 LONGEST = 4
 #: The number of conjunctions of each length that are extended by another feature (beam width).
 KEPT = 25
-#: The cost in bits of a feature with the value `true` or a string, with the value `false`, and with a number.
+#: The cost in bits of the requirement that a feature is true or equals a string (HOLDS), that a feature is false
+#: (DOES_NOT), and that a feature equals a number or satisfies a bound (NUMBER).
 HOLDS, DOES_NOT, NUMBER = 9.0, 10.0, 11.0
 #: The additional cost in bits of an inexact condition, which other calls also meet.
 INEXACT = 18.0
@@ -55,7 +58,7 @@ class Part:
 
 
 class Literal(NamedTuple):
-    """A feature with one value or a bound such as `>=3`, and the cost of the literal in bits."""
+    """A feature that must have one value or satisfy a bound such as `>=3`, and the cost of this requirement in bits."""
 
     name: str
     value: FeatureValue
@@ -63,7 +66,7 @@ class Literal(NamedTuple):
 
 
 class Conjunction(NamedTuple):
-    """Literals (as indices into `sides`), the selected and the other calls that meet all of them, and their cost."""
+    """Literals (as indices into `sides`), their total cost, and the selected and the other calls that meet them."""
 
     literals: tuple[int, ...]
     selected: Bits
@@ -121,7 +124,7 @@ def _positions(bits: Bits) -> Iterator[int]:
 
 
 class Search:
-    """A search for conditions that separate selected calls of a table from the calls in its rows `others`."""
+    """A search for conditions that separate selected calls of a table from the calls in the table's rows `others`."""
 
     def __init__(self, table: Table, others: Array) -> None:
         self._table = table
@@ -147,8 +150,8 @@ class Search:
         """
         Return the simplest condition of one or two features that all calls in `rows` meet and no other call meets.
 
-        For few calls, `parts` may find no condition, because no condition saves bits. The condition that this method
-        finds for them may hold by chance. None means that no such condition exists.
+        None means that no such condition exists. For few calls, it is possible that no condition saves bits, so that
+        `parts` finds none. This method may still find a condition, which may then hold by chance.
         """
         selected = np.array(rows, int)
         everything = (1 << len(selected)) - 1
@@ -158,7 +161,7 @@ class Search:
         return None if found is None else _condition([side.literal for side in found])
 
     def _sides(self, selected: Array) -> list[Side]:
-        """Return the literals that hold for a selected call; of several with the same calls, return only the first."""
+        """Return the literals that hold for a selected call, but only one of several that hold for the same calls."""
         found: dict[tuple[Bits, Bits], Side] = {}
         for literal in self._table.literals(selected):
             side = Side(literal, self._table.bits(literal, selected), self._bits(literal))
@@ -173,7 +176,7 @@ class Search:
 
 
 class Side(NamedTuple):
-    """A literal, and the selected and the other calls for which it holds."""
+    """A literal, and the selected and the other calls for which the literal holds."""
 
     literal: Literal
     selected: Bits
@@ -202,7 +205,11 @@ class Measure:
         return self.saved(found) * (self._share if found.others else 1.0)
 
     def taken(self, found: Sequence[Conjunction]) -> float:
-        """Return the bits that encode the selected calls of each conjunction, by the conjunction or by a list."""
+        """
+        Return the number of bits that encode the selected calls of all conjunctions.
+
+        If a conjunction saves no bits, its calls are encoded by a list and not by the conjunction.
+        """
         return sum(each.selected.bit_count() * self._each - max(self.saved(each), 0.0) for each in found)
 
     def rank(self, found: Conjunction) -> tuple[float, int, tuple[int, ...]]:
@@ -216,7 +223,11 @@ def _choices(count: int, chosen: int) -> float:
 
 
 def _split(sides: Sequence[Side], everything: Conjunction, measure: Measure) -> Iterator[Conjunction]:
-    """Yield conjunctions until each selected call meets one. The last is empty if no condition separates the rest."""
+    """
+    Yield conjunctions until each selected call meets one of them.
+
+    If no condition separates the remaining calls, the last conjunction is empty.
+    """
     left = everything.selected
     while left:
         best = _best(sides, everything._replace(selected=left), measure)
@@ -227,7 +238,7 @@ def _split(sides: Sequence[Side], everything: Conjunction, measure: Measure) -> 
 def _narrowed(
     wide: Conjunction, sides: Sequence[Side], everything: Conjunction, measure: Measure
 ) -> Sequence[Conjunction]:
-    """Return narrower conjunctions to replace an inexact `wide` if they take no more bits; otherwise return `wide`."""
+    """Return narrower conjunctions in place of an inexact `wide`; return `wide` itself if it takes fewer bits."""
     if not wide.others or not wide.literals:
         return [wide]
     narrow = list(_split(sides, everything._replace(selected=wide.selected), measure))
@@ -259,9 +270,10 @@ def _best(sides: Sequence[Side], everything: Conjunction, measure: Measure) -> C
 
 def _separation(found: Conjunction, everything: Conjunction) -> float:
     """
-    Return how well a conjunction separates the selected calls, as -b. Larger values mean better separation.
+    Return how well a conjunction separates the selected calls from the other calls; larger values are better.
 
-    If it is known which calls meet the conjunction, it takes b more bits to identify the selected calls.
+    The value is -b. Here b is the number of bits that still identify the selected calls once it is known which calls
+    meet the conjunction.
     """
     selected, others = found.selected.bit_count(), found.others.bit_count()
     left, rest = everything.selected.bit_count() - selected, everything.others.bit_count() - others
@@ -269,7 +281,11 @@ def _separation(found: Conjunction, everything: Conjunction) -> float:
 
 
 def _extensions(one: Conjunction, sides: Sequence[Side], measure: Measure, most: float) -> Iterator[Conjunction]:
-    """Yield conjunctions with one more literal that exclude other calls and could save over `most` bits if exact."""
+    """
+    Yield the conjunction `one` with one more literal.
+
+    Each longer conjunction excludes further other calls. It would save more than `most` bits if it were exact.
+    """
     names = {sides[at].literal.name for at in one.literals}
     for at, side in enumerate(sides):
         selected, cost = one.selected & side.selected, one.cost + side.literal.cost
@@ -282,7 +298,7 @@ def _extensions(one: Conjunction, sides: Sequence[Side], measure: Measure, most:
 
 
 def _merged(parts: Sequence[Part]) -> list[Part]:
-    """Merge parts whose conditions differ only in the strings or numbers that they require of one feature."""
+    """Merge parts whose conditions differ only in the required strings or numbers of one feature."""
     merged: list[Part] = []
     for part in parts:
         at = next((at for at, other in enumerate(merged) if _differing(part.condition, other.condition)), None)
@@ -294,7 +310,11 @@ def _merged(parts: Sequence[Part]) -> list[Part]:
 
 
 def _differing(one: Condition, other: Condition) -> str:
-    """Return the only feature in which two conditions differ; an empty string if there is none or it is boolean."""
+    """
+    Return the name of the only feature for which two conditions require different values.
+
+    Return an empty string if there is no such feature, or if the feature is boolean.
+    """
     if one.wanted.keys() != other.wanted.keys():
         return ""
     names = [name for name, values in one.wanted.items() if values != other.wanted[name]]

@@ -19,8 +19,9 @@ from ..core import SEVERITIES, UNEXPECTED, Case, Verdict
 from ..records import MIN_CALLS, Group, GroupCounts, Record, TargetInfo
 from .condition_search import Part, Search, Table
 
-#: Groups on two targets are merged if they have at least this fraction of their calls in common, and if all calls of
-#: the second group meet the condition of the first group.
+#: Two groups on different targets are merged if at least this fraction of all their calls is in both groups. All calls
+#: of the second group must also meet the condition of the first group. Groups with the same condition need no calls in
+#: common.
 ALIKE = 0.8
 
 FAILING = (*UNEXPECTED, "suite-error", "known")
@@ -39,7 +40,7 @@ class Likeness(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sides:
-    """The case ids of one target's failing calls, by likeness, and of its agreeing calls."""
+    """The case ids of one target: `failing` maps a likeness to failing calls, and `agreeing` lists agreeing calls."""
 
     target: TargetInfo
     failing: dict[Likeness, list[str]] = field(default_factory=dict)
@@ -54,7 +55,7 @@ class Sides:
 
     @property
     def ids(self) -> Iterator[str]:
-        """The case ids of all calls. Empty if too few calls fail alike for a search for conditions."""
+        """The case ids of all calls, or none if fewer than MIN_CALLS calls fail alike, so that no search is needed."""
         if any(len(ids) >= MIN_CALLS for ids in self.failing.values()):
             yield from self.agreeing
             for ids in self.failing.values():
@@ -68,12 +69,12 @@ def _likeness(verdict: Verdict) -> Likeness:
 
 
 def lacks_groups(record: Record) -> bool:
-    """Return whether a record has failing calls but no groups yet; False if it is condensed and cannot be grouped."""
+    """Return whether a record has failing calls but no groups. Condensed records cannot be grouped: return False."""
     return not (record.groups or record.left_out) and any(each.verdict in FAILING for each in record.verdicts)
 
 
 def grouped(record: Record, cases: Mapping[str, Case]) -> Record:
-    """Return a record with the groups of its failing calls; unchanged if the record does not lack groups."""
+    """Return a record with the groups of its failing calls, or the same record if it does not lack groups."""
     return replace(record, groups=gather(record.verdicts, record.targets, cases)) if lacks_groups(record) else record
 
 
@@ -118,7 +119,7 @@ def _whole(ids: Sequence[str], side: Sides) -> Part:
 
 
 def _add(found: list[tuple[Sides, Group]], side: Sides, group: Group, features: CaseFeatures) -> None:
-    """Merge a group into a similar group on another target of the same framework; append it if there is none."""
+    """Merge a group into a similar group on another target of the same framework. If there is none, append it."""
     for at, (first, other) in enumerate(found):
         if _are_similar(first, other, side, group) and features.all_fulfil(other.condition, group.cases):
             both = tuple(dict.fromkeys(other.cases + group.cases))
@@ -129,7 +130,7 @@ def _add(found: list[tuple[Sides, Group]], side: Sides, group: Group, features: 
 
 
 def _seen(condition: Condition, side: Sides, group: Group, features: CaseFeatures) -> GroupCounts:
-    """Return the number of calls in `group`, out of all calls of the target that meet the merged group's condition."""
+    """Return the number of calls in `group`, and the number of the target's calls that meet the merged condition."""
     if group.condition == condition:
         return group.targets[side.target.name]
     return GroupCounts(len(group.cases), len(group.cases) + features.count(condition, side.agreeing))

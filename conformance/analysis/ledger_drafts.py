@@ -28,19 +28,19 @@ class Draft:
 
     @property
     def is_listed(self) -> bool:
-        """Whether the entry lists its calls by id. Otherwise the group's condition selects them."""
+        """Whether the entry lists its calls by id. Otherwise, the group's condition selects the calls."""
         return not self.group.condition.wanted or len(self.group.cases) <= LISTED
 
     @property
     def id(self) -> str:
-        """The id of the entry: its first target, the array unless it is the output, and the kind of failure."""
+        """The id of the entry: the first target, the array (left out for the output) and the kind of failure."""
         kind, where = self.group.kind or self.group.verdict, self.group.where
         return f"{_slug(self.targets[0])}.{kind if where == 'output' else f'{_slug(where)}-{kind}'}"
 
 
 def ledger_draft(record: Record, today: str) -> str:
     """
-    Return the text of a ledger file with an entry for each group of unexpected verdicts.
+    Return the text of a ledger file with at least one entry for each group of unexpected verdicts.
 
     If a group's calls are listed by id, the group has a separate entry for each target. The reason, the link and the
     triage script are placeholders that a person must replace. `today` is the date of the entries.
@@ -95,7 +95,7 @@ def _lines(draft: Draft, name: str, today: str) -> Iterator[str]:
 
 
 def _patterns(draft: Draft) -> list[str]:
-    """Return the case ids of an entry. If a condition selects the calls, a pattern covers all points of a sweep."""
+    """Return the case ids of an entry. If a condition selects the calls, one pattern replaces all points of a sweep."""
     names = [verdict.case for verdict in draft.verdicts]
     if not draft.is_listed:
         names = [f"{sweep}[*" if point else sweep for sweep, point, _ in (name.partition("[") for name in names)]

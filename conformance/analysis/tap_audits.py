@@ -1,4 +1,4 @@
-"""Tap audits of a run: for each group, an audit of the smallest call that no cause explains and probes can examine."""
+"""Tap audits of a run. Each audit examines one call of a group: the smallest suitable call that no cause explains."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from ..diagnosis import CallFunction, TapAudit, audit_taps
 from ..records import Record
 from ..workers import Adapter, CallSeen, TargetFailed, Terms, observe, smoke_call, wire
 
-#: The largest number of groups audited on one target, and an audit's time limit in seconds, worker start included.
+#: The largest number of groups audited on one target, and the time limit of an audit in seconds. The time includes the
+#: start of the worker.
 MOST, SECONDS = 3, 30.0
-#: The largest number of a group's calls that are tried, smallest first, until a call can be audited.
+#: At most this many calls of a group are tried, the smallest call first, until one of them can be audited.
 TRIED = 4
 #: A target is not audited if any of its calls in the run has one of these verdicts.
 DEATHS = ("crash", "timeout")
@@ -80,7 +81,11 @@ def is_unexplained(verdict: Verdict) -> bool:
 
 
 def probe_caller(adapter: Adapter, terms: Terms) -> CallFunction:
-    """Return a function that evaluates calls on a target in one worker, up to a missing answer or the time limit."""
+    """
+    Return a function that evaluates calls on a target in one worker.
+
+    The function stops at the first missing answer, or after the time limit SECONDS.
+    """
     once = replace(terms, limits=replace(terms.limits, deaths=1))
 
     def ask(calls: Sequence[Call]) -> list[Array | None]:
