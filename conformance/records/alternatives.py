@@ -31,7 +31,7 @@ def followed(verdicts: Iterable[Verdict], cases: Mapping[str, Case], clauses: Ma
 
 
 def count_alternatives(record: Record, cases: Mapping[str, Case], clauses: Mapping[str, Clause]) -> Followed:
-    """Count the alternatives that targets followed in a record; a condensed record contains these counts."""
+    """Count the alternatives that targets followed in a record, or return the counts of a condensed record."""
     if not record.left_out:
         return followed(record.verdicts, cases, clauses)
     return {
@@ -41,7 +41,7 @@ def count_alternatives(record: Record, cases: Mapping[str, Case], clauses: Mappi
 
 
 def inconsistent_targets(counts: Followed) -> dict[str, dict[str, Counter[str]]]:
-    """Return, for each target that follows several alternatives of the same clause, the counts of such clauses."""
+    """Return, by target, the counts of those clauses of which the target followed several alternatives."""
     several = {
         target: {clause: names for clause, names in clauses.items() if len(names) > 1}
         for target, clauses in counts.items()
@@ -71,8 +71,8 @@ def _is_shared(clause: Clause | None, name: str, others: Iterable[Clause]) -> bo
     """
     Return whether the alternative `name` of a clause is a refusal, and another clause has a refusal with the same twin.
 
-    If so, the verdict does not show which clause applied, because the same accepted call, such as the call with
-    `strides: 1`, confirms both refusals.
+    A twin is an accepted call, such as the call with `strides: 1`, that confirms the refusal. If two refusals have the
+    same twin, the verdict does not show which clause applied.
     """
     if clause is None or name not in clause.alternatives or not clause.alternatives[name].is_refusal:
         return False

@@ -15,11 +15,11 @@ class Attribution:
     """
     A cause of the glossary, and the wrong outputs that it explains under one condition.
 
-    `means` describes the cause. `targets` maps a target to `seen`, the number of wrong outputs that the cause explains,
-    and `of`, the number of all its wrong outputs. `portion` describes the affected places of each output; it is empty
-    if all places are affected. `is_weak` is true if the condition selects exactly the explained calls, but from so few
-    calls that this may be chance. `cases` are the ids of the explained calls, the smallest call first. `against` are
-    the ids of calls that fulfil the condition and agree, although the cause would change their outputs.
+    `means` describes the cause. `targets` maps a target to two counts: the cause explains `seen` of the `of` wrong
+    outputs of the target. `portion` describes the affected places of each output; it is empty if all places are
+    affected. `is_weak` is true if the condition selects exactly the explained calls, but from so few calls that this
+    may be chance. `cases` are the ids of the explained calls, the smallest call first. `against` are the ids of calls
+    that fulfil the condition and agree, although the cause would change their outputs.
     """
 
     cause: str

@@ -27,7 +27,8 @@ class Group:
 
     All calls of a group have the same `verdict`, `severity`, `kind` and `where`. `known` is the id of the ledger entry
     that covers these calls. `cases` are the ids of the calls, the smallest call first. The condition is empty if all
-    calls of the targets fail, or if no condition separates the failing calls from those that agree.
+    calls of the targets fail, if too few calls fail (see MIN_CALLS), or if no condition separates the failing calls
+    from the agreeing calls.
     """
 
     name: str = ""
@@ -41,7 +42,7 @@ class Group:
     cases: tuple[str, ...]
 
     def is_like(self, verdict: Verdict) -> bool:
-        """Return whether a verdict has the verdict, kind, array and ledger entry of the calls in the group."""
+        """Return whether a verdict has the same verdict, kind, array and ledger entry as the calls in the group."""
         finding = verdict.finding
         kind, where = (finding.kind, finding.where) if finding is not None else (None, "output")
         same = (verdict.verdict, verdict.known, kind, where)

@@ -39,10 +39,10 @@ class Entry:
     `verdict`, `kinds` and `where` describe the known result. An entry can list several kinds, because a read of
     uninitialised memory, for example, is reported as `values` in one run and as `nonfinite` in another.
     `outputs` maps a case id to the SHA-256 digest of the wrong output.
-    `partly` is true if some of these calls agree, the same calls in every run. `intermittent` is true if a call agrees
-    in some runs and fails in others.
-    `contradicts` names the clauses that the fault violates. `link` is the framework's documentation, source or issue.
-    `issue` is the report of the fault in a public issue tracker.
+    `partly` is true if some of the covered calls agree, and the same calls agree in every run. `intermittent` is true
+    if a call agrees in some runs and fails in others.
+    `contradicts` names the clauses that the fault violates. `link` leads to the framework's documentation, source or
+    issue. `issue` leads to the report of the fault in a public issue tracker.
     """
 
     id: str
@@ -126,9 +126,9 @@ class Ledger:
 
     def stale(self, results: Iterable[tuple[Verdict, Case]]) -> list[Entry]:
         """
-        Return the entries that cover a case that was run, but match no verdict; `intermittent` entries are never stale.
+        Return the stale entries. A stale entry covers a case that was run, but matches no verdict.
 
-        All results must belong to the target of this ledger.
+        An `intermittent` entry is never stale. All results must belong to the target of this ledger.
         """
         ran = [(verdict, case) for verdict, case in results if verdict.verdict not in ("not-run", "unsupported")]
         matched = {verdict.known for verdict, _ in ran if verdict.verdict == "known"}
@@ -148,7 +148,11 @@ def _is_environment(wanted: Mapping[str, str], target: TargetInfo) -> bool:
 
 
 def _variable(name: str, target: TargetInfo) -> str:
-    """Return an environment variable from the settings of the target, else of this process; empty if it is not set."""
+    """
+    Return the value of an environment variable; an empty string means that the variable is not set.
+
+    The settings of the target take precedence over the environment of this process.
+    """
     reported = target.settings.get(name)
     return os.environ.get(name, "") if reported is None else reported.replace("unset", "")
 

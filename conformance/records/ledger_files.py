@@ -35,7 +35,7 @@ _REQUIRED = ("id", "cases", "targets", "versions", "is", "reason", "link", "sinc
 _IS = ("verdict", "kind", "where", "outputs")
 _WHEN = ("cpu", "not_cpu", "device", "environment", "not_environment", "settings")
 
-#: The value of `versions` for every version, which also applies to a framework that reports no version.
+#: The value of `versions` that matches every version. It also matches a framework that reports no version.
 EVERY_VERSION = "every"
 
 
@@ -192,7 +192,7 @@ def _bound(node: yaml_tree.Node) -> str:
 
 
 def _how_often(node: yaml_tree.Node | None, unit: str) -> bool:
-    """Return whether there is a count such as `{seen: 3, of: 10}`: the fault occurs in 3 of 10 runs or calls."""
+    """Return whether a count such as `{seen: 3, of: 10}` is given. It means that 3 of 10 runs or calls fail."""
     if node is None:
         return False
     counts = reading.as_mapping(node).entries

@@ -26,8 +26,8 @@ def merged(records: Mapping[Path, Record]) -> Record:
     Merge records that cover different shards of the corpus, different targets, or both.
 
     The result is complete if each record is complete and no target lacks a shard. The machines may differ; the header
-    of the result lists them all. Condensed records are merged to a condensed record: it has the sums of their counts,
-    and all their groups.
+    of the result lists them all. Condensed records are merged into a condensed record, which has the sums of their
+    counts and all their groups.
 
     Raises:
         Invalid: if the suite, corpus, selection, terms or ledger differ, if only some of the records are condensed, or
@@ -53,7 +53,7 @@ def merged(records: Mapping[Path, Record]) -> Record:
 
 def condensed(record: Record, corpus: Corpus) -> Record:
     """
-    Return a condensed record: verdicts `agree`, `unsupported` and `not-run` are counted, all others are listed.
+    Return a condensed record, which counts `agree`, `unsupported` and `not-run` verdicts and lists all other verdicts.
 
     The condensed record also counts the messages of `unsupported` and `not-run` verdicts, and the alternatives that
     each target follows.
@@ -97,7 +97,7 @@ def _shard_counts(headers: Iterable[Mapping[str, Any]]) -> set[int]:
 
 
 def _merged_counts(records: Iterable[Record]) -> dict[str, Any]:
-    """Return the merged groups and the added counts of condensed records, by the names of the fields of `Record`."""
+    """Return the groups and the summed counts of condensed records, keyed by the field names of `Record`."""
     groups = [group for record in records for group in record.groups]
     fields: dict[str, Any] = {
         "groups": tuple(replace(group, name=f"g{number}") for number, group in enumerate(groups, 1))
@@ -148,7 +148,7 @@ def _check_twice(records: Mapping[Path, Record]) -> None:
 
 
 def _check_parts(records: Mapping[Path, Record]) -> None:
-    """Reject condensed records that share a shard of a target: a case in both would be counted twice."""
+    """Reject condensed records that share a shard of a target, because the shard's cases would be counted twice."""
     shards: dict[str, list[tuple[str | None, Path]]] = {}
     for path, record in records.items():
         part = _shard(record.header)
@@ -195,7 +195,11 @@ def _header(headers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _platform(machines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return one platform for several machines: join their names by ` / `, and keep the CPU flags that all have."""
+    """
+    Return one platform for several machines.
+
+    Different values of an entry are joined by ` / `. A CPU flag is kept only if all machines have it.
+    """
     names: dict[str, Any] = {
         name: " / ".join(dict.fromkeys(str(machine.get(name, "")) for machine in machines)) for name in machines[0]
     }

@@ -30,7 +30,7 @@ def held(record: Record, cases: Mapping[str, Case], ledger: Ledger) -> Record:
 
 
 def observed(verdict: Verdict, named: Mapping[str, str]) -> Verdict:
-    """Return the verdict as it was before a ledger was applied; `named` maps each entry's id to its verdict."""
+    """Return the verdict as it was before a ledger was applied; `named` maps each entry's id to the entry's verdict."""
     if verdict.verdict == "fixed":
         return replace(verdict, verdict="agree", known=None, message="")
     if verdict.verdict != "known":

@@ -2,8 +2,8 @@
 The record of a run: a JSON Lines file that is written during the run, and from which every report is made.
 
 The file has a header, a `ready` line for each target, a line for each verdict, and a `timing` line for each batch of
-cases on a target. A line for each group of failing calls, for each cause and for each tap audit follows, and then a
-summary. See docs/reference/record.md.
+cases on a target. Then the file has a line for each group of failing calls, each attribution to a cause and each tap
+audit. The last line is a summary. See docs/reference/record.md.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class TargetInfo:
     #: Maps the dtype of the input to the lower precision class that this mode documents.
     precision: Mapping[str, str] = field(default_factory=dict)
     failed: str | None = None
-    #: Whether `failed` is a fault of the adapter.
+    #: Whether `failed` reports a fault of the adapter.
     is_fault: bool = False
     #: Times in seconds: `import` (of framework and backend), `calls` (only the calls), and `total`.
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -83,7 +83,7 @@ class Timing:
     seconds: Mapping[str, float]
 
     def added(self, info: TargetInfo) -> TargetInfo:
-        """Return `info` with these seconds added to its seconds."""
+        """Return `info` with the seconds of this batch added to the seconds of `info`."""
         names = dict.fromkeys([*info.seconds, *self.seconds])
         sums = {name: info.seconds.get(name, 0.0) + self.seconds.get(name, 0.0) for name in names}
         return replace(info, seconds={name: round(seconds, 6) for name, seconds in sums.items()})
@@ -104,7 +104,8 @@ class Record:
     attributions: Sequence[Attribution] = ()
     #: Results of probing calls whose wrong outputs no cause explains.
     tap_audits: Sequence[TapAudit] = ()
-    #: `summary[target][verdict]`: the number of verdicts of this kind; like the next two, only in a condensed record.
+    #: `summary[target][verdict]`: the number of verdicts of this kind. Only condensed records have this field and the
+    #: next two fields.
     summary: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     #: `followed[target][clause][alternative]`: the number of cases in which the target followed the alternative.
     followed: Mapping[str, Mapping[str, Mapping[str, int]]] = field(default_factory=dict)
@@ -163,7 +164,7 @@ class Writer:
             self._write({"format": FORMAT, **header})
 
     def target(self, info: TargetInfo) -> None:
-        """Write the `ready` line of a target, unless the same line has been written."""
+        """Write the `ready` line of a target, unless the same line has already been written."""
         if self._written.get(info.name) != info.identity:
             self._written[info.name] = info.identity
             self._write({"ready": asdict(info)})
@@ -319,12 +320,12 @@ def parsed_line(line: bytes) -> dict[str, Any] | None:
     return _readable(parsed) if _UNWRITABLE.search(line) else parsed
 
 
-#: Matches control characters and unpaired surrogates, raw or as JSON escapes; may match paired surrogates too.
+#: Matches control characters and unpaired surrogates, raw or as JSON escapes; it may also match paired surrogates.
 _UNWRITABLE = re.compile(rb"\\u(?i:d[89a-f]|00[0189])|\x7f|\xc2[\x80-\x9f]")
 
 
 def _readable(value: Any) -> Any:
-    """Return plain data with all strings made printable; the record may come from another program."""
+    """Return plain data with all strings made printable, because the record may come from another program."""
     if isinstance(value, dict):
         return {printable(name): _readable(each) for name, each in value.items()}
     if isinstance(value, list):
