@@ -1,8 +1,9 @@
 """
-Mutation testing of the corpus: run wrong implementations, and record which cases detect them.
+Mutation testing of the corpus: run wrong implementations, and record which cases detect each of them.
 
 `evaluator` computes a call in stages and shares no code with the reference. A `mutant` changes a stage, either for all
-calls or under a condition. `score` runs every mutant as a target: the engine and the judge treat it like a framework.
+calls or under a condition. `score` runs each mutant as a target, so the engine and the judge treat a mutant like a
+framework.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The value of literal cases: which mutants each case kills, according to the stored kill matrix."""
+"""The value of literal cases: the stored kill matrix shows which mutants each case kills."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .kills import FILE, Kills, read
 from .measurement import of
 from .sweep_only import is_answered
 
-#: An error hint: the command that measures and stores the kill matrix of the shipped corpus.
+#: An error hint that names the command that measures and stores the kill matrix of the shipped corpus.
 COMMAND = f"run `conv-conformance mutants --all --write cases/{FILE}`"
 
 
@@ -36,7 +36,7 @@ def kept(corpus: Corpus, folder: Path) -> Kills:
 
 def overrated(case: Case, kills: Kills, noticed: Collection[str]) -> Iterator[tuple[str, str]]:
     """
-    Yield (message, hint) for each requirement that a case does not meet; `noticed` holds the mutants it kills.
+    Yield (message, hint) for each requirement that a case does not meet; `noticed` names the mutants that it kills.
 
     A case must kill at least one mutant, unless `why` states another purpose. A case must also kill the mutant of each
     fault listed under `catches`, if the fault has a mutant. Cases that mutants cannot answer are not checked.

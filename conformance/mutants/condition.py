@@ -1,4 +1,4 @@
-"""A condition selects the calls, and the elements of their outputs, to which a fault applies."""
+"""A condition selects the calls to which a fault applies, and the output elements that the fault changes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .regions import Region
 @dataclass(frozen=True, kw_only=True)
 class Condition:
     """
-    The calls, and the elements of their outputs, to which a fault applies.
+    A condition selects the calls to which a fault applies, and the output elements that the fault changes.
 
-    `sentence` describes the condition to readers. `when(call)` returns whether the fault applies to a call; if `when`
-    is None, the fault applies to every call. `region(y)` returns a boolean mask of the affected elements of the output
-    `y` (axes N, C, then space); if `region` is None, all elements are affected.
+    `sentence` describes the condition to readers. `when(call)` returns whether the fault applies to a call. If `when`
+    is None, the fault applies to every call. `region(y)` returns a boolean mask that marks the affected elements of the
+    output `y`, which has canonical axes. If `region` is None, all elements are affected.
     """
 
     sentence: str
@@ -38,7 +38,7 @@ def sensible(call: Call) -> bool:
 
 
 def axes(call: Call) -> tuple[Axis, ...]:
-    """Return the geometry of each spatial axis; for a separable call, the geometry of its depthwise stage."""
+    """Return the geometry of each spatial axis. A separable call has the geometry of its depthwise stage."""
     params = translate(call)[0]
     lengths = [
         w + sum(pair) for w, pair in zip(call.extents("input"), call.before or ((0, 0),) * call.rank, strict=True)
@@ -48,12 +48,12 @@ def axes(call: Call) -> tuple[Axis, ...]:
 
 
 def sized(test: Callable[[Call], bool]) -> Callable[[Call], bool]:
-    """Return a predicate that is `test(call)` for a defined call, and False for an undefined call."""
+    """Return a predicate that returns `test(call)` for a defined call, and False for an undefined call."""
     return lambda call: sensible(call) and test(call)
 
 
 def some(test: Callable[[Axis], bool]) -> Callable[[Call], bool]:
-    """Return the predicate that a call is defined and `test` holds for at least one of its spatial axes."""
+    """Return a predicate that holds if a call is defined and `test` holds for at least one spatial axis of the call."""
     return sized(lambda call: any(map(test, axes(call))))
 
 
@@ -68,12 +68,12 @@ def channels(call: Call) -> int:
 
 
 def off_block(count: Callable[[Call], int], block: int) -> Callable[[Call], bool]:
-    """Return the predicate that a call is defined, count(call) > block, and count(call) % block != 0."""
+    """Return a predicate that holds if a call is defined, count(call) > block, and count(call) % block != 0."""
     return sized(lambda call: count(call) > block and count(call) % block != 0)
 
 
 def joined(conditions: Sequence[Condition]) -> Condition:
-    """Return the condition that all `conditions` hold; its region is the intersection of their regions."""
+    """Return a condition that holds if all `conditions` hold; its region is the intersection of all their regions."""
     regions = [each.region for each in conditions if each.region is not None]
     return Condition(
         sentence=" ".join(each.sentence for each in conditions),

@@ -2,8 +2,9 @@
 The evaluator computes a call in stages, so that a mutant can replace single stages.
 
 The evaluator shares no code with the reference or the NumPy backend. It accumulates tap by tap in float64, in
-complex128, or in the integer dtype of the output. "Canonical" arrays have the axes N, C, then the spatial axes.
-"Canonical" kernels have the axes O, I, then the spatial axes; in a transposed convolution, I precedes O.
+complex128, or in the integer dtype of the output. Inputs and outputs with "canonical" axes have the axes N, C, then the
+spatial axes. Kernels with canonical axes have the axes O, I, then the spatial axes. In a transposed convolution, I
+precedes O.
 """
 
 from __future__ import annotations
@@ -66,9 +67,9 @@ class Stages:
     Each entry states what the function returns:
 
     `object(call)`: an iterator over the names of the reasons why the call is undefined.
-    `read(call, name)`: the array `name` of the call, with the axes of the call's layout.
+    `read(call, name)`: the array `name` of the call, in the call's layout.
     `translate(call)`: the parameters of each grouped convolution of the call.
-    `arrange(call, name, array, params)`: the array with canonical axes.
+    `arrange(call, name, array, params)`: the array transposed to canonical axes.
     `step(call, x)`: the input after the separate padding step that precedes the convolution.
     `stuff(x, params)`: the input after input dilation.
     `measure(lengths, taps, params)`: an `Axis` for each spatial axis.
@@ -77,8 +78,8 @@ class Stages:
     `scatter(x, w, axes, params)`: the output of a transposed convolution, without bias.
     `shift(call, y, bias)`: the output plus the bias.
     `round(call, y)`: the output rounded to its dtype.
-    `deliver(call, y)`: the output with the axes of the call's output layout.
-    `infer(call, y)`: zeros of the shape and dtype that shape inference states before the call runs.
+    `deliver(call, y)`: the output transposed to the call's output layout.
+    `infer(call, y)`: zeros with the shape and dtype that shape inference reports before the call runs.
     """
 
     object: Callable[[Call], Iterator[str]]
@@ -111,7 +112,7 @@ def evaluate(call: Call, stages: Stages) -> Array:
 
 def canonical(call: Call, stages: Stages) -> Array:
     """
-    Return the output of a call with the axes N, C, then space, in the call's output dtype.
+    Return the output of a call, with canonical axes, in the call's output dtype.
 
     Raises:
         Refused: if the call is undefined.
@@ -216,7 +217,7 @@ def step(call: Call, x: Array) -> Array:
 
 
 def stuff(x: Array, params: Told) -> Array:
-    """Return the input after input dilation: q - 1 zeros between neighbouring elements of an axis with dilation q."""
+    """Return the input after input dilation; dilation q inserts q - 1 zeros between the elements of an axis."""
     if set(params.input_dilations) == {1}:
         return x
     for axis, q in enumerate(params.input_dilations, 2):
@@ -254,7 +255,7 @@ def amounts(padding: str | Pairs, length: int, window: int, stride: int, at: int
         return 0, 0
     if padding in ("causal", "full"):
         return window - 1, window - 1 if padding == "full" else 0
-    # If the first of the ceil(length / stride) windows starts at index 0, the last window ends at index `end`.
+    # There are ceil(length / stride) windows. If the first window starts at index 0, the last window ends before `end`.
     end = -(-length // stride) * stride - stride + window
     missing = max(end - length, 0)
     return (missing // 2, missing - missing // 2) if padding == "same" else (missing - missing // 2, missing // 2)
@@ -304,7 +305,7 @@ def padded(x: Array, pairs: Pairs, mode: str) -> Array:
 
 
 def source(places: Array, length: int, mode: str) -> Array:
-    """Return the index of the input element copied to each of `places`; place 0 is the first input element."""
+    """Return the indices of the input elements that padding copies to `places`; place 0 is the first input element."""
     if mode == "circular":
         return places % length
     if mode == "replicate":
@@ -315,7 +316,7 @@ def source(places: Array, length: int, mode: str) -> Array:
 
 
 def inner(index: Iterable[Any]) -> tuple[Any, ...]:
-    """Return a tuple that applies `index` to the last (spatial) axes and selects all other axes whole."""
+    """Return an index tuple that applies `index` to the last (spatial) axes and selects all other axes whole."""
     return (..., *index)
 
 
@@ -327,7 +328,7 @@ def contract(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
     """
     Return the output of a forward convolution of a padded input, without bias.
 
-    In one axis and group: y[n, o, t] = sum over k, i of x[n, i, t * stride + k * dilation] * w[o, i, k].
+    For one axis and one group: y[n, o, t] = sum over k, i of x[n, i, t * stride + k * dilation] * w[o, i, k].
     """
     y = np.zeros((x.shape[0], w.shape[0], *(axis.out for axis in axes)), np.result_type(x, w))
     if y.size == 0:
@@ -342,7 +343,7 @@ def contract(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
 
 
 def mixed(x: Array, w: Array, groups: int) -> Array:
-    """Return y (N, O, space): y[n, o] = sum over i of w[o, i] * x[n, i], with i over the channels of o's group."""
+    """Return y[n, o] = sum of w[o, i] * x[n, i] over the input channels i in the group of output channel o."""
     if groups == 1:
         return np.asarray(np.einsum("oc,nc...->no...", w, x))
     if groups == x.shape[1] == w.shape[0]:
@@ -358,7 +359,8 @@ def scatter(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
     Return the output of a transposed convolution, without bias.
 
     In each axis, input element t and tap k contribute to output element t * stride + k * dilation - low.
-    `w` has the axes I, O, then space: I indexes all input channels, and O the output channels of one group.
+    `w` has the axes I, O, then the spatial axes. I runs over all input channels. O runs over the output channels of one
+    group.
     """
     groups = params.groups
     full = [max(axis.length - 1, 0) * axis.stride + span(axis.taps, axis.dilation) for axis in axes]
@@ -380,7 +382,7 @@ def transposed_filters(w: Array, groups: int) -> Array:
     """
     Return a transposed kernel in the layout that `mixed` accepts.
 
-    The axes (C, output channels of one group, space) become (all output channels, C / groups, space).
+    The channel axes (C, output channels of one group) become (all output channels, C / groups).
     """
     parts = w.reshape(groups, w.shape[0] // groups, *w.shape[1:])
     turned = np.moveaxis(parts, 2, 1)
@@ -398,13 +400,13 @@ def rounded(call: Call, y: Array) -> Array:
 
 
 def deliver(call: Call, y: Array) -> Array:
-    """Return the output with its axes in the order of the call's output layout."""
+    """Return the output transposed to the call's output layout."""
     have = "NC" + call.spatial
     return np.moveaxis(y, [have.index(letter) for letter in call.layout.output or call.layout.input], range(y.ndim))
 
 
 def infer(call: Call, y: Array) -> Array:
-    """Return zeros of the inferred shape and dtype; `y` is the output in its layout and dtype."""
+    """Return the result of shape inference: zeros with the shape and dtype of the delivered output `y`."""
     return np.zeros_like(y)
 
 

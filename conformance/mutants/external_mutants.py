@@ -1,10 +1,10 @@
 """
-User-supplied mutants: a Python file with a dict `mutants` from names to functions `(call, honest) -> output`.
+User-supplied mutants: a Python file defines the dict `mutants`, which maps names to functions.
 
-`call` is a `Call` whose arrays have the memory layout that its `storage` names. `honest(call)` returns the correct
-output of any call, in the call's output layout and dtype, or raises `Refused` if the call is undefined. If the file
-defines `reset()`, it is called before each mutant runs. All mutants run in this process: first on the literal cases,
-then on the sweep points.
+Each function has the signature `(call, honest) -> output`. `call` is a `Call` whose arrays have the memory layout that
+`call.storage` names. `honest(call)` returns the correct output of any call, in the call's output layout and dtype, or
+raises `Refused` if the call is undefined. If the file defines `reset()`, that function is called before each mutant
+runs. All mutants run in this process, on the literal cases and then on the sweep points.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def honest(call: Call) -> Array:
 
 def load(path: Path) -> tuple[Mapping[str, Function], Callable[[], object]]:
     """
-    Return the mutants of a file by name, and the function to call before each mutant runs.
+    Return the mutants of a file, keyed by name, and the function that must be called before each mutant runs.
 
     Raises:
         Invalid: if the file cannot be imported, or if `mutants` is not a non-empty dict of functions.
@@ -68,7 +68,7 @@ def load(path: Path) -> tuple[Mapping[str, Function], Callable[[], object]]:
 def _imported(path: Path) -> ModuleType:
     if not path.is_file():
         raise Invalid(Problem(path=str(path), message="no such file"))
-    # A fixed module name, so that a file called random.py does not shadow a standard module.
+    # The module name is fixed, so that a file called random.py does not shadow a standard module.
     spec = importlib.util.spec_from_file_location(NAME, path)
     if spec is None or spec.loader is None:
         raise Invalid(
@@ -92,11 +92,11 @@ def measure(
     done: MutantListener = lambda name: None,
 ) -> Kills:
     """
-    Return which cases detect which user-supplied mutants.
+    Return the cases that detect each user-supplied mutant.
 
     Unless `every` is set, a mutant stops at the first case that detects it.
     """
-    # The plan of the sweep points is made only when a mutant has run on all literal cases.
+    # The plan for the sweep points is not made until a mutant has run on all literal cases.
     plans = [cache(partial(_planned, corpus, is_sweep)) for is_sweep in (False, True)]
     found = {}
     for name, function in mutants.items():

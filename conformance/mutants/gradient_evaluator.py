@@ -1,11 +1,10 @@
 """
-The backward pass of a call in stages: it computes the gradients of <cotangent, output>.
+The backward pass computes the gradients of <cotangent, output> in stages, for one call.
 
 A mutant can replace single stages. The module shares no code with the reference or the NumPy backend.
-For each tap, it lists pairs (p, t): the tap multiplies input element p and adds the product to output element t.
-Padding zeros and the zeros of input dilation are in no pair. Gradients are accumulated in float64.
-Arrays have the canonical axes of the evaluator: N, C, then space. Kernels have O, I, then space; in a transposed
-convolution, I precedes O.
+For each tap, the module lists pairs (p, t): the tap multiplies input element p, and the product is added to output
+element t. Zeros that padding or input dilation inserts are in no pair. Gradients are accumulated in float64. Arrays
+have the canonical axes of the module `evaluator`.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from .stored_arrays import placed, read_placed
 
 #: The correct stages of the forward pass; they read arrays in the memory layout of the call's storage.
 FORWARD = replace(HONEST, read=read_placed)
-#: The pairs of one axis at one tap, as two arrays of equal length: input indices, and output indices.
+#: The pairs of one axis at one tap, as two arrays of equal length: the input indices and the output indices.
 AxisPairs: TypeAlias = tuple[Array, Array]
 
 
@@ -32,8 +31,8 @@ class Part:
     """
     One grouped convolution of a call in the backward pass.
 
-    `x` is the input of the convolution (N, C, space) before input dilation, and `w` is its kernel. `g` is the cotangent
-    of its output (N, C, space).
+    `x` is the input of the convolution before input dilation, `w` is the kernel, and `g` is the cotangent of the
+    output. All three arrays have canonical axes.
     """
 
     call: Call
@@ -51,14 +50,14 @@ class Backward:
 
     Each entry states what the function returns:
 
-    `send(call)`: the cotangent (N, C, space) in float64.
+    `send(call)`: the cotangent with canonical axes, in float64.
     `by_bias(call, g)`: the gradient of the bias.
     `by_kernel(part)`: the gradient of the part's kernel, with the axes of `part.w`.
     `by_input(part)`: the gradient of the part's input, with the axes of `part.x`.
-    `unstep(call, g)`: the gradient of the padding step's input; `g` is the gradient of the step's output.
-    `home(call, name, gradient)`: the gradient of the array `name`, with the axes of this array in the call.
+    `unstep(call, g)`: the gradient of the padding step's input, computed from the gradient `g` of the step's output.
+    `home(call, name, gradient)`: the gradient of the array `name`, transposed to the call's layout of this array.
     `round(call, name, gradient)`: the gradient of the array `name`, rounded to the dtype of this array.
-    `finish(call, gradients)`: the gradients that the call requests, by array name.
+    `finish(call, gradients)`: the gradients that the call requests, keyed by array name.
     """
 
     send: Callable[[Call], Array]
@@ -82,7 +81,7 @@ def _canonical(call: Call, stages: Backward) -> Iterator[tuple[str, Array]]:
     """
     Yield (name, gradient) for each requested gradient, with canonical axes.
 
-    The parts are processed in reverse order, only as far as requested gradients need them.
+    The parts are processed in reverse order. Processing stops when all requested gradients are computed.
     """
     g, requested = stages.send(call), set(call.gradients)
     if "bias" in requested:
@@ -100,7 +99,7 @@ def _canonical(call: Call, stages: Backward) -> Iterator[tuple[str, Array]]:
 
 
 def steps(call: Call) -> list[tuple[Told, Array, Array]]:
-    """Return (parameters, input (N, C, space), kernel) for each grouped convolution of a call."""
+    """Return the parameters, the input and the kernel of each grouped convolution of a call, with canonical axes."""
     parts = FORWARD.translate(call)
     x = FORWARD.arrange(call, "input", wide(call, FORWARD.read(call, "input")), parts[0])
     if call.before is not None:
@@ -115,13 +114,13 @@ def steps(call: Call) -> list[tuple[Told, Array, Array]]:
 
 
 def measured(params: Told, x: Array, w: Array) -> tuple[Axis, ...]:
-    """Return the geometry of each spatial axis of a grouped convolution; `x` is its input before input dilation."""
+    """Return the geometry of a grouped convolution's spatial axes; `x` is the input before input dilation."""
     lengths = [max(size * q - q + 1, 0) for size, q in zip(x.shape[2:], params.input_dilations, strict=True)]
     return FORWARD.measure(lengths, w.shape[2:], params)
 
 
 def send(call: Call) -> Array:
-    """Return the cotangent of a call (N, C, space) in float64."""
+    """Return the cotangent of a call, with canonical axes, in float64."""
     letters = call.letters(COTANGENT)
     order = [letters.index(letter) for letter in "NC" + call.spatial]
     return placed(call, COTANGENT).astype(np.float64).transpose(order)
@@ -134,7 +133,7 @@ def by_bias(call: Call, g: Array) -> Array:
 
 def by_kernel(part: Part) -> Array:
     """
-    Return the gradient of the kernel of a part.
+    Return the gradient of a part's kernel.
 
     In each group: dw[o, i, k] = sum of x[n, i, p] * g[n, o, t] over n and the pairs (p, t) of tap k.
     """
@@ -148,7 +147,7 @@ def by_kernel(part: Part) -> Array:
 
 def by_input(part: Part) -> Array:
     """
-    Return the gradient of the input of a part.
+    Return the gradient of a part's input.
 
     In each group: dx[n, i, p] = sum of w[o, i, k] * g[n, o, t] over o, k and the pairs (p, t) of tap k.
     """
@@ -163,7 +162,7 @@ def by_input(part: Part) -> Array:
 
 def multiplied_pairs(part: Part) -> Iterator[tuple[tuple[int, ...], tuple[Array, ...], tuple[Array, ...]]]:
     """
-    Yield (tap, inputs, outputs) for each tap; `inputs` and `outputs` have one index array for each spatial axis.
+    Yield (tap, inputs, outputs) for each tap; `inputs` and `outputs` hold one index array for each spatial axis.
 
     Along an axis, the tap multiplies input element inputs[i] and adds the product to output element outputs[i].
     """
@@ -176,10 +175,10 @@ def axis_pairs(axis: Axis, tap: int, params: Told, at: int) -> AxisPairs:
     """
     Return the input indices and the output indices that a tap pairs along one axis.
 
-    In a forward convolution, output t reads position t * stride + tap * dilation - low of the dilated input. Padding
-    modes other than zeros map a position outside the input to an input element. In mode zeros, such a position is in no
-    pair.
-    In a transposed convolution, input p contributes to output p * stride + tap * dilation - low.
+    In a forward convolution, output element t reads the dilated input at position t * stride + tap * dilation - low.
+    Padding modes other than zeros map a position outside the input to an input element. In mode zeros, such a position
+    is in no pair. In a transposed convolution, input element p contributes to output element
+    p * stride + tap * dilation - low.
     """
     if params.transposed:
         elements = np.arange(axis.length)
@@ -196,12 +195,12 @@ def axis_pairs(axis: Axis, tap: int, params: Told, at: int) -> AxisPairs:
 
 
 def by_groups(array: Array, params: Told) -> Array:
-    """Return an array (N, C, space) reshaped to (N, groups, channels of a group, space)."""
+    """Return an array with canonical axes whose channel axis is split into (groups, channels of a group)."""
     return array.reshape(array.shape[0], params.groups, array.shape[1] // max(params.groups, 1), *array.shape[2:])
 
 
 def filters_of(part: Part) -> Array:
-    """Return the kernel of a part, reshaped to (groups, filters of a group, channels of a group, space)."""
+    """Return the kernel of a part, with the channel axes (groups, filters of a group, channels of a group)."""
     w, groups = part.w, part.told.groups
     apart = w.reshape(groups, w.shape[0] // max(groups, 1), *w.shape[1:])
     return apart.swapaxes(1, 2) if part.told.transposed else apart
@@ -216,7 +215,7 @@ def _flat(array: Array) -> Array:
 
 
 def unstep(call: Call, g: Array) -> Array:
-    """Return the gradient of the padding step's input; elements that the step cropped get 0."""
+    """Return the gradient of the padding step's input. The gradient is 0 at elements that the step cropped."""
     for axis, (length, (low, high)) in enumerate(zip(call.extents("input"), call.before or (), strict=True), 2):
         places = np.arange(-low, max(length + high, -low))
         inside = (places >= 0) & (places < length)
@@ -228,7 +227,7 @@ def unstep(call: Call, g: Array) -> Array:
 
 def home(call: Call, name: str, gradient: Array) -> Array:
     """
-    Return a canonical gradient of the array `name`, transposed to the axes of this array in the call.
+    Return the gradient of the array `name`, transposed from canonical axes to the call's layout of this array.
 
     In a depthwise kernel, output channel c * M + m is filter m of channel c.
     """
@@ -241,7 +240,7 @@ def home(call: Call, name: str, gradient: Array) -> Array:
 
 
 def canonical_letters(call: Call, name: str) -> str:
-    """Return the letters of the axes of an array, in canonical order."""
+    """Return the axis letters of an array, in canonical order."""
     first = "NC" if name == "input" else kernel_letters(call.letters(name), FORWARD.translate(call)[0])
     return first + call.spatial
 

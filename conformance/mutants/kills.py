@@ -1,8 +1,8 @@
 """
-The kill matrix: which cases kill which mutants. The file `kills.json` beside the corpus stores the matrix.
+The kill matrix records which cases kill which mutants. The file `kills.json` beside the corpus stores the matrix.
 
-The file has the digest of the corpus (`lock.meaning_digest`), the ids of its literal cases in corpus order, and one
-hexadecimal number for each mutant. Bit i of the number is set if case i kills the mutant.
+The file contains the digest of the corpus (`lock.meaning_digest`), the ids of the literal cases in corpus order, and
+one hexadecimal number for each mutant. Bit i of the number is set if case i kills the mutant.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ FILE = "kills.json"
 @dataclass(frozen=True, kw_only=True)
 class Kills:
     """
-    The kills of each mutant: the ids of the cases that detect the mutant, in corpus order.
+    The kills of all mutants: `by_mutant` maps each mutant to the ids of the cases that detect it, in corpus order.
 
     `cases` lists the ids of all cases, and `corpus` is the digest of the corpus. `is_whole` is true if every mutant ran
-    on every case, and false if a mutant did not run on further cases after a case had detected it.
+    on every case. It is false if mutants stopped at the first case that detected them.
     """
 
     cases: Sequence[str]
@@ -38,7 +38,7 @@ class Kills:
 
     @property
     def by_case(self) -> dict[str, frozenset[str]]:
-        """For each case id, the names of the mutants that the case detects."""
+        """A mapping from each case id to the names of the mutants that the case detects."""
         found: dict[str, set[str]] = {case: set() for case in self.cases}
         for name, ids in self.by_mutant.items():
             for case in ids:
@@ -46,7 +46,7 @@ class Kills:
         return {case: frozenset(names) for case, names in found.items()}
 
     def alike(self) -> list[list[str]]:
-        """Return groups of two or more mutants that exactly the same cases detect; each group counts as one mutant."""
+        """Return groups of two or more mutants that are detected by the same cases. Each group counts as one mutant."""
         groups: dict[tuple[str, ...], list[str]] = {}
         for name, ids in self.by_mutant.items():
             groups.setdefault(ids, []).append(name)

@@ -1,4 +1,4 @@
-"""The mutation test of a corpus, as the command `mutants` runs it."""
+"""The mutation test of a corpus; the command `mutants` runs it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .kills import FILE, Kills, read
 from .mutant import Mutant, named
 from .result import Score
 
-#: A function of the number of mutants. It returns a context manager that shows progress and yields the listener.
+#: A function from the number of mutants to a context manager, which shows progress and yields a listener.
 Progress: TypeAlias = Callable[[int], AbstractContextManager[score.MutantListener]]
 
 
@@ -23,8 +23,8 @@ def perform(corpus: Corpus, progress: Progress, *, strangers: Path | None, every
     """
     Score a corpus with the built-in mutants, or with the mutants of the user's file `strangers`.
 
-    Built-in mutants run on literal cases only, except mutants marked `needs: sweep`. Marked mutants run on sweep
-    points, and `Score.marked` is their result.
+    Built-in mutants run only on literal cases, unless they are marked `needs: sweep`. Marked mutants also run on sweep
+    points. `Score.marked` is the result of the marked mutants.
     """
     if strangers is not None:
         return _score_file(corpus, progress, strangers, every)
@@ -41,7 +41,7 @@ def perform(corpus: Corpus, progress: Progress, *, strangers: Path | None, every
 
 
 def of(corpus: Corpus) -> dict[str, Mutant]:
-    """Return the mutants that `faults.yaml` defines and does not mark with `needs: sweep`."""
+    """Return the mutants that `faults.yaml` defines without the mark `needs: sweep`."""
     return named({name: ("", *fault.under) for name, fault in corpus.faults.items()})
 
 

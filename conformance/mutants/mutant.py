@@ -1,4 +1,4 @@
-"""A mutant: one fault in the forward or the backward pass of the evaluator, for all calls or under a condition."""
+"""A mutant is the evaluator with one fault in the forward or the backward pass, for all calls or under a condition."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STUMBLES = (ValueError, IndexError, TypeError, OverflowError, MemoryError)
 
 @dataclass(frozen=True, kw_only=True)
 class Mutant:
-    """A fault of `faults.yaml`, and the name of its condition; with an empty name the fault applies to all calls."""
+    """A fault of `faults.yaml` and the name of a condition; if the name is empty, the fault applies to all calls."""
 
     fault: str
     condition: str = ""
@@ -62,7 +62,7 @@ class Prepared:
                 raise Refused(f"{type(error).__name__}: {error}") from error
 
     def inferred(self, call: Call, output: Array) -> Array:
-        """Return zeros of the shape and dtype that the faulty evaluator infers before the call runs."""
+        """Return zeros with the shape and dtype that the faulty evaluator infers before the call runs."""
         return (self.faulty if self.condition.holds(call) else FORWARD).infer(call, output)
 
     def gradients(self, call: Call) -> dict[str, Array]:
@@ -84,10 +84,10 @@ class Prepared:
 
     def _marked(self, call: Call, faulty: dict[str, Array]) -> dict[str, Array]:
         """
-        Return the correct gradients, except for the elements of the input gradient that the region marks as faulty.
+        Return the correct gradients, with the input gradient replaced by the faulty one where the region is True.
 
-        Regions are defined for outputs (N, C, space). They also apply to the input gradient, which has the same axes.
-        A faulty input gradient that has a wrong shape is returned whole.
+        Regions are defined for outputs. They also apply to the input gradient, because it has the same canonical axes.
+        If the faulty input gradient has a wrong shape, all of it is returned.
         """
         right = gradients(call, HONEST_BACK)
         if "input" not in faulty or faulty["input"].shape != right["input"].shape:
@@ -109,7 +109,7 @@ class Prepared:
 
 
 def named(under: Mapping[str, Sequence[str]]) -> dict[str, Mutant]:
-    """Return mutants by name: for each fault that has an edit, one mutant for each condition in `under[fault]`."""
+    """Return, keyed by name, one mutant for each implemented fault and each condition in `under[fault]`."""
     mutants = [
         Mutant(fault=fault, condition=condition)
         for fault, names in under.items()

@@ -1,8 +1,8 @@
 """
-The named conditions under which a fault applies: predicates of a call, and regions of its output.
+The named conditions under which faults apply.
 
-Real faults rarely affect every call. For example, they occur only if a stride is longer than the kernel, if the number
-of channels is not a multiple of a block size, or if the batch has a second sample.
+Real faults rarely affect every call. For example, a fault occurs only if a stride is longer than the kernel, if the
+number of channels is not a multiple of a block size, or if the batch has a second sample.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _kernels(call: Call) -> tuple[str, ...]:
     return ("depthwise_kernel", "pointwise_kernel") if call.op == "separable_conv" else ("kernel",)
 
 
-#: Every condition by name; the condition with the empty name always holds.
+#: Maps names to conditions. The condition with the empty name always holds.
 CONDITIONS: Mapping[str, Condition] = {
     "": Condition(sentence="All calls and all output elements."),
     # Operation and rank
@@ -352,7 +352,7 @@ CONDITIONS: Mapping[str, Condition] = {
 
 def named(name: str) -> Condition:
     """
-    Return a condition by name; the name `a+b` means that the conditions `a` and `b` both hold.
+    Return the condition called `name`. The condition `a+b` holds if the conditions `a` and `b` both hold.
 
     Raises:
         KeyError: if no condition has the name.

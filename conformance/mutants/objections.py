@@ -1,4 +1,4 @@
-"""The reasons why a call is undefined; each has a name, so that a mutant can ignore a single reason."""
+"""The reasons why a call is undefined. Each reason has a name, so that a mutant can ignore a single reason."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _bias(call: Call) -> Iterator[str]:
 
 
 def produced(call: Call) -> int:
-    """Return the number of output channels."""
+    """Return the number of output channels of a call."""
     if call.op == "depthwise_conv":
         return call.extent("kernel", "C") * call.extent("kernel", "M")
     if call.op == "separable_conv":

@@ -15,7 +15,7 @@ from .regions import Region, beyond_blocks, starting_at
 
 
 def _terms(call: Call) -> int:
-    """Return the number of products summed in one output element of the last grouped convolution."""
+    """Return the number of products that are summed for one output element of the last grouped convolution."""
     params = translate(call)[-1]
     summed = channels(call) * (_multiplier(call) if call.op == "separable_conv" else 1)
     return summed // max(params.groups, 1) * prod(call.extents(params.kernel))
@@ -60,7 +60,7 @@ def _groups(call: Call) -> int:
 
 
 def _from(count: Callable[[Call], int], least: int, sentence: str, region: Region | None = None) -> Condition:
-    """Return the condition that a call is defined and count(call) >= least."""
+    """Return a condition that holds if a call is defined and count(call) >= least."""
     return Condition(sentence=sentence, when=sized(lambda call: count(call) >= least), region=region)
 
 
@@ -76,7 +76,7 @@ def _fourth(y: Array) -> Array:
     return np.broadcast_to((np.arange(y.shape[0]) == 3).reshape(-1, *(1,) * (y.ndim - 1)), y.shape)
 
 
-#: Every condition of this module by name.
+#: Maps names to the conditions of this module.
 PRODUCTION: Mapping[str, Condition] = {
     # Channels and filters
     "thirty-two-channels": _from(channels, 32, "There are 32 input channels or more."),
@@ -113,7 +113,7 @@ PRODUCTION: Mapping[str, Condition] = {
         sentence="The input has two or more spatial axes, which all have the same length.",
         when=sized(_has_equal_lengths),
     ),
-    # Regions that only large outputs have
+    # Regions of large outputs
     "fourth-sample": _from(_samples, 4, "Only the fourth sample is affected.", _fourth),
     **{
         f"places-from-{place}": _from(

@@ -1,4 +1,4 @@
-"""Regions select the elements of an output to which a fault applies; outputs have the axes N, C, then space."""
+"""A region selects the output elements that a fault changes. Outputs have the axes N, C, then the spatial axes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core import Array
 
-#: A function from an output to a boolean mask of the same shape.
+#: A function that maps an output to a boolean mask of the same shape.
 Region: TypeAlias = Callable[[Array], Array]
 
 
@@ -32,7 +32,7 @@ def starting_at(axis: int, place: int) -> Region:
 
 
 def beyond_blocks(axis: int, block: int) -> Region:
-    """Return the region after the last full block of an axis; without a full block, it is the whole axis."""
+    """Return the region after the last full block of an axis; without a full block, the region is the whole axis."""
     return lambda y: _from(y, axis % y.ndim, y.shape[axis] // block * block)
 
 
@@ -50,7 +50,7 @@ def _inner(y: Array) -> Array:
     return marked
 
 
-#: Maps the name of each region to its description and the region.
+#: Maps the name of each region to a description and the region.
 REGIONS: Mapping[str, tuple[str, Region]] = {
     "later-samples": ("All samples except the first are affected.", _later),
     "last-sample": ("The batch has two or more samples; only the last is affected.", lambda y: _last(y, 0) & _later(y)),

@@ -9,17 +9,17 @@ from typing import TypeAlias
 from .kills import Kills
 from .sweep_only import MarkedMutants
 
-#: For each unpinned clause, the mutants that break the clause and that no case citing the clause detects.
+#: Maps each unpinned clause to the mutants that break the clause but are not detected by any case that cites it.
 UnpinnedClauses: TypeAlias = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
     """
-    The kills of each mutant, the mutants of each clause, and the unpinned clauses.
+    The kills of each mutant, the mutants that break each clause, and the unpinned clauses.
 
-    `marked` is the result of the mutants marked `needs: sweep`, which `kills` does not contain. `swept` lists the
-    user-supplied mutants that only sweep points detected.
+    `marked` is the result of the mutants marked `needs: sweep`; `kills` does not contain these mutants. `swept` lists
+    the user-supplied mutants that only sweep points detected.
     """
 
     kills: Kills

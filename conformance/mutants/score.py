@@ -1,4 +1,4 @@
-"""Run mutants as targets, with the engine and judge used for frameworks, and record which cases detect them."""
+"""Run mutants as targets, with the same engine and judge as frameworks, and record which cases detect them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from .mutant import Mutant
 from .sweep_only import is_answered, noticing
 
 LOCATOR = "conv_conformance.mutants.target:MutantTarget"
-#: The maximum number of mutants in one run; the verdicts of a run are kept in memory until it ends.
+#: The maximum number of mutants in one run. The verdicts of a run are kept in memory until the run ends.
 BATCH = 16
-#: The maximum number of cases, from an earlier measurement, on which a mutant is tried first.
+#: The maximum number of cases on which a mutant is tried first; these cases detected it in an earlier measurement.
 FIRST = 3
 
-#: Called with the name of a mutant when a case first detects it, or when a user-supplied mutant has finished.
+#: A function that is called with a mutant's name when the mutant is first detected. A user-supplied mutant is reported
+#: when it has finished.
 MutantListener = Callable[[str], None]
 
 
@@ -35,7 +36,7 @@ def measure(
     done: MutantListener = lambda name: None,
 ) -> Kills:
     """
-    Return which cases of a corpus detect which mutants.
+    Return the cases of a corpus that detect each mutant.
 
     If `every` is set, each mutant runs on all cases. Otherwise each mutant goes through these steps:
 
@@ -78,7 +79,7 @@ class Search:
         self.found: dict[str, tuple[str, ...]] = {}
 
     def try_first(self, earlier: Kills) -> None:
-        """Run each mutant in this process on up to `FIRST` of its earlier kills; prefer cases that cite its clause."""
+        """Run each mutant, in this process, on up to `FIRST` earlier kills; prefer cases that cite its clause."""
         for name, mutant in self._mutants.items():
             known = [case for case in earlier.by_mutant.get(name, ()) if case in self._cases]
             chosen = sorted(known, key=lambda case: case not in self._cited(name))[:FIRST]
@@ -118,7 +119,7 @@ class Search:
 
 
 def _citing(corpus: Corpus) -> dict[str, dict[str, None]]:
-    """Return, for each clause, the ids of the cases that cite it, in corpus order, as the keys of a dict."""
+    """Map each clause to a dict whose keys are the ids of the cases that cite the clause, in corpus order."""
     cases: dict[str, dict[str, None]] = {}
     for case in corpus.cases:
         for clause in case.clauses:
@@ -145,10 +146,10 @@ def _kills(target: TargetRun) -> tuple[str, ...]:
 
 def unpinned(corpus: Corpus, mutants: Mapping[str, Mutant], kills: Kills) -> dict[str, list[str]]:
     """
-    Return, for each unpinned clause, the mutants that break the clause and that no case citing the clause detects.
+    Map each unpinned clause to the mutants that break the clause but are not detected by any case that cites it.
 
     A clause is pinned if every mutant that breaks the clause is detected by a case that cites the clause.
-    A clause of `pinnable(corpus)` that no mutant breaks is unpinned too; its list of mutants is empty.
+    A clause of `pinnable(corpus)` that no mutant breaks is unpinned too, and its list of mutants is empty.
     """
     broken = by_clause(corpus, mutants)
     citing = _citing(corpus)
@@ -161,7 +162,7 @@ def unpinned(corpus: Corpus, mutants: Mapping[str, Mutant], kills: Kills) -> dic
 
 
 def by_clause(corpus: Corpus, mutants: Mapping[str, Mutant]) -> dict[str, list[str]]:
-    """Return the names of the mutants that break each clause, with the clauses in corpus order."""
+    """Map each broken clause to the names of the mutants that break it; the clauses are in corpus order."""
     found: dict[str, list[str]] = {clause: [] for clause in corpus.clauses}
     for name, mutant in mutants.items():
         found[_clause(corpus, mutant)].append(name)
@@ -169,7 +170,7 @@ def by_clause(corpus: Corpus, mutants: Mapping[str, Mutant]) -> dict[str, list[s
 
 
 def pinnable(corpus: Corpus) -> list[str]:
-    """Return the required clauses that have no cases, or at least one case that mutants can answer."""
+    """Return the required clauses that have either no cases or at least one case that mutants can answer."""
     cited = {clause for case in corpus.cases for clause in case.clauses}
     answered = {clause for case in corpus.cases if is_answered(case) for clause in case.clauses}
     return [

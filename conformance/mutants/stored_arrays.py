@@ -8,7 +8,7 @@ from ..core import Array, Call
 
 
 def placed(call: Call, name: str) -> Array:
-    """Return the array `name`, with the axes of the call's layout, in the memory layout of the call's storage."""
+    """Return the array `name` in the call's axis layout, placed in memory as the call's storage describes."""
     array = call.array(name)
     letters = call.letters(name)
     return call.place(name, letters) if array.ndim == len(letters) else array

@@ -1,8 +1,8 @@
 """
-Mutants marked `needs: sweep`: a sweep point must detect each of them, and no literal case may detect one.
+Mutants marked `needs: sweep`: each must be detected by a sweep point, and must not be detected by a literal case.
 
 A mutant computes the correct result for calls that do not meet its condition. Therefore this module runs a mutant only
-on cases that meet the condition, and in this process.
+on cases that meet the condition. The mutants run in this process.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class MarkedMutants:
 
 def measure(corpus: Corpus, mutants: Mapping[str, Mutant], *, every: bool = False) -> MarkedMutants:
     """
-    Return which sweep points detect which mutants, and which mutants a literal case detects.
+    Return the sweep points that detect each mutant, and the mutants that a literal case detects.
 
     Sweep points with small inputs run first. Unless `every` is set, a mutant stops at the first sweep
     point that detects it.
@@ -73,9 +73,9 @@ def _size(case: Case) -> int:
 
 class Reach:
     """
-    A list of cases; `of` returns the cases to which the condition of a mutant applies.
+    A list of cases; the method `of` returns the cases that meet the condition of a mutant.
 
-    If `with_twins` is set, a condition also applies to a case if it holds for the accepted twin of a refused call.
+    If `with_twins` is set, a case also meets a condition that holds for the accepted twin of a refused call.
     """
 
     def __init__(self, cases: Sequence[Case], *, with_twins: bool) -> None:
@@ -84,7 +84,7 @@ class Reach:
         self._known: dict[str, frozenset[int]] = {}
 
     def of(self, mutant: Mutant) -> list[Case]:
-        """Return the cases in which each part `a`, `b` of the mutant's condition `a+b` holds for some call."""
+        """Return the cases that meet a mutant's condition; the parts of `a+b` may hold for different calls."""
         where = frozenset.intersection(*(self._where(name) for name in parts(mutant.condition)))
         return [self._cases[at] for at in sorted(where)]
 
@@ -102,7 +102,7 @@ def _calls(case: Case, *, with_twins: bool) -> Iterator[Call]:
 
 
 def is_answered(case: Case) -> bool:
-    """Return whether mutants can answer a case; they compute no second-order gradients and no training runs."""
+    """Return whether mutants can answer a case. They compute neither second-order gradients nor training runs."""
     call = case.call
     return not call.second_order and call.training is None
 

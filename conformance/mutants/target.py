@@ -1,4 +1,4 @@
-"""A mutant as a target: a backend that workers run, and the judge judges, like a framework."""
+"""A mutant as a target: workers run its backend, and the judge judges its outputs, as for a framework."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .mutant import Mutant
 
 
 class Names(Mapping[str, str]):
-    """The modes of a mutant target: `fault` for every fault, and `fault/condition` for a fault under a condition."""
+    """The modes of a mutant target: `fault` applies a fault to all calls; `fault/condition` adds a condition."""
 
     def __getitem__(self, name: str) -> str:
-        """Return the description of the condition that the mode `name` contains."""
+        """Return the description of the condition in the mode `name`."""
         fault, _, condition = name.partition("/")
         if fault not in NAMES:
             raise KeyError(name)
@@ -35,7 +35,7 @@ class Names(Mapping[str, str]):
 
 class MutantTarget:
     """
-    A backend that evaluates calls with one fault; the mode is the name of the mutant, `fault` or `fault/condition`.
+    A backend that evaluates calls with one fault; the target's mode names the mutant.
 
     Without a mode, the backend has no fault and must pass every case.
     """
@@ -71,6 +71,6 @@ class MutantTarget:
 
 
 def larger(call: Call) -> Call:
-    """Return a copy of the call whose input is one element longer in each spatial axis."""
+    """Return a copy of the call with an input that is one element longer in each spatial axis."""
     more = [(0, int(letter in call.spatial)) for letter in call.letters("input")]
     return replace(call, input=np.pad(call.input, more))

@@ -1,4 +1,4 @@
-"""The faults that can be injected into the evaluator, by their names in `cases/faults.yaml`."""
+"""The faults that can be injected into the evaluator, keyed by their names in `cases/faults.yaml`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from . import (
 from .gradient_edits import BackEdit
 from .edits import Edit
 
-#: Modules of faults in the forward pass, in the order of the stages that the faults change.
+#: The modules that define faults in the forward pass, sorted by the stage that the faults change.
 MODULES = (
     layouts,
     memory,
@@ -46,7 +46,7 @@ MODULES = (
     refusals,
 )
 
-#: Modules of faults in the backward pass.
+#: The modules that define faults in the backward pass.
 BACK_MODULES = (
     gradients,
     input_gradients,
@@ -57,11 +57,11 @@ BACK_MODULES = (
     transposed_gradients,
 )
 
-#: Every fault in the forward pass, by name.
+#: Every fault in the forward pass, keyed by name.
 EDITS: Mapping[str, Edit] = {name: edit for module in MODULES for name, edit in module.EDITS.items()}
 
-#: Every fault in the backward pass, by name.
+#: Every fault in the backward pass, keyed by name.
 BACK_EDITS: Mapping[str, BackEdit] = {name: edit for module in BACK_MODULES for name, edit in module.EDITS.items()}
 
-#: The names of all faults that have an edit.
+#: The names of all faults that this package implements.
 NAMES = (*EDITS, *BACK_EDITS)

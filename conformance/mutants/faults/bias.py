@@ -31,7 +31,7 @@ def _by_product(call: Call, y: Array, bias: Array) -> Array:
 
 
 def _where_reached(stages: Stages) -> Stages:
-    """Add the bias only to outputs to which an input element contributes, not to outputs of padding alone."""
+    """Add the bias only to output elements to which at least one input element contributes."""
     seen: dict[str, Array] = {}
 
     def contract(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
@@ -59,7 +59,7 @@ def _repeating_in_groups(call: Call, y: Array, bias: Array) -> Array:
 
 
 def _in_layout_order(call: Call, y: Array, bias: Array) -> Array:
-    """Add the bias along the last axis of the output layout, if that axis is as long as the bias."""
+    """If the last axis of the output layout is as long as the bias, add the bias along that axis."""
     last = (call.layout.output or call.layout.input)[-1]
     at = ("NC" + call.spatial).index(last)
     if y.shape[at] != bias.size:
@@ -68,7 +68,7 @@ def _in_layout_order(call: Call, y: Array, bias: Array) -> Array:
 
 
 def _early_bias(stages: Stages) -> Stages:
-    """Add the bias of a separable call before its pointwise stage, so that the pointwise kernel multiplies it."""
+    """Add the bias of a separable call before the pointwise stage, so that the pointwise kernel multiplies the bias."""
 
     def shift(call: Call, y: Array, bias: Array) -> Array:
         if call.op != "separable_conv":

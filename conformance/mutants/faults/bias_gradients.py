@@ -14,7 +14,7 @@ from .gradient_parts import tail, without
 
 
 def _of(change: Callable[[Array], Array]) -> BackEdit:
-    """Return a fault that sums `change(cotangent)`, instead of the cotangent, over samples and positions."""
+    """Return a fault that sums `change(cotangent)`, and not the cotangent, over samples and positions."""
     return by_bias(lambda call, g, gradient: np.asarray(change(g).sum((0, *range(2, g.ndim)))))
 
 
@@ -23,7 +23,7 @@ def _first_place(g: Array) -> Array:
 
 
 def _along_channels(call: Call, g: Array, gradient: Array) -> Array:
-    """Sum over samples and channels, not samples and positions; repeat or cut the sums to the bias length."""
+    """Sum over samples and channels, not over samples and positions; repeat or cut the sums to the bias length."""
     totals = g.sum((0, 1)).ravel()
     return np.resize(totals, gradient.shape) if totals.size else np.zeros_like(gradient)
 

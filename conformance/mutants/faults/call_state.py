@@ -13,7 +13,7 @@ from .edits import Edit
 
 
 def _first_geometry(stages: Stages) -> Stages:
-    """Under `same`, reuse the low padding of the first call, but use the total padding of the current call."""
+    """With padding `same`, use the low amount of the first call, but keep low + high of the current call."""
     kept: dict[str, tuple[Axis, ...]] = {}
 
     def measure(lengths: Sequence[int], taps: Sequence[int], params: Told) -> tuple[Axis, ...]:
@@ -45,7 +45,7 @@ def _first_length(stages: Stages) -> Stages:
 
 
 def _first_result(stages: Stages) -> Stages:
-    """Return the output of the first call, cut to the shape of the current output."""
+    """Return the output of the first call, cut to the output shape of the current call."""
     kept: list[Array] = []
 
     def close(call: Call, y: Array) -> Array:
@@ -63,7 +63,7 @@ def _varied(wanted: Callable[[Call], bool], change: Callable[[Call, Array], Arra
 
 
 def _kernel_constant(stages: Stages) -> Stages:
-    """Reverse the taps of a kernel that is a compile-time constant."""
+    """If the kernel is a compile-time constant, reverse it in every spatial axis."""
 
     def arrange(call: Call, name: str, array: Array, params: Told) -> Array:
         w = stages.arrange(call, name, array, params)
@@ -75,7 +75,7 @@ def _kernel_constant(stages: Stages) -> Stages:
 
 
 def _constant_transposed(stages: Stages) -> Stages:
-    """Read the memory of a compile-time constant kernel as if its two channel axes were swapped."""
+    """If the kernel is a compile-time constant, read its memory as if the two channel axes were swapped."""
 
     def arrange(call: Call, name: str, array: Array, params: Told) -> Array:
         w = stages.arrange(call, name, array, params)
@@ -93,7 +93,7 @@ def _graph_drops_bias(stages: Stages) -> Stages:
 
 
 def _graph_folds_padding(stages: Stages) -> Stages:
-    """Inside a graph, move the low padding of the first spatial axis to its high end."""
+    """If the call is inside a graph, move the low padding of the first spatial axis to the high end of the axis."""
 
     def measure_of(call: Call) -> bool:
         return call.variation.inside_graph
@@ -109,7 +109,7 @@ def _graph_folds_padding(stages: Stages) -> Stages:
 
 
 def _noisy(stages: Stages) -> Stages:
-    """Flip the lowest bit of the first byte of the output, from the second call on."""
+    """From the second call on, flip the lowest bit of the first byte of the output."""
     calls: list[int] = []
 
     def close(call: Call, y: Array) -> Array:
@@ -126,7 +126,7 @@ def _noisy(stages: Stages) -> Stages:
 
 
 def _threads_mixed(stages: Stages) -> Stages:
-    """If the call runs in several threads, reverse the samples of every output except the first."""
+    """If the call runs in several threads, reverse the order of the samples in every output after the first output."""
     calls: list[int] = []
 
     def close(call: Call, y: Array) -> Array:

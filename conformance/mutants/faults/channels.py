@@ -62,7 +62,7 @@ def _spatial_rolled(w: Array, params: Told) -> Array:
 
 
 def _weights_of(select: Callable[[int], slice]) -> Callable[[Array, Told], Array]:
-    """Return a function that sets the weights of the input channels `select(number of channels)` to 0."""
+    """Return a function that sets all weights of the input channels in the slice `select(number of channels)` to 0."""
 
     def change(w: Array, params: Told) -> Array:
         w = w.copy()
@@ -103,7 +103,7 @@ def _filters_rolled(y: Array, params: Told) -> Array:
 
 
 def _stale_tail(block: int) -> Callable[[Array, Told], Array]:
-    """Overwrite the output channels after the last full block with values of that block."""
+    """Overwrite the output channels after the last full block with copies of the first channels of that block."""
 
     def change(y: Array, params: Told) -> Array:
         start = y.shape[1] // block * block
@@ -125,7 +125,7 @@ def _divided(y: Array, count: int) -> Array:
 
 
 def sums_over(stages: Stages, change: Callable[[Array, Array], Array]) -> Stages:
-    """Return stages that replace the output `y` of a convolution, before the bias, by `change(y, w)`."""
+    """Return stages that replace the output `y` of a convolution by `change(y, w)`, before the bias is added."""
     return replace(
         stages,
         contract=lambda x, w, axes, params: change(stages.contract(x, w, axes, params), w),
@@ -144,7 +144,7 @@ def _without_last_channel(w: Array) -> Array:
 
 
 def _pointwise(change: Callable[[Array], Array]) -> Edit:
-    """Return a fault that changes kernels with one tap, like a wrong fast path for pointwise convolutions."""
+    """Return a fault that changes only kernels with one tap, as a wrong fast path for pointwise convolutions would."""
 
     def edit(stages: Stages) -> Stages:
         def contract(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:

@@ -10,7 +10,7 @@ from ...core import Array, Call
 from ..evaluator import Axis, Stages, Told
 
 #: A fault is a function from correct stages to stages with the fault.
-#: The function is called once for each prepared call, so state in the returned stages lives as long as a compiled call.
+#: The function is called once for each prepared call. Therefore state in the stages lives as long as a compiled call.
 Edit: TypeAlias = Callable[[Stages], Stages]
 
 
@@ -40,7 +40,7 @@ def measured(change: Callable[[Axis, Told], Axis]) -> Edit:
 
 
 def kernel(change: Callable[[Array, Told], Array]) -> Edit:
-    """Return a fault that changes each kernel; the axes are O, I (I, O if transposed), then space."""
+    """Return a fault that replaces each kernel `w`, which has canonical axes, by `change(w, params)`."""
     return lambda stages: replace(
         stages,
         contract=lambda x, w, axes, params: stages.contract(x, change(w, params), axes, params),
@@ -49,7 +49,7 @@ def kernel(change: Callable[[Array, Told], Array]) -> Edit:
 
 
 def data(change: Callable[[Array, Told], Array]) -> Edit:
-    """Return a fault that changes the input of each convolution, after padding (none if transposed)."""
+    """Return a fault that changes each convolution's input; the input of a forward convolution is already padded."""
     return lambda stages: replace(
         stages,
         contract=lambda x, w, axes, params: stages.contract(change(x, params), w, axes, params),
@@ -82,7 +82,7 @@ def returned(change: Callable[[Call, Array], Array]) -> Edit:
 
 
 def operands(change: Callable[[Call, str, Array], Array]) -> Edit:
-    """Return a fault that reads `change(call, name, array)` instead of each array `array`."""
+    """Return a fault that replaces each array that the call reads by `change(call, name, array)`."""
     return lambda stages: replace(stages, read=lambda call, name: change(call, name, stages.read(call, name)))
 
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from ...core import Array, Call
 from ..gradient_evaluator import Backward, Part
 
-#: A fault is a function from correct stages to stages with the fault; it is called once for each prepared call.
+#: A fault is a function from correct stages to stages with the fault. It is called once for each prepared call.
 BackEdit: TypeAlias = Callable[[Backward], Backward]
 
 
@@ -24,32 +24,32 @@ def by_bias(change: Callable[[Call, Array, Array], Array]) -> BackEdit:
 
 
 def by_kernel(change: Callable[[Part, Array], Array]) -> BackEdit:
-    """Return a fault that replaces the gradient of each kernel (canonical axes) by `change(part, gradient)`."""
+    """Return a fault that replaces each kernel gradient, which has canonical axes, by `change(part, gradient)`."""
     return lambda stages: replace(stages, by_kernel=lambda part: change(part, stages.by_kernel(part)))
 
 
 def by_input(change: Callable[[Part, Array], Array]) -> BackEdit:
-    """Return a fault that replaces the gradient of each part's input (N, C, space) by `change(part, gradient)`."""
+    """Return a fault that replaces each input gradient, which has canonical axes, by `change(part, gradient)`."""
     return lambda stages: replace(stages, by_input=lambda part: change(part, stages.by_input(part)))
 
 
 def kernel_of(change: Callable[[Part], Part]) -> BackEdit:
-    """Return a fault that computes the gradient of each kernel from `change(part)` instead of `part`."""
+    """Return a fault that computes each kernel gradient from `change(part)` instead of `part`."""
     return lambda stages: replace(stages, by_kernel=lambda part: stages.by_kernel(change(part)))
 
 
 def input_of(change: Callable[[Part], Part]) -> BackEdit:
-    """Return a fault that computes the gradient of each part's input from `change(part)` instead of `part`."""
+    """Return a fault that computes each input gradient from `change(part)` instead of `part`."""
     return lambda stages: replace(stages, by_input=lambda part: stages.by_input(change(part)))
 
 
 def both_of(change: Callable[[Part], Part]) -> BackEdit:
-    """Return a fault that computes the gradients of kernels and of inputs from `change(part)`."""
+    """Return a fault that computes both the kernel and the input gradients from `change(part)` instead of `part`."""
     return lambda stages: kernel_of(change)(input_of(change)(stages))
 
 
 def returned(change: Callable[[Call, str, Array], Array]) -> BackEdit:
-    """Return a fault that replaces each gradient, after layout and rounding, by `change(call, name, gradient)`."""
+    """Return a fault that replaces each gradient by `change(call, name, gradient)` after the gradient is rounded."""
     return lambda stages: replace(
         stages, round=lambda call, name, gradient: change(call, name, stages.round(call, name, gradient))
     )

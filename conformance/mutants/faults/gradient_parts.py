@@ -20,9 +20,9 @@ def each_axis(change: Callable[[Axis], Axis]) -> Callable[[Part], Part]:
 
 def _reordered(name: str, order: slice) -> Callable[[Part], Part]:
     """
-    Return a function that assigns other values to the field `name` of the axes of a part.
+    Return a function that reorders the values that the axes of a part have in the field `name`.
 
-    The new values are `values[order]`, where `values` lists the old values; one value alone is assigned to all axes.
+    The slice `order` selects the new values from the list of old values. If it selects one value, all axes get it.
     """
 
     def change(part: Part) -> Part:
@@ -34,7 +34,7 @@ def _reordered(name: str, order: slice) -> Callable[[Part], Part]:
 
 
 def unstuffed(part: Part) -> Part:
-    """Return the part without input dilation."""
+    """Return a copy of the part without input dilation."""
     lengths = zip(part.axes, part.x.shape[2:], strict=True)
     ones = (1,) * len(part.axes)
     return replace(
@@ -45,17 +45,17 @@ def unstuffed(part: Part) -> Part:
 
 
 def flipped(part: Part) -> Part:
-    """Return the part with its kernel reversed in every spatial axis."""
+    """Return a copy of the part whose kernel is reversed in every spatial axis."""
     return replace(part, w=np.flip(part.w, tuple(range(2, part.w.ndim))))
 
 
 def flipped_last(part: Part) -> Part:
-    """Return the part with its kernel reversed in the last axis, if there are two or more spatial axes."""
+    """If there are two or more spatial axes, return a copy of the part whose kernel is reversed in the last axis."""
     return replace(part, w=np.flip(part.w, -1)) if part.w.ndim > 3 else part
 
 
 def kernel_swapped(part: Part) -> Part:
-    """Return the part with the memory of its kernel read as if the two channel axes were swapped."""
+    """Return a copy of the part; the kernel's memory is read as if the two channel axes were swapped."""
     w = part.w
     return replace(part, w=w.reshape(w.shape[1], w.shape[0], *w.shape[2:]).swapaxes(0, 1))
 
@@ -68,19 +68,19 @@ dilations_swapped = _reordered("dilation", slice(None, None, -1))
 
 
 def without(gradient: Array, left_out: Callable[[int], slice], axis: int) -> Array:
-    """Return a copy of `gradient` with zeros at the indices `left_out(length)` along `axis`."""
+    """Return a copy of `gradient` with zeros in the slice `left_out(length)` of `axis`."""
     gradient = gradient.copy()
     gradient[(slice(None),) * axis + (left_out(gradient.shape[axis]),)] = 0
     return gradient
 
 
 def last(count: int) -> slice:
-    """Return a slice that selects the last of `count` indices, or nothing if `count` is 1."""
+    """Return a slice that selects the last of `count` indices, or no index if `count` is 1."""
     return slice(max(count - 1, 1), None)
 
 
 def tail(block: int) -> Callable[[int], slice]:
-    """Return a function from a length to the slice after its last full block, empty if the length is <= `block`."""
+    """Return a function from a length to the slice after the last full block. A length <= `block` gives no indices."""
     return lambda count: slice(count // block * block if count > block else count, None)
 
 

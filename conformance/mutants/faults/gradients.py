@@ -1,4 +1,4 @@
-"""Faults that affect all gradients of a call: cotangent, rounding, axes, dtypes, requests, empty arrays."""
+"""Faults that affect all gradients of a call, for example wrong cotangents, roundings, axes or dtypes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _times_output(call: Call, g: Array) -> Array:
 
 
 def _significant(bits: int, dtypes: tuple[str, ...]) -> BackEdit:
-    """Return a fault that rounds all operands to `bits` significant bits if the input dtype is in `dtypes`."""
+    """Return a fault that rounds all operands to `bits` significant bits, if the input dtype is in `dtypes`."""
 
     def cut(array: Array) -> Array:
         mantissa, exponent = np.frexp(array)
@@ -52,7 +52,7 @@ def _significant(bits: int, dtypes: tuple[str, ...]) -> BackEdit:
 
 
 def _summed(terms: Array, name: str) -> Array:
-    """Return the sums along the first axis; each partial sum is rounded to the dtype `name`."""
+    """Return the sums along the first axis, with each partial sum rounded to the dtype `name`."""
     dtype = numpy_type(name)
     total = np.zeros(terms.shape[1:], dtype)
     for term in terms.astype(dtype):
@@ -95,12 +95,12 @@ def _narrow_input(part: Part, gradient: Array) -> Array:
 
 
 def _converted(name: Callable[[str], str]) -> BackEdit:
-    """Return a fault that converts each gradient to the dtype `name(dtype of its array)`."""
+    """Return a fault that converts each gradient to a wrong dtype; `name` maps the array's dtype to this dtype."""
     return returned(lambda call, array, gradient: gradient.astype(numpy_type(name(call.dtype_of(array)))))
 
 
 def _canonical_axes(wanted: Callable[[str], bool]) -> BackEdit:
-    """Return a fault that leaves a gradient in canonical axis order if `wanted(name of its array)` holds."""
+    """Return a fault that leaves the gradient of an array in canonical axis order, if `wanted(array name)` holds."""
 
     def change(call: Call, name: str, gradient: Array) -> Array:
         if name == "bias" or not wanted(name):
@@ -120,7 +120,7 @@ def _in_the_outputs_layout(call: Call, name: str, gradient: Array) -> Array:
 
 
 def _reversed_space(call: Call, name: str, gradient: Array) -> Array:
-    """Read the memory of a gradient as if its spatial axes were in reverse order."""
+    """Read the memory of a gradient as if the spatial axes were in reverse order."""
     if name == "bias" or call.rank == 1:
         return gradient
     letters = call.letters(name)
@@ -140,9 +140,9 @@ def _multiplier_merged(call: Call, name: str, gradient: Array) -> Array:
 
 def _lost(is_lost: Callable[[tuple[str, ...], str], bool]) -> BackEdit:
     """
-    Return a fault that sets a gradient to 0 if `is_lost(kinds, kind)` holds.
+    Return a fault that sets a gradient to 0, if `is_lost(kinds, kind)` holds.
 
-    `kind` is `input`, `kernel` or `bias`, and `kinds` are the kinds of all requested gradients.
+    `kind` is the kind of the gradient: `input`, `kernel` or `bias`. `kinds` lists the kinds of all requested gradients.
     """
 
     def edit(stages: Backward) -> Backward:
@@ -165,7 +165,7 @@ def _finished(change: Callable[[Call, Array], Array]) -> BackEdit:
 
 
 def _of_nothing(change: Callable[[Array], Array]) -> BackEdit:
-    """Return a fault that changes all gradients if the cotangent has no elements."""
+    """Return a fault that replaces each gradient by `change(gradient)`, if the cotangent has no elements."""
     return _finished(lambda call, gradient: change(gradient) if np.asarray(call.cotangent).size == 0 else gradient)
 
 
@@ -178,13 +178,13 @@ def _not_a_number(gradient: Array) -> Array:
 
 
 def _normed(call: Call, gradient: Array) -> Array:
-    """Return NaN if the cotangent is 0 everywhere, as if the gradient were divided by the cotangent's norm."""
+    """If the cotangent is 0 everywhere, return NaN, as if the gradient were divided by the norm of the cotangent."""
     sent = np.asarray(call.cotangent)
     return _not_a_number(gradient) if sent.size and not sent.any() else gradient
 
 
 def _accumulating(stages: Backward) -> Backward:
-    """Return the sums of the gradients of all calls so far."""
+    """For each array, return the sum of its gradients over all calls so far."""
     kept: dict[str, Any] = {}
 
     def finish(call: Call, gradients: dict[str, Array]) -> dict[str, Array]:

@@ -25,7 +25,7 @@ def _pointwise(edit: BackEdit) -> BackEdit:
 
 
 def _of_input(change: Callable[[Array], Array]) -> BackEdit:
-    """Return a fault that changes the input gradient in the shape (N, groups, channels of a group, space)."""
+    """Return a fault that applies `change` to the input gradient, whose channel axis is split into (groups, rest)."""
     return _grouped(
         by_input(
             lambda part, gradient: np.ascontiguousarray(change(by_groups(gradient, part.told))).reshape(gradient.shape)
@@ -34,7 +34,7 @@ def _of_input(change: Callable[[Array], Array]) -> BackEdit:
 
 
 def _of_kernel(change: Callable[[Array], Array]) -> BackEdit:
-    """Return a fault that changes the kernel gradient, with its first axis split into (groups, rest)."""
+    """Return a fault that applies `change` to the kernel gradient, whose first axis is split into (groups, rest)."""
 
     def changed(part: Part, gradient: Array) -> Array:
         apart = gradient.reshape(part.told.groups, -1, *gradient.shape[1:])
@@ -44,19 +44,19 @@ def _of_kernel(change: Callable[[Array], Array]) -> BackEdit:
 
 
 def _first_filters(part: Part) -> Part:
-    """Return the part with the filters of the first group copied to every group."""
+    """Return a copy of the part in which every group has the filters of the first group."""
     share = part.w.shape[0] // part.told.groups
     return replace(part, w=np.concatenate([part.w[:share]] * part.told.groups))
 
 
 def _dealt(part: Part) -> Part:
-    """Return the part with its input channels reordered: group g gets channels g, g + groups, …."""
+    """Return a copy of the part with reordered input channels: group g gets channels g, g + groups, …."""
     order = np.arange(part.x.shape[1]).reshape(-1, part.told.groups).T.ravel()
     return replace(part, x=part.x[:, order])
 
 
 def _by_channel(part: Part, array: Array, axis: int) -> Array:
-    """Return `array` with `axis`, which has the length C * M, split into two axes (C, M)."""
+    """Return `array` with `axis` split into two axes (C, M); `axis` has the length C * M."""
     return array.reshape(*array.shape[:axis], part.told.groups, -1, *array.shape[axis + 1 :])
 
 
@@ -80,7 +80,7 @@ def _channels_summed(part: Part, gradient: Array) -> Array:
 
 
 def _of_the_input(part: Part) -> Part:
-    """Return the pointwise part with the call's input as its input, repeated or cut to the correct shape."""
+    """Replace the input of the pointwise part by the input of the call, repeated or cut to the correct shape."""
     call = part.call
     letters = call.letters("input")
     order = [letters.index(letter) for letter in "NC" + call.spatial]
@@ -91,7 +91,7 @@ def _of_the_input(part: Part) -> Part:
 
 
 def _other_order(part: Part, gradient: Array) -> Array:
-    """Read the gradient of the intermediate channels in the order m * C + c instead of c * M + m."""
+    """Read the intermediate channel (c, m) of a gradient at index m * C + c instead of c * M + m."""
     channels = part.call.extent("input", "C")
     return gradient.reshape(gradient.shape[0], -1, channels, *gradient.shape[2:]).swapaxes(1, 2).reshape(gradient.shape)
 

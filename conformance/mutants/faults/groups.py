@@ -14,7 +14,7 @@ from .edits import Edit, data, finished, kernel, sums
 
 
 def _one_group_for_all(stages: Stages) -> Stages:
-    """Let every filter read the channels of the first group."""
+    """Let the filters of all groups read the channels of the first group."""
 
     def contract(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
         share = x.shape[1] // max(params.groups, 1)
@@ -35,7 +35,7 @@ def _one_group_for_all(stages: Stages) -> Stages:
 
 
 def _dealt(count: int, groups: int) -> Array:
-    """Return the order of channels in which group g consists of channels g, g + groups, g + 2 * groups, …."""
+    """Return the channel indices reordered so that group g gets the channels g, g + groups, g + 2 * groups, …."""
     return np.arange(count).reshape(count // groups, groups).T.reshape(-1) if groups > 1 else np.arange(count)
 
 
@@ -92,7 +92,7 @@ def _first_group_alone(y: Array, params: Told) -> Array:
 
 
 def _every_group_summed(stages: Stages) -> Stages:
-    """Ignore groups: repeat each filter along its channel axis, so that every output sums over all groups."""
+    """Ignore groups: repeat each filter along its channel axis, so that each output element sums over all channels."""
 
     def contract(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
         if params.groups < 2:
@@ -127,7 +127,7 @@ def _first_multiple(call: Call, y: Array) -> Array:
 
 
 def _depthwise(**changes: Callable[[Told], object]) -> Edit:
-    """Return a fault that sets each parameter `name` to `changes[name](params)`, only in depthwise calls."""
+    """Return a fault that sets the parameter `name` of a depthwise call to `changes[name](params)`."""
 
     def edit(stages: Stages) -> Stages:
         def translate(call: Call) -> tuple[Told, ...]:
@@ -164,7 +164,7 @@ def _twice(*names: str) -> Edit:
 
 
 def _separable_order(stages: Stages) -> Stages:
-    """Order the input channels of the pointwise kernel as m * C + c instead of c * M + m."""
+    """In the pointwise kernel, read intermediate channel (c, m) at index m * C + c instead of c * M + m."""
 
     def arrange(call: Call, name: str, array: Array, params: Told) -> Array:
         w = stages.arrange(call, name, array, params)

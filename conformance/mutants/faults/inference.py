@@ -1,4 +1,4 @@
-"""Faults in shape inference, which states the shape and the dtype of the output before a call runs."""
+"""Faults in shape inference, which reports the shape and the dtype of the output before a call runs."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def _last_tap_missing(part: Part) -> Part:
 
 
 def _filters(select: Callable[[Array], Array]) -> Callable[[Part], Part]:
-    """Return a function that keeps only the cotangent channels `select(channel indices)` and sets others to 0."""
+    """Return a function that sets cotangent channels to 0 where the mask `select(channel indices)` is False."""
 
     def change(part: Part) -> Part:
         left = select(np.arange(part.g.shape[1]))
@@ -81,7 +81,7 @@ def _first_channel_everywhere(part: Part, gradient: Array) -> Array:
 
 
 def _unread(part: Part) -> Array:
-    """Return a mask over the spatial axes of the input that is True for each element that no window reads."""
+    """Return a mask over the spatial axes of the input; it is True at each position that no window reads."""
     unread = np.ones(part.x.shape[2:], bool)
     for _, elements, _ in multiplied_pairs(part):
         unread[np.ix_(*elements)] = False
@@ -89,20 +89,20 @@ def _unread(part: Part) -> Array:
 
 
 def _ends(part: Part) -> list[int]:
-    """Return, for each spatial axis, 1 + the index of the last input element that a window reads."""
+    """Return the end of each spatial axis: 1 + the index of the last input element that a window reads."""
     read = [elements for _, elements, _ in multiplied_pairs(part)]
     return [max((int(each[at].max(initial=-1)) for each in read), default=-1) + 1 for at in range(len(part.axes))]
 
 
 def _behind(part: Part) -> Array:
-    """Return a mask of the input that is True after the last element read by a window, in at least one axis."""
+    """Return a mask over the spatial axes of the input; it is True where the index along some axis is >= its end."""
     behind = np.ones(part.x.shape[2:], bool)
     behind[tuple(map(slice, _ends(part)))] = False
     return behind
 
 
 def _filled(mark: Callable[[Part], Array], value: float) -> BackEdit:
-    """Return a fault that sets the gradient to `value` where `mark(part)` is True, although 0 is correct."""
+    """Return a fault that sets the gradient to `value` where `mark(part)` is True; 0 is correct at these positions."""
     return forward(by_input(lambda part, gradient: np.where(mark(part), value, gradient)))
 
 
@@ -111,7 +111,7 @@ def _gaps(part: Part) -> Array:
 
 
 def _tail_stale(part: Part, gradient: Array) -> Array:
-    """Copy the gradient of the last element that a window reads to all elements after it, in each axis."""
+    """Along each axis, copy the gradient of the last element that a window reads to all later elements."""
     for axis, end in enumerate(_ends(part), 2):
         if end:
             gradient = gradient.take(np.minimum(np.arange(gradient.shape[axis]), end - 1), axis)

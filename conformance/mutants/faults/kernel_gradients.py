@@ -25,12 +25,12 @@ from .gradient_parts import (
 
 
 def _swapped(part: Part, gradient: Array) -> Array:
-    """Read the memory of the gradient as if its two channel axes were swapped."""
+    """Read the memory of the gradient as if the two channel axes were swapped."""
     return gradient.swapaxes(0, 1).reshape(gradient.shape)
 
 
 def _axes_swapped(part: Part, gradient: Array) -> Array:
-    """Read the memory of the gradient as if its spatial axes were in reverse order."""
+    """Read the memory of the gradient as if the spatial axes were in reverse order."""
     return gradient.transpose(0, 1, *range(gradient.ndim - 1, 1, -1)).reshape(gradient.shape)
 
 
@@ -58,7 +58,7 @@ def _input(change: Callable[[Array], Array]) -> BackEdit:
 
 
 def _samples(select: Callable[[int], slice]) -> BackEdit:
-    """Return a fault that computes the kernel gradient only from the samples `select(number of samples)`."""
+    """Return a fault that computes the kernel gradient only from the slice `select(number of samples)` of samples."""
 
     def change(part: Part) -> Part:
         kept = select(part.x.shape[0])
@@ -103,7 +103,7 @@ def _everywhere(axis: Callable[[Part], int]) -> BackEdit:
 
 
 def _missing(left_out: Callable[[int], slice], axis: Callable[[Part], int]) -> BackEdit:
-    """Return a fault that sets the gradient to 0 at the indices `left_out(length)` of an axis."""
+    """Return a fault that sets the gradient to 0 in the slice `left_out(length)` of an axis."""
     return by_kernel(lambda part, gradient: without(gradient, left_out, axis(part)))
 
 

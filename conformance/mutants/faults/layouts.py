@@ -13,7 +13,7 @@ from .edits import Edit
 
 
 def _reshaped(names: tuple[str, ...]) -> Edit:
-    """Return a fault that reshapes the named arrays to canonical shape instead of permuting their axes."""
+    """Return a fault that reshapes the named arrays to their canonical shapes instead of permuting the axes."""
 
     def edit(stages: Stages) -> Stages:
         def arrange(call: Call, name: str, array: Array, params: Told) -> Array:
@@ -49,7 +49,7 @@ def _space_swapped_output(stages: Stages) -> Stages:
 
 
 def _guessed_channels(stages: Stages) -> Stages:
-    """Use the last axis of the input as its channel axis if axis 1 and the last axis both have length C."""
+    """If axis 1 and the last axis of the input both have length C, use the last axis as the channel axis."""
 
     def arrange(call: Call, name: str, array: Array, params: Told) -> Array:
         right = stages.arrange(call, name, array, params)
@@ -66,7 +66,7 @@ def _guessed_channels(stages: Stages) -> Stages:
 
 
 def _guessed_kernel(stages: Stages) -> Stages:
-    """Swap the first and the last axis of a kernel if they have the same length."""
+    """If the first and the last axis of a kernel have the same length, swap these axes."""
 
     def arrange(call: Call, name: str, array: Array, params: Told) -> Array:
         if name != "input" and array.shape[0] == array.shape[-1] and array.ndim == len(call.letters(name)):
@@ -77,7 +77,7 @@ def _guessed_kernel(stages: Stages) -> Stages:
 
 
 def _spatial_guessed(stages: Stages) -> Stages:
-    """Swap the first and the last spatial axis of the input if the last one is longer than the first."""
+    """If the last spatial axis of the input is longer than the first spatial axis, swap these axes."""
 
     def arrange(call: Call, name: str, array: Array, params: Told) -> Array:
         right = stages.arrange(call, name, array, params)

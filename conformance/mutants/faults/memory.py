@@ -1,4 +1,4 @@
-"""Faults in reading arrays from memory, and faults that write into the operands."""
+"""Faults that read arrays from wrong memory locations, and faults that write into the operands."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .edits import Edit
 
 
 def _read(change: Callable[[Call, str, Array], Array]) -> Edit:
-    """Return a fault that reads `change(call, name, array)` instead of `array = placed(call, name)`."""
+    """Return a fault that replaces each array `placed(call, name)` by `change(call, name, array)` when it is read."""
     return lambda stages: replace(stages, read=lambda call, name: np.array(change(call, name, placed(call, name))))
 
 
@@ -25,13 +25,13 @@ def _owner(array: Array) -> Array:
 
 
 def _flat(array: Array) -> Array:
-    """Return the elements of the base array of `array`, in memory order."""
+    """Return the elements of the buffer that holds `array`, in memory order."""
     owner = _owner(array)
     return owner.ravel(order="K")
 
 
 def _as_contiguous(call: Call, name: str, array: Array) -> Array:
-    """Ignore strides: read consecutive elements of the memory, starting at the first element of the array."""
+    """Ignore strides: read consecutive elements of the buffer, starting at the first element of the array."""
     flat = _flat(array)
     start = (array.__array_interface__["data"][0] - _owner(array).__array_interface__["data"][0]) // array.itemsize
     return np.resize(flat[max(start, 0) :], array.shape) if array.size else array
@@ -57,7 +57,7 @@ def _reversed_ignored(call: Call, name: str, array: Array) -> Array:
 
 
 def _fortran_as_c(call: Call, name: str, array: Array) -> Array:
-    """Read an array whose axes are permuted in memory as if it were C-contiguous."""
+    """If the axes of an array are permuted in memory, read the memory as if the array were C-contiguous."""
     order = np.argsort([-abs(stride) for stride in array.strides], kind="stable")
     if list(order) == list(range(array.ndim)) or 0 in array.strides:
         return array
@@ -66,9 +66,9 @@ def _fortran_as_c(call: Call, name: str, array: Array) -> Array:
 
 def _beside(stages: Stages) -> Stages:
     """
-    Add a stray value from outside an operand to the first output element.
+    Add to the first output element a value that the buffer holds outside an operand.
 
-    The value is the buffer element before the operand, or the last buffer element if the operand starts the buffer.
+    The value is the element before the operand. If the operand starts the buffer, the value is the last element.
     """
     stray: list[complex] = []
 

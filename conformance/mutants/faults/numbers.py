@@ -32,7 +32,7 @@ def _narrower(call: Call) -> str:
 
 
 def _through(name: Callable[[Call], str]) -> Edit:
-    """Return a fault that rounds every operand to the dtype `name(call)`, then converts it back."""
+    """Return a fault that converts every operand to the dtype `name(call)`, and then back to its own dtype."""
     return operands(lambda call, _, array: array.astype(numpy_type(name(call))).astype(array.dtype))
 
 
@@ -42,7 +42,7 @@ def _narrow_complex(call: Call) -> str:
 
 
 def _saturating(stages: Stages) -> Stages:
-    """Saturate integer outputs: accumulate in unbounded integers, then clip to the range of the output dtype."""
+    """Accumulate integer outputs in unbounded integers, then clip the outputs to the range of the output dtype."""
 
     def arrange(call: Call, name: str, array: Array, params: Told) -> Array:
         right = stages.arrange(call, name, array, params)
@@ -81,7 +81,7 @@ def _as_signed(call: Call, name: str, array: Array) -> Array:
 
 
 def _wrapping_first(stages: Stages) -> Stages:
-    """Wrap each product to the integer dtype of the input, then sum the products in the output dtype."""
+    """Wrap each product to the integer dtype of the input, then add it to a sum in the output dtype."""
     narrow: list[np.dtype[Any]] = []
 
     def translate(call: Call) -> tuple[Told, ...]:
@@ -105,9 +105,9 @@ def _product_by_product(
     skips: float | None = None,
 ) -> Array:
     """
-    Return the output of a forward convolution; each output element adds one product after another.
+    Return the output of a forward convolution that adds one product at a time to each output element.
 
-    `add(y, product)` returns the new sums. Products with a weight equal to `skips` are left out.
+    `add(y, product)` returns the output after a product is added. Products with a weight equal to `skips` are left out.
     """
     y = np.zeros((x.shape[0], w.shape[0], *(axis.out for axis in axes)), np.result_type(x, w))
     filters = w.shape[0] // max(params.groups, 1)
@@ -125,9 +125,9 @@ def _product_by_product(
 
 def _accumulated(dtype: Callable[[Call], str | None]) -> Edit:
     """
-    Return a fault that rounds sums to the dtype `dtype(call)`, unless this is None.
+    Return a fault that rounds sums to the dtype `dtype(call)`; if `dtype(call)` is None, the fault changes nothing.
 
-    Forward convolutions round after each product. Transposed convolutions round once, after all products.
+    A forward convolution rounds after it adds each product. A transposed convolution rounds once, after all products.
     """
 
     def edit(stages: Stages) -> Stages:
@@ -161,7 +161,7 @@ def _single_for_double(call: Call) -> str | None:
 
 
 def _significant(bits: int, only: tuple[str, ...]) -> Edit:
-    """Return a fault that rounds operands with a dtype in `only` to `bits` significant bits."""
+    """Return a fault that rounds each operand to `bits` significant bits, if the operand's dtype is in `only`."""
 
     def change(call: Call, name: str, array: Array) -> Array:
         if array.dtype.name not in only:
@@ -173,7 +173,7 @@ def _significant(bits: int, only: tuple[str, ...]) -> Edit:
 
 
 def _early(stages: Stages) -> Stages:
-    """Before the bias is added, truncate the sum to two significant bits fewer than the output dtype has."""
+    """Before the bias is added, truncate the sum to p - 2 significant bits, where p is the output dtype's precision."""
 
     def shift(call: Call, y: Array, bias: Array) -> Array:
         if output_dtype(call) not in FORMATS:
@@ -222,7 +222,7 @@ def _only(names: tuple[str, ...], change: Callable[[Call, str, Array], Array]) -
 
 
 def _spreading(axis: int) -> Callable[[Array, Told], Array]:
-    """Return a function that spreads each NaN along `axis` of the output."""
+    """Return a function that copies each NaN of the output to all elements along `axis`."""
 
     def change(y: Array, params: Told) -> Array:
         if not _floating(y) or not y.size:
@@ -234,7 +234,7 @@ def _spreading(axis: int) -> Callable[[Array, Told], Array]:
 
 
 def _nonfinite_spreads(stages: Stages) -> Stages:
-    """Return NaN for every sample that has a NaN or an infinity in its input, as an FFT convolution does."""
+    """If the input of a sample has a NaN or infinity, return NaN for the whole sample, as an FFT convolution does."""
     seen: list[Array] = []
 
     def fill(x: Array, axes: Sequence[Axis], params: Told) -> Array:
@@ -271,7 +271,7 @@ def _nan_cleared(call: Call, y: Array) -> Array:
 
 
 def _mangled(call: Call, y: Array) -> Array:
-    """Replace each subnormal output by the smallest normal number of the same sign."""
+    """Replace each subnormal output element by the smallest normal number with the same sign."""
     name = output_dtype(call)
     if name not in FORMATS:
         return y
@@ -322,7 +322,7 @@ def _empty_in_double(call: Call, y: Array) -> Array:
 
 
 def _uninitialised(stages: Stages) -> Stages:
-    """Add 7 to each output that is a sum of no products, as if the output memory were uninitialised."""
+    """Add 7 to each output element that is a sum of no products, as if the output memory were uninitialised."""
 
     def garbage(y: Array, x: Array, w: Array) -> Array:
         return y if x.shape[1] and all(w.shape[2:]) and w.shape[1] else y + np.asarray(7).astype(y.dtype)
@@ -340,7 +340,7 @@ def _bias_real(call: Call, y: Array, bias: Array) -> Array:
 
 
 def _saturated_bias(call: Call, y: Array, bias: Array) -> Array:
-    """Saturate integers when the bias is added: clip each sum to the range of the output dtype."""
+    """When the bias is added to an integer output, clip each sum to the range of the output dtype."""
     if not is_integer(output_dtype(call)):
         return y + bias.reshape(-1, *(1,) * (y.ndim - 2))
     info = np.iinfo(y.dtype)

@@ -1,4 +1,4 @@
-"""Faults in padding: in padding names such as `same`, in padding amounts, and in padding modes."""
+"""Faults in padding names such as `same`, in padding amounts, and in padding modes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .edits import Edit, first, measured
 
 
 def _pairs(change: Callable[[Pairs], Pairs]) -> Edit:
-    """Return a fault that changes the (low, high) pairs, if the padding is given as numbers."""
+    """Return a fault that changes the (low, high) pairs of a call whose padding is given as numbers."""
     return first(
         lambda params: (
             params if isinstance(params.padding, str) else replace(params, padding=tuple(change(params.padding)))
@@ -33,7 +33,7 @@ def _word(old: str, new: str) -> Edit:
 
 
 def _settled(names: Sequence[str], change: Callable[[Axis], tuple[int, int]]) -> Edit:
-    """Return a fault that changes the padding amounts, and so the output length, if the padding is in `names`."""
+    """Return a fault that changes the padding amounts and the output length, if the padding name is in `names`."""
 
     def changed(axis: Axis, params: Told) -> Axis:
         if params.transposed or params.padding not in names:
@@ -77,7 +77,7 @@ def _causal_at_the_end(axis: Axis) -> tuple[int, int]:
 
 
 def _edge(stages: Stages) -> Stages:
-    """Pad with the border elements instead of zeros."""
+    """Pad with copies of the border elements instead of zeros."""
     return replace(
         stages, fill=lambda x, axes, params: stages.fill(x, axes, params if _empty(x) else _mode(params, "replicate"))
     )
@@ -116,7 +116,7 @@ def _padded_by(axis: Axis, low: int, high: int) -> Axis:
 
 
 def _valid_padded(axis: Axis, params: Told) -> Axis:
-    """Under `valid`, pad one zero at the high end, so that one more window fits if the stride is 1."""
+    """With padding `valid`, pad one zero at the high end of each axis; with stride 1, one more window fits."""
     return _padded_by(axis, 0, 1) if params.padding == "valid" and not params.transposed else axis
 
 
@@ -134,13 +134,13 @@ def _length_down(axis: Axis, params: Told) -> Axis:
 
 
 def _interleaved(pairs: Pairs) -> Pairs:
-    """List all low amounts and then all high amounts, but read the list as consecutive (low, high) pairs."""
+    """List all low amounts, then all high amounts; but read the list as consecutive (low, high) pairs."""
     flat = [low for low, _ in pairs] + [high for _, high in pairs]
     return tuple(zip(flat[::2], flat[1::2], strict=True))
 
 
 def _neighbour(stages: Stages) -> Stages:
-    """Pad the last axis with adjacent memory instead of zeros: with elements of the previous and the next row."""
+    """Pad the last axis with adjacent memory, which holds the previous row and the next row, instead of zeros."""
 
     def fill(x: Array, axes: Sequence[Axis], params: Told) -> Array:
         if params.mode != "zeros" or _empty(x):
@@ -158,7 +158,7 @@ def _neighbour(stages: Stages) -> Stages:
 
 
 def _repeated_edge(stages: Stages) -> Stages:
-    """Reflect with the border element repeated, as `symmetric` in `numpy.pad` does."""
+    """In mode reflect, repeat the border element, as mode `symmetric` of `numpy.pad` does."""
 
     def fill(x: Array, axes: Sequence[Axis], params: Told) -> Array:
         if params.mode != "reflect":
@@ -172,7 +172,7 @@ def _repeated_edge(stages: Stages) -> Stages:
 
 
 def _zero_corners(stages: Stages) -> Stages:
-    """In modes other than zeros, fill positions that are outside the input in two or more axes with zeros."""
+    """In modes other than zeros, fill a position with zero if the position is outside the input in two or more axes."""
 
     def fill(x: Array, axes: Sequence[Axis], params: Told) -> Array:
         filled = stages.fill(x, axes, params)
@@ -238,7 +238,7 @@ def _step_lost(stages: Stages) -> Stages:
 
 
 def _circular_mirrored(stages: Stages) -> Stages:
-    """In mode circular, mirror the input at its low end, and wrap around only at its high end."""
+    """In mode circular, mirror the input at the low end of each axis, and wrap around only at the high end."""
 
     def fill(x: Array, axes: Sequence[Axis], params: Told) -> Array:
         if params.mode != "circular":

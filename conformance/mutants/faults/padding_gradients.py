@@ -14,7 +14,7 @@ from . import gradient_edits as back
 from .gradient_edits import BackEdit, forward, input_of, kernel_of
 from .gradient_parts import each_axis
 
-#: For each padding mode, the wrong mode that replaces it.
+#: Maps each padding mode to the wrong mode that replaces it.
 OTHER = {"zeros": "zeros", "reflect": "replicate", "replicate": "circular", "circular": "reflect"}
 
 
@@ -37,7 +37,7 @@ def _axes_swapped(part: Part) -> Part:
 
 
 def _widely(part: Part) -> Part:
-    """Return the part with an input that is already padded with zeros, assuming that there is no input dilation."""
+    """Return a copy of the part whose input is already padded with zeros; the part must have no input dilation."""
     pairs = tuple((axis.low, axis.high) for axis in part.axes)
     wide = padded(part.x, pairs, "zeros")
     lengths = zip(part.axes, wide.shape[2:], strict=True)
@@ -50,11 +50,12 @@ def _padding_returned(part: Part, gradient: Array) -> Array:
 
 def _folded(assign: Callable[[Array, Array, Array, Axis], None]) -> BackEdit:
     """
-    Return a fault that maps the gradient of the padded input to the gradient of the input in a wrong way.
+    Return a fault that computes the input gradient wrongly from the gradient of the padded input.
 
-    The fault applies to padding modes other than zeros. For each spatial axis, `assign(gradient, elements, wide, axis)`
-    writes the gradient `wide` of the padded input into `gradient`, the gradient of the input. Position p of the padded
-    input is a copy of input element elements[p], so the correct result adds wide[p] to gradient[elements[p]].
+    The fault applies to padding modes other than zeros. `assign(gradient, elements, wide, axis)` runs for each spatial
+    axis. It must write into `gradient`, the gradient of the input; `wide` is the gradient of the padded input.
+    Position p of the padded input is a copy of input element elements[p]. Therefore a correct `assign` would add
+    wide[p] to gradient[elements[p]].
     """
 
     def change(part: Part, gradient: Array) -> Array:
@@ -100,7 +101,7 @@ def _step_swapped(call: Call, g: Array) -> Array:
 
 
 def _step_border(call: Call, g: Array) -> Array:
-    """Copy the gradient at the border to the elements that the padding step cropped, where 0 is correct."""
+    """Copy the gradient at the border to the elements that the padding step cropped; their correct gradient is 0."""
     return padded(g, tuple((-low, -high) for low, high in call.before or ()), "replicate")
 
 

@@ -1,4 +1,4 @@
-"""Faults in refusals: an undefined call is accepted, or a defined call is refused."""
+"""Faults in which an undefined call is accepted, or a defined call is refused."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ..evaluator import Stages
 from ..objections import produced
 from .edits import Edit
 
-#: The parameters, besides `padding`, that have one entry for each spatial axis.
+#: The parameters that have one entry for each spatial axis, except `padding`.
 LISTS = ("strides", "dilations", "input_dilations", "output_padding")
 
 
 def _accepting(objection: str, repair: Callable[[Call], Call]) -> Edit:
-    """Return a fault that computes `repair(call)` instead of refusing a call for the reason `objection`."""
+    """Return a fault that computes `repair(call)` where refusing the call for the reason `objection` is correct."""
 
     def edit(stages: Stages) -> Stages:
         def repaired(call: Call) -> Call:
@@ -77,7 +77,7 @@ def _ranks(call: Call) -> Call:
 
 
 def _fitting(call: Call) -> Call:
-    """Return the call with its kernel's channels repeated or cut, so that they fit the number of input channels."""
+    """Repeat or cut the channels of the kernel, so that their number fits the number of input channels."""
     if call.op == "separable_conv":
         return _pointwise(_by_channel(call, "depthwise_kernel"))
     if call.op == "depthwise_conv":
@@ -107,7 +107,7 @@ def _pointwise(call: Call) -> Call:
 
 
 def _groups(call: Call) -> Call:
-    """Return the call without the channels and filters that do not fill a whole group."""
+    """Return a copy of the call without the channels and filters that do not fill a whole group."""
     call = replace(call, groups=max(call.groups, 1) if call.op in ("conv", "conv_transpose") else 1)
     if call.op not in ("conv", "conv_transpose"):
         return call
@@ -134,7 +134,7 @@ def _no_output_padding(call: Call) -> Call:
 
 
 def _entries(call: Call) -> Call:
-    """Return the call with one list entry for each spatial axis: repeat the last entry, or drop surplus ones."""
+    """Repeat the last entry of each parameter list, or drop surplus entries, to get one entry for each spatial axis."""
     changed = {name: _spread(getattr(call, name), call.rank) for name in LISTS}
     padding = call.padding if isinstance(call.padding, str) else _spread(call.padding, call.rank)
     return _with(call, **changed, padding=padding)
@@ -157,7 +157,7 @@ def _kinds(call: Call) -> Call:
 
 
 def _causal_everywhere(stages: Stages) -> Stages:
-    """Accept padding `causal` in any rank, and pad the low end of each axis."""
+    """Accept padding `causal` for any number of spatial axes, and pad the low end of each axis."""
 
     def objecting(call: Call) -> Iterator[str]:
         return (each for each in stages.object(call) if each != "causal-rank")
@@ -180,7 +180,7 @@ def _refusing(wanted: Callable[[Call], bool], reason: str) -> Edit:
 
 
 def _is_more_than_plain(call: Call) -> bool:
-    """Return whether a call has two or more spatial axes or samples, or an input without an axis of length 1."""
+    """Return whether a call has two or more spatial axes, two or more samples, or no input axis of length 1."""
     return call.rank > 1 or call.input.shape[0] > 1 or 1 not in call.input.shape
 
 

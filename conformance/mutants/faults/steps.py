@@ -1,4 +1,4 @@
-"""Faults in strides, dilations and lengths."""
+"""Faults in strides, dilations and output lengths."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def _short_window(axis: Axis, params: Told) -> Axis:
 
 
 def _holes_read(stages: Stages) -> Stages:
-    """Read the holes of a dilated kernel: repeat each tap in the holes that follow the tap."""
+    """Fill the holes of a dilated kernel: repeat each tap in the holes that follow the tap."""
 
     def contract(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
         for at, axis in enumerate(axes, 2):
@@ -131,7 +131,7 @@ def _holes_read(stages: Stages) -> Stages:
 
 
 def _gaps_read(stages: Stages) -> Stages:
-    """Read the elements that a stride longer than the window skips: repeat the last tap over them."""
+    """If the stride is longer than the window, lengthen the window to the stride by repeating the last tap."""
 
     def contract(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
         gaps = [max(axis.stride - axis.taps, 0) if axis.taps and axis.dilation == 1 else 0 for axis in axes]
@@ -152,7 +152,7 @@ def _one_tap_window(axis: Axis, params: Told) -> Axis:
 
 
 def _one_element_stuffed(stages: Stages) -> Stages:
-    """Append q - 1 zeros to an axis of length 1 with input dilation q, as if another element followed."""
+    """If an axis has length 1 and input dilation q, append q - 1 zeros, as if another element followed."""
 
     def stuff(x: Array, params: Told) -> Array:
         wide = stages.stuff(x, params)
@@ -163,7 +163,7 @@ def _one_element_stuffed(stages: Stages) -> Stages:
 
 
 def _strided_before_stuffing(stages: Stages) -> Stages:
-    """Multiply the stride by the input dilation, so that the stride counts undilated elements."""
+    """Multiply the stride by the input dilation, as if the stride counted elements of the undilated input."""
 
     def translate(call: Call) -> tuple[Told, ...]:
         head, *rest = stages.translate(call)
@@ -174,7 +174,7 @@ def _strided_before_stuffing(stages: Stages) -> Stages:
 
 
 def _two_for_none(axis: Axis, params: Told) -> Axis:
-    """Return an output of length 2 along an axis in which no window fits."""
+    """If no window fits into an axis, return output length 2 for the axis."""
     if params.transposed or _room(axis) >= 0 or not axis.length:
         return axis
     return replace(axis, high=axis.high - _room(axis) + axis.stride, out=2)
@@ -222,7 +222,7 @@ def _trailing(stages: Stages) -> Stages:
 
 
 def _repeats(stages: Stages) -> Stages:
-    """Let input dilation repeat elements instead of inserting zeros."""
+    """For input dilation, repeat each element instead of inserting zeros."""
 
     def stuff(x: Array, params: Told) -> Array:
         for axis, q in enumerate(params.input_dilations, 2):
@@ -234,7 +234,7 @@ def _repeats(stages: Stages) -> Stages:
 
 
 def _stuffed_after_padding(stages: Stages) -> Stages:
-    """Pad before input dilation, which multiplies the padding amounts by the input dilation."""
+    """Multiply the padding amounts by the input dilation, as if padding preceded input dilation."""
 
     def measure(lengths: Sequence[int], taps: Sequence[int], params: Told) -> tuple[Axis, ...]:
         axes = stages.measure(lengths, taps, params)

@@ -124,7 +124,7 @@ def _as_forward(stages: Stages) -> Stages:
 
 
 def _output_padding_zeros(stages: Stages) -> Stages:
-    """Append zeros after the crop as output padding, instead of cropping less at the high end."""
+    """For output padding, append zeros after the crop instead of cropping fewer elements at the high end."""
 
     def scatter(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
         extra = params.output_padding
@@ -161,7 +161,7 @@ def _groups_reversed(w: Array, params: Told) -> Array:
 
 
 def _bias_where_nonzero(stages: Stages) -> Stages:
-    """Add the bias only where the output is not 0, so that positions without any product get no bias."""
+    """Add the bias only where the output is not 0, so that output elements without any product get no bias."""
 
     def shift(call: Call, y: Array, bias: Array) -> Array:
         added = stages.shift(call, y, bias)
