@@ -11,21 +11,21 @@ from .features import FeatureValue, features_of
 
 
 class CaseFeatures:
-    """The features and sizes of cases' calls, by case id; an unknown id has no features."""
+    """The features and sizes of the calls of cases, looked up by case id. An unknown id has no features."""
 
     def __init__(self, cases: Mapping[str, Case]) -> None:
         self._cases = cases
 
     def features(self, case: str) -> Mapping[str, FeatureValue]:
-        """Return the features of the call of the case with the id `case`."""
+        """Return the features of the call in the case whose id is `case`."""
         return features_of(self._cases[case]) if case in self._cases else {}
 
     def count(self, condition: Condition, ids: Iterable[str]) -> int:
-        """Return how many of the cases `ids` have a call that meets the condition."""
+        """Return the number of cases in `ids` whose call meets the condition."""
         return sum(condition.holds(self.features(case)) for case in ids)
 
     def all_fulfil(self, condition: Condition, ids: Sequence[str]) -> bool:
-        """Return whether the calls of all cases `ids` meet the condition."""
+        """Return whether the call of every case in `ids` meets the condition."""
         return self.count(condition, ids) == len(ids)
 
     def by_size(self, ids: Iterable[str]) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ class Condition:
     wanted: Mapping[str, tuple[FeatureValue, ...]] = field(default_factory=dict)
 
     def holds(self, features: Mapping[str, FeatureValue]) -> bool:
-        """Return whether a call with these features meets the condition; a missing feature counts as false."""
+        """Return whether a call with these features meets the condition; a feature that the call lacks is false."""
         return all(
             any(_meets(features.get(name, False), value) for value in accepted)
             for name, accepted in self.wanted.items()
@@ -41,7 +41,7 @@ class Condition:
 
 
 def condition_of(plain: Mapping[str, FeatureValue | list[FeatureValue]]) -> Condition:
-    """Return the condition with the given plain data; this is the inverse of `Condition.plain`."""
+    """Build a condition from plain data; this is the inverse of `Condition.plain`."""
     return Condition(
         wanted={name: tuple(value) if isinstance(value, list) else (value,) for name, value in plain.items()}
     )

@@ -3,8 +3,8 @@ Named features of calls.
 
 The key `calls` of a ledger entry selects the affected calls by their features. Reports use features to find what
 failing calls have in common. Features depend on parameters, shapes, dtypes and layouts. Only the features under
-"Values" read array values. If generated integers are not filled in yet, these features read zeros, which are integers
-too.
+"Values" read array values. They may run before generated integers are filled in. They then read zeros, which are
+integers too.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class Route:
 
     @property
     def text(self) -> str:
-        """The steps that convert a NumPy array, as text, such as `transpose(2, 3, 1, 0)`."""
+        """The text of the steps that convert a NumPy array, such as `transpose(2, 3, 1, 0)`."""
         steps = []
         letters = self.source
         if "M" in self.source and "M" not in self.target:
@@ -66,7 +66,7 @@ def kernel_route(op: str, rank: int, source: str, target: str) -> Route:
     """
     Return the conversion of a kernel of `op` from the framework `source` to the framework `target`.
 
-    `op` is `conv`, `depthwise_conv` or `conv_transpose`; the frameworks are two of `FRAMEWORKS`.
+    `op` is `conv`, `depthwise_conv` or `conv_transpose`; `source` and `target` are members of `FRAMEWORKS`.
 
     Raises:
         ValueError: for any other operation, rank or framework.
@@ -84,7 +84,7 @@ def kernel_route(op: str, rank: int, source: str, target: str) -> Route:
 
 def convert_kernel(kernel: Array, op: str, source: str, target: str, *, channels: int | None = None) -> Array:
     """
-    Convert a kernel of the framework `source` to the framework `target`; both then compute the same function.
+    Convert a kernel from `source` to `target`, so that both frameworks compute the same function.
 
     `channels` is the number of input channels. It is needed only to split the axis O of a merged depthwise kernel.
     Kernels of grouped transposed convolutions cannot be converted, because only PyTorch has a layout for them.

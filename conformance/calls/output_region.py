@@ -26,13 +26,13 @@ class Region:
 
     @property
     def hull(self) -> Region:
-        """The region extended, in each axis, to all indices from its first to its last one."""
+        """The smallest block that contains the region: along each axis, all indices from the first to the last."""
         whole = tuple(tuple(range(each[0], each[-1] + 1)) for each in self.indices)
         return Region(indices=whole, shape=self.shape)
 
     @property
     def reaches_an_end(self) -> bool:
-        """Whether the region includes the first or the last index of every axis."""
+        """Whether the region includes, along every axis, the first or the last index of the array."""
         return all({0, length - 1} & {*each} for each, length in zip(self.indices, self.shape, strict=True))
 
     def text(self, names: Sequence[str]) -> str:

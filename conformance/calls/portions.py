@@ -1,7 +1,7 @@
 """
 Portions of an output to which a fault may be restricted, such as every sample but the first, or the border.
 
-A portion is determined by the shape (N, O, spatial…) of the output alone.
+A portion depends only on the shape (N, O, spatial…) of the output.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from ..core import Array
 #: Accepts the shape of an output and returns a boolean array of this shape, which is true inside the portion.
 Portion: TypeAlias = Callable[[tuple[int, ...]], Array]
 
-#: The axes of an output. Each key is what a report calls one index along the axis.
+#: The axes of an output. Each key is the word that reports use for one index along the axis.
 AXES = {"sample": 0, "output channel": 1, "place of the last axis": -1, "place of the first spatial axis": 2}
 #: Block sizes of vectorised libraries, which process the elements after the last full block separately.
 BLOCKS = (4, 8, 16)
 
-#: Functions that mark some of the indices `at` of an axis with `length` elements. `{}` in a key is a name from `AXES`.
+#: Functions that mark some of the indices `at` of an axis with `length` elements. `{}` in a key is replaced by a key of
+#: `AXES`.
 _PLACES: dict[str, Callable[[Array, int], Array]] = {
     "in every {} but the first": lambda at, length: at > 0,
     "in the first {}": lambda at, length: at == 0,
@@ -75,5 +76,6 @@ def _portions() -> Iterator[tuple[str, Portion]]:
     yield "in the corners", _corners
 
 
-#: All portions by their descriptions. If several cover the same elements of all outputs, a report names the first one.
+#: All portions, keyed by description. If several portions cover the same elements in all outputs, a report names the
+#: portion that is listed first.
 PORTIONS: Mapping[str, Portion] = dict(_portions())

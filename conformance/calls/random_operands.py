@@ -1,10 +1,10 @@
-"""Recognise calls with random operands, which measure rounding, and draw their operands again with other seeds."""
+"""Recognise the calls whose random operands measure rounding, and draw these operands again with other seeds."""
 
 from __future__ import annotations
 
 from ..core import MODULUS, Plain
 
-#: The difference between the original seed of an array and the seed with which it is drawn again.
+#: The number that is added to an array's seed to draw the array again.
 SEED_OFFSET = 1_000_003
 
 

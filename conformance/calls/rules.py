@@ -1,10 +1,10 @@
 """
 Named rules over calls.
 
-The key `when` of a clause lists the rules for calls to which the clause leaves a choice. The key `where` of a sweep
-lists the rules that its points must fulfil. A rule is a predicate; its name or docstring states when it holds.
-A rule may read the shapes and parameters of a call. A rule that also reads array values has "(a value)" in its
-docstring as a warning: a sweep may apply the rule before generated integers are filled in, when they are still zeros.
+The key `when` of a clause lists rules; the clause leaves a choice for the calls that meet these rules. The key `where`
+of a sweep lists the rules that the points of the sweep must meet. A rule is a predicate; its name or docstring states
+when it holds. A rule may read the shapes and parameters of a call. A rule that also reads array values has "(a value)"
+in its docstring. This is a warning, because a sweep may apply the rule while generated integers are still zeros.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Rule: TypeAlias = Callable[["Call"], bool]
 
-#: The name of the rule that drops points whose parameters contradict each other, so that no call can be built.
+#: The rule with this name drops points whose parameters contradict each other, because no call can be built from them.
 SENSIBLE = "has-a-meaning"
 
 
@@ -145,7 +145,7 @@ def _nonfinite_kernel_over_padding(call: Call) -> bool:
 
 
 def _transposed_nonfinite_kernel(call: Call) -> bool:
-    """The kernel of a transposed convolution holds a NaN or an infinity (a value)."""
+    """The kernel of a transposed convolution has a NaN or infinite element."""
     import numpy as np
 
     return call.op == "conv_transpose" and any(not np.isfinite(array).all() for array in _floats(call, ["kernel"]))
@@ -181,7 +181,7 @@ def _real(dtype: str) -> str:
 
 
 def _floats(call: Call, names: list[str]) -> Iterator[Array]:
-    """Yield the non-integer arrays; split complex arrays into two parts and cut axes of stride 0 to one index."""
+    """Yield the non-integer arrays. Complex arrays are split into two parts; axes of stride 0 are cut to one index."""
     for name in names:
         array = call.array(name)
         array = array[tuple(slice(None if stride else 1) for stride in array.strides)]

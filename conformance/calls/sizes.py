@@ -95,7 +95,8 @@ def _rank(kind: str) -> int:
 def _kind_of_values(array: Array) -> str:
     if array.dtype.kind in "iu":
         return "integers"
-    # All indices along an axis of stride 0 hold the same values. NumPy cannot round narrow floats, so cast them.
+    # All indices along an axis of stride 0 hold the same values, so one index is enough. NumPy cannot round narrow
+    # floats, so they are cast first.
     array = array[tuple(slice(None if stride else 1) for stride in array.strides)]
     with np.errstate(invalid="ignore"):  # signalling NaNs warn when they are read
         numbers = array if array.dtype.kind in "fc" else array.astype(np.float64)

@@ -73,18 +73,16 @@ class Call:
     """
     One convolution: an operation, its arrays and its parameters.
 
-    `layout.input` names the axes of `input`, and so on; `bias` has one element for each output channel.
-    `strides`, `dilations`, `input_dilations` and `output_padding` have one entry for each spatial axis,
-    in the order D, H, W, whatever the layouts.
-    `padding` is a name (`valid`, `same`, `same_lower`, `causal`, `full`) or one pair (low, high) for each spatial axis.
-    For `conv_transpose`, it is the padding of the forward convolution.
-    `before` is a separate step ahead of the convolution. It pads the input by one pair (low, high) for each spatial
-    axis; negative numbers crop the input.
-    `gradients` names the arrays by which <cotangent, output> is differentiated; the call returns these gradients too.
-    A call with a `training` is a training run: it starts with `kernel` and fits the output to `target`. Each step of
-    the run is a separate call with a cotangent.
-    `second_order` names the variables by which H is differentiated: `cotangent`, `input`, `kernel`. H is the sum of
-    <gradient, direction> over the arrays that have a direction: the input, the kernel and, optionally, the bias.
+    `layout.input` names the axes of `input`, and so on for the other arrays. `bias` has one element for each output
+    channel. `strides`, `dilations`, `input_dilations` and `output_padding` have one entry for each spatial axis, in the
+    order D, H, W, whatever the layouts. `padding` is a name (`valid`, `same`, `same_lower`, `causal`, `full`) or one
+    pair (low, high) for each spatial axis. For `conv_transpose`, `padding` is the padding of the forward convolution.
+    `before` is a separate step that pads the input before the convolution. It has one pair (low, high) for each spatial
+    axis; negative numbers crop the input. `gradients` names the arrays by which <cotangent, output> is differentiated;
+    the call returns these gradients too. A call with `training` is a training run. The run starts with `kernel` and
+    fits the output to `target`. Each step of the run is a separate call with a cotangent. `second_order` names the
+    variables by which H is differentiated: `cotangent`, `input`, `kernel`. H is the sum of <gradient, direction> over
+    the arrays that have a direction: the input, the kernel and, optionally, the bias.
     """
 
     op: str
@@ -121,7 +119,7 @@ class Call:
 
     @property
     def form(self) -> Hashable:
-        """The call without its array values; an adapter can reuse what it prepared for calls of the same form."""
+        """The call without its array values. Calls of the same form can share what an adapter prepared."""
         if self.known_form is not None:
             return self.known_form
         names = (name for name in self.__dataclass_fields__ if name not in ("placed", "known_form"))
@@ -144,7 +142,7 @@ class Call:
 
     @property
     def along(self) -> dict[str, Array]:
-        """The directions, each by the name of the array that has this direction."""
+        """The directions, keyed by the name of the array that each direction belongs to."""
         return {name: self.array(DIRECTIONS[name]) for name in self.directions}
 
     @property
@@ -195,9 +193,9 @@ class Call:
         """
         Return the dtype of an array or of `output`.
 
-        A cotangent or target has the dtype of the output, and a direction has the dtype of its array.
-        If the call states no dtype for an array, the array has the dtype of the input. A kernel of a separable
-        convolution has the dtype stated for `kernel` instead, if there is one.
+        A cotangent or target has the dtype of the output, and a direction has the dtype of its array. If the call
+        states no dtype for an array, the array has the dtype of the input. Without a stated dtype, a kernel of a
+        separable convolution has the dtype stated for `kernel`, if there is one.
         """
         own: str | None = getattr(self.dtype, _own(name))
         return own or (self.dtype.kernel if "kernel" in name else None) or self.dtype.input

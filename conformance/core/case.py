@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # listing ids must not import NumPy
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """A source that a case cites: its link and, in `says`, what it states."""
+    """A source that a case cites: its link, and in `says` the statement in the source."""
 
     link: str
     says: str = ""

@@ -56,8 +56,8 @@ FORMATS = {
     "float64": FloatFormat(bits=53, min_exponent=-1022, largest=sys.float_info.max),
 }
 
-#: If all products x * w are multiples of `grid` and S = sum abs(x * w) is at most this number times `grid`, rounding
-#: errors stay below grid / 2, also with Winograd and FFT algorithms.
+#: The largest S / grid of a structural call, by dtype, with S = sum abs(x * w). If all products x * w are multiples of
+#: `grid` and S / grid is within this limit, rounding errors stay below grid / 2, also with Winograd and FFT algorithms.
 STRUCTURE_LIMIT = {
     "float8_e5m2": 2.0**3,
     "float8_e4m3fn": 2.0**4,
@@ -67,7 +67,7 @@ STRUCTURE_LIMIT = {
     "float64": 2.0**41,
 }
 
-#: The dtype of the real and the imaginary part, by complex dtype.
+#: The dtype of the real and the imaginary part of each complex dtype.
 COMPLEX_PARTS = {"complex64": "float32", "complex128": "float64"}
 
 

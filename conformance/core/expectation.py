@@ -16,9 +16,9 @@ class Output:
     The call must return this array, in the layout and dtype of the call's output.
 
     `precision` names the precision class that the case requires. If `signed_zero` is true, -0.0 differs from 0.0.
-    `switches` are the switches with which the reference computes this array.
-    `gradients` holds the requested gradients by array name. Each has the layout and dtype of its array.
-    `second_order` holds the gradients of H (see `Call`) by `cotangent`, `input` and `kernel`.
+    `switches` are the switches with which the reference computes this array. `gradients` holds the requested gradients
+    by array name. Each gradient has the layout and dtype of its array. `second_order` holds the gradients of H (see
+    `Call`) by `cotangent`, `input` and `kernel`.
     """
 
     array: Array
@@ -65,9 +65,9 @@ class Refusal:
     """
     The call must be refused, and its `twin`, the same call with one change, must be accepted.
 
-    `name` is how the case names the twin: by a case id, or by the text of a patch.
-    `is_twin_judged` is true if another case judges the twin. If the twin is refused too, the other case reports that,
-    and the refusal of this call counts as unproven.
+    `name` is how the case names the twin: by a case id, or by the text of a patch. `is_twin_judged` is true if another
+    case judges the twin. If the twin is refused too, only the other case reports the twin's refusal, and the refusal of
+    this call counts as unproven.
     """
 
     twin: Call

@@ -114,7 +114,7 @@ def expectation_to_plain(
 
 
 def _stated(values: Mapping[str, Any], encode: ArrayEncoder) -> dict[str, Any]:
-    """Return the values that are not None: numbers as they are, and kernels encoded by `encode`."""
+    """Return the values that are not None; numbers stay unchanged, and kernels are encoded by `encode`."""
     stated = {name: value for name, value in values.items() if value is not None}
     return {name: each if isinstance(each, float) else encode("kernel", each) for name, each in stated.items()}
 

@@ -1,5 +1,5 @@
 """
-Return of free memory to the operating system.
+Give free memory back to the operating system.
 
 This module needs only the standard library, because workers import it.
 """

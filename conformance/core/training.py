@@ -10,8 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
-#: `cosine`, or pairs (n, rate). Update n and later ones use this learning rate, up to the n of the next pair. The first
-#: update is number 0.
+#: `cosine`, or pairs (n, rate). Update n and the later updates use this rate, until the next pair replaces it. The
+#: first update is number 0.
 Schedule: TypeAlias = "str | tuple[tuple[int, float], ...]"
 LOSSES = ("mae", "mse")
 OPTIMIZERS = ("adam", "sgd")

@@ -44,7 +44,8 @@ POLICIES = ("strict", "declared", "any")
 #: The verdicts that count as unexpected; if the ledger lists the fault, the verdict is `known` instead.
 UNEXPECTED = ("disagree", "crash", "timeout")
 
-#: What a run can fail on: unexpected verdicts, by severity; unsupported calls; known faults that are fixed.
+#: The reasons for which a run can fail: unexpected verdicts of each severity, unsupported calls, and known faults that
+#: are fixed.
 FAILURES = (*SEVERITIES, "unsupported", "fixed")
 
 
@@ -67,7 +68,8 @@ class Finding:
     got: Any = None
     differing: int | None = None
     max_error_uS: float | None = None  # noqa: N815 - the key in the record, in mathematical notation
-    #: Up to eight expected elements around the first difference, in row-major order; `got_near` has the returned ones.
+    #: Up to eight expected elements around the first difference, in row-major order; `got_near` has the returned
+    #: elements there.
     expected_near: tuple[Any, ...] | None = None
     got_near: tuple[Any, ...] | None = None
     #: All returned elements in row-major order, if the output is small.
@@ -90,10 +92,10 @@ class Diagnosis:
     """
     The causes that reproduce a wrong output, by name.
 
-    `confidence` is `exact` if one cause reproduces the whole output, and `ambiguous` if each of several causes does.
-    It is `partial` if each cause reproduces the output inside `region`, such as `in W from 8`, and the output is
-    correct outside. Otherwise it is `unexplained`.
-    `wider` names further causes that explain the output; each has the effect of one of `causes`, but on more calls.
+    `confidence` is `exact` if one cause reproduces the whole output, and `ambiguous` if each of several causes does. It
+    is `partial` if each cause reproduces the output inside `region`, such as `in W from 8`, and the output outside the
+    region is correct. Otherwise it is `unexplained`. `wider` names further causes that explain the output; each has the
+    effect of one of `causes`, but on more calls.
     """
 
     causes: tuple[str, ...] = ()
@@ -134,7 +136,7 @@ class Verdict:
     #: The id of the entry in the ledger, if the verdict is `known` or `fixed`.
     known: str | None = None
     seconds: float = 0.0
-    #: The traceback of a fault of the suite; the record does not contain it.
+    #: The traceback of an exception in the suite itself; the record does not contain the traceback.
     traceback: str = ""
 
     @property

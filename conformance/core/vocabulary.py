@@ -17,14 +17,15 @@ SPATIAL = {1: "W", 2: "HW", 3: "DHW"}
 ARRAYS = ("input", "kernel", "depthwise_kernel", "pointwise_kernel", "bias")
 #: The arrays that are kernels.
 KERNELS = ARRAYS[1:4]
-#: The gradient of a scalar by the output, an array of each call with gradients; axes and dtype are those of the output.
+#: The name of the array that holds the gradient of a scalar by the output. Each call with gradients has this array,
+#: with the axes and dtype of the output.
 COTANGENT = "cotangent"
-#: The array to which a training run fits the output, with the axes and dtype of the output.
+#: The name of the array to which a training run fits the output. It has the axes and dtype of the output.
 TARGET = "target"
 #: The arrays that have the axes of the output.
 OF_OUTPUT = (COTANGENT, TARGET)
-#: The name of the direction of each array, with which H is computed (see `Call`). A direction has the axes and dtype of
-#: its array.
+#: The name of each array's direction; H is computed with the directions (see `Call`). A direction has the axes and
+#: dtype of its array.
 DIRECTIONS = {"input": "input_direction", "kernel": "kernel_direction", "bias": "bias_direction"}
 #: Every array that a call can have, in the order in which it is sent to a worker.
 OPERANDS = (*ARRAYS, COTANGENT, *DIRECTIONS.values(), TARGET)
@@ -44,7 +45,7 @@ PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 #: The storages of an array; `broadcast` is written `broadcast: N`, with the letter of its axis.
 STORAGES = ("contiguous", "channels_last", "transposed", "offset", "strided", "broadcast", "reversed", "readonly")
 VARIATIONS = ("kernel_constant", "dynamic_shape", "inside_graph", "shape_inference", "threads")
-#: The switches of the reference; each makes it compute another alternative of an implementation-defined clause.
+#: The switches of the reference; each switch selects another alternative of an implementation-defined clause.
 SWITCHES = (
     "trailing-zeros",
     "dilated-nothing",

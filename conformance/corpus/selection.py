@@ -45,8 +45,8 @@ def sharded(corpus: Corpus, shard: str | None) -> Corpus:
     The shards are disjoint, and the same on every machine.
     The cases of one sweep cost about the same, and so do the literal cases of one file. Each such group is therefore
     divided evenly: the number of its cases differs by at most one between shards.
-    The cases of a group are assigned to shards in the order of the SHA-256 of their ids. In the order of the axes,
-    every N-th point of a sweep could have the same dtype or size.
+    The cases of a group are assigned to shards in the order of the SHA-256 of their ids. The order of the
+    axes would not do: there, every N-th point of a sweep may have the same dtype or size.
 
     Raises:
         Invalid: if `shard` is not I/N with 1 <= I <= N, or N exceeds the number of cases.

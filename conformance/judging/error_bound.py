@@ -2,9 +2,9 @@
 Tolerances: the largest error that a correct result may have.
 
 The operands of a structural call are small integers times a power of two, so all its exact results are multiples of one
-power of two, the grid. A correct implementation returns them exactly.
-The results of any other call are rounded. Its tolerance is an error bound that holds for every order of summation. The
-bound is a multiple of u * S, where u is the unit roundoff and S = sum abs(x * w) over the products of one element.
+power of two, the grid. A correct implementation returns these results exactly. The results of any other call are
+rounded. Its tolerance is an error bound that holds for every order of summation. The bound is a multiple of u * S,
+where u is the unit roundoff and S = sum abs(x * w) over the products of one output element.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Precision:
     bits: int | None = None
 
 
-#: The precision classes that a case may require, except `exact` and `reassociated`: `_tolerance` has their bounds.
+#: The precision classes that a case may require, without `exact` and `reassociated`, whose bounds are in `_tolerance`.
 PRECISIONS = {
     "float32": Precision(),
     "tf32-like": Precision(bits=11),
@@ -49,9 +49,9 @@ class Tolerance:
     The tolerance for the elements of one array.
 
     If `grid` is set, each finite element must equal the expected element, which is a multiple of `grid`. An error of
-    `grid` / 2 or more means wrong values; a smaller error means low precision.
-    If `grid` is None, abs(got - expected) <= `bound` must hold for each element. An error above `bound` means low
-    precision if it is at most `coarse`, else wrong values. `unit` is u * S, in which reports express the error.
+    `grid` / 2 or more means wrong values; a smaller error means low precision. If `grid` is None, abs(got - expected)
+    <= `bound` must hold for each element. An error above `bound` means low precision if it is at most `coarse`, else
+    wrong values. `unit` is u * S; reports express errors in this unit.
     """
 
     grid: float | None = None
@@ -199,7 +199,8 @@ def _tolerance(sums: Sums, expected: Array, dtype: str, *, composed: bool, preci
         return Tolerance(grid=grid)
     allowed = _rounding(sums, expected, real, _precision(sums.accumulate, real, precision, composed=composed))
     if precision == "exact":
-        # If a mode returns another dtype, the expected array was rounded to the case's dtype, then to the returned one.
+        # If a mode returns another dtype, the expected array was rounded twice: to the case's dtype, then to the
+        # returned dtype.
         forms = [dtypes.FORMATS[name] for name in (sums.dtype, real, real)] if real != sums.dtype else []
         roundings = [each.unit * np.abs(widened(expected)) + 2.0 ** (each.min_exponent - each.bits) for each in forms]
         return replace(allowed, bound=sum(roundings, np.zeros_like(magnitude)))
@@ -213,8 +214,8 @@ def _precision(accumulate: str | None, dtype: str, required: str | None, *, comp
     """
     Return the precision class for a judgement: the class that the case requires, else the class of its accumulator.
 
-    The default accumulator is float32, or float64 for float64.
-    If the adapter composed several operations, results between them may be rounded to `dtype`, whatever the class.
+    The default accumulator is float64 for outputs of float64, and float32 for all other outputs. If the adapter
+    composed several operations, results between them may be rounded to `dtype`, whatever the class.
     """
     assumed = _assumed(accumulate, dtype)
     precision = PRECISIONS.get(required or "", Precision(accumulator=dtypes.COMPLEX_PARTS.get(assumed, assumed)))
@@ -295,8 +296,8 @@ def _rounding(sums: Sums, expected: Array, dtype: str, precision: Precision) -> 
     outer = out.unit * (size + sums.between) + max(out.unit, own.unit) * size
     inner = (count * accumulator.unit + _narrowing(own, out, precision)) * magnitude
     bound = factor * (inner + outer + underflow)
-    # Rounding the operands to bfloat16 adds an error of at most (2u + u^2) * S. Sums of random data that are kept in
-    # bfloat16 add about as much.
+    # Rounding the operands to bfloat16 adds an error of at most (2u + u^2) * S. Keeping the sums of random data in
+    # bfloat16 adds about as much.
     coarse = bound + factor * 4 * dtypes.FORMATS["bfloat16"].unit * magnitude
     return Tolerance(bound=bound, coarse=coarse, unit=accumulator.unit * magnitude)
 
@@ -312,7 +313,7 @@ def _narrowing(own: dtypes.FloatFormat, out: dtypes.FloatFormat, precision: Prec
 
 
 def _before_bias(call: Call, expected: Array) -> Any:
-    """Return abs(y - b), which a framework rounds if it adds the bias in a separate step; 0 without a bias."""
+    """Return abs(y - b), which a framework rounds if it adds the bias in a separate step, or 0 if there is no bias."""
     if call.bias is None:
         return 0.0
     letters = call.layout.output or call.layout.input

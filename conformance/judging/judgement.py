@@ -117,10 +117,10 @@ def _judged(expectation: Expectation, observation: Observation, context: Context
 
 
 def _unjudged(observation: Observation, call: Call) -> Judgement | None:
-    """Return the judgement if it does not depend on the expectation, else None."""
+    """Return the judgement if the observation alone determines it, whatever the expectation is; else None."""
     if observation.outcome in PLAIN:
         return Judgement(verdict=observation.outcome, message=observation.message)
-    # Older adapters ignore `second_order`, and return only gradients.
+    # Older adapters ignore `second_order`, and return only first-order gradients.
     answered = any(name.startswith(_second("")) for name in observation.arrays)
     if observation.outcome == "returned" and call.second_order and not answered:
         return Judgement(verdict="unsupported", message="second_order: the adapter returned only gradients")
@@ -168,9 +168,9 @@ def _judge_any(expectation: AnyOf, observation: Observation, context: Context) -
     """
     Return the judgement by the first alternative that the observation meets, or else by the nearest alternative.
 
-    If the call was refused, the nearest alternative is the first refusal. A refusal whose twin crashed or timed out
-    takes precedence, because its twin leaves the refusal unproven. If the call returned, the nearest alternative is the
-    first that expects the returned shape, or else the first that is not a refusal.
+    If the call was refused, the nearest alternative is the first refusal. Refusals with a twin that crashed or timed
+    out come first, because their twins leave them unproven. If the call returned, the nearest alternative is the first
+    that expects the returned shape, or else the first that is not a refusal.
     """
     each_judged = ((name, _judged(each, observation, context)) for name, each in expectation.alternatives.items())
     judged = {name: _against(name, judgement) for name, judgement in each_judged}
@@ -215,7 +215,7 @@ def _judge_refusal(expectation: Refusal, observation: Observation, context: Cont
 
 
 def _unproven(outcome: str) -> str:
-    # A crash of the twin is reported by the twin's own case; in this case it only leaves the refusal unproven.
+    # The twin's own case reports a crash of the twin. For the refused call, the crash only leaves the refusal unproven.
     return "unsupported" if outcome == "unsupported" else "not-run"
 
 
@@ -269,7 +269,7 @@ def _in_class(wrong: Finding | None, expectation: Output, observation: Observati
     """
     Return a judgement with the precision class of the output; it disagrees if the class is lower than required.
 
-    The class is tested only if the case draws its numbers to measure rounding, and if the output either agrees or has a
+    The class is tested only for cases that draw their numbers to measure rounding. The output must agree or have a
     `precision` finding.
     """
     call, got, dtype = context.call, observation.arrays["output"], observation.dtypes["output"]
@@ -291,7 +291,7 @@ def _in_class(wrong: Finding | None, expectation: Output, observation: Observati
 def _lower(
     wrong: Finding | None, failed: list[str], expectation: Output, observation: Observation, context: Context
 ) -> Judgement:
-    """Return the judgement of an output whose errors rounding in the accumulator does not explain."""
+    """Return the judgement of an output with errors that are not explained by rounding in the accumulator."""
     call, got, dtype = context.call, observation.arrays["output"], observation.dtypes["output"]
     accumulator = error_bound.accumulator(call, dtype)
     found = evidence.likeness(call, got, dtype, accumulator)
@@ -359,7 +359,7 @@ def _judge_part(part: _Part, observation: Observation, context: Context) -> Find
 
 
 def _located(wrong: Finding, where: str) -> Finding:
-    """Return a finding that names the array `where` in its field `where` and in its message."""
+    """Return the finding with the argument `where`, the key of the array, in its message and in its field `where`."""
     if where == "output":
         return wrong
     return replace(wrong, where=where, message=wrong.message if where in wrong.message else f"{where}: {wrong.message}")
@@ -413,10 +413,10 @@ def _allowed(part: _Part, expected: Array, observation: Observation, context: Co
 
 def _overflows(part: _Part, got: Array, context: Context) -> Any:
     """
-    Return a mask of elements that overflow in the case's dtype, but were returned as larger numbers of another dtype.
+    Return a mask of the elements that overflow in the case's dtype but not in the wider dtype of the returned array.
 
-    A mode that returns a dtype with a wider range can represent such numbers. They must have the sign of the expected
-    infinity.
+    A mode that returns a dtype with a wider range can represent such elements. The returned elements must exceed the
+    largest number of the case's dtype, and have the sign of the expected infinity.
     """
     own, expected = part.own, part.expected
     arrays = (array for name in OPERANDS if (array := getattr(context.call, name)) is not None)
@@ -440,7 +440,7 @@ def _rounded(array: Array, dtype: str) -> Array:
     return rounded
 
 
-#: The function that judges an observation, by the class of its expectation.
+#: The function that judges an observation, keyed by the class of the expectation.
 _JUDGES: Mapping[type, Callable[[Any, Observation, Context], Judgement]] = {
     Output: _judge_output,
     Fit: _judge_fit,

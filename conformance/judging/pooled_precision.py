@@ -12,9 +12,8 @@ from .precision import ErrorScale
 
 class PooledResults:
     """
-    The small outputs of one target that agree, in pools.
-
-    A pool contains the outputs of one dtype that belong to the same sweep or, if their cases are literal, to one file.
+    The agreeing small outputs of one target, in pools. A pool contains outputs that have the same dtype and belong to
+    the same sweep. Outputs of literal cases are pooled by file instead.
     """
 
     def __init__(self) -> None:

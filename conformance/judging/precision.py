@@ -28,7 +28,8 @@ FEWEST = 64
 #: The smallest error of a witness, in units of u * S. A single rounding of a sum has an rms error of about
 #: u * S / sqrt(12) = 0.29 * u * S.
 LEAST_WITNESS = 0.3
-#: The number of random orders of summation. The witness is the worst of these, the natural and the reversed order.
+#: The number of random orders of summation. The witness is the worst loop among these orders, the natural order and the
+#: reversed order.
 DRAWN_ORDERS = 2
 #: The switch of the reference that rounds the operands, for each class of narrower operands.
 OPERANDS = {
@@ -56,7 +57,8 @@ WHAT = {
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """
-    A statistic of the errors of all outputs, and the limit below which rounding in the accumulator explains it.
+    A statistic of the errors of all outputs, and the limit below which rounding in the accumulator explains this
+    statistic.
 
     `test` is `element` (the largest error), `energy` (the root mean square of the errors) or `match` (the similarity to
     the errors of a lower class, as a standard score).
@@ -78,10 +80,10 @@ class ErrorScale:
     The scale on which the errors of a call's outputs are measured.
 
     `exact` is the exact output rounded to float64, and `magnitude` is S, the sum of the magnitudes of an output's
-    products. Both have the layout of the output.
-    `count` is K, the largest number of products of an output. `unit` is u, the unit roundoff of the accumulator.
-    `witness` is the rms error of the worst plain loop, in units of u * S.
-    `lower` maps each class of narrower operands to the exact outputs for operands that are rounded as in this class.
+    products. Both have the layout of the output. `count` is K, the largest number of products of an output. `unit` is
+    u, the unit roundoff of the accumulator. `witness` is the rms error of the worst plain loop, in units of u * S.
+    `lower` maps each class of narrower operands to the exact outputs of the call with operands rounded as in this
+    class.
     """
 
     exact: Array
@@ -92,7 +94,7 @@ class ErrorScale:
     lower: Mapping[str, Array]
 
     def of(self, name: str) -> ErrorScale:
-        """Return the scale for errors measured from the exact outputs of the lower class `name`."""
+        """Return a copy of this scale that measures errors from the exact outputs of the lower class `name`."""
         return replace(self, exact=self.lower[name], lower={})
 
 
@@ -211,7 +213,7 @@ def _matches(found: Array, by: ErrorScale) -> Iterator[Evidence]:
 
 
 def against_all(found: Sequence[tuple[Array, ErrorScale]]) -> Iterator[Evidence]:
-    """Pool the errors of small calls, each in units of its call's witness; yield the tests that the pool fails."""
+    """Pool the errors of small calls, in units of each call's witness, and yield the tests that the pool fails."""
     several = np.concatenate([errors.reshape(-1) / by.witness for errors, by in found] or [np.zeros(0)])
     if several.size < FEWEST:
         return
@@ -224,7 +226,8 @@ def against_all(found: Sequence[tuple[Array, ErrorScale]]) -> Iterator[Evidence]
 
 
 def _most(by: ErrorScale) -> float:
-    # Azuma's inequality: a sum of n rounding errors with conditional means of 0 exceeds 8 * sqrt(n) once in 4e13.
+    # Azuma's inequality: a sum of n rounding errors with conditional means of 0 exceeds 8 * sqrt(n) with a probability
+    # of at most 1 in 4e13.
     return float(max(8 * by.count**0.5, 16 * by.witness))
 
 

@@ -82,7 +82,7 @@ def _outside(call: Call, run: TrainingRun) -> Iterator[Deviation]:
 def _beyond(
     got: Array, allowed: Interval, coarse: Interval, step: int, unit: float = 0.0
 ) -> tuple[str, tuple[int, ...], str] | None:
-    """Return kind, index and description of the first element outside its allowed interval, or None."""
+    """Return the kind, the index and a description of the first element outside its allowed interval, or None."""
     flat = np.asarray(got, np.float64).reshape(-1)
     low, high = (end[step] for end in (allowed.low, allowed.high))
     slack = unit * np.maximum(np.abs(low), np.abs(high))

@@ -3,10 +3,9 @@ Enclosures of training runs: intervals that contain every kernel and loss that r
 
 The gradient of the mean absolute error depends only on the signs of the residuals. As long as rounding cannot change a
 sign, errors of the kernel do not grow by themselves, and the intervals of the kernels stay narrow. The enclosure ends
-at the first update for which a sign is uncertain.
-The gradient of the mean squared error depends on the kernel. Its updates reduce errors of the kernel, but interval
-arithmetic cannot express this. The intervals soon become as wide as a residual. The sign of this residual is then
-uncertain, so the enclosure ends.
+at the first update for which a sign is uncertain. The gradient of the mean squared error depends on the kernel. Its
+updates reduce errors of the kernel, but interval arithmetic cannot express this reduction, so the intervals soon become
+as wide as a residual. The sign of this residual is then uncertain, so the enclosure ends.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ OWN = 2.0**-52
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Enclosure:
-    """The intervals of the flattened kernels and the losses, before the first and after each certain update."""
+    """The intervals of the flattened kernels and the losses, before the first update and after each certain update."""
 
     kernels: Interval
     losses: Interval
@@ -56,7 +55,7 @@ class _Sums:
 
     def gradient(self, cotangent: Interval) -> Interval:
         sizes = np.abs(self.matrix.T) @ cotangent.size
-        # The cotangent is rounded to its dtype; the other roundings are those of `output`.
+        # The cotangent is rounded to its dtype; the other roundings are the same as in `output`.
         return self._product(self.matrix.T, cotangent).widened((len(self.matrix) + 2) * (self.unit + OWN) * sizes)
 
     def _product(self, matrix: Array, vector: Interval) -> Interval:
@@ -70,10 +69,11 @@ def _is_integral(values: Array) -> bool:
 
 def enclose_training(call: Call, through: str, kept: str, *, is_foreign: bool = False) -> Enclosure:
     """
-    Return the enclosure of a training run with convolutions that are rounded to `through` and a kernel kept in `kept`.
+    Return the enclosure of a training run whose convolutions are rounded to `through` and whose kernel is kept in
+    `kept`.
 
     `is_foreign` allows for the framework's own Adam optimizer, which may add epsilon to the root of the second moment
-    before the bias correction: the "epsilon hat" formula of Kingma and Ba, before their section 2.1.
+    before the bias correction: the "epsilon hat" formula that Kingma and Ba state just before section 2.1.
     """
     training = call.training
     assert training is not None and call.kernel is not None

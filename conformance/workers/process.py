@@ -28,7 +28,7 @@ from .limits import Limits, Terms
 from .targets import Adapter
 from .worker import PHASES, PROGRESS, PROGRESS_SIZE
 
-#: The number of the smoke call, which is made before the calls of all cases.
+#: The number of the smoke call, which is made before the call of any case.
 SMOKE = -1
 
 #: Seconds between two checks of a worker's progress and memory.

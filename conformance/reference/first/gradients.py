@@ -125,7 +125,7 @@ def second_order(
     dx, dw and db are the `gradients` of the call for `cotangent`. `directions` holds u as `input` and v as `kernel`. If
     the call has a bias, `directions` may hold t as `bias`. Each direction has the shape and dtype of its array.
     The gradient by `cotangent` is conv(u, w) + conv(x, v) + t, with the convolution of `evaluate`. The gradient by
-    `input` is dx with v in place of w. The gradient by `kernel` is dw with u in place of x.
+    `input` is dx with v in place of w. The gradient of H with respect to `kernel` is dw with u in place of x.
 
     Raises:
         Undefined: as `gradients` does, and for a separable convolution.
