@@ -57,8 +57,9 @@ WHAT = {
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """
-    A statistic of the errors of all outputs, and the limit below which rounding in the accumulator explains this
-    statistic.
+    A statistic of the errors of all outputs, and its limit.
+
+    Rounding in the accumulator explains a statistic below the limit.
 
     `test` is `element` (the largest error), `energy` (the root mean square of the errors) or `match` (the similarity to
     the errors of a lower class, as a standard score).

@@ -69,8 +69,9 @@ def _is_integral(values: Array) -> bool:
 
 def enclose_training(call: Call, through: str, kept: str, *, is_foreign: bool = False) -> Enclosure:
     """
-    Return the enclosure of a training run whose convolutions are rounded to `through` and whose kernel is kept in
-    `kept`.
+    Return the enclosure of a training run.
+
+    Its convolutions are rounded to `through`, and its kernel is kept in `kept`.
 
     `is_foreign` allows for the framework's own Adam optimizer, which may add epsilon to the root of the second moment
     before the bias correction: the "epsilon hat" formula that Kingma and Ba state just before section 2.1.

@@ -98,8 +98,8 @@ def laid_out(content: Said, corpus: Corpus) -> dict[str, Any]:
     """
     Return the part of a sheet that needs the corpus: words, clauses by area, cases with their arrays, details.
 
-    `details[case][target]` holds the details of one verdict; `case` and `target` are positions in the lists of cases and
-    targets. The numbers in `why` are positions in `texts`, and the `runs` of a case is a position in `runs`.
+    `details[case][target]` holds the details of one verdict. `case` and `target` are positions in the lists of cases
+    and targets. The numbers in `why` are positions in `texts`, and the `runs` of a case is a position in `runs`.
     """
     cases = {case.id: case for case in corpus.cases if case.id in content.letters}
     details: dict[int, dict[int, Mapping[str, Any]]] = {}

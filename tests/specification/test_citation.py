@@ -53,7 +53,7 @@ def test_a_clause(loaded: corpus.Corpus) -> None:
 def test_the_address_of_a_clause_is_in_the_site(tmp_path: Path) -> None:
     """The page that is written into it has the anchor."""
     program = [sys.executable, "-m", "docs.generate.specification_page", str(tmp_path)]
-    subprocess.run(program, check=True, capture_output=True)
+    subprocess.run(program, cwd=PAGES.parent, check=True, capture_output=True)
     (address,) = re.findall(r"spec/\S+#same-2", cited("SAME-2").partition("\n")[0])
     page, _, anchor = address.partition("#")
     assert f'id="{anchor}"' in tmp_path.joinpath(page).read_text(encoding="utf-8")

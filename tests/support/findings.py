@@ -76,7 +76,7 @@ ELSEWHERE = {
     },
     "refuses_to_infer": {"inferred": Wrong("disagree", "refused", "NotImplementedError: strides")},
     "IsNotReentrant": {"threads": Wrong("disagree", "values", "is 7, expected 5")},
-    "Wavers": {"rounding": Wrong("disagree", "nondeterministic", "returned other bits")},
+    "Wavers": {"rounding": Wrong("disagree", "nondeterministic", "returned different bits")},
     # It does not show where the kernel is symmetric or one tap, nor where no value is expected.
     "flips_the_kernel": dict.fromkeys(
         (

@@ -12,7 +12,7 @@ from ..format.array_specs import Spec
 from ..format.arrays import FIT
 from ..format.calls import dtype_of
 
-#: Returns an input length. The arguments are (window - explicit padding), the stride, and the number of later spatial axes.
+#: Returns an input length. The arguments are (window - explicit padding), the stride, and the number of later axes.
 Length: TypeAlias = "Callable[[int, int, int], int]"
 
 LENGTHS: Mapping[str, Length] = {
