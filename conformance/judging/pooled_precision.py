@@ -14,8 +14,8 @@ class PooledResults:
     """
     The agreeing small outputs of one target, in pools.
 
-    A pool contains outputs that have the same dtype and belong to the same sweep. Outputs of literal cases are pooled by
-    file instead.
+    A pool contains outputs that have the same dtype and belong to the same sweep. Outputs of literal cases are pooled
+    by file instead.
     """
 
     def __init__(self) -> None:
