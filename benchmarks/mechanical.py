@@ -52,7 +52,7 @@ from cosmic_ray.work_db import WorkDB, use_db
 
 HERE = Path(__file__).parent
 EXPLAINED = HERE / "mechanical-survivors.yaml"
-TESTS = HERE.parent / "tests" / "test_backend_numpy.py"
+TESTS = HERE.parent / "tests" / "backends" / "test_numpy.py"
 #: The modules of the target, each after those that it imports.
 MODULES = ("sums", "refusals", "adapter")
 #: Functions whose results no verdict rests on: the text of the call, and what the target says of itself.
