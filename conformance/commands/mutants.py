@@ -55,7 +55,7 @@ def mutants(
     if write is not None and (not every or external is not None):
         raise click.UsageError("--write needs --all and cannot be combined with --with")
     progress = partial(mutation.mutant_progress, output.console(stderr=True))
-    scored = measurement.perform(output.corpus(what, sweeps), progress, strangers=external, every=every, jobs=jobs)
+    scored = measurement.perform(output.corpus(what, sweeps), progress, external=external, every=every, jobs=jobs)
     mutation.show(output.console(stderr=False), scored)
     if target is not None:
         output.write(target, lambda: mutation.as_json(scored))

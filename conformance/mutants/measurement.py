@@ -19,15 +19,15 @@ from .result import Score
 Progress: TypeAlias = Callable[[int], AbstractContextManager[score.MutantListener]]
 
 
-def perform(corpus: Corpus, progress: Progress, *, strangers: Path | None, every: bool, jobs: int | None) -> Score:
+def perform(corpus: Corpus, progress: Progress, *, external: Path | None, every: bool, jobs: int | None) -> Score:
     """
-    Score a corpus with the built-in mutants, or with the mutants of the user's file `strangers`.
+    Score a corpus with the built-in mutants, or with the mutants of the user's file `external`.
 
     Built-in mutants run only on literal cases, unless they are marked `needs: sweep`. Marked mutants also run on sweep
     points. `Score.marked` is the result of the marked mutants.
     """
-    if strangers is not None:
-        return _score_file(corpus, progress, strangers, every)
+    if external is not None:
+        return _score_file(corpus, progress, external, every)
     mutants, needy = of(corpus), needing_sweeps(corpus)
     literal, earlier = replace(corpus, cases=tuple(case for case in corpus.cases if not case.sweep)), kept()
     with progress(len(mutants)) as done:

@@ -110,7 +110,7 @@ def test_sweeps_hide_no_weak_literal_corpus(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(measurement, "needing_sweeps", lambda _: {str(WIDE): WIDE})
     some = swept().select(["conv1d.valid.*", "conv2d.*kernel_size=5*"])
     scored = measurement.perform(
-        some, partial(mutants.mutant_progress, Console(quiet=True)), strangers=None, every=False, jobs=2
+        some, partial(mutants.mutant_progress, Console(quiet=True)), external=None, every=False, jobs=2
     )
     assert ([str(WIDE)], [], 1) == (scored.kills.survivors, scored.marked.kills.survivors, scored.exit_code)
     assert [case.id for case in some.cases if not case.sweep] == scored.kills.cases
