@@ -32,7 +32,7 @@ def release(place: Path, is_there: bool) -> int:
         if not problems:
             click.echo(f"{place}: every file matches {bundle.SUMS}, whose sha256 is {digest}")
         return int(bool(problems))
-    made = bundle.made(output.corpus((), "none"))
+    made = bundle.make_bundle(output.corpus((), "none"))
     bundle.write(made, place)
     size = sum(map(len, made.files.values())) / 1e6
     draft = "" if citation.RELEASED else "; a draft: this version is not released"

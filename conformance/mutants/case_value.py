@@ -9,7 +9,7 @@ from ..core import Case, Invalid, Problem
 from ..corpus import Corpus
 from ..specification import lock
 from .kills import FILE, Kills, read
-from .measurement import of
+from .measurement import mutants_of
 from .sweep_only import is_answered
 
 #: An error hint that names the command that measures and stores the kill matrix of the shipped corpus.
@@ -29,7 +29,7 @@ def kept(corpus: Corpus, folder: Path) -> Kills:
     kills = read(folder / FILE)
     if kills.corpus != lock.meaning_digest(corpus.cases):
         raise Invalid(Problem(path=FILE, message="the kills were measured on another corpus", hint=COMMAND))
-    if set(kills.by_mutant) != set(of(corpus)):
+    if set(kills.by_mutant) != set(mutants_of(corpus)):
         raise Invalid(Problem(path=FILE, message="the kills were measured on other mutants", hint=COMMAND))
     return kills
 

@@ -28,7 +28,7 @@ def perform(corpus: Corpus, progress: Progress, *, external: Path | None, every:
     """
     if external is not None:
         return _score_file(corpus, progress, external, every)
-    mutants, needy = of(corpus), needing_sweeps(corpus)
+    mutants, needy = mutants_of(corpus), needing_sweeps(corpus)
     literal, earlier = replace(corpus, cases=tuple(case for case in corpus.cases if not case.sweep)), kept()
     with progress(len(mutants)) as done:
         kills = score.measure(literal, mutants, earlier=earlier, every=every, jobs=jobs or core_count(), done=done)
@@ -40,7 +40,7 @@ def perform(corpus: Corpus, progress: Progress, *, external: Path | None, every:
     )
 
 
-def of(corpus: Corpus) -> dict[str, Mutant]:
+def mutants_of(corpus: Corpus) -> dict[str, Mutant]:
     """Return the mutants that `faults.yaml` defines without the mark `needs: sweep`."""
     return named({name: ("", *fault.under) for name, fault in corpus.faults.items()})
 

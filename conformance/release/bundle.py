@@ -69,7 +69,7 @@ class Bundle:
         return _digest(self.files[SUMS])
 
 
-def made(corpus: Corpus) -> Bundle:
+def make_bundle(corpus: Corpus) -> Bundle:
     """
     Return the bundle of this version; `corpus` must be the literal cases of the shipped corpus.
 

@@ -148,7 +148,7 @@ def _environment(adapter: Adapter, requirements: Sequence[str], pip: Sequence[st
         return environments.existing(Path(adapter.release.removeprefix("=")))
     release, others = requirement(requirements[0]), requirements[1:]
     tell(f"{release}: preparing its environment, which takes minutes the first time")
-    environment = environments.made([str(release), *others], [*others, "numpy"], pip)
+    environment = environments.make_environment([str(release), *others], [*others, "numpy"], pip)
     if environment.seconds:
         tell(f"{release}: environment created in {environment.seconds:.0f} s, kept in {environment.python.parents[1]}")
     return environment

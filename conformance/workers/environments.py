@@ -102,7 +102,7 @@ def resolved(requirement: Requirement, pip: Sequence[str] = ()) -> Requirement:
     return Requirement(f"{requirement.name}=={Version(version).public}")
 
 
-def made(requirements: Sequence[str], kept: Sequence[str] = (), pip: Sequence[str] = ()) -> Environment:
+def make_environment(requirements: Sequence[str], kept: Sequence[str] = (), pip: Sequence[str] = ()) -> Environment:
     """
     Return an environment with these requirements, from the cache or newly created.
 

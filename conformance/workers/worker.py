@@ -83,8 +83,8 @@ class Progress:
     def mark(self, case: int, phase: int, words: str = "") -> None:
         text = words.encode(errors="replace")
         room = PROGRESS_SIZE - PROGRESS.size
-        said = text + b"\0" if len(text) < room else b"\0"
-        self._map[PROGRESS.size : PROGRESS.size + len(said)] = said
+        written = text + b"\0" if len(text) < room else b"\0"
+        self._map[PROGRESS.size : PROGRESS.size + len(written)] = written
         PROGRESS.pack_into(self._map, 0, case, phase)
 
 
@@ -195,9 +195,9 @@ def _start(header: Message) -> tuple[Any, Message]:
         backend = _backend(header["adapter"], target)
         return backend, {"ready": _described(backend), "seconds": perf_counter() - began}
     except (Unavailable, ImportError) as error:
-        return None, {"unavailable": said(error)}
+        return None, {"unavailable": error_text(error)}
     except Exception as error:
-        return None, {"broken": said(error), "traceback": traceback.format_exc()}
+        return None, {"broken": error_text(error), "traceback": traceback.format_exc()}
 
 
 def _backend(adapter: str, target: Target) -> Any:
@@ -281,7 +281,9 @@ class TargetCaller:
             if reason:  # audit: the adapter declared the call unsupported
                 return _unsupported(number, reason), False
             report = {"case": number, "outcome": "suite-error", "phase": PHASES[phase]}
-            return wire.pack({**report, "message": said(error), "traceback": traceback.format_exc()[-4000:]}), False
+            return wire.pack(
+                {**report, "message": error_text(error), "traceback": traceback.format_exc()[-4000:]}
+            ), False
 
     def _prepared(self, call: Call) -> Callable[[], Outputs]:
         if call.training is None:
@@ -382,7 +384,7 @@ def _fetched(at: str, array: Any, call: Call) -> tuple[str, Array]:
 
 def _raised(case: int, error: Exception, phase: int, words: str = "") -> bytes:
     cause = _cause(error)
-    text = said(cause)
+    text = error_text(cause)
     message = {"case": case, "outcome": "raised", "phase": PHASES[phase], "message": text}
     message |= {"call": words} if words else {}
     if isinstance(cause, (MemoryError, ImportError)) or any(mark in text.lower() for mark in MEMORY_ERRORS):
@@ -391,7 +393,7 @@ def _raised(case: int, error: Exception, phase: int, words: str = "") -> bytes:
 
 
 def _is_device_error(error: Exception) -> bool:
-    text = said(_cause(error))
+    text = error_text(_cause(error))
     return any(mark in text for mark in DEVICE_ERRORS)
 
 
@@ -402,7 +404,7 @@ def _cause(error: Exception) -> BaseException:
 _FRAME = re.compile(r'^ *File ".*", line \d+.*\n+', re.MULTILINE)
 
 
-def said(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """Return the type and the text of an error, at most 2,000 characters, even if its `__str__` raises."""
     name = type(error).__name__
     try:

@@ -81,7 +81,7 @@ def test_every_condition_is_known_and_used() -> None:
 
 def test_there_are_250_mutants_and_120_of_them_under_a_condition() -> None:
     """The counts that the score is a part of."""
-    mutants = measurement.of(corpus())
+    mutants = measurement.mutants_of(corpus())
     assert len(mutants) >= 250
     assert sum(1 for mutant in mutants.values() if mutant.condition) >= 120
 
@@ -123,7 +123,7 @@ def test_mutants_with_equal_kills_are_found() -> None:
 
 def test_a_clause_whose_cases_are_gone_is_unpinned() -> None:
     """Take the cases of ten clauses away, one after the other: no case that cites it notices its mutants."""
-    whole, everything, earlier = corpus(), measurement.of(corpus()), measurement.kept()
+    whole, everything, earlier = corpus(), measurement.mutants_of(corpus()), measurement.kept()
     broken = score.by_clause(whole, everything)
     for clause in random.Random(2).sample([name for name in score.pinnable(whole) if name in broken], CLAUSES):
         left = replace(whole, cases=tuple(case for case in whole.cases if clause not in case.clauses))
@@ -136,7 +136,7 @@ def test_a_clause_whose_cases_are_gone_is_unpinned() -> None:
 
 def test_a_clause_with_its_cases_is_pinned() -> None:
     """The other side of the test above: with its cases the same clause is not named."""
-    whole, everything = corpus(), measurement.of(corpus())
+    whole, everything = corpus(), measurement.mutants_of(corpus())
     clause = "BIAS-3"
     mutants = {name: everything[name] for name in score.by_clause(whole, everything)[clause]}
     kills = score.measure(whole, mutants, earlier=measurement.kept())

@@ -49,7 +49,7 @@ def test_sixty_mutants_need_a_sweep() -> None:
     """The glossary marks as many, none of which is tried on literal cases too."""
     needy = measurement.needing_sweeps(literal())
     assert len(needy) >= 60
-    assert set() == needy.keys() & measurement.of(literal()).keys()
+    assert set() == needy.keys() & measurement.mutants_of(literal()).keys()
 
 
 def test_points_of_quick_sweeps_notice_what_needs_a_sweep() -> None:
@@ -106,7 +106,7 @@ def test_marks_decide_the_exit_code(found: MarkedMutants, code: int) -> None:
 
 def test_sweeps_hide_no_weak_literal_corpus(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without its mark a mutant that only sweeps notice survives: kills that count are by literal cases alone."""
-    monkeypatch.setattr(measurement, "of", lambda _: {str(WIDE): WIDE})
+    monkeypatch.setattr(measurement, "mutants_of", lambda _: {str(WIDE): WIDE})
     monkeypatch.setattr(measurement, "needing_sweeps", lambda _: {str(WIDE): WIDE})
     some = swept().select(["conv1d.valid.*", "conv2d.*kernel_size=5*"])
     scored = measurement.perform(
@@ -121,7 +121,7 @@ def test_what_is_kept_is_not_about_sweeps() -> None:
     kept = measurement.kept()
     assert kept is not None
     assert {kept.corpus} == {meaning_digest(literal().cases), meaning_digest(swept().cases)}
-    assert set(measurement.of(swept())) == set(kept.by_mutant)
+    assert set(measurement.mutants_of(swept())) == set(kept.by_mutant)
 
 
 def test_mutants_meet_quick_sweeps_unless_told_otherwise() -> None:

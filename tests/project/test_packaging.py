@@ -138,7 +138,7 @@ def test_a_wheel_makes_the_bundle_of_its_checkout(distributions: Distributions, 
     words = [sys.executable, "-c", f"import sys; {program}", "release", str(tmp_path / "bundle")]
     made = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     assert made.stderr.startswith(str(distributions.installed))
-    assert bundle.made(corpus.load()).digest in made.stdout
+    assert bundle.make_bundle(corpus.load()).digest in made.stdout
 
 
 def test_the_source_distribution_holds_the_tests(distributions: Distributions) -> None:

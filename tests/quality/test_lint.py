@@ -249,7 +249,7 @@ def test_clauses_name_twins_that_are_there() -> None:
 
 def matrix(known: Corpus, **by_mutant: tuple[str, ...]) -> Kills:
     """Return kills for every mutant of the glossary, by name with _ for -."""
-    rows = dict.fromkeys(measurement.of(known), ("mine.a",)) | {
+    rows = dict.fromkeys(measurement.mutants_of(known), ("mine.a",)) | {
         name.replace("_", "-"): cases for name, cases in by_mutant.items()
     }
     return Kills(
@@ -314,7 +314,7 @@ def test_validate_lists_what_is_redundant(command: Command, tmp_path: Path, monk
     monkeypatch.setattr(case_value, "FILE", str(tmp_path / kills.FILE))
     assert 2 == command("validate", "--redundant").code
     known = corpus.load()
-    cases, names = [case.id for case in known.cases], list(measurement.of(known))
+    cases, names = [case.id for case in known.cases], list(measurement.mutants_of(known))
     numbered = {
         name: tuple(case for at, case in enumerate(cases, 1) if at >> bit & 1) for bit, name in enumerate(names)
     }

@@ -34,7 +34,7 @@ KINDS = ("bundle", "bundle.tar", "bundle.tar.gz")
 @pytest.fixture(scope="module")
 def made() -> Bundle:
     """The bundle of this version."""
-    return bundle.made(corpus.load())
+    return bundle.make_bundle(corpus.load())
 
 
 @pytest.fixture
@@ -283,12 +283,12 @@ def test_no_bundle_breaks_a_promise(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(lock, "FILE", str(tmp_path / "lock.json"))
     monkeypatch.setattr(citation, "RELEASED", "2027-03-09")
     with pytest.raises(Invalid, match=r"version 0.1 is not locked \(run `conv-conformance validate --lock`\)$"):
-        bundle.made(corpus.load())
+        bundle.make_bundle(corpus.load())
     old = {"0.0": Version(date="", clauses={"SAME-99": Promise("same-99", "sha256:0")})}
     tmp_path.joinpath("versions.json").write_text(versions.encoded(old))
     tmp_path.joinpath("lock.json").write_text(lock.encoded({"mine.gone": "sha256:0"}))
     with pytest.raises(Invalid) as refused:
-        bundle.made(corpus.load())
+        bundle.make_bundle(corpus.load())
     told = [problem.message for problem in refused.value.problems]
     assert 3 == len(told)
     assert "SAME-99 is in version 0.0, but missing now" in told
@@ -298,7 +298,7 @@ def test_no_bundle_breaks_a_promise(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_the_command(command: Command, made: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It writes, tells the digest, refuses to overwrite, and checks what is there."""
     monkeypatch.setattr(
-        bundle, "made", lambda corpus: replace(made, files={"a": b"1", bundle.SUMS: sums_of(b"1", "a")})
+        bundle, "make_bundle", lambda corpus: replace(made, files={"a": b"1", bundle.SUMS: sums_of(b"1", "a")})
     )
     place = tmp_path / "bundle"
     done = command("release", place)

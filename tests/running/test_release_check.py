@@ -30,7 +30,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Sequence[str], Sequence[
         asked.append((requirements, kept))
         return Environment(python=Path("/there/bin/python"), versions={"numpy": "1.0"})
 
-    monkeypatch.setattr("conv_conformance.workers.environments.made", make)
+    monkeypatch.setattr("conv_conformance.workers.environments.make_environment", make)
     return asked
 
 

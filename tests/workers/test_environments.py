@@ -46,11 +46,11 @@ def pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sequence[str]:
 
 def test_an_environment_is_made_once(pip: Sequence[str]) -> None:
     """It has the release; the second time it is there; another release has another one."""
-    first = environments.made(["tiny==1.0"], pip=pip)
+    first = environments.make_environment(["tiny==1.0"], pip=pip)
     assert (first.versions["tiny"], first.seconds > 0) == ("1.0", True)
-    again = environments.made(["tiny==1.0"], pip=pip)
+    again = environments.make_environment(["tiny==1.0"], pip=pip)
     assert (again.python, again.versions, again.seconds) == (first.python, first.versions, 0.0)
-    assert environments.made(["tiny==2.0"], pip=pip).versions["tiny"] == "2.0"
+    assert environments.make_environment(["tiny==2.0"], pip=pip).versions["tiny"] == "2.0"
     assert [home.name.rpartition("-")[0] for home in environments.kept()] == [
         f"py{sys.version_info.major}.{sys.version_info.minor}-tiny-{version}" for version in ("1.0", "2.0")
     ]
@@ -58,15 +58,15 @@ def test_an_environment_is_made_once(pip: Sequence[str]) -> None:
 
 def test_what_is_kept_has_the_version_that_is_here(pip: Sequence[str]) -> None:
     """Where the release allows it; else the release decides, and the versions say so."""
-    assert environments.made(["likes==1.0"], ["click"], pip).versions["click"] == CLICK
-    assert environments.made(["dislikes==1.0"], ["click"], pip).versions["click"] == "0.0.1"
+    assert environments.make_environment(["likes==1.0"], ["click"], pip).versions["click"] == CLICK
+    assert environments.make_environment(["dislikes==1.0"], ["click"], pip).versions["click"] == "0.0.1"
     assert environments.pins(["click", "not-installed"]) == [f"click=={CLICK}"]
 
 
 def test_a_version_that_is_not_there_leaves_nothing_behind(pip: Sequence[str]) -> None:
     """One line with pip's reason and the last versions that there are."""
     with pytest.raises(Invalid) as found:
-        environments.made(["tiny==9.0"], pip=pip)
+        environments.make_environment(["tiny==9.0"], pip=pip)
     assert "requirement tiny==9.0" in str(found.value)
     assert "(the newest are 1.0, 1.5, 2.0)" in str(found.value)
     assert "\n" not in str(found.value)
@@ -75,10 +75,10 @@ def test_a_version_that_is_not_there_leaves_nothing_behind(pip: Sequence[str]) -
 
 def test_an_environment_that_was_left_half_made_is_made_again(pip: Sequence[str]) -> None:
     """What a killed process leaves is not taken for whole."""
-    home = environments.made(["tiny==1.0"], pip=pip).python.parents[1]
+    home = environments.make_environment(["tiny==1.0"], pip=pip).python.parents[1]
     (home / "ready").unlink()
     (home / "rest").touch()
-    assert environments.made(["tiny==1.0"], pip=pip).seconds > 0
+    assert environments.make_environment(["tiny==1.0"], pip=pip).seconds > 0
     assert not (home / "rest").exists()
 
 
@@ -92,7 +92,7 @@ def test_the_newest_release_is_what_pip_would_install(pip: Sequence[str]) -> Non
 
 def test_environments_are_removed_with_their_sizes(pip: Sequence[str]) -> None:
     """Nothing is left, and what is said was there."""
-    environments.made(["tiny==1.0"], pip=pip)
+    environments.make_environment(["tiny==1.0"], pip=pip)
     sizes = environments.kept()
     assert environments.pruned() == (1, sum(sizes.values()))
     assert (environments.kept(), sum(sizes.values()) > 0) == ({}, True)
@@ -112,4 +112,4 @@ def test_a_cache_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch:
     (tmp_path / "file").touch()
     monkeypatch.setenv("CONV_CONFORMANCE_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(Invalid, match=r"environments: cannot be written: .* \(set CONV_CONFORMANCE_CACHE to another"):
-        environments.made(["mine==1.0"])
+        environments.make_environment(["mine==1.0"])

@@ -33,4 +33,4 @@ def test_want_of_memory_is_no_refusal(said: str, is_environment: bool) -> None:
 def test_frames_in_a_message_are_left_out() -> None:
     """What TensorFlow writes about its graph names files of this machine; what it refuses stands behind them."""
     text = 'Graph error:\n  File "a.py", line 1, in f\n\n  File "b.py", line 22, in g\n\nonly supports NHWC.'
-    assert worker.said(ValueError(text)) == "ValueError: Graph error:\nonly supports NHWC."
+    assert worker.error_text(ValueError(text)) == "ValueError: Graph error:\nonly supports NHWC."

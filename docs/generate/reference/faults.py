@@ -30,7 +30,7 @@ fault, *cause* if a diagnosis can name the fault, and numbered links to real ins
 
 def page(corpus: Corpus, areas: Sequence[Area]) -> str:
     """Return the page."""
-    mutants = {mutant.fault for mutant in measurement.of(corpus).values()}
+    mutants = {mutant.fault for mutant in measurement.mutants_of(corpus).values()}
     return "\n".join([HEAD.format(faults=len(corpus.faults)), *_lines(corpus, areas, mutants)])
 
 

@@ -68,7 +68,7 @@ def page(corpus: Corpus) -> str:
 
 
 def _lines(corpus: Corpus) -> Iterator[str]:
-    mutants = measurement.of(corpus)
+    mutants = measurement.mutants_of(corpus)
     conditional = sum(1 for mutant in mutants.values() if mutant.condition)
     yield "\n## Faults\n"
     needy = len(measurement.needing_sweeps(corpus))
