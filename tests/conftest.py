@@ -10,8 +10,15 @@ import pytest
 from conv_conformance import cli
 from selenium import webdriver
 
-from .support import browsers
+from .support import browsers, package_names
 from .support.command_line import CASES, Command, Done
+
+
+@pytest.fixture(autouse=True)
+def _packages_keep_no_replacement() -> Iterator[None]:
+    """Fail a test that leaves a replaced object in a package, where later tests would use it."""
+    yield
+    assert [] == list(package_names.stale_names()), "replace the object in the package, not in its module"
 
 
 @pytest.fixture

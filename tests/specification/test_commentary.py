@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conv_conformance import corpus, specification
+from conv_conformance import corpus, quality, specification
 from conv_conformance.core.case import Case, Reference
 from conv_conformance.core.expectation import Shape
 from conv_conformance.core.problem import Invalid
 from conv_conformance.corpus import Corpus
 from conv_conformance.corpus.clauses import Clause
-from conv_conformance.quality import validation
 from conv_conformance.specification import Area, Commentary
 
 from ..support.builders import call_of
@@ -170,7 +169,7 @@ def test_the_commentary_is_no_case_file(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_validate_holds_the_specification_together(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a path or pattern `validate` checks the shipped commentary too, and says how many clauses have theirs."""
-    monkeypatch.setattr(validation, "validate_cases", lambda cases: ())  # what takes long, and is tested elsewhere
+    monkeypatch.setattr(quality, "validate_cases", lambda cases: ())  # what takes long, and is tested elsewhere
     whole = command("validate", "--sweeps", "none")
     assert (0, "") == (whole.code, whole.err)
     assert f"{len(corpus.load().clauses)} clauses, each with a rationale and an example" in whole.out

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conv_conformance import corpus
+from conv_conformance import corpus, quality
 from conv_conformance.core.case import Case
 from conv_conformance.core.expectation import AnyOf, Output, Refusal, Shape
 from conv_conformance.core.problem import Invalid
-from conv_conformance.quality import lint, validation
+from conv_conformance.quality import lint
 from conv_conformance.specification import citation, lock, versions
 
 from ..support.command_line import CASES, Command
@@ -141,7 +141,7 @@ def day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return the date of a release whose lock files are in the test folder; validation of the cases is skipped."""
     monkeypatch.setattr(lock, "FILE", str(tmp_path / "lock.json"))
     monkeypatch.setattr(versions, "FILE", str(tmp_path / "versions.json"))
-    monkeypatch.setattr(validation, "validate_cases", lambda cases: ())
+    monkeypatch.setattr(quality, "validate_cases", lambda cases: ())
     monkeypatch.setattr(lint, "lint_corpus", lambda corpus: ())
     monkeypatch.setattr(citation, "RELEASED", "2027-03-09")
     return citation.RELEASED
