@@ -121,7 +121,7 @@ class Backend(Protocol):
     version: str
     #: Names of the modules that must be importable (a class attribute).
     requires: Sequence[str]
-    #: The description of each mode for the user, by mode (a class attribute).
+    #: Maps the name of each mode to the description that the user reads (a class attribute).
     modes: Mapping[str, str]
     #: The calls that the API cannot express.
     limits: Sequence[Limit]

@@ -514,8 +514,9 @@ MUTATORS: Mapping[str, Mutator] = {mutator.name: mutator for mutator in _EVERY}
 
 def patched(call: Call, patch: Mapping[str, Any]) -> Call:
     """
-    Return `call` with the patch that a clause defines for its twin, such as `strides: 1`, `padding: valid` or a dtype.
+    Apply a patch of a clause to `call` and return the result, which is the twin of `call`.
 
+    Examples of patches are `strides: 1`, `padding: valid` and a dtype.
     A single integer in the patch applies to every spatial axis. A dtype applies to every array and to the output.
     """
     fields: dict[str, Any] = {}

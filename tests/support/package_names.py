@@ -15,7 +15,7 @@ from conv_conformance.exports import _homes as homes_in
 @cache
 def _homes(package: str) -> dict[str, str]:
     """Return the relative module that defines each public name of a package; {} if the package exports no names."""
-    file = sys.modules[package].__file__
+    file = getattr(sys.modules[package], "__file__", None)
     source = Path(file).read_text(encoding="utf-8") if file and file.endswith("__init__.py") else ""
     return homes_in(source) if "exports(__name__, __file__)" in source else {}
 

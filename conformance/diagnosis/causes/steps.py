@@ -65,7 +65,7 @@ def _is_window(subject: Subject) -> Iterator[Interpretation]:
 
 
 def _later_phase(subject: Subject) -> Iterator[Interpretation]:
-    """Yield calls whose windows start later along each axis on which the same number of windows still fits."""
+    """Yield calls whose windows start later along every axis where this does not reduce the number of windows."""
     for most in range(1, max(subject.call.strides)):
         yield subject.each_axis(partial(_shifted, by=most))
     yield subject.each_axis(lambda axis: _shifted(axis, by=(axis.stride - 1) // 2 or axis.stride - 1))
