@@ -145,7 +145,7 @@ def _nonfinite_kernel_over_padding(call: Call) -> bool:
 
 
 def _transposed_nonfinite_kernel(call: Call) -> bool:
-    """The kernel of a transposed convolution has a NaN or infinite element."""
+    """The kernel of a transposed convolution has a NaN or infinite element (a value)."""
     import numpy as np
 
     return call.op == "conv_transpose" and any(not np.isfinite(array).all() for array in _floats(call, ["kernel"]))

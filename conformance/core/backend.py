@@ -47,14 +47,20 @@ class Outputs(NamedTuple):
     """
     The arrays that a call returned.
 
-    `arrays` maps names to NumPy arrays. The array `output` has the output layout of the call. A call with `gradients`
-    also returns `gradient.input` and so on. Each gradient has the layout and dtype of its array. A call with
-    `second_order` also returns `second.cotangent` and so on. A call with `variation.shape_inference` also returns
-    `inference`; only its shape and dtype are compared. A training run returns only `kernels`, of shape (steps + 1,
-    *kernel.shape), and `losses`, of shape (steps + 1,). Both hold the values before the first update and after each
-    update, in the dtype in which the kernel was kept. `call` is the framework's call as an expression that can be
-    pasted. Its variables `input`, `kernel`, `bias` and so on are the NumPy arrays of the case. `composed` is true if
-    the adapter composed several operations because the framework has no single call for it.
+    `arrays` maps names to NumPy arrays:
+
+    - `output` has the output layout of the call.
+    - A call with `gradients` also returns `gradient.input` and so on. Each gradient has the layout and dtype of its
+      array.
+    - A call with `second_order` also returns `second.cotangent` and so on.
+    - A call with `variation.shape_inference` also returns `inference`; only its shape and dtype are compared.
+    - A training run returns only `kernels`, of shape (steps + 1, *kernel.shape), and `losses`, of shape (steps + 1,).
+      Both hold the values before the first update and after each update, in the dtype in which the kernel was kept.
+
+    `call` is the framework's call as an expression that can be pasted. Its variables `input`, `kernel`, `bias` and so
+    on are the NumPy arrays of the case.
+
+    `composed` is true if the adapter composed several operations because the framework has no single call for it.
     """
 
     arrays: Mapping[str, Array]

@@ -73,16 +73,19 @@ class Call:
     """
     One convolution: an operation, its arrays and its parameters.
 
-    `layout.input` names the axes of `input`, and so on for the other arrays. `bias` has one element for each output
-    channel. `strides`, `dilations`, `input_dilations` and `output_padding` have one entry for each spatial axis, in the
-    order D, H, W, whatever the layouts. `padding` is a name (`valid`, `same`, `same_lower`, `causal`, `full`) or one
-    pair (low, high) for each spatial axis. For `conv_transpose`, `padding` is the padding of the forward convolution.
-    `before` is a separate step that pads the input before the convolution. It has one pair (low, high) for each spatial
-    axis; negative numbers crop the input. `gradients` names the arrays by which <cotangent, output> is differentiated;
-    the call returns these gradients too. A call with `training` is a training run. The run starts with `kernel` and
-    fits the output to `target`. Each step of the run is a separate call with a cotangent. `second_order` names the
-    variables by which H is differentiated: `cotangent`, `input`, `kernel`. H is the sum of <gradient, direction> over
-    the arrays that have a direction: the input, the kernel and, optionally, the bias.
+    - `layout.input` names the axes of `input`, and so on for the other arrays. `bias` has one element for each output
+      channel.
+    - `strides`, `dilations`, `input_dilations` and `output_padding` have one entry for each spatial axis, in the order
+      D, H, W, whatever the layouts.
+    - `padding` is a name (`valid`, `same`, `same_lower`, `causal`, `full`) or one pair (low, high) for each spatial
+      axis. For `conv_transpose`, `padding` is the padding of the forward convolution.
+    - `before` is a separate step that pads the input before the convolution. It has one pair (low, high) for each
+      spatial axis; negative numbers crop the input.
+    - `gradients` names the arrays by which <cotangent, output> is differentiated; the call returns these gradients too.
+    - A call with `training` is a training run. The run starts with `kernel` and fits the output to `target`. Each step
+      of the run is a separate call with a cotangent.
+    - `second_order` names the variables by which H is differentiated: `cotangent`, `input`, `kernel`. H is the sum of
+      <gradient, direction> over the arrays that have a direction: the input, the kernel and, optionally, the bias.
     """
 
     op: str

@@ -214,8 +214,8 @@ def _precision(accumulate: str | None, dtype: str, required: str | None, *, comp
     """
     Return the precision class for a judgement: the class that the case requires, else the class of its accumulator.
 
-    The default accumulator is float64 for outputs of float64, and float32 for all other outputs. If the adapter
-    composed several operations, results between them may be rounded to `dtype`, whatever the class.
+    The default accumulator is float64 if `dtype` is float64, else float32. If the adapter composed several operations,
+    results between them may be rounded to `dtype`, whatever the class.
     """
     assumed = _assumed(accumulate, dtype)
     precision = PRECISIONS.get(required or "", Precision(accumulator=dtypes.COMPLEX_PARTS.get(assumed, assumed)))
