@@ -14,8 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-#: An import of one name in the block. A regular expression is used, because importing `ast` and parsing the packages with
-#: it takes several times as long.
+#: An import of one name in the block. A regular expression is used, because importing `ast` and parsing the packages
+#: with it takes several times as long.
 _IMPORT = re.compile(r"^    from (\.[\w.]*) import (\w+)(?: as \2)?$", re.MULTILINE)
 
 
