@@ -256,9 +256,9 @@ class Test(pytest.Item):
 
     def setup(self) -> None:
         """Run the target on first use; raise an error if the target cannot run or the suite has a fault."""
-        failed = self.target.served.info.failed
-        if failed is not None:
-            pytest.fail(f"{self.target.name} could not run: {failed}", pytrace=False)
+        info = self.target.served.info
+        if info.failed is not None:
+            pytest.fail("\n".join([f"{self.target.name} could not run: {info.failed}", *info.printed]), pytrace=False)
         self._fail("suite-error")
 
     def runtest(self) -> None:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from .comparison import Change as Change
     from .comparison import Comparison as Comparison
     from .comparison import Pair as Pair
+    from .condition_search import Search as Search
+    from .condition_search import Table as Table
     from .failure_groups import grouped as grouped
     from .failure_groups import lacks_groups as lacks_groups
     from .ledger_drafts import ledger_draft as ledger_draft

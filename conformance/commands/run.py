@@ -36,6 +36,20 @@ if TYPE_CHECKING:
     help="The time limit of one call, in seconds.",
 )
 @click.option(
+    "--start-timeout",
+    type=click.FloatRange(0.01),
+    default=300.0,
+    show_default=True,
+    help="The time limit of the start of a worker, which imports the framework, in seconds.",
+)
+@click.option(
+    "--deaths",
+    type=click.IntRange(1),
+    default=25,
+    show_default=True,
+    help="After this number of crashes and timeouts, skip calls under conditions under which every call has ended so.",
+)
+@click.option(
     "--preload",
     multiple=True,
     metavar="MODULE",

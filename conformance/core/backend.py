@@ -143,6 +143,10 @@ class Backend(Protocol):
     #: Whether the backend computes second-order gradients; if not, calls with `second_order` are unsupported.
     differentiates_twice: bool
 
+    #: Whether calls that the framework cannot make commonly end the process. Then every call is made, however many
+    #: calls before it have ended a worker.
+    fragile: bool
+
     #: Like `prepare`, for a call with a `training`: the closure runs the framework's own training loop. If `fit` is
     #: None, the engine makes each step of the training run by a call with gradients.
     fit: Callable[[Call], Callable[[], Outputs]] | None
@@ -168,6 +172,7 @@ class Defaults:
     precision: Mapping[str, str] = field(default_factory=dict)
     differentiates: bool = False
     differentiates_twice: bool = False
+    fragile: bool = False
     fit: Callable[[Call], Callable[[], Outputs]] | None = None
 
 

@@ -37,6 +37,8 @@ class Observation:
     outcome: str
     arrays: Mapping[str, Array] = field(default_factory=dict)
     dtypes: Mapping[str, str] = field(default_factory=dict)
+    #: Name of a returned array -> its stated shape and size, if no array can have both.
+    impossible: Mapping[str, str] = field(default_factory=dict)
     message: str = ""
     #: The last phase that the call reached: `prepare`, `call` or `fetch`.
     phase: str = ""
@@ -83,6 +85,7 @@ def from_message(message: Message, arrays: Mapping[str, Array]) -> Observation:
         outcome=message["outcome"],
         arrays=arrays,
         dtypes={described[0]: described[1] for described in message.get("arrays", ())},
+        impossible={name: printable(text) for name, text in message.get("impossible", {}).items()},
         message=printable(message.get("message", "")),
         phase=printable(message.get("phase", "")),
         call=printable(message.get("call", "")),

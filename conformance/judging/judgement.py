@@ -120,6 +120,9 @@ def _unjudged(observation: Observation, call: Call) -> Judgement | None:
     """Return the judgement if the observation alone determines it, whatever the expectation is; else None."""
     if observation.outcome in PLAIN:
         return Judgement(verdict=observation.outcome, message=observation.message)
+    if observation.outcome == "returned" and observation.impossible:
+        name, text = next(iter(observation.impossible.items()))
+        return _disagree("shape", f"it returned {text}, which no array has", where=name)
     # Older adapters ignore `second_order`, and return only first-order gradients.
     answered = any(name.startswith(_second("")) for name in observation.arrays)
     if observation.outcome == "returned" and call.second_order and not answered:

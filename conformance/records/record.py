@@ -61,6 +61,8 @@ class TargetInfo:
     failed: str | None = None
     #: Whether `failed` reports a fault of the adapter.
     is_fault: bool = False
+    #: The last lines that the worker of a target that could not run has printed.
+    printed: tuple[str, ...] = ()
     #: Times in seconds: `import` (of framework and backend), `calls` (only the calls), and `total`.
     seconds: Mapping[str, float] = field(default_factory=dict)
 
@@ -342,7 +344,7 @@ def _add_line(
     audits: list[TapAudit],
 ) -> None:
     if "ready" in line:
-        info = TargetInfo(**line["ready"])
+        info = TargetInfo(**{**line["ready"], "printed": tuple(line["ready"].get("printed", ()))})
         targets[info.name] = info if info.name not in targets else replace(info, seconds=targets[info.name].seconds)
     elif "case" in line:
         verdict = verdict_from_line(line)

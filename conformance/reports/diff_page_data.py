@@ -66,7 +66,8 @@ def _pair(found: Comparison, at: int) -> dict[str, Any]:
     counts = found.counts(pair.name)
     changed = {change.case for change in found.changes if change.target == pair.name}
     counts[SAME.text] = sum(name not in changed for name in found.both[pair.name])
-    return {"name": pair.name, "version": was if was == now else f"{was}, now {now}", "failed": None, "counts": +counts}
+    both = was if was == now else f"{was}, now {now}"
+    return {"name": pair.name, "version": both, "failed": None, "printed": (), "counts": +counts}
 
 
 def _said(found: Comparison, corpus: Corpus, ledger: Ledger) -> Said:

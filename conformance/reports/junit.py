@@ -8,7 +8,7 @@ from types import MappingProxyType
 from xml.etree import ElementTree
 
 from ..core import Case, Verdict, counts_as_failure
-from ..records import Group, Record
+from ..records import Group, Record, TargetInfo
 from .failure_block import failure_lines, probed
 
 # The characters that XML 1.0 does not allow, not even escaped.
@@ -28,11 +28,13 @@ def render(record: Record, cases: Mapping[str, Case] = MappingProxyType({})) -> 
             root,
             "testsuite",
             name=clean(f"{info.name} ({info.framework} {info.version})"),
-            tests=str(len(mine)),
+            tests=str(len(mine) + (info.failed is not None)),
             failures=str(sum(counts_as_failure(verdict, record.fail_on) for verdict in mine)),
-            errors=str(counts["suite-error"]),
+            errors=str(counts["suite-error"] + (info.failed is not None)),
             skipped=str(sum(_is_skipped(verdict, record) for verdict in mine)),
         )
+        if info.failed is not None:
+            _add_failed(suite, info)
         for verdict in mine:
             test = _add(suite, record, verdict, groups.get((verdict.target, verdict.case), ()))
             if verdict.verdict not in ("agree", "unsupported", "not-run"):
@@ -42,6 +44,13 @@ def render(record: Record, cases: Mapping[str, Case] = MappingProxyType({})) -> 
     ElementTree.indent(root)
     # Write the XML declaration here, because ElementTree's declaration would name the encoding of the locale.
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
+
+
+def _add_failed(suite: ElementTree.Element, info: TargetInfo) -> None:
+    """Add a test that has an error, because the tests of a target that could not run are only skipped."""
+    test = ElementTree.SubElement(suite, "testcase", classname=clean(info.name), name="the target runs", time="0")
+    error = ElementTree.SubElement(test, "error", type="could-not-run", message=clean(info.failed or ""))
+    error.text = clean("\n".join(info.printed)) or None
 
 
 def _members(record: Record) -> Iterator[tuple[Group, str, str]]:

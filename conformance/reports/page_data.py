@@ -223,6 +223,7 @@ def _target(target: TargetInfo, record: Record) -> dict[str, Any]:
         "name": target.name,
         "version": version(target),
         "failed": target.failed,
+        "printed": target.printed,
         "counts": {name: counts[name] for name in VERDICTS if counts[name]},
     }
 

@@ -51,6 +51,8 @@ class _Counts:
     def __init__(self, given: Iterable[Verdict]) -> None:
         self.done: Counter[str] = Counter()
         self.wrong: Counter[str] = Counter()
+        self.not_run: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
         for verdict in given:
             self.add(verdict)
 
@@ -58,7 +60,18 @@ class _Counts:
         """Count a verdict; return the number of unexpected verdicts of its target."""
         self.done[verdict.target] += 1
         self.wrong[verdict.target] += verdict.verdict in UNEXPECTED
+        self.not_run[verdict.target] += verdict.verdict == "not-run"
+        self.faults[verdict.target] += verdict.verdict == "suite-error"
         return self.wrong[verdict.target]
+
+    def text(self, target: str, cases: int) -> str:
+        """Return how many of the cases of a target are judged, and with which results."""
+        noun, not_run, faults = "case" if cases == 1 else "cases", self.not_run[target], self.faults[target]
+        if not_run == cases:
+            return f"none of {cases} {noun} run"
+        some = f"{cases - not_run} of {cases} {noun} judged" if not_run else f"{cases} {noun} judged"
+        more = f", {faults} {'fault' if faults == 1 else 'faults'} of the suite" if faults else ""
+        return f"{some}, {self.wrong[target]} unexpected{more}"
 
 
 class _Lines:
@@ -73,10 +86,9 @@ class _Lines:
         if isinstance(event, TargetInfo):
             self._print(f"{event.name}: {event.failed or f'{event.framework} {event.version} on {event.device}'}")
         elif isinstance(event, Verdict):
-            wrong = self._counts.add(event)
+            self._counts.add(event)
             if self._counts.done[event.target] == self._cases:
-                cases = f"{self._cases} {'case' if self._cases == 1 else 'cases'}"
-                self._print(f"{event.target}: {cases} judged, {wrong} unexpected")
+                self._print(f"{event.target}: {self._counts.text(event.target, self._cases)}")
 
     def _print(self, text: str) -> None:
         # A failing progress display must not end the run.

@@ -147,6 +147,8 @@ def _show_notes(console: Console, record: Record) -> None:
         if target.failed is not None:
             line = Text(f"{target.name} could not run: {target.failed}", "bold red")
             console.print(line, soft_wrap=not console.is_terminal)
+            for printed in target.printed:
+                console.print(Text(f"  | {printed}", "dim"), soft_wrap=True)
     fixed = [(verdict.target, verdict.known, verdict.case) for verdict in record.verdicts if verdict.verdict == "fixed"]
     for (target, entry), group in groupby(sorted(fixed), key=lambda each: each[:2]):
         cases = ", ".join(case for _, _, case in group)

@@ -19,8 +19,10 @@ class RunOptions:
     """
     The options of a run: cases, targets, terms of execution, ledgers, failure criteria, and output files.
 
-    `timeout` is the time limit for one call in seconds. `jobs` is the number of targets that run in parallel; None
-    means the number of cores. `reports` maps names of reports (`junit`, `markdown`, `html`, `badge`) to files.
+    `timeout` is the time limit for one call in seconds, and `start_timeout` for the start of a worker. `deaths` is
+    the number of crashes and timeouts after which similar calls are no longer made. `jobs` is the number of targets
+    that run in parallel; None means the number of cores. `reports` maps names of reports (`junit`, `markdown`, `html`,
+    `badge`) to files.
     """
 
     what: Sequence[str] = ()
@@ -41,6 +43,8 @@ class RunOptions:
     # A resumed run may change the options below.
     jobs: int | None = None
     timeout: float = 60.0
+    start_timeout: float = 300.0
+    deaths: int = 25
     tap_audit: bool = True
     strict_known: bool = False
     record: Path | None = None
@@ -55,7 +59,7 @@ class RunOptions:
     @property
     def terms(self) -> Terms:
         """The terms under which workers make the calls."""
-        limits = Limits(timeout=self.timeout)
+        limits = Limits(timeout=self.timeout, start=self.start_timeout, deaths=self.deaths)
         return Terms(limits=limits, preload=tuple(self.preload), audit=self.audit, precision=self.precision)
 
     def resumed(self, earlier: Record, given: Collection[str]) -> RunOptions:

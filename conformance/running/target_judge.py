@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -86,7 +87,35 @@ class TargetJudge:
                 self._judge(at, never)
         return [self._verdicts[at] for at in range(len(self._plan.cases))]
 
+    def abandon(self, reason: str) -> Sequence[Verdict]:
+        """Return the verdicts in the order of the cases after a fault of the suite; cases without one are `not-run`."""
+        for at, case in enumerate(self._plan.cases):
+            if at not in self._verdicts:
+                verdict = Verdict(case=case.id, target=self._info.name, verdict="not-run", message=reason)
+                self._verdicts[at] = verdict
+                self._tell(verdict)
+        return [self._verdicts[at] for at in range(len(self._plan.cases))]
+
     def _judge(self, at: int, observation: Observation) -> None:
+        """Judge an observation; if the judge raises, this case alone has the verdict `suite-error`."""
+        try:
+            judged = self._judged(at, observation)
+        except Exception as error:
+            fault = replace(
+                observation,
+                outcome="suite-error",
+                message=f"the result could not be judged: {type(error).__name__}: {error}",
+                traceback=traceback.format_exc(),
+            )
+            judged = self._judged(at, fault)
+        verdict, is_doubted = judged
+        if is_doubted and self._may_doubt:
+            self._doubted[at] = verdict
+        elif self._policy == "any" or not self._pools.take(at, self._plan.cases[at], verdict, observation):
+            self._give(at, verdict)
+
+    def _judged(self, at: int, observation: Observation) -> tuple[Verdict, bool]:
+        """Return the verdict on an observation, and whether it is doubted."""
         case = self._plan.cases[at]
         twins = {name: self._twins[number] for name, number in self._plan.twins[at].items() if number in self._twins}
         context = Context(
@@ -99,11 +128,7 @@ class TargetJudge:
         )
         judgement = judge(case.expectation, observation, context)
         diagnosis = _diagnosis(case, observation, judgement) if self._diagnose else None
-        verdict = _verdict(case, self._info.name, observation, judgement, diagnosis)
-        if judgement.is_doubted and self._may_doubt:
-            self._doubted[at] = verdict
-        elif self._policy == "any" or not self._pools.take(at, case, verdict, observation):
-            self._give(at, verdict)
+        return _verdict(case, self._info.name, observation, judgement, diagnosis), judgement.is_doubted
 
     def _give(self, at: int, verdict: Verdict) -> None:
         self._verdicts[at] = verdict = self._ledger.apply(verdict, self._plan.cases[at])
@@ -140,7 +165,7 @@ _EXPLAINED = ("layout", "shape", "dtype", "nonfinite", "values")
 
 def _diagnosis(case: Case, observation: Observation, judgement: Judgement) -> Diagnosis | None:
     finding = judgement.finding
-    if finding is None or finding.kind not in _EXPLAINED:
+    if finding is None or finding.kind not in _EXPLAINED or finding.where in observation.impossible:
         return None
     from ..diagnosis import diagnose, diagnose_gradient
 

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from time import perf_counter
 
 from ..core import Case, Invalid, Problem, Verdict, printable
 from ..records import Entry, Ledger, Record, TargetInfo, Timing
-from ..workers import Adapter, CallSeen, Plan, TargetFailed, TargetReady, Terms, machine, make_plan, observe, smoke_call
+from ..workers import (
+    Adapter,
+    CallSeen,
+    Interrupted,
+    Plan,
+    TargetFailed,
+    TargetReady,
+    Terms,
+    machine,
+    make_plan,
+    observe,
+    smoke_call,
+)
+from .fatal_calls import FatalCalls
 from .target_judge import TargetJudge
 
 
@@ -68,8 +82,11 @@ class TargetSession:
         """
         Run the cases at the positions `places` that have no verdict yet; `plan` is the plan of all cases at `places`.
 
+        An exception of the suite becomes the failure of this target, so that the other targets of the run can finish.
+
         Raises:
             AssertionError: if the number of verdicts is not the number of cases.
+            Interrupted: if the caller stops the run.
             Invalid: if an earlier run is resumed and the target cannot run, or differs from its recorded description.
 
         """
@@ -110,23 +127,38 @@ class TargetSession:
         judge = TargetJudge(
             plan, self.info.name, self._tell, policy=self._terms.precision, diagnose=self._terms.diagnose
         )
-        if self.info.failed is None:
-            for event in observe(self._terms, self._adapter, smoke_call(), plan.calls, plan.follow_ups):
-                match event:
-                    case TargetReady():
-                        imported = event.seconds
-                        self._begin(describe_target(self._adapter, event))
-                        judge.begin(self.info, self._ledger)
-                    case CallSeen():
-                        judge.see(event.number, event.observation)
-                    case TargetFailed():
-                        self._fail(event)
-        if doubted := judge.doubted():
-            judge.settle(self._made_again([case.redraw() for case in doubted if case.redraw is not None]))
-        verdicts = judge.finish(self.info.failed or "")
+        try:
+            if self.info.failed is None:
+                imported = self._observe(plan, judge)
+            if doubted := judge.doubted():
+                judge.settle(self._made_again([case.redraw() for case in doubted if case.redraw is not None]))
+            verdicts = judge.finish(self.info.failed or "")
+        except (Interrupted, Invalid):
+            raise
+        except Exception as error:
+            reason = f"fault in the suite: {type(error).__name__}: {error}"
+            self._fail(TargetFailed(reason=printable(reason), is_fault=True, traceback=traceback.format_exc()))
+            verdicts = judge.abandon(reason)
         calls = sum(verdict.seconds for verdict in verdicts)
         self._clock({"import": imported, "calls": calls, "total": perf_counter() - began})
         return verdicts
+
+    def _observe(self, plan: Plan, judge: TargetJudge) -> float:
+        """Make the calls of a plan, and judge each observation; return the seconds of the import."""
+        imported = 0.0
+        fatal = FatalCalls(plan.cases)
+        for event in observe(self._terms, self._adapter, smoke_call(), plan.calls, plan.follow_ups, fatal.reason):
+            match event:
+                case TargetReady():
+                    imported = event.seconds
+                    self._begin(describe_target(self._adapter, event))
+                    judge.begin(self.info, self._ledger)
+                case CallSeen():
+                    fatal.note(event.number, is_death=event.observation.outcome in ("crash", "timeout"))
+                    judge.see(event.number, event.observation)
+                case TargetFailed():
+                    self._fail(event)
+        return imported
 
     def _made_again(self, cases: Sequence[Case]) -> Sequence[Verdict]:
         """Return the verdicts on doubted cases, which now have other numbers, without calling `tell`."""
@@ -158,7 +190,7 @@ class TargetSession:
         if self._before is not None:
             # Do not write the failure, so that the record can be resumed later.
             raise Invalid(Problem(path=self.info.name, message=f"cannot run now: {failed.reason}"))
-        self.info = replace(self.info, failed=failed.reason, is_fault=failed.is_fault)
+        self.info = replace(self.info, failed=failed.reason, is_fault=failed.is_fault, printed=failed.printed)
         self.traceback = failed.traceback
         self._tell(self.info)
 

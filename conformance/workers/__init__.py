@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .plan import allowed_refusals as allowed_refusals
     from .plan import smoke_call as smoke_call
     from .pool import observe as observe
+    from .process import Interrupted as Interrupted
     from .process import TargetFailed as TargetFailed
     from .process import TargetReady as TargetReady
     from .process import CallSeen as CallSeen

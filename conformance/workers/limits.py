@@ -19,7 +19,7 @@ class Limits:
     start: float = 300.0
     #: Bytes of resident memory; the default is half of the machine's memory.
     memory: int = field(default_factory=lambda: psutil.virtual_memory().total // 2)
-    #: After this number of crashes and timeouts in a batch of cases, the target does not run the rest of the batch.
+    #: From this number of crashes and timeouts on, calls that resemble those that ended a worker are no longer made.
     deaths: int = 25
     #: Seconds that a worker has to end after SIGTERM, before it gets SIGKILL.
     grace: float = 1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -17,8 +17,17 @@ FollowUps: TypeAlias = Mapping[int, Sequence[int]]
 NONE: FollowUps = MappingProxyType({})
 
 
+#: Returns why the call with a number should not be made after many deaths; empty if it should be made.
+Avoidance: TypeAlias = Callable[[int], str]
+
+
 def observe(
-    terms: Terms, adapter: Adapter, smoke: bytes, calls: Sequence[bytes], follow_ups: FollowUps = NONE
+    terms: Terms,
+    adapter: Adapter,
+    smoke: bytes,
+    calls: Sequence[bytes],
+    follow_ups: FollowUps = NONE,
+    avoidance: Avoidance = lambda _: "",
 ) -> Generator[Event, None, None]:
     """
     Make the calls, which are packed messages, on one target; skip a follow-up if none of its triggers raised.
@@ -27,33 +36,45 @@ def observe(
     If the target cannot run, the last event is `TargetFailed`.
     A call that ends its worker is reported as a crash or timeout. This call is made once more, in a separate worker,
     and the report states whether the second attempt failed too.
+    When the number of deaths has reached `Limits.deaths`, calls for which `avoidance` returns a reason are `not-run`,
+    unless the backend declares itself fragile. If no call was answered by then, no more calls are made.
     """
-    return Service(terms, adapter, smoke, calls, follow_ups).events()
+    return Service(terms, adapter, smoke, calls, follow_ups, avoidance).events()
 
 
 class Service:
     """The progress of one target: the calls still to be made, and the calls that ended a worker."""
 
     def __init__(
-        self, terms: Terms, adapter: Adapter, smoke: bytes, calls: Sequence[bytes], follow_ups: FollowUps
+        self,
+        terms: Terms,
+        adapter: Adapter,
+        smoke: bytes,
+        calls: Sequence[bytes],
+        follow_ups: FollowUps,
+        avoidance: Avoidance,
     ) -> None:
         self._terms = terms
         self._adapter = adapter
         self._smoke = smoke
         self._calls = calls
         self._follow_ups = follow_ups
+        self._avoidance = avoidance
         self._raised: set[int] = set()
         self._waiting = deque(range(len(calls)))
         self._deaths: list[CallSeen] = []
         self._is_ready = False
+        self._is_fragile = False
+        self._has_answered = False
 
     def events(self) -> Generator[Event, None, None]:
-        """Start workers until all calls are made, or until the number of deaths reaches the limit."""
+        """Start workers until all calls are made that should be made."""
         has_failed = False
         while (self._waiting or not self._is_ready) and not has_failed:
             if len(self._deaths) >= self._terms.limits.deaths:
-                yield from self._not_run()
-                return
+                yield from self._avoided()
+                if not self._waiting:
+                    return
             for event in self._from_one_worker():
                 yield event
                 has_failed = has_failed or isinstance(event, TargetFailed)
@@ -84,16 +105,21 @@ class Service:
     def _note(self, event: Event) -> None:
         if isinstance(event, CallSeen):
             self._waiting.popleft()
+            self._has_answered = True
             if event.observation.outcome == RAISED:
                 self._raised.add(event.number)
         elif isinstance(event, TargetReady):
             self._is_ready = True
+            self._is_fragile = bool(event.about.get("fragile", False))
 
     def _death_event(self, worker: Worker, death: Died) -> Event:
         culprit = worker.culprit(death)
         message = f"{death.reason} {worker.last_words}".strip()
         if not self._is_ready:
-            return TargetFailed(reason=message, is_fault=death.outcome == "suite-error")
+            is_fault, printed = death.outcome == "suite-error", worker.printed
+            if len(printed) > 1:
+                return TargetFailed(reason=death.reason, is_fault=is_fault, printed=printed)
+            return TargetFailed(reason=message, is_fault=is_fault)
         self._waiting.remove(culprit)
         if death.outcome != "suite-error":
             message = f"{message}; {self._outcome_alone(culprit)}"
@@ -116,7 +142,15 @@ class Service:
         seconds = [event.observation.seconds for event in events if isinstance(event, CallSeen)]
         return f"did not happen again when made alone ({seconds[0]:.1f} s)" if seconds else "could not be made alone"
 
-    def _not_run(self) -> Iterator[CallSeen]:
-        reason = f"not run: the target died {len(self._deaths)} times"
-        for number in self._waiting:
-            yield CallSeen(number=number, observation=Observation(outcome="not-run", message=reason))
+    def _avoided(self) -> Iterator[CallSeen]:
+        """Yield the calls that are not made because of the deaths so far, as `not-run`."""
+        reasons = {number: self._reason(number) for number in self._waiting}
+        self._waiting = deque(number for number in self._waiting if not reasons[number])
+        for number, reason in reasons.items():
+            if reason:
+                yield CallSeen(number=number, observation=Observation(outcome="not-run", message=f"not run: {reason}"))
+
+    def _reason(self, number: int) -> str:
+        if not self._has_answered:
+            return f"each of the first {len(self._deaths)} calls ended the worker"
+        return "" if self._is_fragile else self._avoidance(number)

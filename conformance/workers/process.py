@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import mmap
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,24 +17,31 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
 from types import MappingProxyType
 from typing import TypeAlias
-
-import psutil
 
 from ..core import Array, Malformed, Message, Observation, from_message, is_duration, printable
 from . import wire
 from .boot import FINDER_SOURCE
-from .limits import Limits, Terms
+from .limits import Terms
 from .targets import Adapter
+from .watch import TICK, Watch, end_tree, signal_name
 from .worker import PHASES, PROGRESS, PROGRESS_SIZE
 
 #: The number of the smoke call, which is made before the call of any case.
 SMOKE = -1
 
-#: Seconds between two checks of a worker's progress and memory.
-TICK = 0.05
+#: The largest number of lines of a worker's output that are shown if it does not start.
+LINES = 15
+
+#: Whether a keeper stands between the suite and each worker: see keeper.py.
+HAS_KEEPER = sys.platform == "linux"
+
+#: Stands for a message that cannot be read because the message before it stated wrong sizes.
+_LOST: Message = {"lost": True}
+
+#: Seconds that a keeper has to end after its worker has been killed.
+_PATIENCE = 6.0
 
 #: The program of a worker; the worker's interpreter runs it with `-I -c`.
 BOOT = f"""
@@ -59,6 +68,8 @@ class TargetFailed:
     reason: str
     is_fault: bool = False
     traceback: str = ""
+    #: The last lines that the worker printed.
+    printed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,8 +122,9 @@ class Worker:
             raise OSError(f"{place}: cannot be written: {error.strerror} (set TMPDIR to another folder)") from error
         self._observations, theirs = os.pipe()
         try:
+            command = [*_command(terms, adapter), str(calls), str(progress), str(theirs)]
             self._process = subprocess.Popen(
-                [*_command(terms, adapter), str(calls), str(progress), str(theirs)],
+                [*_keeper(command[0], self._limits.grace, theirs, self._folder.name), *command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -126,6 +138,8 @@ class Worker:
         finally:
             os.close(theirs)
         self._stream = wire.Stream()
+        #: Whether the last message stated sizes that cannot be, so that its end may be elsewhere.
+        self._is_misaligned = False
         self._printed = b""
         self._expected: deque[int] = deque()
         self.is_ready = False
@@ -142,6 +156,8 @@ class Worker:
         self._expected = deque(expected)
         ready: TargetReady | None = None
         for message, arrays in self._messages():
+            if message is _LOST:
+                return
             if "case" in message and ready is not None:
                 self._check_order(message["case"])
                 observation = _observation(message, arrays)
@@ -191,8 +207,13 @@ class Worker:
     @property
     def last_words(self) -> str:
         """The last line that the worker printed, in brackets; empty if it printed nothing."""
-        text = printable(self._printed[-600:].decode(errors="replace")).strip()
-        return f"[last output: {text.splitlines()[-1][-200:]}]" if text else ""
+        return f"[last output: {self.printed[-1][-200:]}]" if self.printed else ""
+
+    @property
+    def printed(self) -> tuple[str, ...]:
+        """The last lines that the worker printed, without blank lines: at most LINES."""
+        lines = printable(self._printed.decode(errors="replace")).splitlines()
+        return tuple([line.rstrip() for line in lines if line.strip()][-LINES:])
 
     def _messages(self) -> Iterator[tuple[Message, dict[str, Array]]]:
         with selectors.DefaultSelector() as selector:
@@ -211,12 +232,21 @@ class Worker:
                         yield from self._messages_in(piece)
                     else:
                         raise self._ended()
+                if self._process.poll() is not None:
+                    # Another process may hold the pipe open, so its end may never come.
+                    for piece in _available(self._observations):
+                        yield from self._messages_in(piece)
+                    raise self._ended()
                 self._stop_if_due(watch)
 
     def _messages_in(self, piece: bytes) -> Iterator[tuple[Message, dict[str, Array]]]:
         try:
-            yield from self._stream.feed(piece)
+            for message, arrays in self._stream.feed(piece):
+                self._is_misaligned = bool(message.get("impossible"))
+                yield message, arrays
         except Malformed as error:
+            if self._is_misaligned:
+                yield _LOST, {}
             raise Died("suite-error", f"the worker's stream is broken: {error}") from error
 
     def _stop_if_due(self, watch: Watch) -> None:
@@ -240,38 +270,47 @@ class Worker:
         if not self._stream.is_empty and code == 0:
             return Died("suite-error", "the last message of the worker is truncated")
         if code < 0:
-            return Died("crash", f"killed by {signal.Signals(-code).name}")
+            return Died("crash", f"killed by {signal_name(-code)}")
         return Died("crash", f"the process ended with exit code {code}")
 
     def _read_rest(self) -> None:
-        """Read the rest of an ended process's output without blocking, because its children may keep the pipe open."""
         assert self._process.stdout is not None
-        descriptor = self._process.stdout.fileno()
-        os.set_blocking(descriptor, False)
-        with suppress(BlockingIOError):
-            while piece := os.read(descriptor, 1 << 20):
-                self._printed = (self._printed + piece)[-4096:]
+        for piece in _available(self._process.stdout.fileno()):
+            self._printed = (self._printed + piece)[-4096:]
 
     def _stop(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, number)
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(self._limits.grace)
-                return
+        """Ask the process to end by SIGTERM, and kill it after the seconds of grace."""
+        self._signal(signal.SIGTERM)
+        # The keeper sends SIGKILL after the seconds of grace.
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(self._limits.grace + (_PATIENCE if HAS_KEEPER else 0))
+        self._kill()
 
     def close(self) -> None:
-        """End the process, by SIGKILL if it does not exit, and remove its files."""
+        """End the process and its descendants, by SIGKILL if they do not exit, and remove its files."""
         if self._process.poll() is None:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(self._limits.grace if not self._expected else 0)
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
         self._release()
+
+    def _kill(self) -> None:
+        if HAS_KEEPER:
+            self._signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_PATIENCE)
+                return
+        end_tree(self._process.pid)
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
+        """Send a signal to the keeper, or without a keeper to the process group of the worker."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
 
     def _unlink(self) -> None:
         """
@@ -289,38 +328,12 @@ class Worker:
         self._folder.cleanup()
 
 
-class Watch:
-    """Detects that a worker makes no progress, or uses too much memory."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._mark: tuple[object, ...] = ()
-        self._since = monotonic()
-        self._weighed = monotonic()
-
-    def overdue(self, mark: tuple[int, int], is_ready: bool) -> str:
-        """
-        Return the reason to stop the worker if it has made no progress within its time limit, else an empty text.
-
-        `mark` is a pair: the number of the call last begun, and the count of calls not yet answered.
-        """
-        now = monotonic()
-        limit = self._limits.timeout if is_ready else self._limits.start
-        # Becoming ready restarts the clock too, because the first call begins a little later.
-        if (*mark, is_ready) != self._mark:
-            self._mark, self._since = (*mark, is_ready), now
-        return f"no end within {limit:g} s" if now - self._since > limit else ""
-
-    def swollen(self, pid: int) -> str:
-        """Return the reason to stop the worker if it uses too much memory, else an empty text."""
-        now = monotonic()
-        if now - self._weighed < 2 * TICK:
-            return ""
-        self._weighed = now
-        with suppress(psutil.Error):
-            if (size := psutil.Process(pid).memory_info().rss) > self._limits.memory:
-                return f"its memory grew to {size / 2**30:.1f} GiB"
-        return ""
+def _available(descriptor: int) -> Iterator[bytes]:
+    """Yield what a pipe holds, without waiting for more."""
+    os.set_blocking(descriptor, False)
+    with suppress(BlockingIOError):
+        while piece := os.read(descriptor, 1 << 20):
+            yield piece
 
 
 def _new_progress(path: Path) -> mmap.mmap:
@@ -409,6 +422,22 @@ def _command(terms: Terms, adapter: Adapter) -> Sequence[str]:
 
     packages = [str(Path(__file__).parents[1]), str(Path(backends.__file__).parent)]
     return [adapter.python or terms.python, "-I", "-c", BOOT, *packages]
+
+
+def _keeper(program: str, grace: float, descriptor: int, folder: str) -> Sequence[str]:
+    """
+    Return the first words of the command that starts a worker in a keeper; empty on platforms without a keeper.
+
+    Raises:
+        OSError: if the program of the worker does not exist; `subprocess` reports this only without a keeper.
+
+    """
+    if not HAS_KEEPER:
+        return ()
+    if shutil.which(program) is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), program)
+    script = str(Path(__file__).with_name("keeper.py"))
+    return [sys.executable, "-I", "-S", script, str(os.getpid()), str(grace), str(descriptor), folder]
 
 
 def _environment(adapter: Adapter) -> dict[str, str]:

@@ -68,22 +68,40 @@ def arrays_of(message: Message, buffer: Any, offset: int) -> dict[str, Array]:
     """
     Return the arrays of a message as views of `buffer`; the first array begins at byte `offset`.
 
+    If no array can have the shape and the size in bytes that the message states, the array is left out, and its entry
+    in `message["impossible"]` says so.
+
     Raises:
-        Malformed: if a dtype is unknown, or a shape does not match the size in bytes.
+        Malformed: if the name of an array is no string, or its dtype is unknown.
 
     """
-    arrays = {}
+    arrays, impossible = {}, {}
     for name, dtype, shape, size in message.get("arrays", ()):
+        kind = _type_of(name, dtype)
         try:
-            kind = _TYPES.get(dtype) or _TYPES.setdefault(dtype, numpy_type(dtype))
             count, rest = divmod(size, kind.itemsize)
             if rest or min(shape, default=0) < 0:
                 raise ValueError("the size is no multiple of the element size, or an extent is negative")
             arrays[name] = np.frombuffer(buffer, kind, count, offset).reshape(shape)
-        except (ValueError, TypeError, ZeroDivisionError) as error:
-            raise Malformed(f"{name}: {size} bytes do not match {dtype} {shape}") from error
+        except (ValueError, TypeError, OverflowError):
+            impossible[name] = f"the shape {_dumps(shape)} with {size} bytes of {dtype}"
         offset += size
+    message.pop("impossible", None)
+    if impossible:
+        message["impossible"] = impossible
     return arrays
+
+
+def _type_of(name: object, dtype: object) -> np.dtype[Any]:
+    try:
+        if not isinstance(name, str) or not isinstance(dtype, str):
+            raise TypeError("the name of an array or dtype is no string")
+        kind = _TYPES.get(dtype) or _TYPES.setdefault(dtype, numpy_type(dtype))
+        if not kind.itemsize or kind.kind in "OSUMm":
+            raise ValueError("not a dtype of numbers")
+    except (ValueError, TypeError) as error:
+        raise Malformed(f"an array {name!r} of dtype {dtype!r}") from error
+    return kind
 
 
 def pack_call(index: int, call: Call, *, repeat: bool = False) -> bytes:

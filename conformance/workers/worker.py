@@ -228,6 +228,7 @@ def _described(backend: Any) -> Message:
         "settings": {name: str(value) for name, value in backend_attribute(backend, "settings").items()},
         "result_dtypes": dict(backend_attribute(backend, "result_dtypes")),
         "precision": dict(backend_attribute(backend, "precision")),
+        "fragile": bool(backend_attribute(backend, "fragile")),
         "python": sys.version.split()[0],
         "numpy": np.__version__,
     }

@@ -12,7 +12,7 @@ from conv_conformance.workers.limits import Limits, Terms
 from conv_conformance.workers.targets import Adapter, resolve
 
 from ..support import miniatures, zoo
-from ..support.findings import ELSEWHERE, LIES, ON_MARKED, Wrong
+from ..support.findings import ELSEWHERE, IMPOSSIBLE, LIES, ON_MARKED, Wrong
 
 CASES = zoo.cases()
 SEVERITY = {"refused": "loud", "precision": "precision"}
@@ -69,6 +69,17 @@ def test_worker_that_lies_is_a_fault_of_ours_on_one_case(name: str) -> None:
     found = {verdict.case: verdict.verdict for verdict in made.verdicts if verdict.verdict != "agree"}
     assert found == {"marked": "suite-error", "compiled": "unsupported", "inferred": "unsupported"}
     assert LIES[name] in next(verdict.message for verdict in made.verdicts if verdict.case == "marked")
+
+
+@pytest.mark.parametrize("name", IMPOSSIBLE)
+def test_impossible_shape_is_a_finding_about_the_target(name: str) -> None:
+    """A worker that states a shape that no array has costs one disagreement, and no other verdict."""
+    made = run(resolve(f"cmd:{sys.executable} {zoo.LYING_WORKER} {name}"))
+    found = {verdict.case: verdict for verdict in made.verdicts if verdict.verdict not in ("agree", "unsupported")}
+    assert {case: seen(verdict) for case, verdict in found.items()} == {
+        "marked": ("disagree", "shape", "output", "silent")
+    }
+    assert found["marked"].message == IMPOSSIBLE[name]
 
 
 def test_zoo_is_large_enough() -> None:

@@ -134,6 +134,11 @@ LIES = {
     "cut_short": "the last message of the worker is truncated",
     "not_json": "the worker's stream is broken: not a message",
     "no_outcome": "the worker's stream is broken: unknown outcome 'fine' in an answer",
-    "unknown_dtype": "the worker's stream is broken: output: 8 bytes do not match float23 [1, 2, 1]",
-    "too_few_bytes": "the worker's stream is broken: output: 4 bytes do not match float32 [1, 2, 1]",
+    "unknown_dtype": "the worker's stream is broken: an array 'output' of dtype 'float23'",
+}
+
+#: Of a worker that states a shape that no array has, on the case `marked` alone.
+IMPOSSIBLE = {
+    "too_few_bytes": "it returned the shape [1,2,1] with 4 bytes of float32, which no array has",
+    "negative_extent": "it returned the shape [1,-2,1] with 8 bytes of float32, which no array has",
 }

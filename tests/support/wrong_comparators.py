@@ -221,7 +221,10 @@ MUTANTS = {
     "class-not-told": _rounded('Judgement(verdict="agree", precision=accumulator)', "AGREE"),
     "error-not-told": _rounded("float(np.abs(errors).max(initial=0.0))", "0.0"),
     "statistics-are-never-doubted": _rounded("is_doubted=True", "is_doubted=False"),
-    "doubts-are-told": _bench("if judgement.is_doubted and self._may_doubt:", "if False:"),
+    "doubts-are-told": _bench(
+        "        verdict, is_doubted = judged\n        if is_doubted and self._may_doubt:",
+        "        verdict, is_doubted = judged\n        if False:",
+    ),
     "doubts-need-not-be-seen-again": _bench("verdict if is_seen else", "verdict if True else"),
     "doubts-are-chance": _bench("verdict if is_seen else", "verdict if False else"),
     "drawn-numbers-not-told": _bench("is_drawn=case.redraw is not None", "is_drawn=False"),

@@ -128,13 +128,10 @@ BROKEN: dict[str, Any] = {
     "size-as-text": b'{"arrays": [["output", "int8", [1], "1"]]}\n\0',
     "size-no-integer": b'{"arrays": [["output", "int8", [1], 1.0]]}\n\0',
     "size-below-zero": b'{"arrays": [["output", "int8", [1], -1]]}\n\0',
-    "size-too-small": b'{"arrays": [["output", "int8", [2], 1]]}\n\0',
-    "piece-of-an-element": b'{"arrays": [["output", "int16", [1], 3]]}\n\0\0\0',
     "unknown-dtype": b'{"arrays": [["output", "int7", [1], 1]]}\n\0',
     "objects": b'{"arrays": [["output", "object", [1], 8]]}\n\0\0\0\0\0\0\0\0',
     "no-bytes-an-element": b'{"arrays": [["output", "S0", [1], 1]]}\n\0',
-    "shape-below-zero": b'{"arrays": [["output", "int8", [-1], 1]]}\n\0',
-    "shape-as-text": b'{"arrays": [["output", "int8", "x", 1]]}\n\0',
+    "name-no-text": b'{"arrays": [[["output"], "int8", [1], 1]]}\n\0',
     "too-many-entries": b'{"arrays": [["output", "int8", [1], 1, 1]]}\n\0',
 }
 
@@ -146,6 +143,25 @@ def test_what_is_no_message_is_malformed(name: str) -> None:
     with pytest.raises(Malformed):
         found.extend(message for message, _ in wire.Stream().feed(b'{"case":0}\n' + BROKEN[name]))
     assert found == [{"case": 0}]
+
+
+IMPOSSIBLE = {
+    "size-too-small": b'{"arrays": [["output", "int8", [2], 1]]}\n\0',
+    "piece-of-an-element": b'{"arrays": [["output", "int16", [1], 3]]}\n\0\0\0',
+    "shape-below-zero": b'{"arrays": [["output", "int8", [-1], 1]]}\n\0',
+    "shape-as-text": b'{"arrays": [["output", "int8", "x", 1]]}\n\0',
+    "extent-no-integer": b'{"arrays": [["output", "int8", [0.5], 1]]}\n\0',
+    "extent-too-large": b'{"arrays": [["output", "int8", [99999999999999999999], 1]]}\n\0',
+    "shape-too-deep": b'{"arrays": [["output", "int8", [[1]], 1]]}\n\0',
+}
+
+
+@pytest.mark.parametrize("name", IMPOSSIBLE)
+def test_shape_that_no_array_has_is_left_to_the_judge(name: str) -> None:
+    """The array is left out, the message says why, and the next message is read."""
+    (message, arrays), (following, _) = wire.Stream().feed(IMPOSSIBLE[name] + b'{"case":1}\n')
+    assert (arrays, list(message["impossible"]), following["case"]) == ({}, ["output"], 1)
+    assert "bytes of int" in message["impossible"]["output"]
 
 
 @pytest.mark.parametrize("line", [b"", b"{}", b'{"case":0}', b'{"case":x,"op":"conv"}', b'{"case":0,"arrays":[]}'])
