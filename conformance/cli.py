@@ -10,6 +10,7 @@ import errno
 import os
 import signal
 import sys
+import threading
 from contextlib import suppress
 from io import TextIOWrapper
 from typing import NoReturn
@@ -96,6 +97,32 @@ def _normalise_process() -> None:
     # Treat SIGTERM like Ctrl-C, unless the parent process disabled SIGTERM.
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _leave_at_second_signal()
+
+
+def _leave_at_second_signal() -> None:
+    """
+    End this process at the second SIGINT or SIGTERM.
+
+    Python runs signal handlers only between two instructions of the main thread, which may compute for minutes. A pipe
+    tells another thread of each signal at once. The workers end with this process.
+    """
+    receiving, sending = os.pipe()
+    os.set_blocking(sending, False)
+    try:
+        signal.set_wakeup_fd(sending, warn_on_full_buffer=False)
+    except ValueError:  # not in the main thread, so that the caller decides about signals
+        return
+
+    def watch() -> None:
+        count = 0
+        while piece := os.read(receiving, 1):
+            count += piece[0] in (signal.SIGINT, signal.SIGTERM)
+            if count == 2:
+                os.write(2, b"interrupted again: ended at once\n")
+                os._exit(exit_codes.INTERRUPTED)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

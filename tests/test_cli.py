@@ -235,9 +235,50 @@ def _is_written(file: Path, lines: int) -> bool:
 
 
 def test_interrupt_exits_130(interrupted: Callable[[int], tuple[int, str, Path]]) -> None:
-    """An interrupted run ends its workers and exits 130."""
-    code, err, _ = interrupted(signal.SIGINT)
+    """An interrupted run ends its workers, exits 130 and prints the command that continues it."""
+    code, err, record = interrupted(signal.SIGINT)
     assert (code, "Traceback" in err) == (130, False)
+    assert err.splitlines()[-2:] == [
+        "interrupted",
+        f"the record holds the verdicts so far: continue with `conv-conformance run --resume {record}`",
+    ]
+
+
+DEAF = """
+import signal, time
+from conv_conformance import cli
+cli._normalise_process()
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, lambda *_: print("heard", flush=True))
+print("ready", flush=True)
+while True:
+    time.sleep(30)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_second_signal_ends_a_process_that_is_deaf(number: int) -> None:
+    """A process whose main thread does not act on the first signal ends at the second."""
+    deaf = subprocess.Popen([sys.executable, "-c", DEAF], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert deaf.stdout is not None
+    assert deaf.stdout.readline() == "ready\n"
+    deaf.send_signal(number)
+    assert deaf.stdout.readline() == "heard\n"
+    assert deaf.poll() is None
+    deaf.send_signal(number)
+    _, err = deaf.communicate(timeout=10)
+    assert (deaf.returncode, err) == (130, "interrupted again: ended at once\n")
+
+
+def test_interrupt_of_an_import_is_one_line(tmp_path: Path) -> None:
+    """An interruption while the command line is imported prints no traceback."""
+    (tmp_path / "click.py").write_text(
+        "import os, signal; os.kill(os.getpid(), signal.SIGINT); import time; time.sleep(9)"
+    )
+    code = "import sys; sys.path.insert(0, {!r})\nfrom conv_conformance.__main__ import main\nmain()"
+    words = [sys.executable, "-c", code.format(str(tmp_path))]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
 
 
 def test_killed_run_leaves_what_it_has_written(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -128,14 +130,26 @@ def run(**arguments: Any) -> int:
         fail_on=settings.fail_on,
         has_tap_audit=settings.tap_audit,
     )
+    path = settings.record or settings.resume
     with ExitStack() as stack:
         progress = output.progress(output.console(stderr=True))
-        outcome = planned.perform(progress, stack, settings.record or settings.resume, earlier)
+        try:
+            outcome = planned.perform(progress, stack, path, earlier)
+        except KeyboardInterrupt:
+            stack.close()
+            output.say("interrupted")
+            if path is not None:
+                output.say(f"the record holds the verdicts so far: continue with `{_resume_command(path)}`")
+            return exit_codes.INTERRUPTED
     output.report(outcome.record, cases, ledger, settings.reports)
     is_debug = click.get_current_context().find_root().params["debug"]
     for note in [*outcome.notes, *(outcome.tracebacks if is_debug else ())]:
         click.echo(note)
     return outcome.run.exit_code(strict_known=settings.strict_known, fail_on=settings.fail_on)
+
+
+def _resume_command(path: Path) -> str:
+    return f"conv-conformance run --resume {shlex.quote(str(path))}"
 
 
 def _options(arguments: dict[str, Any]) -> RunOptions:

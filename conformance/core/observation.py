@@ -19,6 +19,10 @@ OUTCOMES = (RETURNED, RAISED, "unsupported", "suite-error", SKIPPED)
 Message: TypeAlias = dict[str, Any]
 
 
+#: The largest number of characters that is kept of the text of a call.
+LONGEST_CALL = 10_000
+
+
 class Malformed(ValueError):
     """Raised if the received bytes are not a message of the protocol."""
 
@@ -88,7 +92,7 @@ def from_message(message: Message, arrays: Mapping[str, Array]) -> Observation:
         impossible={name: printable(text) for name, text in message.get("impossible", {}).items()},
         message=printable(message.get("message", "")),
         phase=printable(message.get("phase", "")),
-        call=printable(message.get("call", "")),
+        call=printable(message.get("call", ""))[:LONGEST_CALL],
         composed=bool(message.get("composed")),
         unsteady=bool(message.get("unsteady")),
         inputs_changed=bool(message.get("inputs_changed")),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .ledger import Ledger as Ledger
     from .ledger import DRAFT_TEXT as DRAFT_TEXT
     from .ledger_files import EVERY_VERSION as EVERY_VERSION
+    from .repetition import Repetition as Repetition
     from .record import Record as Record
     from .record import TargetInfo as TargetInfo
     from .record import Timing as Timing

@@ -46,6 +46,7 @@ def merged(records: Mapping[Path, Record]) -> Record:
         targets=_targets(records),
         verdicts=tuple(verdict for part in records.values() for verdict in part.verdicts),
         tap_audits=tuple(audit for part in records.values() for audit in part.tap_audits),
+        repetitions=tuple(each for part in records.values() for each in part.repetitions),
         is_complete=all(part.is_complete for part in records.values()) and not missing(headers),
         **(_merged_counts(records.values()) if record.left_out else {}),
     )

@@ -2,8 +2,8 @@
 The record of a run: a JSON Lines file that is written during the run, and from which every report is made.
 
 The file has a header, a `ready` line for each target, a line for each verdict, and a `timing` line for each batch of
-cases on a target. Then the file has a line for each group of failing calls, each attribution to a cause and each tap
-audit. The last line is a summary. See docs/reference/record.md.
+cases on a target. Then the file has a line for each group of failing calls, each attribution to a cause, each
+repetition of a failing call and each tap audit. The last line is a summary. See docs/reference/record.md.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ..core import SEVERITIES, VERDICTS, Diagnosis, Finding, Invalid, Problem, V
 from ..diagnosis import TapAudit, audit_from_line, audit_to_line
 from .attribution import Attribution, attribution_from_line, attribution_to_line
 from .failure_group import Group, group_from_line, group_to_line
+from .repetition import Repetition, repetition_from_line, repetition_to_line
 
 FORMAT = "conv-conformance-record/1"
 
@@ -106,6 +107,8 @@ class Record:
     attributions: Sequence[Attribution] = ()
     #: Results of probing calls whose wrong outputs no cause explains.
     tap_audits: Sequence[TapAudit] = ()
+    #: What failing calls did when they were made again.
+    repetitions: Sequence[Repetition] = ()
     #: `summary[target][verdict]`: the number of verdicts of this kind. Only condensed records have this field and the
     #: next two fields.
     summary: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -187,6 +190,10 @@ class Writer:
         """Write the attribution of wrong outputs to one cause."""
         self._write(attribution_to_line(attribution))
 
+    def repetition(self, repetition: Repetition) -> None:
+        """Write what a failing call did when it was made again."""
+        self._write(repetition_to_line(repetition))
+
     def tap_audit(self, audit: TapAudit) -> None:
         """Write the result of probing one call with a wrong output."""
         self._write(audit_to_line(audit))
@@ -218,6 +225,8 @@ def write_record(record: Record, path: Path) -> None:
             writer.group(group)
         for attribution in record.attributions:
             writer.attribution(attribution)
+        for repetition in record.repetitions:
+            writer.repetition(repetition)
         for audit in record.tap_audits:
             writer.tap_audit(audit)
         if record.left_out:
@@ -272,10 +281,14 @@ def read_record(path: Path) -> Record:
     groups: list[Group] = []
     causes: list[Attribution] = []
     audits: list[TapAudit] = []
+    repetitions: list[Repetition] = []
     line: Mapping[str, Any] = {}
     for number, line in enumerate(lines, 2):
         try:
-            _add_line(line, targets, verdicts, groups, causes, audits)
+            if "repetition" in line:
+                repetitions.append(repetition_from_line(line))
+            else:
+                _add_line(line, targets, verdicts, groups, causes, audits)
         except (TypeError, LookupError, ValueError, AttributeError) as error:
             raise _no_line(path, number) from error
     # `ready` lines are in the order in which workers started; the header has the order that the user requested.
@@ -291,6 +304,7 @@ def read_record(path: Path) -> Record:
         groups=tuple(groups) if "summary" in line else (),
         attributions=tuple(causes) if "summary" in line else (),
         tap_audits=tuple(audits) if "summary" in line else (),
+        repetitions=tuple(repetitions) if "summary" in line else (),
         **more,
     )
 

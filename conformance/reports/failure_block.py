@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from ..core import ARRAYS, OPERANDS, SEVERITIES, UNEXPECTED, Array, Call, Case, Verdict
-from ..records import Group, GroupCounts, Ledger, Record, TargetInfo
+from ..records import Group, GroupCounts, Ledger, Record, Repetition, TargetInfo
 from .bare_script import written
 from .short_numbers import numeral
 
@@ -117,13 +117,37 @@ def block_of(item: Item, record: Record, cases: Mapping[str, Case], ledger: Ledg
     """Return the block of one item of a record."""
     shown = describe_failure(item.verdict, cases.get(item.verdict.case), ledger)
     causes, others = shown.details[: len(_cause(item.verdict))], shown.details[len(_cause(item.verdict)) :]
-    shown = replace(shown, details=[*causes, *_probes(item, record), *others])
+    shown = replace(shown, details=[*_again(item, record), *causes, *_probes(item, record), *others])
     if item.group is None:
         return shown
     group = item.group
     lines = [("when", group.acts), ("seen", seen(group, record)), *_causes(group, record)]
     lines.append(("ids", f"in the record: group {group.name}"))
     return replace(shown, targets=tuple(group.targets), group=lines)
+
+
+def _again(item: Item, record: Record) -> list[tuple[str, str]]:
+    """Return what a call did when it was made again, or else another call of the same group."""
+    own = [("again", each.text) for each in repeated(item.verdict, record)]
+    if own:
+        return own
+    groups = (
+        [item.group]
+        if item.group is not None
+        else [group for group in record.groups if item.verdict.case in group.cases and group.is_like(item.verdict)]
+    )
+    others = (
+        each
+        for group in groups
+        for each in record.repetitions
+        if each.target in group.targets and each.case in group.cases and each.target == item.verdict.target
+    )
+    return [("again", f"{each.case}: {each.text}") for each in others][:1]
+
+
+def repeated(verdict: Verdict, record: Record) -> list[Repetition]:
+    """Return the repetition of a call; an empty list if it was not made again."""
+    return [each for each in record.repetitions if (each.case, each.target) == (verdict.case, verdict.target)]
 
 
 def _probes(item: Item, record: Record) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 from ..core import Case, Verdict, counts_as_failure
 from ..records import Group, Record, TargetInfo
-from .failure_block import failure_lines, probed
+from .failure_block import failure_lines, probed, repeated
 
 # The characters that XML 1.0 does not allow, not even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -74,6 +74,7 @@ def _add(suite: ElementTree.Element, record: Record, verdict: Verdict, groups: S
         cause = [] if verdict.diagnosis is None else [f"cause: {verdict.diagnosis}"]
         causes = (each for each in record.attributions if verdict.target in each.targets and verdict.case in each.cases)
         lines += [f"shared cause: {each.text}" for each in causes]
+        lines += [f"made again: {each.text}" for each in repeated(verdict, record)]
         failure.text = clean("\n".join([verdict.message, *cause, verdict.call, *lines, *probed(verdict, record)]))
     elif verdict.verdict == "suite-error":
         ElementTree.SubElement(test, "error", type="suite-error", message=message)

@@ -13,13 +13,26 @@ from typing import IO, Any, TypeAlias
 
 from .. import __version__
 from ..analysis import attributed, grouped, tap_audits
-from ..core import DTYPES, FAILURES, OPS, SEVERITIES, Invalid, Problem, Verdict, matches_pattern, suggestion, writing
+from ..core import (
+    DTYPES,
+    FAILURES,
+    OPS,
+    SEVERITIES,
+    Case,
+    Invalid,
+    Problem,
+    Verdict,
+    matches_pattern,
+    suggestion,
+    writing,
+)
 from ..corpus import Corpus, Selection, load, sharded
 from ..diagnosis import TapAudit
 from ..records import Ledger, Record, TargetInfo, Timing, Writer, ledger_files, verdict_counts
 from ..specification import versions
 from ..workers import Adapter, machine
 from . import resumption
+from .repeated_calls import repetitions
 from .runner import Listener, Run, Runner
 
 #: Displays the progress of a run. The arguments are the names of the targets, the number of cases and the verdicts of
@@ -213,7 +226,7 @@ class Invocation:
             resumption.check(path, earlier.header, self.header)
         if earlier is not None and earlier.is_complete:
             finished = self.runner.run(self.cases.cases, self.adapters, earlier=earlier)
-            return self._outcome(header, finished, audits=earlier.tap_audits)
+            return self._outcome(header, finished, earlier)
         writer = stack.enter_context(_writing(path, header, earlier)) if path is not None else None
         known = () if earlier is None else earlier.verdicts
         show = stack.enter_context(progress(header["targets"], len(self.cases.cases), known))
@@ -226,13 +239,16 @@ class Invocation:
                     writer.group(group)
                 for attribution in outcome.record.attributions:
                     writer.attribution(attribution)
+                for repetition in outcome.record.repetitions:
+                    writer.repetition(repetition)
                 for audit in outcome.record.tap_audits:
                     writer.tap_audit(audit)
                 writer.summary(verdict_counts(finished.verdicts))
         stack.close()
         return outcome
 
-    def _outcome(self, header: Mapping[str, Any], finished: Run, audits: Sequence[TapAudit] | None = None) -> Outcome:
+    def _outcome(self, header: Mapping[str, Any], finished: Run, earlier: Record | None = None) -> Outcome:
+        """Return the outcome of a run; repetitions and tap audits come from a complete `earlier` record, if given."""
         record = Record(
             header=header,
             targets=[target.info for target in finished.targets],
@@ -241,10 +257,19 @@ class Invocation:
         )
         cases = {case.id: case for case in self.cases.cases}
         record = attributed(grouped(record, cases), self.cases)
-        if audits is None and self.has_tap_audit:
-            audits = tap_audits.audits(record, cases, self.adapters, self.runner.terms, self.runner.jobs)
-        record = replace(record, tap_audits=audits or ())
+        if earlier is not None:
+            record = replace(record, repetitions=earlier.repetitions, tap_audits=earlier.tap_audits)
+        else:
+            terms, jobs = self.runner.terms, self.runner.jobs
+            again = repetitions(record, self.cases.cases, self.adapters, terms, jobs, self.runner.batch)
+            record = replace(record, repetitions=again)
+            record = replace(record, tap_audits=self._tap_audits(record, cases))
         return Outcome(run=finished, record=record, notes=_notes(finished), tracebacks=_tracebacks(finished))
+
+    def _tap_audits(self, record: Record, cases: Mapping[str, Case]) -> Sequence[TapAudit]:
+        if not self.has_tap_audit:
+            return ()
+        return tap_audits.audits(record, cases, self.adapters, self.runner.terms, self.runner.jobs)
 
 
 @contextmanager

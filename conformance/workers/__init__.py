@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .plan import make_plan as make_plan
     from .plan import allowed_refusals as allowed_refusals
     from .plan import smoke_call as smoke_call
+    from .pool import REPRODUCED as REPRODUCED
     from .pool import observe as observe
     from .process import Interrupted as Interrupted
     from .process import TargetFailed as TargetFailed

@@ -16,6 +16,9 @@ from .targets import Adapter
 FollowUps: TypeAlias = Mapping[int, Sequence[int]]
 NONE: FollowUps = MappingProxyType({})
 
+#: The end of the message on a death that occurred again when the call was made alone.
+REPRODUCED = "reproduces alone"
+
 
 #: Returns why the call with a number should not be made after many deaths; empty if it should be made.
 Avoidance: TypeAlias = Callable[[int], str]
@@ -63,6 +66,8 @@ class Service:
         self._raised: set[int] = set()
         self._waiting = deque(range(len(calls)))
         self._deaths: list[CallSeen] = []
+        #: The number of waiting calls that the next worker makes; 0 for all.
+        self._apart = 0
         self._is_ready = False
         self._is_fragile = False
         self._has_answered = False
@@ -80,7 +85,8 @@ class Service:
                 has_failed = has_failed or isinstance(event, TargetFailed)
 
     def _from_one_worker(self) -> Iterator[Event]:
-        expected = [*([] if self._is_ready else [SMOKE]), *self._waiting]
+        waiting, self._apart = list(self._waiting)[: self._apart or None], 0
+        expected = [*([] if self._is_ready else [SMOKE]), *waiting]
         try:
             worker = self._worker(expected)
         except OSError as error:
@@ -97,7 +103,9 @@ class Service:
 
     def _worker(self, expected: Sequence[int]) -> Worker:
         messages = [self._call(number) for number in expected]
-        return Worker(self._terms, self._adapter, messages, self._follow_ups, self._raised)
+        # After a death, no answer waits in the worker, because the next death would lose it.
+        is_unbuffered = bool(self._deaths)
+        return Worker(self._terms, self._adapter, messages, self._follow_ups, self._raised, is_unbuffered=is_unbuffered)
 
     def _call(self, number: int) -> bytes:
         return self._smoke if number == SMOKE else self._calls[number]
@@ -120,9 +128,14 @@ class Service:
             if len(printed) > 1:
                 return TargetFailed(reason=death.reason, is_fault=is_fault, printed=printed)
             return TargetFailed(reason=message, is_fault=is_fault)
+        before = self._waiting.index(culprit)
         self._waiting.remove(culprit)
         if death.outcome != "suite-error":
-            message = f"{message}; {self._outcome_alone(culprit)}"
+            alone = self._outcome_alone(culprit)
+            message = f"{message}; {alone}"
+            # One of the calls before it, whose answers are lost, may have caused the death. The next worker makes only
+            # these calls, so that they cause no second one.
+            self._apart = 0 if alone == REPRODUCED else before
         text = worker.call_text(culprit)
         observation = Observation(outcome=death.outcome, message=message, phase=worker.phase, call=text)
         self._deaths.append(CallSeen(number=culprit, observation=observation))
@@ -136,7 +149,7 @@ class Service:
         try:
             events = list(worker.events([number]))
         except Died:
-            return "reproduces alone" if worker.is_ready else "could not be made alone"
+            return REPRODUCED if worker.is_ready else "could not be made alone"
         finally:
             worker.close()
         seconds = [event.observation.seconds for event in events if isinstance(event, CallSeen)]

@@ -106,6 +106,8 @@ class Worker:
         messages: Sequence[bytes],
         follow_ups: Mapping[int, Sequence[int]] = MappingProxyType({}),
         raised: Iterable[int] = (),
+        *,
+        is_unbuffered: bool = False,
     ) -> None:
         self._limits = terms.limits
         self._stopped = terms.stopped
@@ -114,7 +116,7 @@ class Worker:
         calls, progress = (Path(self._folder.name, name) for name in ("calls", "progress"))
         try:
             with calls.open("wb") as file:
-                file.writelines([_header(terms, adapter, follow_ups, raised), *messages])
+                file.writelines([_header(terms, adapter, follow_ups, raised, is_unbuffered=is_unbuffered), *messages])
             self._progress = _new_progress(progress)
         except OSError as error:
             self._folder.cleanup()
@@ -344,7 +346,11 @@ def _new_progress(path: Path) -> mmap.mmap:
 
 def _is_ready(message: Message) -> bool:
     about, mappings = message.get("ready"), ("settings", "result_dtypes", "precision")
-    if not isinstance(about, dict) or "framework" not in about or not is_duration(message.get("seconds", 0.0)):
+    if (
+        not isinstance(about, dict)
+        or not isinstance(about.get("framework"), str)
+        or not is_duration(message.get("seconds", 0.0))
+    ):
         return False
     return all(isinstance(about.get(name, {}), dict) for name in mappings)
 
@@ -382,6 +388,8 @@ def _header(
     adapter: Adapter,
     follow_ups: Mapping[int, Sequence[int]] = MappingProxyType({}),
     raised: Iterable[int] = (),
+    *,
+    is_unbuffered: bool = False,
 ) -> bytes:
     header = {
         "protocol": wire.PROTOCOL,
@@ -395,6 +403,7 @@ def _header(
         "audit": terms.audit,
         "follow_ups": {str(number): list(triggers) for number, triggers in follow_ups.items()},
         "raised": sorted(raised),
+        "unbuffered": is_unbuffered,
     }
     return json.dumps(header).encode() + b"\n"
 

@@ -135,13 +135,15 @@ def main(calls: str, progress: str, descriptor: str) -> None:
     # The objects of a framework live until the process ends, so exclude them from garbage collection.
     gc.collect()
     gc.freeze()
-    made = 0
+    made, process = 0, os.getpid()
     while (end := buffer.find(b"\n", at + 1)) >= 0:
         number, form = wire.unpack_call(buffer[at + 1 : end])
         observation, is_device_lost = bench.answer(number, form, buffer, end + 1)
+        if os.getpid() != process:  # a call forked, and returned in both processes
+            os._exit(0)
         marks.mark(number, IDLE)
         outbox.put(observation)
-        if number < 0:
+        if number < 0 or header.get("unbuffered"):
             outbox.flush()
         if is_device_lost:
             break
@@ -223,7 +225,7 @@ def _module_at(path: str) -> Any:
 
 def _described(backend: Any) -> Message:
     return {
-        "framework": backend.framework,
+        "framework": _named(backend.framework),
         "version": str(backend_attribute(backend, "version")),
         "settings": {name: str(value) for name, value in backend_attribute(backend, "settings").items()},
         "result_dtypes": dict(backend_attribute(backend, "result_dtypes")),
@@ -232,6 +234,12 @@ def _described(backend: Any) -> Message:
         "python": sys.version.split()[0],
         "numpy": np.__version__,
     }
+
+
+def _named(framework: object) -> str:
+    if not isinstance(framework, str):
+        raise TypeError(f"its framework is {framework!r}, which is no name")
+    return framework
 
 
 class TargetCaller:

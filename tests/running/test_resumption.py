@@ -97,9 +97,9 @@ def test_only_what_is_missing_is_run(
     made: list[tuple[str, int]] = []
     observe = target_session.observe
 
-    def noted(terms: object, adapter: object, smoke: bytes, calls: list[bytes], follow_ups: object) -> object:
+    def noted(terms: object, adapter: object, smoke: bytes, calls: list[bytes], *more: object) -> object:
         made.append((str(adapter), len(calls)))
-        return observe(terms, adapter, smoke, calls, follow_ups)  # type: ignore[arg-type]
+        return observe(terms, adapter, smoke, calls, *more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(target_session, "observe", noted)
     lines = record.read_text().splitlines()
