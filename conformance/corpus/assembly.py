@@ -102,7 +102,7 @@ class Assembly:
         entry = self._find(name)
         if entry is None or "expect" not in entry:
             return f"no case {name}", suggestion(name, self.plain)
-        if entry["expect"]["kind"] in ("refusal", "fit"):
+        if entry["expect"]["kind"] == "refusal" or "training" in entry["call"]:
             return (
                 f"{name} cannot be a twin, because it expects a refusal or is a training run",
                 "name a case whose call must be accepted",

@@ -61,10 +61,11 @@ def _is_needed(step: str, call: Call, twin: Call, clauses: Mapping[str, Clause])
         check_call(undone)
     except Undefined:
         return True
-    return any(_is_refusable(clause) for clause in open_choices(undone, clauses))
+    return any(is_refusable(clause) for clause in open_choices(undone, clauses))
 
 
-def _is_refusable(clause: Clause) -> bool:
+def is_refusable(clause: Clause) -> bool:
+    """Return whether a clause allows a refusal."""
     return any(each.is_refusal for each in clause.alternatives.values())
 
 

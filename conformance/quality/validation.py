@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 
 import numpy as np
 
 from .. import reference
 from ..core import FORMATS, AnyOf, Array, Call, Case, Expectation, Fit, Output, Problem, Refusal, Shape
+from ..corpus import Clause, open_choices
 from ..judging import TrainingRun, enclose_training, training_finding
 from ..reference import convolution_matrix, matrix_again, trajectory
+from .refusal_twins import is_refusable, refusals
 
 #: The functions that compute output, gradients and second-order gradients, by the formulation's name in messages.
 ROUTES = {
@@ -18,10 +21,17 @@ ROUTES = {
 }
 
 
-def validate_cases(cases: Iterable[Case]) -> Iterator[Problem]:
-    """Yield a problem for each expectation in `cases` that the reference contradicts."""
+def validate_cases(cases: Iterable[Case], clauses: Mapping[str, Clause]) -> Iterator[Problem]:
+    """
+    Yield a problem for each expectation in `cases` that the reference contradicts, or that wrongs a refusal.
+
+    A refusal is wronged if a clause allows it and the case does not, or if clauses also allow a target to refuse each
+    twin of the case. One twin that no clause allows to be refused suffices, because a target need meet only one
+    alternative.
+    """
     for case in cases:
-        for message in _wrong(case.call, case.expectation, frozenset()):
+        messages = chain(_wrong(case.call, case.expectation, frozenset()), _wronged(case, clauses))
+        for message in messages:
             yield Problem(path=case.path, line=case.line, column=1, message=f"{case.id}: {message}")
 
 
@@ -97,6 +107,22 @@ def _same(one: Array, other: Array, *, signed_zero: bool) -> Array:
     if signed_zero:
         equal &= np.signbit(one.astype(np.float64)) == np.signbit(other.astype(np.float64))
     return np.asarray(equal)
+
+
+def _wronged(case: Case, clauses: Mapping[str, Clause]) -> Iterator[str]:
+    allowed = list(refusals(case.expectation))
+    if not allowed:
+        for clause in _refusable(case.call, clauses):
+            yield f"{clause} allows the refusal of the call, and the case does not"
+        return
+    open_to = {refusal.name: _refusable(refusal.twin, clauses) for refusal in allowed}
+    if all(open_to.values()):
+        name, left = min(open_to.items(), key=lambda item: len(item[1]))
+        yield f"{', '.join(left)} allows the refusal of the twin ({name}), which must be accepted"
+
+
+def _refusable(call: Call, clauses: Mapping[str, Clause]) -> list[str]:
+    return [clause.id for clause in open_choices(call, clauses) if is_refusable(clause)]
 
 
 def _undefined_twin(refusal: Refusal) -> Iterator[str]:

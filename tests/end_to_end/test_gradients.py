@@ -404,7 +404,7 @@ def test_alternatives_ask_for_the_same(tmp_path: Path) -> None:
 def test_validate_computes_gradients_twice(tmp_path: Path) -> None:
     """A wrong number in a gradient is told by both formulations."""
     beside = f"    expect: {{{OUTPUT}, gradients: {{{COTANGENT}, kernel: [[[6]], [[11]]]}}}}\n"
-    found = [str(problem) for problem in validation.validate_cases(cases_of(tmp_path, CASE + beside))]
+    found = [str(problem) for problem in validation.validate_cases(cases_of(tmp_path, CASE + beside), {})]
     assert 2 == len(found)
     assert all("gradient.kernel: " in each and "returns 10.0 at [1, 0, 0]" in each for each in found)
 
@@ -448,7 +448,7 @@ def test_the_points_of_a_sweep_ask_for_gradients(tmp_path: Path) -> None:
         assert case.expectation.array.shape == case.call.cotangent.shape
         wanted = ("input", "kernel", "bias") if "bias=with]" in case.id else ("input", "kernel")
         assert wanted == case.call.gradients == tuple(case.expectation.gradients)
-    assert [] == list(validation.validate_cases(cases))
+    assert [] == list(validation.validate_cases(cases, {}))
 
 
 @pytest.mark.parametrize(

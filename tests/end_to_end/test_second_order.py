@@ -354,10 +354,10 @@ def test_a_case_asks_and_expects(tmp_path: Path) -> None:
     assert isinstance(case.expectation, Output)
     assert (("cotangent", "kernel"), ("input", "kernel")) == (case.call.second_order, case.call.directions)
     assert [[[0]], [[3]]] == case.expectation.second_order["kernel"].tolist()
-    assert [] == list(validation.validate_cases([case]))
+    assert [] == list(validation.validate_cases([case], {}))
     found = [
         str(problem)
-        for problem in validation.validate_cases(cases_of(tmp_path, CASE + BESIDE.replace("[11]]]", "[12]]]")))
+        for problem in validation.validate_cases(cases_of(tmp_path, CASE + BESIDE.replace("[11]]]", "[12]]]")), {})
     ]
     assert 2 == len(found)
     assert all("second.cotangent: " in each and "returns 11.0 at [0, 2, 0]" in each for each in found)

@@ -305,14 +305,14 @@ def test_an_output_that_is_exactly_right_is_certain() -> None:
 def test_validation_finds_a_checkpoint_that_is_off(tmp_path: Path) -> None:
     """By one in the last place that is written, or where nothing is certain any more."""
     case = read(tmp_path)
-    assert [] == list(validation.validate_cases([case]))
+    assert [] == list(validation.validate_cases([case], {}))
     off = read(tmp_path, ("6.33333333", "6.33333433"))
-    assert "after 0 updates: exact value [6.333" in next(iter(validation.validate_cases([off]))).message
+    assert "after 0 updates: exact value [6.333" in next(iter(validation.validate_cases([off], {}))).message
     missed = read(tmp_path, ("loss_below: 10", "loss_below: 0.1"))
-    (problem,) = validation.validate_cases([missed])
+    (problem,) = validation.validate_cases([missed], {})
     assert "the exact trajectory does not meet the expectation: the loss ends at" in problem.message
     late = read(tmp_path, ("[[[0]], [[1]]]", "[[[0.3]], [[1.9999999]]]"), ("{0: {loss: 6.33333333}", "{2: {loss: 1}"))
-    assert "the state after 2 updates is uncertain" in next(iter(validation.validate_cases([late]))).message
+    assert "the state after 2 updates is uncertain" in next(iter(validation.validate_cases([late], {}))).message
 
 
 @pytest.mark.parametrize("case", shipped(), ids=lambda case: case.id)

@@ -122,5 +122,8 @@ def _with_training(reader: Reader, nodes: dict[str, Node], at: Node, case: Plain
     call = read_training(reader, nodes, at, call)
     if check(reader, nodes, at, call) is None or "training" not in call:
         return None
-    expect = read_fit(reader, nodes["expect"], call)
-    return None if expect is None else {**case, "call": call, "expect": expect}
+    subject = Subject(call=call, settled=None)
+    expect = read_fit(reader, nodes["expect"], subject)
+    if expect is None:
+        return None
+    return {**case, "call": call, "expect": expect, "twins": subject.twins, "alternatives": subject.alternatives}

@@ -7,11 +7,11 @@ A plain expectation is a mapping with the key `kind`: output, shape, refusal or 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...core import Plain
+from ...core import TARGET, Plain
 from . import geometry
 from .arrays import read_array, read_shape
 from .calls import KEYS, dtype_of, read_call
@@ -132,6 +132,8 @@ def _patched(reader: Reader, patch: Tree, call: Plain) -> Plain | None:
         return None
     if GRADIENTS in patch.entries:
         twin[GRADIENTS] = read_none(patch.entries[GRADIENTS])
+        for key in ("training", TARGET):  # without gradients there is no training either
+            twin.pop(key, None)
     for complaint in geometry.complaints(geometry.settled(twin)):
         at = patch.entries.get(complaint.key, patch)
         reader.note(at, f"the twin must be a valid call: {complaint.key}: {complaint.message}", complaint.hint)
@@ -139,6 +141,20 @@ def _patched(reader: Reader, patch: Tree, call: Plain) -> Plain | None:
 
 
 def _any_of(reader: Reader, node: Node, subject: Subject, _: bool) -> Plain | None:
+    def read(each: Node) -> Plain | None:
+        return read_expectation(reader, each, subject, is_alternative=True)
+
+    return read_alternatives(reader, node, subject, read)
+
+
+def read_alternatives(reader: Reader, node: Node, subject: Subject, read: Callable[[Node], Plain | None]) -> Plain:
+    """
+    Return the plain `any_of` at a node; `read` reads one alternative.
+
+    Raises:
+        WrongNode: if the node is no mapping of at least two alternatives.
+
+    """
     entries = as_mapping(node)
     if len(entries.entries) < 2:
         raise WrongNode(node, "any_of needs at least two alternatives")
@@ -149,7 +165,7 @@ def _any_of(reader: Reader, node: Node, subject: Subject, _: bool) -> Plain | No
                 key, f"{name!r} is not the name of an alternative", "use a kebab-case name from cases/clauses.yaml"
             )
         subject.alternatives.append((name, key.line, key.column))
-        found[name] = read_expectation(reader, entries.entries[name], subject, is_alternative=True)
+        found[name] = read(entries.entries[name])
     return {"kind": "any_of", "alternatives": found}
 
 

@@ -10,7 +10,9 @@ from ...core import COSINE, LOSSES, TARGET, Plain
 from . import geometry, numbers
 from .arrays import read_array
 from .calls import dtype_of
+from .expectations import Subject, is_refusal, read_alternatives, read_expectation
 from .reader import Reader, WrongNode, as_mapping, described, integer, word
+from .yaml_tree import Mapping as Tree
 from .yaml_tree import Node, Scalar
 
 #: The keys of a training run in addition to those of a convolution.
@@ -116,9 +118,15 @@ def _steps(node: Node) -> int:
     return steps
 
 
-def read_fit(reader: Reader, node: Node, call: Plain) -> Plain | None:
-    """Return the plain expectation of a training run: kernels and losses at checkpoints, and the final outcome."""
-    before = len(reader.problems)
+def read_fit(reader: Reader, node: Node, subject: Subject) -> Plain | None:
+    """
+    Return the plain expectation of a training run: kernels and losses at checkpoints, and the final outcome.
+
+    Under `any_of`, the alternatives are such expectations and refusals.
+    """
+    if isinstance(node, Tree) and "any_of" in node.entries:
+        return reader.attempt(_any_of, reader, node, subject)
+    call, before = subject.call, len(reader.problems)
     entries = reader.attempt(as_mapping, node)
     if entries is None:
         return None
@@ -130,6 +138,17 @@ def read_fit(reader: Reader, node: Node, call: Plain) -> Plain | None:
         if key in entries.entries:
             found[key] = reader.attempt(read, reader, entries.entries[key], call)
     return found if len(reader.problems) == before else None
+
+
+def _any_of(reader: Reader, node: Tree, subject: Subject) -> Plain:
+    reader.keys(node, ("any_of",))
+
+    def read(each: Node) -> Plain | None:
+        if is_refusal(each):
+            return read_expectation(reader, each, subject, is_alternative=True)
+        return read_fit(reader, each, subject)
+
+    return read_alternatives(reader, node.entries["any_of"], subject, read)
 
 
 def _checkpoints(reader: Reader, node: Node, call: Plain) -> dict[int, Plain]:
