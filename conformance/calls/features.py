@@ -361,9 +361,9 @@ FEATURES: Mapping[str, Feature] = {
         RULES["subnormal"].__doc__ or "",
         lambda subject: subject.values != "integers" and RULES["subnormal"](subject.call),
     ),
-    "nonfinite-kernel-over-padding": _is(
-        RULES["nonfinite-kernel-over-padding"].__doc__ or "",
-        lambda subject: subject.values == "nonfinite" and RULES["nonfinite-kernel-over-padding"](subject.call),
+    "nonfinite-kernel-over-zeros": _is(
+        RULES["nonfinite-kernel-over-zeros"].__doc__ or "",
+        lambda subject: subject.values == "nonfinite" and RULES["nonfinite-kernel-over-zeros"](subject.call),
     ),
     "transposed-nonfinite-kernel": _is(
         RULES["transposed-nonfinite-kernel"].__doc__ or "",

@@ -136,12 +136,15 @@ def _no_filters(call: Call) -> bool:
     return call.extent(name, letter) == 0
 
 
-def _nonfinite_kernel_over_padding(call: Call) -> bool:
-    """A kernel holds a NaN or an infinity (a value), and the input is padded with zeros."""
+def _nonfinite_kernel_over_zeros(call: Call) -> bool:
+    """A kernel of a forward convolution holds a NaN or an infinity (a value); zeros are around or between elements."""
     import numpy as np
 
-    padded = call.padding_mode == "zeros" and call.op != "conv_transpose" and any(max(pair) > 0 for pair in call.pairs)
-    return padded and any(not np.isfinite(array).all() for array in _floats(call, _kernels(call)))
+    if call.op == "conv_transpose":
+        return False
+    around = call.padding_mode == "zeros" and any(max(pair) > 0 for pair in call.pairs)
+    between = any(by > 1 and length > 1 for by, length in zip(call.input_dilations, call.lengths, strict=True))
+    return (around or between) and any(not np.isfinite(array).all() for array in _floats(call, _kernels(call)))
 
 
 def _transposed_nonfinite_kernel(call: Call) -> bool:
@@ -255,7 +258,7 @@ RULES: Mapping[str, Rule] = {
     # Dtypes and values
     "mixed-dtypes": _mixed_dtypes,
     "integer-dtype": lambda call: is_integer(call.dtype.input),
-    "nonfinite-kernel-over-padding": _nonfinite_kernel_over_padding,
+    "nonfinite-kernel-over-zeros": _nonfinite_kernel_over_zeros,
     "transposed-nonfinite-kernel": _transposed_nonfinite_kernel,
     "negative-zero": _negative_zero,
     "subnormal": _subnormal,

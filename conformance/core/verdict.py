@@ -78,6 +78,8 @@ class Finding:
     differing_at: tuple[int, ...] | None = None
     #: The alternative with which the output was compared, if a clause allows several.
     against: str | None = None
+    #: The clauses that were judged, if they are not those that the case cites.
+    clauses: tuple[str, ...] | None = None
 
     @property
     def severity(self) -> str:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .difference import MAX_KEPT as MAX_KEPT
     from .difference import special_kind as special_kind
     from .error_bound import gradient_tolerance as gradient_tolerance
+    from .error_bound import partial_sums as partial_sums
     from .error_bound import second_order_tolerance as second_order_tolerance
     from .error_bound import tolerance as tolerance
     from .error_bound import widened as widened

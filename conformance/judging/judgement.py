@@ -304,7 +304,7 @@ def _lower(
     if wrong is not None:
         return replace(_found(replace(wrong, message=f"{likeness}: {wrong.message}")), precision=found)
     message = f"{likeness}: {'; '.join(failed)}"
-    return replace(_disagree("precision", message), precision=found, is_doubted=True)
+    return replace(_disagree("precision", message, clauses=evidence.STATISTICS), precision=found, is_doubted=True)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -388,9 +388,13 @@ def _values(part: _Part, got: Array, observation: Observation, context: Context)
         found = differing(expected != got)
         return difference.at("values", "", found, expected, got, part.where) if found else None
     y, seen = error_bound.widened(expected), error_bound.widened(got)
-    if found := differing((special_kind(y) != special_kind(seen)) & ~_overflows(part, got, context)):
-        return difference.at("nonfinite", "NaN and infinity elsewhere", found, expected, got, part.where)
+    elsewhere = (special_kind(y) != special_kind(seen)) & ~_overflows(part, got, context)
     finite = np.isfinite(y)
+    if elsewhere.any():
+        partial = _partial_overflows(part, y, seen, observation, context)
+        elsewhere, finite = elsewhere & ~partial, finite & ~partial
+    if found := differing(elsewhere):
+        return difference.at("nonfinite", "NaN and infinity elsewhere", found, expected, got, part.where)
     if (y[finite] == seen[finite]).all():
         return None
     allowed = _allowed(part, expected, observation, context)
@@ -401,17 +405,20 @@ def _values(part: _Part, got: Array, observation: Observation, context: Context)
 
 
 def _allowed(part: _Part, expected: Array, observation: Observation, context: Context) -> error_bound.Tolerance:
-    call = context.call
-    options: dict[str, Any] = {
-        "composed": observation.composed,
-        "precision": context.asked(part.expectation),
-        "switches": part.expectation.switches,
-    }
+    call, options = context.call, _options(part, observation, context)
     if part.where == _second(part.name):
         return error_bound.second_order_tolerance(call, part.name, expected, part.through, **options)
     if part.name:
         return error_bound.gradient_tolerance(call, part.name, expected, part.through, **options)
     return error_bound.tolerance(call, expected, part.through, **options)
+
+
+def _options(part: _Part, observation: Observation, context: Context) -> dict[str, Any]:
+    return {
+        "composed": observation.composed,
+        "precision": context.asked(part.expectation),
+        "switches": part.expectation.switches,
+    }
 
 
 def _overflows(part: _Part, got: Array, context: Context) -> Any:
@@ -431,6 +438,22 @@ def _overflows(part: _Part, got: Array, context: Context) -> Any:
         # In a dtype without infinities an overflow is NaN, whose sign has no meaning.
         beyond = np.where(np.isnan(y), np.abs(seen), seen * np.sign(y))
     return ~_finite(expected) & (beyond > FORMATS[own].largest)
+
+
+def _partial_overflows(part: _Part, y: Any, seen: Any, observation: Observation, context: Context) -> Any:
+    """
+    Return a mask of the elements whose exact value `y` is finite, and which partial sums may make infinite or NaN.
+
+    The terms of one sign must add up to more than the largest number: those of the sign of a returned infinity, or
+    those of both signs for NaN.
+    """
+    options = _options(part, observation, context)
+    magnitude, largest = error_bound.partial_sums(context.call, part.where, part.name, part.through, **options)
+    if np.iscomplexobj(y):  # each part of a complex product is a sum of two products
+        return np.isfinite(y) & ~np.isfinite(seen) & (magnitude > largest)
+    with np.errstate(invalid="ignore"):
+        rises, falls = (magnitude + y) / 2 > largest, (magnitude - y) / 2 > largest
+    return np.isfinite(y) & np.where(np.isnan(seen), rises & falls, np.where(seen > 0, rises, falls) & np.isinf(seen))
 
 
 def _finite(array: Array) -> Any:

@@ -48,5 +48,5 @@ class PooledResults:
 
 def _against(verdict: Verdict, failed: list[str]) -> Verdict:
     message = f"together with other results of its sweep or file: {'; '.join(failed)}"
-    finding = Finding(kind="precision", message=message)
+    finding = Finding(kind="precision", message=message, clauses=precision.STATISTICS)
     return replace(verdict, verdict="disagree", alternative=None, message=message, finding=finding)

@@ -23,6 +23,8 @@ from .. import reference
 from ..core import FORMATS, Array, Call, FloatFormat, PerArray, is_complex
 from .error_bound import REASSOCIATED
 
+#: The clause that the tests judge.
+STATISTICS = ("ROUND-5",)
 #: The tests need at least this number of outputs.
 FEWEST = 64
 #: The smallest error of a witness, in units of u * S. A single rounding of a sum has an rms error of about

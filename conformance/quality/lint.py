@@ -18,6 +18,7 @@ from ..core import (
     AnyOf,
     Case,
     Expectation,
+    Fit,
     Invalid,
     Output,
     Problem,
@@ -26,7 +27,7 @@ from ..core import (
     suggestion,
 )
 from ..corpus import Clause, Corpus, open_choices
-from ..judging import gradient_tolerance, second_order_tolerance, tolerance
+from ..judging import gradient_tolerance, partial_sums, second_order_tolerance, tolerance, widened
 from ..mutants import case_value
 from ..specification import lock, versions
 from .coded_values import confusable
@@ -34,6 +35,8 @@ from .refusal_twins import distant
 
 #: (message, hint) for the author of a case.
 Complaint: TypeAlias = tuple[str, str]
+#: The clause about partial sums that overflow.
+PARTIAL_SUMS = "ROUND-6"
 #: Patterns of clauses about rounding and special values. A case that cites one of them may have inexact sums.
 ABOUT_NUMBERS = ("ROUND-*", "NUM-*", "NAN-*", "ZERO-*", "SUBNORMAL-*", "PURE-*", "DTYPE-3")
 
@@ -88,18 +91,19 @@ def _complaints(case: Case, corpus: Corpus) -> Iterator[Complaint]:
     yield from distant(case, corpus.clauses)
     yield from _decided(case, corpus.clauses)
     yield from _rounded(case, outputs)
+    yield from _overflowing(case, outputs)
     yield from confusable(case, outputs)
     if not case.why and not case.call.gradients:
         yield from _uniform(outputs)
 
 
 def _decided(case: Case, clauses: Mapping[str, Clause]) -> Iterator[Complaint]:
-    """Yield a complaint for each clause that leaves a choice although the case expects a single output."""
-    if not isinstance(case.expectation, Output):
+    """Yield a complaint for each clause that leaves a choice although the case expects a single result."""
+    if not isinstance(case.expectation, (Output, Fit)):
         return
     for clause in open_choices(case.call, clauses):
-        others = ", ".join(name for name in clause.alternatives if name != "computes")
-        hint = f"cite the clause and expect any_of: `computes` with this output, and {others} as in the clause"
+        first, *others = clause.alternatives
+        hint = f"cite the clause and expect any_of: `{first}` with its output, and {', '.join(others)} as in the clause"
         yield f"{clause.id} leaves a choice here: {clause.sentence}", hint
 
 
@@ -128,6 +132,21 @@ def _rounded(case: Case, outputs: Iterable[Output]) -> Iterator[Complaint]:
             if allowed(case.call, name, gradient, own, composed=False).grid is None:
                 yield f"S of {order}.{name} exceeds {STRUCTURE_LIMIT[own]:.0f} times the grid of its products", hint
                 return
+
+
+def _overflowing(case: Case, outputs: Iterable[Output]) -> Iterator[Complaint]:
+    """Yield at most one complaint if partial sums of a finite result may overflow: then infinities are correct too."""
+    dtype = case.call.dtype.output or case.call.dtype.input
+    if is_integer(dtype) or PARTIAL_SUMS in case.clauses:
+        return
+    for output in outputs:
+        magnitude, largest = partial_sums(case.call, "output", "", dtype, composed=False, switches=output.switches)
+        if (np.isfinite(widened(output.array)) & (magnitude > largest)).any():
+            yield (
+                "partial sums may overflow, so that an infinity or NaN is correct too",
+                (f"use smaller numbers, or cite {PARTIAL_SUMS}"),
+            )
+            return
 
 
 def _uniform(outputs: Iterable[Output]) -> Iterator[Complaint]:

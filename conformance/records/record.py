@@ -39,8 +39,9 @@ _FINDING = (
     "returned",
     "differing_at",
     "against",
+    "clauses",
 )
-_TUPLES = ("first_index", "expected_near", "got_near", "returned", "differing_at")
+_TUPLES = ("first_index", "expected_near", "got_near", "returned", "differing_at", "clauses")
 
 
 @dataclass(frozen=True, kw_only=True)

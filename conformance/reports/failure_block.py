@@ -203,7 +203,7 @@ def describe_failure(verdict: Verdict, case: Case | None, ledger: Ledger = Ledge
         verdict=verdict,
         targets=(verdict.target,),
         title=case.title if case is not None else "",
-        clauses=case.clauses if case is not None else (),
+        clauses=_clauses(verdict, case),
         parameters=parameter_text(call) if call is not None else "",
         details=[*_cause(verdict), *_numbers(verdict), *_reproduction(verdict, call)],
         link=_link(verdict, case, ledger),
@@ -280,4 +280,11 @@ def _link(verdict: Verdict, case: Case | None, ledger: Ledger) -> str:
     for entry in ledger.entries:
         if entry.id == verdict.known:
             return f"{entry.link} ({entry.path}:{entry.line})"
-    return ", ".join(f"docs/spec/index.md#{clause.lower()}" for clause in case.clauses) if case is not None else ""
+    return ", ".join(f"docs/spec/index.md#{clause.lower()}" for clause in _clauses(verdict, case))
+
+
+def _clauses(verdict: Verdict, case: Case | None) -> Sequence[str]:
+    """Return the clauses that were judged: those that the finding names, or else those that the case cites."""
+    if verdict.finding is not None and verdict.finding.clauses:
+        return verdict.finding.clauses
+    return case.clauses if case is not None else ()

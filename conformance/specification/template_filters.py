@@ -24,7 +24,7 @@ BEHAVIOURS = {
     "": "the result follows the definition",
     "trailing-zeros": "zeros are appended up to length W * stride",
     "dilated-nothing": "an output for W = 0 is stride - 1 longer than the formula of the transposed length returns",
-    "padding-skipped": "products with padding are left out of the sum",
+    "padding-skipped": "products with inserted zeros are left out of the sum",
     "zeros-multiplied": "every tap is multiplied, also with the zeros between and beside the elements",
     "zero-start": "the sum starts from +0.0",
     "flush-subnormals": "subnormal operands and results are flushed to zero",

@@ -154,7 +154,7 @@ def test_plain_call_has_the_features_of_a_plain_call() -> None:
         (call_of("conv", [[[0.5]]], [[[1]]]), {"values": "fractions"}),
         (
             call_of("conv", [[[0.5]]], [[[np.inf]]], padding=1),
-            {"values": "nonfinite", "nonfinite-kernel-over-padding": True},
+            {"values": "nonfinite", "nonfinite-kernel-over-zeros": True},
         ),
         (
             call_of("conv_transpose", [[[0.5]]], [[[np.inf]]]),

@@ -398,18 +398,21 @@ def test_zeros_are_equal_unless_their_sign_is_asked_for() -> None:
     assert judged(signed(0.0, 5.0), asked) == wrong("values")
 
 
+SHORT = call_of("conv", [[[1], [2]]], [[[1]]])
+
+
 def test_any_nan_equals_any_nan() -> None:
     """Payload and sign of a NaN do not count, its place does."""
     odd = np.array([0xFFC00001, 0x3F800000], np.uint32).view(np.float32).reshape(1, 2, 1)
-    assert judged(odd, signed(np.nan, 1)) == AGREE
-    assert judged(signed(3, 1), signed(np.nan, 1)) == wrong("nonfinite")
-    assert judged(signed(1, np.nan), signed(np.nan, 1)) == wrong("nonfinite")
+    assert judged(odd, signed(np.nan, 1), SHORT) == AGREE
+    assert judged(signed(3, 1), signed(np.nan, 1), SHORT) == wrong("nonfinite")
+    assert judged(signed(1, np.nan), signed(np.nan, 1), SHORT) == wrong("nonfinite")
 
 
 @pytest.mark.parametrize("got", [(1, 2), (np.nan, 2), (-np.inf, 2), (np.inf, np.inf)])
 def test_infinities_must_be_where_they_belong(got: tuple[float, float]) -> None:
     """An infinity of the other sign, a NaN or a number in its place, or one too many, is `nonfinite`."""
-    assert judged(signed(*got), signed(np.inf, 2)) == wrong("nonfinite")
+    assert judged(signed(*got), signed(np.inf, 2), SHORT) == wrong("nonfinite")
 
 
 def test_finite_elements_beside_a_nan_are_judged() -> None:
@@ -723,3 +726,68 @@ def test_a_composition_may_round_between_its_steps_whatever_class_is_asked_for()
     expected = Output(array=evaluate(call), precision="float32")
     assert judged(returned(got, composed=True), expected, call) == AGREE
     assert judged(returned(got), expected, call) == wrong("precision")
+
+
+LARGE = 2.0**127
+#: Exact sums 2^127 and 2^127; the terms of the first sign add up to 2^128, which is beyond float32.
+OVERFLOWING = call_of("conv", [[[LARGE], [LARGE], [LARGE], [LARGE]]], [[[1]], [[1]], [[-1]]])
+BOTH_SIGNS = call_of("conv", [[[LARGE], [LARGE], [LARGE], [LARGE]]], [[[1]], [[1]], [[-1]], [[-1]]])
+RISING = np.array([[[LARGE], [LARGE]]], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("call", "expected", "got", "agrees"),
+    [
+        (OVERFLOWING, RISING, [LARGE, np.inf], True),
+        (OVERFLOWING, RISING, [np.inf, np.inf], True),
+        (OVERFLOWING, RISING, [-np.inf, LARGE], False),
+        (OVERFLOWING, RISING, [np.nan, LARGE], False),
+        (OVERFLOWING, RISING, [np.inf, 0], False),
+        (BOTH_SIGNS, np.zeros((1, 1, 1), np.float32), [np.nan], True),
+        (BOTH_SIGNS, np.zeros((1, 1, 1), np.float32), [-np.inf], True),
+        (BOTH_SIGNS, np.zeros((1, 1, 1), np.float32), [LARGE], False),
+    ],
+)
+def test_partial_sums_may_overflow(call: Call, expected: Array, got: list[float], agrees: bool) -> None:
+    """An infinity needs terms of its sign beyond the largest number, NaN of both; finite results are judged as ever."""
+    found = full(np.array(got, np.float32).reshape(expected.shape), expected, call)
+    assert (found.verdict == "agree") == agrees
+
+
+def test_partial_sums_of_ordinary_size_do_not_overflow() -> None:
+    """An infinity where all terms together are small is wrong, as it is in float64 where float32 alone overflows."""
+    assert (
+        full(np.array([[[6], [np.inf], [14]]], np.float32), np.array([[[6], [11], [14]]], np.float32)).verdict
+        != "agree"
+    )
+    wide = call_of("conv", OVERFLOWING.input, OVERFLOWING.array("kernel"), dtype="float64")
+    expected = RISING.astype(np.float64)
+    assert full(np.full_like(expected, np.inf), expected, wide).verdict == "disagree"
+
+
+def test_partial_sums_of_a_gradient_may_overflow() -> None:
+    """The gradient of the kernel is a sum over positions."""
+    arrays = ([[[LARGE], [LARGE], [LARGE]]], [[[0]]])
+    call = call_of("conv", *arrays, cotangent=np.array([[[1], [1], [-1]]], np.float32), gradients=("kernel",))
+    expected = Output(
+        array=np.zeros((1, 3, 1), np.float32), gradients={"kernel": np.full((1, 1, 1), LARGE, np.float32)}
+    )
+    for value, verdict in ((np.inf, "agree"), (np.nan, "disagree")):
+        gradient = np.full((1, 1, 1), value, np.float32)
+        got = Observation(
+            outcome="returned",
+            arrays={"output": expected.array, "gradient.kernel": gradient},
+            dtypes={"output": "float32", "gradient.kernel": "float32"},
+        )
+        assert full(got, expected, call).verdict == verdict
+
+
+def test_a_transform_may_be_inexact_on_integers() -> None:
+    """A target that documents transforms is judged by their bound, on integers too; a wrong integer stays wrong."""
+    expected = np.array([[[6], [11], [14]]], np.float32)
+    near, off = expected + np.float32(2.0**-12), expected + np.float32(1)
+    assert full(near, expected).verdict == "disagree"
+    assert full(near, expected, declared={"float32": "reassociated"}).verdict == "agree"
+    assert full(near, expected, policy="any").verdict == "agree"
+    assert full(off, expected, declared={"float32": "reassociated"}).verdict == "disagree"
+    assert full(off, expected, policy="any").verdict == "disagree"

@@ -67,7 +67,7 @@ def test_a_choice_that_a_clause_leaves_is_no_one_output(tmp_path: Path) -> None:
     """A framework that may refuse is not accused; with the choice the case is fine, and so is one that leaves none."""
     (problem,) = lint.lint_corpus(written(tmp_path, f"{OPEN}expect: {{output: [[[5], [4]]]}}"))
     assert problem.message.startswith("mine.a: SAME-4 leaves a choice here: ")
-    hint = "cite the clause and expect any_of: `computes` with this output, and refuses as in the clause"
+    hint = "cite the clause and expect any_of: `computes` with its output, and refuses as in the clause"
     assert hint == problem.hint
     chosen = "expect: {any_of: {computes: {output: [[[5], [4]]]}, refuses: {refusal: {twin: {strides: 1}}}}}"
     fine = [

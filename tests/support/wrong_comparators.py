@@ -117,7 +117,7 @@ _EXPECTED = "    expected = part.expected\n"
 _CAST = "    expected = _rounded(part.expected, part.dtype)\n"
 _PLAIN = "return Judgement(verdict=observation.outcome, message=observation.message)"
 _ERROR = "np.abs(np.subtract(seen, y, where=finite, out=np.zeros_like(y)))"
-_DIFFER = "    if found := differing((special_kind(y) != special_kind(seen)) & ~_overflows(part, got, context)):"
+_DIFFER = "    elsewhere = (special_kind(y) != special_kind(seen)) & ~_overflows(part, got, context)\n"
 _TWIN = 'if twin is None or twin.outcome == "returned":'
 
 
@@ -273,8 +273,11 @@ MUTANTS = {
     "overflow-of-any-sign": _judge("np.abs(seen), seen * np.sign(y))", "np.abs(seen), np.abs(seen))"),
     "overflow-takes-any-number": _judge("(beyond > FORMATS[own].largest)", "(beyond >= 0)"),
     "overflow-of-infinite-operands": _judge(" or not all(_finite(array).all() for array in arrays):", ":"),
-    "nan-equals-infinity": _judge(
-        _DIFFER, "    if found := differing((special_kind(y) > 0) != (special_kind(seen) > 0)):"
+    "nan-equals-infinity": _judge(_DIFFER, "    elsewhere = (special_kind(y) > 0) != (special_kind(seen) > 0)\n"),
+    "partial-sums-never-overflow": _judge("if elsewhere.any():", "if False:"),
+    "partial-sums-always-overflow": _judge(
+        "np.where(np.isnan(seen), rises & falls, np.where(seen > 0, rises, falls) & np.isinf(seen))",
+        "~np.isfinite(seen)",
     ),
     "infinities-equal": _difference("3 * np.isneginf(part)", "2 * np.isneginf(part)"),
     "nan-in-the-imaginary-part": _difference("for part in _parts(values)]", "for part in _parts(values)[:1]]"),

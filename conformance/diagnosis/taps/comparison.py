@@ -53,8 +53,24 @@ class Comparison:
 
     @property
     def is_bias_wrong(self) -> bool:
-        """Whether the output of an all-zero input and kernel is wrong."""
-        return not np.array_equal(self.seen.offset, self.right.offset, equal_nan=True)
+        """Whether the bias alone, without the constant, gives a wrong output."""
+        with np.errstate(invalid="ignore"):  # infinity minus infinity
+            seen = self.seen.offset - self.seen.constant if self.call.bias is not None else self.right.offset
+        return not np.array_equal(seen, self.right.offset, equal_nan=True)
+
+    @property
+    def constant(self) -> str:
+        """What the target adds to outputs without any product or bias, as text; empty if nothing."""
+        added = self.seen.constant
+        places = np.flatnonzero(added != 0)
+        if not places.size:
+            return ""
+        value = added[places[0]].item()
+        text = f"{value.real:g}" if not getattr(value, "imag", 0) else f"{value:g}"
+        if (added == added[0]).all():
+            return f"{text} is added to every output, whatever the input and the kernel are"
+        place = index(int(places[0]), self.expected.shape)
+        return f"a constant is added to {places.size} of {added.size} outputs: {text} to output {place}"
 
     @property
     def adds_up(self) -> bool | None:

@@ -39,7 +39,8 @@ class Part:
             "weighed": f"{be} weighed",
             "other": f"{be} something else than one element of the input, alone or times -1, 2, -2, 3 or 4",
         }[self.kind]
-        of = "" if self.kind == "added" else f" of {products}"
+        # A contribution where no product is expected has no total.
+        of = "" if self.kind == "added" or self.count > products else f" of {products}"
         noun = "product" if self.count == 1 and not of else "products"
         places = "; ".join(each for each in (self.outputs, self.kernel) if each) or "everywhere"
         return f"{self.count}{of} {noun} {what}: {places}. As {self.first}"
@@ -51,9 +52,10 @@ class TapAudit:
     The findings of a tap audit of one call that a target computes wrongly.
 
     The audit made `probes` probe calls. The kernel has `kernel` elements, and `taps` of them were probed. `parts`
-    describes the wrong products; `products` is the expected number of products. `is_bias_wrong` states whether the
-    output of an all-zero input and kernel is wrong. `adds_up` states whether the probed products add up to the actual
-    values of the wrong output elements; it is None if not every kernel element was probed.
+    describes the wrong products; `products` is the expected number of products. `is_bias_wrong` states whether the bias
+    alone gives a wrong output. `constant` describes what is added without any product or bias, if anything. `adds_up`
+    states whether the probed products add up to the actual values of the wrong output elements; it is None if not every
+    kernel element was probed.
     """
 
     case: str = ""
@@ -66,11 +68,13 @@ class TapAudit:
     is_bias_wrong: bool
     adds_up: bool | None
     picture: tuple[str, ...] = ()
+    constant: str = ""
 
     @property
     def lines(self) -> list[str]:
         """The findings as lines of text, followed by the picture."""
-        findings = [part.text(self.products) for part in self.parts]
+        findings = [self.constant] if self.constant else []
+        findings += [part.text(self.products) for part in self.parts]
         findings += ["the bias alone gives another output"] if self.is_bias_wrong else []
         return [self._head(is_right=not findings), *findings, *self.picture]
 

@@ -30,6 +30,7 @@ def audit_taps(call: Call, ask: CallFunction) -> TapAudit | None:
         kernel=found.call.array("kernel").size,
         parts=found.parts(),
         is_bias_wrong=found.is_bias_wrong,
+        constant=found.constant,
         adds_up=found.adds_up,
         picture=tuple(picture(found)) if found.differs.any() else (),
     )

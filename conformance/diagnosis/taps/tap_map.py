@@ -41,7 +41,8 @@ class TapMap:
     The products of a call, as a target or the reference computes them.
 
     T is the number of probed taps and M the number of output elements. `taps` (T) holds flat indices into the kernel w,
-    and `offset` (M) the flat output without any product, which is the bias. `reads` (T, M) holds flat indices into the
+    and `offset` (M) the flat output without any product, which is the bias. `constant` (M) is the flat output without
+    any product or bias, which is zero for a convolution. `reads` (T, M) holds flat indices into the
     input x, and `weights` (T, M) the factors of the products:
     `y[m] = offset[m] + sum over t of weights[t,m] * x[reads[t,m]] * w[taps[t]]`.
     """
@@ -50,6 +51,7 @@ class TapMap:
     reads: Array
     weights: Array
     offset: Array
+    constant: Array
 
     def sums(self, call: Call) -> Array:
         """Return a call's flat output (M) computed from this map in double precision; NaN if a product is unknown."""
@@ -64,8 +66,9 @@ class TapMap:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Probes:
     """
-    The probes of a call: one with an all-zero input and kernel, then one for each tap and each row of `codes`.
+    The probes of a call: all-zero ones, then one for each tap and each row of `codes`.
 
+    The first probe has an all-zero input and kernel. If the call has a bias, the second is the same without bias.
     `codes` has the shape (Q, input size), and each row is the flat input of a probe. `taps` holds flat indices into the
     kernel: all of them, or an evenly spaced selection.
     """
@@ -75,13 +78,23 @@ class Probes:
     codes: Array
 
     def __len__(self) -> int:
-        return 1 + len(self.taps) * len(self.codes)
+        return self._silent + len(self.taps) * len(self.codes)
+
+    @property
+    def _silent(self) -> int:
+        """The number of probes without products."""
+        return 1 if self.call.bias is None else 2
 
     def calls(self) -> Iterator[Call]:
-        """Yield the all-zero probe, which has the bias, then a probe without bias for each tap and row of `codes`."""
+        """Yield the all-zero probes, with the bias and without, then one without for each tap and row of `codes`."""
         x, kernel = self.call.input, self.call.array("kernel")
-        yield replace(self.call, input=np.zeros_like(x), kernel=np.zeros_like(kernel))
-        bare = self.call if self.call.bias is None else replace(self.call, bias=np.zeros_like(self.call.bias))
+        silent = replace(self.call, input=np.zeros_like(x), kernel=np.zeros_like(kernel))
+        yield silent
+        bare = self.call
+        if self.call.bias is not None:
+            no_bias = np.zeros_like(self.call.bias)
+            bare = replace(self.call, bias=no_bias)
+            yield replace(silent, bias=no_bias)
         inputs = [code.astype(x.dtype).reshape(x.shape) for code in self.codes]
         for tap in self.taps:
             one = np.zeros(kernel.size, kernel.dtype)
@@ -91,11 +104,14 @@ class Probes:
 
     def decoded(self, answers: Sequence[Array]) -> TapMap:
         """Return the tap map decoded from `answers`, the output arrays of the probes in the order of `calls`."""
-        first, *others = (_wide(each).reshape(-1) for each in answers)
+        flat = [_wide(each).reshape(-1) for each in answers]
+        constant = flat[self._silent - 1]
+        with np.errstate(invalid="ignore"):  # a constant may be infinite
+            others = [each - constant for each in flat[self._silent :]]
         book, count = Codebook(self.codes, bits(self.call)), len(self.codes)
         rows = [book.looked_up(others[at : at + count]) for at in range(0, len(others), count)]
         reads, weights = (np.stack(each) for each in zip(*rows, strict=True))
-        return TapMap(taps=self.taps, reads=reads, weights=weights, offset=first)
+        return TapMap(taps=self.taps, reads=reads, weights=weights, offset=flat[0], constant=constant)
 
 
 class Codebook:

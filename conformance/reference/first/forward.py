@@ -60,7 +60,8 @@ def evaluate(call: Call, switches: Collection[str] = frozenset()) -> Array:
       than the stride.
     - `dilated-nothing`: dilating an empty input results in length 0 instead of 1 - stride, so the output of a
       transposed convolution is stride - 1 longer.
-    - `padding-skipped`: a forward convolution does not multiply its zero padding. It multiplies the zeros of `before`.
+    - `padding-skipped`: a forward convolution does not multiply its zero padding, nor the zeros between the elements of
+      a dilated input. It multiplies the zeros of `before`.
     - `zeros-multiplied`: a transposed convolution also multiplies the zeros between and around the input elements.
     - `zero-start`: sums start from 0.0, so that no sum of zeros is -0.0.
     - `flush-subnormals`: subnormal operands and results become zeros of the same sign.

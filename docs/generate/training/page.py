@@ -20,7 +20,7 @@ import numpy as np
 from conv_conformance import corpus
 from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
-from conv_conformance.core.expectation import Fit
+from conv_conformance.core.expectation import AnyOf, Fit
 from conv_conformance.core.storage import Array
 from conv_conformance.core.training import Training
 from conv_conformance.explain.worked_example import lengths
@@ -181,7 +181,7 @@ def _alone(filters: Walk) -> float:
 def _fits(told: Told) -> Iterator[dict[str, Any]]:
     """Yield each training of the corpus: the required end, and the numbers of agreeing targets and of all targets."""
     for case in told.cases.values():
-        if isinstance(case.expectation, Fit):
+        if (asked := _fit(case)) is not None:
             verdicts = {
                 target: row["verdict"]
                 for target, rows in told.said["targets"].items()
@@ -191,17 +191,22 @@ def _fits(told: Told) -> Iterator[dict[str, Any]]:
             others = [target for target, verdict in verdicts.items() if verdict != "agree"]
             yield {
                 "case": case,
-                "end": _end(case),
+                "end": _end(case, asked),
                 "agree": len(verdicts) - len(others),
                 "all": len(verdicts),
                 "others": others,
             }
 
 
-def _end(case: Case) -> str:
+def _fit(case: Case) -> Fit | None:
+    """Return what a case requires of a training run, also if it allows a refusal; None if the case is no training."""
+    expectation = case.expectation
+    alternatives = expectation.alternatives.values() if isinstance(expectation, AnyOf) else [expectation]
+    return next((each for each in alternatives if isinstance(each, Fit)), None)
+
+
+def _end(case: Case, asked: Fit) -> str:
     """Return the requirement on the end of a training as text."""
-    asked = case.expectation
-    assert isinstance(asked, Fit)
     assert case.call.training is not None
     if asked.kernel_near is not None:
         return f"the kernel, to within {case.call.training.learning_rate}"

@@ -326,7 +326,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "mixed-dtypes": ({"dtype": {"input": "float32", "kernel": "float64"}}, {}),
     "integer-dtype": ({"dtype": "int8"}, {}),
-    "nonfinite-kernel-over-padding": (
+    "nonfinite-kernel-over-zeros": (
         {"kernel": np.full((2, 1, 1), NAN), "padding": 1},
         {"kernel": np.full((2, 1, 1), NAN)},
     ),

@@ -144,6 +144,27 @@ def test_a_bias_that_is_lost() -> None:
     assert "the bias alone gives another output" in found.lines
 
 
+@pytest.mark.parametrize("bias", [None, [5]])
+def test_a_constant_is_a_finding_of_its_own(bias: list[int] | None) -> None:
+    """What is added to every output is named once, and no product is blamed for it."""
+    call = call_of("conv", X, W, bias=bias)
+    found = audit_taps(call, asking(lambda each: evaluate(each, HONEST) + np.float32(1)))
+    assert found is not None and not found.parts and not found.is_bias_wrong and found.adds_up
+    assert found.lines[1:] == ["1 is added to every output, whatever the input and the kernel are"]
+    some = np.array([0, 0, 2, 0, 3], np.float32).reshape(1, 5, 1)
+    found = audit_taps(call, asking(lambda each: evaluate(each, HONEST) + some))
+    assert found is not None and not found.parts and not found.is_bias_wrong
+    assert found.lines[1:] == ["a constant is added to 2 of 5 outputs: 2 to output (0, 2, 0)"]
+
+
+def test_a_constant_beside_a_lost_bias() -> None:
+    """Each has its line."""
+    call = call_of("conv", X, W, bias=[5])
+    found = audit_taps(call, asking(lambda each: evaluate(replace(each, bias=None), HONEST) + np.float32(1)))
+    assert found is not None and found.is_bias_wrong and not found.parts
+    assert found.constant.startswith("1 is added")
+
+
 @pytest.fixture(scope="module")
 def cases() -> list[Case]:
     """Small cases that expect an output, of every operation and dtype."""
