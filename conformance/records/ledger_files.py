@@ -97,6 +97,8 @@ def _entry(node: yaml_tree.Node, reader: Reader) -> Entry | None:
         return None
     says = reading.as_mapping(top.entries["is"])
     reader.keys(says, _IS, ("verdict",))
+    if len(reader.problems) > before:
+        return None
     verdict, kinds = _verdict_and_kinds(says)
     outputs = reading.as_mapping(says.entries["outputs"]).entries if "outputs" in says.entries else {}
     texts = {name: reading.as_text(top.entries[name]) for name in ("id", "reason", "link", "since", "triage")}

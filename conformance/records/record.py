@@ -22,6 +22,7 @@ from ..core import SEVERITIES, VERDICTS, Diagnosis, Finding, Invalid, Problem, V
 from ..diagnosis import TapAudit, audit_from_line, audit_to_line
 from .attribution import Attribution, attribution_from_line, attribution_to_line
 from .failure_group import Group, group_from_line, group_to_line
+from .line_schema import line_problem
 from .repetition import Repetition, repetition_from_line, repetition_to_line
 
 FORMAT = "conv-conformance-record/1"
@@ -268,8 +269,11 @@ def read_record(path: Path) -> Record:
     """
     Read a record. If the file is truncated, the result has no summary, and a truncated last line is ignored.
 
+    Each line is checked by the schema of records, so that all other code may rely on its form.
+
     Raises:
-        Invalid: if the file cannot be read, has another format, or has a malformed line that is not the last one.
+        Invalid: if the file cannot be read, has another format, or has a malformed line that is not the last one; if it
+            has two verdicts on one case and target; or if its summary does not count its verdicts.
 
     """
     lines = _lines(path)
@@ -277,14 +281,24 @@ def read_record(path: Path) -> Record:
     if header is None:
         raise _no_line(path, 1)
     _check_format(path, header)
+    if problem := line_problem(header):
+        raise _no_line(path, 1, problem)
     targets: dict[str, TargetInfo] = {}
+    seen: set[tuple[str, str]] = set()
     verdicts: list[Verdict] = []
     groups: list[Group] = []
     causes: list[Attribution] = []
     audits: list[TapAudit] = []
     repetitions: list[Repetition] = []
     line: Mapping[str, Any] = {}
+    number = 1
     for number, line in enumerate(lines, 2):
+        if problem := line_problem(line):
+            raise _no_line(path, number, problem)
+        if "case" in line and (line["case"], line["target"]) in seen:
+            raise _no_line(path, number, f"a second verdict on {line['case']} on {line['target']}")
+        if "case" in line:
+            seen.add((line["case"], line["target"]))
         try:
             if "repetition" in line:
                 repetitions.append(repetition_from_line(line))
@@ -292,6 +306,8 @@ def read_record(path: Path) -> Record:
                 _add_line(line, targets, verdicts, groups, causes, audits)
         except (TypeError, LookupError, ValueError, AttributeError) as error:
             raise _no_line(path, number) from error
+    if "summary" in line and "left_out" not in header:
+        _check_summary(path, number, line["summary"], verdicts)
     # `ready` lines are in the order in which workers started; the header has the order that the user requested.
     order = {name: index for index, name in enumerate(header.get("targets", ()))}
     ordered = sorted(targets.values(), key=lambda target: order.get(target.name, len(order)))
@@ -329,12 +345,16 @@ def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
 def parsed_line(line: bytes) -> dict[str, Any] | None:
     """Return the JSON object of a record line, or None if the line is malformed or truncated."""
     try:
-        parsed = json.loads(line.decode("utf-8", errors="replace"))
-    except ValueError:
+        parsed = json.loads(line.decode("utf-8", errors="replace"), parse_constant=_refused)
+    except (ValueError, RecursionError):
         return None
     if not isinstance(parsed, dict):
         return None
     return _readable(parsed) if _UNWRITABLE.search(line) else parsed
+
+
+def _refused(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 #: Matches control characters and unpaired surrogates, raw or as JSON escapes; it may also match paired surrogates.
@@ -359,7 +379,8 @@ def _add_line(
     audits: list[TapAudit],
 ) -> None:
     if "ready" in line:
-        info = TargetInfo(**{**line["ready"], "printed": tuple(line["ready"].get("printed", ()))})
+        known = {name: value for name, value in line["ready"].items() if name in TargetInfo.__dataclass_fields__}
+        info = TargetInfo(**{**known, "printed": tuple(known.get("printed", ()))})
         targets[info.name] = info if info.name not in targets else replace(info, seconds=targets[info.name].seconds)
     elif "case" in line:
         verdict = verdict_from_line(line)
@@ -378,9 +399,22 @@ def _add_line(
         targets[name] = Timing(target=name, seconds=timing).added(targets[name])
 
 
-def _no_line(path: Path, number: int) -> Invalid:
-    hint = "see `run --record`"
-    return Invalid(Problem(path=str(path), line=number, column=1, message="not a line of a record", hint=hint))
+def _check_summary(
+    path: Path, number: int, summary: Mapping[str, Mapping[str, int]], verdicts: Sequence[Verdict]
+) -> None:
+    counted = verdict_counts(verdicts)
+    for target in {**counted, **summary}:
+        for name in VERDICTS:
+            stated, listed = summary.get(target, {}).get(name, 0), counted.get(target, {}).get(name, 0)
+            if stated != listed:
+                message = f"the summary counts {stated} times {name} on {target}, and the record lists {listed}"
+                hint = "the file was changed or damaged after the run; run again"
+                raise Invalid(Problem(path=str(path), line=number, column=1, message=message, hint=hint))
+
+
+def _no_line(path: Path, number: int, problem: str = "") -> Invalid:
+    message = f"not a line of a record{f': {printable(problem)}' if problem else ''}"
+    return Invalid(Problem(path=str(path), line=number, column=1, message=message, hint="see docs/reference/record.md"))
 
 
 def _check_format(path: Path, header: Mapping[str, Any]) -> None:
@@ -390,15 +424,6 @@ def _check_format(path: Path, header: Mapping[str, Any]) -> None:
         raise Invalid(
             Problem(path=str(path), message=f"not a record of this format: {version or 'no header'}", hint=hint)
         )
-    lacking = [
-        f"{part}.{name}" for part, names in _HEADER.items() for name in names if name not in header.get(part, ())
-    ]
-    if lacking:
-        raise Invalid(Problem(path=str(path), line=1, column=1, message=f"the header lacks {', '.join(lacking)}"))
-
-
-#: The header entries that reports need.
-_HEADER = {"suite": ("version", "corpus"), "platform": ("cpu", "flags", "python")}
 
 
 def verdict_from_line(line: Mapping[str, Any]) -> Verdict:

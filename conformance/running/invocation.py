@@ -291,8 +291,13 @@ def _opened(path: Path, *, is_new: bool) -> IO[str]:
     if not is_new:
         return resumption.opened(path)
     with writing(path):
-        # Line buffering: if the run is killed, the file has all verdicts up to then.
-        return path.open("w", encoding="utf-8", buffering=1)
+        # Line buffering: if the run is killed, the file has all verdicts up to then. The file is locked before it is
+        # emptied, because another run may be writing it.
+        file = path.open("a", encoding="utf-8", buffering=1)
+        resumption.lock(file, path)
+        if path.is_file():  # a device such as /dev/full cannot be emptied
+            file.truncate(0)
+        return file
 
 
 def _both(writer: Writer, show: Listener, path: Path | None) -> Listener:

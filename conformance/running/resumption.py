@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -99,11 +100,31 @@ def opened(path: Path) -> IO[str]:
 
     """
     with writing(path):
+        record = path.open("a", encoding="utf-8", buffering=1)
+        lock(record, path)
         with path.open("r+b") as file:
             is_ended = _truncate(file)
             file.seek(0, os.SEEK_END)
             file.write(b"" if is_ended else b"\n")
-        return path.open("a", encoding="utf-8", buffering=1)
+        return record
+
+
+def lock(file: IO[str], path: Path) -> None:
+    """
+    Lock a record for this process until the file is closed.
+
+    Raises:
+        Invalid: if another process has locked it.
+
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        hint = "wait until it ends, or choose another file"
+        raise Invalid(Problem(path=str(path), message="another run writes this record now", hint=hint)) from None
+    except OSError:  # a device or a file system without locks
+        return
 
 
 def _truncate(file: IO[bytes]) -> bool:

@@ -121,6 +121,7 @@ def test_the_wheel_holds_everything(distributions: Distributions) -> None:
     expected = {f"conv_conformance/{name}" for name in _files("conformance", ".py", ".typed", ".jinja", ".css", ".js")}
     expected |= {f"conv_conformance/backends/{name}" for name in _files("backends", ".py")}
     expected |= {f"conv_conformance/cases/{name}" for name in _files("cases", ".py", ".yaml", ".json")}
+    expected |= {f"conv_conformance/{name}" for name in _files("conformance", ".json")}
     expected |= {"conv_conformance/cases/LICENSE", "conv_conformance/cases/README.md"}
     expected |= {f"conv_conformance/documents/{path}" for path in DOCUMENTS}
     inside = {name for name in wheel if name.startswith("conv_conformance/")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import fields, replace
 from io import StringIO
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from conv_conformance.core.observation import printable
 from conv_conformance.core.problem import Invalid
 from conv_conformance.core.verdict import VERDICTS, Finding, Verdict
+from conv_conformance.records import line_schema
 from conv_conformance.records.ledger import Ledger
 from conv_conformance.records.record import FORMAT, TargetInfo, Writer, read_record, verdict_counts
 from conv_conformance.reports import junit, markdown, terminal
@@ -158,14 +160,25 @@ def is_cut(whole: bytes, end: int) -> bool:
             lambda text: text.replace("record/1", "record/2", 1),
             "not a record of this format: conv-conformance-record/2",
         ),
-        (lambda text: text.replace('"corpus"', '"corps"', 1), ":1:1: the header lacks suite.corpus"),
-        (lambda text: text.replace('"platform":{', '"platfrom":{', 1), "platform.cpu, platform.flags, platform.python"),
+        (lambda text: text.replace('"corpus"', '"corps"', 1), ":1:1: not a line of a record: suite must contain"),
+        (lambda text: text.replace('"platform":{', '"platfrom":{', 1), ":1:1: not a line of a record: must contain"),
         (lambda text: text.replace('{"case":"a"', '{"case":"a', 1), ":5:1: not a line of a record"),
         (lambda text: text.replace('"verdict":"agree"', '"verdict":"agrees"', 1), ":5:1: not a line of a record"),
         (lambda text: text.replace('"verdict":"agree"', '"verdicts":"agree"', 1), ":5:1: not a line of a record"),
         (lambda text: text.replace('"target":"torch"', '"target":"tensorflow"', 1), ":5:1: not a line of a record"),
         (lambda text: text.replace('"framework":', '"framewrok":', 1), ":2:1: not a line of a record"),
         (lambda text: text.replace('"first_index":[0,1,0]', '"first_index":7', 1), ":6:1: not a line of a record"),
+        (
+            lambda text: text.replace('"case":"b"', '"case":"a"', 1),
+            ":6:1: not a line of a record: a second verdict on a",
+        ),
+        (
+            lambda text: text.replace('"case":"a"', '"case":["a"]', 1),
+            ":5:1: not a line of a record: case must be string",
+        ),
+        (lambda text: text.replace('"seconds":', '"seconds":NaN,"more":', 1), "not a line of a record"),
+        (lambda text: text.replace('"agree":1', '"agree":2', 1), "the summary counts 2 times agree on torch, and the"),
+        (lambda text: text.replace('"case":"a"', f'"more":{"[" * 9999}{"]" * 9999},"case":"a"', 1), ":5:1: not a line"),
     ],
 )
 def test_broken_record_is_refused_in_one_line(path: Path, change: Any, problem: str) -> None:
@@ -286,3 +299,34 @@ def test_record_that_was_cut_says_so(path: Path) -> None:
     assert "did not finish" not in shown(path)
     path.write_text("\n".join(path.read_text(encoding="utf-8").split("\n")[:-2]), encoding="utf-8")
     assert "the run did not finish" in shown(path)
+
+
+# --- the schema of its lines
+
+
+def test_page_and_schema_have_the_same_entries() -> None:
+    """Each table of the page lists exactly the entries of its line's schema."""
+    page = (Path(__file__).parents[2] / "docs/reference/record.md").read_text(encoding="utf-8")
+    sections = {
+        title.strip("`"): text for title, text in re.findall(r"^## (.+)\n((?:(?!^## ).*\n?)*)", page, re.MULTILINE)
+    }
+    schema = json.loads(line_schema.SCHEMA.read_text(encoding="utf-8"))["definitions"]
+    tables = {"header": "The header", "verdict": "A verdict"}
+    for name in ("header", "ready", "verdict", "group", "cause", "repetition", "tap_audit"):
+        table = sections[tables.get(name, name)].split("|---|---|")[1].split("\n\n")[0]
+        listed = [entry for row in table.strip().splitlines() for entry in re.findall(r"`(\w+)`", row.split("|")[1])]
+        lines = schema[name]["properties"]
+        assert listed == list(lines[name]["properties"] if name in ("ready", "tap_audit") else lines), name
+
+
+def test_every_line_that_is_written_fits_the_schema() -> None:
+    """So do the lines of a whole record; a line of an unknown type is left to newer readers."""
+    lines = [json.loads(line) for line in written().strip().split("\n")]
+    assert [line_schema.line_problem(line) for line in lines] == [""] * len(lines)
+    assert line_schema.line_problem({"future": 1}) == ""
+    assert {entry for entry in line_schema.LINES if any(next(iter(line)) == entry for line in lines)} >= {
+        "format",
+        "ready",
+        "case",
+        "summary",
+    }

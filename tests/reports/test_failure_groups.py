@@ -19,7 +19,7 @@ from conv_conformance.core.case import Case
 from conv_conformance.core.problem import Invalid
 from conv_conformance.core.verdict import Diagnosis
 from conv_conformance.records.ledger import Ledger
-from conv_conformance.records.record import Record, Writer, read_record
+from conv_conformance.records.record import Record, read_record, write_record
 from conv_conformance.reports import junit, markdown, terminal
 from rich.console import Console
 
@@ -53,15 +53,7 @@ def shown(record: Record, cases: Mapping[str, Case] = POINTS, width: int = 80) -
 
 def path_of(record: Record, tmp_path: Path) -> Path:
     path = tmp_path / "run.jsonl"
-    with path.open("w") as file:
-        writer = Writer(file, record.header)
-        for target in record.targets:
-            writer.target(target)
-        for verdict in record.verdicts:
-            writer.verdict(verdict)
-        for group in record.groups:
-            writer.group(group)
-        file.write('{"summary":{}}\n')
+    write_record(record, path)
     return path
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 from conv_conformance import corpus
-from conv_conformance.running import runner, target_session
+from conv_conformance.running import resumption, runner, target_session
 from conv_conformance.workers.process import TargetFailed
 
 from ..support.command_line import Command, is_clean, lying
@@ -292,3 +292,19 @@ def test_record_of_several_batches_is_resumed(
     record.write_text("".join(lines[: len(lines) // 2]) + lines[len(lines) // 2][:15])
     command("run", "--resume", record)
     assert same(record.read_text()) == same(whole)
+
+
+@pytest.mark.parametrize("words", [("--record",), ("--resume",)])
+def test_record_that_another_run_writes_is_left_alone(
+    command: Command, undisturbed: Undisturbed, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """A second run on the same record, new or resumed, is refused in one line, and does not change a byte."""
+    record = tmp_path / "r.jsonl"
+    record.write_text(undisturbed.record[: len(undisturbed.record) // 2])
+    before = record.read_bytes()
+    asked = undisturbed.asked if words == ("--record",) else ()
+    with record.open("a") as file:
+        resumption.lock(file, record)
+        done = command("run", *asked, *words, record)
+    assert (done.code, is_clean(done), record.read_bytes()) == (2, True, before)
+    assert f"{record}: another run writes this record now" in done.err

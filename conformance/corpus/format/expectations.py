@@ -147,9 +147,11 @@ def _any_of(reader: Reader, node: Node, subject: Subject, _: bool) -> Plain | No
     return read_alternatives(reader, node, subject, read)
 
 
-def read_alternatives(reader: Reader, node: Node, subject: Subject, read: Callable[[Node], Plain | None]) -> Plain:
+def read_alternatives(
+    reader: Reader, node: Node, subject: Subject, read: Callable[[Node], Plain | None]
+) -> Plain | None:
     """
-    Return the plain `any_of` at a node; `read` reads one alternative.
+    Return the plain `any_of` at a node, None if an alternative is invalid; `read` reads one alternative.
 
     Raises:
         WrongNode: if the node is no mapping of at least two alternatives.
@@ -166,7 +168,7 @@ def read_alternatives(reader: Reader, node: Node, subject: Subject, read: Callab
             )
         subject.alternatives.append((name, key.line, key.column))
         found[name] = read(entries.entries[name])
-    return {"kind": "any_of", "alternatives": found}
+    return None if None in found.values() else {"kind": "any_of", "alternatives": found}
 
 
 _READERS = {"output": _output, "shape": _shape, "refusal": _refusal, "any_of": _any_of}

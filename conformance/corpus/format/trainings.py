@@ -140,7 +140,7 @@ def read_fit(reader: Reader, node: Node, subject: Subject) -> Plain | None:
     return found if len(reader.problems) == before else None
 
 
-def _any_of(reader: Reader, node: Tree, subject: Subject) -> Plain:
+def _any_of(reader: Reader, node: Tree, subject: Subject) -> Plain | None:
     reader.keys(node, ("any_of",))
 
     def read(each: Node) -> Plain | None:
