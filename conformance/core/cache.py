@@ -2,15 +2,20 @@
 A cache of parsed files, keyed by the SHA-256 digest of their content.
 
 The cache can be deleted at any time: if an entry is missing or damaged, the file is parsed again.
+Whoever can write to a cache could change what the suite believes. So a folder or file that another user owns or can
+write to is not used, and each entry is authenticated (HMAC-SHA256) with a key that only the user can read.
 Each loader (each version or edit of this package) has its own folder; only the newest `LOADERS` folders are kept.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import marshal
 import os
+import secrets
 import shutil
+import stat
 import sys
 from contextlib import suppress
 from functools import lru_cache
@@ -63,11 +68,51 @@ def _entries() -> Path:
     return folder() / "read" / _loader()
 
 
-def get(name: str) -> Any:
-    """Return the value cached under the key `name`, or None if the entry is missing or damaged."""
+def is_private(path: Path) -> bool:
+    """Return whether the user owns a file or folder, and no other user can write to it; true on other systems."""
+    if not hasattr(os, "getuid"):
+        return True
     try:
-        entry = (_entries() / name).read_bytes()
-        return marshal.loads(entry[32:]) if hashlib.sha256(entry[32:]).digest() == entry[:32] else None
+        found = path.lstat()
+    except OSError:
+        return False
+    is_link = stat.S_ISLNK(found.st_mode)
+    return found.st_uid == os.getuid() and not is_link and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+@lru_cache(maxsize=8)
+def _is_trusted(place: Path) -> bool:
+    """Return whether a folder of entries, and each folder above it in the cache, is private."""
+    top = folder()
+    return all(is_private(each) for each in (place, *place.parents) if each == top or top in each.parents)
+
+
+@lru_cache(maxsize=8)
+def _secret(top: Path) -> bytes:
+    """Return the key that authenticates the entries of this user; it is created at the first use."""
+    path = top / "key"
+    with suppress(FileExistsError):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(32))
+    key = path.read_bytes()
+    if not is_private(path) or len(key) != 32:
+        raise PermissionError(f"{path} is not private")
+    return key
+
+
+def _signature(payload: bytes) -> bytes:
+    return hmac.digest(_secret(folder()), payload, "sha256")
+
+
+def get(name: str) -> Any:
+    """Return the value cached under the key `name`, or None if the entry is missing, damaged or not the user's own."""
+    try:
+        place = _entries()
+        if not (place / name).exists() or not _is_trusted(place) or not is_private(place / name):
+            return None
+        entry = (place / name).read_bytes()
+        return marshal.loads(entry[32:]) if hmac.compare_digest(_signature(entry[32:]), entry[:32]) else None
     except Exception:
         return None
 
@@ -78,14 +123,24 @@ def put(name: str, value: Any) -> None:
         payload = marshal.dumps(value)
         place = _entries()
         if not place.exists():
-            place.mkdir(parents=True, exist_ok=True)
+            make_private(place)
             _forget_older(place.parent)
+        if not _is_trusted(place):
+            return
         partial = place / f"{name}.{os.getpid()}"
         try:
-            partial.write_bytes(hashlib.sha256(payload).digest() + payload)
+            partial.write_bytes(_signature(payload) + payload)
+            partial.chmod(0o600)
             partial.replace(place / name)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def make_private(place: Path) -> None:
+    """Create a folder and the missing folders above it, so that only the user can write to them."""
+    missing = [each for each in (place, *place.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
 
 
 def _forget_older(loaders: Path) -> None:

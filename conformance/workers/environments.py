@@ -116,7 +116,11 @@ def make_environment(requirements: Sequence[str], kept: Sequence[str] = (), pip:
     like = pins(kept)
     home = folder() / _name([*requirements, *like, *pip])
     with writing(home.parent, "set CONV_CONFORMANCE_CACHE to another folder"):
-        home.parent.mkdir(parents=True, exist_ok=True)
+        cache.make_private(home.parent)
+    if not cache.is_private(home.parent):
+        # An interpreter from there would run whatever somebody else put into it.
+        hint = "remove it, or set CONV_CONFORMANCE_CACHE to another folder"
+        raise Invalid(Problem(path=str(home.parent), message="another user owns it or can write to it", hint=hint))
     with FileLock(f"{home}.lock"):
         if not (home / "ready").exists():
             began = perf_counter()

@@ -113,3 +113,12 @@ def test_a_cache_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("CONV_CONFORMANCE_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(Invalid, match=r"environments: cannot be written: .* \(set CONV_CONFORMANCE_CACHE to another"):
         environments.make_environment(["mine==1.0"])
+
+
+def test_a_cache_that_others_can_write_to_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is run from a folder into which somebody else may have put an interpreter."""
+    monkeypatch.setenv("CONV_CONFORMANCE_CACHE", str(tmp_path))
+    (tmp_path / "environments").mkdir()
+    (tmp_path / "environments").chmod(0o777)
+    with pytest.raises(Invalid, match="another user owns it or can write to it"):
+        environments.make_environment(["numpy"])
