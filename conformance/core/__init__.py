@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from .expectation import Output as Output
     from .expectation import Refusal as Refusal
     from .expectation import Shape as Shape
+    from .foreign_text import one_line as one_line
+    from .foreign_text import printable as printable
     from .observation import Malformed as Malformed
     from .observation import Message as Message
     from .observation import Observation as Observation
@@ -57,7 +59,6 @@ if TYPE_CHECKING:
     from .observation import SKIPPED as SKIPPED
     from .observation import from_message as from_message
     from .observation import is_duration as is_duration
-    from .observation import printable as printable
     from .patterns import matches_pattern as matches_pattern
     from .plain_data import ArrayEncoder as ArrayEncoder
     from .plain_data import call_from_plain as call_from_plain

@@ -95,9 +95,11 @@ def _secret(top: Path) -> bytes:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(secrets.token_bytes(32))
-    key = path.read_bytes()
-    if not is_private(path) or len(key) != 32:
+    if not is_private(path):
         raise PermissionError(f"{path} is not private")
+    if len(key := path.read_bytes()) != 32:  # a full disk cut it off
+        path.unlink()
+        raise OSError(f"{path} was damaged")
     return key
 
 

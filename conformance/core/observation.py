@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from .foreign_text import one_line, printable
 from .storage import Array
 
 #: The outcomes that a worker may report; the parent process detects crashes and timeouts.
@@ -17,10 +17,6 @@ OUTCOMES = (RETURNED, RAISED, "unsupported", "suite-error", SKIPPED)
 
 #: A message of the protocol, without its arrays.
 Message: TypeAlias = dict[str, Any]
-
-
-#: The largest number of characters that is kept of the text of a call.
-LONGEST_CALL = 10_000
 
 
 class Malformed(ValueError):
@@ -60,19 +56,6 @@ class Observation:
     seconds: float = 0.0
 
 
-#: Terminal colour codes; Keras writes them into its errors.
-_STYLE = re.compile("\x1b\\[[0-9;]*m")
-#: Control characters and unpaired surrogates, which terminals, files and reports cannot show.
-_UNWRITABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-
-
-def printable(value: object) -> str:
-    """Convert a value from a worker to text; remove colour codes and replace control characters by U+FFFD."""
-    if isinstance(value, str) and value.isprintable():
-        return value
-    return _UNWRITABLE.sub("\ufffd", _STYLE.sub("", str(value)).replace("\r\n", "\n"))
-
-
 def from_message(message: Message, arrays: Mapping[str, Array]) -> Observation:
     """
     Return the observation that a worker's message describes.
@@ -92,7 +75,7 @@ def from_message(message: Message, arrays: Mapping[str, Array]) -> Observation:
         impossible={name: printable(text) for name, text in message.get("impossible", {}).items()},
         message=printable(message.get("message", "")),
         phase=printable(message.get("phase", "")),
-        call=printable(message.get("call", ""))[:LONGEST_CALL],
+        call=one_line(message.get("call", "")),
         composed=bool(message.get("composed")),
         unsteady=bool(message.get("unsteady")),
         inputs_changed=bool(message.get("inputs_changed")),

@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
-from ..core import SEVERITIES, VERDICTS, Diagnosis, Finding, Invalid, Problem, Verdict, printable, writing
+from ..core import SEVERITIES, VERDICTS, Diagnosis, Finding, Invalid, Problem, Verdict, one_line, printable, writing
 from ..diagnosis import TapAudit, audit_from_line, audit_to_line
 from .attribution import Attribution, attribution_from_line, attribution_to_line
 from .failure_group import Group, group_from_line, group_to_line
@@ -357,8 +357,11 @@ def _refused(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-#: Matches control characters and unpaired surrogates, raw or as JSON escapes; it may also match paired surrogates.
-_UNWRITABLE = re.compile(rb"\\u(?i:d[89a-f]|00[0189])|\x7f|\xc2[\x80-\x9f]")
+#: Matches what `printable` changes, raw or as JSON escapes; it may also match text that `printable` leaves as it is.
+_UNWRITABLE = re.compile(
+    rb"\\u(?i:d[89a-f]|00[0189]|061c|20(?:0[ef]|2[89a-e]|6[6-9]))|\x7f|\xc2[\x80-\x9f]|\xd8\x9c"
+    rb"|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]|::|##\["
+)
 
 
 def _readable(value: Any) -> Any:
@@ -380,6 +383,7 @@ def _add_line(
 ) -> None:
     if "ready" in line:
         known = {name: value for name, value in line["ready"].items() if name in TargetInfo.__dataclass_fields__}
+        known |= {name: one_line(known[name]) for name in ("framework", "version")}
         info = TargetInfo(**{**known, "printed": tuple(known.get("printed", ()))})
         targets[info.name] = info if info.name not in targets else replace(info, seconds=targets[info.name].seconds)
     elif "case" in line:

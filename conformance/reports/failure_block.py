@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from ..core import ARRAYS, OPERANDS, SEVERITIES, UNEXPECTED, Array, Call, Case, Verdict
+from ..core import ARRAYS, OPERANDS, SEVERITIES, UNEXPECTED, Array, Call, Case, Verdict, one_line
 from ..records import Group, GroupCounts, Ledger, Record, Repetition, TargetInfo
 from .bare_script import written
 from .short_numbers import numeral
@@ -202,7 +202,7 @@ def describe_failure(verdict: Verdict, case: Case | None, ledger: Ledger = Ledge
     return Block(
         verdict=verdict,
         targets=(verdict.target,),
-        title=case.title if case is not None else "",
+        title=one_line(case.title) if case is not None else "",
         clauses=_clauses(verdict, case),
         parameters=parameter_text(call) if call is not None else "",
         details=[*_cause(verdict), *_numbers(verdict), *_reproduction(verdict, call)],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from ..core import OPERANDS, VERDICTS, Case
@@ -38,9 +39,10 @@ def render(
 
 def _platform(record: Record) -> str:
     suite, machine = record.header["suite"], record.header["platform"]
+    cpu, date = f"{machine['cpu']} ({', '.join(machine['flags'])})", record.header.get("date", "")
     return (
-        f"conv-conformance {suite['version']}, corpus `{suite['corpus'][:19]}`, {record.header.get('date', '')}, "
-        f"{escaped(machine['cpu'])} ({', '.join(machine['flags'])}), Python {machine['python']}\n"
+        f"conv-conformance {escaped(suite['version'])}, corpus {code(suite['corpus'][:19])}, {escaped(date)}, "
+        f"{escaped(cpu)}, Python {escaped(machine['python'])}\n"
     )
 
 
@@ -54,23 +56,27 @@ def _table(record: Record) -> str:
 
 
 def _failures(record: Record) -> list[str]:
-    return [f"**{t.name} could not run:** {escaped(t.failed)}\n" for t in record.targets if t.failed is not None]
+    lines: list[str] = []
+    for target in record.targets:
+        if target.failed is not None:
+            lines.append(f"**{escaped(target.name)} could not run:** {escaped(target.failed)}\n")
+            lines += [*fenced(target.printed), ""] if target.printed else []
+    return lines
 
 
 def _block(shown: Block) -> str:
     verdict = shown.verdict
-    targets = ", ".join(f"`{target}`" for target in shown.targets)
-    lines = [f"### {verdict.severity or verdict.verdict}: `{verdict.case}` on {targets}: {shown.label}\n"]
+    targets = ", ".join(map(code, shown.targets))
+    label = escaped(shown.label)
+    lines = [f"### {verdict.severity or verdict.verdict}: {code(verdict.case)} on {targets}: {label}\n"]
     if shown.title:
-        lines.append(f"{escaped(shown.title)} ({', '.join(shown.clauses)})  ")
+        lines.append(f"{escaped(shown.title)} ({escaped(', '.join(shown.clauses))})  ")
         lines.append(f"{escaped(shown.parameters)}  ")
     lines.append(f"{escaped(verdict.message)}\n")
     if shown.group:
         lines += [*(f"- {name}: {escaped(text)}" for name, text in shown.group), ""]
     if shown.details:
-        lines.append("```python")
-        lines += [_detail(name, text) for name, text in shown.details]
-        lines.append("```\n")
+        lines += [*fenced([_detail(name, text) for name, text in shown.details], "python"), ""]
     return "\n".join(lines)
 
 
@@ -101,8 +107,28 @@ def _unsupported(record: Record) -> str:
     lines = ["<details><summary>Unsupported or not run, with reasons</summary>\n"]
     for target in record.targets:
         reasons = record.reasons(target.name)
-        lines += [f"- {target.name}: {count} × {escaped(reason)}" for reason, count in reasons.items()]
+        lines += [f"- {escaped(target.name)}: {count} × {escaped(reason)}" for reason, count in reasons.items()]
     return "\n".join([*lines, "\n</details>\n"]) if len(lines) > 1 else ""
+
+
+def code(text: str) -> str:
+    """Return a text as a code span, whose delimiter is longer than any run of backticks in the text."""
+    line = " ".join(text.split())
+    ticks = "`" * (_longest_run(line) + 1)
+    space = " " if line.startswith("`") or line.endswith("`") else ""
+    return f"{ticks}{space}{line}{space}{ticks}"
+
+
+def fenced(lines: Sequence[str], language: str = "") -> Iterator[str]:
+    """Yield lines as a code block, whose fence is longer than any run of backticks in the lines."""
+    fence = "`" * max(3, 1 + max(map(_longest_run, lines), default=0))
+    yield f"{fence}{language}"
+    yield from lines
+    yield fence
+
+
+def _longest_run(text: str) -> int:
+    return max((len(run) for run in re.findall("`+", text)), default=0)
 
 
 def escaped(text: str) -> str:

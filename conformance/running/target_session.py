@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from time import perf_counter
 
-from ..core import Case, Invalid, Problem, Verdict, printable
+from ..core import Case, Invalid, Problem, Verdict, one_line, printable
 from ..records import Entry, Ledger, Record, TargetInfo, Timing
 from ..workers import (
     Adapter,
@@ -24,6 +24,9 @@ from ..workers import (
 )
 from .fatal_calls import FatalCalls
 from .target_judge import TargetJudge
+
+#: The largest number of characters that is kept of the name and version of a framework, and of the name of a setting.
+LONGEST = 100
 
 
 class TargetSession:
@@ -205,14 +208,14 @@ def describe_target(adapter: Adapter, ready: TargetReady) -> TargetInfo:
     about = ready.about
     return TargetInfo(
         name=str(adapter),
-        framework=printable(about["framework"]),
-        version=printable(about.get("version", "?")),
+        framework=one_line(about["framework"], LONGEST),
+        version=one_line(about.get("version", "?"), LONGEST),
         device=adapter.target.device,
         mode=adapter.target.mode,
         release=adapter.release,
-        settings={printable(name): printable(value) for name, value in about.get("settings", {}).items()},
+        settings={one_line(name, LONGEST): one_line(value) for name, value in about.get("settings", {}).items()},
         result_dtypes=about.get("result_dtypes", {}),
-        precision={printable(name): printable(value) for name, value in about.get("precision", {}).items()},
+        precision={one_line(name): one_line(value) for name, value in about.get("precision", {}).items()},
     )
 
 

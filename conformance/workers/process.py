@@ -20,7 +20,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias
 
-from ..core import Array, Malformed, Message, Observation, from_message, is_duration, printable
+from ..core import Array, Malformed, Message, Observation, from_message, is_duration, one_line, printable
 from . import wire
 from .boot import FINDER_SOURCE
 from .limits import Terms
@@ -204,7 +204,7 @@ class Worker:
         """Return an expression that makes call `number`; empty if the worker wrote none, or began a later call."""
         if PROGRESS.unpack_from(self._progress)[0] != number:
             return ""
-        return printable(self._progress[PROGRESS.size :].partition(b"\0")[0].decode(errors="replace"))
+        return one_line(self._progress[PROGRESS.size :].partition(b"\0")[0].decode(errors="replace"))
 
     @property
     def last_words(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from conv_conformance.core.observation import printable
+from conv_conformance.core.foreign_text import one_line, printable
 from conv_conformance.core.problem import Invalid
 from conv_conformance.core.verdict import VERDICTS, Finding, Verdict
 from conv_conformance.records import line_schema
@@ -101,6 +101,7 @@ def _clean(said: Any) -> Any:
     """Return a target or a verdict as it is read."""
     values = {each.name: getattr(said, each.name) for each in fields(said)}
     texts = {name: printable(value) for name, value in values.items() if isinstance(value, str)}
+    texts |= {name: one_line(values[name]) for name in ("framework", "version") if name in values}
     finding = getattr(said, "finding", None)
     return replace(said, **texts, **({"finding": _clean(finding)} if finding is not None else {}))
 
