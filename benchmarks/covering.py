@@ -73,7 +73,9 @@ def plain(sweep: str) -> dict[str, Any]:
     """Return a sweep as the engine reads it."""
     from conv_conformance.corpus.format.cases import read_file
 
-    for path in sorted(CASES.glob("*/spaces.yaml")):
+    for path in sorted(CASES.glob("*/*.yaml")):
+        if "sweeps:" not in path.read_text():
+            continue
         document, _ = read_file(path.read_bytes(), path.name)
         for found in document["sweeps"]:
             if found["id"] == sweep:

@@ -27,7 +27,7 @@ from conv_conformance import Call, Outputs, Target
 from conv_conformance.core.case import Case
 from conv_conformance.core.expectation import Output
 from conv_conformance.core.verdict import Verdict
-from conv_conformance.records.record import TargetInfo, Writer
+from conv_conformance.records.record import TargetInfo, Timing, Writer
 from conv_conformance.reference import evaluate
 from conv_conformance.running.runner import Runner
 from conv_conformance.workers import machine
@@ -145,11 +145,13 @@ def measure(target: str) -> tuple[str, dict[str, float]]:
         writer = Writer(file, {})
         since = 0.0
 
-        def tell(said: TargetInfo | Verdict) -> None:
+        def tell(said: TargetInfo | Verdict | Timing) -> None:
             nonlocal since, version
             if isinstance(said, TargetInfo):
                 assert said.failed is None, said.failed
                 version = said.version
+                return
+            if isinstance(said, Timing):
                 return
             writer.verdict(said)
             if said.case == "mark":
