@@ -103,6 +103,10 @@ def _with_expectation(
     return {**case, "call": call, "expect": expect, "twins": subject.twins, "alternatives": subject.alternatives}
 
 
+#: The largest amount of work that a case may cost the reference, which takes about 20 s for it: see `geometry.work`.
+WORK = 2**31
+
+
 def check(reader: Reader, nodes: dict[str, Node], at: Node, call: Plain) -> Plain | None:
     """Return the settled call; if its parameters contradict each other, note the problems and return None."""
     settled = geometry.settled(call)
@@ -114,6 +118,10 @@ def check(reader: Reader, nodes: dict[str, Node], at: Node, call: Plain) -> Plai
     if geometry.size_out(settled) > ELEMENTS:
         shape = list(geometry.shape_out(settled))
         reader.note(at, f"the output of shape {shape} has more than {ELEMENTS} elements")
+        return None
+    if (work := geometry.work(settled)) > WORK:
+        message = f"output elements x taps x input channels are {work}, and may be {WORK}"
+        reader.note(at, message, "use a smaller input or kernel")
         return None
     return settled
 

@@ -317,3 +317,10 @@ def is_generated(call: Plain) -> bool:
 def size_out(call: Plain) -> int:
     """Return the number of elements of the output of a settled call."""
     return math.prod(shape_out(call))
+
+
+def work(call: Plain) -> int:
+    """Return the number of output elements of a settled call, times taps, times input channels."""
+    kernel = extents(call, _first_kernel(call))
+    taps = math.prod(kernel[letter] for letter in spatial(call))
+    return size_out(call) * taps * extents(call, "input")["C"]

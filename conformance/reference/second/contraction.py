@@ -12,10 +12,14 @@ import numpy as np
 
 from ...core import Array
 from ..exact import residues, scalar
+from .axis_maps import AxisMap
 
 Index: TypeAlias = tuple[int, ...]
 #: The pairs (tap, element) of one output position. The element is None if the tap reads a zero.
 Reads: TypeAlias = list[tuple[Index, Index | None]]
+
+#: The largest number of elements of an intermediate array, unless a single output needs more.
+BLOCK = 2**22
 
 #: float64 represents every integer below this magnitude exactly.
 _LIMIT = 2.0**53
@@ -29,13 +33,13 @@ class Contraction:
     """
     A convolution, computed by contracting its input with a kernel and with one map for each spatial axis.
 
-    `maps` has one array (outputs, taps, length) for each spatial axis. `kernel` is (tap…, in, out).
+    `maps` has one map (outputs, taps, length) for each spatial axis. `kernel` is (tap…, in, out).
     `connected` (in, out) is true if an input channel and an output channel have products.
     If `pads` is true, a tap that reads no element multiplies a zero. If `pads` is false, such a tap has no product, as
     in a transposed convolution. If `zero_start` is true, sums start from 0.0, so that no sum is -0.0.
     """
 
-    maps: tuple[Array, ...]
+    maps: tuple[AxisMap, ...]
     kernel: Array
     connected: Array
     pads: bool
@@ -53,7 +57,7 @@ class Contraction:
     @property
     def _most(self) -> int:
         # The largest number of elements that a tap sums. In a transposed map, it exceeds 1 if padding copied elements.
-        return math.prod(int(matrix.sum(2).max(initial=1)) for matrix in self.maps)
+        return math.prod(matrix.most for matrix in self.maps)
 
     def _fits(self, x: Array) -> bool:
         size, kernel_size = np.abs(x), np.abs(self.kernel)
@@ -62,6 +66,15 @@ class Contraction:
         return bool(self._products(size, kernel_size).max(initial=0) < _LIMIT)
 
     def _products(self, x: Array, kernel: Array, *, padding: float = 0.0) -> Array:
+        # Patches repeat each element for each tap, so that only some outputs of the first axis are computed at once.
+        first, *others = self.maps
+        size = len(x) * x.shape[-1] * first.shape[1] * math.prod(len(each) * each.shape[1] for each in others)
+        count = max(BLOCK // max(size, 1), 1)
+        starts = range(0, max(len(first), 1), count)
+        blocks = (replace(self, maps=(first.block(at, at + count), *others)) for at in starts)
+        return np.concatenate([block._block_of_products(x, kernel, padding) for block in blocks], axis=1)
+
+    def _block_of_products(self, x: Array, kernel: Array, padding: float) -> Array:
         patches = self._patches(x)
         if padding:
             patches = patches + padding * (1 - self._patches(np.ones_like(x)))
@@ -70,7 +83,7 @@ class Contraction:
 
     def _patches(self, x: Array) -> Array:
         for matrix in self.maps:
-            x = np.tensordot(x, matrix, ([1], [2]))
+            x = matrix.patches(x)
         return x
 
     def _by_matrices(self, x: Array) -> Array:
@@ -117,7 +130,7 @@ class Contraction:
         return sums
 
     def _reads(self, position: tuple[int, ...]) -> Reads:
-        rows = [_reads(matrix[at], pads=self.pads) for matrix, at in zip(self.maps, position, strict=True)]
+        rows = [_reads(matrix, at, pads=self.pads) for matrix, at in zip(self.maps, position, strict=True)]
         return [_joined(reads) for reads in combinations(*rows)]
 
     def _sum(self, x: Array, kernel: Array, channel: int, reads: Reads) -> scalar.Number:
@@ -167,11 +180,11 @@ def _counts(values: Array) -> bool:
     return bool((np.rint(values) == values).all() and (np.abs(values) < _LIMIT).all())
 
 
-def _reads(row: Array, *, pads: bool) -> list[tuple[int, int | None]]:
+def _reads(matrix: AxisMap, output: int, *, pads: bool) -> list[tuple[int, int | None]]:
     # The pairs (tap, element) of one output along one axis. The element is None if the tap reads a zero.
-    reads: list[tuple[int, int | None]] = [(int(tap), int(element)) for tap, element in np.argwhere(row)]
-    missing = np.flatnonzero(~row.any(1)) if pads else ()
-    return reads + [(int(tap), None) for tap in missing]
+    reads: list[tuple[int, int | None]] = [*matrix.reads(output)]
+    reading = {tap for tap, _ in reads}
+    return reads + [(tap, None) for tap in range(matrix.shape[1]) if pads and tap not in reading]
 
 
 def _joined(reads: tuple[tuple[int, int | None], ...]) -> tuple[Index, Index | None]:

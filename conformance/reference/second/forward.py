@@ -16,7 +16,7 @@ import numpy as np
 from ...core import COMPLEX_PARTS, Array, Call, is_complex, is_integer, numpy_type
 from ..exact import scalar
 from ..undefined import check_call
-from .axis_maps import Axis, backward, forward
+from .axis_maps import Axis, AxisMap, backward, forward, identity
 from .contraction import Contraction
 
 
@@ -90,16 +90,16 @@ def _ended(call: Call, x: Array) -> Array:
     return x[tuple(cropped)]
 
 
-def maps_of(call: Call, switches: Collection[str]) -> dict[str, tuple[Array, ...]]:
+def maps_of(call: Call, switches: Collection[str]) -> dict[str, tuple[AxisMap, ...]]:
     """Return, by kernel name, one map (outputs, taps, length) for each spatial axis."""
     name = "depthwise_kernel" if call.op == "separable_conv" else "kernel"
     maps = _maps(call, name, switches)
     if call.op != "separable_conv":
         return {name: maps}
-    return {name: maps, "pointwise_kernel": tuple(np.eye(len(matrix))[:, np.newaxis] for matrix in maps)}
+    return {name: maps, "pointwise_kernel": tuple(identity(len(matrix)) for matrix in maps)}
 
 
-def _maps(call: Call, kernel: str, switches: Collection[str]) -> tuple[Array, ...]:
+def _maps(call: Call, kernel: str, switches: Collection[str]) -> tuple[AxisMap, ...]:
     lengths = _ended(call, call.arranged("input", f"N{call.spatial}C")).shape[1:-1]
     axes = [_axis(call, number, lengths[number], taps) for number, taps in enumerate(call.extents(kernel))]
     if call.op == "conv_transpose":
@@ -122,7 +122,7 @@ def _axis(call: Call, number: int, length: int, taps: int) -> Axis:
 
 
 def _convolved(
-    call: Call, name: str, x: list[Array], maps: tuple[Array, ...], switches: Collection[str]
+    call: Call, name: str, x: list[Array], maps: tuple[AxisMap, ...], switches: Collection[str]
 ) -> list[Array]:
     kernel = parts_of(call, name, kernel_of(call, name), switches)
     count = max(len(x), len(kernel))

@@ -17,11 +17,11 @@ import numpy as np
 from ...core import ARRAYS, Array, Call, permuted
 from ..undefined import check_directions, check_fit, check_gradients, of_sums
 from . import forward as again
-from .axis_maps import Axis, forward
+from .axis_maps import Axis, AxisMap, forward
 from .contraction import Contraction
 
 #: One map (outputs, taps, length) for each spatial axis.
-Maps: TypeAlias = tuple[Array, ...]
+Maps: TypeAlias = tuple[AxisMap, ...]
 
 
 @np.errstate(all="ignore")  # signalling NaNs warn when they are read
@@ -118,7 +118,7 @@ def _by_taps(maps: Maps, x: Array, g: Array, switches: Collection[str]) -> Array
 
 def _by_bias(g: Array, switches: Collection[str]) -> Array:
     # The bias gradient equals the gradient of a one-tap kernel, if all outputs read the same input element 1.
-    maps = tuple(np.ones((extent, 1, 1)) for extent in g.shape[1:-1])
+    maps = tuple(AxisMap.reading(np.zeros((extent, 1), np.int64), 1) for extent in g.shape[1:-1])
     ones = np.ones((len(g), *(1 for _ in maps), 1))
     return _by_taps(maps, ones, g, switches).reshape(g.shape[-1])
 
