@@ -105,7 +105,7 @@ def _children() -> "list[int]":
         if name.isdigit():
             try:
                 with open(f"/proc/{name}/stat", "rb") as file:
-                    # The name of the program stands in parentheses and may contain any character.
+                    # The name of the program is in parentheses and may contain any character.
                     if file.read().rpartition(b")")[2].split()[1] == own:
                         found.append(int(name))
             except OSError:  # it has ended

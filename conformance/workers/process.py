@@ -34,7 +34,7 @@ SMOKE = -1
 #: The largest number of lines of a worker's output that are shown if it does not start.
 LINES = 15
 
-#: Whether a keeper stands between the suite and each worker: see keeper.py.
+#: Whether each worker has a keeper, a process between the suite and the worker: see keeper.py.
 HAS_KEEPER = sys.platform == "linux"
 
 #: Stands for a message that cannot be read because the message before it stated wrong sizes.
@@ -435,7 +435,7 @@ def _command(terms: Terms, adapter: Adapter) -> Sequence[str]:
 
 def _keeper(program: str, grace: float, descriptor: int, folder: str) -> Sequence[str]:
     """
-    Return the first words of the command that starts a worker in a keeper; empty on platforms without a keeper.
+    Return the beginning of the command that starts a worker in a keeper; empty on platforms without a keeper.
 
     Raises:
         OSError: if the program of the worker does not exist; `subprocess` reports this only without a keeper.

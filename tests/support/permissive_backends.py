@@ -2,7 +2,7 @@
 Two backends that use every freedom of the specification.
 
 `RefusesAll` refuses each call that a clause allows to be refused, and each that must be refused. `ComputesAll` refuses
-only what must be refused. What they compute is the exact reference, without a switch.
+only what must be refused. Both compute the exact reference, without a switch.
 """
 
 from __future__ import annotations

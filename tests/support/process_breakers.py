@@ -1,7 +1,7 @@
 """
 Miniatures that break their process, or the processes around it, on a marked call, and are honest on every other.
 
-What the suite must find on them is in tests/end_to_end/test_process_breakers.py.
+tests/end_to_end/test_process_breakers.py lists what the suite must find on them.
 """
 
 from __future__ import annotations
