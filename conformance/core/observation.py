@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from .foreign_text import one_line, printable
+from .foreign_text import printable
 from .storage import Array
 
 #: The outcomes that a worker may report; the parent process detects crashes and timeouts.
@@ -17,6 +17,10 @@ OUTCOMES = (RETURNED, RAISED, "unsupported", "suite-error", SKIPPED)
 
 #: A message of the protocol, without its arrays.
 Message: TypeAlias = dict[str, Any]
+
+
+#: The largest number of characters that is kept of the text of a call.
+LONGEST_CALL = 10_000
 
 
 class Malformed(ValueError):
@@ -75,7 +79,7 @@ def from_message(message: Message, arrays: Mapping[str, Array]) -> Observation:
         impossible={name: printable(text) for name, text in message.get("impossible", {}).items()},
         message=printable(message.get("message", "")),
         phase=printable(message.get("phase", "")),
-        call=one_line(message.get("call", "")),
+        call=printable(message.get("call", ""))[:LONGEST_CALL],
         composed=bool(message.get("composed")),
         unsteady=bool(message.get("unsteady")),
         inputs_changed=bool(message.get("inputs_changed")),

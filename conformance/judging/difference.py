@@ -69,8 +69,10 @@ def out_of_bound(
     assert allowed.coarse is not None and allowed.unit is not None
     kind = "values" if (error > allowed.coarse).any() else "precision"
     float64 = np.finfo(np.float64)
-    with np.errstate(over="ignore"):
-        worst = min(float((error / np.maximum(allowed.unit, float64.tiny)).max()), float(float64.max))
+    with np.errstate(over="ignore", invalid="ignore"):
+        # S is NaN or infinite where an operand is; such elements have no error.
+        units = np.where(error > 0, error / np.maximum(allowed.unit, float64.tiny), 0.0)
+        worst = min(float(np.nanmax(units)), float(float64.max))
     message = f"error of {worst:.3g} u*S, beyond the proven bound"
     return at(kind, message, found, expected, got, where, max_error_uS=worst)
 

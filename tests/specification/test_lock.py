@@ -141,7 +141,7 @@ def day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return the date of a release whose lock files are in the test folder; validation of the cases is skipped."""
     monkeypatch.setattr(lock, "FILE", str(tmp_path / "lock.json"))
     monkeypatch.setattr(versions, "FILE", str(tmp_path / "versions.json"))
-    monkeypatch.setattr(quality, "validate_cases", lambda cases: ())
+    monkeypatch.setattr(quality, "validate_cases", lambda cases, clauses: ())
     monkeypatch.setattr(lint, "lint_corpus", lambda corpus: ())
     monkeypatch.setattr(citation, "RELEASED", "2027-03-09")
     return citation.RELEASED

@@ -29,6 +29,7 @@ SECTIONS = (
     "case",
     "expect",
     "alternative",
+    "fit",
     "output",
     "refusal",
     "patch",
