@@ -138,7 +138,7 @@ def run(**arguments: Any) -> int:
         except KeyboardInterrupt:
             stack.close()
             output.say("interrupted")
-            if path is not None:
+            if path is not None and path.exists():
                 output.say(f"the record holds the verdicts so far: continue with `{_resume_command(path)}`")
             return exit_codes.INTERRUPTED
     output.report(outcome.record, cases, ledger, settings.reports)

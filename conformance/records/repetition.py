@@ -30,6 +30,8 @@ class Repetition:
         """The result as a sentence."""
         if self.is_same:
             return "the same, made alone in a fresh process"
+        if self.alone == "not-run":
+            return "it could not be made again"
         alone = "it agrees" if self.alone == "agree" else f"its verdict is {self.alone}"
         if self.after is not None:
             return f"only after other calls: made alone in a fresh process {alone}; it fails after {self.after}"

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from ..core import Case
 
 
+#: The outcomes of calls that ended their worker.
+DEATHS = ("crash", "timeout")
+
+
 class FatalCalls:
     """
     The calls of a batch that ended a worker, and those that were answered.
@@ -28,10 +32,10 @@ class FatalCalls:
         self._answered: set[int] = set()
         self._conditions: list[tuple[Condition, int]] | None = None
 
-    def note(self, number: int, *, is_death: bool) -> None:
-        """Note that a call was made, and whether it ended its worker."""
-        if number < len(self._cases):
-            (self._ended if is_death else self._answered).add(number)
+    def note(self, number: int, outcome: str) -> None:
+        """Note the outcome of a call; a call that was not made is no evidence."""
+        if number < len(self._cases) and outcome != "not-run":
+            (self._ended if outcome in DEATHS else self._answered).add(number)
             self._conditions = None
 
     def reason(self, number: int) -> str:

@@ -157,7 +157,7 @@ class TargetSession:
                     self._begin(describe_target(self._adapter, event))
                     judge.begin(self.info, self._ledger)
                 case CallSeen():
-                    fatal.note(event.number, is_death=event.observation.outcome in ("crash", "timeout"))
+                    fatal.note(event.number, event.observation.outcome)
                     judge.see(event.number, event.observation)
                 case TargetFailed():
                     self._fail(event)

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias
 
-from ..core import Array, Malformed, Message, Observation, from_message, is_duration, one_line, printable
+from ..core import Array, Malformed, Message, Observation, from_message, is_duration, printable
 from . import wire
 from .boot import FINDER_SOURCE
 from .limits import Terms
@@ -204,7 +204,7 @@ class Worker:
         """Return an expression that makes call `number`; empty if the worker wrote none, or began a later call."""
         if PROGRESS.unpack_from(self._progress)[0] != number:
             return ""
-        return one_line(self._progress[PROGRESS.size :].partition(b"\0")[0].decode(errors="replace"))
+        return printable(self._progress[PROGRESS.size :].partition(b"\0")[0].decode(errors="replace"))
 
     @property
     def last_words(self) -> str:
@@ -302,6 +302,9 @@ class Worker:
 
     def _kill(self) -> None:
         if HAS_KEEPER:
+            # A process that has ended may have left its number to another one.
+            if self._process.poll() is not None:
+                return
             self._signal(signal.SIGINT)
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(_PATIENCE)

@@ -10,8 +10,9 @@ import psutil
 import pytest
 from conv_conformance.corpus.loader import Corpus
 from conv_conformance.corpus.selection import Selection
-from conv_conformance.records import read_record
+from conv_conformance.records import Repetition, read_record
 from conv_conformance.reports import run_progress
+from conv_conformance.running.fatal_calls import FatalCalls
 from conv_conformance.running.invocation import Invocation
 from conv_conformance.running.runner import Run, Runner
 from conv_conformance.workers.limits import Limits, Terms
@@ -254,3 +255,25 @@ def test_fatal_calls_are_avoided_and_the_others_made() -> None:
     assert found["deadly-15"][1].startswith("not run: all 12 calls made so far with ")
     fragile = Runner(terms=terms).run(cases, [breaker("IsFragile")])
     assert {verdict.verdict for verdict in fragile.verdicts if verdict.case.startswith("deadly")} == {"crash"}
+
+
+def test_a_call_that_was_not_made_is_no_evidence() -> None:
+    """Skipped calls do not count as calls that were answered, so that calls like them stay skipped."""
+    deadly, harmless = CASES[1], CASES[0]
+    fatal = FatalCalls([*[deadly] * 30, *[harmless] * 20])
+    for number in range(12):
+        fatal.note(number, "crash")
+    for number in range(30, 42):
+        fatal.note(number, "returned")
+    assert fatal.reason(20).startswith("all 12 calls")
+    fatal.note(20, "not-run")
+    assert fatal.reason(21).startswith("all 12 calls")
+    assert fatal.reason(45) == ""
+    fatal.note(22, "returned")
+    assert fatal.reason(23) == ""
+
+
+def test_call_that_cannot_be_made_again_says_so() -> None:
+    """Nothing is claimed of a call that was not made."""
+    again = Repetition(case="a", target="b", alone="not-run", is_same=False)
+    assert again.text == "it could not be made again"
