@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, nullcontext
+from contextlib import closing
 from dataclasses import replace
 
-from ..core import AnyOf, Array, Call, Case, Output, Verdict
+from ..core import DEATHS, AnyOf, Array, Call, Case, Output, Verdict
 from ..diagnosis import CallFunction, TapAudit, audit_taps
 from ..records import Record
-from ..workers import Adapter, CallSeen, TargetFailed, Terms, observe, smoke_call, wire
+from ..workers import Adapter, CallSeen, TargetFailed, Terms, for_each_target, observe, smoke_call, wire
 
 #: The largest number of groups audited on one target, and the time limit of an audit in seconds. The time includes the
 #: start of the worker.
 MOST, SECONDS = 3, 30.0
 #: At most this many calls of a group are tried, the smallest call first, until one of them can be audited.
 TRIED = 4
-#: A target is not audited if any of its calls in the run has one of these verdicts.
-DEATHS = ("crash", "timeout")
 
 
 def audits(
@@ -32,22 +28,12 @@ def audits(
     Each audit examines the group's smallest call that can be audited. Up to `jobs` targets are audited in parallel,
     but targets on an accelerator are audited one at a time.
     """
-    alone = threading.Lock()
-
-    def of(adapter: Adapter) -> list[TapAudit]:
-        with alone if adapter.is_exclusive else nullcontext():
-            return list(_of_target(record, cases, adapter, terms))
-
-    with ThreadPoolExecutor(jobs) as threads:
-        try:
-            return [each for found in threads.map(of, adapters) for each in found]
-        except BaseException:
-            terms.stopped.set()
-            raise
+    return for_each_target(adapters, lambda adapter: _of_target(record, cases, adapter, terms), terms, jobs)
 
 
 def _of_target(record: Record, cases: Mapping[str, Case], adapter: Adapter, terms: Terms) -> Iterator[TapAudit]:
     own = {verdict.case: verdict for verdict in record.verdicts if verdict.target == str(adapter)}
+    # After a death, further calls may cost a minute each.
     if any(verdict.verdict in DEATHS for verdict in own.values()):
         return
     groups = (group for group in record.groups if str(adapter) in group.targets)

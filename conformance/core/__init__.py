@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from .training import LOSSES as LOSSES
     from .training import Training as Training
     from .verdict import Diagnosis as Diagnosis
+    from .verdict import DEATHS as DEATHS
     from .verdict import FAILURES as FAILURES
     from .verdict import Finding as Finding
     from .verdict import KINDS as KINDS

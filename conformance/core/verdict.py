@@ -19,6 +19,9 @@ VERDICTS = (
     "suite-error",
 )
 
+#: The verdicts on calls that ended their worker.
+DEATHS = ("crash", "timeout")
+
 #: All kinds of disagreement. If several kinds apply, the first of them in this order is reported.
 KINDS = (
     "refused",
@@ -146,7 +149,7 @@ class Verdict:
         """The severity of the verdict: `silent`, `loud` or `precision`; None if nothing is wrong."""
         if self.finding is not None:
             return self.finding.severity
-        return "loud" if self.verdict in ("crash", "timeout") else None
+        return "loud" if self.verdict in DEATHS else None
 
 
 def counts_as_failure(verdict: Verdict, fail_on: Sequence[str] = SEVERITIES) -> bool:

@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..calls import features_of
+from ..core import DEATHS
 
 if TYPE_CHECKING:
     from ..calls import Condition
     from ..core import Case
-
-
-#: The outcomes of calls that ended their worker.
-DEATHS = ("crash", "timeout")
 
 
 class FatalCalls:

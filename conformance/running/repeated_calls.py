@@ -8,15 +8,23 @@ calls before it in the run are made again before it, and the last one that must 
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, nullcontext
+from contextlib import closing
 
 from ..core import Case, Verdict
 from ..records import Group, Ledger, Record, Repetition, TargetInfo
-from ..workers import REPRODUCED, Adapter, CallSeen, TargetFailed, Terms, make_plan, observe, smoke_call
+from ..workers import (
+    REPRODUCED,
+    Adapter,
+    CallSeen,
+    TargetFailed,
+    Terms,
+    for_each_target,
+    make_plan,
+    observe,
+    smoke_call,
+)
 from .target_judge import TargetJudge
 
 #: The time limit for the repetitions of one target, in seconds, and the largest number of groups that are repeated.
@@ -38,18 +46,7 @@ def repetitions(
     `cases` are all cases of the run in its order, and `batch` is the number of cases whose calls one worker makes. Up
     to `jobs` targets are repeated in parallel, but targets on an accelerator one at a time.
     """
-    alone = threading.Lock()
-
-    def of(adapter: Adapter) -> list[Repetition]:
-        with alone if adapter.is_exclusive else nullcontext():
-            return list(_of_target(record, cases, adapter, terms, batch))
-
-    with ThreadPoolExecutor(jobs) as threads:
-        try:
-            return [each for found in threads.map(of, adapters) for each in found]
-        except BaseException:
-            terms.stopped.set()
-            raise
+    return for_each_target(adapters, lambda adapter: _of_target(record, cases, adapter, terms, batch), terms, jobs)
 
 
 def _of_target(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .plan import allowed_refusals as allowed_refusals
     from .plan import smoke_call as smoke_call
     from .pool import REPRODUCED as REPRODUCED
+    from .pool import for_each_target as for_each_target
     from .pool import observe as observe
     from .process import Interrupted as Interrupted
     from .process import TargetFailed as TargetFailed

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from ..core import RAISED, Observation
 from .limits import Terms
 from .process import SMOKE, CallSeen, Died, Event, TargetFailed, TargetReady, Worker
 from .targets import Adapter
+
+T = TypeVar("T")
 
 #: Number of a call -> numbers of its triggers: the call is made only if at least one of its triggers raised.
 FollowUps: TypeAlias = Mapping[int, Sequence[int]]
@@ -43,6 +48,29 @@ def observe(
     unless the backend declares itself fragile. If no call was answered by then, no more calls are made.
     """
     return Service(terms, adapter, smoke, calls, follow_ups, avoidance).events()
+
+
+def for_each_target(
+    adapters: Sequence[Adapter], results: Callable[[Adapter], Iterable[T]], terms: Terms, jobs: int
+) -> list[T]:
+    """
+    Return the results for all targets, in the order of the targets.
+
+    Up to `jobs` targets are served in parallel, but targets on an accelerator one at a time. If one raises,
+    the workers of all targets are stopped.
+    """
+    alone = threading.Lock()
+
+    def of(adapter: Adapter) -> list[T]:
+        with alone if adapter.is_exclusive else nullcontext():
+            return list(results(adapter))
+
+    with ThreadPoolExecutor(jobs) as threads:
+        try:
+            return [each for found in threads.map(of, adapters) for each in found]
+        except BaseException:
+            terms.stopped.set()
+            raise
 
 
 class Service:
