@@ -123,6 +123,24 @@ def _product_by_product(
     return y
 
 
+def _partial_sums_clipped(stages: Stages) -> Stages:
+    """Clip the sum to the range of a float output dtype after each product is added; a forward convolution only."""
+    largest: list[float | None] = [None]
+
+    def translate(call: Call) -> tuple[Told, ...]:
+        dtype = output_dtype(call)
+        largest[0] = FORMATS[dtype].largest if dtype in FORMATS else None
+        return stages.translate(call)
+
+    def contract(x: Array, w: Array, axes: Sequence[Axis], params: Told) -> Array:
+        most = largest[0]
+        if most is None:
+            return stages.contract(x, w, axes, params)
+        return _product_by_product(x, w, axes, params, lambda y, term: np.clip(y + term, -most, most))
+
+    return replace(stages, translate=translate, contract=contract)
+
+
 def _accumulated(dtype: Callable[[Call], str | None]) -> Edit:
     """
     Return a fault that rounds sums to the dtype `dtype(call)`; if `dtype(call)` is None, the fault changes nothing.
@@ -376,10 +394,12 @@ EDITS: dict[str, Edit] = {
     "narrow-accumulation": _accumulated(_narrow_floats),
     "double-accumulated-in-single": _accumulated(_single_for_double),
     "tf32-inputs": _significant(11, ("float32",)),
+    "two-bfloat16-inputs": _significant(16, ("float32",)),
     "bfloat16-inputs": _significant(8, ("float32", "float16")),
     "float16-inputs": operands(
         lambda call, name, array: array.astype(np.float16).astype(array.dtype) if array.dtype == np.float32 else array
     ),
+    "partial-sums-saturated": _partial_sums_clipped,
     "output-rounded-early": _early,
     "output-truncated": finished(_truncated),
     "overflow-saturated": finished(_clipped),
