@@ -8,20 +8,18 @@ ratio, and which must compute the same bits. The five need torchvision and flax 
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
 import subprocess
 import sys
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
-from conv_conformance.workers import machine
+from support import result
 
 MODELS = Path(__file__).parent / "models"
 COMMAND = (sys.executable, "-m", "conv_conformance")
@@ -89,20 +87,20 @@ def told(ended: Ended) -> dict[str, Any]:
 
 def main() -> None:
     """Measure, print a line for each program, and write the figures where asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = result.options(__doc__)
     parser.add_argument("programs", nargs="*", metavar="PROGRAM", help=f"of {', '.join(PROGRAMS)}; all if none")
     parser.add_argument("--passes", type=int, default=25, help="of each model, bare and watched (%(default)s)")
-    parser.add_argument("--json", type=Path, help="write the figures here")
     asked = parser.parse_args()
     found = {}
+    if asked.small:
+        asked.programs, asked.passes = asked.programs or ["resnet"], 1
     with TemporaryDirectory() as folder:
         for name in asked.programs or PROGRAMS:
             found[name] = each = measured(name, asked.passes, Path(folder))
             print(f"{name}: {each['distinct']} distinct of {each['calls']}, {each['ratio']} times as long", end="")
             print(f", run {each['run']['code']}, check {each['check']['code']}: {each['check']['says']}", flush=True)
     if asked.json:
-        about = {"date": datetime.now(timezone.utc).isoformat(timespec="seconds"), "platform": machine.describe()}
-        asked.json.write_text(json.dumps({**about, "programs": found}, indent=1) + "\n", encoding="utf-8")
+        result.keep(asked.json, {"programs": found})
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ RECORD is of a run on the machine that this is run on, such as `conv-conformance
 each entry of the ledger that it saw, but for calls that must be refused and for rounding, the smallest call is made
 again: probed where its output is wrong and no cause of the glossary explains it, and made small. That starts a worker
 for each step and takes seconds to minutes for each entry. The findings go to `docs/results/causes.json`; those of other
-machines stay.
+machines stay. `--small` explains one entry, and keeps nothing.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ from conv_conformance.workers.limits import Terms
 from conv_conformance.workers.targets import Adapter
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results" / "causes.json"
+COMMITTED = RESULTS.with_name("cpu.jsonl")
+#: The entry that `--small` explains.
+SMALL = "torch.no-input-channels-no-output-channels"
 #: The kinds of disagreement that a cause may explain, and of others those that are not made small.
 EXPLAINED = ("values", "nonfinite", "shape", "dtype", "layout")
 LARGE = ("not-refused", "precision", "nondeterministic", "inputs-changed")
@@ -96,9 +99,12 @@ def _small(case: Case, adapter: Adapter) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("record", type=Path)
+    parser.add_argument("--small", action="store_true", help="one entry, and nothing is kept")
+    parser.add_argument("record", type=Path, nargs="?", default=COMMITTED, help="%(default)s by default")
     parser.add_argument("--only", nargs="+", default=[], metavar="ID")
     given = parser.parse_args()
+    if given.small:
+        given.only = given.only or [SMALL]
     record = read_record(given.record)
     cases: Mapping[str, Case] = {case.id: case for case in invocation.corpus((), "none").cases}
     found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
@@ -107,7 +113,8 @@ def main() -> None:
             assert group.known is not None
             found[group.known] = explained(group, record, cases[group.smallest])
             print(group.known, found[group.known]["cause"] or "no cause", flush=True)
-            RESULTS.write_text(json.dumps(dict(sorted(found.items())), indent=1) + "\n", encoding="utf-8")
+            if not given.small:
+                RESULTS.write_text(json.dumps(dict(sorted(found.items())), indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -14,16 +14,13 @@ With `--json` the figures go to `benchmarks/results/conditions.json`.
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from functools import cache
 from multiprocessing import get_context
-from pathlib import Path
 
 import numpy as np
 from conv_conformance import corpus, diagnosis
@@ -46,10 +43,8 @@ from conv_conformance.mutants.mutant import Mutant
 from conv_conformance.records.attribution import Attribution
 from conv_conformance.records.failure_group import MIN_CALLS
 from conv_conformance.reference import evaluate
-from conv_conformance.workers import machine
+from support import result
 
-ROOT = Path(__file__).parents[1]
-RESULTS = Path("benchmarks", "results", "conditions.json")
 TARGET = "mutant"
 SEED = 20261126
 
@@ -229,20 +224,19 @@ def _share(made: Sequence[Trial]) -> float | None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = result.options(__doc__, "conditions")
     parser.add_argument("--faults", nargs="+", default=sorted(CAUSES.keys() & EDITS.keys()))
-    parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     loaded = corpus.load(sweeps="none")
     CASES[:] = outputs(loaded.cases)
-    spent = cost(CASES)
+    if given.small:
+        CASES[:], given.faults = CASES[::40], given.faults[::100]
+    spent = cost(CASES, 10 if given.small else 1000)
     asked = [Task(fault=name, under=("", *loaded.faults[name].under)) for name in given.faults]
     with get_context("fork").Pool() as processes:
         made = [trial for each in processes.imap(Task.trials, asked, chunksize=1) for trial in each]
     counts = Counter(each.outcome for each in made)
     figures = {
-        "date": datetime.now(timezone.utc).date().isoformat(),
-        "platform": machine.describe(),
         "cases": len(CASES),
         "targets": len(made),
         **{name: counts[name] for name in ("right", "condition", "cause", "none", "few")},
@@ -253,7 +247,7 @@ def main() -> None:
     }
     print(json.dumps(figures, indent=1))
     if given.json:
-        (ROOT / RESULTS).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        result.keep(given.json, figures)
 
 
 if __name__ == "__main__":

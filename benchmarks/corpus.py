@@ -8,12 +8,9 @@ wall time. `--from RECORD` gives the parts of a run that was made before, which 
 
 from __future__ import annotations
 
-import argparse
-import json
 import resource
 import sys
-from collections.abc import Iterable
-from datetime import datetime, timezone
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -22,23 +19,22 @@ from conv_conformance.records import ledger_files
 from conv_conformance.records.record import TargetInfo, read_record
 from conv_conformance.running import invocation
 from conv_conformance.running.runner import Runner
-from conv_conformance.workers import machine
-from conv_conformance.workers.targets import default
+from conv_conformance.workers.targets import default, named_targets
+from support import result
 
 
-def measure(sweeps: str) -> dict[str, Any]:
-    """Run the corpus once; return the figures."""
+def measure(sweeps: str, patterns: Sequence[str] = (), targets: Sequence[str] = ()) -> dict[str, Any]:
+    """Run the corpus once, or the cases that match; return the figures."""
     began = perf_counter()
-    corpus = invocation.corpus((), sweeps)
+    corpus = invocation.corpus(patterns, sweeps)
     ledger = ledger_files.load(ledger_files.shipped())
     loaded = perf_counter()
-    made = Runner(ledger=ledger, jobs=invocation.core_count()).run(corpus.cases, default())
+    adapters = named_targets(targets) if targets else default()
+    made = Runner(ledger=ledger, jobs=invocation.core_count()).run(corpus.cases, adapters)
     ended = perf_counter()
     # Kibibytes on Linux, bytes on macOS.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return {
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "platform": machine.describe(),
         "cases": len(corpus.cases),
         "wall_s": round(ended - began, 2),
         "load_s": round(loaded - began, 2),
@@ -49,11 +45,13 @@ def measure(sweeps: str) -> dict[str, Any]:
 
 
 def kept(path: Path) -> dict[str, Any]:
-    """Return the figures that a record holds: without wall time and memory, which are not of its lines."""
+    """Return the figures that a record holds, with its date and platform: without wall time and memory."""
     record = read_record(path)
     return {
-        "date": record.header["date"],
+        "commit": "",
+        "corpus": record.header["suite"]["corpus"],
         "platform": record.header["platform"],
+        "date": record.header["date"],
         "cases": max(record.counts(target.name).total() for target in record.targets),
         "targets": _parts(record.targets),
     }
@@ -74,14 +72,18 @@ def _parts(targets: Iterable[TargetInfo]) -> dict[str, dict[str, float | str]]:
 
 def main() -> None:
     """Measure, print, and keep the figures where asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = result.options(__doc__, "corpus")
     parser.add_argument("--sweeps", choices=["none", "quick", "full"], default="quick")
     parser.add_argument("--from", dest="record", type=Path, help="a record, in place of a run")
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    figures = kept(options.record) if options.record else measure(options.sweeps)
+    if options.record:
+        figures = kept(options.record)
+    elif options.small:
+        figures = measure("none", ["conv1d.same.*"], ["numpy"])
+    else:
+        figures = measure(options.sweeps)
     if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+        result.keep(options.json, figures)
     for name, parts in figures["targets"].items():
         columns = "  ".join(f"{part} {parts[f'{part}_s']:6.2f} s" for part in ("import", "calls", "engine"))
         print(f"{name:<18} {columns}")

@@ -7,9 +7,7 @@ them: ids, by value. Of the engine it asks one thing: whether a combination that
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import json
 import random
 import subprocess
 import sys
@@ -18,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import yaml
+from support import result
 
 CASES = Path(__file__).parent.parent / "cases"
 #: How many completions of a pair that no point has are tried before it counts as impossible.
@@ -33,9 +32,9 @@ def sweeps(folder: Path = CASES) -> dict[str, dict[str, Any]]:
     return {sweep["id"]: sweep for sweep in found}
 
 
-def points(tier: str) -> list[str]:
-    """Return the ids of the points of a tier as the command line lists them."""
-    command = [sys.executable, "-m", "conv_conformance", "list", "--sweeps", tier]
+def points(tier: str, *patterns: str) -> list[str]:
+    """Return the ids of the points of a tier, or of those that match, as the command line lists them."""
+    command = [sys.executable, "-m", "conv_conformance", "list", *patterns, "--sweeps", tier]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     return [name for name in listed if "[" in name]
 
@@ -103,10 +102,10 @@ def _one(values: Sequence[Any], texts: Sequence[str], wanted: str) -> tuple[list
     return [values[list(texts).index(wanted)]], [wanted]
 
 
-def report(tier: str) -> dict[str, Any]:
+def report(tier: str, *patterns: str) -> dict[str, Any]:
     """Return, by sweep, the numbers of points, of pairs and triples of values, and of pairs that no point can have."""
     found: dict[str, list[Point]] = {}
-    for name in points(tier):
+    for name in points(tier, *patterns):
         sweep, values = parsed(name)
         found.setdefault(sweep, []).append(values)
     written = sweeps()
@@ -136,20 +135,19 @@ def _counted(sweep: Mapping[str, Any], found: Sequence[Point]) -> dict[str, Any]
 
 def main() -> None:
     """Count, print, and keep the figures where asked; exit 1 where a covering array lacks a pair that is possible."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = result.options(__doc__, "covering")
     parser.add_argument("--sweeps", choices=["quick", "full"], default="full")
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    counted = report(options.sweeps)
-    if options.json:
-        options.json.write_text(json.dumps(counted, indent=2) + "\n")
+    counted = report("quick", "conv-transpose.pairs*") if options.small else report(options.sweeps)
     enlarged = counted.pop("enlarged")
+    total = sum(each["points"] for each in counted.values()) + enlarged
+    if options.json:
+        result.keep(options.json, {"calls": total, "enlarged": enlarged, "sweeps": counted})
     for name, each in counted.items():
         said = f"{each['met']} of {each['pairs']} pairs"
         if each["impossible"] is not None:
             said += f", {each['impossible']} impossible, {len(each['lacking'])} lacking"
         print(f"{name:<36} {each['points']:>5} points, {said}; {each['triples_met']} of {each['triples']} triples")
-    total = sum(each["points"] for each in counted.values()) + enlarged
     print(f"enlarged twins of literal cases: {enlarged}")
     print(f"sweep calls: {total}")
     sys.exit(1 if any(each["lacking"] or each["foreign"] for each in counted.values()) else 0)

@@ -13,17 +13,14 @@ A cause that is known is injected by its mutant, half of the time under a condit
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from functools import cached_property, lru_cache
 from itertools import cycle, islice
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 from zlib import crc32
 
@@ -44,11 +41,9 @@ from conv_conformance.mutants import named_conditions
 from conv_conformance.mutants.evaluator import HONEST, evaluate
 from conv_conformance.mutants.faults import EDITS
 from conv_conformance.mutants.mutant import STUMBLES, Mutant
-from conv_conformance.workers import machine
+from support import result
 from support.unknown_faults import FAULTS
 
-ROOT = Path(__file__).parents[1]
-RESULTS = Path("benchmarks", "results", "diagnosis.json")
 SEED = 20261128
 OPS = ("conv", "conv", "depthwise_conv", "separable_conv", "conv_transpose")
 RANKS = (1, 2, 2, 2, 3)
@@ -400,19 +395,16 @@ def _confused(trials: list[Trial], outcome: str) -> dict[str, int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = result.options(__doc__, "diagnosis")
     parser.add_argument("--trials", type=int, default=90, help="of each known cause")
     parser.add_argument("--unknown", type=int, default=30, help="of each fault outside the glossary")
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    asked_for = tasks(given.trials, given.unknown, given.seed)
+    asked_for = tasks(1, 1, given.seed)[::40] if given.small else tasks(given.trials, given.unknown, given.seed)
     with get_context("fork").Pool() as processes:
         made = processes.map(Task.trials, asked_for, chunksize=1)
     few = {task.name: len(trials) for task, trials in zip(asked_for, made, strict=True) if len(trials) < task.many}
     figures = {
-        "date": datetime.now(timezone.utc).date().isoformat(),
-        "platform": machine.describe(),
         "seed": given.seed,
         **summary(
             [trial for task, trials in zip(asked_for, made, strict=True) if task.breaks for trial in trials],
@@ -422,7 +414,7 @@ def main() -> None:
     }
     print(json.dumps({name: each for name, each in figures.items() if name != "by_cause"}, indent=1))
     if given.json:
-        (ROOT / RESULTS).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        result.keep(given.json, figures)
 
 
 if __name__ == "__main__":

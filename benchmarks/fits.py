@@ -1,23 +1,19 @@
 """
 What every target makes of the trainings: how far its kernel is from the exact one, update by update, and where it ends.
 
-    python benchmarks/fits.py [-b TARGET]...        20 to 35 minutes for all targets on two cores
+    python benchmarks/fits.py [-b TARGET]... --json        20 to 35 minutes for all targets on two cores
 
 The trainings are those of the corpus, and the two short decayed ones over 2,000 updates. Of those of the tutorial the
 kernel and the loss after every update are kept, to five digits, for what is drawn of them.
-Writes `benchmarks/results/fits.json`. `python -m docs.generate.results.fits` and
-`python -m docs.generate.training.page` make pages of it.
+`python -m docs.generate.results.fits` and `python -m docs.generate.training.page` make pages of what `--json` keeps.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
-from pathlib import Path
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -28,15 +24,14 @@ from conv_conformance.core.storage import Array
 from conv_conformance.judging.judgement import Context, judge
 from conv_conformance.judging.training_enclosure import enclose_training
 from conv_conformance.reference.training_path import trajectory
-from conv_conformance.workers import machine, wire
+from conv_conformance.workers import wire
 from conv_conformance.workers.limits import Limits, Terms
 from conv_conformance.workers.plan import smoke_call
 from conv_conformance.workers.pool import observe
 from conv_conformance.workers.process import CallSeen, TargetFailed, TargetReady
 from conv_conformance.workers.targets import DEFAULTS, OTHERS, named_targets
+from support import result
 
-ROOT = Path(__file__).parents[1]
-RESULTS = Path("benchmarks", "results", "fits.json")
 OWN = ("keras-tensorflow+fit", "keras-jax+fit", "keras-torch+fit")
 #: After how many updates a deviation is told.
 STEPS = (1, 2, 5, 10, 20, 40, 60, 80, 100, 120, 140, 160, 180, 200, 250, 500, 1000, 1500, 2000)
@@ -128,26 +123,22 @@ def results(target: str, of: dict[str, tuple[Case, Call]]) -> Iterator[dict[str,
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train on all targets, write what came of it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = result.options(__doc__, "fits")
     parser.add_argument("-b", "--backend", action="append", default=[], help="targets; all of them where none is named")
     asked = parser.parse_args(arguments)
     of, rows = trainings(), {}
-    for target in asked.backend or (*DEFAULTS, *OTHERS, *OWN):
+    if asked.small:
+        of = dict(islice(of.items(), 1))
+    for target in asked.backend or (["numpy"] if asked.small else (*DEFAULTS, *OTHERS, *OWN)):
         rows[target] = list(results(target, of))
         print(target, [row.get("verdict", row["outcome"]) for row in rows[target]], flush=True)
-    document = {
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "platform": machine.describe(),
+    figures = {
         "trainings": [described(name, call) for name, (_, call) in of.items()],
         "curves": curves(rows),
         "targets": rows,
     }
-    (ROOT / RESULTS).write_text(written(document) + "\n", encoding="utf-8")
-
-
-def written(document: Mapping[str, Any]) -> str:
-    """Return a document as JSON, each list of plain values on one line."""
-    return re.sub(r"\[[^][{}]*\]", lambda found: " ".join(found.group().split()), json.dumps(document, indent=1))
+    if asked.json:
+        result.keep(asked.json, figures)
 
 
 if __name__ == "__main__":

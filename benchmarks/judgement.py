@@ -13,14 +13,11 @@ The limits were chosen on the calls of other seeds (`--seed`), before these were
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,11 +37,10 @@ from conv_conformance.workers.plan import smoke_call
 from conv_conformance.workers.pool import observe
 from conv_conformance.workers.process import CallSeen, TargetReady
 from conv_conformance.workers.targets import named_targets
+from support import result
 from support.rounding_data import FAULTS, Drawn, drawn, orders, stepwise_orders, wrong
 from support.tolerances import RULES, Result
 
-ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "results" / "judgement.json"
 #: Seeds on which the limits were chosen, and those on which they are measured.
 CALIBRATION, MEASURED = 1, 20261126
 #: What domain A is: data of one size or sign, and not too many products, behind many outputs.
@@ -85,7 +81,7 @@ def judged(it: Drawn, source: str, got: Array, *, is_wrong: bool) -> Judged:
     """Return what every rule says of a result."""
     by, exact = precision.yardstick(it.call, it.accumulator), evaluate(it.call)
     with np.errstate(all="ignore"):
-        result = Result(
+        asked = Result(
             got=got,
             exact=by.exact,
             rounded=exact.astype(np.float64),
@@ -96,7 +92,7 @@ def judged(it: Drawn, source: str, got: Array, *, is_wrong: bool) -> Judged:
             op=it.call.op,
             rank=it.call.rank,
         )
-        rejected = {name: bool(rule(result)) for name, rule in RULES.items()}
+        rejected = {name: bool(rule(asked)) for name, rule in RULES.items()}
         found = precision.errors(got, it.dtype, by)
     rejected["ours"] = _is_rejected(it, got, exact)
     twin = is_wrong and not rejected["ours"] and _is_indistinguishable(it, got, found, by)
@@ -192,16 +188,17 @@ def _count(count: Count, each: Judged, *, is_rejected: bool) -> None:
 
 def main() -> None:
     """Judge results of all rules, print and write what was found."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = result.options(__doc__, "judgement")
     parser.add_argument("--calls", type=int, default=1850, help="calls with 64 outputs or more")
-    parser.add_argument("--small", type=int, default=450, help="calls with fewer")
+    parser.add_argument("--few", type=int, default=450, help="calls with fewer")
     parser.add_argument("--seed", type=int, default=MEASURED)
     parser.add_argument("-b", "--backend", action="append", default=[], help="targets whose results count as right")
-    parser.add_argument("--json", type=Path, nargs="?", const=RESULTS)
     options = parser.parse_args()
+    if options.small:
+        options.calls, options.few = 3, 3
     large = list(results(options.seed, options.calls, precision.FEWEST, 10**9, options.backend))
-    small = list(results(options.seed + 7, options.small, 1, precision.FEWEST - 1, options.backend))
-    said = report(large, small)
+    few = list(results(options.seed + 7, options.few, 1, precision.FEWEST - 1, options.backend))
+    said = report(large, few)
     said |= {
         "kinds": list(FAULTS),
         "seeds": {"calibration": CALIBRATION, "measured": options.seed},
@@ -209,8 +206,7 @@ def main() -> None:
     }
     print(json.dumps({name: each for name, each in said.items() if name != "missed"}, indent=1))
     if options.json:
-        date = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        options.json.write_text(json.dumps({"date": date, "platform": machine.describe(), **said}, indent=1) + "\n")
+        result.keep(options.json, said)
 
 
 def report(large: Sequence[Judged], small: Sequence[Judged]) -> dict[str, Any]:

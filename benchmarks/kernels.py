@@ -16,7 +16,6 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import datetime, timezone
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -24,6 +23,7 @@ from typing import Any
 from conv_conformance import corpus
 from conv_conformance.core.case import Case
 from conv_conformance.workers import machine
+from support import result
 from support.kernels.observe import observe
 from support.kernels.page import page, said
 from support.kernels.settings import SETTINGS, Setting
@@ -75,7 +75,7 @@ def measure(
             kept["settings"][setting.name] = tally(setting, found, cases)
             kept["existing"] |= found.existing
             kept["cases"] = {"literal": sum(not case.sweep for case in cases), "sweeps": sum(map(_is_point, cases))}
-            kept["date"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
+            kept |= result.header()
             print(f"{setting.name:<45} {len(found.verdicts):5} cases  {perf_counter() - began:6.1f} s", flush=True)
             yield
 
@@ -96,15 +96,16 @@ def _observe(cases: Sequence[Case], name: str, observations: str, log: str) -> N
 
 def main() -> None:
     """Measure, and write the figures and the page where asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = result.options(__doc__)
     parser.add_argument("what", nargs="*", help="patterns of ids; without them the points of the sweeps")
     parser.add_argument("--literal", action="store_true", help="the literal cases too")
     parser.add_argument("--setting", action="append", help="only this setting, repeatable")
-    parser.add_argument("--json", type=Path, help="keep what is measured in this file, beside what it holds already")
     parser.add_argument("--page", type=Path, help="write the page to this file")
     parser.add_argument("--nothing", action="store_true", help="measure nothing, take what the file holds")
     parser.add_argument("--observe", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.small:
+        options.what, options.setting = ["conv1d.same.one-element"], [SETTINGS[0].name]
     cases = [] if options.nothing else chosen(options.what, is_literal=options.literal)
     if options.observe:
         _observe(cases, *options.observe)

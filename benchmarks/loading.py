@@ -1,30 +1,25 @@
 """
-Measure loading and checking of 1,500 generated cases, cold and from the cache, each in a fresh process.
+Measure the loading and checking of 1,500 generated cases, cold and from the cache, each in a fresh process.
 
-beside them the processor's time, which tells more on a busy machine: `cold_cpu_s`, `cached_cpu_s`.
-beside them the processor's time, which tells more on a busy machine: `cold_cpu_s`, `cached_cpu_s`.
-`--write` keeps them in `results/loading.json`.
+Prints medians in seconds: of the import, of a cold load and of one from the cache, and of the processor's time of both
+loads, which says more on a busy machine.
 """
 
 from __future__ import annotations
 
-import argparse
-import datetime
-import json
 import os
-import platform
 import random
 import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
+
+from support import result
 
 CASES = 1500
 FILES = 30
-RESULTS = Path(__file__).parent / "results" / "loading.json"
 
 #: What each fresh process does; NumPy must not be there before a call is built.
 TIMED = """
@@ -60,40 +55,40 @@ def case(number: int, draw: random.Random) -> str:
 """
 
 
-def write_corpus(folder: Path) -> int:
-    """Write the corpus into a folder and return its size in bytes."""
+def write_corpus(folder: Path, cases: int) -> int:
+    """Write a corpus of so many cases into a folder and return its size in bytes."""
     draw = random.Random(1)
     defaults = "{op: conv, layout: {input: NHWC, kernel: HWIO}, dtype: float32}"
     head = f"about: Generated to be loaded.\ndefaults: {defaults}\ncases:\n"
     for file in range(FILES):
-        numbers = range(file, CASES, FILES)
+        numbers = range(file, cases, FILES)
         (folder / f"generated-{file}.yaml").write_text(head + "".join(case(number, draw) for number in numbers))
     return sum(path.stat().st_size for path in folder.iterdir())
 
 
-def timed(folder: Path, cache: Path) -> tuple[float, float, float]:
-    """Return the seconds of the import and of the load in a fresh process, and the processor's seconds of the load."""
+def timed(folder: Path, cache: Path) -> tuple[float, float, float, int]:
+    """Return the seconds of a fresh process for import and load, its CPU seconds for the load, and the cases."""
     environment = {**os.environ, "CONV_CONFORMANCE_CACHE": str(cache)}
     command = [sys.executable, "-c", TIMED, str(folder)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, cwd=folder)
     imported, loaded, busy, count = done.stdout.split()
-    assert int(count) == CASES
-    return float(imported), float(loaded), float(busy)
+    return float(imported), float(loaded), float(busy), int(count)
 
 
-def measure(rounds: int) -> dict[str, float]:
+def measure(rounds: int, cases: int) -> dict[str, float]:
     """Return the medians over cold and cached loads, interleaved."""
     with tempfile.TemporaryDirectory() as name:
         corpus = Path(name) / "corpus"
         corpus.mkdir()
-        size = write_corpus(corpus)
+        size = write_corpus(corpus, cases)
         pairs = []
         for index in range(rounds):
             cache = Path(name) / f"cache-{index}"
             pairs.append((timed(corpus, cache), timed(corpus, cache)))
     cold, cached = zip(*pairs, strict=True)
+    assert {run[3] for run in (*cold, *cached)} == {cases}
     return {
-        "cases": CASES,
+        "cases": cases,
         "bytes": size,
         "import_s": median(cold, 0),
         "cold_s": median(cold, 1),
@@ -108,31 +103,14 @@ def median(runs: Sequence[tuple[float, ...]], index: int) -> float:
     return round(statistics.median(run[index] for run in runs), 4)
 
 
-def machine() -> dict[str, object]:
-    """Return where and with what the measurement was made."""
-    import yaml
-
-    return {
-        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
-        "machine": platform.machine(),
-        "cores": os.cpu_count(),
-        "os": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        "pyyaml": version("pyyaml"),
-        "libyaml": hasattr(yaml, "CSafeLoader"),
-    }
-
-
 def main() -> None:
     """Measure, print, and keep if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = result.options(__doc__, "loading")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--write", action="store_true", help=f"keep the figures in {RESULTS.name}")
     options = parser.parse_args()
-    figures = measure(options.rounds)
-    if options.write:
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps({**machine(), **figures}, indent=2) + "\n")
+    figures = measure(1, 60) if options.small else measure(options.rounds, CASES)
+    if options.json:
+        result.keep(options.json, figures)
     for name, value in figures.items():
         print(name, value)
 

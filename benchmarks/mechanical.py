@@ -1,7 +1,7 @@
 """
 What the literal cases see of the NumPy target: every mutant that a mutation tool makes of its code, run on them.
 
-Cosmic Ray names and makes the mutants of the three modules. Each is loaded into a forked process of its own, where the
+Cosmic Ray names and makes the mutants of the four modules. Each is loaded into a forked process of its own, where the
 literal cases are made and judged as in a run. The first verdict that is not expected kills it, and so do a crash, an
 endless loop, and a case that is suddenly `unsupported`, for those are counted and may not grow. What survives meets the
 target's own tests, and these kills are counted apart.
@@ -14,19 +14,14 @@ survivor, or fewer kills than 97 in 100.
 
 from __future__ import annotations
 
-import argparse
-import ast
 import gc
-import json
 import os
 import resource
 import sys
-import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from dataclasses import replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from multiprocessing import connection, get_context
@@ -38,23 +33,19 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-import yaml
 from conv_conformance import corpus
 from conv_conformance.backends import numpy as target_package
 from conv_conformance.core.verdict import UNEXPECTED
 from conv_conformance.running.in_process import verdicts
-from conv_conformance.workers import machine
 from conv_conformance.workers.plan import Plan, make_plan
-from cosmic_ray.commands import init
-from cosmic_ray.mutating import mutate_code
-from cosmic_ray.plugins import get_operator
-from cosmic_ray.work_db import WorkDB, use_db
+from support import mutations, result
+from support.mutations import Mutant
 
 HERE = Path(__file__).parent
 EXPLAINED = HERE / "mechanical-survivors.yaml"
 TESTS = HERE.parent / "tests" / "backends" / "test_numpy.py"
 #: The modules of the target, each after those that it imports.
-MODULES = ("sums", "refusals", "adapter")
+MODULES = ("sums", "gradients", "refusals", "adapter")
 #: Functions whose results no verdict rests on: the text of the call, and what the target says of itself.
 SAID = ("_text", "_stage_text", "_permuted", "_blas")
 #: The share of the counted mutants that the cases must kill.
@@ -65,28 +56,9 @@ PARTS = 16
 SECONDS, MEMORY = 120, 2 << 30
 
 
-@dataclass(frozen=True, kw_only=True)
-class Mutant:
-    """One edit of one module, by the tool's operator; `killed` names what noticed it, a case or the tests."""
-
-    module: str
-    function: str
-    line: int
-    operator: str
-    before: str
-    after: str
-    source: str
-    killed: str = ""
-
-    @property
-    def name(self) -> str:
-        """The module, the function, and the line as it was and as it is."""
-        return f"{self.module}.{self.function}: {self.before} -> {self.after}"
-
-    @property
-    def is_said(self) -> bool:
-        """Whether it lies where no verdict can see it."""
-        return self.function in SAID
+def is_said(mutant: Mutant) -> bool:
+    """Return whether a mutant lies where no verdict can see it."""
+    return mutant.function in SAID
 
 
 def sources() -> dict[str, str]:
@@ -100,14 +72,14 @@ def _path(name: str) -> Path:
     return Path(spec.origin)
 
 
-def made(code: Mapping[str, str]) -> tuple[list[Mutant], Counter[str]]:
-    """Return the mutants that count, and how many do not, by the reason."""
+def made(code: Mapping[str, str], step: int = 1) -> tuple[list[Mutant], Counter[str]]:
+    """Return the mutants that count, of every one or of each `step`-th, and how many do not, by the reason."""
     mutants: list[Mutant] = []
     left_out: Counter[str] = Counter()
-    programs = {name: {_program(text)} for name, text in code.items()}
-    for mutant in _generated(code):
+    programs = {name: {mutations.program(text)} for name, text in code.items()}
+    for mutant in _generated(code, step):
         try:
-            program = _program(mutant.source)
+            program = mutations.program(mutant.source)
         except SyntaxError:
             left_out["do not compile"] += 1
             continue
@@ -119,45 +91,10 @@ def made(code: Mapping[str, str]) -> tuple[list[Mutant], Counter[str]]:
     return mutants, left_out
 
 
-def _generated(code: Mapping[str, str]) -> Iterator[Mutant]:
-    with tempfile.TemporaryDirectory() as folder, use_db(Path(folder, "session.sqlite"), WorkDB.Mode.create) as session:
-        init([_path(name) for name in code], session, {})
-        found = [mutation for item in session.work_items for mutation in item.mutations]
-    for mutation in sorted(found, key=lambda each: (each.module_path, each.start_pos, each.operator_name)):
-        name = mutation.module_path.stem
-        operator = get_operator(mutation.operator_name)(**mutation.operator_args)
-        source = mutate_code(code[name], operator, mutation.occurrence)
-        pairs = zip(code[name].splitlines(), source.splitlines(), strict=True)
-        before, after = next((pair for pair in pairs if pair[0] != pair[1]), ("", ""))
-        yield Mutant(
-            module=name,
-            function=mutation.definition_name or "module",
-            line=mutation.start_pos[0],
-            operator=mutation.operator_name.removeprefix("core/"),
-            before=" ".join(before.split()),
-            after=" ".join(after.split()),
-            source=source,
-        )
-
-
-def _program(source: str) -> str:
-    tree = ast.parse(source)
-    compile(tree, "mutant", "exec")
-    return ast.dump(_WithoutAnnotations().visit(tree))
-
-
-class _WithoutAnnotations(ast.NodeTransformer):
-    """Takes out annotations: under `from __future__ import annotations` nothing evaluates them."""
-
-    def visit_arg(self, node: ast.arg) -> ast.AST:
-        return ast.arg(arg=node.arg)
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        node.returns = None
-        return self.generic_visit(node)
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        return ast.Assign(targets=[node.target], value=node.value)
+def _generated(code: Mapping[str, str], step: int) -> Iterator[Mutant]:
+    for edit in mutations.edits([_path(name) for name in code])[::step]:
+        name = edit.module_path.stem
+        yield mutations.edited(edit, name, code[name])
 
 
 def installed(code: Mapping[str, str]) -> Any:
@@ -254,24 +191,15 @@ def plans() -> tuple[int, list[Plan]]:
     return len(cases), [make_plan(cases[start::PARTS]) for start in range(PARTS)]
 
 
-def explanations() -> dict[str, tuple[str, str]]:
-    """Return, by the names of the survivors, whether each is equivalent or unseen, and why."""
-    entries = yaml.safe_load(EXPLAINED.read_text(encoding="utf-8")) or []
-    found = {}
-    for entry in entries:
-        [kind] = entry.keys() - {"mutants"}
-        assert kind in ("equivalent", "unseen"), kind
-        found |= {" ".join(name.split()): (kind, " ".join(entry[kind].split())) for name in entry["mutants"]}
-    return found
-
-
-def measure(jobs: int, pattern: str) -> dict[str, Any]:
-    """Run the mutants whose names hold `pattern`; return the figures."""
+def measure(jobs: int, pattern: str, *, small: bool = False) -> dict[str, Any]:
+    """Run the mutants whose names hold `pattern`, if small a few of them on some cases; return the figures."""
     began = perf_counter()
     code = sources()
-    mutants, left_out = made(code)
+    mutants, left_out = made(code, 300 if small else 1)
     mutants = [mutant for mutant in mutants if pattern in mutant.name]
     count, planned = plans()
+    if small:
+        planned = planned[:1]
     unharmed = Mutant(module="adapter", function="", line=0, operator="", before="", after="", source=code["adapter"])
     unsaid = unsupported(code, planned)
     gc.freeze()
@@ -279,15 +207,13 @@ def measure(jobs: int, pattern: str) -> dict[str, Any]:
     def by_cases(given: Mapping[str, str]) -> str:
         return by_the_cases(given, planned, unsaid)
 
-    for trial in (by_cases, by_the_tests):
+    for trial in (by_cases,) if small else (by_cases, by_the_tests):
         [honest] = tried([unharmed], code, trial, 1)
         assert not honest.killed, f"without any fault the target is noticed, by {honest.killed}"
     met = tried(mutants, code, by_cases, jobs)
     survivors = [mutant for mutant in met if not mutant.killed]
-    tested = tried(survivors, code, by_the_tests, jobs)
+    tested = survivors if small else tried(survivors, code, by_the_tests, jobs)
     return {
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "platform": machine.describe(),
         "tool": f"cosmic-ray {version('cosmic-ray')}",
         "numpy": np.__version__,
         "cases": count,
@@ -297,10 +223,10 @@ def measure(jobs: int, pattern: str) -> dict[str, Any]:
 
 
 def _figures(met: Sequence[Mutant], tested: Sequence[Mutant], left_out: Counter[str]) -> dict[str, Any]:
-    explained = explanations()
+    explained = mutations.explanations(EXPLAINED)
     kinds = {mutant.name: explained.get(mutant.name, ("", ""))[0] for mutant in tested}
-    computed = [mutant for mutant in met if not mutant.is_said]
-    said = [mutant for mutant in met if mutant.is_said]
+    computed = [mutant for mutant in met if not is_said(mutant)]
+    said = [mutant for mutant in met if is_said(mutant)]
     killed_by_tests = {mutant.name for mutant in tested if mutant.killed}
     return {
         "generated": len(met) + left_out.total(),
@@ -311,7 +237,7 @@ def _figures(met: Sequence[Mutant], tested: Sequence[Mutant], left_out: Counter[
             name: _counts([each for each in computed if each.module == name], kinds, killed_by_tests)
             for name in MODULES
         },
-        "survivors": [_described(mutant, explained) for mutant in tested if not (mutant.is_said and mutant.killed)],
+        "survivors": [_described(mutant, explained) for mutant in tested if not (is_said(mutant) and mutant.killed)],
     }
 
 
@@ -348,7 +274,11 @@ def problems(figures: Mapping[str, Any], only: str = "") -> Iterator[str]:
             yield f"unexplained: {name}"
         if survivor["is"] == "equivalent" and survivor["tests"] == "notice it":
             yield f"not equivalent, for the tests notice it: {name}"
-    yield from (f"explained, and no survivor: {name}" for name in explanations() if only in name not in survivors)
+    yield from (
+        f"explained, and no survivor: {name}"
+        for name in mutations.explanations(EXPLAINED)
+        if only in name not in survivors
+    )
     if share(figures["computed"]) < LEAST:
         yield f"fewer than {LEAST:.0%} killed"
 
@@ -365,16 +295,15 @@ def share(counts: Mapping[str, int]) -> float:
 
 def main() -> int:
     """Measure, print, keep the figures where asked, and say what is wrong."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path)
+    parser = result.options(__doc__, "mechanical")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--only", default="", help="of the mutants, those whose names hold this text")
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # of what mutants compare with `is`
-    figures = measure(options.jobs, options.only)
+    figures = measure(options.jobs, options.only, small=options.small)
     if options.json:
-        options.json.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    found = list(problems(figures, options.only))
+        result.keep(options.json, figures)
+    found = [] if options.small else list(problems(figures, options.only))
     for problem in found:
         print(problem)
     print("generated", figures["generated"], figures["left_out"])

@@ -1,22 +1,18 @@
 """
 What the engine costs beside the framework, on small calls.
 
-Prints `ratio R` last: the wall time of 1,000 small conv1d calls through the engine (decode, transport, call, fetch,
-judge, record; the worker is ready before) over that of a bare loop of the same 1,000 calls in the same process
-(tensors made from the same arrays, called, fetched to NumPy), interleaved in one run; the median over the rounds.
-`addend_us A` is the difference for one call, in microseconds.
+Prints `ratio` for each framework: the wall time of 1,000 small conv1d calls through the engine (decode, transport,
+call, fetch, judge, record; the worker is ready before) over that of a bare loop of the same 1,000 calls in the same
+process (tensors made from the same arrays, called, fetched to NumPy), interleaved in one run; the median over the
+rounds. `addend_us` is the difference for one call, in microseconds.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timezone
 from importlib import import_module
 from pathlib import Path
 from time import perf_counter
@@ -30,9 +26,9 @@ from conv_conformance.core.verdict import Verdict
 from conv_conformance.records.record import TargetInfo, Timing, Writer
 from conv_conformance.reference import evaluate
 from conv_conformance.running.runner import Runner
-from conv_conformance.workers import machine
 from conv_conformance.workers.plan import SMOKE as TEMPLATE
 from conv_conformance.workers.targets import known, resolve
+from support import result
 
 CALLS, ROUNDS = 1000, 9
 
@@ -89,13 +85,15 @@ class Timed:
         self.limits = self._real.limits
         self._bare = BARE[target.mode]()
         self._arrays: list[tuple[Any, Any]] = []
+        self._is_marked = False
 
     modes = dict.fromkeys(BARE, "the target that is measured")
 
     def prepare(self, call: Call) -> Callable[[], Outputs]:
         if call.strides == (MARK,):
+            self._is_marked = True
             return self._loop
-        if len(self._arrays) < CALLS:
+        if not self._is_marked:
             self._arrays.append((np.array(call.input), np.array(call.array("kernel"))))
         prepared: Callable[[], Outputs] = self._real.prepare(call)
         return prepared
@@ -107,11 +105,11 @@ class Timed:
         return Outputs({"output": np.array([[[perf_counter() - began]]])})
 
 
-def cases() -> list[Case]:
-    """Return the rounds: 1,000 calls of eight shapes and their own values, then a marked one."""
-    made = [_case(number) for number in range(CALLS)]
+def cases(calls: int, rounds: int) -> list[Case]:
+    """Return the rounds, one more than asked: calls of eight shapes and their own values, then a marked one."""
+    made = [_case(number) for number in range(calls)]
     mark = _mark()
-    return [case for _ in range(ROUNDS + 1) for case in (*made, mark)]
+    return [case for _ in range(rounds + 1) for case in (*made, mark)]
 
 
 def _case(number: int) -> Case:
@@ -131,12 +129,12 @@ def _mark() -> Case:
     return Case(id="mark", title="", clauses=(), build_call=lambda: call, build_expectation=lambda: nothing)
 
 
-def measure(target: str) -> tuple[str, dict[str, float]]:
+def measure(target: str, calls: int, most: int) -> dict[str, str | float]:
     """Return the framework's version, and medians over the rounds but the first: both loops, their ratio and addend."""
     runner = Runner(jobs=1)
     adapter = resolve(f"{Path(__file__).resolve()}:Timed")
     adapter = replace(adapter, target=replace(adapter.target, mode=target))
-    every = cases()
+    every = cases(calls, most)
     for case in every:
         assert case.expectation is not None
     rounds: list[tuple[float, float]] = []
@@ -166,27 +164,24 @@ def measure(target: str) -> tuple[str, dict[str, float]]:
     warm = rounds[1:]
     engine, bare = (statistics.median(side) for side in zip(*warm, strict=True))
     ratio = statistics.median(engine / bare for engine, bare in warm)
-    return version, {"engine_s": engine, "bare_s": bare, "addend_us": (engine - bare) / CALLS * 1e6, "ratio": ratio}
+    found = {"engine_s": engine, "bare_s": bare, "addend_us": (engine - bare) / calls * 1e6, "ratio": ratio}
+    return {"version": version, **{name: round(value, 6) for name, value in found.items()}}
 
 
 def main() -> None:
-    """Measure one target and print its figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--target", choices=sorted(BARE), required=True)
-    parser.add_argument("--json", type=Path, help="add the figures to this file")
+    """Measure, and print the figures of each framework."""
+    parser = result.options(__doc__, "overhead")
+    parser.add_argument("--target", choices=sorted(BARE), action="append", help="one of these; all by default")
     options = parser.parse_args()
-    version, figures = measure(options.target)
+    calls, rounds = (20, 2) if options.small else (CALLS, ROUNDS)
+    targets = options.target or (["torch"] if options.small else sorted(BARE))
+    found = {}
+    for target in targets:
+        found[target] = measure(target, calls, rounds)
+        print(target, *(f"{name} {value}" for name, value in found[target].items()), flush=True)
     if options.json:
-        kept = json.loads(options.json.read_text()) if options.json.exists() else {}
-        kept["platform"] = machine.describe()
-        kept["date"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        kept[options.target] = {"version": version, **{name: round(value, 6) for name, value in figures.items()}}
-        options.json.write_text(json.dumps(kept, indent=2) + "\n")
-    print(f"engine_us {figures['engine_s'] / CALLS * 1e6:.1f}")
-    print(f"bare_us {figures['bare_s'] / CALLS * 1e6:.1f}")
-    print(f"addend_us {figures['addend_us']:.1f}")
-    print(f"ratio {figures['ratio']:.2f}")
+        result.keep(options.json, {"calls": calls, "targets": found})
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -10,14 +10,12 @@ with its driver, from disk. With `--json` the figures go to `benchmarks/results/
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timezone
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +31,12 @@ from conv_conformance.records.record import Record, TargetInfo
 from conv_conformance.reports import html
 from conv_conformance.workers import machine
 from selenium import webdriver
+from selenium.webdriver.support.wait import WebDriverWait
+from support import result
 
-RESULTS = Path(__file__).parent / "results" / "page.json"
 CALL = "framework.nn.functional.conv2d(input.transpose(0, 3, 1, 2), kernel.transpose(3, 2, 0, 1), stride=(1, 1))"
+#: Milliseconds from the start of the page until its first contents were painted; null before.
+PAINTED = "return performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
 #: What is asked of the filter, one after the other.
 ASKED = (("op", "conv"), ("verdict", "s"), ("target", "3"), ("clause", "area:3"), ("text", "stride"))
 
@@ -98,9 +99,7 @@ def measured(made: Record, loaded: corpus.Corpus, driver: webdriver.Chrome, fold
     page.write_text(text, encoding="utf-8")
     driver.get("about:blank")
     driver.get(page.as_uri())
-    paints: Mapping[str, float] = driver.execute_script(
-        "return Object.fromEntries(performance.getEntriesByType('paint').map((each) => [each.name, each.startTime]))"
-    )
+    paint: float = WebDriverWait(driver, 20).until(lambda page: page.execute_script(PAINTED))
     filters = driver.execute_script(
         """
         const form = document.getElementById("filter");
@@ -118,15 +117,13 @@ def measured(made: Record, loaded: corpus.Corpus, driver: webdriver.Chrome, fold
         "results": len(made.verdicts),
         "megabytes": round(len(text.encode()) / 1e6, 2),
         "seconds_to_write": round(seconds, 1),
-        "first_paint_ms": round(paints["first-contentful-paint"]),
+        "first_paint_ms": round(paint),
         "slowest_filter_ms": round(max(filters)),
     }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
+    given = result.options(__doc__, "page").parse_args()
     browser, service = shutil.which("chromium"), shutil.which("chromedriver")
     if browser is None or service is None:
         sys.exit("there is no Chromium with its driver here (Debian: chromium, chromium-driver)")
@@ -134,9 +131,10 @@ def main() -> None:
     options.binary_location = browser
     for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
         options.add_argument(word)
-    loaded = corpus.load(sweeps="quick")
+    loaded = corpus.load(sweeps="none" if given.small else "quick")
     literal = [case for case in loaded.cases if not case.sweep]
-    records = {"literal": record(literal, 12), "whole": record(loaded.cases, 8)}
+    targets = (1, 1) if given.small else (12, 8)
+    records = {"literal": record(literal, targets[0]), "whole": record(loaded.cases, targets[1])}
     with tempfile.TemporaryDirectory() as folder:
         driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(service))
         try:
@@ -144,14 +142,12 @@ def main() -> None:
         finally:
             driver.quit()
     figures = {
-        "date": datetime.now(timezone.utc).date().isoformat(),
-        "platform": machine.describe(),
         "browser": driver.capabilities["browserVersion"],
         **pages,
     }
     print(json.dumps(figures, indent=1))
     if given.json:
-        RESULTS.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        result.keep(given.json, figures)
 
 
 if __name__ == "__main__":

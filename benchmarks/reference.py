@@ -10,14 +10,10 @@ numbers, or just beside that; prints `equal N of N` last.
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timezone
 from fractions import Fraction
-from pathlib import Path
 from time import perf_counter
 from unittest.mock import patch
 
@@ -25,11 +21,8 @@ import numpy as np
 from conv_conformance import Call
 from conv_conformance.core.storage import Array
 from conv_conformance.reference import evaluate
-from conv_conformance.workers import machine
 from conv_conformance.workers.plan import SMOKE
-
-ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "results" / "reference.json"
+from support import result
 
 #: Rows, products behind an element, and filters of each size.
 SIZES = (
@@ -53,12 +46,13 @@ def pointwise(left: Array, right: Array) -> Call:
 
 def seconds(function: Callable[[], object], moment: float = 0.3) -> float:
     """Return the fastest time of a function that is called for about a moment, at least twice."""
-    times: list[float] = []
-    while len(times) < 2 or sum(times) < moment:
+    fastest, calls, begun = math.inf, 0, perf_counter()
+    while calls < 2 or perf_counter() - begun < moment:
         start = perf_counter()
         function()
-        times.append(perf_counter() - start)
-    return min(times)
+        fastest = min(fastest, perf_counter() - start)
+        calls += 1
+    return fastest
 
 
 def measure(rows: int, depth: int, filters: int) -> dict[str, float]:
@@ -123,13 +117,14 @@ def _nearest(exact: Fraction) -> np.float32:
 
 def main() -> None:
     """Measure every size, compare, print and write the result."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = result.options(__doc__, "reference")
     parser.add_argument("--rounds", type=int, default=300, help="matrix products of 20 elements that are compared")
-    parser.add_argument("--json", type=Path, nargs="?", const=RESULTS, help="where to write what was measured")
     options = parser.parse_args()
+    if options.small:
+        options.rounds = 6
     print(f"{'products':>11} {'reference':>10} {'/ BLAS':>8} {'fsum /':>8} {'Fraction /':>11} {'/ plain':>8}")
     rows = []
-    for size in SIZES:
+    for size in SIZES[:1] if options.small else SIZES:
         rows.append(row := measure(*size))
         plain = f"{row['ours_to_plain']:8.2f}" if "plain" in row else ""
         print(
@@ -139,9 +134,7 @@ def main() -> None:
     equal, total = compared(options.rounds)
     print(f"equal {equal} of {total}")
     if options.json:
-        date = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        said = {"date": date, "platform": machine.describe(), "sizes": rows, "equal": equal, "compared": total}
-        options.json.write_text(json.dumps(said, indent=1) + "\n")
+        result.keep(options.json, {"sizes": rows, "equal": equal, "compared": total})
 
 
 if __name__ == "__main__":

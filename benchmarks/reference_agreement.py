@@ -8,17 +8,11 @@ A disagreement ends the run with the smallest call that shows it.
 
 from __future__ import annotations
 
-import argparse
-import datetime
-import json
-import os
-import platform
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 from conv_conformance.core.call import Call
@@ -26,14 +20,12 @@ from conv_conformance.core.storage import Array
 from conv_conformance.core.vocabulary import ARRAYS
 from conv_conformance.reference import evaluate, evaluate_again
 from hypothesis import HealthCheck, given, seed, settings
+from support import result
 
-ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "results" / "reference_agreement.json"
-
-sys.path.insert(0, str(ROOT))
-from tests.support.builders import call_of  # noqa: E402  the draws are those of the tests
-from tests.support.formulations import outcome  # noqa: E402
-from tests.support.random_calls import calls, switches  # noqa: E402
+sys.path.insert(0, str(result.ROOT))
+from tests.support.builders import call_of
+from tests.support.formulations import outcome
+from tests.support.random_calls import calls, switches
 
 #: Draws of one run of Hypothesis, which keeps all of them in memory.
 CHUNK = 1000
@@ -133,34 +125,21 @@ def speed() -> dict[str, float]:
     }
 
 
-def machine() -> dict[str, object]:
-    """Return where and with what the comparison was made."""
-    return {
-        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
-        "machine": platform.machine(),
-        "cores": os.cpu_count(),
-        "os": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        **{name: version(name) for name in ("numpy", "ml_dtypes", "hypothesis")},
-    }
-
-
 def main() -> None:
     """Compare, print, and keep if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = result.options(__doc__, "reference_agreement")
     parser.add_argument("--draws", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--write", action="store_true", help=f"keep the figures in {RESULTS.name}")
     options = parser.parse_args()
     figures = speed()
     start = time.perf_counter()
-    seen = agree(options.draws, options.seed)
+    seen = agree(20 if options.small else options.draws, options.seed)
     seconds = round(time.perf_counter() - start, 1)
     draws, counts = seen.pop("draws"), dict(sorted(seen.items()))
-    if options.write:
-        record = {**machine(), "seed": options.seed, "draws": draws, "agreed": draws, "seconds": seconds}
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps({**record, **figures, "counts": counts}, indent=2) + "\n")
+    if options.json:
+        tools = {name: version(name) for name in ("numpy", "ml_dtypes", "hypothesis")}
+        about = {"seed": options.seed, "draws": draws, "agreed": draws, "seconds": seconds}
+        result.keep(options.json, {**tools, **about, **figures, "counts": counts})
     for name, value in {**counts, **figures, "seconds": seconds}.items():
         print(name, value)
     print(f"agreed {draws} of {draws}")

@@ -30,8 +30,8 @@ from conv_conformance import corpus
 from conv_conformance.core import patterns
 from conv_conformance.core.verdict import UNEXPECTED, Verdict
 from conv_conformance.records.record import Record, read_record, verdict_to_line
-from conv_conformance.workers import machine
 from packaging.requirements import Requirement
+from support import result
 from support.releases_page import page, told
 from support.releases_table import Bug, is_shown, table
 
@@ -195,7 +195,7 @@ def _kept(verdict: Verdict) -> dict[str, Any]:
 def run_all(bugs: Sequence[Bug], folder: Path, results: dict[str, Any], file: Path | None) -> None:
     """Run bugs one after another; put what came of each into the results, and those into the file."""
     folder.mkdir(parents=True, exist_ok=True)
-    results["platform"] = machine.describe()
+    results |= result.header()
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench(folder=folder.resolve(), wheel=wheel(Path(scratch)))
         for bug in bugs:
@@ -214,9 +214,8 @@ def _now() -> str:
 
 
 def _options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = result.options(__doc__)
     parser.add_argument("--only", action="append", metavar="NAME", help="this bug of the table; may be repeated")
-    parser.add_argument("--json", type=Path, metavar="F", help="keep the results here, beside those of other bugs")
     parser.add_argument("--page", type=Path, metavar="F", help="write the page of the results here")
     parser.add_argument("--draw", action="store_true", help="run nothing, only draw the page from the results")
     default = Path(platformdirs.user_cache_dir("conv-conformance")) / "releases"
@@ -234,6 +233,8 @@ def main() -> int:
         parser.error(f"not in the table: {', '.join(sorted(lost))}")
     source = options.json or RESULTS
     results = json.loads(source.read_text(encoding="utf-8")) if source.exists() else {"bugs": {}}
+    if options.small:
+        asked = asked[:1]
     if not options.draw:
         run_all(asked, options.cache, results, options.json)
     if options.page:

@@ -203,6 +203,9 @@ def main() -> int:
     options = _options()
     ledger = ledger_files.load(ledger_files.shipped()).entries
     wanted = [entry for entry in ledger if any(matches_pattern(pattern, entry.id) for pattern in options.only)]
+    if options.small:
+        wanted = [entry for entry in wanted if _imported(entry.triage) == ["torch"]][:1]
+        options.packages, options.dry = ["torch"], True
     wrong = [line for entry in wanted for line in broken(entry)]
     made: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -227,6 +230,7 @@ def _keep(made: Mapping[str, Any], known: Sequence[str]) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--small", action="store_true", help="one script, and nothing is kept")
     parser.add_argument("--env", type=Path, help="the environment to make or to use; without it a temporary one")
     parser.add_argument("--packages", nargs="+", default=PACKAGES, help="what pip installs into a new one")
     parser.add_argument("--only", nargs="+", default=["*"], metavar="ID", help="ids, or patterns of ids")

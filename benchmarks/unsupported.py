@@ -57,7 +57,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--target", choices=NAMES, help="this one and its modes")
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--small", action="store_true", help="the NumPy target alone")
     options = parser.parse_args()
+    if options.small:
+        committed = json.loads(COMMITTED.read_text(encoding="utf-8"))
+        return len(grown(count("numpy"), committed["numpy"]))
     if options.target:
         print(json.dumps({each: count(each) for each in TARGETS if each.partition("+")[0] == options.target}))
         return 0

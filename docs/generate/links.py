@@ -17,6 +17,8 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from . import output
+
 ROOT = Path(__file__).resolve().parents[2]
 #: Folders whose pages belong to tools or to installed packages.
 FOREIGN = {".tox", ".venv", ".pytest_cache", "build", "dist"}
@@ -85,7 +87,13 @@ def external() -> dict[str, list[str]]:
     return dict(sorted(found.items()))
 
 
-if __name__ == "__main__":
-    for target, of in external().items():
+def main() -> None:
+    """Print the external links; with `--small` their number."""
+    found = external()
+    for target, of in {} if output.options(__doc__).parse_args().small else found.items():
         print(f"{target}  {of[0]}{f' and {len(of) - 1} more' if len(of) > 1 else ''}")
-    print(f"{len(external())} external links, not fetched")
+    print(f"{len(found)} external links, not fetched")
+
+
+if __name__ == "__main__":
+    main()

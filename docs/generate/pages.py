@@ -20,8 +20,8 @@ from conv_conformance.corpus import Corpus
 from conv_conformance.corpus.format import excerpt as excerpts
 from conv_conformance.specification import template_filters, versions
 
+from . import output, templating
 from . import pictures as make_pictures
-from . import templating
 from .reference import backends, cli, faults, ledger, mutants, mutators, verdicts
 from .reference import format as case_format
 
@@ -146,7 +146,12 @@ def stale(root: Path) -> Iterator[str]:
             yield f"{path.as_posix()}: has no cases any more (delete it)"
 
 
+def main() -> None:
+    """Write the pages."""
+    with output.folder(small=output.options(__doc__).parse_args().small) as root:
+        for path, text in pages().items():
+            output.write(root, path, text)
+
+
 if __name__ == "__main__":
-    for path, text in pages().items():
-        (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
-        (ROOT / path).write_text(text, encoding="utf-8")
+    main()

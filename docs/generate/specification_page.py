@@ -6,13 +6,14 @@ Write the one-page specification into a built site, at the address that `cite` p
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from conv_conformance import corpus
 from conv_conformance.release import bundle
 from conv_conformance.reports import specification_page
 from conv_conformance.specification import versions
+
+from . import output
 
 
 def write(site: Path) -> Path:
@@ -24,5 +25,14 @@ def write(site: Path) -> Path:
     return page
 
 
+def main() -> None:
+    """Write the page, and print its path."""
+    parser = output.options(__doc__)
+    parser.add_argument("site", type=Path, nargs="?", default=Path("build", "site"))
+    options = parser.parse_args()
+    with output.folder(small=options.small) as root:
+        print(write(root / options.site))
+
+
 if __name__ == "__main__":
-    print(write(Path(sys.argv[1])))
+    main()

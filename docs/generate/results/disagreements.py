@@ -14,7 +14,6 @@ checked in this process: set the variables that the run had.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -32,7 +31,7 @@ from conv_conformance.records.record import read_record
 from conv_conformance.reports.markdown import escaped
 from conv_conformance.specification import template_filters
 
-from .. import templating
+from .. import output, templating
 from . import fault_entries, portability, recorded_choices, recorded_faults, recorded_run
 from .recorded_run import framework
 
@@ -177,7 +176,7 @@ def _of_another_run(root: Path) -> Iterator[str]:
 
 def main() -> None:
     """Store the data of a run if `--run` names one, and write the pages."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = output.options(__doc__)
     parser.add_argument("--run", metavar="NAME", help="the name of the run that the records belong to")
     parser.add_argument("records", nargs="*", type=Path)
     options = parser.parse_args()
@@ -188,8 +187,9 @@ def main() -> None:
         runs[options.run] = see(options.records)
         (ROOT / SEEN).write_text(json.dumps(runs, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     loaded = corpus.load()
-    for path, text in pages(ROOT, loaded).items():
-        (ROOT / path).write_text(text, encoding="utf-8")
+    with output.folder(small=options.small) as root:
+        for path, text in pages(ROOT, loaded).items():
+            output.write(root, path, text)
     print(counted(known_faults(ROOT)))
 
 

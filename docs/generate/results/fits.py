@@ -14,6 +14,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
+from .. import output
 from ..templating import environment
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -87,8 +88,9 @@ def draw(said: Mapping[str, Any], path: Path) -> None:
 
 def main() -> None:
     """Write the page and its picture."""
-    (ROOT / PAGE).write_text(page(ROOT), encoding="utf-8")
-    draw(json.loads((ROOT / MEASURED).read_text(encoding="utf-8")), ROOT / PICTURE)
+    with output.folder(small=output.options(__doc__).parse_args().small) as root:
+        output.write(root, PAGE, page(ROOT))
+        draw(json.loads((ROOT / MEASURED).read_text(encoding="utf-8")), root / PICTURE)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from .. import output
 from ..templating import environment
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -78,8 +79,9 @@ def draw(models: Mapping[str, Any], path: Path) -> None:
 
 def main() -> None:
     """Write the page and its picture."""
-    (ROOT / PAGE).write_text(page(ROOT), encoding="utf-8")
-    draw(json.loads((ROOT / JUDGEMENT).read_text(encoding="utf-8"))["models"], ROOT / PICTURE)
+    with output.folder(small=output.options(__doc__).parse_args().small) as root:
+        output.write(root, PAGE, page(ROOT))
+        draw(json.loads((ROOT / JUDGEMENT).read_text(encoding="utf-8"))["models"], root / PICTURE)
 
 
 if __name__ == "__main__":

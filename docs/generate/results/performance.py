@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from .. import output
 from ..templating import environment
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -45,7 +46,8 @@ def stale(root: Path) -> Iterator[str]:
 
 def main() -> None:
     """Write the page."""
-    (ROOT / PAGE).write_text(page(ROOT), encoding="utf-8")
+    with output.folder(small=output.options(__doc__).parse_args().small) as root:
+        output.write(root, PAGE, page(ROOT))
 
 
 if __name__ == "__main__":

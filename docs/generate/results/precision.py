@@ -12,7 +12,6 @@ docs/results/precision.json stores the results of each run by name; the page com
 
 from __future__ import annotations
 
-import argparse
 import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +21,7 @@ from typing import Any
 from conv_conformance import corpus
 from conv_conformance.records.record import read_record
 
-from .. import templating
+from .. import output, templating
 from . import kept_numbers, recorded_precision
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -112,7 +111,7 @@ def _kept(root: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Store the results of a run if `--run` names one, and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = output.options(__doc__)
     parser.add_argument("--run", metavar="NAME", help="the name of the run that the records belong to")
     parser.add_argument("--under", default="", metavar="TEXT", help="the prefix of the run's commands")
     parser.add_argument("records", nargs="*", type=Path)
@@ -125,7 +124,8 @@ def main() -> None:
         (ROOT / KEPT).write_text(json.dumps(runs, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     if not runs:
         parser.error(f"{KEPT.as_posix()} holds no run; add one with --run")
-    (ROOT / PAGE).write_text(page(runs), encoding="utf-8")
+    with output.folder(small=options.small) as root:
+        output.write(root, PAGE, page(runs))
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from conv_conformance.core.training import Training
 from conv_conformance.explain.worked_example import lengths
 from jinja2 import Environment
 
+from .. import output
 from ..templating import environment
 from . import pictures
 from .pictures import Place
@@ -296,9 +297,10 @@ def stale(root: Path) -> Iterator[str]:
 def main() -> None:
     """Write the page and its pictures."""
     told = Told(ROOT)
-    (ROOT / FOLDER).mkdir(exist_ok=True)
-    (ROOT / PAGE).write_text(page(told), encoding="utf-8")
-    draw(told, ROOT / FOLDER)
+    with output.folder(small=output.options(__doc__).parse_args().small) as root:
+        output.write(root, PAGE, page(told))
+        (root / FOLDER).mkdir(parents=True, exist_ok=True)
+        draw(told, root / FOLDER)
 
 
 if __name__ == "__main__":
