@@ -142,6 +142,32 @@ def test_calls_that_change_alike_are_one_group_under_their_condition() -> None:
     assert found.judged == {"torch": len(CASES), "torch+layer": len(CASES)}
 
 
+def test_groups_of_changes_stand_in_the_order_of_their_harm() -> None:
+    """First by the kind of change as `CHANGES` lists them, then by severity, then the larger group."""
+    refused = Finding(kind="refused", message="no")
+    planted = [
+        (9, WRONG, RIGHT),
+        (8, RIGHT, replace(RIGHT, output_sha256="cd")),
+        (2, WRONG, replace(WRONG, output_sha256="cd")),
+        (7, RIGHT, verdict("disagree", finding=refused)),
+        (3, RIGHT, verdict("disagree", finding=SHAPE)),
+        (5, RIGHT, WRONG),
+    ]
+    pairs = [(was, now) for count, was, now in planted for _ in range(count)]
+    before, after = (
+        record(*(replace(pair[at], case=case) for case, pair in zip(IDS, pairs, strict=False))) for at in (0, 1)
+    )
+    found = compared(before, after, CASES).groups
+    assert [(group.verdict, group.severity, group.kind, len(group.cases)) for group in found] == [
+        ("regressed", "silent", "values", 5),
+        ("regressed", "silent", "shape", 3),
+        ("regressed", "loud", "refused", 7),
+        ("wrong-otherwise", "silent", "values, now values", 2),
+        ("moved", None, None, 8),
+        ("fixed", "silent", "values", 9),
+    ]
+
+
 def test_the_command_line_fails_on_what_is_worse() -> None:
     """Its default and the advice speak of the same changes."""
     for command in ("diff", "check"):

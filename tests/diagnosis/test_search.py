@@ -193,6 +193,14 @@ def test_what_is_small_beside_the_bound_is_no_evidence() -> None:
     assert Diagnosis() == said(call, noise)
 
 
+def test_a_bias_makes_noise_no_evidence() -> None:
+    """Noise added to a large bias is close to a cause's output of this bias; noise is no evidence for that cause."""
+    rng = np.random.default_rng(5)
+    call = call_of("conv", rng.normal(size=(2, 9, 5)), rng.normal(size=(3, 5, 4)), bias=2.0**22 * np.ones(4))
+    noise = (2.0**22 + rng.normal(size=(2, 7, 4))).astype(np.float32)
+    assert Diagnosis() == said(call, noise)
+
+
 def test_a_list_that_is_too_long_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two causes each is told, unless two are too many."""
     short = call_of("conv", [[[1], [2], [4]]], [[[1]], [[3]]])

@@ -14,9 +14,11 @@ import pytest
 from conv_conformance.core.foreign_text import one_line, printable
 from conv_conformance.core.problem import Invalid
 from conv_conformance.core.verdict import VERDICTS, Finding, Verdict
-from conv_conformance.records import line_schema
+from conv_conformance.diagnosis import TapAudit
+from conv_conformance.records import Attribution, Group, GroupCounts, Record, line_schema
 from conv_conformance.records.ledger import Ledger
-from conv_conformance.records.record import FORMAT, TargetInfo, Writer, read_record, verdict_counts
+from conv_conformance.records.record import FORMAT, TargetInfo, Writer, read_record, verdict_counts, write_record
+from conv_conformance.records.repetition import Repetition
 from conv_conformance.reports import junit, markdown, terminal
 from rich.console import Console
 
@@ -145,6 +147,34 @@ def is_cut(whole: bytes, end: int) -> bool:
     """Say whether the line that was cut at `end` had begun with a case and is not yet whole JSON."""
     line = whole[:end].rpartition(b"\n")[2]
     return line.startswith(b'{"case":') and not line.endswith(b"}")
+
+
+def test_what_is_found_at_the_end_of_a_run_is_read_from_a_complete_record_alone(path: Path) -> None:
+    """Without the summary, groups, causes, audits and repetitions may be some of them, and none is read."""
+    counts, finding = {"torch": GroupCounts(1, 2)}, {"products": 2, "probes": 2, "taps": 2, "kernel": 2, "parts": ()}
+    whole = Record(
+        header=HEADER,
+        targets=TARGETS,
+        verdicts=VERDICTS_GIVEN,
+        is_complete=True,
+        groups=(Group(targets=counts, verdict="disagree", kind="values", cases=("b",)),),
+        attributions=(Attribution(cause="kernel-flipped", targets=counts, cases=("b",)),),
+        tap_audits=(TapAudit(case="b", target="torch", is_bias_wrong=False, adds_up=True, **finding),),
+        repetitions=(Repetition(case="b", target="torch", alone="disagree", is_same=True),),
+    )
+    write_record(whole, path)
+    read = read_record(path)
+    found = ("groups", "attributions", "tap_audits", "repetitions")
+    assert {name: tuple(getattr(read, name)) for name in found} == {name: getattr(whole, name) for name in found}
+    lines = path.read_bytes().splitlines(keepends=True)
+    assert b'{"summary"' == lines[-1][:10]
+    path.write_bytes(b"".join(lines[:-1]))
+    cut = read_record(path)
+    assert (cut.is_complete, [verdict.case for verdict in cut.verdicts]) == (
+        False,
+        [each.case for each in read.verdicts],
+    )
+    assert {name: tuple(getattr(cut, name)) for name in found} == dict.fromkeys(found, ())
 
 
 @pytest.mark.parametrize(

@@ -360,6 +360,33 @@ def test_worker_that_never_runs_is_said_to(tmp_path: Path, body: str, is_fault: 
     assert (event.is_fault, says in event.reason) == (is_fault, True), event.reason
 
 
+AHEAD = """
+import struct
+say(ready)
+answer(numbers[0])
+if numbers[0] < 0:
+    with open(progress, "r+b") as file:
+        file.write(struct.pack("<qq", 1, 2) + b"f(second)\\0")
+    say({"case": 0, "outcome": "fine"})
+    time.sleep(30)
+for number in numbers[1:]: answer(number)
+say(done)
+"""
+
+
+def test_a_call_has_no_text_of_a_later_one(tmp_path: Path) -> None:
+    """A worker that is ahead of its broken answer has marked another call: its text is not that of the broken one."""
+    first, *others = stranger(tmp_path, AHEAD)
+    assert isinstance(first, TargetReady)
+    seen = {event.number: event.observation for event in others if isinstance(event, CallSeen)}
+    assert {number: each.outcome for number, each in seen.items()} == {
+        0: "suite-error",
+        1: "unsupported",
+        2: "unsupported",
+    }
+    assert seen[0].call == ""
+
+
 def test_watch_grants_the_time_anew_with_each_move() -> None:
     """A call begun, an answer received and becoming ready each begin the time again."""
     watch = Watch(Limits(timeout=0.2, start=0.2))
