@@ -23,6 +23,7 @@ MOST = 10
 #: The programs that `tox run -e downloads` alone runs, with the reason.
 APART = {
     "benchmarks/captured.py": "needs torchvision and flax, and installs another release",
+    "benchmarks/engine_mutation.py": "needs Cosmic Ray",
     "benchmarks/mechanical.py": "needs Cosmic Ray",
     "benchmarks/page.py": "needs Chromium and its driver",
     "benchmarks/releases.py": "makes an environment for each release",
