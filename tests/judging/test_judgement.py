@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -24,13 +25,20 @@ TWO = call_of("conv", ramp(1, 4, 2), ramp(2, 2, 3))
 TWIN, RIGHT = Refusal(twin=CALL, name="{strides: 1}"), Output(array=EXPECTED)
 
 
+def received(text: str) -> str:
+    """Return a text as a message of a worker has it: equal to a literal of the suite, and another object."""
+    return str(json.loads(json.dumps(text)))
+
+
 def returned(array: Any, **more: Any) -> Observation:
     array = np.asarray(array)
-    return Observation(outcome="returned", arrays={"output": array}, dtypes={"output": array.dtype.name}, **more)
+    return Observation(
+        outcome=received("returned"), arrays={"output": array}, dtypes={"output": array.dtype.name}, **more
+    )
 
 
 def raised(message: str = "ValueError: no", **more: Any) -> Observation:
-    return Observation(outcome="raised", message=message, **more)
+    return Observation(outcome=received("raised"), message=message, **more)
 
 
 def judged(
@@ -60,12 +68,33 @@ AGREE = ("agree", None)
 def test_some_outcomes_are_verdicts(outcome: str, expected: Array | Expectation) -> None:
     """Where nothing was returned and nothing refused, the outcome is the verdict, whatever was expected."""
     assert outcome in VERDICTS
-    assert judged(Observation(outcome=outcome), expected) == (outcome, None)
+    assert judged(Observation(outcome=received(outcome)), expected) == (outcome, None)
 
 
 def test_right_result_agrees() -> None:
     """The walk-through's result is right."""
     assert judged(EXPECTED, EXPECTED) == AGREE
+
+
+def test_an_impossible_shape_is_a_wrong_shape() -> None:
+    """A worker that states sizes which no array has has returned a wrong result, under the name of that array."""
+    stated = Observation(outcome=received("returned"), impossible={"output": "an array of shape [1, -2, 1]"})
+    for expected in (EXPECTED, Shape(shape=(1, 3, 1), dtype="float32"), TWIN):
+        finding = full(stated, expected).finding
+        assert finding is not None
+        assert (finding.kind, finding.where) == ("shape", "output")
+        assert finding.message == "it returned an array of shape [1, -2, 1], which no array has"
+
+
+def test_an_adapter_without_second_order_cannot_express_the_call() -> None:
+    """Only gradients of the first order are `unsupported`; some of the second order are a fault of the adapter."""
+    call = call_of("conv", ramp(1, 4, 1), ramp(2, 1, 1), cotangent=ramp(1, 3, 1), gradients=("input",))
+    call = replace(call, second_order=("input", "kernel"))
+    first = {"output": EXPECTED, "gradient.input": np.asarray(call.input)}
+    assert judged(replace(returned(EXPECTED), arrays=first), EXPECTED, call) == ("unsupported", None)
+    some = {**first, "second.input": np.asarray(call.input)}
+    assert judged(replace(returned(EXPECTED), arrays=some), EXPECTED, call) == ("suite-error", None)
+    assert judged(raised(), EXPECTED, call) == wrong("refused")
 
 
 def test_output_alone_is_asked_for() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from conv_conformance.core.call import Call
 from conv_conformance.core.case import Case
 from conv_conformance.core.problem import Invalid
 from conv_conformance.core.verdict import Finding, Verdict
-from conv_conformance.records.ledger import Entry, Ledger
+from conv_conformance.records.ledger import DRAFT_TEXT, Entry, Ledger
 from conv_conformance.records.ledger_files import load, shipped
 from conv_conformance.records.record import TargetInfo
 from packaging.specifiers import SpecifierSet
@@ -92,8 +93,10 @@ def test_fault_that_is_gone_is_fixed() -> None:
         {"kinds": ("shape",)},
         {"kinds": ()},
         {"where": "gradient.kernel"},
+        {"where": "second.kernel"},
         {"verdict": "crash", "kinds": ()},
         {"outputs": {WRONG.case: "cd" * 32}},
+        {"outputs": {WRONG.case: "0a" * 32}},
         {"cases": ("conv2d.same.*",)},
         {"cases": ("conv1d.same.even[length=[5]]",)},
         {"targets": ("torch",)},
@@ -129,6 +132,20 @@ def test_entry_that_says_something_else_hides_nothing(change: Mapping[str, Any])
 def test_entry_that_says_so_in_other_words_is_known(change: Mapping[str, Any]) -> None:
     """Patterns, ranges and conditions that hold speak of the fault."""
     assert applied(replace(ENTRY, **change), WRONG) == "known"
+
+
+def test_the_settings_of_a_record_are_those_of_an_entry(tmp_path: Path) -> None:
+    """Both are read from files, so that equal texts are two objects."""
+    [entry] = read(tmp_path, TEXT.replace("when: {cpu: avx2, ", "when: {settings: {tf32: off-by-flag}, ")).entries
+    for said, is_meant in (("off-by-flag", True), ("off", False), ("on", False)):
+        target = replace(TARGET, settings=json.loads(f'{{"tf32": "{said}", "TF_ENABLE_ONEDNN_OPTS": "0"}}'))
+        assert entry.speaks_of(target, ()) is is_meant
+
+
+def test_a_draft_names_what_a_person_must_write() -> None:
+    """The fields that hold the placeholder, alone or in a longer text."""
+    assert ENTRY.unwritten == []
+    assert replace(ENTRY, reason=DRAFT_TEXT, triage=f"# {DRAFT_TEXT}").unwritten == ["reason", "triage"]
 
 
 def test_environment_is_that_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,6 +200,7 @@ def test_stale_entry_speaks_of_what_was_run() -> None:
     known, other = judged(ledger, WRONG), replace(AGREES, case="conv1d.same.odd")
     assert stale(ledger, known) == []
     assert stale(ledger, AGREES) == [ENTRY]
+    assert stale(ledger, judged(ledger, AGREES)) == [ENTRY]
     assert ledger.stale([(known, case(known)), (other, case(other))]) == []
     assert stale(ledger, replace(AGREES, case="conv2d.valid")) == []
     assert stale(ledger, replace(AGREES, verdict="unsupported")) == []

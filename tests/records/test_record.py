@@ -13,11 +13,20 @@ from xml.etree import ElementTree
 import pytest
 from conv_conformance.core.foreign_text import one_line, printable
 from conv_conformance.core.problem import Invalid
-from conv_conformance.core.verdict import VERDICTS, Finding, Verdict
+from conv_conformance.core.verdict import VERDICTS, Diagnosis, Finding, Verdict
 from conv_conformance.diagnosis import TapAudit
 from conv_conformance.records import Attribution, Group, GroupCounts, Record, line_schema
 from conv_conformance.records.ledger import Ledger
-from conv_conformance.records.record import FORMAT, TargetInfo, Writer, read_record, verdict_counts, write_record
+from conv_conformance.records.record import (
+    FORMAT,
+    TargetInfo,
+    Writer,
+    read_record,
+    verdict_counts,
+    verdict_from_line,
+    verdict_to_line,
+    write_record,
+)
 from conv_conformance.records.repetition import Repetition
 from conv_conformance.reports import junit, markdown, terminal
 from rich.console import Console
@@ -149,6 +158,23 @@ def is_cut(whole: bytes, end: int) -> bool:
     return line.startswith(b'{"case":') and not line.endswith(b"}")
 
 
+@pytest.mark.parametrize(
+    "diagnosis",
+    [
+        None,
+        Diagnosis(),
+        Diagnosis(causes=("kernel-flipped",), confidence="exact"),
+        Diagnosis(causes=("a", "b"), wider=("c", "d"), confidence="ambiguous"),
+        Diagnosis(causes=("a",), wider=("c",), confidence="partial", region="in the last channel"),
+    ],
+    ids=str,
+)
+def test_a_diagnosis_is_read_as_it_was_written(diagnosis: Diagnosis | None) -> None:
+    """So are a missing diagnosis and one without causes, which are not the same."""
+    verdict = replace(VERDICTS_GIVEN[1], diagnosis=diagnosis)
+    assert verdict_from_line(json.loads(json.dumps(verdict_to_line(verdict)))) == verdict
+
+
 def test_what_is_found_at_the_end_of_a_run_is_read_from_a_complete_record_alone(path: Path) -> None:
     """Without the summary, groups, causes, audits and repetitions may be some of them, and none is read."""
     counts, finding = {"torch": GroupCounts(1, 2)}, {"products": 2, "probes": 2, "taps": 2, "kernel": 2, "parts": ()}
@@ -219,6 +245,27 @@ def test_broken_record_is_refused_in_one_line(path: Path, change: Any, problem: 
         read_record(path)
     assert problem in str(found.value)
     assert "\n" not in str(found.value)
+
+
+def test_a_summary_need_not_count_what_is_not_there(path: Path) -> None:
+    """A verdict or a target that a summary leaves out is one of no cases."""
+    *lines, last = written().strip().split("\n")
+    counts = json.loads(last)["summary"]
+    few = {target: {name: n for name, n in each.items() if n} for target, each in counts.items()}
+    for summary, is_right in (
+        (few, True),
+        ({**few, "keras": {"agree": 0}}, True),
+        ({**few, "keras": {"agree": 1}}, False),
+    ):
+        path.write_text("\n".join([*lines, json.dumps({"summary": summary})]) + "\n", encoding="utf-8")
+        if is_right:
+            assert read_record(path).is_complete
+        else:
+            with pytest.raises(Invalid, match="counts 1 times agree on keras, and the record lists 0"):
+                read_record(path)
+    path.write_text("\n".join([*lines, json.dumps({"summary": {"torch": few["torch"]}})]) + "\n", encoding="utf-8")
+    with pytest.raises(Invalid, match="counts 0 times"):
+        read_record(path)
 
 
 def test_missing_record_is_said_so(tmp_path: Path) -> None:
