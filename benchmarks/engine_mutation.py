@@ -73,8 +73,12 @@ MODULES: Mapping[str, Sequence[str]] = {
     "analysis/comparison.py": ("analysis/test_comparison.py",),
     "analysis/condition_search.py": ("analysis/test_failure_groups.py", "reports/test_failure_groups.py"),
     "diagnosis/search.py": ("diagnosis/test_search.py",),
-    "corpus/sweeps/axes.py": ("corpus/sweeps/test_axes.py",),
-    "corpus/sweeps/points.py": ("corpus/sweeps/test_points.py", "specification/test_versions.py"),
+    "corpus/sweeps/axes.py": ("corpus/sweeps/test_axes.py", "corpus/sweeps/test_points.py"),
+    "corpus/sweeps/points.py": (
+        "corpus/sweeps/test_points.py",
+        "corpus/sweeps/test_axes.py",
+        "specification/test_versions.py",
+    ),
     "corpus/sweeps/covering_array.py": ("corpus/sweeps/test_covering_array.py",),
 }
 #: Seconds beyond twice the honest time of the tests.

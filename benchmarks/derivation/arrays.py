@@ -1,8 +1,8 @@
 """
 Arrays of a call: read from a case, or drawn by the generator that cases/README.md describes.
 
-Elements are stored flat in canonical order: batch, depth, height, width, channels for an input or output; depth, height,
-width, input channels, output channels (`C`, `M` for a depthwise kernel) for a kernel.
+Elements are stored flat in canonical order: batch, depth, height, width, channels for an input or output; depth,
+height, width, input channels, output channels (`C`, `M` for a depthwise kernel) for a kernel.
 """
 
 from __future__ import annotations
@@ -61,6 +61,11 @@ def build(spec: Any, layout: str, dtype: str, fault: str = "") -> Array:
     sizes = {letter: extents[layout.index(letter)] for letter in letters}
     if isinstance(spec, Mapping) and "generate" in spec:
         return Array(sizes, dtype, _generated(spec["generate"], sizes, dtype, fault))
+    if isinstance(spec, Mapping) and "fill" in spec:
+        count = math.prod(extents)
+        names = ["re", "im"] if dtype in PARTS else ["re"]
+        numbers = [rounded(parsed(_part(spec["fill"], name)), PARTS.get(dtype, dtype)) for name in names]
+        return Array(sizes, dtype, tuple([number] * count for number in numbers))
     written = _permuted(list(_written(spec, layout)), extents, [layout.index(letter) for letter in letters])
     parts = (written,) if dtype not in PARTS else ([_part(n, "re") for n in written], [_part(n, "im") for n in written])
     real = PARTS.get(dtype, dtype)
@@ -78,8 +83,6 @@ def _written(spec: Any, layout: str) -> Iterator[Any]:
             yield from _written(each, layout) if isinstance(each, list) else (each,)
     elif "values" in spec:
         yield from spec["values"]
-    elif "fill" in spec:
-        yield from itertools.repeat(spec["fill"], math.prod(spec["shape"]))
     else:
         for place in itertools.product(*map(range, spec["shape"])):
             if "one_hot" in spec:
@@ -143,7 +146,7 @@ def scale(written: Any) -> tuple[int, int]:
     """Return the scale of a normal generator."""
     found = parsed(written)
     if isinstance(found, str):
-        raise ValueError(f"{written!r} is no scale")
+        raise ValueError(f"{written!r} is no scale")  # noqa: TRY004 -- the type is right, the text is not
     return found
 
 

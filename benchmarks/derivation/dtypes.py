@@ -60,7 +60,7 @@ def dyadic(value: Fraction) -> Dyadic:
 def parsed(written: Any) -> Number:
     """Return a number as it is written in a case file, unrounded; ValueError if it is none."""
     if isinstance(written, bool):
-        raise ValueError(f"{written!r} is no number")
+        raise ValueError(f"{written!r} is no number")  # noqa: TRY004 -- callers expect one kind of error
     if isinstance(written, int):
         return written, 0
     if isinstance(written, float):
@@ -110,10 +110,12 @@ def wrapped(value: int, dtype: str) -> int:
     return value - (1 << bits) if dtype[0] == "i" and value >> (bits - 1) else value
 
 
-def to_bits(number: Number, bits: int, dtype: str) -> Number:
-    """Round the significand of a number to `bits` bits in the exponent range of `dtype`."""
-    kind = FLOATS[dtype]
-    return number if isinstance(number, str) else _nearest(*number, Float(bits, kind.least, kind.largest))
+def to_bits(number: Number, bits: int) -> Number:
+    """Round a number to `bits` significant bits; its exponent is not limited."""
+    if isinstance(number, str) or not number[0]:
+        return number
+    least = abs(number[0]).bit_length() - 1 + number[1]
+    return _nearest(*number, Float(bits, least, Fraction(2) ** (least + 2)))
 
 
 def flushed(number: Number, dtype: str) -> Number:

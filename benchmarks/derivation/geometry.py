@@ -1,9 +1,9 @@
 """
 Which element each tap reads at each output position: the lengths, the padding and the crops of the specification.
 
-A forward convolution reads the padded input at p * stride + k * dilation (CONV-1). A transposed one adds element q, times
-tap k, to the output at q * stride + k * dilation - low (TRANS-1). Both become the same lists: for each output position,
-the pairs of a tap and the input element under it, or None for an inserted zero.
+A forward convolution reads the padded input at p * stride + k * dilation (CONV-1). A transposed one adds element q,
+times tap k, to the output at q * stride + k * dilation - low (TRANS-1). Both become the same lists: for each output
+position, the pairs of a tap and the input element under it, or None for an inserted zero.
 """
 
 from __future__ import annotations
@@ -128,19 +128,19 @@ def transposed(axis: Axis, switches: frozenset[str] = frozenset(), fault: str = 
 
 def _crop(axis: Axis, switches: frozenset[str], fault: str) -> tuple[int, int]:
     """Return the crop at the low end and the length of the output of a transposed convolution."""
+    longer = axis.stride - 1 if axis.length == 0 and "dilates" in switches else 0
     if axis.padding in ("same", "same_lower"):
         total = max(axis.window - axis.stride, 0)
         is_lower = (axis.padding == "same_lower") is not (fault == CROP_EXCHANGED)
-        return total - total // 2 if is_lower else total // 2, axis.length * axis.stride + axis.output_padding
+        count = axis.length * axis.stride + longer + axis.output_padding
+        return total - total // 2 if is_lower else total // 2, count
     low, high = (0, 0) if axis.padding == "valid" else axis.padding
     if not isinstance(low, int) or not isinstance(high, int):
         raise TypeError(f"{axis.padding} is no padding of a transposed convolution")
     count = (axis.length - 1) * axis.stride + axis.window - low - high + axis.output_padding
-    if axis.length == 0 and "dilates" in switches:
-        count += axis.stride - 1
     if axis.padding == "valid" and "trailing-zeros" in switches:
         count = max(count, axis.length * axis.stride)
-    return low, max(count, 0)
+    return low, max(count + longer, 0)
 
 
 def joined(along: Sequence[Reads], lengths: Sequence[int], taps: Sequence[int]) -> Reads:

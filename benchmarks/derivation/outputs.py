@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from . import geometry
-from .arrays import CANONICAL, Array, build, shape
-from .dtypes import FLOATS, PARTS, Number, flushed, python, rounded, to_bits
-from .geometry import per_axis
+from .arrays import Array, build
+from .dtypes import PARTS, Number, flushed, python, rounded, to_bits
 from .sums import Stage, Value, minus, plus, product, value
 
 #: An element of a result: an integer, a float, or the two parts of a complex number.
@@ -43,8 +42,8 @@ class Call:
     """
     A call of a case: its arrays and its stages.
 
-    `alternative` is the name of an alternative of an implementation-defined clause, or a set of such names; `fault` names
-    a deliberate error of this derivation. ValueError if the call is not one that has an output.
+    `alternatives` has names of alternatives of implementation-defined clauses; `fault` names a deliberate error of this
+    derivation. ValueError if the call is not one that has an output.
     """
 
     def __init__(self, said: Mapping[str, Any], alternatives: frozenset[str] = frozenset(), fault: str = "") -> None:
@@ -127,9 +126,7 @@ class Call:
 
     def products(self) -> int:
         """Return the number of products of the output."""
-        return sum(
-            stage.samples * sum(map(len, stage.reads)) * stage.filters * stage.channels for stage in self.stages
-        )
+        return sum(stage.samples * sum(map(len, stage.reads)) * stage.filters * stage.channels for stage in self.stages)
 
     def output_sizes(self) -> dict[str, int]:
         """Return the sizes of the output by letter, in canonical order."""
@@ -147,7 +144,7 @@ class Call:
             return number
         for alternative, bits in BITS.items():
             if alternative in self.alternatives:
-                number = to_bits(number, bits, dtype)
+                number = to_bits(number, bits)
         return rounded(number, "float16") if "float16" in self.alternatives else number
 
     def input_parts(self, array: Array) -> list[Value]:
@@ -225,7 +222,9 @@ def derive(
     total = inputs.pop()
     if "bias" in call.arrays:
         spread = _spread(call, call.parts(call.arrays["bias"], "bias"))
-        total = [plus(*both, zero_start=not is_signed) for both in zip(total, spread, strict=True)]
+        total = [plus(*both, zero_start=not is_signed) for both in zip(total, spread, strict=False)] + total[
+            len(spread) :
+        ]
     if is_signed and "zero-start" in alternatives:
         total = [Value(t.integers, t.exponent, {k: v for k, v in t.kinds.items() if v != "-0"}) for t in total]
     output = call.result(total, call.output_sizes(), call.dtype("output"))
@@ -252,8 +251,8 @@ def _function(call: Call, function: Any, *, is_signed: bool = False) -> Callable
 
 def _complex(function: Callable[[Value, Value], Value], one: Sequence[Value], other: Sequence[Value]) -> list[Value]:
     """Return a bilinear map of complex factors by their parts; neither is conjugated (COMPLEX-1)."""
-    if len(one) == len(other) == 1:
-        return [function(one[0], other[0])]
+    if len(one) == 1 or len(other) == 1:
+        return [function(a, b) for a in one for b in other]
     (a, b), (c, d) = one, other
     return [plus(function(a, c), minus(function(b, d))), plus(function(a, d), function(b, c))]
 
@@ -272,7 +271,11 @@ def _spread(call: Call, parts: Sequence[Value]) -> list[Value]:
 
 
 def _gradients(
-    call: Call, inputs: Sequence[Sequence[Value]], weights: Sequence[Sequence[Value]], cotangent: Array, wanted: list[str]
+    call: Call,
+    inputs: Sequence[Sequence[Value]],
+    weights: Sequence[Sequence[Value]],
+    cotangent: Array,
+    wanted: list[str],
 ) -> dict[str, Elements]:
     """Return the gradients of <cotangent, output>; those of a separable convolution pass its stages in reverse."""
     (g,) = call.parts(cotangent, "cotangent")
@@ -313,6 +316,3 @@ def _second_order(
         dw = _function(call, stage.by_kernel)(g, u)
         found["kernel"] = call.result([dw], call.arrays["kernel"].sizes, call.dtype("kernel"))
     return found
-
-
-__all__ = ["CANONICAL", "FLOATS", "Call", "Element", "Elements", "Result", "derive", "per_axis", "shape"]

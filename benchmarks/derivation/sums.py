@@ -73,8 +73,8 @@ def product(function: Bilinear, one: Value, other: Value, *, multiplied: bool, s
     """
     Return a bilinear map of two values by the rules of IEEE 754.
 
-    `multiplied` multiplies inserted zeros too, which matters for factors that are not finite. `signed_zero` gives a zero
-    the sign - if all of its terms are -0.0.
+    `multiplied` multiplies inserted zeros too, which matters for factors that are not finite. `signed_zero` gives a
+    zero the sign - if all of its terms are -0.0.
     """
     total = Value(function(one.integers, other.integers, 0), one.exponent + other.exponent)
     if not (one.kinds or other.kinds) and not signed_zero:
@@ -150,8 +150,8 @@ class Stage:
     """
     One convolution: its reads, and the numbers of samples, input positions, taps and channels.
 
-    The kernel is flat as [taps, rows, columns], its rows being input channels. Group g contracts the `rows` of the kernel
-    that `run(g)` lists with as many input channels and makes `filters` output channels.
+    The kernel is flat as [taps, rows, columns], its rows being input channels. Group g contracts the `rows` of the
+    kernel that `run(g)` lists with as many input channels and makes `filters` output channels.
     """
 
     reads: Reads
@@ -204,7 +204,9 @@ class Stage:
         y: Integers = []
         outside = [inserted] * c
         for n in range(self.samples):
-            rows = [x[start : start + c] for start in range(n * self.positions * c, (n + 1) * self.positions * c, c or 1)]
+            rows = [
+                x[start : start + c] for start in range(n * self.positions * c, (n + 1) * self.positions * c, c or 1)
+            ]
             rows = rows or [[]] * self.positions
             for elements, weights_of in plans:
                 read = [outside if q is None else rows[q] for q in elements]

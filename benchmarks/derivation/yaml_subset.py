@@ -215,7 +215,9 @@ class _Reader:
         if not found:
             raise self.error("a quotation mark without its partner")
         self.at = found.end()
-        body = _folded([line.strip() for line in found.group(1).split("\n")]) if "\n" in found.group(1) else found.group(1)
+        body = (
+            _folded([line.strip() for line in found.group(1).split("\n")]) if "\n" in found.group(1) else found.group(1)
+        )
         return re.sub(r"\\(.)", self._escape, body) if quote == '"' else body.replace("''", "'")
 
     def _escape(self, found: re.Match[str]) -> str:

@@ -18,6 +18,7 @@ from conv_conformance.core.verdict import Finding, Verdict
 from conv_conformance.corpus import Corpus
 from conv_conformance.records.record import Record, TargetInfo, write_record
 
+from docs.generate import output
 from docs.generate.results import kept_numbers, precision, recorded_precision, sum_orders
 
 HEADER = {
@@ -256,6 +257,7 @@ def test_a_setting_that_changes_no_bit_is_told(loaded: Corpus, last: str, said: 
 def test_a_record_becomes_a_page(loaded: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run is taken in under its name; a page that is not what the runs say is stale."""
     monkeypatch.setattr(precision, "ROOT", tmp_path)
+    monkeypatch.setattr(output, "ROOT", tmp_path)
     monkeypatch.setattr(corpus, "load", lambda **_: loaded)
     (tmp_path / precision.RESULTS).mkdir(parents=True)
     assert [] == list(precision.stale(tmp_path))

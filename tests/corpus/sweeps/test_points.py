@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from conv_conformance.core.dtypes import DTYPES
 from conv_conformance.core.expectation import AnyOf, Output, Refusal
 from conv_conformance.core.problem import Invalid
 from conv_conformance.corpus import load
+from conv_conformance.corpus.sweeps import covering_array
 from conv_conformance.reference import evaluate
 
 from ...support.builders import call_of
@@ -216,6 +218,52 @@ def test_a_clause_without_rules_is_asked_by_whoever_cites_it(tmp_path: Path) -> 
     fewer = found.alternatives["fewer"]
     assert isinstance(fewer, Output) and fewer.switches == {"operands-8-bits"}
     assert isinstance(other.expectation, Output)
+
+
+def test_a_twin_that_contradicts_itself_is_told(tmp_path: Path) -> None:
+    """Where a point falls under its clause; the twin of no other alternative is meant."""
+    twins = "a: {}, b: {refusal: {twin: {strides: 1}}}, c: {refusal: {twin: {groups: 3}}}"
+    clause = f"{{level: implementation-defined, sentence: A., when: [full], alternatives: {{{twins}}}}}"
+    (tmp_path / "clauses.yaml").write_text(f"OWN-1: {clause}\n")
+    swept(tmp_path, "strides: [2]")
+    assert [(2,)] == [case.call.strides for case in load([tmp_path], sweeps="full").cases]
+    swept(tmp_path, "strides: [2], padding: [full]")
+    with pytest.raises(Invalid, match=r"at \[strides=2,padding=full\]: the twin of OWN-1:c: kernel: "):
+        load([tmp_path], sweeps="full")
+
+
+@pytest.mark.parametrize("text", ["draws: 5", "strength: 2"])
+def test_the_id_of_a_sweep_is_its_seed(text: str, tmp_path: Path) -> None:
+    """CRC-32 of the id, brought into the range of the generator's seeds, decides which combinations are chosen."""
+    strides, batch = range(1, 5), range(1, 8)
+    cases = swept(tmp_path, f"strides: {[*strides]}, batch: {[*batch]}", more=f"    {text}\n")
+    seed = crc32(b"a.sweep") % (2**31 - 2) + 1
+    sizes = [len(strides), len(batch)]
+    drawn = covering_array.drawn(sizes, 5, seed)
+    rows = list(drawn if text == "draws: 5" else covering_array.pairs(sizes, lambda row: True, seed))
+    assert [f"a.sweep[strides={strides[s]},batch={batch[n]}]" for s, n in rows] == [case.id for case in cases]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "count"),
+    [
+        (f"scale: {2.0**-200}", 1),
+        (f"scale: {2.0**-20}, spread: 140", 1),
+        (f"scale: {2.0**-20}", 0),
+        ("scale: 1.0, spread: 16", 0),
+    ],
+)
+def test_a_rule_sees_drawn_numbers_that_underflow(numbers: str, count: int, tmp_path: Path) -> None:
+    """Numbers far below the least float32 are zeros of both signs, which a rule of values must find."""
+    lcg = "input: {shape: [1, 7, 2], generate: {lcg: 1, low: -3, high: 3}}"
+    assert lcg in BASE
+    base = BASE.replace(lcg, f"input: {{shape: [1, 70, 2], generate: {{normal: 1, {numbers}}}}}")
+    rule = "    where: [negative-zero]\n"
+    if count:
+        assert count == len(swept(tmp_path, "strides: [1]", base=base, more=rule))
+        return
+    with pytest.raises(Invalid, match="the sweep has no points"):
+        swept(tmp_path, "strides: [1]", base=base, more=rule)
 
 
 def test_a_clause_that_names_no_case_is_told(tmp_path: Path) -> None:
