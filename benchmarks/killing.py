@@ -8,7 +8,6 @@ no process of the run may be left. Exit code 1 if at one point it has not, or on
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import signal
@@ -22,6 +21,7 @@ from time import monotonic, sleep
 from typing import Any
 
 import psutil
+from support import result
 
 #: The times that a run took, and what it was begun at.
 TIMES = ("seconds", "date")
@@ -74,12 +74,14 @@ def point(words: Sequence[str], record: Path, longest: float, chance: random.Ran
 
 def main() -> int:
     """Kill at so many points; say at which the record differs."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = result.options(__doc__, "killing")
     parser.add_argument("--points", type=int, default=50, help="how often (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the random moments (%(default)s)")
     parser.add_argument("--what", default="conv2d.*", help="the cases (%(default)s)")
     parser.add_argument("-b", "--backend", action="append", help="the targets (numpy)")
     options = parser.parse_args()
+    if options.small:
+        options.points, options.what = 2, "conv1d.walkthrough.*"
     words = [options.what, "--sweeps", "none"]
     for name in options.backend or ["numpy"]:
         words += ["-b", name]
@@ -94,6 +96,8 @@ def main() -> int:
             if lines(record) != wanted:
                 differing.append(number)
     print(f"{options.points} points, killed {kills} times: {len(differing)} records differ {differing or ''}".rstrip())
+    if options.json:
+        result.keep(options.json, {"points": options.points, "kills": kills, "differing": differing})
     return 1 if differing else 0
 
 
