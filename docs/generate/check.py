@@ -12,7 +12,7 @@ from conv_conformance.core.problem import Invalid
 from . import output
 from .links import dead, pages
 from .pages import stale
-from .results import disagreements, fits, judgement, performance, precision
+from .results import disagreements, fits, judgement, performance, precision, rederived
 from .training import page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,6 +27,7 @@ def wrong() -> Iterator[str]:
         yield from judgement.stale(ROOT)
         yield from performance.stale(ROOT)
         yield from fits.stale(ROOT)
+        yield from rederived.stale(ROOT)
         yield from page.stale(ROOT)
     except Invalid as invalid:
         yield str(invalid)
