@@ -105,7 +105,7 @@ def points(tier: str, seeds: Sequence[int], count: int | None) -> dict[str, Any]
 
 
 def drawn(names: Sequence[str], seeds: Iterable[int], count: int) -> Iterator[str]:
-    """Yield so many random names for each seed."""
+    """Yield `count` random names for each seed."""
     for seed in seeds:
         yield from random.Random(seed).sample(names, min(count, len(names)))
 

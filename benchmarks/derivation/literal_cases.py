@@ -14,7 +14,7 @@ from .outputs import Elements, Result, derive
 from .yaml_subset import read
 
 CASES = Path(__file__).parents[2] / "cases"
-#: The keys of a case that are no keys of its call.
+#: What a file writes in place of an array that the reference computes.
 REFERENCE = "reference"
 
 
